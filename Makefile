@@ -1,0 +1,44 @@
+# Every target does its own set-up: a fresh machine needs Python 3.11 to 3.13 and make, nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+export DAGSTER_DISABLE_TELEMETRY := true
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export DO_NOT_TRACK := 1
+export OTEL_SDK_DISABLED := true
+
+.PHONY: demo test dev lint bench lock clean
+
+demo: .venv/ready  ## break a month of data, heal it, prove it
+	$(BIN)/reliability demo
+
+test: .venv/ready  ## every test, on real parts
+	$(BIN)/python -m pytest
+
+dev: .venv/ready  ## Dagster UI on loopback with its daemon: schedules and sensors live
+	$(BIN)/reliability dev
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests
+
+bench: .venv/ready  ## speed, as ratios to one bare DuckDB script in the same run
+	$(BIN)/python -m tests.bench
+
+.venv: .venv/ready
+
+# uv installs the lock in seconds; --no-deps because one package's metadata forbids the DuckDB we run (see pyproject.toml).
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+lock: .venv/ready  ## resolve again, for all supported Pythons at once
+	$(BIN)/uv pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 \
+	  --upgrade --no-header --no-annotate --no-emit-index-url --output-file requirements.lock
+
+clean:  ## remove what the platform and its tools made; never the lock, never your code
+	rm -rf data dbt_project/target dbt_project/logs .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""A data platform that breaks itself on purpose and proves that it heals."""
