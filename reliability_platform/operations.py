@@ -1,0 +1,38 @@
+"""The operations store: one SQLAlchemy engine for check results, incidents, timeline, ledgers.
+
+Each package declares its own tables on `metadata`; nothing here knows what they hold.
+"""
+
+from typing import Any
+
+from sqlalchemy import Engine, MetaData, create_engine, event
+from sqlalchemy.pool import NullPool
+
+from reliability_platform.settings import Settings
+
+metadata = MetaData()
+
+BUSY_TIMEOUT_MILLISECONDS = 30_000
+
+
+def operations_engine(settings: Settings) -> Engine:
+    """An engine on the store, its tables made where they are missing.
+
+    SQLite runs in WAL mode, so that the Dagster UI reads while a run writes, and waits for its turn instead of
+    failing. NullPool: a connection per transaction, so that no process carries an open file across a fork.
+    """
+    url = settings.operations
+    if not url.startswith("sqlite"):
+        engine = create_engine(url)
+    else:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(url, poolclass=NullPool)
+
+        @event.listens_for(engine, "connect")
+        def _prepare(connection: Any, _record: object) -> None:
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MILLISECONDS}")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+
+    metadata.create_all(engine)
+    return engine

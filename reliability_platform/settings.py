@@ -1,0 +1,100 @@
+"""Settings of an installation and the map of its home folder. No setting is read anywhere else.
+
+Every value can be set by an environment variable `RELIABILITY_<NAME>`.
+"""
+
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from reliability_platform.errors import UsageError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+DBT_PROJECT = PROJECT_ROOT / "dbt_project"
+SODA_CHECKS = PROJECT_ROOT / "soda_checks"
+
+
+class Settings(BaseSettings):
+    """Typed settings; the properties name every place under `home`."""
+
+    model_config = SettingsConfigDict(env_prefix="RELIABILITY_", extra="forbid", frozen=True)
+
+    home: Path = PROJECT_ROOT / "data"
+    allowed_lateness_days: int = Field(default=3, ge=0, le=60)
+    """Watermark: rows whose event day lies further back than this from their landing day are held."""
+    lease_timeout_seconds: float = Field(default=900, gt=0)
+    """How long a writer of the warehouse waits for its turn."""
+    operations_url: str | None = None
+    """SQLAlchemy URL of the operations store; by default SQLite in the home folder."""
+
+    @property
+    def landing(self) -> Path:
+        return self.home / "landing"
+
+    @property
+    def bronze(self) -> Path:
+        return self.home / "bronze"
+
+    @property
+    def admissions(self) -> Path:
+        return self.bronze / "admissions"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.home / "quarantine"
+
+    @property
+    def reference(self) -> Path:
+        return self.home / "reference"
+
+    @property
+    def shims(self) -> Path:
+        return self.home / "shims"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def lease(self) -> Path:
+        return self.home / "warehouse.lease"
+
+    @property
+    def published(self) -> Path:
+        return self.home / "published"
+
+    @property
+    def oracle(self) -> Path:
+        return self.home / "oracle"
+
+    @property
+    def faults(self) -> Path:
+        return self.home / "faults"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.home / "dagster"
+
+    @property
+    def dbt_target(self) -> Path:
+        return self.home / "dbt"
+
+    @property
+    def simulation_file(self) -> Path:
+        return self.home / "simulation.json"
+
+    @property
+    def operations(self) -> str:
+        return self.operations_url or f"sqlite:///{self.home / 'operations.sqlite'}"
+
+
+def load_settings(home: Path | None = None) -> Settings:
+    """Settings from the environment; `home` overrides where the data live. Always absolute."""
+    try:
+        settings = Settings() if home is None else Settings(home=home)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "RELIABILITY_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise UsageError(f"The setting {name} is not usable: {first['msg']}.") from None
+    return settings.model_copy(update={"home": settings.home.expanduser().absolute()})
