@@ -1,4 +1,4 @@
-"""The one clock. "Now" is an argument everywhere else; only the edges (command line, Dagster) ask for it here.
+"""The one clock. "Now" is an argument elsewhere; only the edges (command line, Dagster) ask for it here.
 
 Data times are UTC without an offset (as DuckDB's TIMESTAMP); times of the platform itself carry UTC.
 """

@@ -34,13 +34,13 @@ class UsageError(PlatformError):
     exit_code = ExitCode.USAGE
 
 
-class EnvironmentUnusable(PlatformError):
+class EnvironmentUnusableError(PlatformError):
     """The installation or the home folder cannot be used as it is."""
 
     exit_code = ExitCode.ENVIRONMENT
 
 
-class HomeBusy(PlatformError):
+class HomeBusyError(PlatformError):
     """Another process holds the home folder or the warehouse."""
 
     exit_code = ExitCode.BUSY

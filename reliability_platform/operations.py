@@ -18,8 +18,8 @@ BUSY_TIMEOUT_MILLISECONDS = 30_000
 def operations_engine(settings: Settings) -> Engine:
     """An engine on the store, its tables made where they are missing.
 
-    SQLite runs in WAL mode, so that the Dagster UI reads while a run writes, and waits for its turn instead of
-    failing. NullPool: a connection per transaction, so that no process carries an open file across a fork.
+    SQLite runs in WAL mode, so that the Dagster UI reads while a run writes, and waits for its turn instead
+    of failing. NullPool: a connection per transaction, so that no process carries an open file over a fork.
     """
     url = settings.operations
     if not url.startswith("sqlite"):

@@ -1,0 +1,59 @@
+"""Two published versions compared as multisets of rows. Equality is exact: no tolerance, no sampling."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+DIFFERENCES_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class TableComparison:
+    """Rows of one table here and in the oracle, and the first rows that differ."""
+
+    name: str
+    rows: int
+    expected_rows: int
+    equal: bool
+    first_differences: list[dict[str, str]]
+    """At most five rows; `side` says `unexpected` (only here) or `missing` (only in the oracle)."""
+
+
+def compare_tables(names: Sequence[str], actual: Path, expected: Path) -> list[TableComparison]:
+    """Compare `<name>.parquet` of two folders, table by table. A table that one side lacks has no rows there."""
+    return [_compare(name, actual / f"{name}.parquet", expected / f"{name}.parquet") for name in names]
+
+
+def _compare(name: str, actual: Path, expected: Path) -> TableComparison:
+    with duckdb.connect() as connection:
+        for side, path in (("actual", actual), ("expected", expected)):
+            if path.exists():
+                quoted = str(path).replace("'", "''")
+                connection.execute(f"create view {side} as select * from read_parquet('{quoted}')")
+        here, there = actual.exists(), expected.exists()
+        rows = _count(connection, "actual") if here else 0
+        expected_rows = _count(connection, "expected") if there else 0
+        if not (here and there):
+            return TableComparison(name, rows, expected_rows, rows == expected_rows == 0, [])
+        shape = "select column_name, column_type from (describe {})"
+        columns = [connection.execute(shape.format(side)).fetchall() for side in ("actual", "expected")]
+        if columns[0] != columns[1]:
+            difference = {"side": "columns", "here": str(columns[0]), "oracle": str(columns[1])}
+            return TableComparison(name, rows, expected_rows, False, [difference])
+        found: list[dict[str, str]] = []
+        for side, query in (
+            ("unexpected", "from actual except all from expected"),
+            ("missing", "from expected except all from actual"),
+        ):
+            cursor = connection.execute(f"from ({query}) order by all limit {DIFFERENCES_SHOWN}")
+            labels = [column[0] for column in cursor.description or []]
+            found += [{"side": side, **dict(zip(labels, map(str, row), strict=True))} for row in cursor.fetchall()]
+        return TableComparison(name, rows, expected_rows, not found, found[:DIFFERENCES_SHOWN])
+
+
+def _count(connection: duckdb.DuckDBPyConnection, view: str) -> int:
+    row = connection.execute(f"select count(*) from {view}").fetchone()
+    assert row is not None
+    return int(row[0])

@@ -1,0 +1,25 @@
+"""Makes every dbt process take the warehouse lease before it opens the DuckDB file, from the shell too.
+
+Named in `dbt_project/profiles.yml`. Inside the platform the caller holds the lease already; in a `dbt` started from
+the shell the lease lasts as long as the process.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from dbt.adapters.duckdb.credentials import DuckDBCredentials
+from dbt.adapters.duckdb.plugins import BasePlugin
+
+from reliability_platform.settings import load_settings
+from reliability_platform.warehouse.lease import lease_is_ours, take_lease
+
+
+class Plugin(BasePlugin):  # type: ignore[misc]
+    """The class that dbt-duckdb looks for."""
+
+    def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
+        """Called by dbt-duckdb right before it connects."""
+        del config
+        lease = Path(creds.path).absolute().with_suffix(".lease")
+        if not lease_is_ours(lease):
+            take_lease(lease, load_settings().lease_timeout_seconds)

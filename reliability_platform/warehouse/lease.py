@@ -1,0 +1,73 @@
+"""One lease on the warehouse: whoever opens the DuckDB file holds it, and the others wait for their turn.
+
+DuckDB lets one process write and then nobody else may open the file, not even to read. The kernel releases the
+lease of a process that dies, so a crash never blocks the next run.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+from filelock import FileLock, Timeout
+
+from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError
+from reliability_platform.settings import Settings
+
+
+def _lock(path: Path) -> FileLock:
+    # A singleton per path that is not bound to a thread: the same process may take the lease again inside itself.
+    return FileLock(path, is_singleton=True, thread_local=False)
+
+
+def lease_is_ours(path: Path) -> bool:
+    """Whether this process holds the lease already."""
+    return _lock(path).is_locked
+
+
+def take_lease(path: Path, timeout_seconds: float) -> FileLock:
+    """Wait for the lease and hold it until the returned lock is released or the process ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = _lock(path)
+    try:
+        lock.acquire(timeout=timeout_seconds)
+    except Timeout:
+        raise HomeBusyError(
+            f"Another process has held the warehouse for {timeout_seconds:.0f} s; try again when it has ended "
+            "(RELIABILITY_LEASE_TIMEOUT_SECONDS sets how long to wait)."
+        ) from None
+    return lock
+
+
+@contextmanager
+def warehouse_lease(settings: Settings) -> Iterator[None]:
+    """Hold the warehouse for the length of the block. Re-entrant within a process."""
+    lock = take_lease(settings.lease, settings.lease_timeout_seconds)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def warehouse_reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A read-only connection to the warehouse under the lease, for checks, publication and documents.
+
+    Consumers never come here: they read the published version.
+    """
+    with warehouse_lease(settings):
+        if not settings.warehouse.exists():
+            raise EnvironmentUnusableError(
+                "The warehouse does not exist yet: make it with `reliability demo` or `reliability run`."
+            )
+        try:
+            connection = duckdb.connect(str(settings.warehouse), read_only=True)
+        except duckdb.Error as error:
+            raise EnvironmentUnusableError(
+                "The warehouse file cannot be read; move it away and rebuild it from bronze with "
+                f"`reliability run`: {str(error).splitlines()[0]}"
+            ) from None
+        try:
+            yield connection
+        finally:
+            connection.close()
