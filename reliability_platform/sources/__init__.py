@@ -1,0 +1,3 @@
+"""The simulated systems of record: what happened, as a pure function of seed, source and day. No failures here."""
+
+SOURCES = ("orders", "payments", "web_events", "shipments")

@@ -1,0 +1,31 @@
+"""A batch: one delivery of a source, before it becomes a file."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows with what their manifest will say.
+
+    A slot is (source, landing day, sequence). A higher `attempt` replaces the lower ones of its slot as a whole; a
+    re-sent batch has another id and the same attempt.
+    """
+
+    batch_id: str
+    source: str
+    landing_date: date
+    sequence: int
+    attempt: int
+    kind: str
+    """`scheduled`, `resend` or `replacement`."""
+    table: pa.Table
+    produced_at: datetime
+    landed_at: datetime
+
+
+def batch_id(source: str, landing_date: date, sequence: int, suffix: str = "") -> str:
+    """`orders-20260105-02`, with `-r1` for a re-send and `-a2` for a second attempt."""
+    return f"{source}-{landing_date:%Y%m%d}-{sequence:02d}{suffix}"
