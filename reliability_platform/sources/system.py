@@ -1,5 +1,6 @@
 """The systems of record as the platform meets them: batches on schedule, and again on request. Always clean."""
 
+import itertools
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -36,7 +37,7 @@ def _slot_rows(simulation: Simulation, source: str, day: date) -> list[pa.Table]
     micros = pc.cast(table["event_time"], pa.int64()).to_numpy()
     ends = [np.datetime64(_slot_end(source, day, n), "us").astype(np.int64) for n in range(1, per_day)]
     cuts = [0, *np.searchsorted(micros, ends).tolist(), table.num_rows]
-    return [table.slice(start, end - start) for start, end in zip(cuts[:-1], cuts[1:], strict=True)]
+    return [table.slice(start, end - start) for start, end in itertools.pairwise(cuts)]
 
 
 def scheduled_batches(simulation: Simulation, source: str, day: date) -> list[Batch]:

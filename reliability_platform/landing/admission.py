@@ -1,0 +1,292 @@
+"""Admission: each delivered file is admitted to bronze or refused by itself, against its manifest and contract.
+
+A pure function of the landing folder and the approved shims: running it again gives the same bronze. One bad file
+never keeps another out. A refused file is quarantined whole, with the reason.
+"""
+
+import difflib
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reliability_platform.landing.bronze import (
+    ADMISSION_SCHEMA,
+    admissions_file,
+    bronze_folder,
+    bronze_schema,
+    ensure_bronze,
+    swap_folder,
+)
+from reliability_platform.landing.file_quarantine import quarantine_files
+from reliability_platform.landing.shims import read_shim
+from reliability_platform.landing.writer import MANIFEST_SUFFIX, Manifest, landing_folder
+from reliability_platform.settings import Settings
+from reliability_platform.sources import SOURCES
+from reliability_platform.sources.contracts import CONTRACTS, Contract
+
+SAFE_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+
+
+@dataclass(frozen=True)
+class Admission:
+    """What became of one delivered file. The columns of `admissions.parquet`."""
+
+    source: str
+    batch_id: str
+    batch_sequence: int
+    batch_attempt: int
+    kind: str
+    status: str
+    reason: str | None
+    detail: str | None
+    delivered_rows: int
+    admitted_rows: int
+    checksum: str | None
+    schema_fingerprint: str | None
+    rescued_columns: str | None
+    shim: str | None
+    state: str
+    produced_at: datetime | None
+    landed_at: datetime | None
+    file: str
+
+
+class _RefusedError(Exception):
+    """A file that must not enter bronze."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason, self.detail = reason, detail
+
+
+def safe_name(name: str) -> str:
+    """A file name made of harmless characters; one that was not gets a digest, so that two never become one."""
+    if name and set(name) <= SAFE_NAME and not name.startswith("."):
+        return name
+    kept = "".join(letter if letter in SAFE_NAME else "_" for letter in name).lstrip(".")[:60]
+    return f"{kept or 'unnamed'}-{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:8]}"
+
+
+def _check_schema(contract: Contract, found: pa.Schema) -> None:
+    """Refuse a file whose columns break the contract, and say how."""
+    expected = contract.arrow_schema
+    missing = [name for name in expected.names if name not in found.names]
+    unknown = [name for name in found.names if name not in expected.names]
+    for name in missing:
+        alike = [other for other in unknown if found.field(other).type.equals(expected.field(name).type)]
+        if len(missing) == len(unknown) == 1 and alike:
+            likely = alike
+        else:
+            likely = difflib.get_close_matches(name, alike, n=1, cutoff=0.6)
+        if likely:
+            raise _RefusedError(
+                "schema_column_renamed", json.dumps({"rename": {likely[0]: name}, "missing": [name]}, sort_keys=True)
+            )
+    if missing:
+        raise _RefusedError("schema_column_missing", json.dumps({"missing": missing}))
+    changed = {
+        name: {"expected": str(expected.field(name).type), "found": str(found.field(name).type)}
+        for name in expected.names
+        if not found.field(name).type.equals(expected.field(name).type)
+    }
+    if changed:
+        raise _RefusedError("schema_type_changed", json.dumps({"changed": changed}, sort_keys=True))
+
+
+def _rescue(table: pa.Table, unknown: list[str]) -> pa.Array:
+    """Columns that the contract does not know, as one JSON text per row."""
+    if not unknown:
+        return pa.nulls(table.num_rows, pa.string())
+    # Unknown columns are rare; this path may be slower than the rest.
+    rows = table.select(unknown).to_pylist()
+    return pa.array([json.dumps(row, default=str, sort_keys=True) for row in rows], pa.string())
+
+
+def _bronze_table(contract: Contract, table: pa.Table, manifest: Manifest) -> tuple[pa.Table, list[str]]:
+    unknown = [name for name in table.column_names if name not in contract.arrow_schema.names]
+    count = table.num_rows
+    columns = [table[name] for name in contract.arrow_schema.names]
+    columns += [
+        _rescue(table, unknown),
+        pa.repeat(manifest.batch_id, count),
+        pa.repeat(pa.scalar(manifest.sequence, pa.int32()), count),
+        pa.repeat(pa.scalar(manifest.attempt, pa.int32()), count),
+        pa.array(np.arange(1, count + 1, dtype=np.int64)),
+        pa.repeat(pa.scalar(manifest.landed_at, pa.timestamp("us")), count),
+    ]
+    return pa.table(columns, schema=bronze_schema(contract.source)), unknown
+
+
+def _unvouched(settings: Settings, source: str, path: Path) -> Admission:
+    """The record of a file about which no readable manifest speaks; every number is what we can see ourselves."""
+    try:
+        rows = pq.read_metadata(path).num_rows
+    except Exception:  # any bytes may be in it
+        rows = 0
+    return Admission(
+        source=source,
+        batch_id=safe_name(path.name.removesuffix(".parquet")),
+        batch_sequence=0,
+        batch_attempt=0,
+        kind="unknown",
+        status="refused",
+        reason=None,
+        detail=None,
+        delivered_rows=rows,
+        admitted_rows=0,
+        checksum=hashlib.sha256(path.read_bytes()).hexdigest(),
+        schema_fingerprint=None,
+        rescued_columns=None,
+        shim=None,
+        state="quarantined",
+        produced_at=None,
+        landed_at=None,
+        file=str(path.relative_to(settings.home)),
+    )
+
+
+def _vouched(settings: Settings, manifest: Manifest, path: Path) -> Admission:
+    return Admission(
+        source=manifest.source,
+        batch_id=manifest.batch_id,
+        batch_sequence=manifest.sequence,
+        batch_attempt=manifest.attempt,
+        kind=manifest.kind,
+        status="refused",
+        reason=None,
+        detail=None,
+        delivered_rows=manifest.expected_rows,
+        admitted_rows=0,
+        checksum=manifest.checksum,
+        schema_fingerprint=manifest.schema_fingerprint,
+        rescued_columns=None,
+        shim=None,
+        state="quarantined",
+        produced_at=manifest.produced_at,
+        landed_at=manifest.landed_at,
+        file=str(path.relative_to(settings.home)),
+    )
+
+
+def _examine(settings: Settings, source: str, day: date, path: Path, draft: Path) -> Admission:
+    """Admit one file into the draft folder, or say why not."""
+    stem = path.name.removesuffix(".parquet")
+    manifest_path = path.with_name(f"{stem}{MANIFEST_SUFFIX}")
+    record = _unvouched(settings, source, path) if not manifest_path.exists() else None
+    try:
+        if record is not None:
+            raise _RefusedError("no_manifest", "no manifest came with this file")
+        try:
+            manifest = Manifest.read(manifest_path)
+        except (ValueError, OSError) as error:
+            record = _unvouched(settings, source, path)
+            raise _RefusedError("manifest_unreadable", type(error).__name__) from None
+        if (manifest.batch_id, manifest.source, manifest.landing_date) != (stem, source, day):
+            record = _unvouched(settings, source, path)
+            raise _RefusedError("manifest_unreadable", "the manifest speaks of another batch, source or day")
+        record = _vouched(settings, manifest, path)
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != manifest.checksum:
+            raise _RefusedError("checksum_mismatch", "the bytes are not those that the manifest declares")
+        try:
+            table = pq.read_table(pa.BufferReader(content))
+        except Exception as error:  # whatever a producer may call Parquet
+            raise _RefusedError("unreadable_file", type(error).__name__) from None
+        if table.num_rows != manifest.expected_rows:
+            raise _RefusedError(
+                "row_count_mismatch", json.dumps({"declared": manifest.expected_rows, "found": table.num_rows})
+            )
+        shim = read_shim(settings, source, manifest.batch_id)
+        if shim is not None:
+            table = table.rename_columns([shim.rename.get(name, name) for name in table.column_names])
+        contract = CONTRACTS[source]
+        _check_schema(contract, table.schema)
+        bronze, rescued = _bronze_table(contract, table, manifest)
+        pq.write_table(bronze, draft / f"{manifest.batch_id}.parquet", compression="snappy")
+        return replace(
+            record,
+            status="admitted",
+            admitted_rows=bronze.num_rows,
+            rescued_columns=", ".join(rescued) or None,
+            shim=json.dumps({"rename": shim.rename}, sort_keys=True) if shim is not None else None,
+            state="admitted" if shim is None else "replayed",
+        )
+    except _RefusedError as refused:
+        assert record is not None
+        return replace(record, reason=refused.reason, detail=refused.detail)
+
+
+def _without_file(settings: Settings, source: str, path: Path) -> Admission | None:
+    """A manifest whose file never came."""
+    target = path.with_name(path.name.removesuffix(MANIFEST_SUFFIX) + ".parquet")
+    if target.exists():
+        return None
+    try:
+        record = _vouched(settings, Manifest.read(path), path)
+    except (ValueError, OSError):
+        record = _unvouched(settings, source, path)
+    return replace(
+        record, source=source, delivered_rows=0, reason="no_file", detail="the manifest came without its file"
+    )
+
+
+def admit(settings: Settings, source: str, landing_date: date) -> list[Admission]:
+    """Rebuild one bronze partition and its admission records from what has landed; returns the records."""
+    ensure_bronze(settings)
+    folder = landing_folder(settings, source, landing_date)
+    target = bronze_folder(settings, source, landing_date)
+    draft = target.with_name(f".{target.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    delivered = sorted(path for path in folder.glob("*") if path.is_file()) if folder.exists() else []
+    records = []
+    for path in delivered:
+        if path.name.endswith(MANIFEST_SUFFIX):
+            orphan = _without_file(settings, source, path)
+            if orphan is not None:
+                records.append(orphan)
+        elif not path.name.startswith("."):
+            records.append(_examine(settings, source, landing_date, path, draft))
+    records = [_with_state(record, records) for record in records]
+    quarantine_files(settings, source, landing_date, [asdict(record) for record in records])
+    swap_folder(draft, target)
+    _write_records(admissions_file(settings, source, landing_date), records)
+    return records
+
+
+def _with_state(record: Admission, all_records: list[Admission]) -> Admission:
+    """A refused file is superseded once a later attempt of its slot was admitted."""
+    replaced = record.status == "refused" and any(
+        other.status == "admitted"
+        and other.batch_sequence == record.batch_sequence
+        and other.batch_attempt > record.batch_attempt
+        for other in all_records
+    )
+    return replace(record, state="superseded") if replaced else record
+
+
+def _write_records(path: Path, records: list[Admission]) -> None:
+    rows: list[dict[str, Any]] = [asdict(record) for record in records]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    pq.write_table(pa.Table.from_pylist(rows, schema=ADMISSION_SCHEMA), draft)
+    draft.replace(path)
+
+
+def landed_partitions(settings: Settings) -> list[tuple[str, date]]:
+    """Every (source, landing day) that was ever examined, oldest day first."""
+    found = [
+        (source, date.fromisoformat(path.parent.name.removeprefix("landing_date=")))
+        for source in SOURCES
+        for path in (settings.admissions / source).glob("landing_date=*/admissions.parquet")
+    ]
+    return sorted((pair for pair in found if pair[1].year > 1970), key=lambda pair: (pair[1], pair[0]))

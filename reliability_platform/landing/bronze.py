@@ -1,0 +1,87 @@
+"""The shape of bronze files and of the admission records, and where they are."""
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reliability_platform.settings import Settings
+from reliability_platform.sources import SOURCES
+from reliability_platform.sources.contracts import CONTRACTS
+
+SENTINEL_DAY = date(1970, 1, 1)
+"""A partition with a file of no rows: globs always match, and an empty platform builds."""
+
+LINEAGE = [
+    ("_rescued", pa.string()),
+    ("_batch_id", pa.string()),
+    ("_batch_sequence", pa.int32()),
+    ("_batch_attempt", pa.int32()),
+    ("_row_number", pa.int64()),
+    ("_landed_at", pa.timestamp("us")),
+]
+
+ADMISSION_SCHEMA = pa.schema(
+    [
+        ("source", pa.string()),
+        ("batch_id", pa.string()),
+        ("batch_sequence", pa.int32()),
+        ("batch_attempt", pa.int32()),
+        ("kind", pa.string()),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("delivered_rows", pa.int64()),
+        ("admitted_rows", pa.int64()),
+        ("checksum", pa.string()),
+        ("schema_fingerprint", pa.string()),
+        ("rescued_columns", pa.string()),
+        ("shim", pa.string()),
+        ("state", pa.string()),
+        ("produced_at", pa.timestamp("us")),
+        ("landed_at", pa.timestamp("us")),
+        ("file", pa.string()),
+    ]
+)
+
+
+def bronze_schema(source: str) -> pa.Schema:
+    """The contract's columns, then where each row came from."""
+    return pa.schema([*CONTRACTS[source].arrow_schema, *(pa.field(name, kind) for name, kind in LINEAGE)])
+
+
+def bronze_folder(settings: Settings, source: str, landing_date: date) -> Path:
+    """Where the admitted files of a source and landing day are."""
+    return settings.bronze / source / f"landing_date={landing_date.isoformat()}"
+
+
+def admissions_file(settings: Settings, source: str, landing_date: date) -> Path:
+    """Where the admission records of a source and landing day are."""
+    return settings.admissions / source / f"landing_date={landing_date.isoformat()}" / "admissions.parquet"
+
+
+def ensure_bronze(settings: Settings) -> None:
+    """Write the sentinels where they are missing."""
+    for source in SOURCES:
+        sentinel = bronze_folder(settings, source, SENTINEL_DAY) / "sentinel.parquet"
+        record = admissions_file(settings, source, SENTINEL_DAY)
+        for path, schema in ((sentinel, bronze_schema(source)), (record, ADMISSION_SCHEMA)):
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                draft = path.with_name(f".{path.name}.draft")
+                pq.write_table(schema.empty_table(), draft)
+                draft.replace(path)
+
+
+def swap_folder(draft: Path, target: Path) -> None:
+    """Put a finished folder in the place of an old one. A crash in between leaves none, which a re-run mends."""
+    if target.exists():
+        old = target.with_name(f".{target.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        target.rename(old)
+        draft.rename(target)
+        shutil.rmtree(old)
+    else:
+        draft.rename(target)

@@ -1,0 +1,38 @@
+"""Approved shims: how a refused file may be read after all. Written by remediation, obeyed by admission."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reliability_platform.landing.writer import write_atomically
+from reliability_platform.settings import Settings
+
+
+@dataclass(frozen=True)
+class Shim:
+    """`rename` maps a delivered column name to the contract's."""
+
+    rename: dict[str, str]
+    approved_by: str
+    why: str
+
+
+def _path(settings: Settings, source: str, batch_id: str) -> Path:
+    return settings.shims / source / f"{batch_id}.json"
+
+
+def read_shim(settings: Settings, source: str, batch_id: str) -> Shim | None:
+    """The shim of one batch, if one was approved."""
+    path = _path(settings, source, batch_id)
+    return Shim(**json.loads(path.read_text())) if path.exists() else None
+
+
+def approve_rename(
+    settings: Settings, source: str, batch_id: str, rename: Mapping[str, str], by: str, why: str
+) -> None:
+    """Let the next admission read one batch with columns renamed. Approving the same again changes nothing."""
+    content = json.dumps({"rename": dict(rename), "approved_by": by, "why": why}, indent=2, sort_keys=True) + "\n"
+    path = _path(settings, source, batch_id)
+    if not path.exists() or path.read_text() != content:
+        write_atomically(path, content.encode())
