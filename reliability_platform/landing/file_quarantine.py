@@ -7,7 +7,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from reliability_platform.landing.writer import MANIFEST_SUFFIX, write_atomically
+from reliability_platform.atomic import write_atomically
+from reliability_platform.landing.writer import MANIFEST_SUFFIX
 from reliability_platform.settings import Settings
 
 REASON_SUFFIX = ".reason.json"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reliability_platform.landing.writer import write_atomically
+from reliability_platform.atomic import write_atomically
 from reliability_platform.settings import Settings
 
 

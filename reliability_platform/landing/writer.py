@@ -5,7 +5,6 @@ The manifest comes last: it says that the file before it is whole. The same batc
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reliability_platform.atomic import write_atomically
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
 
@@ -64,17 +64,6 @@ class Manifest:
 def landing_folder(settings: Settings, source: str, landing_date: date) -> Path:
     """Where the deliveries of a source and landing day are."""
     return settings.landing / source / f"landing_date={landing_date.isoformat()}"
-
-
-def write_atomically(target: Path, content: bytes) -> None:
-    """Replace `target` in one step, on the disk before it gets its name."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(target)
 
 
 def fingerprint(columns: list[dict[str, str]]) -> str:

@@ -1,0 +1,195 @@
+"""Plans: which faults strike where. A YAML file for people, and the resolved plan that a home follows.
+
+A plan that names what does not exist or contradicts itself is refused before anything is written.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from reliability_platform.atomic import write_atomically
+from reliability_platform.errors import EnvironmentUnusableError, UsageError
+from reliability_platform.faults.catalogue import fault_named
+from reliability_platform.settings import Settings
+from reliability_platform.sources import SOURCES
+
+
+Day = date  # a field called `date` hides the type inside its class
+
+
+class PlannedStrike(BaseModel):
+    """One line of a plan: a fault, its source, its day of the window (1 is the first) or date, its size."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fault: str
+    source: str
+    day: int | None = Field(default=None, ge=1)
+    date: Day | None = None
+    magnitude: str = "medium"
+
+
+class Plan(BaseModel):
+    """A plan file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    description: str = ""
+    strikes: tuple[PlannedStrike, ...] = ()
+
+
+@dataclass(frozen=True)
+class Strike:
+    """A fault bound to a source, a landing day and a size."""
+
+    fault: str
+    source: str
+    landing_date: date
+    magnitude: str
+
+    def landing_dates(self) -> list[date]:
+        """The landing days that the strike may touch."""
+        return [self.landing_date + timedelta(days=offset) for offset in range(fault_named(self.fault).days_touched)]
+
+
+def plan_names() -> list[str]:
+    """The plans that come with the platform."""
+    folder = resources.files("reliability_platform.faults") / "plans"
+    return sorted(path.name.removesuffix(".yml") for path in folder.iterdir() if path.name.endswith(".yml"))
+
+
+def load_plan(name_or_path: str) -> Plan:
+    """A plan by its name, or from a YAML file. Raises `UsageError` that names the line and what is wrong."""
+    path = Path(name_or_path)
+    if name_or_path in plan_names():
+        text = (resources.files("reliability_platform.faults") / "plans" / f"{name_or_path}.yml").read_text()
+    elif path.is_file():
+        try:
+            text = path.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"The plan {path} cannot be read: {error}.") from None
+    else:
+        raise UsageError(
+            f"There is no plan {name_or_path!r}: choose one of {', '.join(plan_names())}, or give the path of a file."
+        )
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        return Plan.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise UsageError(f"The plan {name_or_path}{line} is not YAML: {getattr(error, 'problem', error)}.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(
+            f"The plan {name_or_path}, line {_line_of(tree, first['loc'])}: {where or 'plan'}: {first['msg']}."
+        ) from None
+
+
+def _line_of(node: Any, location: Sequence[int | str]) -> int:
+    """The line of the YAML node at a path of keys and positions, or of the nearest one above it."""
+    line: int = node.start_mark.line + 1 if node is not None else 1
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            found = [(key, value) for key, value in node.value if key.value == part]
+            if not found:
+                break
+            line, node = found[0][0].start_mark.line + 1, found[0][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line
+
+
+def resolve_strike(planned: PlannedStrike, first: date, last: date) -> Strike:
+    """Bind one planned strike to a window. Raises `UsageError` if it does not fit."""
+    fault = fault_named(planned.fault)
+    label = f"{planned.fault} on {planned.source}"
+    if planned.source not in SOURCES:
+        raise UsageError(f"There is no source {planned.source!r}: choose one of {', '.join(SOURCES)}.")
+    if planned.source not in fault.applies_to:
+        raise UsageError(f"{label}: the source has nothing that this fault strikes; use {', '.join(fault.applies_to)}.")
+    if planned.magnitude not in fault.magnitudes:
+        raise UsageError(f"{label}: {planned.magnitude!r} is no magnitude; use {', '.join(fault.magnitudes)}.")
+    if (planned.day is None) == (planned.date is None):
+        raise UsageError(f"{label}: give either day (1 is the first of the window) or date.")
+    day = planned.date or first + timedelta(days=(planned.day or 1) - 1)
+    strike = Strike(planned.fault, planned.source, day, planned.magnitude)
+    if not first <= strike.landing_dates()[0] <= strike.landing_dates()[-1] <= last:
+        raise UsageError(
+            f"{label} strikes {strike.landing_dates()[0]} to {strike.landing_dates()[-1]}, outside the window "
+            f"{first} to {last}: choose another day or a longer window."
+        )
+    return strike
+
+
+def check_together(strikes: Sequence[Strike]) -> None:
+    """Refuse strikes that contradict each other: two on one source and landing day."""
+    taken: dict[tuple[str, date], Strike] = {}
+    for strike in strikes:
+        for day in strike.landing_dates():
+            other = taken.setdefault((strike.source, day), strike)
+            if other is not strike:
+                raise UsageError(
+                    f"{strike.fault} and {other.fault} both strike {strike.source} on {day}: "
+                    "move one of them to another day or source."
+                )
+
+
+@dataclass(frozen=True)
+class ActivePlan:
+    """The strikes that a home follows, with the seed of their randomness."""
+
+    seed: int = 7
+    strikes: tuple[Strike, ...] = ()
+
+    @classmethod
+    def resolve(cls, plan: Plan, *, seed: int, first: date, last: date) -> "ActivePlan":
+        """Bind a plan to a window. Raises `UsageError` if it does not fit or contradicts itself."""
+        strikes = tuple(resolve_strike(planned, first, last) for planned in plan.strikes)
+        check_together(strikes)
+        return cls(seed, strikes)
+
+    @classmethod
+    def load(cls, settings: Settings) -> "ActivePlan":
+        """The home's plan; one without strikes if there is none."""
+        path = settings.faults / "plan.json"
+        if not path.exists():
+            return cls()
+        try:
+            raw = json.loads(path.read_text())
+            strikes = tuple(
+                Strike(item["fault"], item["source"], date.fromisoformat(item["landing_date"]), item["magnitude"])
+                for item in raw["strikes"]
+            )
+            return cls(raw["seed"], strikes)
+        except (ValueError, KeyError, TypeError):
+            raise EnvironmentUnusableError(f"{path} is not a plan: delete it to go on without faults.") from None
+
+    def save(self, settings: Settings) -> None:
+        """Write it to the home in one step."""
+        write_atomically(
+            settings.faults / "plan.json",
+            json.dumps(
+                {"seed": self.seed, "strikes": [asdict(strike) for strike in self.strikes]}, default=str
+            ).encode(),
+        )
+
+    def with_strike(self, strike: Strike) -> "ActivePlan":
+        """The plan and one more strike. Raises `UsageError` if it contradicts those there."""
+        strikes = (*self.strikes, strike)
+        check_together(strikes)
+        return ActivePlan(self.seed, strikes)
+
+    def touching(self, source: str, day: date) -> list[Strike]:
+        """The strikes that may change what `source` delivers on `day`."""
+        return [strike for strike in self.strikes if strike.source == source and day in strike.landing_dates()]

@@ -1,0 +1,34 @@
+"""Delivers a landing day: the clean batches of the source, broken where the active plan says so.
+
+The one module of this package that knows of faults; nothing that detects or heals may import it.
+"""
+
+import shutil
+from datetime import date
+
+from reliability_platform.faults.plan import ActivePlan
+from reliability_platform.faults.strike import struck_batches
+from reliability_platform.faults.truth import save_truth
+from reliability_platform.landing.writer import landing_folder, write_batch
+from reliability_platform.settings import Settings
+from reliability_platform.sources.batch import Batch
+from reliability_platform.sources.simulation import Simulation
+
+
+def deliver(settings: Settings, simulation: Simulation, plan: ActivePlan, source: str, day: date) -> list[Batch]:
+    """Land the batches of one source and day; returns them. Again gives the same bytes; replacements stay."""
+    batches, truths = struck_batches(simulation, plan, source, day)
+    landing_folder(settings, source, day).mkdir(parents=True, exist_ok=True)
+    for batch in batches:
+        write_batch(settings, batch)
+    for truth in truths:
+        save_truth(settings, truth)
+    return batches
+
+
+def redeliver(settings: Settings, simulation: Simulation, plan: ActivePlan, source: str, day: date) -> list[Batch]:
+    """Let a landing day happen again under another plan: what had landed is removed, replacements and shims too."""
+    shutil.rmtree(landing_folder(settings, source, day), ignore_errors=True)
+    for shim in (settings.shims / source).glob(f"{source}-{day:%Y%m%d}-*.json"):
+        shim.unlink()
+    return deliver(settings, simulation, plan, source, day)
