@@ -1,0 +1,20 @@
+{# Where bronze and reference files are. The home is asked for at run time, so that one parsed manifest serves any home. #}
+
+{% macro home() -%}
+    {{ return(env_var('RELIABILITY_HOME', '../data') | replace("'", "''")) }}
+{%- endmacro %}
+
+{% macro read_bronze(table) -%}
+    {%- set tracked = source('bronze', table) -%}
+    {%- if execute -%}
+        {%- set folder = 'admissions/*' if table == 'admissions' else table -%}
+        read_parquet('{{ home() }}/bronze/{{ folder }}/landing_date=*/*.parquet', hive_partitioning = true, hive_types = {'landing_date': date})
+    {%- else -%}
+        {{ tracked }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro read_reference(table) -%}
+    {%- set tracked = source('reference', table) -%}
+    {%- if execute -%} read_parquet('{{ home() }}/reference/{{ table }}.parquet') {%- else -%} {{ tracked }} {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,31 @@
+{# The ledger of event dates that silver changed and gold has not yet seen. It survives a crash between the two. #}
+
+{% macro ensure_touched_event_dates() %}
+    create table if not exists touched_event_dates (source varchar, event_date date)
+{% endmacro %}
+
+{% macro touched_dates(source_names) -%}
+    select event_date from touched_event_dates where source in ('{{ source_names | join("', '") }}')
+{%- endmacro %}
+
+{# Pre-hook of a mart: the touched dates are rewritten, and those that lost all their rows leave. #}
+{% macro clear_touched_dates(source_names) %}
+    {%- if execute and load_relation(this) is not none -%}
+        delete from {{ this }} where event_date in ({{ touched_dates(source_names) }})
+    {%- endif -%}
+{% endmacro %}
+
+{# The rows of silver that a mart must aggregate in this run. #}
+{% macro in_touched_dates(source_names) -%}
+    {%- if is_incremental() -%} event_date in ({{ touched_dates(source_names) }}) {%- else -%} true {%- endif -%}
+{%- endmacro %}
+
+{# After a run: the ledger is emptied only if every published mart has been rebuilt in it. #}
+{% macro settle_touched_event_dates() %}
+    {%- if execute -%}
+        {%- set wanted = graph.nodes.values() | selectattr('config.meta.published', 'defined') | map(attribute='unique_id') | list -%}
+        {%- set built = results | selectattr('status', 'equalto', 'success') | map(attribute='node.unique_id') | list -%}
+        {%- set waiting = wanted | reject('in', built) | list -%}
+        {%- if wanted and not waiting -%} delete from touched_event_dates {%- endif -%}
+    {%- endif -%}
+{% endmacro %}

@@ -1,0 +1,34 @@
+{# The landing days of this run: half-open, from the flags event-time-start and event-time-end of dbt.
+   Flags and not vars: a change of vars would make dbt parse the project anew. Without flags: everything. #}
+
+{% macro window_start() %}
+    {%- set given = invocation_args_dict.get('event_time_start') -%}
+    {{ return((given | string)[:10] if given else '1971-01-01') }}
+{% endmacro %}
+
+{% macro window_end() %}
+    {%- set given = invocation_args_dict.get('event_time_end') -%}
+    {{ return((given | string)[:10] if given else '9999-12-31') }}
+{% endmacro %}
+
+{% macro in_window(column='landing_date') -%}
+    {{ column }} >= date '{{ window_start() }}' and {{ column }} < date '{{ window_end() }}'
+{%- endmacro %}
+
+{# Pre-hook of tables that are rewritten by landing day. #}
+{% macro clear_window() %}
+    {%- if execute and load_relation(this) is not none -%}
+        delete from {{ this }} where {{ in_window() }}
+    {%- endif -%}
+{% endmacro %}
+
+{# A test on `where: __window__` judges the landing days of this run alone; one bad day must not fail all later ones. #}
+{% macro get_where_subquery(relation) -%}
+    {%- set where = config.get('where') -%}
+    {%- if where -%}
+        {%- set condition = where | replace('__window__', in_window()) -%}
+        (select * from {{ relation }} where {{ condition }}) as windowed
+    {%- else -%}
+        {{ relation }}
+    {%- endif -%}
+{%- endmacro %}

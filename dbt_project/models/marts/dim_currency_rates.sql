@@ -1,0 +1,3 @@
+{{ config(materialized='view') }}
+
+select * from {{ read_reference('currency_rates') }}

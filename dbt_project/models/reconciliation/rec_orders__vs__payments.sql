@@ -1,0 +1,18 @@
+with payments as (
+    select * from {{ ref('int_payments__deduplicated') }}
+),
+
+orders as (
+    select * from {{ ref('int_orders__deduplicated') }}
+)
+
+select
+    payments.landing_date,
+    count(*) as payments,
+    count(*) filter (where orders.order_id is null) as payments_without_order,
+    count(*) filter (
+        where orders.amount <> payments.amount or orders.currency <> payments.currency
+    ) as payments_of_another_amount
+from payments
+left join orders on payments.order_id = orders.order_id
+group by payments.landing_date
