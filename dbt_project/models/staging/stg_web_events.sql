@@ -42,6 +42,7 @@ select
     judged._row_number as row_number,
     judged._landed_at as landed_at,
     judged.reject_reasons,
+    judged._batch_attempt < coalesce(latest_attempts.attempt, judged._batch_attempt) as is_superseded,
     {{ disposition() }} as disposition
 from judged
 left join latest_attempts

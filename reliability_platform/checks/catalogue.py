@@ -1,0 +1,244 @@
+"""Every check, declared: what it guards, what its failure means, whether it holds the publication.
+
+A SodaCL check whose name is not declared here is refused when the files are read; so is a declared one that no file
+holds. Names are `<dataset>__<property>`, the same in Soda, in Dagster and in incidents.
+"""
+
+from dataclasses import dataclass
+
+from reliability_platform.sources import SOURCES
+
+
+@dataclass(frozen=True)
+class CheckSpec:
+    """One declared check."""
+
+    name: str
+    dataset: str
+    engine: str
+    """`soda`, `native` or `dbt`."""
+    sources: tuple[str, ...]
+    """The sources whose landing day a failure concerns; the first one is where it is filed."""
+    failure_class: str
+    blocking: bool
+    """Whether a failure holds the publication of the landing day."""
+    severity: str
+    description: str
+    recovery: str
+    column: str | None = None
+    requires_history: bool = False
+
+    @property
+    def source(self) -> str:
+        """The source under which results are filed."""
+        return self.sources[0]
+
+
+@dataclass(frozen=True)
+class _Property:
+    failure_class: str
+    blocking: bool
+    severity: str
+    description: str
+    recovery: str
+
+
+_HEAL = "`reliability heal` asks the source for the affected batches again and re-runs the day."
+_LOOK = "See the rejected rows with `reliability quarantine list`; then `reliability heal`."
+_REBUILD = "A transformation is wrong: mend the model, then `reliability run --from DAY --to DAY`."
+_NOTHING = "Nothing to do: duplicates never pass silver. `reliability heal` verifies it and resolves the incident."
+_RECOMPUTE = "`reliability heal` recomputes the event dates concerned."
+_WATCH = "Consumers keep the last good rows; ask the owner of the source."
+
+# property (or its beginning, up to the underscore) → what its failure means
+_SODA_PROPERTIES = {
+    "schema": _Property("schema_break", True, "P1", "All columns of the contract are there.", _HEAL),
+    "row_count": _Property("missing_data", True, "P1", "The day has rows.", _HEAL),
+    "missing": _Property("null_spike", True, "P2", "A required field is filled in at least 99 % of the rows.", _HEAL),
+    "valid_payload": _Property("payload_corruption", True, "P2", "At least 99 % of the payloads are JSON.", _LOOK),
+    "valid": _Property("invalid_values", True, "P2", "At least 99 % of the values are known ones.", _LOOK),
+    "range": _Property("invalid_values", True, "P2", "At least 99 % of the values are within their range.", _LOOK),
+    "known_references": _Property("broken_references", True, "P2", "References lead somewhere.", _LOOK),
+    "no_future_event_time": _Property("invalid_values", True, "P1", "No event is of the future.", _LOOK),
+    "repeated_keys": _Property("duplicate_delivery", False, "P2", "Under 1 % of the keys came twice.", _NOTHING),
+    "freshness": _Property("freshness_breach", False, "P2", "The newest event is of the landing day.", _WATCH),
+    "duplicate_keys": _Property("transform_failure", True, "P1", "Silver holds each key once.", _REBUILD),
+    "missing_event_date": _Property("transform_failure", True, "P1", "Silver knows each event date.", _REBUILD),
+    "possible_measures": _Property("transform_failure", True, "P1", "No measure is negative or null.", _REBUILD),
+    "share_within_bounds": _Property("transform_failure", True, "P1", "Shares lie within 0 and 1.", _REBUILD),
+}
+
+_REQUIRED = {
+    "orders": "order_id customer_id merchant_id product_id quantity amount currency channel event_time",
+    "payments": "payment_id order_id customer_id method status amount currency event_time",
+    "web_events": "event_id session_id event_type event_time",
+    "shipments": "shipment_event_id shipment_id order_id carrier status weight_grams ordered_at promised_at event_time",
+}
+_VALID = {
+    "orders": "currency channel",
+    "payments": "currency method status",
+    "web_events": "event_type payload",
+    "shipments": "carrier status",
+}
+_RANGES = {"orders": "quantity amount", "payments": "amount", "web_events": "", "shipments": "weight_grams"}
+_REFERRING = ("orders", "payments")
+MART_SOURCES = {
+    "agg_daily_revenue": ("orders",),
+    "agg_daily_payments": ("payments",),
+    "agg_daily_funnel": ("web_events",),
+    "agg_daily_fulfilment": ("shipments",),
+    "fct_customer_days": ("orders", "payments", "web_events"),
+}
+
+
+def _soda_properties(source: str) -> list[str]:
+    return [
+        "schema",
+        "row_count",
+        *(f"missing_{column}" for column in _REQUIRED[source].split()),
+        *(f"valid_{column}" for column in _VALID[source].split()),
+        *(f"range_{column}" for column in _RANGES[source].split()),
+        *(["known_references"] if source in _REFERRING else []),
+        "no_future_event_time",
+        "repeated_keys",
+        "freshness",
+    ]
+
+
+def _soda(dataset: str, sources: tuple[str, ...], name: str) -> CheckSpec:
+    kind = name if name in _SODA_PROPERTIES else name.split("_")[0]
+    meaning = _SODA_PROPERTIES[kind]
+    column = name.split("_", 1)[1] if name.startswith(("missing_", "valid_", "range_")) else None
+    mart = dataset.startswith(("agg_", "fct_"))
+    return CheckSpec(
+        name=f"{dataset}__{name}",
+        dataset=dataset,
+        engine="soda",
+        sources=sources,
+        failure_class="transform_failure" if mart else meaning.failure_class,
+        blocking=meaning.blocking,
+        severity=meaning.severity,
+        description=meaning.description,
+        recovery=_REBUILD if mart else meaning.recovery,
+        column=column,
+    )
+
+
+def _soda_checks() -> list[CheckSpec]:
+    specs = []
+    for source in SOURCES:
+        specs += [_soda(f"stg_{source}", (source,), name) for name in _soda_properties(source)]
+        silver = f"int_{source}__deduplicated"
+        specs += [_soda(silver, (source,), name) for name in ("duplicate_keys", "missing_event_date")]
+    for mart, sources in MART_SOURCES.items():
+        names = ["schema", "possible_measures"] + (["share_within_bounds"] if mart == "agg_daily_payments" else [])
+        specs += [_soda(mart, sources, name) for name in names]
+    return specs
+
+
+def _native(
+    name: str,
+    dataset: str,
+    sources: tuple[str, ...],
+    meaning: _Property,
+    *,
+    requires_history: bool = False,
+    column: str | None = None,
+) -> CheckSpec:
+    return CheckSpec(
+        name=name,
+        dataset=dataset,
+        engine="native",
+        sources=sources,
+        failure_class=meaning.failure_class,
+        blocking=meaning.blocking,
+        severity=meaning.severity,
+        description=meaning.description,
+        recovery=meaning.recovery,
+        column=column,
+        requires_history=requires_history,
+    )
+
+
+_BRONZE = {
+    "batch_completeness": _Property(
+        "missing_data", True, "P1", "Every batch that the schedule promises was admitted.", _HEAL
+    ),
+    "schema_contract": _Property(
+        "schema_break",
+        True,
+        "P1",
+        "No file was refused for its columns.",
+        "`reliability heal` replays a file with a likely rename through a shim; otherwise it asks the source again.",
+    ),
+    "file_integrity": _Property(
+        "file_corruption",
+        False,
+        "P1",
+        "No file was refused as unreadable, cut short, without or against its manifest.",
+        "See `reliability quarantine list`; remove a stray file from landing, or `reliability heal`.",
+    ),
+    "duplicate_batches": _Property(
+        "duplicate_delivery", False, "P2", "No batch has the very bytes of an earlier one.", _NOTHING
+    ),
+    "landed_on_time": _Property("freshness_breach", False, "P2", "All batches landed before their deadline.", _WATCH),
+}
+_STAGING = {
+    "late_share": _Property("late_data", False, "P3", "Under 2 % of the rows are of an earlier day.", _RECOMPUTE),
+    "reject_share": _Property("reject_share", True, "P2", "Under 1 % of the rows are rejected.", _LOOK),
+}
+_VOLUME = _Property(
+    "volume_anomaly",
+    True,
+    "P2",
+    "Rows lie within 40 % of what the source's own past weeks and weekdays promise.",
+    "Ask the owner whether the volume is real; `reliability heal` asks the source again.",
+)
+_KEY_SHARE = _Property("key_skew", False, "P2", "No customer has more than a tenth of the rows.", _WATCH)
+_HELD = _Property(
+    "late_data", False, "P2", "No row came later than the watermark allows.", "Held, not lost; approve a backfill."
+)
+_CONSERVED = _Property(
+    "rows_unaccounted", True, "P1", "Delivered = accepted + duplicate + quarantined + held late.", _REBUILD
+)
+_GOLD = _Property("reconciliation_mismatch", True, "P1", "Gold adds up to silver.", _REBUILD)
+_MATCHED = _Property("reconciliation_mismatch", True, "P1", "Every payment has its order, of the same amount.", _HEAL)
+_DBT = _Property("transform_failure", True, "P1", "Every dbt model was built and every dbt test passed.", _REBUILD)
+
+
+def _native_checks() -> list[CheckSpec]:
+    specs = []
+    for source in SOURCES:
+        one = (source,)
+        specs += [_native(f"bronze_{source}__{name}", f"bronze_{source}", one, what) for name, what in _BRONZE.items()]
+        specs += [_native(f"stg_{source}__{name}", f"stg_{source}", one, what) for name, what in _STAGING.items()]
+        silver = f"int_{source}__deduplicated"
+        specs.append(_native(f"{silver}__volume", silver, one, _VOLUME, requires_history=True))
+        if source in ("orders", "payments", "web_events"):
+            specs.append(_native(f"{silver}__key_share", silver, one, _KEY_SHARE, column="customer_id"))
+        specs.append(_native(f"hld_too_late__no_{source}", "hld_too_late", one, _HELD))
+        specs.append(_native(f"rec_batches__conserved__{source}", "rec_batches__conserved", one, _CONSERVED))
+        specs.append(_native(f"rec_silver__vs__gold__{source}", "rec_silver__vs__gold", one, _GOLD))
+    both = ("payments", "orders")
+    specs.append(_native("rec_orders__vs__payments__matched", "rec_orders__vs__payments", both, _MATCHED))
+    return specs
+
+
+def _dbt_checks() -> list[CheckSpec]:
+    return [
+        CheckSpec(
+            name=f"dbt_build__{source}",
+            dataset="dbt_build",
+            engine="dbt",
+            sources=(source,),
+            failure_class=_DBT.failure_class,
+            blocking=_DBT.blocking,
+            severity=_DBT.severity,
+            description=_DBT.description,
+            recovery=_DBT.recovery,
+        )
+        for source in SOURCES
+    ]
+
+
+CHECKS: dict[str, CheckSpec] = {spec.name: spec for spec in (*_soda_checks(), *_native_checks(), *_dbt_checks())}

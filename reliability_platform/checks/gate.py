@@ -1,0 +1,40 @@
+"""The gate: which landed partitions may be published. It fails closed."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, Verdict
+from reliability_platform.checks.store import CheckStore
+
+Partition = tuple[str, date]
+
+
+def _objection(result: CheckResult | None, requires_history: bool) -> str | None:
+    if result is None:
+        return "has not been evaluated"
+    if result.verdict is Verdict.PASSED:
+        return None
+    if result.verdict is Verdict.FAILED:
+        return "failed"
+    # Every source is young once: a check that only lacks a past to compare with holds nothing.
+    if requires_history and result.reason == INSUFFICIENT_HISTORY:
+        return None
+    return "could not be evaluated"
+
+
+def held(store: CheckStore, partitions: Sequence[Partition]) -> dict[Partition, list[str]]:
+    """The partitions that a blocking check holds, with the reasons. A missing verdict holds too."""
+    days = sorted({day for _, day in partitions})
+    verdicts = {(result.check, result.partition): result for result in store.latest(days)}
+    found: dict[Partition, list[str]] = {}
+    for source, day in partitions:
+        reasons = []
+        for spec in CHECKS.values():
+            if spec.blocking and source in spec.sources:
+                objection = _objection(verdicts.get((spec.name, day)), spec.requires_history)
+                if objection is not None:
+                    reasons.append(f"{spec.name} {objection}")
+        if reasons:
+            found[source, day] = reasons
+    return found

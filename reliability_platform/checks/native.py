@@ -1,0 +1,269 @@
+"""What SodaCL cannot say: the schedule of batches, refused files, conservation, lateness, history, reconciliations.
+
+Each check is one SQL statement over the whole window that returns (landing day, value, detail) where there is
+anything to say; a day that it does not return has the value 0. A value above the limit fails.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import duckdb
+
+from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, CheckResult, Verdict
+from reliability_platform.settings import Settings
+from reliability_platform.sources import SOURCES
+from reliability_platform.sources.contracts import CONTRACTS
+
+HISTORY_DAYS = 28
+MIN_HISTORY_DAYS = 14
+VOLUME_LIMIT_PERCENT = 40.0
+LATE_LIMIT_PERCENT = 2.0
+REJECT_LIMIT_PERCENT = 1.0
+KEY_SHARE_LIMIT_PERCENT = 10.0
+
+
+@dataclass(frozen=True)
+class NativeCheck:
+    """The SQL of one check; `{first}` and `{last}` are bound as parameters $first and $last."""
+
+    sql: str
+    limit: float
+    unit: str
+    absent: float = 0.0
+    """The value of a landing day that the SQL does not return."""
+
+
+def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
+    contract = CONTRACTS[source]
+    folder = str(settings.admissions).replace("'", "''")
+    admissions = (
+        f"(select * from read_parquet('{folder}/{source}/landing_date=*/*.parquet', hive_partitioning = true, "
+        "hive_types = {'landing_date': date}))"
+    )
+    window = "landing_date between $first and $last"
+    slots = contract.batches_per_day
+    refused = f"from {admissions} where {window} and status = 'refused' and state = 'quarantined'"
+    return {
+        f"bronze_{source}__batch_completeness": NativeCheck(
+            f"""
+            with expected as (
+                select unnest(range(1, {slots + 1})) as batch_sequence
+            ), days as (
+                select unnest(generate_series($first, $last, interval 1 day))::date as landing_date
+            ), admitted as (
+                select distinct landing_date, batch_sequence from {admissions} where status = 'admitted' and {window}
+            )
+            select landing_date, count(*), 'missing: ' || string_agg(batch_sequence::varchar, ', ' order by batch_sequence)
+            from days cross join expected anti join admitted using (landing_date, batch_sequence)
+            group by landing_date
+            """,
+            0,
+            f"of {slots} batches missing",
+        ),
+        f"bronze_{source}__schema_contract": NativeCheck(
+            f"select landing_date, count(*), string_agg(batch_id || ': ' || reason || ' ' || coalesce(detail, ''), '; ' "
+            f"order by batch_id) {refused} and starts_with(reason, 'schema_') group by landing_date",
+            0,
+            "files refused for their columns",
+        ),
+        f"bronze_{source}__file_integrity": NativeCheck(
+            f"select landing_date, count(*), string_agg(batch_id || ': ' || reason, '; ' order by batch_id) "
+            f"{refused} and not starts_with(reason, 'schema_') group by landing_date",
+            0,
+            "files refused as broken",
+        ),
+        f"bronze_{source}__duplicate_batches": NativeCheck(
+            f"""
+            with admitted as (
+                select * from {admissions}
+                where status = 'admitted' and kind <> 'replacement' and delivered_rows > 0
+            ), first_seen as (
+                select checksum, min((landing_date, batch_id)) as first_one from admitted group by checksum
+            )
+            select landing_date, count(*), string_agg(batch_id, ', ' order by batch_id)
+            from admitted join first_seen using (checksum)
+            where (landing_date, batch_id) <> first_one and {window}
+            group by landing_date
+            """,
+            0,
+            "batches with the bytes of an earlier one",
+        ),
+        f"bronze_{source}__landed_on_time": NativeCheck(
+            f"select landing_date, count(*), string_agg(batch_id, ', ' order by batch_id) from {admissions} "
+            f"where {window} and kind <> 'replacement' and landed_at > "
+            f"landing_date + interval 1 day + interval {contract.deadline_minutes} minute group by landing_date",
+            0,
+            "batches after their deadline",
+        ),
+    }
+
+
+def _staging(source: str) -> dict[str, NativeCheck]:
+    live = f"from stg_{source} where landing_date between $first and $last and not is_superseded"
+    return {
+        f"stg_{source}__late_share": NativeCheck(
+            "select landing_date, 100.0 * count(*) filter (where event_date < landing_date and reject_reasons is null) "
+            f"/ count(*), null {live} group by landing_date",
+            LATE_LIMIT_PERCENT,
+            "% of the rows are of an earlier day",
+        ),
+        f"stg_{source}__reject_share": NativeCheck(
+            "select landing_date, 100.0 * count(*) filter (where reject_reasons is not null) / count(*), "
+            f"(mode(reject_reasons))::varchar {live} group by landing_date",
+            REJECT_LIMIT_PERCENT,
+            "% of the rows are rejected",
+        ),
+        f"hld_too_late__no_{source}": NativeCheck(
+            "select landing_date, count(*), min(event_date)::varchar from hld_too_late "
+            f"where source = '{source}' and landing_date between $first and $last group by landing_date",
+            0,
+            "rows held as too late",
+        ),
+    }
+
+
+def _silver(source: str) -> dict[str, NativeCheck]:
+    silver = f"int_{source}__deduplicated"
+    checks = {
+        # Expected = median of the past four weeks, times what this weekday is to the median. A median does not mind
+        # that some of the past days were incidents themselves.
+        f"{silver}__volume": NativeCheck(
+            f"""
+            with counts as (
+                select landing_date, count(*) as n from {silver}
+                where landing_date >= $first - interval {HISTORY_DAYS} day and landing_date <= $last group by landing_date
+            ), judged as (
+                select today.landing_date, today.n, count(past.n) as days, median(past.n) as usual,
+                    median(past.n) filter (where isodow(past.landing_date) = isodow(today.landing_date)) as same_weekday
+                from counts as today left join counts as past
+                    on past.landing_date < today.landing_date
+                    and past.landing_date >= today.landing_date - interval {HISTORY_DAYS} day
+                where today.landing_date >= $first group by today.landing_date, today.n
+            )
+            select landing_date,
+                case when days >= {MIN_HISTORY_DAYS} then 100.0 * abs(n / coalesce(same_weekday, usual) - 1) end,
+                n || ' rows, usual ' || round(coalesce(same_weekday, usual))::bigint
+            from judged
+            """,
+            VOLUME_LIMIT_PERCENT,
+            "% away from the usual number of rows",
+        ),
+    }
+    if any(column.name == "customer_id" for column in CONTRACTS[source].columns):
+        checks[f"{silver}__key_share"] = NativeCheck(
+            f"""
+            with counts as (
+                select landing_date, customer_id, count(*) as n from {silver}
+                where landing_date between $first and $last and customer_id is not null
+                group by landing_date, customer_id
+            )
+            select landing_date, case when sum(n) >= 100 then 100.0 * max(n) / sum(n) else 0 end, null
+            from counts group by landing_date
+            """,
+            KEY_SHARE_LIMIT_PERCENT,
+            "% of the rows belong to one customer",
+        )
+    return checks
+
+
+def _reconciliation(source: str) -> dict[str, NativeCheck]:
+    return {
+        f"rec_batches__conserved__{source}": NativeCheck(
+            "select landing_date, sum(abs(unaccounted_rows)), null from rec_batches__conserved "
+            f"where source = '{source}' and landing_date between $first and $last group by landing_date",
+            0,
+            "delivered rows unaccounted for",
+        ),
+        f"rec_silver__vs__gold__{source}": NativeCheck(
+            f"""
+            with touched as (
+                select distinct landing_date, event_date from int_{source}__deduplicated
+                where landing_date between $first and $last
+            )
+            select touched.landing_date, sum(abs(difference)),
+                string_agg(distinct table_name || '.' || measure, ', ') filter (where difference <> 0)
+            from rec_silver__vs__gold join touched using (event_date)
+            where source = '{source}' group by touched.landing_date
+            """,
+            0,
+            "difference between silver and gold",
+        ),
+    }
+
+
+def native_checks(settings: Settings) -> dict[str, NativeCheck]:
+    """Every native check by name."""
+    checks: dict[str, NativeCheck] = {}
+    for source in SOURCES:
+        checks |= _bronze(settings, source) | _staging(source) | _silver(source) | _reconciliation(source)
+    checks["rec_orders__vs__payments__matched"] = NativeCheck(
+        "select landing_date, payments_without_order + payments_of_another_amount, "
+        "payments_without_order || ' without order' from rec_orders__vs__payments "
+        "where landing_date between $first and $last",
+        0,
+        "payments without their order or of another amount",
+    )
+    return checks
+
+
+def _verdict(check: NativeCheck, value: float | None) -> Verdict:
+    if value is None:
+        return Verdict.NOT_EVALUATED
+    return Verdict.FAILED if value > check.limit else Verdict.PASSED
+
+
+def _message(check: NativeCheck, value: float | None, detail: str | None) -> str:
+    if value is None:
+        return "too few past days to compare with"
+    number = f"{value:.0f}" if float(value).is_integer() else f"{value:.2f}"
+    text = f"{number} {check.unit}"
+    return f"{text} ({detail})" if detail and value > check.limit else text
+
+
+def evaluate_native(
+    settings: Settings,
+    connection: duckdb.DuckDBPyConnection,
+    partitions: Sequence[date],
+    names: set[str],
+    run_id: str,
+    now: datetime,
+    on_check: Callable[[str], None] = lambda _: None,
+) -> list[CheckResult]:
+    """One result per wanted native check and landing day."""
+    results = []
+    checks = native_checks(settings)
+    for name in sorted(name for name in names if CHECKS[name].engine == "native"):
+        on_check(name)
+        check, spec = checks[name], CHECKS[name]
+        rows: dict[date, tuple[float | None, str | None]] = {}
+        error = None
+        try:
+            parameters = {"first": min(partitions), "last": max(partitions)}
+            for day, value, detail in connection.execute(check.sql, parameters).fetchall():
+                rows[day] = (None if value is None else float(value), detail)
+        except duckdb.Error as problem:  # a crashing check is no verdict on the data
+            error = " ".join(str(problem).split())[:300]
+        for day in partitions:
+            value, detail = (None, None) if error else rows.get(day, (check.absent, None))
+            verdict = Verdict.NOT_EVALUATED if error else _verdict(check, value)
+            unevaluated = ERROR if error else INSUFFICIENT_HISTORY
+            results.append(
+                CheckResult(
+                    check=name,
+                    dataset=spec.dataset,
+                    source=spec.source,
+                    partition=day,
+                    verdict=verdict,
+                    value=value,
+                    threshold=f"<= {check.limit:g}",
+                    message=f"could not be evaluated: {error}" if error else _message(check, value, detail),
+                    run_id=run_id,
+                    evaluated_at=now,
+                    column=spec.column,
+                    details={"detail": detail} if detail else {},
+                    reason=unevaluated if verdict is Verdict.NOT_EVALUATED else None,
+                )
+            )
+    return results

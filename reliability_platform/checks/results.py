@@ -1,0 +1,40 @@
+"""A verdict and what it rests on."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Verdict(StrEnum):
+    """A crashing check is neither bad data nor fine: it has not been evaluated."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_EVALUATED = "not_evaluated"
+
+
+ERROR = "error"
+INSUFFICIENT_HISTORY = "insufficient_history"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check on one landing day."""
+
+    check: str
+    dataset: str
+    source: str
+    partition: date
+    verdict: Verdict
+    value: float | None
+    threshold: str
+    message: str
+    run_id: str
+    evaluated_at: datetime
+    sample: list[dict[str, Any]] = field(default_factory=list)
+    """At most five offending rows, masked."""
+    column: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+    reason: str | None = None
+    """Why it was not evaluated: `error` or `insufficient_history`."""

@@ -1,0 +1,143 @@
+"""Check results, kept per check and landing day. A verdict is stale once the data of its day change."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Engine,
+    Float,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.engine import Row
+
+from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.operations import metadata
+
+check_results = Table(
+    "check_results",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("check_name", String(200), nullable=False),
+    Column("dataset", String(200), nullable=False),
+    Column("source", String(100), nullable=False),
+    Column("partition_date", Date, nullable=False),
+    Column("verdict", String(20), nullable=False),
+    Column("value", Float),
+    Column("threshold", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("sample", Text, nullable=False),
+    Column("column_name", String(200)),
+    Column("details", Text, nullable=False),
+    Column("reason", String(40)),
+    Column("run_id", String(64), nullable=False),
+    Column("evaluated_at", DateTime, nullable=False),
+    Column("stale", Boolean, nullable=False, default=False),
+    Index("check_results_by_partition", "partition_date", "check_name"),
+)
+
+
+def _as_row(result: CheckResult) -> dict[str, Any]:
+    return {
+        "check_name": result.check,
+        "dataset": result.dataset,
+        "source": result.source,
+        "partition_date": result.partition,
+        "verdict": result.verdict.value,
+        "value": result.value,
+        "threshold": result.threshold,
+        "message": result.message,
+        "sample": json.dumps(result.sample, default=str),
+        "column_name": result.column,
+        "details": json.dumps(result.details, default=str),
+        "reason": result.reason,
+        "run_id": result.run_id,
+        "evaluated_at": result.evaluated_at.astimezone(UTC).replace(tzinfo=None),
+        "stale": False,
+    }
+
+
+def _as_result(row: Row[Any]) -> CheckResult:
+    evaluated_at: datetime = row.evaluated_at
+    return CheckResult(
+        check=row.check_name,
+        dataset=row.dataset,
+        source=row.source,
+        partition=row.partition_date,
+        verdict=Verdict(row.verdict),
+        value=row.value,
+        threshold=row.threshold,
+        message=row.message,
+        sample=json.loads(row.sample),
+        column=row.column_name,
+        details=json.loads(row.details),
+        reason=row.reason,
+        run_id=row.run_id,
+        evaluated_at=evaluated_at.replace(tzinfo=UTC),
+    )
+
+
+class CheckStore:
+    """Results in the operations store."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def record(self, results: Sequence[CheckResult]) -> None:
+        """Append results; later ones of the same check and day count instead of earlier ones."""
+        if results:
+            with self._engine.begin() as connection:
+                connection.execute(insert(check_results), [_as_row(result) for result in results])
+
+    def invalidate(self, sources: Iterable[str], partitions: Sequence[date]) -> None:
+        """Mark verdicts stale: the data that they judged are about to change."""
+        wanted = set(sources)
+        names = [spec.name for spec in CHECKS.values() if wanted & set(spec.sources)]
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(check_results)
+                .where(check_results.c.check_name.in_(names))
+                .where(check_results.c.partition_date.in_(partitions))
+                .where(check_results.c.stale.is_(False))
+                .values(stale=True)
+            )
+
+    def latest(self, partitions: Sequence[date] | None = None) -> list[CheckResult]:
+        """The last result of each check on each day that is not stale."""
+        newest = select(func.max(check_results.c.id)).where(check_results.c.stale.is_(False))
+        if partitions is not None:
+            newest = newest.where(check_results.c.partition_date.in_(partitions))
+        newest = newest.group_by(check_results.c.check_name, check_results.c.partition_date)
+        query = select(check_results).where(check_results.c.id.in_(newest)).order_by(check_results.c.id)
+        with self._engine.connect() as connection:
+            return [_as_result(row) for row in connection.execute(query)]
+
+    def after(self, result_id: int, limit: int) -> list[tuple[int, CheckResult]]:
+        """Results with a higher id, oldest first: what a sensor reads next."""
+        query = select(check_results).where(check_results.c.id > result_id).order_by(check_results.c.id).limit(limit)
+        with self._engine.connect() as connection:
+            return [(row.id, _as_result(row)) for row in connection.execute(query)]
+
+    def history(self, check: str, partition: date) -> list[CheckResult]:
+        """Every result of one check on one day, oldest first."""
+        query = (
+            select(check_results)
+            .where(check_results.c.check_name == check, check_results.c.partition_date == partition)
+            .order_by(check_results.c.id)
+        )
+        with self._engine.connect() as connection:
+            return [_as_result(row) for row in connection.execute(query)]
