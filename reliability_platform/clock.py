@@ -10,6 +10,9 @@ from reliability_platform.errors import UsageError
 
 Clock = Callable[[], datetime]
 
+FIRST_DAY = date(2026, 1, 1)
+"""The first landing day that the platform knows; partitions begin here."""
+
 
 def utc_now() -> datetime:
     """The present moment, with its zone."""

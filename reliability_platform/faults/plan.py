@@ -20,7 +20,6 @@ from reliability_platform.faults.catalogue import fault_named
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 
-
 Day = date  # a field called `date` hides the type inside its class
 
 

@@ -1,0 +1,94 @@
+"""Options and helpers of output that several commands share."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from filelock import FileLock, Timeout
+from rich.console import Console
+
+from reliability_platform.clock import parse_day, utc_now
+from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, UsageError
+from reliability_platform.settings import Settings
+
+people = Console()
+"""What a person reads on stdout."""
+progress = Console(stderr=True)
+"""Progress of long work: stderr, so that `--json` on stdout stays one document."""
+
+home_option = click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="Where the data live. [default: $RELIABILITY_HOME or data/ in the project]",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document for a program to read.")
+
+
+class Day(click.ParamType[date]):
+    """A landing day, YYYY-MM-DD, not in the future and not before the platform's first day."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Parse and check the day. Raises `UsageError`."""
+        del param, ctx
+        from reliability_platform.clock import FIRST_DAY
+
+        day = value if isinstance(value, date) else parse_day(str(value))
+        if day >= utc_now().date():
+            raise UsageError(f"{day} is not over yet: only days before today (UTC) have landed.")
+        if day < FIRST_DAY:
+            raise UsageError(f"{day} lies before the platform's first day, {FIRST_DAY}.")
+        return day
+
+
+DAY = Day()
+
+
+def day_range(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--from` and `--to`, both included."""
+    command = click.option("--to", "last", type=DAY, required=True, help="Last landing day, included.")(command)
+    return click.option("--from", "first", type=DAY, required=True, help="First landing day.")(command)
+
+
+def check_range(first: date, last: date) -> None:
+    """Refuse a window that ends before it begins."""
+    if last < first:
+        raise UsageError(f"--to {last} lies before --from {first}: give the earlier day first.")
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on stdout; dates as ISO text."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, date | datetime):
+            return value.isoformat()
+        return str(value)
+
+    click.echo(json.dumps(document, indent=2, default=plain))
+
+
+@contextmanager
+def home_session(settings: Settings) -> Iterator[None]:
+    """Hold the home for one command that changes it. Raises `HomeBusyError` at once if another does so already."""
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(settings.home / ".session.lock", timeout=0)
+        lock.acquire()
+    except Timeout:
+        raise HomeBusyError(
+            f"Another command is at work in {settings.home}: wait until it has ended, or choose another --home."
+        ) from None
+    except OSError as error:
+        raise EnvironmentUnusableError(
+            f"The home folder {settings.home} cannot be used ({error.strerror}): choose another with --home."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,43 @@
+"""`reliability verify`: the proof."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from reliability_platform.cli.options import home_option, home_session, json_option, people, print_json, progress
+from reliability_platform.errors import ExitCode
+from reliability_platform.settings import load_settings
+
+
+@click.command()
+@home_option
+@json_option
+def verify(home: Path | None, as_json: bool) -> int:
+    """Prove that what is published equals a run without any failure, row for row.
+
+    Builds the same days again from the clean source and compares every published table as a multiset of rows. Exits
+    with 1 and shows the first differing rows if any differ.
+    """
+    from reliability_platform.landing.admission import landed_partitions
+    from reliability_platform.warehouse.oracle import verify as compare
+
+    settings = load_settings(home)
+    with home_session(settings):
+        tables = compare(settings, landed_partitions(settings), lambda step: progress.print(f"[dim]{step} …[/dim]"))
+    equal = all(table.equal for table in tables)
+    if as_json:
+        print_json({"equal": equal, "tables": {table.name: asdict(table) for table in tables}})
+        return ExitCode.OK if equal else ExitCode.NOT_HEALED
+    view = Table()
+    for column in ("table", "rows", "rows without failures", "equal"):
+        view.add_column(column)
+    for table in tables:
+        verdict = "[green]yes[/green]" if table.equal else "[bold red]NO[/bold red]"
+        view.add_row(table.name, f"{table.rows:,}", f"{table.expected_rows:,}", verdict)
+    people.print(view)
+    for table in tables:
+        for difference in table.first_differences:
+            people.print(f"{table.name}: {difference}", markup=False)
+    return ExitCode.OK if equal else ExitCode.NOT_HEALED

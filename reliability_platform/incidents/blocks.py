@@ -1,0 +1,45 @@
+"""Documents as data: a list of blocks, rendered later. Text in blocks is plain; renderers escape it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading; level 1 is the title."""
+
+    level: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """Plain text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list of plain texts."""
+
+    items: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Commands or SQL that work as pasted. Made by the platform from checked names, never from data."""
+
+    lines: Sequence[str]
+    language: str = "shell"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of plain texts."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+Block = Heading | Paragraph | Bullets | Commands | Grid

@@ -1,0 +1,146 @@
+"""An incident: the fold of its timeline. Nothing but the timeline is stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from reliability_platform.errors import UsageError
+from reliability_platform.incidents.classes import Severity
+
+
+class State(StrEnum):
+    """Where an incident is in its life."""
+
+    DETECTED = "detected"
+    ACKNOWLEDGED = "acknowledged"
+    CONTAINED = "contained"
+    RECOVERING = "recovering"
+    VERIFIED = "verified"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+    REOPENED = "reopened"
+    FALSE_ALARM = "false_alarm"
+
+
+_OPEN = {State.ACKNOWLEDGED, State.CONTAINED, State.RECOVERING, State.RESOLVED, State.FALSE_ALARM}
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.DETECTED: frozenset(_OPEN),
+    State.REOPENED: frozenset(_OPEN),
+    State.ACKNOWLEDGED: frozenset(_OPEN - {State.ACKNOWLEDGED}),
+    State.CONTAINED: frozenset(_OPEN - {State.CONTAINED}),
+    State.RECOVERING: frozenset({State.VERIFIED, State.CONTAINED, State.RESOLVED, State.FALSE_ALARM}),
+    State.VERIFIED: frozenset({State.RESOLVED, State.REOPENED}),
+    State.RESOLVED: frozenset({State.CLOSED, State.REOPENED}),
+    State.CLOSED: frozenset({State.REOPENED}),
+    State.FALSE_ALARM: frozenset({State.CLOSED, State.REOPENED}),
+}
+ENDED = frozenset({State.VERIFIED, State.RESOLVED, State.CLOSED, State.FALSE_ALARM})
+
+
+@dataclass(frozen=True)
+class TimelineEntry:
+    """One thing that happened to an incident: when, who, what, why."""
+
+    number: int
+    at: datetime
+    actor: str
+    kind: str
+    """`opened`, `signals`, `transition`, `action` or `note`."""
+    why: str
+    data: dict[str, Any]
+    hash: str
+    previous_hash: str
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A failed or unevaluated check as the incident remembers it."""
+
+    check: str
+    dataset: str
+    source: str
+    partition: date
+    verdict: str
+    value: float | None
+    threshold: str
+    message: str
+    sample: list[dict[str, Any]]
+
+
+@dataclass
+class Incident:
+    """What the timeline adds up to."""
+
+    id: str
+    source: str
+    failure_class: str
+    root_dataset: str
+    severity: Severity
+    severity_reason: str
+    state: State
+    detected_at: datetime
+    partitions: list[date] = field(default_factory=list)
+    signals: list[Signal] = field(default_factory=list)
+    timeline: list[TimelineEntry] = field(default_factory=list)
+    recovering_since: datetime | None = None
+    recovered_at: datetime | None = None
+    pending_reruns: list[date] = field(default_factory=list)
+    """Landing days that the last action changed and that the pipeline must run again."""
+    attempts: int = 0
+    """Remediation actions taken so far."""
+    linked_to: str | None = None
+
+    @property
+    def checks(self) -> list[str]:
+        """The checks that failed, each once."""
+        return sorted({signal.check for signal in self.signals})
+
+    @property
+    def fingerprint(self) -> str:
+        """Root dataset, failure class, source and partition range."""
+        return f"{self.root_dataset}/{self.failure_class}/{self.source}/{self.partitions[0]}..{self.partitions[-1]}"
+
+
+def check_transition(incident: Incident, target: State) -> None:
+    """Raise `UsageError` unless the incident may go to `target` from where it is."""
+    if target not in TRANSITIONS[incident.state]:
+        allowed = ", ".join(sorted(TRANSITIONS[incident.state])) or "nowhere"
+        raise UsageError(f"{incident.id} is {incident.state} and cannot become {target}; from here: {allowed}.")
+
+
+def fold(incident_id: str, entries: Sequence[TimelineEntry]) -> Incident:
+    """The incident after all entries, in their order."""
+    opened = entries[0]
+    incident = Incident(
+        id=incident_id,
+        source=opened.data["source"],
+        failure_class=opened.data["failure_class"],
+        root_dataset=opened.data["root_dataset"],
+        severity=Severity(opened.data["severity"]),
+        severity_reason=opened.data["severity_reason"],
+        state=State.DETECTED,
+        detected_at=opened.at,
+        linked_to=opened.data.get("linked_to"),
+    )
+    for entry in entries:
+        incident.timeline.append(entry)
+        days = {*incident.partitions, *(date.fromisoformat(day) for day in entry.data.get("partitions", []))}
+        incident.partitions = sorted(days)
+        for raw in entry.data.get("signals", []):
+            incident.signals.append(Signal(**{**raw, "partition": date.fromisoformat(raw["partition"])}))
+        if entry.kind == "action":
+            incident.attempts += 1
+            incident.pending_reruns = [date.fromisoformat(day) for day in entry.data.get("reruns", [])]
+        if entry.kind == "transition":
+            incident.state = State(entry.data["to"])
+            if incident.state is State.RECOVERING:
+                incident.recovering_since = entry.at
+            if incident.state in (State.VERIFIED, State.RESOLVED):
+                incident.recovered_at = incident.recovered_at or entry.at
+                incident.pending_reruns = []
+            if incident.state is State.REOPENED:
+                incident.recovered_at = None
+                incident.attempts = 0
+    return incident

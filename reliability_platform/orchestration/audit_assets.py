@@ -1,0 +1,149 @@
+"""The audit between write and publish: every Soda and native check, one verdict per check and landing day.
+
+The audit asset evaluates all checks of its run and reports each verdict to Dagster on the partition it concerns, in
+range runs too, where Dagster itself would record none. The same checks can be executed alone from an asset's page.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from reliability_platform.checks.catalogue import CHECKS, CheckSpec
+from reliability_platform.checks.evaluate import evaluate
+from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.store import CheckStore
+from reliability_platform.clock import utc_now
+from reliability_platform.operations import operations_engine
+from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL, dbt_models
+from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, run_days
+from reliability_platform.settings import load_settings
+
+AUDITED = {name: spec for name, spec in CHECKS.items() if spec.engine in ("soda", "native")}
+
+
+def asset_key_of(dataset: str) -> dg.AssetKey:
+    """The asset that a check's dataset stands for: `bronze_orders` is bronze/orders, any other is a dbt model."""
+    layer, _, rest = dataset.partition("_")
+    return dg.AssetKey([layer, rest]) if layer == "bronze" else dg.AssetKey(dataset)
+
+
+def _metadata(spec: CheckSpec, result: CheckResult) -> dict[str, dg.MetadataValue]:
+    metadata: dict[str, dg.MetadataValue] = {
+        "verdict": dg.MetadataValue.text(result.verdict.value),
+        "threshold": dg.MetadataValue.text(result.threshold),
+        "message": dg.MetadataValue.text(result.message),
+    }
+    if result.value is not None:
+        metadata["value"] = dg.MetadataValue.float(float(result.value))
+    if result.verdict is not Verdict.PASSED:
+        metadata["recovery"] = dg.MetadataValue.text(spec.recovery)
+        metadata["sample"] = dg.MetadataValue.json(result.sample)
+    return metadata
+
+
+def _evaluation(spec: CheckSpec, result: CheckResult) -> dg.AssetCheckEvaluation:
+    return dg.AssetCheckEvaluation(
+        asset_key=asset_key_of(spec.dataset),
+        check_name=spec.name,
+        passed=result.verdict is Verdict.PASSED,
+        severity=dg.AssetCheckSeverity.ERROR
+        if spec.blocking and result.verdict is Verdict.FAILED
+        else dg.AssetCheckSeverity.WARN,
+        metadata=_metadata(spec, result),
+        description=result.message,
+        partition=result.partition.isoformat(),
+        blocking=spec.blocking,
+    )
+
+
+def report_evaluations(instance: dg.DagsterInstance, run_id: str, results: Sequence[CheckResult]) -> None:
+    """Show verdicts on the pages of their assets, each on its own partition.
+
+    A check that cannot judge yet because its history is too short shows nothing: it is neither good nor bad news.
+    """
+    for result in results:
+        if result.reason == "insufficient_history" or result.check not in AUDITED:
+            continue
+        evaluation = _evaluation(AUDITED[result.check], result)
+        instance.report_dagster_event(
+            dg.DagsterEvent(
+                event_type_value=dg.DagsterEventType.ASSET_CHECK_EVALUATION.value,
+                job_name="audit",
+                event_specific_data=evaluation,
+                message=result.message,
+            ),
+            run_id=run_id,
+        )
+
+
+def _summary(results: Sequence[CheckResult]) -> dict[str, dg.MetadataValue]:
+    failing = [result for result in results if result.verdict is not Verdict.PASSED]
+    failing = [result for result in failing if result.reason != "insufficient_history"]
+    lines = [
+        f"| {result.partition} | {result.check} | {result.verdict.value} | {result.value} | {result.threshold} |"
+        for result in failing[:100]
+    ]
+    table = "\n".join(["| landing day | check | verdict | value | threshold |", "|---|---|---|---|---|", *lines])
+    return {
+        "verdicts": dg.MetadataValue.int(len(results)),
+        "not_passed": dg.MetadataValue.int(len(failing)),
+        "failing": dg.MetadataValue.md(table if failing else "All passed."),
+    }
+
+
+@dg.asset(
+    key=["audit", "verdicts"],
+    deps=list(dbt_models.keys),
+    group_name="audit",
+    kinds={"soda"},
+    partitions_def=LANDING_DAYS,
+    backfill_policy=ONE_RUN,
+    pool=WAREHOUSE_POOL,
+    description="One verdict per check and landing day: passed, failed or not evaluated. Decides what is published.",
+)
+def audit(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Evaluate every check on the landing days of the run."""
+    settings = load_settings()
+    results = evaluate(settings, run_days(context), now=utc_now(), run_id=context.run_id)
+    CheckStore(operations_engine(settings)).record(results)
+    report_evaluations(context.instance, context.run_id, results)
+    return dg.MaterializeResult(metadata=_summary(results))
+
+
+@dg.multi_asset_check(
+    name="checks_on_demand",
+    specs=[
+        dg.AssetCheckSpec(
+            name=spec.name,
+            asset=asset_key_of(spec.dataset),
+            description=spec.description,
+            metadata={"failure_class": spec.failure_class, "severity": str(spec.severity), "holds": spec.blocking},
+            partitions_def=LANDING_DAYS,
+        )
+        for spec in AUDITED.values()
+    ],
+    can_subset=True,
+    pool=WAREHOUSE_POOL,
+)
+def checks_on_demand(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+    """Execute chosen checks alone, from the page of an asset."""
+    settings = load_settings()
+    names = {key.name for key in context.selected_asset_check_keys}
+    results = evaluate(settings, run_days(context), now=utc_now(), run_id=context.run_id, only=names)
+    CheckStore(operations_engine(settings)).record(results)
+    worst: dict[str, CheckResult] = {}
+    for result in results:
+        if result.check not in worst or worst[result.check].verdict is Verdict.PASSED:
+            worst[result.check] = result
+    for name, result in worst.items():
+        if result.reason == "insufficient_history":
+            continue
+        evaluation = _evaluation(AUDITED[name], result)
+        yield dg.AssetCheckResult(
+            asset_key=evaluation.asset_key,
+            check_name=name,
+            passed=evaluation.passed,
+            severity=evaluation.severity,
+            metadata=evaluation.metadata,
+            description=evaluation.description,
+        )

@@ -1,0 +1,49 @@
+"""Admission: each landed file is admitted to bronze or refused by itself, with the reason."""
+
+import dagster as dg
+
+from reliability_platform.checks.store import CheckStore
+from reliability_platform.landing.admission import admit
+from reliability_platform.operations import operations_engine
+from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, run_days
+from reliability_platform.settings import load_settings
+from reliability_platform.sources import SOURCES
+
+
+def _bronze_asset(source: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["bronze", source],
+        deps=[["landing", source]],
+        group_name="bronze",
+        kinds={"parquet"},
+        partitions_def=LANDING_DAYS,
+        backfill_policy=ONE_RUN,
+        description=f"The admitted files of {source}: every value as delivered, unknown columns in one rescued column.",
+    )
+    def _admitted(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        settings = load_settings()
+        days = run_days(context)
+        # The data of these partitions change now: no verdict of before may release them.
+        CheckStore(operations_engine(settings)).invalidate([source], days)
+        admissions = [admission for day in days for admission in admit(settings, source, day)]
+        refused = [admission for admission in admissions if admission.status == "refused"]
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": sum(admission.admitted_rows for admission in admissions),
+                "files_admitted": len(admissions) - len(refused),
+                "files_refused": len(refused),
+            }
+        )
+
+    return _admitted
+
+
+bronze_assets = [_bronze_asset(source) for source in SOURCES]
+
+admissions = dg.AssetSpec(
+    ["bronze", "admissions"],
+    deps=[["bronze", source] for source in SOURCES],
+    group_name="bronze",
+    kinds={"parquet"},
+    description="One row per delivered file: admitted or refused, and why. Written with the bronze files.",
+)

@@ -1,0 +1,79 @@
+"""The dbt models as assets and the dbt tests as asset checks, run in this process over the window of the run."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
+
+from reliability_platform.checks.dbt_tests import results_of_dbt
+from reliability_platform.checks.store import CheckStore
+from reliability_platform.clock import utc_now
+from reliability_platform.operations import operations_engine
+from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, run_days
+from reliability_platform.settings import load_settings
+from reliability_platform.warehouse.dbt_runner import TransformFailedError, build, ensure_manifest
+
+WAREHOUSE_POOL = "warehouse"
+
+
+class Translator(DagsterDbtTranslator):
+    """Models are named as in dbt; sources link to the assets that write them."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """A model's key is its name; a source's key is its layer and name."""
+        if dbt_resource_props["resource_type"] == "source":
+            return dg.AssetKey([dbt_resource_props["source_name"], dbt_resource_props["name"]])
+        return dg.AssetKey(dbt_resource_props["name"])
+
+
+@dbt_assets(
+    manifest=ensure_manifest(),
+    name="dbt",
+    partitions_def=LANDING_DAYS,
+    backfill_policy=ONE_RUN,
+    dagster_dbt_translator=Translator(settings=DagsterDbtTranslatorSettings(enable_code_references=False)),
+    pool=WAREHOUSE_POOL,
+)
+def dbt_models(
+    context: dg.AssetExecutionContext,
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
+    """Build staging, quarantine, silver, gold and reconciliations for the landing days of the run."""
+    settings = load_settings()
+    days = run_days(context)
+    selected = {key.path[-1] for key in context.op_execution_context.selected_asset_keys}
+    everything = {key.path[-1] for key in dbt_models.keys}
+    nodes = build(
+        settings,
+        days[0],
+        days[-1],
+        select=() if selected == everything else sorted(selected),
+        on_node=lambda name: context.log.debug(f"dbt finished {name}"),
+    )
+    verdicts = results_of_dbt(
+        [vars(node) for node in nodes], partitions=days, run_id=context.run_id, evaluated_at=utc_now()
+    )
+    CheckStore(operations_engine(settings)).record(verdicts)
+    checks = {spec.name: spec for spec in dbt_models.check_specs if spec.key in context.selected_asset_check_keys}
+    failed = []
+    for node in nodes:
+        if node.resource_type == "model" and node.status == "success":
+            yield dg.MaterializeResult(asset_key=node.name, metadata={"seconds": round(node.seconds, 3)})
+        elif node.resource_type == "test" and node.name in checks and node.status in ("pass", "warn", "fail"):
+            yield dg.AssetCheckResult(
+                asset_key=checks[node.name].asset_key,
+                check_name=node.name,
+                passed=node.status == "pass",
+                severity=dg.AssetCheckSeverity.WARN if node.status == "warn" else dg.AssetCheckSeverity.ERROR,
+                metadata={"failing_rows": node.failures or 0, "message": node.message},
+            )
+        if node.status in ("error", "fail"):
+            failed.append(node)
+    if failed:
+        # The verdicts above are recorded: the partitions of this run stay out of publication until this is mended.
+        first = failed[0]
+        raise TransformFailedError(
+            f"{len(failed)} of {len(nodes)} dbt nodes failed, first {first.name}: {first.message.splitlines()[0]}"
+            if first.message
+            else f"{len(failed)} of {len(nodes)} dbt nodes failed, first {first.name}"
+        )

@@ -1,0 +1,62 @@
+"""Dagster's home folder inside the platform's: made once, the same for the command line and for `make dev`."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.settings import Settings
+
+DAGSTER_YAML = """\
+# Made by the platform. Nothing leaves this machine.
+telemetry: {enabled: false}
+nux: {enabled: false}
+event_log_storage:
+  module: reliability_platform.orchestration.event_log
+  class: PooledSqliteEventLogStorage
+  config: {base_dir: {env: DAGSTER_HOME}}
+concurrency:
+  runs: {max_concurrent_runs: 4}
+  # One writer: runs that open the warehouse wait in the queue instead of waiting for the lease with a process each.
+  pools: {granularity: run, default_limit: 1}
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 180
+  max_runtime_seconds: 7200
+  free_slots_after_run_end_seconds: 60
+retention:
+  sensor: {purge_after_days: {skipped: 1, success: 30, failure: 30}}
+  schedule: {purge_after_days: 90}
+sensors: {use_threads: true, num_workers: 2}
+backfills: {use_threads: true, num_workers: 1}
+"""
+
+
+def prepare_dagster_home(settings: Settings) -> None:
+    """Make the folder and its dagster.yaml, and let this process and its children use it."""
+    try:
+        settings.dagster_home.mkdir(parents=True, exist_ok=True)
+        target = settings.dagster_home / "dagster.yaml"
+        if not target.exists() or target.read_text() != DAGSTER_YAML:
+            draft = target.with_suffix(f".{os.getpid()}")
+            draft.write_text(DAGSTER_YAML)
+            draft.replace(target)
+    except OSError as error:
+        raise EnvironmentUnusableError(
+            f"The home folder {settings.home} cannot be written ({error.strerror}): choose another with --home."
+        ) from None
+    os.environ["RELIABILITY_HOME"] = str(settings.home)
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("OTEL_SDK_DISABLED", "true")
+    os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+
+
+@contextmanager
+def platform_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """The Dagster instance of this home."""
+    prepare_dagster_home(settings)
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        yield instance

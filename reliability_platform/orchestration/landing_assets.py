@@ -1,0 +1,49 @@
+"""Raw deliveries and reference data, as the simulated systems of record and the active fault plan make them."""
+
+import dagster as dg
+
+from reliability_platform.faults.plan import ActivePlan
+from reliability_platform.landing.delivery import deliver
+from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, run_days
+from reliability_platform.settings import load_settings
+from reliability_platform.sources import SOURCES
+from reliability_platform.sources.reference import REFERENCE_TABLES, write_reference
+from reliability_platform.sources.simulation import Simulation
+
+
+@dg.multi_asset(
+    specs=[
+        dg.AssetSpec(["reference", table], group_name="reference", kinds={"parquet"}, description=f"All {table}.")
+        for table in REFERENCE_TABLES
+    ]
+)
+def reference() -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Reference data: what the events refer to."""
+    settings = load_settings()
+    write_reference(settings, Simulation.load(settings))
+    for table in REFERENCE_TABLES:
+        yield dg.MaterializeResult(asset_key=["reference", table])
+
+
+def _landing_asset(source: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["landing", source],
+        group_name="landing",
+        kinds={"parquet"},
+        partitions_def=LANDING_DAYS,
+        backfill_policy=ONE_RUN,
+        description=f"The batches that {source} delivered on a landing day, exactly as they came, each with a manifest.",
+    )
+    def _deliveries(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        settings = load_settings()
+        simulation, plan = Simulation.load(settings), ActivePlan.load(settings)
+        write_reference(settings, simulation)
+        batches = [batch for day in run_days(context) for batch in deliver(settings, simulation, plan, source, day)]
+        return dg.MaterializeResult(
+            metadata={"batches": len(batches), "dagster/row_count": sum(batch.table.num_rows for batch in batches)}
+        )
+
+    return _deliveries
+
+
+landing_assets = [_landing_asset(source) for source in SOURCES]

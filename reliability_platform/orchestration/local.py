@@ -1,0 +1,118 @@
+"""Runs the same jobs and sensors as `make dev`, in this process: the command line needs no daemon.
+
+Runs, materializations and check evaluations land in the same Dagster home, where the UI shows them afterwards.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from reliability_platform.errors import PlatformError
+from reliability_platform.orchestration.partitions import range_tags
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+MAX_TICKS = 20
+"""Sensors that still ask for runs after so many ticks are going round in circles."""
+
+
+class RunFailedError(PlatformError):
+    """A Dagster run ended in failure."""
+
+
+class LocalDaemon:
+    """Evaluates sensors and executes what they request, as Dagster's daemon would, one run after the other."""
+
+    def __init__(
+        self,
+        instance: dg.DagsterInstance,
+        definitions: dg.Definitions,
+        sensors: list[dg.SensorDefinition],
+        on_run: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._instance = instance
+        self._definitions = definitions
+        self._sensors = sensors
+        self._cursors: dict[str, str | None] = {}
+        self._seen: set[str] = set()
+        self._on_run = on_run
+
+    def run(
+        self,
+        job: str,
+        *,
+        first: date | None = None,
+        last: date | None = None,
+        partition_key: str | None = None,
+        run_config: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> dg.ExecuteInProcessResult:
+        """Execute one job; over landing days `first`..`last`, or one partition. Raises `RunFailedError`."""
+        if first is not None and last is not None and first == last:
+            partition_key = first.isoformat()
+        elif first is not None and last is not None:
+            tags = {**range_tags(first, last), **(tags or {})}
+        self._on_run(job)
+        result = self._definitions.resolve_job_def(job).execute_in_process(
+            instance=self._instance,
+            partition_key=partition_key,
+            run_config={**QUIET, **(run_config or {})},
+            tags=dict(tags or {}),
+            raise_on_error=False,
+        )
+        if not result.success:
+            raise RunFailedError(f"The run of {job} failed: {_first_error(result)}")
+        return result
+
+    def materialize(self, assets: list[dg.AssetsDefinition]) -> None:
+        """Materialize unpartitioned assets."""
+        dg.materialize(assets, instance=self._instance, run_config=QUIET)
+
+    def tick(self) -> int:
+        """Evaluate every sensor once and execute its run requests. Returns how many runs there were."""
+        executed = 0
+        for sensor in self._sensors:
+            with dg.build_sensor_context(
+                instance=self._instance, cursor=self._cursors.get(sensor.name), definitions=self._definitions
+            ) as context:
+                outcome = sensor(context)
+            assert isinstance(outcome, dg.SensorResult)
+            self._cursors[sensor.name] = outcome.cursor
+            for request in outcome.dynamic_partitions_requests or []:
+                assert isinstance(request, dg.AddDynamicPartitionsRequest)
+                self._instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
+            for request in outcome.run_requests or []:
+                if request.run_key is not None and request.run_key in self._seen:
+                    continue
+                if request.run_key is not None:
+                    self._seen.add(request.run_key)
+                assert request.job_name is not None
+                self.run(
+                    request.job_name,
+                    partition_key=request.partition_key,
+                    run_config=request.run_config,
+                    tags=request.tags,
+                )
+                executed += 1
+        return executed
+
+    def settle(self) -> None:
+        """Tick until no sensor asks for a run."""
+        for _ in range(MAX_TICKS):
+            if self.tick() == 0:
+                return
+        raise RunFailedError(
+            f"The sensors still ask for runs after {MAX_TICKS} rounds: see `reliability incidents list`."
+        )
+
+
+def _first_error(result: dg.ExecuteInProcessResult) -> str:
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            if error is not None:
+                return f"{event.step_key}: {error.message.strip().splitlines()[0]}"
+    return "no step says why; see the run in the Dagster UI (`make dev`)."

@@ -1,0 +1,48 @@
+"""Policy as data: failure class → action, how often, and what proves that it helped."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How incidents of a class are healed."""
+
+    action: str
+    automatic: bool
+    """Whether it runs without a person's approval."""
+    max_attempts: int
+    proof: tuple[str, ...] = ()
+    """Checks that must pass after the action, with `{source}` to fill in; empty: those that had failed."""
+
+
+_CONSERVED = "rec_batches__conserved__{source}"
+_REBUILD = Policy("rebuild", automatic=False, max_attempts=2)
+_ASK = Policy("re_request_batches", automatic=False, max_attempts=2)
+_ASK_AT_ONCE = Policy("re_request_batches", automatic=True, max_attempts=2)
+
+POLICIES: dict[str, Policy] = {
+    "missing_data": _ASK_AT_ONCE,
+    "null_spike": _ASK_AT_ONCE,
+    "payload_corruption": _ASK_AT_ONCE,
+    "schema_break": Policy("replay_through_rename_shim", automatic=True, max_attempts=2),
+    "duplicate_delivery": Policy(
+        "confirm_deduplication",
+        automatic=True,
+        max_attempts=1,
+        proof=("int_{source}__deduplicated__duplicate_keys", _CONSERVED),
+    ),
+    "late_data": Policy(
+        "recompute_event_dates", automatic=True, max_attempts=2, proof=("rec_silver__vs__gold__{source}", _CONSERVED)
+    ),
+    "file_corruption": _ASK,
+    "invalid_values": _ASK,
+    "broken_references": _ASK,
+    "reject_share": _ASK,
+    "volume_anomaly": _ASK,
+    "freshness_breach": _REBUILD,
+    "key_skew": _REBUILD,
+    "rows_unaccounted": _REBUILD,
+    "transform_failure": _REBUILD,
+    "reconciliation_mismatch": _REBUILD,
+    "check_not_evaluated": _REBUILD,
+}
