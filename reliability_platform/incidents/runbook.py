@@ -46,7 +46,7 @@ def _detection(incident: Incident) -> list[Block]:
     return blocks
 
 
-def _affected(incident: Incident, reach: Reach, numbers: Numbers | None) -> list[Block]:
+def _affected(reach: Reach, numbers: Numbers | None) -> list[Block]:
     blocks: list[Block] = [Heading(2, "What is affected")]
     if numbers is not None:
         dates = numbers.event_dates
@@ -132,7 +132,7 @@ def runbook(incident: Incident, reach: Reach, numbers: Numbers | None) -> list[B
         Paragraph(kind.what_it_means),
         Paragraph(f"Severity {incident.severity_reason}."),
         *_detection(incident),
-        *_affected(incident, reach, numbers),
+        *_affected(reach, numbers),
         Heading(2, "Containment already done"),
         Paragraph(kind.contained_by),
         *_recovery(incident),

@@ -55,6 +55,15 @@ def _missing_sequences(settings: Settings, source: str, day: date) -> set[int]:
     return {n for n in range(1, CONTRACTS[source].batches_per_day + 1) if n not in admitted}
 
 
+def _attempts_examined(settings: Settings, source: str, day: date) -> dict[int, int]:
+    """Highest attempt that admission has seen, by sequence of the slot."""
+    highest: dict[int, int] = {}
+    for row in _admissions(settings, source, day):
+        sequence, attempt = int(str(row["batch_sequence"])), int(str(row["batch_attempt"]))
+        highest[sequence] = max(highest.get(sequence, 0), attempt)
+    return highest
+
+
 def re_request_batches(settings: Settings, incident: Incident, actor: str) -> Done:
     """Ask the source again for the slots that are missing or have rejected rows; land them as the next attempt."""
     del actor
@@ -63,7 +72,10 @@ def re_request_batches(settings: Settings, incident: Incident, actor: str) -> Do
     requested = []
     for day in incident.partitions:
         landed = attempts_landed(settings, incident.source, day)
+        examined = _attempts_examined(settings, incident.source, day)
         for sequence in sorted(_missing_sequences(settings, incident.source, day) | rejected[day]):
+            if landed.get(sequence, 0) > examined.get(sequence, 0):
+                continue  # an earlier request has landed and only waits for admission
             attempt = landed.get(sequence, 1) + 1
             batch = request_batch(simulation, incident.source, day, sequence, attempt)
             land_replacement(settings, batch)

@@ -1,0 +1,23 @@
+"""The one `Definitions` of the platform."""
+
+import dagster as dg
+
+from reliability_platform.orchestration.audit_assets import audit, checks_on_demand
+from reliability_platform.orchestration.bronze_assets import admissions, bronze_assets
+from reliability_platform.orchestration.dbt_assets import dbt_models
+from reliability_platform.orchestration.incident_assets import incident_asset
+from reliability_platform.orchestration.jobs import jobs
+from reliability_platform.orchestration.landing_assets import landing_assets, reference
+from reliability_platform.orchestration.published_assets import published
+from reliability_platform.orchestration.schedules import daily_pipeline
+from reliability_platform.orchestration.sensors import incident_sensor, remediation_sensor
+
+defs = dg.Definitions(
+    assets=[reference, *landing_assets, *bronze_assets, admissions, dbt_models, audit, published, incident_asset],
+    asset_checks=[checks_on_demand],
+    jobs=jobs,
+    schedules=[daily_pipeline],
+    sensors=[incident_sensor, remediation_sensor],
+    # One process per run: a process per step would import dbt, Soda and Dagster a dozen times.
+    executor=dg.in_process_executor,
+)

@@ -1,0 +1,56 @@
+"""The jobs: the pipeline, its part after landing, the documents of an incident, and remediation."""
+
+import dagster as dg
+
+from reliability_platform.clock import utc_now
+from reliability_platform.operations import operations_engine
+from reliability_platform.orchestration.audit_assets import audit
+from reliability_platform.orchestration.bronze_assets import bronze_assets
+from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL, dbt_models
+from reliability_platform.orchestration.incident_assets import incident_asset
+from reliability_platform.orchestration.landing_assets import landing_assets, reference
+from reliability_platform.orchestration.published_assets import published
+from reliability_platform.remediation.heal import act
+from reliability_platform.settings import load_settings
+
+_after_landing = dg.AssetSelection.assets(*bronze_assets, dbt_models, audit, published)
+# The audit evaluates the Soda and native checks; running them once more as check steps would only double the work.
+_dbt_tests = dg.AssetSelection.checks(*dbt_models.check_keys)
+
+pipeline_job = dg.define_asset_job(
+    "pipeline",
+    selection=(dg.AssetSelection.assets(*landing_assets) | _after_landing).without_checks() | _dbt_tests,
+    description="A landing day from delivery to publication.",
+)
+reprocess_job = dg.define_asset_job(
+    "reprocess",
+    selection=_after_landing.without_checks() | _dbt_tests,
+    description="Landing days again from what has landed: admission to publication.",
+)
+reference_job = dg.define_asset_job("reference_data", selection=dg.AssetSelection.assets(reference))
+incident_job = dg.define_asset_job("incident_documents", selection=dg.AssetSelection.assets(incident_asset))
+
+
+class RemediationConfig(dg.Config):
+    """Which incident to heal."""
+
+    incident_id: str
+    actor: str = "remediation sensor"
+
+
+@dg.op(pool=WAREHOUSE_POOL)
+def take_action(context: dg.OpExecutionContext, config: RemediationConfig) -> None:
+    """Take the action that the policy names for the incident's class. Safe to run twice."""
+    settings = load_settings()
+    done = act(settings, operations_engine(settings), config.incident_id, utc_now(), config.actor)
+    context.log.info(done.summary)
+    context.add_output_metadata({"summary": done.summary, "landing_days": [day.isoformat() for day in done.reruns]})
+
+
+@dg.job(description="The action of one incident; the pipeline then runs its landing days again.")
+def remediation() -> None:
+    """One action for one incident."""
+    take_action()
+
+
+jobs = [pipeline_job, reprocess_job, reference_job, incident_job, remediation]

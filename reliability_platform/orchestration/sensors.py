@@ -1,0 +1,105 @@
+"""The sensors: failed checks become incidents, incidents are healed, recovery is verified.
+
+Each is a thin shell around functions that read the stores; whatever a restart or a doubled tick repeats changes
+nothing, because results belong to incidents once and runs are keyed by what they are for.
+"""
+
+import hashlib
+
+import dagster as dg
+
+from reliability_platform.checks.store import CheckStore
+from reliability_platform.clock import utc_now
+from reliability_platform.incidents.detection import observe
+from reliability_platform.incidents.model import Incident, State
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.operations import operations_engine
+from reliability_platform.orchestration.jobs import incident_job, remediation, reprocess_job
+from reliability_platform.orchestration.partitions import INCIDENTS, range_tags
+from reliability_platform.remediation.heal import may_act, rerun_is_due, verify
+from reliability_platform.settings import load_settings
+
+RESULTS_PER_TICK = 20_000
+POLL_SECONDS = 15
+INCIDENT_TAG = "reliability/incident"
+
+
+def document_requests(incidents: list[Incident]) -> list[dg.RunRequest]:
+    """A run for the documents of each incident as it stands: keyed by the length of its timeline."""
+    return [
+        dg.RunRequest(
+            run_key=f"documents-{incident.id}-{len(incident.timeline)}",
+            job_name=incident_job.name,
+            partition_key=incident.id,
+            tags={INCIDENT_TAG: incident.id},
+        )
+        for incident in incidents
+    ]
+
+
+@dg.sensor(
+    job=incident_job,
+    minimum_interval_seconds=POLL_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Turns failed checks into incidents, one per cause, and writes their runbooks.",
+)
+def incident_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """Read the check results since the last tick."""
+    engine = operations_engine(load_settings())
+    results = CheckStore(engine).after(int(context.cursor or 0), RESULTS_PER_TICK)
+    changed = observe(engine, results, utc_now())
+    store = IncidentStore(engine)
+    incidents = [store.get(incident_id) for incident_id in dict.fromkeys(changed)]
+    cursor = str(results[-1][0]) if results else context.cursor
+    return dg.SensorResult(
+        run_requests=document_requests(incidents),
+        cursor=cursor,
+        dynamic_partitions_requests=[INCIDENTS.build_add_request([incident.id for incident in incidents])]
+        if incidents
+        else [],
+    )
+
+
+@dg.sensor(
+    jobs=[remediation, reprocess_job, incident_job],
+    minimum_interval_seconds=POLL_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Heals incidents as the policy says: act, run the days again, verify, resolve.",
+)
+def remediation_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """Take each open incident one step further."""
+    del context
+    engine = operations_engine(load_settings())
+    store = IncidentStore(engine)
+    requests: list[dg.RunRequest] = []
+    waiting: list[Incident] = []
+    documents: list[Incident] = []
+    for incident in store.all():
+        if may_act(incident):
+            requests.append(
+                dg.RunRequest(
+                    run_key=f"remediation-{incident.id}-{len(incident.timeline)}",
+                    job_name=remediation.name,
+                    run_config={"ops": {"take_action": {"config": {"incident_id": incident.id}}}},
+                    tags={INCIDENT_TAG: incident.id},
+                )
+            )
+        elif incident.state is State.RECOVERING and incident.attempts:
+            if rerun_is_due(engine, incident):
+                waiting.append(incident)
+            else:
+                verify(engine, incident.id, utc_now(), "remediation sensor")
+                documents.append(store.get(incident.id))
+    if waiting and not requests:  # first all actions, then one run for all days that they changed
+        days = [day for incident in waiting for day in incident.pending_reruns]
+        key = "/".join(sorted(f"{incident.id}-{len(incident.timeline)}" for incident in waiting))
+        tags = {INCIDENT_TAG: ", ".join(incident.id for incident in waiting)[:250]}
+        requests.append(
+            dg.RunRequest(
+                run_key=f"reprocess-{hashlib.sha256(key.encode()).hexdigest()[:16]}",
+                job_name=reprocess_job.name,
+                partition_key=days[0].isoformat() if min(days) == max(days) else None,
+                tags=tags if min(days) == max(days) else {**tags, **range_tags(min(days), max(days))},
+            )
+        )
+    return dg.SensorResult(run_requests=requests + document_requests(documents))
