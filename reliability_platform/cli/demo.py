@@ -135,7 +135,7 @@ def show(document: dict[str, Any]) -> None:
             fault["source"],
             fault["partition"],
             "\n".join(fault["detected_by"]) or no,
-            fault["incident"] or no,
+            "-".join(fault["incident"].split("-")[:2]) if fault["incident"] else no,
             fault["severity"] or "–",
             yes if fault["contained"] else no,
             yes if fault["healed"] else no,

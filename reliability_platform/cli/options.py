@@ -1,6 +1,7 @@
 """Options and helpers of output that several commands share."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -15,8 +16,9 @@ from reliability_platform.clock import parse_day, utc_now
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, UsageError
 from reliability_platform.settings import Settings
 
-people = Console()
-"""What a person reads on stdout."""
+PLAIN_WIDTH = 140
+people = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
+"""What a person reads on stdout; in a file or a pipe, wide enough not to break words."""
 progress = Console(stderr=True)
 """Progress of long work: stderr, so that `--json` on stdout stays one document."""
 

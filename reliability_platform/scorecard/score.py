@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from reliability_platform.faults.truth import Truth, load_truths
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.scorecard.containment import wrong_dates
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.comparison import TableComparison
@@ -108,21 +109,23 @@ def conservation(settings: Settings) -> Conservation:
     return Conservation(*(int(value or 0) for value in row))
 
 
-def _quarantined_rows(settings: Settings, truth: Truth) -> bool:
-    """Whether each bad row of the fault sits in the row quarantine, or in a refused file."""
+def _all_in_quarantine(settings: Settings, truth: Truth) -> bool:
+    """Whether each bad row of the fault sits in the row quarantine, or in a file that was refused whole."""
     if truth.rows.num_rows == 0:
         return False
+    refused = [record["batch_id"] for record in quarantined_files(settings)]
     with warehouse_reader(settings) as connection:
         connection.register("bad_rows", truth.rows)
         row = connection.execute(
             """
             select count(*) from bad_rows
-            where not exists (
+            where not list_contains(?::varchar[], batch_id) and not exists (
                 select 1 from qtn_rows
                 where qtn_rows.batch_id = bad_rows.batch_id
                     and qtn_rows.record_key is not distinct from bad_rows.record_key
             )
-            """
+            """,
+            [refused],
         ).fetchone()
     return row is not None and row[0] == 0
 
@@ -147,7 +150,7 @@ def _score(
             detected_by=sorted(incident.checks) if incident else [],
             incident=incident.id if incident else None,
             severity=str(incident.severity) if incident else None,
-            contained=not shown or _quarantined_rows(settings, truth),
+            contained=not shown or _all_in_quarantine(settings, truth),
             healed=incident is not None and incident.state in HEALED,
             time_to_detect_seconds=_seconds(truth.struck_at, incident.detected_at if incident else None),
             time_to_recover_seconds=_seconds(incident.detected_at if incident else None, recovered),

@@ -1,0 +1,146 @@
+"""`reliability doctor`: what is wrong with this installation, and how to mend it."""
+
+import importlib.metadata
+import re
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import duckdb
+
+from reliability_platform.cli.options import home_option, json_option, people, print_json
+from reliability_platform.errors import ExitCode, PlatformError
+from reliability_platform.settings import PROJECT_ROOT, Settings, load_settings
+
+LOCK = PROJECT_ROOT / "requirements.lock"
+
+
+class _WrongError(Exception):
+    """Something is wrong; the message says how to mend it."""
+
+
+def locked_versions() -> dict[str, set[str]]:
+    """Versions by package as the lock pins them (more than one where Pythons differ)."""
+    found: dict[str, set[str]] = {}
+    for line in LOCK.read_text().splitlines():
+        match = re.match(r"([A-Za-z0-9._-]+)==([^ ;]+)", line)
+        if match:
+            found.setdefault(match[1], set()).add(match[2])
+    return found
+
+
+def _packages(_: Settings) -> str:
+    wrong = []
+    for name, versions in locked_versions().items():
+        try:
+            installed = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # a package of another platform or Python
+        if installed not in versions:
+            wrong.append(f"{name} {installed} instead of {' or '.join(sorted(versions))}")
+    if wrong:
+        raise _WrongError(f"{'; '.join(wrong[:3])}: run `make clean .venv` or delete .venv and run `make .venv`")
+    return "what is installed is what is locked"
+
+
+def _home(settings: Settings) -> str:
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        probe = settings.home / ".doctor"
+        probe.write_text("x")
+        probe.unlink()
+    except OSError as error:
+        raise _WrongError(f"{settings.home} cannot be written ({error.strerror}): choose another with --home") from None
+    return f"{settings.home} can be written"
+
+
+def _dbt(_: Settings) -> str:
+    from reliability_platform.warehouse.dbt_runner import ensure_manifest
+
+    try:
+        ensure_manifest()
+    except PlatformError as error:
+        raise _WrongError(f"{error} Run `dbt parse` in dbt_project to see all of it") from None
+    return "the dbt project parses"
+
+
+def _soda(_: Settings) -> str:
+    from reliability_platform.checks.soda import ensure_declared
+
+    try:
+        ensure_declared()
+    except PlatformError as error:
+        raise _WrongError(str(error)) from None
+    return "every Soda check is declared"
+
+
+def _warehouse(settings: Settings) -> str:
+    from reliability_platform.warehouse.lease import warehouse_reader
+
+    if not settings.warehouse.exists():
+        return "there is no warehouse yet; `reliability demo` makes one"
+    try:
+        with warehouse_reader(settings.model_copy(update={"lease_timeout_seconds": 5})) as connection:
+            row = connection.execute("select count(*) from duckdb_tables()").fetchone()
+    except (PlatformError, duckdb.Error) as error:
+        raise _WrongError(str(error)) from None
+    return f"the warehouse opens and holds {row[0] if row else 0} tables"
+
+
+def _operations(settings: Settings) -> str:
+    from reliability_platform.incidents.store import IncidentStore
+    from reliability_platform.operations import operations_engine
+
+    try:
+        broken = IncidentStore(operations_engine(settings)).broken_links()
+    except (sqlite3.Error, OSError) as error:
+        raise _WrongError(f"the operations store does not open: {error}") from None
+    if broken:
+        raise _WrongError(f"timelines were edited: {', '.join(broken)}")
+    return "the operations store opens; no timeline was edited"
+
+
+def _published(settings: Settings) -> str:
+    from reliability_platform.warehouse.publication import current_version
+
+    version = current_version(settings)
+    if version is None:
+        return "nothing is published yet"
+    if not (settings.published / version / "publication.json").exists():
+        raise _WrongError(f"current points to {version}, which is not there: run `reliability publish`")
+    return f"consumers read {version}"
+
+
+EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
+    "packages": _packages,
+    "home": _home,
+    "dbt": _dbt,
+    "soda": _soda,
+    "warehouse": _warehouse,
+    "operations": _operations,
+    "published": _published,
+}
+
+
+@click.command()
+@home_option
+@json_option
+def doctor(home: Path | None, as_json: bool) -> int:
+    """Say what is wrong with this installation and how to mend it. Exits with 3 if anything is."""
+    settings = load_settings(home)
+    findings = []
+    for name, examine in EXAMINATIONS.items():
+        try:
+            findings.append({"what": name, "ok": True, "says": examine(settings)})
+        except _WrongError as wrong:
+            findings.append({"what": name, "ok": False, "says": str(wrong)})
+        except Exception as error:  # a doctor must not die of the disease
+            findings.append({"what": name, "ok": False, "says": f"{type(error).__name__}: {error}"})
+    if as_json:
+        print_json(findings)
+    else:
+        for finding in findings:
+            mark = "[green]✓[/green]" if finding["ok"] else "[bold red]✗[/bold red]"
+            people.print(f"{mark} {finding['what']}: {finding['says']}", highlight=False)
+    return ExitCode.OK if all(finding["ok"] for finding in findings) else ExitCode.ENVIRONMENT

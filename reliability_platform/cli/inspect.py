@@ -1,0 +1,84 @@
+"""Commands that only look: checks, faults."""
+
+from datetime import date
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from reliability_platform.cli.options import DAY, check_range, home_option, json_option, people, print_json
+from reliability_platform.errors import UsageError
+from reliability_platform.settings import load_settings
+from reliability_platform.sources import SOURCES
+
+
+@click.command()
+@click.option("--from", "first", type=DAY, default="2026-01-01", show_default=True, help="First landing day.")
+@click.option("--to", "last", type=DAY, default=None, help="Last landing day. [default: yesterday]")
+@click.option("--source", default=None, help="Only this source.")
+@click.option("--all", "everything", is_flag=True, help="Passed checks too.")
+@home_option
+@json_option
+def checks(
+    first: date, last: date | None, source: str | None, everything: bool, home: Path | None, as_json: bool
+) -> None:
+    """Show check results by landing day: the latest of each check, those that did not pass."""
+    from reliability_platform.checks.results import INSUFFICIENT_HISTORY, Verdict
+    from reliability_platform.checks.store import CheckStore
+    from reliability_platform.operations import operations_engine
+
+    if source is not None and source not in SOURCES:
+        raise UsageError(f"There is no source {source!r}: choose one of {', '.join(SOURCES)}.")
+    until = last or date.max
+    check_range(first, until)
+    results = [
+        result
+        for result in CheckStore(operations_engine(load_settings(home))).latest()
+        if first <= result.partition <= until and (source is None or result.source == source)
+    ]
+    counts = {verdict.value: sum(result.verdict is verdict for result in results) for verdict in Verdict}
+    shown = [
+        result
+        for result in sorted(results, key=lambda one: (one.partition, one.check))
+        if everything or (result.verdict is not Verdict.PASSED and result.reason != INSUFFICIENT_HISTORY)
+    ]
+    if as_json:
+        print_json({"counts": counts, "results": [vars(result) for result in shown]})
+        return
+    if shown:
+        table = Table()
+        for column in ("landing day", "check", "verdict", "value", "limit", "in words"):
+            table.add_column(column, overflow="fold")
+        for result in shown:
+            value = "–" if result.value is None else f"{result.value:g}"
+            table.add_row(
+                str(result.partition), result.check, result.verdict.value, value, result.threshold, result.message
+            )
+        people.print(table)
+    people.print(", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items()) + ".")
+
+
+@click.command()
+@click.argument("name", required=False)
+@json_option
+def faults(name: str | None, as_json: bool) -> None:
+    """The catalogue of declared faults; with NAME, all about one of them."""
+    from reliability_platform.faults.catalogue import CATALOGUE, fault_named
+
+    chosen = [fault_named(name)] if name else list(CATALOGUE.values())
+    documents = [
+        {key: dict(value) if key == "magnitudes" else value for key, value in vars(one).items() if key != "strike"}
+        for one in chosen
+    ]
+    if as_json:
+        print_json(documents)
+    elif name:
+        for key, value in documents[0].items():
+            people.print(f"[bold]{key}[/bold]: {value}", highlight=False)
+    else:
+        table = Table()
+        for column in ("fault", "family", "severity", "what strikes", "sources"):
+            table.add_column(column)
+        for one in chosen:
+            table.add_row(one.name, one.family, one.expected_severity, one.description, ", ".join(one.applies_to))
+        people.print(table)

@@ -1,0 +1,161 @@
+"""Commands that move data: run, inject, heal, publish."""
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+from reliability_platform.cli.options import (
+    DAY,
+    check_range,
+    day_range,
+    home_option,
+    home_session,
+    json_option,
+    people,
+    print_json,
+    progress,
+)
+from reliability_platform.clock import FIRST_DAY, utc_now
+from reliability_platform.errors import ExitCode, UsageError
+from reliability_platform.settings import Settings, load_settings
+
+
+def _open_incidents(settings: Settings) -> list[dict[str, str]]:
+    from reliability_platform.incidents.model import ENDED
+    from reliability_platform.incidents.store import IncidentStore
+    from reliability_platform.operations import operations_engine
+
+    return [
+        {"id": one.id, "severity": one.severity.value, "state": one.state.value, "source": one.source}
+        for one in IncidentStore(operations_engine(settings)).all()
+        if one.state not in ENDED
+    ]
+
+
+def _tell_incidents(incidents: list[dict[str, str]]) -> None:
+    if not incidents:
+        people.print("[green]No incident is open.[/green]")
+    for incident in incidents:
+        people.print(
+            f"[yellow]{incident['severity']}[/yellow] {incident['id']} is {incident['state']}", highlight=False
+        )
+    if incidents:
+        people.print("Look: reliability incidents show ID. Heal: reliability heal.")
+
+
+@click.command()
+@day_range
+@home_option
+@json_option
+def run(first: date, last: date, home: Path | None, as_json: bool) -> int:
+    """Run the pipeline over landing days, then open incidents for what failed.
+
+    Days that have run before are run again; the result is the same.
+    """
+    check_range(first, last)
+    from reliability_platform.cli.session import driving
+    from reliability_platform.orchestration.landing_assets import reference
+    from reliability_platform.warehouse.publication import publications
+
+    with driving(home, healing=False) as (settings, daemon):
+        daemon.materialize([reference])
+        daemon.run("pipeline", first=first, last=last)
+        daemon.settle()
+        incidents = _open_incidents(settings)
+        newest = publications(settings)[-1]
+    if as_json:
+        print_json(
+            {"from": first, "to": last, "published": newest.version, "held": newest.held, "incidents": incidents}
+        )
+    else:
+        people.print(f"Published {newest.version}; {len(newest.held)} landing partitions are held.")
+        _tell_incidents(incidents)
+    return ExitCode.OK
+
+
+@click.command()
+@click.argument("fault")
+@click.option("--source", required=True, help="The source to break.")
+@click.option("--date", "day", type=DAY, required=True, help="The landing day on which it strikes.")
+@click.option("--magnitude", default="medium", show_default=True, help="small, medium or large.")
+@home_option
+def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None) -> int:
+    """Break one source on one day with a declared FAULT. See `reliability faults` for what there is.
+
+    The day lands again, broken. Then `reliability run --from DAY --to DAY` lets the platform notice.
+    """
+    from reliability_platform.faults.plan import ActivePlan, PlannedStrike, resolve_strike
+    from reliability_platform.landing.delivery import redeliver
+    from reliability_platform.sources.simulation import Simulation
+
+    settings = load_settings(home)
+    planned = PlannedStrike(fault=fault, source=source, date=day, magnitude=magnitude)
+    strike = resolve_strike(planned, FIRST_DAY, date.max)
+    days = strike.landing_dates()
+    if days[-1] >= utc_now().date():
+        raise UsageError(f"{fault} on {day} reaches {days[-1]}, which is not over yet: choose an earlier day.")
+    with home_session(settings):
+        plan = ActivePlan.load(settings).with_strike(strike)
+        simulation = Simulation.load(settings)
+        plan.save(settings)
+        for touched in days:
+            redeliver(settings, simulation, plan, source, touched)
+    people.print(f"{fault} has struck {source} on {day}. Let the platform notice it:", highlight=False)
+    people.print(f"  reliability run --from {days[0]} --to {days[-1]}", highlight=False)
+    return ExitCode.OK
+
+
+@click.command()
+@click.option("--incident", "incident_id", default=None, help="Only this incident, whatever its policy: your approval.")
+@home_option
+@json_option
+def heal(incident_id: str | None, home: Path | None, as_json: bool) -> int:
+    """Heal open incidents: act, re-run, verify.
+
+    Without --incident, all whose policy needs no approval. Exits with 1 if any incident stays open.
+    """
+    from reliability_platform.cli.session import driving
+    from reliability_platform.incidents.store import IncidentStore
+    from reliability_platform.operations import operations_engine
+    from reliability_platform.remediation.heal import act, may_act
+
+    with driving(home, healing=True) as (settings, daemon):
+        if incident_id is not None:
+            engine = operations_engine(settings)
+            incident = IncidentStore(engine).get(incident_id)
+            if may_act(incident, approved=True):
+                done = act(settings, engine, incident.id, utc_now(), "command line, approved by a person")
+                progress.print(done.summary, highlight=False)
+        daemon.settle()
+        incidents = _open_incidents(settings)
+    if as_json:
+        print_json({"open": incidents})
+    else:
+        _tell_incidents(incidents)
+    return ExitCode.NOT_HEALED if incidents else ExitCode.OK
+
+
+@click.command()
+@click.option("--rollback", is_flag=True, help="Point consumers back to the version before.")
+@home_option
+@json_option
+def publish(rollback: bool, home: Path | None, as_json: bool) -> int:
+    """Publish what the gate releases, or go back one version."""
+    settings = load_settings(home)
+    with home_session(settings):
+        if rollback:
+            from reliability_platform.warehouse.publication import rollback as go_back
+
+            publication = go_back(settings)
+        else:
+            from reliability_platform.orchestration.published_assets import publish_audited
+
+            publication = publish_audited(settings, "command line")
+    if as_json:
+        print_json(vars(publication) | {"tables": [vars(table) for table in publication.tables]})
+    else:
+        people.print(f"Consumers read {publication.version}; {len(publication.held)} landing partitions are held.")
+        for key, reasons in publication.held.items():
+            people.print(f"  {key}: {reasons[0]}", highlight=False)
+    return ExitCode.OK

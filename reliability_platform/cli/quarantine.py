@@ -1,0 +1,150 @@
+"""`reliability quarantine`: what was refused or rejected, and what becomes of it."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from reliability_platform.checks.masking import masked
+from reliability_platform.cli.options import DAY, home_option, json_option, people, print_json, progress
+from reliability_platform.errors import ExitCode, UsageError
+from reliability_platform.landing.file_quarantine import quarantined_files
+from reliability_platform.settings import Settings, load_settings
+from reliability_platform.sources import SOURCES
+from reliability_platform.warehouse.lease import warehouse_reader
+
+
+@click.group()
+def quarantine() -> None:
+    """List, show and replay what was refused or rejected."""
+
+
+def _check_source(source: str | None) -> None:
+    if source is not None and source not in SOURCES:
+        raise UsageError(f"There is no source {source!r}: choose one of {', '.join(SOURCES)}.")
+
+
+def _rows(settings: Settings, source: str | None, first: date, last: date) -> list[dict[str, Any]]:
+    with warehouse_reader(settings) as connection:
+        cursor = connection.execute(
+            "select source, landing_date, batch_id, reject_reasons as reason, state, count(*) as rows from qtn_rows "
+            "where (? is null or source = ?) and landing_date between cast(? as date) and cast(? as date) "
+            "group by all order by all",
+            [source, source, first.isoformat(), last.isoformat()],
+        )
+        names = [column[0] for column in cursor.description or []]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+@quarantine.command(name="list")
+@click.option("--source", default=None, help="Only this source.")
+@click.option("--from", "first", type=DAY, default="2026-01-01", show_default=True, help="First landing day.")
+@click.option("--to", "last", type=DAY, default=None, help="Last landing day. [default: yesterday]")
+@home_option
+@json_option
+def list_quarantine(source: str | None, first: date, last: date | None, home: Path | None, as_json: bool) -> None:
+    """Refused files, and rejected rows by batch and reason."""
+    _check_source(source)
+    settings = load_settings(home)
+    until = last or date.max
+    files = [
+        record
+        for record in quarantined_files(settings)
+        if (source is None or record["source"] == source)
+        and first.isoformat() <= record["landing_date"] <= until.isoformat()
+    ]
+    rows = _rows(settings, source, first, until)
+    if as_json:
+        print_json({"files": files, "rows": rows})
+        return
+    table = Table(title="Quarantine")
+    for column in ("source", "landing day", "batch", "what", "reason", "state"):
+        table.add_column(column)
+    for record in files:
+        table.add_row(
+            record["source"],
+            record["landing_date"],
+            escape(record["batch_id"]),
+            "whole file",
+            record["reason"],
+            record["state"],
+        )
+    for row in rows:
+        table.add_row(
+            row["source"],
+            str(row["landing_date"]),
+            row["batch_id"],
+            f"{row['rows']:,} rows",
+            row["reason"],
+            row["state"],
+        )
+    people.print(table if files or rows else "The quarantine is empty.")
+
+
+@quarantine.command()
+@click.argument("batch_id")
+@click.option("--limit", type=click.IntRange(1, 1000), default=5, show_default=True, help="Rows at most.")
+@click.option("--unmasked", is_flag=True, help="Show personal data and free text as delivered.")
+@home_option
+@json_option
+def show(batch_id: str, limit: int, unmasked: bool, home: Path | None, as_json: bool) -> None:
+    """The dead letters of one batch, with their reasons."""
+    settings = load_settings(home)
+    files = [record for record in quarantined_files(settings) if record["batch_id"] == batch_id]
+    with warehouse_reader(settings) as connection:
+        rows = connection.execute(
+            "select row_number, reject_reasons, attempts, first_failed_at, last_failed_at, state, original_row "
+            "from qtn_rows where batch_id = ? order by row_number limit ?",
+            [batch_id, limit],
+        ).fetchall()
+    if not files and not rows:
+        raise UsageError(f"Nothing of {batch_id!r} is in quarantine: see `reliability quarantine list`.")
+    names = ("row_number", "reasons", "attempts", "first_failed_at", "last_failed_at", "state", "row")
+    letters = []
+    for row in rows:
+        letter = dict(zip(names, row, strict=True))
+        original = json.loads(letter["row"])
+        letter["row"] = original if unmasked else {name: masked(name, value) for name, value in original.items()}
+        letters.append(letter)
+    print_json({"files": files, "rows": letters}) if as_json else click.echo(
+        json.dumps({"files": files, "rows": letters}, indent=2, default=str)
+    )
+
+
+@quarantine.command()
+@click.option("--source", required=True, help="The source to ask again.")
+@click.option("--date", "day", type=DAY, required=True, help="The landing day.")
+@home_option
+def replay(source: str, day: date, home: Path | None) -> int:
+    """Heal the incidents of one source and day: replay refused files, ask again for rejected rows, re-run, verify."""
+    _check_source(source)
+    from reliability_platform.cli.session import driving
+    from reliability_platform.clock import utc_now
+    from reliability_platform.incidents.model import ENDED
+    from reliability_platform.incidents.store import IncidentStore
+    from reliability_platform.operations import operations_engine
+    from reliability_platform.remediation.heal import act, may_act
+
+    with driving(home, healing=True) as (settings, daemon):
+        daemon.tick()
+        engine = operations_engine(settings)
+        store = IncidentStore(engine)
+        wanted = [one for one in store.all() if one.source == source and day in one.partitions]
+        if not wanted:
+            raise UsageError(f"No incident concerns {source} on {day}: there is nothing to replay.")
+        for incident in wanted:
+            if may_act(incident, approved=True):
+                progress.print(act(settings, engine, incident.id, utc_now(), "command line").summary, highlight=False)
+        daemon.settle()
+        left = [
+            one.id for one in store.all() if one.source == source and day in one.partitions and one.state not in ENDED
+        ]
+    for incident_id in left:
+        people.print(f"{incident_id} is still open: see `reliability incidents show {incident_id}`.", highlight=False)
+    if not left:
+        people.print(f"Nothing of {source} on {day} waits any more.")
+    return ExitCode.NOT_HEALED if left else ExitCode.OK

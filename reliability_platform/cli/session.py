@@ -1,0 +1,24 @@
+"""What every command needs that drives the platform: the home held, Dagster's instance, a local daemon."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from reliability_platform.cli.options import home_session, progress
+from reliability_platform.orchestration.definitions import defs
+from reliability_platform.orchestration.home import platform_instance
+from reliability_platform.orchestration.local import LocalDaemon
+from reliability_platform.orchestration.sensors import incident_sensor, remediation_sensor
+from reliability_platform.settings import Settings, load_settings
+
+
+@contextmanager
+def driving(home: Path | None, *, healing: bool) -> Iterator[tuple[Settings, LocalDaemon]]:
+    """A local daemon on the home; with `healing`, its sensors heal what they find."""
+    settings = load_settings(home)
+    sensors = [incident_sensor, remediation_sensor] if healing else [incident_sensor]
+    with home_session(settings), platform_instance(settings) as instance:
+        yield (
+            settings,
+            LocalDaemon(instance, defs, sensors, on_run=lambda job: progress.print(f"[dim]run: {job}[/dim]")),
+        )
