@@ -13,6 +13,7 @@ from reliability_platform.errors import UsageError
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 SODA_CHECKS = PROJECT_ROOT / "soda_checks"
+DEFAULT_HOME = PROJECT_ROOT / "data"
 
 
 class Settings(BaseSettings):
@@ -20,7 +21,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="RELIABILITY_", extra="forbid", frozen=True)
 
-    home: Path = PROJECT_ROOT / "data"
+    home: Path = DEFAULT_HOME
     allowed_lateness_days: int = Field(default=3, ge=0, le=60)
     """Watermark: rows whose event day lies further back than this from their landing day are held."""
     lease_timeout_seconds: float = Field(default=900, gt=0)

@@ -27,6 +27,13 @@ class Bullets:
 
 
 @dataclass(frozen=True)
+class Hints:
+    """A list of Markdown texts that the platform's own code wrote. Nothing from data may be in them."""
+
+    items: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Commands:
     """Commands or SQL that work as pasted. Made by the platform from checked names, never from data."""
 
@@ -42,4 +49,4 @@ class Grid:
     rows: Sequence[Sequence[str]]
 
 
-Block = Heading | Paragraph | Bullets | Commands | Grid
+Block = Heading | Paragraph | Bullets | Hints | Commands | Grid

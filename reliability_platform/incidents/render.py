@@ -3,17 +3,22 @@
 import re
 from collections.abc import Sequence
 
-from reliability_platform.incidents.blocks import Block, Bullets, Commands, Grid, Heading, Paragraph
+from reliability_platform.incidents.blocks import Block, Bullets, Commands, Grid, Heading, Hints, Paragraph
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$^-])")
-_AT_LINE_START = re.compile(r"^(\s*)(\d+)\.")
+# Signs that mean something inside a line. An underscore between letters means nothing and stays readable.
+_SPECIAL = re.compile(r"[\\`*\[\]~|{}]|(?<![A-Za-z0-9_])_|_(?![A-Za-z0-9_])")
+# Signs that mean something only where a line begins.
+_AT_LINE_START = re.compile(r"^(\s*)(?:([#+>=:-])|(\d+)([.)]))")
 
 
 def escape(text: str) -> str:
     """Text that Markdown shows as it is: one line, no markup, no HTML, no template braces, no control signs."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _AT_LINE_START.sub(r"\1\2\\.", _SPECIAL.sub(r"\\\1", line))
+    line = _SPECIAL.sub(lambda sign: "\\" + sign[0], line)
+    line = _AT_LINE_START.sub(
+        lambda start: f"{start[1]}\\{start[2]}" if start[2] else f"{start[1]}{start[3]}\\{start[4]}", line
+    )
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _block(block: Block) -> str:
@@ -24,6 +29,8 @@ def _block(block: Block) -> str:
             return escape(text)
         case Bullets(items):
             return "\n".join(f"- {escape(item)}" for item in items)
+        case Hints(items):
+            return "\n".join(f"- {item}" for item in items)
         case Commands(lines, language):
             return "\n".join([f"```{language}", *lines, "```"])
         case Grid(header, rows):

@@ -1,9 +1,11 @@
 """The runbook of one incident: what a stranger needs at three in the morning, in the order in which it is needed."""
 
 import json
+import shlex
+from pathlib import Path
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.incidents.blocks import Block, Bullets, Commands, Grid, Heading, Paragraph
+from reliability_platform.incidents.blocks import Block, Bullets, Commands, Grid, Heading, Hints, Paragraph
 from reliability_platform.incidents.classes import CLASSES, RESPONSE
 from reliability_platform.incidents.impact import Numbers, Reach
 from reliability_platform.incidents.model import ENDED, Incident, Signal
@@ -77,14 +79,15 @@ def _affected(reach: Reach, numbers: Numbers | None) -> list[Block]:
     return blocks
 
 
-def _recovery(incident: Incident) -> list[Block]:
+def _recovery(incident: Incident, home: Path | None) -> list[Block]:
     first, last = incident.partitions[0].isoformat(), incident.partitions[-1].isoformat()
     hints = sorted({CHECKS[signal.check].recovery for signal in incident.signals if signal.check in CHECKS})
     return [
         Heading(2, "Recovery"),
-        Bullets(hints),
+        Hints(hints),
         Commands(
             [
+                *([f"export RELIABILITY_HOME={shlex.quote(str(home))}"] if home else []),
                 f"reliability incidents ack {incident.id}",
                 f"reliability checks --from {first} --to {last} --source {incident.source}",
                 f"reliability quarantine list --source {incident.source} --from {first} --to {last}",
@@ -115,8 +118,8 @@ def _assessment(incident: Incident) -> list[Block]:
     ]
 
 
-def runbook(incident: Incident, reach: Reach, numbers: Numbers | None) -> list[Block]:
-    """All sections. `numbers` is None where there is no warehouse to ask."""
+def runbook(incident: Incident, reach: Reach, numbers: Numbers | None, home: Path | None = None) -> list[Block]:
+    """All sections. `numbers` is None where there is no warehouse to ask; `home` where it is not the default one."""
     kind = CLASSES[incident.failure_class]
     days = f"{incident.partitions[0]}" + (f" to {incident.partitions[-1]}" if len(incident.partitions) > 1 else "")
     owner = CONTRACTS[incident.source].owner
@@ -135,7 +138,7 @@ def runbook(incident: Incident, reach: Reach, numbers: Numbers | None) -> list[B
         *_affected(reach, numbers),
         Heading(2, "Containment already done"),
         Paragraph(kind.contained_by),
-        *_recovery(incident),
+        *_recovery(incident, home),
         *_assessment(incident),
         Heading(2, "Validation"),
         Paragraph("Recovered means: the checks above pass, nothing is held, and the oracle agrees row for row."),

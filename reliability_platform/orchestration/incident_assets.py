@@ -11,7 +11,7 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL
 from reliability_platform.orchestration.partitions import INCIDENTS
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import DEFAULT_HOME, Settings, load_settings
 from reliability_platform.warehouse.dbt_runner import MANIFEST
 from reliability_platform.warehouse.lease import warehouse_reader
 
@@ -26,7 +26,8 @@ def _numbers(settings: Settings, incident: Incident) -> Numbers | None:
 
 def render_runbook(settings: Settings, incident: Incident) -> str:
     """The runbook as Markdown, with today's numbers."""
-    return markdown(runbook(incident, reach(MANIFEST, incident.source), _numbers(settings, incident)))
+    elsewhere = None if settings.home == DEFAULT_HOME else settings.home
+    return markdown(runbook(incident, reach(MANIFEST, incident.source), _numbers(settings, incident), elsewhere))
 
 
 @dg.asset(
