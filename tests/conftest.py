@@ -1,0 +1,116 @@
+"""Ground for tests with real parts: a home of their own, and the pipeline without an orchestrator."""
+
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from reliability_platform.checks.dbt_tests import results_of_dbt
+from reliability_platform.checks.evaluate import evaluate
+from reliability_platform.checks.gate import held
+from reliability_platform.checks.results import CheckResult
+from reliability_platform.checks.store import CheckStore
+from reliability_platform.clock import utc_now
+from reliability_platform.faults.plan import ActivePlan, Strike
+from reliability_platform.landing.admission import admit, landed_partitions
+from reliability_platform.landing.delivery import deliver
+from reliability_platform.operations import operations_engine
+from reliability_platform.settings import Settings, load_settings
+from reliability_platform.sources import SOURCES
+from reliability_platform.sources.reference import write_reference
+from reliability_platform.sources.simulation import Simulation
+from reliability_platform.warehouse.dbt_runner import MANIFEST, NodeResult, build, ensure_manifest
+from reliability_platform.warehouse.marts import marts
+from reliability_platform.warehouse.publication import Publication, publish
+
+FIRST = date(2026, 1, 1)
+
+
+class Platform:
+    """A small platform in a temporary home. Every part is the real one; only Dagster is left out."""
+
+    def __init__(self, home: Path, *, seed: int = 7, events_per_day: int = 600, strikes: Sequence[Strike] = ()) -> None:
+        ensure_manifest()
+        self.settings: Settings = load_settings(home)
+        self.simulation = Simulation(seed, events_per_day)
+        self.simulation.save(self.settings)
+        self.plan = ActivePlan(seed, tuple(strikes))
+        self.plan.save(self.settings)
+        self.engine = operations_engine(self.settings)
+        self.checks = CheckStore(self.engine)
+        write_reference(self.settings, self.simulation)
+
+    def land(self, first: date, last: date) -> None:
+        """Deliver and admit all sources."""
+        for day in days(first, last):
+            for source in SOURCES:
+                deliver(self.settings, self.simulation, self.plan, source, day)
+        self.admit(first, last)
+
+    def admit(self, first: date, last: date) -> None:
+        """Admit what has landed; verdicts of before are stale."""
+        for day in days(first, last):
+            for source in SOURCES:
+                admit(self.settings, source, day)
+        self.checks.invalidate(SOURCES, list(days(first, last)))
+
+    def build(self, first: date, last: date, **arguments: str) -> list[NodeResult]:
+        """Run dbt over landing days; every node must succeed."""
+        nodes = build(self.settings, first, last, **arguments)  # type: ignore[arg-type]
+        bad = [(node.name, node.message) for node in nodes if node.status in ("error", "fail")]
+        assert not bad, bad
+        return nodes
+
+    def check(self, first: date, last: date, nodes: Sequence[NodeResult] = ()) -> list[CheckResult]:
+        """Evaluate and record all checks."""
+        window = list(days(first, last))
+        results = evaluate(self.settings, window, utc_now(), "test")
+        results += results_of_dbt([vars(node) for node in nodes], window, "test", utc_now())
+        self.checks.record(results)
+        return results
+
+    def publish(self) -> Publication:
+        """Publish what the gate releases."""
+        partitions = landed_partitions(self.settings)
+        return publish(
+            self.settings, marts(MANIFEST), partitions, held(self.checks, partitions), utc_now(), "test"
+        )
+
+    def run(self, first: date, last: date) -> Publication:
+        """Land, admit, build, check, publish."""
+        self.land(first, last)
+        self.check(first, last, self.build(first, last))
+        return self.publish()
+
+    def query(self, sql: str) -> list[tuple[object, ...]]:
+        """Rows from the warehouse."""
+        with duckdb.connect(str(self.settings.warehouse), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def gold(self) -> dict[str, list[tuple[object, ...]]]:
+        """All rows of every published mart as it stands in gold."""
+        return {mart.name: self.query(f"from {mart.name} order by all") for mart in marts(MANIFEST)}
+
+
+def days(first: date, last: date) -> list[date]:
+    """Both included."""
+    return [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
+
+
+def day(number: int) -> date:
+    """The n-th landing day; 1 is the first."""
+    return FIRST + timedelta(days=number - 1)
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Callable[..., Platform]:
+    """Makes platforms: `platform("name", strikes=[…])`."""
+
+    def make(name: str = "home", **arguments: object) -> Platform:
+        return Platform(tmp_path / name, **arguments)  # type: ignore[arg-type]
+
+    return make
+
+
