@@ -74,9 +74,7 @@ class Platform:
     def publish(self) -> Publication:
         """Publish what the gate releases."""
         partitions = landed_partitions(self.settings)
-        return publish(
-            self.settings, marts(MANIFEST), partitions, held(self.checks, partitions), utc_now(), "test"
-        )
+        return publish(self.settings, marts(MANIFEST), partitions, held(self.checks, partitions), utc_now(), "test")
 
     def run(self, first: date, last: date) -> Publication:
         """Land, admit, build, check, publish."""
@@ -112,5 +110,3 @@ def platform(tmp_path: Path) -> Callable[..., Platform]:
         return Platform(tmp_path / name, **arguments)  # type: ignore[arg-type]
 
     return make
-
-

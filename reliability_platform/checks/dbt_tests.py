@@ -15,12 +15,10 @@ def results_of_dbt(
     failed = [node for node in nodes if node["status"] == "fail"]
     broken = [node for node in nodes if node["status"] == "error"]
     verdict = Verdict.NOT_EVALUATED if broken else Verdict.FAILED if failed else Verdict.PASSED
-    first = (broken or failed or [None])[0]
-    message = (
-        f"{len(nodes)} dbt nodes ran"
-        if first is None
-        else f"{len(broken)} models broke and {len(failed)} tests failed, first {first['name']}"
-    )
+    message = f"{len(nodes)} dbt nodes ran"
+    if broken or failed:
+        first = (broken or failed)[0]
+        message = f"{len(broken)} models broke and {len(failed)} tests failed, first {first['name']}"
     return [
         CheckResult(
             check=spec.name,

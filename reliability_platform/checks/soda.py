@@ -34,7 +34,7 @@ def check_files() -> list[Path]:
 
 def names_in_files() -> set[str]:
     """The names of all checks in the files."""
-    names = set()
+    names: set[str] = set()
     for path in check_files():
         for section, checks in yaml.safe_load(path.read_text()).items():
             if section.startswith("checks for"):

@@ -87,4 +87,6 @@ def numbers(connection: duckdb.DuckDBPyConnection, source: str, days: Sequence[d
         "and event_date is not null order by event_date",
         parameters[1:],
     ).fetchall()
-    return Numbers(*(int(value) for value in sums), event_dates=[row[0] for row in dates])
+    delivered, accepted, duplicate, quarantined, held_late, refused = (int(value) for value in sums)
+    event_dates = [row[0] for row in dates]
+    return Numbers(delivered, accepted, duplicate, quarantined, held_late, refused, event_dates)

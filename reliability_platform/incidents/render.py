@@ -34,10 +34,8 @@ def _block(block: Block) -> str:
         case Commands(lines, language):
             return "\n".join([f"```{language}", *lines, "```"])
         case Grid(header, rows):
-            lines = [header, ["---"] * len(header)]
-            cells = [[escape(cell) for cell in row] for row in rows]
-            head, rule = lines
-            return "\n".join(f"| {' | '.join(row)} |" for row in [[escape(cell) for cell in head], rule, *cells])
+            cells = [[escape(cell) for cell in row] for row in (header, *rows)]
+            return "\n".join(f"| {' | '.join(row)} |" for row in (cells[0], ["---"] * len(header), *cells[1:]))
 
 
 def markdown(blocks: Sequence[Block]) -> str:

@@ -129,7 +129,7 @@ def checks_on_demand(context: dg.AssetCheckExecutionContext) -> Iterator[dg.Asse
     """Execute chosen checks alone, from the page of an asset."""
     settings = load_settings()
     names = {key.name for key in context.selected_asset_check_keys}
-    results = evaluate(settings, run_days(context), now=utc_now(), run_id=context.run_id, only=names)
+    results = evaluate(settings, run_days(context), now=utc_now(), run_id=context.run.run_id, only=names)
     CheckStore(operations_engine(settings)).record(results)
     worst: dict[str, CheckResult] = {}
     for result in results:

@@ -1,6 +1,7 @@
 """The jobs: the pipeline, its part after landing, the documents of an incident, and remediation."""
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from reliability_platform.clock import utc_now
 from reliability_platform.operations import operations_engine
@@ -53,4 +54,10 @@ def remediation() -> None:
     take_action()
 
 
-jobs = [pipeline_job, reprocess_job, reference_job, incident_job, remediation]
+jobs: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
+    pipeline_job,
+    reprocess_job,
+    reference_job,
+    incident_job,
+    remediation,
+]

@@ -1,5 +1,7 @@
 """Raw deliveries and reference data, as the simulated systems of record and the active fault plan make them."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 
 from reliability_platform.faults.plan import ActivePlan
@@ -17,7 +19,7 @@ from reliability_platform.sources.simulation import Simulation
         for table in REFERENCE_TABLES
     ]
 )
-def reference() -> dg.MaterializeResult:  # type: ignore[type-arg]
+def reference() -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     """Reference data: what the events refer to."""
     settings = load_settings()
     write_reference(settings, Simulation.load(settings))

@@ -79,9 +79,9 @@ class LocalDaemon:
                 outcome = sensor(context)
             assert isinstance(outcome, dg.SensorResult)
             self._cursors[sensor.name] = outcome.cursor
-            for request in outcome.dynamic_partitions_requests or []:
-                assert isinstance(request, dg.AddDynamicPartitionsRequest)
-                self._instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
+            for new in outcome.dynamic_partitions_requests or []:
+                assert isinstance(new, dg.AddDynamicPartitionsRequest)
+                self._instance.add_dynamic_partitions(new.partitions_def_name, list(new.partition_keys))
             for request in outcome.run_requests or []:
                 if request.run_key is not None and request.run_key in self._seen:
                     continue

@@ -1,5 +1,7 @@
 """Publication: the one thing that consumers read, swapped after the audit."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 
 from reliability_platform.checks.gate import held
@@ -41,7 +43,7 @@ def publish_audited(settings: Settings, run_id: str) -> Publication:
     backfill_policy=ONE_RUN,
     pool=WAREHOUSE_POOL,
 )
-def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def published(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     """Swap in a new version; event dates that a held partition touches keep their last good rows."""
     publication = publish_audited(load_settings(), context.run_id)
     reasons = "\n".join(f"- `{key}`: {'; '.join(why)}" for key, why in publication.held.items())

@@ -11,7 +11,8 @@
 }}
 
 with shipments as (
-    select * from {{ ref('int_shipments__deduplicated') }} where {{ in_touched_dates(['shipments']) }}
+    select * from {{ ref('int_shipments__deduplicated') }}
+where {{ in_touched_dates(['shipments']) }}
 )
 
 select

@@ -11,7 +11,8 @@
 }}
 
 with web_events as (
-    select * from {{ ref('int_web_events__deduplicated') }} where {{ in_touched_dates(['web_events']) }}
+    select * from {{ ref('int_web_events__deduplicated') }}
+where {{ in_touched_dates(['web_events']) }}
 )
 
 select

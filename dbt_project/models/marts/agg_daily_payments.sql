@@ -11,7 +11,8 @@
 }}
 
 with payments as (
-    select * from {{ ref('int_payments__deduplicated') }} where {{ in_touched_dates(['payments']) }}
+    select * from {{ ref('int_payments__deduplicated') }}
+where {{ in_touched_dates(['payments']) }}
 ),
 
 rates as (

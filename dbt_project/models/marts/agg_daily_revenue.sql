@@ -11,7 +11,8 @@
 }}
 
 with orders as (
-    select * from {{ ref('int_orders__deduplicated') }} where {{ in_touched_dates(['orders']) }}
+    select * from {{ ref('int_orders__deduplicated') }}
+where {{ in_touched_dates(['orders']) }}
 ),
 
 merchants as (

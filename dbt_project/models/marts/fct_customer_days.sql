@@ -51,12 +51,38 @@ web_events as (
 ),
 
 measures as (
-    select event_date, customer_id, orders, order_amount_eur, 0 as payments_captured, 0 as payments_declined, 0 as web_events, 0 as sessions
+    select
+        event_date,
+        customer_id,
+        orders,
+        order_amount_eur,
+        0 as payments_captured,
+        0 as payments_declined,
+        0 as web_events,
+        0 as sessions
     from orders
     union all
-    select event_date, customer_id, 0, 0, payments_captured, payments_declined, 0, 0 from payments
+    select
+        event_date,
+        customer_id,
+        0 as orders,
+        0 as order_amount_eur,
+        payments_captured,
+        payments_declined,
+        0 as web_events,
+        0 as sessions
+    from payments
     union all
-    select event_date, customer_id, 0, 0, 0, 0, web_events, sessions from web_events
+    select
+        event_date,
+        customer_id,
+        0 as orders,
+        0 as order_amount_eur,
+        0 as payments_captured,
+        0 as payments_declined,
+        web_events,
+        sessions
+    from web_events
 )
 
 select

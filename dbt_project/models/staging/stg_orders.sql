@@ -20,7 +20,8 @@
 } %}
 
 with delivered as (
-    select * from {{ read_bronze('orders') }} where {{ in_window() }}
+    select * from {{ read_bronze('orders') }}
+where {{ in_window() }}
 ),
 
 latest_attempts as (

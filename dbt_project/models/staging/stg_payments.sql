@@ -17,7 +17,8 @@
 } %}
 
 with delivered as (
-    select * from {{ read_bronze('payments') }} where {{ in_window() }}
+    select * from {{ read_bronze('payments') }}
+where {{ in_window() }}
 ),
 
 latest_attempts as (

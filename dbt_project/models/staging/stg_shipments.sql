@@ -16,7 +16,8 @@
 } %}
 
 with delivered as (
-    select * from {{ read_bronze('shipments') }} where {{ in_window() }}
+    select * from {{ read_bronze('shipments') }}
+where {{ in_window() }}
 ),
 
 latest_attempts as (

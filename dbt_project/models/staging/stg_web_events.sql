@@ -10,7 +10,8 @@
 } %}
 
 with delivered as (
-    select * from {{ read_bronze('web_events') }} where {{ in_window() }}
+    select * from {{ read_bronze('web_events') }}
+where {{ in_window() }}
 ),
 
 latest_attempts as (
