@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 
 def write_atomically(target: Path, content: bytes) -> None:
     """Replace `target` in one step, on the disk before it gets its name."""
@@ -13,3 +16,10 @@ def write_atomically(target: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(target)
+
+
+def parquet_bytes(table: pa.Table) -> bytes:
+    """The table as a Parquet file; nothing in it depends on when or where it was written."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="snappy")
+    return bytes(sink.getvalue())

@@ -7,10 +7,9 @@ from datetime import UTC, date, datetime
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reliability_platform.atomic import write_atomically
+from reliability_platform.atomic import parquet_bytes, write_atomically
 from reliability_platform.faults.fault import BAD_ROWS, Fault, Struck
 from reliability_platform.faults.plan import Strike
-from reliability_platform.landing.writer import parquet_bytes
 from reliability_platform.settings import Settings
 
 

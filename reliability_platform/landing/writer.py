@@ -10,10 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from reliability_platform.atomic import write_atomically
+from reliability_platform.atomic import parquet_bytes, write_atomically
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
 
@@ -69,13 +66,6 @@ def landing_folder(settings: Settings, source: str, landing_date: date) -> Path:
 def fingerprint(columns: list[dict[str, str]]) -> str:
     """A short name of a list of columns and types."""
     return hashlib.sha256(json.dumps(columns).encode()).hexdigest()[:16]
-
-
-def parquet_bytes(table: pa.Table) -> bytes:
-    """The table as a Parquet file; nothing in it depends on when or where it was written."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="snappy")
-    return bytes(sink.getvalue())
 
 
 def write_batch(settings: Settings, batch: Batch, *, expected_rows: int | None = None) -> Path:

@@ -1,0 +1,110 @@
+"""Declared or refused: catalogues, files and documents agree."""
+
+import importlib.metadata
+import re
+
+import yaml
+from click.testing import CliRunner
+
+from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES
+from reliability_platform.checks.native import native_checks
+from reliability_platform.checks.soda import names_in_files
+from reliability_platform.cli.doctor import locked_versions
+from reliability_platform.cli.main import COMMANDS, cli
+from reliability_platform.faults.catalogue import CATALOGUE
+from reliability_platform.faults.plan import load_plan, plan_names
+from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.orchestration.audit_assets import asset_key_of
+from reliability_platform.orchestration.definitions import defs
+from reliability_platform.remediation.actions import ACTIONS
+from reliability_platform.remediation.policy import POLICIES
+from reliability_platform.settings import DBT_PROJECT, PROJECT_ROOT, load_settings
+from reliability_platform.warehouse.dbt_runner import MANIFEST, ensure_manifest
+from reliability_platform.warehouse.marts import marts
+
+
+def test_every_soda_check_is_declared_and_every_declared_one_is_in_a_file() -> None:
+    """A check that nobody declared has no meaning; a declared one without a file never judges."""
+    assert names_in_files() == {name for name, spec in CHECKS.items() if spec.engine == "soda"}
+
+
+def test_every_native_check_is_declared_and_written() -> None:
+    """The catalogue and the SQL agree."""
+    declared = {name for name, spec in CHECKS.items() if spec.engine == "native"}
+    assert set(native_checks(load_settings())) == declared
+
+
+def test_every_failure_class_has_a_meaning_a_policy_and_an_action() -> None:
+    """From check to runbook to healing without a gap."""
+    used = {spec.failure_class for spec in CHECKS.values()} | {"check_not_evaluated"}
+    assert used <= set(CLASSES)
+    assert set(POLICIES) == set(CLASSES)
+    assert {policy.action for policy in POLICIES.values()} <= set(ACTIONS)
+    for failure_class in CLASSES.values():
+        assert failure_class.explains <= set(CLASSES)
+    for policy in POLICIES.values():
+        assert {name.format(source="orders") for name in policy.proof} <= set(CHECKS)
+
+
+def test_every_fault_is_known_by_a_class_that_some_check_can_raise() -> None:
+    """A fault that no check could see would be a fault of the platform."""
+    raised = {spec.failure_class for spec in CHECKS.values()}
+    for fault in CATALOGUE.values():
+        assert fault.expected_class in raised, fault.name
+        assert CLASSES[fault.expected_class].severity == fault.expected_severity, fault.name
+        assert set(fault.magnitudes) == {"small", "medium", "large"}
+
+
+def test_the_plans_that_come_with_the_platform_load() -> None:
+    """A plan that ships broken helps nobody; showcase strikes every fault once."""
+    assert {"clean", "showcase"} <= set(plan_names())
+    for name in plan_names():
+        load_plan(name)
+    assert sorted(strike.fault for strike in load_plan("showcase").strikes) == sorted(CATALOGUE)
+
+
+def test_every_check_sits_on_an_asset() -> None:
+    """A check whose dataset is no asset would show nowhere."""
+    keys = defs.resolve_asset_graph().get_all_asset_keys()
+    for spec in CHECKS.values():
+        if spec.engine != "dbt":
+            assert asset_key_of(spec.dataset) in keys, spec.name
+
+
+def test_the_marts_of_the_catalogue_are_those_of_dbt() -> None:
+    """Which sources a mart is made from is dbt's to say."""
+    ensure_manifest()
+    assert {mart.name: set(mart.sources) for mart in marts(MANIFEST)} == {
+        name: set(sources) for name, sources in MART_SOURCES.items()
+    }
+
+
+def test_every_model_has_a_yml_of_its_own() -> None:
+    """One yml beside each sql, named alike, that describes the model."""
+    for sql in (DBT_PROJECT / "models").rglob("*.sql"):
+        declared = yaml.safe_load(sql.with_suffix(".yml").read_text())["models"]
+        assert [model["name"] for model in declared] == [sql.stem]
+        assert declared[0]["description"].strip()
+
+
+def test_what_is_installed_is_what_is_locked() -> None:
+    """The lock is the truth; DuckDB is a current 1.5, whatever one package's metadata says."""
+    locked = locked_versions()
+    assert len(locked) > 100
+    for name, versions in locked.items():
+        try:
+            assert importlib.metadata.version(name) in versions, name
+        except importlib.metadata.PackageNotFoundError:
+            continue  # for another Python or platform
+    assert importlib.metadata.version("duckdb").startswith("1.5.")
+    text = (PROJECT_ROOT / "requirements.lock").read_text()
+    assert all(re.match(r"^[a-z0-9A-Z._-]+==[^ ]+( ; .+)?$", line) for line in text.splitlines())
+
+
+def test_every_command_has_help_and_the_readme_names_it() -> None:
+    """What is not documented does not exist."""
+    readme = (PROJECT_ROOT / "README.md").read_text()
+    for name in COMMANDS:
+        result = CliRunner().invoke(cli, [name, "--help"])
+        assert result.exit_code == 0, result.output
+        assert f"reliability {name}" in readme or f"make {name}" in readme, name
