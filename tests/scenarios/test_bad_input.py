@@ -1,0 +1,114 @@
+"""Whatever a person gets wrong is one line that says what to do, an exit code by kind, and nothing changed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from reliability_platform.errors import ExitCode
+
+RELIABILITY = str(Path(sys.executable).parent / "reliability")
+
+
+def refused(*words: str, home: Path) -> tuple[int, str]:
+    """Exit code and what stderr says."""
+    done = subprocess.run(
+        [RELIABILITY, *words, "--home", str(home)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout == "", done.stdout
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stderr.strip()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("inject", "null_spik", "--source", "orders", "--date", "2026-01-03"), "There is no fault 'null_spik'"),
+        (("inject", "null_spike", "--source", "ordres", "--date", "2026-01-03"), "There is no source 'ordres'"),
+        (("inject", "corrupt_payloads", "--source", "orders", "--date", "2026-01-03"), "use web_events"),
+        (("inject", "null_spike", "--source", "orders", "--date", "2099-01-03"), "is not over yet"),
+        (("inject", "null_spike", "--source", "orders", "--date", "3rd of May"), "write it as YYYY-MM-DD"),
+        (("inject", "null_spike", "--source", "orders", "--date", "1999-01-03"), "before the platform's first day"),
+        (("inject", "null_spike", "--source", "orders", "--date", "2026-01-03", "--magnitude", "huge"), "magnitude"),
+        (("run", "--from", "2026-01-09", "--to", "2026-01-02"), "give the earlier day first"),
+        (("demo", "--plan", "no-such-plan"), "There is no plan"),
+        (("demo", "--days", "9"), "outside the window"),
+        (("demo", "--days", "3000"), "reaches into the future"),
+        (("verify",), "Nothing is published yet"),
+        (("publish", "--rollback"), "Nothing is published yet"),
+        (("incidents", "show", "INC-0001"), "There is no incident"),
+    ],
+)
+def test_a_wrong_request_is_one_line(tmp_path: Path, words: tuple[str, ...], says: str) -> None:
+    """Exit code 2, one line, nothing written."""
+    code, text = refused(*words, home=tmp_path / "home")
+    assert says in text
+    assert code == ExitCode.USAGE
+    assert not (tmp_path / "home" / "landing").exists()
+    assert not (tmp_path / "home" / "faults").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("name: x\nstrikes:\n  - {fault: null_spike, source: orders, day: 2, sice: big}\n", "line 3: strikes.0.sice"),
+        ("name: x\nstrikes: [{fault: null_spike", "line 2 is not YAML"),
+        ("name: x\nstrikes:\n  - {fault: null_spike, source: orders}\n", "give either day"),
+        ("- just a list\n", "line 1"),
+        (
+            "name: x\nstrikes:\n  - {fault: null_spike, source: orders, day: 2}\n"
+            "  - {fault: missing_batch, source: orders, day: 2}\n",
+            "both strike orders on 2026-01-02",
+        ),
+    ],
+)
+def test_a_broken_plan_names_its_line(tmp_path: Path, text: str, says: str) -> None:
+    """Unknown keys, broken YAML, contradictions: refused before anything is written."""
+    plan = tmp_path / "plan.yml"
+    plan.write_text(text)
+    code, said = refused("demo", "--plan", str(plan), home=tmp_path / "home")
+    assert says in said
+    assert code == ExitCode.USAGE
+    assert not (tmp_path / "home" / "landing").exists()
+
+
+def test_a_second_demo_in_the_same_home_is_refused_at_once(tmp_path: Path) -> None:
+    """Two at once would destroy each other's proof."""
+    home = tmp_path / "home"
+    home.mkdir()
+    with FileLock(home / ".session.lock"):
+        code, text = refused("demo", home=home)
+    assert "Another command is at work" in text
+    assert code == ExitCode.BUSY
+
+
+def test_the_demo_never_overwrites_data_that_it_did_not_make(tmp_path: Path) -> None:
+    """Somebody's folder is not a playground."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "thesis.txt").write_text("years of work")
+    code, text = refused("demo", home=home)
+    assert "holds data that the demo did not make" in text
+    assert code == ExitCode.USAGE
+    assert (home / "thesis.txt").read_text() == "years of work"
+
+
+def test_an_unusable_home_is_said_in_words(tmp_path: Path) -> None:
+    """A file where the home should be (a read-only folder would not stop root)."""
+    (tmp_path / "file").write_text("")
+    code, text = refused("demo", home=tmp_path / "file" / "home")
+    assert "choose another with --home" in text
+    assert code == ExitCode.ENVIRONMENT
+
+
+def test_a_missing_and_a_corrupt_warehouse_are_said_in_words(tmp_path: Path) -> None:
+    """Neither a stack trace nor silence."""
+    home = tmp_path / "home"
+    code, text = refused("quarantine", "list", home=home)
+    assert (code, "does not exist yet" in text) == (ExitCode.ENVIRONMENT, True)
+    home.mkdir(exist_ok=True)
+    (home / "warehouse.duckdb").write_bytes(b"this is no database" * 1000)
+    code, text = refused("quarantine", "list", home=home)
+    assert (code, "rebuild it" in text) == (ExitCode.ENVIRONMENT, True)

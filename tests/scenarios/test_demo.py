@@ -1,0 +1,130 @@
+"""The whole loop by the command that a newcomer types. First: nothing happens when nothing is wrong."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from reliability_platform.errors import ExitCode
+from reliability_platform.faults.catalogue import CATALOGUE
+
+RELIABILITY = str(Path(sys.executable).parent / "reliability")
+
+
+def reliability(*words: str, home: Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the command as a person would."""
+    done = subprocess.run(
+        [RELIABILITY, *words, "--home", str(home)], capture_output=True, text=True, timeout=400, check=False
+    )
+    assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def demo(home: Path, *words: str, expect: int = 0) -> dict[str, Any]:
+    """The demo's JSON document."""
+    document: dict[str, Any] = json.loads(reliability("demo", "--json", *words, home=home, expect=expect).stdout)
+    return document
+
+
+def test_a_clean_run_raises_nothing(tmp_path: Path) -> None:
+    """A month with its weekends, late rows and heavy keys is not an incident. Only then do alarms mean something."""
+    document = demo(tmp_path / "clean", "--plan", "clean", "--days", "20", "--events", "60000", "--seed", "23")
+    assert document["incidents"] == {"opened": 0, "resolved": 0, "without_a_fault": 0}
+    assert document["faults"] == []
+    assert document["conservation"]["delivered"] == document["conservation"]["accepted"] >= 60_000
+    assert document["oracle"]["equal"]
+
+
+@pytest.fixture(scope="module")
+def showcase(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """One demo of all faults, small."""
+    home = tmp_path_factory.mktemp("showcase") / "home"
+    return home, demo(home, "--days", "30", "--events", "60000", "--seed", "5")
+
+
+def test_every_fault_is_detected_contained_and_healed(showcase: tuple[Path, dict[str, Any]]) -> None:
+    """Six faults, six incidents, one each; every severity as declared; nothing opened without a fault."""
+    _, document = showcase
+    assert {fault["fault"] for fault in document["faults"]} == set(CATALOGUE)
+    for fault in document["faults"]:
+        assert fault["detected"] and fault["contained"] and fault["healed"], fault
+        assert fault["severity"] == fault["expected_severity"], fault
+        assert fault["detected_by"]
+        assert fault["time_to_detect_seconds"] > 0
+        assert fault["time_to_recover_seconds"] >= 0
+    assert document["incidents"] == {"opened": 6, "resolved": 6, "without_a_fault": 0}
+
+
+def test_no_row_is_lost_and_recovery_is_proved(showcase: tuple[Path, dict[str, Any]]) -> None:
+    """Delivered is the sum of where rows ended; the published tables equal those of a month without failure."""
+    _, document = showcase
+    rows = document["conservation"]
+    assert rows["unaccounted"] == 0
+    assert rows["delivered"] == sum(rows[name] for name in ("accepted", "duplicate", "quarantined", "held_late"))
+    assert rows["duplicate"] > 0
+    assert rows["quarantined"] > 0
+    assert document["oracle"]["equal"]
+    assert len(document["oracle"]["tables"]) == 5
+    assert all(table["rows"] > 0 and table["equal"] for table in document["oracle"]["tables"].values())
+    assert document["proved"]
+
+
+def test_the_proof_can_fail(showcase: tuple[Path, dict[str, Any]]) -> None:
+    """One published cell changed by hand: verify names the table and the row, and says so by its exit code."""
+    home, _ = showcase
+    table = home / "published" / "current" / "agg_daily_funnel.parquet"
+    original = table.read_bytes()
+    with duckdb.connect() as connection:
+        connection.execute(f"create table t as select * from '{table}'")
+        connection.execute("update t set sessions = sessions + 1 where event_date = date '2026-01-12'")
+        connection.execute(f"copy (from t) to '{table}' (format parquet)")
+    try:
+        done = reliability("verify", "--json", home=home, expect=ExitCode.NOT_HEALED)
+    finally:
+        table.write_bytes(original)
+    document = json.loads(done.stdout)
+    assert not document["equal"]
+    wrong = {name for name, found in document["tables"].items() if not found["equal"]}
+    assert wrong == {"agg_daily_funnel"}
+    assert "2026-01-12" in json.dumps(document["tables"]["agg_daily_funnel"]["first_differences"])
+
+
+def test_a_second_heal_changes_nothing(showcase: tuple[Path, dict[str, Any]]) -> None:
+    """Nothing is open: no run, no new version, no new entry."""
+    home, _ = showcase
+    before = reliability("incidents", "list", "--json", home=home).stdout
+    version = (home / "published" / "current").readlink()
+    reliability("heal", home=home)
+    assert reliability("incidents", "list", "--json", home=home).stdout == before
+    assert (home / "published" / "current").readlink() == version
+
+
+def test_injected_by_hand_noticed_healed_and_replayed(showcase: tuple[Path, dict[str, Any]]) -> None:
+    """The commands of the README: inject, run, look, replay; a rollback and back again."""
+    home, _ = showcase
+    reliability("inject", "null_spike", "--source", "orders", "--date", "2026-01-03", "--magnitude", "large", home=home)
+    run = json.loads(reliability("run", "--from", "2026-01-03", "--to", "2026-01-03", "--json", home=home).stdout)
+    [incident] = run["incidents"]
+    assert incident["source"] == "orders"
+    assert "orders/2026-01-03" in run["held"]
+    shown = reliability("incidents", "show", incident["id"], home=home).stdout
+    assert "A required field is suddenly null" in shown
+    assert "stg_orders__missing_customer_id" in shown
+    listed = json.loads(
+        reliability("quarantine", "list", "--source", "orders", "--from", "2026-01-03", "--to", "2026-01-03", "--json",
+                    home=home).stdout
+    )  # fmt: skip
+    assert sum(row["rows"] for row in listed["rows"]) > 0
+    letters = json.loads(reliability("quarantine", "show", listed["rows"][0]["batch_id"], "--json", home=home).stdout)
+    assert letters["rows"][0]["reasons"] == "customer_id_missing"
+    reliability("incidents", "ack", incident["id"], "--why", "on it", home=home)
+    reliability("quarantine", "replay", "--source", "orders", "--date", "2026-01-03", home=home)
+    reliability("verify", home=home)
+    reliability("publish", "--rollback", home=home)
+    reliability("publish", home=home)
+    reliability("incidents", "audit", home=home)
+    reliability("doctor", home=home)
