@@ -77,11 +77,13 @@ def _threshold(check: Any) -> str:
 
 def _result(check: Any, day: date, run_id: str, now: datetime, errors: str) -> CheckResult:
     spec = CHECKS[check.name]
-    outcome = check.outcome.value if check.outcome is not None else None
+    # Where a query failed, Soda counts its percentages as 0 % and lets them pass: the outcome alone cannot be trusted.
+    crashed = any(query.exception for metric in check.metrics.values() for query in getattr(metric, "queries", []))
+    outcome = None if crashed or check.outcome is None else check.outcome.value
     verdict = {"pass": Verdict.PASSED, "warn": Verdict.FAILED, "fail": Verdict.FAILED}.get(
         outcome or "", Verdict.NOT_EVALUATED
     )
-    raw = getattr(check, "check_value", None)  # a schema check has none
+    raw = None if crashed else getattr(check, "check_value", None)  # a schema check has none
     value = float(raw) if isinstance(raw, int | float) else raw.total_seconds() if isinstance(raw, timedelta) else None
     threshold = _threshold(check)
     message = f"{threshold}: {raw}" if value is not None else threshold

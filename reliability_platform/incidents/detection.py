@@ -15,6 +15,7 @@ from reliability_platform.incidents.grouping import Cause, RawSignal, group
 from reliability_platform.incidents.model import ENDED, Incident, State
 from reliability_platform.incidents.severity import assess
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.sources.contracts import CONTRACTS
 
 ACTOR = "incident sensor"
 REOPEN_WITHIN = timedelta(days=7)
@@ -98,7 +99,9 @@ def observe(engine: Engine, results: Sequence[tuple[int, CheckResult]], now: dat
         }
         words = f"{len(cause.signals)} failed checks on {len(cause.partitions)} landing days of {cause.source}"
         if incident is None or (incident.state in ENDED and now - _ended_at(incident) > REOPEN_WITHIN):
-            severity, reason = assess(cause.failure_class)
+            contained = _is_contained(engine, cause)
+            critical = CONTRACTS[cause.source].critical
+            severity, reason = assess(cause.failure_class, shown_to_critical_consumers=critical and not contained)
             first = cause.partitions[0].isoformat()
             opened = store.open(
                 f"{cause.failure_class}-{cause.source}-{first}",
@@ -117,7 +120,7 @@ def observe(engine: Engine, results: Sequence[tuple[int, CheckResult]], now: dat
                 ids,
             )
             if opened is not None:
-                if _is_contained(engine, cause):
+                if contained:
                     store.move(opened, State.CONTAINED, now, ACTOR, CLASSES[cause.failure_class].contained_by)
                 changed.append(opened)
         elif incident.state in ENDED and _nothing_new(incident, cause):

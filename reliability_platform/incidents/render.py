@@ -8,7 +8,7 @@ from reliability_platform.incidents.blocks import Block, Bullets, Commands, Grid
 # Signs that mean something inside a line. An underscore between letters means nothing and stays readable.
 _SPECIAL = re.compile(r"[\\`*\[\]~|{}]|(?<![A-Za-z0-9_])_|_(?![A-Za-z0-9_])")
 # Signs that mean something only where a line begins.
-_AT_LINE_START = re.compile(r"^(\s*)(?:([#+>=:-])|(\d+)([.)]))")
+_AT_LINE_START = re.compile(r"^(\s*)(?:([#+>=:-])|(\d+)([.)])(?=\s|$))")
 
 
 def escape(text: str) -> str:

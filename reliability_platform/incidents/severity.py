@@ -9,4 +9,7 @@ def assess(failure_class: str, *, shown_to_critical_consumers: bool = False) -> 
     if shown_to_critical_consumers and severity not in (Severity.P0, Severity.P1):
         raised = Severity(f"P{int(severity[1]) - 1}")
         return raised, f"{severity} by its class, raised: critical consumers were shown the data; {RESPONSE[raised]}"
-    return severity, f"{severity} by its class; contained before consumers saw it; {RESPONSE[severity]}"
+    return (
+        severity,
+        f"{severity} by its class, not raised: no critical consumer was shown bad data; {RESPONSE[severity]}",
+    )

@@ -73,9 +73,7 @@ def test_a_damaged_delivery_is_quarantined_and_the_others_go_on(
         assert copy.read_bytes() == _file(landed, 2).read_bytes()
 
 
-@pytest.mark.parametrize(
-    "name", ["garbage.parquet", "x..y", "<script>.bin", "a b'; drop.txt", "\n.csv"]
-)
+@pytest.mark.parametrize("name", ["garbage.parquet", "x..y", "<script>.bin", "a b'; drop.txt", "\n.csv"])
 def test_a_stray_file_of_any_name_and_bytes_is_quarantined(landed: Platform, name: str) -> None:
     """Somebody drops a file where only batches belong."""
     (landing_folder(landed.settings, ORDERS, day(1)) / name).write_bytes(b"\x00\xffPAR1 garbage" * 9)

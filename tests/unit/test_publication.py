@@ -1,0 +1,124 @@
+"""Consumers see audited data only: held days keep their last good rows, and the gate fails closed."""
+
+from collections.abc import Callable
+
+import duckdb
+import pytest
+from sqlalchemy import delete
+
+from reliability_platform.checks.gate import held
+from reliability_platform.checks.results import Verdict
+from reliability_platform.checks.store import check_results
+from reliability_platform.errors import HomeBusyError, UsageError
+from reliability_platform.faults.plan import Strike
+from reliability_platform.landing.delivery import redeliver
+from reliability_platform.warehouse.lease import warehouse_lease
+from reliability_platform.warehouse.publication import CURRENT, current_version, rollback
+from tests.conftest import Platform, day
+
+
+def published_dates(made: Platform, table: str) -> dict[str, int]:
+    """Rows by event date, read as a consumer does."""
+    path = made.settings.published / CURRENT / f"{table}.parquet"
+    with duckdb.connect() as connection:
+        rows = connection.execute(f"select event_date, count(*) from read_parquet('{path}') group by all").fetchall()
+    return {str(row[0]): row[1] for row in rows}
+
+
+def test_a_held_day_keeps_its_last_good_rows_and_holds_no_other(platform: Callable[..., Platform]) -> None:
+    """Day 2 of shipments breaks after it was good: its rows stay as they were, day 3 is published anew."""
+    made = platform(events_per_day=900)
+    made.run(day(1), day(2))
+    good = published_dates(made, "agg_daily_fulfilment")
+    version = current_version(made.settings)
+    old = (made.settings.published / CURRENT / "agg_daily_fulfilment.parquet").read_bytes()
+
+    made.plan = made.plan.with_strike(Strike("missing_batch", "shipments", day(2), "large"))
+    redeliver(made.settings, made.simulation, made.plan, "shipments", day(2))
+    publication = made.run(day(2), day(3))
+    assert list(publication.held) == [f"shipments/{day(2)}"]
+    table = next(one for one in publication.tables if one.name == "agg_daily_fulfilment")
+    assert table.kept_dates == [str(day(2))]
+    now = published_dates(made, "agg_daily_fulfilment")
+    assert {key: now[key] for key in good} == good
+    assert str(day(3)) in now
+    assert str(day(2)) in published_dates(made, "agg_daily_revenue")  # orders of the day are not concerned
+
+    assert rollback(made.settings).version == version
+    assert (made.settings.published / CURRENT / "agg_daily_fulfilment.parquet").read_bytes() == old
+    with pytest.raises(UsageError, match="no version before"):
+        rollback(made.settings)
+
+
+def test_a_day_that_was_never_good_is_absent(platform: Callable[..., Platform]) -> None:
+    """Better no number than a wrong one."""
+    made = platform(events_per_day=900, strikes=[Strike("null_spike", "payments", day(2), "large")])
+    publication = made.run(day(1), day(3))
+    assert list(publication.held) == [f"payments/{day(2)}"]
+    assert str(day(2)) not in published_dates(made, "agg_daily_payments")
+    assert str(day(2)) in published_dates(made, "agg_daily_funnel")
+
+
+def test_the_gate_fails_closed(platform: Callable[..., Platform]) -> None:
+    """A blocking verdict that is missing, stale or not evaluated holds; so does a day that nobody judged."""
+    made = platform(events_per_day=600)
+    made.run(day(1), day(1))
+    partition = ("orders", day(1))
+    assert held(made.checks, [partition]) == {}
+    made.checks.invalidate(["orders"], [day(1)])
+    assert len(held(made.checks, [partition])[partition]) > 10
+    made.check(day(1), day(1), made.build(day(1), day(1)))
+    assert held(made.checks, [partition]) == {}
+    with made.engine.begin() as connection:
+        connection.execute(delete(check_results).where(check_results.c.check_name == "stg_orders__row_count"))
+    assert held(made.checks, [partition]) == {partition: ["stg_orders__row_count has not been evaluated"]}
+
+
+def test_a_crashing_check_is_not_evaluated_and_the_others_judge_on(platform: Callable[..., Platform]) -> None:
+    """A column that SodaCL asks for is gone: one scan's SQL fails, no verdict turns into passed or failed by that."""
+    made = platform(events_per_day=600)
+    made.run(day(1), day(1))
+    with duckdb.connect(str(made.settings.warehouse)) as connection:
+        connection.execute("alter table stg_orders drop column channel")
+    results = {result.check: result for result in made.check(day(1), day(1))}
+    crashed = results["stg_orders__missing_channel"]
+    assert crashed.verdict is Verdict.NOT_EVALUATED
+    assert crashed.reason == "error"
+    assert results["stg_orders__schema"].verdict is Verdict.FAILED
+    assert results["stg_payments__missing_customer_id"].verdict is Verdict.PASSED
+    assert results["agg_daily_revenue__possible_measures"].verdict is Verdict.PASSED
+    partition = ("orders", day(1))
+    assert "stg_orders__missing_channel could not be evaluated" in held(made.checks, [partition])[partition]
+
+
+def test_publishing_the_same_again_makes_no_version_and_readers_never_wait(platform: Callable[..., Platform]) -> None:
+    """Idempotent; and a consumer reads while somebody holds the warehouse."""
+    made = platform(events_per_day=600)
+    first = made.run(day(1), day(1))
+    assert made.publish().version == first.version
+    with warehouse_lease(made.settings):
+        assert published_dates(made, "agg_daily_funnel")
+
+
+def test_a_second_process_waits_for_the_lease_and_says_so(platform: Callable[..., Platform]) -> None:
+    """No lock error: a wait, then words."""
+    import subprocess
+    import sys
+
+    made = platform(events_per_day=600)
+    made.run(day(1), day(1))
+    code = (
+        "from pathlib import Path; from reliability_platform.settings import load_settings;"
+        "from reliability_platform.warehouse.lease import warehouse_lease\n"
+        f"with warehouse_lease(load_settings(Path({str(made.settings.home)!r}))):\n"
+        "    print('held', flush=True); input()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None and other.stdin is not None
+        assert other.stdout.readline() == b"held\n"
+        impatient = made.settings.model_copy(update={"lease_timeout_seconds": 0.5})
+        with pytest.raises(HomeBusyError, match="try again when it has ended"), warehouse_lease(impatient):
+            pass
+        other.kill()  # the kernel frees the lease of a process that dies
+        other.wait()
+    made.build(day(1), day(1))
