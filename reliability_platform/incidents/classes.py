@@ -1,4 +1,8 @@
-"""Failure classes: what a failure means, how bad it is, which other failures are only its symptoms."""
+"""Failure classes: what a failure means, how bad it is, which other failures are only its symptoms.
+
+The order of the table is the order of precedence, from the source onwards: where two causes of one day could explain a
+symptom, it joins the upper one. What to do about a class is the policy's business, in `remediation`.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -30,177 +34,234 @@ class FailureClass:
     severity: Severity
     explains: frozenset[str]
     """Classes that, on the same source and day, are symptoms of this one."""
+    spoils_numbers: bool
+    """Whether consumers see wrong or incomplete numbers if a landing day of it was published before it was noticed."""
     what_it_means: str
     contained_by: str
+    first_steps: tuple[str, ...]
+    """What a person looks at before anything is done."""
     prevention: str
-
-
-def _class(
-    name: str, title: str, severity: str, explains: str, what_it_means: str, contained_by: str, prevention: str
-) -> FailureClass:
-    return FailureClass(
-        name, title, Severity(severity), frozenset(explains.split()), what_it_means, contained_by, prevention
-    )
 
 
 _HELD = "The landing day is held: consumers keep the last good rows of its event dates."
 _ROWS = "The rows are in quarantine, and the landing day is held."
 
-CLASSES: dict[str, FailureClass] = {
-    one.name: one
-    for one in (
-        _class(
-            "schema_break",
-            "A file breaks the schema contract",
-            "P1",
-            "missing_data volume_anomaly reconciliation_mismatch reject_share freshness_breach null_spike",
-            "The producer changed its columns. The file was refused whole; its rows are not in the warehouse.",
-            "The file is in quarantine, and the landing day is held.",
-            "Agree on a notice period for schema changes with the owner; announce new columns in the contract.",
+_SEE_FILES = "See which files were refused, and why: `reliability quarantine list`."
+_SEE_ROWS = "See the rejected rows and their reasons: `reliability quarantine list`, then `quarantine show` on a batch."
+_ASK_OWNER = "Tell the owner of the source which batches are concerned, and ask what changed."
+_SEE_MODELS = "See which model or test failed, in the run's log or on the page of the asset."
+
+_TABLE = (
+    FailureClass(
+        name="schema_break",
+        title="A file breaks the schema contract",
+        severity=Severity.P1,
+        explains=frozenset(
+            {"missing_data", "volume_anomaly", "reconciliation_mismatch", "freshness_breach", "key_skew"}
         ),
-        _class(
-            "file_corruption",
-            "A delivered file is broken or strange",
-            "P1",
-            "missing_data volume_anomaly reconciliation_mismatch freshness_breach",
-            "A file is unreadable, cut short, or comes without or against its manifest. It was refused whole.",
-            "The file is in quarantine. If a scheduled batch is missing for it, the landing day is held.",
-            "Let the producer write files in one step and the manifest last.",
+        spoils_numbers=True,
+        what_it_means="The producer changed its columns. The file was refused whole; its rows are not in the warehouse.",
+        contained_by="The file is in quarantine, and the landing day is held.",
+        first_steps=(
+            _SEE_FILES,
+            "Compare the refused columns with the contract; a likely rename is named.",
+            _ASK_OWNER,
         ),
-        _class(
-            "missing_data",
-            "Expected batches are missing",
-            "P1",
-            "volume_anomaly reconciliation_mismatch freshness_breach",
-            "The schedule promises batches that have not been admitted.",
-            _HELD,
-            "Let the producer confirm each batch; alert the producer's owner before the deadline.",
+        prevention="Agree on a notice period for schema changes with the owner; announce new columns in the contract.",
+    ),
+    FailureClass(
+        name="file_corruption",
+        title="A delivered file is broken or strange",
+        severity=Severity.P1,
+        explains=frozenset(
+            {"missing_data", "volume_anomaly", "reconciliation_mismatch", "freshness_breach", "key_skew"}
         ),
-        _class(
-            "null_spike",
-            "A required field is suddenly null",
-            "P2",
-            "reject_share broken_references reconciliation_mismatch volume_anomaly",
-            "More rows than tolerated lack a required value.",
-            _ROWS,
-            "Let the producer validate required fields before it sends.",
+        spoils_numbers=False,
+        what_it_means="A file is unreadable, cut short, or comes without or against its manifest. It was refused whole.",
+        contained_by="The file is in quarantine. If a scheduled batch is missing for it, the landing day is held.",
+        first_steps=(
+            _SEE_FILES,
+            "Find out whether it is a broken batch or a stray file that nobody expected.",
+            _ASK_OWNER,
         ),
-        _class(
-            "payload_corruption",
-            "Payloads are malformed",
-            "P2",
-            "reject_share volume_anomaly reconciliation_mismatch",
-            "More payloads than tolerated are not the JSON objects that they should be.",
-            _ROWS,
-            "Let the producer serialise with a library and test its payloads against the schema.",
+        prevention="Let the producer write files in one step and the manifest last.",
+    ),
+    FailureClass(
+        name="missing_data",
+        title="Expected batches are missing",
+        severity=Severity.P1,
+        explains=frozenset({"volume_anomaly", "reconciliation_mismatch", "freshness_breach", "key_skew"}),
+        spoils_numbers=True,
+        what_it_means="The schedule promises batches that have not been admitted.",
+        contained_by=_HELD,
+        first_steps=("See which batches of the day are missing, in the first table below.", _ASK_OWNER),
+        prevention="Let the producer confirm each batch; alert the producer's owner before the deadline.",
+    ),
+    FailureClass(
+        name="null_spike",
+        title="A required field is suddenly null",
+        severity=Severity.P2,
+        explains=frozenset({"reject_share", "reconciliation_mismatch", "volume_anomaly"}),
+        spoils_numbers=True,
+        what_it_means="More rows than tolerated lack a required value.",
+        contained_by=_ROWS,
+        first_steps=(_SEE_ROWS, "See whether all batches of the day are hit or only some.", _ASK_OWNER),
+        prevention="Let the producer validate required fields before it sends.",
+    ),
+    FailureClass(
+        name="payload_corruption",
+        title="Payloads are malformed",
+        severity=Severity.P2,
+        explains=frozenset({"reject_share", "volume_anomaly", "reconciliation_mismatch"}),
+        spoils_numbers=True,
+        what_it_means="More payloads than tolerated are not the JSON objects that they should be.",
+        contained_by=_ROWS,
+        first_steps=(_SEE_ROWS, "See whether the payloads are cut short, empty or of another format.", _ASK_OWNER),
+        prevention="Let the producer serialise with a library and test its payloads against the schema.",
+    ),
+    FailureClass(
+        name="invalid_values",
+        title="Values outside of what is allowed",
+        severity=Severity.P2,
+        explains=frozenset({"reject_share", "volume_anomaly", "reconciliation_mismatch"}),
+        spoils_numbers=True,
+        what_it_means="Values are unknown to the contract or out of range.",
+        contained_by=_ROWS,
+        first_steps=(_SEE_ROWS, "Decide whether the values are wrong or the contract is too narrow.", _ASK_OWNER),
+        prevention="Extend the contract if the values are right; otherwise let the producer validate them.",
+    ),
+    FailureClass(
+        name="broken_references",
+        title="References lead nowhere",
+        severity=Severity.P2,
+        explains=frozenset({"reject_share", "volume_anomaly", "reconciliation_mismatch"}),
+        spoils_numbers=True,
+        what_it_means="Rows name customers, merchants or products that the reference data do not know.",
+        contained_by=_ROWS,
+        first_steps=(_SEE_ROWS, "See whether the reference data are older than the events that use them."),
+        prevention="Deliver reference data before the events that use them.",
+    ),
+    FailureClass(
+        name="reject_share",
+        title="Too many rows are rejected",
+        severity=Severity.P2,
+        explains=frozenset({"volume_anomaly", "reconciliation_mismatch"}),
+        spoils_numbers=True,
+        what_it_means="More rows than tolerated are rejected, for reasons that no other check explains.",
+        contained_by=_ROWS,
+        first_steps=(_SEE_ROWS, "Take one rejected row and judge it by hand: a parser bug rejects good rows."),
+        prevention="Look at the reasons: a parser bug rejects good rows.",
+    ),
+    FailureClass(
+        name="duplicate_delivery",
+        title="Batches were delivered more than once",
+        severity=Severity.P2,
+        explains=frozenset(),
+        spoils_numbers=False,
+        what_it_means="A producer re-sent what it had delivered.",
+        contained_by="Deduplication on the unique key: no row counts twice.",
+        first_steps=(
+            "See which batches came again, in the first table below.",
+            "Ask the owner whether the producer is retrying.",
         ),
-        _class(
-            "invalid_values",
-            "Values outside of what is allowed",
-            "P2",
-            "reject_share volume_anomaly reconciliation_mismatch",
-            "Values are unknown to the contract or out of range.",
-            _ROWS,
-            "Extend the contract if the values are right; otherwise let the producer validate them.",
+        prevention="Let the producer retry under the same batch id.",
+    ),
+    FailureClass(
+        name="late_data",
+        title="Events came late",
+        severity=Severity.P3,
+        explains=frozenset({"volume_anomaly"}),
+        spoils_numbers=False,
+        what_it_means="Rows belong to earlier event dates, whose published numbers change with them.",
+        contained_by="Within the watermark the event dates are recomputed; rows beyond it are held, not dropped.",
+        first_steps=(
+            "See which event dates changed, below.",
+            "Tell those who have already reported the earlier numbers.",
         ),
-        _class(
-            "broken_references",
-            "References lead nowhere",
-            "P2",
-            "reject_share volume_anomaly reconciliation_mismatch",
-            "Rows name customers, merchants or products that the reference data do not know.",
-            _ROWS,
-            "Deliver reference data before the events that use them.",
+        prevention="Ask the owner for the reason of the delay; widen the watermark if it is normal.",
+    ),
+    FailureClass(
+        name="freshness_breach",
+        title="Data came after the deadline, or are stale",
+        severity=Severity.P2,
+        explains=frozenset(),
+        spoils_numbers=False,
+        what_it_means="The newest data are older than the schedule promises.",
+        contained_by="Consumers keep the last good rows.",
+        first_steps=("Ask the owner when the data will come.", "Tell the consumers below that their numbers are old."),
+        prevention="Agree on a deadline that the source can keep, or move the job.",
+    ),
+    FailureClass(
+        name="volume_anomaly",
+        title="An unusual number of rows",
+        severity=Severity.P2,
+        explains=frozenset({"reconciliation_mismatch"}),
+        spoils_numbers=True,
+        what_it_means="The number of rows is far from what the source's own past promises.",
+        contained_by=_HELD,
+        first_steps=("Ask the owner whether the volume is real: a campaign, a migration, an outage.",),
+        prevention="Announce campaigns and migrations that change volumes.",
+    ),
+    FailureClass(
+        name="key_skew",
+        title="One key has most of the rows",
+        severity=Severity.P2,
+        explains=frozenset(),
+        spoils_numbers=False,
+        what_it_means="One customer has more of the rows than is plausible.",
+        contained_by="None needed: the numbers are right, processing may be slower.",
+        first_steps=("Look at the rows of that customer: a robot, a test account, or a default value?",),
+        prevention="Ask whether a robot or a test account is behind it.",
+    ),
+    FailureClass(
+        name="rows_unaccounted",
+        title="Rows went missing inside the platform",
+        severity=Severity.P1,
+        explains=frozenset({"reconciliation_mismatch"}),
+        spoils_numbers=True,
+        what_it_means="Delivered rows are neither accepted nor duplicate nor quarantined nor held.",
+        contained_by=_HELD,
+        first_steps=(
+            "Find the batch that does not add up, with the first question to the warehouse below.",
+            _SEE_MODELS,
         ),
-        _class(
-            "reject_share",
-            "Too many rows are rejected",
-            "P2",
-            "volume_anomaly reconciliation_mismatch",
-            "More rows than tolerated are rejected, for reasons that no other check explains.",
-            _ROWS,
-            "Look at the reasons: a parser bug rejects good rows.",
+        prevention="Add the case that lost them as a test.",
+    ),
+    FailureClass(
+        name="transform_failure",
+        title="A transformation failed",
+        severity=Severity.P1,
+        explains=frozenset({"check_not_evaluated", "rows_unaccounted", "reconciliation_mismatch"}),
+        spoils_numbers=True,
+        what_it_means="A dbt model broke, or one of the tests that guard the models failed.",
+        contained_by="All landing days of the run are held.",
+        first_steps=(_SEE_MODELS, "Ask what was changed last in the models, the contracts or the reference data."),
+        prevention="Add a dbt unit test for the case.",
+    ),
+    FailureClass(
+        name="reconciliation_mismatch",
+        title="Two tables that should agree do not",
+        severity=Severity.P1,
+        explains=frozenset(),
+        spoils_numbers=True,
+        what_it_means="The same fact has different numbers in two places.",
+        contained_by=_HELD,
+        first_steps=("See which table and measure differ, in the first table below.", _SEE_MODELS),
+        prevention="Never write to gold but through dbt.",
+    ),
+    FailureClass(
+        name="check_not_evaluated",
+        title="A check could not be evaluated",
+        severity=Severity.P2,
+        explains=frozenset(),
+        spoils_numbers=False,
+        what_it_means="A check crashed. It says nothing about the data, good or bad.",
+        contained_by="A blocking check that did not judge holds the landing day.",
+        first_steps=(
+            "Read the error in the first table below.",
+            "Run the checks of the day again: the cause may have passed.",
         ),
-        _class(
-            "duplicate_delivery",
-            "Batches were delivered more than once",
-            "P2",
-            "volume_anomaly",
-            "A producer re-sent what it had delivered.",
-            "Deduplication on the unique key: no row counts twice.",
-            "Let the producer retry under the same batch id.",
-        ),
-        _class(
-            "late_data",
-            "Events came late",
-            "P3",
-            "volume_anomaly",
-            "Rows belong to earlier event dates, whose published numbers change with them.",
-            "Within the watermark the event dates are recomputed; rows beyond it are held, not dropped.",
-            "Ask the owner for the reason of the delay; widen the watermark if it is normal.",
-        ),
-        _class(
-            "freshness_breach",
-            "Data came after the deadline, or are stale",
-            "P2",
-            "",
-            "The newest data are older than the schedule promises.",
-            "Consumers keep the last good rows.",
-            "Agree on a deadline that the source can keep, or move the job.",
-        ),
-        _class(
-            "volume_anomaly",
-            "An unusual number of rows",
-            "P2",
-            "reconciliation_mismatch",
-            "The number of rows is far from what the source's own past promises.",
-            _HELD,
-            "Announce campaigns and migrations that change volumes.",
-        ),
-        _class(
-            "key_skew",
-            "One key has most of the rows",
-            "P2",
-            "",
-            "One customer has more of the rows than is plausible.",
-            "None needed: the numbers are right, processing may be slower.",
-            "Ask whether a robot or a test account is behind it.",
-        ),
-        _class(
-            "rows_unaccounted",
-            "Rows went missing inside the platform",
-            "P1",
-            "reconciliation_mismatch",
-            "Delivered rows are neither accepted nor duplicate nor quarantined nor held.",
-            _HELD,
-            "Add the case that lost them as a test.",
-        ),
-        _class(
-            "transform_failure",
-            "A transformation failed",
-            "P1",
-            "reconciliation_mismatch check_not_evaluated rows_unaccounted",
-            "A dbt model broke, or one of the tests that guard the models failed.",
-            "All landing days of the run are held.",
-            "Add a dbt unit test for the case.",
-        ),
-        _class(
-            "reconciliation_mismatch",
-            "Two tables that should agree do not",
-            "P1",
-            "",
-            "The same fact has different numbers in two places.",
-            _HELD,
-            "Never write to gold but through dbt.",
-        ),
-        _class(
-            "check_not_evaluated",
-            "A check could not be evaluated",
-            "P2",
-            "",
-            "A check crashed. It says nothing about the data, good or bad.",
-            "A blocking check that did not judge holds the landing day.",
-            "Mend the check; test it on an empty and on a broken table.",
-        ),
-    )
-}
+        prevention="Mend the check; test it on an empty and on a broken table.",
+    ),
+)
+CLASSES: dict[str, FailureClass] = {one.name: one for one in _TABLE}

@@ -1,7 +1,10 @@
-"""Turns new check results into incidents: opens, extends, reopens. Reading the same results again changes nothing."""
+"""Turns new check results into incidents: opens, extends, reopens, notes recovery.
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+Reading the same results again changes nothing: each belongs to one incident, once.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine
@@ -10,17 +13,22 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.gate import held
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
-from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.incidents.classes import CLASSES, Severity
 from reliability_platform.incidents.grouping import Cause, RawSignal, group
-from reliability_platform.incidents.model import ENDED, Incident, State
+from reliability_platform.incidents.impact import Consumers
+from reliability_platform.incidents.model import ENDED, Incident, Signal, State
 from reliability_platform.incidents.severity import assess
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
 
 ACTOR = "incident sensor"
 REOPEN_WITHIN = timedelta(days=7)
-ABSORBED = frozenset({"duplicate_delivery", "late_data"})
+ABSORBED = frozenset({"duplicate_delivery", "late_data", "freshness_breach", "key_skew"})
 """Classes whose evidence stays in the data after recovery: the batch did come twice, the rows did come late."""
+
+Numbered = tuple[int, CheckResult]
+"""A check result with its id in the store."""
 
 
 def _is_signal(result: CheckResult) -> bool:
@@ -41,31 +49,42 @@ def _signal_data(signals: Sequence[RawSignal]) -> list[dict[str, Any]]:
             "threshold": signal.result.threshold,
             "message": signal.result.message,
             "sample": signal.result.sample,
+            "result_id": signal.result_id,
+            "detail": signal.detail,
         }
         for signal in signals
     ]
 
 
-def _home_of(cause: Cause, incidents: Sequence[Incident]) -> Incident | None:
-    """The incident that a cause belongs to: of its class, or one that explains it; the latest of them."""
-    neighbours = {day + timedelta(days=offset) for day in cause.partitions for offset in (-1, 0, 1)}
-    sources = {signal.result.source for signal in cause.signals} | {cause.source}
-    for incident in reversed(incidents):
-        days = set(incident.partitions)
-        same = incident.source == cause.source and incident.failure_class == cause.failure_class
-        if incident.state not in ENDED:
-            explained = cause.failure_class in CLASSES[incident.failure_class].explains
-            if same and days & neighbours:
-                return incident
-            if explained and days & set(cause.partitions) and (incident.source in sources or _related(incident, cause)):
-                return incident
-        elif same and days & set(cause.partitions):
-            return incident
-    return None
+def _remembered(signal: Signal) -> RawSignal:
+    """A signal of an open incident, as grouping sees it."""
+    result = CheckResult(
+        check=signal.check,
+        dataset=signal.dataset,
+        source=signal.source,
+        partition=signal.partition,
+        verdict=Verdict(signal.verdict),
+        value=signal.value,
+        threshold=signal.threshold,
+        message=signal.message,
+        run_id="",
+        evaluated_at=datetime.min.replace(tzinfo=UTC),
+        details={"detail": signal.detail},
+    )
+    return RawSignal(signal.result_id, result)
 
 
-def _related(incident: Incident, cause: Cause) -> bool:
-    return any(incident.source in CHECKS[signal.result.check].sources for signal in cause.signals)
+def _words(signals: Sequence[RawSignal]) -> str:
+    days = sorted({signal.result.partition for signal in signals})
+    span = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    count = "1 check" if len(signals) == 1 else f"{len(signals)} checks"
+    return f"{count} did not pass on {span}"
+
+
+def _part(cause: Cause, signals: Sequence[RawSignal]) -> Cause:
+    """The cause with these of its signals alone."""
+    days = sorted({signal.result.partition for signal in signals})
+    return Cause(cause.source, cause.failure_class, days, list(signals))
 
 
 def _is_contained(engine: Engine, cause: Cause) -> bool:
@@ -77,61 +96,195 @@ def _is_contained(engine: Engine, cause: Cause) -> bool:
 
 
 def _nothing_new(incident: Incident, cause: Cause) -> bool:
-    """Whether every signal repeats one that the incident has, of evidence that stays in the data."""
+    """Whether an ended incident has seen all this, and it says nothing against its end.
+
+    Either the evidence stays in the data after recovery, or a person has called it a false alarm.
+    """
     seen = {(signal.check, signal.partition, signal.value) for signal in incident.signals}
-    return incident.failure_class in ABSORBED and all(
+    stays = incident.failure_class in ABSORBED or incident.state is State.FALSE_ALARM
+    return stays and all(
         (signal.result.check, signal.result.partition, signal.result.value) in seen for signal in cause.signals
     )
 
 
-def observe(engine: Engine, results: Sequence[tuple[int, CheckResult]], now: datetime) -> list[str]:
-    """Take in check results; returns the ids of the incidents that changed."""
-    store = IncidentStore(engine)
-    signals = [RawSignal(number, result) for number, result in results if _is_signal(result)]
-    known = store.known_results([signal.result_id for signal in signals])
-    changed = []
-    for cause in group([signal for signal in signals if signal.result_id not in known]):
-        incident = _home_of(cause, store.all())
-        ids = [signal.result_id for signal in cause.signals]
-        data = {
-            "partitions": sorted(day.isoformat() for day in cause.partitions),
-            "signals": _signal_data(cause.signals),
-        }
-        words = f"{len(cause.signals)} failed checks on {len(cause.partitions)} landing days of {cause.source}"
-        if incident is None or (incident.state in ENDED and now - _ended_at(incident) > REOPEN_WITHIN):
-            contained = _is_contained(engine, cause)
-            critical = CONTRACTS[cause.source].critical
-            severity, reason = assess(cause.failure_class, shown_to_critical_consumers=critical and not contained)
-            first = cause.partitions[0].isoformat()
-            opened = store.open(
-                f"{cause.failure_class}-{cause.source}-{first}",
-                now,
-                ACTOR,
-                f"{CLASSES[cause.failure_class].title}: {words}",
-                {
-                    **data,
-                    "source": cause.source,
-                    "failure_class": cause.failure_class,
-                    "root_dataset": cause.root_dataset,
-                    "severity": severity.value,
-                    "severity_reason": reason,
-                    "linked_to": incident.id if incident else None,
-                },
-                ids,
-            )
-            if opened is not None:
-                if contained:
-                    store.move(opened, State.CONTAINED, now, ACTOR, CLASSES[cause.failure_class].contained_by)
-                changed.append(opened)
-        elif incident.state in ENDED and _nothing_new(incident, cause):
-            store.append(incident.id, now, ACTOR, "note", f"Seen again, unchanged: {words}", {}, ids)
-        else:
-            store.append(incident.id, now, ACTOR, "signals", words, data, ids)
-            if incident.state in ENDED:
-                store.move(incident.id, State.REOPENED, now, ACTOR, "The failure came back.")
-            changed.append(incident.id)
-    return changed
-
-
 def _ended_at(incident: Incident) -> datetime:
     return max(entry.at for entry in incident.timeline if entry.kind in ("transition", "opened"))
+
+
+def _is_merged(incident: Incident) -> bool:
+    return incident.state is State.FALSE_ALARM and incident.linked_to is not None
+
+
+class _Observer:
+    """One reading of results against the incidents that there are."""
+
+    def __init__(self, engine: Engine, now: datetime, consumers: Callable[[], Consumers] | None) -> None:
+        self._engine, self._now, self._consumers = engine, now, consumers
+        self._store = IncidentStore(engine)
+        self._changed: dict[str, None] = {}
+
+    def observe(self, results: Sequence[Numbered]) -> list[str]:
+        known = self._store.known_results([number for number, _ in results])
+        fresh = [(number, result) for number, result in results if number not in known and result.check in CHECKS]
+        signals = [RawSignal(number, result) for number, result in fresh if _is_signal(result)]
+        passed = [(number, result) for number, result in fresh if result.verdict is Verdict.PASSED]
+        if signals:
+            self._take_in(self._attach_repeated(signals), passed)
+        if passed:
+            self._note_recovery(passed)
+        return list(self._changed)
+
+    def _open_incidents(self) -> list[Incident]:
+        return [incident for incident in self._store.all() if incident.state not in ENDED]
+
+    def _append(self, incident: Incident, kind: str, why: str, signals: Sequence[RawSignal]) -> None:
+        days = sorted({signal.result.partition.isoformat() for signal in signals})
+        data = {"partitions": days, "signals": _signal_data(signals)}
+        self._store.append(
+            incident.id, self._now, ACTOR, kind, why, data, results=[signal.result_id for signal in signals]
+        )
+        self._changed[incident.id] = None
+
+    def _attach_repeated(self, signals: Sequence[RawSignal]) -> list[RawSignal]:
+        """A check that fails again on a day of an open incident belongs there; returns the signals that are left."""
+        owners: dict[tuple[str, date], Incident] = {}
+        for incident in self._open_incidents():
+            owners.update(dict.fromkeys(((one.check, one.partition) for one in incident.signals), incident))
+        again: dict[str, list[RawSignal]] = {}
+        left = []
+        for signal in signals:
+            owner = owners.get((signal.result.check, signal.result.partition))
+            if owner is None:
+                left.append(signal)
+            else:
+                again.setdefault(owner.id, []).append(signal)
+        for owner in {incident.id: incident for incident in owners.values()}.values():
+            if owner.id in again:
+                self._append(owner, "signals", f"Seen again: {_words(again[owner.id])}", again[owner.id])
+        return left
+
+    def _take_in(self, signals: Sequence[RawSignal], passed: Sequence[Numbered]) -> None:
+        """Group what is new together with what is still open, and act on each cause that has something new."""
+        recovered = {(result.check, result.partition): number for number, result in passed}
+        owners: dict[int, Incident] = {}
+        remembered = []
+        for incident in self._open_incidents():
+            for key, signal in incident.still_failing.items():
+                if signal.check in CHECKS and recovered.get(key, 0) < signal.result_id:
+                    owners[signal.result_id] = incident
+                    remembered.append(_remembered(signal))
+        fresh = {signal.result_id for signal in signals}
+        for cause in group([*remembered, *signals]):
+            new = [signal for signal in cause.signals if signal.result_id in fresh]
+            if new:
+                old = {owners[one.result_id].id: owners[one.result_id] for one in cause.signals if one not in new}
+                self._place(cause, new, list(old.values()))
+
+    def _place(self, cause: Cause, new: Sequence[RawSignal], involved: Sequence[Incident]) -> None:
+        """Bring the new signals of one cause into the incident that it has, or into one of its own."""
+        same = [one for one in involved if (one.source, one.failure_class) == (cause.source, cause.failure_class)]
+        rest = list(new)
+        for incident in same:
+            # A neighbouring day extends an incident, unless somebody has already begun to recover the days it had.
+            here = [one for one in rest if incident.untouched or one.result.partition in incident.partitions]
+            if here:
+                self._append(incident, "signals", f"Joined: {_words(here)}", here)
+                rest = [one for one in rest if one not in here]
+        home = same[0].id if same else None
+        if rest:
+            home = self._open_or_reopen(_part(cause, rest)) or home
+        covered = {(one.result.check, one.result.partition) for one in cause.signals}
+        for incident in involved:
+            if home and incident not in same and incident.untouched and set(incident.still_failing) <= covered:
+                why = f"Not a failure of its own: a symptom of {home}."
+                self._store.move(incident.id, State.FALSE_ALARM, self._now, ACTOR, why, linked_to=home)
+                self._changed[incident.id] = None
+
+    def _earlier(self, cause: Cause) -> Incident | None:
+        """The last ended incident of the same failure on one of the days."""
+        for incident in reversed(self._store.all()):
+            same = incident.source == cause.source and incident.failure_class == cause.failure_class
+            overlaps = bool(set(incident.partitions) & set(cause.partitions))
+            if same and overlaps and incident.state in ENDED and not _is_merged(incident):
+                return incident
+        return None
+
+    def _open_or_reopen(self, cause: Cause) -> str | None:
+        earlier = self._earlier(cause)
+        if earlier is not None and _nothing_new(earlier, cause):
+            ids = [signal.result_id for signal in cause.signals]
+            why = f"Seen again, unchanged: {_words(cause.signals)}"
+            self._store.append(earlier.id, self._now, ACTOR, "note", why, {}, results=ids)
+            return earlier.id
+        if earlier is not None and self._now - _ended_at(earlier) <= REOPEN_WITHIN:
+            self._append(earlier, "signals", f"Came back: {_words(cause.signals)}", cause.signals)
+            self._store.move(earlier.id, State.REOPENED, self._now, ACTOR, "The failure came back.")
+            return earlier.id
+        return self._open(cause, earlier)
+
+    def _open(self, cause: Cause, earlier: Incident | None) -> str | None:
+        kind = CLASSES[cause.failure_class]
+        contained = _is_contained(self._engine, cause)
+        severity, reason = self._severity(cause, contained)
+        concerned = {signal.result.source for signal in cause.own_signals} | {cause.source}
+        opened = self._store.open(
+            f"{cause.failure_class}-{cause.source}-{cause.partitions[0].isoformat()}",
+            self._now,
+            ACTOR,
+            f"{kind.title}: {_words(cause.signals)}",
+            {
+                "partitions": [day.isoformat() for day in cause.partitions],
+                "signals": _signal_data(cause.signals),
+                "source": cause.source,
+                "sources": sorted(concerned, key=SOURCES.index),
+                "failure_class": cause.failure_class,
+                "root_dataset": cause.root_dataset,
+                "severity": severity.value,
+                "severity_reason": reason,
+                "linked_to": earlier.id if earlier else None,
+            },
+            [signal.result_id for signal in cause.signals],
+            contained=kind.contained_by if contained else None,
+        )
+        if opened is not None:
+            self._changed[opened] = None
+        return opened
+
+    def _severity(self, cause: Cause, contained: bool) -> tuple[Severity, str]:
+        failed = [one.result.check for one in cause.own_signals if one.result.verdict is Verdict.FAILED]
+        declared = [CHECKS[check].severity for check in failed]
+        if self._consumers is None:
+            readers = [f"the readers of {cause.source}"] if CONTRACTS[cause.source].critical else []
+            shown = not contained
+        else:
+            consumers = self._consumers()
+            readers = list(consumers.critical.get(cause.source, ()))
+            shown = not contained or any((cause.source, day) in consumers.shown for day in cause.partitions)
+        return assess(cause.failure_class, declared=declared, shown_to=readers if shown else ())
+
+    def _note_recovery(self, passed: Iterable[Numbered]) -> None:
+        """A failed check that passes now is evidence of recovery; whether it is enough is for remediation to say."""
+        by_key = {(result.check, result.partition): number for number, result in passed}
+        for incident in self._open_incidents():
+            keys = [key for key, one in incident.still_failing.items() if by_key.get(key, 0) > one.result_id]
+            if keys:
+                left = len(incident.still_failing) - len(keys)
+                words = f"{'1 check' if len(keys) == 1 else f'{len(keys)} checks'} passed"
+                words += f"; {left} left that failed." if left else "; all that failed have passed since."
+                data = {"passed": [{"check": check, "partition": day.isoformat()} for check, day in sorted(keys)]}
+                ids = sorted(by_key[key] for key in keys)
+                if self._store.append(incident.id, self._now, ACTOR, "recovery", words, data, results=ids):
+                    self._changed[incident.id] = None
+
+
+def observe(
+    engine: Engine,
+    results: Sequence[Numbered],
+    now: datetime,
+    consumers: Callable[[], Consumers] | None = None,
+) -> list[str]:
+    """Take in check results; returns the ids of the incidents that changed.
+
+    `consumers` tells who reads what and what has been shown to them; it is asked only when an incident opens.
+    """
+    return _Observer(engine, now, consumers).observe(results)

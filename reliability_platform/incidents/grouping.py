@@ -1,19 +1,34 @@
 """From signals to causes: which failed checks are one incident. Pure.
 
 On one source and landing day, a class that another class there explains is a symptom of it. A check that concerns two
-sources joins whichever of them has a cause that explains it. The same cause on neighbouring days is one incident.
+sources joins whichever of them has a cause that explains it. The same cause on neighbouring days is one incident. Two
+causes that do not explain each other stay two, even on one source and day.
 """
 
+import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.sources import SOURCES
 
 LAYERS = ("bronze", "stg", "qtn", "hld", "int", "agg", "fct", "rec", "dbt")
+PRECEDENCE = {name: place for place, name in enumerate(CLASSES)}
+
+_MISSING = re.compile(r"missing: (\d+(?:, \d+)*)")
+_REFUSED = re.compile(r"(?:^|; )[a-z_]+-\d{8}-(\d\d)(?:-[ra]\d+)?: ")
+_REASONS = (  # the commonest reason of rejected rows → the class that explains it
+    ("payload_malformed", "payload_corruption"),
+    ("_unknown_reference", "broken_references"),
+    ("_missing", "null_spike"),
+    ("_unknown_value", "invalid_values"),
+    ("_out_of_range", "invalid_values"),
+    ("event_time_in_future", "invalid_values"),
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +45,11 @@ class RawSignal:
             return "check_not_evaluated"
         return CHECKS[self.result.check].failure_class
 
+    @property
+    def detail(self) -> str:
+        """What the check says beyond its number."""
+        return str(self.result.details.get("detail") or "")
+
 
 @dataclass
 class Cause:
@@ -41,39 +61,96 @@ class Cause:
     signals: list[RawSignal] = field(default_factory=list)
 
     @property
+    def own_signals(self) -> list[RawSignal]:
+        """The signals of the class itself, without its symptoms."""
+        return [signal for signal in self.signals if signal.failure_class == self.failure_class]
+
+    @property
     def root_dataset(self) -> str:
         """The dataset nearest to the source among the checks of the class itself."""
-        own = [signal.result.dataset for signal in self.signals if signal.failure_class == self.failure_class]
+        own = [signal.result.dataset for signal in self.own_signals or self.signals]
         return min(own, key=lambda dataset: (LAYERS.index(dataset.split("_")[0]), dataset))
 
 
-def explaining(candidates: Sequence[str], symptom: str) -> str | None:
-    """The class among `candidates` of which `symptom` is a symptom; the one that explains most."""
-    found = [name for name in candidates if symptom in CLASSES[name].explains]
-    return max(found, key=lambda name: (len(CLASSES[name].explains), name)) if found else None
+def explains(cause: str, symptom: str, check: str | None = None) -> bool:
+    """Whether `cause` explains a failure of class `symptom`, seen by `check`."""
+    if symptom == "reconciliation_mismatch" and check is not None and len(CHECKS[check].sources) == 1:
+        # Silver against gold compares our own work with our own work: no delivery, however bad, explains a difference.
+        return cause == "transform_failure"
+    return symptom in CLASSES[cause].explains
+
+
+def _slots(pattern: re.Pattern[str], signals: Iterable[RawSignal]) -> set[int]:
+    return {int(one) for signal in signals for found in pattern.findall(signal.detail) for one in found.split(",")}
+
+
+def _refusals_explain_gap(cause: str, present: dict[str, list[RawSignal]]) -> bool:
+    """Whether the refused files of `cause` are the batches that are missing, as far as the checks name them.
+
+    A broken file of one batch does not explain that another one never came.
+    """
+    files = present[cause]
+    if cause == "schema_break" and not any(signal.detail for signal in files):
+        return True  # only a batch can have wrong columns; nobody says which
+    missing = _slots(_MISSING, present.get("missing_data", []))
+    refused = {slot for name in ("schema_break", "file_corruption") for slot in _slots(_REFUSED, present.get(name, []))}
+    own = _slots(_REFUSED, files)
+    return bool(own & missing if missing else own) and missing <= refused
+
+
+def _root(signal: RawSignal, failure_class: str, present: dict[str, list[RawSignal]]) -> str | None:
+    """The class among those present on a source and day that explains the signal; the upper one of the table."""
+    found = []
+    for name in present:
+        check = signal.result.check if failure_class == signal.failure_class else None
+        if name == failure_class or not explains(name, failure_class, check):
+            continue
+        refused_file = name in ("schema_break", "file_corruption")
+        if failure_class == "missing_data" and refused_file and not _refusals_explain_gap(name, present):
+            continue
+        found.append(name)
+    if failure_class == "reject_share":
+        named = [name for reason, name in _REASONS if reason in signal.detail and name in found]
+        found = named[:1] or found
+    return min(found, key=PRECEDENCE.__getitem__) if found else None
+
+
+def _own_failure(signal: RawSignal) -> bool:
+    """Whether the signal says that our own machinery failed: one cause, whichever sources were to be judged."""
+    return signal.failure_class == "check_not_evaluated" or CHECKS[signal.result.check].engine == "dbt"
 
 
 def group(signals: Sequence[RawSignal]) -> list[Cause]:
     """One cause per root, with its symptoms."""
-    classes: dict[tuple[str, date], set[str]] = defaultdict(set)
+    present: dict[tuple[str, date], dict[str, list[RawSignal]]] = defaultdict(lambda: defaultdict(list))
+    machinery: dict[tuple[str, date], set[str]] = defaultdict(set)
     for signal in signals:
-        classes[signal.result.source, signal.result.partition].add(signal.failure_class)
+        result = signal.result
+        present[result.source, result.partition][signal.failure_class].append(signal)
+        if _own_failure(signal):
+            machinery[signal.failure_class, result.partition].add(result.source)
 
     causes: dict[tuple[str, str, date], Cause] = {}
     for signal in signals:
-        day = signal.result.partition
-        source, name = signal.result.source, signal.failure_class
-        for other in CHECKS[signal.result.check].sources:
-            present = sorted(classes.get((other, day), set()) - {signal.failure_class})
-            root = explaining(present, signal.failure_class)
+        day, name = signal.result.partition, signal.failure_class
+        source = signal.result.source
+        # The source that is referred to stands last: if orders are missing, it is the payments that look wrong.
+        for other in reversed(CHECKS[signal.result.check].sources):
+            root = _root(signal, name, present[other, day]) if (other, day) in present else None
             while root is not None:  # a symptom of a symptom belongs to the root
                 source, name = other, root
-                root = explaining(sorted(classes[other, day] - {root}), root)
+                root = _root(signal, name, present[other, day])
             if name != signal.failure_class:
                 break
+        if name in ("check_not_evaluated", "transform_failure"):
+            source = _first([source, *machinery[name, day]])
         cause = causes.setdefault((source, name, day), Cause(source, name, [day]))
         cause.signals.append(signal)
     return _merge_neighbours(list(causes.values()))
+
+
+def _first(sources: Collection[str]) -> str:
+    return min(sources, key=SOURCES.index)
 
 
 def _merge_neighbours(causes: list[Cause]) -> list[Cause]:

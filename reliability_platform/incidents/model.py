@@ -47,7 +47,7 @@ class TimelineEntry:
     at: datetime
     actor: str
     kind: str
-    """`opened`, `signals`, `transition`, `action` or `note`."""
+    """`opened`, `signals`, `recovery`, `transition`, `action` or `note`."""
     why: str
     data: dict[str, Any]
     hash: str
@@ -67,6 +67,8 @@ class Signal:
     threshold: str
     message: str
     sample: list[dict[str, Any]]
+    result_id: int = 0
+    detail: str = ""
 
 
 @dataclass
@@ -84,13 +86,27 @@ class Incident:
     partitions: list[date] = field(default_factory=list)
     signals: list[Signal] = field(default_factory=list)
     timeline: list[TimelineEntry] = field(default_factory=list)
-    recovering_since: datetime | None = None
     recovered_at: datetime | None = None
     pending_reruns: list[date] = field(default_factory=list)
     """Landing days that the last action changed and that the pipeline must run again."""
     attempts: int = 0
     """Remediation actions taken so far."""
+    """An action counts from the moment at which it was begun: one that crashed was an attempt too."""
+    acting_since: datetime | None = None
+    """When an action was begun of which nobody has said yet how it ended."""
+    acted_at: datetime | None = None
+    """When the last action ended."""
     linked_to: str | None = None
+    """The earlier incident of the same failure, or the cause of which this turned out to be a symptom."""
+    sources: tuple[str, ...] = ()
+    """All sources concerned; more than one if our own machinery failed. `source` is the first of them."""
+    still_failing: dict[tuple[str, date], Signal] = field(default_factory=dict)
+    """By check and landing day, the last failure that no passed evaluation has followed."""
+
+    @property
+    def untouched(self) -> bool:
+        """Open, and nobody has begun to recover from it."""
+        return self.state not in ENDED and self.state is not State.RECOVERING and not self.attempts
 
     @property
     def checks(self) -> list[str]:
@@ -123,24 +139,35 @@ def fold(incident_id: str, entries: Sequence[TimelineEntry]) -> Incident:
         state=State.DETECTED,
         detected_at=opened.at,
         linked_to=opened.data.get("linked_to"),
+        sources=tuple(opened.data.get("sources", [opened.data["source"]])),
     )
     for entry in entries:
         incident.timeline.append(entry)
+        incident.linked_to = entry.data.get("linked_to", incident.linked_to)
         days = {*incident.partitions, *(date.fromisoformat(day) for day in entry.data.get("partitions", []))}
         incident.partitions = sorted(days)
         for raw in entry.data.get("signals", []):
-            incident.signals.append(Signal(**{**raw, "partition": date.fromisoformat(raw["partition"])}))
-        if entry.kind == "action":
-            incident.attempts += 1
-            incident.pending_reruns = [date.fromisoformat(day) for day in entry.data.get("reruns", [])]
+            signal = Signal(**{**raw, "partition": date.fromisoformat(raw["partition"])})
+            incident.signals.append(signal)
+            incident.still_failing[signal.check, signal.partition] = signal
+        for raw in entry.data.get("passed", []):
+            incident.still_failing.pop((raw["check"], date.fromisoformat(raw["partition"])), None)
         if entry.kind == "transition":
             incident.state = State(entry.data["to"])
-            if incident.state is State.RECOVERING:
-                incident.recovering_since = entry.at
+            incident.acting_since = None
             if incident.state in (State.VERIFIED, State.RESOLVED):
                 incident.recovered_at = incident.recovered_at or entry.at
                 incident.pending_reruns = []
             if incident.state is State.REOPENED:
                 incident.recovered_at = None
                 incident.attempts = 0
+        match entry.data.get("phase"):
+            case "begun":
+                incident.attempts += 1
+                incident.acting_since = entry.at
+                incident.pending_reruns = []
+            case "done" | "failed":
+                incident.acting_since = None
+                incident.acted_at = entry.at
+                incident.pending_reruns = [date.fromisoformat(day) for day in entry.data["reruns"]]
     return incident

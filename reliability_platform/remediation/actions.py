@@ -1,22 +1,23 @@
-"""The actions. Each is idempotent, decides from evidence in the home alone, and says what it did."""
+"""The actions. Each is idempotent, decides from evidence in the home alone, and can say beforehand what it would do."""
 
+import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-import pyarrow.parquet as pq
-
+from reliability_platform.atomic import parquet_bytes
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.model import Incident
-from reliability_platform.landing.bronze import admissions_file
-from reliability_platform.landing.replacement import attempts_landed, land_replacement
+from reliability_platform.landing.replacement import land_replacement
 from reliability_platform.landing.shims import approve_rename
+from reliability_platform.remediation import evidence
+from reliability_platform.remediation.ledger import REPLACEMENT, SHIM, Replay
 from reliability_platform.settings import Settings
 from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.sources.simulation import Simulation
 from reliability_platform.sources.system import request_batch
-from reliability_platform.warehouse.lease import warehouse_reader
 
 
 @dataclass(frozen=True)
@@ -25,106 +26,211 @@ class Done:
 
     summary: str
     reruns: list[date]
+    replays: tuple[Replay, ...] = ()
 
 
-Action = Callable[[Settings, Incident, str], Done]
+@dataclass(frozen=True)
+class Action:
+    """One way to heal."""
+
+    name: str
+    perform: Callable[[Settings, Incident, str], Done]
+    """Does it, for an actor. Doing it twice is doing it once."""
+    describe: Callable[[Settings, Incident], str]
+    """Says what it would do now, and changes nothing."""
 
 
-def _admissions(settings: Settings, source: str, day: date) -> list[dict[str, object]]:
-    path = admissions_file(settings, source, day)
-    return pq.read_table(path).to_pylist() if path.exists() else []
+Slots = dict[date, set[int]]
 
 
-def _rejected_sequences(settings: Settings, source: str, days: Sequence[date]) -> dict[date, set[int]]:
-    """Slots with rows in quarantine that no later attempt has superseded."""
-    found: dict[date, set[int]] = {day: set() for day in days}
-    with warehouse_reader(settings) as connection:
-        rows = connection.execute(
-            "select distinct landing_date, batch_sequence from qtn_rows where source = ? and state = 'quarantined' "
-            "and list_contains(?, landing_date::varchar)",
-            [source, [day.isoformat() for day in days]],
-        ).fetchall()
-    for day, sequence in rows:
-        found[day].add(sequence)
+def slots_to_request(settings: Settings, incident: Incident) -> Slots:
+    """Which slots an incident gives reason to ask for again: those of its own failure, no others."""
+    source, days = incident.source, incident.partitions
+    match incident.failure_class:
+        case "missing_data":
+            return {day: evidence.missing_slots(settings, source, day) for day in days}
+        case "schema_break":
+            return {day: evidence.refused_slots(settings, source, day, schema=True) for day in days}
+        case "file_corruption":
+            return {day: evidence.refused_slots(settings, source, day, schema=False) for day in days}
+        case "volume_anomaly":  # nothing says which batch is wrong
+            return {day: evidence.all_slots(source) for day in days}
+        case _:
+            return evidence.rejected_slots(settings, source, days)
+
+
+def _in_words(source: str, slots: Slots) -> str:
+    wanted = [f"{source}-{day:%Y%m%d}-{slot:02d}" for day in sorted(slots) for slot in sorted(slots[day])]
+    return ", ".join(wanted)
+
+
+def _request(settings: Settings, incident: Incident, slots: Slots) -> Done:
+    """Ask the source for slots and land what it sends as the next attempt; what has landed already is not asked for."""
+    simulation = Simulation.load(settings)
+    landed_now: list[Replay] = []
+    unchanged, waiting = [], []
+    reruns = set()
+    for day, wanted in sorted(slots.items()):
+        in_landing = evidence.manifests(settings, incident.source, day)
+        under_way = evidence.waiting_slots(settings, incident.source, day)
+        for slot in sorted(wanted):
+            before = [manifest for manifest in in_landing if manifest.sequence == slot]
+            last = max((manifest.attempt for manifest in before), default=1)
+            if slot in under_way:
+                waiting.append(slot)
+                reruns.add(day)
+                continue
+            batch = request_batch(simulation, incident.source, day, slot, last + 1)
+            fingerprint = hashlib.sha256(parquet_bytes(batch.table)).hexdigest()
+            if any(manifest.attempt == last and manifest.checksum == fingerprint for manifest in before):
+                unchanged.append(batch.batch_id)
+                continue
+            land_replacement(settings, batch)
+            landed_now.append(Replay(batch.batch_id, incident.source, day, REPLACEMENT, fingerprint))
+            reruns.add(day)
+    words = []
+    if landed_now:
+        words.append(f"Asked {incident.source} again and landed {', '.join(one.batch_id for one in landed_now)}.")
+    if waiting:
+        words.append(f"{len(waiting)} batches had been asked for before and wait to be admitted.")
+    if unchanged:
+        words.append(f"The source sends the same content again, so nothing was written for {', '.join(unchanged)}.")
+    if not words:
+        words.append("There is no batch to ask for again.")
+    return Done(" ".join(words), sorted(reruns), tuple(landed_now))
+
+
+def _re_request(settings: Settings, incident: Incident, actor: str) -> Done:
+    del actor
+    return _request(settings, incident, slots_to_request(settings, incident))
+
+
+def _describe_re_request(settings: Settings, incident: Incident) -> str:
+    wanted = _in_words(incident.source, slots_to_request(settings, incident))
+    if not wanted:
+        return "There is no batch to ask for again."
+    return f"Ask {incident.source} again for {wanted}, land the answers as replacements, run the days again."
+
+
+@dataclass(frozen=True)
+class _Rename:
+    """A refused file whose refusal names the likely rename."""
+
+    batch_id: str
+    day: date
+    slot: int
+    rename: dict[str, str]
+
+
+def _renames(settings: Settings, incident: Incident) -> list[_Rename]:
+    columns = set(CONTRACTS[incident.source].arrow_schema.names)
+    found = []
+    for day in incident.partitions:
+        for record in evidence.admissions(settings, incident.source, day):
+            if record["state"] == "quarantined" and record["reason"] == "schema_column_renamed":
+                rename = _rename_of(record)
+                # A shim may only give a column of the contract back its name; it must not hide another one.
+                if rename and set(rename.values()) <= columns and not set(rename) & columns:
+                    found.append(_Rename(record["batch_id"], day, record["batch_sequence"], rename))
     return found
 
 
-def _missing_sequences(settings: Settings, source: str, day: date) -> set[int]:
-    """Slots of the schedule without an admitted batch."""
-    admitted = {row["batch_sequence"] for row in _admissions(settings, source, day) if row["status"] == "admitted"}
-    return {n for n in range(1, CONTRACTS[source].batches_per_day + 1) if n not in admitted}
+def _rename_of(record: dict[str, Any]) -> dict[str, str]:
+    try:
+        rename = json.loads(str(record["detail"]))["rename"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return {str(found): str(expected) for found, expected in rename.items()} if isinstance(rename, dict) else {}
 
 
-def _attempts_examined(settings: Settings, source: str, day: date) -> dict[int, int]:
-    """Highest attempt that admission has seen, by sequence of the slot."""
-    highest: dict[int, int] = {}
-    for row in _admissions(settings, source, day):
-        sequence, attempt = int(str(row["batch_sequence"])), int(str(row["batch_attempt"]))
-        highest[sequence] = max(highest.get(sequence, 0), attempt)
-    return highest
+def _beyond_renames(settings: Settings, incident: Incident, renames: list[_Rename]) -> Slots:
+    """Refused slots for which no shim will do."""
+    slots = slots_to_request(settings, incident)
+    for one in renames:
+        slots[one.day].discard(one.slot)
+    return slots
 
 
-def re_request_batches(settings: Settings, incident: Incident, actor: str) -> Done:
-    """Ask the source again for the slots that are missing or have rejected rows; land them as the next attempt."""
-    del actor
-    simulation = Simulation.load(settings)
-    rejected = _rejected_sequences(settings, incident.source, incident.partitions)
-    requested = []
-    for day in incident.partitions:
-        landed = attempts_landed(settings, incident.source, day)
-        examined = _attempts_examined(settings, incident.source, day)
-        for sequence in sorted(_missing_sequences(settings, incident.source, day) | rejected[day]):
-            if landed.get(sequence, 0) > examined.get(sequence, 0):
-                continue  # an earlier request has landed and only waits for admission
-            attempt = landed.get(sequence, 1) + 1
-            batch = request_batch(simulation, incident.source, day, sequence, attempt)
-            land_replacement(settings, batch)
-            requested.append(batch.batch_id)
-    if not requested:
-        return Done("No batch is missing and none has rejected rows; the days are run again.", incident.partitions)
-    return Done(f"Asked {incident.source} again and landed {', '.join(requested)}.", incident.partitions)
+def _replay(settings: Settings, incident: Incident, actor: str) -> Done:
+    # If the shims of a first attempt did not get the files admitted, more shims will not; then the source is asked.
+    renames = _renames(settings, incident) if incident.attempts <= 1 else []
+    replays = []
+    for one in renames:
+        why = f"{incident.id}: the refusal names the likely rename"
+        approve_rename(settings, incident.source, one.batch_id, one.rename, actor, why)
+        fingerprint = hashlib.sha256(json.dumps(one.rename, sort_keys=True).encode()).hexdigest()
+        replays.append(Replay(one.batch_id, incident.source, one.day, SHIM, fingerprint))
+    rest = _beyond_renames(settings, incident, renames)
+    asked = _request(settings, incident, rest) if any(rest.values()) else None
+    words = []
+    if renames:
+        words.append(f"Replayed from quarantine through a shim: {_in_rename_words(renames)}.")
+    if asked is not None:
+        words.append(asked.summary)
+    if not words:
+        words.append("No refused file waits to be replayed.")
+    days = {one.day for one in renames} | set(asked.reruns if asked else ())
+    return Done(" ".join(words), sorted(days), (*replays, *(asked.replays if asked else ())))
 
 
-def replay_through_rename_shim(settings: Settings, incident: Incident, actor: str) -> Done:
-    """Admit refused files after all where one renamed column explains the refusal; ask for the others again."""
-    replayed = []
-    for day in incident.partitions:
-        for row in _admissions(settings, incident.source, day):
-            if row["state"] == "quarantined" and row["reason"] == "schema_column_renamed":
-                rename = json.loads(str(row["detail"]))["rename"]
-                why = f"{incident.id}: the refusal names the likely rename"
-                approve_rename(settings, incident.source, str(row["batch_id"]), rename, actor, why)
-                old, new = next(iter(rename.items()))
-                replayed.append(f"{row['batch_id']} ({old} read as {new})")
-    if not replayed:
-        return re_request_batches(settings, incident, actor)
-    return Done(f"Replayed from quarantine through a shim: {', '.join(replayed)}.", incident.partitions)
+def _in_rename_words(renames: list[_Rename]) -> str:
+    words = []
+    for one in renames:
+        pairs = ", ".join(f"{_shown(found)} read as {expected}" for found, expected in sorted(one.rename.items()))
+        words.append(f"{one.batch_id} ({pairs})")
+    return ", ".join(words)
 
 
-def recompute_event_dates(settings: Settings, incident: Incident, actor: str) -> Done:
-    """Run the landing days again: each rewrites all event dates that its rows touch."""
-    del settings, actor
-    return Done("Every event date that the late rows touch is recomputed.", incident.partitions)
+def _shown(column: str) -> str:
+    """A delivered column's name as it may stand in a sentence: a producer may call it anything."""
+    return "".join(letter if letter.isprintable() else "?" for letter in column)[:60]
 
 
-def confirm_deduplication(settings: Settings, incident: Incident, actor: str) -> Done:
-    """Nothing to change: silver holds each key once. The proof is in the checks."""
+def _describe_replay(settings: Settings, incident: Incident) -> str:
+    renames = _renames(settings, incident) if incident.attempts == 0 else []
+    rest = _beyond_renames(settings, incident, renames)
+    words = []
+    if renames:
+        words.append(f"Replay {_in_rename_words(renames)} from quarantine through a shim.")
+    if any(rest.values()):
+        words.append(f"Ask {incident.source} again for {_in_words(incident.source, rest)}.")
+    return " ".join(words) + " Then run the days again." if words else "No refused file waits to be replayed."
+
+
+def _run_again(name: str, words: str) -> Action:
+    def perform(settings: Settings, incident: Incident, actor: str) -> Done:
+        del settings, actor
+        return Done(words, list(incident.partitions))
+
+    def describe(settings: Settings, incident: Incident) -> str:
+        del settings, incident
+        return words
+
+    return Action(name, perform, describe)
+
+
+def _verify_only(settings: Settings, incident: Incident, actor: str) -> Done:
     del settings, incident, actor
     return Done("Nothing to change: deduplication kept every repeated row out of silver.", [])
 
 
-def rebuild(settings: Settings, incident: Incident, actor: str) -> Done:
-    """Run the landing days again from bronze."""
-    del settings, actor
-    return Done("The landing days are rebuilt from bronze.", incident.partitions)
+def _describe_verify_only(settings: Settings, incident: Incident) -> str:
+    del settings, incident
+    return "Nothing to change: verify that silver holds each key once and every row is accounted for."
 
 
 ACTIONS: dict[str, Action] = {
-    "re_request_batches": re_request_batches,
-    "replay_through_rename_shim": replay_through_rename_shim,
-    "recompute_event_dates": recompute_event_dates,
-    "confirm_deduplication": confirm_deduplication,
-    "rebuild": rebuild,
+    action.name: action
+    for action in (
+        Action("re_request_batches", _re_request, _describe_re_request),
+        Action("replay_through_rename_shim", _replay, _describe_replay),
+        Action("verify_only", _verify_only, _describe_verify_only),
+        _run_again(
+            "recompute_event_dates",
+            "Run the landing days again: each recomputes every event date that its rows touch.",
+        ),
+        _run_again("rebuild", "Run the landing days again from bronze."),
+    )
 }
 
 

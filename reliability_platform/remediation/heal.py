@@ -1,17 +1,29 @@
 """The healing of one incident: act, let the pipeline run again, verify. Journaled before and after; it never loops."""
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Engine
 
+from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.gate import held
-from reliability_platform.checks.results import Verdict
+from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.errors import HomeBusyError
 from reliability_platform.incidents.model import ENDED, Incident, State
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.remediation.actions import Done, action_named
+from reliability_platform.remediation.actions import ACTIONS, Done, action_named
+from reliability_platform.remediation.ledger import ReplayLedger
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import Settings
+
+ACTION_WITHIN = timedelta(minutes=10)
+"""An action that has not ended after so long was broken off: its process is gone."""
+RERUN_WITHIN = timedelta(hours=6)
+"""Landing days that have not been run and judged after so long will not be without a person."""
+
+if not {policy.action for policy in POLICIES.values()} <= ACTIONS.keys():
+    raise RuntimeError("a policy names an action that does not exist")
 
 
 def may_act(incident: Incident, *, approved: bool = False) -> bool:
@@ -21,17 +33,51 @@ def may_act(incident: Incident, *, approved: bool = False) -> bool:
     return waiting and (policy.automatic or approved) and incident.attempts < policy.max_attempts
 
 
+def describe(settings: Settings, incident: Incident) -> str:
+    """What `act` would do for an incident now; changes nothing."""
+    return action_named(POLICIES[incident.failure_class].action).describe(settings, incident)
+
+
 def act(settings: Settings, engine: Engine, incident_id: str, now: datetime, actor: str) -> Done:
-    """Take the action of the incident's class. The landing days to run again are on the timeline."""
+    """Take the action of the incident's class; returns what was done and the landing days to run again.
+
+    Whether it is due is for `may_act` to say. On an incident whose action is done already it changes nothing. Raises
+    `HomeBusyError` while another process acts on the same incident, and whatever the action itself raises; that, too,
+    is on the timeline then, and counts as an attempt.
+    """
     store = IncidentStore(engine)
     incident = store.get(incident_id)
     policy = POLICIES[incident.failure_class]
-    if incident.state is not State.RECOVERING:
-        store.move(incident.id, State.RECOVERING, now, actor, f"Action: {policy.action.replace('_', ' ')}")
-    done = action_named(policy.action)(settings, incident, actor)
+    if incident.state is State.RECOVERING:
+        if incident.acting_since is None:
+            return Done(f"Done already: {_last_action(incident)}", list(incident.pending_reruns))
+        if now - incident.acting_since <= ACTION_WITHIN:
+            raise HomeBusyError(f"{incident.id} is being healed by another process; try again when it has ended.")
+    words = f"{policy.action.replace('_', ' ')}, attempt {incident.attempts + 1} of {policy.max_attempts}"
+    # Journaled before: an action that kills its process was an attempt, and must not be tried for ever.
+    begun = {"action": policy.action, "phase": "begun"}
+    if incident.state is State.RECOVERING:
+        store.append(incident.id, now, actor, "action", f"Begun again: {words}", begun)
+    else:
+        store.move(incident.id, State.RECOVERING, now, actor, f"Action: {words}", **begun)
+    incident = store.get(incident.id)
+    try:
+        done = action_named(policy.action).perform(settings, incident, actor)
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        store.append(incident.id, now, actor, "action", f"Failed: {reason}", {"phase": "failed", "reruns": []})
+        store.move(incident.id, State.CONTAINED, now, actor, _what_next(incident))
+        raise
+    ReplayLedger(engine).record(done.replays, incident.id, incident.attempts, now)
     days = [day.isoformat() for day in done.reruns]
-    store.append(incident.id, now, actor, "action", done.summary, {"action": policy.action, "reruns": days})
+    data = {"action": policy.action, "phase": "done", "reruns": days}
+    store.append(incident.id, now, actor, "action", done.summary, data)
     return done
+
+
+def reruns_of(incident: Incident) -> set[tuple[str, date]]:
+    """The sources and landing days that the last action changed and that the pipeline must run again."""
+    return {(source, day) for source in incident.sources for day in incident.pending_reruns}
 
 
 def rerun_is_due(engine: Engine, incident: Incident) -> bool:
@@ -39,53 +85,110 @@ def rerun_is_due(engine: Engine, incident: Incident) -> bool:
     return incident.state is State.RECOVERING and bool(incident.pending_reruns) and not _judged_since(engine, incident)
 
 
+def _last_action(incident: Incident) -> str:
+    return next(entry.why for entry in reversed(incident.timeline) if entry.data.get("phase") == "done")
+
+
 def _judged_since(engine: Engine, incident: Incident) -> bool:
-    since = incident.recovering_since
-    assert since is not None
     judged = {
         result.partition
         for result in CheckStore(engine).latest(incident.partitions)
-        if result.check == f"rec_batches__conserved__{incident.source}" and result.evaluated_at >= since
+        if result.check == f"rec_batches__conserved__{incident.source}" and _is_later(result, incident.acted_at)
     }
     return set(incident.pending_reruns) <= judged
 
 
-def _objections(engine: Engine, incident: Incident) -> list[str]:
-    """What still speaks against recovery; empty if nothing does."""
-    store = CheckStore(engine)
-    verdicts = {(result.check, result.partition): result for result in store.latest(incident.partitions)}
+def _is_later(result: CheckResult, since: datetime | None) -> bool:
+    return since is None or result.evaluated_at >= since
+
+
+def _stands(result: CheckResult | None, since: datetime | None) -> bool:
+    """Whether a verdict speaks for recovery: passed, and later than the action where that changed the day."""
+    if result is None or not _is_later(result, since):
+        return False
+    young = result.reason == INSUFFICIENT_HISTORY and CHECKS[result.check].requires_history
+    return result.verdict is Verdict.PASSED or young
+
+
+def _wanted(incident: Incident) -> set[tuple[str, date]]:
+    """The checks that must pass, by landing day: those that the policy names as proof, else those that had failed."""
     proof = POLICIES[incident.failure_class].proof
-    if proof:
-        wanted = {(name.format(source=incident.source), day) for name in proof for day in incident.partitions}
-    else:
-        wanted = {(signal.check, signal.partition) for signal in incident.signals}
-    found = []
-    for check, day in sorted(wanted):
-        result = verdicts.get((check, day))
-        if result is None or result.verdict is not Verdict.PASSED:
-            found.append(f"{check} on {day} has not passed")
-    partitions = [(incident.source, day) for day in incident.partitions]
-    found += [
-        f"{source} {day} is still held: {reasons[0]}" for (source, day), reasons in held(store, partitions).items()
+    if not proof:
+        return {(signal.check, signal.partition) for signal in incident.signals}
+    named = {(name.format(source=incident.source), day) for name in proof for day in incident.partitions}
+    # The proof stands in for checks whose evidence stays in the data. A blocking check never does.
+    blocking = {name for name, spec in CHECKS.items() if spec.blocking}
+    return named | {(one.check, one.partition) for one in incident.signals if one.check in blocking}
+
+
+def _held_by_others(reasons: Iterable[str], day: date, others: Iterable[Incident]) -> list[str] | None:
+    """The other open incidents to which all reasons to hold a day belong; None if one of the reasons is nobody's."""
+    holders: dict[str, None] = {}
+    for reason in reasons:
+        check = reason.split(" ")[0]
+        owner = next((one.id for one in others if (check, day) in one.still_failing), None)
+        if owner is None:
+            return None
+        holders[owner] = None
+    return list(holders)
+
+
+def _objections(engine: Engine, incident: Incident, others: Iterable[Incident]) -> tuple[list[str], list[str]]:
+    """What still speaks against recovery, and the other incidents that hold the same days; empty if nothing does."""
+    checks = CheckStore(engine)
+    verdicts = {(result.check, result.partition): result for result in checks.latest(incident.partitions)}
+    changed = set(incident.pending_reruns)
+    found = [
+        f"{check} on {day} has not passed"
+        for check, day in sorted(_wanted(incident))
+        if not _stands(verdicts.get((check, day)), incident.acted_at if day in changed else None)
     ]
-    return found
+    holders: list[str] = []
+    partitions = [(source, day) for source in incident.sources for day in incident.partitions]
+    for (source, day), reasons in held(checks, partitions).items():
+        elsewhere = _held_by_others(reasons, day, others)
+        if elsewhere is None:
+            found.append(f"{source} {day} is still held: {reasons[0]}")
+        else:
+            holders += elsewhere
+    return found, list(dict.fromkeys(holders))
+
+
+def _what_next(incident: Incident) -> str:
+    if incident.attempts >= POLICIES[incident.failure_class].max_attempts:
+        return "No attempts are left: a person must decide."
+    return "It will be tried again."
 
 
 def verify(engine: Engine, incident_id: str, now: datetime, actor: str) -> bool:
-    """Resolve a recovering incident if its checks pass and nothing is held; otherwise say why, for the next attempt."""
+    """Resolve a recovering incident if its checks pass and nothing is held for it; whether it is recovered.
+
+    Otherwise the timeline says why, and the incident waits for its next attempt, or for a person if none is left.
+    """
     store = IncidentStore(engine)
     incident = store.get(incident_id)
-    if incident.state is not State.RECOVERING or rerun_is_due(engine, incident):
+    if incident.state is not State.RECOVERING:
+        return incident.state in (State.VERIFIED, State.RESOLVED, State.CLOSED)
+    if incident.acting_since is not None:
+        if now - incident.acting_since > ACTION_WITHIN:
+            words = f"The action was broken off. {_what_next(incident)}"
+            store.move(incident.id, State.CONTAINED, now, actor, words)
         return False
-    objections = _objections(engine, incident)
-    if not objections:
-        store.move(incident.id, State.VERIFIED, now, actor, "Its checks pass on all its landing days; nothing is held.")
-        store.move(incident.id, State.RESOLVED, now, actor, "Recovery verified.")
-        return True
-    policy = POLICIES[incident.failure_class]
-    over = incident.attempts >= policy.max_attempts
-    words = f"Not recovered: {'; '.join(objections[:3])}. " + (
-        "No attempts are left: a person must decide." if over else "It will be tried again."
+    if rerun_is_due(engine, incident):
+        if incident.acted_at is not None and now - incident.acted_at > RERUN_WITHIN:
+            words = f"Its landing days were not run again. {_what_next(incident)}"
+            store.move(incident.id, State.CONTAINED, now, actor, words)
+        return False
+    others = [one for one in store.all() if one.id != incident.id and one.state not in ENDED]
+    objections, holders = _objections(engine, incident, others)
+    if objections:
+        words = f"Not recovered: {'; '.join(objections[:3])}. {_what_next(incident)}"
+        store.move(incident.id, State.CONTAINED, now, actor, words)
+        return False
+    words = "Its checks pass on all its landing days; " + (
+        f"what is still held belongs to {', '.join(holders)}." if holders else "nothing is held."
     )
-    store.move(incident.id, State.CONTAINED, now, actor, words)
-    return False
+    evidence = [{"check": check, "partition": day.isoformat()} for check, day in sorted(_wanted(incident))]
+    steps = [(State.VERIFIED, words), (State.RESOLVED, "Recovery verified.")]
+    store.move_through(incident.id, steps, now, actor, passed=evidence)
+    return True

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from reliability_platform.incidents.classes import CLASSES
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -16,6 +18,7 @@ class Policy:
 
 
 _CONSERVED = "rec_batches__conserved__{source}"
+# A person decides where more than one answer is right: the values or the contract, the volume or the campaign.
 _REBUILD = Policy("rebuild", automatic=False, max_attempts=2)
 _ASK = Policy("re_request_batches", automatic=False, max_attempts=2)
 _ASK_AT_ONCE = Policy("re_request_batches", automatic=True, max_attempts=2)
@@ -26,7 +29,7 @@ POLICIES: dict[str, Policy] = {
     "payload_corruption": _ASK_AT_ONCE,
     "schema_break": Policy("replay_through_rename_shim", automatic=True, max_attempts=2),
     "duplicate_delivery": Policy(
-        "confirm_deduplication",
+        "verify_only",
         automatic=True,
         max_attempts=1,
         proof=("int_{source}__deduplicated__duplicate_keys", _CONSERVED),
@@ -34,7 +37,7 @@ POLICIES: dict[str, Policy] = {
     "late_data": Policy(
         "recompute_event_dates", automatic=True, max_attempts=2, proof=("rec_silver__vs__gold__{source}", _CONSERVED)
     ),
-    "file_corruption": _ASK,
+    "file_corruption": _ASK_AT_ONCE,
     "invalid_values": _ASK,
     "broken_references": _ASK,
     "reject_share": _ASK,
@@ -46,3 +49,6 @@ POLICIES: dict[str, Policy] = {
     "reconciliation_mismatch": _REBUILD,
     "check_not_evaluated": _REBUILD,
 }
+
+if POLICIES.keys() != CLASSES.keys():
+    raise RuntimeError(f"every failure class needs one policy; these disagree: {POLICIES.keys() ^ CLASSES.keys()}")

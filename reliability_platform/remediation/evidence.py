@@ -1,0 +1,97 @@
+"""What the home itself says about each slot of a landing day: missing, refused, with rejected rows, asked for again.
+
+Everything is read from landing, the admission records and the row quarantine. Nothing here changes anything.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from reliability_platform.landing.bronze import admissions_file
+from reliability_platform.landing.writer import MANIFEST_SUFFIX, Manifest, landing_folder
+from reliability_platform.settings import Settings
+from reliability_platform.sources.contracts import CONTRACTS
+from reliability_platform.warehouse.lease import warehouse_reader
+
+_BATCH_ID = re.compile(r"(?P<source>[a-z_]+)-(?P<day>\d{8})-(?P<slot>\d\d)(?:-[ra]\d+)?")
+
+
+def admissions(settings: Settings, source: str, day: date) -> list[dict[str, Any]]:
+    """The admission records of one partition; none if it was never examined."""
+    path = admissions_file(settings, source, day)
+    return pq.read_table(path).to_pylist() if path.exists() else []
+
+
+def manifests(settings: Settings, source: str, day: date) -> list[Manifest]:
+    """Every readable manifest that has landed."""
+    found = []
+    for path in sorted(landing_folder(settings, source, day).glob(f"*{MANIFEST_SUFFIX}")):
+        try:
+            found.append(Manifest.read(path))
+        except (ValueError, OSError):
+            continue  # admission refuses it, with the reason
+    return found
+
+
+def all_slots(source: str) -> set[int]:
+    """The slots that the schedule promises for a day."""
+    return set(range(1, CONTRACTS[source].batches_per_day + 1))
+
+
+def _slot(record: dict[str, Any], source: str, day: date) -> int | None:
+    """The slot of a delivered file: by its manifest, else by its name; None for a file that fits no slot."""
+    if record["batch_sequence"] in all_slots(source):
+        return int(record["batch_sequence"])
+    named = _BATCH_ID.fullmatch(record["batch_id"])
+    if (
+        named
+        and (named["source"], named["day"]) == (source, f"{day:%Y%m%d}")
+        and int(named["slot"]) in all_slots(source)
+    ):
+        return int(named["slot"])
+    return None
+
+
+def refused_slots(settings: Settings, source: str, day: date, *, schema: bool) -> set[int]:
+    """Slots with a file in quarantine that nothing has replaced: refused for its columns, or for anything else."""
+    slots = {
+        _slot(record, source, day)
+        for record in admissions(settings, source, day)
+        if record["status"] == "refused"
+        and record["state"] == "quarantined"
+        and str(record["reason"]).startswith("schema_") is schema
+    }
+    return {slot for slot in slots if slot is not None}
+
+
+def missing_slots(settings: Settings, source: str, day: date) -> set[int]:
+    """Slots of which nothing was admitted, and no file is in quarantine either."""
+    admitted = {r["batch_sequence"] for r in admissions(settings, source, day) if r["status"] == "admitted"}
+    refused = refused_slots(settings, source, day, schema=True) | refused_slots(settings, source, day, schema=False)
+    return all_slots(source) - admitted - refused
+
+
+def rejected_slots(settings: Settings, source: str, days: Sequence[date]) -> dict[date, set[int]]:
+    """Slots with rejected rows that no later attempt has superseded."""
+    found: dict[date, set[int]] = {day: set() for day in days}
+    with warehouse_reader(settings) as connection:
+        rows = connection.execute(
+            "select distinct landing_date, batch_sequence from qtn_rows where source = ? and state = 'quarantined' "
+            "and list_contains(?, landing_date::varchar)",
+            [source, [day.isoformat() for day in days]],
+        ).fetchall()
+    for day, slot in rows:
+        found[day].add(slot)
+    return found
+
+
+def waiting_slots(settings: Settings, source: str, day: date) -> set[int]:
+    """Slots of which a later attempt has landed than admission has seen: asked for, and only waiting for a run."""
+    examined: dict[int, int] = {}
+    for record in admissions(settings, source, day):
+        slot = record["batch_sequence"]
+        examined[slot] = max(examined.get(slot, 0), record["batch_attempt"])
+    return {one.sequence for one in manifests(settings, source, day) if one.attempt > examined.get(one.sequence, 0)}

@@ -1,0 +1,95 @@
+"""The replay ledger: which batch was asked for again or replayed from quarantine, for which incident. Append-only.
+
+That an action was begun and how it ended stands on the incident's timeline; here is what came of it, batch by batch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from sqlalchemy import Column, Date, DateTime, Engine, Integer, String, Table, UniqueConstraint, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from reliability_platform.operations import metadata
+
+replays = Table(
+    "replay_ledger",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("batch_id", String(200), nullable=False),
+    Column("source", String(100), nullable=False),
+    Column("landing_date", Date, nullable=False),
+    Column("how", String(20), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("incident_id", String(200), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("replayed_at", DateTime, nullable=False),
+    # The same batch with the same content is replayed once, whoever asks.
+    UniqueConstraint("batch_id", "how", "fingerprint"),
+)
+
+REPLACEMENT = "replacement"
+SHIM = "shim"
+
+
+@dataclass(frozen=True)
+class Replay:
+    """One batch that came again."""
+
+    batch_id: str
+    source: str
+    landing_date: date
+    how: str
+    """`replacement`: the source sent it again; `shim`: the refused file was read in another way."""
+    fingerprint: str
+    """SHA-256 of the replacement's bytes, or of the shim."""
+    incident_id: str = ""
+    attempt: int = 0
+    replayed_at: datetime | None = None
+
+
+class ReplayLedger:
+    """Replays in the operations store."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def record(self, done: Sequence[Replay], incident_id: str, attempt: int, now: datetime) -> None:
+        """Append replays; one that is there already stays as it is."""
+        for one in done:
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(
+                        insert(replays).values(
+                            batch_id=one.batch_id,
+                            source=one.source,
+                            landing_date=one.landing_date,
+                            how=one.how,
+                            fingerprint=one.fingerprint,
+                            incident_id=incident_id,
+                            attempt=attempt,
+                            replayed_at=now.astimezone(UTC).replace(tzinfo=None),
+                        )
+                    )
+            except IntegrityError:
+                continue
+
+    def all(self, incident_id: str | None = None) -> list[Replay]:
+        """Every replay, or those of one incident, oldest first."""
+        query = select(replays).order_by(replays.c.id)
+        if incident_id is not None:
+            query = query.where(replays.c.incident_id == incident_id)
+        with self._engine.connect() as connection:
+            return [
+                Replay(
+                    batch_id=row.batch_id,
+                    source=row.source,
+                    landing_date=row.landing_date,
+                    how=row.how,
+                    fingerprint=row.fingerprint,
+                    incident_id=row.incident_id,
+                    attempt=row.attempt,
+                    replayed_at=row.replayed_at.replace(tzinfo=UTC),
+                )
+                for row in connection.execute(query)
+            ]

@@ -1,0 +1,72 @@
+"""Check results made by hand, for tests of what follows from them."""
+
+import itertools
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.results import ERROR, CheckResult, Verdict
+
+FIRST = date(2026, 1, 1)
+NOW = datetime(2026, 2, 1, 3, 0, tzinfo=UTC)
+
+
+def day(number: int) -> date:
+    """The n-th landing day; 1 is the first."""
+    return FIRST + timedelta(days=number - 1)
+
+
+def later(minutes: int) -> datetime:
+    """So many minutes after the tests begin."""
+    return NOW + timedelta(minutes=minutes)
+
+
+def result(
+    check: str,
+    number: int = 5,
+    *,
+    verdict: Verdict = Verdict.FAILED,
+    value: float | None = 1.0,
+    detail: str = "",
+    sample: list[dict[str, Any]] | None = None,
+    at: datetime = NOW,
+    run_id: str = "run-1",
+) -> CheckResult:
+    """One verdict of a declared check on the n-th landing day."""
+    spec = CHECKS[check]
+    return CheckResult(
+        check=check,
+        dataset=spec.dataset,
+        source=spec.source,
+        partition=day(number),
+        verdict=verdict,
+        value=value,
+        threshold="<= 0",
+        message=f"{value} ({detail})" if detail else f"{value}",
+        run_id=run_id,
+        evaluated_at=at,
+        sample=sample or [],
+        column=spec.column,
+        details={"detail": detail} if detail else {},
+        reason=ERROR if verdict is Verdict.NOT_EVALUATED else None,
+    )
+
+
+def passed(check: str, number: int = 5, *, at: datetime = NOW) -> CheckResult:
+    """The same check, passed."""
+    return result(check, number, verdict=Verdict.PASSED, value=0.0, at=at)
+
+
+def crashed(check: str, number: int = 5) -> CheckResult:
+    """The same check, broken off."""
+    return result(check, number, verdict=Verdict.NOT_EVALUATED, value=None)
+
+
+class Numbers:
+    """Gives each result an id, as the store does."""
+
+    def __init__(self) -> None:
+        self._count = itertools.count(1)
+
+    def __call__(self, *results: CheckResult) -> list[tuple[int, CheckResult]]:
+        return [(next(self._count), one) for one in results]

@@ -1,0 +1,208 @@
+"""One incident per cause: symptoms join what explains them, and what does not explain each other stays apart."""
+
+from datetime import date
+
+import pytest
+
+from reliability_platform.checks.results import CheckResult
+from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.incidents.grouping import Cause, RawSignal, explains, group
+from tests.unit.failing import Numbers, crashed, day, result
+
+Summary = tuple[str, str, list[date], set[str]]
+
+
+def grouped(*results: CheckResult) -> list[Cause]:
+    return group([RawSignal(number, one) for number, one in Numbers()(*results)])
+
+
+def summary(*results: CheckResult) -> list[Summary]:
+    return [
+        (cause.source, cause.failure_class, cause.partitions, {one.result.check for one in cause.signals})
+        for cause in grouped(*results)
+    ]
+
+
+RENAMED = 'orders-20260105-02: schema_column_renamed {"missing": ["customer_id"], "rename": {"user_id": "customer_id"}}'
+
+
+def test_a_missing_batch_makes_four_checks_fail_and_is_one_incident() -> None:
+    """Four pages for one missing file is how people learn to ignore pages."""
+    checks = [
+        "bronze_shipments__batch_completeness",
+        "stg_shipments__row_count",
+        "stg_shipments__freshness",
+        "int_shipments__deduplicated__volume",
+    ]
+    results = [result(check, detail="missing: 3, 4" if "completeness" in check else "") for check in checks]
+    assert summary(*results) == [("shipments", "missing_data", [day(5)], set(checks))]
+
+
+def test_a_refused_renamed_file_is_one_incident_with_the_gap_that_it_leaves() -> None:
+    """The batch is missing because its file was refused; asking for both would land it twice."""
+    checks = {
+        "bronze_orders__schema_contract": RENAMED,
+        "bronze_orders__batch_completeness": "missing: 2",
+        "int_orders__deduplicated__volume": "",
+        "rec_orders__vs__payments__matched": "700 without order",
+    }
+    results = [result(check, detail=detail) for check, detail in checks.items()]
+    assert summary(*results) == [("orders", "schema_break", [day(5)], set(checks))]
+
+
+def test_a_refused_file_does_not_explain_that_another_batch_never_came() -> None:
+    """Replaying the refused file would leave the other batch missing, and nobody would be asked for it."""
+    found = summary(
+        result("bronze_orders__schema_contract", detail=RENAMED),
+        result("bronze_orders__batch_completeness", detail="missing: 2, 3"),
+    )
+    assert [(one[1], one[3]) for one in found] == [
+        ("missing_data", {"bronze_orders__batch_completeness"}),
+        ("schema_break", {"bronze_orders__schema_contract"}),
+    ]
+
+
+def test_a_stray_file_does_not_explain_a_missing_batch() -> None:
+    """Garbage in the folder and a batch that never came are two causes with two remedies."""
+    found = summary(
+        result("bronze_orders__file_integrity", detail="garbage: no_manifest"),
+        result("bronze_orders__batch_completeness", detail="missing: 3"),
+    )
+    assert [one[1] for one in found] == ["file_corruption", "missing_data"]
+
+
+def test_a_broken_file_of_the_missing_batch_explains_it() -> None:
+    """A truncated batch is refused and therefore missing: one incident."""
+    found = summary(
+        result("bronze_orders__file_integrity", detail="orders-20260105-03: unreadable_file"),
+        result("bronze_orders__batch_completeness", detail="missing: 3"),
+    )
+    assert [one[1] for one in found] == ["file_corruption"]
+
+
+def test_missing_orders_explain_payments_without_order() -> None:
+    """The reconciliation is filed under payments, but payments are fine."""
+    found = summary(
+        result("bronze_orders__batch_completeness", detail="missing: 1"),
+        result("rec_orders__vs__payments__matched"),
+    )
+    assert [(one[0], one[1], len(one[3])) for one in found] == [("orders", "missing_data", 2)]
+
+
+def test_no_delivery_explains_a_difference_between_silver_and_gold() -> None:
+    """A silent bug in a model must not hide behind a batch that happens to be missing on the same day."""
+    found = summary(
+        result("bronze_orders__batch_completeness", detail="missing: 1"), result("rec_silver__vs__gold__orders")
+    )
+    assert [one[1] for one in found] == ["missing_data", "reconciliation_mismatch"]
+
+
+@pytest.mark.parametrize(
+    ("other", "failure_class"),
+    [
+        ("stg_web_events__missing_session_id", "null_spike"),
+        ("bronze_web_events__batch_completeness", "missing_data"),
+        ("bronze_web_events__duplicate_batches", "duplicate_delivery"),
+        ("stg_web_events__late_share", "late_data"),
+    ],
+)
+def test_two_unrelated_causes_on_one_source_and_day_stay_two(other: str, failure_class: str) -> None:
+    """Healing one of them must not close the other."""
+    found = summary(result("stg_web_events__valid_payload"), result(other, detail="missing: 2"))
+    assert {one[1] for one in found} == {"payload_corruption", failure_class}
+
+
+def test_a_renamed_column_does_not_explain_nulls_in_other_batches() -> None:
+    """A refused file has no rows in the warehouse, so it cannot be what makes them null."""
+    found = summary(
+        result("bronze_orders__schema_contract", detail=RENAMED), result("stg_orders__missing_customer_id", value=12)
+    )
+    assert [one[1] for one in found] == ["null_spike", "schema_break"]
+
+
+@pytest.mark.parametrize(
+    ("reasons", "failure_class"), [("customer_id_missing", "null_spike"), ("amount_out_of_range", "invalid_values")]
+)
+def test_rejected_rows_join_the_cause_that_their_commonest_reason_names(reasons: str, failure_class: str) -> None:
+    """With two causes on one day, the share of rejects says itself where it belongs."""
+    found = summary(
+        result("stg_payments__missing_customer_id"),
+        result("stg_payments__range_amount"),
+        result("stg_payments__reject_share", detail=reasons),
+    )
+    assert [one[1] for one in found if "stg_payments__reject_share" in one[3]] == [failure_class]
+
+
+def test_neighbouring_days_merge_and_a_gap_separates() -> None:
+    """Late rows trickle in over days: one incident. A week later it is another one."""
+    found = summary(*(result("stg_orders__late_share", number) for number in (9, 8, 12)))
+    assert [one[2] for one in found] == [[day(8), day(9)], [day(12)]]
+
+
+def test_the_same_failure_of_two_sources_stays_two() -> None:
+    """Each source has its own owner."""
+    found = summary(result("bronze_orders__duplicate_batches"), result("bronze_payments__duplicate_batches"))
+    assert [one[0] for one in found] == ["orders", "payments"]
+
+
+def test_a_broken_model_is_one_incident_for_all_sources() -> None:
+    """dbt stops for all sources at once; four pages would say the same."""
+    found = summary(*(crashed(f"dbt_build__{source}") for source in ("shipments", "payments", "orders", "web_events")))
+    assert [(one[0], one[1], len(one[3])) for one in found] == [("orders", "transform_failure", 4)]
+
+
+def test_a_crashed_scan_is_one_incident_and_says_nothing_of_the_data() -> None:
+    """A check that broke off is no bad data: it must not be filed under the class that it looks for."""
+    found = summary(crashed("stg_orders__row_count"), crashed("stg_payments__missing_amount"))
+    assert [(one[0], one[1], len(one[3])) for one in found] == [("orders", "check_not_evaluated", 2)]
+
+
+def test_checks_that_crash_on_broken_models_are_symptoms() -> None:
+    """A table that was not built cannot be scanned."""
+    found = summary(crashed("dbt_build__orders"), crashed("int_orders__deduplicated__volume"))
+    assert [one[1] for one in found] == ["transform_failure"]
+
+
+def test_no_class_explains_itself_in_a_circle() -> None:
+    """Following symptoms to their root must end."""
+
+    def below(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, path
+        for symptom in CLASSES[name].explains:
+            below(symptom, (*path, name))
+
+    for name in CLASSES:
+        below(name, ())
+
+
+def test_grouping_does_not_depend_on_the_order_of_signals() -> None:
+    """A sensor may read results in any portions."""
+    results = [
+        result("bronze_orders__batch_completeness", detail="missing: 1"),
+        result("rec_orders__vs__payments__matched"),
+        result("stg_payments__missing_customer_id"),
+        result("stg_payments__reject_share", detail="customer_id_missing"),
+        result("int_orders__deduplicated__volume", 6),
+    ]
+    assert summary(*results) == summary(*reversed(results))
+
+
+def test_causes_come_in_a_stable_order() -> None:
+    """Incident numbers follow it; the same run must give the same numbers."""
+    results = [result("stg_payments__late_share"), result("stg_orders__reject_share"), result("stg_orders__late_share")]
+    found = [(one.source, one.failure_class) for one in grouped(*results)]
+    assert found == [("orders", "late_data"), ("orders", "reject_share"), ("payments", "late_data")]
+
+
+def test_explaining_is_judged_by_class_and_by_check() -> None:
+    """The table alone cannot tell a reconciliation between sources from one inside the platform."""
+    assert explains("missing_data", "reconciliation_mismatch", "rec_orders__vs__payments__matched")
+    assert not explains("missing_data", "reconciliation_mismatch", "rec_silver__vs__gold__orders")
+    assert explains("transform_failure", "reconciliation_mismatch", "rec_silver__vs__gold__orders")
+
+
+def test_a_hostile_column_name_breaks_nothing() -> None:
+    """Details quote what a producer sent."""
+    hostile = 'orders-20260105-02: schema_column_missing {"missing": ["); drop table; missing: 99 {{x}}\\u0000"]}'
+    found = summary(result("bronze_orders__schema_contract", detail=hostile))
+    assert [one[1] for one in found] == ["schema_break"]
