@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -248,14 +249,11 @@ def admit(settings: Settings, source: str, landing_date: date) -> list[Admission
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     delivered = sorted(path for path in folder.glob("*") if path.is_file()) if folder.exists() else []
-    records = []
-    for path in delivered:
-        if path.name.endswith(MANIFEST_SUFFIX):
-            orphan = _without_file(settings, source, path)
-            if orphan is not None:
-                records.append(orphan)
-        elif not path.name.startswith("."):
-            records.append(_examine(settings, source, landing_date, path, draft))
+    files = [path for path in delivered if not path.name.endswith(MANIFEST_SUFFIX) and not path.name.startswith(".")]
+    orphans = [_without_file(settings, source, path) for path in delivered if path.name.endswith(MANIFEST_SUFFIX)]
+    with ThreadPoolExecutor(max_workers=2) as pool:  # hashing and Parquet release the interpreter's lock
+        records = list(pool.map(lambda path: _examine(settings, source, landing_date, path, draft), files))
+    records += [orphan for orphan in orphans if orphan is not None]
     records = [_with_state(record, records) for record in records]
     quarantine_files(settings, source, landing_date, [asdict(record) for record in records])
     swap_folder(draft, target)
