@@ -14,7 +14,7 @@ from reliability_platform.incidents.model import ENDED, Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.remediation.actions import ACTIONS, Done, action_named
 from reliability_platform.remediation.ledger import ReplayLedger
-from reliability_platform.remediation.policy import POLICIES
+from reliability_platform.remediation.policy import ON_THE_RECORD, POLICIES
 from reliability_platform.settings import Settings
 
 ACTION_WITHIN = timedelta(minutes=10)
@@ -111,14 +111,14 @@ def _stands(result: CheckResult | None, since: datetime | None) -> bool:
 
 
 def _wanted(incident: Incident) -> set[tuple[str, date]]:
-    """The checks that must pass, by landing day: those that the policy names as proof, else those that had failed."""
-    proof = POLICIES[incident.failure_class].proof
-    if not proof:
-        return {(signal.check, signal.partition) for signal in incident.signals}
-    named = {(name.format(source=incident.source), day) for name in proof for day in incident.partitions}
-    # The proof stands in for checks whose evidence stays in the data. A blocking check never does.
-    blocking = {name for name, spec in CHECKS.items() if spec.blocking}
-    return named | {(one.check, one.partition) for one in incident.signals if one.check in blocking}
+    """The checks that must pass, by landing day: those that had failed and can pass again, and the policy's proof."""
+    proof = [name.format(source=incident.source) for name in POLICIES[incident.failure_class].proof]
+    failed = {
+        (signal.check, signal.partition)
+        for signal in incident.signals
+        if signal.check.removeprefix(f"{signal.dataset}__") not in ON_THE_RECORD
+    }
+    return failed | {(name, day) for name in proof for day in incident.partitions}
 
 
 def _held_by_others(reasons: Iterable[str], day: date, others: Iterable[Incident]) -> list[str] | None:

@@ -14,7 +14,11 @@ class Policy:
     """Whether it runs without a person's approval."""
     max_attempts: int
     proof: tuple[str, ...] = ()
-    """Checks that must pass after the action, with `{source}` to fill in; empty: those that had failed."""
+    """Checks that must pass after the action besides those that had failed, with `{source}` to fill in."""
+
+
+ON_THE_RECORD = frozenset({"duplicate_batches", "repeated_keys", "late_share", "landed_on_time"})
+"""Properties that no recovery changes: the batch did come twice, the rows did come late. They stay failed, rightly."""
 
 
 _CONSERVED = "rec_batches__conserved__{source}"

@@ -1,0 +1,183 @@
+"""The actions: they ask for what the evidence names, no more, and doing them twice is doing them once."""
+
+from pathlib import Path
+
+import pytest
+
+from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.landing.file_quarantine import quarantined_files
+from reliability_platform.remediation.actions import ACTIONS, action_named, slots_to_request
+from reliability_platform.remediation.evidence import missing_slots, refused_slots, waiting_slots
+from reliability_platform.remediation.heal import describe
+from reliability_platform.remediation.policy import POLICIES
+from tests.unit.broken_home import BrokenHome, shim_of
+
+GAP = "bronze_orders__batch_completeness"
+CONTRACT = "bronze_orders__schema_contract"
+INTEGRITY = "bronze_orders__file_integrity"
+NULLS = "stg_orders__missing_customer_id"
+RENAMED = {"customer_id": "user_id"}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> BrokenHome:
+    return BrokenHome(tmp_path)
+
+
+def perform(home: BrokenHome, incident_id: str) -> tuple[str, int]:
+    """Take the policy's action; its words, and how many batches came again."""
+    incident = home.incidents.get(incident_id)
+    done = action_named(POLICIES[incident.failure_class].action).perform(home.settings, incident, "test")
+    return done.summary, len(done.replays)
+
+
+def test_only_the_missing_slots_are_asked_for(home: BrokenHome) -> None:
+    """What is there is not replaced: its rows would become other attempts for nothing."""
+    home.land(without=(2, 4))
+    incident = home.incident(GAP, detail="missing: 2, 4")
+    before = home.landed()
+    perform(home, incident.id)
+    assert home.landed() - before == {"orders-20260105-02-a2", "orders-20260105-04-a2"}
+    assert set(home.admit().values()) == {"admitted"}
+    assert missing_slots(home.settings, "orders", home.day) == set()
+
+
+def test_only_the_slots_with_rejected_rows_are_asked_for(home: BrokenHome) -> None:
+    """A slot whose bad rows a later attempt has replaced is well again."""
+    home.land()
+    home.reject([3], superseded=[1])
+    incident = home.incident(NULLS)
+    assert slots_to_request(home.settings, incident) == {home.day: {3}}
+
+
+def test_a_null_spike_does_not_ask_for_batches_that_are_missing_for_another_reason(home: BrokenHome) -> None:
+    """Each incident heals its own failure; the other one has its own."""
+    home.land(without=(2,))
+    home.reject([3])
+    assert slots_to_request(home.settings, home.incident(NULLS)) == {home.day: {3}}
+    assert slots_to_request(home.settings, home.incident(GAP, detail="missing: 2")) == {home.day: {2}}
+
+
+def test_a_refused_file_is_not_missing(home: BrokenHome) -> None:
+    """It is in quarantine and can be replayed; asking for it as well would land it twice."""
+    home.land(without=(3,), renamed={2: RENAMED})
+    assert missing_slots(home.settings, "orders", home.day) == {3}
+    assert refused_slots(home.settings, "orders", home.day, schema=True) == {2}
+    assert refused_slots(home.settings, "orders", home.day, schema=False) == set()
+
+
+def test_asking_twice_before_a_run_writes_nothing_twice(home: BrokenHome) -> None:
+    """A run that is retried, or a second incident of the same slot, must not pile up attempts."""
+    home.land(without=(2,))
+    home.reject([2])
+    gap, nulls = home.incident(GAP, detail="missing: 2"), home.incident(NULLS)
+    assert perform(home, gap.id)[1] == 1
+    assert waiting_slots(home.settings, "orders", home.day) == {2}
+    before = home.landing_bytes()
+    for incident in (gap, nulls):
+        words, replays = perform(home, incident.id)
+        assert replays == 0
+        assert "wait to be admitted" in words
+    assert home.landing_bytes() == before
+
+
+def test_asking_again_after_a_run_that_did_not_help_is_the_next_attempt(home: BrokenHome) -> None:
+    """The source is asked for a third attempt only if it sends something else than before."""
+    home.land(renamed={2: RENAMED})
+    home.reject([2])
+    incident = home.incident(NULLS)
+    perform(home, incident.id)
+    home.admit()
+    words, replays = perform(home, incident.id)
+    assert replays == 0
+    assert "same content again" in words
+    assert "orders-20260105-02-a3" not in home.landed()
+
+
+def test_a_renamed_file_is_replayed_through_a_shim(home: BrokenHome) -> None:
+    """The rows came; only their name was wrong. Nobody needs to be asked again."""
+    home.land(renamed={2: RENAMED})
+    incident = home.incident(CONTRACT, GAP)
+    before = home.landing_bytes()
+    words, replays = perform(home, incident.id)
+    assert (replays, home.landing_bytes()) == (1, before)
+    assert "user_id read as customer_id" in words
+    shim = shim_of(home.settings, "orders", "orders-20260105-02")
+    assert shim["rename"] == {"user_id": "customer_id"}
+    assert incident.id in shim["why"]
+    assert home.admit()["orders-20260105-02"] == "replayed"
+    assert {record["state"] for record in quarantined_files(home.settings)} == {"replayed"}
+    assert perform(home, incident.id) == ("No refused file waits to be replayed.", 0)
+
+
+def test_a_file_without_a_likely_rename_is_asked_for_again(home: BrokenHome) -> None:
+    """A column that is gone cannot be read under another name."""
+    home.land(renamed={1: RENAMED, 3: {"customer_id": "x", "merchant_id": "y", "quantity": "z"}})
+    incident = home.incident(CONTRACT)
+    words, replays = perform(home, incident.id)
+    assert replays == 2
+    assert "orders-20260105-01 (user_id read as customer_id)" in words
+    assert "landed orders-20260105-03-a2" in words
+    states = home.admit()
+    assert (states["orders-20260105-01"], states["orders-20260105-03"]) == ("replayed", "superseded")
+
+
+def test_after_a_shim_that_did_not_help_the_source_is_asked(home: BrokenHome) -> None:
+    """The second attempt must be another one, or it is no attempt."""
+    home.land(renamed={2: RENAMED})
+    incident = home.incident(CONTRACT)
+    incident.attempts = 2
+    done = action_named("replay_through_rename_shim").perform(home.settings, incident, "test")
+    assert [one.how for one in done.replays] == ["replacement"]
+
+
+def test_a_hostile_column_name_cannot_take_the_place_of_another_column(home: BrokenHome) -> None:
+    """A shim renames what the contract lacks; it never hides a column that is there."""
+    hostile = "user_id\n`rm -rf`{{x}}\u202e"
+    home.land(renamed={2: {"customer_id": hostile}})
+    words, _ = perform(home, home.incident(CONTRACT).id)
+    assert all(letter.isprintable() for letter in words)
+    assert home.admit()["orders-20260105-02"] == "replayed"
+
+
+def test_a_broken_file_is_asked_for_again_by_its_name_even_without_a_manifest(home: BrokenHome) -> None:
+    """A producer that died before it wrote the manifest still said by the file's name which batch it was."""
+    home.land(without=(2,))
+    home.write_stray_file("orders-20260105-02.parquet")
+    incident = home.incident(INTEGRITY, GAP, detail="orders-20260105-02: no_manifest")
+    assert incident.failure_class == "file_corruption"
+    perform(home, incident.id)
+    assert "orders-20260105-02-a2" in home.landed()
+
+
+def test_a_stray_file_asks_nobody_for_anything(home: BrokenHome) -> None:
+    """The source cannot send again what it never sent."""
+    home.land()
+    home.write_stray_file("../holiday photos; rm -rf ~.parquet".replace("/", "_"))
+    home.write_stray_file("orders-20260105-77.parquet")
+    home.write_stray_file("payments-20260105-02.parquet")
+    before = home.landing_bytes()
+    incident = home.incident(INTEGRITY)
+    assert perform(home, incident.id) == ("There is no batch to ask for again.", 0)
+    assert home.landing_bytes() == before
+
+
+@pytest.mark.parametrize("check", [GAP, CONTRACT, NULLS])
+def test_saying_what_would_be_done_changes_nothing(home: BrokenHome, check: str) -> None:
+    """A dry run that acts is no dry run; one that says something else is none either."""
+    home.land(without=(4,), renamed={2: RENAMED})
+    home.reject([1])
+    incident = home.incident(check)
+    before = home.landing_bytes()
+    plan = describe(home.settings, incident)
+    named = {GAP: "orders-20260105-04", CONTRACT: "orders-20260105-02", NULLS: "orders-20260105-01"}[check]
+    assert named in plan
+    assert home.landing_bytes() == before
+    assert not home.settings.shims.exists()
+
+
+def test_every_class_has_a_policy_and_every_policy_an_action() -> None:
+    """What cannot be healed must be said so, not fall through."""
+    assert POLICIES.keys() == CLASSES.keys()
+    assert {policy.action for policy in POLICIES.values()} == ACTIONS.keys()
+    assert all(policy.max_attempts >= 1 for policy in POLICIES.values())

@@ -1,0 +1,248 @@
+"""Healing end to end, without dbt: act, judge again, verify; and every way in which it does not work."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, Verdict
+from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, UsageError
+from reliability_platform.incidents.model import State
+from reliability_platform.remediation.heal import (
+    ACTION_WITHIN,
+    RERUN_WITHIN,
+    act,
+    may_act,
+    rerun_is_due,
+    reruns_of,
+    verify,
+)
+from reliability_platform.remediation.ledger import Replay, ReplayLedger
+from reliability_platform.remediation.policy import POLICIES
+from tests.unit.broken_home import BrokenHome
+from tests.unit.failing import NOW, later, passed, result
+
+GAP = "bronze_orders__batch_completeness"
+NULLS = "stg_orders__missing_customer_id"
+TWICE = "bronze_orders__duplicate_batches"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> BrokenHome:
+    made = BrokenHome(tmp_path)
+    made.land(without=(2,))
+    made.judge(failing=[GAP])
+    return made
+
+
+def begin(home: BrokenHome, incident_id: str, minute: int = 1) -> None:
+    act(home.settings, home.engine, incident_id, later(minute), "test")
+
+
+def check_it(home: BrokenHome, incident_id: str, minute: int) -> bool:
+    return verify(home.engine, incident_id, later(minute), "test")
+
+
+def test_act_judge_verify_resolve(home: BrokenHome) -> None:
+    """The whole loop, on the record: who, when, why, and which batch came again."""
+    one = home.incident(GAP, detail="missing: 2").id
+    assert may_act(home.incidents.get(one))
+    begin(home, one)
+    incident = home.incidents.get(one)
+    assert incident.state is State.RECOVERING
+    assert reruns_of(incident) == {("orders", home.day)}
+    assert rerun_is_due(home.engine, incident)
+    assert not may_act(incident)
+    assert not check_it(home, one, 2)  # nothing has been judged since
+    home.admit()
+    home.judge(at=later(3))
+    assert check_it(home, one, 4)
+    incident = home.incidents.get(one)
+    assert incident.state is State.RESOLVED
+    assert incident.recovered_at == later(4)
+    assert incident.still_failing == {}
+    assert [entry.data.get("to") or entry.data.get("phase") or entry.kind for entry in incident.timeline] == [
+        "opened", "contained", "recovering", "done", "verified", "resolved",
+    ]  # fmt: skip
+    [replay] = ReplayLedger(home.engine).all(one)
+    assert (replay.batch_id, replay.how, replay.attempt) == ("orders-20260105-02-a2", "replacement", 1)
+    assert home.incidents.broken_links() == []
+
+
+def test_acting_and_verifying_again_changes_nothing(home: BrokenHome) -> None:
+    """Runs are retried, sensors tick twice, people press twice."""
+    one = home.incident(GAP).id
+    begin(home, one)
+    before, landing = home.incidents.get(one), home.landing_bytes()
+    assert act(home.settings, home.engine, one, later(2), "test").reruns == [home.day]
+    assert (home.incidents.get(one), home.landing_bytes()) == (before, landing)
+    home.admit()
+    home.judge(at=later(3))
+    assert check_it(home, one, 4)
+    over = home.incidents.get(one)
+    assert check_it(home, one, 5)
+    assert home.incidents.get(one) == over
+    with pytest.raises(UsageError, match="cannot become recovering"):
+        begin(home, one, 6)
+    assert len(ReplayLedger(home.engine).all()) == 1
+
+
+def test_verdicts_of_before_the_action_prove_nothing(home: BrokenHome) -> None:
+    """A check that passed by luck an hour ago says nothing of the batch that has landed since."""
+    one = home.incident(GAP).id
+    begin(home, one, 10)
+    home.judge(at=later(9))
+    assert rerun_is_due(home.engine, home.incidents.get(one))
+    assert not check_it(home, one, 11)
+    assert home.incidents.get(one).state is State.RECOVERING
+
+
+def test_an_action_that_does_not_help_is_tried_again_and_then_left_to_a_person(home: BrokenHome) -> None:
+    """It must never loop: after its attempts it stays contained, and says that a person must decide."""
+    one = home.incident(GAP).id
+    attempts = POLICIES["missing_data"].max_attempts
+    for attempt in range(1, attempts + 1):
+        assert may_act(home.incidents.get(one))
+        begin(home, one, 10 * attempt)
+        home.judge(failing=[GAP], at=later(10 * attempt + 1))
+        assert not check_it(home, one, 10 * attempt + 2)
+        incident = home.incidents.get(one)
+        assert (incident.state, incident.attempts) == (State.CONTAINED, attempt)
+        assert GAP in incident.timeline[-1].why
+    assert not may_act(incident)
+    assert not may_act(incident, approved=True)
+    assert "a person must decide" in incident.timeline[-1].why
+
+
+def test_an_action_that_raises_is_on_the_record_and_counts(home: BrokenHome) -> None:
+    """No warehouse to ask: the run fails, the timeline says why, and it is not tried for ever."""
+    one = home.incident(NULLS).id
+    for attempt in range(1, POLICIES["null_spike"].max_attempts + 1):
+        with pytest.raises(EnvironmentUnusableError):
+            begin(home, one, attempt)
+        incident = home.incidents.get(one)
+        assert (incident.state, incident.attempts) == (State.CONTAINED, attempt)
+        assert any("The warehouse does not exist yet" in entry.why for entry in incident.timeline)
+    assert not may_act(incident)
+
+
+def test_an_action_whose_process_died_is_given_up_after_its_time(home: BrokenHome) -> None:
+    """Killed between begun and done: nobody else will say how it ended."""
+    one = home.incident(GAP).id
+    home.incidents.move(one, State.RECOVERING, NOW, "killed", "Action: re request batches", phase="begun")
+    with pytest.raises(HomeBusyError):
+        begin(home, one, 1)
+    assert not check_it(home, one, 1)
+    assert home.incidents.get(one).state is State.RECOVERING
+    assert not verify(home.engine, one, NOW + ACTION_WITHIN + timedelta(seconds=1), "test")
+    incident = home.incidents.get(one)
+    assert (incident.state, incident.attempts) == (State.CONTAINED, 1)
+    assert may_act(incident)
+
+
+def test_an_action_may_be_taken_again_where_it_was_broken_off(home: BrokenHome) -> None:
+    """A restart need not wait for a sensor to give the first one up."""
+    one = home.incident(GAP).id
+    home.incidents.move(one, State.RECOVERING, NOW, "killed", "Action: re request batches", phase="begun")
+    begin(home, one, 60)
+    incident = home.incidents.get(one)
+    assert (incident.attempts, incident.pending_reruns) == (2, [home.day])
+
+
+def test_days_that_nobody_runs_again_do_not_wait_for_ever(home: BrokenHome) -> None:
+    """If the pipeline itself is broken, a recovering incident must come back into sight."""
+    one = home.incident(GAP).id
+    begin(home, one)
+    assert not verify(home.engine, one, later(2) + RERUN_WITHIN, "test")
+    incident = home.incidents.get(one)
+    assert incident.state is State.CONTAINED
+    assert "not run again" in incident.timeline[-1].why
+
+
+def test_a_partition_that_is_still_held_is_not_recovered(home: BrokenHome) -> None:
+    """The incident's own checks pass, but another blocking one has not judged yet: fail closed."""
+    one = home.incident(GAP).id
+    begin(home, one)
+    home.checks.record([passed(GAP, at=later(2)), passed("rec_batches__conserved__orders", at=later(2))])
+    home.checks.record([result("stg_orders__row_count", verdict=Verdict.FAILED, at=later(2))])
+    assert not check_it(home, one, 3)
+    assert "still held" in home.incidents.get(one).timeline[-1].why
+
+
+def test_what_another_incident_holds_does_not_keep_this_one_open(home: BrokenHome) -> None:
+    """Two causes on one day: each is over when its own failure is, and neither uses up the other's attempts."""
+    one, other = home.incident(GAP).id, home.incident(NULLS).id
+    begin(home, one)
+    home.judge(failing=[NULLS], at=later(2))
+    assert check_it(home, one, 3)
+    incident = home.incidents.get(one)
+    assert incident.state is State.RESOLVED
+    assert other in incident.timeline[-2].why
+    assert home.incidents.get(other).state is State.CONTAINED
+
+
+def test_duplicates_are_proved_harmless_though_the_batch_did_come_twice(home: BrokenHome) -> None:
+    """The delivery stays on the record; what counts is that no row counts twice."""
+    home.judge(failing=[TWICE])
+    one = home.incident(TWICE).id
+    begin(home, one)
+    assert reruns_of(home.incidents.get(one)) == set()
+    assert not rerun_is_due(home.engine, home.incidents.get(one))
+    assert check_it(home, one, 2)
+
+
+def test_duplicates_that_did_get_through_are_not_proved_harmless(home: BrokenHome) -> None:
+    """The proof must be able to fail."""
+    bad = "int_orders__deduplicated__duplicate_keys"
+    home.judge(failing=[TWICE, bad])
+    one = home.incident(TWICE).id
+    begin(home, one)
+    assert not check_it(home, one, 2)
+    assert bad in home.incidents.get(one).timeline[-1].why
+
+
+def test_late_rows_need_their_days_run_again(home: BrokenHome) -> None:
+    """Their share stays what it was; gold must have taken them in."""
+    late = "stg_orders__late_share"
+    one = home.incident(late).id
+    begin(home, one)
+    assert reruns_of(home.incidents.get(one)) == {("orders", home.day)}
+    home.judge(failing=[late], at=later(2))
+    assert check_it(home, one, 3)
+
+
+def test_rows_beyond_the_watermark_are_not_healed_by_a_run(home: BrokenHome) -> None:
+    """They are held until a person approves a backfill; nothing may call that recovered in silence."""
+    too_late = "hld_too_late__no_orders"
+    one = home.incident(too_late).id
+    begin(home, one)
+    home.judge(failing=[too_late], at=later(2))
+    assert not check_it(home, one, 3)
+    assert too_late in home.incidents.get(one).timeline[-1].why
+
+
+def test_a_check_without_a_past_to_compare_with_holds_no_recovery(home: BrokenHome) -> None:
+    """A source in its first weeks must be able to recover."""
+    volume = "int_orders__deduplicated__volume"
+    one = home.incident(GAP, volume).id
+    begin(home, one)
+    home.judge(at=later(2))
+    young = result(volume, verdict=Verdict.NOT_EVALUATED, value=None, at=later(2))
+    home.checks.record([CheckResult(**{**vars(young), "reason": INSUFFICIENT_HISTORY})])
+    assert check_it(home, one, 3)
+
+
+def test_what_needs_a_decision_waits_for_a_person(home: BrokenHome) -> None:
+    """A volume may be real; asking for everything again would hide a campaign."""
+    incident = home.incident("int_orders__deduplicated__volume")
+    assert not may_act(incident)
+    assert may_act(incident, approved=True)
+
+
+def test_the_ledger_records_a_batch_once(home: BrokenHome) -> None:
+    """The same content under the same id came once, however often it is told."""
+    ledger = ReplayLedger(home.engine)
+    replay = Replay("orders-20260105-02-a2", "orders", home.day, "replacement", "abc")
+    ledger.record([replay], "INC-0001", 1, NOW)
+    ledger.record([replay], "INC-0002", 1, later(1))
+    assert [(one.incident_id, one.replayed_at) for one in ledger.all()] == [("INC-0001", NOW)]
