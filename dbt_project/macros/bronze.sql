@@ -1,7 +1,8 @@
 {# Where bronze and reference files are. The home is asked for at run time, so that one parsed manifest serves any home. #}
 
 {% macro home() -%}
-    {{ return(env_var('RELIABILITY_HOME', '../data') | replace("'", "''")) }}
+    {%- set beside = env_var('PWD', '.').removesuffix('/dbt_project') ~ '/data' -%}
+    {{ return(env_var('RELIABILITY_HOME', beside) | replace("'", "''")) }}
 {%- endmacro %}
 
 {% macro read_bronze(table) -%}
