@@ -1,0 +1,145 @@
+"""Documents from hostile data: nothing in it may become markup, a link, a template, or code."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from reliability_platform.incidents.blocks import Block, Bullets, Commands, Grid, Heading, Hints, Paragraph
+from reliability_platform.incidents.render import escape, markdown, text
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "[click](javascript:alert(1))",
+    "![x](https://evil.example/pixel.png)",
+    "see https://evil.example/login now",
+    "see www.evil.example now",
+    "a | b | c",
+    "``` \n rm -rf ~ \n ```",
+    "`rm -rf ~`",
+    "{{ config() }} {% raw %} ${HOME} {# x #}",
+    "# heading",
+    "- item",
+    "1. item",
+    "1) item",
+    "> quote",
+    "=== \n ---",
+    "line\nbreak\r\nand\u2028separator",
+    "nul \x00 bell \x07 escape \x1b[31m red",
+    "\u202egnp.exe\u202c zero\u200bwidth \ufeff",
+    "**bold** __bold__ _it_ ~~gone~~ $x^2$",
+    "&lt;already&gt; &amp; &#60;",
+    "\\| \\` trailing backslash \\",
+    "\ud800 lone surrogate",
+    "<!-- comment -->",
+    "    indented code",
+    "",
+]
+
+
+def document(value: str) -> list[Block]:
+    return [
+        Heading(1, value),
+        Paragraph(value),
+        Bullets([value, value]),
+        Grid(["when", value], [["now", value], [value, "then"]]),
+        Commands(["reliability verify"]),
+    ]
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        del attrs
+        self.found.append(tag)
+
+    def handle_comment(self, data: str) -> None:
+        del data
+        self.found.append("comment")
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_hostile_text_stays_text_in_every_block(value: str) -> None:
+    """Incident pages are shown in the Dagster UI, pasted into tickets and sent by mail."""
+    rendered = markdown(document(value))
+    tags = _Tags()
+    tags.feed(rendered)
+    assert tags.found == []
+    assert all(letter.isprintable() or letter == "\n" for letter in rendered)
+    assert "{{" not in rendered
+    assert "{%" not in rendered
+    assert "{#" not in rendered
+    assert "://" not in rendered
+    assert "www." not in rendered
+    assert not re.search(r"(?<!\\)\]\(", rendered)
+    assert not re.search(r"(?<!\\)[*~$]", rendered)
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_document_keeps_its_shape_whatever_is_in_it(value: str) -> None:
+    """A line break or a pipe in a sample must not tear a table, and a fence must not swallow the rest."""
+    lines = markdown(document(value)).splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    assert len(table) == 4
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {3}
+    assert sum(line.startswith("# ") for line in lines) == 1
+    assert sum(line.startswith("- ") for line in lines) == 2
+    assert [line for line in lines if line.startswith("```")] == ["```shell", "```"]
+    assert len(lines) == len(markdown(document("x")).splitlines())
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_plain_text_keeps_its_shape_and_moves_no_cursor(value: str) -> None:
+    """A terminal obeys control signs; a mail client obeys line breaks."""
+    rendered = text(document(value))
+    assert all(letter.isprintable() or letter == "\n" for letter in rendered)
+    table = [line for line in rendered.splitlines() if line.startswith(("when", "now"))]
+    assert len(table) == 2
+
+
+def test_what_is_escaped_reads_as_it_was() -> None:
+    """Names of checks and batches are full of underscores and hyphens; escaping must leave them readable."""
+    for harmless in (
+        "stg_web_events__valid_payload",
+        "orders-20260105-02-a2",
+        "8.25 % of 1,000 rows",
+        "a.b@example.com",
+    ):
+        assert escape(harmless) == harmless
+
+
+def test_a_greater_than_sign_at_the_start_is_shown_once() -> None:
+    """A backslash before an entity would show the entity's name."""
+    assert escape("> 5") == "&gt; 5"
+    assert escape("<= 0") == "&lt;= 0"
+
+
+def test_no_line_of_commands_can_end_its_fence() -> None:
+    """A home folder may have any name."""
+    rendered = markdown([Commands(["export RELIABILITY_HOME='/tmp/```\n# gone'"])])
+    assert rendered == "````shell\nexport RELIABILITY_HOME='/tmp/``` # gone'\n````\n"
+
+
+def test_hints_are_ours_and_keep_their_code() -> None:
+    """Only the platform's own sentences may carry Markdown."""
+    assert markdown([Hints(["run `reliability heal`"])]) == "- run `reliability heal`\n"
+
+
+def test_plain_text_is_for_reading() -> None:
+    """Headings underlined, lists hanging, tables aligned, commands indented."""
+    rendered = text(
+        [
+            Heading(1, "P1 · missing"),
+            Bullets(["word " * 30]),
+            Grid(["a", "long"], [["x", "1"], ["yy", "2"]]),
+            Commands(["reliability verify"]),
+        ]
+    )
+    words = "word " * 18 + "word\n  " + ("word " * 11).strip()
+    assert rendered == (
+        f"P1 · missing\n============\n\n- {words}\n\na   long\n--  ----\nx   1\nyy  2\n\n    reliability verify\n"
+    )
