@@ -20,7 +20,7 @@ def wrong_dates(versions: Sequence[Path], oracle: Path, tables: Sequence[str], d
     """`version/table/date` of every shown event date whose rows differ from the oracle's."""
     found = []
     wanted = ", ".join(f"date '{day.isoformat()}'" for day in dates) or "null"
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"enable_progress_bar": False}) as connection:
         for version in versions:
             for table in tables:
                 shown, expected = version / f"{table}.parquet", oracle / f"{table}.parquet"

@@ -27,7 +27,7 @@ def compare_tables(names: Sequence[str], actual: Path, expected: Path) -> list[T
 
 
 def _compare(name: str, actual: Path, expected: Path) -> TableComparison:
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"enable_progress_bar": False}) as connection:
         for side, path in (("actual", actual), ("expected", expected)):
             if path.exists():
                 quoted = str(path).replace("'", "''")

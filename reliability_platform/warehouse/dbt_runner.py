@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from reliability_platform.errors import EnvironmentUnusableError, PlatformError
 from reliability_platform.settings import DBT_PROJECT, Settings
-from reliability_platform.warehouse.lease import warehouse_lease
+from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 
 TARGET = DBT_PROJECT / "target"
 MANIFEST = TARGET / "manifest.json"
@@ -143,6 +143,7 @@ def build(
             on_node(event.data.node_info.node_name)
 
     with warehouse_lease(settings), _environment(settings):
+        open_when_free(settings.warehouse, read_only=False).close()  # dbt would retry blindly, or print a lock error
         runner = dbtRunner(manifest=_manifest(MANIFEST.stat().st_mtime_ns), callbacks=[listen])
         try:
             result = runner.invoke(_arguments(*words, target=settings.dbt_target))

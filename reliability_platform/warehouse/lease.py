@@ -4,6 +4,7 @@ DuckDB lets one process write and then nobody else may open the file, not even t
 lease of a process that dies, so a crash never blocks the next run.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,9 @@ from filelock import FileLock, Timeout
 
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError
 from reliability_platform.settings import Settings
+
+STRANGER_SECONDS = 30
+"""How long to wait for a program that has the file open without the lease, as a DuckDB shell does."""
 
 
 def _lock(path: Path) -> FileLock:
@@ -49,6 +53,28 @@ def warehouse_lease(settings: Settings) -> Iterator[None]:
         lock.release()
 
 
+def open_when_free(warehouse: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """Open the file under the lease; wait for a while if a program that knows no lease has it open.
+
+    Raises `HomeBusyError` if that program does not let go, `EnvironmentUnusableError` if the file is no database.
+    """
+    deadline = time.monotonic() + STRANGER_SECONDS
+    while True:
+        try:
+            return duckdb.connect(str(warehouse), read_only=read_only, config={"enable_progress_bar": False})
+        except duckdb.Error as error:
+            if "Could not set lock" not in str(error):
+                raise EnvironmentUnusableError(
+                    "The warehouse file cannot be read; move it away and rebuild it from bronze with "
+                    f"`reliability run`: {str(error).splitlines()[0]}"
+                ) from None
+        if time.monotonic() > deadline:
+            raise HomeBusyError(
+                f"A program outside the platform has had {warehouse.name} open for {STRANGER_SECONDS} s: close it."
+            )
+        time.sleep(0.25)
+
+
 @contextmanager
 def warehouse_reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """A read-only connection to the warehouse under the lease, for checks, publication and documents.
@@ -60,13 +86,7 @@ def warehouse_reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
             raise EnvironmentUnusableError(
                 "The warehouse does not exist yet: make it with `reliability demo` or `reliability run`."
             )
-        try:
-            connection = duckdb.connect(str(settings.warehouse), read_only=True)
-        except duckdb.Error as error:
-            raise EnvironmentUnusableError(
-                "The warehouse file cannot be read; move it away and rebuild it from bronze with "
-                f"`reliability run`: {str(error).splitlines()[0]}"
-            ) from None
+        connection = open_when_free(settings.warehouse, read_only=True)
         try:
             yield connection
         finally:
