@@ -82,7 +82,8 @@ def _request(settings: Settings, incident: Incident, slots: Slots) -> Done:
                 continue
             batch = request_batch(simulation, incident.source, day, slot, last + 1)
             fingerprint = hashlib.sha256(parquet_bytes(batch.table)).hexdigest()
-            if any(manifest.attempt == last and manifest.checksum == fingerprint for manifest in before):
+            latest = [manifest for manifest in before if manifest.attempt == last]
+            if fingerprint in [evidence.landed_fingerprint(settings, manifest) for manifest in latest]:
                 unchanged.append(batch.batch_id)
                 continue
             land_replacement(settings, batch)

@@ -3,6 +3,7 @@
 Everything is read from landing, the admission records and the row quarantine. Nothing here changes anything.
 """
 
+import hashlib
 import re
 from collections.abc import Sequence
 from datetime import date
@@ -34,6 +35,12 @@ def manifests(settings: Settings, source: str, day: date) -> list[Manifest]:
         except (ValueError, OSError):
             continue  # admission refuses it, with the reason
     return found
+
+
+def landed_fingerprint(settings: Settings, manifest: Manifest) -> str | None:
+    """SHA-256 of the bytes that did land, which may not be those that the manifest declares; None without a file."""
+    path = landing_folder(settings, manifest.source, manifest.landing_date) / f"{manifest.batch_id}.parquet"
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
 
 
 def all_slots(source: str) -> set[int]:

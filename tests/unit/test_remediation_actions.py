@@ -150,6 +150,15 @@ def test_a_broken_file_is_asked_for_again_by_its_name_even_without_a_manifest(ho
     assert "orders-20260105-02-a2" in home.landed()
 
 
+def test_a_file_cut_short_is_replaced_though_its_manifest_promises_the_right_bytes(home: BrokenHome) -> None:
+    """What landed counts, not what was declared: else the good batch would pass for one that is there already."""
+    home.land()
+    home.write_stray_file("orders-20260105-02.parquet")
+    incident = home.incident(INTEGRITY, detail="orders-20260105-02: checksum_mismatch")
+    assert perform(home, incident.id)[1] == 1
+    assert home.admit()["orders-20260105-02"] == "superseded"
+
+
 def test_a_stray_file_asks_nobody_for_anything(home: BrokenHome) -> None:
     """The source cannot send again what it never sent."""
     home.land()
