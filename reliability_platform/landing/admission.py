@@ -7,7 +7,8 @@ never keeps another out. A refused file is quarantined whole, with the reason.
 import difflib
 import hashlib
 import json
-import os
+import math
+import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -19,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reliability_platform.atomic import parquet_bytes, write_atomically
 from reliability_platform.landing.bronze import (
     ADMISSION_SCHEMA,
     admissions_file,
@@ -29,12 +31,14 @@ from reliability_platform.landing.bronze import (
 )
 from reliability_platform.landing.file_quarantine import quarantine_files
 from reliability_platform.landing.shims import read_shim
-from reliability_platform.landing.writer import MANIFEST_SUFFIX, Manifest, landing_folder
+from reliability_platform.landing.writer import MANIFEST_SUFFIX, SAFE_NAME, Manifest, is_safe_name, landing_folder
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS, Contract
 
-SAFE_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+BATCH_NAME = re.compile(r"(?P<source>[a-z_]+)-(?P<day>\d{8})-(?P<slot>\d{2})(?:-r\d{1,4}|-a(?P<attempt>\d{1,4}))?")
+SIMILAR_NAME = 0.6
+"""How alike two column names must be for a rename: `customer_id` and `user_id` are 0.78, unrelated ones below 0.5."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +75,29 @@ class _RefusedError(Exception):
 
 def safe_name(name: str) -> str:
     """A file name made of harmless characters; one that was not gets a digest, so that two never become one."""
-    if name and set(name) <= SAFE_NAME and not name.startswith("."):
-        return name
+    return name if is_safe_name(name) else _digested(name)
+
+
+def _digested(name: str) -> str:
     kept = "".join(letter if letter in SAFE_NAME else "_" for letter in name).lstrip(".")[:60]
     return f"{kept or 'unnamed'}-{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:8]}"
+
+
+def _likely_rename(contract: Contract, found: pa.Schema, missing: str, unknown: list[str]) -> str | None:
+    """The delivered column that is most likely the missing one: of its type, and of its place or a similar name.
+
+    Type alone is not enough. Healing reads the column under the missing name, so a new column that merely came in
+    the same release as the loss of an old one would fill silver with numbers of another meaning.
+    """
+    expected = contract.arrow_schema
+    alike = [
+        other
+        for other in unknown
+        if is_safe_name(other) and found.field(other).type.equals(expected.field(missing).type)
+    ]
+    same_place = [other for other in alike if found.names.index(other) == expected.names.index(missing)]
+    likely = same_place or difflib.get_close_matches(missing, alike, n=1, cutoff=SIMILAR_NAME)
+    return likely[0] if likely else None
 
 
 def _check_schema(contract: Contract, found: pa.Schema) -> None:
@@ -82,16 +105,13 @@ def _check_schema(contract: Contract, found: pa.Schema) -> None:
     expected = contract.arrow_schema
     missing = [name for name in expected.names if name not in found.names]
     unknown = [name for name in found.names if name not in expected.names]
+    rename: dict[str, str] = {}
     for name in missing:
-        alike = [other for other in unknown if found.field(other).type.equals(expected.field(name).type)]
-        if len(missing) == len(unknown) == 1 and alike:
-            likely = alike
-        else:
-            likely = difflib.get_close_matches(name, alike, n=1, cutoff=0.6)
-        if likely:
-            raise _RefusedError(
-                "schema_column_renamed", json.dumps({"rename": {likely[0]: name}, "missing": [name]}, sort_keys=True)
-            )
+        likely = _likely_rename(contract, found, name, [other for other in unknown if other not in rename])
+        if likely is not None:
+            rename[likely] = name
+    if rename and len(rename) == len(missing):  # else a shim would not be enough
+        raise _RefusedError("schema_column_renamed", json.dumps({"rename": rename, "missing": missing}, sort_keys=True))
     if missing:
         raise _RefusedError("schema_column_missing", json.dumps({"missing": missing}))
     changed = {
@@ -109,7 +129,18 @@ def _rescue(table: pa.Table, unknown: list[str]) -> pa.Array:
         return pa.nulls(table.num_rows, pa.string())
     # Unknown columns are rare; this path may be slower than the rest.
     rows = table.select(unknown).to_pylist()
-    return pa.array([json.dumps(row, default=str, sort_keys=True) for row in rows], pa.string())
+    return pa.array([json.dumps(_finite(row), default=str, sort_keys=True) for row in rows], pa.string())
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they become text, or nobody could parse the rescued column."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
 
 
 def _bronze_table(contract: Contract, table: pa.Table, manifest: Manifest) -> tuple[pa.Table, list[str]]:
@@ -127,6 +158,19 @@ def _bronze_table(contract: Contract, table: pa.Table, manifest: Manifest) -> tu
     return pa.table(columns, schema=bronze_schema(contract.source)), unknown
 
 
+def _name_of(path: Path) -> str:
+    """What stands for the batch id of a file that no manifest vouches for; no two files of a folder share one."""
+    for suffix in (".parquet", MANIFEST_SUFFIX):
+        if path.name.endswith(suffix):
+            return safe_name(path.name.removesuffix(suffix))
+    return _digested(path.name)  # `x` beside `x.parquet` must not become the same
+
+
+def _shown(settings: Settings, path: Path) -> str:
+    """The path below home as text; a name may hold bytes that are none."""
+    return str(path.relative_to(settings.home)).encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
 def _unvouched(settings: Settings, source: str, path: Path) -> Admission:
     """The record of a file about which no readable manifest speaks; every number is what we can see ourselves."""
     try:
@@ -135,7 +179,7 @@ def _unvouched(settings: Settings, source: str, path: Path) -> Admission:
         rows = 0
     return Admission(
         source=source,
-        batch_id=safe_name(path.name.removesuffix(".parquet")),
+        batch_id=_name_of(path),
         batch_sequence=0,
         batch_attempt=0,
         kind="unknown",
@@ -151,7 +195,7 @@ def _unvouched(settings: Settings, source: str, path: Path) -> Admission:
         state="quarantined",
         produced_at=None,
         landed_at=None,
-        file=str(path.relative_to(settings.home)),
+        file=_shown(settings, path),
     )
 
 
@@ -174,17 +218,28 @@ def _vouched(settings: Settings, manifest: Manifest, path: Path) -> Admission:
         state="quarantined",
         produced_at=manifest.produced_at,
         landed_at=manifest.landed_at,
-        file=str(path.relative_to(settings.home)),
+        file=_shown(settings, path),
     )
+
+
+def _manifest_of(path: Path) -> Path | None:
+    """The manifest that lies beside a file; only a Parquet file can have one."""
+    if not path.name.endswith(".parquet"):
+        return None
+    manifest = path.with_name(path.name.removesuffix(".parquet") + MANIFEST_SUFFIX)
+    try:
+        return manifest if manifest.exists() else None
+    except OSError:  # its name would be longer than the file system allows
+        return None
 
 
 def _examine(settings: Settings, source: str, day: date, path: Path, draft: Path) -> Admission:
     """Admit one file into the draft folder, or say why not."""
     stem = path.name.removesuffix(".parquet")
-    manifest_path = path.with_name(f"{stem}{MANIFEST_SUFFIX}")
-    record = _unvouched(settings, source, path) if not manifest_path.exists() else None
+    manifest_path = _manifest_of(path)
+    record = _unvouched(settings, source, path) if manifest_path is None else None
     try:
-        if record is not None:
+        if manifest_path is None:
             raise _RefusedError("no_manifest", "no manifest came with this file")
         try:
             manifest = Manifest.read(manifest_path)
@@ -200,6 +255,8 @@ def _examine(settings: Settings, source: str, day: date, path: Path, draft: Path
             raise _RefusedError("checksum_mismatch", "the bytes are not those that the manifest declares")
         try:
             table = pq.read_table(pa.BufferReader(content))
+            # Text that is not UTF-8 passes the reader, and would stop every query on the partition later.
+            table.validate(full=True)
         except Exception as error:  # whatever a producer may call Parquet
             raise _RefusedError("unreadable_file", type(error).__name__) from None
         if table.num_rows != manifest.expected_rows:
@@ -211,7 +268,10 @@ def _examine(settings: Settings, source: str, day: date, path: Path, draft: Path
             table = table.rename_columns([shim.rename.get(name, name) for name in table.column_names])
         contract = CONTRACTS[source]
         _check_schema(contract, table.schema)
-        bronze, rescued = _bronze_table(contract, table, manifest)
+        try:
+            bronze, rescued = _bronze_table(contract, table, manifest)
+        except Exception as error:  # an unknown column may hold what no text can, a shim may name a column twice
+            raise _RefusedError("unreadable_file", type(error).__name__) from None
         pq.write_table(bronze, draft / f"{manifest.batch_id}.parquet", compression="snappy")
         return replace(
             record,
@@ -226,18 +286,19 @@ def _examine(settings: Settings, source: str, day: date, path: Path, draft: Path
         return replace(record, reason=refused.reason, detail=refused.detail)
 
 
-def _without_file(settings: Settings, source: str, path: Path) -> Admission | None:
+def _without_file(settings: Settings, source: str, day: date, path: Path) -> Admission | None:
     """A manifest whose file never came."""
-    target = path.with_name(path.name.removesuffix(MANIFEST_SUFFIX) + ".parquet")
-    if target.exists():
+    stem = path.name.removesuffix(MANIFEST_SUFFIX)
+    if path.with_name(f"{stem}.parquet").exists():
         return None
+    record = _unvouched(settings, source, path)
     try:
-        record = _vouched(settings, Manifest.read(path), path)
+        manifest = Manifest.read(path)
+        if (manifest.batch_id, manifest.source, manifest.landing_date) == (stem, source, day):
+            record = _vouched(settings, manifest, path)
     except (ValueError, OSError):
-        record = _unvouched(settings, source, path)
-    return replace(
-        record, source=source, delivered_rows=0, reason="no_file", detail="the manifest came without its file"
-    )
+        pass  # whose manifest it was we shall not know
+    return replace(record, delivered_rows=0, reason="no_file", detail="the manifest came without its file")
 
 
 def admit(settings: Settings, source: str, landing_date: date) -> list[Admission]:
@@ -248,36 +309,47 @@ def admit(settings: Settings, source: str, landing_date: date) -> list[Admission
     draft = target.with_name(f".{target.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    delivered = sorted(path for path in folder.glob("*") if path.is_file()) if folder.exists() else []
-    files = [path for path in delivered if not path.name.endswith(MANIFEST_SUFFIX) and not path.name.startswith(".")]
-    orphans = [_without_file(settings, source, path) for path in delivered if path.name.endswith(MANIFEST_SUFFIX)]
+    # Hidden files are drafts that a crash of the writer left behind; no delivery begins with a dot.
+    delivered = sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
+    files = [path for path in delivered if not path.name.endswith(MANIFEST_SUFFIX)]
+    manifests = [path for path in delivered if path.name.endswith(MANIFEST_SUFFIX)]
     with ThreadPoolExecutor(max_workers=2) as pool:  # hashing and Parquet release the interpreter's lock
         records = list(pool.map(lambda path: _examine(settings, source, landing_date, path, draft), files))
+    copies = {record.batch_id: path for record, path in zip(records, files, strict=True)}
+    orphans = [_without_file(settings, source, landing_date, path) for path in manifests]
     records += [orphan for orphan in orphans if orphan is not None]
-    records = [_with_state(record, records) for record in records]
-    quarantine_files(settings, source, landing_date, [asdict(record) for record in records])
+    records = [_with_state(record, records, landing_date) for record in records]
+    quarantine_files(settings, source, landing_date, [asdict(record) for record in records], copies)
     swap_folder(draft, target)
     _write_records(admissions_file(settings, source, landing_date), records)
     return records
 
 
-def _with_state(record: Admission, all_records: list[Admission]) -> Admission:
+def _with_state(record: Admission, all_records: list[Admission], day: date) -> Admission:
     """A refused file is superseded once a later attempt of its slot was admitted."""
-    replaced = record.status == "refused" and any(
-        other.status == "admitted"
-        and other.batch_sequence == record.batch_sequence
-        and other.batch_attempt > record.batch_attempt
+    if record.status != "refused":
+        return record
+    sequence, attempt = _slot(record, day)
+    replaced = any(
+        other.status == "admitted" and other.batch_sequence == sequence and other.batch_attempt > attempt
         for other in all_records
     )
     return replace(record, state="superseded") if replaced else record
 
 
+def _slot(record: Admission, day: date) -> tuple[int, int]:
+    """Slot and attempt by the manifest, else by the file's name: a batch that lost its manifest can be replaced too."""
+    if record.batch_sequence:
+        return record.batch_sequence, record.batch_attempt
+    named = BATCH_NAME.fullmatch(record.batch_id)
+    if named is None or (named["source"], named["day"]) != (record.source, f"{day:%Y%m%d}"):
+        return 0, 0
+    return int(named["slot"]), int(named["attempt"] or 1)
+
+
 def _write_records(path: Path, records: list[Admission]) -> None:
     rows: list[dict[str, Any]] = [asdict(record) for record in records]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    pq.write_table(pa.Table.from_pylist(rows, schema=ADMISSION_SCHEMA), draft)
-    draft.replace(path)
+    write_atomically(path, parquet_bytes(pa.Table.from_pylist(rows, schema=ADMISSION_SCHEMA)))
 
 
 def landed_partitions(settings: Settings) -> list[tuple[str, date]]:

@@ -5,8 +5,8 @@ from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from reliability_platform.atomic import parquet_bytes, write_atomically
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
@@ -69,10 +69,7 @@ def ensure_bronze(settings: Settings) -> None:
         record = admissions_file(settings, source, SENTINEL_DAY)
         for path, schema in ((sentinel, bronze_schema(source)), (record, ADMISSION_SCHEMA)):
             if not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                draft = path.with_name(f".{path.name}.draft")
-                pq.write_table(schema.empty_table(), draft)
-                draft.replace(path)
+                write_atomically(path, parquet_bytes(schema.empty_table()))
 
 
 def swap_folder(draft: Path, target: Path) -> None:

@@ -9,6 +9,7 @@ from datetime import date
 from reliability_platform.faults.plan import ActivePlan
 from reliability_platform.faults.strike import struck_batches
 from reliability_platform.faults.truth import save_truth
+from reliability_platform.landing.file_quarantine import quarantine_folder
 from reliability_platform.landing.writer import landing_folder, write_batch
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
@@ -27,8 +28,18 @@ def deliver(settings: Settings, simulation: Simulation, plan: ActivePlan, source
 
 
 def redeliver(settings: Settings, simulation: Simulation, plan: ActivePlan, source: str, day: date) -> list[Batch]:
-    """Let a landing day happen again under another plan: what had landed is removed, replacements and shims too."""
-    shutil.rmtree(landing_folder(settings, source, day), ignore_errors=True)
+    """Let a landing day happen again under another plan.
+
+    What had landed is removed, replacements, shims and quarantined files too: they speak of deliveries that now never
+    happened. Landing goes in one step (a rename), so that a crash leaves no half of the old day.
+    """
+    landed = landing_folder(settings, source, day)
+    leaving = landed.with_name(f".{landed.name}.old")
+    shutil.rmtree(leaving, ignore_errors=True)
+    if landed.exists():
+        landed.rename(leaving)
+        shutil.rmtree(leaving)
+    shutil.rmtree(quarantine_folder(settings, source, day), ignore_errors=True)
     for shim in (settings.shims / source).glob(f"{source}-{day:%Y%m%d}-*.json"):
         shim.unlink()
     return deliver(settings, simulation, plan, source, day)

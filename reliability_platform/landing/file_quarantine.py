@@ -1,5 +1,6 @@
 """Quarantine of whole files: a copy of each refused file beside the reason. Nothing refused is ever lost."""
 
+import filecmp
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from reliability_platform.atomic import write_atomically
-from reliability_platform.landing.writer import MANIFEST_SUFFIX
 from reliability_platform.settings import Settings
 
 REASON_SUFFIX = ".reason.json"
@@ -19,28 +19,39 @@ def quarantine_folder(settings: Settings, source: str, landing_date: date) -> Pa
     return settings.quarantine / source / f"landing_date={landing_date.isoformat()}"
 
 
-def quarantine_files(settings: Settings, source: str, landing_date: date, records: Sequence[Mapping[str, Any]]) -> None:
-    """Bring the file quarantine of one partition in line with its admission records."""
+def quarantine_files(
+    settings: Settings,
+    source: str,
+    landing_date: date,
+    records: Sequence[Mapping[str, Any]],
+    files: Mapping[str, Path],
+) -> None:
+    """Bring the file quarantine of one partition in line with its admission records; `files` by batch id."""
     folder = quarantine_folder(settings, source, landing_date)
     for record in records:
         reason = folder / f"{record['batch_id']}{REASON_SUFFIX}"
-        if record["status"] == "refused" or (record["state"] == "replayed" and reason.exists()):
-            if record["status"] == "refused" and not record["file"].endswith(MANIFEST_SUFFIX):
-                copy = folder / f"{record['batch_id']}.parquet"
-                if not copy.exists():
-                    folder.mkdir(parents=True, exist_ok=True)
-                    draft = copy.with_name(f".{copy.name}.draft")
-                    shutil.copyfile(settings.home / record["file"], draft)
-                    draft.replace(copy)
+        if record["status"] == "refused" or reason.exists():
+            if record["status"] == "refused" and record["batch_id"] in files:
+                _copy(files[record["batch_id"]], folder / f"{record['batch_id']}.parquet")
             before = json.loads(reason.read_text()) if reason.exists() else {}
-            # A replayed file keeps the reason for which it had been refused.
+            # A file that was replayed, or came whole at last, keeps the reason for which it had been refused.
             kept = {key: before[key] for key in ("reason", "detail") if record["reason"] is None and key in before}
             content = json.dumps({**dict(record), **kept}, indent=2, default=str) + "\n"
             write_atomically(reason, content.encode())
 
 
+def _copy(delivered: Path, copy: Path) -> None:
+    """Keep the bytes that were refused; the copy is those that the reason beside it speaks of."""
+    if copy.exists() and filecmp.cmp(delivered, copy, shallow=False):
+        return
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    draft = copy.with_name(f".{copy.name}.draft")
+    shutil.copyfile(delivered, draft)
+    draft.replace(copy)
+
+
 def quarantined_files(settings: Settings) -> list[dict[str, Any]]:
-    """Every refused file, oldest landing day first, with its state: quarantined, replayed or superseded."""
+    """Every refused file, oldest landing day first, with its state: quarantined, replayed, superseded or admitted (came whole)."""
     found = []
     for path in sorted(settings.quarantine.glob(f"*/landing_date=*/*{REASON_SUFFIX}")):
         record = json.loads(path.read_text())

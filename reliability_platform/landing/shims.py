@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.settings import Settings
 
 
@@ -25,7 +26,13 @@ def _path(settings: Settings, source: str, batch_id: str) -> Path:
 def read_shim(settings: Settings, source: str, batch_id: str) -> Shim | None:
     """The shim of one batch, if one was approved."""
     path = _path(settings, source, batch_id)
-    return Shim(**json.loads(path.read_text())) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        raw = json.loads(path.read_text())
+        return Shim({str(found): str(name) for found, name in raw["rename"].items()}, raw["approved_by"], raw["why"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise EnvironmentUnusableError(f"{path} is not a shim: delete it, then approve the rename again.") from None
 
 
 def approve_rename(

@@ -6,7 +6,7 @@ The manifest comes last: it says that the file before it is whole. The same batc
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,37 @@ from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
 
 MANIFEST_SUFFIX = ".manifest.json"
+MANIFEST_MAX_BYTES = 1_000_000
+"""A thousand times what a manifest needs; more is not one, and must not fill the memory."""
+KINDS = ("scheduled", "resend", "replacement")
+SAFE_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+SAFE_NAME_LENGTH = 100
+"""Leaves room for the suffixes of drafts, copies and reasons within the 255 bytes of a file name."""
+INT32_MAX, INT64_MAX = 2**31 - 1, 2**63 - 1
+
+
+def is_safe_name(name: str) -> bool:
+    """Whether a name can be part of a path, a document or a query result without harm."""
+    return 0 < len(name) <= SAFE_NAME_LENGTH and set(name) <= SAFE_NAME and not name.startswith(".")
+
+
+def _whole(value: Any, low: int, high: int) -> int:
+    if type(value) is not int or not low <= value <= high:
+        raise ValueError("a number is not whole or out of its range")
+    return value
+
+
+def _text(value: Any) -> str:
+    """A short text that can be stored: no half of a surrogate pair, which JSON may smuggle in."""
+    if not isinstance(value, str) or len(value.encode()) > 200:
+        raise ValueError("a text is too long or none")
+    return value
+
+
+def _moment(value: Any) -> datetime:
+    """A data time: UTC, without its zone."""
+    moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 
 @dataclass(frozen=True)
@@ -38,24 +69,29 @@ class Manifest:
     @classmethod
     def read(cls, path: Path) -> "Manifest":
         """Read and check one manifest. Raises `ValueError` if it is not one."""
-        raw: dict[str, Any] = json.loads(path.read_text())
+        if path.stat().st_size > MANIFEST_MAX_BYTES:
+            raise ValueError("the manifest is too large to be one")
         try:
-            return cls(
-                batch_id=str(raw["batch_id"]),
-                source=str(raw["source"]),
+            raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            manifest = cls(
+                batch_id=_text(raw["batch_id"]),
+                source=_text(raw["source"]),
                 landing_date=date.fromisoformat(raw["landing_date"]),
-                sequence=int(raw["sequence"]),
-                attempt=int(raw["attempt"]),
-                kind=str(raw["kind"]),
-                expected_rows=int(raw["expected_rows"]),
-                checksum=str(raw["checksum"]),
+                sequence=_whole(raw["sequence"], 1, INT32_MAX),
+                attempt=_whole(raw["attempt"], 1, INT32_MAX),
+                kind=_text(raw["kind"]),
+                expected_rows=_whole(raw["expected_rows"], 0, INT64_MAX),
+                checksum=_text(raw["checksum"]),
                 columns=list(raw["columns"]),
-                schema_fingerprint=str(raw["schema_fingerprint"]),
-                produced_at=datetime.fromisoformat(raw["produced_at"]),
-                landed_at=datetime.fromisoformat(raw["landed_at"]),
+                schema_fingerprint=_text(raw["schema_fingerprint"]),
+                produced_at=_moment(raw["produced_at"]),
+                landed_at=_moment(raw["landed_at"]),
             )
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"the manifest lacks or garbles {error}") from None
+        except (KeyError, TypeError, OverflowError, RecursionError) as error:
+            raise ValueError(f"the manifest lacks or garbles something: {type(error).__name__}") from None
+        if manifest.kind not in KINDS or not is_safe_name(manifest.batch_id):
+            raise ValueError("the manifest names a batch or a kind that cannot be")
+        return manifest
 
 
 def landing_folder(settings: Settings, source: str, landing_date: date) -> Path:

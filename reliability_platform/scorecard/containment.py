@@ -20,7 +20,8 @@ def wrong_dates(versions: Sequence[Path], oracle: Path, tables: Sequence[str], d
     """`version/table/date` of every shown event date whose rows differ from the oracle's."""
     found = []
     wanted = ", ".join(f"date '{day.isoformat()}'" for day in dates) or "null"
-    with duckdb.connect(config={"enable_progress_bar": False}) as connection:
+    with duckdb.connect() as connection:
+        connection.execute("set enable_progress_bar = false")
         for version in versions:
             for table in tables:
                 shown, expected = version / f"{table}.parquet", oracle / f"{table}.parquet"

@@ -27,7 +27,8 @@ def compare_tables(names: Sequence[str], actual: Path, expected: Path) -> list[T
 
 
 def _compare(name: str, actual: Path, expected: Path) -> TableComparison:
-    with duckdb.connect(config={"enable_progress_bar": False}) as connection:
+    with duckdb.connect() as connection:
+        connection.execute("set enable_progress_bar = false")
         for side, path in (("actual", actual), ("expected", expected)):
             if path.exists():
                 quoted = str(path).replace("'", "''")

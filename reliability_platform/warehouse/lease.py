@@ -61,7 +61,9 @@ def open_when_free(warehouse: Path, *, read_only: bool) -> duckdb.DuckDBPyConnec
     deadline = time.monotonic() + STRANGER_SECONDS
     while True:
         try:
-            return duckdb.connect(str(warehouse), read_only=read_only, config={"enable_progress_bar": False})
+            connection = duckdb.connect(str(warehouse), read_only=read_only)
+            connection.execute("set enable_progress_bar = false")  # it would end up in the output of `--json`
+            return connection
         except duckdb.Error as error:
             if "Could not set lock" not in str(error):
                 raise EnvironmentUnusableError(
