@@ -37,6 +37,8 @@ from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS, Contract
 
 BATCH_NAME = re.compile(r"(?P<source>[a-z_]+)-(?P<day>\d{8})-(?P<slot>\d{2})(?:-r\d{1,4}|-a(?P<attempt>\d{1,4}))?")
+NAME_LENGTH = 200
+"""A column name beyond this is no rename, and must not fill the reports."""
 SIMILAR_NAME = 0.6
 """How alike two column names must be for a rename: `customer_id` and `user_id` are 0.78, unrelated ones below 0.5."""
 
@@ -83,20 +85,24 @@ def _digested(name: str) -> str:
     return f"{kept or 'unnamed'}-{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:8]}"
 
 
-def _likely_rename(contract: Contract, found: pa.Schema, missing: str, unknown: list[str]) -> str | None:
-    """The delivered column that is most likely the missing one: of its type, and of its place or a similar name.
+def _likely_rename(
+    contract: Contract, found: pa.Schema, missing: str, unknown: list[str], *, alone: bool
+) -> str | None:
+    """The delivered column that is most likely the missing one: of its type, and of a similar name or in its place.
 
     Type alone is not enough. Healing reads the column under the missing name, so a new column that merely came in
-    the same release as the loss of an old one would fill silver with numbers of another meaning.
+    the same release as the loss of an old one would fill silver with numbers of another meaning. The place speaks
+    only where it is `alone`, the one difference: a file with several may have been laid out anew.
     """
     expected = contract.arrow_schema
     alike = [
         other
         for other in unknown
-        if is_safe_name(other) and found.field(other).type.equals(expected.field(missing).type)
+        if len(other) <= NAME_LENGTH and found.field(other).type.equals(expected.field(missing).type)
     ]
-    same_place = [other for other in alike if found.names.index(other) == expected.names.index(missing)]
-    likely = same_place or difflib.get_close_matches(missing, alike, n=1, cutoff=SIMILAR_NAME)
+    likely = difflib.get_close_matches(missing, alike, n=1, cutoff=SIMILAR_NAME)
+    if alone and not likely:
+        likely = [other for other in alike if found.names.index(other) == expected.names.index(missing)]
     return likely[0] if likely else None
 
 
@@ -107,7 +113,8 @@ def _check_schema(contract: Contract, found: pa.Schema) -> None:
     unknown = [name for name in found.names if name not in expected.names]
     rename: dict[str, str] = {}
     for name in missing:
-        likely = _likely_rename(contract, found, name, [other for other in unknown if other not in rename])
+        left = [other for other in unknown if other not in rename]
+        likely = _likely_rename(contract, found, name, left, alone=len(missing) == len(unknown) == 1)
         if likely is not None:
             rename[likely] = name
     if rename and len(rename) == len(missing):  # else a shim would not be enough
