@@ -20,6 +20,9 @@ from reliability_platform.faults.catalogue import fault_named
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 
+MAX_DAY = 3660
+"""No window is longer than ten years."""
+
 Day = date  # a field called `date` hides the type inside its class
 
 
@@ -30,7 +33,7 @@ class PlannedStrike(BaseModel):
 
     fault: str
     source: str
-    day: int | None = Field(default=None, ge=1)
+    day: int | None = Field(default=None, ge=1, le=MAX_DAY, strict=True)
     date: Day | None = None
     magnitude: str = "medium"
 
@@ -65,33 +68,75 @@ def plan_names() -> list[str]:
     return sorted(path.name.removesuffix(".yml") for path in folder.iterdir() if path.name.endswith(".yml"))
 
 
+class _PlanLoader(yaml.SafeLoader):
+    """Leaves dates as text: YAML would fail on 2026-13-45 without saying in which line."""
+
+
+_PlanLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def load_plan(name_or_path: str) -> Plan:
     """A plan by its name, or from a YAML file. Raises `UsageError` that names the line and what is wrong."""
     path = Path(name_or_path)
     if name_or_path in plan_names():
         text = (resources.files("reliability_platform.faults") / "plans" / f"{name_or_path}.yml").read_text()
-    elif path.is_file():
+    elif _is_file(path):
         try:
-            text = path.read_text()
+            text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"The plan {path} cannot be read: {error}.") from None
     else:
         raise UsageError(
-            f"There is no plan {name_or_path!r}: choose one of {', '.join(plan_names())}, or give the path of a file."
+            f"There is no plan {name_or_path[:200]!r}: choose one of {', '.join(plan_names())}, or give the path of a file."
         )
     try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        return Plan.model_validate(yaml.safe_load(text))
+        tree = yaml.compose(text, Loader=_PlanLoader)
+        _refuse_repeated_keys(name_or_path, tree)
+        return Plan.model_validate(yaml.load(text, Loader=_PlanLoader))  # noqa: S506 — a SafeLoader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise UsageError(f"The plan {name_or_path}{line} is not YAML: {getattr(error, 'problem', error)}.") from None
+        problem = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise UsageError(f"The plan {name_or_path}{line} is not YAML: {problem}.") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UsageError(
             f"The plan {name_or_path}, line {_line_of(tree, first['loc'])}: {where or 'plan'}: {first['msg']}."
         ) from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"The plan {name_or_path} holds a value that cannot be: {error}.") from None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long for a path, or not one
+        return False
+
+
+def _refuse_repeated_keys(name: str, tree: Any) -> None:
+    """YAML lets the last of two equal keys win; a second list of strikes would silently drop the first."""
+    queue, seen = [tree], set()
+    while queue:
+        node = queue.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            queue += node.value
+        elif isinstance(node, yaml.MappingNode):
+            keys: set[Any] = set()
+            for key, value in node.value:
+                if isinstance(key.value, str) and key.value in keys:
+                    raise UsageError(
+                        f"The plan {name}, line {key.start_mark.line + 1}: {key.value} stands there twice."
+                    )
+                keys |= {key.value} if isinstance(key.value, str) else set()
+                queue.append(value)
 
 
 def _line_of(node: Any, location: Sequence[int | str]) -> int:
@@ -123,6 +168,8 @@ def resolve_strike(planned: PlannedStrike, first: date, last: date) -> Strike:
         raise UsageError(f"{label}: give either day (1 is the first of the window) or date.")
     day = planned.date or first + timedelta(days=(planned.day or 1) - 1)
     strike = Strike(planned.fault, planned.source, day, planned.magnitude)
+    if day > date.max - timedelta(days=fault.days_touched):
+        raise UsageError(f"{label}: {day} is too far ahead: choose a day of the window {first} to {last}.")
     if not first <= strike.landing_dates()[0] <= strike.landing_dates()[-1] <= last:
         raise UsageError(
             f"{label} strikes {strike.landing_dates()[0]} to {strike.landing_dates()[-1]}, outside the window "

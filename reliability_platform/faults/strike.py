@@ -30,5 +30,5 @@ def struck_batches(simulation: Simulation, plan: ActivePlan, source: str, day: d
     """The batches of a source and landing day under the plan, and the truth of the strikes that touch them."""
     for strike in plan.touching(source, day):  # at most one: see check_together
         struck = apply_strike(simulation, plan.seed, strike)
-        return struck.deliveries[day], [truth_of(fault_named(strike.fault), strike, struck)]
+        return struck.deliveries[day], [truth_of(fault_named(strike.fault), strike, struck, plan.seed)]
     return scheduled_batches(simulation, source, day), []

@@ -28,6 +28,7 @@ def _late_events(clean: Deliveries, day: date, magnitude: float, rng: np.random.
         delays = rng.integers(1, LATE_DAYS + 1, len(late))
         for offset in range(1, LATE_DAYS + 1):
             moved[day + timedelta(days=offset)].append(batch.table.take(pa.array(late[delays == offset])))
+    moved = {landing_date: tables for landing_date, tables in moved.items() if any(len(table) for table in tables)}
     for landing_date, tables in moved.items():
         first = deliveries[landing_date][0]
         deliveries[landing_date][0] = with_table(first, pa.concat_tables([*tables, first.table]))

@@ -29,9 +29,11 @@ class Truth:
     rows: pa.Table = field(compare=False)
     struck_at: datetime | None = None
     """When the strike was first written, on the wall clock."""
+    seed: int = 0
+    """The plan's seed: with it and the simulation the strike can be made again."""
 
 
-def truth_of(fault: Fault, strike: Strike, struck: Struck) -> Truth:
+def truth_of(fault: Fault, strike: Strike, struck: Struck, seed: int) -> Truth:
     """Join the declaration with what was done."""
     return Truth(
         fault=fault.name,
@@ -44,6 +46,7 @@ def truth_of(fault: Fault, strike: Strike, struck: Struck) -> Truth:
         landing_dates=struck.landing_dates,
         event_dates=struck.event_dates,
         rows=struck.rows,
+        seed=seed,
     )
 
 
@@ -53,8 +56,10 @@ def save_truth(settings: Settings, truth: Truth) -> None:
     document = {key: value for key, value in asdict(truth).items() if key not in ("rows", "struck_at")}
     content = json.dumps(document, indent=2, default=str).encode()
     path = settings.faults / "truth" / f"{name}.json"
-    if not path.exists() or path.read_bytes() != content:
-        write_atomically(path.with_suffix(".parquet"), parquet_bytes(truth.rows))
+    rows_path, rows = path.with_suffix(".parquet"), parquet_bytes(truth.rows)
+    # Both are compared: another world can spoil other rows of the same batches and days.
+    if not all(one.exists() and one.read_bytes() == new for one, new in ((rows_path, rows), (path, content))):
+        write_atomically(rows_path, rows)
         write_atomically(path, content)
 
 

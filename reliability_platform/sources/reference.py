@@ -1,13 +1,12 @@
 """Reference data: what events refer to. A pure function of the seed; delivered whole."""
 
-import os
 from datetime import date, timedelta
 from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from reliability_platform.atomic import parquet_bytes, write_atomically
 from reliability_platform.settings import Settings
 from reliability_platform.sources.columns import choice, decimal
 from reliability_platform.sources.simulation import Simulation
@@ -95,9 +94,5 @@ def write_reference(settings: Settings, simulation: Simulation) -> None:
         "products": products(simulation),
         "currency_rates": currency_rates(simulation),
     }
-    settings.reference.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
-        target = settings.reference / f"{name}.parquet"
-        draft = target.with_suffix(f".{os.getpid()}")
-        pq.write_table(table, draft)
-        draft.replace(target)
+        write_atomically(settings.reference / f"{name}.parquet", parquet_bytes(table))

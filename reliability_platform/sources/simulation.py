@@ -1,14 +1,17 @@
 """The parameters of the simulated world, kept with the home so that every command asks the same source."""
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from datetime import date
 
 import numpy as np
 
+from reliability_platform.atomic import write_atomically
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.settings import Settings
+
+MAX_EVENTS_PER_DAY = 50_000_000
+"""Keys leave room for 100 million rows of a source a day; seasons go above the mean."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,12 @@ class Simulation:
         if not settings.simulation_file.exists():
             return cls()
         try:
-            return cls(**json.loads(settings.simulation_file.read_text()))
+            simulation = cls(**json.loads(settings.simulation_file.read_text()))
+            if type(simulation.seed) is not int or type(simulation.events_per_day) is not int:
+                raise TypeError
+            if not 1 <= simulation.events_per_day <= MAX_EVENTS_PER_DAY:
+                raise ValueError
+            return simulation
         except (ValueError, TypeError):
             raise EnvironmentUnusableError(
                 f"{settings.simulation_file} is not a simulation: delete it to use the default seed and size."
@@ -32,10 +40,7 @@ class Simulation:
 
     def save(self, settings: Settings) -> None:
         """Write it to the home in one step."""
-        settings.home.mkdir(parents=True, exist_ok=True)
-        draft = settings.simulation_file.with_suffix(f".{os.getpid()}")
-        draft.write_text(json.dumps(asdict(self)) + "\n")
-        draft.replace(settings.simulation_file)
+        write_atomically(settings.simulation_file, (json.dumps(asdict(self)) + "\n").encode())
 
     def generator(self, stream: str, day: date | None = None) -> np.random.Generator:
         """A random generator of its own for each named stream and day, the same on every machine."""
