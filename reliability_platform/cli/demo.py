@@ -13,7 +13,15 @@ from typing import Any
 import click
 from rich.table import Table
 
-from reliability_platform.cli.options import home_option, home_session, json_option, people, print_json, progress
+from reliability_platform.cli.options import (
+    home_option,
+    home_served,
+    home_session,
+    json_option,
+    people,
+    print_json,
+    progress,
+)
 from reliability_platform.clock import FIRST_DAY
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.settings import Settings, load_settings
@@ -40,7 +48,7 @@ class Stages:
 def _fresh_home(settings: Settings) -> None:
     """Empty the home of an earlier demo; refuse one that holds anything else."""
     marker = settings.home / MARKER
-    content = [path for path in settings.home.iterdir() if path.name != ".session.lock"]
+    content = [path for path in settings.home.iterdir() if not path.name.startswith(".")]
     if content and not marker.exists():
         raise UsageError(
             f"{settings.home} holds data that the demo did not make; it would be overwritten. "
@@ -184,7 +192,7 @@ def demo(days: int, events: int, seed: int, plan: str, home: Path | None, as_jso
 
     if last >= utc_now().date():
         raise UsageError(f"--days {days} reaches into the future ({last}); give fewer days.")
-    with home_session(settings):
+    with home_session(settings), home_served(settings):
         document = run_demo(settings, days, events, seed, plan, Stages())
     if as_json:
         print_json(document)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from reliability_platform.cli.options import home_option, progress
+from reliability_platform.cli.options import home_option, home_served, progress
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.orchestration.home import prepare_dagster_home
-from reliability_platform.settings import PROJECT_ROOT, load_settings
+from reliability_platform.settings import PROJECT_ROOT, Settings, load_settings
 from reliability_platform.warehouse.dbt_runner import ensure_manifest
 
 SHUTDOWN_SECONDS = 20
@@ -24,6 +24,12 @@ SHUTDOWN_SECONDS = 20
 def dev(port: int, home: Path | None) -> int:
     """Dagster UI on loopback, with the daemon that runs schedules and sensors. Stop both with Ctrl-C."""
     settings = load_settings(home)
+    with home_served(settings):
+        return _serve(settings, port)
+
+
+def _serve(settings: Settings, port: int) -> int:
+    """Run both servers until one ends or somebody stops us."""
     prepare_dagster_home(settings)
     ensure_manifest()
     workspace = str(PROJECT_ROOT / "workspace.yaml")

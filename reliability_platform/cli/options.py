@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -76,16 +76,14 @@ def print_json(document: Any) -> None:
 
 
 @contextmanager
-def home_session(settings: Settings) -> Iterator[None]:
-    """Hold the home for one command that changes it. Raises `HomeBusyError` at once if another does so already."""
+def _held(settings: Settings, name: str, who: str) -> Iterator[None]:
+    """Hold one lock of the home, or say at once who has it."""
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(settings.home / ".session.lock", timeout=0)
+        lock = FileLock(settings.home / name, timeout=0)
         lock.acquire()
     except Timeout:
-        raise HomeBusyError(
-            f"Another command is at work in {settings.home}: wait until it has ended, or choose another --home."
-        ) from None
+        raise HomeBusyError(f"{who} is at work in {settings.home}: end it or wait, or choose another --home.") from None
     except OSError as error:
         raise EnvironmentUnusableError(
             f"The home folder {settings.home} cannot be used ({error.strerror}): choose another with --home."
@@ -94,3 +92,13 @@ def home_session(settings: Settings) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def home_session(settings: Settings) -> AbstractContextManager[None]:
+    """Hold the home for one command that changes it. Raises `HomeBusyError` if another does so already."""
+    return _held(settings, ".session.lock", "Another command")
+
+
+def home_served(settings: Settings) -> AbstractContextManager[None]:
+    """Hold the home as the one that `reliability dev` serves. The demo must not empty a home that is being served."""
+    return _held(settings, ".served.lock", "`reliability dev`")

@@ -44,6 +44,18 @@ def _tell_incidents(incidents: list[dict[str, str]]) -> None:
         people.print("Look: reliability incidents show ID. Heal: reliability heal.")
 
 
+def _tell_unjudged(held: dict[str, list[str]]) -> None:
+    """Days whose run was cut off are held without an incident: say how to finish them."""
+    unjudged = sorted(
+        key.split("/")[1]
+        for key, why in held.items()
+        if any(reason.endswith("has not been evaluated") for reason in why)
+    )
+    if unjudged:
+        people.print("Some of them have not been judged since their data changed. Finish them:")
+        people.print(f"  reliability run --from {unjudged[0]} --to {unjudged[-1]}", highlight=False)
+
+
 @click.command()
 @day_range
 @home_option
@@ -70,6 +82,7 @@ def run(first: date, last: date, home: Path | None, as_json: bool) -> int:
         )
     else:
         people.print(f"Published {newest.version}; {len(newest.held)} landing partitions are held.")
+        _tell_unjudged(newest.held)
         _tell_incidents(incidents)
     return ExitCode.OK
 

@@ -13,6 +13,7 @@ from reliability_platform.errors import PlatformError
 from reliability_platform.orchestration.partitions import range_tags
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+LOCAL = {"reliability/started_by": "command line"}
 MAX_TICKS = 20
 """Sensors that still ask for runs after so many ticks are going round in circles."""
 
@@ -37,6 +38,13 @@ class LocalDaemon:
         self._cursors: dict[str, str | None] = {}
         self._seen: set[str] = set()
         self._on_run = on_run
+        self._end_killed_runs()
+
+    def _end_killed_runs(self) -> None:
+        """Runs of a command that was killed would stay "started" for ever: only one command drives a home at a time."""
+        alive = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
+        for run in self._instance.get_runs(dg.RunsFilter(statuses=alive, tags=LOCAL)):
+            self._instance.report_run_failed(run, "The process of this run was killed. Run it again; nothing is lost.")
 
     def run(
         self,
@@ -58,7 +66,7 @@ class LocalDaemon:
             instance=self._instance,
             partition_key=partition_key,
             run_config={**QUIET, **(run_config or {})},
-            tags=dict(tags or {}),
+            tags={**LOCAL, **(tags or {})},
             raise_on_error=False,
         )
         if not result.success:

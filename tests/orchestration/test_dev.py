@@ -61,14 +61,14 @@ def test_backfill_from_the_ui_detects_heals_and_ends_at_the_oracle(tmp_path: Pat
             assert status not in ("FAILED", "CANCELED")
             return status == "COMPLETED_SUCCESS"
 
-        platform.wait("the backfill", backfilled, 180)
+        platform.wait("the backfill", backfilled, 400)
         run_id = single["run"]["runId"]
         platform.wait(
-            "the single day", lambda: platform.query(RUN_STATUS, id=run_id)["runOrError"]["status"] == "SUCCESS", 120
+            "the single day", lambda: platform.query(RUN_STATUS, id=run_id)["runOrError"]["status"] == "SUCCESS", 300
         )
         store = IncidentStore(operations_engine(settings))
         platform.wait(
-            "healing", lambda: [one for one in store.all() if one.state is State.RESOLVED] == store.all() != [], 240
+            "healing", lambda: [one for one in store.all() if one.state is State.RESOLVED] == store.all() != [], 400
         )
         [incident] = store.all()
         assert incident.failure_class == "missing_data"
