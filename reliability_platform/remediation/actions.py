@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -114,7 +114,7 @@ def _describe_re_request(settings: Settings, incident: Incident) -> str:
 
 
 @dataclass(frozen=True)
-class _Rename:
+class Rename:
     """A refused file whose refusal names the likely rename."""
 
     batch_id: str
@@ -123,20 +123,28 @@ class _Rename:
     rename: dict[str, str]
 
 
-def _renames(settings: Settings, incident: Incident) -> list[_Rename]:
-    columns = set(CONTRACTS[incident.source].arrow_schema.names)
+def renames_of(source: str, day: date, records: Sequence[Mapping[str, Any]]) -> list[Rename]:
+    """The refused files among admission records that a shim may heal."""
+    columns = set(CONTRACTS[source].arrow_schema.names)
     found = []
-    for day in incident.partitions:
-        for record in evidence.admissions(settings, incident.source, day):
-            if record["state"] == "quarantined" and record["reason"] == "schema_column_renamed":
-                rename = _rename_of(record)
-                # A shim may only give a column of the contract back its name; it must not hide another one.
-                if rename and set(rename.values()) <= columns and not set(rename) & columns:
-                    found.append(_Rename(record["batch_id"], day, record["batch_sequence"], rename))
+    for record in records:
+        if record["state"] == "quarantined" and record["reason"] == "schema_column_renamed":
+            rename = _rename_of(record)
+            # A shim may only give a column of the contract back its name; it must not hide another one.
+            if rename and set(rename.values()) <= columns and not set(rename) & columns:
+                found.append(Rename(record["batch_id"], day, record["batch_sequence"], rename))
     return found
 
 
-def _rename_of(record: dict[str, Any]) -> dict[str, str]:
+def _renames(settings: Settings, incident: Incident) -> list[Rename]:
+    return [
+        rename
+        for day in incident.partitions
+        for rename in renames_of(incident.source, day, evidence.admissions(settings, incident.source, day))
+    ]
+
+
+def _rename_of(record: Mapping[str, Any]) -> dict[str, str]:
     try:
         rename = json.loads(str(record["detail"]))["rename"]
     except (ValueError, KeyError, TypeError):
@@ -144,7 +152,7 @@ def _rename_of(record: dict[str, Any]) -> dict[str, str]:
     return {str(found): str(expected) for found, expected in rename.items()} if isinstance(rename, dict) else {}
 
 
-def _beyond_renames(settings: Settings, incident: Incident, renames: list[_Rename]) -> Slots:
+def _beyond_renames(settings: Settings, incident: Incident, renames: list[Rename]) -> Slots:
     """Refused slots for which no shim will do."""
     slots = slots_to_request(settings, incident)
     for one in renames:
@@ -174,7 +182,7 @@ def _replay(settings: Settings, incident: Incident, actor: str) -> Done:
     return Done(" ".join(words), sorted(days), (*replays, *(asked.replays if asked else ())))
 
 
-def _in_rename_words(renames: list[_Rename]) -> str:
+def _in_rename_words(renames: list[Rename]) -> str:
     words = []
     for one in renames:
         pairs = ", ".join(f"{_shown(found)} read as {expected}" for found, expected in sorted(one.rename.items()))

@@ -39,15 +39,21 @@ class BrokenHome:
         self.checks = CheckStore(self.engine)
 
     def land(
-        self, *, without: Sequence[int] = (), renamed: Mapping[int, Mapping[str, str]] | None = None
+        self,
+        *,
+        without: Sequence[int] = (),
+        renamed: Mapping[int, Mapping[str, str]] | None = None,
+        dropped: Mapping[int, str] | None = None,
     ) -> list[Batch]:
-        """Land the day without some slots, others with columns renamed; admit it."""
+        """Land the day without some slots, others with columns renamed or one column dropped; admit it."""
         batches = []
         for batch in scheduled_batches(self.simulation, self.source, self.day):
             if batch.sequence in without:
                 continue
             names = (renamed or {}).get(batch.sequence, {})
             table = batch.table.rename_columns([names.get(name, name) for name in batch.table.column_names])
+            if dropped and batch.sequence in dropped:
+                table = table.drop_columns([dropped[batch.sequence]])
             changed = Batch(**{**vars(batch), "table": table})
             write_batch(self.settings, changed)
             batches.append(changed)

@@ -6,7 +6,7 @@ import pytest
 
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.landing.file_quarantine import quarantined_files
-from reliability_platform.remediation.actions import ACTIONS, action_named, slots_to_request
+from reliability_platform.remediation.actions import ACTIONS, action_named, renames_of, slots_to_request
 from reliability_platform.remediation.evidence import missing_slots, refused_slots, waiting_slots
 from reliability_platform.remediation.heal import describe
 from reliability_platform.remediation.policy import POLICIES
@@ -112,7 +112,7 @@ def test_a_renamed_file_is_replayed_through_a_shim(home: BrokenHome) -> None:
 
 def test_a_file_without_a_likely_rename_is_asked_for_again(home: BrokenHome) -> None:
     """A column that is gone cannot be read under another name."""
-    home.land(renamed={1: RENAMED, 3: {"customer_id": "x", "merchant_id": "y", "quantity": "z"}})
+    home.land(renamed={1: RENAMED}, dropped={3: "customer_id"})
     incident = home.incident(CONTRACT)
     words, replays = perform(home, incident.id)
     assert replays == 2
@@ -131,13 +131,31 @@ def test_after_a_shim_that_did_not_help_the_source_is_asked(home: BrokenHome) ->
     assert [one.how for one in done.replays] == ["replacement"]
 
 
-def test_a_hostile_column_name_cannot_take_the_place_of_another_column(home: BrokenHome) -> None:
-    """A shim renames what the contract lacks; it never hides a column that is there."""
-    hostile = "user_id\n`rm -rf`{{x}}\u202e"
-    home.land(renamed={2: {"customer_id": hostile}})
+def test_a_hostile_column_name_is_never_read_as_another_column(home: BrokenHome) -> None:
+    """Whatever a producer calls a column, the words of the action are printable and the source is asked again."""
+    home.land(renamed={2: {"customer_id": "user_id\n`rm -rf`{{x}}\u202e"}})
     words, _ = perform(home, home.incident(CONTRACT).id)
     assert all(letter.isprintable() for letter in words)
-    assert home.admit()["orders-20260105-02"] == "replayed"
+    assert home.admit()["orders-20260105-02"] == "superseded"
+
+
+def test_a_shim_never_hides_a_column_that_is_there(home: BrokenHome) -> None:
+    """A refusal that was tampered with, or a bug in admission, must not swap two columns of the contract."""
+    for detail in ('{"rename": {"amount": "customer_id"}}', '{"rename": {"x": "no_such"}}', '{"rename": 3}', "no json"):
+        records = [record("orders-20260105-02", detail)]
+        assert renames_of("orders", home.day, records) == []
+    assert len(renames_of("orders", home.day, [record("orders-20260105-02", '{"rename": {"x": "customer_id"}}')])) == 1
+
+
+def record(batch_id: str, detail: str) -> dict[str, object]:
+    """What admission says of a renamed file."""
+    return {
+        "batch_id": batch_id,
+        "batch_sequence": 2,
+        "state": "quarantined",
+        "reason": "schema_column_renamed",
+        "detail": detail,
+    }
 
 
 def test_a_broken_file_is_asked_for_again_by_its_name_even_without_a_manifest(home: BrokenHome) -> None:
