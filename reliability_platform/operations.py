@@ -6,6 +6,7 @@ Each package declares its own tables on `metadata`; nothing here knows what they
 from typing import Any
 
 from sqlalchemy import Engine, MetaData, create_engine, event
+from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from reliability_platform.settings import Settings
@@ -34,5 +35,12 @@ def operations_engine(settings: Settings) -> Engine:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
 
-    metadata.create_all(engine)
+    for attempts_left in reversed(range(len(metadata.tables) + 1)):
+        try:
+            metadata.create_all(engine)
+            break
+        except (OperationalError, ProgrammingError):
+            # Another process made a table between the look and the making; it can do so once per table.
+            if not attempts_left:
+                raise
     return engine

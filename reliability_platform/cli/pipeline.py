@@ -139,7 +139,7 @@ def heal(incident_id: str | None, home: Path | None, as_json: bool) -> int:
             incident = IncidentStore(engine).get(incident_id)
             if may_act(incident, approved=True):
                 done = act(settings, engine, incident.id, utc_now(), "command line, approved by a person")
-                progress.print(done.summary, highlight=False)
+                progress.print(done.summary, highlight=False, markup=False)
         daemon.settle()
         incidents = _open_incidents(settings)
     if as_json:

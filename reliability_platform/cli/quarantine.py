@@ -138,7 +138,8 @@ def replay(source: str, day: date, home: Path | None) -> int:
             raise UsageError(f"No incident concerns {source} on {day}: there is nothing to replay.")
         for incident in wanted:
             if may_act(incident, approved=True):
-                progress.print(act(settings, engine, incident.id, utc_now(), "command line").summary, highlight=False)
+                done = act(settings, engine, incident.id, utc_now(), "command line")
+                progress.print(done.summary, highlight=False, markup=False)
         daemon.settle()
         left = [
             one.id for one in store.all() if one.source == source and day in one.partitions and one.state not in ENDED

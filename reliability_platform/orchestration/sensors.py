@@ -11,6 +11,7 @@ import dagster as dg
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.detection import observe
+from reliability_platform.incidents.impact import consumers
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
@@ -18,6 +19,7 @@ from reliability_platform.orchestration.jobs import incident_job, remediation, r
 from reliability_platform.orchestration.partitions import INCIDENTS, range_tags
 from reliability_platform.remediation.heal import may_act, rerun_is_due, verify
 from reliability_platform.settings import load_settings
+from reliability_platform.warehouse.dbt_runner import MANIFEST
 
 RESULTS_PER_TICK = 20_000
 POLL_SECONDS = 15
@@ -45,9 +47,10 @@ def document_requests(incidents: list[Incident]) -> list[dg.RunRequest]:
 )
 def incident_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Read the check results since the last tick."""
-    engine = operations_engine(load_settings())
+    settings = load_settings()
+    engine = operations_engine(settings)
     results = CheckStore(engine).after(int(context.cursor or 0), RESULTS_PER_TICK)
-    changed = observe(engine, results, utc_now())
+    changed = observe(engine, results, utc_now(), lambda: consumers(settings, MANIFEST))
     store = IncidentStore(engine)
     incidents = [store.get(incident_id) for incident_id in dict.fromkeys(changed)]
     cursor = str(results[-1][0]) if results else context.cursor
