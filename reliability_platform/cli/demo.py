@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from reliability_platform.cli.options import (
@@ -29,19 +30,33 @@ from reliability_platform.settings import Settings, load_settings
 MARKER = "demo.json"
 
 
+STAGES = 5
+
+
 class Stages:
-    """Wall-clock seconds of each stage, shown as they go."""
+    """Wall-clock seconds of each stage; a bar on a terminal, a line per finished stage everywhere."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        columns = (SpinnerColumn(), BarColumn(bar_width=30), TextColumn("{task.description}"), TimeElapsedColumn())
+        self._bar = Progress(*columns, console=progress, transient=True, disable=not progress.is_terminal)
+        self._task = self._bar.add_task("", total=STAGES)
+
+    def __enter__(self) -> "Stages":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
 
     @contextmanager
     def stage(self, name: str, words: str) -> Iterator[None]:
         """Time one stage and say on stderr what is going on."""
         start = time.perf_counter()
-        with progress.status(f"{words} …") if progress.is_terminal else progress.capture():
-            yield
+        self._bar.update(self._task, description=words)
+        yield
         self.seconds[name] = round(time.perf_counter() - start, 2)
+        self._bar.advance(self._task)
         progress.print(f"[green]✓[/green] {words} [dim]{self.seconds[name]:.1f} s[/dim]")
 
 
@@ -192,8 +207,8 @@ def demo(days: int, events: int, seed: int, plan: str, home: Path | None, as_jso
 
     if last >= utc_now().date():
         raise UsageError(f"--days {days} reaches into the future ({last}); give fewer days.")
-    with home_session(settings), home_served(settings):
-        document = run_demo(settings, days, events, seed, plan, Stages())
+    with home_session(settings), home_served(settings), Stages() as stages:
+        document = run_demo(settings, days, events, seed, plan, stages)
     if as_json:
         print_json(document)
     else:
