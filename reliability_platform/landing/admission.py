@@ -37,8 +37,8 @@ from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS, Contract
 
 BATCH_NAME = re.compile(r"(?P<source>[a-z_]+)-(?P<day>\d{8})-(?P<slot>\d{2})(?:-r\d{1,4}|-a(?P<attempt>\d{1,4}))?")
-NAME_LENGTH = 200
-"""A column name beyond this is no rename, and must not fill the reports."""
+PLAIN_NAME = re.compile(r"[\w .-]{1,200}")
+"""A column of any other name is no rename: hostile and endless names must not fill shims and reports."""
 SIMILAR_NAME = 0.6
 """How alike two column names must be for a rename: `customer_id` and `user_id` are 0.78, unrelated ones below 0.5."""
 
@@ -98,7 +98,7 @@ def _likely_rename(
     alike = [
         other
         for other in unknown
-        if len(other) <= NAME_LENGTH and found.field(other).type.equals(expected.field(missing).type)
+        if PLAIN_NAME.fullmatch(other) and found.field(other).type.equals(expected.field(missing).type)
     ]
     likely = difflib.get_close_matches(missing, alike, n=1, cutoff=SIMILAR_NAME)
     if alone and not likely:
