@@ -13,9 +13,10 @@ from reliability_platform.checks.evaluate import evaluate
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
+from reliability_platform.errors import UsageError
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL, dbt_models
-from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, run_days
+from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, run_days, tagged_days
 from reliability_platform.settings import load_settings
 
 AUDITED = {name: spec for name, spec in CHECKS.items() if spec.engine in ("soda", "native")}
@@ -126,10 +127,13 @@ def audit(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: i
     pool=WAREHOUSE_POOL,
 )
 def checks_on_demand(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-    """Execute chosen checks alone, from the page of an asset."""
+    """Execute chosen checks alone, from the page of an asset, on the landing days of the run."""
     settings = load_settings()
+    days = tagged_days(context.run.tags)
+    if not days:
+        raise UsageError("A check judges landing days: choose one or more partitions to execute it on.")
     names = {key.name for key in context.selected_asset_check_keys}
-    results = evaluate(settings, run_days(context), now=utc_now(), run_id=context.run.run_id, only=names)
+    results = evaluate(settings, days, now=utc_now(), run_id=context.run.run_id, only=names)
     CheckStore(operations_engine(settings)).record(results)
     worst: dict[str, CheckResult] = {}
     for result in results:
