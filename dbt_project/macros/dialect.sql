@@ -15,3 +15,9 @@
 
 {% macro days_later(column, days) -%} {{ return(adapter.dispatch('days_later')(column, days)) }} {%- endmacro %}
 {% macro default__days_later(column, days) -%} ({{ column }} + interval ({{ days }}) day) {%- endmacro %}
+
+{% macro matches(column, pattern) -%} {{ return(adapter.dispatch('matches')(column, pattern)) }} {%- endmacro %}
+{% macro default__matches(column, pattern) -%} regexp_matches({{ column }}, '{{ pattern }}') {%- endmacro %}
+
+{% macro contains_text(column, text) -%} {{ return(adapter.dispatch('contains_text')(column, text)) }} {%- endmacro %}
+{% macro default__contains_text(column, text) -%} contains({{ column }}, '{{ text }}') {%- endmacro %}

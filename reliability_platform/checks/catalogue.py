@@ -47,6 +47,7 @@ _HEAL = "`reliability heal` asks the source for the affected batches again and r
 _LOOK = "See the rejected rows with `reliability quarantine list`; then `reliability heal`."
 _REBUILD = "A transformation is wrong: mend the model, then `reliability run --from DAY --to DAY`."
 _NOTHING = "Nothing to do: duplicates never pass silver. `reliability heal` verifies it and resolves the incident."
+_IGNORED = "Nothing to do: the batch is known and was ignored. `reliability heal` verifies it."
 _RECOMPUTE = "`reliability heal` recomputes the event dates concerned."
 _WATCH = "Consumers keep the last good rows; ask the owner of the source."
 
@@ -56,10 +57,10 @@ _SODA_PROPERTIES = {
     "row_count": _Property("missing_data", True, "P1", "The day has rows.", _HEAL),
     "missing": _Property("null_spike", True, "P2", "A required field is filled in at least 99 % of the rows.", _HEAL),
     "valid_payload": _Property("payload_corruption", True, "P2", "At least 99 % of the payloads are JSON.", _LOOK),
-    "valid": _Property("invalid_values", True, "P2", "At least 99 % of the values are known ones.", _LOOK),
+    "valid": _Property("unknown_values", True, "P2", "At least 99 % of the values are known ones.", _LOOK),
     "range": _Property("invalid_values", True, "P2", "At least 99 % of the values are within their range.", _LOOK),
     "known_references": _Property("broken_references", True, "P2", "References lead somewhere.", _LOOK),
-    "no_future_event_time": _Property("invalid_values", True, "P1", "No event is of the future.", _LOOK),
+    "no_future_event_time": _Property("future_data", True, "P1", "No event lies after its own landing.", _LOOK),
     "repeated_keys": _Property("duplicate_delivery", False, "P2", "Under 1 % of the keys came twice.", _NOTHING),
     "freshness": _Property("freshness_breach", False, "P2", "The newest event is of the landing day.", _WATCH),
     "duplicate_keys": _Property("transform_failure", True, "P1", "Silver holds each key once.", _REBUILD),
@@ -182,21 +183,55 @@ _BRONZE = {
         "duplicate_delivery", False, "P2", "No batch has the very bytes of an earlier one.", _NOTHING
     ),
     "landed_on_time": _Property("freshness_breach", False, "P2", "All batches landed before their deadline.", _WATCH),
+    "not_silent": _Property("source_silent", True, "P1", "Something came on the landing day.", _HEAL),
+    "no_unknown_columns": _Property(
+        "schema_addition",
+        False,
+        "P3",
+        "No batch has a column that the contract neither knows nor announces.",
+        "Nothing is lost: the values are in the rescued-data column. Take the column into the contract or announce it.",
+    ),
+    "no_stale_batches": _Property(
+        "stale_redelivery", False, "P3", "No batch of an earlier landing day came again.", _IGNORED
+    ),
 }
 _STAGING = {
     "late_share": _Property("late_data", False, "P3", "Under 2 % of the rows are of an earlier day.", _RECOMPUTE),
     "reject_share": _Property("reject_share", True, "P2", "Under 1 % of the rows are rejected.", _LOOK),
 }
+_CONFLICT = _Property(
+    "key_conflict", True, "P1", "No key came twice on a day with different contents.", _LOOK
+)
+_PAYLOAD = {
+    "no_poison": _Property("poison_message", False, "P3", "No record breaks parsers.", _LOOK),
+    "no_personal_data": _Property(
+        "pii_leak",
+        True,
+        "P0",
+        "No card number or mail address stands in free text.",
+        "The rows are masked. `reliability heal` asks for clean ones; purge the raw files after that.",
+    ),
+}
+_APPROVE = "Ask the owner whether it is real; `reliability heal --incident ID` asks the source again."
 _VOLUME = _Property(
     "volume_anomaly",
     True,
     "P2",
-    "Rows lie within 40 % of what the source's own past weeks and weekdays promise.",
-    "Ask the owner whether the volume is real; `reliability heal` asks the source again.",
+    "Rows of the day lie within 29 % (or 6 robust standard deviations) of the same weekday in the source's own past.",
+    _APPROVE,
 )
-_KEY_SHARE = _Property("key_skew", False, "P2", "No customer has more than a tenth of the rows.", _WATCH)
+_SCALE = _Property(
+    "distribution_shift",
+    True,
+    "P1",
+    "The median amount, overall and by currency, is within 30 % (or 6 standard errors) of the source's own past.",
+    _APPROVE,
+)
+_KEY_SHARE = _Property(
+    "key_skew", False, "P2", "No customer has more than a tenth of the rows, or 4 times the usual largest share.", _APPROVE
+)
 _HELD = _Property(
-    "late_data", False, "P2", "No row came later than the watermark allows.", "Held, not lost; approve a backfill."
+    "held_late", False, "P2", "No row came later than the watermark allows.", "Held, not lost; approve a backfill."
 )
 _CONSERVED = _Property(
     "rows_unaccounted", True, "P1", "Delivered = accepted + duplicate + quarantined + held late.", _REBUILD
@@ -212,13 +247,22 @@ def _native_checks() -> list[CheckSpec]:
         one = (source,)
         specs += [_native(f"bronze_{source}__{name}", f"bronze_{source}", one, what) for name, what in _BRONZE.items()]
         specs += [_native(f"stg_{source}__{name}", f"stg_{source}", one, what) for name, what in _STAGING.items()]
+        specs.append(_native(f"stg_{source}__no_conflicting_keys", f"stg_{source}", one, _CONFLICT))
         silver = f"int_{source}__deduplicated"
         specs.append(_native(f"{silver}__volume", silver, one, _VOLUME, requires_history=True))
         if source in ("orders", "payments", "web_events"):
-            specs.append(_native(f"{silver}__key_share", silver, one, _KEY_SHARE, column="customer_id"))
+            specs.append(
+                _native(f"{silver}__key_share", silver, one, _KEY_SHARE, column="customer_id", requires_history=True)
+            )
+        if source in ("orders", "payments"):
+            specs.append(
+                _native(f"{silver}__amount_scale", silver, one, _SCALE, column="amount", requires_history=True)
+            )
         specs.append(_native(f"hld_too_late__no_{source}", "hld_too_late", one, _HELD))
         specs.append(_native(f"rec_batches__conserved__{source}", "rec_batches__conserved", one, _CONSERVED))
         specs.append(_native(f"rec_silver__vs__gold__{source}", "rec_silver__vs__gold", one, _GOLD))
+    for name, what in _PAYLOAD.items():
+        specs.append(_native(f"stg_web_events__{name}", "stg_web_events", ("web_events",), what, column="payload"))
     both = ("payments", "orders")
     specs.append(_native("rec_orders__vs__payments__matched", "rec_orders__vs__payments", both, _MATCHED))
     return specs

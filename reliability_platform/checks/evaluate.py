@@ -1,23 +1,47 @@
 """Evaluates checks on landing days: every wanted check gives exactly one result per day, whatever happens."""
 
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.history import LOOK_BACK_DAYS, evaluate_history
 from reliability_platform.checks.native import evaluate_native
-from reliability_platform.checks.results import CheckResult
+from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.soda import evaluate_soda
+from reliability_platform.checks.store import CheckStore
+from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_reader
+
+
+def _held_days(known: Iterable[CheckResult], fresh: Iterable[CheckResult]) -> dict[str, set[date]]:
+    """By source, the days on which a blocking check fails: they belong to an incident, nobody may learn from them."""
+    latest = {(result.check, result.partition): result for result in (*known, *fresh)}
+    found: dict[str, set[date]] = {}
+    for result in latest.values():
+        spec = CHECKS.get(result.check)
+        if spec is not None and spec.blocking and result.verdict is Verdict.FAILED:
+            for source in spec.sources:
+                found.setdefault(source, set()).add(result.partition)
+    return found
 
 
 def evaluate(
     settings: Settings, partitions: Sequence[date], now: datetime, run_id: str, only: set[str] | None = None
 ) -> list[CheckResult]:
-    """Run the Soda and native checks (or `only` some) on the given landing days, on a read-only connection."""
+    """Run all checks but dbt's own (or `only` some) on the given landing days, on a read-only connection."""
     names = {name for name, spec in CHECKS.items() if spec.engine != "dbt" and (only is None or name in only)}
+    history = {name for name in names if CHECKS[name].requires_history}
     with warehouse_reader(settings) as connection:
-        return [
+        results = [
             *evaluate_native(settings, connection, partitions, names, run_id, now),
             *evaluate_soda(connection, partitions, names, run_id, now),
         ]
+        if history:
+            # A day of the window is judged anew: what the store says of it no longer counts.
+            past = min(partitions) - timedelta(days=LOOK_BACK_DAYS)
+            store = CheckStore(operations_engine(settings))
+            known = [one for one in store.failing(past, max(partitions)) if not (one.check in names and one.partition in partitions)]
+            held = _held_days(known, results)
+            results += evaluate_history(connection, partitions, history, held, run_id, now)
+    return results

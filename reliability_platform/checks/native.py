@@ -1,4 +1,4 @@
-"""What SodaCL cannot say: the schedule of batches, refused files, conservation, lateness, history, reconciliations.
+"""What SodaCL cannot say: the schedule of batches, refused files, conservation, lateness, reconciliations.
 
 Each check is one SQL statement over the whole window that returns (landing day, value, detail) where there is
 anything to say; a day that it does not return has the value 0. A value above the limit fails.
@@ -11,17 +11,13 @@ from datetime import date, datetime
 import duckdb
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, CheckResult, Verdict
+from reliability_platform.checks.results import ERROR, CheckResult, Verdict
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
 
-HISTORY_DAYS = 28
-MIN_HISTORY_DAYS = 14
-VOLUME_LIMIT_PERCENT = 40.0
 LATE_LIMIT_PERCENT = 2.0
 REJECT_LIMIT_PERCENT = 1.0
-KEY_SHARE_LIMIT_PERCENT = 10.0
 
 
 @dataclass(frozen=True)
@@ -90,12 +86,63 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
             0,
             "batches with the bytes of an earlier one",
         ),
+        f"bronze_{source}__not_silent": NativeCheck(
+            f"""
+            with days as (
+                select unnest(generate_series($first, $last, interval 1 day))::date as landing_date
+            ), spoken as (
+                select distinct landing_date from {admissions}
+                where {window} and batch_sequence > 0 and status <> 'ignored'
+            )
+            select landing_date, 1, 'nothing came at all' from days anti join spoken using (landing_date)
+            """,
+            0,
+            "days of silence",
+        ),
+        f"bronze_{source}__no_unknown_columns": NativeCheck(
+            f"""
+            with latest as (
+                select landing_date, batch_sequence, max(batch_attempt) as batch_attempt from {admissions}
+                where {window} and status = 'admitted' group by landing_date, batch_sequence
+            )
+            select landing_date, count(*), 'unknown: ' || mode(rescued_columns)
+            from {admissions} join latest using (landing_date, batch_sequence, batch_attempt)
+            where status = 'admitted' and rescued_columns is not null group by landing_date
+            """,
+            0,
+            "batches with columns that the contract does not know",
+        ),
+        f"bronze_{source}__no_stale_batches": NativeCheck(
+            f"select landing_date, count(*), string_agg(batch_id, ', ' order by batch_id) from {admissions} "
+            f"where {window} and status = 'ignored' group by landing_date",
+            0,
+            "batches that had been delivered on another day",
+        ),
         f"bronze_{source}__landed_on_time": NativeCheck(
             f"select landing_date, count(*), string_agg(batch_id, ', ' order by batch_id) from {admissions} "
             f"where {window} and kind <> 'replacement' and landed_at > "
             f"landing_date + interval 1 day + interval {contract.deadline_minutes} minute group by landing_date",
             0,
             "batches after their deadline",
+        ),
+    }
+
+
+def _rejected_for(source: str, reason: str, unit: str) -> NativeCheck:
+    """Not one row may be rejected for this reason."""
+    return NativeCheck(
+        f"select landing_date, count(*), null from stg_{source} where landing_date between $first and $last "
+        f"and not is_superseded and contains(reject_reasons, '{reason}') group by landing_date",
+        0,
+        unit,
+    )
+
+
+def _payload(source: str) -> dict[str, NativeCheck]:
+    return {
+        f"stg_{source}__no_poison": _rejected_for(source, "payload_poisonous", "records that break parsers"),
+        f"stg_{source}__no_personal_data": _rejected_for(
+            source, "payload_personal_data", "rows with somebody's data in free text"
         ),
     }
 
@@ -115,6 +162,7 @@ def _staging(source: str) -> dict[str, NativeCheck]:
             REJECT_LIMIT_PERCENT,
             "% of the rows are rejected",
         ),
+        f"stg_{source}__no_conflicting_keys": _rejected_for(source, "key_conflict", "rows contradict an earlier one of their key"),
         f"hld_too_late__no_{source}": NativeCheck(
             "select landing_date, count(*), min(event_date)::varchar from hld_too_late "
             f"where source = '{source}' and landing_date between $first and $last group by landing_date",
@@ -122,50 +170,6 @@ def _staging(source: str) -> dict[str, NativeCheck]:
             "rows held as too late",
         ),
     }
-
-
-def _silver(source: str) -> dict[str, NativeCheck]:
-    silver = f"int_{source}__deduplicated"
-    checks = {
-        # Expected = median of the past four weeks, times what this weekday is to the median. A median does not mind
-        # that some of the past days were incidents themselves.
-        f"{silver}__volume": NativeCheck(
-            f"""
-            with counts as (
-                select landing_date, count(*) as n from {silver}
-                where landing_date >= $first - interval {HISTORY_DAYS} day and landing_date <= $last group by landing_date
-            ), judged as (
-                select today.landing_date, today.n, count(past.n) as days, median(past.n) as usual,
-                    median(past.n) filter (where isodow(past.landing_date) = isodow(today.landing_date)) as same_weekday
-                from counts as today left join counts as past
-                    on past.landing_date < today.landing_date
-                    and past.landing_date >= today.landing_date - interval {HISTORY_DAYS} day
-                where today.landing_date >= $first group by today.landing_date, today.n
-            )
-            select landing_date,
-                case when days >= {MIN_HISTORY_DAYS} then 100.0 * abs(n / coalesce(same_weekday, usual) - 1) end,
-                n || ' rows, usual ' || round(coalesce(same_weekday, usual))::bigint
-            from judged
-            """,
-            VOLUME_LIMIT_PERCENT,
-            "% away from the usual number of rows",
-        ),
-    }
-    if any(column.name == "customer_id" for column in CONTRACTS[source].columns):
-        checks[f"{silver}__key_share"] = NativeCheck(
-            f"""
-            with counts as (
-                select landing_date, customer_id, count(*) as n from {silver}
-                where landing_date between $first and $last and customer_id is not null
-                group by landing_date, customer_id
-            )
-            select landing_date, case when sum(n) >= 100 then 100.0 * max(n) / sum(n) else 0 end, null
-            from counts group by landing_date
-            """,
-            KEY_SHARE_LIMIT_PERCENT,
-            "% of the rows belong to one customer",
-        )
-    return checks
 
 
 def _reconciliation(source: str) -> dict[str, NativeCheck]:
@@ -197,7 +201,8 @@ def native_checks(settings: Settings) -> dict[str, NativeCheck]:
     """Every native check by name."""
     checks: dict[str, NativeCheck] = {}
     for source in SOURCES:
-        checks |= _bronze(settings, source) | _staging(source) | _silver(source) | _reconciliation(source)
+        checks |= _bronze(settings, source) | _staging(source) | _reconciliation(source)
+    checks |= _payload("web_events")
     checks["rec_orders__vs__payments__matched"] = NativeCheck(
         "select landing_date, payments_without_order + payments_of_another_amount, "
         "payments_without_order || ' without order' from rec_orders__vs__payments "
@@ -216,7 +221,7 @@ def _verdict(check: NativeCheck, value: float | None) -> Verdict:
 
 def _message(check: NativeCheck, value: float | None, detail: str | None) -> str:
     if value is None:
-        return "too few past days to compare with"
+        return "no value"
     number = f"{value:.0f}" if float(value).is_integer() else f"{value:.2f}"
     text = f"{number} {check.unit}"
     return f"{text} ({detail})" if detail and value > check.limit else text
@@ -234,7 +239,7 @@ def evaluate_native(
     """One result per wanted native check and landing day."""
     results = []
     checks = native_checks(settings)
-    for name in sorted(name for name in names if CHECKS[name].engine == "native"):
+    for name in sorted(names & checks.keys()):
         on_check(name)
         check, spec = checks[name], CHECKS[name]
         rows: dict[date, tuple[float | None, str | None]] = {}
@@ -248,7 +253,6 @@ def evaluate_native(
         for day in partitions:
             value, detail = (None, None) if error else rows.get(day, (check.absent, None))
             verdict = Verdict.NOT_EVALUATED if error else _verdict(check, value)
-            unevaluated = ERROR if error else INSUFFICIENT_HISTORY
             results.append(
                 CheckResult(
                     check=name,
@@ -263,7 +267,7 @@ def evaluate_native(
                     evaluated_at=now,
                     column=spec.column,
                     details={"detail": detail} if detail else {},
-                    reason=unevaluated if verdict is Verdict.NOT_EVALUATED else None,
+                    reason=ERROR if verdict is Verdict.NOT_EVALUATED else None,
                 )
             )
     return results

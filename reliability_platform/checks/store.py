@@ -126,6 +126,20 @@ class CheckStore:
         with self._engine.connect() as connection:
             return [_as_result(row) for row in connection.execute(query)]
 
+    def failing(self, first: date, last: date) -> list[CheckResult]:
+        """The latest results that failed, of the days `first` to `last`."""
+        newest = (
+            select(func.max(check_results.c.id))
+            .where(check_results.c.stale.is_(False))
+            .where(check_results.c.partition_date.between(first, last))
+            .group_by(check_results.c.check_name, check_results.c.partition_date)
+        )
+        query = select(check_results).where(
+            check_results.c.verdict == Verdict.FAILED.value, check_results.c.id.in_(newest)
+        )
+        with self._engine.connect() as connection:
+            return [_as_result(row) for row in connection.execute(query)]
+
     def after(self, result_id: int, limit: int) -> list[tuple[int, CheckResult]]:
         """Results with a higher id, oldest first: what a sensor reads next."""
         query = select(check_results).where(check_results.c.id > result_id).order_by(check_results.c.id).limit(limit)

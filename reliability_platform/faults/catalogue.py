@@ -1,19 +1,24 @@
-"""All declared faults by name. A fault that is not here cannot strike."""
+"""All declared faults and controls by name. What is not here cannot strike."""
 
 from reliability_platform.errors import UsageError
+from reliability_platform.faults.controls import CONTROLS as ALL_CONTROLS
 from reliability_platform.faults.delivery import DELIVERY_FAULTS
 from reliability_platform.faults.fault import Fault
 from reliability_platform.faults.schema import SCHEMA_FAULTS
 from reliability_platform.faults.timing import TIMING_FAULTS
 from reliability_platform.faults.value import VALUE_FAULTS
+from reliability_platform.faults.volume import VOLUME_FAULTS
 
 CATALOGUE: dict[str, Fault] = {
-    fault.name: fault for fault in (*DELIVERY_FAULTS, *TIMING_FAULTS, *SCHEMA_FAULTS, *VALUE_FAULTS)
+    fault.name: fault
+    for fault in (*DELIVERY_FAULTS, *TIMING_FAULTS, *SCHEMA_FAULTS, *VALUE_FAULTS, *VOLUME_FAULTS)
 }
+CONTROLS: dict[str, Fault] = {control.name: control for control in ALL_CONTROLS}
 
 
 def fault_named(name: str) -> Fault:
-    """The declared fault. Raises `UsageError` for a name that the catalogue does not know."""
-    if name not in CATALOGUE:
+    """The declared fault or control. Raises `UsageError` for a name that neither catalogue knows."""
+    found = CATALOGUE.get(name) or CONTROLS.get(name)
+    if found is None:
         raise UsageError(f"There is no fault {name!r}: choose one of {', '.join(sorted(CATALOGUE))}.")
-    return CATALOGUE[name]
+    return found

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,16 @@ Deliveries = Mapping[date, list[Batch]]
 """Batches of one source by landing day."""
 
 BAD_ROWS = pa.schema([("batch_id", pa.string()), ("record_key", pa.int64())])
+
+
+class Containment(StrEnum):
+    """What keeps the bad rows of a fault from consumers."""
+
+    ROWS = "rows quarantined"
+    FILES = "files refused"
+    HELD = "partition held"
+    DEDUPLICATED = "deduplicated"
+    NONE_NEEDED = "none needed"
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,8 @@ class Struck:
     """Event dates of the rows touched."""
     rows: pa.Table
     """The rows that must not be taken for good, as `BAD_ROWS`; empty where no single row is wrong."""
+    column: str | None = None
+    """The column that was struck, where it is one."""
 
 
 StrikeFunction = Callable[[Deliveries, date, float, np.random.Generator], Struck]
@@ -35,20 +48,36 @@ StrikeFunction = Callable[[Deliveries, date, float, np.random.Generator], Struck
 
 @dataclass(frozen=True)
 class Fault:
-    """One entry of the catalogue."""
+    """One entry of the catalogue. A control is a fault that nothing may notice: it has no expected class."""
 
     name: str
     family: str
-    stage: str
     description: str
     applies_to: tuple[str, ...]
     magnitudes: Mapping[str, float]
     """small, medium, large."""
     magnitude_meaning: str
-    expected_severity: str
-    expected_class: str
+    expected_class: str | None
     """The failure class by which an incident of this fault must be known."""
+    expected_severity: str | None
+    root: str
+    """The dataset that the incident must name as its root; `{source}` stands for the source."""
+    signature: tuple[str, ...]
+    """The checks that must fail, with `{source}`."""
+    containment: Containment
     end_state: str
-    days_touched: int
-    """Landing days that a strike may touch, its own included."""
     strike: StrikeFunction
+    symptoms: tuple[str, ...] = ()
+    """Checks that may fail as well, by the size of the strike."""
+    stage: str = "landing"
+    days_touched: int = 1
+    """Landing days that a strike may touch, its own included."""
+    days_read: int = 0
+    """Landing days before its own from which it takes what it delivers again."""
+    whole_day: bool = False
+    """Whether it needs every batch of the day; one that strikes only some of them leaves the rest to others."""
+
+    @property
+    def is_control(self) -> bool:
+        """Whether nothing may notice it."""
+        return self.expected_class is None

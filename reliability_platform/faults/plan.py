@@ -35,7 +35,11 @@ class PlannedStrike(BaseModel):
     source: str
     day: int | None = Field(default=None, ge=1, le=MAX_DAY, strict=True)
     date: Day | None = None
+    days: int = Field(default=1, ge=1, le=MAX_DAY, strict=True)
+    """On how many consecutive landing days it strikes."""
     magnitude: str = "medium"
+    seed: int | None = None
+    """Another choice of rows and batches than the plan's own seed would make."""
 
 
 class Plan(BaseModel):
@@ -50,16 +54,23 @@ class Plan(BaseModel):
 
 @dataclass(frozen=True)
 class Strike:
-    """A fault bound to a source, a landing day and a size."""
+    """A fault bound to a source, a landing day and a size; with `days`, on so many consecutive landing days."""
 
     fault: str
     source: str
     landing_date: date
     magnitude: str
+    days: int = 1
+    seed: int | None = None
+
+    def struck_days(self) -> list[date]:
+        """The landing days that it strikes, one after the other."""
+        return [self.landing_date + timedelta(days=offset) for offset in range(self.days)]
 
     def landing_dates(self) -> list[date]:
         """The landing days that the strike may touch."""
-        return [self.landing_date + timedelta(days=offset) for offset in range(fault_named(self.fault).days_touched)]
+        last = self.days - 1 + fault_named(self.fault).days_touched
+        return [self.landing_date + timedelta(days=offset) for offset in range(last)]
 
 
 def plan_names() -> list[str]:
@@ -167,26 +178,37 @@ def resolve_strike(planned: PlannedStrike, first: date, last: date) -> Strike:
     if (planned.day is None) == (planned.date is None):
         raise UsageError(f"{label}: give either day (1 is the first of the window) or date.")
     day = planned.date or first + timedelta(days=(planned.day or 1) - 1)
-    strike = Strike(planned.fault, planned.source, day, planned.magnitude)
-    if day > date.max - timedelta(days=fault.days_touched):
+    strike = Strike(planned.fault, planned.source, day, planned.magnitude, planned.days, planned.seed)
+    if day > date.max - timedelta(days=fault.days_touched + planned.days):
         raise UsageError(f"{label}: {day} is too far ahead: choose a day of the window {first} to {last}.")
     if not first <= strike.landing_dates()[0] <= strike.landing_dates()[-1] <= last:
         raise UsageError(
             f"{label} strikes {strike.landing_dates()[0]} to {strike.landing_dates()[-1]}, outside the window "
             f"{first} to {last}: choose another day or a longer window."
         )
+    earliest = day - timedelta(days=fault.days_read)
+    if earliest < first:
+        raise UsageError(
+            f"{label} delivers again what landed {fault.days_read} days before, on {earliest}; the window begins on "
+            f"{first}: choose a later day."
+        )
     return strike
 
 
 def check_together(strikes: Sequence[Strike]) -> None:
-    """Refuse strikes that contradict each other: two on one source and landing day."""
+    """Refuse strikes that contradict each other: the same twice, or two that each need a whole day of one source."""
     taken: dict[tuple[str, date], Strike] = {}
+    seen: set[tuple[str, str, date]] = set()
     for strike in strikes:
-        for day in strike.landing_dates():
-            other = taken.setdefault((strike.source, day), strike)
+        fault = fault_named(strike.fault)
+        for day in strike.struck_days():
+            if (strike.fault, strike.source, day) in seen:
+                raise UsageError(f"{strike.fault} strikes {strike.source} on {day} twice: leave one of them out.")
+            seen.add((strike.fault, strike.source, day))
+            other = taken.setdefault((strike.source, day), strike) if fault.whole_day else strike
             if other is not strike:
                 raise UsageError(
-                    f"{strike.fault} and {other.fault} both strike {strike.source} on {day}: "
+                    f"{strike.fault} and {other.fault} each need all of what {strike.source} delivers on {day}: "
                     "move one of them to another day or source."
                 )
 
@@ -214,8 +236,7 @@ class ActivePlan:
         try:
             raw = json.loads(path.read_text())
             strikes = tuple(
-                Strike(item["fault"], item["source"], date.fromisoformat(item["landing_date"]), item["magnitude"])
-                for item in raw["strikes"]
+                Strike(**{**item, "landing_date": date.fromisoformat(item["landing_date"])}) for item in raw["strikes"]
             )
             return cls(raw["seed"], strikes)
         except (ValueError, KeyError, TypeError):
@@ -235,7 +256,3 @@ class ActivePlan:
         strikes = (*self.strikes, strike)
         check_together(strikes)
         return ActivePlan(self.seed, strikes)
-
-    def touching(self, source: str, day: date) -> list[Strike]:
-        """The strikes that may change what `source` delivers on `day`."""
-        return [strike for strike in self.strikes if strike.source == source and day in strike.landing_dates()]

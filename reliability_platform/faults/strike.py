@@ -1,9 +1,17 @@
-"""Applies the strikes of a plan to the clean deliveries of one source and day."""
+"""Applies the strikes of a plan to the clean deliveries of a source.
 
-from datetime import date
+Strikes on the same landing day share its batches: each sees only those that none before it has touched, so the truth
+of one is never blurred by another. Those that strike some batches come first, those that need the whole rest last.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from functools import lru_cache
 
 import numpy as np
 
+from reliability_platform.errors import UsageError
 from reliability_platform.faults.catalogue import fault_named
 from reliability_platform.faults.fault import Struck
 from reliability_platform.faults.plan import ActivePlan, Strike
@@ -13,22 +21,114 @@ from reliability_platform.sources.simulation import Simulation
 from reliability_platform.sources.system import scheduled_batches
 
 
-def _generator(seed: int, strike: Strike) -> np.random.Generator:
+@dataclass(frozen=True)
+class Blow:
+    """A strike on one of its landing days."""
+
+    strike: Strike
+    landing_date: date
+
+    def touched(self) -> range:
+        """Ordinals of the landing days that it may touch."""
+        first = self.landing_date.toordinal()
+        return range(first, first + fault_named(self.strike.fault).days_touched)
+
+
+def blows(strikes: Sequence[Strike]) -> list[Blow]:
+    """Every strike day by day, in the order in which they are applied."""
+    every = [Blow(strike, day) for strike in strikes for day in strike.struck_days()]
+    return sorted(every, key=lambda blow: (blow.landing_date, fault_named(blow.strike.fault).whole_day))
+
+
+def _generator(seed: int, blow: Blow) -> np.random.Generator:
+    strike = blow.strike
+    # The first day for all days of a strike: it goes on choosing the same column.
     words = f"{strike.fault}/{strike.source}/{strike.landing_date}/{strike.magnitude}"
     key = int.from_bytes(words.encode(), "big") % (2**61 - 1)
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed % 2**63, key])))
+    chosen = seed if strike.seed is None else strike.seed
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([chosen % 2**63, key])))
 
 
-def apply_strike(simulation: Simulation, seed: int, strike: Strike) -> Struck:
-    """What one strike makes of the clean deliveries of the days that it touches. Pure."""
+def _connected(every: Sequence[Blow], day: date) -> tuple[Blow, ...]:
+    """The blows that touch a day, and those that meet one of them on any day, and so on."""
+    days, found = {day.toordinal()}, set[Blow]()
+    while True:
+        more = [blow for blow in every if blow not in found and days & set(blow.touched())]
+        if not more:
+            return tuple(blow for blow in every if blow in found)
+        found.update(more)
+        days.update(one for blow in more for one in blow.touched())
+
+
+def _one(simulation: Simulation, seed: int, blow: Blow, now: dict[date, list[Batch]], taken: set[str]) -> Struck:
+    """One blow on what is there now; only batches that are not `taken` are shown to it."""
+    strike = blow.strike
     fault = fault_named(strike.fault)
-    clean = {day: scheduled_batches(simulation, strike.source, day) for day in strike.landing_dates()}
-    return fault.strike(clean, strike.landing_date, fault.magnitudes[strike.magnitude], _generator(seed, strike))
+    free = {
+        date.fromordinal(one): [
+            batch for batch in now[date.fromordinal(one)] if batch.batch_id not in taken and batch.kind == "scheduled"
+        ]
+        for one in blow.touched()
+    }
+    if not all(any(batch.table.num_rows for batch in batches) for batches in free.values()):
+        raise UsageError(
+            f"{strike.fault} finds nothing left to strike of {strike.source} on {blow.landing_date}: other strikes of "
+            "the plan take all its batches. Move one of them to another day or source."
+        )
+    shown = dict(free)
+    for offset in range(1, fault.days_read + 1):
+        before = blow.landing_date - timedelta(days=offset)
+        shown[before] = scheduled_batches(simulation, strike.source, before)
+    struck = fault.strike(shown, blow.landing_date, fault.magnitudes[strike.magnitude], _generator(seed, blow))
+    merged = {}
+    for day, batches in free.items():
+        ids = {batch.batch_id for batch in batches}
+        merged[day] = [batch for batch in now[day] if batch.batch_id not in ids] + struck.deliveries[day]
+        merged[day].sort(key=lambda batch: (batch.batch_id, batch.attempt))
+    return replace(struck, deliveries=merged)
+
+
+@lru_cache(maxsize=64)
+def _together(simulation: Simulation, seed: int, source: str, group: tuple[Blow, ...]) -> tuple[list[Struck], dict[date, list[Batch]]]:
+    """Blows that meet each other, one after the other; what each did, and what is delivered in the end."""
+    days = sorted({date.fromordinal(one) for blow in group for one in blow.touched()})
+    now = {day: scheduled_batches(simulation, source, day) for day in days}
+    taken: set[str] = set()
+    done = []
+    for blow in group:
+        struck = _one(simulation, seed, blow, now, taken)
+        taken |= set(struck.batches)
+        now |= struck.deliveries
+        done.append(struck)
+    return done, now
 
 
 def struck_batches(simulation: Simulation, plan: ActivePlan, source: str, day: date) -> tuple[list[Batch], list[Truth]]:
-    """The batches of a source and landing day under the plan, and the truth of the strikes that touch them."""
-    for strike in plan.touching(source, day):  # at most one: see check_together
-        struck = apply_strike(simulation, plan.seed, strike)
-        return struck.deliveries[day], [truth_of(fault_named(strike.fault), strike, struck, plan.seed)]
-    return scheduled_batches(simulation, source, day), []
+    """The batches of a source and landing day under the plan, and the truth of the blows that touch it.
+
+    Raises `UsageError` if the plan leaves one of them nothing to strike.
+    """
+    group = _connected(blows([strike for strike in plan.strikes if strike.source == source]), day)
+    if not group:
+        return scheduled_batches(simulation, source, day), []
+    done, now = _together(simulation, plan.seed, source, group)
+    truths = [
+        truth_of(fault_named(blow.strike.fault), blow.strike, blow.landing_date, struck, plan.seed)
+        for blow, struck in zip(group, done, strict=True)
+        if day.toordinal() in blow.touched()
+    ]
+    return now[day], truths
+
+
+def apply_strike(simulation: Simulation, seed: int, strike: Strike) -> Struck:
+    """What one strike alone makes of the clean deliveries of its first day. Pure."""
+    done, _ = _together(simulation, seed, strike.source, (Blow(strike, strike.landing_date),))
+    return done[0]
+
+
+def rehearse(simulation: Simulation, plan: ActivePlan) -> None:
+    """Refuse a plan that contradicts itself before anything is written. Raises `UsageError`."""
+    for source in {strike.source for strike in plan.strikes}:
+        every = blows([strike for strike in plan.strikes if strike.source == source])
+        for blow in every:
+            struck_batches(simulation, plan, source, blow.landing_date)

@@ -1,7 +1,7 @@
 """The truth of each strike: exactly which rows, batches and days it touched. Only the scorecard reads it."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
@@ -21,8 +21,11 @@ class Truth:
     source: str
     landing_date: date
     magnitude: str
-    expected_severity: str
-    expected_class: str
+    expected_severity: str | None
+    expected_class: str | None
+    expected_root: str
+    expected_column: str | None
+    containment: str
     batches: list[str]
     landing_dates: list[date]
     event_dates: list[date]
@@ -31,10 +34,17 @@ class Truth:
     """When the strike was first written, on the wall clock."""
     seed: int = 0
     """The plan's seed: with it and the simulation the strike can be made again."""
+    blow: date | None = None
+    """The landing day of which this is the truth; None once those of a whole strike are joined."""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing may notice it."""
+        return self.expected_class is None
 
 
-def truth_of(fault: Fault, strike: Strike, struck: Struck, seed: int) -> Truth:
-    """Join the declaration with what was done."""
+def truth_of(fault: Fault, strike: Strike, day: date, struck: Struck, seed: int) -> Truth:
+    """Join the declaration with what was done on one landing day of the strike."""
     return Truth(
         fault=fault.name,
         source=strike.source,
@@ -42,17 +52,22 @@ def truth_of(fault: Fault, strike: Strike, struck: Struck, seed: int) -> Truth:
         magnitude=strike.magnitude,
         expected_severity=fault.expected_severity,
         expected_class=fault.expected_class,
+        expected_root=fault.root.format(source=strike.source),
+        expected_column=struck.column,
+        containment=fault.containment.value,
+        blow=day,
         batches=struck.batches,
         landing_dates=struck.landing_dates,
         event_dates=struck.event_dates,
         rows=struck.rows,
-        seed=seed,
+        seed=seed if strike.seed is None else strike.seed,
     )
 
 
 def save_truth(settings: Settings, truth: Truth) -> None:
     """Write it once; the time of the first writing is when the fault struck."""
-    name = f"{truth.landing_date.isoformat()}-{truth.source}-{truth.fault}"
+    assert truth.blow is not None
+    name = f"{truth.blow.isoformat()}-{truth.source}-{truth.fault}"
     document = {key: value for key, value in asdict(truth).items() if key not in ("rows", "struck_at")}
     content = json.dumps(document, indent=2, default=str).encode()
     path = settings.faults / "truth" / f"{name}.json"
@@ -64,13 +79,29 @@ def save_truth(settings: Settings, truth: Truth) -> None:
 
 
 def load_truths(settings: Settings) -> list[Truth]:
-    """The truth of every strike that landed, by day."""
-    truths = []
+    """The truth of every strike that landed, by its first day; what it did on each of its days joined."""
+    joined: dict[tuple[str, str, date], Truth] = {}
     for path in sorted((settings.faults / "truth").glob("*.json")):
         raw = json.loads(path.read_text())
         for key in ("landing_dates", "event_dates"):
             raw[key] = [date.fromisoformat(day) for day in raw[key]]
-        raw["landing_date"] = date.fromisoformat(raw["landing_date"])
+        raw["landing_date"], raw["blow"] = date.fromisoformat(raw["landing_date"]), None
         rows = pq.read_table(path.with_suffix(".parquet"), schema=BAD_ROWS)
-        truths.append(Truth(**raw, rows=rows, struck_at=datetime.fromtimestamp(path.stat().st_mtime, UTC)))
-    return truths
+        truth = Truth(**raw, rows=rows, struck_at=datetime.fromtimestamp(path.stat().st_mtime, UTC))
+        key = (truth.fault, truth.source, truth.landing_date)
+        joined[key] = _joined(joined[key], truth) if key in joined else truth
+    return sorted(joined.values(), key=lambda truth: (truth.landing_date, truth.source, truth.fault))
+
+
+def _joined(one: Truth, other: Truth) -> Truth:
+    assert one.struck_at is not None and other.struck_at is not None
+    return replace(
+        one,
+        batches=sorted({*one.batches, *other.batches}),
+        landing_dates=sorted({*one.landing_dates, *other.landing_dates}),
+        event_dates=sorted({*one.event_dates, *other.event_dates}),
+        rows=pa.concat_tables([one.rows, other.rows]),
+        # A fault may choose another column each day; then no single one is the right answer.
+        expected_column=one.expected_column if one.expected_column == other.expected_column else None,
+        struck_at=min(one.struck_at, other.struck_at),
+    )

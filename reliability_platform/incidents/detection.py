@@ -24,7 +24,9 @@ from reliability_platform.sources.contracts import CONTRACTS
 
 ACTOR = "incident sensor"
 REOPEN_WITHIN = timedelta(days=7)
-ABSORBED = frozenset({"duplicate_delivery", "late_data", "freshness_breach", "key_skew"})
+ABSORBED = frozenset(
+    {"duplicate_delivery", "stale_redelivery", "schema_addition", "late_data", "held_late", "freshness_breach"}
+)
 """Classes whose evidence stays in the data after recovery: the batch did come twice, the rows did come late."""
 
 Numbered = tuple[int, CheckResult]
@@ -239,6 +241,7 @@ class _Observer:
                 "sources": sorted(concerned, key=SOURCES.index),
                 "failure_class": cause.failure_class,
                 "root_dataset": cause.root_dataset,
+                "column": cause.column,
                 "severity": severity.value,
                 "severity_reason": reason,
                 "linked_to": earlier.id if earlier else None,

@@ -14,6 +14,7 @@ from datetime import date, timedelta
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.incidents.column import column_of_results
 from reliability_platform.sources import SOURCES
 
 LAYERS = ("bronze", "stg", "qtn", "hld", "int", "agg", "fct", "rec", "dbt")
@@ -22,12 +23,15 @@ PRECEDENCE = {name: place for place, name in enumerate(CLASSES)}
 _MISSING = re.compile(r"missing: (\d+(?:, \d+)*)")
 _REFUSED = re.compile(r"(?:^|; )[a-z_]+-\d{8}-(\d\d)(?:-[ra]\d+)?: ")
 _REASONS = (  # the commonest reason of rejected rows → the class that explains it
+    ("payload_personal_data", "pii_leak"),
+    ("payload_poisonous", "poison_message"),
     ("payload_malformed", "payload_corruption"),
+    ("key_conflict", "key_conflict"),
     ("_unknown_reference", "broken_references"),
     ("_missing", "null_spike"),
-    ("_unknown_value", "invalid_values"),
+    ("_unknown_value", "unknown_values"),
     ("_out_of_range", "invalid_values"),
-    ("event_time_in_future", "invalid_values"),
+    ("event_time_in_future", "future_data"),
 )
 
 
@@ -64,6 +68,12 @@ class Cause:
     def own_signals(self) -> list[RawSignal]:
         """The signals of the class itself, without its symptoms."""
         return [signal for signal in self.signals if signal.failure_class == self.failure_class]
+
+    @property
+    def column(self) -> str | None:
+        """The column that the failure is about, as far as the signals name one."""
+        own = [signal.result for signal in self.own_signals or self.signals]
+        return column_of_results(self.failure_class, own, [signal.result for signal in self.signals])
 
     @property
     def root_dataset(self) -> str:

@@ -98,6 +98,8 @@ class Incident:
     """When the last action ended."""
     linked_to: str | None = None
     """The earlier incident of the same failure, or the cause of which this turned out to be a symptom."""
+    column: str | None = None
+    """The column that the failure is about, where it is one."""
     sources: tuple[str, ...] = ()
     """All sources concerned; more than one if our own machinery failed. `source` is the first of them."""
     still_failing: dict[tuple[str, date], Signal] = field(default_factory=dict)
@@ -139,6 +141,7 @@ def fold(incident_id: str, entries: Sequence[TimelineEntry]) -> Incident:
         state=State.DETECTED,
         detected_at=opened.at,
         linked_to=opened.data.get("linked_to"),
+        column=opened.data.get("column"),
         sources=tuple(opened.data.get("sources", [opened.data["source"]])),
     )
     for entry in entries:

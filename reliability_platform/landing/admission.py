@@ -30,7 +30,7 @@ from reliability_platform.landing.bronze import (
     swap_folder,
 )
 from reliability_platform.landing.file_quarantine import quarantine_files
-from reliability_platform.landing.shims import read_shim
+from reliability_platform.landing.shims import late_rows_accepted, read_shim
 from reliability_platform.landing.writer import MANIFEST_SUFFIX, SAFE_NAME, Manifest, is_safe_name, landing_folder
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
@@ -65,14 +65,24 @@ class Admission:
     produced_at: datetime | None
     landed_at: datetime | None
     file: str
+    late_accepted: bool = False
+    """Whether rows of this landing day count even beyond the watermark."""
 
 
 class _RefusedError(Exception):
     """A file that must not enter bronze."""
 
+    status, state = "refused", "quarantined"
+
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason, self.detail = reason, detail
+
+
+class _KnownError(_RefusedError):
+    """A batch of another landing day that has been delivered there already: its rows would be duplicates."""
+
+    status, state = "ignored", "ignored"
 
 
 def safe_name(name: str) -> str:
@@ -163,6 +173,26 @@ def _bronze_table(contract: Contract, table: pa.Table, manifest: Manifest) -> tu
         pa.repeat(pa.scalar(manifest.landed_at, pa.timestamp("us")), count),
     ]
     return pa.table(columns, schema=bronze_schema(contract.source)), unknown
+
+
+def _check_day(settings: Settings, manifest: Manifest) -> None:
+    """Stop a batch whose name says that it is of another landing day: known already, or in the wrong folder.
+
+    Decided from what has landed, never from what was admitted before, so that the order of runs does not matter.
+    """
+    named = BATCH_NAME.fullmatch(manifest.batch_id)
+    if named is None or named["day"] == f"{manifest.landing_date:%Y%m%d}":
+        return
+    try:
+        other_day = date.fromisoformat(named["day"])
+        first = Manifest.read(
+            landing_folder(settings, manifest.source, other_day) / f"{manifest.batch_id}{MANIFEST_SUFFIX}"
+        )
+    except (ValueError, OSError):
+        raise _RefusedError("batch_of_another_day", f"by its name it is of {named['day']}") from None
+    if first.checksum != manifest.checksum:
+        raise _RefusedError("batch_of_another_day", f"by its name it is of {other_day}, with another content")
+    raise _KnownError("already_delivered", f"the same batch landed on {other_day}")
 
 
 def _name_of(path: Path) -> str:
@@ -260,6 +290,7 @@ def _examine(settings: Settings, source: str, day: date, path: Path, draft: Path
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != manifest.checksum:
             raise _RefusedError("checksum_mismatch", "the bytes are not those that the manifest declares")
+        _check_day(settings, manifest)
         try:
             table = pq.read_table(pa.BufferReader(content))
             # Text that is not UTF-8 passes the reader, and would stop every query on the partition later.
@@ -284,13 +315,15 @@ def _examine(settings: Settings, source: str, day: date, path: Path, draft: Path
             record,
             status="admitted",
             admitted_rows=bronze.num_rows,
-            rescued_columns=", ".join(rescued) or None,
+            rescued_columns=", ".join(name for name in rescued if name not in contract.announced) or None,
             shim=json.dumps({"rename": shim.rename}, sort_keys=True) if shim is not None else None,
             state="admitted" if shim is None else "replayed",
         )
     except _RefusedError as refused:
         assert record is not None
-        return replace(record, reason=refused.reason, detail=refused.detail)
+        return replace(
+            record, status=refused.status, state=refused.state, reason=refused.reason, detail=refused.detail
+        )
 
 
 def _without_file(settings: Settings, source: str, day: date, path: Path) -> Admission | None:
@@ -325,7 +358,10 @@ def admit(settings: Settings, source: str, landing_date: date) -> list[Admission
     copies = {record.batch_id: path for record, path in zip(records, files, strict=True)}
     orphans = [_without_file(settings, source, landing_date, path) for path in manifests]
     records += [orphan for orphan in orphans if orphan is not None]
-    records = [_with_state(record, records, landing_date) for record in records]
+    late_accepted = late_rows_accepted(settings, source, landing_date)
+    records = [
+        replace(_with_state(record, records, landing_date), late_accepted=late_accepted) for record in records
+    ]
     quarantine_files(settings, source, landing_date, [asdict(record) for record in records], copies)
     swap_folder(draft, target)
     _write_records(admissions_file(settings, source, landing_date), records)

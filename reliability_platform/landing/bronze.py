@@ -40,6 +40,7 @@ ADMISSION_SCHEMA = pa.schema(
         ("rescued_columns", pa.string()),
         ("shim", pa.string()),
         ("state", pa.string()),
+        ("late_accepted", pa.bool_()),
         ("produced_at", pa.timestamp("us")),
         ("landed_at", pa.timestamp("us")),
         ("file", pa.string()),

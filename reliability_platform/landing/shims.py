@@ -1,8 +1,10 @@
-"""Approved shims: how a refused file may be read after all. Written by remediation, obeyed by admission."""
+"""Approvals: how a refused file may be read after all, and which late rows count. Written by remediation, obeyed by
+admission."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from reliability_platform.atomic import write_atomically
@@ -43,3 +45,19 @@ def approve_rename(
     path = _path(settings, source, batch_id)
     if not path.exists() or path.read_text() != content:
         write_atomically(path, content.encode())
+
+
+def _late_path(settings: Settings, source: str, landing_date: date) -> Path:
+    return settings.shims / source / f"{source}-{landing_date:%Y%m%d}-late.json"
+
+
+def late_rows_accepted(settings: Settings, source: str, landing_date: date) -> bool:
+    """Whether somebody approved that rows beyond the watermark count, of all that landed on one day."""
+    return _late_path(settings, source, landing_date).exists()
+
+
+def accept_late_rows(settings: Settings, source: str, landing_date: date, by: str, why: str) -> None:
+    """Let rows beyond the watermark count from the next run on. Approving it again changes nothing."""
+    path = _late_path(settings, source, landing_date)
+    if not path.exists():
+        write_atomically(path, (json.dumps({"approved_by": by, "why": why}, indent=2) + "\n").encode())

@@ -104,7 +104,7 @@ def fingerprint(columns: list[dict[str, str]]) -> str:
     return hashlib.sha256(json.dumps(columns).encode()).hexdigest()[:16]
 
 
-def write_batch(settings: Settings, batch: Batch, *, expected_rows: int | None = None) -> Path:
+def write_batch(settings: Settings, batch: Batch) -> Path:
     """Land one batch; returns the file. A file that is there already with the same bytes is left alone."""
     content = parquet_bytes(batch.table)
     columns = [{"name": field.name, "type": str(field.type)} for field in batch.table.schema]
@@ -115,7 +115,7 @@ def write_batch(settings: Settings, batch: Batch, *, expected_rows: int | None =
         "sequence": batch.sequence,
         "attempt": batch.attempt,
         "kind": batch.kind,
-        "expected_rows": batch.table.num_rows if expected_rows is None else expected_rows,
+        "expected_rows": batch.table.num_rows if batch.declared_rows is None else batch.declared_rows,
         "checksum": hashlib.sha256(content).hexdigest(),
         "columns": columns,
         "schema_fingerprint": fingerprint(columns),
@@ -125,7 +125,7 @@ def write_batch(settings: Settings, batch: Batch, *, expected_rows: int | None =
     folder = landing_folder(settings, batch.source, batch.landing_date)
     target = folder / f"{batch.batch_id}.parquet"
     for path, data in (
-        (target, content),
+        (target, content[: int(len(content) * batch.arriving_share)]),
         (folder / f"{batch.batch_id}{MANIFEST_SUFFIX}", (json.dumps(manifest, indent=2) + "\n").encode()),
     ):
         if not path.exists() or path.read_bytes() != data:

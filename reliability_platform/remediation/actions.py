@@ -11,7 +11,7 @@ from reliability_platform.atomic import parquet_bytes
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.model import Incident
 from reliability_platform.landing.replacement import land_replacement
-from reliability_platform.landing.shims import approve_rename
+from reliability_platform.landing.shims import accept_late_rows, approve_rename
 from reliability_platform.remediation import evidence
 from reliability_platform.remediation.ledger import REPLACEMENT, SHIM, Replay
 from reliability_platform.settings import Settings
@@ -53,7 +53,9 @@ def slots_to_request(settings: Settings, incident: Incident) -> Slots:
             return {day: evidence.refused_slots(settings, source, day, schema=True) for day in days}
         case "file_corruption":
             return {day: evidence.refused_slots(settings, source, day, schema=False) for day in days}
-        case "volume_anomaly":  # nothing says which batch is wrong
+        case "source_silent":
+            return {day: evidence.missing_slots(settings, source, day) for day in days}
+        case "volume_anomaly" | "distribution_shift" | "key_skew":  # nothing says which batch is wrong
             return {day: evidence.all_slots(source) for day in days}
         case _:
             return evidence.rejected_slots(settings, source, days)
@@ -220,12 +222,28 @@ def _run_again(name: str, words: str) -> Action:
 
 def _verify_only(settings: Settings, incident: Incident, actor: str) -> Done:
     del settings, incident, actor
-    return Done("Nothing to change: deduplication kept every repeated row out of silver.", [])
+    return Done("Nothing to change: what came too often, too late or unannounced had been dealt with as it came.", [])
 
 
 def _describe_verify_only(settings: Settings, incident: Incident) -> str:
     del settings, incident
-    return "Nothing to change: verify that silver holds each key once and every row is accounted for."
+    return "Nothing to change: verify that every row is accounted for, and that nothing is held."
+
+
+def _accept_held(settings: Settings, incident: Incident, actor: str) -> Done:
+    for day in incident.partitions:
+        accept_late_rows(settings, incident.source, day, actor, incident.id)
+    days = ", ".join(day.isoformat() for day in incident.partitions)
+    return Done(f"Rows of {incident.source} that landed on {days} count whatever their event date.", incident.partitions)
+
+
+def _describe_accept_held(settings: Settings, incident: Incident) -> str:
+    del settings
+    days = ", ".join(day.isoformat() for day in incident.partitions)
+    return (
+        f"Let the held rows of {incident.source} that landed on {days} count, and recompute the event dates they are "
+        "of: published numbers of those dates will change."
+    )
 
 
 ACTIONS: dict[str, Action] = {
@@ -233,6 +251,7 @@ ACTIONS: dict[str, Action] = {
     for action in (
         Action("re_request_batches", _re_request, _describe_re_request),
         Action("replay_through_rename_shim", _replay, _describe_replay),
+        Action("accept_held_rows", _accept_held, _describe_accept_held),
         Action("verify_only", _verify_only, _describe_verify_only),
         _run_again(
             "recompute_event_dates",

@@ -17,7 +17,9 @@ class Policy:
     """Checks that must pass after the action besides those that had failed, with `{source}` to fill in."""
 
 
-ON_THE_RECORD = frozenset({"duplicate_batches", "repeated_keys", "late_share", "landed_on_time"})
+ON_THE_RECORD = frozenset(
+    {"duplicate_batches", "repeated_keys", "late_share", "landed_on_time", "no_stale_batches", "no_unknown_columns"}
+)
 """Properties that no recovery changes: the batch did come twice, the rows did come late. They stay failed, rightly."""
 
 
@@ -25,6 +27,7 @@ _CONSERVED = "rec_batches__conserved__{source}"
 # A person decides where more than one answer is right: the values or the contract, the volume or the campaign.
 _REBUILD = Policy("rebuild", automatic=False, max_attempts=2)
 _ASK = Policy("re_request_batches", automatic=False, max_attempts=2)
+_VERIFY = Policy("verify_only", automatic=True, max_attempts=1, proof=(_CONSERVED,))
 _ASK_AT_ONCE = Policy("re_request_batches", automatic=True, max_attempts=2)
 
 POLICIES: dict[str, Policy] = {
@@ -41,13 +44,25 @@ POLICIES: dict[str, Policy] = {
     "late_data": Policy(
         "recompute_event_dates", automatic=True, max_attempts=2, proof=("rec_silver__vs__gold__{source}", _CONSERVED)
     ),
+    "held_late": Policy(
+        "accept_held_rows", automatic=False, max_attempts=2, proof=("rec_silver__vs__gold__{source}", _CONSERVED)
+    ),
+    "stale_redelivery": _VERIFY,
+    "schema_addition": _VERIFY,
+    "freshness_breach": _VERIFY,
+    "source_silent": _ASK_AT_ONCE,
     "file_corruption": _ASK_AT_ONCE,
+    "key_conflict": _ASK_AT_ONCE,
+    "future_data": _ASK_AT_ONCE,
+    "poison_message": _ASK_AT_ONCE,
+    "pii_leak": _ASK_AT_ONCE,
+    "unknown_values": _ASK,
+    "distribution_shift": _ASK,
     "invalid_values": _ASK,
     "broken_references": _ASK,
     "reject_share": _ASK,
     "volume_anomaly": _ASK,
-    "freshness_breach": _REBUILD,
-    "key_skew": _REBUILD,
+    "key_skew": _ASK,
     "rows_unaccounted": _REBUILD,
     "transform_failure": _REBUILD,
     "reconciliation_mismatch": _REBUILD,

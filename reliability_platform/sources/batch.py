@@ -24,6 +24,10 @@ class Batch:
     table: pa.Table
     produced_at: datetime
     landed_at: datetime
+    declared_rows: int | None = None
+    """What the manifest will say; by default the rows that are there."""
+    arriving_share: float = 1.0
+    """Share of the file's bytes that arrive; less than 1 if the transfer broke off."""
 
 
 def batch_id(source: str, landing_date: date, sequence: int, suffix: str = "") -> str:

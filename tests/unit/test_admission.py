@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -86,12 +87,11 @@ def test_a_stray_file_of_any_name_and_bytes_is_quarantined(landed: Platform, nam
 def test_a_row_count_that_breaks_the_manifest_is_refused(landed: Platform) -> None:
     """A partial batch: fewer rows than declared, in a file that is whole."""
     [batch, *_] = scheduled_batches(landed.simulation, ORDERS, day(1))
-    write_batch(landed.settings, batch, expected_rows=batch.table.num_rows + 5)
+    write_batch(landed.settings, replace(batch, declared_rows=batch.table.num_rows + 5))
     assert _refused(admit(landed.settings, ORDERS, day(1))) == {batch.batch_id: "row_count_mismatch"}
 
 
 def _rewritten(landed: Platform, change: Callable[[pa.Table], pa.Table]) -> dict[str, str | None]:
-    from dataclasses import replace
 
     batch = scheduled_batches(landed.simulation, ORDERS, day(1))[1]
     write_batch(landed.settings, replace(batch, table=change(batch.table)))

@@ -1,51 +1,17 @@
 {{ config(materialized='view') }}
 
+{% set keys = {'orders': 'order_id', 'payments': 'payment_id', 'web_events': 'event_id', 'shipments': 'shipment_event_id'} %}
+
+{%- for source_name, key in keys.items() %}
 select
-    'orders' as source,
-    order_id as record_key,
+    '{{ source_name }}' as source,
+    {{ key }} as record_key,
     landing_date,
     event_date,
     batch_id,
     row_number,
     landed_at
-from {{ ref('stg_orders') }}
+from {{ ref('stg_' ~ source_name) }}
 where disposition = 'held_late'
-
-union all
-
-select
-    'payments' as source,
-    payment_id as record_key,
-    landing_date,
-    event_date,
-    batch_id,
-    row_number,
-    landed_at
-from {{ ref('stg_payments') }}
-where disposition = 'held_late'
-
-union all
-
-select
-    'web_events' as source,
-    event_id as record_key,
-    landing_date,
-    event_date,
-    batch_id,
-    row_number,
-    landed_at
-from {{ ref('stg_web_events') }}
-where disposition = 'held_late'
-
-union all
-
-select
-    'shipments' as source,
-    shipment_event_id as record_key,
-    landing_date,
-    event_date,
-    batch_id,
-    row_number,
-    landed_at
-from {{ ref('stg_shipments') }}
-where disposition = 'held_late'
+{{ 'union all' if not loop.last }}
+{%- endfor %}

@@ -51,6 +51,8 @@ class Contract:
     deadline_minutes: int
     owner: str
     critical: bool
+    announced: tuple[str, ...] = ()
+    """Nullable columns that will come: rescued without a word until the contract takes them in."""
 
     @cached_property
     def arrow_schema(self) -> pa.Schema:
@@ -89,6 +91,7 @@ def read_contract(path: Path) -> Contract:
         deadline_minutes=sla["latency"],
         owner=declared["team"][0]["username"],
         critical=custom["critical"],
+        announced=tuple(custom.get("announcedColumns", ())),
     )
 
 

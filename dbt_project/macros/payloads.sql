@@ -1,0 +1,15 @@
+{# What free text must not be. #}
+
+{# Nested deeper than recursive parsers survive, or longer than any honest payload: kept away from every parser. #}
+{% macro is_poisonous(column) -%}
+    coalesce(length({{ column }}) > 20000 or {{ contains_text(column, '[' * 200) }}, false)
+{%- endmacro %}
+
+{# A mail address, or 13 to 19 digits as card numbers have them. The cheap test goes first. #}
+{% macro holds_personal_data(column) -%}
+    coalesce(
+        ({{ contains_text(column, '@') }} and {{ matches(column, '[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+[.][A-Za-z]') }})
+        or {{ matches(column, '[0-9]([ -]?[0-9]){12,18}') }},
+        false
+    )
+{%- endmacro %}

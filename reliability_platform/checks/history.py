@@ -1,0 +1,243 @@
+"""Checks against the source's own past: how many rows, at what scale, how much of them of one key.
+
+What is expected comes from the last 28 good days before the judged one: never the day itself, never a day that a
+blocking check holds, and never one that this very evaluation has just found strange. With fewer than 14 good days in
+the past 90 nothing is said. Everything is a median with the median absolute deviation (times 1.4826, so that it
+equals a standard deviation where the noise is normal): up to half of the past may be strange without moving it, which
+a mean and a standard deviation do not survive (Hampel 1974; Leys et al. 2013).
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from statistics import median
+
+import duckdb
+
+from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, CheckResult, Verdict
+
+HISTORY_DAYS = 28
+MIN_HISTORY_DAYS = 14
+LOOK_BACK_DAYS = 90
+SIGMAS = 6.0
+"""How far from the past, in robust standard deviations. Wide: a month of 12 such checks should not raise one alarm."""
+VOLUME_LIMIT = 0.29
+"""At least so far from the usual number of rows: good and bad days of a fifth more or less are normal."""
+SCALE_LIMIT = 1.3
+"""At least this factor. Prices grow by a few percent a week; a unit changes by 1.609, 10 or 100 overnight."""
+MIN_SEGMENT_ROWS = 20
+KEY_SHARE_LIMIT = 0.10
+KEY_SHARE_TIMES = 4.0
+MAD_TO_SIGMA = 1.4826
+MEDIAN_ERROR = 1.2533
+"""Standard error of a median: 1.2533 sigma / sqrt(n) for normal noise."""
+UNITS = {100.0: "minor units", 1000.0: "thousandths", 10.0: "a decimal place", 1.609: "miles and kilometres"}
+
+Days = Mapping[date, Mapping[str, float]]
+"""By event date, the measures of a profile."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a comparison with the past says about one day; `value` is None if there is too little past."""
+
+    value: float | None
+    limit: float
+    words: str
+
+
+TOO_SHORT = Finding(None, 0, "too few good days in the past to compare with")
+
+
+def _mad_sigma(values: Sequence[float]) -> float:
+    middle = median(values)
+    return MAD_TO_SIGMA * median(abs(value - middle) for value in values)
+
+
+def _usual(past: Mapping[date, float], day: date) -> float:
+    """The median of the same weekday where it is known three times, else of all days."""
+    same = [value for one, value in past.items() if one.weekday() == day.weekday()]
+    return median(same) if len(same) >= 3 else median(past.values())
+
+
+def judge_volume(profile: Days, past: Sequence[date], day: date) -> Finding:
+    """Percent away from the usual number of rows of this weekday."""
+    rows = {one: profile[one]["rows"] for one in past}
+    usual = _usual(rows, day)
+    noise = _mad_sigma([count / _usual(rows, one) - 1 for one, count in rows.items()])
+    limit = max(VOLUME_LIMIT, SIGMAS * noise)
+    today = profile.get(day, {}).get("rows", 0.0)
+    return Finding(
+        100 * abs(today / usual - 1), 100 * limit, f"{today:.0f} rows of the day, usual {usual:.0f}"
+    )
+
+
+def judge_scale(profile: Days, past: Sequence[date], day: date) -> Finding:
+    """The factor by which a measure left its past, for all rows and for each segment; the worst one counts.
+
+    Medians of logarithms: growth of the number of rows does not move them, a change of unit moves all of them by the
+    same factor. A segment speaks only with 20 rows a day, here and in 14 days of the past.
+    """
+    worst = Finding(1.0, SCALE_LIMIT, "at its usual scale")
+    for name, today in profile.get(day, {}).items():
+        segment, _, measure = name.partition("/")
+        if measure != "median" or profile[day][f"{segment}/rows"] < MIN_SEGMENT_ROWS:
+            continue
+        before = [
+            profile[one][name]
+            for one in past
+            if profile[one].get(f"{segment}/rows", 0) >= MIN_SEGMENT_ROWS and name in profile[one]
+        ]
+        if len(before) < MIN_HISTORY_DAYS:
+            continue
+        shift = today - median(before)
+        error = MEDIAN_ERROR * profile[day][f"{segment}/sigma"] / math.sqrt(profile[day][f"{segment}/rows"])
+        far = abs(shift) > SIGMAS * max(_mad_sigma(before), error)
+        if far and math.exp(abs(shift)) > (worst.value or 1.0):
+            worst = Finding(math.exp(abs(shift)), SCALE_LIMIT, _in_words(segment, shift))
+    return worst
+
+
+def _in_words(segment: str, shift: float) -> str:
+    factor = math.exp(shift)
+    times = f"{factor:.3g} times" if shift > 0 else f"1/{1 / factor:.3g} of"
+    unit = next((name for size, name in UNITS.items() if abs(abs(shift) - math.log(size)) < 0.1), None)
+    looks = f"; looks like {unit}" if unit else ""
+    return f"{'all rows' if segment == 'all' else segment}: {times} the usual scale{looks}"
+
+
+def judge_key_share(profile: Days, past: Sequence[date], day: date) -> Finding:
+    """The largest share of one key, in percent."""
+    usual = median(profile[one]["share"] for one in past)
+    limit = max(KEY_SHARE_LIMIT, KEY_SHARE_TIMES * usual)
+    today = profile.get(day, {}).get("share", 0.0)
+    return Finding(100 * today, 100 * limit, f"{100 * today:.1f} % of the rows are of one key, usual {100 * usual:.1f} %")
+
+
+@dataclass(frozen=True)
+class HistoryCheck:
+    """A profile by event date (columns: event date, name, value) and how it is judged."""
+
+    profile: str
+    judge: Callable[[Days, Sequence[date], date], Finding]
+
+
+def _checks_of(source: str) -> dict[str, HistoryCheck]:
+    silver = f"int_{source}__deduplicated"
+    window = "event_date between $first and $last"
+    found = {
+        f"{silver}__volume": HistoryCheck(
+            f"select event_date, 'rows', count(*) from {silver} where {window} group by event_date", judge_volume
+        ),
+        f"{silver}__key_share": HistoryCheck(
+            f"""
+            with keys as (
+                select event_date, customer_id, count(*) as n from {silver}
+                where {window} and customer_id is not null group by event_date, customer_id
+            )
+            select event_date, 'share', case when sum(n) >= 100 then max(n) / sum(n) else 0 end
+            from keys group by event_date
+            """,
+            judge_key_share,
+        ),
+        f"{silver}__amount_scale": HistoryCheck(
+            f"""
+            with segments as (
+                select event_date, coalesce(currency, 'all') as segment, count(*) as n, median(ln(amount)) as middle,
+                    (quantile_cont(ln(amount), 0.75) - quantile_cont(ln(amount), 0.25)) / 1.349 as sigma
+                from {silver} where {window} and amount > 0 group by grouping sets ((event_date), (event_date, currency))
+            )
+            select event_date, segment || '/rows', n from segments
+            union all select event_date, segment || '/median', middle from segments
+            union all select event_date, segment || '/sigma', sigma from segments
+            """,
+            judge_scale,
+        ),
+    }
+    return {name: check for name, check in found.items() if name in CHECKS}
+
+
+def history_checks(sources: Iterable[str]) -> dict[str, HistoryCheck]:
+    """Every check against the past, by name."""
+    return {name: check for source in sources for name, check in _checks_of(source).items()}
+
+
+def _profile(connection: duckdb.DuckDBPyConnection, check: HistoryCheck, first: date, last: date) -> Days:
+    days: dict[date, dict[str, float]] = {}
+    parameters = {"first": first - timedelta(days=LOOK_BACK_DAYS), "last": last}
+    for day, name, value in connection.execute(check.profile, parameters).fetchall():
+        days.setdefault(day, {})[name] = float(value)
+    return days
+
+
+def good_past(profile: Days, day: date, strange: set[date]) -> list[date]:
+    """The last good days before `day` that have a profile, oldest first."""
+    known = (day - timedelta(days=back) for back in range(LOOK_BACK_DAYS, 0, -1))
+    return [one for one in known if one in profile and one not in strange][-HISTORY_DAYS:]
+
+
+def evaluate_history(
+    connection: duckdb.DuckDBPyConnection,
+    partitions: Sequence[date],
+    names: set[str],
+    held: Mapping[str, set[date]],
+    run_id: str,
+    now: datetime,
+) -> list[CheckResult]:
+    """One result per wanted check and landing day. `held` are the days of each source that no check may learn from."""
+    results = []
+    by_source: dict[str, list[str]] = {}
+    for name in sorted(names):
+        by_source.setdefault(CHECKS[name].source, []).append(name)
+    for source, wanted in by_source.items():
+        checks = history_checks([source])
+        strange = set(held.get(source, ()))
+        profiles: dict[str, Days | str] = {}
+        for name in wanted:
+            try:
+                profiles[name] = _profile(connection, checks[name], min(partitions), max(partitions))
+            except duckdb.Error as problem:  # a crashing check is no verdict on the data
+                profiles[name] = " ".join(str(problem).split())[:300]
+        for day in sorted(partitions):
+            found = []
+            for name in wanted:
+                profile = profiles[name]
+                if isinstance(profile, str):
+                    found.append(_result(name, day, TOO_SHORT, run_id, now, error=profile))
+                    continue
+                past = good_past(profile, day, strange)
+                enough = len(past) >= MIN_HISTORY_DAYS
+                finding = checks[name].judge(profile, past, day) if enough else TOO_SHORT
+                found.append(_result(name, day, finding, run_id, now))
+            if any(result.verdict is Verdict.FAILED for result in found):
+                strange.add(day)
+            results += found
+    return results
+
+
+def _result(
+    name: str, day: date, finding: Finding, run_id: str, now: datetime, error: str | None = None
+) -> CheckResult:
+    spec = CHECKS[name]
+    reason = None
+    if finding.value is None:
+        verdict, reason = Verdict.NOT_EVALUATED, ERROR if error else INSUFFICIENT_HISTORY
+    else:
+        verdict = Verdict.FAILED if finding.value > finding.limit else Verdict.PASSED
+    return CheckResult(
+        check=name,
+        dataset=spec.dataset,
+        source=spec.source,
+        partition=day,
+        verdict=verdict,
+        value=finding.value,
+        threshold="" if finding.value is None else f"<= {finding.limit:.3g}",
+        message=f"could not be evaluated: {error}" if error else finding.words,
+        run_id=run_id,
+        evaluated_at=now,
+        column=spec.column,
+        details={"detail": finding.words} if verdict is Verdict.FAILED else {},
+        reason=reason,
+    )
