@@ -199,9 +199,7 @@ _STAGING = {
     "late_share": _Property("late_data", False, "P3", "Under 2 % of the rows are of an earlier day.", _RECOMPUTE),
     "reject_share": _Property("reject_share", True, "P2", "Under 1 % of the rows are rejected.", _LOOK),
 }
-_CONFLICT = _Property(
-    "key_conflict", True, "P1", "No key came twice on a day with different contents.", _LOOK
-)
+_CONFLICT = _Property("key_conflict", True, "P1", "No key came twice on a day with different contents.", _LOOK)
 _PAYLOAD = {
     "no_poison": _Property("poison_message", False, "P3", "No record breaks parsers.", _LOOK),
     "no_personal_data": _Property(
@@ -228,7 +226,11 @@ _SCALE = _Property(
     _APPROVE,
 )
 _KEY_SHARE = _Property(
-    "key_skew", False, "P2", "No customer has more than a tenth of the rows, or 4 times the usual largest share.", _APPROVE
+    "key_skew",
+    False,
+    "P2",
+    "No customer has more than a tenth of the rows, or 4 times the usual largest share.",
+    _APPROVE,
 )
 _HELD = _Property(
     "held_late", False, "P2", "No row came later than the watermark allows.", "Held, not lost; approve a backfill."

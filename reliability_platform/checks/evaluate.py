@@ -41,7 +41,11 @@ def evaluate(
             # A day of the window is judged anew: what the store says of it no longer counts.
             past = min(partitions) - timedelta(days=LOOK_BACK_DAYS)
             store = CheckStore(operations_engine(settings))
-            known = [one for one in store.failing(past, max(partitions)) if not (one.check in names and one.partition in partitions)]
+            known = [
+                one
+                for one in store.failing(past, max(partitions))
+                if not (one.check in names and one.partition in partitions)
+            ]
             held = _held_days(known, results)
             results += evaluate_history(connection, partitions, history, held, run_id, now)
     return results

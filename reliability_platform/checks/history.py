@@ -69,9 +69,7 @@ def judge_volume(profile: Days, past: Sequence[date], day: date) -> Finding:
     noise = _mad_sigma([count / _usual(rows, one) - 1 for one, count in rows.items()])
     limit = max(VOLUME_LIMIT, SIGMAS * noise)
     today = profile.get(day, {}).get("rows", 0.0)
-    return Finding(
-        100 * abs(today / usual - 1), 100 * limit, f"{today:.0f} rows of the day, usual {usual:.0f}"
-    )
+    return Finding(100 * abs(today / usual - 1), 100 * limit, f"{today:.0f} rows of the day, usual {usual:.0f}")
 
 
 def judge_scale(profile: Days, past: Sequence[date], day: date) -> Finding:
@@ -113,7 +111,9 @@ def judge_key_share(profile: Days, past: Sequence[date], day: date) -> Finding:
     usual = median(profile[one]["share"] for one in past)
     limit = max(KEY_SHARE_LIMIT, KEY_SHARE_TIMES * usual)
     today = profile.get(day, {}).get("share", 0.0)
-    return Finding(100 * today, 100 * limit, f"{100 * today:.1f} % of the rows are of one key, usual {100 * usual:.1f} %")
+    return Finding(
+        100 * today, 100 * limit, f"{100 * today:.1f} % of the rows are of one key, usual {100 * usual:.1f} %"
+    )
 
 
 @dataclass(frozen=True)

@@ -148,11 +148,13 @@ def _payload(source: str) -> dict[str, NativeCheck]:
 
 
 def _staging(source: str) -> dict[str, NativeCheck]:
+    key = CONTRACTS[source].key
     live = f"from stg_{source} where landing_date between $first and $last and not is_superseded"
     return {
         f"stg_{source}__late_share": NativeCheck(
-            "select landing_date, 100.0 * count(*) filter (where event_date < landing_date and reject_reasons is null) "
-            f"/ count(*), null {live} group by landing_date",
+            # Keys and not rows: late rows that a producer re-sends do not come later for it.
+            f"select landing_date, 100.0 * count(distinct {key}) filter (where event_date < landing_date and "
+            f"reject_reasons is null) / greatest(count(distinct {key}), 1), null {live} group by landing_date",
             LATE_LIMIT_PERCENT,
             "% of the rows are of an earlier day",
         ),
@@ -162,7 +164,9 @@ def _staging(source: str) -> dict[str, NativeCheck]:
             REJECT_LIMIT_PERCENT,
             "% of the rows are rejected",
         ),
-        f"stg_{source}__no_conflicting_keys": _rejected_for(source, "key_conflict", "rows contradict an earlier one of their key"),
+        f"stg_{source}__no_conflicting_keys": _rejected_for(
+            source, "key_conflict", "rows contradict an earlier one of their key"
+        ),
         f"hld_too_late__no_{source}": NativeCheck(
             "select landing_date, count(*), min(event_date)::varchar from hld_too_late "
             f"where source = '{source}' and landing_date between $first and $last group by landing_date",

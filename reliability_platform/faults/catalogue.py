@@ -10,8 +10,7 @@ from reliability_platform.faults.value import VALUE_FAULTS
 from reliability_platform.faults.volume import VOLUME_FAULTS
 
 CATALOGUE: dict[str, Fault] = {
-    fault.name: fault
-    for fault in (*DELIVERY_FAULTS, *TIMING_FAULTS, *SCHEMA_FAULTS, *VALUE_FAULTS, *VOLUME_FAULTS)
+    fault.name: fault for fault in (*DELIVERY_FAULTS, *TIMING_FAULTS, *SCHEMA_FAULTS, *VALUE_FAULTS, *VOLUME_FAULTS)
 }
 CONTROLS: dict[str, Fault] = {control.name: control for control in ALL_CONTROLS}
 

@@ -15,8 +15,9 @@ from reliability_platform.sources import SOURCES
 from reliability_platform.sources.batch import Batch
 from reliability_platform.sources.contracts import CONTRACTS
 
+
 def _nothing(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
-    del magnitude, rng
+    del day, magnitude, rng
     return Struck(copy_of(clean), [], [], [], BAD_ROWS.empty_table())
 
 
@@ -105,5 +106,7 @@ CONTROLS = (
     _control("duplicates_below_the_limit", "Few rows come twice.", _few_duplicates, 0.007, "share of the rows"),
     _control("announced_column", "A nullable column that the contract announces.", _announced_column, 4, "batches"),
     _control("out_of_order_arrival", "Rows come shuffled.", shuffled_within_the_day, 0.3, "share held back a batch"),
-    _control("just_before_the_deadline", "The last batch lands late, in time.", _early_by_a_minute, 39, "minutes later"),
+    _control(
+        "just_before_the_deadline", "The last batch lands late, in time.", _early_by_a_minute, 39, "minutes later"
+    ),
 )

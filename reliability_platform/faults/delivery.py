@@ -1,5 +1,6 @@
 """Faults of delivery: batches that come twice, not at all, cut short, or with another content."""
 
+import itertools
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -44,9 +45,7 @@ def _duplicate_retry_storm(clean: Deliveries, day: date, magnitude: float, rng: 
     deliveries = copy_of(clean)
     hit = [clean[day][position] for position in some_batches(clean[day], magnitude, rng)]
     times = [int(rng.integers(1, MAX_RESENDS + 1)) for _ in hit]
-    resent = [
-        _resent(batch, number) for batch, last in zip(hit, times, strict=True) for number in range(1, last + 1)
-    ]
+    resent = [_resent(batch, number) for batch, last in zip(hit, times, strict=True) for number in range(1, last + 1)]
     deliveries[day] = deliveries[day] + resent
     return Struck(
         deliveries=deliveries,
@@ -74,7 +73,7 @@ def _conflicting_duplicate(clean: Deliveries, day: date, magnitude: float, rng: 
     places = filled(clean[day])
     touched, bad, copies = [], [BAD_ROWS.empty_table()], []
     # A copy comes with the batch after that of its first delivery, so that the first one is never in doubt.
-    for position, later in zip(places, places[1:], strict=False):
+    for position, later in itertools.pairwise(places):
         batch, target = clean[day][position], deliveries[day][later]
         hit = chosen(rng, batch.table.num_rows, magnitude)
         rows = _other_content(batch.table.take(pa.array(hit)), batch.source)

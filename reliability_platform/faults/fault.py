@@ -77,6 +77,10 @@ class Fault:
     whole_day: bool = False
     """Whether it needs every batch of the day; one that strikes only some of them leaves the rest to others."""
 
+    def size(self, magnitude: str) -> float:
+        """The size by its name, or as a number in the unit of `magnitude_meaning`. Raises `ValueError`."""
+        return self.magnitudes[magnitude] if magnitude in self.magnitudes else float(magnitude)
+
     @property
     def is_control(self) -> bool:
         """Whether nothing may notice it."""

@@ -4,6 +4,7 @@ A plan that names what does not exist or contradicts itself is refused before an
 """
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from reliability_platform.atomic import write_atomically
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.faults.catalogue import fault_named
+from reliability_platform.faults.fault import Fault
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 
@@ -37,7 +39,8 @@ class PlannedStrike(BaseModel):
     date: Day | None = None
     days: int = Field(default=1, ge=1, le=MAX_DAY, strict=True)
     """On how many consecutive landing days it strikes."""
-    magnitude: str = "medium"
+    magnitude: str | float = "medium"
+    """small, medium or large, or a number in the unit that the fault declares."""
     seed: int | None = None
     """Another choice of rows and batches than the plan's own seed would make."""
 
@@ -165,6 +168,23 @@ def _line_of(node: Any, location: Sequence[int | str]) -> int:
     return line
 
 
+def _magnitude(fault: Fault, planned: PlannedStrike, label: str) -> str:
+    """The size as a strike keeps it. A number must lie within ten times what the fault declares."""
+    if planned.magnitude in fault.magnitudes:
+        return str(planned.magnitude)
+    low, high = min(fault.magnitudes.values()), max(fault.magnitudes.values())
+    try:
+        size = float(planned.magnitude)
+    except ValueError:
+        size = math.nan
+    if not 0 < size <= (1 if high <= 1 else 10 * high):
+        raise UsageError(
+            f"{label}: {planned.magnitude!r} is no magnitude; use {', '.join(fault.magnitudes)}, or a number like those "
+            f"from {low:g} to {high:g} ({fault.magnitude_meaning})."
+        )
+    return f"{size:g}"
+
+
 def resolve_strike(planned: PlannedStrike, first: date, last: date) -> Strike:
     """Bind one planned strike to a window. Raises `UsageError` if it does not fit."""
     fault = fault_named(planned.fault)
@@ -173,12 +193,11 @@ def resolve_strike(planned: PlannedStrike, first: date, last: date) -> Strike:
         raise UsageError(f"There is no source {planned.source!r}: choose one of {', '.join(SOURCES)}.")
     if planned.source not in fault.applies_to:
         raise UsageError(f"{label}: the source has nothing that this fault strikes; use {', '.join(fault.applies_to)}.")
-    if planned.magnitude not in fault.magnitudes:
-        raise UsageError(f"{label}: {planned.magnitude!r} is no magnitude; use {', '.join(fault.magnitudes)}.")
+    magnitude = _magnitude(fault, planned, label)
     if (planned.day is None) == (planned.date is None):
         raise UsageError(f"{label}: give either day (1 is the first of the window) or date.")
     day = planned.date or first + timedelta(days=(planned.day or 1) - 1)
-    strike = Strike(planned.fault, planned.source, day, planned.magnitude, planned.days, planned.seed)
+    strike = Strike(planned.fault, planned.source, day, magnitude, planned.days, planned.seed)
     if day > date.max - timedelta(days=fault.days_touched + planned.days):
         raise UsageError(f"{label}: {day} is too far ahead: choose a day of the window {first} to {last}.")
     if not first <= strike.landing_dates()[0] <= strike.landing_dates()[-1] <= last:

@@ -36,7 +36,7 @@ def filled(batches: Sequence[Batch]) -> list[int]:
 def some_batches(batches: Sequence[Batch], count: float, rng: np.random.Generator) -> list[int]:
     """Sorted positions of `count` random batches with rows, of all of them if there are fewer."""
     there = filled(batches)
-    return sorted(rng.choice(there, min(int(count), len(there)), replace=False).tolist())
+    return sorted(rng.choice(there, min(max(1, int(count)), len(there)), replace=False).tolist())
 
 
 def chosen(rng: np.random.Generator, count: int, share: float) -> Positions:

@@ -79,7 +79,7 @@ def _one(simulation: Simulation, seed: int, blow: Blow, now: dict[date, list[Bat
     for offset in range(1, fault.days_read + 1):
         before = blow.landing_date - timedelta(days=offset)
         shown[before] = scheduled_batches(simulation, strike.source, before)
-    struck = fault.strike(shown, blow.landing_date, fault.magnitudes[strike.magnitude], _generator(seed, blow))
+    struck = fault.strike(shown, blow.landing_date, fault.size(strike.magnitude), _generator(seed, blow))
     merged = {}
     for day, batches in free.items():
         ids = {batch.batch_id for batch in batches}
@@ -89,7 +89,9 @@ def _one(simulation: Simulation, seed: int, blow: Blow, now: dict[date, list[Bat
 
 
 @lru_cache(maxsize=64)
-def _together(simulation: Simulation, seed: int, source: str, group: tuple[Blow, ...]) -> tuple[list[Struck], dict[date, list[Batch]]]:
+def _together(
+    simulation: Simulation, seed: int, source: str, group: tuple[Blow, ...]
+) -> tuple[list[Struck], dict[date, list[Batch]]]:
     """Blows that meet each other, one after the other; what each did, and what is delivered in the end."""
     days = sorted({date.fromordinal(one) for blow in group for one in blow.touched()})
     now = {day: scheduled_batches(simulation, source, day) for day in days}

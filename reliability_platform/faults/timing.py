@@ -1,5 +1,6 @@
 """Faults of timing: rows and batches that come at another time than they should, or speak of another time."""
 
+import itertools
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -82,7 +83,7 @@ def shuffled_within_the_day(clean: Deliveries, day: date, magnitude: float, rng:
     deliveries = copy_of(clean)
     places = filled(clean[day])
     tables = {position: clean[day][position].table for position in places}
-    for position, later in zip(places, places[1:], strict=False):
+    for position, later in itertools.pairwise(places):
         held_back = chosen(rng, clean[day][position].table.num_rows, magnitude)
         stay = np.ones(clean[day][position].table.num_rows, dtype=bool)
         stay[held_back] = False
@@ -122,9 +123,7 @@ def _sla_breach(clean: Deliveries, day: date, magnitude: float, rng: np.random.G
     batch = clean[day][position]
     late = timedelta(hours=magnitude) + DEADLINE
     deliveries[day][position] = replace(batch, landed_at=batch.landed_at + late)
-    return Struck(
-        deliveries, [batch.batch_id], [day], event_dates([batch.table]), BAD_ROWS.empty_table()
-    )
+    return Struck(deliveries, [batch.batch_id], [day], event_dates([batch.table]), BAD_ROWS.empty_table())
 
 
 def _stale_source(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:

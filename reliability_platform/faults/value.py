@@ -1,5 +1,6 @@
 """Faults of value: fields that hold what they should not."""
 
+import itertools
 from datetime import date
 
 import numpy as np
@@ -76,9 +77,7 @@ def _rows_of_the_day(clean: Deliveries, day: date, count: float, rng: np.random.
     sizes = [batch.table.num_rows for batch in clean[day]]
     taken = np.sort(rng.choice(sum(sizes), min(int(count), sum(sizes)), replace=False))
     starts = np.cumsum([0, *sizes])
-    return [
-        taken[(taken >= start) & (taken < end)] - start for start, end in zip(starts[:-1], starts[1:], strict=True)
-    ]
+    return [taken[(taken >= start) & (taken < end)] - start for start, end in itertools.pairwise(starts)]
 
 
 def _poison_message(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:

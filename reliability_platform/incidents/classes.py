@@ -49,8 +49,8 @@ _ROWS = "The rows are in quarantine, and the landing day is held."
 _SEE_FILES = "See which files were refused, and why: `reliability quarantine list`."
 _SEE_ROWS = "See the rejected rows and their reasons: `reliability quarantine list`, then `quarantine show` on a batch."
 _ASK_OWNER = "Tell the owner of the source which batches are concerned, and ask what changed."
-_SAME_GAPS = frozenset({"volume_anomaly", "reconciliation_mismatch", "freshness_breach", "key_skew"})
-"""What rows that are not there look like downstream."""
+_SAME_GAPS = frozenset({"volume_anomaly", "reconciliation_mismatch", "freshness_breach", "key_skew", "late_data"})
+"""What rows that are not there look like downstream; among those left, the late ones have a larger share."""
 _AFTER_REJECTS = frozenset({"reject_share", "volume_anomaly", "reconciliation_mismatch", "key_skew"})
 """What rejected rows look like downstream."""
 _SEE_MODELS = "See which model or test failed, in the run's log or on the page of the asset."

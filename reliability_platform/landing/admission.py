@@ -298,6 +298,7 @@ def _examine(settings: Settings, source: str, day: date, path: Path, draft: Path
         except Exception as error:  # whatever a producer may call Parquet
             raise _RefusedError("unreadable_file", type(error).__name__) from None
         if table.num_rows != manifest.expected_rows:
+            record = replace(record, delivered_rows=table.num_rows)  # the others never came
             raise _RefusedError(
                 "row_count_mismatch", json.dumps({"declared": manifest.expected_rows, "found": table.num_rows})
             )
@@ -321,9 +322,7 @@ def _examine(settings: Settings, source: str, day: date, path: Path, draft: Path
         )
     except _RefusedError as refused:
         assert record is not None
-        return replace(
-            record, status=refused.status, state=refused.state, reason=refused.reason, detail=refused.detail
-        )
+        return replace(record, status=refused.status, state=refused.state, reason=refused.reason, detail=refused.detail)
 
 
 def _without_file(settings: Settings, source: str, day: date, path: Path) -> Admission | None:
@@ -359,9 +358,7 @@ def admit(settings: Settings, source: str, landing_date: date) -> list[Admission
     orphans = [_without_file(settings, source, landing_date, path) for path in manifests]
     records += [orphan for orphan in orphans if orphan is not None]
     late_accepted = late_rows_accepted(settings, source, landing_date)
-    records = [
-        replace(_with_state(record, records, landing_date), late_accepted=late_accepted) for record in records
-    ]
+    records = [replace(_with_state(record, records, landing_date), late_accepted=late_accepted) for record in records]
     quarantine_files(settings, source, landing_date, [asdict(record) for record in records], copies)
     swap_folder(draft, target)
     _write_records(admissions_file(settings, source, landing_date), records)

@@ -234,7 +234,9 @@ def _accept_held(settings: Settings, incident: Incident, actor: str) -> Done:
     for day in incident.partitions:
         accept_late_rows(settings, incident.source, day, actor, incident.id)
     days = ", ".join(day.isoformat() for day in incident.partitions)
-    return Done(f"Rows of {incident.source} that landed on {days} count whatever their event date.", incident.partitions)
+    return Done(
+        f"Rows of {incident.source} that landed on {days} count whatever their event date.", incident.partitions
+    )
 
 
 def _describe_accept_held(settings: Settings, incident: Incident) -> str:

@@ -152,15 +152,16 @@ def _score(
             severity=str(incident.severity) if incident else None,
             contained=not shown or _all_in_quarantine(settings, truth),
             healed=incident is not None and incident.state in HEALED,
-            time_to_detect_seconds=_seconds(truth.struck_at, incident.detected_at if incident else None),
-            time_to_recover_seconds=_seconds(incident.detected_at if incident else None, recovered),
+            time_to_detect_seconds=seconds_between(truth.struck_at, incident.detected_at if incident else None),
+            time_to_recover_seconds=seconds_between(incident.detected_at if incident else None, recovered),
             shown_wrong=shown,
         ),
         incident,
     )
 
 
-def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
+    """Seconds from one moment to another; None if one of them is not known."""
     return round((end - start).total_seconds(), 3) if start is not None and end is not None else None
 
 

@@ -1,0 +1,125 @@
+"""`reliability campaign`: the checks, the incidents and the healing against every fault at every size."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from reliability_platform.cli.options import home_option, home_session, json_option, people, print_json, progress
+from reliability_platform.errors import ExitCode
+from reliability_platform.settings import Settings, load_settings
+
+
+def _run(settings: Settings, grid: str, seeds: int) -> dict[str, Any]:
+    from reliability_platform.scorecard.campaign.campaign import run_campaign
+    from reliability_platform.scorecard.campaign.grade import WorldOutcome
+
+    columns = (TextColumn("worlds"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=progress, disable=not progress.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+
+        def on_world(done: int, total: int, world: WorldOutcome) -> None:
+            bar.update(task, completed=done, total=total)
+            missed = [one.id for one in world.scenarios if not one.detected and one.window != "limit"]
+            words = f"world {done} of {total}: {len(world.scenarios)} scenarios, {len(world.controls)} controls"
+            progress.print(words + (f", missed {', '.join(missed)}" if missed else ""), highlight=False)
+
+        return run_campaign(settings.home / "campaign", grid, seeds, on_world)
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def _interval(one: dict[str, Any]) -> str:
+    if one["share"] is None:
+        return "nothing to count"
+    return f"{_percent(one['share'])} ({one['hits']} of {one['n']}; 95 %: {_percent(one['low'])} to {_percent(one['high'])})"
+
+
+def show(document: dict[str, Any]) -> None:
+    """The campaign for a person: what was seen, and as loudly what was not."""
+    summary, mutation = document["summary"], document["mutation"]
+    headline = Table(title=f"{summary['scenarios']} scenarios, {summary['controls']} controls", show_header=False)
+    names = {
+        "detected": "detected",
+        "root_cause": "root cause right",
+        "severity": "severity right",
+        "contained": "contained",
+        "healed": "healed, and equal to a run without the fault",
+        "false_alarm_per_control": "controls with a false alarm",
+        "false_alarm_per_clean_partition_day": "clean partition-days with a false alarm",
+    }
+    for key, words in names.items():
+        headline.add_row(words, _interval(summary["intervals"][key]))
+    headline.add_row("quarantined rows that are bad ones", _percent(summary["quarantine_precision"]))
+    headline.add_row("bad rows that are quarantined", _percent(summary["quarantine_recall"]))
+    if summary["incidents_per_fault"] is not None:
+        headline.add_row("incidents for each fault", f"{summary['incidents_per_fault']:.3f}")
+    people.print(headline)
+    families = Table(title="Detected, by family and size")
+    for column in ("family", "size", "scenarios", "detected", "95 % interval"):
+        families.add_column(column)
+    for row in summary["by_family_and_magnitude"]:
+        families.add_row(
+            row["family"],
+            row["magnitude"],
+            str(row["n"]),
+            _percent(row["share"]),
+            f"{_percent(row['low'])} to {_percent(row['high'])}",
+        )
+    people.print(families)
+    for row in summary["baselines"]:
+        people.print(
+            f"Baseline {row['name']}: detects {_percent(row['detected_share'])}, "
+            f"cries at {_percent(row['false_alarm_share'])} of the controls."
+        )
+    for row in summary["limits"]:
+        people.print(f"Limit: {row['fault']} of {row['size']:g} seen {row['detected']} of {row['n']} times.")
+    for row in mutation["surviving_faults"]:
+        people.print(
+            f"[bold red]SURVIVED[/bold red] {row['fault']} ({row['magnitude']}) on {row['source']}: "
+            f"nobody noticed {row['missed']} of {row['scenarios']}."
+        )
+    wolves = [one for one in document["controls"] if one["false_alarms"]]
+    for one in wolves:
+        people.print(f"[bold red]FALSE ALARM[/bold red] {one['id']}: {', '.join(one['checks'])}", highlight=False)
+    for one in summary["false_alarms_elsewhere"]:
+        people.print(f"[bold red]FALSE ALARM[/bold red] on a clean day: {one}", highlight=False)
+    people.print(
+        f"{len(mutation['redundant_checks'])} checks caught nothing that another did not catch too; "
+        f"{len(mutation['never_fired'])} never fired."
+    )
+    if not mutation["surviving_faults"]:
+        people.print("[bold green]No fault survived.[/bold green]")
+
+
+@click.command()
+@click.option("--grid", type=click.Choice(["standard", "quick"]), default="standard", show_default=True,
+              help="All faults, sizes, sources and windows; or each fault and size once.")  # fmt: skip
+@click.option("--seeds", type=click.IntRange(1, 50), default=1, show_default=True, help="Repeat the grid so often.")
+@home_option
+@json_option
+def campaign(grid: str, seeds: int, home: Path | None, as_json: bool) -> int:
+    """Measure which faults the checks catch at which size, what slips through and what cries wolf.
+
+    Runs in worlds of its own; the data of the home are not touched. The document is kept in scorecards/campaign.json.
+    Exits with 1 if a fault of medium or large size survived, or a control raised an alarm.
+    """
+    settings = load_settings(home)
+    with home_session(settings):
+        document = _run(settings, grid, seeds)
+        from reliability_platform.atomic import write_atomically
+
+        path = settings.home / "scorecards" / "campaign.json"
+        write_atomically(path, (json.dumps(document, indent=1) + "\n").encode())
+    if as_json:
+        print_json(document)
+    else:
+        show(document)
+        people.print(f"{document['seconds']:.0f} s. All of it: {path}", highlight=False)
+    survivors = [row for row in document["mutation"]["surviving_faults"] if row["magnitude"] != "small"]
+    return ExitCode.NOT_HEALED if survivors or document["summary"]["false_alarms"] else ExitCode.OK
