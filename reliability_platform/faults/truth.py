@@ -88,8 +88,8 @@ def load_truths(settings: Settings) -> list[Truth]:
         raw["landing_date"], raw["blow"] = date.fromisoformat(raw["landing_date"]), None
         rows = pq.read_table(path.with_suffix(".parquet"), schema=BAD_ROWS)
         truth = Truth(**raw, rows=rows, struck_at=datetime.fromtimestamp(path.stat().st_mtime, UTC))
-        key = (truth.fault, truth.source, truth.landing_date)
-        joined[key] = _joined(joined[key], truth) if key in joined else truth
+        strike = (truth.fault, truth.source, truth.landing_date)
+        joined[strike] = _joined(joined[strike], truth) if strike in joined else truth
     return sorted(joined.values(), key=lambda truth: (truth.landing_date, truth.source, truth.fault))
 
 

@@ -25,7 +25,7 @@ GARBAGE = ('{"device": "mob', "", "not json at all", '{"device": "desktop\x00"',
 POISON_DEPTH = 5_000
 POISON = '{"a":' * POISON_DEPTH + "1" + "}" * POISON_DEPTH
 """Valid by the grammar, and deeper than a recursive parser survives."""
-LABELS = {
+LABELS: dict[str, dict[str, tuple[str, ...]]] = {
     "orders": {"currency": ("XTS", "BTC"), "channel": ("kiosk",)},
     "payments": {"method": ("crypto", "cash"), "status": ("authorised",), "currency": ("XTS",)},
     "web_events": {"event_type": ("scroll", "hover", "ADD_TO_CART")},
@@ -40,8 +40,9 @@ MINOR_UNITS = 100
 FIRST_NAMES = ("anna", "ben", "chloe", "david", "emma", "felix")
 
 
-def _cents(column: pa.ChunkedArray) -> np.ndarray:  # type: ignore[type-arg]
-    return np.rint(column.cast(pa.float64()).to_numpy() * 100).astype(np.int64)
+def _cents(column: pa.ChunkedArray) -> Positions:
+    cents: Positions = np.rint(column.cast(pa.float64()).to_numpy() * 100).astype(np.int64)
+    return cents
 
 
 def null_spike(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:

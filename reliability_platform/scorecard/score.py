@@ -28,7 +28,7 @@ class FaultScore:
     source: str
     partition: str
     magnitude: str
-    expected_severity: str
+    expected_severity: str | None
     detected: bool
     detected_by: list[str]
     incident: str | None

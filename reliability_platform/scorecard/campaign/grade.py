@@ -121,9 +121,17 @@ def _root_cause(truth: Truth, incident: Incident | None) -> dict[str, Any]:
     }
 
 
+def _own_dates(truth: Truth, truths: Iterable[Truth]) -> set[date]:
+    """The event dates that no other fault of the source touches: only there is a difference its doing."""
+    others = {
+        day for other in truths if other.source == truth.source and other is not truth for day in other.event_dates
+    }
+    return set(truth.event_dates) - others
+
+
 def _contained(truth: Truth, shown: set[date], quarantine: Quarantined) -> bool:
     """No bad row was ever published: the dates were held, or each bad row sits in quarantine."""
-    if truth.containment == Containment.NONE_NEEDED.value or not shown & set(truth.event_dates):
+    if truth.containment == Containment.NONE_NEEDED.value or not shown:
         return True
     return bool(quarantine.true_rows) and quarantine.hit_rows == quarantine.true_rows
 
@@ -144,7 +152,8 @@ def _scenario(observation: Observation, scenario: Scenario, truth: Truth) -> Sce
     cause = _root_cause(truth, primary)
     quarantine = observation.quarantined[truth.fault, truth.source, truth.landing_date]
     ended = all(one.state in HEALED or one.state is State.FALSE_ALARM for one in found)
-    equal = not observation.wrong_in_the_end[scenario.source] & set(truth.event_dates)
+    own_dates = _own_dates(truth, observation.truths)
+    equal = not observation.wrong_in_the_end[scenario.source] & own_dates
     return ScenarioOutcome(
         id=scenario.id,
         fault=scenario.fault,
@@ -166,7 +175,7 @@ def _scenario(observation: Observation, scenario: Scenario, truth: Truth) -> Sce
         severity=primary.severity.value if primary else None,
         expected_severity=scenario.declared.expected_severity,
         severity_right=primary is not None and primary.severity.value == scenario.declared.expected_severity,
-        contained=_contained(truth, observation.shown_wrong[scenario.source], quarantine),
+        contained=_contained(truth, observation.shown_wrong[scenario.source] & own_dates, quarantine),
         healed=primary is not None and ended and equal,
         quarantine=_against_truth(truth, quarantine),
         days_to_detect=float((primary.partitions[0] - scenario.first_day).days) if primary else None,
