@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import date, timedelta
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -23,14 +23,18 @@ from reliability_platform.cli.options import (
     print_json,
     progress,
 )
-from reliability_platform.clock import FIRST_DAY
+from reliability_platform.clock import FIRST_DAY, utc_now
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from reliability_platform.orchestration.local import LocalDaemon
 
 MARKER = "demo.json"
 
 
-STAGES = 5
+STAGES = 6
+APPROVAL = "the demo's script, in the place of a person who has asked the owner of the source"
 
 
 class Stages:
@@ -79,6 +83,7 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
     """The loop itself; returns the document that `--json` prints."""
     with stages.stage("start", "Starting"):
         from reliability_platform.faults.plan import ActivePlan, load_plan
+        from reliability_platform.faults.strike import rehearse
         from reliability_platform.landing.admission import landed_partitions
         from reliability_platform.operations import operations_engine
         from reliability_platform.orchestration.definitions import defs
@@ -95,8 +100,10 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
         first, last = FIRST_DAY, FIRST_DAY + timedelta(days=days - 1)
         plan = load_plan(plan_name)
         active = ActivePlan.resolve(plan, seed=seed, first=first, last=last)
+        simulation = Simulation(seed=seed, events_per_day=ceil(events / days))
+        rehearse(simulation, active)
         _fresh_home(settings)
-        Simulation(seed=seed, events_per_day=ceil(events / days)).save(settings)
+        simulation.save(settings)
         active.save(settings)
     with platform_instance(settings) as instance:
         daemon = LocalDaemon(instance, defs, [incident_sensor, remediation_sensor])
@@ -107,6 +114,8 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
             daemon.run("pipeline", first=first, last=last)
         with stages.stage("incidents", "Turning failed checks into incidents, and healing them"):
             daemon.settle()
+        with stages.stage("approvals", "Approving what the policy leaves to a person, and healing it"):
+            approved = _approve(settings, daemon)
     partitions = landed_partitions(settings)
     with stages.stage("oracle", "Building the same month without any failure, and comparing row for row"):
         comparisons = verify(settings, partitions)
@@ -118,6 +127,7 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
         "events": card.conservation.delivered,
         "faults": [asdict(fault) for fault in card.faults],
         "incidents": card.incidents,
+        "approved": approved,
         "conservation": asdict(card.conservation),
         "oracle": {
             "equal": all(table.equal for table in comparisons),
@@ -130,6 +140,27 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
         "proved": not card.failures,
         "failures": card.failures,
     }
+
+
+def _approve(settings: Settings, daemon: "LocalDaemon") -> list[dict[str, str]]:
+    """Say yes to every action that waits for a person, as the person on call would after asking the source's owner."""
+    from reliability_platform.incidents.store import IncidentStore
+    from reliability_platform.operations import operations_engine
+    from reliability_platform.remediation.heal import act, describe, may_act
+
+    engine = operations_engine(settings)
+    approved = []
+    for incident in IncidentStore(engine).all():
+        if may_act(incident, approved=True) and not may_act(incident):
+            approved.append({"incident": incident.id, "action": describe(settings, incident), "why": APPROVAL})
+            act(settings, engine, incident.id, utc_now(), APPROVAL)
+    daemon.settle()
+    return approved
+
+
+def _first_of(checks: list[str]) -> str:
+    """One check and how many more: the incident's page has them all."""
+    return checks[0] + (f" +{len(checks) - 1}" if len(checks) > 1 else "") if checks else ""
 
 
 def _seconds(value: float | None) -> str:
@@ -153,12 +184,13 @@ def show(document: dict[str, Any]) -> None:
     ):
         faults.add_column(column, overflow="fold")
     for fault in document["faults"]:
+        silent = fault["expected_severity"] is None
         faults.add_row(
             fault["fault"],
             fault["source"],
             fault["partition"],
-            "\n".join(fault["detected_by"]) or no,
-            "-".join(fault["incident"].split("-")[:2]) if fault["incident"] else no,
+            _first_of(fault["detected_by"]) or ("nothing to notice" if silent else no),
+            "-".join(fault["incident"].split("-")[:2]) if fault["incident"] else "–" if silent else no,
             fault["severity"] or "–",
             yes if fault["contained"] else no,
             yes if fault["healed"] else no,
@@ -176,6 +208,8 @@ def show(document: dict[str, Any]) -> None:
     for name, table in document["oracle"]["tables"].items():
         tables.add_row(name, f"{table['rows']:,}", yes if table["equal"] else no)
     people.print(tables)
+    for one in document["approved"]:
+        people.print(f"[yellow]Approved[/yellow] {one['incident']}: {one['action']}", highlight=False)
     counts = document["incidents"]
     people.print(
         f"Incidents: {counts['opened']} opened, {counts['resolved']} resolved, "
@@ -203,8 +237,6 @@ def demo(days: int, events: int, seed: int, plan: str, home: Path | None, as_jso
     """
     settings = load_settings(home)
     last: date = FIRST_DAY + timedelta(days=days - 1)
-    from reliability_platform.clock import utc_now
-
     if last >= utc_now().date():
         raise UsageError(f"--days {days} reaches into the future ({last}); give fewer days.")
     with home_session(settings), home_served(settings), Stages() as stages:

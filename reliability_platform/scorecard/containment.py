@@ -5,21 +5,41 @@ Where it shows something else, the fault is still contained if each of its bad r
 were incomplete for a while, but nothing wrong was in them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import duckdb
+
+from reliability_platform.faults.truth import Truth
+
+
+@dataclass(frozen=True)
+class Difference:
+    """An event date of a table that a version shows with other rows than the oracle."""
+
+    version: str
+    table: str
+    event_date: date
+
+    def __str__(self) -> str:
+        return f"{self.version}/{self.table}/{self.event_date.isoformat()}"
+
+
+def own_dates(truth: Truth, truths: Iterable[Truth], sources: Collection[str]) -> set[date]:
+    """The event dates of a fault that no other fault of `sources` touches: only there is a difference its doing."""
+    others = [other for other in truths if other is not truth and other.source in sources]
+    return set(truth.event_dates) - {day for other in others for day in other.event_dates}
 
 
 def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
 
 
-def wrong_dates(versions: Sequence[Path], oracle: Path, tables: Sequence[str], dates: Sequence[date]) -> list[str]:
-    """`version/table/date` of every shown event date whose rows differ from the oracle's."""
+def differences(versions: Sequence[Path], oracle: Path, tables: Sequence[str]) -> list[Difference]:
+    """Every event date that a version shows with other rows than the oracle; one that it does not show is none."""
     found = []
-    wanted = ", ".join(f"date '{day.isoformat()}'" for day in dates) or "null"
     with duckdb.connect() as connection:
         connection.execute("set enable_progress_bar = false")
         for version in versions:
@@ -29,7 +49,7 @@ def wrong_dates(versions: Sequence[Path], oracle: Path, tables: Sequence[str], d
                     continue
                 rows = connection.execute(
                     f"""
-                    with shown as (from read_parquet('{_quoted(shown)}') where event_date in ({wanted})),
+                    with shown as (from read_parquet('{_quoted(shown)}')),
                     expected as (
                         from read_parquet('{_quoted(expected)}')
                         where event_date in (select event_date from shown)
@@ -39,5 +59,5 @@ def wrong_dates(versions: Sequence[Path], oracle: Path, tables: Sequence[str], d
                     ) order by event_date
                     """
                 ).fetchall()
-                found += [f"{version.name}/{table}/{row[0].isoformat()}" for row in rows]
+                found += [Difference(version.name, table, row[0]) for row in rows]
     return found

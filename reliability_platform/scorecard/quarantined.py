@@ -10,6 +10,7 @@ import pyarrow as pa
 from reliability_platform.faults.truth import Truth
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.settings import Settings
+from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.lease import warehouse_reader
 
 
@@ -53,13 +54,15 @@ def quarantined_rows(settings: Settings, truth: Truth) -> Quarantined:
         connection.register("bad_rows", truth.rows)
         connection.register("refused_files", refused)
         row = connection.execute(
-            """
+            f"""
             with put_aside as (
                 select batch_id, record_key from qtn_rows
                 where source = $source and list_contains($days, landing_date::varchar)
                 union all
-                select batch_id, record_key from hld_too_late
-                where source = $source and list_contains($days, landing_date::varchar)
+                -- Held because they came too late, or let in by an approval later.
+                select batch_id, {CONTRACTS[truth.source].key} from stg_{truth.source}
+                where list_contains($days, landing_date::varchar) and reject_reasons is null
+                    and event_date < landing_date - {settings.allowed_lateness_days}
             ),
             bad as (select batch_id, record_key, batch_id in (from refused_files) as is_refused from bad_rows)
             select

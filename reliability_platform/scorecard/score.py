@@ -6,11 +6,12 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
+from reliability_platform.faults.fault import Containment
 from reliability_platform.faults.truth import Truth, load_truths
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.landing.file_quarantine import quarantined_files
-from reliability_platform.scorecard.containment import wrong_dates
+from reliability_platform.scorecard.containment import Difference, differences, own_dates
+from reliability_platform.scorecard.quarantined import quarantined_rows
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.comparison import TableComparison
 from reliability_platform.warehouse.lease import warehouse_reader
@@ -70,7 +71,9 @@ class Scorecard:
         found = []
         for score in self.faults:
             name = f"{score.fault} on {score.source} {score.partition}"
-            for property_name in ("detected", "contained", "healed"):
+            # What nothing may notice has no expected severity; an incident of it would be one without a fault.
+            wanted = ("contained",) if score.expected_severity is None else ("detected", "contained", "healed")
+            for property_name in wanted:
                 if not getattr(score, property_name):
                     found.append(f"{name} was not {property_name}")
         if self.incidents["without_a_fault"]:
@@ -109,54 +112,31 @@ def conservation(settings: Settings) -> Conservation:
     return Conservation(*(int(value or 0) for value in row))
 
 
-def _all_in_quarantine(settings: Settings, truth: Truth) -> bool:
-    """Whether each bad row of the fault sits in the row quarantine, or in a file that was refused whole."""
-    if truth.rows.num_rows == 0:
-        return False
-    refused = [record["batch_id"] for record in quarantined_files(settings)]
-    with warehouse_reader(settings) as connection:
-        connection.register("bad_rows", truth.rows)
-        row = connection.execute(
-            """
-            select count(*) from bad_rows
-            where not list_contains(?::varchar[], batch_id) and not exists (
-                select 1 from qtn_rows
-                where qtn_rows.batch_id = bad_rows.batch_id
-                    and qtn_rows.record_key is not distinct from bad_rows.record_key
-            )
-            """,
-            [refused],
-        ).fetchone()
-    return row is not None and row[0] == 0
+def _is_contained(settings: Settings, truth: Truth, shown: Sequence[Difference]) -> bool:
+    """No bad row was ever shown: nothing differs, or all that differs is that bad rows sit in quarantine."""
+    if truth.containment == Containment.NONE_NEEDED.value or not shown:
+        return True
+    found = quarantined_rows(settings, truth)
+    return bool(found.true_rows) and found.hit_rows == found.true_rows
 
 
-def _score(
-    settings: Settings, truth: Truth, incidents: Sequence[Incident], marts: Sequence[Mart]
-) -> tuple[FaultScore, Incident | None]:
-    incident = incident_of(truth, incidents)
-    versions = [settings.published / publication.version for publication in publications(settings)]
-    tables = [mart.name for mart in marts if truth.source in mart.sources]
-    oracle = settings.oracle / "published" / CURRENT
-    shown = wrong_dates(versions, oracle, tables, truth.event_dates)
+def _score(settings: Settings, truth: Truth, incident: Incident | None, shown: Sequence[Difference]) -> FaultScore:
     recovered = incident.recovered_at if incident else None
-    return (
-        FaultScore(
-            fault=truth.fault,
-            source=truth.source,
-            partition=truth.landing_date.isoformat(),
-            magnitude=truth.magnitude,
-            expected_severity=truth.expected_severity,
-            detected=incident is not None,
-            detected_by=sorted(incident.checks) if incident else [],
-            incident=incident.id if incident else None,
-            severity=str(incident.severity) if incident else None,
-            contained=not shown or _all_in_quarantine(settings, truth),
-            healed=incident is not None and incident.state in HEALED,
-            time_to_detect_seconds=seconds_between(truth.struck_at, incident.detected_at if incident else None),
-            time_to_recover_seconds=seconds_between(incident.detected_at if incident else None, recovered),
-            shown_wrong=shown,
-        ),
-        incident,
+    return FaultScore(
+        fault=truth.fault,
+        source=truth.source,
+        partition=truth.landing_date.isoformat(),
+        magnitude=truth.magnitude,
+        expected_severity=truth.expected_severity,
+        detected=incident is not None,
+        detected_by=sorted(incident.checks) if incident else [],
+        incident=incident.id if incident else None,
+        severity=str(incident.severity) if incident else None,
+        contained=_is_contained(settings, truth, shown),
+        healed=truth.is_silent or (incident is not None and incident.state in HEALED),
+        time_to_detect_seconds=seconds_between(truth.struck_at, incident.detected_at if incident else None),
+        time_to_recover_seconds=seconds_between(incident.detected_at if incident else None, recovered),
+        shown_wrong=[str(one) for one in shown],
     )
 
 
@@ -168,10 +148,15 @@ def seconds_between(start: datetime | None, end: datetime | None) -> float | Non
 def score(settings: Settings, engine: Engine, marts: Sequence[Mart], oracle: Sequence[TableComparison]) -> Scorecard:
     """Join the truth of every strike with what the platform noticed, held and healed."""
     incidents = IncidentStore(engine).all()
+    truths = load_truths(settings)
+    versions = [settings.published / publication.version for publication in publications(settings)]
+    wrong = differences(versions, settings.oracle / "published" / CURRENT, [mart.name for mart in marts])
     scores, matched = [], set()
-    for truth in load_truths(settings):
-        fault_score, incident = _score(settings, truth, incidents, marts)
-        scores.append(fault_score)
+    for truth in truths:
+        dates = {mart.name: own_dates(truth, truths, mart.sources) for mart in marts if truth.source in mart.sources}
+        incident = None if truth.is_silent else incident_of(truth, incidents)
+        shown = [one for one in wrong if one.event_date in dates.get(one.table, ())]
+        scores.append(_score(settings, truth, incident, shown))
         if incident is not None:
             matched.add(incident.id)
     real = [incident for incident in incidents if incident.state is not State.FALSE_ALARM]

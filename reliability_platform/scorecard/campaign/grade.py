@@ -12,6 +12,7 @@ from reliability_platform.faults.truth import Truth
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.scorecard.campaign.grid import Scenario, lane_of
 from reliability_platform.scorecard.campaign.world import RERUN_DAYS, Observation
+from reliability_platform.scorecard.containment import own_dates
 from reliability_platform.scorecard.quarantined import Quarantined
 from reliability_platform.scorecard.score import HEALED, seconds_between
 from reliability_platform.sources import SOURCES
@@ -121,14 +122,6 @@ def _root_cause(truth: Truth, incident: Incident | None) -> dict[str, Any]:
     }
 
 
-def _own_dates(truth: Truth, truths: Iterable[Truth]) -> set[date]:
-    """The event dates that no other fault of the source touches: only there is a difference its doing."""
-    others = {
-        day for other in truths if other.source == truth.source and other is not truth for day in other.event_dates
-    }
-    return set(truth.event_dates) - others
-
-
 def _contained(truth: Truth, shown: set[date], quarantine: Quarantined) -> bool:
     """No bad row was ever published: the dates were held, or each bad row sits in quarantine."""
     if truth.containment == Containment.NONE_NEEDED.value or not shown:
@@ -152,8 +145,8 @@ def _scenario(observation: Observation, scenario: Scenario, truth: Truth) -> Sce
     cause = _root_cause(truth, primary)
     quarantine = observation.quarantined[truth.fault, truth.source, truth.landing_date]
     ended = all(one.state in HEALED or one.state is State.FALSE_ALARM for one in found)
-    own_dates = _own_dates(truth, observation.truths)
-    equal = not observation.wrong_in_the_end[scenario.source] & own_dates
+    dates = own_dates(truth, observation.truths, (scenario.source,))
+    equal = not observation.wrong_in_the_end[scenario.source] & dates
     return ScenarioOutcome(
         id=scenario.id,
         fault=scenario.fault,
@@ -175,7 +168,7 @@ def _scenario(observation: Observation, scenario: Scenario, truth: Truth) -> Sce
         severity=primary.severity.value if primary else None,
         expected_severity=scenario.declared.expected_severity,
         severity_right=primary is not None and primary.severity.value == scenario.declared.expected_severity,
-        contained=_contained(truth, observation.shown_wrong[scenario.source] & own_dates, quarantine),
+        contained=_contained(truth, observation.shown_wrong[scenario.source] & dates, quarantine),
         healed=primary is not None and ended and equal,
         quarantine=_against_truth(truth, quarantine),
         days_to_detect=float((primary.partitions[0] - scenario.first_day).days) if primary else None,

@@ -26,7 +26,7 @@ from reliability_platform.landing.delivery import deliver
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.heal import act, may_act, reruns_of, verify
 from reliability_platform.scorecard.campaign.grid import WorldPlan
-from reliability_platform.scorecard.containment import wrong_dates
+from reliability_platform.scorecard.containment import differences
 from reliability_platform.scorecard.quarantined import Quarantined, quarantined_rows
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
@@ -161,14 +161,13 @@ class World:
             ).fetchall()
         return {(source, day): int(count) for source, day, count in rows}
 
-    def wrong(self, versions: Sequence[Path], dates: Sequence[date]) -> dict[str, set[date]]:
+    def wrong(self, versions: Sequence[Path]) -> dict[str, set[date]]:
         """By source, the event dates on which one of its own tables differs from the oracle's in some version."""
         oracle = self.settings.oracle / "published" / CURRENT
         found: dict[str, set[date]] = {source: set() for source in SOURCES}
         for mart in marts(MANIFEST):
             if len(mart.sources) == 1:  # a table of several sources cannot say whose fault a difference is
-                shown = wrong_dates(versions, oracle, [mart.name], dates)
-                found[mart.sources[0]] |= {date.fromisoformat(one.rsplit("/", 1)[1]) for one in shown}
+                found[mart.sources[0]] |= {one.event_date for one in differences(versions, oracle, [mart.name])}
         return found
 
 
@@ -201,7 +200,6 @@ def run_world(home: Path, plan: WorldPlan) -> Observation:
     lap("rerun")
     build_oracle(world.settings, landed_partitions(world.settings))
     current = world.settings.published / CURRENT
-    dates = [FIRST_DAY - timedelta(days=1), *world.window]
     versions = sorted(world.settings.published.glob("v[0-9]*"))
     observation = Observation(
         plan=plan,
@@ -210,8 +208,8 @@ def run_world(home: Path, plan: WorldPlan) -> Observation:
         incidents=world.incidents.all(),
         incidents_of_rerun=rerun,
         quarantined=quarantined,
-        shown_wrong=world.wrong(versions, dates),
-        wrong_in_the_end=world.wrong([current], dates),
+        shown_wrong=world.wrong(versions),
+        wrong_in_the_end=world.wrong([current]),
         delivered_rows=delivered,
         seconds=seconds,
     )
