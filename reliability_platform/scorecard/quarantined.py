@@ -38,21 +38,16 @@ class Quarantined:
 def quarantined_rows(settings: Settings, truth: Truth) -> Quarantined:
     """Count on the landing days that the fault touched."""
     days = {day.isoformat() for day in truth.landing_dates}
-    refused = pa.table(
-        {
-            "batch_id": pa.array(
-                [
-                    record["batch_id"]
-                    for record in quarantined_files(settings)
-                    if record["source"] == truth.source and record["landing_date"] in days
-                ],
-                pa.string(),
-            ),
-        }
-    )
+    refused = [
+        record
+        for record in quarantined_files(settings)
+        if record["source"] == truth.source and record["landing_date"] in days
+    ]
+    files = pa.table({"batch_id": pa.array([record["batch_id"] for record in refused], pa.string())})
+    rows_in_files = sum(record["delivered_rows"] for record in refused if record["status"] == "refused")
     with warehouse_reader(settings) as connection:
         connection.register("bad_rows", truth.rows)
-        connection.register("refused_files", refused)
+        connection.register("refused_files", files)
         row = connection.execute(
             f"""
             with put_aside as (
@@ -67,16 +62,13 @@ def quarantined_rows(settings: Settings, truth: Truth) -> Quarantined:
             bad as (select batch_id, record_key, batch_id in (from refused_files) as is_refused from bad_rows)
             select
                 (select count(*) from bad),
-                (select count(*) from put_aside) + (
-                    select coalesce(sum(delivered_rows), 0) from rec_batches__conserved
-                    where batch_id in (from refused_files) and source = $source and status = 'refused'
-                ),
+                (select count(*) from put_aside) + $rows_in_files,
                 (select count(*) from bad where is_refused) + (
                     select count(*) from put_aside semi join bad
                     on put_aside.batch_id = bad.batch_id and put_aside.record_key = bad.record_key
                 )
             """,
-            {"source": truth.source, "days": sorted(days)},
+            {"source": truth.source, "days": sorted(days), "rows_in_files": rows_in_files},
         ).fetchone()
     assert row is not None
     return Quarantined(*(int(value) for value in row))

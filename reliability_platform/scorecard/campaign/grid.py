@@ -18,7 +18,8 @@ from reliability_platform.sources import SOURCES
 
 LANES: tuple[tuple[str, ...], ...] = (("orders", "payments"), ("web_events",), ("shipments",))
 HISTORY_DAYS = 21
-CLEAN_DAYS_BETWEEN = 2
+CLEAN_DAYS_BETWEEN = 1
+"""Failures of one kind on neighbouring days are one incident; one clean day keeps them apart."""
 WORLD_DAYS = 120
 WINDOWS = {"day": 1, "week": 7, "month": 30}
 SIZES = ("small", "medium", "large")
