@@ -1,0 +1,69 @@
+"""Detection cannot see the truth: scrambled, deleted or replaced, it changes no verdict and no incident."""
+
+import json
+import shutil
+from collections.abc import Callable
+
+from reliability_platform.clock import utc_now
+from reliability_platform.faults.plan import ActivePlan, Strike
+from reliability_platform.faults.truth import load_truths
+from reliability_platform.incidents.detection import observe
+from reliability_platform.incidents.store import IncidentStore
+from tests.conftest import Platform, day
+
+STRIKES = [
+    Strike("missing_batch", "orders", day(2), "small"),
+    Strike("null_spike", "orders", day(2), "large"),
+    Strike("corrupt_payloads", "web_events", day(3), "medium"),
+]
+
+
+def _seen(platform: Platform) -> list[tuple[object, ...]]:
+    nodes = platform.build(day(1), day(4))
+    results = platform.check(day(1), day(4), nodes)
+    observe(platform.engine, platform.checks.after(0, 100_000), utc_now())
+    verdicts = sorted((one.check, one.partition, one.verdict.value, one.value) for one in results)
+    incidents = [
+        (
+            one.source,
+            one.failure_class,
+            one.root_dataset,
+            one.column,
+            one.severity,
+            tuple(one.partitions),
+            tuple(one.checks),
+        )
+        for one in IncidentStore(platform.engine).all()
+    ]
+    return [*verdicts, *incidents]
+
+
+def test_scrambled_truth_changes_nothing(platform: Callable[..., Platform]) -> None:
+    """Two equal homes; in one, every word of the truth is turned into a lie after the landing."""
+    honest, scrambled = (platform(name, strikes=STRIKES) for name in ("honest", "scrambled"))
+    for one in (honest, scrambled):
+        one.land(day(1), day(4))
+    assert len(load_truths(scrambled.settings)) == 3
+    truth = scrambled.settings.faults / "truth"
+    for path in truth.glob("*.json"):
+        raw = json.loads(path.read_text())
+        raw |= {"fault": "duplicate_retry_storm", "source": "shipments", "expected_class": "pii_leak", "batches": []}
+        path.write_text(json.dumps(raw))
+    for path in truth.glob("*.parquet"):
+        path.write_bytes(b"not the truth")
+    ActivePlan(99, (Strike("volume_spike", "payments", day(4), "large"),)).save(scrambled.settings)
+    assert _seen(honest) == _seen(scrambled)
+
+
+def test_without_any_truth_two_faults_of_one_source_and_day_are_told_apart(platform: Callable[..., Platform]) -> None:
+    """The whole folder is gone, and the incidents still name both causes."""
+    blind = platform("blind", strikes=STRIKES)
+    blind.land(day(1), day(4))
+    shutil.rmtree(blind.settings.faults)
+    _seen(blind)
+    found = [(one.source, one.failure_class, one.column, one.partitions) for one in IncidentStore(blind.engine).all()]
+    assert sorted(found, key=str) == [
+        ("orders", "missing_data", None, [day(2)]),
+        ("orders", "null_spike", "customer_id", [day(2)]),
+        ("web_events", "payload_corruption", "payload", [day(3)]),
+    ]

@@ -1,0 +1,109 @@
+"""Every fault and every control on a platform of real parts, side by side in one world; a seed that nothing else uses."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import pytest
+
+from reliability_platform.checks.results import INSUFFICIENT_HISTORY, Verdict
+from reliability_platform.clock import FIRST_DAY
+from reliability_platform.faults.catalogue import CATALOGUE, CONTROLS
+from reliability_platform.scorecard.campaign.grade import ScenarioOutcome, WorldOutcome, grade
+from reliability_platform.scorecard.campaign.grid import HISTORY_DAYS, Scenario, lane_of, worlds_of
+from reliability_platform.scorecard.campaign.world import Observation, run_world
+
+SEED = 777
+LANDING = [fault for fault in CATALOGUE.values() if fault.stage == "landing"]
+FAULTS = [fault.name for fault in LANDING if not fault.is_control]
+SILENT = [fault.name for fault in (*LANDING, *CONTROLS.values()) if fault.is_control]
+
+
+def _scenarios() -> Iterator[Scenario]:
+    for place, fault in enumerate([*LANDING, *CONTROLS.values()]):
+        source = fault.applies_to[place % len(fault.applies_to)]
+        yield Scenario(fault.name, source, "medium", "day", SEED)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Observation, WorldOutcome]:
+    """One world with all of them, from landing to proof."""
+    [plan] = worlds_of(_scenarios())
+    observation = run_world(tmp_path_factory.mktemp("catalogue") / "home", plan)
+    return observation, grade(observation)
+
+
+def _placed(observation: Observation, name: str) -> Scenario:
+    return next(one for one in observation.plan.scenarios if one.fault == name)
+
+
+def _outcome(world: tuple[Observation, WorldOutcome], name: str) -> ScenarioOutcome:
+    return next(one for one in world[1].scenarios if one.fault == name)
+
+
+def test_the_clean_weeks_pass_every_check(world: tuple[Observation, WorldOutcome]) -> None:
+    """Only then does a failed check mean anything. Those that need a past say so until they have one."""
+    last_clean = FIRST_DAY + timedelta(days=HISTORY_DAYS - 1)
+    clean = [result for result in world[0].results if result.partition <= last_clean]
+    assert len(clean) > 130 * HISTORY_DAYS
+    assert not [result for result in clean if result.verdict is Verdict.FAILED]
+    unjudged = [result for result in clean if result.verdict is Verdict.NOT_EVALUATED]
+    assert {result.reason for result in unjudged} == {INSUFFICIENT_HISTORY}
+    assert max(result.partition for result in unjudged) < FIRST_DAY + timedelta(days=14)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_exactly_the_expected_checks_fail_on_exactly_its_days(
+    world: tuple[Observation, WorldOutcome], name: str
+) -> None:
+    """All of the fault's signature, nothing but its declared symptoms besides, on no day that it did not touch."""
+    observation, _ = world
+    scenario = _placed(observation, name)
+    [truth] = [one for one in observation.truths if one.fault == name and one.landing_date == scenario.first_day]
+    lane = lane_of(scenario.source)
+    near = [scenario.first_day + timedelta(days=offset) for offset in range(-1, scenario.span + 1)]
+    failed: dict[str, set[date]] = {}
+    for result in observation.results:
+        if result.verdict is Verdict.FAILED and result.source in lane and result.partition in near:
+            failed.setdefault(result.check, set()).add(result.partition)
+
+    def named(patterns: tuple[str, ...]) -> set[str]:
+        return {one.format(source=scenario.source, column=truth.expected_column) for one in patterns}
+
+    fault = scenario.declared
+    assert named(fault.signature) <= set(failed) <= named(fault.signature) | named(fault.symptoms)
+    assert set().union(*failed.values()) <= set(truth.landing_dates)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_fault_is_one_incident_that_names_its_cause_and_heals(
+    world: tuple[Observation, WorldOutcome], name: str
+) -> None:
+    """Detected, root cause and severity right, contained, healed; the quarantine holds the bad rows and no others."""
+    found = _outcome(world, name)
+    assert found.detected
+    assert found.incidents == 1, found.other_incidents
+    assert found.root_cause_right, found.root_cause
+    assert found.severity == found.expected_severity
+    assert found.contained
+    assert found.healed
+    assert found.quarantine["recall"] in (None, 1.0)
+    assert found.quarantine["precision"] in (None, 1.0)
+    assert found.days_to_detect is not None
+    assert found.days_to_detect <= 5
+
+
+@pytest.mark.parametrize("name", SILENT)
+def test_no_control_raises_anything(world: tuple[Observation, WorldOutcome], name: str) -> None:
+    """Below every limit is below every limit."""
+    [control] = [one for one in world[1].controls if one.control == name]
+    assert control.checks == []
+    assert control.false_alarms == 0
+
+
+def test_nothing_cries_on_a_clean_day_and_a_re_run_opens_nothing(world: tuple[Observation, WorldOutcome]) -> None:
+    """And what is published in the end differs from the oracle only where a control put rows that stay."""
+    _, outcome = world
+    assert outcome.clean_partition_days > 100
+    assert outcome.false_alarms_elsewhere == []
+    assert [one.false_alarms for one in outcome.controls if one.control == "rerun_of_clean_days"] == [0, 0, 0, 0]
+    assert outcome.unexplained_differences == []
