@@ -152,13 +152,14 @@ def worlds_of(scenarios: Iterable[Scenario]) -> list[WorldPlan]:
     for scenario in ordered:
         lane = lane_of(scenario.source)
         for seed, ends, placed in worlds:
-            start = ends.get(lane, HISTORY_DAYS)
+            # What is delivered again must have been delivered whole the first time.
+            start = ends.get(lane, HISTORY_DAYS) + scenario.declared.days_read
             month_there = any(one.window == "month" and one.source == scenario.source for one in placed)
             fits = start + scenario.span <= WORLD_DAYS and not (month_there and scenario.window == "month")
             if seed == scenario.seed and fits:
                 break
         else:
-            ends, placed, start = {}, [], HISTORY_DAYS
+            ends, placed, start = {}, [], HISTORY_DAYS + scenario.declared.days_read
             worlds.append((scenario.seed, ends, placed))
         placed.append(replace(scenario, first_day=FIRST_DAY + timedelta(days=start)))
         ends[lane] = start + scenario.span + CLEAN_DAYS_BETWEEN
