@@ -23,6 +23,7 @@ COMMANDS = {
     "incidents": ("incidents", "List, show, acknowledge and resolve incidents."),
     "quarantine": ("quarantine", "List, show and replay what was refused or rejected."),
     "publish": ("pipeline", "Publish what the gate releases, or go back one version."),
+    "scorecard": ("scorecard", "Grade the home against the truth, and write the evidence files."),
     "campaign": ("campaign", "Measure which faults the checks catch at which size, and what cries wolf."),
     "faults": ("inspect", "The catalogue of declared faults."),
     "doctor": ("doctor", "Say what is wrong with this installation and how to mend it."),

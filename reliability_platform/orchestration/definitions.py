@@ -10,10 +10,21 @@ from reliability_platform.orchestration.jobs import jobs
 from reliability_platform.orchestration.landing_assets import landing_assets, reference
 from reliability_platform.orchestration.published_assets import published
 from reliability_platform.orchestration.schedules import daily_pipeline
+from reliability_platform.orchestration.scorecard_asset import scorecard
 from reliability_platform.orchestration.sensors import incident_sensor, remediation_sensor
 
 defs = dg.Definitions(
-    assets=[reference, *landing_assets, *bronze_assets, admissions, dbt_models, audit, published, incident_asset],
+    assets=[
+        reference,
+        *landing_assets,
+        *bronze_assets,
+        admissions,
+        dbt_models,
+        audit,
+        published,
+        incident_asset,
+        scorecard,
+    ],
     asset_checks=[checks_on_demand],
     jobs=jobs,
     schedules=[daily_pipeline],

@@ -11,6 +11,7 @@ from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL, dbt_mo
 from reliability_platform.orchestration.incident_assets import incident_asset
 from reliability_platform.orchestration.landing_assets import landing_assets, reference
 from reliability_platform.orchestration.published_assets import published
+from reliability_platform.orchestration.scorecard_asset import scorecard
 from reliability_platform.remediation.heal import act
 from reliability_platform.settings import load_settings
 
@@ -30,6 +31,11 @@ reprocess_job = dg.define_asset_job(
 )
 reference_job = dg.define_asset_job("reference_data", selection=dg.AssetSelection.assets(reference))
 incident_job = dg.define_asset_job("incident_documents", selection=dg.AssetSelection.assets(incident_asset))
+scorecard_job = dg.define_asset_job(
+    "scorecard",
+    selection=dg.AssetSelection.assets(scorecard),
+    description="Grades the home against the truth and writes the evidence.",
+)
 
 
 class RemediationConfig(dg.Config):
@@ -59,5 +65,6 @@ jobs: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     reprocess_job,
     reference_job,
     incident_job,
+    scorecard_job,
     remediation,
 ]

@@ -1,0 +1,51 @@
+"""`reliability scorecard`: what became of everything that was broken, and the evidence for it."""
+
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from reliability_platform.cli.options import home_option, home_session, json_option, people, print_json, progress
+from reliability_platform.errors import ExitCode
+from reliability_platform.settings import load_settings
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+@click.command()
+@home_option
+@json_option
+def scorecard(home: Path | None, as_json: bool) -> int:
+    """Grade the home against the truth and write the evidence: reports as JSON and CSV, every column documented.
+
+    Builds the same days again without failures first. Exits with 1 if something keeps the run from being proved.
+    """
+    from reliability_platform.operations import operations_engine
+    from reliability_platform.scorecard.headline import headline
+    from reliability_platform.scorecard.run import grade_home
+
+    settings = load_settings(home)
+    with home_session(settings):
+        graded = grade_home(
+            settings,
+            operations_engine(settings),
+            on_step=lambda step: progress.print(f"[dim]{step} …[/dim]"),
+        )
+    numbers, failures = headline(graded.card), graded.card.failures
+    if as_json:
+        files = [str(path.relative_to(settings.home)) for path in graded.files]
+        print_json({"proved": not failures, "headline": numbers, "failures": failures, "files": files})
+        return ExitCode.NOT_HEALED if failures else ExitCode.OK
+    table = Table(title="Scorecard", show_header=False)
+    for name, value in numbers.items():
+        table.add_row(
+            name.replace("_", " "),
+            _percent(value) if name.endswith("_share") else str(bool(value)) if name == "oracle_equal" else str(value),
+        )
+    people.print(table)
+    for failure in failures:
+        people.print(f"[bold red]✗[/bold red] {failure}")
+    people.print(f"{len(graded.files) - 1} files; what they hold stands in {graded.files[-1]}", highlight=False)
+    return ExitCode.NOT_HEALED if failures else ExitCode.OK

@@ -1,0 +1,37 @@
+"""Grades what a home holds now, and leaves the evidence there: the oracle, the score, the files."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from reliability_platform.landing.admission import landed_partitions
+from reliability_platform.scorecard.evidence import StageTiming, write_evidence
+from reliability_platform.scorecard.score import Scorecard, score
+from reliability_platform.settings import Settings
+from reliability_platform.warehouse.dbt_runner import MANIFEST
+from reliability_platform.warehouse.marts import marts
+from reliability_platform.warehouse.oracle import verify
+
+
+@dataclass(frozen=True)
+class Graded:
+    """The verdict, and where its evidence is."""
+
+    card: Scorecard
+    files: list[Path]
+
+
+def grade_home(
+    settings: Settings,
+    engine: Engine,
+    stage_seconds: Sequence[StageTiming] = (),
+    on_step: Callable[[str], None] = lambda _: None,
+) -> Graded:
+    """Compare with the oracle, grade, write the evidence. Raises `UsageError` if nothing is published yet."""
+    comparisons = verify(settings, landed_partitions(settings), on_step)
+    on_step("score")
+    card = score(settings, engine, marts(MANIFEST), comparisons)
+    on_step("evidence")
+    return Graded(card, write_evidence(settings, engine, card, stage_seconds))
