@@ -22,7 +22,7 @@ with slots as (
 files as (
     select source, landing_date, count(*) as files, count(*) filter (where kind = 'replacement') as replacement_files,
         count(*) filter (where shim is not null) as files_read_through_a_shim,
-        coalesce(sum(admitted_rows) filter (where batch_attempt = 1 and kind <> 'resend' and shim is null), 0)::bigint
+        coalesce(sum(admitted_rows) filter (where batch_attempt = 1 and kind <> 'resend' and shim is null), 0)
             as rows_before
     from admissions where landing_date > date '1970-01-01' group by all
 ),
@@ -31,7 +31,7 @@ attempts as (
         max(highest) as max_attempts from slots group by all
 ),
 latest as (
-    select source, landing_date, sum(admitted_rows)::bigint as rows_after
+    select source, landing_date, sum(admitted_rows) as rows_after
     from admissions join slots using (source, landing_date, batch_sequence)
     where status = 'admitted' and batch_attempt = latest and kind <> 'resend' group by all
 ),

@@ -5,9 +5,9 @@ from reliability_platform.scorecard.evidence.run import Run
 
 _SQL = """
 with delivered as (
-    select source, landing_date, sum(delivered_rows)::bigint as delivered_rows,
-        sum(accepted_rows)::bigint as unique_keys, sum(duplicate_rows)::bigint as duplicates_removed,
-        sum(quarantined_rows)::bigint as quarantined_rows, sum(held_late_rows)::bigint as held_late_rows
+    select source, landing_date, sum(delivered_rows) as delivered_rows,
+        sum(accepted_rows) as unique_keys, sum(duplicate_rows) as duplicates_removed,
+        sum(quarantined_rows) as quarantined_rows, sum(held_late_rows) as held_late_rows
     from rec_batches__conserved where landing_date > date '1970-01-01' group by all
 ),
 repeated as (

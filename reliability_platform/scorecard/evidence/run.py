@@ -22,7 +22,7 @@ from reliability_platform.scorecard.score import FaultScore, Scorecard
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
-from reliability_platform.warehouse.dbt_runner import MANIFEST
+from reliability_platform.warehouse.dbt_runner import MANIFEST, ensure_manifest
 from reliability_platform.warehouse.lease import warehouse_lease, warehouse_reader
 from reliability_platform.warehouse.marts import Mart, marts
 from reliability_platform.warehouse.publication import Publication, publications
@@ -156,6 +156,7 @@ def _views(settings: Settings, *, oracle: bool) -> dict[str, str]:
 @contextmanager
 def opened(settings: Settings, engine: Engine, card: Scorecard, stage_seconds: Sequence[StageTiming]) -> Iterator[Run]:
     """Hold the warehouse, and the oracle's if there is one, for the length of the block."""
+    ensure_manifest()
     oracle = settings.model_copy(update={"home": settings.oracle})
     with ExitStack() as stack:
         connection = stack.enter_context(warehouse_reader(settings))

@@ -11,6 +11,8 @@ from reliability_platform.scorecard.evidence.report import Column, Folder, Repor
 from reliability_platform.scorecard.evidence.run import Run
 from reliability_platform.sources.contracts import CONTRACTS, Contract
 
+MAX_COLUMNS = 50
+"""A file with more new columns than this gets one line for all of them."""
 _KINDS = {
     "schema_column_renamed": "renamed",
     "schema_column_missing": "missing",
@@ -69,8 +71,9 @@ def _refusals(contract: Contract, reason: str, detail: str, types: Mapping[str, 
 
 def _additions(contract: Contract, rescued: str, types: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     known = {*contract.arrow_schema.names, *contract.announced}
-    # Names may hold commas; the manifest knows them one by one.
-    for name in [name for name in types if name not in known] or [rescued]:
+    # Names may hold commas; the manifest knows them one by one. It may also be full of names that never came.
+    names = [name for name in types if name not in known and name in rescued]
+    for name in names if 0 < len(names) <= MAX_COLUMNS else [rescued]:
         yield {
             "kind": "added",
             "column": name,

@@ -9,7 +9,7 @@ from typing import Any
 MAX_TEXT = 400
 DIGITS = 6
 """Shares and seconds are rounded: the seventh digit says nothing."""
-_SECRETS = re.compile(r"\b(?:\d[ -]?){13,19}\b|[\w.+-]+@[\w-]+\.[\w.]+")
+_SECRETS = re.compile(r"\b\d(?:[ -]?\d){12,18}\b|[\w.+-]+@[\w-]+\.[\w.]+")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
