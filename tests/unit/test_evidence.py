@@ -342,6 +342,7 @@ def test_durations_are_measured_or_null_never_invented(home: Home, copy: Setting
     assert rows["incidents"]["seconds_max_wall_clock"] is not None
     assert rows["landing"]["units"] == DAYS * sum(CONTRACTS[source].batches_per_day for source in SOURCES)
     assert rows["landing"]["breaches"] == len(home.read("sla_breach_report"))
+    assert rows["admission"]["breaches"] == len(list(home.settings.quarantine.glob("*/*/*.reason.json")))
     assert rows["publication"]["runs"] == 2
     timings = [StageTiming("landing", seconds) for seconds in (1.0, 2.0, 9.0)]
     write_evidence(copy, operations_engine(copy), home.card, timings)
