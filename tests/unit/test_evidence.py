@@ -22,7 +22,7 @@ from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.impact import consumers
 from reliability_platform.incidents.model import ENDED
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.landing.admission import landed_partitions
+from reliability_platform.landing.admission import admit, landed_partitions
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.heal import act, may_act, verify
 from reliability_platform.scorecard.evidence import StageTiming, write_evidence
@@ -332,6 +332,16 @@ def test_late_and_missing_batches_are_those_of_the_manifests(home: Home) -> None
     wanted = {*truths["missing_batch"]["batches"], *truths["schema_type_changed"]["batches"]}
     assert {row["batch_id"].removesuffix("-a2") for row in replaced} == wanted
     assert all(row["incidents"] for row in rows)
+
+
+def test_a_day_of_silence_misses_every_deadline(home: Home, copy: Settings) -> None:
+    """No file names such a day; that it was examined does."""
+    shutil.rmtree(copy.landing / "shipments" / f"landing_date={day(6)}")
+    admit(copy, "shipments", day(6))
+    rows = rewritten(copy, home, "sla_breach_report")
+    silent = [row for row in rows if (row["source"], row["landing_date"]) == ("shipments", day(6).isoformat())]
+    assert [row["batch_sequence"] for row in silent] == [1, 2, 3, 4]
+    assert {(row["outcome"], row["minutes_late"]) for row in silent} == {("never came", None)}
 
 
 def test_durations_are_measured_or_null_never_invented(home: Home, copy: Settings) -> None:

@@ -20,11 +20,11 @@ with slots as (
     from admissions where batch_sequence > 0 group by all
 ),
 files as (
-    select source, landing_date, count(*) as files, count(*) filter (where kind = 'replacement') as replacement_files,
+    select source, landing_date, count(batch_id) as files, count(*) filter (where kind = 'replacement') as replacement_files,
         count(*) filter (where shim is not null) as files_read_through_a_shim,
         coalesce(sum(admitted_rows) filter (where batch_attempt = 1 and kind <> 'resend' and shim is null), 0)
             as rows_before
-    from admissions where landing_date > date '1970-01-01' group by all
+    from landed left join admissions using (source, landing_date) group by all
 ),
 attempts as (
     select source, landing_date, count(*) as slots, count(*) filter (where highest > 1) as slots_replaced,

@@ -5,10 +5,10 @@ from reliability_platform.scorecard.evidence.run import Run
 
 _SQL = """
 with delivered as (
-    select source, landing_date, sum(delivered_rows) as delivered_rows,
-        sum(accepted_rows) as unique_keys, sum(duplicate_rows) as duplicates_removed,
-        sum(quarantined_rows) as quarantined_rows, sum(held_late_rows) as held_late_rows
-    from rec_batches__conserved where landing_date > date '1970-01-01' group by all
+    select source, landing_date, coalesce(sum(delivered_rows), 0) as delivered_rows,
+        coalesce(sum(accepted_rows), 0) as unique_keys, coalesce(sum(duplicate_rows), 0) as duplicates_removed,
+        coalesce(sum(quarantined_rows), 0) as quarantined_rows, coalesce(sum(held_late_rows), 0) as held_late_rows
+    from landed left join rec_batches__conserved using (source, landing_date) group by all
 ),
 repeated as (
     select source, landing_date, count(*) - count(distinct record_key) as keys_twice_in_silver

@@ -16,6 +16,7 @@ from reliability_platform.checks.store import CheckStore
 from reliability_platform.faults.truth import Truth, load_truths
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.remediation.ledger import Replay, ReplayLedger
 from reliability_platform.scorecard.score import FaultScore, Scorecard
@@ -142,7 +143,11 @@ _SILVER = (
 
 def _views(settings: Settings, *, oracle: bool) -> dict[str, str]:
     """The views over all sources that the reports share."""
+    pairs = ", ".join(f"('{source}', date '{day}')" for source, day in landed_partitions(settings))
     return {
+        # Every source and landing day that was examined: on a day of silence there is no file that names it.
+        "landed": f"select * from (values {pairs or '(null, null)'}) as pairs (source, landing_date) "
+        "where source is not null",
         "admissions": "select * exclude (landing_date), landing_date::date as landing_date from read_parquet("
         f"'{quoted(settings.admissions)}/*/landing_date=*/*.parquet', hive_partitioning = true, "
         "hive_types = {'landing_date': date})",

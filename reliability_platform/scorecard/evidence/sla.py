@@ -25,13 +25,10 @@ Pair = tuple[str, date]
 
 _BREACHES = """
 with promises (source, slots, deadline_minutes) as (values {promises}),
-landing_days as (
-    select distinct source, landing_date from admissions where landing_date > date '1970-01-01'
-),
 slots as (
     select source, landing_date, unnest(range(1, slots + 1)) as batch_sequence,
         landing_date + interval 1 day + deadline_minutes * interval 1 minute as deadline_at
-    from landing_days join promises using (source)
+    from landed join promises using (source)
 ),
 usable as (
     select source, landing_date, batch_sequence, min(landed_at) as usable_at,
@@ -104,8 +101,7 @@ class _Stage:
 
 def _landing(run: Run) -> _Stage:
     late = _late_batches(run)
-    counts = run.query("select source, count(distinct landing_date) as days from admissions "
-                       "where landing_date > date '1970-01-01' group by source")  # fmt: skip
+    counts = run.query("select source, count(*) as days from landed group by source")
     promised = sum(row["days"] * CONTRACTS[row["source"]].batches_per_day for row in counts)
     return _Stage(
         name="landing",
@@ -176,9 +172,7 @@ def _checks(run: Run) -> _Stage:
 
 
 def _publication(run: Run) -> _Stage:
-    [landed] = run.query(
-        "select count(distinct (source, landing_date)) as pairs from admissions where landing_date > date '1970-01-01'"
-    )
+    [landed] = run.query("select count(*) as pairs from landed")
     last = run.publications[-1] if run.publications else None
     held = [key.split("/") for key in last.held] if last else []
     return _Stage(

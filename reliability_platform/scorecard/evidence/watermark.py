@@ -5,8 +5,8 @@ from reliability_platform.scorecard.evidence.run import Run
 
 _SQL = """
 with accepted as (
-    select source, landing_date, bool_or(late_accepted) as beyond_is_accepted from admissions
-    where landing_date > date '1970-01-01' group by all
+    select source, landing_date, coalesce(bool_or(late_accepted), false) as beyond_is_accepted
+    from landed left join admissions using (source, landing_date) group by all
 ),
 judged as (
     select *, date_diff('day', event_date, landing_date) as late_days from staged where event_date is not null
