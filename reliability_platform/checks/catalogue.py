@@ -235,6 +235,13 @@ _KEY_SHARE = _Property(
 _HELD = _Property(
     "held_late", False, "P2", "No row came later than the watermark allows.", "Held, not lost; approve a backfill."
 )
+_LOST = _Property(
+    "data_loss",
+    True,
+    "P0",
+    "Staging, silver and gold still have rows of each landing day that bronze has.",
+    "`reliability heal` builds the days again from bronze. Find out who deleted, and take the right to do so away.",
+)
 _CONSERVED = _Property(
     "rows_unaccounted", True, "P1", "Delivered = accepted + duplicate + quarantined + held late.", _REBUILD
 )
@@ -251,6 +258,7 @@ def _native_checks() -> list[CheckSpec]:
         specs += [_native(f"stg_{source}__{name}", f"stg_{source}", one, what) for name, what in _STAGING.items()]
         specs.append(_native(f"stg_{source}__no_conflicting_keys", f"stg_{source}", one, _CONFLICT))
         silver = f"int_{source}__deduplicated"
+        specs.append(_native(f"{silver}__no_rows_lost", silver, one, _LOST))
         specs.append(_native(f"{silver}__volume", silver, one, _VOLUME, requires_history=True))
         if source in ("orders", "payments", "web_events"):
             specs.append(

@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 import duckdb
 
-from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES
 from reliability_platform.checks.results import ERROR, CheckResult, Verdict
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
@@ -201,11 +201,61 @@ def _reconciliation(source: str) -> dict[str, NativeCheck]:
     }
 
 
+GOLD_OF = {mart: sources[0] for mart, sources in MART_SOURCES.items() if len(sources) == 1}
+
+
+def _no_rows_lost(settings: Settings, source: str) -> NativeCheck:
+    """Each layer still has rows of a landing day of which the layer before has some; the value is how many have not."""
+    folder = str(settings.admissions).replace("'", "''")
+    silver = f"int_{source}__deduplicated"
+    gold = next(mart for mart, one in GOLD_OF.items() if one == source)
+    return NativeCheck(
+        f"""
+        with admitted as (
+            select landing_date, sum(admitted_rows) as n
+            from read_parquet('{folder}/{source}/landing_date=*/*.parquet', hive_partitioning = true,
+                hive_types = {{'landing_date': date}})
+            where landing_date between $first and $last group by landing_date
+        ), staged as (
+            select landing_date, count(*) as n,
+                count(*) filter (where disposition = 'valid' and event_date = landing_date) as valid
+            from stg_{source}
+            where landing_date between $first and $last group by landing_date
+        ), silver as (
+            select landing_date, count(*) as n from {silver}
+            where landing_date between $first and $last group by landing_date
+        ), silver_dates as (
+            select event_date, count(*) as n from {silver} where event_date between $first and $last group by event_date
+        ), gold as (
+            select event_date, count(*) as n from {gold} where event_date between $first and $last group by event_date
+        ), lost as (
+            select landing_date, 'stg_{source}' as layer from admitted left join staged using (landing_date)
+            where admitted.n > 0 and staged.n is null
+            union all
+            -- A day whose staged rows are gone too cannot say what silver should have: its bronze can.
+            select landing_date, '{silver}' from admitted
+            left join staged using (landing_date) left join silver using (landing_date)
+            where admitted.n > 0 and coalesce(staged.valid, 1) > 0 and silver.n is null
+            union all
+            select landing_date, '{gold}' from admitted
+            left join staged using (landing_date)
+            left join silver_dates on event_date = landing_date left join gold using (event_date)
+            where admitted.n > 0 and coalesce(staged.valid, 1) > 0 and gold.n is null
+        )
+        select landing_date, count(*), 'no rows in ' || string_agg(layer, ', ' order by layer)
+        from lost group by landing_date
+        """,
+        0,
+        "tables without the rows of the day",
+    )
+
+
 def native_checks(settings: Settings) -> dict[str, NativeCheck]:
     """Every native check by name."""
     checks: dict[str, NativeCheck] = {}
     for source in SOURCES:
         checks |= _bronze(settings, source) | _staging(source) | _reconciliation(source)
+        checks[f"int_{source}__deduplicated__no_rows_lost"] = _no_rows_lost(settings, source)
     checks |= _payload("web_events")
     checks["rec_orders__vs__payments__matched"] = NativeCheck(
         "select landing_date, payments_without_order + payments_of_another_amount, "

@@ -6,11 +6,22 @@ from reliability_platform.faults.delivery import DELIVERY_FAULTS
 from reliability_platform.faults.fault import Fault
 from reliability_platform.faults.schema import SCHEMA_FAULTS
 from reliability_platform.faults.timing import TIMING_FAULTS
+from reliability_platform.faults.transform import TRANSFORM_FAULTS
 from reliability_platform.faults.value import VALUE_FAULTS
 from reliability_platform.faults.volume import VOLUME_FAULTS
+from reliability_platform.faults.warehouse import WAREHOUSE_FAULTS
 
 CATALOGUE: dict[str, Fault] = {
-    fault.name: fault for fault in (*DELIVERY_FAULTS, *TIMING_FAULTS, *SCHEMA_FAULTS, *VALUE_FAULTS, *VOLUME_FAULTS)
+    fault.name: fault
+    for fault in (
+        *DELIVERY_FAULTS,
+        *TIMING_FAULTS,
+        *SCHEMA_FAULTS,
+        *VALUE_FAULTS,
+        *VOLUME_FAULTS,
+        *TRANSFORM_FAULTS,
+        *WAREHOUSE_FAULTS,
+    )
 }
 CONTROLS: dict[str, Fault] = {control.name: control for control in ALL_CONTROLS}
 

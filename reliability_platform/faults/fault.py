@@ -8,6 +8,7 @@ from enum import StrEnum
 import numpy as np
 import pyarrow as pa
 
+from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
 
 Deliveries = Mapping[date, list[Batch]]
@@ -46,6 +47,34 @@ class Struck:
 StrikeFunction = Callable[[Deliveries, date, float, np.random.Generator], Struck]
 
 
+class Stage(StrEnum):
+    """Where a fault strikes."""
+
+    LANDING = "landing"
+    """What a source delivers is changed on its way."""
+    WAREHOUSE = "warehouse"
+    """Tables are changed behind the pipeline's back."""
+    TRANSFORM = "transform"
+    """Another version of the models is deployed."""
+    RUN = "run"
+    """A run is killed, starved or doubled."""
+
+
+@dataclass(frozen=True)
+class LiveStruck:
+    """What a strike on the running platform did."""
+
+    landing_dates: list[date]
+    event_dates: list[date]
+    tables: list[str]
+    lift: Callable[[], None] = lambda: None
+    """Ends what must end before anything can heal: the right model is deployed again."""
+
+
+LiveStrike = Callable[[Settings, str, date, float, np.random.Generator], LiveStruck]
+"""Strikes a home that is at work: (settings, source, landing day, size, randomness)."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """One entry of the catalogue. A control is a fault that nothing may notice: it has no expected class."""
@@ -66,10 +95,13 @@ class Fault:
     """The checks that must fail, with `{source}`."""
     containment: Containment
     end_state: str
-    strike: StrikeFunction
+    strike: StrikeFunction | None = None
+    """How it changes deliveries; None for one that strikes elsewhere."""
+    live: LiveStrike | None = None
+    """How it strikes the running platform; None for one that strikes at landing."""
     symptoms: tuple[str, ...] = ()
     """Checks that may fail as well, by the size of the strike."""
-    stage: str = "landing"
+    stage: Stage = Stage.LANDING
     days_touched: int = 1
     """Landing days that a strike may touch, its own included."""
     days_read: int = 0

@@ -11,11 +11,13 @@ from functools import lru_cache
 
 import numpy as np
 
+from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
 from reliability_platform.faults.catalogue import fault_named
-from reliability_platform.faults.fault import Struck
+from reliability_platform.faults.fault import LiveStruck, Stage, Struck
 from reliability_platform.faults.plan import ActivePlan, Strike
-from reliability_platform.faults.truth import Truth, truth_of
+from reliability_platform.faults.truth import Truth, save_truth, truth_of, truth_of_live
+from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
 from reliability_platform.sources.simulation import Simulation
 from reliability_platform.sources.system import scheduled_batches
@@ -36,7 +38,8 @@ class Blow:
 
 def blows(strikes: Sequence[Strike]) -> list[Blow]:
     """Every strike day by day, in the order in which they are applied."""
-    every = [Blow(strike, day) for strike in strikes for day in strike.struck_days()]
+    landing = [strike for strike in strikes if fault_named(strike.fault).stage is Stage.LANDING]
+    every = [Blow(strike, day) for strike in landing for day in strike.struck_days()]
     return sorted(every, key=lambda blow: (blow.landing_date, fault_named(blow.strike.fault).whole_day))
 
 
@@ -79,6 +82,7 @@ def _one(simulation: Simulation, seed: int, blow: Blow, now: dict[date, list[Bat
     for offset in range(1, fault.days_read + 1):
         before = blow.landing_date - timedelta(days=offset)
         shown[before] = scheduled_batches(simulation, strike.source, before)
+    assert fault.strike is not None
     struck = fault.strike(shown, blow.landing_date, fault.size(strike.magnitude), _generator(seed, blow))
     merged = {}
     for day, batches in free.items():
@@ -126,6 +130,19 @@ def apply_strike(simulation: Simulation, seed: int, strike: Strike) -> Struck:
     """What one strike alone makes of the clean deliveries of its first day. Pure."""
     done, _ = _together(simulation, seed, strike.source, (Blow(strike, strike.landing_date),))
     return done[0]
+
+
+def strike_live(settings: Settings, seed: int, strike: Strike) -> LiveStruck:
+    """Strike the running platform, and write down the truth of it."""
+    fault = fault_named(strike.fault)
+    assert fault.live is not None
+    blow = Blow(strike, strike.landing_date)
+    struck_at = utc_now()
+    struck = fault.live(
+        settings, strike.source, strike.landing_date, fault.size(strike.magnitude), _generator(seed, blow)
+    )
+    save_truth(settings, truth_of_live(fault, strike, struck, seed), struck_at)
+    return struck
 
 
 def rehearse(simulation: Simulation, plan: ActivePlan) -> None:

@@ -1,6 +1,7 @@
 """The truth of each strike: exactly which rows, batches and days it touched. Only the scorecard reads it."""
 
 import json
+import os
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
 
@@ -8,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reliability_platform.atomic import parquet_bytes, write_atomically
-from reliability_platform.faults.fault import BAD_ROWS, Fault, Struck
+from reliability_platform.faults.fault import BAD_ROWS, Fault, LiveStruck, Struck
 from reliability_platform.faults.plan import Strike
 from reliability_platform.settings import Settings
 
@@ -30,6 +31,8 @@ class Truth:
     landing_dates: list[date]
     event_dates: list[date]
     rows: pa.Table = field(compare=False)
+    tables: list[str] = field(default_factory=list)
+    """Tables of the warehouse that were touched behind the pipeline's back."""
     struck_at: datetime | None = None
     """When the strike was first written, on the wall clock."""
     seed: int = 0
@@ -64,8 +67,30 @@ def truth_of(fault: Fault, strike: Strike, day: date, struck: Struck, seed: int)
     )
 
 
-def save_truth(settings: Settings, truth: Truth) -> None:
-    """Write it once; the time of the first writing is when the fault struck."""
+def truth_of_live(fault: Fault, strike: Strike, struck: LiveStruck, seed: int) -> Truth:
+    """Join the declaration with what was done to the running platform: whole tables and dates, no single rows."""
+    return Truth(
+        fault=fault.name,
+        source=strike.source,
+        landing_date=strike.landing_date,
+        magnitude=strike.magnitude,
+        expected_severity=fault.expected_severity,
+        expected_class=fault.expected_class,
+        expected_root=fault.root.format(source=strike.source),
+        expected_column=None,
+        containment=fault.containment.value,
+        batches=[],
+        landing_dates=struck.landing_dates,
+        event_dates=struck.event_dates,
+        rows=BAD_ROWS.empty_table(),
+        tables=struck.tables,
+        seed=seed,
+        blow=strike.landing_date,
+    )
+
+
+def save_truth(settings: Settings, truth: Truth, struck_at: datetime | None = None) -> None:
+    """Write it once; the time of the first writing is when the fault struck, unless `struck_at` says otherwise."""
     assert truth.blow is not None
     name = f"{truth.blow.isoformat()}-{truth.source}-{truth.fault}"
     document = {key: value for key, value in asdict(truth).items() if key not in ("rows", "struck_at")}
@@ -76,6 +101,8 @@ def save_truth(settings: Settings, truth: Truth) -> None:
     if not all(one.exists() and one.read_bytes() == new for one, new in ((rows_path, rows), (path, content))):
         write_atomically(rows_path, rows)
         write_atomically(path, content)
+        if struck_at is not None:
+            os.utime(path, (struck_at.timestamp(), struck_at.timestamp()))
 
 
 def load_truths(settings: Settings) -> list[Truth]:

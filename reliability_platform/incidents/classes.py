@@ -73,6 +73,21 @@ _TABLE = (
         prevention="Let the producer mask free text before it leaves; scan it there too.",
     ),
     FailureClass(
+        name="data_loss",
+        title="A table of the warehouse has lost rows",
+        severity=Severity.P0,
+        explains=frozenset({"rows_unaccounted", "missing_data", "transform_failure"}) | _SAME_GAPS,
+        spoils_numbers=True,
+        what_it_means="Rows that had been built are gone, while the layer before still has them: somebody deleted them.",
+        contained_by="All days concerned are held; the published version is a file of its own and stays as it was.",
+        first_steps=(
+            "Stop whoever writes to the warehouse besides the pipeline.",
+            "See which table lost which days, in the first table below.",
+            "Bronze is whole: building the days again brings every row back.",
+        ),
+        prevention="Let nobody but the pipeline open the warehouse for writing.",
+    ),
+    FailureClass(
         name="source_silent",
         title="A source has gone silent",
         severity=Severity.P1,

@@ -86,7 +86,7 @@ def explains(cause: str, symptom: str, check: str | None = None) -> bool:
     """Whether `cause` explains a failure of class `symptom`, seen by `check`."""
     if symptom == "reconciliation_mismatch" and check is not None and len(CHECKS[check].sources) == 1:
         # Silver against gold compares our own work with our own work: no delivery, however bad, explains a difference.
-        return cause == "transform_failure"
+        return cause in ("transform_failure", "data_loss")
     return symptom in CLASSES[cause].explains
 
 

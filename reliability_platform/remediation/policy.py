@@ -26,6 +26,8 @@ ON_THE_RECORD = frozenset(
 _CONSERVED = "rec_batches__conserved__{source}"
 # A person decides where more than one answer is right: the values or the contract, the volume or the campaign.
 _REBUILD = Policy("rebuild", automatic=False, max_attempts=2)
+# Building again from bronze is safe: it makes what is right whole again, and changes nothing else.
+_REBUILD_AT_ONCE = Policy("rebuild", automatic=True, max_attempts=2)
 _ASK = Policy("re_request_batches", automatic=False, max_attempts=2)
 _VERIFY = Policy("verify_only", automatic=True, max_attempts=1, proof=(_CONSERVED,))
 _ASK_AT_ONCE = Policy("re_request_batches", automatic=True, max_attempts=2)
@@ -51,6 +53,7 @@ POLICIES: dict[str, Policy] = {
     "schema_addition": _VERIFY,
     "freshness_breach": _VERIFY,
     "source_silent": _ASK_AT_ONCE,
+    "data_loss": _REBUILD_AT_ONCE,
     "file_corruption": _ASK_AT_ONCE,
     "key_conflict": _ASK_AT_ONCE,
     "future_data": _ASK_AT_ONCE,
@@ -65,7 +68,7 @@ POLICIES: dict[str, Policy] = {
     "key_skew": _ASK,
     "rows_unaccounted": _REBUILD,
     "transform_failure": _REBUILD,
-    "reconciliation_mismatch": _REBUILD,
+    "reconciliation_mismatch": _REBUILD_AT_ONCE,
     "check_not_evaluated": _REBUILD,
 }
 

@@ -18,8 +18,7 @@ from reliability_platform.errors import EnvironmentUnusableError, PlatformError
 from reliability_platform.settings import DBT_PROJECT, Settings
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 
-TARGET = DBT_PROJECT / "target"
-MANIFEST = TARGET / "manifest.json"
+MANIFEST = DBT_PROJECT / "target" / "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -39,23 +38,24 @@ class TransformFailedError(PlatformError):
     """dbt could not run at all, or one of its models failed."""
 
 
-def _project_files() -> Iterator[Path]:
+def _project_files(project: Path) -> Iterator[Path]:
     for pattern in ("*.yml", "models/**/*", "macros/**/*", "tests/**/*"):
-        yield from (path for path in DBT_PROJECT.glob(pattern) if path.is_file())
+        yield from (path for path in project.glob(pattern) if path.is_file())
 
 
-def manifest_is_current() -> bool:
+def manifest_is_current(project: Path = DBT_PROJECT) -> bool:
     """Whether the parsed manifest is at least as new as every file of the dbt project."""
-    if not MANIFEST.exists() or not (TARGET / "partial_parse.msgpack").exists():
+    manifest = project / "target" / "manifest.json"
+    if not manifest.exists() or not manifest.with_name("partial_parse.msgpack").exists():
         return False
-    return MANIFEST.stat().st_mtime_ns >= max(path.stat().st_mtime_ns for path in _project_files())
+    return manifest.stat().st_mtime_ns >= max(path.stat().st_mtime_ns for path in _project_files(project))
 
 
-def _arguments(*words: str, target: Path) -> list[str]:
+def _arguments(*words: str, project: Path, target: Path) -> list[str]:
     return [
         *words,
-        f"--project-dir={DBT_PROJECT}",
-        f"--profiles-dir={DBT_PROJECT}",
+        f"--project-dir={project}",
+        f"--profiles-dir={project}",
         f"--target-path={target}",
         f"--log-path={target / 'logs'}",
         "--log-level-file=none",
@@ -66,27 +66,33 @@ def _arguments(*words: str, target: Path) -> list[str]:
     ]
 
 
-def ensure_manifest() -> Path:
-    """Parse the dbt project if its manifest is missing or older than a file of it. Safe to call from many processes."""
-    if manifest_is_current():
-        return MANIFEST
-    TARGET.mkdir(parents=True, exist_ok=True)
-    with FileLock(TARGET / "parse.lock"):
-        if not manifest_is_current():
+def ensure_manifest(project: Path = DBT_PROJECT) -> Path:
+    """Parse the dbt project if its manifest is missing or older than a file of it. Safe to call from many processes.
+
+    Raises `EnvironmentUnusableError` if there is no project, or it does not parse.
+    """
+    manifest = project / "target" / "manifest.json"
+    if manifest_is_current(project):
+        return manifest
+    if not (project / "dbt_project.yml").exists():
+        raise EnvironmentUnusableError(f"{project} is no dbt project: set RELIABILITY_DBT_PROJECT to one, or unset it.")
+    manifest.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(manifest.with_name("parse.lock")):
+        if not manifest_is_current(project):
             from dbt.cli.main import dbtRunner
 
-            result = dbtRunner().invoke(_arguments("parse", target=TARGET))
+            result = dbtRunner().invoke(_arguments("parse", project=project, target=manifest.parent))
             if not result.success:
                 raise EnvironmentUnusableError(f"The dbt project does not parse: {result.exception}")
-            MANIFEST.touch()
-    return MANIFEST
+            manifest.touch()
+    return manifest
 
 
-@lru_cache(maxsize=1)
-def _manifest(_stamp: int) -> Any:
+@lru_cache(maxsize=2)
+def _manifest(path: Path, _stamp: int) -> Any:
     from dbt.contracts.graph.manifest import Manifest
 
-    manifest = Manifest.from_msgpack((TARGET / "partial_parse.msgpack").read_bytes())
+    manifest = Manifest.from_msgpack(path.with_name("partial_parse.msgpack").read_bytes())
     manifest.build_flat_graph()  # type: ignore[no-untyped-call]
     return manifest
 
@@ -127,7 +133,7 @@ def build(
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    ensure_manifest()
+    parsed = ensure_manifest(settings.dbt_project)
     words = [
         command,
         f"--event-time-start={first.isoformat()}",
@@ -144,9 +150,9 @@ def build(
 
     with warehouse_lease(settings), _environment(settings):
         open_when_free(settings.warehouse, read_only=False).close()  # dbt would retry blindly, or print a lock error
-        runner = dbtRunner(manifest=_manifest(MANIFEST.stat().st_mtime_ns), callbacks=[listen])
+        runner = dbtRunner(manifest=_manifest(parsed, parsed.stat().st_mtime_ns), callbacks=[listen])
         try:
-            result = runner.invoke(_arguments(*words, target=settings.dbt_target))
+            result = runner.invoke(_arguments(*words, project=settings.dbt_project, target=settings.dbt_target))
         finally:
             # dbt keeps its DuckDB handle for the life of the process; nobody else could open the file.
             DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]

@@ -11,7 +11,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.writer import write_batch
-from reliability_platform.settings import Settings
+from reliability_platform.settings import DBT_PROJECT, Settings
 from reliability_platform.sources.reference import write_reference
 from reliability_platform.sources.simulation import Simulation
 from reliability_platform.sources.system import scheduled_batches
@@ -28,7 +28,7 @@ def build_oracle(
     ensure_manifest()
     simulation = Simulation.load(settings)
     shutil.rmtree(settings.oracle, ignore_errors=True)
-    oracle = settings.model_copy(update={"home": settings.oracle})
+    oracle = settings.model_copy(update={"home": settings.oracle, "dbt_project": DBT_PROJECT})
     on_step("clean deliveries")
     write_reference(oracle, simulation)
     for source, day in partitions:

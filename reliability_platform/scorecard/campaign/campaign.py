@@ -12,6 +12,7 @@ from typing import Any
 
 from reliability_platform.scorecard.campaign.grade import WorldOutcome, grade
 from reliability_platform.scorecard.campaign.grid import FIRST_SEED, WorldPlan, scenarios_of, worlds_of
+from reliability_platform.scorecard.campaign.live import run_live_world
 from reliability_platform.scorecard.campaign.mutation import mutation_score
 from reliability_platform.scorecard.campaign.summary import GRADED, summarise
 from reliability_platform.scorecard.campaign.world import run_world
@@ -22,7 +23,7 @@ def _one(folder: Path, plan: WorldPlan) -> WorldOutcome:
     home = folder / f"world-{plan.number:03d}"
     shutil.rmtree(home, ignore_errors=True)
     try:
-        return grade(run_world(home, plan))
+        return run_live_world(home, plan) if plan.is_live else grade(run_world(home, plan))
     finally:
         shutil.rmtree(home, ignore_errors=True)
 

@@ -139,14 +139,24 @@ def _against_truth(truth: Truth, quarantine: Quarantined) -> dict[str, Any]:
     }
 
 
-def _scenario(observation: Observation, scenario: Scenario, truth: Truth) -> ScenarioOutcome:
-    found = _incidents_of(scenario, observation.incidents)
+def outcome_of(
+    scenario: Scenario,
+    truth: Truth,
+    incidents: Iterable[Incident],
+    quarantine: Quarantined,
+    *,
+    shown: set[date],
+    wrong_in_the_end: set[date],
+) -> ScenarioOutcome:
+    """Grade one scenario by the incidents on its lane and days.
+
+    `shown` are the event dates of its own that some version showed differently than the oracle, `wrong_in_the_end`
+    those that the last one still does.
+    """
+    found = list(incidents)
     primary = _primary(scenario, found)
     cause = _root_cause(truth, primary)
-    quarantine = observation.quarantined[truth.fault, truth.source, truth.landing_date]
     ended = all(one.state in HEALED or one.state is State.FALSE_ALARM for one in found)
-    dates = own_dates(truth, observation.truths, (scenario.source,))
-    equal = not observation.wrong_in_the_end[scenario.source] & dates
     return ScenarioOutcome(
         id=scenario.id,
         fault=scenario.fault,
@@ -168,11 +178,23 @@ def _scenario(observation: Observation, scenario: Scenario, truth: Truth) -> Sce
         severity=primary.severity.value if primary else None,
         expected_severity=scenario.declared.expected_severity,
         severity_right=primary is not None and primary.severity.value == scenario.declared.expected_severity,
-        contained=_contained(truth, observation.shown_wrong[scenario.source] & dates, quarantine),
-        healed=primary is not None and ended and equal,
+        contained=_contained(truth, shown, quarantine),
+        healed=primary is not None and ended and not wrong_in_the_end,
         quarantine=_against_truth(truth, quarantine),
         days_to_detect=float((primary.partitions[0] - scenario.first_day).days) if primary else None,
         seconds_to_detect=seconds_between(truth.struck_at, primary.detected_at) if primary else None,
+    )
+
+
+def _scenario(observation: Observation, scenario: Scenario, truth: Truth) -> ScenarioOutcome:
+    dates = own_dates(truth, observation.truths, (scenario.source,))
+    return outcome_of(
+        scenario,
+        truth,
+        _incidents_of(scenario, observation.incidents),
+        observation.quarantined[truth.fault, truth.source, truth.landing_date],
+        shown=observation.shown_wrong[scenario.source] & dates,
+        wrong_in_the_end=observation.wrong_in_the_end[scenario.source] & dates,
     )
 
 

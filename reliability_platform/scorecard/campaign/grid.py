@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from reliability_platform.clock import FIRST_DAY
 from reliability_platform.errors import UsageError
 from reliability_platform.faults.catalogue import CATALOGUE, CONTROLS, fault_named
-from reliability_platform.faults.fault import Fault
+from reliability_platform.faults.fault import Fault, Stage
 from reliability_platform.faults.plan import Strike
 from reliability_platform.sources import SOURCES
 
@@ -22,6 +22,8 @@ CLEAN_DAYS_BETWEEN = 1
 """Failures of one kind on neighbouring days are one incident; one clean day keeps them apart."""
 WORLD_DAYS = 120
 WINDOWS = {"day": 1, "week": 7, "month": 30}
+LIVE_DAY, LIVE_SCENARIOS = 18, 8
+"""Strikes on a running platform: on which landing day, and how many in one world."""
 SIZES = ("small", "medium", "large")
 FIRST_SEED = 101
 """Reported seeds begin here; thresholds were chosen on others."""
@@ -42,7 +44,7 @@ class Scenario:
     source: str
     magnitude: str
     window: str
-    """`day`, `week`, `month`; or `limit` for a size of a sweep."""
+    """`day`, `week`, `month`; `limit` for a size of a sweep; `live` for a strike on the running platform."""
     seed: int
     first_day: date = date.min
     """Set when it is placed in a world."""
@@ -86,6 +88,11 @@ class WorldPlan:
     scenarios: tuple[Scenario, ...]
 
     @property
+    def is_live(self) -> bool:
+        """Whether its platform is struck while it runs, and not what lands on it."""
+        return self.scenarios[0].window == "live"
+
+    @property
     def days(self) -> int:
         """From the first day to the last clean day after the last scenario."""
         last = max(scenario.last_day for scenario in self.scenarios)
@@ -98,7 +105,17 @@ def _long_windows(fault: Fault) -> Sequence[str]:
 
 
 def _landing_faults() -> list[Fault]:
-    return [fault for fault in CATALOGUE.values() if fault.stage == "landing"]
+    return [fault for fault in CATALOGUE.values() if fault.stage is Stage.LANDING]
+
+
+def _live(seed: int, sources: int) -> Iterator[Scenario]:
+    """Each fault of the running platform at each size, on so many sources."""
+    live = [fault for fault in CATALOGUE.values() if fault.stage is not Stage.LANDING]
+    for number, fault in enumerate(live):
+        for place, size in enumerate(SIZES):
+            for offset in range(min(sources, len(fault.applies_to))):
+                source = fault.applies_to[(number + place + offset) % len(fault.applies_to)]
+                yield Scenario(fault.name, source, size, "live", seed)
 
 
 def _standard(seed: int) -> Iterator[Scenario]:
@@ -112,6 +129,7 @@ def _standard(seed: int) -> Iterator[Scenario]:
         for size in SWEEPS.get(fault.name, ()):
             for source in fault.applies_to:
                 yield Scenario(fault.name, source, size, "limit", seed)
+    yield from _live(seed, 2)
     for control in CONTROLS.values():
         for source in control.applies_to:
             for _ in range(3):
@@ -122,6 +140,7 @@ def _quick(seed: int) -> Iterator[Scenario]:
     for number, fault in enumerate(_landing_faults()):
         for place, size in enumerate(SIZES):
             yield Scenario(fault.name, fault.applies_to[(number + place) % len(fault.applies_to)], size, "day", seed)
+    yield from _live(seed, 1)
     for control in CONTROLS.values():
         for source in control.applies_to:
             yield Scenario(control.name, source, "medium", "day", seed)
@@ -147,7 +166,11 @@ def worlds_of(scenarios: Iterable[Scenario]) -> list[WorldPlan]:
 
     Two month-long ones never share a source's lane: nothing good would be left of its past.
     """
-    ordered = sorted(scenarios, key=lambda one: (one.seed, -one.span, SOURCES.index(one.source)))
+    every = list(scenarios)
+    live = [one for one in every if one.window == "live"]
+    ordered = sorted(
+        (one for one in every if one.window != "live"), key=lambda one: (one.seed, -one.span, SOURCES.index(one.source))
+    )
     worlds: list[tuple[int, dict[tuple[str, ...], int], list[Scenario]]] = []
     for scenario in ordered:
         lane = lane_of(scenario.source)
@@ -163,7 +186,17 @@ def worlds_of(scenarios: Iterable[Scenario]) -> list[WorldPlan]:
             worlds.append((scenario.seed, ends, placed))
         placed.append(replace(scenario, first_day=FIRST_DAY + timedelta(days=start)))
         ends[lane] = start + scenario.span + CLEAN_DAYS_BETWEEN
-    return [WorldPlan(number, seed, tuple(placed)) for number, (seed, _, placed) in enumerate(worlds, start=1)]
+    landed = [(seed, tuple(placed)) for seed, _, placed in worlds]
+    return [WorldPlan(number, seed, placed) for number, (seed, placed) in enumerate([*landed, *_live_worlds(live)], 1)]
+
+
+def _live_worlds(live: Sequence[Scenario]) -> Iterator[tuple[int, tuple[Scenario, ...]]]:
+    """Strikes on a running platform follow each other on one, each after the one before has healed."""
+    first = FIRST_DAY + timedelta(days=LIVE_DAY - 1)
+    for seed in sorted({one.seed for one in live}):
+        mine = [replace(one, first_day=first) for one in live if one.seed == seed]
+        for start in range(0, len(mine), LIVE_SCENARIOS):
+            yield seed, tuple(mine[start : start + LIVE_SCENARIOS])
 
 
 def all_sizes(grid: str, seeds: int) -> dict[str, int]:

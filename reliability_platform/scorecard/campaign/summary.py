@@ -9,7 +9,7 @@ from typing import Any
 from reliability_platform.scorecard.campaign.grade import ControlOutcome, ScenarioOutcome, WorldOutcome
 from reliability_platform.scorecard.campaign.statistics import Share, wilson
 
-GRADED = ("day", "week", "month")
+GRADED = ("day", "week", "month", "live")
 """Windows that count; scenarios of a sweep lie below the limits on purpose and only show where these are."""
 
 
