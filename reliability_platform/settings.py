@@ -26,6 +26,8 @@ class Settings(BaseSettings):
     """Watermark: rows whose event day lies further back than this from their landing day are held."""
     lease_timeout_seconds: float = Field(default=900, gt=0)
     """How long a writer of the warehouse waits for its turn."""
+    stranger_timeout_seconds: float = Field(default=30, gt=0)
+    """How long to wait for a program that has the warehouse open without the lease, as a DuckDB shell does."""
     dbt_project: Path = DBT_PROJECT
     """The dbt project that is deployed; its models must be those of the one that comes with the platform."""
     operations_url: str | None = None

@@ -45,6 +45,7 @@ class _Property:
 
 _HEAL = "`reliability heal` asks the source for the affected batches again and re-runs the day."
 _LOOK = "See the rejected rows with `reliability quarantine list`; then `reliability heal`."
+_AGAIN = "`reliability heal` runs the days again: a build begins anew and leaves nothing half-done."
 _REBUILD = "A transformation is wrong: mend the model, then `reliability run --from DAY --to DAY`."
 _NOTHING = "Nothing to do: duplicates never pass silver. `reliability heal` verifies it and resolves the incident."
 _IGNORED = "Nothing to do: the batch is known and was ignored. `reliability heal` verifies it."
@@ -295,4 +296,31 @@ def _dbt_checks() -> list[CheckSpec]:
     ]
 
 
-CHECKS: dict[str, CheckSpec] = {spec.name: spec for spec in (*_soda_checks(), *_native_checks(), *_dbt_checks())}
+_BUILDS = {
+    "ended": _Property("run_killed", False, "P1", "No build of the day was killed.", _AGAIN),
+    "written": _Property("write_failure", False, "P1", "Every build of the day could write.", _AGAIN),
+    "alone": _Property("unsafe_backfill", False, "P1", "No second build wanted a day that one was building.", _AGAIN),
+}
+
+
+def _run_checks() -> list[CheckSpec]:
+    """Filed under the first source, for a build concerns all of them; the run monitor reports when there is news."""
+    return [
+        CheckSpec(
+            name=f"dbt_build__{name}",
+            dataset="dbt_build",
+            engine="run",
+            sources=SOURCES[:1],
+            failure_class=what.failure_class,
+            blocking=what.blocking,
+            severity=what.severity,
+            description=what.description,
+            recovery=what.recovery,
+        )
+        for name, what in _BUILDS.items()
+    ]
+
+
+CHECKS: dict[str, CheckSpec] = {
+    spec.name: spec for spec in (*_soda_checks(), *_native_checks(), *_dbt_checks(), *_run_checks())
+}

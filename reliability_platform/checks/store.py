@@ -146,6 +146,12 @@ class CheckStore:
         with self._engine.connect() as connection:
             return [(row.id, _as_result(row)) for row in connection.execute(query)]
 
+    def run_ids(self, prefix: str) -> set[str]:
+        """The runs with this beginning of their id of which there are results."""
+        query = select(check_results.c.run_id).where(check_results.c.run_id.startswith(prefix)).distinct()
+        with self._engine.connect() as connection:
+            return set(connection.execute(query).scalars())
+
     def history(self, check: str, partition: date) -> list[CheckResult]:
         """Every result of one check on one day, oldest first."""
         query = (

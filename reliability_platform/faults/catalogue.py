@@ -4,6 +4,7 @@ from reliability_platform.errors import UsageError
 from reliability_platform.faults.controls import CONTROLS as ALL_CONTROLS
 from reliability_platform.faults.delivery import DELIVERY_FAULTS
 from reliability_platform.faults.fault import Fault
+from reliability_platform.faults.run import RUN_FAULTS
 from reliability_platform.faults.schema import SCHEMA_FAULTS
 from reliability_platform.faults.timing import TIMING_FAULTS
 from reliability_platform.faults.transform import TRANSFORM_FAULTS
@@ -19,6 +20,7 @@ CATALOGUE: dict[str, Fault] = {
         *SCHEMA_FAULTS,
         *VALUE_FAULTS,
         *VOLUME_FAULTS,
+        *RUN_FAULTS,
         *TRANSFORM_FAULTS,
         *WAREHOUSE_FAULTS,
     )

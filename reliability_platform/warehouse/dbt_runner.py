@@ -14,8 +14,12 @@ from typing import Any
 
 from filelock import FileLock
 
-from reliability_platform.errors import EnvironmentUnusableError, PlatformError
+from reliability_platform.clock import utc_now
+from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, PlatformError
+from reliability_platform.operations import operations_engine
 from reliability_platform.settings import DBT_PROJECT, Settings
+from reliability_platform.warehouse.failures import FailureKind, kind_of
+from reliability_platform.warehouse.journal import BLOCKED, FAILED, SUCCEEDED, BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 
 MANIFEST = DBT_PROJECT / "target" / "manifest.json"
@@ -116,6 +120,36 @@ def _environment(settings: Settings) -> Iterator[None]:
                 os.environ[name] = value
 
 
+@contextmanager
+def _journaled(settings: Settings, first: date, last: date) -> Iterator[None]:
+    """Keep the journal of builds; refuse one over days that another process is building."""
+    journal = BuildJournal(operations_engine(settings))
+    # Written first and looked around after: of two that begin at once, exactly one finds the other before itself.
+    number = journal.begin(first, last, utc_now())
+    other = journal.overlapping(first, last, number)
+    if other is not None:
+        words = (
+            f"{first} to {last} overlaps the build of {other.first_day} to {other.last_day} that process "
+            f"{other.process} began at {other.began_at:%H:%M:%S} UTC: wait until it has ended."
+        )
+        journal.end(number, utc_now(), BLOCKED, words)
+        raise HomeBusyError(f"This backfill is not safe: {words}")
+    try:
+        yield
+    except BaseException as error:
+        journal.end(number, utc_now(), FAILED, " ".join(f"{type(error).__name__}: {error}".split()))
+        raise
+    journal.end(number, utc_now(), SUCCEEDED)
+
+
+def _raise_what_could_not_be_written(result: Any) -> None:
+    """A model that failed because nothing could be written says nothing about the model."""
+    for node in getattr(result.result, "results", None) or ():
+        message = str(node.message or "")
+        if str(node.status) == "error" and kind_of(message) is not FailureKind.UNKNOWN:
+            raise TransformFailedError(f"{node.node.name} could not be written: {' '.join(message.split())[:300]}")
+
+
 def build(
     settings: Settings,
     first: date,
@@ -148,14 +182,15 @@ def build(
         if on_node is not None and event.info.name == "NodeFinished":
             on_node(event.data.node_info.node_name)
 
-    with warehouse_lease(settings), _environment(settings):
-        open_when_free(settings.warehouse, read_only=False).close()  # dbt would retry blindly, or print a lock error
+    with _journaled(settings, first, last), warehouse_lease(settings), _environment(settings):
+        open_when_free(settings, read_only=False).close()  # dbt would retry blindly, or print a lock error
         runner = dbtRunner(manifest=_manifest(parsed, parsed.stat().st_mtime_ns), callbacks=[listen])
         try:
             result = runner.invoke(_arguments(*words, project=settings.dbt_project, target=settings.dbt_target))
         finally:
             # dbt keeps its DuckDB handle for the life of the process; nobody else could open the file.
             DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+        _raise_what_could_not_be_written(result)
     if result.exception is not None:
         raise TransformFailedError(f"dbt could not run: {str(result.exception).strip().splitlines()[0]}")
     nodes: Any = result.result

@@ -15,9 +15,6 @@ from filelock import FileLock, Timeout
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError
 from reliability_platform.settings import Settings
 
-STRANGER_SECONDS = 30
-"""How long to wait for a program that has the file open without the lease, as a DuckDB shell does."""
-
 
 def _lock(path: Path) -> FileLock:
     # A singleton per path that is not bound to a thread: the same process may take the lease again inside itself.
@@ -53,12 +50,13 @@ def warehouse_lease(settings: Settings) -> Iterator[None]:
         lock.release()
 
 
-def open_when_free(warehouse: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+def open_when_free(settings: Settings, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     """Open the file under the lease; wait for a while if a program that knows no lease has it open.
 
     Raises `HomeBusyError` if that program does not let go, `EnvironmentUnusableError` if the file is no database.
     """
-    deadline = time.monotonic() + STRANGER_SECONDS
+    warehouse, patience = settings.warehouse, settings.stranger_timeout_seconds
+    deadline = time.monotonic() + patience
     while True:
         try:
             connection = duckdb.connect(str(warehouse), read_only=read_only)
@@ -72,7 +70,7 @@ def open_when_free(warehouse: Path, *, read_only: bool) -> duckdb.DuckDBPyConnec
                 ) from None
         if time.monotonic() > deadline:
             raise HomeBusyError(
-                f"A program outside the platform has had {warehouse.name} open for {STRANGER_SECONDS} s: close it."
+                f"A program outside the platform has had {warehouse.name} open for {patience:g} s: close it."
             )
         time.sleep(0.25)
 
@@ -88,7 +86,7 @@ def warehouse_reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
             raise EnvironmentUnusableError(
                 "The warehouse does not exist yet: make it with `reliability demo` or `reliability run`."
             )
-        connection = open_when_free(settings.warehouse, read_only=True)
+        connection = open_when_free(settings, read_only=True)
         try:
             yield connection
         finally:

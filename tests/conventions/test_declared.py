@@ -71,7 +71,7 @@ def test_every_check_sits_on_an_asset() -> None:
     """A check whose dataset is no asset would show nowhere."""
     keys = defs.resolve_asset_graph().get_all_asset_keys()
     for spec in CHECKS.values():
-        if spec.engine != "dbt":
+        if spec.engine in ("soda", "native"):
             assert asset_key_of(spec.dataset) in keys, spec.name
 
 

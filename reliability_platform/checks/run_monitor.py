@@ -1,0 +1,74 @@
+"""Verdicts on builds: killed, failed to write, or blocked because another one was at work on the same days.
+
+The data cannot show these: after a crash every table may be whole and yet of two times. Read from the journal alone.
+"""
+
+from datetime import date, datetime
+
+from sqlalchemy import Engine
+
+from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.store import CheckStore
+from reliability_platform.clock import days
+from reliability_platform.warehouse.failures import FailureKind, kind_of
+from reliability_platform.warehouse.journal import BLOCKED, FAILED, Build, BuildJournal
+
+ENDED, WRITTEN, ALONE = "dbt_build__ended", "dbt_build__written", "dbt_build__alone"
+
+
+def _check_of(build: Build) -> str | None:
+    """The check that a troubled build fails; None for one whose failure dbt's own verdicts tell."""
+    if build.was_killed:
+        return ENDED
+    if build.outcome == BLOCKED:
+        return ALONE
+    if build.outcome == FAILED and kind_of(build.error or "") is not FailureKind.UNKNOWN:
+        return WRITTEN
+    return None
+
+
+def _words(build: Build) -> str:
+    if build.was_killed:
+        return f"the build begun at {build.began_at:%Y-%m-%d %H:%M:%S} UTC was killed: process {build.process} is gone"
+    if build.outcome == BLOCKED:
+        return f"a second build was refused: {build.error}"
+    return f"{kind_of(build.error or '').value} failure to write: {build.error}"
+
+
+def _result(check: str, day: date, verdict: Verdict, words: str, run_id: str, now: datetime) -> CheckResult:
+    spec = CHECKS[check]
+    failed = verdict is Verdict.FAILED
+    return CheckResult(
+        check=check,
+        dataset=spec.dataset,
+        source=spec.source,
+        partition=day,
+        verdict=verdict,
+        value=1.0 if failed else 0.0,
+        threshold="= 0",
+        message=words,
+        run_id=run_id,
+        evaluated_at=now,
+        details={"detail": words} if failed else {},
+    )
+
+
+def monitor_builds(engine: Engine, now: datetime) -> list[CheckResult]:
+    """Record a failure for each troubled build, once, and a pass once a later build of its days has ended well."""
+    journal, store = BuildJournal(engine), CheckStore(engine)
+    known = store.run_ids("build-")
+    fresh: list[CheckResult] = []
+    for build in journal.troubled():
+        check, run_id = _check_of(build), f"build-{build.id}"
+        if check is None:
+            continue
+        window = list(days(build.first_day, build.last_day))
+        if run_id not in known:
+            fresh += [_result(check, day, Verdict.FAILED, _words(build), run_id, now) for day in window]
+        later = journal.successes_after(build.id)
+        if f"{run_id}-mended" not in known and all(any(one.covers(day) for one in later) for day in window):
+            words = "a later build of the day has ended well"
+            fresh += [_result(check, day, Verdict.PASSED, words, f"{run_id}-mended", now) for day in window]
+    store.record(fresh)
+    return fresh

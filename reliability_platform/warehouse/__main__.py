@@ -1,0 +1,18 @@
+"""`python -m reliability_platform.warehouse HOME FIRST LAST`: one build in a process of its own, as a scheduler starts it."""
+
+import sys
+from datetime import date
+from pathlib import Path
+
+from reliability_platform.errors import PlatformError
+from reliability_platform.settings import load_settings
+from reliability_platform.warehouse.dbt_runner import build
+
+if __name__ == "__main__":
+    home, first, last = sys.argv[1:]
+    try:
+        nodes = build(load_settings(Path(home)), date.fromisoformat(first), date.fromisoformat(last))
+    except PlatformError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
+    sys.exit(any(node.status in ("error", "fail") for node in nodes))
