@@ -1,6 +1,5 @@
 """`reliability campaign`: the checks, the incidents and the healing against every fault at every size."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -112,14 +111,16 @@ def campaign(grid: str, seeds: int, home: Path | None, as_json: bool) -> int:
     settings = load_settings(home)
     with home_session(settings):
         document = _run(settings, grid, seeds)
-        from reliability_platform.atomic import write_atomically
+        from reliability_platform.scorecard.campaign.document import keep_campaign
+        from reliability_platform.scorecard.report.render import write_report
 
-        path = settings.home / "scorecards" / "campaign.json"
-        write_atomically(path, (json.dumps(document, indent=1) + "\n").encode())
+        path = keep_campaign(settings, document)
+        report = write_report(path.with_name("report.html"), None, document, None)
     if as_json:
         print_json(document)
     else:
         show(document)
         people.print(f"{document['seconds']:.0f} s. All of it: {path}", highlight=False)
+        people.print(f"To look at: {report}", highlight=False)
     survivors = [row for row in document["mutation"]["surviving_faults"] if row["magnitude"] != "small"]
     return ExitCode.NOT_HEALED if survivors or document["summary"]["false_alarms"] else ExitCode.OK

@@ -65,7 +65,7 @@ def show(incident_id: str, home: Path | None, as_json: bool) -> None:
     if as_json:
         print_json(_document(incident) | {"timeline": [vars(entry) for entry in incident.timeline]})
         return
-    from reliability_platform.orchestration.incident_assets import render_runbook
+    from reliability_platform.remediation.documents import render_runbook
 
     click.echo(render_runbook(settings, incident))
 

@@ -36,7 +36,15 @@ def scorecard(home: Path | None, as_json: bool) -> int:
     numbers, failures = headline(graded.card), graded.card.failures
     if as_json:
         files = [str(path.relative_to(settings.home)) for path in graded.files]
-        print_json({"proved": not failures, "headline": numbers, "failures": failures, "files": files})
+        print_json(
+            {
+                "proved": not failures,
+                "headline": numbers,
+                "failures": failures,
+                "files": files,
+                "report": str(graded.report.relative_to(settings.home)),
+            }
+        )
         return ExitCode.NOT_HEALED if failures else ExitCode.OK
     table = Table(title="Scorecard", show_header=False)
     for name, value in numbers.items():
@@ -47,5 +55,6 @@ def scorecard(home: Path | None, as_json: bool) -> int:
     people.print(table)
     for failure in failures:
         people.print(f"[bold red]✗[/bold red] {failure}")
+    people.print(f"The report: {graded.report}", highlight=False)
     people.print(f"{len(graded.files) - 1} files; what they hold stands in {graded.files[-1]}", highlight=False)
     return ExitCode.NOT_HEALED if failures else ExitCode.OK

@@ -82,6 +82,7 @@ def scorecard(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # typ
             "delivered_rows": dg.MetadataValue.int(card.conservation.delivered),
             "strikes_and_controls": dg.MetadataValue.md(_table(card) if card.faults else "Nothing was broken."),
             "failures": dg.MetadataValue.md(failures or "Nothing keeps the run from being proved."),
+            "report": dg.MetadataValue.path(str(graded.report)),
             "evidence": dg.MetadataValue.path(str(graded.files[-1])),
         }
     )

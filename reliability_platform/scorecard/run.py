@@ -6,8 +6,13 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.admission import landed_partitions
+from reliability_platform.remediation.documents import write_runbook
+from reliability_platform.scorecard.campaign.document import last_campaign
 from reliability_platform.scorecard.evidence import StageTiming, write_evidence
+from reliability_platform.scorecard.report.month import month_of
+from reliability_platform.scorecard.report.render import write_report
 from reliability_platform.scorecard.score import Scorecard, score
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_runner import MANIFEST
@@ -21,6 +26,7 @@ class Graded:
 
     card: Scorecard
     files: list[Path]
+    report: Path
 
 
 def grade_home(
@@ -34,4 +40,9 @@ def grade_home(
     on_step("score")
     card = score(settings, engine, marts(MANIFEST), comparisons)
     on_step("evidence")
-    return Graded(card, write_evidence(settings, engine, card, stage_seconds))
+    files = write_evidence(settings, engine, card, stage_seconds)
+    on_step("report")
+    for incident in IncidentStore(engine).all():
+        write_runbook(settings, incident)
+    path = settings.home / "scorecards" / "report.html"
+    return Graded(card, files, write_report(path, card, last_campaign(settings), month_of(settings, engine)))
