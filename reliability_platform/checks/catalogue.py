@@ -304,8 +304,8 @@ _BUILDS = {
 
 
 def _run_checks() -> list[CheckSpec]:
-    """Filed under the first source, for a build concerns all of them; the run monitor reports when there is news."""
-    return [
+    """Those of builds are filed under the first source, for a build concerns all; the monitors report when there is news."""
+    builds = [
         CheckSpec(
             name=f"dbt_build__{name}",
             dataset="dbt_build",
@@ -319,6 +319,21 @@ def _run_checks() -> list[CheckSpec]:
         )
         for name, what in _BUILDS.items()
     ]
+    fetches = [
+        CheckSpec(
+            name=f"bronze_{source}__source_answers",
+            dataset=f"bronze_{source}",
+            engine="run",
+            sources=(source,),
+            failure_class="upstream_unavailable",
+            blocking=False,
+            severity="P2",
+            description="The source turned away fewer than 3 requests, and left no batch out.",
+            recovery="`reliability heal` asks for the batches that did not come, once the source answers again.",
+        )
+        for source in SOURCES
+    ]
+    return builds + fetches
 
 
 CHECKS: dict[str, CheckSpec] = {

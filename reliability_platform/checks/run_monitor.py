@@ -1,19 +1,28 @@
-"""Verdicts on builds: killed, failed to write, or blocked because another one was at work on the same days.
+"""Verdicts on runs: builds that were killed, could not write or met another one; fetches that were turned away.
 
-The data cannot show these: after a crash every table may be whole and yet of two times. Read from the journal alone.
+The data cannot show these: after a crash every table may be whole and yet of two times. Read from the journal of
+builds and the log of fetches alone.
 """
 
+from dataclasses import replace
 from datetime import date, datetime
 
+import pyarrow.parquet as pq
 from sqlalchemy import Engine
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import days
+from reliability_platform.landing.bronze import admissions_file
+from reliability_platform.landing.fetch import Fetch, FetchLog
+from reliability_platform.settings import Settings
+from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.failures import FailureKind, kind_of
 from reliability_platform.warehouse.journal import BLOCKED, FAILED, Build, BuildJournal
 
+MANY_REFUSALS = 3
+"""A source that turns away so many requests of one fetch puts its deadline at risk, even if retries make up for it."""
 ENDED, WRITTEN, ALONE = "dbt_build__ended", "dbt_build__written", "dbt_build__alone"
 
 
@@ -54,6 +63,38 @@ def _result(check: str, day: date, verdict: Verdict, words: str, run_id: str, no
     )
 
 
+def _fetch_result(fetch: Fetch, verdict: Verdict, words: str, run_id: str, now: datetime) -> CheckResult:
+    result = _result(f"bronze_{fetch.source}__source_answers", fetch.landing_date, verdict, words, run_id, now)
+    return replace(result, value=float(fetch.refusals), threshold=f"< {MANY_REFUSALS}")
+
+
+def _all_batches_admitted(settings: Settings, fetch: Fetch) -> bool:
+    path = admissions_file(settings, fetch.source, fetch.landing_date)
+    records = pq.read_table(path, columns=["batch_sequence", "status"]).to_pylist() if path.exists() else []
+    admitted = {record["batch_sequence"] for record in records if record["status"] == "admitted"}
+    return len(admitted) >= CONTRACTS[fetch.source].batches_per_day
+
+
+def monitor_fetches(settings: Settings, engine: Engine, now: datetime) -> list[CheckResult]:
+    """Record a failure for each fetch in trouble, once, and a pass once all batches of its day have been admitted."""
+    store = CheckStore(engine)
+    known = store.run_ids("fetch-")
+    fresh: list[CheckResult] = []
+    for fetch in FetchLog(engine).all():
+        run_id = f"fetch-{fetch.id}"
+        if fetch.refusals < MANY_REFUSALS and not fetch.missing:
+            continue
+        if run_id not in known:
+            words = f"{fetch.refusals} requests were turned away, {fetch.missing} batches did not come, "
+            words += f"the breaker is {fetch.breaker}: the deadline is at risk"
+            fresh.append(_fetch_result(fetch, Verdict.FAILED, words, run_id, now))
+        elif f"{run_id}-mended" not in known and _all_batches_admitted(settings, fetch):
+            words = "all batches of the day have been admitted"
+            fresh.append(_fetch_result(fetch, Verdict.PASSED, words, f"{run_id}-mended", now))
+    store.record(fresh)
+    return fresh
+
+
 def monitor_builds(engine: Engine, now: datetime) -> list[CheckResult]:
     """Record a failure for each troubled build, once, and a pass once a later build of its days has ended well."""
     journal, store = BuildJournal(engine), CheckStore(engine)
@@ -72,3 +113,8 @@ def monitor_builds(engine: Engine, now: datetime) -> list[CheckResult]:
             fresh += [_result(check, day, Verdict.PASSED, words, f"{run_id}-mended", now) for day in window]
     store.record(fresh)
     return fresh
+
+
+def monitor_runs(settings: Settings, engine: Engine, now: datetime) -> list[CheckResult]:
+    """All news of builds and fetches."""
+    return [*monitor_builds(engine, now), *monitor_fetches(settings, engine, now)]

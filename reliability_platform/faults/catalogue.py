@@ -6,6 +6,7 @@ from reliability_platform.faults.delivery import DELIVERY_FAULTS
 from reliability_platform.faults.fault import Fault
 from reliability_platform.faults.run import RUN_FAULTS
 from reliability_platform.faults.schema import SCHEMA_FAULTS
+from reliability_platform.faults.source import SOURCE_FAULTS
 from reliability_platform.faults.timing import TIMING_FAULTS
 from reliability_platform.faults.transform import TRANSFORM_FAULTS
 from reliability_platform.faults.value import VALUE_FAULTS
@@ -20,6 +21,7 @@ CATALOGUE: dict[str, Fault] = {
         *SCHEMA_FAULTS,
         *VALUE_FAULTS,
         *VOLUME_FAULTS,
+        *SOURCE_FAULTS,
         *RUN_FAULTS,
         *TRANSFORM_FAULTS,
         *WAREHOUSE_FAULTS,

@@ -56,6 +56,8 @@ class Stage(StrEnum):
     """Tables are changed behind the pipeline's back."""
     TRANSFORM = "transform"
     """Another version of the models is deployed."""
+    SOURCE = "source"
+    """A source behind HTTP does not answer."""
     RUN = "run"
     """A run is killed, starved or doubled."""
 

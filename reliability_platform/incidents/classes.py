@@ -88,6 +88,20 @@ _TABLE = (
         prevention="Let nobody but the pipeline open the warehouse for writing.",
     ),
     FailureClass(
+        name="upstream_unavailable",
+        title="A source turns us away",
+        severity=Severity.P2,
+        explains=frozenset({"source_silent", "missing_data"}) | _SAME_GAPS,
+        spoils_numbers=False,
+        what_it_means="The source answers that it is busy. Some batches may not have come; the deadline is at risk.",
+        contained_by="What came is whole; a day that lacks a batch is held, and consumers keep the last good rows.",
+        first_steps=(
+            "Ask the owner of the source whether we ask too often, or it is overloaded.",
+            "Do not ask more often: the breaker leaves it alone on purpose.",
+        ),
+        prevention="Agree on a rate with the owner, and stay below it.",
+    ),
+    FailureClass(
         name="source_silent",
         title="A source has gone silent",
         severity=Severity.P1,

@@ -8,7 +8,7 @@ import hashlib
 
 import dagster as dg
 
-from reliability_platform.checks.run_monitor import monitor_builds
+from reliability_platform.checks.run_monitor import monitor_runs
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.detection import observe
@@ -50,7 +50,7 @@ def incident_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Read the check results since the last tick."""
     settings = load_settings()
     engine = operations_engine(settings)
-    monitor_builds(engine, utc_now())
+    monitor_runs(settings, engine, utc_now())
     results = CheckStore(engine).after(int(context.cursor or 0), RESULTS_PER_TICK)
     changed = observe(engine, results, utc_now(), lambda: consumers(settings, MANIFEST))
     store = IncidentStore(engine)

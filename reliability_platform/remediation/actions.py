@@ -53,7 +53,7 @@ def slots_to_request(settings: Settings, incident: Incident) -> Slots:
             return {day: evidence.refused_slots(settings, source, day, schema=True) for day in days}
         case "file_corruption":
             return {day: evidence.refused_slots(settings, source, day, schema=False) for day in days}
-        case "source_silent":
+        case "source_silent" | "upstream_unavailable":
             return {day: evidence.missing_slots(settings, source, day) for day in days}
         case "volume_anomaly" | "distribution_shift" | "key_skew":  # nothing says which batch is wrong
             return {day: evidence.all_slots(source) for day in days}

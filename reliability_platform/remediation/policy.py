@@ -53,6 +53,7 @@ POLICIES: dict[str, Policy] = {
     "schema_addition": _VERIFY,
     "freshness_breach": _VERIFY,
     "source_silent": _ASK_AT_ONCE,
+    "upstream_unavailable": _ASK_AT_ONCE,
     "data_loss": _REBUILD_AT_ONCE,
     "run_killed": _REBUILD_AT_ONCE,
     "write_failure": _REBUILD_AT_ONCE,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.faults.fault import LiveStruck, Stage
 from reliability_platform.faults.strike import strike_live
@@ -21,13 +22,13 @@ from reliability_platform.warehouse.publication import CURRENT, publications
 def _respond(world: World, scenario: Scenario) -> list[CheckResult]:
     """What the platform would do by itself after the strike: run the day, or audit what it has."""
     match scenario.declared.stage:
-        case Stage.TRANSFORM:
+        case Stage.TRANSFORM | Stage.SOURCE:
             day = [scenario.first_day]
             world.admit([(scenario.source, scenario.first_day)])
             return world.judge(day)
         case Stage.RUN:
             world.observe()
-            return [one for one in world.checks.latest(world.window) if one.dataset == "dbt_build"]
+            return []
         case _:
             return world.audit(world.window)
 
@@ -49,6 +50,7 @@ def _one(world: World, scenario: Scenario) -> tuple[ScenarioOutcome, list[str]]:
         results = _respond(world, scenario)
     finally:
         struck.lift()
+    monitored = [one for one in world.checks.latest(world.window) if CHECKS[one.check].engine == "run"]
     world.heal()
     # Opened by this strike, or opened again: the same failure of the same day had healed before.
     incidents: list[Incident] = [one for one in world.incidents.all() if len(one.timeline) > known.get(one.id, 0)]
@@ -64,7 +66,7 @@ def _one(world: World, scenario: Scenario) -> tuple[ScenarioOutcome, list[str]]:
         shown=shown[scenario.source] & dates,
         wrong_in_the_end=final[scenario.source] & dates,
     )
-    failed = sorted({result.check for result in results if result.verdict is Verdict.FAILED})
+    failed = sorted({result.check for result in [*results, *monitored] if result.verdict is Verdict.FAILED})
     return outcome, failed
 
 

@@ -12,7 +12,7 @@ from reliability_platform.checks.dbt_tests import results_of_dbt
 from reliability_platform.checks.evaluate import evaluate
 from reliability_platform.checks.gate import held
 from reliability_platform.checks.results import CheckResult
-from reliability_platform.checks.run_monitor import monitor_builds
+from reliability_platform.checks.run_monitor import monitor_runs
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import FIRST_DAY, days, utc_now
 from reliability_platform.errors import PlatformError
@@ -117,7 +117,7 @@ class World:
 
     def observe(self) -> None:
         """What the incident sensor does at a tick."""
-        monitor_builds(self.engine, utc_now())
+        monitor_runs(self.settings, self.engine, utc_now())
         fresh = self.checks.after(self._seen, 10_000_000)
         observe(self.engine, fresh, utc_now(), lambda: consumers(self.settings, MANIFEST))
         self._seen = fresh[-1][0] if fresh else self._seen
@@ -138,6 +138,7 @@ class World:
             if reruns:
                 self.admit(sorted(reruns))
                 self.judge(sorted({day for _, day in reruns}))
+            self.observe()
             for incident in self.incidents.all():
                 if incident.state is State.RECOVERING:
                     verify(self.engine, incident.id, utc_now(), ACTOR)

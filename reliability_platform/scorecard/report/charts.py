@@ -109,7 +109,7 @@ def limit_curves(rows: Sequence[Mapping[str, Any]], fault: str, unit: str) -> st
 
 
 def _days(axes: "Axes", days: Sequence[date]) -> None:
-    shown = list(range(0, len(days), max(1, len(days) // 10)))
+    shown = list(range(0, len(days), max(1, len(days) // 5)))
     axes.set_xticks(shown, [f"{days[place]:%d %b}" for place in shown])
     axes.set_xlim(-0.7, len(days) - 0.3)
 
