@@ -142,28 +142,32 @@ def _scan_class() -> Any:
 
 
 @lru_cache(maxsize=16)
-def _parsed(files: tuple[tuple[str, int], ...]) -> tuple[Any, _Connection]:
-    """A scan that has read the files, for no day yet, and the connection that stands for the real one in it.
+def _parsed(files: tuple[tuple[str, int], ...]) -> tuple[Any, _Connection, list[Any]]:
+    """A scan that has read the files, for no day yet, the connection that stands for the real one in it, its log.
 
     Reading them costs five times what running them does, so it is done once and copied for each landing day.
     """
     connection = _Connection(None, {})
     scan = _scan_class()()
+    scan._logs.logs.clear()
     scan.set_data_source_name(DATA_SOURCE)
     scan.add_duckdb_connection(connection, DATA_SOURCE)
     scan.add_variables({"START": START, "END": END, "NOW": f"{END}T00:00:00"})
     for path, _ in files:
         scan.add_sodacl_yaml_file(path)
-    return scan, connection
+    return scan, connection, list(scan._logs.logs)
 
 
 def _scan(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], day: date) -> tuple[list[Any], str]:
     logging.getLogger("soda").setLevel(logging.CRITICAL)
-    parsed, placeholder = _parsed(tuple((str(path), path.stat().st_mtime_ns) for path in files))
+    parsed, placeholder, log = _parsed(tuple((str(path), path.stat().st_mtime_ns) for path in files))
     first, end = day.isoformat(), (day + timedelta(days=1)).isoformat()
     here = _Connection(connection, {START: first, END: end})
-    # What a copy may share with the original, or has of its own: connections cannot be copied.
-    scan = copy.deepcopy(parsed, {id(placeholder): here, id(parsed.environment): parsed.environment})
+    # Soda has one log for the whole process: it would grow for ever, and tell the errors of earlier days as today's.
+    parsed._logs.logs[:] = log
+    parsed._logs.logs_buffer.clear()
+    shared = {id(one): one for one in (parsed.environment, parsed._logs)}
+    scan = copy.deepcopy(parsed, {id(placeholder): here, **shared})
     scan.add_variables({"START": first, "END": end, "NOW": f"{end}T00:00:00"})
     scan.execute()
     return list(scan._checks), scan.get_error_logs_text() or ""
