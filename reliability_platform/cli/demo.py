@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 MARKER = "demo.json"
 
 
-STAGES = 6
+STAGES = 8
 APPROVAL = "the demo's script, in the place of a person who has asked the owner of the source"
 
 
@@ -82,6 +82,9 @@ def _fresh_home(settings: Settings) -> None:
 def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: str, stages: Stages) -> dict[str, Any]:
     """The loop itself; returns the document that `--json` prints."""
     with stages.stage("start", "Starting"):
+        from reliability_platform.cli.live import strike_and_respond
+        from reliability_platform.faults.catalogue import fault_named
+        from reliability_platform.faults.fault import Stage
         from reliability_platform.faults.plan import ActivePlan, load_plan
         from reliability_platform.faults.strike import rehearse
         from reliability_platform.landing.admission import landed_partitions
@@ -90,7 +93,9 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
         from reliability_platform.orchestration.home import platform_instance
         from reliability_platform.orchestration.landing_assets import reference
         from reliability_platform.orchestration.local import LocalDaemon
+        from reliability_platform.orchestration.scorecard_asset import stage_timings
         from reliability_platform.orchestration.sensors import incident_sensor, remediation_sensor
+        from reliability_platform.scorecard.run import leave_evidence
         from reliability_platform.scorecard.score import score
         from reliability_platform.sources.simulation import Simulation
         from reliability_platform.warehouse.dbt_runner import MANIFEST
@@ -116,11 +121,21 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
             daemon.settle()
         with stages.stage("approvals", "Approving what the policy leaves to a person, and healing it"):
             approved = _approve(settings, daemon)
+        live = [strike for strike in active.strikes if fault_named(strike.fault).stage is not Stage.LANDING]
+        with stages.stage("live", f"Striking the running platform {len(live)} times, each healed before the next"):
+            for strike in live:
+                progress.print(f"[dim]  {strike.fault} on {strike.source}[/dim]")
+                strike_and_respond(settings, daemon, active.seed, strike)
+                approved += _approve(settings, daemon)
+        timings = stage_timings(instance)
     partitions = landed_partitions(settings)
     with stages.stage("oracle", "Building the same month without any failure, and comparing row for row"):
         comparisons = verify(settings, partitions)
+    engine = operations_engine(settings)
     with stages.stage("score", "Grading against the truth"):
-        card = score(settings, operations_engine(settings), marts(MANIFEST), comparisons)
+        card = score(settings, engine, marts(MANIFEST), comparisons)
+    with stages.stage("evidence", "Writing the evidence, the runbooks and the report"):
+        evidence = leave_evidence(settings, engine, card, timings)
     return {
         "seed": seed,
         "window": {"from": first, "to": last},
@@ -128,6 +143,7 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
         "faults": [asdict(fault) for fault in card.faults],
         "incidents": card.incidents,
         "approved": approved,
+        "report": str(evidence.report),
         "conservation": asdict(card.conservation),
         "oracle": {
             "equal": all(table.equal for table in comparisons),
@@ -218,6 +234,7 @@ def show(document: dict[str, Any]) -> None:
     for failure in document["failures"]:
         people.print(f"[bold red]✗[/bold red] {failure}")
     total = sum(document["seconds"].values())
+    people.print(f"The report: {document['report']}", highlight=False)
     if document["proved"]:
         people.print(f"[bold green]Healed and proved[/bold green] in {total:.0f} s. See it all in the UI: make dev")
 

@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +20,9 @@ from reliability_platform.cli.options import (
 from reliability_platform.clock import FIRST_DAY, utc_now
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from reliability_platform.faults.plan import Strike
 
 
 def _open_incidents(settings: Settings) -> list[dict[str, str]]:
@@ -91,14 +95,23 @@ def run(first: date, last: date, home: Path | None, as_json: bool) -> int:
 @click.argument("fault")
 @click.option("--source", required=True, help="The source to break.")
 @click.option("--date", "day", type=DAY, required=True, help="The landing day on which it strikes.")
-@click.option("--magnitude", default="medium", show_default=True, help="small, medium or large.")
+@click.option(
+    "--magnitude",
+    default="medium",
+    show_default=True,
+    help="small, medium or large, or a number in the unit of the fault.",
+)
 @home_option
 def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None) -> int:
     """Break one source on one day with a declared FAULT. See `reliability faults` for what there is.
 
-    The day lands again, broken. Then `reliability run --from DAY --to DAY` lets the platform notice.
+    The day lands again, broken. Then `reliability run --from DAY --to DAY` lets the platform notice. A fault of the
+    running platform strikes it at once, and is noticed at once.
     """
+    from reliability_platform.faults.catalogue import fault_named
+    from reliability_platform.faults.fault import Stage
     from reliability_platform.faults.plan import ActivePlan, PlannedStrike, resolve_strike
+    from reliability_platform.faults.strike import rehearse
     from reliability_platform.landing.delivery import redeliver
     from reliability_platform.sources.simulation import Simulation
 
@@ -108,15 +121,37 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
     days = strike.landing_dates()
     if days[-1] >= utc_now().date():
         raise UsageError(f"{fault} on {day} reaches {days[-1]}, which is not over yet: choose an earlier day.")
+    if fault_named(strike.fault).stage is not Stage.LANDING:
+        _strike_live(home, strike)
+        return ExitCode.OK
     with home_session(settings):
         plan = ActivePlan.load(settings).with_strike(strike)
         simulation = Simulation.load(settings)
+        rehearse(simulation, plan)
         plan.save(settings)
         for touched in days:
             redeliver(settings, simulation, plan, source, touched)
     people.print(f"{fault} has struck {source} on {day}. Let the platform notice it:", highlight=False)
     people.print(f"  reliability run --from {days[0]} --to {days[-1]}", highlight=False)
     return ExitCode.OK
+
+
+def _strike_live(home: Path | None, strike: "Strike") -> None:
+    """Strike the running platform, and let it notice at once: what heals comes with `reliability heal`."""
+    from reliability_platform.cli.live import strike_and_respond
+    from reliability_platform.cli.session import driving
+    from reliability_platform.faults.plan import ActivePlan
+    from reliability_platform.warehouse.publication import publications
+
+    with driving(home, healing=False) as (settings, daemon):
+        if not publications(settings):
+            raise UsageError(
+                f"{strike.fault} strikes a platform at work, and nothing is published in {settings.home} yet: "
+                "run `reliability demo` or `reliability run` first."
+            )
+        strike_and_respond(settings, daemon, ActivePlan.load(settings).seed, strike)
+        people.print(f"{strike.fault} has struck {strike.source} on {strike.landing_date}.", highlight=False)
+        _tell_incidents(_open_incidents(settings))
 
 
 @click.command()

@@ -29,6 +29,11 @@ reprocess_job = dg.define_asset_job(
     selection=_after_landing.without_checks() | _dbt_tests,
     description="Landing days again from what has landed: admission to publication.",
 )
+audit_job = dg.define_asset_job(
+    "audit",
+    selection=dg.AssetSelection.assets(audit, published).without_checks(),
+    description="The checks alone, on what the warehouse holds, and the publication after them.",
+)
 reference_job = dg.define_asset_job("reference_data", selection=dg.AssetSelection.assets(reference))
 incident_job = dg.define_asset_job("incident_documents", selection=dg.AssetSelection.assets(incident_asset))
 scorecard_job = dg.define_asset_job(
@@ -63,6 +68,7 @@ def remediation() -> None:
 jobs: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     pipeline_job,
     reprocess_job,
+    audit_job,
     reference_job,
     incident_job,
     scorecard_job,

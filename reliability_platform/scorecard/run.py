@@ -39,9 +39,15 @@ def grade_home(
     comparisons = verify(settings, landed_partitions(settings), on_step)
     on_step("score")
     card = score(settings, engine, marts(MANIFEST), comparisons)
-    on_step("evidence")
+    on_step("evidence and report")
+    return leave_evidence(settings, engine, card, stage_seconds)
+
+
+def leave_evidence(
+    settings: Settings, engine: Engine, card: Scorecard, stage_seconds: Sequence[StageTiming] = ()
+) -> Graded:
+    """Write the reports, the runbooks and the page to look at."""
     files = write_evidence(settings, engine, card, stage_seconds)
-    on_step("report")
     for incident in IncidentStore(engine).all():
         write_runbook(settings, incident)
     path = settings.home / "scorecards" / "report.html"

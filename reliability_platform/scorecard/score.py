@@ -6,7 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from reliability_platform.faults.fault import Containment
+from reliability_platform.faults.catalogue import fault_named
+from reliability_platform.faults.fault import Containment, Stage
 from reliability_platform.faults.truth import Truth, load_truths
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
@@ -16,7 +17,7 @@ from reliability_platform.settings import Settings
 from reliability_platform.warehouse.comparison import TableComparison
 from reliability_platform.warehouse.lease import warehouse_reader
 from reliability_platform.warehouse.marts import Mart
-from reliability_platform.warehouse.publication import CURRENT, publications
+from reliability_platform.warehouse.publication import CURRENT, Publication, publications
 
 HEALED = (State.VERIFIED, State.RESOLVED, State.CLOSED)
 
@@ -145,17 +146,46 @@ def seconds_between(start: datetime | None, end: datetime | None) -> float | Non
     return round((end - start).total_seconds(), 3) if start is not None and end is not None else None
 
 
+def _is_live(truth: Truth) -> bool:
+    return fault_named(truth.fault).stage is not Stage.LANDING
+
+
+def _at_the_same_time(truth: Truth, truths: Sequence[Truth]) -> list[Truth]:
+    """All strikes that land are there together; one on the running platform finds those before it healed."""
+    return [truth] if _is_live(truth) else [one for one in truths if not _is_live(one)]
+
+
+def _versions_of(truth: Truth, truths: Sequence[Truth], published: Sequence[Publication]) -> set[str]:
+    """The versions that could show the doing of a strike: from it (or from the landing) to the next live one."""
+    assert truth.struck_at is not None
+    lives = sorted(one.struck_at for one in truths if _is_live(one) and one.struck_at is not None)
+    start = truth.struck_at if _is_live(truth) else None
+    end = next((moment for moment in lives if start is None or moment > start), None)
+    return {
+        one.version
+        for one in published
+        if (start is None or datetime.fromisoformat(one.published_at) >= start)
+        and (end is None or datetime.fromisoformat(one.published_at) < end)
+    }
+
+
 def score(settings: Settings, engine: Engine, marts: Sequence[Mart], oracle: Sequence[TableComparison]) -> Scorecard:
     """Join the truth of every strike with what the platform noticed, held and healed."""
     incidents = IncidentStore(engine).all()
     truths = load_truths(settings)
-    versions = [settings.published / publication.version for publication in publications(settings)]
-    wrong = differences(versions, settings.oracle / "published" / CURRENT, [mart.name for mart in marts])
+    published = publications(settings)
+    wrong = differences(
+        [settings.published / publication.version for publication in published],
+        settings.oracle / "published" / CURRENT,
+        [mart.name for mart in marts],
+    )
     scores, matched = [], set()
     for truth in truths:
-        dates = {mart.name: own_dates(truth, truths, mart.sources) for mart in marts if truth.source in mart.sources}
+        beside = _at_the_same_time(truth, truths)
+        versions = _versions_of(truth, truths, published)
+        dates = {mart.name: own_dates(truth, beside, mart.sources) for mart in marts if truth.source in mart.sources}
         incident = None if truth.is_silent else incident_of(truth, incidents)
-        shown = [one for one in wrong if one.event_date in dates.get(one.table, ())]
+        shown = [one for one in wrong if one.version in versions and one.event_date in dates.get(one.table, ())]
         scores.append(_score(settings, truth, incident, shown))
         if incident is not None:
             matched.add(incident.id)
