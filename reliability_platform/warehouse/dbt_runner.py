@@ -142,8 +142,10 @@ def _journaled(settings: Settings, first: date, last: date) -> Iterator[None]:
     journal.end(number, utc_now(), SUCCEEDED)
 
 
-def _raise_what_could_not_be_written(result: Any) -> None:
+def _raise_what_went_wrong(result: Any) -> None:
     """A model that failed because nothing could be written says nothing about the model."""
+    if result.exception is not None:
+        raise TransformFailedError(f"dbt could not run: {' '.join(str(result.exception).split())[:400]}")
     for node in getattr(result.result, "results", None) or ():
         message = str(node.message or "")
         if str(node.status) == "error" and kind_of(message) is not FailureKind.UNKNOWN:
@@ -190,9 +192,7 @@ def build(
         finally:
             # dbt keeps its DuckDB handle for the life of the process; nobody else could open the file.
             DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
-        _raise_what_could_not_be_written(result)
-    if result.exception is not None:
-        raise TransformFailedError(f"dbt could not run: {str(result.exception).strip().splitlines()[0]}")
+        _raise_what_went_wrong(result)
     nodes: Any = result.result
     return [
         NodeResult(

@@ -1,0 +1,44 @@
+"""Every fault of the running platform, with real processes, files, locks and a real HTTP server."""
+
+import pytest
+
+from reliability_platform.clock import FIRST_DAY
+from reliability_platform.faults.catalogue import CATALOGUE
+from reliability_platform.faults.fault import Stage
+from reliability_platform.scorecard.campaign.grade import WorldOutcome
+from reliability_platform.scorecard.campaign.grid import Scenario, worlds_of
+from reliability_platform.scorecard.campaign.live import run_live_world
+
+LIVE = [fault for fault in CATALOGUE.values() if fault.stage is not Stage.LANDING]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> WorldOutcome:
+    """One clean platform, struck by all of them, each healed before the next."""
+    [plan] = worlds_of(Scenario(fault.name, fault.applies_to[-1], "medium", "live", 778) for fault in LIVE)
+    assert plan.days > 1
+    assert plan.scenarios[0].first_day > FIRST_DAY
+    return run_live_world(tmp_path_factory.mktemp("live") / "home", plan)
+
+
+def test_the_clean_platform_passes_and_ends_equal_to_the_oracle(world: WorldOutcome) -> None:
+    """Nothing failed before the first strike, and nothing is left after the last one."""
+    assert world.false_alarms_elsewhere == []
+    assert world.unexplained_differences == []
+
+
+@pytest.mark.parametrize("name", [fault.name for fault in LIVE])
+def test_it_is_one_incident_that_names_its_cause_and_heals(world: WorldOutcome, name: str) -> None:
+    """By exactly its checks; consumers saw nothing wrong; in the end the tables equal the oracle's."""
+    [found] = [one for one in world.scenarios if one.fault == name]
+    fault = CATALOGUE[name]
+    assert found.detected
+    assert found.incidents == 1, found.other_incidents
+    assert found.root_cause_right, found.root_cause
+    assert found.severity == fault.expected_severity
+    assert found.contained
+    assert found.healed
+    failed = set(world.kills[found.id])
+    signature = {check.format(source=found.source) for check in fault.signature}
+    symptoms = {check.format(source=found.source) for check in fault.symptoms}
+    assert signature <= failed <= signature | symptoms

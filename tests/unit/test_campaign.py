@@ -1,0 +1,98 @@
+"""The arithmetic of the campaign: intervals, who kills whom, and that its grids are what they promise."""
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.errors import UsageError
+from reliability_platform.faults.catalogue import CATALOGUE, CONTROLS
+from reliability_platform.scorecard.campaign.grade import ScenarioOutcome, WorldOutcome
+from reliability_platform.scorecard.campaign.grid import HISTORY_DAYS, all_sizes, lane_of, scenarios_of, worlds_of
+from reliability_platform.scorecard.campaign.mutation import mutation_score
+from reliability_platform.scorecard.campaign.statistics import wilson
+from reliability_platform.scorecard.campaign.summary import summarise
+
+
+@pytest.mark.parametrize(
+    ("hits", "n", "low", "high"),
+    [(10, 10, 0.7225, 1.0), (0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (95, 100, 0.8882, 0.9785)],
+)
+def test_wilson_intervals_are_those_of_the_textbook(hits: int, n: int, low: float, high: float) -> None:
+    """Compared with statsmodels' proportion_confint(method="wilson")."""
+    share = wilson(hits, n)
+    assert share.low == pytest.approx(low, abs=5e-5)
+    assert share.high == pytest.approx(high, abs=5e-5)
+    assert wilson(0, 0).share is None
+
+
+def _outcome(number: int, fault: str, **changes: Any) -> ScenarioOutcome:
+    outcome = ScenarioOutcome(
+        id=f"s{number}", fault=fault, family="value", source="orders", magnitude="small", window="day",
+        first_day="2026-02-01", last_day="2026-02-01", seed=1, detected=True, detected_by=[], expected_class="x",
+        incident="i", incidents=1, other_incidents=[], root_cause_right=True, root_cause={}, severity="P2",
+        expected_severity="P2", severity_right=True, contained=True, healed=True,
+        quarantine={"true_rows": 4, "quarantined_rows": 5, "hit_rows": 4, "precision": 0.8, "recall": 1.0},
+        days_to_detect=0.0, seconds_to_detect=1.0,
+    )  # fmt: skip
+    return replace(outcome, **changes)
+
+
+def test_mutation_score_names_who_catches_whom() -> None:
+    """A check that catches less than another is redundant; of two equal ones the later is; survivors are named."""
+    one, two, three = list(CHECKS)[:3]
+    scenarios = [_outcome(1, "a"), _outcome(2, "b"), _outcome(3, "b"), _outcome(4, "c", detected=False)]
+    kills = {"s1": [one], "s2": [one, two], "s3": [two, three], "s4": []}
+    score = mutation_score(scenarios, kills)
+    assert {"check": one, "fault": "b", "kills": 1, "scenarios": 2} in score["matrix"]
+    assert score["redundant_checks"] == [{"check": three, "covered_by": two}]
+    assert score["surviving_faults"] == [
+        {"fault": "c", "source": "orders", "magnitude": "small", "scenarios": 1, "missed": 1}
+    ]
+    assert len(score["never_fired"]) == len(CHECKS) - 3
+
+
+def test_a_miss_and_a_false_alarm_cannot_hide_in_the_summary() -> None:
+    """Every number of the summary moves when something goes wrong."""
+    scenarios = [
+        _outcome(1, "a"),
+        _outcome(2, "b", detected=False, contained=False, healed=False, incident=None, incidents=0),
+    ]
+    world = WorldOutcome(scenarios, [], {}, ["INC-9"], 10, {"s1": True, "s2": False}, ["orders/2026-01-01"], {})
+    summary = summarise([world])
+    assert summary["detected_share"] == summary["contained_share"] == summary["healed_share"] == 0.5
+    assert summary["surviving_faults"] == ["b"]
+    assert summary["false_alarms"] == 1
+    assert summary["quarantine_precision"] == 0.8
+    assert summary["unexplained_differences"] == ["orders/2026-01-01"]
+    assert summary["baselines"][2]["detected_share"] == 0.5
+
+
+def test_the_standard_grid_has_every_fault_size_and_source() -> None:
+    """At least 300 scenarios and 100 controls; each fault at each size on each of its sources, for a day."""
+    sizes = all_sizes("standard", 1)
+    assert sizes["scenarios"] >= 300
+    assert sizes["controls"] >= 100
+    there = {(one.fault, one.source, one.magnitude) for one in scenarios_of("standard", 1) if one.window == "day"}
+    for fault in CATALOGUE.values():
+        if fault.stage == "landing":
+            assert {(fault.name, source, size) for source in fault.applies_to for size in fault.magnitudes} <= there
+    assert {one.fault for one in scenarios_of("standard", 1)} == set(CATALOGUE) | set(CONTROLS)
+    assert {one.fault for one in scenarios_of("quick", 1)} == set(CATALOGUE) | set(CONTROLS)
+    with pytest.raises(UsageError):
+        scenarios_of("grand", 1)
+
+
+def test_no_two_scenarios_of_a_lane_touch() -> None:
+    """At least one clean day between them, and a clean past before the first."""
+    for world in worlds_of(scenarios_of("standard", 2)):
+        if world.is_live:
+            continue
+        for lane in {lane_of(one.source) for one in world.scenarios}:
+            spans = sorted((one.first_day, one.last_day) for one in world.scenarios if lane_of(one.source) == lane)
+            assert (spans[0][0] - spans[0][0].replace(month=1, day=1)).days >= HISTORY_DAYS
+            for (_, end), (start, _) in itertools.pairwise(spans):
+                assert (start - end).days >= 2
+        assert len({one.seed for one in world.scenarios}) == 1
