@@ -11,6 +11,7 @@ from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.remediation.documents import write_runbook
 from reliability_platform.scorecard.campaign.document import last_campaign
 from reliability_platform.scorecard.evidence import StageTiming, write_evidence
+from reliability_platform.scorecard.report.graded import run_document
 from reliability_platform.scorecard.report.month import month_of
 from reliability_platform.scorecard.report.render import write_report
 from reliability_platform.scorecard.score import Scorecard, score
@@ -51,4 +52,6 @@ def leave_evidence(
     for incident in IncidentStore(engine).all():
         write_runbook(settings, incident)
     path = settings.home / "scorecards" / "report.html"
-    return Graded(card, files, write_report(path, card, last_campaign(settings), month_of(settings, engine)))
+    month = month_of(settings, engine)
+    report = write_report(path, run_document(card), last_campaign(settings), month, runbooks="../incidents")
+    return Graded(card, files, report)

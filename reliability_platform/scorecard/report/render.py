@@ -1,193 +1,139 @@
-"""Puts the run, the campaign and the month into the page."""
+"""Puts the run, the campaign and the month into one page that needs nothing but itself."""
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from reliability_platform.atomic import write_atomically
-from reliability_platform.faults.catalogue import fault_named
-from reliability_platform.scorecard.headline import graded, headline
-from reliability_platform.scorecard.report import charts
-from reliability_platform.scorecard.report.month import Month
-from reliability_platform.scorecard.score import Scorecard
-from reliability_platform.sources import SOURCES
+from reliability_platform.scorecard.report.curves import detection_chart, limits_chart
+from reliability_platform.scorecard.report.matrix import matrix_chart
+from reliability_platform.scorecard.report.text import (
+    as_moment,
+    count,
+    duration,
+    percent,
+    records,
+    short_id,
+    span_of_days,
+    words,
+)
+from reliability_platform.scorecard.report.timeline import is_healed, numbered_faults, timeline_chart
+from reliability_platform.scorecard.report.verdict import survivors, verdict
+from reliability_platform.scorecard.report.volumes import KEYS, volume_charts
 
-Numbers = list[tuple[str, str, str]]
-"""Name, value, what stands small below it."""
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"
-
-
-def _interval(one: Mapping[str, Any]) -> str:
-    if one["share"] is None:
-        return ""
-    return f"{one['hits']} of {one['n']} ({_percent(one['low'])} to {_percent(one['high'])})"
+Document = Mapping[str, Any]
 
 
-def _run_numbers(card: Scorecard) -> Numbers:
-    numbers = headline(card)
-    strikes = len(graded(card))
-    rows = card.conservation
-    return [
-        ("faults detected", _percent(numbers["detected_share"]), f"of {strikes}"),
-        ("contained", _percent(numbers["contained_share"]), "no bad row was ever published"),
-        ("healed", _percent(numbers["healed_share"]), ""),
-        ("severity right", _percent(numbers["severity_share"]), ""),
-        ("false alarms", str(numbers["false_alarms"]), ""),
-        ("rows delivered", f"{rows.delivered:,}", f"{rows.unaccounted:,} unaccounted for"),
-        ("equal to the oracle", "yes" if numbers["oracle_equal"] else "no", f"{len(card.oracle)} tables, row for row"),
-    ]
+def render_report(
+    demo: Document | None, campaign: Document | None, month: Document | None, *, runbooks: str = "incidents"
+) -> str:
+    """The page. Whatever is missing is said to be missing; every text from the data is escaped.
 
-
-def _campaign_numbers(summary: Mapping[str, Any]) -> Numbers:
-    names = {
-        "detected": "detected",
-        "root_cause": "root cause right",
-        "severity": "severity right",
-        "contained": "contained",
-        "healed": "healed",
-        "false_alarm_per_control": "controls with a false alarm",
-        "false_alarm_per_clean_partition_day": "clean days with a false alarm",
-    }
-    found = [
-        (words, _percent(summary["intervals"][key]["share"]), _interval(summary["intervals"][key]))
-        for key, words in names.items()
-    ]
-    per_fault = summary["incidents_per_fault"]
-    return [
-        *found,
-        ("quarantine precision", _percent(summary["quarantine_precision"]), "quarantined rows that are bad ones"),
-        ("quarantine recall", _percent(summary["quarantine_recall"]), "bad rows that are quarantined"),
-        ("incidents for each fault", "–" if per_fault is None else f"{per_fault:.3f}", "1 is the aim"),
-    ]
-
-
-def _heat(matrix: list[Mapping[str, Any]]) -> tuple[list[str], list[tuple[str, list[float | None]]]]:
-    """Faults, and for each check name (its sources together) the share of scenarios in which it failed."""
-    faults = list(dict.fromkeys(sorted(row["fault"] for row in matrix)))
-    scenarios = {row["fault"]: row["scenarios"] for row in matrix}
-    kills: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for row in matrix:
-        kills[_any_source(row["check"])][row["fault"]] += row["kills"]
-    rows = [
-        (name, [min(1.0, by[fault] / scenarios[fault]) if fault in by else None for fault in faults])
-        for name, by in kills.items()
-    ]
-    return faults, rows
-
-
-def _any_source(check: str) -> str:
-    for source in SOURCES:
-        check = check.replace(f"_{source}", "_*")
-    return check
-
-
-def _curves(summary: Mapping[str, Any]) -> dict[str, Any]:
-    rows = summary["by_family_and_magnitude"]
-    limits = summary["limits"]
-    return {
-        "curve": charts.detection_curves(rows) if rows else None,
-        "curve_rows": [
-            (row["family"], row["magnitude"], row["n"], row["detected"], _percent(row["low"]), _percent(row["high"]))
-            for row in rows
-        ],
-        "limits": [
-            (
-                fault.replace("_", " "),
-                charts.limit_curves(limits, fault, fault_named(fault).magnitude_meaning),
-                [(f"{row['size']:g}", row["n"], row["detected"]) for row in limits if row["fault"] == fault],
-            )
-            for fault in sorted({row["fault"] for row in limits})
-        ],
-    }
-
-
-def _month(month: Month) -> dict[str, Any]:
-    return {
-        "timeline": charts.month_timeline(month),
-        "strike_rows": [(one.fault, one.source, one.first_day, one.last_day) for one in month.strikes],
-        "volumes": [
-            (
-                source,
-                charts.volumes(month, source),
-                [
-                    (day, f"{month.volumes[source].get(day, 0):,}", "held" if day in month.held.get(source, ()) else "")
-                    for day in month.days
-                ],
-            )
-            for source in SOURCES
-            if source in month.volumes
-        ],
-        "incidents": month.incidents,
-    }
-
-
-def _verdict(card: Scorecard | None, summary: Mapping[str, Any] | None) -> tuple[bool, str]:
-    good, words = True, []
-    if card is not None:
-        good = not card.failures
-        strikes = len(graded(card))
-        if not strikes:
-            words.append("Nothing was broken, and nothing was noticed." if good else "Nothing was broken, yet:")
-        elif good:
-            words.append(
-                f"All {strikes} faults were noticed, kept from consumers and healed; every published row is proved."
-            )
-        else:
-            words.append(f"Not proved: {len(card.failures)} things stand against it.")
-    if summary is not None:
-        survivors, alarms = summary["surviving_faults"], summary["false_alarms"]
-        good = good and not survivors and not alarms
-        lost = f"{len(survivors)} kinds of faults survived" if survivors else "no fault survived"
-        cried = f"{alarms} false alarms" if alarms else "no false alarm"
-        words.append(
-            f"In {summary['scenarios']} scenarios {lost}; in {summary['controls']} controls there was {cried}."
-        )
-    return good and bool(words), " ".join(words) or "Nothing has been graded yet."
-
-
-def render_report(card: Scorecard | None, campaign: Mapping[str, Any] | None, month: Month | None) -> str:
-    """One HTML page that needs nothing but itself. Whatever is missing is said to be missing."""
+    `demo` is the document of `reliability demo --json`, `campaign` that of `reliability campaign --json`, `month` that
+    of `month_of`; `runbooks` is the folder of the runbooks, seen from the page.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("reliability_platform.scorecard.report", "."), autoescape=True, undefined=StrictUndefined
+        loader=PackageLoader("reliability_platform.scorecard.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    summary = campaign["summary"] if campaign else None
-    mutation = campaign["mutation"] if campaign else {"matrix": [], "surviving_faults": [], "redundant_checks": []}
-    good, verdict = _verdict(card, summary)
-    heat_faults, heat_rows = _heat(mutation["matrix"])
-    context: dict[str, Any] = {
-        "good": good,
-        "verdict": verdict,
-        "card": card,
-        "failures": card.failures if card else [],
-        "run_numbers": _run_numbers(card) if card else [],
-        "summary": summary,
-        "campaign_numbers": _campaign_numbers(summary) if summary else [],
-        "heat_faults": heat_faults,
-        "heat_rows": heat_rows,
-        "survivors": mutation["surviving_faults"],
-        "redundant": mutation["redundant_checks"],
-        "never_fired": mutation.get("never_fired", []),
-        "wolves": [one for one in campaign["controls"] if one["false_alarms"]] if campaign else [],
-        "curve": None,
-        "curve_rows": [],
-        "limits": [],
-        "timeline": None,
-        "strike_rows": [],
-        "volumes": [],
-        "incidents": [],
-    }
-    context |= _curves(summary) if summary else {}
-    context |= _month(month) if month and month.days else {}
-    return environment.get_template("page.html.j2").render(context)
+    environment.globals.update(percent=percent, words=words, count=count, days=span_of_days, runbooks=runbooks)
+    summary = (campaign or {}).get("summary")
+    return environment.get_template("page.html.j2").render(
+        verdict=verdict(demo, campaign),
+        demo=demo,
+        scope=_scope(demo, campaign),
+        campaign=campaign,
+        matrix=matrix_chart(campaign),
+        curves=detection_chart(summary),
+        limits=limits_chart(summary),
+        smallest=records(summary, "smallest_seen"),
+        timeline=timeline_chart(month),
+        numbered=numbered_faults(month),
+        volumes=volume_charts(month),
+        volume_keys=KEYS,
+        incidents=[_incident(one) for one in records(month, "incidents")],
+        survivors=survivors(campaign),
+        **_honesty(campaign),
+    )
 
 
-def write_report(path: Path, card: Scorecard | None, campaign: Mapping[str, Any] | None, month: Month | None) -> Path:
-    """Render and write it in one step; returns the path."""
-    write_atomically(path, render_report(card, campaign, month).encode())
+def write_report(
+    path: Path, demo: Document | None, campaign: Document | None, month: Document | None, *, runbooks: str = "incidents"
+) -> Path:
+    """Render it and write it in one step; returns the path."""
+    write_atomically(path, render_report(demo, campaign, month, runbooks=runbooks).encode())
     return path
+
+
+def _scope(demo: Document | None, campaign: Document | None) -> list[str]:
+    """What was graded, in words."""
+    found = []
+    if demo:
+        window = demo.get("window") or {}
+        when = f", {span_of_days(window.get('from'), window.get('to'))}" if window else ""
+        seed = f", seed {words(demo['seed'])}" if demo.get("seed") is not None else ""
+        found.append(f"This run: {count(len(records(demo, 'faults')), 'planned strike')}{when}{seed}.")
+    if campaign:
+        summary = campaign.get("summary") or {}
+        seeds = ", ".join(words(seed) for seed in campaign.get("seeds") or [])
+        found.append(
+            f"The campaign: {count(int(summary.get('scenarios') or 0), 'scenario')} and "
+            f"{count(int(summary.get('controls') or 0), 'control')} of the grid {words(campaign.get('grid', '?'))}"
+            f"{f', seeds {seeds}' if seeds else ''}; in each the truth is known."
+        )
+    return found
+
+
+def _incident(one: Document) -> dict[str, Any]:
+    """One line of the list of incidents."""
+    opened = as_moment(one.get("detected_at"))
+    return {
+        "id": str(one.get("id")),
+        "number": short_id(one.get("id")),
+        "severity": words(one.get("severity")),
+        "title": words(one.get("title")),
+        "source": words(one.get("source")),
+        "failure_class": words(one.get("failure_class")),
+        "days": span_of_days(one.get("first_day"), one.get("last_day")),
+        "state": words(one.get("state")),
+        "ended": is_healed(one) or one.get("state") == "false_alarm",
+        "opened": f"{opened:%Y-%m-%d %H:%M}" if opened else "–",
+        "recovered": duration(one.get("detected_at"), one.get("recovered_at")) or "not yet",
+    }
+
+
+def _unmended(campaign: Document | None) -> list[dict[str, Any]]:
+    """Scenarios that were noticed, and yet reached consumers or did not heal. Those of a sweep do not count."""
+    names = ("fault", "magnitude", "source", "first_day", "last_day", "seed", "contained", "healed")
+    return [
+        {name: one.get(name) for name in names}
+        for one in records(campaign, "scenarios")
+        if one.get("window") != "limit" and one.get("detected") and not (one.get("contained") and one.get("healed"))
+    ]
+
+
+def _honesty(campaign: Document | None) -> dict[str, Any]:
+    """What speaks against the checks: alarms at controls and on clean days, rivals, repetition, silence."""
+    summary, mutation = (campaign or {}).get("summary") or {}, (campaign or {}).get("mutation") or {}
+    controls = records(campaign, "controls")
+    tried = Counter(str(one.get("control")) for one in controls)
+    cried = Counter(str(one.get("control")) for one in controls if one.get("false_alarms"))
+    return {
+        "unmended": _unmended(campaign),
+        "wolves": [one for one in controls if one.get("false_alarms")],
+        "elsewhere": list(summary.get("false_alarms_elsewhere") or []),
+        "controls": [(name, number, cried[name]) for name, number in sorted(tried.items())],
+        "own": (
+            summary.get("detected_share"),
+            ((summary.get("intervals") or {}).get("false_alarm_per_control") or {}).get("share"),
+        ),
+        "baselines": records(summary, "baselines"),
+        "redundant": records(mutation, "redundant_checks"),
+        "never_fired": list(mutation.get("never_fired") or []),
+    }

@@ -1,0 +1,101 @@
+"""How values read: numbers, shares, days, and strings of which nobody knows where they came from."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+NOTHING = "–"
+SHORT_ID = re.compile(r"^INC-\d+")
+
+
+def records(document: Mapping[str, Any] | None, key: str) -> list[Mapping[str, Any]]:
+    """The mappings under `key`; empty if there are none, or no document."""
+    found = (document or {}).get(key) or []
+    return [one for one in found if isinstance(one, Mapping)]
+
+
+def share_of(value: object) -> float | None:
+    """A share as a number between 0 and 1; None if it is none."""
+    return min(1.0, max(0.0, float(value))) if isinstance(value, int | float) and value == value else None
+
+
+def percent(value: object) -> str:
+    """A share for reading. Only the whole reads as 100 %, and only nothing as 0 %; number and sign stay together."""
+    share = share_of(value)
+    if share is None:
+        return NOTHING
+    if share in (0.0, 1.0):
+        return f"{100 * share:.0f}\u00a0%"
+    if share > 0.9995:
+        return "over 99.9\u00a0%"
+    return "under 0.1\u00a0%" if share < 0.0005 else f"{100 * share:.1f}\u00a0%"
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """`1 fault`, `2 faults`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def enumerated(parts: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
+
+
+def words(name: object) -> str:
+    """A name of the code as words; characters that cannot be seen, or that turn the text around, are left out."""
+    return "".join(letter for letter in str(name).replace("_", " ") if letter.isprintable())
+
+
+def label(name: object, length: int = 44) -> str:
+    """`words`, cut to what fits on a chart."""
+    text = words(name)
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def as_moment(value: object) -> datetime | None:
+    """A moment from itself or its ISO text; None if it is neither."""
+    if isinstance(value, datetime):
+        return value
+    try:
+        return datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+
+
+def as_day(value: object) -> date | None:
+    """A day from itself or its ISO text; None if it is neither."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    moment = as_moment(value)
+    return moment.date() if moment else None
+
+
+def days_between(first: date, last: date) -> list[date]:
+    """Both included."""
+    return [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
+
+
+def span_of_days(first: object, last: object) -> str:
+    """`2026-01-02`, or `2026-01-02 to 2026-01-05`."""
+    start, end = as_day(first), as_day(last)
+    if start is None or end is None:
+        return NOTHING if start is None and end is None else str(start or end)
+    return str(start) if start == end else f"{start} to {end}"
+
+
+def duration(start: object, end: object) -> str | None:
+    """How long it took, in the unit that reads best; None if it has no end yet."""
+    began, ended = as_moment(start), as_moment(end)
+    if began is None or ended is None or (began.tzinfo is None) != (ended.tzinfo is None):
+        return None
+    seconds = (ended - began).total_seconds()
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def short_id(incident: object) -> str:
+    """The number of an incident, without the description that its id carries."""
+    found = SHORT_ID.match(str(incident))
+    return found.group() if found else words(incident)

@@ -1,0 +1,78 @@
+"""Rows per landing day of each source, and the days that were held from consumers."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from reliability_platform.scorecard.report.chart import Chart, Key, Table
+from reliability_platform.scorecard.report.days import day_axis, days_of
+from reliability_platform.scorecard.report.svg import ALARM, VOLUME, Canvas, draw_svg
+from reliability_platform.scorecard.report.text import as_day, as_moment, count, records, words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+KEYS = (Key("volume", "rows delivered"), Key("held", "the day was held from consumers until it had healed"))
+Held = Mapping[date, object]
+"""Day → since when it is held, if that is known."""
+
+
+def volume_charts(month: Mapping[str, Any] | None) -> list[Chart]:
+    """One for each source that delivered or was held; empty if there is none."""
+    days = days_of(month)
+    volumes: dict[str, dict[date, int]] = {}
+    for row in records(month, "volumes"):
+        day = as_day(row.get("day"))
+        if day is not None:
+            of_source = volumes.setdefault(str(row.get("source")), {})
+            of_source[day] = of_source.get(day, 0) + int(row.get("rows") or 0)
+    held: dict[str, dict[date, object]] = {}
+    for row in records(month, "held"):
+        day = as_day(row.get("day"))
+        if day is not None:
+            held.setdefault(str(row.get("source")), {})[day] = row.get("from")
+    if not days:
+        return []
+    return [
+        _chart(number, source, days, volumes.get(source, {}), held.get(source, {}))
+        for number, source in enumerate(sorted({*volumes, *held}), start=1)
+    ]
+
+
+def _chart(number: int, source: str, days: Sequence[date], rows: Mapping[date, int], held: Held) -> Chart:
+    title = f"Rows of {words(source)}"
+    on_axis = [rows.get(day, 0) for day in days]
+    description = (
+        f"Rows of {words(source)} by landing day, {min(on_axis):,} to {max(on_axis):,}; "
+        f"{count(sum(day in held for day in days), 'day')} of {len(days)} held at some time."
+    )
+    svg = draw_svg(
+        Canvas(f"volume-{number}", 5.4, 1.9, shrinks_to=0.6),
+        title,
+        description,
+        lambda figure: _draw(figure, days, on_axis, held),
+    )
+    table = [(day, f"{rows.get(day, 0):,}", _since(held[day]) if day in held else "") for day in days]
+    return Chart(svg, Table(title, ("landing day", "rows", "held since"), table))
+
+
+def _since(moment: object) -> str:
+    found = as_moment(moment) if moment is not None else None
+    return f"held since {found:%Y-%m-%d %H:%M}" if found else "held"
+
+
+def _draw(figure: "Figure", days: Sequence[date], heights: Sequence[int], held: Held) -> None:
+    axes = figure.add_subplot()
+    top = max([*heights, 1]) * 1.08
+    of_held = [place for place, day in enumerate(days) if day in held]
+    # The whole height, so that a held day on which nothing came is seen too.
+    axes.bar(of_held, top, width=0.92, facecolor="none", edgecolor=ALARM, hatch="////", linewidth=0, alpha=0.75)
+    axes.bar(range(len(days)), heights, color=VOLUME, width=0.66)
+    axes.plot(of_held, [top * 1.06] * len(of_held), linestyle="none", marker="v", ms=4, color=ALARM)
+    axes.set_ylim(0, top * 1.12)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.locator_params(axis="y", nbins=4, integer=True)
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)
+    axes.spines["left"].set_visible(False)
+    day_axis(axes, days, 6)
