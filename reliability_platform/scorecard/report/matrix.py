@@ -51,12 +51,15 @@ def _rank(check: object) -> tuple[int, str]:
 
 
 def any_source(check: str, sources: Iterable[str]) -> str:
-    """The check's name with `*` for the source, where dataset or property ends with it."""
+    """The check's name with `*` for its source: at the end of the dataset, or else of the property."""
     dataset, separator, rest = check.partition("__")
     for source in sources:
-        dataset = f"{dataset.removesuffix(source)}*" if dataset.endswith(f"_{source}") else dataset
-        rest = f"{rest.removesuffix(source)}*" if rest.endswith(f"_{source}") else rest
-    return dataset + separator + rest
+        if dataset.endswith(f"_{source}"):
+            return f"{dataset.removesuffix(source)}*{separator}{rest}"
+    for source in sources:
+        if rest.endswith(f"_{source}"):
+            return f"{dataset}{separator}{rest.removesuffix(source)}*"
+    return check
 
 
 def _folded(fired: Sequence[Mapping[str, Any]], sources: set[str]) -> tuple[list[str], Cells]:

@@ -13,13 +13,14 @@ from reliability_platform.scorecard.report.text import (
     count,
     duration,
     percent,
+    plain,
     records,
     short_id,
     span_of_days,
     words,
 )
 from reliability_platform.scorecard.report.timeline import is_healed, numbered_faults, timeline_chart
-from reliability_platform.scorecard.report.verdict import survivors, verdict
+from reliability_platform.scorecard.report.verdict import counted, survivors, verdict
 from reliability_platform.scorecard.report.volumes import KEYS, volume_charts
 
 Document = Mapping[str, Any]
@@ -33,12 +34,12 @@ def render_report(
     `demo` is the document of `reliability demo --json`, `campaign` that of `reliability campaign --json`, `month` that
     of `month_of`; `runbooks` is the folder of the runbooks, seen from the page.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import Environment, PackageLoader
 
     environment = Environment(
         loader=PackageLoader("reliability_platform.scorecard.report", "."),
         autoescape=True,
-        undefined=StrictUndefined,
+        finalize=_seen,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -59,6 +60,7 @@ def render_report(
         volume_keys=KEYS,
         incidents=[_incident(one) for one in records(month, "incidents")],
         survivors=survivors(campaign),
+        scenarios=counted(campaign),
         **_honesty(campaign),
     )
 
@@ -71,6 +73,11 @@ def write_report(
     return path
 
 
+def _seen(value: object) -> object:
+    """What the template prints: text of the data without what cannot be seen."""
+    return plain(value) if type(value) is str else value
+
+
 def _scope(demo: Document | None, campaign: Document | None) -> list[str]:
     """What was graded, in words."""
     found = []
@@ -80,11 +87,10 @@ def _scope(demo: Document | None, campaign: Document | None) -> list[str]:
         seed = f", seed {words(demo['seed'])}" if demo.get("seed") is not None else ""
         found.append(f"This run: {count(len(records(demo, 'faults')), 'planned strike')}{when}{seed}.")
     if campaign:
-        summary = campaign.get("summary") or {}
         seeds = ", ".join(words(seed) for seed in campaign.get("seeds") or [])
         found.append(
-            f"The campaign: {count(int(summary.get('scenarios') or 0), 'scenario')} and "
-            f"{count(int(summary.get('controls') or 0), 'control')} of the grid {words(campaign.get('grid', '?'))}"
+            f"The campaign: {count(counted(campaign), 'scenario')} and "
+            f"{count(counted(campaign, 'controls'), 'control')} of the grid {words(campaign.get('grid', '?'))}"
             f"{f', seeds {seeds}' if seeds else ''}; in each the truth is known."
         )
     return found
@@ -97,7 +103,7 @@ def _incident(one: Document) -> dict[str, Any]:
         "id": str(one.get("id")),
         "number": short_id(one.get("id")),
         "severity": words(one.get("severity")),
-        "title": words(one.get("title")),
+        "title": plain(one.get("title")),
         "source": words(one.get("source")),
         "failure_class": words(one.get("failure_class")),
         "days": span_of_days(one.get("first_day"), one.get("last_day")),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reliability_platform.scorecard.report.text import words
+from reliability_platform.scorecard.report.text import plain
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -106,8 +106,8 @@ def _inline(document: str, canvas: Canvas, title: str, description: str) -> str:
         'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         'stroke-linejoin="round" stroke-linecap="butt" '
         f'style="width: 100%; max-width: {wide}px; min-width: {round(wide * canvas.shrinks_to)}px">'
-        f'<title id="{canvas.key}-title">{escape(words(title))}</title>'
-        f'<desc id="{canvas.key}-desc">{escape(words(description))}</desc>{content}'
+        f'<title id="{canvas.key}-title">{escape(plain(title))}</title>'
+        f'<desc id="{canvas.key}-desc">{escape(plain(description))}</desc>{content}'
     )
 
 

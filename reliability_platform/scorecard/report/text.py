@@ -27,9 +27,9 @@ def percent(value: object) -> str:
         return NOTHING
     if share in (0.0, 1.0):
         return f"{100 * share:.0f}\u00a0%"
-    if share > 0.9995:
-        return "over 99.9\u00a0%"
-    return "under 0.1\u00a0%" if share < 0.0005 else f"{100 * share:.1f}\u00a0%"
+    rounded = f"{100 * share:.1f}"
+    rounded = {"100.0": "over 99.9", "0.0": "under 0.1"}.get(rounded, rounded)
+    return f"{rounded}\u00a0%"
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
@@ -42,9 +42,17 @@ def enumerated(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
 
 
+def plain(text: object) -> str:
+    """The text in one line, without characters that cannot be seen, or that turn it around."""
+    return "".join(
+        letter if letter.isprintable() or letter == "\u00a0" else " " if letter.isspace() else ""
+        for letter in str(text)
+    )
+
+
 def words(name: object) -> str:
-    """A name of the code as words; characters that cannot be seen, or that turn the text around, are left out."""
-    return "".join(letter for letter in str(name).replace("_", " ") if letter.isprintable())
+    """A name of the code as words."""
+    return plain(name).replace("_", " ")
 
 
 def label(name: object, length: int = 44) -> str:

@@ -5,11 +5,20 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from reliability_platform.faults.catalogue import CONTROLS
+from reliability_platform.faults.catalogue import CATALOGUE, CONTROLS
 from reliability_platform.scorecard.report.chart import Chart, Key, Table
 from reliability_platform.scorecard.report.days import day_axis, days_of, extent
 from reliability_platform.scorecard.report.svg import ALARM, FAULT, HEALED, PAPER, Canvas, draw_svg
-from reliability_platform.scorecard.report.text import NOTHING, count, label, records, short_id, span_of_days, words
+from reliability_platform.scorecard.report.text import (
+    NOTHING,
+    count,
+    label,
+    plain,
+    records,
+    short_id,
+    span_of_days,
+    words,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,8 +55,9 @@ def is_healed(incident: Mapping[str, Any]) -> bool:
 
 
 def is_control(strike: Mapping[str, Any]) -> bool:
-    """Whether nothing may notice it."""
-    return strike.get("fault") in CONTROLS
+    """Whether nothing may notice it; a fault that the catalogue does not have is none."""
+    name = str(strike.get("fault"))
+    return name in CONTROLS or (name in CATALOGUE and CATALOGUE[name].expected_severity is None)
 
 
 def timeline_chart(month: Mapping[str, Any] | None) -> Chart | None:
@@ -86,7 +96,7 @@ def timeline_chart(month: Mapping[str, Any] | None) -> Chart | None:
         (
             short_id(one.get("id")),
             "incident",
-            words(one.get("title")),
+            plain(one.get("title")),
             words(one.get("source")),
             _days(one),
             words(one.get("state")),

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reliability_platform.scorecard.report.text import NOTHING, count, enumerated, percent, records, share_of, words
+from reliability_platform.scorecard.report.text import NOTHING, count, enumerated, percent, plain, records, share_of
 
 Document = Mapping[str, Any]
 
@@ -32,8 +32,9 @@ class Verdict:
 
 
 def verdict(demo: Document | None, campaign: Document | None) -> Verdict:
-    """What both together say."""
-    against_run = [words(one) for one in (demo or {}).get("failures") or []]
+    """What both together say; an empty document is none."""
+    demo, campaign = demo or None, campaign or None
+    against_run = [plain(one) for one in (demo or {}).get("failures") or []]
     run_proved = bool(demo.get("proved")) and not against_run if demo else None
     against_campaign = _against(campaign) if campaign else []
     campaign_proved = not against_campaign if campaign else None
@@ -55,9 +56,8 @@ def _sentence(
     demo: Document | None, run_proved: bool | None, findings: int, campaign: Document | None, against: Sequence[str]
 ) -> str:
     struck = count(len(graded(demo)), "fault") if demo else ""
-    summary = (campaign or {}).get("summary") or {}
-    size = f"{count(int(summary.get('scenarios') or 0), 'scenario')}"
-    quiet = f"{count(int(summary.get('controls') or 0), 'control')} raised no false alarm"
+    size = count(counted(campaign), "scenario")
+    quiet = f"{count(counted(campaign, 'controls'), 'control')} raised no false alarm"
     match run_proved, (not against if campaign else None):
         case None, None:
             return "Nothing has been graded yet."
@@ -94,28 +94,36 @@ def _stand(findings: int) -> str:
 
 
 def survivors(campaign: Document | None) -> list[Document]:
-    """Faults that were missed at least once."""
-    return records((campaign or {}).get("mutation"), "surviving_faults")
+    """Faults that were missed at least once; only their names if that is all the campaign says."""
+    known = records((campaign or {}).get("mutation"), "surviving_faults")
+    names = {one.get("fault") for one in known}
+    summary = (campaign or {}).get("summary") or {}
+    return known + [{"fault": name} for name in summary.get("surviving_faults") or [] if name not in names]
+
+
+def counted(campaign: Document | None, what: str = "scenarios") -> int:
+    """A count of the campaign: how many scenarios were graded, or what else is asked for."""
+    return int(((campaign or {}).get("summary") or {}).get(what) or 0)
 
 
 def _against(campaign: Document) -> list[str]:
     """Everything that keeps the campaign from being proved."""
     summary = campaign.get("summary") or {}
-    found = []
-    lost = len({one.get("fault") for one in survivors(campaign)} | set(summary.get("surviving_faults") or []))
+    found = [] if counted(campaign) else ["nothing was tried"]
+    lost = len({one.get("fault") for one in survivors(campaign)})
     if lost:
-        found.append(f"{count(lost, 'kind')} of faults slipped through")
+        found.append(f"{count(lost, 'kind')} of fault slipped through")
     elif short := _short(summary, "detected"):
         found.append(f"{short} went unnoticed")
     for key, what in (("contained", "contained"), ("healed", "healed")):
         if short := _short(summary, key):
             found.append(f"{short} {'was' if short.startswith('1 ') else 'were'} not {what}")
-    alarms = int(summary.get("false_alarms") or 0)
+    alarms = counted(campaign, "false_alarms")
     if alarms:
         found.append(f"{count(alarms, 'false alarm')} {'was' if alarms == 1 else 'were'} raised")
     if odd := len(summary.get("unexplained_differences") or []):
         found.append(f"{count(odd, 'difference')} to a run without faults {'has' if odd == 1 else 'have'} no cause")
-    return found or ([] if summary else ["nothing was summarised"])
+    return found
 
 
 def _short(summary: Document, key: str) -> str:
@@ -182,10 +190,10 @@ def _campaign_numbers(campaign: Document) -> list[Number]:
         share = share_of((intervals.get(key) or {}).get("share", summary.get(f"{key}_share")))
         good = None if share is None else share == wanted
         numbers.append(Number(name, percent(share), _interval(intervals.get(key) or {}), good))
-    lost, alarms = survivors(campaign), int(summary.get("false_alarms") or 0)
+    lost, alarms, controls = survivors(campaign), counted(campaign, "false_alarms"), counted(campaign, "controls")
     numbers[3:3] = [
-        Number("survivors", f"{len(lost):,}", "faults missed at least once", not lost),
-        Number("false alarms", f"{alarms:,}", f"in {count(int(summary.get('controls') or 0), 'control')}", not alarms),
+        Number("survivors", f"{len(lost):,}", "faults missed at least once", _quiet(len(lost), counted(campaign))),
+        Number("false alarms", f"{alarms:,}", f"in {count(controls, 'control')}", _quiet(alarms, controls)),
     ]
     per_fault = summary.get("incidents_per_fault")
     return [
@@ -194,6 +202,11 @@ def _campaign_numbers(campaign: Document) -> list[Number]:
         Number("quarantine recall", percent(summary.get("quarantine_recall")), "bad rows that are quarantined"),
         Number("incidents for each fault", NOTHING if per_fault is None else f"{per_fault:.3f}", "1 is the aim"),
     ]
+
+
+def _quiet(found: int, tries: int) -> bool | None:
+    """Finding nothing is good only if something was tried."""
+    return False if found else True if tries else None
 
 
 def _interval(one: Document) -> str:
