@@ -27,12 +27,11 @@ def month_of(settings: Settings, engine: Engine) -> dict[str, Any]:
             {
                 "fault": truth.fault,
                 "source": truth.source,
-                "first_day": truth.landing_dates[0],
-                "last_day": truth.landing_dates[-1],
+                "first_day": min(truth.landing_dates, default=truth.landing_date),
+                "last_day": max(truth.landing_dates, default=truth.landing_date),
                 "magnitude": truth.magnitude,
             }
             for truth in load_truths(settings)
-            if truth.landing_dates
         ],
         "incidents": [_incident(one) for one in IncidentStore(engine).all()],
     }
