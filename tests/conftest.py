@@ -9,12 +9,12 @@ import pytest
 
 from reliability_platform.checks.dbt_tests import results_of_dbt
 from reliability_platform.checks.evaluate import evaluate
-from reliability_platform.checks.gate import held
+from reliability_platform.checks.release import release
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
 from reliability_platform.faults.plan import ActivePlan, Strike
-from reliability_platform.landing.admission import admit, landed_partitions
+from reliability_platform.landing.admission import admit
 from reliability_platform.landing.delivery import deliver
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
@@ -23,7 +23,7 @@ from reliability_platform.sources.reference import write_reference
 from reliability_platform.sources.simulation import Simulation
 from reliability_platform.warehouse.dbt_runner import MANIFEST, NodeResult, build, ensure_manifest
 from reliability_platform.warehouse.marts import marts
-from reliability_platform.warehouse.publication import Publication, publish
+from reliability_platform.warehouse.publication import Publication
 
 FIRST = date(2026, 1, 1)
 
@@ -73,8 +73,7 @@ class Platform:
 
     def publish(self) -> Publication:
         """Publish what the gate releases."""
-        partitions = landed_partitions(self.settings)
-        return publish(self.settings, marts(MANIFEST), partitions, held(self.checks, partitions), utc_now(), "test")
+        return release(self.settings, marts(MANIFEST), utc_now(), "test")
 
     def run(self, first: date, last: date) -> Publication:
         """Land, admit, build, check, publish."""

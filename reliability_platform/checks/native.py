@@ -201,14 +201,22 @@ def _reconciliation(source: str) -> dict[str, NativeCheck]:
     }
 
 
-GOLD_OF = {mart: sources[0] for mart, sources in MART_SOURCES.items() if len(sources) == 1}
+def _gold_of(source: str) -> list[str]:
+    """The marts that have rows of every event date of the source. Not each visitor of the web is a customer."""
+    return [mart for mart, sources in MART_SOURCES.items() if source in sources and (source, mart) != _VISITORS_UNKNOWN]
+
+
+_VISITORS_UNKNOWN = ("web_events", "fct_customer_days")
 
 
 def _no_rows_lost(settings: Settings, source: str) -> NativeCheck:
     """Each layer still has rows of a landing day of which the layer before has some; the value is how many have not."""
     folder = str(settings.admissions).replace("'", "''")
     silver = f"int_{source}__deduplicated"
-    gold = next(mart for mart, one in GOLD_OF.items() if one == source)
+    marts = _gold_of(source)
+    gold = " union all ".join(
+        f"select '{mart}' as layer, event_date from {mart} where event_date between $first and $last" for mart in marts
+    )
     return NativeCheck(
         f"""
         with admitted as (
@@ -224,10 +232,10 @@ def _no_rows_lost(settings: Settings, source: str) -> NativeCheck:
         ), silver as (
             select landing_date, count(*) as n from {silver}
             where landing_date between $first and $last group by landing_date
-        ), silver_dates as (
-            select event_date, count(*) as n from {silver} where event_date between $first and $last group by event_date
+        ), marts as (
+            select unnest({marts}) as layer
         ), gold as (
-            select event_date, count(*) as n from {gold} where event_date between $first and $last group by event_date
+            select distinct layer, event_date as landing_date from ({gold})
         ), lost as (
             select landing_date, 'stg_{source}' as layer from admitted left join staged using (landing_date)
             where admitted.n > 0 and staged.n is null
@@ -237,10 +245,9 @@ def _no_rows_lost(settings: Settings, source: str) -> NativeCheck:
             left join staged using (landing_date) left join silver using (landing_date)
             where admitted.n > 0 and coalesce(staged.valid, 1) > 0 and silver.n is null
             union all
-            select landing_date, '{gold}' from admitted
-            left join staged using (landing_date)
-            left join silver_dates on event_date = landing_date left join gold using (event_date)
-            where admitted.n > 0 and coalesce(staged.valid, 1) > 0 and gold.n is null
+            select landing_date, layer from admitted cross join marts
+            left join staged using (landing_date) anti join gold using (layer, landing_date)
+            where admitted.n > 0 and coalesce(staged.valid, 1) > 0
         )
         select landing_date, count(*), 'no rows in ' || string_agg(layer, ', ' order by layer)
         from lost group by landing_date

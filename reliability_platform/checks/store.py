@@ -116,9 +116,13 @@ class CheckStore:
                 .values(stale=True)
             )
 
-    def latest(self, partitions: Sequence[date] | None = None) -> list[CheckResult]:
-        """The last result of each check on each day that is not stale."""
+    def latest(
+        self, partitions: Sequence[date] | None = None, checks: Iterable[str] | None = None
+    ) -> list[CheckResult]:
+        """The last result of each check (or of some `checks`) on each day that is not stale."""
         newest = select(func.max(check_results.c.id)).where(check_results.c.stale.is_(False))
+        if checks is not None:
+            newest = newest.where(check_results.c.check_name.in_(sorted(checks)))
         if partitions is not None:
             newest = newest.where(check_results.c.partition_date.in_(partitions))
         newest = newest.group_by(check_results.c.check_name, check_results.c.partition_date)

@@ -1,30 +1,28 @@
 """Publication: the one thing that consumers read, swapped after the audit."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import dagster as dg
 
-from reliability_platform.checks.gate import held
-from reliability_platform.checks.store import CheckStore
+from reliability_platform.checks.release import release
+from reliability_platform.checks.results import CheckResult
 from reliability_platform.clock import utc_now
-from reliability_platform.landing.admission import landed_partitions
-from reliability_platform.operations import operations_engine
-from reliability_platform.orchestration.audit_assets import audit
+from reliability_platform.orchestration.audit_assets import audit, report_evaluations
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.dbt_runner import MANIFEST
 from reliability_platform.warehouse.marts import marts
-from reliability_platform.warehouse.publication import Publication, publish
+from reliability_platform.warehouse.publication import Publication
 
 MARTS = marts(MANIFEST)
 
 
-def publish_audited(settings: Settings, run_id: str) -> Publication:
+def publish_audited(
+    settings: Settings, run_id: str, on_change: Callable[[list[CheckResult]], None] = lambda _: None
+) -> Publication:
     """Publish whatever the gate releases now, over all landed partitions."""
-    partitions = landed_partitions(settings)
-    store = CheckStore(operations_engine(settings))
-    return publish(settings, MARTS, partitions, held(store, partitions), utc_now(), run_id)
+    return release(settings, MARTS, utc_now(), run_id, on_change)
 
 
 @dg.multi_asset(
@@ -45,7 +43,11 @@ def publish_audited(settings: Settings, run_id: str) -> Publication:
 )
 def published(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     """Swap in a new version; event dates that a held partition touches keep their last good rows."""
-    publication = publish_audited(load_settings(), context.run_id)
+    publication = publish_audited(
+        load_settings(),
+        context.run_id,
+        lambda changed: report_evaluations(context.instance, context.run_id, changed),
+    )
     reasons = "\n".join(f"- `{key}`: {'; '.join(why)}" for key, why in publication.held.items())
     for table in publication.tables:
         yield dg.MaterializeResult(

@@ -1,0 +1,63 @@
+"""From verdicts to a publication: what is relied upon is asked once more, then the gate decides, then it is published.
+
+A verdict on a delivery stays true, for a delivery never changes. A verdict on a table does not: between the audit of a
+day and a later publication somebody may have changed the rows behind the pipeline's back, and the run of another day
+would publish them. So the checks that compare layers with each other judge every day anew, under the same lease.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.evaluate import evaluate
+from reliability_platform.checks.gate import held
+from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.store import CheckStore
+from reliability_platform.landing.admission import landed_partitions
+from reliability_platform.operations import operations_engine
+from reliability_platform.settings import Settings
+from reliability_platform.warehouse.lease import warehouse_lease
+from reliability_platform.warehouse.marts import Mart
+from reliability_platform.warehouse.publication import Publication, publish
+
+CLASSES_OF_TABLES = frozenset({"data_loss", "rows_unaccounted", "reconciliation_mismatch"})
+TABLE_CHECKS = frozenset(
+    spec.name
+    for spec in CHECKS.values()
+    if spec.engine == "native" and spec.blocking and spec.failure_class in CLASSES_OF_TABLES
+)
+"""Blocking checks that compare a layer with the one before, or one source with another."""
+
+
+def confirm(settings: Settings, store: CheckStore, now: datetime, run_id: str) -> list[CheckResult]:
+    """Judge the layers anew on every day that had passed; record and return the verdicts that are other now."""
+    relied_upon = {
+        (result.check, result.partition)
+        for result in store.latest(checks=TABLE_CHECKS)
+        if result.verdict is Verdict.PASSED
+    }
+    if not relied_upon:
+        return []
+    days = sorted({day for _, day in relied_upon})
+    changed = [
+        result
+        for result in evaluate(settings, days, now, run_id, only=set(TABLE_CHECKS))
+        if (result.check, result.partition) in relied_upon and result.verdict is not Verdict.PASSED
+    ]
+    store.record(changed)
+    return changed
+
+
+def release(
+    settings: Settings,
+    marts: Sequence[Mart],
+    now: datetime,
+    run_id: str,
+    on_change: Callable[[list[CheckResult]], None] = lambda _: None,
+) -> Publication:
+    """Publish whatever the gate releases over all landed partitions. `on_change` hears of verdicts that have turned."""
+    store = CheckStore(operations_engine(settings))
+    with warehouse_lease(settings):  # nobody of ours writes between the last look and the publication
+        on_change(confirm(settings, store, now, run_id))
+        partitions = landed_partitions(settings)
+        return publish(settings, marts, partitions, held(store, partitions), now, run_id)
