@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reliability_platform.checks.dbt_tests import results_of_dbt
 from reliability_platform.checks.evaluate import evaluate
-from reliability_platform.checks.gate import held
+from reliability_platform.checks.release import release
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.checks.run_monitor import monitor_runs
 from reliability_platform.checks.store import CheckStore
@@ -37,7 +37,7 @@ from reliability_platform.warehouse.dbt_runner import MANIFEST, build, ensure_ma
 from reliability_platform.warehouse.lease import warehouse_reader
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.oracle import build_oracle
-from reliability_platform.warehouse.publication import CURRENT, publish
+from reliability_platform.warehouse.publication import CURRENT
 
 EVENTS_PER_DAY = 8_400
 """The demo's size: some 1,000 orders a day, of which 60 in a rare currency."""
@@ -110,8 +110,7 @@ class World:
         """Check, publish, and let incidents be opened; `known` are verdicts that came with the build."""
         results = [*evaluate(self.settings, partitions, utc_now(), ACTOR), *known]
         self.checks.record(results)
-        landed = landed_partitions(self.settings)
-        publish(self.settings, marts(MANIFEST), landed, held(self.checks, landed), utc_now(), ACTOR)
+        release(self.settings, marts(MANIFEST), utc_now(), ACTOR)
         self.observe()
         return results
 
