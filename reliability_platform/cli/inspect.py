@@ -1,4 +1,4 @@
-"""Commands that only look: checks, faults."""
+"""A command that only looks: the checks."""
 
 from datetime import date
 from pathlib import Path
@@ -56,29 +56,3 @@ def checks(
             )
         people.print(table)
     people.print(", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items()) + ".")
-
-
-@click.command()
-@click.argument("name", required=False)
-@json_option
-def faults(name: str | None, as_json: bool) -> None:
-    """The catalogue of declared faults; with NAME, all about one of them."""
-    from reliability_platform.faults.catalogue import CATALOGUE, fault_named
-
-    chosen = [fault_named(name)] if name else list(CATALOGUE.values())
-    documents = [
-        {key: dict(value) if key == "magnitudes" else value for key, value in vars(one).items() if key != "strike"}
-        for one in chosen
-    ]
-    if as_json:
-        print_json(documents)
-    elif name:
-        for key, value in documents[0].items():
-            people.print(f"[bold]{key}[/bold]: {value}", highlight=False)
-    else:
-        table = Table()
-        for column in ("fault", "family", "severity", "what strikes", "sources"):
-            table.add_column(column)
-        for one in chosen:
-            table.add_row(one.name, one.family, one.expected_severity, one.description, ", ".join(one.applies_to))
-        people.print(table)

@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": ("demo", "Break a month of data on purpose, heal it, and prove it."),
     "run": ("pipeline", "Run the pipeline over landing days, then open incidents for what failed."),
     "inject": ("pipeline", "Break one source on one day with a declared fault."),
+    "plan": ("plan", "Choose a plan of faults for a window of landing days."),
     "heal": ("pipeline", "Heal open incidents: act, re-run, verify."),
     "verify": ("proof", "Prove that what is published equals a run without any failure, row for row."),
     "checks": ("inspect", "Show check results by landing day."),
@@ -25,7 +26,7 @@ COMMANDS = {
     "publish": ("pipeline", "Publish what the gate releases, or go back one version."),
     "scorecard": ("scorecard", "Grade the home against the truth, and write the evidence files."),
     "campaign": ("campaign", "Measure which faults the checks catch at which size, and what cries wolf."),
-    "faults": ("inspect", "The catalogue of declared faults."),
+    "faults": ("faults", "The catalogue of declared faults."),
     "doctor": ("doctor", "Say what is wrong with this installation and how to mend it."),
     "dev": ("dev", "Dagster UI on loopback, with the daemon that runs schedules and sensors."),
 }

@@ -93,9 +93,14 @@ _PlanLoader.yaml_implicit_resolvers = {
 
 
 def load_plan(name_or_path: str) -> Plan:
-    """A plan by its name, or from a YAML file. Raises `UsageError` that names the line and what is wrong."""
+    """A plan by its name, from a YAML file, or from the YAML text itself (which has more than one line).
+
+    Raises `UsageError` that names the line and what is wrong.
+    """
     path = Path(name_or_path)
-    if name_or_path in plan_names():
+    if "\n" in name_or_path:
+        name_or_path, text = "given", name_or_path
+    elif name_or_path in plan_names():
         text = (resources.files("reliability_platform.faults") / "plans" / f"{name_or_path}.yml").read_text()
     elif _is_file(path):
         try:

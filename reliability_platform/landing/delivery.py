@@ -6,8 +6,10 @@ The one module of this package that knows of faults; nothing that detects or hea
 import shutil
 from datetime import date
 
+from reliability_platform.faults.catalogue import fault_named
+from reliability_platform.faults.fault import Stage
 from reliability_platform.faults.plan import ActivePlan
-from reliability_platform.faults.strike import struck_batches
+from reliability_platform.faults.strike import rehearse, struck_batches
 from reliability_platform.faults.truth import save_truth
 from reliability_platform.landing.file_quarantine import quarantine_folder
 from reliability_platform.landing.writer import landing_folder, write_batch
@@ -25,6 +27,28 @@ def deliver(settings: Settings, simulation: Simulation, plan: ActivePlan, source
     for truth in truths:
         save_truth(settings, truth)
     return batches
+
+
+def follow(settings: Settings, simulation: Simulation, plan: ActivePlan) -> list[date]:
+    """Make a home follow a plan: what has landed and is other under it lands again; returns those days.
+
+    A plan that contradicts itself is refused before anything is written. Raises `UsageError`.
+    """
+    rehearse(simulation, plan)
+    before = ActivePlan.load(settings)
+    plan.save(settings)
+    again = sorted(
+        {
+            (strike.source, day)
+            for strike in {*before.strikes, *plan.strikes}
+            if fault_named(strike.fault).stage is Stage.LANDING
+            for day in strike.landing_dates()
+            if landing_folder(settings, strike.source, day).exists()
+        }
+    )
+    for source, day in again:
+        redeliver(settings, simulation, plan, source, day)
+    return sorted({day for _, day in again})
 
 
 def redeliver(settings: Settings, simulation: Simulation, plan: ActivePlan, source: str, day: date) -> list[Batch]:

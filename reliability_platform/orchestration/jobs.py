@@ -2,8 +2,11 @@
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from pydantic import Field
 
-from reliability_platform.clock import utc_now
+from reliability_platform.clock import FIRST_DAY, parse_day, utc_now
+from reliability_platform.faults.plan import ActivePlan, load_plan
+from reliability_platform.landing.delivery import follow
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.audit_assets import audit
 from reliability_platform.orchestration.bronze_assets import bronze_assets
@@ -14,6 +17,7 @@ from reliability_platform.orchestration.published_assets import published
 from reliability_platform.orchestration.scorecard_asset import scorecard
 from reliability_platform.remediation.heal import act
 from reliability_platform.settings import load_settings
+from reliability_platform.sources.simulation import Simulation
 
 _after_landing = dg.AssetSelection.assets(*bronze_assets, dbt_models, audit, published)
 # The audit evaluates the Soda and native checks; running them once more as check steps would only double the work.
@@ -65,6 +69,33 @@ def remediation() -> None:
     take_action()
 
 
+class PlanConfig(dg.Config):
+    """Which faults strike where: a plan's name, the path of a YAML file, or the YAML text itself."""
+
+    plan: str = "game_day"
+    first: str = Field(default=FIRST_DAY.isoformat(), description="The plan's day 1.")
+    last: str = Field(description="The last landing day that the plan may touch.")
+    seed: int = 7
+
+
+@dg.op
+def follow_plan(context: dg.OpExecutionContext, config: PlanConfig) -> None:
+    """Let the home follow a plan. What has landed and is other under it lands again; then run the pipeline."""
+    settings = load_settings()
+    first, last = parse_day(config.first), parse_day(config.last)
+    active = ActivePlan.resolve(load_plan(config.plan), seed=config.seed, first=first, last=last)
+    days = follow(settings, Simulation.load(settings), active)
+    context.add_output_metadata(
+        {"strikes": len(active.strikes), "landed_again": [day.isoformat() for day in days], "seed": config.seed}
+    )
+
+
+@dg.job(description="Chooses what breaks: a plan by its name, or its YAML typed into the launchpad.")
+def fault_plan() -> None:
+    """The landing assets deliver by this plan from now on."""
+    follow_plan()
+
+
 jobs: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     pipeline_job,
     reprocess_job,
@@ -73,4 +104,5 @@ jobs: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     incident_job,
     scorecard_job,
     remediation,
+    fault_plan,
 ]

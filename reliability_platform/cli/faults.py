@@ -1,0 +1,78 @@
+"""`reliability faults`: the catalogue of declared faults and controls, and the plans that use them."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.table import Table
+
+from reliability_platform.cli.options import json_option, people, print_json
+
+if TYPE_CHECKING:
+    from reliability_platform.faults.fault import Fault
+
+
+def _document(fault: "Fault") -> dict[str, Any]:
+    """What the catalogue says of a fault, without the functions."""
+    return {
+        "name": fault.name,
+        "family": fault.family,
+        "stage": fault.stage.value,
+        "description": fault.description,
+        "applies_to": list(fault.applies_to),
+        "magnitudes": dict(fault.magnitudes),
+        "magnitude_meaning": fault.magnitude_meaning,
+        "expected_class": fault.expected_class,
+        "expected_severity": fault.expected_severity,
+        "root": fault.root,
+        "detected_by": list(fault.signature),
+        "symptoms": list(fault.symptoms),
+        "contained_by": fault.containment.value,
+        "end_state": fault.end_state,
+        "days_touched": fault.days_touched,
+    }
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def faults(context: click.Context) -> None:
+    """The catalogue of declared faults: `list` them, or `show` all about one."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_faults)
+
+
+@faults.command("list")
+@click.option("--controls", is_flag=True, help="The controls, which nothing may notice.")
+@json_option
+def list_faults(controls: bool, as_json: bool) -> None:
+    """Every fault: what strikes, how bad it is, what catches it, how it ends."""
+    from reliability_platform.faults.catalogue import CATALOGUE, CONTROLS
+    from reliability_platform.faults.plan import plan_names
+
+    chosen = list((CONTROLS if controls else CATALOGUE).values())
+    if as_json:
+        print_json([_document(one) for one in chosen])
+        return
+    table = Table(title=f"{len(chosen)} {'controls' if controls else 'faults'}")
+    for column in ("name", "family", "stage", "severity", "what strikes", "contained by"):
+        table.add_column(column, overflow="fold")
+    for one in chosen:
+        severity = one.expected_severity or "–"
+        table.add_row(one.name, one.family, one.stage.value, severity, one.description, one.containment.value)
+    people.print(table)
+    people.print(f"All about one: reliability faults show NAME. Plans: {', '.join(plan_names())}.", highlight=False)
+
+
+@faults.command("show")
+@click.argument("name")
+@json_option
+def show_fault(name: str, as_json: bool) -> None:
+    """All that the catalogue declares of the fault or control NAME."""
+    from reliability_platform.faults.catalogue import fault_named
+
+    document = _document(fault_named(name))
+    if as_json:
+        print_json(document)
+        return
+    for key, value in document.items():
+        shown = ", ".join(value) if isinstance(value, list) else value
+        people.print(f"[bold]{key.replace('_', ' ')}[/bold]: {shown}", highlight=False)

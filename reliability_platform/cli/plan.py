@@ -1,0 +1,49 @@
+"""`reliability plan`: choose what breaks over a window of landing days."""
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+from reliability_platform.cli.options import (
+    DAY,
+    check_range,
+    home_option,
+    home_session,
+    json_option,
+    people,
+    print_json,
+)
+from reliability_platform.clock import FIRST_DAY
+from reliability_platform.errors import ExitCode
+from reliability_platform.settings import load_settings
+
+
+@click.command()
+@click.argument("plan")
+@click.option("--from", "first", type=DAY, default=FIRST_DAY.isoformat(), show_default=True, help="The plan's day 1.")
+@click.option("--to", "last", type=DAY, required=True, help="The last landing day that it may touch.")
+@click.option("--seed", type=int, default=7, show_default=True, help="The same seed strikes the same rows.")
+@home_option
+@json_option
+def plan(plan: str, first: date, last: date, seed: int, home: Path | None, as_json: bool) -> int:
+    """Let the home follow PLAN: the name of one that comes with the platform, or a YAML file of your own.
+
+    What has landed and is other under the plan lands again. Then `reliability run` lets the platform notice. Strikes on
+    the running platform are for `reliability demo` and `reliability inject`.
+    """
+    check_range(first, last)
+    from reliability_platform.faults.plan import ActivePlan, load_plan
+    from reliability_platform.landing.delivery import follow
+    from reliability_platform.sources.simulation import Simulation
+
+    settings = load_settings(home)
+    with home_session(settings):
+        active = ActivePlan.resolve(load_plan(plan), seed=seed, first=first, last=last)
+        days = follow(settings, Simulation.load(settings), active)
+    if as_json:
+        print_json({"strikes": [vars(strike) for strike in active.strikes], "landed_again": days})
+        return ExitCode.OK
+    people.print(f"{len(active.strikes)} strikes from {first} to {last}.", highlight=False)
+    people.print(f"Let the platform notice: reliability run --from {first} --to {last}", highlight=False)
+    return ExitCode.OK
