@@ -181,7 +181,7 @@ def outcome_of(
         contained=_contained(truth, shown, quarantine),
         healed=primary is not None and ended and not wrong_in_the_end,
         quarantine=_against_truth(truth, quarantine),
-        days_to_detect=float((primary.partitions[0] - scenario.first_day).days) if primary else None,
+        days_to_detect=float(max(0, (primary.partitions[0] - scenario.first_day).days)) if primary else None,
         seconds_to_detect=seconds_between(truth.struck_at, primary.detected_at) if primary else None,
     )
 
@@ -270,7 +270,9 @@ def grade(observation: Observation) -> WorldOutcome:
         lane, days = lane_of(scenario.source), _days(scenario)
         explained |= {one.id for one in _incidents_of(scenario, observation.incidents)}
         touched |= {(source, day) for source in lane for day in days}
-        differences -= {(scenario.source, day) for day in truth.event_dates}
+        # Rows late by nature belong to the day before; where some did not come, that date differs as well.
+        before = {day - timedelta(days=1) for day in truth.landing_dates}
+        differences -= {(scenario.source, day) for day in before | set(truth.event_dates)}
         z_score[scenario.id] = any((scenario.source, day) in z_alarms for day in days)
         if scenario.declared.is_control:
             controls.append(_control(observation, scenario))
