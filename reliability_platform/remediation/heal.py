@@ -138,10 +138,15 @@ def _objections(engine: Engine, incident: Incident, others: Iterable[Incident]) 
     checks = CheckStore(engine)
     verdicts = {(result.check, result.partition): result for result in checks.latest(incident.partitions)}
     changed = set(incident.pending_reruns)
+
+    def since(check: str, day: date) -> datetime | None:
+        # A verdict on a run is about a run that is over: running its days again does not make it older.
+        return incident.acted_at if day in changed and CHECKS[check].engine != "run" else None
+
     found = [
         f"{check} on {day} has not passed"
         for check, day in sorted(_wanted(incident))
-        if not _stands(verdicts.get((check, day)), incident.acted_at if day in changed else None)
+        if not _stands(verdicts.get((check, day)), since(check, day))
     ]
     holders: list[str] = []
     partitions = [(source, day) for source in incident.sources for day in incident.partitions]
