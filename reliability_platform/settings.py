@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     """How long to wait for a program that has the warehouse open without the lease, as a DuckDB shell does."""
     dbt_project: Path = DBT_PROJECT
     """The dbt project that is deployed; its models must be those of the one that comes with the platform."""
+    allow_older_models: bool = False
+    """Whether models older than those that built the warehouse may build it: for a rollback on purpose."""
     operations_url: str | None = None
     """SQLAlchemy URL of the operations store; by default SQLite in the home folder."""
 

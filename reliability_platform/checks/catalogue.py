@@ -299,7 +299,7 @@ def _dbt_checks() -> list[CheckSpec]:
 _BUILDS = {
     "ended": _Property("run_killed", False, "P1", "No build of the day was killed.", _AGAIN),
     "written": _Property("write_failure", False, "P1", "Every build of the day could write.", _AGAIN),
-    "alone": _Property("unsafe_backfill", False, "P1", "No second build wanted a day that one was building.", _AGAIN),
+    "alone": _Property("unsafe_backfill", False, "P1", "No build was refused as unsafe.", _AGAIN),
 }
 
 

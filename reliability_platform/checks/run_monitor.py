@@ -41,7 +41,7 @@ def _words(build: Build) -> str:
     if build.was_killed:
         return f"the build begun at {build.began_at:%Y-%m-%d %H:%M:%S} UTC was killed: process {build.process} is gone"
     if build.outcome == BLOCKED:
-        return f"a second build was refused: {build.error}"
+        return f"a build was refused: {build.error}"
     return f"{kind_of(build.error or '').value} failure to write: {build.error}"
 
 

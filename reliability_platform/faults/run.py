@@ -1,6 +1,8 @@
 """Faults of a run: killed in the middle, nothing left to write on, doubled. Each with real processes."""
 
+import ctypes
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -11,11 +13,11 @@ from datetime import date, timedelta
 
 import duckdb
 import numpy as np
-from filelock import FileLock
 
 from reliability_platform.clock import FIRST_DAY, days
 from reliability_platform.errors import ExitCode
 from reliability_platform.faults.fault import Containment, Fault, LiveStruck, Stage
+from reliability_platform.faults.transform import VARIABLE, project_copy
 from reliability_platform.settings import Settings
 
 FILED_UNDER = ("orders",)
@@ -23,34 +25,44 @@ FILED_UNDER = ("orders",)
 BUILD_SECONDS = 120
 PATIENCE_SECONDS = "1"
 """How long a build waits for a stranger who has the warehouse open; the default would make a drill tedious."""
-LOCKED, FILLING, FULL = 1, 2, 3
+LOCKED, READ_ONLY, FULL = 1, 2, 3
 BACKFILL_DAYS = 10
 LEAST_ROOM = 1_000_000
 MEETINGS = 5
+OVERLAP_OF_A_DAY, OVERLAP_OF_DAYS, OLDER_MODELS = 1, 2, 3
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
 
 
 def _build(
-    settings: Settings, first: date, last: date, before: Callable[[], None] | None = None
+    settings: Settings,
+    first: date,
+    last: date,
+    before: Callable[[], None] | None = None,
+    models: str | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start one build of the platform in a process of its own."""
     words = [sys.executable, "-m", "reliability_platform.warehouse", str(settings.home), str(first), str(last)]
     environment = {**os.environ, "RELIABILITY_STRANGER_TIMEOUT_SECONDS": PATIENCE_SECONDS}
+    if models is not None:
+        environment[VARIABLE] = models
     return subprocess.Popen(
         words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=before
     )
 
 
-def _begun(process: subprocess.Popen[bytes], settings: Settings) -> bool:
-    """Wait until the build has the warehouse; False if it ended before."""
+def _writes(process: subprocess.Popen[bytes], settings: Settings) -> bool:
+    """Wait until the build has written its first model; False if it ended before.
+
+    What DuckDB commits stands in its write-ahead log until the file is closed.
+    """
     deadline = time.monotonic() + BUILD_SECONDS
-    lease = FileLock(settings.lease, timeout=0)
+    log = settings.warehouse.with_name(f"{settings.warehouse.name}.wal")
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            with lease:
-                time.sleep(0.002)
-        except TimeoutError:
-            return True
-        time.sleep(0.01)
+            if log.stat().st_size:
+                return True
+        except FileNotFoundError:
+            time.sleep(0.002)
     return False
 
 
@@ -59,7 +71,7 @@ def _crash_mid_write(settings: Settings, source: str, day: date, size: float, rn
     delay = float(size * rng.uniform(0.5, 1.0))
     while True:
         process = _build(settings, day, day)
-        if _begun(process, settings):
+        if _writes(process, settings):
             time.sleep(delay)
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
@@ -81,29 +93,59 @@ def _quota(size: int) -> Callable[[], None]:
     return limit
 
 
+def _room_left(settings: Settings) -> int:
+    """Half of what the warehouse needs; but the journal, on another disk in life, must not run out of room as well."""
+    journal = settings.home / "operations.sqlite"
+    return max(settings.warehouse.stat().st_size // 2, journal.stat().st_size * 2 if journal.exists() else 0)
+
+
+def _obey_permissions() -> None:
+    """Root may write what is read-only; a process can give that right up for itself."""
+    if sys.platform == "linux" and os.geteuid() == 0:
+        ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
+
+
 def _warehouse_write_failure(
     settings: Settings, source: str, day: date, size: float, rng: np.random.Generator
 ) -> LiveStruck:
     del source, rng
     first = max(FIRST_DAY, day - timedelta(days=BACKFILL_DAYS - 1))
+    touched = list(days(first, day))
     if int(size) == LOCKED:
         with _stranger(settings):
             _build(settings, first, day).wait(BUILD_SECONDS)
+    elif int(size) == READ_ONLY:
+        before = settings.warehouse.stat().st_mode
+        settings.warehouse.chmod(0o444)
+        _build(settings, first, day, _obey_permissions).wait(BUILD_SECONDS)
+        return LiveStruck(touched, touched, [], lambda: settings.warehouse.chmod(before))
     else:
-        room = int(settings.warehouse.stat().st_size * (0.75 if int(size) == FILLING else 0.5))
+        room = _room_left(settings)
         # A build may find the room that it needs in holes of the file; then there was still too much of it.
         while _build(settings, first, day, _quota(room)).wait(BUILD_SECONDS) == 0 and room > LEAST_ROOM:
             room //= 2
-    touched = list(days(first, day))
     return LiveStruck(touched, touched, [])
+
+
+def _older_models(settings: Settings) -> str:
+    """Where a machine that nobody has updated for a while would find its models."""
+    copy = project_copy(settings, "outdated")
+    project = copy / "dbt_project.yml"
+    project.write_text(re.sub(r"(?m)^version: .*$", 'version: "0.0.1"', project.read_text()))
+    return str(copy)
 
 
 def _unsafe_backfill_overlap(
     settings: Settings, source: str, day: date, size: float, rng: np.random.Generator
 ) -> LiveStruck:
     del source, rng
-    first = max(FIRST_DAY, day - timedelta(days=int(size) - 1))
+    first = day if int(size) == OVERLAP_OF_A_DAY else max(FIRST_DAY, day - timedelta(days=BACKFILL_DAYS - 1))
     touched = list(days(first, day))
+    if int(size) == OLDER_MODELS:
+        status = _build(settings, first, day, models=_older_models(settings)).wait(BUILD_SECONDS)
+        if status != ExitCode.USAGE:
+            raise RuntimeError(f"a build with older models ended with {status} instead of being refused")
+        return LiveStruck(touched, touched, [])
     for _ in range(MEETINGS):
         both = [_build(settings, first, day), _build(settings, day, day)]
         if ExitCode.BUSY in [one.wait(BUILD_SECONDS) for one in both]:
@@ -117,7 +159,7 @@ RUN_FAULTS = (
         family="pipeline",
         description="The process of a build is killed while it writes.",
         applies_to=FILED_UNDER,
-        magnitudes={"small": 0.2, "medium": 0.6, "large": 1.2},
+        magnitudes={"small": 0.1, "medium": 0.6, "large": 1.5},
         magnitude_meaning="seconds at most between its first write and its death",
         expected_class="run_killed",
         expected_severity="P1",
@@ -131,10 +173,10 @@ RUN_FAULTS = (
     Fault(
         name="warehouse_write_failure",
         family="pipeline",
-        description="The warehouse cannot be written: locked by a stranger, or the disk is full.",
+        description="The warehouse cannot be written: locked by a stranger, read-only, or the disk is full.",
         applies_to=FILED_UNDER,
-        magnitudes={"small": LOCKED, "medium": FILLING, "large": FULL},
-        magnitude_meaning="1: locked by another program; 2: room for three quarters of the file; 3: for half of it",
+        magnitudes={"small": LOCKED, "medium": READ_ONLY, "large": FULL},
+        magnitude_meaning="1: locked by another program; 2: read-only; 3: no room on the disk (a quota of the process)",
         expected_class="write_failure",
         expected_severity="P1",
         root="dbt_build",
@@ -147,10 +189,10 @@ RUN_FAULTS = (
     Fault(
         name="unsafe_backfill_overlap",
         family="pipeline",
-        description="A second backfill is started over days that one is already building.",
+        description="A backfill is started over days that another one is building, or with models of an older version.",
         applies_to=FILED_UNDER,
-        magnitudes={"small": 1, "medium": 5, "large": 10},
-        magnitude_meaning="days of one backfill; another one, begun at the same moment, wants the last of them",
+        magnitudes={"small": OVERLAP_OF_A_DAY, "medium": OVERLAP_OF_DAYS, "large": OLDER_MODELS},
+        magnitude_meaning="1: two want the same day; 2: one wants the last of another's ten days; 3: older models",
         expected_class="unsafe_backfill",
         expected_severity="P1",
         root="dbt_build",

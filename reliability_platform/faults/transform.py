@@ -20,11 +20,17 @@ BUGS = {
 """The model of each source in which the mistake is made, and the expression that it multiplies."""
 
 
-def _with_bug(settings: Settings, source: str, factor: float) -> Path:
-    """A copy of the dbt project in which one measure is multiplied by mistake."""
-    copy = settings.faults / "deployed"
+def project_copy(settings: Settings, name: str) -> Path:
+    """A copy of the dbt project, to be changed and deployed."""
+    copy = settings.faults / name
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(DBT_PROJECT, copy, ignore=shutil.ignore_patterns("logs", "dbt_packages", "*.lock"))
+    return copy
+
+
+def _with_bug(settings: Settings, source: str, factor: float) -> Path:
+    """A copy in which one measure is multiplied by mistake."""
+    copy = project_copy(settings, "deployed")
     file, expression = BUGS[source]
     model = copy / file
     text = model.read_text()

@@ -394,14 +394,17 @@ _TABLE = (
     ),
     FailureClass(
         name="unsafe_backfill",
-        title="Two backfills wanted the same days",
+        title="A backfill was refused as unsafe",
         severity=Severity.P1,
         explains=frozenset(),
         spoils_numbers=False,
-        what_it_means="A backfill was started over days that another one was building. It was refused.",
-        contained_by="The second one was refused before it wrote anything; the first one went on.",
-        first_steps=("Ask whoever started the second one whether it is still needed once the first has ended.",),
-        prevention="Look for runs under way before a backfill is started.",
+        what_it_means="A backfill wanted days that another one was building, or came with models older than the tables.",
+        contained_by="It was refused before it wrote anything; what was at work went on.",
+        first_steps=(
+            "Ask whoever started it whether it is still needed, now that the days have been built.",
+            "If its models were too old, find out which machine still has them.",
+        ),
+        prevention="Look for runs under way before a backfill is started; start backfills from one place.",
     ),
     FailureClass(
         name="rows_unaccounted",

@@ -15,12 +15,13 @@ from typing import Any
 from filelock import FileLock
 
 from reliability_platform.clock import utc_now
-from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, PlatformError
+from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, PlatformError, UsageError
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import DBT_PROJECT, Settings
 from reliability_platform.warehouse.failures import FailureKind, kind_of
 from reliability_platform.warehouse.journal import BLOCKED, FAILED, SUCCEEDED, BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
+from reliability_platform.warehouse.versions import Version, VersionsBuilt, version_of
 
 MANIFEST = DBT_PROJECT / "target" / "manifest.json"
 
@@ -122,8 +123,9 @@ def _environment(settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def _journaled(settings: Settings, first: date, last: date) -> Iterator[None]:
-    """Keep the journal of builds; refuse one over days that another process is building."""
-    journal = BuildJournal(operations_engine(settings))
+    """Keep the journal of builds; refuse one over days that another process builds, or with models that are too old."""
+    engine, version = operations_engine(settings), version_of(settings.dbt_project)
+    journal, versions = BuildJournal(engine), VersionsBuilt(engine)
     # Written first and looked around after: of two that begin at once, exactly one finds the other before itself.
     number = journal.begin(first, last, utc_now())
     other = journal.overlapping(first, last, number)
@@ -134,12 +136,25 @@ def _journaled(settings: Settings, first: date, last: date) -> Iterator[None]:
         )
         journal.end(number, utc_now(), BLOCKED, words)
         raise HomeBusyError(f"This backfill is not safe: {words}")
+    newest = versions.newest()
+    if newest is not None and version < newest and not settings.allow_older_models:
+        words = _too_old(version, newest)
+        journal.end(number, utc_now(), BLOCKED, words)
+        raise UsageError(f"This backfill is not safe: {words}")
     try:
         yield
     except BaseException as error:
         journal.end(number, utc_now(), FAILED, " ".join(f"{type(error).__name__}: {error}".split()))
         raise
+    versions.built(version, utc_now())
     journal.end(number, utc_now(), SUCCEEDED)
+
+
+def _too_old(version: Version, newest: Version) -> str:
+    return (
+        f"models of version {version} are older than {newest}, which built the warehouse: deploy that one, or set "
+        "RELIABILITY_ALLOW_OLDER_MODELS=true to go back on purpose."
+    )
 
 
 def _raise_what_went_wrong(result: Any) -> None:
@@ -169,7 +184,6 @@ def build(
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    parsed = ensure_manifest(settings.dbt_project)
     words = [
         command,
         f"--event-time-start={first.isoformat()}",
@@ -185,6 +199,7 @@ def build(
             on_node(event.data.node_info.node_name)
 
     with _journaled(settings, first, last), warehouse_lease(settings), _environment(settings):
+        parsed = ensure_manifest(settings.dbt_project)
         open_when_free(settings, read_only=False).close()  # dbt would retry blindly, or print a lock error
         runner = dbtRunner(manifest=_manifest(parsed, parsed.stat().st_mtime_ns), callbacks=[listen])
         try:

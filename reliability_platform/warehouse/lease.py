@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError
 from reliability_platform.settings import Settings
+from reliability_platform.warehouse.failures import FailureKind, kind_of
 
 
 def _lock(path: Path) -> FileLock:
@@ -63,6 +64,11 @@ def open_when_free(settings: Settings, *, read_only: bool) -> duckdb.DuckDBPyCon
             connection.execute("set enable_progress_bar = false")  # it would end up in the output of `--json`
             return connection
         except duckdb.Error as error:
+            if kind_of(str(error)) is FailureKind.PERMANENT:
+                raise EnvironmentUnusableError(
+                    f"The warehouse file may not be opened, and nothing in it was changed; give {warehouse.name} the "
+                    f"rights or the room that it needs, then try again: {str(error).splitlines()[0]}"
+                ) from None
             if "Could not set lock" not in str(error):
                 raise EnvironmentUnusableError(
                     "The warehouse file cannot be read; move it away and rebuild it from bronze with "
