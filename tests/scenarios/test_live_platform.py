@@ -1,0 +1,222 @@
+"""The running platform beyond what a campaign strikes: other kinds of each fault, and what happens between a strike and
+the next audit. Healed by the policy alone, without anybody's approval; equal to the oracle in the end, row for row."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import duckdb
+import pytest
+
+from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.run_monitor import monitor_runs
+from reliability_platform.clock import utc_now
+from reliability_platform.faults.catalogue import CATALOGUE
+from reliability_platform.faults.fault import LiveStruck, Stage
+from reliability_platform.faults.plan import Strike
+from reliability_platform.faults.strike import strike_live
+from reliability_platform.faults.truth import Truth, load_truths
+from reliability_platform.incidents.detection import observe
+from reliability_platform.incidents.model import ENDED, Incident, State
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.landing.admission import landed_partitions
+from reliability_platform.remediation.heal import act, may_act, reruns_of, verify
+from reliability_platform.settings import load_settings
+from reliability_platform.warehouse.comparison import compare_tables
+from reliability_platform.warehouse.dbt_runner import MANIFEST
+from reliability_platform.warehouse.marts import marts
+from reliability_platform.warehouse.oracle import build_oracle
+from reliability_platform.warehouse.publication import CURRENT
+from tests.conftest import Platform, day
+
+KINDS = (
+    ("downstream_metric_mismatch", "small"),
+    ("accidental_delete", "large"),
+    ("silent_transform_bug", "small"),
+    ("warehouse_write_failure", "small"),
+    ("warehouse_write_failure", "large"),
+    ("unsafe_backfill_overlap", "large"),
+    ("upstream_rate_limited", "large"),
+)
+"""Those that differ in kind from the medium size, or are hardest to see."""
+LAST = 5
+STRUCK = day(4)
+HEALING_ROUNDS = 3
+
+
+class Live(Platform):
+    """A platform with what the sensors do, and an oracle that is built once for what has landed."""
+
+    seen = 0
+    proved = 0
+
+    def fresh_results(self) -> list[CheckResult]:
+        """What was recorded since the last call, and what the incident sensor makes of it."""
+        monitor_runs(self.settings, self.engine, utc_now())
+        fresh = self.checks.after(self.seen, 1_000_000)
+        observe(self.engine, fresh, utc_now())
+        self.seen = fresh[-1][0] if fresh else self.seen
+        return [result for _, result in fresh]
+
+    def respond(self, stage: Stage, struck: date) -> None:
+        """What the platform does by itself after a strike."""
+        self.settings = load_settings(self.settings.home)  # another version of the models may be deployed
+        if stage in (Stage.TRANSFORM, Stage.SOURCE):
+            self.admit(struck, struck)
+            self.check(struck, struck, self.build(struck, struck))
+        if stage is not Stage.RUN:
+            self.publish()
+
+    def heal(self) -> None:
+        """What the remediation sensor does, without anybody's approval."""
+        self.settings = load_settings(self.settings.home)
+        store = IncidentStore(self.engine)
+        for _ in range(HEALING_ROUNDS):
+            reruns: set[date] = set()
+            for incident in self.open():
+                if may_act(incident):
+                    act(self.settings, self.engine, incident.id, utc_now(), "test")
+                reruns |= {one for _, one in reruns_of(store.get(incident.id))}
+            if reruns:
+                first, last = min(reruns), max(reruns)
+                self.admit(first, last)
+                self.check(first, last, self.build(first, last))
+                self.publish()
+            self.fresh_results()
+            for incident in store.all():
+                if incident.state is State.RECOVERING:
+                    verify(self.engine, incident.id, utc_now(), "test")
+
+    def open(self) -> list[Incident]:
+        """Incidents that have not ended."""
+        return [one for one in IncidentStore(self.engine).all() if one.state not in ENDED]
+
+    def consumers_see(self) -> dict[str, list[tuple[object, ...]]]:
+        """Every published row."""
+        current = self.settings.published / CURRENT
+        return {
+            mart.name: duckdb.sql(f"from read_parquet('{current / mart.name}.parquet') order by all").fetchall()
+            for mart in marts(MANIFEST)
+        }
+
+    def differences(self) -> list[str]:
+        """Published tables that differ from the oracle's."""
+        landed = landed_partitions(self.settings)
+        if self.proved != len(landed):
+            build_oracle(self.settings, landed)
+            self.proved = len(landed)
+        names = [mart.name for mart in marts(MANIFEST)]
+        there = self.settings.oracle / "published" / CURRENT
+        return [one.name for one in compare_tables(names, self.settings.published / CURRENT, there) if not one.equal]
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A clean platform that is struck again and again; each test leaves it healed."""
+    made = Live(tmp_path_factory.mktemp("live") / "home")
+    assert made.run(day(1), day(LAST)).held == {}
+    assert not [one for one in made.fresh_results() if one.verdict is Verdict.FAILED]
+    assert made.differences() == []
+    yield made
+
+
+def strike(made: Live, name: str, magnitude: str) -> tuple[LiveStruck, Truth]:
+    """Strike, and read the truth as the scorecard would."""
+    fault = CATALOGUE[name]
+    source = fault.applies_to[0]
+    struck = strike_live(made.settings, 7, Strike(name, source, STRUCK, magnitude))
+    [truth] = [one for one in load_truths(made.settings) if (one.fault, one.source) == (name, source)]
+    return struck, truth
+
+
+def failed(results: Sequence[CheckResult]) -> dict[str, set[date]]:
+    """Failed checks and their days."""
+    found: dict[str, set[date]] = {}
+    for result in results:
+        if result.verdict is Verdict.FAILED:
+            found.setdefault(result.check, set()).add(result.partition)
+    return found
+
+
+@pytest.mark.parametrize(("name", "size"), KINDS)
+def test_struck_noticed_contained_healed(live: Live, name: str, size: str) -> None:
+    """From the strike to the proof."""
+    fault = CATALOGUE[name]
+    before = live.consumers_see()
+    known = {one.id: len(one.timeline) for one in IncidentStore(live.engine).all()}
+    struck, truth = strike(live, name, size)
+    try:
+        live.respond(fault.stage, STRUCK)
+        found = failed(live.fresh_results())
+        signature = {one.format(source=truth.source) for one in fault.signature}
+        symptoms = {one.format(source=truth.source) for one in fault.symptoms}
+        assert signature <= set(found) <= signature | symptoms
+        assert set().union(*found.values()) <= set(truth.landing_dates)
+        for check in signature:
+            assert STRUCK in found[check]
+        fresh = [one for one in IncidentStore(live.engine).all() if len(one.timeline) > known.get(one.id, 0)]
+        [incident] = [one for one in fresh if one.state is not State.FALSE_ALARM]
+        assert (incident.failure_class, incident.source) == (fault.expected_class, truth.source)
+        assert incident.root_dataset == truth.expected_root
+        assert incident.severity.value == fault.expected_severity
+        assert live.consumers_see() == before
+    finally:
+        struck.lift()
+    live.heal()
+    assert live.open() == []
+    assert live.differences() == []
+    assert live.consumers_see() == before
+
+
+def test_the_run_of_another_day_publishes_nothing_that_was_altered_since_its_audit(live: Live) -> None:
+    """Day 4 had passed every check; then its gold is altered, and day 6 comes as every day does."""
+    before = live.consumers_see()["agg_daily_revenue"]
+    struck, _ = strike(live, "downstream_metric_mismatch", "large")
+    struck.lift()
+    publication = live.run(day(LAST + 1), day(LAST + 1))
+    assert [key for key in publication.held if key.startswith("orders/")] == [f"orders/{STRUCK}"]
+    now = live.consumers_see()["agg_daily_revenue"]
+    assert now[: len(before)] == before
+    assert {row[0] for row in now[len(before) :]} == {day(LAST + 1)}
+    live.fresh_results()
+    live.heal()
+    assert live.open() == []
+    assert live.differences() == []
+
+
+def test_every_measure_of_every_mart_is_reconciled(live: Live) -> None:
+    """A number that nothing adds up to can be altered unnoticed."""
+    reconciled = set(live.query("select distinct table_name, measure from rec_silver__vs__gold"))
+    for mart in marts(MANIFEST):
+        described = live.query(f"select column_name, column_type from (describe {mart.name})")
+        numbers = {str(name) for name, kind in described if "INT" in str(kind) or "DECIMAL" in str(kind)}
+        keys = {"customer_id"}
+        assert {(mart.name, name) for name in numbers - keys} <= reconciled
+
+
+def test_a_build_that_dies_while_it_writes_shows_consumers_nothing(live: Live) -> None:
+    """Killed after its first commit and before its last one; another run publishes before anybody has noticed."""
+    before = live.consumers_see()
+    strike(live, "crash_mid_write", "small")
+    log = live.settings.warehouse.with_name(f"{live.settings.warehouse.name}.wal")
+    assert log.stat().st_size > 0
+    live.publish()
+    assert live.consumers_see() == before
+    assert "dbt_build__ended" in failed(live.fresh_results())
+    live.heal()
+    assert live.open() == []
+    assert live.query("from touched_event_dates") == []
+    assert live.differences() == []
+
+
+def test_a_mart_of_several_sources_cannot_be_emptied_unnoticed(live: Live) -> None:
+    """No source owns it alone; its days are held as lost all the same."""
+    before = live.consumers_see()
+    with duckdb.connect(str(live.settings.warehouse)) as connection:
+        connection.execute("delete from fct_customer_days")
+    live.publish()
+    found = failed(live.fresh_results())
+    assert any(check.endswith("__no_rows_lost") and len(on) >= LAST for check, on in found.items())
+    assert live.consumers_see() == before
+    live.heal()
+    assert live.open() == []
+    assert live.consumers_see() == before
