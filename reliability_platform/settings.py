@@ -68,6 +68,10 @@ class Settings(BaseSettings):
         return self.home / "warehouse.lease"
 
     @property
+    def builds(self) -> Path:
+        return self.home / "builds"
+
+    @property
     def published(self) -> Path:
         return self.home / "published"
 

@@ -19,7 +19,7 @@ from reliability_platform.landing.fetch import Fetch, FetchLog
 from reliability_platform.settings import Settings
 from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.failures import FailureKind, kind_of
-from reliability_platform.warehouse.journal import BLOCKED, FAILED, Build, BuildJournal
+from reliability_platform.warehouse.journal import BLOCKED, FAILED, KILLED, Build, BuildJournal
 
 MANY_REFUSALS = 3
 """A source that turns away so many requests of one fetch puts its deadline at risk, even if retries make up for it."""
@@ -28,7 +28,7 @@ ENDED, WRITTEN, ALONE = "dbt_build__ended", "dbt_build__written", "dbt_build__al
 
 def _check_of(build: Build) -> str | None:
     """The check that a troubled build fails; None for one whose failure dbt's own verdicts tell."""
-    if build.was_killed:
+    if build.outcome == KILLED:
         return ENDED
     if build.outcome == BLOCKED:
         return ALONE
@@ -38,7 +38,7 @@ def _check_of(build: Build) -> str | None:
 
 
 def _words(build: Build) -> str:
-    if build.was_killed:
+    if build.outcome == KILLED:
         return f"the build begun at {build.began_at:%Y-%m-%d %H:%M:%S} UTC was killed: process {build.process} is gone"
     if build.outcome == BLOCKED:
         return f"a build was refused: {build.error}"
@@ -95,9 +95,9 @@ def monitor_fetches(settings: Settings, engine: Engine, now: datetime) -> list[C
     return fresh
 
 
-def monitor_builds(engine: Engine, now: datetime) -> list[CheckResult]:
+def monitor_builds(settings: Settings, engine: Engine, now: datetime) -> list[CheckResult]:
     """Record a failure for each troubled build, once, and a pass once a later build of its days has ended well."""
-    journal, store = BuildJournal(engine), CheckStore(engine)
+    journal, store = BuildJournal(engine, settings.builds), CheckStore(engine)
     known = store.run_ids("build-")
     fresh: list[CheckResult] = []
     for build in journal.troubled():
@@ -117,4 +117,4 @@ def monitor_builds(engine: Engine, now: datetime) -> list[CheckResult]:
 
 def monitor_runs(settings: Settings, engine: Engine, now: datetime) -> list[CheckResult]:
     """All news of builds and fetches."""
-    return [*monitor_builds(engine, now), *monitor_fetches(settings, engine, now)]
+    return [*monitor_builds(settings, engine, now), *monitor_fetches(settings, engine, now)]

@@ -125,7 +125,7 @@ def _environment(settings: Settings) -> Iterator[None]:
 def _journaled(settings: Settings, first: date, last: date) -> Iterator[None]:
     """Keep the journal of builds; refuse one over days that another process builds, or with models that are too old."""
     engine, version = operations_engine(settings), version_of(settings.dbt_project)
-    journal, versions = BuildJournal(engine), VersionsBuilt(engine)
+    journal, versions = BuildJournal(engine, settings.builds), VersionsBuilt(engine)
     # Written first and looked around after: of two that begin at once, exactly one finds the other before itself.
     number = journal.begin(first, last, utc_now())
     other = journal.overlapping(first, last, number)

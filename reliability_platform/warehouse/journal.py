@@ -1,19 +1,26 @@
 """The journal of builds: which landing days were being built when, by which process, and how it ended.
 
-A build that never says how it ended, and whose process is gone, was killed. Nothing else could tell: the warehouse
+A build that never says how it ended, and that nobody is at work on, was killed. Nothing else could tell: the warehouse
 file itself is whole after a crash, only its content is of two times.
+
+Who is at work holds the lock of his build, and the kernel lets go of it when he dies. The number of a process would
+not do: it is given to another one after a restart, and means nothing in another container.
 """
 
+import fcntl
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 from sqlalchemy import Column, Date, DateTime, Engine, Integer, String, Table, Text, insert, select, update
 
 from reliability_platform.operations import metadata
 
 RUNNING, SUCCEEDED, FAILED, BLOCKED = "running", "succeeded", "failed", "blocked"
+KILLED = "killed"
+"""Never written down: what a build that says `running` is, once nobody is at work on it."""
 MAX_ERROR = 500
 
 builds = Table(
@@ -47,34 +54,17 @@ class Build:
         """Whether the landing day is one of those built."""
         return self.first_day <= day <= self.last_day
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether it still runs."""
-        if self.outcome != RUNNING:
-            return False
-        try:
-            os.kill(self.process, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True  # somebody else's, and there
-        return True
-
-    @property
-    def was_killed(self) -> bool:
-        """Whether its process is gone without a word."""
-        return self.outcome == RUNNING and not self.is_alive
-
 
 def _stored(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 
 class BuildJournal:
-    """The entries in the operations store."""
+    """The entries in the operations store, and the locks of those that run in a folder of the home."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, locks: Path) -> None:
+        self._engine, self._locks = engine, locks
+        self._held: dict[int, int] = {}
 
     def begin(self, first: date, last: date, now: datetime) -> int:
         """Say that this process begins to build; returns the number of the entry."""
@@ -87,30 +77,69 @@ class BuildJournal:
         }
         with self._engine.begin() as connection:
             key = connection.execute(insert(builds).values(**values)).inserted_primary_key
-        assert key is not None
-        return int(key[0])
+            assert key is not None
+            number = int(key[0])
+            # Before anybody can read the entry: one without its lock would be taken for dead.
+            self._held[number] = self._take(number)
+        return number
+
+    def _path(self, number: int) -> Path:
+        return self._locks / f"{number}.lock"
+
+    def _take(self, number: int) -> int:
+        self._locks.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._path(number), os.O_RDWR | os.O_CREAT, 0o666)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return descriptor
+
+    def _is_alive(self, build: Build) -> bool:
+        if build.outcome != RUNNING:
+            return False
+        try:
+            descriptor = os.open(self._path(build.id), os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        try:
+            # Shared: two who look at the same time must not take each other for the builder.
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
 
     def end(self, number: int, now: datetime, outcome: str, error: str | None = None) -> None:
         """Say how it ended."""
         values = {"outcome": outcome, "ended_at": _stored(now), "error": error[:MAX_ERROR] if error else None}
         with self._engine.begin() as connection:
             connection.execute(update(builds).where(builds.c.id == number).values(**values))
+        descriptor = self._held.pop(number, None)
+        if descriptor is not None:
+            self._path(number).unlink(missing_ok=True)
+            os.close(descriptor)
 
     def overlapping(self, first: date, last: date, before: int) -> Build | None:
-        """A build of another process that is at work on one of these days, and said so before entry `before`."""
+        """A build that is at work on one of these days, and said so before entry `before`."""
         query = select(builds).where(
             builds.c.outcome == RUNNING,
             builds.c.first_day <= last,
             builds.c.last_day >= first,
-            builds.c.process != os.getpid(),
             builds.c.id < before,
         )
-        return next((build for build in self._read(query) if build.is_alive), None)
+        return next((build for build in self._read(query) if self._is_alive(build)), None)
 
     def troubled(self) -> list[Build]:
         """Builds that were killed, failed or blocked, oldest first."""
         query = select(builds).where(builds.c.outcome != SUCCEEDED).order_by(builds.c.id)
-        return [build for build in self._read(query) if not build.is_alive]
+        ended = [build for build in self._read(query) if not self._is_alive(build)]
+        gone = {build.id for build in ended if build.outcome == RUNNING}
+        # One that ended well while we looked is not running any more, nor locked, and was not killed.
+        gone -= {build.id for build in self._read(select(builds).where(builds.c.outcome != RUNNING))}
+        return [
+            replace(build, outcome=KILLED) if build.id in gone else build
+            for build in ended
+            if build.outcome != RUNNING or build.id in gone
+        ]
 
     def successes_after(self, number: int) -> list[Build]:
         """Builds that ended well and were begun after an entry."""
