@@ -211,8 +211,20 @@ class _Observer:
                 return incident
         return None
 
+    def _known_symptom(self, cause: Cause) -> Incident | None:
+        """An ended incident of which these very failures were symptoms, and whose evidence stays in the data.
+
+        Rows that came too late, and were let in by an approval, are late for ever.
+        """
+        for incident in reversed(self._store.all()):
+            explained = cause.failure_class in CLASSES[incident.failure_class].explains
+            same = incident.source == cause.source and incident.state in ENDED and not _is_merged(incident)
+            if explained and same and _nothing_new(incident, cause):
+                return incident
+        return None
+
     def _open_or_reopen(self, cause: Cause) -> str | None:
-        earlier = self._earlier(cause)
+        earlier = self._earlier(cause) or self._known_symptom(cause)
         if earlier is not None and _nothing_new(earlier, cause):
             ids = [signal.result_id for signal in cause.signals]
             why = f"Seen again, unchanged: {_words(cause.signals)}"

@@ -59,8 +59,8 @@ def test_a_wrong_request_is_one_line(tmp_path: Path, words: tuple[str, ...], say
         ("- just a list\n", "line 1"),
         (
             "name: x\nstrikes:\n  - {fault: null_spike, source: orders, day: 2}\n"
-            "  - {fault: missing_batch, source: orders, day: 2}\n",
-            "both strike orders on 2026-01-02",
+            "  - {fault: volume_drop, source: orders, day: 2}\n",
+            "each need all of what orders delivers on 2026-01-02",
         ),
     ],
 )

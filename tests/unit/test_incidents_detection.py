@@ -250,3 +250,18 @@ def test_a_crash_of_a_harmless_check_declares_nothing_about_the_data(engine: Eng
     observe(engine, number(crashed("bronze_orders__schema_contract")), NOW)
     (incident,) = IncidentStore(engine).all()
     assert (incident.failure_class, incident.severity) == ("check_not_evaluated", "P2")
+
+
+def test_a_symptom_that_stays_in_the_data_opens_nothing_once_its_cause_has_healed(
+    engine: Engine, number: Numbers
+) -> None:
+    """Rows that came too late were let in by an approval; each later audit still sees that they were late."""
+    held, late = "hld_too_late__no_shipments", "stg_shipments__late_share"
+    (one,) = observe(engine, number(result(held), result(late)), NOW)
+    assert IncidentStore(engine).get(one).failure_class == "held_late"
+    heal(engine, one)
+    observe(engine, number(result(late), passed(held)), later(20))
+    (incident,) = IncidentStore(engine).all()
+    assert incident.state is State.RESOLVED
+    observe(engine, number(result(late, value=77.0)), later(30))
+    assert len(IncidentStore(engine).all()) == 2, "other numbers are other news"
