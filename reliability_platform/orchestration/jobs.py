@@ -41,7 +41,7 @@ audit_job = dg.define_asset_job(
 reference_job = dg.define_asset_job("reference_data", selection=dg.AssetSelection.assets(reference))
 incident_job = dg.define_asset_job("incident_documents", selection=dg.AssetSelection.assets(incident_asset))
 scorecard_job = dg.define_asset_job(
-    "scorecard",
+    "grading",
     selection=dg.AssetSelection.assets(scorecard),
     description="Grades the home against the truth and writes the evidence.",
 )

@@ -106,9 +106,10 @@ class LocalDaemon:
         return executed
 
     def settle(self) -> None:
-        """Tick until no sensor asks for a run."""
+        """Tick until no sensor asks for a run, and none has anything left to read."""
         for _ in range(MAX_TICKS):
-            if self.tick() == 0:
+            before = dict(self._cursors)
+            if self.tick() == 0 and self._cursors == before:
                 return
         raise RunFailedError(
             f"The sensors still ask for runs after {MAX_TICKS} rounds: see `reliability incidents list`."

@@ -3,6 +3,7 @@
 import importlib.metadata
 import re
 
+import dagster as dg
 import yaml
 from click.testing import CliRunner
 
@@ -112,3 +113,8 @@ def test_every_command_has_help_and_the_readme_names_it() -> None:
         result = CliRunner().invoke(cli, [name, "--help"])
         assert result.exit_code == 0, result.output
         assert f"reliability {name}" in readme or f"make {name}" in readme, name
+
+
+def test_dagster_can_load_all_of_it() -> None:
+    """A job and an asset of one name would keep the whole code location from loading, and nothing else would say so."""
+    dg.Definitions.validate_loadable(defs)
