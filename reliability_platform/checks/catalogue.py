@@ -4,7 +4,7 @@ A SodaCL check whose name is not declared here is refused when the files are rea
 holds. Names are `<dataset>__<property>`, the same in Soda, in Dagster and in incidents.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reliability_platform.sources import SOURCES
 
@@ -107,23 +107,39 @@ def _soda_properties(source: str) -> list[str]:
     ]
 
 
+def _spec(
+    name: str,
+    dataset: str,
+    sources: tuple[str, ...],
+    meaning: _Property,
+    *,
+    engine: str = "native",
+    requires_history: bool = False,
+    column: str | None = None,
+) -> CheckSpec:
+    return CheckSpec(
+        name=name,
+        dataset=dataset,
+        engine=engine,
+        sources=sources,
+        failure_class=meaning.failure_class,
+        blocking=meaning.blocking,
+        severity=meaning.severity,
+        description=meaning.description,
+        recovery=meaning.recovery,
+        column=column,
+        requires_history=requires_history,
+    )
+
+
 def _soda(dataset: str, sources: tuple[str, ...], name: str) -> CheckSpec:
     kind = name if name in _SODA_PROPERTIES else name.split("_")[0]
     meaning = _SODA_PROPERTIES[kind]
     column = name.split("_", 1)[1] if name.startswith(("missing_", "valid_", "range_")) else None
     mart = dataset.startswith(("agg_", "fct_"))
-    return CheckSpec(
-        name=f"{dataset}__{name}",
-        dataset=dataset,
-        engine="soda",
-        sources=sources,
-        failure_class="transform_failure" if mart else meaning.failure_class,
-        blocking=meaning.blocking,
-        severity=meaning.severity,
-        description=meaning.description,
-        recovery=_REBUILD if mart else meaning.recovery,
-        column=column,
-    )
+    if mart:
+        meaning = replace(meaning, failure_class="transform_failure", recovery=_REBUILD)
+    return _spec(f"{dataset}__{name}", dataset, sources, meaning, engine="soda", column=column)
 
 
 def _soda_checks() -> list[CheckSpec]:
@@ -136,30 +152,6 @@ def _soda_checks() -> list[CheckSpec]:
         names = ["schema", "possible_measures"] + (["share_within_bounds"] if mart == "agg_daily_payments" else [])
         specs += [_soda(mart, sources, name) for name in names]
     return specs
-
-
-def _native(
-    name: str,
-    dataset: str,
-    sources: tuple[str, ...],
-    meaning: _Property,
-    *,
-    requires_history: bool = False,
-    column: str | None = None,
-) -> CheckSpec:
-    return CheckSpec(
-        name=name,
-        dataset=dataset,
-        engine="native",
-        sources=sources,
-        failure_class=meaning.failure_class,
-        blocking=meaning.blocking,
-        severity=meaning.severity,
-        description=meaning.description,
-        recovery=meaning.recovery,
-        column=column,
-        requires_history=requires_history,
-    )
 
 
 _BRONZE = {
@@ -255,45 +247,30 @@ def _native_checks() -> list[CheckSpec]:
     specs = []
     for source in SOURCES:
         one = (source,)
-        specs += [_native(f"bronze_{source}__{name}", f"bronze_{source}", one, what) for name, what in _BRONZE.items()]
-        specs += [_native(f"stg_{source}__{name}", f"stg_{source}", one, what) for name, what in _STAGING.items()]
-        specs.append(_native(f"stg_{source}__no_conflicting_keys", f"stg_{source}", one, _CONFLICT))
+        specs += [_spec(f"bronze_{source}__{name}", f"bronze_{source}", one, what) for name, what in _BRONZE.items()]
+        specs += [_spec(f"stg_{source}__{name}", f"stg_{source}", one, what) for name, what in _STAGING.items()]
+        specs.append(_spec(f"stg_{source}__no_conflicting_keys", f"stg_{source}", one, _CONFLICT))
         silver = f"int_{source}__deduplicated"
-        specs.append(_native(f"{silver}__no_rows_lost", silver, one, _LOST))
-        specs.append(_native(f"{silver}__volume", silver, one, _VOLUME, requires_history=True))
+        specs.append(_spec(f"{silver}__no_rows_lost", silver, one, _LOST))
+        specs.append(_spec(f"{silver}__volume", silver, one, _VOLUME, requires_history=True))
         if source in ("orders", "payments", "web_events"):
             specs.append(
-                _native(f"{silver}__key_share", silver, one, _KEY_SHARE, column="customer_id", requires_history=True)
+                _spec(f"{silver}__key_share", silver, one, _KEY_SHARE, column="customer_id", requires_history=True)
             )
         if source in ("orders", "payments"):
-            specs.append(
-                _native(f"{silver}__amount_scale", silver, one, _SCALE, column="amount", requires_history=True)
-            )
-        specs.append(_native(f"hld_too_late__no_{source}", "hld_too_late", one, _HELD))
-        specs.append(_native(f"rec_batches__conserved__{source}", "rec_batches__conserved", one, _CONSERVED))
-        specs.append(_native(f"rec_silver__vs__gold__{source}", "rec_silver__vs__gold", one, _GOLD))
+            specs.append(_spec(f"{silver}__amount_scale", silver, one, _SCALE, column="amount", requires_history=True))
+        specs.append(_spec(f"hld_too_late__no_{source}", "hld_too_late", one, _HELD))
+        specs.append(_spec(f"rec_batches__conserved__{source}", "rec_batches__conserved", one, _CONSERVED))
+        specs.append(_spec(f"rec_silver__vs__gold__{source}", "rec_silver__vs__gold", one, _GOLD))
     for name, what in _PAYLOAD.items():
-        specs.append(_native(f"stg_web_events__{name}", "stg_web_events", ("web_events",), what, column="payload"))
+        specs.append(_spec(f"stg_web_events__{name}", "stg_web_events", ("web_events",), what, column="payload"))
     both = ("payments", "orders")
-    specs.append(_native("rec_orders__vs__payments__matched", "rec_orders__vs__payments", both, _MATCHED))
+    specs.append(_spec("rec_orders__vs__payments__matched", "rec_orders__vs__payments", both, _MATCHED))
     return specs
 
 
 def _dbt_checks() -> list[CheckSpec]:
-    return [
-        CheckSpec(
-            name=f"dbt_build__{source}",
-            dataset="dbt_build",
-            engine="dbt",
-            sources=(source,),
-            failure_class=_DBT.failure_class,
-            blocking=_DBT.blocking,
-            severity=_DBT.severity,
-            description=_DBT.description,
-            recovery=_DBT.recovery,
-        )
-        for source in SOURCES
-    ]
+    return [_spec(f"dbt_build__{source}", "dbt_build", (source,), _DBT, engine="dbt") for source in SOURCES]
 
 
 _BUILDS = {
@@ -303,34 +280,22 @@ _BUILDS = {
 }
 
 
+_ANSWERS = _Property(
+    "upstream_unavailable",
+    False,
+    "P2",
+    "The source turned away fewer than 3 requests, and left no batch out.",
+    "`reliability heal` asks for the batches that did not come, once the source answers again.",
+)
+
+
 def _run_checks() -> list[CheckSpec]:
     """Those of builds are filed under the first source, for a build concerns all; the monitors report when there is news."""
     builds = [
-        CheckSpec(
-            name=f"dbt_build__{name}",
-            dataset="dbt_build",
-            engine="run",
-            sources=SOURCES[:1],
-            failure_class=what.failure_class,
-            blocking=what.blocking,
-            severity=what.severity,
-            description=what.description,
-            recovery=what.recovery,
-        )
-        for name, what in _BUILDS.items()
+        _spec(f"dbt_build__{name}", "dbt_build", SOURCES[:1], what, engine="run") for name, what in _BUILDS.items()
     ]
     fetches = [
-        CheckSpec(
-            name=f"bronze_{source}__source_answers",
-            dataset=f"bronze_{source}",
-            engine="run",
-            sources=(source,),
-            failure_class="upstream_unavailable",
-            blocking=False,
-            severity="P2",
-            description="The source turned away fewer than 3 requests, and left no batch out.",
-            recovery="`reliability heal` asks for the batches that did not come, once the source answers again.",
-        )
+        _spec(f"bronze_{source}__source_answers", f"bronze_{source}", (source,), _ANSWERS, engine="run")
         for source in SOURCES
     ]
     return builds + fetches

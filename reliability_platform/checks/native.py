@@ -31,13 +31,18 @@ class NativeCheck:
     """The value of a landing day that the SQL does not return."""
 
 
+def _admissions(settings: Settings, source: str) -> str:
+    """The admission records of a source, as a table of a query."""
+    folder = str(settings.admissions).replace("'", "''")
+    return (
+        f"read_parquet('{folder}/{source}/landing_date=*/*.parquet', hive_partitioning = true, "
+        "hive_types = {'landing_date': date})"
+    )
+
+
 def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
     contract = CONTRACTS[source]
-    folder = str(settings.admissions).replace("'", "''")
-    admissions = (
-        f"(select * from read_parquet('{folder}/{source}/landing_date=*/*.parquet', hive_partitioning = true, "
-        "hive_types = {'landing_date': date}))"
-    )
+    admissions = f"(select * from {_admissions(settings, source)})"
     window = "landing_date between $first and $last"
     slots = contract.batches_per_day
     refused = f"from {admissions} where {window} and status = 'refused' and state = 'quarantined'"
@@ -211,7 +216,6 @@ _VISITORS_UNKNOWN = ("web_events", "fct_customer_days")
 
 def _no_rows_lost(settings: Settings, source: str) -> NativeCheck:
     """Each layer still has rows of a landing day of which the layer before has some; the value is how many have not."""
-    folder = str(settings.admissions).replace("'", "''")
     silver = f"int_{source}__deduplicated"
     marts = _gold_of(source)
     gold = " union all ".join(
@@ -221,8 +225,7 @@ def _no_rows_lost(settings: Settings, source: str) -> NativeCheck:
         f"""
         with admitted as (
             select landing_date, sum(admitted_rows) as n
-            from read_parquet('{folder}/{source}/landing_date=*/*.parquet', hive_partitioning = true,
-                hive_types = {{'landing_date': date}})
+            from {_admissions(settings, source)}
             where landing_date between $first and $last group by landing_date
         ), staged as (
             select landing_date, count(*) as n,

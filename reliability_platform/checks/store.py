@@ -8,12 +8,14 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     Column,
+    ColumnElement,
     Date,
     DateTime,
     Engine,
     Float,
     Index,
     Integer,
+    Select,
     String,
     Table,
     Text,
@@ -91,6 +93,16 @@ def _as_result(row: Row[Any]) -> CheckResult:
     )
 
 
+def _newest(*conditions: ColumnElement[bool]) -> Select[Any]:
+    """The last result that is not stale of each check and day, among those that meet the conditions."""
+    ids = (
+        select(func.max(check_results.c.id))
+        .where(check_results.c.stale.is_(False), *conditions)
+        .group_by(check_results.c.check_name, check_results.c.partition_date)
+    )
+    return select(check_results).where(check_results.c.id.in_(ids))
+
+
 class CheckStore:
     """Results in the operations store."""
 
@@ -120,27 +132,19 @@ class CheckStore:
         self, partitions: Sequence[date] | None = None, checks: Iterable[str] | None = None
     ) -> list[CheckResult]:
         """The last result of each check (or of some `checks`) on each day that is not stale."""
-        newest = select(func.max(check_results.c.id)).where(check_results.c.stale.is_(False))
+        conditions = []
         if checks is not None:
-            newest = newest.where(check_results.c.check_name.in_(sorted(checks)))
+            conditions.append(check_results.c.check_name.in_(sorted(checks)))
         if partitions is not None:
-            newest = newest.where(check_results.c.partition_date.in_(partitions))
-        newest = newest.group_by(check_results.c.check_name, check_results.c.partition_date)
-        query = select(check_results).where(check_results.c.id.in_(newest)).order_by(check_results.c.id)
-        with self._engine.connect() as connection:
-            return [_as_result(row) for row in connection.execute(query)]
+            conditions.append(check_results.c.partition_date.in_(partitions))
+        return self._read(_newest(*conditions).order_by(check_results.c.id))
 
     def failing(self, first: date, last: date) -> list[CheckResult]:
         """The latest results that failed, of the days `first` to `last`."""
-        newest = (
-            select(func.max(check_results.c.id))
-            .where(check_results.c.stale.is_(False))
-            .where(check_results.c.partition_date.between(first, last))
-            .group_by(check_results.c.check_name, check_results.c.partition_date)
-        )
-        query = select(check_results).where(
-            check_results.c.verdict == Verdict.FAILED.value, check_results.c.id.in_(newest)
-        )
+        newest = _newest(check_results.c.partition_date.between(first, last))
+        return self._read(newest.where(check_results.c.verdict == Verdict.FAILED.value))
+
+    def _read(self, query: Select[Any]) -> list[CheckResult]:
         with self._engine.connect() as connection:
             return [_as_result(row) for row in connection.execute(query)]
 
@@ -163,5 +167,4 @@ class CheckStore:
             .where(check_results.c.check_name == check, check_results.c.partition_date == partition)
             .order_by(check_results.c.id)
         )
-        with self._engine.connect() as connection:
-            return [_as_result(row) for row in connection.execute(query)]
+        return self._read(query)

@@ -7,7 +7,15 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from reliability_platform.cli.options import home_option, home_session, json_option, people, print_json, progress
+from reliability_platform.cli.options import (
+    home_option,
+    home_session,
+    json_option,
+    people,
+    percent,
+    print_json,
+    progress,
+)
 from reliability_platform.errors import ExitCode
 from reliability_platform.settings import Settings, load_settings
 
@@ -29,14 +37,12 @@ def _run(settings: Settings, grid: str, seeds: int) -> dict[str, Any]:
         return run_campaign(settings.home / "campaign", grid, seeds, on_world)
 
 
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"
-
-
 def _interval(one: dict[str, Any]) -> str:
     if one["share"] is None:
         return "nothing to count"
-    return f"{_percent(one['share'])} ({one['hits']} of {one['n']}; 95 %: {_percent(one['low'])} to {_percent(one['high'])})"
+    return (
+        f"{percent(one['share'])} ({one['hits']} of {one['n']}; 95 %: {percent(one['low'])} to {percent(one['high'])})"
+    )
 
 
 def show(document: dict[str, Any]) -> None:
@@ -54,8 +60,8 @@ def show(document: dict[str, Any]) -> None:
     }
     for key, words in names.items():
         headline.add_row(words, _interval(summary["intervals"][key]))
-    headline.add_row("quarantined rows that are bad ones", _percent(summary["quarantine_precision"]))
-    headline.add_row("bad rows that are quarantined", _percent(summary["quarantine_recall"]))
+    headline.add_row("quarantined rows that are bad ones", percent(summary["quarantine_precision"]))
+    headline.add_row("bad rows that are quarantined", percent(summary["quarantine_recall"]))
     if summary["incidents_per_fault"] is not None:
         headline.add_row("incidents for each fault", f"{summary['incidents_per_fault']:.3f}")
     people.print(headline)
@@ -67,14 +73,14 @@ def show(document: dict[str, Any]) -> None:
             row["family"],
             row["magnitude"],
             str(row["n"]),
-            _percent(row["share"]),
-            f"{_percent(row['low'])} to {_percent(row['high'])}",
+            percent(row["share"]),
+            f"{percent(row['low'])} to {percent(row['high'])}",
         )
     people.print(families)
     for row in summary["baselines"]:
         people.print(
-            f"Baseline {row['name']}: detects {_percent(row['detected_share'])}, "
-            f"cries at {_percent(row['false_alarm_share'])} of the controls."
+            f"Baseline {row['name']}: detects {percent(row['detected_share'])}, "
+            f"cries at {percent(row['false_alarm_share'])} of the controls."
         )
     for row in summary["limits"]:
         people.print(f"Limit: {row['fault']} of {row['size']:g} seen {row['detected']} of {row['n']} times.")

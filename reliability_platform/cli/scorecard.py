@@ -5,13 +5,17 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from reliability_platform.cli.options import home_option, home_session, json_option, people, print_json, progress
+from reliability_platform.cli.options import (
+    home_option,
+    home_session,
+    json_option,
+    people,
+    percent,
+    print_json,
+    progress,
+)
 from reliability_platform.errors import ExitCode
 from reliability_platform.settings import load_settings
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"
 
 
 @click.command()
@@ -50,7 +54,7 @@ def scorecard(home: Path | None, as_json: bool) -> int:
     for name, value in numbers.items():
         table.add_row(
             name.replace("_", " "),
-            _percent(value) if name.endswith("_share") else str(bool(value)) if name == "oracle_equal" else str(value),
+            percent(value) if name.endswith("_share") else str(bool(value)) if name == "oracle_equal" else str(value),
         )
     people.print(table)
     for failure in failures:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reliability_platform.faults.fault import BAD_ROWS, Containment, Deliveries, Fault, Struck
+from reliability_platform.faults.fault import AFTER_A_GAP, BAD_ROWS, Containment, Deliveries, Fault, Struck
 from reliability_platform.faults.rows import (
     chosen,
     copy_of,
@@ -172,7 +172,7 @@ DELIVERY_FAULTS = (
         expected_severity="P1",
         root="bronze_{source}",
         signature=("bronze_{source}__batch_completeness",),
-        symptoms=("int_{source}__deduplicated__volume", "rec_orders__vs__payments__matched", "stg_{source}__freshness"),
+        symptoms=AFTER_A_GAP,
         containment=Containment.HELD,
         end_state="re-requested, oracle-equal",
         strike=_missing_batch,
@@ -188,7 +188,7 @@ DELIVERY_FAULTS = (
         expected_severity="P1",
         root="bronze_{source}",
         signature=("bronze_{source}__file_integrity", "bronze_{source}__batch_completeness"),
-        symptoms=("int_{source}__deduplicated__volume", "rec_orders__vs__payments__matched", "stg_{source}__freshness"),
+        symptoms=AFTER_A_GAP,
         containment=Containment.FILES,
         end_state="re-requested, oracle-equal",
         strike=_partial_batch,
@@ -204,7 +204,7 @@ DELIVERY_FAULTS = (
         expected_severity="P1",
         root="bronze_{source}",
         signature=("bronze_{source}__file_integrity", "bronze_{source}__batch_completeness"),
-        symptoms=("int_{source}__deduplicated__volume", "rec_orders__vs__payments__matched", "stg_{source}__freshness"),
+        symptoms=AFTER_A_GAP,
         containment=Containment.FILES,
         end_state="re-requested, oracle-equal",
         strike=_truncated_file,

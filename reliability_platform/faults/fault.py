@@ -17,6 +17,14 @@ Deliveries = Mapping[date, list[Batch]]
 BAD_ROWS = pa.schema([("batch_id", pa.string()), ("record_key", pa.int64())])
 
 
+AFTER_A_GAP = (
+    "int_{source}__deduplicated__volume",
+    "rec_orders__vs__payments__matched",
+    "stg_{source}__freshness",
+)
+"""Checks that may fail downstream where rows did not come."""
+
+
 class Containment(StrEnum):
     """What keeps the bad rows of a fault from consumers."""
 

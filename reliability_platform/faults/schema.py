@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reliability_platform.faults.fault import Containment, Deliveries, Fault, Struck
+from reliability_platform.faults.fault import AFTER_A_GAP, Containment, Deliveries, Fault, Struck
 from reliability_platform.faults.rows import spoil_files, with_column, with_table
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.batch import Batch
@@ -83,12 +83,7 @@ def _schema_type_changed(clean: Deliveries, day: date, magnitude: float, rng: np
 
 
 _REFUSED = ("bronze_{source}__schema_contract", "bronze_{source}__batch_completeness")
-_GAPS = (
-    "int_{source}__deduplicated__volume",
-    "rec_orders__vs__payments__matched",
-    "stg_{source}__row_count",
-    "stg_{source}__freshness",
-)
+_GAPS = (*AFTER_A_GAP, "stg_{source}__row_count")
 _FILES = {"small": 1, "medium": 2, "large": 4}
 
 SCHEMA_FAULTS = (

@@ -8,7 +8,7 @@ from datetime import date
 
 import numpy as np
 
-from reliability_platform.faults.fault import Containment, Fault, LiveStruck, Stage
+from reliability_platform.faults.fault import AFTER_A_GAP, Containment, Fault, LiveStruck, Stage
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.server import serving
@@ -52,10 +52,8 @@ SOURCE_FAULTS = (
         symptoms=(
             "bronze_{source}__batch_completeness",
             "bronze_{source}__not_silent",
-            "int_{source}__deduplicated__volume",
-            "rec_orders__vs__payments__matched",
             "stg_{source}__row_count",
-            "stg_{source}__freshness",
+            *AFTER_A_GAP,
         ),
         containment=Containment.HELD,
         end_state="source recovers, resumed, oracle-equal",

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reliability_platform.faults.fault import BAD_ROWS, Containment, Deliveries, Fault, Struck
+from reliability_platform.faults.fault import AFTER_A_GAP, BAD_ROWS, Containment, Deliveries, Fault, Struck
 from reliability_platform.faults.rows import (
     Positions,
     chosen,
@@ -236,7 +236,7 @@ TIMING_FAULTS = (
         expected_severity="P1",
         root="bronze_{source}",
         signature=("bronze_{source}__not_silent", "bronze_{source}__batch_completeness", "stg_{source}__row_count"),
-        symptoms=("int_{source}__deduplicated__volume", "rec_orders__vs__payments__matched", "stg_{source}__freshness"),
+        symptoms=AFTER_A_GAP,
         containment=Containment.HELD,
         end_state="source returns, backfill, oracle-equal",
         strike=_stale_source,

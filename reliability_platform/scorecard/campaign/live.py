@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 from reliability_platform.checks.catalogue import CHECKS
@@ -16,6 +15,7 @@ from reliability_platform.scorecard.campaign.grade import ScenarioOutcome, World
 from reliability_platform.scorecard.campaign.grid import Scenario, WorldPlan
 from reliability_platform.scorecard.campaign.world import World, prove
 from reliability_platform.scorecard.quarantined import Quarantined
+from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.publication import CURRENT, publications
 
 
@@ -73,7 +73,7 @@ def _one(world: World, scenario: Scenario) -> tuple[ScenarioOutcome, list[str]]:
 def run_live_world(home: Path, plan: WorldPlan) -> WorldOutcome:
     """A clean platform, struck again and again."""
     started = time.perf_counter()
-    world = World(home, replace(plan, scenarios=plan.scenarios))
+    world = World(home, plan)
     world.faults = replace(world.faults, strikes=())
     world.land()
     clean = world.judge(world.window)
@@ -90,12 +90,8 @@ def run_live_world(home: Path, plan: WorldPlan) -> WorldOutcome:
         controls=[],
         kills=kills,
         false_alarms_elsewhere=sorted({one.check for one in clean if one.verdict is Verdict.FAILED}),
-        clean_partition_days=len(world.window) * 4,
+        clean_partition_days=len(world.window) * len(SOURCES),
         z_score={scenario.id: False for scenario in plan.scenarios},  # rows that landed do not change
-        unexplained_differences=[f"{source}/{day}" for source, days in in_the_end.items() for day in _sorted(days)],
+        unexplained_differences=[f"{source}/{day}" for source, days in in_the_end.items() for day in sorted(days)],
         seconds={"build": round(built - started, 2), "strikes": round(time.perf_counter() - built, 2)},
     )
-
-
-def _sorted(days: set[date]) -> list[date]:
-    return sorted(days)
