@@ -12,3 +12,4 @@
 {% macro holds_personal_data(column) %}false{% endmacro %}
 {% macro event_time_rules() %}{{ return({}) }}{% endmacro %}
 {% macro staged(source_name, key, columns, rules, references={}, shown={}) %}select {{ key }} from {{ source_name }}{% endmacro %}
+{% macro keys_of_sources() %}{{ return({'orders': 'order_id', 'payments': 'payment_id'}) }}{% endmacro %}

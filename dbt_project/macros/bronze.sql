@@ -20,3 +20,8 @@
     {%- set tracked = source('reference', table) -%}
     {%- if execute and '__dbt__cte__' not in (tracked | string) -%} read_parquet('{{ home() }}/reference/{{ table }}.parquet') {%- else -%} {{ tracked }} {%- endif -%}
 {%- endmacro %}
+
+{# The unique key of each source, for models that treat all of them alike. #}
+{% macro keys_of_sources() -%}
+    {{ return({'orders': 'order_id', 'payments': 'payment_id', 'web_events': 'event_id', 'shipments': 'shipment_event_id'}) }}
+{%- endmacro %}

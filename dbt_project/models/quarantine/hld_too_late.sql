@@ -1,8 +1,6 @@
 {{ config(materialized='view') }}
 
-{% set keys = {'orders': 'order_id', 'payments': 'payment_id', 'web_events': 'event_id', 'shipments': 'shipment_event_id'} %}
-
-{%- for source_name, key in keys.items() %}
+{%- for source_name, key in keys_of_sources().items() %}
 select
     '{{ source_name }}' as source,
     {{ key }} as record_key,

@@ -1,7 +1,5 @@
-{% set keys = {'orders': 'order_id', 'payments': 'payment_id', 'web_events': 'event_id', 'shipments': 'shipment_event_id'} %}
-
 with staged as (
-    {%- for source_name, key in keys.items() %}
+    {%- for source_name, key in keys_of_sources().items() %}
     select
         '{{ source_name }}' as source,
         staged.landing_date,
