@@ -32,6 +32,12 @@ class Settings(BaseSettings):
     """The dbt project that is deployed; its models must be those of the one that comes with the platform."""
     allow_older_models: bool = False
     """Whether models older than those that built the warehouse may build it: for a rollback on purpose."""
+    reopen_within_days: float = Field(default=7, ge=0)
+    """A failure that comes back within so many days of its end is the same incident; later it is a new one, linked."""
+    widespread_days: int = Field(default=7, ge=2)
+    """A failure on so many landing days is one degree worse than its class says."""
+    response_policy: Path = PROJECT_ROOT / "reliability_platform" / "incidents" / "response.yml"
+    """Who is told how, and by when an answer and a postmortem are due, by severity."""
     operations_url: str | None = None
     """SQLAlchemy URL of the operations store; by default SQLite in the home folder."""
 

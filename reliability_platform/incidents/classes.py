@@ -17,11 +17,58 @@ class Severity(StrEnum):
     P3 = "P3"
 
 
-RESPONSE = {
-    Severity.P0: "answer within 15 minutes, postmortem within 48 hours",
-    Severity.P1: "answer within 1 hour, postmortem within 7 days",
-    Severity.P2: "answer within 4 hours, postmortem optional",
-    Severity.P3: "answer within 1 business day, no postmortem",
+class IncidentType(StrEnum):
+    """What kind of incident it is, in the words of data incident response."""
+
+    DATA_LOSS = "data loss"
+    CORRUPTION = "corruption"
+    BREACH = "breach"
+    PIPELINE_FAILURE = "pipeline failure"
+    SCHEMA_BREAK = "schema break"
+    QUALITY_DEGRADATION = "quality degradation"
+    FRESHNESS_VIOLATION = "freshness violation"
+
+
+class Harm(StrEnum):
+    """What a failure does if nobody acts; `triage` derives the severity from it."""
+
+    EXPOSURE = "exposure"
+    LOSS = "loss"
+    WRONG_NUMBERS = "wrong_numbers"
+    STANDSTILL = "standstill"
+    DEGRADED = "degraded"
+    MINOR = "minor"
+
+
+class Persistence(StrEnum):
+    """Whether trying again can help without any change."""
+
+    TRANSIENT = "transient"
+    DETERMINISTIC = "deterministic"
+
+
+class Origin(StrEnum):
+    """Who can mend it."""
+
+    UPSTREAM = "upstream"
+    OURS = "ours"
+
+
+class Aspect(StrEnum):
+    """Whether values are wrong, or the shape in which they come, or neither: they come late, twice or not at all."""
+
+    QUALITY = "quality"
+    STRUCTURE = "structure"
+    DELIVERY = "delivery"
+
+
+HARM_SEVERITY = {
+    Harm.EXPOSURE: Severity.P0,
+    Harm.LOSS: Severity.P0,
+    Harm.WRONG_NUMBERS: Severity.P1,
+    Harm.STANDSTILL: Severity.P1,
+    Harm.DEGRADED: Severity.P2,
+    Harm.MINOR: Severity.P3,
 }
 
 
@@ -31,7 +78,11 @@ class FailureClass:
 
     name: str
     title: str
-    severity: Severity
+    type: IncidentType
+    harm: Harm
+    persistence: Persistence
+    origin: Origin
+    aspect: Aspect
     explains: frozenset[str]
     """Classes that, on the same source and day, are symptoms of this one."""
     spoils_numbers: bool
@@ -41,6 +92,11 @@ class FailureClass:
     first_steps: tuple[str, ...]
     """What a person looks at before anything is done."""
     prevention: str
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is before anybody knows whom it hit."""
+        return HARM_SEVERITY[self.harm]
 
 
 _HELD = "The landing day is held: consumers keep the last good rows of its event dates."
@@ -59,7 +115,11 @@ _TABLE = (
     FailureClass(
         name="pii_leak",
         title="Somebody's data stand in free text",
-        severity=Severity.P0,
+        type=IncidentType.BREACH,
+        harm=Harm.EXPOSURE,
+        persistence=Persistence.DETERMINISTIC,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.QUALITY,
         explains=_AFTER_REJECTS,
         spoils_numbers=False,
         what_it_means="Card numbers or mail addresses came in a field that anybody may read. This is a breach.",
@@ -75,7 +135,11 @@ _TABLE = (
     FailureClass(
         name="data_loss",
         title="A table of the warehouse has lost rows",
-        severity=Severity.P0,
+        type=IncidentType.DATA_LOSS,
+        harm=Harm.LOSS,
+        persistence=Persistence.DETERMINISTIC,
+        origin=Origin.OURS,
+        aspect=Aspect.QUALITY,
         explains=frozenset({"rows_unaccounted", "missing_data", "transform_failure"}) | _SAME_GAPS,
         spoils_numbers=True,
         what_it_means="Rows that had been built are gone, while the layer before still has them: somebody deleted them.",
@@ -90,7 +154,11 @@ _TABLE = (
     FailureClass(
         name="upstream_unavailable",
         title="A source turns us away",
-        severity=Severity.P2,
+        type=IncidentType.FRESHNESS_VIOLATION,
+        harm=Harm.DEGRADED,
+        persistence=Persistence.TRANSIENT,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.DELIVERY,
         explains=frozenset({"source_silent", "missing_data"}) | _SAME_GAPS,
         spoils_numbers=False,
         what_it_means="The source answers that it is busy. Some batches may not have come; the deadline is at risk.",
@@ -104,7 +172,11 @@ _TABLE = (
     FailureClass(
         name="source_silent",
         title="A source has gone silent",
-        severity=Severity.P1,
+        type=IncidentType.PIPELINE_FAILURE,
+        harm=Harm.STANDSTILL,
+        persistence=Persistence.TRANSIENT,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.DELIVERY,
         explains=frozenset({"missing_data"}) | _SAME_GAPS,
         spoils_numbers=True,
         what_it_means="Nothing at all came on a landing day: not late, not broken, nothing.",
@@ -115,7 +187,11 @@ _TABLE = (
     FailureClass(
         name="schema_break",
         title="A file breaks the schema contract",
-        severity=Severity.P1,
+        type=IncidentType.SCHEMA_BREAK,
+        harm=Harm.STANDSTILL,
+        persistence=Persistence.DETERMINISTIC,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.STRUCTURE,
         explains=frozenset({"missing_data"}) | _SAME_GAPS,
         spoils_numbers=True,
         what_it_means="The producer changed its columns. The file was refused whole; its rows are not in the warehouse.",
@@ -130,7 +206,11 @@ _TABLE = (
     FailureClass(
         name="file_corruption",
         title="A delivered file is broken or strange",
-        severity=Severity.P1,
+        type=IncidentType.CORRUPTION,
+        harm=Harm.STANDSTILL,
+        persistence=Persistence.TRANSIENT,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.STRUCTURE,
         explains=frozenset({"missing_data"}) | _SAME_GAPS,
         spoils_numbers=False,
         what_it_means="A file is unreadable, cut short, or comes without or against its manifest. It was refused whole.",
@@ -145,7 +225,11 @@ _TABLE = (
     FailureClass(
         name="missing_data",
         title="Expected batches are missing",
-        severity=Severity.P1,
+        type=IncidentType.PIPELINE_FAILURE,
+        harm=Harm.WRONG_NUMBERS,
+        persistence=Persistence.TRANSIENT,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.DELIVERY,
         explains=_SAME_GAPS,
         spoils_numbers=True,
         what_it_means="The schedule promises batches that have not been admitted.",
@@ -156,7 +240,11 @@ _TABLE = (
     FailureClass(
         name="key_conflict",
         title="One key, two contents",
-        severity=Severity.P1,
+        type=IncidentType.CORRUPTION,
+        harm=Harm.WRONG_NUMBERS,
+        persistence=Persistence.DETERMINISTIC,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.QUALITY,
         explains=_AFTER_REJECTS | {"duplicate_delivery"},
         spoils_numbers=True,
         what_it_means="A key came again with another content. The first delivery was kept; nobody knows which is right.",
@@ -167,7 +255,11 @@ _TABLE = (
     FailureClass(
         name="future_data",
         title="Events of the future",
-        severity=Severity.P1,
+        type=IncidentType.CORRUPTION,
+        harm=Harm.WRONG_NUMBERS,
+        persistence=Persistence.DETERMINISTIC,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.QUALITY,
         explains=_AFTER_REJECTS | {"freshness_breach"},
         spoils_numbers=True,
         what_it_means="Event times lie after the moment at which the rows landed: most likely a time-zone bug.",
@@ -178,7 +270,11 @@ _TABLE = (
     FailureClass(
         name="null_spike",
         title="A required field is suddenly null",
-        severity=Severity.P2,
+        type=IncidentType.QUALITY_DEGRADATION,
+        harm=Harm.DEGRADED,
+        persistence=Persistence.DETERMINISTIC,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.QUALITY,
         explains=_AFTER_REJECTS,
         spoils_numbers=True,
         what_it_means="More rows than tolerated lack a required value.",
@@ -189,7 +285,11 @@ _TABLE = (
     FailureClass(
         name="payload_corruption",
         title="Payloads are malformed",
-        severity=Severity.P2,
+        type=IncidentType.QUALITY_DEGRADATION,
+        harm=Harm.DEGRADED,
+        persistence=Persistence.DETERMINISTIC,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.STRUCTURE,
         explains=_AFTER_REJECTS,
         spoils_numbers=True,
         what_it_means="More payloads than tolerated are not the JSON objects that they should be.",
@@ -200,7 +300,11 @@ _TABLE = (
     FailureClass(
         name="poison_message",
         title="Single records that break parsers",
-        severity=Severity.P3,
+        type=IncidentType.QUALITY_DEGRADATION,
+        harm=Harm.MINOR,
+        persistence=Persistence.DETERMINISTIC,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.STRUCTURE,
         explains=_AFTER_REJECTS,
         spoils_numbers=False,
         what_it_means="A few records are so deep or so long that no parser survives them. All others were processed.",
@@ -211,7 +315,11 @@ _TABLE = (
     FailureClass(
         name="unknown_values",
         title="Labels that the contract does not know",
-        severity=Severity.P2,
+        type=IncidentType.QUALITY_DEGRADATION,
+        harm=Harm.DEGRADED,
+        persistence=Persistence.DETERMINISTIC,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.QUALITY,
         explains=_AFTER_REJECTS,
         spoils_numbers=True,
         what_it_means="A column that may hold a few labels holds another one.",
@@ -222,7 +330,11 @@ _TABLE = (
     FailureClass(
         name="invalid_values",
         title="Values out of their range",
-        severity=Severity.P2,
+        type=IncidentType.QUALITY_DEGRADATION,
+        harm=Harm.DEGRADED,
+        persistence=Persistence.DETERMINISTIC,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.QUALITY,
         explains=_AFTER_REJECTS,
         spoils_numbers=True,
         what_it_means="Numbers are negative or absurd.",
@@ -233,7 +345,11 @@ _TABLE = (
     FailureClass(
         name="broken_references",
         title="References lead nowhere",
-        severity=Severity.P2,
+        type=IncidentType.QUALITY_DEGRADATION,
+        harm=Harm.DEGRADED,
+        persistence=Persistence.DETERMINISTIC,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.QUALITY,
         explains=_AFTER_REJECTS,
         spoils_numbers=True,
         what_it_means="Rows name customers, merchants or products that the reference data do not know.",
@@ -244,7 +360,11 @@ _TABLE = (
     FailureClass(
         name="reject_share",
         title="Too many rows are rejected",
-        severity=Severity.P2,
+        type=IncidentType.QUALITY_DEGRADATION,
+        harm=Harm.DEGRADED,
+        persistence=Persistence.DETERMINISTIC,
+        origin=Origin.OURS,
+        aspect=Aspect.QUALITY,
         explains=frozenset({"volume_anomaly", "reconciliation_mismatch"}),
         spoils_numbers=True,
         what_it_means="More rows than tolerated are rejected, for reasons that no other check explains.",
@@ -255,7 +375,11 @@ _TABLE = (
     FailureClass(
         name="duplicate_delivery",
         title="Batches were delivered more than once",
-        severity=Severity.P2,
+        type=IncidentType.QUALITY_DEGRADATION,
+        harm=Harm.DEGRADED,
+        persistence=Persistence.TRANSIENT,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.DELIVERY,
         explains=frozenset(),
         spoils_numbers=False,
         what_it_means="A producer re-sent what it had delivered.",
@@ -269,7 +393,11 @@ _TABLE = (
     FailureClass(
         name="stale_redelivery",
         title="An old batch was delivered again",
-        severity=Severity.P3,
+        type=IncidentType.QUALITY_DEGRADATION,
+        harm=Harm.MINOR,
+        persistence=Persistence.TRANSIENT,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.DELIVERY,
         explains=frozenset(),
         spoils_numbers=False,
         what_it_means="A batch of an earlier landing day came again, byte for byte.",
@@ -280,7 +408,11 @@ _TABLE = (
     FailureClass(
         name="schema_addition",
         title="A column that nobody announced",
-        severity=Severity.P3,
+        type=IncidentType.SCHEMA_BREAK,
+        harm=Harm.MINOR,
+        persistence=Persistence.DETERMINISTIC,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.STRUCTURE,
         explains=frozenset(),
         spoils_numbers=False,
         what_it_means="Files have a column that the contract neither knows nor announces. All others are as promised.",
@@ -291,7 +423,11 @@ _TABLE = (
     FailureClass(
         name="held_late",
         title="Events came too late",
-        severity=Severity.P2,
+        type=IncidentType.FRESHNESS_VIOLATION,
+        harm=Harm.DEGRADED,
+        persistence=Persistence.DETERMINISTIC,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.DELIVERY,
         explains=frozenset({"late_data", "volume_anomaly"}),
         spoils_numbers=False,
         what_it_means="Rows belong to event dates beyond the watermark, whose numbers are final unless somebody decides.",
@@ -305,7 +441,11 @@ _TABLE = (
     FailureClass(
         name="late_data",
         title="Events came late",
-        severity=Severity.P3,
+        type=IncidentType.FRESHNESS_VIOLATION,
+        harm=Harm.MINOR,
+        persistence=Persistence.TRANSIENT,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.DELIVERY,
         explains=frozenset({"volume_anomaly"}),
         spoils_numbers=False,
         what_it_means="Rows belong to earlier event dates, whose published numbers change with them.",
@@ -319,7 +459,11 @@ _TABLE = (
     FailureClass(
         name="freshness_breach",
         title="Data came after the deadline, or are stale",
-        severity=Severity.P2,
+        type=IncidentType.FRESHNESS_VIOLATION,
+        harm=Harm.DEGRADED,
+        persistence=Persistence.TRANSIENT,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.DELIVERY,
         explains=frozenset(),
         spoils_numbers=False,
         what_it_means="The newest data are older than the schedule promises.",
@@ -330,7 +474,11 @@ _TABLE = (
     FailureClass(
         name="distribution_shift",
         title="Amounts are of another scale",
-        severity=Severity.P1,
+        type=IncidentType.CORRUPTION,
+        harm=Harm.WRONG_NUMBERS,
+        persistence=Persistence.DETERMINISTIC,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.QUALITY,
         explains=frozenset({"reconciliation_mismatch", "invalid_values", "reject_share"}),
         spoils_numbers=True,
         what_it_means="The usual amount changed overnight by a factor: most likely another unit or currency.",
@@ -345,7 +493,11 @@ _TABLE = (
     FailureClass(
         name="volume_anomaly",
         title="An unusual number of rows",
-        severity=Severity.P2,
+        type=IncidentType.QUALITY_DEGRADATION,
+        harm=Harm.DEGRADED,
+        persistence=Persistence.DETERMINISTIC,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.QUALITY,
         explains=frozenset({"reconciliation_mismatch"}),
         spoils_numbers=True,
         what_it_means="The number of rows is far from what the source's own past promises.",
@@ -356,7 +508,11 @@ _TABLE = (
     FailureClass(
         name="key_skew",
         title="One key has most of the rows",
-        severity=Severity.P2,
+        type=IncidentType.QUALITY_DEGRADATION,
+        harm=Harm.DEGRADED,
+        persistence=Persistence.DETERMINISTIC,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.QUALITY,
         explains=frozenset(),
         spoils_numbers=False,
         what_it_means="One customer has more of the rows than is plausible.",
@@ -367,7 +523,11 @@ _TABLE = (
     FailureClass(
         name="run_killed",
         title="A build was killed",
-        severity=Severity.P1,
+        type=IncidentType.PIPELINE_FAILURE,
+        harm=Harm.STANDSTILL,
+        persistence=Persistence.TRANSIENT,
+        origin=Origin.OURS,
+        aspect=Aspect.DELIVERY,
         explains=frozenset(),
         spoils_numbers=False,
         what_it_means="A build ended without a word and its process is gone: tables may be of two times.",
@@ -381,7 +541,11 @@ _TABLE = (
     FailureClass(
         name="write_failure",
         title="The warehouse could not be written",
-        severity=Severity.P1,
+        type=IncidentType.PIPELINE_FAILURE,
+        harm=Harm.STANDSTILL,
+        persistence=Persistence.TRANSIENT,
+        origin=Origin.OURS,
+        aspect=Aspect.DELIVERY,
         explains=frozenset(),
         spoils_numbers=False,
         what_it_means="A build failed because the warehouse is locked by another program, or there is no room for it.",
@@ -395,7 +559,11 @@ _TABLE = (
     FailureClass(
         name="unsafe_backfill",
         title="A backfill was refused as unsafe",
-        severity=Severity.P1,
+        type=IncidentType.PIPELINE_FAILURE,
+        harm=Harm.WRONG_NUMBERS,
+        persistence=Persistence.DETERMINISTIC,
+        origin=Origin.OURS,
+        aspect=Aspect.DELIVERY,
         explains=frozenset(),
         spoils_numbers=False,
         what_it_means="A backfill wanted days that another one was building, or came with models older than the tables.",
@@ -409,7 +577,11 @@ _TABLE = (
     FailureClass(
         name="rows_unaccounted",
         title="Rows went missing inside the platform",
-        severity=Severity.P1,
+        type=IncidentType.DATA_LOSS,
+        harm=Harm.WRONG_NUMBERS,
+        persistence=Persistence.DETERMINISTIC,
+        origin=Origin.OURS,
+        aspect=Aspect.QUALITY,
         explains=frozenset({"reconciliation_mismatch"}),
         spoils_numbers=True,
         what_it_means="Delivered rows are neither accepted nor duplicate nor quarantined nor held.",
@@ -423,7 +595,11 @@ _TABLE = (
     FailureClass(
         name="transform_failure",
         title="A transformation failed",
-        severity=Severity.P1,
+        type=IncidentType.PIPELINE_FAILURE,
+        harm=Harm.STANDSTILL,
+        persistence=Persistence.DETERMINISTIC,
+        origin=Origin.OURS,
+        aspect=Aspect.STRUCTURE,
         explains=frozenset({"check_not_evaluated", "rows_unaccounted", "reconciliation_mismatch"}),
         spoils_numbers=True,
         what_it_means="A dbt model broke, or one of the tests that guard the models failed.",
@@ -434,7 +610,11 @@ _TABLE = (
     FailureClass(
         name="reconciliation_mismatch",
         title="Two tables that should agree do not",
-        severity=Severity.P1,
+        type=IncidentType.CORRUPTION,
+        harm=Harm.WRONG_NUMBERS,
+        persistence=Persistence.DETERMINISTIC,
+        origin=Origin.OURS,
+        aspect=Aspect.QUALITY,
         explains=frozenset(),
         spoils_numbers=True,
         what_it_means="The same fact has different numbers in two places.",
@@ -445,7 +625,11 @@ _TABLE = (
     FailureClass(
         name="check_not_evaluated",
         title="A check could not be evaluated",
-        severity=Severity.P2,
+        type=IncidentType.PIPELINE_FAILURE,
+        harm=Harm.DEGRADED,
+        persistence=Persistence.TRANSIENT,
+        origin=Origin.OURS,
+        aspect=Aspect.STRUCTURE,
         explains=frozenset(),
         spoils_numbers=False,
         what_it_means="A check crashed. It says nothing about the data, good or bad.",

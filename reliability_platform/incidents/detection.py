@@ -4,26 +4,28 @@ Reading the same results again changes nothing: each belongs to one incident, on
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, or_
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.gate import held
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
-from reliability_platform.incidents.classes import CLASSES, Severity
+from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.grouping import Cause, RawSignal, group
 from reliability_platform.incidents.impact import Consumers
-from reliability_platform.incidents.model import ENDED, Incident, Signal, State
-from reliability_platform.incidents.severity import assess
-from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.incidents.model import Incident, Signal, State
+from reliability_platform.incidents.onset import first_bad_write, onset
+from reliability_platform.incidents.store import IncidentStore, heads
+from reliability_platform.incidents.triage import Triage, as_data, triage
+from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
 
 ACTOR = "incident sensor"
-REOPEN_WITHIN = timedelta(days=7)
 ABSORBED = frozenset(
     {"duplicate_delivery", "stale_redelivery", "schema_addition", "late_data", "held_late", "freshness_breach"}
 )
@@ -31,6 +33,19 @@ ABSORBED = frozenset(
 
 Numbered = tuple[int, CheckResult]
 """A check result with its id in the store."""
+ONE_DAY = timedelta(days=1)
+DEFAULT_REOPEN_DAYS = 7
+MAX_ROUNDS = 5
+"""Whoever loses a race for a result looks again at what is left; each round, one of those who race wins."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What detection asks besides the check results."""
+
+    settings: Settings
+    consumers: Callable[[], Consumers]
+    """Who reads what, and what they have been shown; asked only when an incident opens or grows."""
 
 
 def _is_signal(result: CheckResult) -> bool:
@@ -113,44 +128,53 @@ def _ended_at(incident: Incident) -> datetime:
     return max(entry.at for entry in incident.timeline if entry.kind in ("transition", "opened"))
 
 
-def _is_merged(incident: Incident) -> bool:
-    return incident.state is State.FALSE_ALARM and incident.linked_to is not None
-
-
 class _Observer:
     """One reading of results against the incidents that there are."""
 
-    def __init__(self, engine: Engine, now: datetime, consumers: Callable[[], Consumers] | None) -> None:
-        self._engine, self._now, self._consumers = engine, now, consumers
+    def __init__(self, engine: Engine, now: datetime, around: Surroundings | None) -> None:
+        self._engine, self._now, self._around = engine, now, around
         self._store = IncidentStore(engine)
         self._changed: dict[str, None] = {}
 
     def observe(self, results: Sequence[Numbered]) -> list[str]:
-        known = self._store.known_results([number for number, _ in results])
-        fresh = [(number, result) for number, result in results if number not in known and result.check in CHECKS]
-        signals = [RawSignal(number, result) for number, result in fresh if _is_signal(result)]
-        passed = [(number, result) for number, result in fresh if result.verdict is Verdict.PASSED]
-        if signals:
-            self._take_in(self._attach_repeated(signals), passed)
-        if passed:
-            self._note_recovery(passed)
+        left = self._unknown(results)
+        for _ in range(MAX_ROUNDS):
+            signals = [RawSignal(number, result) for number, result in left if _is_signal(result)]
+            passed = [(number, result) for number, result in left if result.verdict is Verdict.PASSED]
+            if signals:
+                self._take_in(self._attach_repeated(signals), passed)
+            if passed:
+                self._note_recovery(passed)
+            left = self._unknown([(signal.result_id, signal.result) for signal in signals])
+            if not left:
+                break
         return list(self._changed)
 
-    def _open_incidents(self) -> list[Incident]:
-        return [incident for incident in self._store.all() if incident.state not in ENDED]
+    def _unknown(self, results: Sequence[Numbered]) -> list[Numbered]:
+        known = self._store.known_results([number for number, _ in results])
+        return [(number, result) for number, result in results if number not in known and result.check in CHECKS]
+
+    def _open_incidents(self, results: Iterable[CheckResult]) -> list[Incident]:
+        """The open incidents of these days and of their neighbours."""
+        days = [result.partition for result in results]
+        return self._store.open_around(min(days) - ONE_DAY, max(days) + ONE_DAY) if days else []
 
     def _append(self, incident: Incident, kind: str, why: str, signals: Sequence[RawSignal]) -> None:
         days = sorted({signal.result.partition.isoformat() for signal in signals})
+        news = {*days} - {day.isoformat() for day in incident.partitions}
         data = {"partitions": days, "signals": _signal_data(signals)}
-        self._store.append(
-            incident.id, self._now, ACTOR, kind, why, data, results=[signal.result_id for signal in signals]
-        )
-        self._changed[incident.id] = None
+        if news:
+            data |= self._onset(incident.source, [one for one in signals if one.result.partition.isoformat() in news])
+        ids = [signal.result_id for signal in signals]
+        if self._store.append(incident.id, self._now, ACTOR, kind, why, data, results=ids):
+            self._changed[incident.id] = None
+            if news:
+                self._assess_again(incident.id)
 
     def _attach_repeated(self, signals: Sequence[RawSignal]) -> list[RawSignal]:
         """A check that fails again on a day of an open incident belongs there; returns the signals that are left."""
         owners: dict[tuple[str, date], Incident] = {}
-        for incident in self._open_incidents():
+        for incident in self._open_incidents(signal.result for signal in signals):
             owners.update(dict.fromkeys(((one.check, one.partition) for one in incident.signals), incident))
         again: dict[str, list[RawSignal]] = {}
         left = []
@@ -170,7 +194,7 @@ class _Observer:
         recovered = {(result.check, result.partition): number for number, result in passed}
         owners: dict[int, Incident] = {}
         remembered = []
-        for incident in self._open_incidents():
+        for incident in self._open_incidents(signal.result for signal in signals):
             for key, signal in incident.still_failing.items():
                 if signal.check in CHECKS and recovered.get(key, 0) < signal.result_id:
                     owners[signal.result_id] = incident
@@ -202,46 +226,51 @@ class _Observer:
                 self._store.move(incident.id, State.FALSE_ALARM, self._now, ACTOR, why, linked_to=home)
                 self._changed[incident.id] = None
 
-    def _earlier(self, cause: Cause) -> Incident | None:
-        """The last ended incident of the same failure on one of the days."""
-        for incident in reversed(self._store.all()):
-            same = incident.source == cause.source and incident.failure_class == cause.failure_class
-            overlaps = bool(set(incident.partitions) & set(cause.partitions))
-            if same and overlaps and incident.state in ENDED and not _is_merged(incident):
-                return incident
-        return None
+    def _ended(self, cause: Cause) -> list[Incident]:
+        """Incidents of the source that were on one of the days and are over, the last one first."""
+        found = self._store.find(
+            heads.c.source == cause.source,
+            ~heads.c.is_open,
+            ~heads.c.is_symptom,
+            heads.c.first_day <= max(cause.partitions),
+            heads.c.last_day >= min(cause.partitions),
+            or_(
+                heads.c.failure_class == cause.failure_class,
+                heads.c.failure_class.in_(sorted(ABSORBED)),
+                heads.c.state == State.FALSE_ALARM.value,
+            ),
+        )
+        return [one for one in reversed(found) if set(one.partitions) & set(cause.partitions)]
 
-    def _known_symptom(self, cause: Cause) -> Incident | None:
-        """An ended incident of which these very failures were symptoms, and whose evidence stays in the data.
-
-        Rows that came too late, and were let in by an approval, are late for ever.
+    def _known(self, cause: Cause) -> Incident | None:
+        """The last ended incident of the same failure; or else one of which these very failures were symptoms, and
+        whose evidence stays in the data: rows that came too late, and were let in by an approval, are late for ever.
         """
-        for incident in reversed(self._store.all()):
-            explained = cause.failure_class in CLASSES[incident.failure_class].explains
-            same = incident.source == cause.source and incident.state in ENDED and not _is_merged(incident)
-            if explained and same and _nothing_new(incident, cause):
-                return incident
-        return None
+        ended = self._ended(cause)
+        same = next((one for one in ended if one.failure_class == cause.failure_class), None)
+        explaining = (one for one in ended if cause.failure_class in CLASSES[one.failure_class].explains)
+        return same or next((one for one in explaining if _nothing_new(one, cause)), None)
 
     def _open_or_reopen(self, cause: Cause) -> str | None:
-        earlier = self._earlier(cause) or self._known_symptom(cause)
+        earlier = self._known(cause)
         if earlier is not None and _nothing_new(earlier, cause):
             ids = [signal.result_id for signal in cause.signals]
             why = f"Seen again, unchanged: {_words(cause.signals)}"
             self._store.append(earlier.id, self._now, ACTOR, "note", why, {}, results=ids)
             return earlier.id
-        if earlier is not None and self._now - _ended_at(earlier) <= REOPEN_WITHIN:
+        if earlier is not None and self._now - _ended_at(earlier) <= self._reopen_within():
             self._append(earlier, "signals", f"Came back: {_words(cause.signals)}", cause.signals)
             self._store.move(earlier.id, State.REOPENED, self._now, ACTOR, "The failure came back.")
+            self._assess_again(earlier.id)
             return earlier.id
         return self._open(cause, earlier)
 
     def _open(self, cause: Cause, earlier: Incident | None) -> str | None:
         kind = CLASSES[cause.failure_class]
         contained = _is_contained(self._engine, cause)
-        severity, reason = self._severity(cause, contained)
+        found = self._triage(cause, contained)
         concerned = {signal.result.source for signal in cause.own_signals} | {cause.source}
-        opened = self._store.open(
+        opened = self._store.create(
             f"{cause.failure_class}-{cause.source}-{cause.partitions[0].isoformat()}",
             self._now,
             ACTOR,
@@ -254,9 +283,9 @@ class _Observer:
                 "failure_class": cause.failure_class,
                 "root_dataset": cause.root_dataset,
                 "column": cause.column,
-                "severity": severity.value,
-                "severity_reason": reason,
                 "linked_to": earlier.id if earlier else None,
+                **as_data(found),
+                **self._onset(cause.source, cause.signals),
             },
             [signal.result_id for signal in cause.signals],
             contained=kind.contained_by if contained else None,
@@ -265,22 +294,53 @@ class _Observer:
             self._changed[opened] = None
         return opened
 
-    def _severity(self, cause: Cause, contained: bool) -> tuple[Severity, str]:
-        failed = [one.result.check for one in cause.own_signals if one.result.verdict is Verdict.FAILED]
-        declared = [CHECKS[check].severity for check in failed]
-        if self._consumers is None:
+    def _reopen_within(self) -> timedelta:
+        return timedelta(days=self._around.settings.reopen_within_days if self._around else DEFAULT_REOPEN_DAYS)
+
+    def _onset(self, source: str, signals: Sequence[RawSignal]) -> dict[str, str]:
+        """When it began, as far as that is known: for the timeline."""
+        if self._around is None:
+            return {}
+        failed = {(signal.result.check, signal.result.partition) for signal in signals}
+        found = {
+            "onset": onset(self._around.settings, source, {day for _, day in failed}),
+            "first_bad_write": first_bad_write(self._engine, failed, self._now),
+        }
+        return {name: moment.isoformat() for name, moment in found.items() if moment is not None}
+
+    def _triage(self, cause: Cause, contained: bool) -> Triage:
+        failed = [one for one in cause.own_signals if one.result.verdict is Verdict.FAILED]
+        if self._around is None:
             readers = [f"the readers of {cause.source}"] if CONTRACTS[cause.source].critical else []
             shown = not contained
         else:
-            consumers = self._consumers()
+            consumers = self._around.consumers()
             readers = list(consumers.critical.get(cause.source, ()))
             shown = not contained or any((cause.source, day) in consumers.shown for day in cause.partitions)
-        return assess(cause.failure_class, declared=declared, shown_to=readers if shown else ())
+        return triage(
+            cause.failure_class,
+            declared=[CHECKS[one.result.check].severity for one in failed],
+            shown_to=readers if shown else (),
+            days=len(set(cause.partitions)),
+            **({"widespread_days": self._around.settings.widespread_days} if self._around else {}),
+            messages=[one.result.message for one in cause.own_signals],
+        )
 
-    def _note_recovery(self, passed: Iterable[Numbered]) -> None:
+    def _assess_again(self, incident_id: str) -> None:
+        """An incident that has grown may have become worse; it never becomes better by growing."""
+        incident = self._store.get(incident_id)
+        cause = Cause(
+            incident.source, incident.failure_class, incident.partitions, [_remembered(one) for one in incident.signals]
+        )
+        found = self._triage(cause, _is_contained(self._engine, cause))
+        if found.severity < incident.severity:
+            why = f"{incident.severity} → {found.severity}: {found.reason}"
+            self._store.append(incident.id, self._now, ACTOR, "severity", why, as_data(found))
+
+    def _note_recovery(self, passed: Sequence[Numbered]) -> None:
         """A failed check that passes now is evidence of recovery; whether it is enough is for remediation to say."""
         by_key = {(result.check, result.partition): number for number, result in passed}
-        for incident in self._open_incidents():
+        for incident in self._open_incidents(result for _, result in passed):
             keys = [key for key, one in incident.still_failing.items() if by_key.get(key, 0) > one.result_id]
             if keys:
                 left = len(incident.still_failing) - len(keys)
@@ -296,10 +356,10 @@ def observe(
     engine: Engine,
     results: Sequence[Numbered],
     now: datetime,
-    consumers: Callable[[], Consumers] | None = None,
+    around: Surroundings | None = None,
 ) -> list[str]:
     """Take in check results; returns the ids of the incidents that changed.
 
-    `consumers` tells who reads what and what has been shown to them; it is asked only when an incident opens.
+    Without `around` nobody is known to read anything, and when a failure began is not known.
     """
-    return _Observer(engine, now, consumers).observe(results)
+    return _Observer(engine, now, around).observe(results)

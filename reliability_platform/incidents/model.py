@@ -1,13 +1,15 @@
 """An incident: the fold of its timeline. Nothing but the timeline is stored."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
 from reliability_platform.errors import UsageError
-from reliability_platform.incidents.classes import Severity
+from reliability_platform.incidents.classes import CLASSES, Severity
+from reliability_platform.incidents.times import Times
+from reliability_platform.incidents.triage import Triage, classify, steps_of
 
 
 class State(StrEnum):
@@ -39,6 +41,25 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 ENDED = frozenset({State.VERIFIED, State.RESOLVED, State.CLOSED, State.FALSE_ALARM})
 
 
+KINDS = frozenset(
+    {
+        "opened",  # with the first signals, the class, the severity and its reasons
+        "signals",  # checks that failed later, or again
+        "recovery",  # checks that had failed and passed
+        "transition",  # to another state
+        "action",  # what remediation did
+        "note",
+        "assigned",  # to a person
+        "severity",  # raised or lowered, with the reasons
+        "alert",  # somebody was told
+        "impact",  # the numbers of the blast radius, before healing and after it
+        "action_item",  # something to do so that it does not happen again; later: done
+        "deadline",  # an answer or a postmortem that was due is late
+        "postmortem",  # written
+    }
+)
+
+
 @dataclass(frozen=True)
 class TimelineEntry:
     """One thing that happened to an incident: when, who, what, why."""
@@ -47,7 +68,7 @@ class TimelineEntry:
     at: datetime
     actor: str
     kind: str
-    """`opened`, `signals`, `recovery`, `transition`, `action` or `note`."""
+    """One of `KINDS`."""
     why: str
     data: dict[str, Any]
     hash: str
@@ -69,6 +90,17 @@ class Signal:
     sample: list[dict[str, Any]]
     result_id: int = 0
     detail: str = ""
+
+
+@dataclass(frozen=True)
+class ActionItem:
+    """Something that somebody has to do after the incident, so that it does not come again."""
+
+    number: int
+    what: str
+    owner: str
+    due: date
+    done_at: datetime | None = None
 
 
 @dataclass
@@ -104,6 +136,31 @@ class Incident:
     """All sources concerned; more than one if our own machinery failed. `source` is the first of them."""
     still_failing: dict[tuple[str, date], Signal] = field(default_factory=dict)
     """By check and landing day, the last failure that no passed evaluation has followed."""
+    times: Times = field(default_factory=Times)
+    lives: int = 1
+    """How often it was opened: one more for each time it came back."""
+    assignee: str | None = None
+    action_items: list[ActionItem] = field(default_factory=list)
+    impact: dict[str, Any] = field(default_factory=dict)
+    """`bad` and `recovered`: the numbers of the blast radius as they were recorded before healing and after it."""
+    missed: set[str] = field(default_factory=set)
+    """The deadlines that are noted as missed: `response`, `postmortem`."""
+    postmortem_at: datetime | None = None
+    is_symptom: bool = False
+    """Whether it turned out to be no failure of its own but a symptom of the one that it is linked to."""
+    triage_steps: list[dict[str, Any]] | None = None
+
+    @property
+    def triage(self) -> Triage:
+        """Type, classification, and the decision tree that led to the severity."""
+        found = classify(self.failure_class, {signal.message for signal in self.signals})
+        steps = steps_of(self.failure_class, self.triage_steps)
+        return Triage(CLASSES[self.failure_class].type, found, self.severity, self.severity_reason, steps)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody or something still has to bring it to an end."""
+        return self.state not in ENDED
 
     @property
     def untouched(self) -> bool:
@@ -128,6 +185,94 @@ def check_transition(incident: Incident, target: State) -> None:
         raise UsageError(f"{incident.id} is {incident.state} and cannot become {target}; from here: {allowed}.")
 
 
+_REACHED: dict[State, tuple[str, ...]] = {
+    State.ACKNOWLEDGED: ("acknowledged",),
+    State.CONTAINED: ("contained",),
+    State.RECOVERING: ("recovery_started",),
+    State.VERIFIED: ("verified",),
+    State.RESOLVED: ("resolved",),
+    State.CLOSED: ("closed",),
+    State.FALSE_ALARM: ("resolved",),
+}
+_OF_A_LIFE = ("contained", "recovery_started", "recovered", "verified", "resolved", "closed")
+"""Times that begin anew when an incident comes back: it had not been over."""
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _earliest(known: datetime | None, told: datetime | None) -> datetime | None:
+    return min((moment for moment in (known, told) if moment is not None), default=None)
+
+
+def _with_times(incident: Incident, entry: TimelineEntry) -> Times:
+    """The times after one more entry, whose other effects have been folded already. The first of each kind counts."""
+    times, news = incident.times, {}
+    for name in ("onset", "first_bad_write"):
+        news[name] = _earliest(getattr(times, name), _moment(entry.data.get(name)))
+    if entry.kind == "alert" and entry.data.get("phase") in ("sent", "dry_run"):
+        news["alerted"] = times.alerted or entry.at
+    if entry.kind == "recovery":  # the last one counts: what failed again had not recovered
+        news["recovered"] = entry.at if not incident.still_failing else times.recovered
+    if entry.kind == "transition":
+        if incident.state is State.REOPENED:
+            news.update(dict.fromkeys(_OF_A_LIFE))
+        for name in _REACHED.get(incident.state, ()):
+            news[name] = getattr(times, name) or entry.at
+        if incident.state is State.VERIFIED:
+            news["recovered"] = times.recovered or entry.at
+    return replace(times, **news)
+
+
+def _fold_action_item(incident: Incident, entry: TimelineEntry) -> None:
+    number = int(entry.data["number"])
+    known = {item.number: item for item in incident.action_items}
+    if entry.data.get("done"):
+        if number in known:
+            known[number] = replace(known[number], done_at=known[number].done_at or entry.at)
+    else:
+        due = date.fromisoformat(entry.data["due"])
+        known[number] = ActionItem(number, entry.data["what"], entry.data["owner"], due)
+    incident.action_items = [known[one] for one in sorted(known)]
+
+
+def _fold_signals(incident: Incident, entry: TimelineEntry) -> None:
+    days = {*incident.partitions, *(date.fromisoformat(day) for day in entry.data.get("partitions", []))}
+    incident.partitions = sorted(days)
+    for raw in entry.data.get("signals", []):
+        signal = Signal(**{**raw, "partition": date.fromisoformat(raw["partition"])})
+        incident.signals.append(signal)
+        incident.still_failing[signal.check, signal.partition] = signal
+    for raw in entry.data.get("passed", []):
+        incident.still_failing.pop((raw["check"], date.fromisoformat(raw["partition"])), None)
+
+
+def _fold_transition(incident: Incident, entry: TimelineEntry) -> None:
+    incident.state = State(entry.data["to"])
+    incident.is_symptom = incident.state is State.FALSE_ALARM and "linked_to" in entry.data
+    incident.acting_since = None
+    if incident.state in (State.VERIFIED, State.RESOLVED):
+        incident.recovered_at = incident.recovered_at or entry.at
+        incident.pending_reruns = []
+    if incident.state is State.REOPENED:
+        incident.recovered_at = None
+        incident.attempts = 0
+        incident.lives += 1
+
+
+def _fold_action(incident: Incident, entry: TimelineEntry) -> None:
+    match entry.data.get("phase"):
+        case "begun":
+            incident.attempts += 1
+            incident.acting_since = entry.at
+            incident.pending_reruns = []
+        case "done" | "failed":
+            incident.acting_since = None
+            incident.acted_at = entry.at
+            incident.pending_reruns = [date.fromisoformat(day) for day in entry.data["reruns"]]
+
+
 def fold(incident_id: str, entries: Sequence[TimelineEntry]) -> Incident:
     """The incident after all entries, in their order."""
     opened = entries[0]
@@ -143,34 +288,32 @@ def fold(incident_id: str, entries: Sequence[TimelineEntry]) -> Incident:
         linked_to=opened.data.get("linked_to"),
         column=opened.data.get("column"),
         sources=tuple(opened.data.get("sources", [opened.data["source"]])),
+        triage_steps=opened.data.get("triage"),
+        times=Times(detected=opened.at),
     )
     for entry in entries:
         incident.timeline.append(entry)
         incident.linked_to = entry.data.get("linked_to", incident.linked_to)
-        days = {*incident.partitions, *(date.fromisoformat(day) for day in entry.data.get("partitions", []))}
-        incident.partitions = sorted(days)
-        for raw in entry.data.get("signals", []):
-            signal = Signal(**{**raw, "partition": date.fromisoformat(raw["partition"])})
-            incident.signals.append(signal)
-            incident.still_failing[signal.check, signal.partition] = signal
-        for raw in entry.data.get("passed", []):
-            incident.still_failing.pop((raw["check"], date.fromisoformat(raw["partition"])), None)
-        if entry.kind == "transition":
-            incident.state = State(entry.data["to"])
-            incident.acting_since = None
-            if incident.state in (State.VERIFIED, State.RESOLVED):
-                incident.recovered_at = incident.recovered_at or entry.at
-                incident.pending_reruns = []
-            if incident.state is State.REOPENED:
-                incident.recovered_at = None
-                incident.attempts = 0
-        match entry.data.get("phase"):
-            case "begun":
-                incident.attempts += 1
-                incident.acting_since = entry.at
-                incident.pending_reruns = []
-            case "done" | "failed":
-                incident.acting_since = None
-                incident.acted_at = entry.at
-                incident.pending_reruns = [date.fromisoformat(day) for day in entry.data["reruns"]]
+        _fold_signals(incident, entry)
+        match entry.kind:
+            case "transition":
+                _fold_transition(incident, entry)
+                _fold_action(incident, entry)  # an action begins with the step to recovering
+            case "action":
+                _fold_action(incident, entry)
+            case "assigned":
+                incident.assignee = entry.data["to"]
+            case "severity":
+                incident.severity = Severity(entry.data["severity"])
+                incident.severity_reason = entry.data["severity_reason"]
+                incident.triage_steps = entry.data["triage"]
+            case "impact":
+                incident.impact[entry.data["phase"]] = entry.data
+            case "action_item":
+                _fold_action_item(incident, entry)
+            case "deadline":
+                incident.missed.add(entry.data["deadline"])
+            case "postmortem":
+                incident.postmortem_at = incident.postmortem_at or entry.at
+        incident.times = _with_times(incident, entry)
     return incident

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.incidents.blocks import Block, Bullets, Commands, Grid, Heading, Hints, Paragraph
-from reliability_platform.incidents.classes import CLASSES, RESPONSE
+from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.impact import Numbers, Reach
 from reliability_platform.incidents.model import ENDED, Incident, Signal, TimelineEntry
+from reliability_platform.incidents.response import ResponsePolicy, in_words
 from reliability_platform.sources.contracts import CONTRACTS
 
 
@@ -218,7 +219,12 @@ def _symptoms(incident: Incident) -> list[Block]:
 
 
 def runbook(
-    incident: Incident, reach: Reach, numbers: Numbers | None, home: Path | None = None, plan: str | None = None
+    incident: Incident,
+    reach: Reach,
+    numbers: Numbers | None,
+    policy: ResponsePolicy,
+    home: Path | None = None,
+    plan: str | None = None,
 ) -> list[Block]:
     """All sections. `numbers` is None where there is no warehouse to ask; `home` where it is not the default one.
 
@@ -232,7 +238,7 @@ def runbook(
         Heading(1, f"{incident.severity} · {kind.title} · {', '.join(incident.sources)} {days}"),
         Paragraph(
             f"{incident.id} is {incident.state.value.replace('_', ' ')}. "
-            + ("Nothing is left to do. " if over else f"{RESPONSE[incident.severity].capitalize()}. ")
+            + ("Nothing is left to do. " if over else f"{in_words(incident.severity, policy).capitalize()}. ")
             + f"Root: {incident.root_dataset}. Owner of the source: {owner}."
         ),
         *_symptoms(incident),

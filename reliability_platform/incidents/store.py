@@ -1,23 +1,35 @@
-"""The append-only timeline in the operations store. Entries are chained by hash; nothing is ever changed."""
+"""The append-only timeline in the operations store. Entries are chained by hash; nothing is ever changed.
+
+One chain runs through all incidents: each entry carries the hash of the one before it in the store, so that neither an
+entry nor a whole incident can be taken out unnoticed. Beside it stand the heads, one line per incident made from its
+fold in the same transaction: they answer "which are open" without reading ten thousand histories, and remember where
+each timeline ended.
+"""
 
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     Column,
+    ColumnElement,
     Connection,
+    Date,
     DateTime,
     Engine,
+    Index,
     Integer,
     String,
     Table,
     Text,
     UniqueConstraint,
+    delete,
     func,
     insert,
     select,
@@ -25,13 +37,14 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.errors import HomeBusyError, UsageError
-from reliability_platform.incidents.model import Incident, State, TimelineEntry, check_transition, fold
+from reliability_platform.incidents.model import KINDS, Incident, State, TimelineEntry, check_transition, fold
 from reliability_platform.operations import metadata
 
 timeline = Table(
     "incident_timeline",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    # The place in the chain: of two writers that follow the same entry, the second one finds its place taken.
+    Column("id", Integer, primary_key=True, autoincrement=False),
     Column("incident_id", String(200), nullable=False),
     Column("number", Integer, nullable=False),
     Column("at", DateTime, nullable=False),
@@ -41,8 +54,30 @@ timeline = Table(
     Column("data", Text, nullable=False),
     Column("previous_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
-    # Two writers that read the same last entry cannot both append the next one.
     UniqueConstraint("incident_id", "number"),
+)
+heads = Table(
+    "incident_heads",
+    metadata,
+    # What the timeline of an incident adds up to, for questions to all of them. Made anew from it where it is behind.
+    Column("incident_id", String(200), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("is_open", Boolean, nullable=False),
+    Column("is_symptom", Boolean, nullable=False),
+    Column("severity", String(2), nullable=False),
+    Column("source", String(100), nullable=False),
+    Column("failure_class", String(100), nullable=False),
+    Column("assignee", String(200)),
+    Column("first_day", Date, nullable=False),
+    Column("last_day", Date, nullable=False),
+    Column("detected_at", DateTime, nullable=False),
+    Column("ended_at", DateTime),
+    Column("awaits_response", Boolean, nullable=False),
+    Column("awaits_postmortem", Boolean, nullable=False),
+    Index("incident_heads_open", "is_open", "first_day"),
+    Index("incident_heads_of_failure", "source", "failure_class"),
+    Index("incident_heads_by_position", "position"),
 )
 attached = Table(
     "incident_signals",
@@ -80,20 +115,50 @@ class IncidentStore:
 
     def all(self) -> list[Incident]:
         """Every incident, oldest first."""
-        entries: dict[str, list[TimelineEntry]] = defaultdict(list)
+        return self.find()
+
+    def open(self) -> list[Incident]:
+        """Those that are not over."""
+        return self.find(heads.c.is_open)
+
+    def open_around(self, first: date, last: date) -> list[Incident]:
+        """Those that are not over and touch one of the landing days."""
+        return self.find(heads.c.is_open, heads.c.first_day <= last, heads.c.last_day >= first)
+
+    def find(self, *conditions: ColumnElement[bool]) -> list[Incident]:
+        """The incidents whose heads meet all conditions, oldest first."""
         with self._engine.connect() as connection:
-            for row in connection.execute(select(timeline).order_by(timeline.c.id)):
-                entries[row.incident_id].append(_entry(row))
-        return [fold(incident_id, history) for incident_id, history in entries.items()]
+            self._catch_up(connection)
+            ids = select(heads.c.incident_id).where(*conditions)
+            rows = connection.execute(
+                select(timeline).where(timeline.c.incident_id.in_(ids)).order_by(timeline.c.id)
+                if conditions
+                else select(timeline).order_by(timeline.c.id)
+            )
+            return _folded(rows)
 
     def get(self, incident_id: str) -> Incident:
         """One incident, by its id or an unambiguous beginning of it. Raises `UsageError`."""
-        found = [incident for incident in self.all() if incident_id and incident.id.startswith(incident_id)]
-        exact = [incident for incident in found if incident.id == incident_id]
-        if len(exact or found) != 1:
-            what = f"{len(found)} incidents begin with" if found else "There is no incident"
-            raise UsageError(f"{what} {incident_id!r}: see `reliability incidents list`.")
-        return (exact or found)[0]
+        with self._engine.connect() as connection:
+            self._catch_up(connection)
+            query = select(heads.c.incident_id).where(heads.c.incident_id.startswith(incident_id, autoescape=True))
+            found: list[str] = list(connection.execute(query).scalars()) if incident_id else []
+            exact = [one for one in found if one == incident_id]
+            if len(exact or found) != 1:
+                what = f"{len(found)} incidents begin with" if found else "There is no incident"
+                raise UsageError(f"{what} {incident_id!r}: see `reliability incidents list`.")
+            return self._fold(connection, (exact or found)[0])
+
+    def entries_after(self, position: int, limit: int) -> list[tuple[int, str, TimelineEntry]]:
+        """The entries that follow upon a place in the chain, of whichever incident: place, incident, entry."""
+        query = select(timeline).where(timeline.c.id > position).order_by(timeline.c.id).limit(limit)
+        with self._engine.connect() as connection:
+            return [(row.id, row.incident_id, _entry(row)) for row in connection.execute(query)]
+
+    def last_position(self) -> int:
+        """The place of the last entry in the chain; 0 if there is none."""
+        with self._engine.connect() as connection:
+            return connection.execute(select(func.max(timeline.c.id))).scalar() or 0
 
     def known_results(self, result_ids: Sequence[int]) -> set[int]:
         """Which of these check results belong to an incident already."""
@@ -105,7 +170,7 @@ class IncidentStore:
                 known.update(row.result_id for row in rows)
         return known
 
-    def open(
+    def create(
         self,
         name: str,
         now: datetime,
@@ -125,9 +190,10 @@ class IncidentStore:
             number = (connection.execute(select(func.max(numbers.c.number))).scalar() or 0) + 1
             incident_id = f"INC-{number:04d}-{name}"
             connection.execute(insert(numbers).values(number=number, incident_id=incident_id))
-            self._append(connection, incident_id, now, actor, "opened", why, data)
+            incident = self._append(connection, incident_id, now, actor, "opened", why, data)
             if contained is not None:
-                self._append(connection, incident_id, now, actor, "transition", contained, {"to": State.CONTAINED})
+                what = {"to": State.CONTAINED.value}
+                self._append(connection, incident_id, now, actor, "transition", contained, what, incident)
             self._attach(connection, incident_id, results)
             opened[:] = [incident_id]
 
@@ -176,28 +242,44 @@ class IncidentStore:
             for place, (target, why) in enumerate(steps):
                 check_transition(incident, target)
                 what = {**(data if place == 0 else {}), "to": target.value}
-                entry = self._append(
-                    connection, incident_id, now, actor, "transition", why, what, incident.timeline[-1]
-                )
-                incident = fold(incident_id, [*incident.timeline, entry])
+                incident = self._append(connection, incident_id, now, actor, "transition", why, what, incident)
 
         self._write(write, lambda: False)
 
     def broken_links(self) -> list[str]:
-        """Incidents whose timeline was edited: an entry whose hash does not follow from the one before."""
+        """What shows that a timeline was edited or has lost something: entries that do not follow from the one before."""
         broken = []
-        for incident in self.all():
-            previous = ""
-            for place, entry in enumerate(incident.timeline, start=1):
-                expected = _hash(previous, _hashed(incident.id, entry))
-                if (entry.number, entry.previous_hash, entry.hash) != (place, previous, expected):
-                    broken.append(f"{incident.id} entry {entry.number}")
-                    break
-                previous = entry.hash
+        previous, position = "", 0
+        ends: dict[str, int] = {}
+        with self._engine.connect() as connection:
+            for row in connection.execute(select(timeline).order_by(timeline.c.id)):
+                entry = _entry(row)
+                follows = (row.id, entry.previous_hash) == (position + 1, previous)
+                if not follows or entry.hash != _hash(entry.previous_hash, _hashed(row.incident_id, entry)):
+                    broken.append(f"{row.incident_id} entry {entry.number}")
+                previous, position = entry.hash, row.id
+                ends[row.incident_id] = row.id
+            for head in connection.execute(select(heads.c.incident_id, heads.c.position)):
+                # A later entry that is gone leaves a gap in the chain; the last ones of all leave none.
+                if head.position > max(position, ends.get(head.incident_id, 0)):
+                    broken.append(f"{head.incident_id} its last entry")
         return broken
+
+    def head(self) -> str:
+        """The hash of the last entry. Who keeps it elsewhere can prove later that nothing before it was changed."""
+        with self._engine.connect() as connection:
+            query = select(timeline.c.hash).order_by(timeline.c.id.desc()).limit(1)
+            return connection.execute(query).scalar() or ""
+
+    def has_hash(self, noted: str) -> bool:
+        """Whether an entry with this hash is in the chain."""
+        with self._engine.connect() as connection:
+            return connection.execute(select(timeline.c.id).where(timeline.c.hash == noted)).first() is not None
 
     def _write(self, write: Callable[[Connection], None], repeated: Callable[[], bool]) -> bool:
         """Run one transaction until it wins; False if what it would write is there already."""
+        with self._engine.connect() as connection:
+            self._catch_up(connection)
         for _ in range(ATTEMPTS):
             try:
                 with self._engine.begin() as connection:
@@ -213,12 +295,10 @@ class IncidentStore:
             return connection.execute(select(keys.c.key).where(keys.c.key == key)).first() is not None
 
     def _fold(self, connection: Connection, incident_id: str) -> Incident:
-        rows = connection.execute(
-            select(timeline).where(timeline.c.incident_id == incident_id).order_by(timeline.c.number)
-        ).all()
-        if not rows:
+        history = self._history(connection, incident_id)
+        if not history:
             raise UsageError(f"There is no incident {incident_id!r}: see `reliability incidents list`.")
-        return fold(incident_id, [_entry(row) for row in rows])
+        return fold(incident_id, history)
 
     def _append(
         self,
@@ -229,15 +309,19 @@ class IncidentStore:
         kind: str,
         why: str,
         data: Mapping[str, Any],
-        last: TimelineEntry | None = None,
-    ) -> TimelineEntry:
-        """Write the entry that follows `last`, or whatever is the last one now. Only one writer can follow an entry."""
-        if last is None:
-            query = select(timeline).where(timeline.c.incident_id == incident_id)
-            row = connection.execute(query.order_by(timeline.c.number.desc()).limit(1)).first()
-            last = _entry(row) if row is not None else None
+        before: Incident | None = None,
+    ) -> Incident:
+        """Write the entry that follows upon `before`, or upon what is there now; the incident after it.
+
+        Only one writer can follow an entry: the place in the chain is a key.
+        """
+        if kind not in KINDS:
+            raise ValueError(f"there is no kind of entry {kind!r}")
+        history = before.timeline if before else self._history(connection, incident_id)
+        chain = select(timeline.c.id, timeline.c.hash).order_by(timeline.c.id.desc()).limit(1)
+        last = connection.execute(chain).first()
         draft = TimelineEntry(
-            number=last.number + 1 if last else 1,
+            number=len(history) + 1,
             at=now.astimezone(UTC),
             actor=actor,
             kind=kind,
@@ -247,8 +331,10 @@ class IncidentStore:
             hash="",
         )
         entry = replace(draft, hash=_hash(draft.previous_hash, _hashed(incident_id, draft)))
+        position = last.id + 1 if last else 1
         connection.execute(
             insert(timeline).values(
+                id=position,
                 incident_id=incident_id,
                 number=entry.number,
                 at=entry.at.replace(tzinfo=None),
@@ -260,12 +346,65 @@ class IncidentStore:
                 hash=entry.hash,
             )
         )
-        return entry
+        incident = fold(incident_id, [*history, entry])
+        _write_head(connection, incident, position)
+        return incident
+
+    def _history(self, connection: Connection, incident_id: str) -> list[TimelineEntry]:
+        query = select(timeline).where(timeline.c.incident_id == incident_id).order_by(timeline.c.number)
+        return [_entry(row) for row in connection.execute(query)]
+
+    def _catch_up(self, connection: Connection) -> None:
+        """Make the heads of what the timeline knows and they do not: a store that was written before there were any."""
+        written = connection.execute(select(func.max(timeline.c.id))).scalar() or 0
+        if written <= (connection.execute(select(func.max(heads.c.position))).scalar() or 0):
+            return
+        with suppress(IntegrityError), self._engine.begin() as writer:  # somebody else may be doing the same
+            ends = select(timeline.c.incident_id, func.max(timeline.c.id)).group_by(timeline.c.incident_id)
+            positions = {row[0]: row[1] for row in writer.execute(ends)}
+            for incident in _folded(writer.execute(select(timeline).order_by(timeline.c.id))):
+                _write_head(writer, incident, positions[incident.id])
 
     @staticmethod
     def _attach(connection: Connection, incident_id: str, results: Sequence[int]) -> None:
         if results:
             connection.execute(insert(attached), [{"result_id": one, "incident_id": incident_id} for one in results])
+
+
+def _folded(rows: Iterable[Any]) -> list[Incident]:
+    entries: dict[str, list[TimelineEntry]] = defaultdict(list)
+    for row in rows:
+        entries[row.incident_id].append(_entry(row))
+    return [fold(incident_id, history) for incident_id, history in entries.items()]
+
+
+_OVER = frozenset({State.VERIFIED, State.RESOLVED, State.CLOSED})
+
+
+def _write_head(connection: Connection, incident: Incident, position: int) -> None:
+    ended = max((entry.at for entry in incident.timeline if entry.kind in ("transition", "opened")), default=None)
+    connection.execute(delete(heads).where(heads.c.incident_id == incident.id))
+    connection.execute(
+        insert(heads).values(
+            incident_id=incident.id,
+            position=position,
+            state=incident.state.value,
+            is_open=incident.is_open,
+            is_symptom=incident.is_symptom,
+            severity=incident.severity.value,
+            source=incident.source,
+            failure_class=incident.failure_class,
+            assignee=incident.assignee,
+            first_day=incident.partitions[0],
+            last_day=incident.partitions[-1],
+            detected_at=incident.detected_at.replace(tzinfo=None),
+            ended_at=None if incident.is_open or ended is None else ended.replace(tzinfo=None),
+            awaits_response=incident.is_open and incident.times.answered is None and "response" not in incident.missed,
+            awaits_postmortem=incident.state in _OVER
+            and incident.postmortem_at is None
+            and "postmortem" not in incident.missed,
+        )
+    )
 
 
 def _hashed(incident_id: str, entry: TimelineEntry) -> dict[str, Any]:

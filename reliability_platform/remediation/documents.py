@@ -5,6 +5,7 @@ from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.incidents.impact import Numbers, numbers, reach
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.render import markdown
+from reliability_platform.incidents.response import read_policy
 from reliability_platform.incidents.runbook import runbook
 from reliability_platform.remediation.heal import describe
 from reliability_platform.settings import DEFAULT_HOME, Settings
@@ -31,7 +32,8 @@ def render_runbook(settings: Settings, incident: Incident) -> str:
     """The runbook as Markdown, with today's numbers."""
     elsewhere = None if settings.home == DEFAULT_HOME else settings.home
     lineage, counted = reach(MANIFEST, incident.source), _numbers(settings, incident)
-    return markdown(runbook(incident, lineage, counted, elsewhere, _plan(settings, incident)))
+    policy = read_policy(settings.response_policy)
+    return markdown(runbook(incident, lineage, counted, policy, elsewhere, _plan(settings, incident)))
 
 
 def write_runbook(settings: Settings, incident: Incident) -> None:

@@ -184,7 +184,7 @@ def verify(engine: Engine, incident_id: str, now: datetime, actor: str) -> bool:
             words = f"Its landing days were not run again. {_what_next(incident)}"
             store.move(incident.id, State.CONTAINED, now, actor, words)
         return False
-    others = [one for one in store.all() if one.id != incident.id and one.state not in ENDED]
+    others = [one for one in store.open() if one.id != incident.id]
     objections, holders = _objections(engine, incident, others)
     if objections:
         words = f"Not recovered: {'; '.join(objections[:3])}. {_what_next(incident)}"

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from reliability_platform.cli.main import cli
 from reliability_platform.clock import utc_now
 from reliability_platform.faults.plan import Strike
-from reliability_platform.incidents.detection import observe
+from reliability_platform.incidents.detection import Surroundings, observe
 from reliability_platform.incidents.impact import consumers
 from reliability_platform.incidents.model import ENDED
 from reliability_platform.incidents.store import IncidentStore
@@ -85,7 +85,9 @@ class Home:
     def _look(self) -> None:
         results = self.platform.checks.after(self._seen, 100_000)
         self._seen = results[-1][0]
-        observe(self.engine, results, utc_now(), lambda: consumers(self.settings, MANIFEST))
+        observe(
+            self.engine, results, utc_now(), Surroundings(self.settings, lambda: consumers(self.settings, MANIFEST))
+        )
 
     def read(self, name: str) -> list[dict[str, Any]]:
         """The rows of one report."""

@@ -17,8 +17,10 @@ from reliability_platform.incidents.grouping import RawSignal, group
 from reliability_platform.incidents.impact import Exposure, Numbers, Reach
 from reliability_platform.incidents.model import TRANSITIONS, State
 from reliability_platform.incidents.render import escape, markdown
+from reliability_platform.incidents.response import read_policy
 from reliability_platform.incidents.runbook import runbook
 from reliability_platform.incidents.store import IncidentStore, timeline
+from reliability_platform.settings import Settings
 from tests.conftest import Platform, day
 
 NOW = datetime(2026, 2, 1, 3, 0, tzinfo=UTC)
@@ -202,7 +204,7 @@ def test_the_runbook_is_what_it_was(platform: Callable[..., Platform]) -> None:
         ["stg_web_events", "agg_daily_funnel"], ["agg_daily_funnel"], [Exposure("report", "Ops", "o@x.y", False)]
     )
     numbers = Numbers(1000, 917, 0, 83, 0, 0, [day(2), day(3)])
-    text = markdown(runbook(incident, reach, numbers))
+    text = markdown(runbook(incident, reach, numbers, read_policy(Settings().response_policy)))
     golden = GOLDEN / "runbook_payload_corruption.md"
     if not golden.exists():
         golden.write_text(text)

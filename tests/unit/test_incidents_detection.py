@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, Verdict
-from reliability_platform.incidents.detection import REOPEN_WITHIN, observe
+from reliability_platform.incidents.detection import DEFAULT_REOPEN_DAYS, Surroundings, observe
 from reliability_platform.incidents.impact import Consumers
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
@@ -28,6 +28,10 @@ def engine(tmp_path: Path) -> Engine:
 @pytest.fixture
 def number() -> Numbers:
     return Numbers()
+
+
+def around(home: Path, consumers: Consumers) -> Surroundings:
+    return Surroundings(load_settings(home), lambda: consumers)
 
 
 def heal(engine: Engine, incident_id: str, minute: int = 10) -> None:
@@ -157,7 +161,7 @@ def test_a_failure_that_comes_back_long_after_is_a_new_incident_with_a_link(engi
     """A month later it has another story, and somebody will want to read the first one."""
     (one,) = observe(engine, number(result(GAP)), NOW)
     heal(engine, one)
-    (other,) = observe(engine, number(result(GAP)), later(20) + REOPEN_WITHIN + timedelta(days=1))
+    (other,) = observe(engine, number(result(GAP)), later(20) + timedelta(days=DEFAULT_REOPEN_DAYS + 1))
     assert other != one
     assert IncidentStore(engine).get(other).linked_to == one
 
@@ -206,37 +210,39 @@ EXPECTED = {
 @pytest.mark.parametrize("failure_class", EXPECTED)
 @pytest.mark.parametrize("already_shown", [False, True])
 def test_severities_come_out_as_declared_while_no_critical_consumer_saw_bad_data(
-    engine: Engine, number: Numbers, failure_class: str, already_shown: bool
+    engine: Engine, number: Numbers, tmp_path: Path, failure_class: str, already_shown: bool
 ) -> None:
     """Paging everybody for rows that sit in quarantine teaches people to ignore pages."""
     check, severity = EXPECTED[failure_class]
     source = CHECKS[check].source
     absorbed = failure_class in ("duplicate_delivery", "late_data")
     shown = frozenset({(source, day(5))}) if already_shown and absorbed else frozenset()
-    observe(engine, number(result(check)), NOW, lambda: Consumers({source: ["finance_dashboard"]}, shown))
+    observe(engine, number(result(check)), NOW, around(tmp_path, Consumers({source: ["finance_dashboard"]}, shown)))
     (incident,) = IncidentStore(engine).all()
     assert incident.severity == severity
-    assert "not raised" in incident.severity_reason
+    assert "raised" not in incident.severity_reason
 
 
-def test_bad_data_that_critical_consumers_saw_raises_to_p1_with_the_reason(engine: Engine, number: Numbers) -> None:
+def test_bad_data_that_critical_consumers_saw_raises_to_p1_with_the_reason(
+    engine: Engine, number: Numbers, tmp_path: Path
+) -> None:
     """Wrong numbers in critical data are P1, whatever the class."""
     shown: frozenset[tuple[str, date]] = frozenset({("payments", day(5))})
     consumers = Consumers({"payments": ["finance_dashboard", "fraud_feature_set"]}, shown)
-    observe(engine, number(result("stg_payments__missing_customer_id")), NOW, lambda: consumers)
+    observe(engine, number(result("stg_payments__missing_customer_id")), NOW, around(tmp_path, consumers))
     (incident,) = IncidentStore(engine).all()
     assert incident.severity == "P1"
-    assert "raised to P1" in incident.severity_reason
+    assert "raised from P2 to P1" in incident.severity_reason
     assert "finance_dashboard, fraud_feature_set" in incident.severity_reason
 
 
-def test_consumers_are_asked_for_only_if_an_incident_opens(engine: Engine, number: Numbers) -> None:
+def test_consumers_are_asked_for_only_if_an_incident_opens(engine: Engine, number: Numbers, tmp_path: Path) -> None:
     """Reading every published table on each tick of a sensor would cost more than it tells."""
 
     def refuse() -> Consumers:
         raise AssertionError
 
-    assert observe(engine, number(passed(GAP)), NOW, refuse) == []
+    assert observe(engine, number(passed(GAP)), NOW, Surroundings(load_settings(tmp_path), refuse)) == []
 
 
 def test_a_check_may_declare_worse_than_its_class(engine: Engine, number: Numbers) -> None:

@@ -18,10 +18,11 @@ from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.impact import Exposure, Numbers, Reach, consumers, numbers, reach
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.render import markdown, text
+from reliability_platform.incidents.response import read_policy
 from reliability_platform.incidents.runbook import questions, runbook
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
-from reliability_platform.settings import load_settings
+from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.dbt_runner import MANIFEST, ensure_manifest
 from tests.conftest import Platform
@@ -41,6 +42,7 @@ REACH = Reach(
     ],
     columns={"agg_daily_revenue": ["event_date", "orders"], "fct_customer_days": ["event_date", "customer_id"]},
 )
+POLICY = read_policy(Settings().response_policy)
 NUMBERS = Numbers(1000, 730, 0, 270, 0, 1, [failing.day(4), failing.day(5)], 20)
 
 
@@ -80,18 +82,20 @@ def hostile(tmp_path: Path) -> Incident:
 
 def test_the_markdown_is_the_golden_one(hostile: Incident) -> None:
     """Whatever a producer sends, the document on call reads the same."""
-    found = markdown(runbook(hostile, REACH, NUMBERS, Path("/srv/my home"), f"Replay a file whose column is {HOSTILE}"))
+    found = markdown(
+        runbook(hostile, REACH, NUMBERS, POLICY, Path("/srv/my home"), f"Replay a file whose column is {HOSTILE}")
+    )
     compare("runbook_schema_break.md", found)
 
 
 def test_the_plain_text_is_the_golden_one(hostile: Incident) -> None:
     """The same document for a terminal or a mail."""
-    compare("runbook_schema_break.txt", text(runbook(hostile, REACH, None)))
+    compare("runbook_schema_break.txt", text(runbook(hostile, REACH, None, POLICY)))
 
 
 def test_every_section_is_there_in_the_order_in_which_it_is_needed(hostile: Incident) -> None:
     """A stranger reads it from the top at three in the morning."""
-    headings = [block.text for block in runbook(hostile, REACH, NUMBERS) if isinstance(block, Heading)]
+    headings = [block.text for block in runbook(hostile, REACH, NUMBERS, POLICY) if isinstance(block, Heading)]
     assert headings[1:] == [
         "Symptoms", "How it was detected", "What is affected", "Containment already done", "First steps", "Recovery",
         "Questions to the warehouse", "Validation", "Prevention", "Timeline (UTC)",
@@ -99,7 +103,9 @@ def test_every_section_is_there_in_the_order_in_which_it_is_needed(hostile: Inci
 
 
 def commands(incident: Incident) -> list[str]:
-    blocks = [one for one in runbook(incident, REACH, NUMBERS, Path("/srv/my home")) if isinstance(one, Commands)]
+    blocks = [
+        one for one in runbook(incident, REACH, NUMBERS, POLICY, Path("/srv/my home")) if isinstance(one, Commands)
+    ]
     return [line for block in blocks if block.language == "shell" for line in block.lines if line[:1] != "#"]
 
 
@@ -134,7 +140,7 @@ def test_the_home_of_the_commands_survives_the_shell() -> None:
 
 def test_personal_data_is_not_in_the_document(tmp_path: Path) -> None:
     """Samples come masked; the runbook adds nothing of its own."""
-    found = markdown(runbook(make(tmp_path, "stg_orders__missing_customer_id"), REACH, NUMBERS))
+    found = markdown(runbook(make(tmp_path, "stg_orders__missing_customer_id"), REACH, NUMBERS, POLICY))
     assert not re.search(r"\b\d{13,19}\b", found)
 
 

@@ -33,7 +33,7 @@ def engine(tmp_path: Path) -> Engine:
 
 
 def opened(store: IncidentStore, results: tuple[int, ...] = (1,)) -> str:
-    incident_id = store.open("missing_data-orders-2026-01-05", NOW, "sensor", "because", OPENED, results)
+    incident_id = store.create("missing_data-orders-2026-01-05", NOW, "sensor", "because", OPENED, results)
     assert incident_id is not None
     return incident_id
 
@@ -157,7 +157,7 @@ def test_a_result_belongs_to_one_incident_once(engine: Engine) -> None:
     """A sensor that restarts reads the same results again."""
     store = IncidentStore(engine)
     one = opened(store, (1, 2))
-    assert store.open("missing_data-orders-2026-01-05", NOW, "sensor", "again", OPENED, (1, 2)) is None
+    assert store.create("missing_data-orders-2026-01-05", NOW, "sensor", "again", OPENED, (1, 2)) is None
     assert not store.append(one, NOW, "sensor", "signals", "again", {}, results=(2,))
     assert store.append(one, NOW, "sensor", "signals", "new", {}, results=(3,))
     assert store.known_results(list(range(2000))) == {1, 2, 3}

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reliability_platform.clock import utc_now
-from reliability_platform.incidents.detection import observe
+from reliability_platform.incidents.detection import Surroundings, observe
 from reliability_platform.incidents.impact import consumers
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
@@ -60,7 +60,12 @@ def test_each_cause_is_healed_by_its_own_means_and_gold_is_what_it_would_have_be
     assert {"orders/2026-01-01", "web_events/2026-01-01"} <= set(published.held)
 
     store = IncidentStore(made.engine)
-    observe(made.engine, made.checks.after(0, 10_000), utc_now(), lambda: consumers(made.settings, MANIFEST))
+    observe(
+        made.engine,
+        made.checks.after(0, 10_000),
+        utc_now(),
+        Surroundings(made.settings, lambda: consumers(made.settings, MANIFEST)),
+    )
     found = {(incident.source, incident.failure_class): incident for incident in store.all()}
     assert {key: incident.severity for key, incident in found.items()} == {
         ("orders", "schema_break"): "P1",

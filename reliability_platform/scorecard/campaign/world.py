@@ -18,7 +18,7 @@ from reliability_platform.clock import FIRST_DAY, days, utc_now
 from reliability_platform.errors import PlatformError
 from reliability_platform.faults.plan import ActivePlan
 from reliability_platform.faults.truth import Truth, load_truths
-from reliability_platform.incidents.detection import observe
+from reliability_platform.incidents.detection import Surroundings, observe
 from reliability_platform.incidents.impact import consumers
 from reliability_platform.incidents.model import ENDED, Incident, State
 from reliability_platform.incidents.store import IncidentStore
@@ -118,7 +118,7 @@ class World:
         """What the incident sensor does at a tick."""
         monitor_runs(self.settings, self.engine, utc_now())
         fresh = self.checks.after(self._seen, 10_000_000)
-        observe(self.engine, fresh, utc_now(), lambda: consumers(self.settings, MANIFEST))
+        observe(self.engine, fresh, utc_now(), Surroundings(self.settings, lambda: consumers(self.settings, MANIFEST)))
         self._seen = fresh[-1][0] if fresh else self._seen
 
     def heal(self) -> None:

@@ -1,0 +1,156 @@
+"""Triage: what kind of incident it is, whether trying again can help, and how bad it is, each with its reason.
+
+The severity comes from a decision tree: the first question that is answered with yes decides. What consumers were
+shown, and how many days are hit, can raise it; to P1 at most, for no number of readers makes a breach or a loss.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from reliability_platform.incidents.classes import (
+    CLASSES,
+    Aspect,
+    FailureClass,
+    Harm,
+    IncidentType,
+    Origin,
+    Persistence,
+    Severity,
+)
+from reliability_platform.warehouse.failures import FailureKind, kind_of
+
+# The first question that is answered with yes decides; what stands beside it is then the reason.
+TREE: tuple[tuple[Harm, str, str], ...] = (
+    (Harm.EXPOSURE, "Are somebody's data exposed?", "somebody's data are exposed"),
+    (Harm.LOSS, "Are data gone that the platform had?", "data are gone that the platform had"),
+    (
+        Harm.WRONG_NUMBERS,
+        "Would decisions rest on wrong or incomplete numbers if nobody acted?",
+        "decisions would rest on wrong or incomplete numbers if nobody acted",
+    ),
+    (Harm.STANDSTILL, "Does a delivery or a build stand still?", "a delivery or a build stands still"),
+    (Harm.DEGRADED, "Is the quality of the data degraded?", "the quality of the data is degraded"),
+    (Harm.MINOR, "Is it a minor inconsistency?", "it is a minor inconsistency"),
+)
+SEES_MESSAGE = frozenset({"write_failure", "check_not_evaluated", "run_killed"})
+"""Classes of our own machinery, whose error tells whether it passes by itself."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One question of the decision tree."""
+
+    question: str
+    answer: bool
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Classification:
+    """The three ways in which incidents differ in what to do about them, with the reason for the first."""
+
+    persistence: Persistence
+    origin: Origin
+    aspect: Aspect
+    reason: str
+
+
+@dataclass(frozen=True)
+class Triage:
+    """What is known about an incident without opening its data."""
+
+    type: IncidentType
+    classification: Classification
+    severity: Severity
+    reason: str
+    """Why this severity, in one sentence."""
+    steps: tuple[Step, ...]
+    """The decision tree down to the question that decided, and what raised it."""
+
+
+def classify(failure_class: str, messages: Iterable[str] = ()) -> Classification:
+    """Transient or deterministic, upstream or ours, and what it is about. `messages` are those of the failed checks."""
+    kind = CLASSES[failure_class]
+    persistence, reason = kind.persistence, f"as a rule for {failure_class.replace('_', ' ')}"
+    if failure_class in SEES_MESSAGE:
+        told = {kind_of(message) for message in messages} - {FailureKind.UNKNOWN}
+        if FailureKind.PERMANENT in told:
+            persistence, reason = Persistence.DETERMINISTIC, "its error stays until room or rights are given"
+        elif FailureKind.TRANSIENT in told:
+            persistence, reason = Persistence.TRANSIENT, "its error passes when another program lets go"
+    return Classification(persistence, kind.origin, kind.aspect, reason)
+
+
+def _tree(kind: FailureClass) -> list[Step]:
+    steps = []
+    for harm, question, _ in TREE:
+        yes = harm is kind.harm
+        steps.append(Step(question, yes, kind.what_it_means if yes else f"{kind.title}: not of this kind."))
+        if yes:
+            break
+    return steps
+
+
+def triage(
+    failure_class: str,
+    *,
+    declared: Iterable[str] = (),
+    shown_to: Sequence[str] = (),
+    days: int = 1,
+    widespread_days: int = 7,
+    messages: Iterable[str] = (),
+) -> Triage:
+    """Type, classification and severity.
+
+    `declared` are the severities of the checks that failed, `shown_to` the critical consumers that were shown the
+    landing days before the failure was noticed, `days` the number of landing days hit.
+    """
+    kind = CLASSES[failure_class]
+    steps = _tree(kind)
+    severity = kind.severity
+    reasons = [f"{severity}: {next(words for harm, _, words in TREE if harm is kind.harm)}"]
+
+    def ask(question: str, yes: bool, evidence: str, raised: Severity) -> None:
+        nonlocal severity
+        steps.append(Step(question, yes, evidence))
+        if yes and raised < severity:
+            reasons.append(f"raised from {severity} to {raised}: {evidence[:1].lower()}{evidence[1:].rstrip('.')}")
+            severity = raised
+
+    worst = min((Severity(one) for one in declared), default=severity)
+    if worst < severity:
+        ask(
+            "Does a check that failed declare worse?",
+            True,
+            f"One of the checks that failed is declared {worst}.",
+            worst,
+        )
+    shown = bool(shown_to) and kind.spoils_numbers
+    if shown:
+        evidence = f"Critical consumers had been shown these days: {', '.join(shown_to)}."
+    elif kind.spoils_numbers:
+        evidence = "No critical consumer was shown these days before it was noticed."
+    else:
+        evidence = "It spoils no numbers."
+    ask("Were critical consumers shown bad numbers?", shown, evidence, Severity.P1)
+    if days >= widespread_days:
+        worse = max(Severity.P1, list(Severity)[max(0, list(Severity).index(severity) - 1)])
+        ask("Is it widespread?", True, f"It is on {days} landing days ({widespread_days} count as widespread).", worse)
+    return Triage(kind.type, classify(failure_class, messages), severity, "; ".join(reasons), tuple(steps))
+
+
+def as_data(found: Triage) -> dict[str, Any]:
+    """What the timeline keeps of it; the rest follows from the class."""
+    return {
+        "severity": found.severity.value,
+        "severity_reason": found.reason,
+        "triage": [asdict(step) for step in found.steps],
+    }
+
+
+def steps_of(failure_class: str, kept: Sequence[dict[str, Any]] | None) -> tuple[Step, ...]:
+    """The steps as the timeline kept them; those of the class where it kept none."""
+    if kept is None:
+        return tuple(_tree(CLASSES[failure_class]))
+    return tuple(Step(**step) for step in kept)
