@@ -12,6 +12,7 @@ from reliability_platform.orchestration.audit_assets import audit
 from reliability_platform.orchestration.bronze_assets import bronze_assets
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL, dbt_models
 from reliability_platform.orchestration.incident_assets import incident_asset
+from reliability_platform.orchestration.incident_decisions import incident_decision
 from reliability_platform.orchestration.landing_assets import landing_assets, reference
 from reliability_platform.orchestration.published_assets import published
 from reliability_platform.orchestration.scorecard_asset import scorecard
@@ -105,4 +106,5 @@ jobs: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     scorecard_job,
     remediation,
     fault_plan,
+    incident_decision,
 ]

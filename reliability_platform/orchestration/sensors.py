@@ -11,6 +11,7 @@ import dagster as dg
 from reliability_platform.checks.run_monitor import monitor_runs
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
+from reliability_platform.incidents.deadlines import note_missed
 from reliability_platform.incidents.detection import Surroundings, observe
 from reliability_platform.incidents.impact import consumers
 from reliability_platform.incidents.model import Incident, State
@@ -53,6 +54,7 @@ def incident_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     monitor_runs(settings, engine, utc_now())
     results = CheckStore(engine).after(int(context.cursor or 0), RESULTS_PER_TICK)
     changed = observe(engine, results, utc_now(), Surroundings(settings, lambda: consumers(settings, MANIFEST)))
+    changed += note_missed(settings, engine, utc_now())
     store = IncidentStore(engine)
     incidents = [store.get(incident_id) for incident_id in dict.fromkeys(changed)]
     cursor = str(results[-1][0]) if results else context.cursor

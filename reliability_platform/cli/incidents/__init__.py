@@ -1,0 +1,31 @@
+"""`reliability incidents`: look at incidents, decide on them, and learn from them. One module per group of commands."""
+
+import click
+
+from reliability_platform.cli.incidents.audit import audit
+from reliability_platform.cli.incidents.decisions import ack, assign, close, false_alarm, note, reopen, resolve
+from reliability_platform.cli.incidents.lessons import actions
+from reliability_platform.cli.incidents.look import list_incidents, runbook, show, timeline
+
+
+@click.group()
+def incidents() -> None:
+    """List, show, decide on and learn from incidents."""
+
+
+for _command in (
+    list_incidents,
+    show,
+    timeline,
+    runbook,
+    ack,
+    assign,
+    note,
+    resolve,
+    reopen,
+    false_alarm,
+    close,
+    actions,
+    audit,
+):
+    incidents.add_command(_command)

@@ -1,0 +1,31 @@
+"""`reliability incidents audit`: the proof that no timeline was edited."""
+
+from pathlib import Path
+
+import click
+
+from reliability_platform.cli.options import home_option, json_option, print_json
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.operations import operations_engine
+from reliability_platform.settings import load_settings
+
+SHOWN = 5
+
+
+@click.command()
+@click.option("--noted", help="A hash that an earlier audit printed: it must still be in the chain.")
+@home_option
+@json_option
+def audit(noted: str | None, home: Path | None, as_json: bool) -> None:
+    """Prove that no timeline was edited and no entry is lost: each carries the hash of the one before."""
+    store = IncidentStore(operations_engine(load_settings(home)))
+    broken = store.broken_links()
+    if noted is not None and not store.has_hash(noted):
+        broken.append(f"no entry has the hash {noted[:64]}")
+    if as_json:
+        print_json({"entries": store.last_position(), "head": store.head(), "broken": broken})
+    if broken:
+        more = f" and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
+        raise click.ClickException(f"the timeline was edited: {', '.join(broken[:SHOWN])}{more}")
+    if not as_json:
+        click.echo(f"{store.last_position()} entries are whole; the last one has the hash {store.head() or '(none)'}.")

@@ -1,0 +1,66 @@
+"""What people decide about an incident, one command per decision."""
+
+import getpass
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from reliability_platform.cli.incidents.look import document
+from reliability_platform.cli.options import home_option, json_option, print_json
+from reliability_platform.clock import utc_now
+from reliability_platform.incidents.decisions import EFFECTS, Decision, decide
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.operations import operations_engine
+from reliability_platform.settings import load_settings
+
+
+def whoami() -> str:
+    """The name under which this person's decisions stand on the timeline."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "command line"
+
+
+def _carry_out(decision: Decision, incident_id: str, why: str, to: str, home: Path | None, as_json: bool) -> None:
+    settings = load_settings(home)
+    # No session is held: the timeline is safe for many writers, and a person must get through while a run is at work.
+    store = IncidentStore(operations_engine(settings))
+    incident = decide(store, incident_id, decision, utc_now(), whoami(), why, to)
+    if as_json:
+        print_json(document(settings, incident))
+        return
+    given = f", assigned to {incident.assignee}" if incident.assignee else ""
+    click.echo(f"{incident.id} is {incident.state.value.replace('_', ' ')}{given}.")
+
+
+def _command(name: str, decision: Decision, why_default: str | None = None) -> click.Command:
+    def run(incident_id: str, why: str, home: Path | None, as_json: bool) -> None:
+        _carry_out(decision, incident_id, why, "", home, as_json)
+
+    run.__doc__ = f"{EFFECTS[decision].help} INCIDENT_ID may be shortened, as in INC-0003."
+    command: Callable[..., None] = json_option(home_option(run))
+    command = click.option(
+        "--why", required=why_default is None, default=why_default, show_default=True, help="For the timeline."
+    )(command)
+    return click.command(name)(click.argument("incident_id")(command))
+
+
+ack = _command("ack", Decision.ACKNOWLEDGE, "seen")
+note = _command("note", Decision.NOTE)
+resolve = _command("resolve", Decision.RESOLVE)
+reopen = _command("reopen", Decision.REOPEN)
+false_alarm = _command("false-alarm", Decision.FALSE_ALARM)
+close = _command("close", Decision.CLOSE, "nothing is left to do")
+
+
+@click.command()
+@click.argument("incident_id")
+@click.option("--to", required=True, help="The person.")
+@click.option("--why", default="on duty", show_default=True, help="For the timeline.")
+@home_option
+@json_option
+def assign(incident_id: str, to: str, why: str, home: Path | None, as_json: bool) -> None:
+    """Give an incident to somebody. INCIDENT_ID may be shortened, as in INC-0003."""
+    _carry_out(Decision.ASSIGN, incident_id, why, to, home, as_json)

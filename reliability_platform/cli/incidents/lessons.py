@@ -1,0 +1,90 @@
+"""What is learned from an incident: its postmortem, and what has to be done so that it does not come again."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+from reliability_platform.cli.incidents.decisions import whoami
+from reliability_platform.cli.incidents.look import unmarked
+from reliability_platform.cli.options import home_option, json_option, people, print_json
+from reliability_platform.clock import parse_day, utc_now
+from reliability_platform.errors import UsageError
+from reliability_platform.incidents.decisions import add_action_item, finish_action_item
+from reliability_platform.incidents.model import Incident
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.operations import operations_engine
+from reliability_platform.settings import load_settings
+
+
+def _items(incidents: list[Incident], finished_too: bool) -> list[dict[str, Any]]:
+    today = utc_now().date()
+    return [
+        {
+            "incident": incident.id,
+            "number": item.number,
+            "what": item.what,
+            "owner": item.owner,
+            "due": item.due,
+            "done_at": item.done_at,
+            "overdue": item.done_at is None and item.due < today,
+        }
+        for incident in incidents
+        for item in incident.action_items
+        if finished_too or item.done_at is None
+    ]
+
+
+def _due(text: str) -> date:
+    day = parse_day(text)
+    if day < utc_now().date():
+        raise UsageError(f"{day} is over: give the day by which it is to be done.")
+    return day
+
+
+@click.command()
+@click.argument("incident_id", required=False)
+@click.option("--all", "finished_too", is_flag=True, help="Those that are done, too.")
+@click.option("--add", "what", help="Something to do; needs --owner and --due.")
+@click.option("--owner", help="Who does it.")
+@click.option("--due", help="By when, YYYY-MM-DD.")
+@click.option("--done", type=int, help="The number of an action item that is done; --why says how.")
+@click.option("--why", default="done", show_default=True, help="For the timeline.")
+@home_option
+@json_option
+def actions(
+    incident_id: str | None,
+    finished_too: bool,
+    what: str | None,
+    owner: str | None,
+    due: str | None,
+    done: int | None,
+    why: str,
+    home: Path | None,
+    as_json: bool,
+) -> None:
+    """What has to be done so that it does not come again: of one incident, or of all. Tracked until done."""
+    store = IncidentStore(operations_engine(load_settings(home)))
+    if (what is not None or done is not None) and incident_id is None:
+        raise UsageError("Name the incident: `reliability incidents actions INC-0003 --add …`.")
+    if incident_id is not None and what is not None:
+        if owner is None or due is None:
+            raise UsageError("An action item needs somebody and a day: give --owner and --due.")
+        add_action_item(store, incident_id, what, owner, _due(due), utc_now(), whoami())
+    if incident_id is not None and done is not None:
+        finish_action_item(store, incident_id, done, utc_now(), whoami(), why)
+    found = _items([store.get(incident_id)] if incident_id is not None else store.all(), finished_too)
+    if as_json:
+        print_json(found)
+        return
+    table = Table()
+    for column in ("incident", "no.", "what", "owner", "due", "done"):
+        table.add_column(column, no_wrap=column == "incident")
+    for item in found:
+        due_words = f"{item['due']}" + (" (late)" if item["overdue"] else "")
+        finished = f"{item['done_at']:%Y-%m-%d}" if item["done_at"] else ""
+        words = (unmarked(item["what"]), unmarked(item["owner"]))
+        table.add_row(item["incident"], str(item["number"]), *words, due_words, finished)
+    people.print(table if found else "Nothing is left to do.")

@@ -1,0 +1,191 @@
+"""Looking at incidents: the list, one screen on one of them, its timeline, its runbook."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.table import Table
+from sqlalchemy import ColumnElement, and_
+
+from reliability_platform.cli.options import DAY, home_option, json_option, people, print_json
+from reliability_platform.clock import utc_now
+from reliability_platform.incidents.classes import CLASSES, Severity
+from reliability_platform.incidents.model import Incident, State, TimelineEntry
+from reliability_platform.incidents.render import plain
+from reliability_platform.incidents.response import overdue, postmortem_due, read_policy, response_due
+from reliability_platform.incidents.store import IncidentStore, heads
+from reliability_platform.operations import operations_engine
+from reliability_platform.settings import Settings, load_settings
+from reliability_platform.sources import SOURCES
+
+
+def document(settings: Settings, incident: Incident) -> dict[str, Any]:
+    """An incident for a program to read."""
+    policy = read_policy(settings.response_policy)
+    triage = incident.triage
+    return {
+        "id": incident.id,
+        "severity": incident.severity,
+        "severity_reason": incident.severity_reason,
+        "state": incident.state,
+        "source": incident.source,
+        "failure_class": incident.failure_class,
+        "type": triage.type,
+        "persistence": triage.classification.persistence,
+        "origin": triage.classification.origin,
+        "aspect": triage.classification.aspect,
+        "root_dataset": incident.root_dataset,
+        "column": incident.column,
+        "landing_days": incident.partitions,
+        "checks": incident.checks,
+        "still_failing": len(incident.still_failing),
+        "assignee": incident.assignee,
+        "linked_to": incident.linked_to,
+        "detected_at": incident.detected_at,
+        "recovered_at": incident.recovered_at,
+        "times": vars(incident.times),
+        "response_due": response_due(incident, policy),
+        "postmortem_due": postmortem_due(incident, policy),
+        "overdue": list(overdue(incident, policy, utc_now()).values()),
+        "fingerprint": incident.fingerprint,
+    }
+
+
+def _choice(values: Any) -> click.Choice[str]:
+    return click.Choice([str(value) for value in values], case_sensitive=False)
+
+
+def _filters(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(
+        (
+            click.option("--open", "only_open", is_flag=True, help="Only those that are not over."),
+            click.option("--state", type=_choice(State), help="Only those in this state."),
+            click.option("--severity", type=_choice(Severity), help="Only those of this severity."),
+            click.option("--source", type=_choice(SOURCES), help="Only those of this source."),
+            click.option("--class", "failure_class", type=_choice(CLASSES), help="Only those of this failure class."),
+            click.option("--assignee", help="Only those of this person."),
+            click.option("--day", type=DAY, help="Only those that touch this landing day."),
+            click.option("--since", type=DAY, help="Only those detected on this day (UTC) or later."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def conditions(
+    only_open: bool = False,
+    state: str | None = None,
+    severity: str | None = None,
+    source: str | None = None,
+    failure_class: str | None = None,
+    assignee: str | None = None,
+    day: date | None = None,
+    since: date | None = None,
+) -> list[ColumnElement[bool]]:
+    """What the options ask of the heads of incidents."""
+    equal = {"state": state, "severity": severity, "source": source, "failure_class": failure_class}
+    found = [heads.c[name] == value for name, value in {**equal, "assignee": assignee}.items() if value is not None]
+    if only_open:
+        found.append(heads.c.is_open)
+    if day is not None:
+        found.append(and_(heads.c.first_day <= day, heads.c.last_day >= day))
+    if since is not None:
+        found.append(heads.c.detected_at >= datetime(since.year, since.month, since.day))
+    return found
+
+
+def _age(since: datetime) -> str:
+    distance = utc_now() - since
+    return f"{distance.days} d" if distance >= timedelta(days=2) else f"{distance.total_seconds() / 3600:.1f} h"
+
+
+@click.command(name="list")
+@_filters
+@home_option
+@json_option
+def list_incidents(home: Path | None, as_json: bool, **asked: Any) -> None:
+    """Incidents, oldest first."""
+    settings = load_settings(home)
+    found = IncidentStore(operations_engine(settings)).find(*conditions(**asked))
+    if as_json:
+        print_json([document(settings, incident) for incident in found])
+        return
+    policy = read_policy(settings.response_policy)
+    table = Table()
+    for column in ("incident", "", "state", "assigned to", "landing days", "age", "checks"):
+        table.add_column(column, no_wrap=column == "incident")
+    for incident in found:
+        days = f"{incident.partitions[0]}" + (f" … {incident.partitions[-1]}" if len(incident.partitions) > 1 else "")
+        late = " (late)" if overdue(incident, policy, utc_now()) else ""
+        checks = incident.checks[:3] + ([f"and {len(incident.checks) - 3} more"] if len(incident.checks) > 3 else [])
+        table.add_row(
+            incident.id,
+            incident.severity,
+            incident.state + late,
+            plain(incident.assignee or ""),
+            days,
+            _age(incident.detected_at),
+            "\n".join(checks),
+        )
+    people.print(
+        table if found else "There are no such incidents." if any(asked.values()) else "There are no incidents."
+    )
+
+
+@click.command()
+@click.argument("incident_id")
+@home_option
+@json_option
+def show(incident_id: str, home: Path | None, as_json: bool) -> None:
+    """One screen on one incident: what is wrong, who is hit, since when, what to do. INC-0003 is enough of its id."""
+    settings = load_settings(home)
+    incident = IncidentStore(operations_engine(settings)).get(incident_id)
+    if as_json:
+        print_json(document(settings, incident) | {"timeline": [vars(entry) for entry in incident.timeline]})
+        return
+    from reliability_platform.remediation.documents import render_overview
+
+    click.echo(render_overview(settings, incident, utc_now()), nl=False)
+
+
+@click.command()
+@click.argument("incident_id")
+@home_option
+def runbook(incident_id: str, home: Path | None) -> None:
+    """The runbook of one incident, as Markdown: what to do, as commands that work."""
+    from reliability_platform.remediation.documents import render_runbook
+
+    settings = load_settings(home)
+    click.echo(render_runbook(settings, IncidentStore(operations_engine(settings)).get(incident_id)))
+
+
+def _what(entry: TimelineEntry) -> str:
+    told = entry.data["to"] if entry.kind in ("transition", "assigned") else ""
+    return f"{entry.kind} {str(told).replace('_', ' ')}".strip()
+
+
+@click.command()
+@click.argument("incident_id")
+@home_option
+@json_option
+def timeline(incident_id: str, home: Path | None, as_json: bool) -> None:
+    """Everything that happened to one incident: when (UTC), who, what, why."""
+    incident = IncidentStore(operations_engine(load_settings(home))).get(incident_id)
+    if as_json:
+        print_json([vars(entry) for entry in incident.timeline])
+        return
+    table = Table(title=incident.id)
+    for column in ("when (UTC)", "who", "what", "why"):
+        table.add_column(column, no_wrap=column == "when (UTC)")
+    for entry in incident.timeline:
+        moment = entry.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        table.add_row(moment, *(unmarked(text) for text in (entry.actor, _what(entry), entry.why)))
+    people.print(table)
+
+
+def unmarked(text: str) -> str:
+    """Text for a table of the terminal: one line, no markup."""
+    return escape(plain(text))

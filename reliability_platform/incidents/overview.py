@@ -1,0 +1,179 @@
+"""One screen for whoever was just woken up: what is wrong, who is hit, since when, is it still going on, what has been
+done, what to do now. In this order, in forty lines."""
+
+import shlex
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from reliability_platform.incidents.blocks import Block, Bullets, Commands, Heading, Paragraph
+from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.incidents.impact import Numbers, Reach
+from reliability_platform.incidents.model import Incident, State, TimelineEntry
+from reliability_platform.incidents.render import plain, text
+from reliability_platform.incidents.response import ResponsePolicy, overdue, postmortem_due, response_due
+from reliability_platform.sources.contracts import CONTRACTS
+
+LAST_STEPS = 4
+MAX_WORDS = 170
+
+
+def _span(duration: timedelta) -> str:
+    seconds = int(duration.total_seconds())
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def _moment(moment: datetime | None, now: datetime) -> str:
+    if moment is None:
+        return "not known"
+    distance = f"{_span(now - moment)} ago" if moment <= now else f"in {_span(moment - now)}"
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {distance}"
+
+
+def _short(text: str, limit: int = MAX_WORDS) -> str:
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
+def _days(incident: Incident) -> str:
+    first, last = incident.partitions[0], incident.partitions[-1]
+    return f"{first}" if first == last else f"{first} to {last} ({len(incident.partitions)} landing days)"
+
+
+def _several(names: Sequence[str], limit: int = 3) -> str:
+    shown = ", ".join(names[:limit])
+    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown or "none"
+
+
+def _wrong(incident: Incident) -> list[Block]:
+    kind, triage = CLASSES[incident.failure_class], incident.triage
+    worst = next(iter(incident.still_failing.values()), incident.signals[-1] if incident.signals else None)
+    where = f"{incident.root_dataset}, {_days(incident)}" + (f", column {incident.column}" if incident.column else "")
+    items = [f"{kind.what_it_means} Where: {where}."]
+    if worst is not None:
+        items.append(_short(f"{worst.check} on {worst.partition}: {worst.message}"))
+    sorts = triage.classification
+    items.append(
+        _short(f"{incident.severity_reason}. {triage.type}; {sorts.persistence}, {sorts.origin}, {sorts.aspect}.")
+    )
+    return [Heading(2, "What is wrong"), Bullets(items)]
+
+
+def _hit(reach: Reach, numbers: Numbers | None) -> list[Block]:
+    readers = [f"{one.name}{' (critical)' if one.critical else ''}" for one in reach.exposures]
+    rows = "There is no warehouse to count in."
+    if numbers is not None:
+        bad = numbers.quarantined_rows + numbers.held_late_rows
+        rows = (
+            f"{numbers.delivered_rows:,} rows delivered on these days, {bad:,} of them kept back, "
+            f"{_count(numbers.refused_files, 'file')} refused; {_count(len(numbers.event_dates), 'event date')}."
+        )
+    return [
+        Heading(2, "Who is hit"),
+        Bullets([f"Readers: {_several(readers)}. Published tables: {_several(reach.published)}.", rows]),
+    ]
+
+
+def _since(incident: Incident, now: datetime) -> list[Block]:
+    times = incident.times
+    began = f"Landed {_moment(times.onset, now)}; first written {_moment(times.first_bad_write, now)}."
+    return [Heading(2, "Since when"), Bullets([began, f"Detected {_moment(times.detected, now)}."])]
+
+
+def _going_on(incident: Incident) -> list[Block]:
+    failing = len(incident.still_failing)
+    verdicts = f"{_count(failing, 'verdict')} of {_count(len(incident.checks), 'check')} not cleared"
+    if not incident.is_open:
+        words = f"No: it is {incident.state.value.replace('_', ' ')}."
+    elif incident.times.contained is not None:
+        words = f"Contained: consumers are kept from it. {verdicts[:1].upper()}{verdicts[1:]}."
+    else:
+        words = f"Yes: it is {incident.state.value}, not contained; {verdicts}."
+    return [Heading(2, "Is it still going on"), Bullets([words])]
+
+
+def _step(entry: TimelineEntry) -> str:
+    what = entry.data["to"] if entry.kind in ("transition", "assigned") else entry.kind
+    return _short(f"{entry.at:%m-%d %H:%M} {entry.actor}: {str(what).replace('_', ' ')} – {entry.why}", 130)
+
+
+def _done(incident: Incident) -> list[Block]:
+    told = [entry for entry in incident.timeline if entry.kind not in ("signals", "impact")]
+    left = len(told) - LAST_STEPS
+    steps = [_step(entry) for entry in told[-LAST_STEPS:]]
+    if left > 0:
+        steps.insert(0, f"{left} earlier steps: `reliability incidents timeline {incident.id}`")
+    return [Heading(2, "What has been done"), Bullets(steps)]
+
+
+def _now(incident: Incident, policy: ResponsePolicy, now: datetime, next_step: str, home: Path | None) -> list[Block]:
+    late = overdue(incident, policy, now)
+    items = list(late.values())
+    if incident.is_open:
+        if incident.times.answered is None and "response" not in late:
+            items.append(f"Answer due {_moment(response_due(incident, policy), now)}.")
+        items.append(_short(next_step))
+    else:
+        due = postmortem_due(incident, policy)
+        if due is not None and incident.postmortem_at is None and "postmortem" not in late:
+            items.append(f"Postmortem due {_moment(due, now)}.")
+    left = [item for item in incident.action_items if item.done_at is None]
+    if left:
+        items.append(f"{_count(len(left), 'action item')} left to do.")
+    where = f" --home {shlex.quote(str(home))}" if home else ""
+    commands = [f"reliability incidents runbook {incident.id}{where}"]
+    if incident.is_open and incident.state is not State.RECOVERING:
+        commands = [
+            f"reliability incidents ack {incident.id}{where}",
+            f"reliability heal --incident {incident.id}{where}",
+            *commands,
+        ]
+    return [
+        Heading(2, "What to do now"),
+        Bullets(items or ["Nothing is left to do."]),
+        Commands(commands),
+    ]
+
+
+def overview(
+    incident: Incident,
+    reach: Reach,
+    numbers: Numbers | None,
+    policy: ResponsePolicy,
+    now: datetime,
+    next_step: str,
+    home: Path | None = None,
+) -> list[Block]:
+    """The screen. `next_step` says what remediation does or waits for; `home` stands where it is not the default."""
+    kind = CLASSES[incident.failure_class]
+    owner = incident.assignee or "nobody yet"
+    return [
+        Heading(1, f"{incident.severity} · {kind.title} · {', '.join(incident.sources)}"),
+        Paragraph(
+            f"{incident.id} · {incident.state.value.replace('_', ' ')} · assigned to {owner} · "
+            f"source owned by {CONTRACTS[incident.source].owner}"
+        ),
+        *_wrong(incident),
+        *_hit(reach, numbers),
+        *_since(incident, now),
+        *_going_on(incident),
+        *_done(incident),
+        *_now(incident, policy, now, next_step, home),
+    ]
+
+
+def screen(blocks: Sequence[Block]) -> str:
+    """The blocks as plain text with as few empty lines as can be read."""
+    lines = []
+    for block in blocks:
+        if isinstance(block, Heading):
+            lines.append(f"\n{plain(block.text)}" if lines else plain(block.text))
+        else:
+            lines.append(text([block]).rstrip("\n"))
+    return "\n".join(lines) + "\n"

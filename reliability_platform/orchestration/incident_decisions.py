@@ -1,0 +1,44 @@
+"""What people decide about an incident, from the Dagster UI: choose the incident's partition, say what and why."""
+
+import dagster as dg
+from pydantic import Field
+
+from reliability_platform.clock import utc_now
+from reliability_platform.incidents.decisions import Decision, decide
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.operations import operations_engine
+from reliability_platform.orchestration.incident_assets import incident_asset, incident_metadata
+from reliability_platform.orchestration.partitions import INCIDENTS
+from reliability_platform.settings import load_settings
+
+
+class DecisionConfig(dg.Config):
+    """One decision of one person."""
+
+    decision: Decision = Field(description="acknowledge, assign, note, resolve, reopen, false_alarm or close.")
+    actor: str = Field(description="Your name, for the timeline.")
+    why: str = Field(description="Your reason, for the timeline.")
+    to: str = Field(default="", description="The person to whom it is given; only for assign.")
+
+
+@dg.op
+def decide_incident(context: dg.OpExecutionContext, config: DecisionConfig) -> None:
+    """Write the decision on the timeline, and the page of the incident anew."""
+    settings = load_settings()
+    store = IncidentStore(operations_engine(settings))
+    incident = decide(store, context.partition_key, config.decision, utc_now(), config.actor, config.why, config.to)
+    context.log.info(f"{incident.id} is {incident.state.value}.")
+    context.log_event(
+        dg.AssetMaterialization(
+            asset_key=incident_asset.key, partition=incident.id, metadata=incident_metadata(settings, incident)
+        )
+    )
+
+
+@dg.job(
+    partitions_def=INCIDENTS,
+    description="Acknowledge, assign, annotate, resolve, reopen or close an incident: launch it on its partition.",
+)
+def incident_decision() -> None:
+    """One decision on one incident."""
+    decide_incident()
