@@ -25,6 +25,7 @@ lint: .venv/ready
 
 bench: .venv/ready  ## speed, as ratios to one bare DuckDB script in the same run
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench_incidents
 
 .venv: .venv/ready
 
