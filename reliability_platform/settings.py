@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     """A failure on so many landing days is one degree worse than its class says."""
     response_policy: Path = PROJECT_ROOT / "reliability_platform" / "incidents" / "response.yml"
     """Who is told how, and by when an answer and a postmortem are due, by severity."""
+    slo_file: Path = PROJECT_ROOT / "reliability_platform" / "slo" / "objectives.yml"
+    """The service level objectives; by default those that come with the platform."""
     operations_url: str | None = None
     """SQLAlchemy URL of the operations store; by default SQLite in the home folder."""
 
@@ -88,6 +90,10 @@ class Settings(BaseSettings):
     @property
     def faults(self) -> Path:
         return self.home / "faults"
+
+    @property
+    def slo(self) -> Path:
+        return self.home / "slo"
 
     @property
     def dagster_home(self) -> Path:

@@ -22,6 +22,7 @@ COMMANDS = {
     "verify": ("proof", "Prove that what is published equals a run without any failure, row for row."),
     "checks": ("inspect", "Show check results by landing day."),
     "incidents": ("incidents", "List, show, acknowledge and resolve incidents."),
+    "slo": ("slo", "Show service level objectives, their error budgets and how fast they burn."),
     "quarantine": ("quarantine", "List, show and replay what was refused or rejected."),
     "publish": ("pipeline", "Publish what the gate releases, or go back one version."),
     "scorecard": ("scorecard", "Grade the home against the truth, and write the evidence files."),

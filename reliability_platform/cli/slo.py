@@ -1,0 +1,56 @@
+"""`reliability slo`: which objectives hold, what is left of their error budgets, what has spent them."""
+
+from datetime import date
+from pathlib import Path
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from reliability_platform.cli.options import DAY, home_option, json_option, people, print_json
+from reliability_platform.clock import utc_now
+from reliability_platform.errors import UsageError
+from reliability_platform.operations import operations_engine
+from reliability_platform.settings import load_settings
+
+
+@click.command()
+@click.option("--as-of", "as_of", type=DAY, default=None, help="Last landing day looked at. [default: newest judged]")
+@click.option("--dataset", "datasets", multiple=True, help="Only this mart or source; may be given more than once.")
+@home_option
+@json_option
+@click.option("--csv", "as_csv", is_flag=True, help="Print a CSV file, one row per objective.")
+def slo(as_of: date | None, datasets: tuple[str, ...], home: Path | None, as_json: bool, as_csv: bool) -> None:
+    """Show service level objectives: good and bad landing days, error budgets, how fast they burn.
+
+    An exhausted budget blocks nothing and is no failure of the command: the exit code stays 0.
+    """
+    from reliability_platform.slo import report
+    from reliability_platform.slo.objectives import read_objectives
+    from reliability_platform.slo.status import status
+
+    if as_json and as_csv:
+        raise UsageError("--json and --csv contradict each other: give one of them.")
+    settings = load_settings(home)
+    found = status(operations_engine(settings), read_objectives(settings.slo_file, datasets), as_of)
+    if as_json:
+        print_json(report.document(found))
+        return
+    if as_csv:
+        click.echo(report.as_csv(found).decode(), nl=False)
+        return
+    if found.objectives:
+        table = Table(title=f"Service level objectives as of {found.as_of}")
+        for column in report.people_header(found):
+            table.add_column(column, no_wrap=column == "dataset")
+        for one in found.objectives:
+            style = "red" if one.budget.missed else "yellow" if one.budget.exhausted or one.burning else None
+            table.add_row(*map(escape, report.people_row(one)), style=style)
+        people.print(table)
+        for one in found.exhausted:
+            people.print(
+                f"{one.objective.dataset} {one.objective.name}: {one.budget.words}", highlight=False, soft_wrap=True
+            )
+    stale = None if as_of else report.staleness(found, utc_now().date())
+    if stale:
+        people.print(stale, highlight=False, soft_wrap=True)

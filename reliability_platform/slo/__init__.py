@@ -1,0 +1,20 @@
+"""Service level objectives: how often each dataset was fresh, complete and correct, and how much failure is still allowed.
+
+The ideas are those of the SRE workbook (Beyer et al. 2018, https://sre.google/workbook/implementing-slos/ and
+https://sre.google/workbook/alerting-on-slos/), carried over from minutes to partitions: a pipeline does not serve
+requests, it delivers landing days. So the unit is the landing day of a dataset.
+
+- A day is *bad* for an objective if a check that the objective names has failed on it: at the first judgement of the
+  day (`judged: first`), or ever (`judged: ever`). It is *good* if all of them have been evaluated and none was bad, and
+  *unknown* if one of them was never evaluated. A check against the past that has too little past yet is not asked for.
+- Healing gives nothing back: the verdicts of before stay in the store, and it is those that count. Nor do stale
+  results, false alarms and rehearsals count less; whoever rehearses on a home spends its budget.
+- The *error budget* of a window is (1 - target) x (window - unknown days) landing days; every bad day spends one. It is
+  *exhausted* once nothing is left of it, and the objective is *missed* once more was spent than there was. With few days
+  it is less than one day: then a single bad day exceeds it, and the report says so. *Attained* is good / (good + bad).
+- The *burn rate* over a shorter window is its bad days divided by those that the target allows in it: at 1 the budget
+  lasts exactly as long as its window. An alert asks two windows at once, a long one (enough has been spent to matter)
+  and a short one (it is still being spent).
+
+An exhausted budget stops nothing: the gate alone holds publications, and it asks no objective.
+"""

@@ -1,0 +1,104 @@
+"""The arithmetic of error budgets over landing days. Pure and exact: shares are fractions, not floats."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from reliability_platform.slo.judgement import BAD, GOOD, UNKNOWN, Marks
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a window of landing days has spent of the failure that its target allows."""
+
+    target: Decimal
+    window: int
+    """Landing days."""
+    good: int
+    bad: int
+    unknown: int
+    """Days that are neither: they earn no budget and spend none."""
+
+    @property
+    def judged(self) -> int:
+        """Good and bad days."""
+        return self.good + self.bad
+
+    @property
+    def allowed(self) -> Fraction:
+        """Bad days that the target allows: (1 - target) x (window - unknown).
+
+        The days that a young dataset has not lived yet count: it may still fill its window with good ones.
+        """
+        return (1 - Fraction(self.target)) * (self.window - self.unknown)
+
+    @property
+    def remaining(self) -> Fraction:
+        """Bad days that may still come; negative if more have come than are allowed."""
+        return self.allowed - self.bad
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether something was spent and nothing is left."""
+        return self.bad > 0 and self.remaining <= 0
+
+    @property
+    def missed(self) -> bool:
+        """Whether more was spent than there was: the window cannot reach its target any more."""
+        return self.remaining < 0
+
+    @property
+    def attained(self) -> float | None:
+        """The share of good days among the judged ones; None if none was judged."""
+        return self.good / self.judged if self.judged else None
+
+    @property
+    def burn_rate(self) -> float | None:
+        """Bad days by allowed ones; over the budget's own window, the share consumed. None if no day was judged."""
+        return float(self.bad / self.allowed) if self.judged else None
+
+    @property
+    def words(self) -> str:
+        """The state of the budget in one sentence."""
+        if not self.judged:
+            return "No day of the window has been judged."
+        days = f"{self.window} days" + (f" less {self.unknown} unknown" if self.unknown else "")
+        allows = f"{days} at {float(100 * self.target):g} % allow {float(self.allowed):.2f} bad ones"
+        if self.allowed < 1:
+            allows += ", less than one: a single bad day exceeds it"
+        if self.missed:
+            return f"Exhausted, the objective is missed: {allows}; there were {self.bad}."
+        if self.exhausted:
+            return f"Exhausted, the objective just holds: {allows}; there were {self.bad}, and the next one misses it."
+        return f"{allows}; there were {self.bad}, {float(self.remaining):.2f} left."
+
+
+def budget(target: Decimal, days: Marks, window: int) -> Budget:
+    """The budget of the last `window` days, or of fewer if there are no more."""
+    last = days[-window:]
+    return Budget(target, window, *(int(np.count_nonzero(last == mark)) for mark in (GOOD, BAD, UNKNOWN)))
+
+
+def exhausted_since(target: Decimal, days: Marks, window: int) -> int | None:
+    """From which place of `days` on the budget of the trailing window has been exhausted without a break.
+
+    None if it is not exhausted at the end. The budget at each place is that of the `window` days up to it.
+    """
+    bad, unknown = (_trailing(days == mark, window) for mark in (BAD, UNKNOWN))
+    share = 1 - Fraction(target)
+    exhausted = (bad > 0) & (bad * share.denominator >= share.numerator * (window - unknown))
+    if not exhausted.size or not exhausted[-1]:
+        return None
+    breaks = np.flatnonzero(~exhausted)
+    return int(breaks[-1]) + 1 if breaks.size else 0
+
+
+def _trailing(marks: npt.NDArray[np.bool_], window: int) -> npt.NDArray[np.int64]:
+    """At each place, how many of the last `window` are true."""
+    total = np.concatenate([[0], np.cumsum(marks)])
+    ends = np.arange(1, len(marks) + 1)
+    found: npt.NDArray[np.int64] = total[ends] - total[np.maximum(ends - window, 0)]
+    return found

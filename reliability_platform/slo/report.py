@@ -1,0 +1,211 @@
+"""The objectives as JSON, as CSV and as a page: the same numbers for a program, a spreadsheet and a person."""
+
+import csv
+import io
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from reliability_platform.atomic import write_atomically
+from reliability_platform.incidents.blocks import Block, Bullets, Grid, Heading, Paragraph
+from reliability_platform.settings import Settings
+from reliability_platform.slo.status import BadDay, ObjectiveStatus, SloStatus
+
+DIGITS = 6
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+ADVICE = (
+    "An exhausted budget stops nothing: publications are held by checks alone. It says where the next hour of work "
+    "belongs: to what made the days bad, before anything new."
+)
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else round(float(value), DIGITS)
+
+
+def _bad_day(one: BadDay) -> dict[str, Any]:
+    return {
+        "day": one.day.isoformat(),
+        "checks": one.checks,
+        "incidents": one.incidents,
+        "noticed_later": one.noticed_later,
+    }
+
+
+def _incidents(one: ObjectiveStatus) -> list[str]:
+    return sorted({incident for day in one.bad_days for incident in day.incidents})
+
+
+def _document(one: ObjectiveStatus) -> dict[str, Any]:
+    objective, spent = one.objective, one.budget
+    return {
+        "dataset": objective.dataset,
+        "objective": objective.name,
+        "means": objective.means,
+        "judged": objective.judged.value,
+        "target": float(objective.target),
+        "window_days": objective.window,
+        "first_day": one.first_day.isoformat(),
+        "last_day": one.last_day.isoformat(),
+        "good": spent.good,
+        "bad": spent.bad,
+        "unknown": spent.unknown,
+        "attained": _number(spent.attained),
+        "budget_days": _number(float(spent.allowed)),
+        "budget_left_days": _number(float(spent.remaining)),
+        "budget_consumed": _number(spent.burn_rate),
+        "exhausted": spent.exhausted,
+        "missed": spent.missed,
+        "exhausted_since": one.exhausted_since.isoformat() if one.exhausted_since else None,
+        "burn_rates": {str(window): _number(burn.burn_rate) for window, burn in one.burns.items()},
+        "burning": [alert.name for alert in one.burning],
+        "words": spent.words,
+        "bad_days": [_bad_day(day) for day in one.bad_days],
+        "unknown_days": [{"day": day.day.isoformat(), "checks": day.checks} for day in one.unknown_days],
+        "incidents": _incidents(one),
+    }
+
+
+def document(status: SloStatus) -> dict[str, Any]:
+    """Everything as one JSON document. Shares are 0 to 1, budgets are landing days, burn rates are by window in days."""
+    return {
+        "as_of": status.as_of.isoformat() if status.as_of else None,
+        "exhausted": len(status.exhausted),
+        "objectives": [_document(one) for one in status.objectives],
+    }
+
+
+def as_json(status: SloStatus) -> bytes:
+    """The document as a file."""
+    return (json.dumps(document(status), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _cell(value: Any) -> str:
+    """A CSV cell. Text that a spreadsheet would take for a formula begins with an apostrophe."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    text = "; ".join(value) if isinstance(value, list) else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) or text.lstrip().startswith(_FORMULA) else text
+
+
+def as_csv(status: SloStatus) -> bytes:
+    """One row per objective; lists are joined with `; `, days of bad and unknown partitions by their dates."""
+    header = [
+        *("dataset", "objective", "judged", "target", "window_days", "first_day", "last_day", "good", "bad", "unknown"),
+        *("attained", "budget_days", "budget_left_days", "budget_consumed", "exhausted", "missed", "exhausted_since"),
+        *(f"burn_rate_{window}" for window in status.burn_windows),
+        *("burning", "bad_days", "unknown_days", "incidents", "words"),
+    ]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    for one in status.objectives:
+        row = _document(one)
+        row |= {f"burn_rate_{window}": rate for window, rate in row["burn_rates"].items()}
+        row |= {name: [day["day"] for day in row[name]] for name in ("bad_days", "unknown_days")}
+        writer.writerow([_cell(row[name]) for name in header])
+    return text.getvalue().encode()
+
+
+def write_report(settings: Settings, status: SloStatus) -> list[Path]:
+    """Write `slo/slo.json` and `slo/slo.csv` of the home; the same store gives the same bytes."""
+    files = {settings.slo / "slo.json": as_json(status), settings.slo / "slo.csv": as_csv(status)}
+    for path, content in files.items():
+        write_atomically(path, content)
+    return list(files)
+
+
+def staleness(status: SloStatus, today: date) -> str | None:
+    """What to say if days that are over have not been judged at all; None if the newest was."""
+    if status.as_of is None:
+        return "No landing day has been judged yet: `reliability run --from DAY --to DAY` does."
+    unjudged = (today - status.as_of).days - 1
+    if unjudged < 1:
+        return None
+    return f"{status.as_of} is the newest day looked at; the {unjudged} since then are over and not in these numbers."
+
+
+def share(value: float | None) -> str:
+    """A share for a person; as many digits as tell 99.9 % from 100 %."""
+    return "–" if value is None else f"{100 * value:.4g} %"
+
+
+def rate(value: float | None) -> str:
+    """A burn rate for a person."""
+    return "–" if value is None else f"{value:.1f}"
+
+
+def people_header(status: SloStatus) -> list[str]:
+    """The header of the table for people."""
+    burns = [f"burn {window}" for window in status.burn_windows]
+    return [
+        "dataset",
+        "objective",
+        "target",
+        "good / bad / unknown",
+        "budget left",
+        *burns,
+        "burning",
+        "exhausted since",
+    ]
+
+
+def people_row(one: ObjectiveStatus) -> list[str]:
+    """One objective as a line of that table."""
+    spent = one.budget
+    return [
+        one.objective.dataset,
+        one.objective.name,
+        f"{share(float(one.objective.target))} of {one.objective.window}",
+        f"{spent.good} / {spent.bad} / {spent.unknown}",
+        f"{float(spent.remaining):.2f} of {float(spent.allowed):.2f}" if spent.judged else "–",
+        *(rate(burn.burn_rate) for burn in one.burns.values()),
+        ", ".join(alert.name for alert in one.burning) or "–",
+        f"{one.exhausted_since}{', missed' if spent.missed else ''}" if one.exhausted_since else "–",
+    ]
+
+
+def page(status: SloStatus) -> list[Block]:
+    """The page of the asset: what is exhausted first, then all objectives, then the days that spent the budgets."""
+    blocks: list[Block] = [Heading(1, f"Service level objectives as of {status.as_of or 'never'}")]
+    if not status.objectives:
+        return [*blocks, Paragraph("No landing day has been judged yet.")]
+    exhausted = status.exhausted
+    blocks.append(Paragraph(f"{len(exhausted)} of {len(status.objectives)} error budgets are exhausted. {ADVICE}"))
+    if exhausted:
+        lines = [f"{one.objective.dataset} {one.objective.name}: {one.budget.words}" for one in exhausted]
+        blocks += [Heading(2, "Exhausted"), Bullets(lines)]
+    blocks += [
+        Heading(2, "All objectives"),
+        Grid(people_header(status), [people_row(one) for one in status.objectives]),
+        Paragraph(
+            "Days are landing days. A burn rate of 1 spends the budget in exactly its window. Days that were bad when "
+            "first judged stay bad, healed or not; unknown days are neither good nor bad."
+        ),
+    ]
+    spent = [
+        [
+            one.objective.dataset,
+            one.objective.name,
+            str(day.day),
+            _few(day.checks),
+            ", ".join(day.incidents) or "none yet",
+            "later" if day.noticed_later else "at first",
+        ]
+        for one in status.objectives
+        for day in one.bad_days
+    ]
+    if spent:
+        header = ["dataset", "objective", "landing day", "failed", "incidents", "noticed"]
+        blocks += [Heading(2, "What has spent the budgets"), Grid(header, spent)]
+    return blocks
+
+
+def _few(checks: list[str]) -> str:
+    more = f" and {len(checks) - 2} more" if len(checks) > 2 else ""
+    return ", ".join(checks[:2]) + more

@@ -1,0 +1,194 @@
+"""Where each objective stands on a landing day: its budget, how fast it burns, which days and incidents have spent it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Engine, select
+
+from reliability_platform.incidents.store import IncidentStore, attached
+from reliability_platform.slo.budget import Budget, budget, exhausted_since
+from reliability_platform.slo.judgement import (
+    BAD,
+    GOOD,
+    NAMES,
+    NOT_ASKED,
+    UNKNOWN,
+    Judgements,
+    Marks,
+    Spans,
+    days_of,
+    judgements,
+    spans,
+)
+from reliability_platform.slo.objectives import BurnAlert, Judged, Objective, Objectives
+
+PARAMETERS = 500
+"""Values in one `in (…)`: databases limit how many a statement may bind."""
+
+
+@dataclass(frozen=True)
+class BadDay:
+    """A landing day that has spent budget."""
+
+    day: date
+    checks: list[str]
+    """The checks that were bad."""
+    incidents: list[str]
+    """The incidents to which their failures belong; none if no sensor has read them yet."""
+    noticed_later: bool
+    """Whether all of these checks had passed at first, so that consumers may have been shown the day."""
+
+
+@dataclass(frozen=True)
+class UnknownDay:
+    """A landing day of which nobody can say whether it was good."""
+
+    day: date
+    checks: list[str]
+    """The checks that were never evaluated."""
+
+
+@dataclass(frozen=True)
+class ObjectiveStatus:
+    """One objective at the end of a landing day."""
+
+    objective: Objective
+    first_day: date
+    """Of the window, or of the dataset if that is younger."""
+    last_day: date
+    budget: Budget
+    burns: Mapping[int, Budget]
+    """By window in landing days, the longest first."""
+    burning: list[BurnAlert]
+    """The alerts both of whose windows burn."""
+    exhausted_since: date | None
+    """The landing day from which on the budget has been exhausted without a break."""
+    bad_days: list[BadDay]
+    unknown_days: list[UnknownDay]
+
+
+@dataclass(frozen=True)
+class SloStatus:
+    """All objectives as of one landing day; None if nothing has ever been judged."""
+
+    as_of: date | None
+    burn_windows: tuple[int, ...]
+    objectives: list[ObjectiveStatus]
+
+    @property
+    def exhausted(self) -> list[ObjectiveStatus]:
+        """The objectives without any budget left."""
+        return [one for one in self.objectives if one.budget.exhausted]
+
+
+def _marks(checks: Marks, young: npt.NDArray[np.bool_]) -> Marks:
+    """One mark per day from those of an objective's checks: bad before unknown before good."""
+    bad, unknown = (checks == BAD).any(axis=0), (checks == UNKNOWN).any(axis=0)
+    judged = (checks == GOOD).any(axis=0)
+    found: Marks = np.where(bad, BAD, np.where(unknown | ~judged, UNKNOWN, GOOD))
+    return np.where(young, NOT_ASKED, found)
+
+
+def _incidents_of(engine: Engine, failures: Sequence[int]) -> dict[int, str]:
+    """The incident of each failed result; for a symptom, the incident of its cause."""
+    found: dict[int, str] = {}
+    with engine.connect() as connection:
+        for start in range(0, len(failures), PARAMETERS):
+            some = list(failures[start : start + PARAMETERS])
+            rows = connection.execute(
+                select(attached.c.result_id, attached.c.incident_id).where(attached.c.result_id.in_(some))
+            )
+            found.update((row.result_id, row.incident_id) for row in rows)
+    store = IncidentStore(engine)
+    cause = {one: _cause(store, one) for one in set(found.values())}
+    return {failure: cause[incident] for failure, incident in found.items()}
+
+
+def _cause(store: IncidentStore, incident_id: str) -> str:
+    incident = store.get(incident_id)
+    return incident.linked_to if incident.is_symptom and incident.linked_to else incident.id
+
+
+class _Status:
+    """One reading of the store for all objectives."""
+
+    def __init__(self, engine: Engine, objectives: Objectives, known: Spans, as_of: date) -> None:
+        self._objectives, self._known, self._as_of = objectives, known, as_of
+        # As long again before the window, for since when a budget has been exhausted.
+        longest = max((one.window for one in objectives.all), default=1)
+        self._start = as_of - timedelta(days=2 * longest - 1)
+        self._judged: Judgements = judgements(engine, known, self._start, as_of)
+        self._rows = {one: np.searchsorted(NAMES, np.array(one.checks)) for one in objectives.all}
+        failures = [self._failures(one) for one in objectives.all]
+        self._incidents = _incidents_of(engine, sorted({int(one) for found in failures for one in found}))
+
+    def _counted(self, objective: Objective) -> Marks:
+        """What counts of the judgements for the objective, a row per check."""
+        all_marks = self._judged.first if objective.judged is Judged.FIRST else self._judged.ever
+        return all_marks[self._rows[objective]]
+
+    def _failures(self, objective: Objective) -> npt.NDArray[np.int64]:
+        """The ids of the failed results that made days of the window bad."""
+        marks = self._counted(objective)[:, -objective.window :]
+        ids = self._judged.failure[self._rows[objective]][:, -objective.window :]
+        return np.unique(ids[marks == BAD])
+
+    def _day(self, place: int) -> date:
+        return self._start + timedelta(days=place)
+
+    def of(self, objective: Objective) -> ObjectiveStatus:
+        """Where one objective stands."""
+        checks, rows = self._counted(objective), self._rows[objective]
+        born = np.nanmin(self._known.first[rows]) if not np.isnat(self._known.first[rows]).all() else None
+        days = days_of(self._start, self._as_of)
+        young = np.full(days.shape, True) if born is None else days < born
+        marks = _marks(checks, young)
+        burns = {window: budget(objective.target, marks, window) for window in self._objectives.burn_windows}
+        since = exhausted_since(objective.target, marks, objective.window)
+        window = range(len(marks) - objective.window, len(marks))
+        old = [place for place in window if not young[place]]
+        return ObjectiveStatus(
+            objective=objective,
+            first_day=self._day(old[0] if old else window[0]),
+            last_day=self._as_of,
+            budget=budget(objective.target, marks, objective.window),
+            burns=burns,
+            burning=[alert for alert in self._objectives.alerts if _burns(alert, burns)],
+            exhausted_since=None if since is None else self._day(since),
+            bad_days=[self._bad_day(objective, checks, place) for place in window if marks[place] == BAD],
+            unknown_days=[
+                UnknownDay(self._day(place), [str(name) for name in NAMES[rows[checks[:, place] == UNKNOWN]]])
+                for place in window
+                if marks[place] == UNKNOWN
+            ],
+        )
+
+    def _bad_day(self, objective: Objective, checks: Marks, place: int) -> BadDay:
+        bad = self._rows[objective][checks[:, place] == BAD]
+        owners = (self._incidents.get(int(failure)) for failure in self._judged.failure[bad, place])
+        return BadDay(
+            day=self._day(place),
+            checks=[str(name) for name in NAMES[bad]],
+            incidents=sorted({owner for owner in owners if owner is not None}),
+            noticed_later=bool((self._judged.first[bad, place] == GOOD).all()),
+        )
+
+
+def _burns(alert: BurnAlert, burns: Mapping[int, Budget]) -> bool:
+    return all((burns[window].burn_rate or 0) >= alert.rate for window in (alert.long, alert.short))
+
+
+def status(engine: Engine, objectives: Objectives, as_of: date | None = None) -> SloStatus:
+    """Where all objectives stand at the end of `as_of`, by default the newest landing day that was judged.
+
+    It counts what the store says today of the days up to `as_of`: a failure noticed later is in it.
+    """
+    known = spans(engine)
+    if np.isnat(known.last).all():
+        return SloStatus(None, objectives.burn_windows, [])
+    day: date = as_of or np.nanmax(known.last).astype(object)
+    reading = _Status(engine, objectives, known, day)
+    return SloStatus(day, objectives.burn_windows, [reading.of(objective) for objective in objectives.all])
