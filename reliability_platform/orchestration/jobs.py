@@ -16,6 +16,7 @@ from reliability_platform.orchestration.incident_decisions import incident_decis
 from reliability_platform.orchestration.landing_assets import landing_assets, reference
 from reliability_platform.orchestration.published_assets import published
 from reliability_platform.orchestration.scorecard_asset import scorecard
+from reliability_platform.orchestration.slo_asset import slo
 from reliability_platform.remediation.heal import act
 from reliability_platform.settings import load_settings
 from reliability_platform.sources.simulation import Simulation
@@ -45,6 +46,12 @@ scorecard_job = dg.define_asset_job(
     "grading",
     selection=dg.AssetSelection.assets(scorecard),
     description="Grades the home against the truth and writes the evidence.",
+)
+
+slo_job = dg.define_asset_job(
+    "slo_report",
+    selection=dg.AssetSelection.assets(slo),
+    description="The error budgets of all objectives, as a page, JSON and CSV.",
 )
 
 
@@ -104,6 +111,7 @@ jobs: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     reference_job,
     incident_job,
     scorecard_job,
+    slo_job,
     remediation,
     fault_plan,
     incident_decision,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Engine, select
 
-from reliability_platform.incidents.store import IncidentStore, attached
+from reliability_platform.incidents.store import IncidentStore, attached, heads
 from reliability_platform.slo.budget import Budget, budget, exhausted_since
 from reliability_platform.slo.judgement import (
     BAD,
@@ -95,21 +95,16 @@ def _marks(checks: Marks, young: npt.NDArray[np.bool_]) -> Marks:
 def _incidents_of(engine: Engine, failures: Sequence[int]) -> dict[int, str]:
     """The incident of each failed result; for a symptom, the incident of its cause."""
     found: dict[int, str] = {}
-    with engine.connect() as connection:
-        for start in range(0, len(failures), PARAMETERS):
-            some = list(failures[start : start + PARAMETERS])
-            rows = connection.execute(
-                select(attached.c.result_id, attached.c.incident_id).where(attached.c.result_id.in_(some))
-            )
-            found.update((row.result_id, row.incident_id) for row in rows)
-    store = IncidentStore(engine)
-    cause = {one: _cause(store, one) for one in set(found.values())}
-    return {failure: cause[incident] for failure, incident in found.items()}
-
-
-def _cause(store: IncidentStore, incident_id: str) -> str:
-    incident = store.get(incident_id)
-    return incident.linked_to if incident.is_symptom and incident.linked_to else incident.id
+    causes: dict[str, str] = {}
+    for start in range(0, len(failures), PARAMETERS):
+        some = attached.c.result_id.in_(failures[start : start + PARAMETERS])
+        with engine.connect() as connection:
+            rows = connection.execute(select(attached.c.result_id, attached.c.incident_id).where(some)).all()
+        found.update((row.result_id, row.incident_id) for row in rows)
+        owners = select(attached.c.incident_id).where(some)
+        for symptom in IncidentStore(engine).find(heads.c.is_symptom, heads.c.incident_id.in_(owners)):
+            causes[symptom.id] = symptom.linked_to or symptom.id
+    return {failure: causes.get(incident, incident) for failure, incident in found.items()}
 
 
 class _Status:

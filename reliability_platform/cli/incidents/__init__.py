@@ -6,6 +6,7 @@ from reliability_platform.cli.incidents.audit import audit
 from reliability_platform.cli.incidents.decisions import ack, assign, close, false_alarm, note, reopen, resolve
 from reliability_platform.cli.incidents.lessons import actions
 from reliability_platform.cli.incidents.look import list_incidents, runbook, show, timeline
+from reliability_platform.cli.incidents.metrics import metrics
 
 
 @click.group()
@@ -26,6 +27,7 @@ for _command in (
     false_alarm,
     close,
     actions,
+    metrics,
     audit,
 ):
     incidents.add_command(_command)

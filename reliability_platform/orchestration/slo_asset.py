@@ -1,0 +1,48 @@
+"""The objectives as an asset: each materialization is a point of its curves, and writes the report anew."""
+
+import dagster as dg
+
+from reliability_platform.clock import utc_now
+from reliability_platform.incidents.blocks import Paragraph
+from reliability_platform.incidents.metrics import GroupedBy, metrics
+from reliability_platform.incidents.metrics import page as metrics_page
+from reliability_platform.incidents.render import markdown
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.operations import operations_engine
+from reliability_platform.orchestration.published_assets import MARTS
+from reliability_platform.settings import load_settings
+from reliability_platform.slo.objectives import read_objectives
+from reliability_platform.slo.report import document, page, staleness, write_report
+from reliability_platform.slo.status import status
+
+
+@dg.asset(
+    key="slo",
+    group_name="incidents",
+    kinds={"json", "csv"},
+    deps=[["published", mart.name] for mart in MARTS],
+    description="Objectives for freshness, completeness and correctness by dataset: error budgets over landing days. "
+    "An exhausted budget is said here and stops nothing.",
+)
+def slo(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Count good and bad landing days against their budgets. Reads the operations store alone: no turn to wait for."""
+    settings = load_settings()
+    engine = operations_engine(settings)
+    found = status(engine, read_objectives(settings.slo_file))
+    files = write_report(settings, found)
+    for one in found.exhausted:
+        context.log.warning(f"{one.objective.dataset} {one.objective.name}: {one.budget.words}")
+    stale = staleness(found, utc_now().date())
+    incidents = metrics(IncidentStore(engine).all(), GroupedBy.SEVERITY)
+    blocks = [*page(found), *([Paragraph(stale)] if stale else []), *metrics_page(incidents)]
+    return dg.MaterializeResult(
+        metadata={
+            "objectives": dg.MetadataValue.md(markdown(blocks)),
+            "exhausted": dg.MetadataValue.int(len(found.exhausted)),
+            "burning": dg.MetadataValue.int(sum(bool(one.burning) for one in found.objectives)),
+            "missed": dg.MetadataValue.int(sum(one.budget.missed for one in found.objectives)),
+            "as_of": dg.MetadataValue.text(str(found.as_of or "never")),
+            "document": dg.MetadataValue.json(document(found)),
+            "report": dg.MetadataValue.path(str(files[0])),
+        }
+    )
