@@ -176,7 +176,7 @@ def page(status: SloStatus) -> list[Block]:
     if not status.objectives:
         return [*blocks, Paragraph("No landing day has been judged yet.")]
     exhausted = status.exhausted
-    blocks.append(Paragraph(f"{len(exhausted)} of {len(status.objectives)} error budgets are exhausted. {ADVICE}"))
+    blocks.append(Paragraph(f"Error budgets exhausted: {len(exhausted)} of {len(status.objectives)}. {ADVICE}"))
     if exhausted:
         lines = [f"{one.objective.dataset} {one.objective.name}: {one.budget.words}" for one in exhausted]
         blocks += [Heading(2, "Exhausted"), Bullets(lines)]
