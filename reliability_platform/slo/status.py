@@ -65,7 +65,7 @@ class ObjectiveStatus:
     burning: list[BurnAlert]
     """The alerts both of whose windows burn."""
     exhausted_since: date | None
-    """The landing day from which on the budget has been exhausted without a break."""
+    """The landing day from which on the budget has been exhausted without a break; two windows back at the earliest."""
     bad_days: list[BadDay]
     unknown_days: list[UnknownDay]
 

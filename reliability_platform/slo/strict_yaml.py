@@ -7,8 +7,9 @@ from typing import Any
 import yaml
 
 from reliability_platform.errors import UsageError
+from reliability_platform.incidents.render import plain
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 200_000
 """Longer files are no declaration that a person has written."""
 Location = Sequence[int | str]
 """A path of keys and positions into the file."""
@@ -40,7 +41,7 @@ class StrictFile:
 
     def problem(self, location: Location, what: str) -> UsageError:
         """The error to raise about one place of the file."""
-        where = ".".join(str(part) for part in location)
+        where = plain(".".join(str(part) for part in location))[:200]
         return UsageError(f"{self._path}, line {self._line(location)}: {where + ': ' if where else ''}{what}")
 
     def _line(self, location: Location) -> int:
@@ -72,7 +73,7 @@ class StrictFile:
                 for key, value in node.value:
                     if isinstance(key.value, str) and key.value in keys:
                         raise UsageError(
-                            f"{self._path}, line {key.start_mark.line + 1}: {key.value} stands there twice."
+                            f"{self._path}, line {key.start_mark.line + 1}: {plain(key.value)[:200]} stands there twice."
                         )
                     keys |= {key.value} if isinstance(key.value, str) else set()
                     queue.append(value)
