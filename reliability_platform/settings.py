@@ -40,6 +40,16 @@ class Settings(BaseSettings):
     """Who is told how, and by when an answer and a postmortem are due, by severity."""
     slo_file: Path = PROJECT_ROOT / "reliability_platform" / "slo" / "objectives.yml"
     """The service level objectives; by default those that come with the platform."""
+    automation: bool = True
+    """Whether the platform heals by itself what its policy allows. Off: each incident says what it would have done."""
+    automation_off_for: list[str] = []
+    """Failure classes that the platform leaves to people."""
+    remediations_per_hour: int = Field(default=60, ge=1)
+    """The platform by itself does not act more often: what breaks so much needs a person."""
+    remediation_budget: int = Field(default=6, ge=1)
+    """Actions on one incident, over all its lives, after which the platform does not act by itself again."""
+    attended: bool = False
+    """Whether a person started this process and watches: then nothing waits, and switches and limits do not apply."""
     operations_url: str | None = None
     """SQLAlchemy URL of the operations store; by default SQLite in the home folder."""
 

@@ -154,11 +154,41 @@ def _strike_live(home: Path | None, strike: "Strike") -> None:
         _tell_incidents(_open_incidents(settings))
 
 
+def _tell_plans(settings: Settings, incident_id: str | None, action: str | None, as_json: bool) -> None:
+    """What healing would do to each open incident, or why it would not."""
+    from reliability_platform.incidents.store import IncidentStore
+    from reliability_platform.operations import operations_engine
+    from reliability_platform.remediation.due import obstacle
+    from reliability_platform.remediation.heal import describe
+
+    engine = operations_engine(settings)
+    store = IncidentStore(engine)
+    asked = [store.get(incident_id)] if incident_id is not None else store.open()
+    attended = settings.model_copy(update={"attended": True})
+    plans = [
+        {
+            "incident": incident.id,
+            "would": describe(settings, incident, action),
+            "but": obstacle(attended, engine, incident, utc_now(), approved=incident_id is not None),
+        }
+        for incident in asked
+    ]
+    if as_json:
+        print_json(plans)
+    for plan in () if as_json else plans:
+        but = f" Not now: {plan['but']}." if plan["but"] else ""
+        people.print(f"{plan['incident']}: {plan['would']}{but}", highlight=False, markup=False)
+    if not plans and not as_json:
+        people.print("No incident is open.")
+
+
 @click.command()
 @click.option("--incident", "incident_id", default=None, help="Only this incident, whatever its policy: your approval.")
+@click.option("--action", default=None, help="Another action than the policy's; needs --incident.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @home_option
 @json_option
-def heal(incident_id: str | None, home: Path | None, as_json: bool) -> int:
+def heal(incident_id: str | None, action: str | None, dry_run: bool, home: Path | None, as_json: bool) -> int:
     """Heal open incidents: act, re-run, verify.
 
     Without --incident, all whose policy needs no approval. Exits with 1 if any incident stays open.
@@ -166,15 +196,27 @@ def heal(incident_id: str | None, home: Path | None, as_json: bool) -> int:
     from reliability_platform.cli.session import driving
     from reliability_platform.incidents.store import IncidentStore
     from reliability_platform.operations import operations_engine
-    from reliability_platform.remediation.heal import act, may_act
+    from reliability_platform.remediation.actions import action_named
+    from reliability_platform.remediation.due import obstacle
+    from reliability_platform.remediation.heal import act
 
+    if action is not None:
+        action_named(action)
+        if incident_id is None:
+            raise UsageError("--action is for one incident: name it with --incident.")
+    if dry_run:
+        _tell_plans(load_settings(home), incident_id, action, as_json)
+        return ExitCode.OK
     with driving(home, healing=True) as (settings, daemon):
         if incident_id is not None:
             engine = operations_engine(settings)
             incident = IncidentStore(engine).get(incident_id)
-            if may_act(incident, approved=True):
-                done = act(settings, engine, incident.id, utc_now(), "command line, approved by a person")
+            reason = obstacle(settings, engine, incident, utc_now(), approved=True)
+            if reason is None:
+                done = act(settings, engine, incident.id, utc_now(), "command line, approved by a person", action)
                 progress.print(done.summary, highlight=False, markup=False)
+            else:
+                progress.print(f"{incident.id}: {reason}.", highlight=False, markup=False)
         daemon.settle()
         incidents = _open_incidents(settings)
     if as_json:

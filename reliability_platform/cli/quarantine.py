@@ -127,7 +127,8 @@ def replay(source: str, day: date, home: Path | None) -> int:
     from reliability_platform.incidents.model import ENDED
     from reliability_platform.incidents.store import IncidentStore
     from reliability_platform.operations import operations_engine
-    from reliability_platform.remediation.heal import act, may_act
+    from reliability_platform.remediation.due import may_act
+    from reliability_platform.remediation.heal import act
 
     with driving(home, healing=True) as (settings, daemon):
         daemon.tick()
@@ -137,7 +138,7 @@ def replay(source: str, day: date, home: Path | None) -> int:
         if not wanted:
             raise UsageError(f"No incident concerns {source} on {day}: there is nothing to replay.")
         for incident in wanted:
-            if may_act(incident, approved=True):
+            if may_act(settings, engine, incident, utc_now(), approved=True):
                 done = act(settings, engine, incident.id, utc_now(), "command line")
                 progress.print(done.summary, highlight=False, markup=False)
         daemon.settle()

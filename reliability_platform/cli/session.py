@@ -1,5 +1,6 @@
 """What every command needs that drives the platform: the home held, Dagster's instance, a local daemon."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +12,27 @@ from reliability_platform.orchestration.local import LocalDaemon
 from reliability_platform.orchestration.sensors import incident_sensor, remediation_sensor
 from reliability_platform.settings import Settings, load_settings
 
+ATTENDED = "RELIABILITY_ATTENDED"
+
 
 @contextmanager
 def driving(home: Path | None, *, healing: bool) -> Iterator[tuple[Settings, LocalDaemon]]:
     """A local daemon on the home; with `healing`, its sensors heal what they find."""
-    settings = load_settings(home)
+    # Somebody typed this command and waits for it: its sensors do not wait between attempts.
+    before = os.environ.get(ATTENDED)
+    os.environ[ATTENDED] = "true"
+    try:
+        with _driving(load_settings(home), healing) as driven:
+            yield driven
+    finally:
+        if before is None:
+            os.environ.pop(ATTENDED, None)
+        else:
+            os.environ[ATTENDED] = before
+
+
+@contextmanager
+def _driving(settings: Settings, healing: bool) -> Iterator[tuple[Settings, LocalDaemon]]:
     sensors = [incident_sensor, remediation_sensor] if healing else [incident_sensor]
     with home_session(settings), platform_instance(settings) as instance:
         yield (

@@ -48,6 +48,7 @@ KINDS = frozenset(
         "recovery",  # checks that had failed and passed
         "transition",  # to another state
         "action",  # what remediation did
+        "escalation",  # remediation is at its end: a person must decide
         "note",
         "assigned",  # to a person
         "severity",  # raised or lowered, with the reasons
@@ -124,6 +125,10 @@ class Incident:
     attempts: int = 0
     """Remediation actions taken so far."""
     """An action counts from the moment at which it was begun: one that crashed was an attempt too."""
+    actions_taken: int = 0
+    """Actions over all its lives; `attempts` begin anew with each of them."""
+    begun_at: datetime | None = None
+    """When the last action was begun."""
     acting_since: datetime | None = None
     """When an action was begun of which nobody has said yet how it ended."""
     acted_at: datetime | None = None
@@ -265,7 +270,8 @@ def _fold_action(incident: Incident, entry: TimelineEntry) -> None:
     match entry.data.get("phase"):
         case "begun":
             incident.attempts += 1
-            incident.acting_since = entry.at
+            incident.actions_taken += 1
+            incident.begun_at = incident.acting_since = entry.at
             incident.pending_reruns = []
         case "done" | "failed":
             incident.acting_since = None

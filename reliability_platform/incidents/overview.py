@@ -170,7 +170,7 @@ def overview(
 
 def screen(blocks: Sequence[Block]) -> str:
     """The blocks as plain text with as few empty lines as can be read."""
-    lines = []
+    lines: list[str] = []
     for block in blocks:
         if isinstance(block, Heading):
             lines.append(f"\n{plain(block.text)}" if lines else plain(block.text))

@@ -55,6 +55,7 @@ timeline = Table(
     Column("previous_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
     UniqueConstraint("incident_id", "number"),
+    Index("incident_timeline_by_time", "at"),
 )
 heads = Table(
     "incident_heads",
@@ -154,6 +155,16 @@ class IncidentStore:
         query = select(timeline).where(timeline.c.id > position).order_by(timeline.c.id).limit(limit)
         with self._engine.connect() as connection:
             return [(row.id, row.incident_id, _entry(row)) for row in connection.execute(query)]
+
+    def actions_since(self, moment: datetime) -> int:
+        """How many remediation actions were begun after a moment, of all incidents."""
+        begun = select(func.count()).where(
+            timeline.c.at > moment.astimezone(UTC).replace(tzinfo=None),
+            timeline.c.kind.in_(("transition", "action")),
+            timeline.c.data.contains('"phase": "begun"', autoescape=True),
+        )
+        with self._engine.connect() as connection:
+            return connection.execute(begun).scalar() or 0
 
     def last_position(self) -> int:
         """The place of the last entry in the chain; 0 if there is none."""

@@ -19,13 +19,21 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.jobs import incident_job, remediation, reprocess_job
 from reliability_platform.orchestration.partitions import INCIDENTS, range_tags
-from reliability_platform.remediation.heal import may_act, rerun_is_due, verify
+from reliability_platform.remediation.due import may_act
+from reliability_platform.remediation.heal import rerun_is_due, verify
+from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.dbt_runner import MANIFEST
 
 RESULTS_PER_TICK = 20_000
 POLL_SECONDS = 15
 INCIDENT_TAG = "reliability/incident"
+MAX_RUNTIME = "dagster/max_runtime"
+"""Dagster's run monitoring ends a run that takes longer, in seconds."""
+
+
+def _time_limit(incident: Incident) -> str:
+    return str(int(POLICIES[incident.failure_class].time_limit.total_seconds()))
 
 
 def document_requests(incidents: list[Incident]) -> list[dg.RunRequest]:
@@ -76,19 +84,20 @@ def incident_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 def remediation_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Take each open incident one step further."""
     del context
-    engine = operations_engine(load_settings())
+    settings = load_settings()
+    engine = operations_engine(settings)
     store = IncidentStore(engine)
     requests: list[dg.RunRequest] = []
     waiting: list[Incident] = []
     documents: list[Incident] = []
     for incident in store.open():
-        if may_act(incident):
+        if may_act(settings, engine, incident, utc_now()):
             requests.append(
                 dg.RunRequest(
                     run_key=f"remediation-{incident.id}-{len(incident.timeline)}",
                     job_name=remediation.name,
                     run_config={"ops": {"take_action": {"config": {"incident_id": incident.id}}}},
-                    tags={INCIDENT_TAG: incident.id},
+                    tags={INCIDENT_TAG: incident.id, MAX_RUNTIME: _time_limit(incident)},
                 )
             )
         elif incident.state is State.RECOVERING and incident.attempts:

@@ -10,8 +10,9 @@ from reliability_platform.incidents.overview import overview, screen
 from reliability_platform.incidents.render import markdown
 from reliability_platform.incidents.response import read_policy
 from reliability_platform.incidents.runbook import runbook
+from reliability_platform.operations import operations_engine
+from reliability_platform.remediation.due import obstacle
 from reliability_platform.remediation.heal import describe
-from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import DEFAULT_HOME, Settings
 from reliability_platform.warehouse.dbt_runner import MANIFEST
 from reliability_platform.warehouse.lease import warehouse_reader
@@ -40,22 +41,22 @@ def render_runbook(settings: Settings, incident: Incident) -> str:
     return markdown(runbook(incident, lineage, counted, policy, elsewhere, _plan(settings, incident)))
 
 
-def _next_step(incident: Incident, plan: str | None) -> str:
-    policy = POLICIES[incident.failure_class]
-    action = policy.action.replace("_", " ")
+def _next_step(settings: Settings, incident: Incident, now: datetime) -> str:
+    """What the platform does by itself, or what keeps it from that; and what healing would do."""
+    reason = obstacle(settings, operations_engine(settings), incident, now)
     if incident.state is State.RECOVERING:
-        return f"Nothing: it is being healed ({action}); it ends by itself once its checks pass."
-    if incident.attempts >= policy.max_attempts:
-        return f"Decide: {action} was tried {incident.attempts} times without success; nothing is tried any more."
-    who = "The remediation does this by itself" if policy.automatic else "This waits for your approval"
-    return f"{who}: {action}. {plan or ''}".strip()
+        return "Wait: it is being healed, and ends by itself once its checks pass."
+    plan = _plan(settings, incident) or ""
+    if reason is None:
+        return f"The platform heals it by itself. {plan}"
+    return f"The platform does nothing by itself: {reason}. `reliability heal` would: {plan}"
 
 
 def render_overview(settings: Settings, incident: Incident, now: datetime) -> str:
     """One screen of plain text, with today's numbers."""
     elsewhere = None if settings.home == DEFAULT_HOME else settings.home
     lineage, counted = reach(MANIFEST, incident.source), _numbers(settings, incident)
-    step = _next_step(incident, _plan(settings, incident))
+    step = _next_step(settings, incident, now) if incident.is_open else ""
     policy = read_policy(settings.response_policy)
     return screen(overview(incident, lineage, counted, policy, now, step, elsewhere))
 

@@ -10,15 +10,13 @@ from reliability_platform.checks.gate import held
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.errors import HomeBusyError
-from reliability_platform.incidents.model import ENDED, Incident, State
+from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.remediation.actions import ACTIONS, Done, action_named
 from reliability_platform.remediation.ledger import ReplayLedger
 from reliability_platform.remediation.policy import ON_THE_RECORD, POLICIES
 from reliability_platform.settings import Settings
 
-ACTION_WITHIN = timedelta(minutes=10)
-"""An action that has not ended after so long was broken off: its process is gone."""
 RERUN_WITHIN = timedelta(hours=6)
 """Landing days that have not been run and judged after so long will not be without a person."""
 
@@ -26,51 +24,48 @@ if not {policy.action for policy in POLICIES.values()} <= ACTIONS.keys():
     raise RuntimeError("a policy names an action that does not exist")
 
 
-def may_act(incident: Incident, *, approved: bool = False) -> bool:
-    """Whether an action is due: open, not under way, allowed by the policy, and not tried too often."""
-    policy = POLICIES[incident.failure_class]
-    waiting = incident.state not in ENDED and incident.state is not State.RECOVERING
-    return waiting and (policy.automatic or approved) and incident.attempts < policy.max_attempts
-
-
-def describe(settings: Settings, incident: Incident) -> str:
+def describe(settings: Settings, incident: Incident, action: str | None = None) -> str:
     """What `act` would do for an incident now; changes nothing."""
-    return action_named(POLICIES[incident.failure_class].action).describe(settings, incident)
+    return action_named(action or POLICIES[incident.failure_class].action).describe(settings, incident)
 
 
-def act(settings: Settings, engine: Engine, incident_id: str, now: datetime, actor: str) -> Done:
-    """Take the action of the incident's class; returns what was done and the landing days to run again.
+def act(
+    settings: Settings, engine: Engine, incident_id: str, now: datetime, actor: str, action: str | None = None
+) -> Done:
+    """Take the action of the incident's class, or another one that a person chose; returns what was done and the
+    landing days to run again.
 
-    Whether it is due is for `may_act` to say. On an incident whose action is done already it changes nothing. Raises
+    Whether it is due is for `due.may_act` to say. On an incident whose action is done already it changes nothing. Raises
     `HomeBusyError` while another process acts on the same incident, and whatever the action itself raises; that, too,
     is on the timeline then, and counts as an attempt.
     """
     store = IncidentStore(engine)
     incident = store.get(incident_id)
     policy = POLICIES[incident.failure_class]
+    chosen = action_named(action or policy.action)
     if incident.state is State.RECOVERING:
         if incident.acting_since is None:
             return Done(f"Done already: {_last_action(incident)}", list(incident.pending_reruns))
-        if now - incident.acting_since <= ACTION_WITHIN:
+        if now - incident.acting_since <= policy.time_limit:
             raise HomeBusyError(f"{incident.id} is being healed by another process; try again when it has ended.")
-    words = f"{policy.action.replace('_', ' ')}, attempt {incident.attempts + 1} of {policy.max_attempts}"
+    words = f"{chosen.name.replace('_', ' ')}, attempt {incident.attempts + 1} of {policy.max_attempts}"
     # Journaled before: an action that kills its process was an attempt, and must not be tried for ever.
-    begun = {"action": policy.action, "phase": "begun"}
+    begun = {"action": chosen.name, "phase": "begun"}
     if incident.state is State.RECOVERING:
         store.append(incident.id, now, actor, "action", f"Begun again: {words}", begun)
     else:
         store.move(incident.id, State.RECOVERING, now, actor, f"Action: {words}", **begun)
     incident = store.get(incident.id)
     try:
-        done = action_named(policy.action).perform(settings, incident, actor)
+        done = chosen.perform(settings, incident, actor)
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         store.append(incident.id, now, actor, "action", f"Failed: {reason}", {"phase": "failed", "reruns": []})
-        store.move(incident.id, State.CONTAINED, now, actor, _what_next(incident))
+        _give_up(store, incident, now, actor, "The action failed.")
         raise
     ReplayLedger(engine).record(done.replays, incident.id, incident.attempts, now)
     days = [day.isoformat() for day in done.reruns]
-    data = {"action": policy.action, "phase": "done", "reruns": days}
+    data = {"action": chosen.name, "phase": "done", "reruns": days}
     store.append(incident.id, now, actor, "action", done.summary, data)
     return done
 
@@ -159,10 +154,18 @@ def _objections(engine: Engine, incident: Incident, others: Iterable[Incident]) 
     return found, list(dict.fromkeys(holders))
 
 
-def _what_next(incident: Incident) -> str:
-    if incident.attempts >= POLICIES[incident.failure_class].max_attempts:
-        return "No attempts are left: a person must decide."
-    return "It will be tried again."
+def _give_up(store: IncidentStore, incident: Incident, now: datetime, actor: str, what: str) -> None:
+    """End an attempt that did not help. What it changed is left inert: its days stay held, and consumers see nothing."""
+    policy = POLICIES[incident.failure_class]
+    if incident.attempts < policy.max_attempts:
+        store.move(incident.id, State.CONTAINED, now, actor, f"{what} It will be tried again.")
+        return
+    words = f"{what} No attempts are left: a person must decide."
+    store.move(incident.id, State.CONTAINED, now, actor, words)
+    tried = "once" if incident.attempts == 1 else f"{incident.attempts} times"
+    why = f"The platform is at its end, having tried {tried}: {policy.escalation} must decide."
+    key = f"escalation-{incident.id}-{incident.lives}"
+    store.append(incident.id, now, actor, "escalation", why, {"to": policy.escalation}, key=key)
 
 
 def verify(engine: Engine, incident_id: str, now: datetime, actor: str) -> bool:
@@ -175,20 +178,17 @@ def verify(engine: Engine, incident_id: str, now: datetime, actor: str) -> bool:
     if incident.state is not State.RECOVERING:
         return incident.state in (State.VERIFIED, State.RESOLVED, State.CLOSED)
     if incident.acting_since is not None:
-        if now - incident.acting_since > ACTION_WITHIN:
-            words = f"The action was broken off. {_what_next(incident)}"
-            store.move(incident.id, State.CONTAINED, now, actor, words)
+        if now - incident.acting_since > POLICIES[incident.failure_class].time_limit:
+            _give_up(store, incident, now, actor, "The action was broken off.")
         return False
     if rerun_is_due(engine, incident):
         if incident.acted_at is not None and now - incident.acted_at > RERUN_WITHIN:
-            words = f"Its landing days were not run again. {_what_next(incident)}"
-            store.move(incident.id, State.CONTAINED, now, actor, words)
+            _give_up(store, incident, now, actor, "Its landing days were not run again.")
         return False
     others = [one for one in store.open() if one.id != incident.id]
     objections, holders = _objections(engine, incident, others)
     if objections:
-        words = f"Not recovered: {'; '.join(objections[:3])}. {_what_next(incident)}"
-        store.move(incident.id, State.CONTAINED, now, actor, words)
+        _give_up(store, incident, now, actor, f"Not recovered: {'; '.join(objections[:3])}.")
         return False
     words = "Its checks pass on all its landing days; " + (
         f"what is still held belongs to {', '.join(holders)}." if holders else "nothing is held."

@@ -1,6 +1,7 @@
-"""Policy as data: failure class → action, how often, and what proves that it helped."""
+"""Policy as data: failure class → action, on which conditions, how often, and what proves that it helped."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from reliability_platform.incidents.classes import CLASSES
 
@@ -13,8 +14,16 @@ class Policy:
     automatic: bool
     """Whether it runs without a person's approval."""
     max_attempts: int
+    escalation: str
+    """Who decides once no attempt is left."""
+    conditions: tuple[str, ...] = ()
+    """What must hold before the platform acts by itself: names in `conditions`. A person's approval overrules them."""
     proof: tuple[str, ...] = ()
     """Checks that must pass after the action besides those that had failed, with `{source}` to fill in."""
+    backoff: timedelta = timedelta(seconds=30)
+    """The wait before the second attempt; it doubles for each further one."""
+    time_limit: timedelta = timedelta(minutes=10)
+    """An action that has not ended after so long is stopped, or taken for dead."""
 
 
 ON_THE_RECORD = frozenset(
@@ -24,40 +33,59 @@ ON_THE_RECORD = frozenset(
 
 
 _CONSERVED = "rec_batches__conserved__{source}"
+_OWNER = "the owner of the source"
+_DATA_TEAM = "whoever is on call for data"
+_BOTH = f"{_DATA_TEAM}, with {_OWNER}"
+
 # A person decides where more than one answer is right: the values or the contract, the volume or the campaign.
-_REBUILD = Policy("rebuild", automatic=False, max_attempts=2)
-# Building again from bronze is safe: it makes what is right whole again, and changes nothing else.
-_REBUILD_AT_ONCE = Policy("rebuild", automatic=True, max_attempts=2)
-_ASK = Policy("re_request_batches", automatic=False, max_attempts=2)
-_VERIFY = Policy("verify_only", automatic=True, max_attempts=1, proof=(_CONSERVED,))
-_ASK_AT_ONCE = Policy("re_request_batches", automatic=True, max_attempts=2)
+_ASK = Policy("re_request_batches", automatic=False, max_attempts=2, escalation=_BOTH)
+_ASK_AT_ONCE = Policy("re_request_batches", automatic=True, max_attempts=2, escalation=_OWNER)
+_VERIFY = Policy("verify_only", automatic=True, max_attempts=1, escalation=_DATA_TEAM, proof=(_CONSERVED,))
+_REBUILD = Policy("rebuild", automatic=False, max_attempts=2, escalation=_DATA_TEAM)
+# Building again from bronze is safe: it makes what is right whole again, and changes nothing else. But what failed for
+# a cause that is still there would only fail again.
+_REBUILD_AT_ONCE = Policy("rebuild", automatic=True, max_attempts=2, escalation=_DATA_TEAM)
+
+
+def _rebuild_when(*conditions: str) -> Policy:
+    return Policy("rebuild", automatic=True, max_attempts=2, escalation=_DATA_TEAM, conditions=conditions)
+
 
 POLICIES: dict[str, Policy] = {
     "missing_data": _ASK_AT_ONCE,
     "null_spike": _ASK_AT_ONCE,
     "payload_corruption": _ASK_AT_ONCE,
-    "schema_break": Policy("replay_through_rename_shim", automatic=True, max_attempts=2),
+    "schema_break": Policy("replay_through_rename_shim", automatic=True, max_attempts=2, escalation=_BOTH),
     "duplicate_delivery": Policy(
         "verify_only",
         automatic=True,
         max_attempts=1,
+        escalation=_DATA_TEAM,
         proof=("int_{source}__deduplicated__duplicate_keys", _CONSERVED),
     ),
     "late_data": Policy(
-        "recompute_event_dates", automatic=True, max_attempts=2, proof=("rec_silver__vs__gold__{source}", _CONSERVED)
+        "recompute_event_dates",
+        automatic=True,
+        max_attempts=2,
+        escalation=_DATA_TEAM,
+        proof=("rec_silver__vs__gold__{source}", _CONSERVED),
     ),
     "held_late": Policy(
-        "accept_held_rows", automatic=False, max_attempts=2, proof=("rec_silver__vs__gold__{source}", _CONSERVED)
+        "accept_held_rows",
+        automatic=False,
+        max_attempts=2,
+        escalation=_DATA_TEAM,
+        proof=("rec_silver__vs__gold__{source}", _CONSERVED),
     ),
     "stale_redelivery": _VERIFY,
     "schema_addition": _VERIFY,
     "freshness_breach": _VERIFY,
     "source_silent": _ASK_AT_ONCE,
     "upstream_unavailable": _ASK_AT_ONCE,
-    "data_loss": _REBUILD_AT_ONCE,
-    "run_killed": _REBUILD_AT_ONCE,
-    "write_failure": _REBUILD_AT_ONCE,
-    "unsafe_backfill": _REBUILD_AT_ONCE,
+    "data_loss": _rebuild_when("warehouse_can_be_written"),
+    "run_killed": _rebuild_when("warehouse_can_be_written", "nobody_builds_these_days"),
+    "write_failure": _rebuild_when("warehouse_can_be_written"),
+    "unsafe_backfill": _rebuild_when("nobody_builds_these_days"),
     "file_corruption": _ASK_AT_ONCE,
     "key_conflict": _ASK_AT_ONCE,
     "future_data": _ASK_AT_ONCE,

@@ -118,6 +118,13 @@ class BuildJournal:
             self._path(number).unlink(missing_ok=True)
             os.close(descriptor)
 
+    def at_work(self, first: date, last: date) -> Build | None:
+        """A build that is at work on one of these days now."""
+        query = select(builds).where(
+            builds.c.outcome == RUNNING, builds.c.first_day <= last, builds.c.last_day >= first
+        )
+        return next((build for build in self._read(query) if self._is_alive(build)), None)
+
     def overlapping(self, first: date, last: date, before: int) -> Build | None:
         """A build that is at work on one of these days, and said so before entry `before`."""
         query = select(builds).where(

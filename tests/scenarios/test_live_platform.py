@@ -19,7 +19,8 @@ from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.model import ENDED, Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.admission import landed_partitions
-from reliability_platform.remediation.heal import act, may_act, reruns_of, verify
+from reliability_platform.remediation.due import may_act
+from reliability_platform.remediation.heal import act, reruns_of, verify
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.comparison import compare_tables
 from reliability_platform.warehouse.dbt_runner import MANIFEST
@@ -68,12 +69,12 @@ class Live(Platform):
 
     def heal(self) -> None:
         """What the remediation sensor does, without anybody's approval."""
-        self.settings = load_settings(self.settings.home)
+        self.settings = load_settings(self.settings.home).model_copy(update={"attended": True})
         store = IncidentStore(self.engine)
         for _ in range(HEALING_ROUNDS):
             reruns: set[date] = set()
             for incident in self.open():
-                if may_act(incident):
+                if may_act(self.settings, self.engine, incident, utc_now()):
                     act(self.settings, self.engine, incident.id, utc_now(), "test")
                 reruns |= {one for _, one in reruns_of(store.get(incident.id))}
             if reruns:

@@ -24,7 +24,8 @@ from reliability_platform.incidents.model import ENDED
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.admission import admit, landed_partitions
 from reliability_platform.operations import operations_engine
-from reliability_platform.remediation.heal import act, may_act, verify
+from reliability_platform.remediation.due import may_act
+from reliability_platform.remediation.heal import act, verify
 from reliability_platform.scorecard.evidence import StageTiming, write_evidence
 from reliability_platform.scorecard.evidence.catalogue import REPORTS
 from reliability_platform.scorecard.evidence.report import WALL_CLOCK, Report
@@ -65,7 +66,7 @@ class Home:
         self._look()
         store = IncidentStore(self.engine)
         for incident in store.all():
-            if may_act(incident):
+            if may_act(self.settings, self.engine, incident, utc_now()):
                 act(self.settings, self.engine, incident.id, utc_now(), "test")
         reruns = {one for incident in store.all() for one in incident.pending_reruns}
         first, last = min(reruns), max(reruns)

@@ -7,12 +7,11 @@ import pytest
 
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, Verdict
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, UsageError
-from reliability_platform.incidents.model import State
+from reliability_platform.incidents.model import Incident, State
+from reliability_platform.remediation.due import may_act
 from reliability_platform.remediation.heal import (
-    ACTION_WITHIN,
     RERUN_WITHIN,
     act,
-    may_act,
     rerun_is_due,
     reruns_of,
     verify,
@@ -39,6 +38,12 @@ def begin(home: BrokenHome, incident_id: str, minute: int = 1) -> None:
     act(home.settings, home.engine, incident_id, later(minute), "test")
 
 
+def may(home: BrokenHome, incident: Incident, approved: bool = False) -> bool:
+    """Whether an action is due, to somebody who watches."""
+    watched = home.settings.model_copy(update={"attended": True})
+    return may_act(watched, home.engine, incident, NOW, approved=approved)
+
+
 def check_it(home: BrokenHome, incident_id: str, minute: int) -> bool:
     return verify(home.engine, incident_id, later(minute), "test")
 
@@ -46,13 +51,13 @@ def check_it(home: BrokenHome, incident_id: str, minute: int) -> bool:
 def test_act_judge_verify_resolve(home: BrokenHome) -> None:
     """The whole loop, on the record: who, when, why, and which batch came again."""
     one = home.incident(GAP, detail="missing: 2").id
-    assert may_act(home.incidents.get(one))
+    assert may(home, home.incidents.get(one))
     begin(home, one)
     incident = home.incidents.get(one)
     assert incident.state is State.RECOVERING
     assert reruns_of(incident) == {("orders", home.day)}
     assert rerun_is_due(home.engine, incident)
-    assert not may_act(incident)
+    assert not may(home, incident)
     assert not check_it(home, one, 2)  # nothing has been judged since
     home.admit()
     home.judge(at=later(3))
@@ -102,16 +107,17 @@ def test_an_action_that_does_not_help_is_tried_again_and_then_left_to_a_person(h
     one = home.incident(GAP).id
     attempts = POLICIES["missing_data"].max_attempts
     for attempt in range(1, attempts + 1):
-        assert may_act(home.incidents.get(one))
+        assert may(home, home.incidents.get(one))
         begin(home, one, 10 * attempt)
         home.judge(failing=[GAP], at=later(10 * attempt + 1))
         assert not check_it(home, one, 10 * attempt + 2)
         incident = home.incidents.get(one)
         assert (incident.state, incident.attempts) == (State.CONTAINED, attempt)
-        assert GAP in incident.timeline[-1].why
-    assert not may_act(incident)
-    assert not may_act(incident, approved=True)
-    assert "a person must decide" in incident.timeline[-1].why
+        assert any(GAP in entry.why for entry in incident.timeline[-2:])
+    assert not may(home, incident)
+    assert not may(home, incident, approved=True)
+    assert "a person must decide" in incident.timeline[-2].why
+    assert (incident.timeline[-1].kind, incident.timeline[-1].data) == ("escalation", {"to": "the owner of the source"})
 
 
 def test_an_action_that_raises_is_on_the_record_and_counts(home: BrokenHome) -> None:
@@ -123,7 +129,7 @@ def test_an_action_that_raises_is_on_the_record_and_counts(home: BrokenHome) -> 
         incident = home.incidents.get(one)
         assert (incident.state, incident.attempts) == (State.CONTAINED, attempt)
         assert any("The warehouse does not exist yet" in entry.why for entry in incident.timeline)
-    assert not may_act(incident)
+    assert not may(home, incident)
 
 
 def test_an_action_whose_process_died_is_given_up_after_its_time(home: BrokenHome) -> None:
@@ -134,10 +140,10 @@ def test_an_action_whose_process_died_is_given_up_after_its_time(home: BrokenHom
         begin(home, one, 1)
     assert not check_it(home, one, 1)
     assert home.incidents.get(one).state is State.RECOVERING
-    assert not verify(home.engine, one, NOW + ACTION_WITHIN + timedelta(seconds=1), "test")
+    assert not verify(home.engine, one, NOW + POLICIES["missing_data"].time_limit + timedelta(seconds=1), "test")
     incident = home.incidents.get(one)
     assert (incident.state, incident.attempts) == (State.CONTAINED, 1)
-    assert may_act(incident)
+    assert may(home, incident)
 
 
 def test_an_action_may_be_taken_again_where_it_was_broken_off(home: BrokenHome) -> None:
@@ -198,7 +204,7 @@ def test_duplicates_that_did_get_through_are_not_proved_harmless(home: BrokenHom
     one = home.incident(TWICE).id
     begin(home, one)
     assert not check_it(home, one, 2)
-    assert bad in home.incidents.get(one).timeline[-1].why
+    assert bad in home.incidents.get(one).timeline[-2].why
 
 
 def test_late_rows_need_their_days_run_again(home: BrokenHome) -> None:
@@ -235,8 +241,8 @@ def test_a_check_without_a_past_to_compare_with_holds_no_recovery(home: BrokenHo
 def test_what_needs_a_decision_waits_for_a_person(home: BrokenHome) -> None:
     """A volume may be real; asking for everything again would hide a campaign."""
     incident = home.incident("int_orders__deduplicated__volume")
-    assert not may_act(incident)
-    assert may_act(incident, approved=True)
+    assert not may(home, incident)
+    assert may(home, incident, approved=True)
 
 
 def test_the_ledger_records_a_batch_once(home: BrokenHome) -> None:

@@ -12,7 +12,8 @@ from reliability_platform.incidents.impact import consumers
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.writer import landing_folder, write_batch
-from reliability_platform.remediation.heal import act, may_act, rerun_is_due, verify
+from reliability_platform.remediation.due import may_act
+from reliability_platform.remediation.heal import act, rerun_is_due, verify
 from reliability_platform.remediation.ledger import ReplayLedger
 from reliability_platform.sources.batch import Batch
 from reliability_platform.sources.system import scheduled_batches
@@ -78,7 +79,7 @@ def test_each_cause_is_healed_by_its_own_means_and_gold_is_what_it_would_have_be
     assert len(store.all()) == 5
 
     for incident in found.values():
-        assert may_act(incident)
+        assert may_act(made.settings, made.engine, incident, utc_now())
         act(made.settings, made.engine, incident.id, utc_now(), "test")
     replays = {(replay.batch_id, replay.how) for replay in ReplayLedger(made.engine).all()}
     assert replays == {

@@ -25,7 +25,8 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.admission import admit, landed_partitions
 from reliability_platform.landing.delivery import deliver
 from reliability_platform.operations import operations_engine
-from reliability_platform.remediation.heal import act, may_act, reruns_of, verify
+from reliability_platform.remediation.due import may_act
+from reliability_platform.remediation.heal import act, reruns_of, verify
 from reliability_platform.scorecard.campaign.grid import WorldPlan
 from reliability_platform.scorecard.containment import differences
 from reliability_platform.scorecard.quarantined import Quarantined, quarantined_rows
@@ -129,7 +130,7 @@ class World:
             for incident in self.incidents.all():
                 if incident.state in ENDED:
                     continue
-                if may_act(incident, approved=True):
+                if may_act(self.settings, self.engine, incident, utc_now(), approved=True):
                     moved = True
                     self._act(incident)
                     incident = self.incidents.get(incident.id)

@@ -1,0 +1,80 @@
+"""Whether the platform may act on an incident now, and if not, why not, in words that the person on call reads."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine
+
+from reliability_platform.errors import UsageError
+from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.incidents.model import Incident, State
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.remediation.conditions import CONDITIONS
+from reliability_platform.remediation.policy import POLICIES, Policy
+from reliability_platform.settings import Settings
+
+
+def _switch(settings: Settings, incident: Incident) -> str | None:
+    unknown = sorted(set(settings.automation_off_for) - CLASSES.keys())
+    if unknown:
+        raise UsageError(
+            f"RELIABILITY_AUTOMATION_OFF_FOR names no failure class with {', '.join(unknown)}: see "
+            "`reliability incidents classes`."
+        )
+    if not settings.automation:
+        return "automation is switched off (RELIABILITY_AUTOMATION)"
+    if incident.failure_class in settings.automation_off_for:
+        return f"automation is switched off for {incident.failure_class} (RELIABILITY_AUTOMATION_OFF_FOR)"
+    return None
+
+
+def next_attempt_at(incident: Incident, policy: Policy) -> datetime | None:
+    """The end of the wait between two attempts; None if there is none to wait for. Waits double."""
+    if not incident.attempts or incident.begun_at is None:
+        return None
+    wait: timedelta = policy.backoff * 2 ** (incident.attempts - 1)
+    return incident.begun_at + wait
+
+
+def _alone(settings: Settings, engine: Engine, incident: Incident, policy: Policy, now: datetime) -> str | None:
+    """What keeps the platform from acting while nobody watches."""
+    switched_off = _switch(settings, incident)
+    if switched_off is not None:
+        return switched_off
+    waits_until = next_attempt_at(incident, policy)
+    if waits_until is not None and now < waits_until:
+        return f"the next attempt is at {waits_until:%H:%M:%S} UTC"
+    if incident.actions_taken >= settings.remediation_budget:
+        return f"it has been acted upon {incident.actions_taken} times, which is all that its budget allows"
+    if IncidentStore(engine).actions_since(now - timedelta(hours=1)) >= settings.remediations_per_hour:
+        return f"{settings.remediations_per_hour} actions in one hour are the most (RELIABILITY_REMEDIATIONS_PER_HOUR)"
+    return None
+
+
+def obstacle(
+    settings: Settings, engine: Engine, incident: Incident, now: datetime, *, approved: bool = False
+) -> str | None:
+    """Why no action is taken on the incident now; None if one may be.
+
+    `approved` says that a person wants it: then neither the policy's caution nor its conditions count. A process that a
+    person watches (`attended` in the settings) does not wait either.
+    """
+    policy = POLICIES[incident.failure_class]
+    if not incident.is_open:
+        return "it is over"
+    if incident.state is State.RECOVERING:
+        return "it is being healed"
+    if incident.attempts >= policy.max_attempts:
+        return f"no attempt is left: {policy.escalation} must decide"
+    if approved:
+        return None
+    if not policy.automatic:
+        return "it waits for a person's approval"
+    for name in policy.conditions:
+        if not CONDITIONS[name].holds(settings, engine, incident):
+            return CONDITIONS[name].otherwise
+    return None if settings.attended else _alone(settings, engine, incident, policy, now)
+
+
+def may_act(settings: Settings, engine: Engine, incident: Incident, now: datetime, *, approved: bool = False) -> bool:
+    """Whether nothing speaks against acting now."""
+    return obstacle(settings, engine, incident, now, approved=approved) is None
