@@ -8,9 +8,12 @@ would publish them. So the checks that compare layers with each other judge ever
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from sqlalchemy import Engine
+
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.evaluate import evaluate
-from reliability_platform.checks.gate import held
+from reliability_platform.checks.gate import Partition, held
+from reliability_platform.checks.holds import Holds
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.landing.admission import landed_partitions
@@ -56,8 +59,18 @@ def release(
     on_change: Callable[[list[CheckResult]], None] = lambda _: None,
 ) -> Publication:
     """Publish whatever the gate releases over all landed partitions. `on_change` hears of verdicts that have turned."""
-    store = CheckStore(operations_engine(settings))
+    engine = operations_engine(settings)
+    store = CheckStore(engine)
     with warehouse_lease(settings):  # nobody of ours writes between the last look and the publication
         on_change(confirm(settings, store, now, run_id))
         partitions = landed_partitions(settings)
-        return publish(settings, marts, partitions, held(store, partitions), now, run_id)
+        return publish(settings, marts, partitions, _withheld(store, engine, partitions), now, run_id)
+
+
+def _withheld(store: CheckStore, engine: Engine, partitions: Sequence[Partition]) -> dict[Partition, list[str]]:
+    """What checks object to, and what people hold."""
+    found = held(store, partitions)
+    for partition, hold in Holds(engine).standing().items():
+        if partition in partitions:
+            found[partition] = [hold.reason, *found.get(partition, [])]
+    return found

@@ -25,6 +25,8 @@ COMMANDS = {
     "slo": ("slo", "Show service level objectives, their error budgets and how fast they burn."),
     "quarantine": ("quarantine", "List, show and replay what was refused or rejected."),
     "publish": ("pipeline", "Publish what the gate releases, or go back one version."),
+    "hold": ("holds", "Keep a landing day out of publication."),
+    "release": ("holds", "Let a landing day go that somebody holds."),
     "scorecard": ("scorecard", "Grade the home against the truth, and write the evidence files."),
     "campaign": ("campaign", "Measure which faults the checks catch at which size, and what cries wolf."),
     "faults": ("faults", "The catalogue of declared faults."),

@@ -1,5 +1,6 @@
 """Consumers see audited data only: held days keep their last good rows, and the gate fails closed."""
 
+import json
 from collections.abc import Callable
 
 import duckdb
@@ -9,6 +10,7 @@ from sqlalchemy import delete
 from reliability_platform.checks.gate import held
 from reliability_platform.checks.results import Verdict
 from reliability_platform.checks.store import check_results
+from reliability_platform.cli.main import main
 from reliability_platform.errors import HomeBusyError, UsageError
 from reliability_platform.faults.plan import Strike
 from reliability_platform.landing.delivery import redeliver
@@ -122,3 +124,26 @@ def test_a_second_process_waits_for_the_lease_and_says_so(platform: Callable[...
         other.kill()  # the kernel frees the lease of a process that dies
         other.wait()
     made.build(day(1), day(1))
+
+
+def test_a_person_holds_a_day_that_all_checks_like_and_lets_it_go_again(
+    platform: Callable[..., Platform], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody may know what no check does; the reason stands beside the day, and saying it twice is saying it once."""
+    made = platform(events_per_day=400)
+    made.run(day(1), day(2))
+    home = ["--home", str(made.settings.home)]
+    words = ["--source", "shipments", "--date", str(day(2)), *home]
+    for expected in (True, False):
+        main(["hold", *words, "--why", "the depot counts again", "--json"])
+        assert json.loads(capsys.readouterr().out)["changed"] is expected
+    publication = made.publish()
+    ((key, reasons),) = publication.held.items()
+    assert key == f"shipments/{day(2)}"
+    assert reasons[0].endswith(": the depot counts again")
+    assert reasons[0].startswith("held by ")
+    main(["release", *words])
+    assert "is not held by anybody any more" in capsys.readouterr().out
+    assert made.publish().held == {}
+    with pytest.raises(SystemExit):
+        main(["hold", *words, "--why", " "])

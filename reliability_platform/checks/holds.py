@@ -1,0 +1,78 @@
+"""Landing days that people hold: kept out of publication whatever the checks say, until somebody releases them.
+
+Append-only: the last word on a source and day counts. A release frees the day from people alone; the gate goes on
+holding what its checks object to.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from sqlalchemy import Boolean, Column, Date, DateTime, Engine, Integer, String, Table, Text, func, insert, select
+
+from reliability_platform.operations import metadata
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("source", String(100), nullable=False),
+    Column("landing_date", Date, nullable=False),
+    Column("is_held", Boolean, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at", DateTime, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A day that somebody holds."""
+
+    source: str
+    landing_date: date
+    actor: str
+    why: str
+    at: datetime
+
+    @property
+    def reason(self) -> str:
+        """In words, as it stands beside the objections of checks."""
+        return f"held by {self.actor}: {self.why}"
+
+
+class Holds:
+    """The holds in the operations store."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def _say(self, source: str, day: date, is_held: bool, actor: str, why: str, now: datetime) -> bool:
+        standing = (source, day) in self.standing()
+        if standing is is_held:
+            return False
+        moment = now.astimezone(UTC).replace(tzinfo=None)
+        with self._engine.begin() as connection:
+            connection.execute(
+                insert(holds).values(source=source, landing_date=day, is_held=is_held, actor=actor, why=why, at=moment)
+            )
+        return True
+
+    def hold(self, source: str, day: date, actor: str, why: str, now: datetime) -> bool:
+        """Keep a day out of publication; whether that is new."""
+        return self._say(source, day, True, actor, why, now)
+
+    def release(self, source: str, day: date, actor: str, why: str, now: datetime) -> bool:
+        """Free a day that somebody holds; whether anybody did."""
+        return self._say(source, day, False, actor, why, now)
+
+    def standing(self) -> dict[tuple[str, date], Hold]:
+        """What is held now."""
+        last = select(func.max(holds.c.id)).group_by(holds.c.source, holds.c.landing_date)
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(holds).where(holds.c.id.in_(last), holds.c.is_held))
+            return {
+                (row.source, row.landing_date): Hold(
+                    row.source, row.landing_date, row.actor, row.why, row.at.replace(tzinfo=UTC)
+                )
+                for row in rows
+            }
