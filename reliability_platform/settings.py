@@ -3,10 +3,14 @@
 Every value can be set by an environment variable `RELIABILITY_<NAME>`.
 """
 
+import json
+import re
 from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from reliability_platform.errors import UsageError
 
@@ -15,11 +19,32 @@ DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 SODA_CHECKS = PROJECT_ROOT / "soda_checks"
 DEFAULT_HOME = PROJECT_ROOT / "data"
 
+_URL = r"(?:P[0-3](?:,P[0-3])*=)?[A-Za-z][\w+.-]*://"
+"""How the URL of a channel begins: the severities that it takes, if not all, and the scheme."""
+
+
+def _urls(text: str) -> list[str]:
+    """URLs from a JSON list, or parted by commas or white space. Raises `ValueError`, in words without the URLs."""
+    try:
+        found = json.loads(text) if text.lstrip().startswith("[") else None
+    except ValueError:
+        found = ["not a list"]
+    if found is None:
+        # Severities and URLs may hold commas themselves: one parts two URLs only where the next one begins after it.
+        found = re.split(rf"[\s,]+(?={_URL})(?<!P\d,)", text.strip(" \t\r\n,")) if text.strip(" \t\r\n,") else []
+    for number, url in enumerate(found, start=1):
+        if not isinstance(url, str) or not re.fullmatch(rf"{_URL}\S+", url):
+            raise ValueError(
+                f"URL number {number} is not written as scheme://… or P0,P1=scheme://… "
+                "(give several as a JSON list, or parted by spaces)"
+            )
+    return found
+
 
 class Settings(BaseSettings):
     """Typed settings; the properties name every place under `home`."""
 
-    model_config = SettingsConfigDict(env_prefix="RELIABILITY_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="RELIABILITY_", extra="forbid", frozen=True, hide_input_in_errors=True)
 
     home: Path = DEFAULT_HOME
     allowed_lateness_days: int = Field(default=3, ge=0, le=60)
@@ -52,6 +77,42 @@ class Settings(BaseSettings):
     """Whether a person started this process and watches: then nothing waits, and switches and limits do not apply."""
     operations_url: str | None = None
     """SQLAlchemy URL of the operations store; by default SQLite in the home folder."""
+
+    alert_urls: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    """Where alerts go: Apprise URLs, each with the severities that it takes in front where not all, as in `P0,P1=…`.
+
+    They hold tokens. Nothing may show, log or store them; a channel is known by its name.
+    """
+    alert_dry_run: bool = True
+    """Whether alerts are only rehearsed: decided and written to a file, not sent."""
+    alert_cap_per_hour: int = Field(default=20, ge=1, le=1000)
+    """Messages that a channel gets in any hour; what lies beyond waits and then comes as one digest."""
+    alert_quiet_hours: str = Field(default="22:00-07:00", pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$")
+    """When P3 waits, as HH:MM-HH:MM; empty for never."""
+    alert_timezone: str = "UTC"
+    """The zone of the quiet hours, as Europe/Zurich."""
+    alert_pagerduty_url: str | None = None
+    """Where events for PagerDuty go instead of PagerDuty's own address: a proxy, or a test."""
+    ui_url: str = "http://127.0.0.1:3000"
+    """Where `reliability dev` serves the UI, for links in alerts."""
+
+    @field_validator("alert_urls", mode="before")
+    @classmethod
+    def _parted(cls, value: Any) -> Any:
+        return _urls(value) if isinstance(value, str) else value
+
+    @field_validator("alert_timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError("it is not a time zone such as UTC or Europe/Zurich") from None
+        return value
+
+    @property
+    def alerts(self) -> Path:
+        return self.home / "alerts"
 
     @property
     def landing(self) -> Path:
@@ -129,5 +190,6 @@ def load_settings(home: Path | None = None) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "RELIABILITY_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise UsageError(f"The setting {name} is not usable: {first['msg']}.") from None
+        what = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"The setting {name} is not usable: {what}.") from None
     return settings.model_copy(update={"home": settings.home.expanduser().absolute()})
