@@ -87,7 +87,9 @@ class Settings(BaseSettings):
     """Whether alerts are only rehearsed: decided and written to a file, not sent."""
     alert_cap_per_hour: int = Field(default=20, ge=1, le=1000)
     """Messages that a channel gets in any hour; what lies beyond waits and then comes as one digest."""
-    alert_quiet_hours: str = Field(default="22:00-07:00", pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$")
+    alert_quiet_hours: str = Field(
+        default="22:00-07:00", pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$"
+    )
     """When P3 waits, as HH:MM-HH:MM; empty for never."""
     alert_timezone: str = "UTC"
     """The zone of the quiet hours, as Europe/Zurich."""

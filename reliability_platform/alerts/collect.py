@@ -1,0 +1,111 @@
+"""From the timeline to alerts: which entries a channel should hear of, and when at the earliest."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from reliability_platform.alerts.channels import Channel
+from reliability_platform.alerts.ledger import Alert, Ledger
+from reliability_platform.alerts.policy import quiet_until
+from reliability_platform.incidents.classes import Severity
+from reliability_platform.incidents.model import ENDED, Incident, TimelineEntry, fold
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.settings import Settings
+
+TOLD = frozenset({"opened", "transition", "severity", "deadline"})
+"""Kinds of timeline entries that are news. Signals, notes, and alerts themselves are not."""
+AT_ONCE = 1000
+"""Entries read in one tick."""
+GAP = timedelta(minutes=1)
+"""How long to wait for an entry whose position is missing: where writers commit out of order, it may still appear."""
+
+
+def _words(incident: Incident, number: int) -> tuple[str, str] | None:
+    """The event that an entry is, and what changed by it; None if nothing did."""
+    entry = incident.timeline[number - 1]
+    if entry.kind == "opened":
+        return "opened", "opened"
+    if entry.kind == "deadline":
+        return "deadline", "response overdue"
+    before = fold(incident.id, incident.timeline[: number - 1])
+    after = fold(incident.id, incident.timeline[:number])
+    if before.severity != after.severity:
+        return "severity", f"{before.severity} → {after.severity}"
+    if before.state != after.state:
+        return "state", f"{before.state} → {after.state}".replace("_", " ")
+    return None
+
+
+def _alert(
+    settings: Settings, channel: Channel, incident: Incident, number: int, severity: Severity, now: datetime
+) -> Alert | None:
+    found = _words(incident, number)
+    if found is None:
+        return None
+    quiet = quiet_until(settings, severity, now)
+    return Alert(
+        incident_id=incident.id,
+        number=number,
+        channel=channel.name,
+        dry_run=settings.alert_dry_run,
+        event=found[0],
+        words=found[1],
+        severity=severity,
+        at=incident.timeline[number - 1].at,
+        due_at=quiet or now,
+        reason="quiet hours" if quiet else "",
+    )
+
+
+def _openings(
+    settings: Settings, channel: Channel, incidents: Iterable[Incident], now: datetime
+) -> Iterable[Alert | None]:
+    """What a new channel hears: every incident that is open and concerns it, and nothing of those that are over."""
+    for incident in incidents:
+        if incident.state not in ENDED and incident.severity in channel.severities:
+            yield _alert(settings, channel, incident, 1, incident.severity, now)
+
+
+def _settled(
+    entries: list[tuple[int, str, TimelineEntry]], position: int, now: datetime
+) -> list[tuple[int, str, TimelineEntry]]:
+    """The entries up to the first fresh gap."""
+    for place, (found, _, entry) in enumerate(entries):
+        if found != position + 1 and now - entry.at < GAP:
+            return entries[:place]
+        position = found
+    return entries
+
+
+def collect(settings: Settings, store: IncidentStore, ledger: Ledger, channel: Channel, now: datetime) -> int:
+    """Write what the channel should hear since the last time; how many alerts that is."""
+    dry_run = settings.alert_dry_run
+    known = ledger.channels().get((channel.name, dry_run))
+    if known is None:
+        last = store.last_position()
+        first = [one for one in _openings(settings, channel, store.all(), now) if one is not None]
+        ledger.record(channel.name, dry_run, last, first)
+        return len(first)
+    entries = _settled(store.entries_after(known.position, AT_ONCE), known.position, now)
+    if not entries:
+        return 0
+    news: dict[str, list[int]] = defaultdict(list)
+    for _, incident_id, entry in entries:
+        if entry.kind in TOLD:
+            news[incident_id].append(entry.number)
+    told = ledger.told(channel.name, dry_run, news)
+    new: list[Alert] = []
+    for incident_id, numbers in news.items():
+        unread = [number for number in numbers if number not in told[incident_id]]
+        if not unread:
+            continue
+        incident, hears = store.get(incident_id), bool(told[incident_id])
+        for number in unread:
+            severity = fold(incident_id, incident.timeline[:number]).severity
+            one = _alert(settings, channel, incident, number, severity, now)
+            # Who was told that an incident is a P1 must also hear that it is a P3 now, and that it is over.
+            if one is not None and (hears or one.severity in channel.severities):
+                new.append(one)
+                hears = True
+    ledger.record(channel.name, dry_run, entries[-1][0], new)
+    return len(new)

@@ -1,0 +1,104 @@
+"""Brings messages to a channel by a courier, or in a dry run only into a file; says what became of each."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from reliability_platform.alerts.channels import Channel
+from reliability_platform.alerts.message import Message
+from reliability_platform.settings import PROJECT_ROOT, Settings
+
+COURIER_SECONDS = 20.0
+"""How long a channel may take for all messages of a tick; then its courier is stopped. Shorter than `ledger.HOLD`."""
+
+
+class Outcome(StrEnum):
+    """What became of a message; whether it is tried again depends on nothing else."""
+
+    SENT = "sent"
+    TRANSIENT = "transient"
+    PERMANENT = "permanent"
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """The outcome of one message, and in fixed words why."""
+
+    outcome: Outcome
+    words: str = ""
+
+
+Delivery = Callable[[Settings, Channel, Sequence[Message], datetime], dict[str, Delivered]]
+"""Messages of one channel → outcome by the message's id."""
+
+
+def keep(path: Path, channel: str, messages: Sequence[Message], at: datetime, why: str) -> None:
+    """Append messages to a file, a line of JSON each, in one write: two dispatchers do not mix their lines."""
+    lines = [
+        json.dumps(
+            {
+                "at": at.isoformat(),
+                "channel": channel,
+                "why": why,
+                "incidents": sorted({alert.incident_id for alert in message.alerts}),
+                "title": message.title,
+                "body": message.body,
+                "events": list(message.events),
+            },
+            ensure_ascii=False,
+        )
+        for message in messages
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        os.write(target, "".join(f"{line}\n" for line in lines).encode())
+    finally:
+        os.close(target)
+
+
+def rehearse(settings: Settings, channel: Channel, messages: Sequence[Message], now: datetime) -> dict[str, Delivered]:
+    """The delivery of a dry run: nothing leaves the home."""
+    keep(settings.alerts / "dry_run.jsonl", channel.name, messages, now, "dry run")
+    return {message.id: Delivered(Outcome.SENT) for message in messages}
+
+
+def send(settings: Settings, channel: Channel, messages: Sequence[Message], now: datetime) -> dict[str, Delivered]:
+    """Deliver for real. What the courier did not report before its time was up counts as not delivered."""
+    del now
+    task: dict[str, Any] = {
+        "url": channel.url.get_secret_value(),
+        "endpoint": settings.alert_pagerduty_url,
+        "messages": [
+            {"id": one.id, "title": one.title, "body": one.body, "level": one.level, "events": list(one.events)}
+            for one in messages
+        ],
+    }
+    courier = subprocess.Popen(
+        [sys.executable, "-m", "reliability_platform.alerts.courier"],
+        stdin=subprocess.PIPE,  # not an argument: everybody may read those
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=PROJECT_ROOT,
+        text=True,
+    )
+    silent = "its delivery broke off"
+    try:
+        said, _ = courier.communicate(json.dumps(task), timeout=COURIER_SECONDS)
+    except subprocess.TimeoutExpired:
+        courier.kill()
+        said, _ = courier.communicate()
+        silent = f"it did not answer within {COURIER_SECONDS:g} seconds"
+    found = {message.id: Delivered(Outcome.TRANSIENT, silent) for message in messages}
+    for line in said.splitlines():
+        if line.endswith("}"):  # the last line of one that was stopped may be torn
+            told = json.loads(line)
+            found[told["id"]] = Delivered(Outcome(told["outcome"]), told["words"])
+    return found

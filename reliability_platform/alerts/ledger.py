@@ -1,0 +1,270 @@
+"""What was decided for each alert, in the operations store: one row for each event of an incident and channel.
+
+Nothing is deleted. A channel is held by one dispatcher at a time, for as long as a delivery may take: two daemons do
+not both send, and if one dies between sending and writing it down, what it held is sent again.
+"""
+
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    Engine,
+    Index,
+    Integer,
+    String,
+    Table,
+    UniqueConstraint,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from reliability_platform.incidents.classes import Severity
+from reliability_platform.operations import metadata
+
+HOLD = timedelta(seconds=90)
+"""Longer than the longest delivery, so that nobody takes a channel from a dispatcher that is still sending."""
+
+
+class Status(StrEnum):
+    """What became of an alert."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    DRY_RUN = "dry_run"
+    FAILED = "failed"
+    """Given up; it is in the file of undelivered messages."""
+    SUPPRESSED = "suppressed"
+    """Its channel was taken out of the settings before it could go."""
+
+
+WAITING = (Status.PENDING, Status.SENDING)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("incident_id", String(200), nullable=False),
+    Column("number", Integer, nullable=False),  # of the timeline entry
+    Column("channel", String(80), nullable=False),
+    Column("dry_run", Boolean, nullable=False),
+    Column("event", String(20), nullable=False),
+    Column("words", String(200), nullable=False),
+    Column("severity", String(2), nullable=False),
+    Column("at", DateTime, nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("due_at", DateTime, nullable=False),
+    Column("reason", String(200), nullable=False, default=""),
+    Column("message", String(40), nullable=False, default=""),
+    Column("capped", Boolean, nullable=False, default=True),  # whether the message counts against the cap
+    Column("sent_at", DateTime),
+    # Exactly one row, whatever is repeated by restarts and by two daemons.
+    UniqueConstraint("incident_id", "number", "channel", "dry_run"),
+    Index("alerts_by_status", "status", "channel"),
+    Index("alerts_by_time", "channel", "sent_at"),
+)
+channel_health = Table(
+    "alert_channels",
+    metadata,
+    Column("name", String(80), primary_key=True),
+    Column("dry_run", Boolean, primary_key=True),
+    Column("position", Integer, nullable=False),  # how far the timeline has been read for it
+    Column("failures", Integer, nullable=False, default=0),  # in a row
+    Column("retry_at", DateTime),
+    Column("last_sent_at", DateTime),
+    Column("last_failed_at", DateTime),
+    Column("last_error", String(200), nullable=False, default=""),
+    Column("held_by", String(40)),
+    Column("held_until", DateTime),
+)
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One event of an incident that one channel should hear of. Times carry UTC."""
+
+    incident_id: str
+    number: int
+    channel: str
+    dry_run: bool
+    event: str
+    """`opened`, `state`, `severity` or `deadline`."""
+    words: str
+    severity: Severity
+    at: datetime
+    due_at: datetime
+    reason: str = ""
+    """Why it waits, or why it failed."""
+    status: Status = Status.PENDING
+    attempts: int = 0
+    sent_at: datetime | None = None
+    message: str = ""
+    id: int = 0
+
+
+@dataclass(frozen=True)
+class Health:
+    """How a channel does. Times carry UTC."""
+
+    name: str
+    dry_run: bool
+    position: int
+    failures: int
+    retry_at: datetime | None
+    last_sent_at: datetime | None
+    last_failed_at: datetime | None
+    last_error: str
+
+    @property
+    def state(self) -> str:
+        """`ok`, `failing`, or `new` where nothing was ever tried."""
+        if self.failures:
+            return "failing"
+        return "ok" if self.last_sent_at else "new"
+
+
+def _stored(at: datetime | None) -> datetime | None:
+    return at.astimezone(UTC).replace(tzinfo=None) if at is not None else None
+
+
+def _told(at: datetime | None) -> datetime | None:
+    return at.replace(tzinfo=UTC) if at is not None else None
+
+
+def _alert(row: Any) -> Alert:
+    told = {name: _told(row[name]) for name in ("at", "due_at", "sent_at")}
+    fields = {name: row[name] for name in Alert.__dataclass_fields__ if name not in told}
+    return Alert(**{**fields, **told, "severity": Severity(row["severity"]), "status": Status(row["status"])})  # type: ignore[arg-type]
+
+
+def _health(row: Any) -> Health:
+    times = ("retry_at", "last_sent_at", "last_failed_at")
+    return Health(
+        **{name: _told(row[name]) if name in times else row[name] for name in Health.__dataclass_fields__}  # type: ignore[arg-type]
+    )
+
+
+class Ledger:
+    """The alerts and the health of the channels."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def channels(self) -> dict[tuple[str, bool], Health]:
+        """Every channel ever seen, by name and whether it was a dry run."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(channel_health).order_by(channel_health.c.name)).mappings().all()
+        return {(row["name"], row["dry_run"]): _health(row) for row in rows}
+
+    def all(self) -> list[Alert]:
+        """Every alert, oldest first."""
+        with self._engine.connect() as connection:
+            return [_alert(row) for row in connection.execute(select(alerts).order_by(alerts.c.id)).mappings()]
+
+    def waiting(self) -> list[Alert]:
+        """Alerts that are not settled yet, oldest first."""
+        query = select(alerts).where(alerts.c.status.in_(WAITING)).order_by(alerts.c.id)
+        with self._engine.connect() as connection:
+            return [_alert(row) for row in connection.execute(query).mappings()]
+
+    def told(self, channel: str, dry_run: bool, incidents: Iterable[str]) -> dict[str, set[int]]:
+        """Which entries of which of these incidents the channel has an alert of already."""
+        found: dict[str, set[int]] = {one: set() for one in incidents}
+        query = select(alerts.c.incident_id, alerts.c.number).where(
+            alerts.c.channel == channel, alerts.c.dry_run == dry_run, alerts.c.incident_id.in_(list(found))
+        )
+        with self._engine.connect() as connection:
+            for row in connection.execute(query):
+                found[row.incident_id].add(row.number)
+        return found
+
+    def heard(self, channel: str, dry_run: bool, incident_id: str) -> bool:
+        """Whether any alert of the incident has reached the channel."""
+        query = select(alerts.c.id).where(
+            alerts.c.channel == channel,
+            alerts.c.dry_run == dry_run,
+            alerts.c.incident_id == incident_id,
+            alerts.c.sent_at.is_not(None),
+        )
+        with self._engine.connect() as connection:
+            return connection.execute(query.limit(1)).first() is not None
+
+    def sent_times(self, channel: str, dry_run: bool, after: datetime) -> list[datetime]:
+        """When messages that count against the cap went to the channel."""
+        query = select(alerts.c.message, alerts.c.sent_at).where(
+            alerts.c.channel == channel, alerts.c.dry_run == dry_run, alerts.c.capped, alerts.c.sent_at > _stored(after)
+        )
+        with self._engine.connect() as connection:
+            return [row.sent_at.replace(tzinfo=UTC) for row in connection.execute(query.distinct())]
+
+    def record(self, channel: str, dry_run: bool, position: int, new: Sequence[Alert]) -> None:
+        """Write new alerts and how far the channel has been read, in one step; what is there already stays."""
+        place = (channel_health.c.name == channel) & (channel_health.c.dry_run == dry_run)
+        for one in new:
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(insert(alerts).values(**_row(one)))
+            except IntegrityError:
+                continue  # another dispatcher read the same entry
+        try:
+            with self._engine.begin() as connection:
+                moved = connection.execute(update(channel_health).where(place).values(position=position))
+                if not moved.rowcount:
+                    connection.execute(insert(channel_health).values(name=channel, dry_run=dry_run, position=position))
+        except IntegrityError:
+            pass  # another dispatcher met the channel first
+
+    @contextmanager
+    def held(self, channel: str, dry_run: bool, now: datetime) -> Iterator[str | None]:
+        """Hold a channel: the holder's token, or None if another dispatcher has it."""
+        token = secrets.token_hex(8)
+        place = (channel_health.c.name == channel) & (channel_health.c.dry_run == dry_run)
+        free = or_(channel_health.c.held_until.is_(None), channel_health.c.held_until < _stored(now))
+        with self._engine.begin() as connection:
+            taken = connection.execute(
+                update(channel_health).where(place, free).values(held_by=token, held_until=_stored(now + HOLD))
+            )
+            mine = bool(taken.rowcount)
+        try:
+            yield token if mine else None
+        finally:
+            if mine:
+                with self._engine.begin() as connection:
+                    connection.execute(
+                        update(channel_health)
+                        .where(place, channel_health.c.held_by == token)
+                        .values(held_by=None, held_until=None)
+                    )
+
+    def mark(self, ids: Sequence[int], **values: Any) -> None:
+        """Change alerts that are not settled yet."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(alerts).where(alerts.c.id.in_(list(ids)), alerts.c.status.in_(WAITING)).values(**_times(values))
+            )
+
+    def note_health(self, channel: str, dry_run: bool, **values: Any) -> None:
+        """Write how a channel does."""
+        place = (channel_health.c.name == channel) & (channel_health.c.dry_run == dry_run)
+        with self._engine.begin() as connection:
+            connection.execute(update(channel_health).where(place).values(**_times(values)))
+
+
+def _times(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _stored(value) if isinstance(value, datetime) else value for name, value in values.items()}
+
+
+def _row(alert: Alert) -> dict[str, Any]:
+    return _times({name: value for name, value in vars(alert).items() if name != "id"})

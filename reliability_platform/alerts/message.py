@@ -1,0 +1,137 @@
+"""The words of an alert. Everything in it was made by the platform; no row, no message of a check, nobody's data."""
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import quote
+
+from reliability_platform.alerts.ledger import Alert
+from reliability_platform.alerts.policy import URGENT
+from reliability_platform.incidents.blocks import Block, Bullets, Paragraph
+from reliability_platform.incidents.classes import CLASSES, RESPONSE
+from reliability_platform.incidents.model import ENDED, Incident, State
+from reliability_platform.incidents.render import text
+
+LISTED = 10
+"""Incidents named in a message about several."""
+CHECKS_SHOWN = 3
+
+# In a chat, a sign may be a link, a mention of everybody, or markup, each in another way. What is not made by the
+# platform's own code (a limit, a consumer's name) keeps only signs that mean nothing anywhere.
+_UNSAFE = re.compile(r"[^\w .,;:%()+=<>≥≤±-]|\.(?=[^\W\d])|(?<![^\W_])_|_(?![^\W_])|<(?=\S)|:(?=\W*$)")
+MAX_WORDS = 120
+
+
+@dataclass(frozen=True)
+class Message:
+    """What one delivery brings to one channel, and which alerts it settles."""
+
+    id: str
+    title: str
+    body: str
+    level: str
+    """Apprise's word for how loud it is: failure, warning, success."""
+    alerts: Sequence[Alert]
+    events: Sequence[Mapping[str, Any]] = ()
+    """For a pager: these, in their order, instead of the words."""
+    capped: bool = True
+    """Whether it counts against the cap of an hour."""
+
+
+def harmless(words: str) -> str:
+    """Text whose every sign is safe in any chat, mail or page."""
+    return _UNSAFE.sub("·", words)[:MAX_WORDS]
+
+
+def span(days: Sequence[date]) -> str:
+    """Landing days as from … to."""
+    return f"{days[0]}" + (f" to {days[-1]}" if len(days) > 1 else "")
+
+
+def page(ui_url: str, incident_id: str) -> str:
+    """The page of an incident in the UI."""
+    return f"{ui_url.rstrip('/')}/assets/incident?view=partitions&partition={quote(incident_id, safe='')}"
+
+
+def level(incidents: Sequence[Incident]) -> str:
+    """How loud: success if all are over."""
+    standing = [incident for incident in incidents if incident.state not in ENDED]
+    if not standing:
+        return "success"
+    return "failure" if any(incident.severity in URGENT for incident in standing) else "warning"
+
+
+def headline(incident: Incident, news: Sequence[Alert]) -> str:
+    """One line: how bad, what happened, what it is, where."""
+    events = {alert.event for alert in news}
+    state = incident.state.value.replace("_", " ")
+    if "opened" in events:
+        what = f"opened, now {state}" if incident.state in ENDED else "opened"
+    elif "deadline" in events and incident.state not in ENDED:
+        what = "response overdue"
+    elif "state" in events:
+        what = state
+    else:
+        what = next((alert.words for alert in reversed(news)), state)
+    title = CLASSES[incident.failure_class].title
+    return f"{incident.severity} {what} · {title} · {', '.join(incident.sources)} {span(incident.partitions)}"
+
+
+def _what_to_do(incident: Incident) -> str:
+    if incident.state in ENDED:
+        return f"Nothing is left to do. Its history: reliability incidents show {incident.id}"
+    respond = "" if incident.state is not State.DETECTED else f"{RESPONSE[incident.severity].capitalize()}. "
+    return f"{respond}What to do: reliability incidents show {incident.id}"
+
+
+def _seen(incident: Incident) -> list[str]:
+    last = {signal.check: signal for signal in incident.signals}
+    shown = [
+        f"{signal.check} {signal.verdict.replace('_', ' ')}"
+        + (f": {signal.value:g}, limit {harmless(signal.threshold)}" if signal.value is not None else "")
+        for _, signal in sorted(last.items())[:CHECKS_SHOWN]
+    ]
+    return [*shown, f"and {len(last) - CHECKS_SHOWN} more checks"] if len(last) > CHECKS_SHOWN else shown
+
+
+def _single(incident: Incident, news: Sequence[Alert], readers: Sequence[str], ui_url: str) -> list[Block]:
+    history = "; ".join(alert.words for alert in news)
+    blocks: list[Block] = [
+        Paragraph(f"{incident.id}: {history}. Root {incident.root_dataset}, {incident.severity_reason}."),
+        Bullets(_seen(incident)),
+    ]
+    if readers and incident.state not in ENDED:
+        blocks.append(Paragraph(f"Read by {', '.join(map(harmless, readers))}."))
+    return [*blocks, Paragraph(_what_to_do(incident)), Paragraph(page(ui_url, incident.id))]
+
+
+def compose(
+    news: Mapping[str, Sequence[Alert]],
+    incidents: Mapping[str, Incident],
+    readers: Mapping[str, Sequence[str]],
+    ui_url: str,
+    postscript: str = "",
+) -> Message:
+    """One message about what changed. `news` by incident, worst first; `readers` by source."""
+    ids = list(news)
+    if len(ids) == 1:
+        only = incidents[ids[0]]
+        title = headline(only, news[only.id])
+        blocks = _single(only, news[only.id], readers.get(only.source, ()), ui_url)
+    else:
+        title = f"{len(ids)} incidents changed, the worst is {min(incidents[one].severity for one in ids)}"
+        lines = [f"{headline(incidents[one], news[one])} ({one})" for one in ids[:LISTED]]
+        more = [f"and {len(ids) - LISTED} more"] if len(ids) > LISTED else []
+        blocks = [Bullets([*lines, *more]), Paragraph("All of them: reliability incidents list")]
+    if postscript:
+        blocks.append(Paragraph(postscript))
+    return Message(
+        id=secrets.token_hex(8),
+        title=title,
+        body=text(blocks),
+        level=level([incidents[one] for one in ids]),
+        alerts=[alert for one in ids for alert in news[one]],
+    )
