@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from reliability_platform.alerts.channels import Channel
 from reliability_platform.alerts.ledger import Alert, Ledger
 from reliability_platform.alerts.policy import quiet_until
 from reliability_platform.incidents.classes import Severity
-from reliability_platform.incidents.model import ENDED, Incident, TimelineEntry, fold
+from reliability_platform.incidents.model import Incident, fold
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.settings import Settings
 
@@ -16,8 +16,6 @@ TOLD = frozenset({"opened", "transition", "severity", "deadline"})
 """Kinds of timeline entries that are news. Signals, notes, and alerts themselves are not."""
 AT_ONCE = 1000
 """Entries read in one tick."""
-GAP = timedelta(minutes=1)
-"""How long to wait for an entry whose position is missing: where writers commit out of order, it may still appear."""
 
 
 def _words(incident: Incident, number: int) -> tuple[str, str] | None:
@@ -26,7 +24,7 @@ def _words(incident: Incident, number: int) -> tuple[str, str] | None:
     if entry.kind == "opened":
         return "opened", "opened"
     if entry.kind == "deadline":
-        return "deadline", "response overdue"
+        return "deadline", f"{entry.data['deadline']} overdue"
     before = fold(incident.id, incident.timeline[: number - 1])
     after = fold(incident.id, incident.timeline[:number])
     if before.severity != after.severity:
@@ -62,19 +60,8 @@ def _openings(
 ) -> Iterable[Alert | None]:
     """What a new channel hears: every incident that is open and concerns it, and nothing of those that are over."""
     for incident in incidents:
-        if incident.state not in ENDED and incident.severity in channel.severities:
+        if incident.severity in channel.severities:
             yield _alert(settings, channel, incident, 1, incident.severity, now)
-
-
-def _settled(
-    entries: list[tuple[int, str, TimelineEntry]], position: int, now: datetime
-) -> list[tuple[int, str, TimelineEntry]]:
-    """The entries up to the first fresh gap."""
-    for place, (found, _, entry) in enumerate(entries):
-        if found != position + 1 and now - entry.at < GAP:
-            return entries[:place]
-        position = found
-    return entries
 
 
 def collect(settings: Settings, store: IncidentStore, ledger: Ledger, channel: Channel, now: datetime) -> int:
@@ -83,10 +70,10 @@ def collect(settings: Settings, store: IncidentStore, ledger: Ledger, channel: C
     known = ledger.channels().get((channel.name, dry_run))
     if known is None:
         last = store.last_position()
-        first = [one for one in _openings(settings, channel, store.all(), now) if one is not None]
+        first = [one for one in _openings(settings, channel, store.open(), now) if one is not None]
         ledger.record(channel.name, dry_run, last, first)
         return len(first)
-    entries = _settled(store.entries_after(known.position, AT_ONCE), known.position, now)
+    entries = store.entries_after(known.position, AT_ONCE)
     if not entries:
         return 0
     news: dict[str, list[int]] = defaultdict(list)

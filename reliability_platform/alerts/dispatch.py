@@ -13,12 +13,12 @@ from reliability_platform.alerts.channels import Channel, channels
 from reliability_platform.alerts.collect import collect
 from reliability_platform.alerts.delivery import Delivered, Delivery, Outcome, keep, rehearse, send
 from reliability_platform.alerts.ledger import Alert, Ledger, Status
-from reliability_platform.alerts.message import Message, compose
+from reliability_platform.alerts.message import Message, Surroundings, compose
 from reliability_platform.alerts.pagerduty import action, event
 from reliability_platform.alerts.policy import MAX_ATTEMPTS, WINDOW, allowance, room, wait
-from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.incidents.impact import reach
 from reliability_platform.incidents.model import Incident
+from reliability_platform.incidents.response import read_policy
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_runner import MANIFEST
@@ -46,6 +46,14 @@ class Dispatched:
         return Dispatched(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
 
 
+def _readers(source: str) -> list[str]:
+    try:
+        exposures = reach(MANIFEST, source).exposures
+    except OSError:
+        return []  # no lineage is no reason to keep an alert back
+    return [one.name + (" (critical)" if one.critical else "") for one in exposures]
+
+
 class _Tick:
     """What all channels of one tick share."""
 
@@ -53,6 +61,7 @@ class _Tick:
         self.settings, self.now, self.random, self.delivery = settings, now, random, delivery
         self.store, self.ledger = IncidentStore(engine), Ledger(engine)
         self.dry_run = settings.alert_dry_run
+        self.around = Surroundings(settings.ui_url, read_policy(settings.response_policy), _readers)
 
     def serve(self, channel: Channel, waiting: Sequence[Alert]) -> Dispatched:
         """Deliver what is due for one channel, if nobody else is at it."""
@@ -105,7 +114,7 @@ class _Tick:
             self._defer([alert for news in due.values() for alert in news], again)
             return []
         full = f"This channel gets {cap} messages an hour at the most; what follows comes together, a little later."
-        return [compose(due, incidents, self._readers(incidents), self.settings.ui_url, full if free == 1 else "")]
+        return [compose(due, incidents, self.around, full if free == 1 else "")]
 
     def _events(
         self, channel: Channel, due: Mapping[str, Sequence[Alert]], incidents: Mapping[str, Incident]
@@ -123,7 +132,7 @@ class _Tick:
             if "trigger" in steps and not free:
                 self._defer(news, again)
                 continue
-            words = compose({incident_id: news}, incidents, {}, self.settings.ui_url)
+            words = compose({incident_id: news}, incidents, self.around)
             events = [event(incident, news, self.settings.ui_url, step) for step in steps]
             messages.append(replace(words, events=events, capped="trigger" in steps))
             sent += [self.now] if "trigger" in steps else []
@@ -132,17 +141,6 @@ class _Tick:
     def _defer(self, news: Sequence[Alert], until: datetime) -> None:
         reason = f"the cap of {self.settings.alert_cap_per_hour} messages an hour"
         self.ledger.mark([alert.id for alert in news], status=Status.PENDING, due_at=until, reason=reason)
-
-    def _readers(self, incidents: Mapping[str, Incident]) -> dict[str, list[str]]:
-        try:
-            return {
-                source: [
-                    one.name + (" (critical)" if one.critical else "") for one in reach(MANIFEST, source).exposures
-                ]
-                for source in {incident.source for incident in incidents.values()}
-            }
-        except EnvironmentUnusableError:
-            return {}  # no lineage is no reason to keep an alert back
 
     def _settle(
         self, channel: Channel, messages: Sequence[Message], outcomes: Mapping[str, Delivered], failures: int

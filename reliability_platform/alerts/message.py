@@ -2,18 +2,19 @@
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote
 
 from reliability_platform.alerts.ledger import Alert
 from reliability_platform.alerts.policy import URGENT
 from reliability_platform.incidents.blocks import Block, Bullets, Paragraph
-from reliability_platform.incidents.classes import CLASSES, RESPONSE
-from reliability_platform.incidents.model import ENDED, Incident, State
+from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.incidents.model import ENDED, Incident
 from reliability_platform.incidents.render import text
+from reliability_platform.incidents.response import ResponsePolicy, response_due
 
 LISTED = 10
 """Incidents named in a message about several."""
@@ -39,6 +40,16 @@ class Message:
     """For a pager: these, in their order, instead of the words."""
     capped: bool = True
     """Whether it counts against the cap of an hour."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the words need to know beside the incident."""
+
+    ui_url: str
+    policy: ResponsePolicy
+    readers: Callable[[str], Sequence[str]]
+    """Source → who reads what is made from it."""
 
 
 def harmless(words: str) -> str:
@@ -70,8 +81,8 @@ def headline(incident: Incident, news: Sequence[Alert]) -> str:
     state = incident.state.value.replace("_", " ")
     if "opened" in events:
         what = f"opened, now {state}" if incident.state in ENDED else "opened"
-    elif "deadline" in events and incident.state not in ENDED:
-        what = "response overdue"
+    elif "deadline" in events:
+        what = next(alert.words for alert in reversed(news) if alert.event == "deadline")
     elif "state" in events:
         what = state
     else:
@@ -80,11 +91,12 @@ def headline(incident: Incident, news: Sequence[Alert]) -> str:
     return f"{incident.severity} {what} · {title} · {', '.join(incident.sources)} {span(incident.partitions)}"
 
 
-def _what_to_do(incident: Incident) -> str:
+def _what_to_do(incident: Incident, due: datetime) -> str:
+    look = f"reliability incidents show {incident.id}"
     if incident.state in ENDED:
-        return f"Nothing is left to do. Its history: reliability incidents show {incident.id}"
-    respond = "" if incident.state is not State.DETECTED else f"{RESPONSE[incident.severity].capitalize()}. "
-    return f"{respond}What to do: reliability incidents show {incident.id}"
+        return f"The incident is over. Its history: {look}"
+    respond = "" if incident.times.answered else f"Somebody must be on it by {due:%Y-%m-%d %H:%M} UTC. "
+    return f"{respond}What to do: {look}"
 
 
 def _seen(incident: Incident) -> list[str]:
@@ -97,30 +109,34 @@ def _seen(incident: Incident) -> list[str]:
     return [*shown, f"and {len(last) - CHECKS_SHOWN} more checks"] if len(last) > CHECKS_SHOWN else shown
 
 
-def _single(incident: Incident, news: Sequence[Alert], readers: Sequence[str], ui_url: str) -> list[Block]:
+def _single(incident: Incident, news: Sequence[Alert], around: Surroundings) -> list[Block]:
     history = "; ".join(alert.words for alert in news)
     blocks: list[Block] = [
         Paragraph(f"{incident.id}: {history}. Root {incident.root_dataset}, {incident.severity_reason}."),
         Bullets(_seen(incident)),
     ]
+    readers = around.readers(incident.source)
     if readers and incident.state not in ENDED:
         blocks.append(Paragraph(f"Read by {', '.join(map(harmless, readers))}."))
-    return [*blocks, Paragraph(_what_to_do(incident)), Paragraph(page(ui_url, incident.id))]
+    return [
+        *blocks,
+        Paragraph(_what_to_do(incident, response_due(incident, around.policy))),
+        Paragraph(page(around.ui_url, incident.id)),
+    ]
 
 
 def compose(
     news: Mapping[str, Sequence[Alert]],
     incidents: Mapping[str, Incident],
-    readers: Mapping[str, Sequence[str]],
-    ui_url: str,
+    around: Surroundings,
     postscript: str = "",
 ) -> Message:
-    """One message about what changed. `news` by incident, worst first; `readers` by source."""
+    """One message about what changed. `news` by incident, worst first."""
     ids = list(news)
     if len(ids) == 1:
         only = incidents[ids[0]]
         title = headline(only, news[only.id])
-        blocks = _single(only, news[only.id], readers.get(only.source, ()), ui_url)
+        blocks = _single(only, news[only.id], around)
     else:
         title = f"{len(ids)} incidents changed, the worst is {min(incidents[one].severity for one in ids)}"
         lines = [f"{headline(incidents[one], news[one])} ({one})" for one in ids[:LISTED]]
