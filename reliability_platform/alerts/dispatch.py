@@ -95,6 +95,8 @@ class _Tick:
         due = {one: news for one, news in by_incident.items() if any(alert.due_at <= self.now for alert in news)}
         if not due:
             return [], len(waiting)
+        if not channel.is_pager:  # a message that goes anyway takes along what waits only for room under the cap
+            due |= {one: news for one, news in by_incident.items() if any(self._capped(alert) for alert in news)}
         incidents = {incident_id: self.store.get(incident_id) for incident_id in due}
         due = dict(sorted(due.items(), key=lambda item: (incidents[item[0]].severity, item[0])))
         decide = self._events if channel.is_pager else self._digest
@@ -139,8 +141,15 @@ class _Tick:
         return messages
 
     def _defer(self, news: Sequence[Alert], until: datetime) -> None:
-        reason = f"the cap of {self.settings.alert_cap_per_hour} messages an hour"
-        self.ledger.mark([alert.id for alert in news], status=Status.PENDING, due_at=until, reason=reason)
+        ids = [alert.id for alert in news]
+        self.ledger.mark(ids, status=Status.PENDING, due_at=until, reason=self._cap_reason)
+
+    @property
+    def _cap_reason(self) -> str:
+        return f"the cap of {self.settings.alert_cap_per_hour} messages an hour"
+
+    def _capped(self, alert: Alert) -> bool:
+        return alert.reason == self._cap_reason
 
     def _settle(
         self, channel: Channel, messages: Sequence[Message], outcomes: Mapping[str, Delivered], failures: int

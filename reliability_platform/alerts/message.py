@@ -22,7 +22,7 @@ CHECKS_SHOWN = 3
 
 # In a chat, a sign may be a link, a mention of everybody, or markup, each in another way. What is not made by the
 # platform's own code (a limit, a consumer's name) keeps only signs that mean nothing anywhere.
-_UNSAFE = re.compile(r"[^\w .,;:%()+=<>≥≤±-]|\.(?=[^\W\d])|(?<![^\W_])_|_(?![^\W_])|<(?=\S)|:(?=\W*$)")
+_UNSAFE = re.compile(r"[^\w .,;:%()+=<>≥≤±-]|\.(?=[^\W\d])|(?<![^\W_])_|_(?![^\W_])|<(?=[^\s=\d])|:(?=\W*$)")
 MAX_WORDS = 120
 
 
