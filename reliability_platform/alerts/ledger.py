@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     Column,
+    ColumnElement,
     DateTime,
     Engine,
     Index,
@@ -170,14 +171,25 @@ class Ledger:
 
     def all(self) -> list[Alert]:
         """Every alert, oldest first."""
-        with self._engine.connect() as connection:
-            return [_alert(row) for row in connection.execute(select(alerts).order_by(alerts.c.id)).mappings()]
+        return self._read()
 
     def waiting(self) -> list[Alert]:
         """Alerts that are not settled yet, oldest first."""
-        query = select(alerts).where(alerts.c.status.in_(WAITING)).order_by(alerts.c.id)
+        return self._read(alerts.c.status.in_(WAITING))
+
+    def unfinished(self) -> list[Alert]:
+        """Alerts that wait, or that could not be delivered."""
+        return self._read(alerts.c.status.in_([*WAITING, Status.FAILED]))
+
+    def newest(self, limit: int) -> list[Alert]:
+        """The last alerts, oldest first."""
+        ids = select(alerts.c.id).order_by(alerts.c.id.desc()).limit(limit)
+        return self._read(alerts.c.id.in_(ids))
+
+    def _read(self, *conditions: ColumnElement[bool]) -> list[Alert]:
         with self._engine.connect() as connection:
-            return [_alert(row) for row in connection.execute(query).mappings()]
+            rows = connection.execute(select(alerts).where(*conditions).order_by(alerts.c.id)).mappings()
+            return [_alert(row) for row in rows]
 
     def told(self, channel: str, dry_run: bool, incidents: Iterable[str]) -> dict[str, set[int]]:
         """Which entries of which of these incidents the channel has an alert of already."""

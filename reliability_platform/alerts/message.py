@@ -10,10 +10,9 @@ from urllib.parse import quote
 
 from reliability_platform.alerts.ledger import Alert
 from reliability_platform.alerts.policy import URGENT
-from reliability_platform.incidents.blocks import Block, Bullets, Paragraph
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.model import ENDED, Incident
-from reliability_platform.incidents.render import text
+from reliability_platform.incidents.render import plain
 from reliability_platform.incidents.response import ResponsePolicy, response_due
 
 LISTED = 10
@@ -92,11 +91,10 @@ def headline(incident: Incident, news: Sequence[Alert]) -> str:
 
 
 def _what_to_do(incident: Incident, due: datetime) -> str:
-    look = f"reliability incidents show {incident.id}"
     if incident.state in ENDED:
-        return f"The incident is over. Its history: {look}"
-    respond = "" if incident.times.answered else f"Somebody must be on it by {due:%Y-%m-%d %H:%M} UTC. "
-    return f"{respond}What to do: {look}"
+        return "The incident is over; its history:"
+    answer = "" if incident.times.answered else f"Somebody must be on it by {due:%Y-%m-%d %H:%M} UTC. "
+    return f"{answer}What to do:"
 
 
 def _seen(incident: Incident) -> list[str]:
@@ -109,19 +107,16 @@ def _seen(incident: Incident) -> list[str]:
     return [*shown, f"and {len(last) - CHECKS_SHOWN} more checks"] if len(last) > CHECKS_SHOWN else shown
 
 
-def _single(incident: Incident, news: Sequence[Alert], around: Surroundings) -> list[Block]:
+def _single(incident: Incident, news: Sequence[Alert], around: Surroundings) -> list[str]:
     history = "; ".join(alert.words for alert in news)
-    blocks: list[Block] = [
-        Paragraph(f"{incident.id}: {history}. Root {incident.root_dataset}, {incident.severity_reason}."),
-        Bullets(_seen(incident)),
-    ]
-    readers = around.readers(incident.source)
-    if readers and incident.state not in ENDED:
-        blocks.append(Paragraph(f"Read by {', '.join(map(harmless, readers))}."))
+    readers = around.readers(incident.source) if incident.state not in ENDED else ()
     return [
-        *blocks,
-        Paragraph(_what_to_do(incident, response_due(incident, around.policy))),
-        Paragraph(page(around.ui_url, incident.id)),
+        f"{incident.id}: {history}. Root {incident.root_dataset}; {incident.severity_reason}.",
+        *(f"- {line}" for line in _seen(incident)),
+        *([f"Read by {', '.join(map(harmless, readers))}."] if readers else []),
+        _what_to_do(incident, response_due(incident, around.policy)),
+        f"reliability incidents show {incident.id}",
+        page(around.ui_url, incident.id),
     ]
 
 
@@ -136,18 +131,17 @@ def compose(
     if len(ids) == 1:
         only = incidents[ids[0]]
         title = headline(only, news[only.id])
-        blocks = _single(only, news[only.id], around)
+        lines = _single(only, news[only.id], around)
     else:
         title = f"{len(ids)} incidents changed, the worst is {min(incidents[one].severity for one in ids)}"
-        lines = [f"{headline(incidents[one], news[one])} ({one})" for one in ids[:LISTED]]
-        more = [f"and {len(ids) - LISTED} more"] if len(ids) > LISTED else []
-        blocks = [Bullets([*lines, *more]), Paragraph("All of them: reliability incidents list")]
-    if postscript:
-        blocks.append(Paragraph(postscript))
+        more = [f"- and {len(ids) - LISTED} more"] if len(ids) > LISTED else []
+        lines = [f"- {headline(incidents[one], news[one])} ({one})" for one in ids[:LISTED]]
+        lines += [*more, "All of them: reliability incidents list"]
+    lines += [postscript] if postscript else []
     return Message(
         id=secrets.token_hex(8),
         title=title,
-        body=text(blocks),
+        body="\n".join(map(plain, lines)),
         level=level([incidents[one] for one in ids]),
         alerts=[alert for one in ids for alert in news[one]],
     )

@@ -112,6 +112,23 @@ def _published(settings: Settings) -> str:
     return f"consumers read {version}"
 
 
+def _alerts(settings: Settings) -> str:
+    from reliability_platform.alerts.status import channel_statuses
+    from reliability_platform.operations import operations_engine
+
+    statuses = channel_statuses(settings, operations_engine(settings))
+    failing = [one.in_words for one in statuses if one.state == "failing"]
+    if failing:
+        raise _WrongError(f"{'; '.join(failing)}: see `reliability alerts status`")
+    lost = sum(one.undelivered for one in statuses)
+    kept = f"; {lost} alerts are in {settings.alerts / 'undelivered.jsonl'}" if lost else ""
+    if settings.alert_dry_run:
+        return f"a dry run: alerts are written to a file only (RELIABILITY_ALERT_DRY_RUN=false sends them){kept}"
+    if not settings.alert_urls:
+        return "no channel is configured: RELIABILITY_ALERT_URLS names them"
+    return f"no channel of {len(statuses)} is failing{kept}"
+
+
 EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
     "packages": _packages,
     "home": _home,
@@ -120,6 +137,7 @@ EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
     "warehouse": _warehouse,
     "operations": _operations,
     "published": _published,
+    "alerts": _alerts,
 }
 
 

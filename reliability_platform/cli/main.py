@@ -23,6 +23,7 @@ COMMANDS = {
     "checks": ("inspect", "Show check results by landing day."),
     "incidents": ("incidents", "List, show, acknowledge and resolve incidents."),
     "slo": ("slo", "Show service level objectives, their error budgets and how fast they burn."),
+    "alerts": ("alerts", "List alerts, see how the channels do, test them, send what is due."),
     "quarantine": ("quarantine", "List, show and replay what was refused or rejected."),
     "publish": ("pipeline", "Publish what the gate releases, or go back one version."),
     "hold": ("holds", "Keep a landing day out of publication."),

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reliability_platform.cli.options import home_session, progress
+from reliability_platform.orchestration.alert_sensor import alert_sensor
 from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.home import platform_instance
 from reliability_platform.orchestration.local import LocalDaemon
@@ -34,6 +35,7 @@ def driving(home: Path | None, *, healing: bool) -> Iterator[tuple[Settings, Loc
 @contextmanager
 def _driving(settings: Settings, healing: bool) -> Iterator[tuple[Settings, LocalDaemon]]:
     sensors = [incident_sensor, remediation_sensor] if healing else [incident_sensor]
+    sensors = [*sensors, alert_sensor]
     with home_session(settings), platform_instance(settings) as instance:
         yield (
             settings,

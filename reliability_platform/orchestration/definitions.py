@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from reliability_platform.orchestration.alert_sensor import alert_sensor
 from reliability_platform.orchestration.audit_assets import audit, checks_on_demand
 from reliability_platform.orchestration.bronze_assets import admissions, bronze_assets
 from reliability_platform.orchestration.dbt_assets import dbt_models
@@ -30,7 +31,7 @@ defs = dg.Definitions(
     asset_checks=[checks_on_demand],
     jobs=jobs,
     schedules=[daily_pipeline, daily_slo_report],
-    sensors=[incident_sensor, remediation_sensor],
+    sensors=[incident_sensor, remediation_sensor, alert_sensor],
     # One process per run: a process per step would import dbt, Soda and Dagster a dozen times.
     executor=dg.in_process_executor,
 )

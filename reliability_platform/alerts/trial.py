@@ -1,0 +1,33 @@
+"""A harmless message to every channel, to see whether it arrives."""
+
+import secrets
+from datetime import datetime
+from typing import Any
+
+from reliability_platform.alerts.channels import Channel, channels
+from reliability_platform.alerts.delivery import Delivered, Delivery
+from reliability_platform.alerts.message import Message
+from reliability_platform.settings import Settings
+
+TITLE = "A test of the Reliability Platform"
+BODY = "This channel gets alerts about incidents. Nothing is wrong; this is only a test."
+_KEY = "reliability-platform/test"
+
+
+def trial_message(channel: Channel) -> Message:
+    """Words for a chat; for a pager, an event of the lowest severity that is resolved at once."""
+    payload = {"summary": f"{TITLE}. {BODY}", "source": "reliability alerts test", "severity": "info"}
+    events: list[dict[str, Any]] = [
+        {"event_action": "trigger", "dedup_key": _KEY, "payload": payload},
+        {"event_action": "resolve", "dedup_key": _KEY},
+    ]
+    return Message(secrets.token_hex(8), TITLE, BODY, "info", (), events if channel.is_pager else ())
+
+
+def try_channels(settings: Settings, now: datetime, delivery: Delivery) -> dict[str, Delivered]:
+    """Deliver the test to each channel; the outcome by the channel's name. Nothing of it counts as an alert."""
+    found = {}
+    for channel in channels(settings):
+        message = trial_message(channel)
+        found[channel.name] = delivery(settings, channel, [message], now)[message.id]
+    return found

@@ -1,0 +1,27 @@
+"""The sensor that tells people: whatever happened to incidents since its last tick, to each channel once."""
+
+import dagster as dg
+
+from reliability_platform.alerts.dispatch import dispatch
+from reliability_platform.clock import utc_now
+from reliability_platform.operations import operations_engine
+from reliability_platform.settings import load_settings
+
+POLL_SECONDS = 15
+
+
+@dg.sensor(
+    minimum_interval_seconds=POLL_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tells the configured channels of incidents that opened, changed, or are overdue.",
+)
+def alert_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """Send what is due. What was decided stands in the operations store, not in a cursor: `reliability alerts list`."""
+    del context
+    settings = load_settings()
+    done = dispatch(settings, operations_engine(settings), utc_now())
+    how = "rehearsed" if settings.alert_dry_run else "sent"
+    words = (
+        f"{done.sent} alerts {how}, {done.retried} to be tried again, {done.failed} given up, {done.deferred} waiting"
+    )
+    return dg.SensorResult(skip_reason=words)
