@@ -23,6 +23,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    func,
     insert,
     or_,
     select,
@@ -202,16 +203,26 @@ class Ledger:
                 found[row.incident_id].add(row.number)
         return found
 
-    def heard(self, channel: str, dry_run: bool, incident_id: str) -> bool:
-        """Whether any alert of the incident has reached the channel."""
-        query = select(alerts.c.id).where(
+    def heard(self, channel: str, dry_run: bool, incidents: Iterable[str]) -> frozenset[str]:
+        """Which of these incidents the channel has heard of."""
+        query = select(alerts.c.incident_id).where(
             alerts.c.channel == channel,
             alerts.c.dry_run == dry_run,
-            alerts.c.incident_id == incident_id,
+            alerts.c.incident_id.in_(list(incidents)),
             alerts.c.sent_at.is_not(None),
         )
         with self._engine.connect() as connection:
-            return connection.execute(query.limit(1)).first() is not None
+            return frozenset(connection.execute(query.distinct()).scalars())
+
+    def undelivered(self, health: Health) -> int:
+        """How many alerts were given up since the channel last took one."""
+        query = select(func.count()).where(
+            alerts.c.channel == health.name, alerts.c.dry_run == health.dry_run, alerts.c.status == Status.FAILED
+        )
+        if health.last_sent_at is not None:
+            query = query.where(alerts.c.due_at > _stored(health.last_sent_at))
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar_one()
 
     def sent_times(self, channel: str, dry_run: bool, after: datetime) -> list[datetime]:
         """When messages that count against the cap went to the channel."""
@@ -239,8 +250,8 @@ class Ledger:
             pass  # another dispatcher met the channel first
 
     @contextmanager
-    def held(self, channel: str, dry_run: bool, now: datetime) -> Iterator[str | None]:
-        """Hold a channel: the holder's token, or None if another dispatcher has it."""
+    def held(self, channel: str, dry_run: bool, now: datetime) -> Iterator[bool]:
+        """Hold a channel; False if another dispatcher has it."""
         token = secrets.token_hex(8)
         place = (channel_health.c.name == channel) & (channel_health.c.dry_run == dry_run)
         free = or_(channel_health.c.held_until.is_(None), channel_health.c.held_until < _stored(now))
@@ -250,7 +261,7 @@ class Ledger:
             )
             mine = bool(taken.rowcount)
         try:
-            yield token if mine else None
+            yield mine
         finally:
             if mine:
                 with self._engine.begin() as connection:

@@ -66,11 +66,11 @@ def page(ui_url: str, incident_id: str) -> str:
     return f"{ui_url.rstrip('/')}/assets/incident?view=partitions&partition={quote(incident_id, safe='')}"
 
 
-def level(incidents: Sequence[Incident]) -> str:
-    """How loud: success if all are over."""
+def level(incidents: Sequence[Incident], news: Sequence[Alert]) -> str:
+    """How loud: success if all are over and nothing is late."""
     standing = [incident for incident in incidents if incident.state not in ENDED]
     if not standing:
-        return "success"
+        return "warning" if any(alert.event == "deadline" for alert in news) else "success"
     return "failure" if any(incident.severity in URGENT for incident in standing) else "warning"
 
 
@@ -85,7 +85,8 @@ def headline(incident: Incident, news: Sequence[Alert]) -> str:
     elif "state" in events:
         what = state
     else:
-        what = next((alert.words for alert in reversed(news)), state)
+        before = next((alert.words[:2] for alert in news if alert.event == "severity"), incident.severity)
+        what = f"{'raised' if incident.severity < before else 'lowered'} from {before}"
     title = CLASSES[incident.failure_class].title
     return f"{incident.severity} {what} · {title} · {', '.join(incident.sources)} {span(incident.partitions)}"
 
@@ -124,7 +125,7 @@ def compose(
     news: Mapping[str, Sequence[Alert]],
     incidents: Mapping[str, Incident],
     around: Surroundings,
-    postscript: str = "",
+    postscripts: Sequence[str] = (),
 ) -> Message:
     """One message about what changed. `news` by incident, worst first."""
     ids = list(news)
@@ -137,11 +138,11 @@ def compose(
         more = [f"- and {len(ids) - LISTED} more"] if len(ids) > LISTED else []
         lines = [f"- {headline(incidents[one], news[one])} ({one})" for one in ids[:LISTED]]
         lines += [*more, "All of them: reliability incidents list"]
-    lines += [postscript] if postscript else []
+    told = [alert for one in ids for alert in news[one]]
     return Message(
         id=secrets.token_hex(8),
         title=title,
-        body="\n".join(map(plain, lines)),
-        level=level([incidents[one] for one in ids]),
-        alerts=[alert for one in ids for alert in news[one]],
+        body="\n".join(map(plain, [*lines, *postscripts])),
+        level=level([incidents[one] for one in ids], told),
+        alerts=told,
     )

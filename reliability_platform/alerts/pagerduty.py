@@ -49,7 +49,7 @@ def event(incident: Incident, news: Sequence[Alert], ui_url: str, do: str) -> di
             "custom_details": {
                 "incident": incident.id,
                 "changed": [alert.words for alert in news],
-                "severity": f"{incident.severity}: {incident.severity_reason}",
+                "severity": incident.severity_reason,
                 "landing_days": [day.isoformat() for day in incident.partitions],
                 "checks": incident.checks,
                 "what_to_do": f"reliability incidents show {incident.id}",

@@ -36,11 +36,16 @@ def _time_limit(incident: Incident) -> str:
     return str(int(POLICIES[incident.failure_class].time_limit.total_seconds()))
 
 
+def _length(incident: Incident) -> int:
+    """Of the timeline, without alerts: that somebody was told is no reason to act or to run anything again."""
+    return sum(entry.kind != "alert" for entry in incident.timeline)
+
+
 def document_requests(incidents: list[Incident]) -> list[dg.RunRequest]:
     """A run for the documents of each incident as it stands: keyed by the length of its timeline."""
     return [
         dg.RunRequest(
-            run_key=f"documents-{incident.id}-{len(incident.timeline)}",
+            run_key=f"documents-{incident.id}-{_length(incident)}",
             job_name=incident_job.name,
             partition_key=incident.id,
             tags={INCIDENT_TAG: incident.id},
@@ -94,7 +99,7 @@ def remediation_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         if may_act(settings, engine, incident, utc_now()):
             requests.append(
                 dg.RunRequest(
-                    run_key=f"remediation-{incident.id}-{len(incident.timeline)}",
+                    run_key=f"remediation-{incident.id}-{_length(incident)}",
                     job_name=remediation.name,
                     run_config={"ops": {"take_action": {"config": {"incident_id": incident.id}}}},
                     tags={INCIDENT_TAG: incident.id, MAX_RUNTIME: _time_limit(incident)},
@@ -108,7 +113,7 @@ def remediation_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
                 documents.append(store.get(incident.id))
     if waiting and not requests:  # first all actions, then one run for all days that they changed
         days = [day for incident in waiting for day in incident.pending_reruns]
-        key = "/".join(sorted(f"{incident.id}-{len(incident.timeline)}" for incident in waiting))
+        key = "/".join(sorted(f"{incident.id}-{_length(incident)}" for incident in waiting))
         tags = {INCIDENT_TAG: ", ".join(incident.id for incident in waiting)[:250]}
         requests.append(
             dg.RunRequest(

@@ -194,7 +194,7 @@ def test_changes_of_state_and_severity_are_told_and_signals_are_not(
     platform.tick()
     assert [message["title"].split(" · ")[0] for message in server.heard] == [
         "P2 opened",
-        "P1 P2 → P1",
+        "P1 raised from P2",
         "P1 response overdue",
         "P1 recovering",
         "P1 resolved",
@@ -233,7 +233,7 @@ def test_a_channel_hears_of_its_severities_and_of_all_that_follows(
     platform.tick()
     platform.move(one, State.RESOLVED)
     platform.tick()
-    assert [message["title"][:12] for message in server.heard] == ["P1 opened · ", "P3 P1 → P3 ·", "P3 resolved "]
+    assert [message["title"][:12] for message in server.heard] == ["P1 opened · ", "P3 lowered f", "P3 resolved "]
 
 
 def test_the_cap_holds_back_and_a_digest_follows(server: Server, ground: Callable[..., Ground]) -> None:
