@@ -96,8 +96,7 @@ def _service(url: str) -> Any:
 def run(task: dict[str, Any], out: IO[str]) -> None:
     """Deliver the messages in their order; after one that found the channel dead, the rest is not tried."""
     heard = _Heard()
-    logging.getLogger().addHandler(heard)
-    logging.getLogger("apprise").setLevel(logging.INFO)
+    logging.getLogger("apprise").addHandler(heard)
 
     def tell(identity: str, outcome: dict[str, str]) -> None:
         out.write(json.dumps({"id": identity, **outcome}) + "\n")

@@ -70,10 +70,9 @@ def rehearse(settings: Settings, channel: Channel, messages: Sequence[Message], 
     return {message.id: Delivered(Outcome.SENT) for message in messages}
 
 
-def send(settings: Settings, channel: Channel, messages: Sequence[Message], now: datetime) -> dict[str, Delivered]:
-    """Deliver for real. What the courier did not report before its time was up counts as not delivered."""
-    del now
-    task: dict[str, Any] = {
+def task_of(settings: Settings, channel: Channel, messages: Sequence[Message]) -> dict[str, Any]:
+    """What the courier needs to know. It holds the URL: it goes through a pipe, and nowhere else."""
+    return {
         "url": channel.url.get_secret_value(),
         "endpoint": settings.alert_pagerduty_url,
         "messages": [
@@ -81,6 +80,21 @@ def send(settings: Settings, channel: Channel, messages: Sequence[Message], now:
             for one in messages
         ],
     }
+
+
+def outcomes_of(messages: Sequence[Message], said: str, silent: str) -> dict[str, Delivered]:
+    """What the courier said of each message; what it did not speak of was not delivered, for the reason `silent`."""
+    found = {message.id: Delivered(Outcome.TRANSIENT, silent) for message in messages}
+    for line in said.splitlines():
+        if line.endswith("}"):  # the last line of one that was stopped may be torn
+            told = json.loads(line)
+            found[told["id"]] = Delivered(Outcome(told["outcome"]), told["words"])
+    return found
+
+
+def send(settings: Settings, channel: Channel, messages: Sequence[Message], now: datetime) -> dict[str, Delivered]:
+    """Deliver for real, within `COURIER_SECONDS`."""
+    del now
     courier = subprocess.Popen(
         [sys.executable, "-m", "reliability_platform.alerts.courier"],
         stdin=subprocess.PIPE,  # not an argument: everybody may read those
@@ -91,14 +105,9 @@ def send(settings: Settings, channel: Channel, messages: Sequence[Message], now:
     )
     silent = "its delivery broke off"
     try:
-        said, _ = courier.communicate(json.dumps(task), timeout=COURIER_SECONDS)
+        said, _ = courier.communicate(json.dumps(task_of(settings, channel, messages)), timeout=COURIER_SECONDS)
     except subprocess.TimeoutExpired:
         courier.kill()
         said, _ = courier.communicate()
         silent = f"it did not answer within {COURIER_SECONDS:g} seconds"
-    found = {message.id: Delivered(Outcome.TRANSIENT, silent) for message in messages}
-    for line in said.splitlines():
-        if line.endswith("}"):  # the last line of one that was stopped may be torn
-            told = json.loads(line)
-            found[told["id"]] = Delivered(Outcome(told["outcome"]), told["words"])
-    return found
+    return outcomes_of(messages, said, silent)
