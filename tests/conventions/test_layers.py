@@ -38,7 +38,9 @@ def test_a_package_imports_only_what_stands_before_it(path: Path) -> None:
             assert ORDER.index(name.split(".")[1]) <= own, f"{path} imports {name}"
 
 
-BLIND = [path for path in MODULES if _package(path) in ("warehouse", "checks", "incidents", "slo", "alerts", "remediation")]
+BLIND = [
+    path for path in MODULES if _package(path) in ("warehouse", "checks", "incidents", "slo", "alerts", "remediation")
+]
 BLIND += [path for path in MODULES if _package(path) == "landing" and path.name != "delivery.py"]
 
 
