@@ -1,7 +1,7 @@
 """From the timeline to alerts: which entries a channel should hear of, and when at the earliest."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from reliability_platform.alerts.channels import Channel
@@ -9,12 +9,12 @@ from reliability_platform.alerts.ledger import Alert, Ledger
 from reliability_platform.alerts.policy import quiet_until
 from reliability_platform.incidents.classes import Severity
 from reliability_platform.incidents.model import Incident, fold
-from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.incidents.store import IncidentStore, heads
 from reliability_platform.settings import Settings
 
 TOLD = frozenset({"opened", "transition", "severity", "deadline"})
 """Kinds of timeline entries that are news. Signals, notes, and alerts themselves are not."""
-AT_ONCE = 1000
+AT_ONCE = 500
 """Entries read in one tick."""
 
 
@@ -64,6 +64,11 @@ def _openings(
             yield _alert(settings, channel, incident, 1, incident.severity, now)
 
 
+def incidents_of(store: IncidentStore, ids: Collection[str]) -> list[Incident]:
+    """Several incidents by their ids, in one go."""
+    return store.find(heads.c.incident_id.in_(ids)) if ids else []
+
+
 def collect(settings: Settings, store: IncidentStore, ledger: Ledger, channel: Channel, now: datetime) -> int:
     """Write what the channel should hear since the last time; how many alerts that is."""
     dry_run = settings.alert_dry_run
@@ -81,14 +86,12 @@ def collect(settings: Settings, store: IncidentStore, ledger: Ledger, channel: C
         if entry.kind in TOLD:
             news[incident_id].append(entry.number)
     told = ledger.told(channel.name, dry_run, news)
+    unread = {one: [number for number in numbers if number not in told[one]] for one, numbers in news.items()}
     new: list[Alert] = []
-    for incident_id, numbers in news.items():
-        unread = [number for number in numbers if number not in told[incident_id]]
-        if not unread:
-            continue
-        incident, hears = store.get(incident_id), bool(told[incident_id])
-        for number in unread:
-            severity = fold(incident_id, incident.timeline[:number]).severity
+    for incident in incidents_of(store, [one for one, numbers in unread.items() if numbers]):
+        hears = bool(told[incident.id])
+        for number in unread[incident.id]:
+            severity = fold(incident.id, incident.timeline[:number]).severity
             one = _alert(settings, channel, incident, number, severity, now)
             # Who was told that an incident is a P1 must also hear that it is a P3 now, and that it is over.
             if one is not None and (hears or one.severity in channel.severities):

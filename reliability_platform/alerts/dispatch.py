@@ -9,7 +9,7 @@ from random import Random
 from sqlalchemy import Engine
 
 from reliability_platform.alerts.channels import Channel, channels
-from reliability_platform.alerts.collect import collect
+from reliability_platform.alerts.collect import collect, incidents_of
 from reliability_platform.alerts.decide import Decision, Facts, cap_reason, decide, ready
 from reliability_platform.alerts.delivery import Delivered, Delivery, Outcome, keep, rehearse, send
 from reliability_platform.alerts.ledger import Alert, Health, Ledger, Status
@@ -98,7 +98,7 @@ class _Tick:
             cap=cap,
             sent=self.ledger.sent_times(channel.name, self.dry_run, self.now - WINDOW),
             heard=self.ledger.heard(channel.name, self.dry_run, news),
-            incidents={incident_id: self.store.get(incident_id) for incident_id in news},
+            incidents={incident.id: incident for incident in incidents_of(self.store, news)},
             around=Surroundings(self.settings.ui_url, read_policy(self.settings.response_policy), _readers),
             notes=self._notes(health),
         )

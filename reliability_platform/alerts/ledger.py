@@ -6,7 +6,7 @@ not both send, and if one dies between sending and writing it down, what it held
 
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -235,12 +235,12 @@ class Ledger:
     def record(self, channel: str, dry_run: bool, position: int, new: Sequence[Alert]) -> None:
         """Write new alerts and how far the channel has been read, in one step; what is there already stays."""
         place = (channel_health.c.name == channel) & (channel_health.c.dry_run == dry_run)
-        for one in new:
-            try:
-                with self._engine.begin() as connection:
-                    connection.execute(insert(alerts).values(**_row(one)))
-            except IntegrityError:
-                continue  # another dispatcher read the same entry
+        try:
+            self._insert(new)
+        except IntegrityError:  # another dispatcher read some of the same entries: one by one, then
+            for one in new:
+                with suppress(IntegrityError):
+                    self._insert([one])
         try:
             with self._engine.begin() as connection:
                 moved = connection.execute(update(channel_health).where(place).values(position=position))
@@ -248,6 +248,11 @@ class Ledger:
                     connection.execute(insert(channel_health).values(name=channel, dry_run=dry_run, position=position))
         except IntegrityError:
             pass  # another dispatcher met the channel first
+
+    def _insert(self, new: Sequence[Alert]) -> None:
+        if new:
+            with self._engine.begin() as connection:
+                connection.execute(insert(alerts), [_row(one) for one in new])
 
     @contextmanager
     def held(self, channel: str, dry_run: bool, now: datetime) -> Iterator[bool]:
