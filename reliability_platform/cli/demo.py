@@ -135,7 +135,7 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
     with stages.stage("score", "Grading against the truth"):
         card = score(settings, engine, marts(MANIFEST), comparisons)
     with stages.stage("evidence", "Writing the evidence, the runbooks and the report"):
-        evidence = leave_evidence(settings, engine, card, timings)
+        evidence = leave_evidence(settings, engine, card, utc_now(), timings)
     return {
         "seed": seed,
         "window": {"from": first, "to": last},

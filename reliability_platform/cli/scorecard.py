@@ -14,6 +14,7 @@ from reliability_platform.cli.options import (
     print_json,
     progress,
 )
+from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode
 from reliability_platform.settings import load_settings
 
@@ -35,6 +36,7 @@ def scorecard(home: Path | None, as_json: bool) -> int:
         graded = grade_home(
             settings,
             operations_engine(settings),
+            utc_now(),
             on_step=lambda step: progress.print(f"[dim]{step} …[/dim]"),
         )
     numbers, failures = headline(graded.card), graded.card.failures

@@ -146,7 +146,7 @@ _TABLE = (
         contained_by="All days concerned are held; the published version is a file of its own and stays as it was.",
         first_steps=(
             "Stop whoever writes to the warehouse besides the pipeline.",
-            "See which table lost which days, in the first table below.",
+            "See which table lost which days, in the table of the checks.",
             "Bronze is whole: building the days again brings every row back.",
         ),
         prevention="Let nobody but the pipeline open the warehouse for writing.",
@@ -234,7 +234,7 @@ _TABLE = (
         spoils_numbers=True,
         what_it_means="The schedule promises batches that have not been admitted.",
         contained_by=_HELD,
-        first_steps=("See which batches of the day are missing, in the first table below.", _ASK_OWNER),
+        first_steps=("See which batches of the day are missing, in the table of the checks.", _ASK_OWNER),
         prevention="Let the producer confirm each batch; alert the producer's owner before the deadline.",
     ),
     FailureClass(
@@ -385,7 +385,7 @@ _TABLE = (
         what_it_means="A producer re-sent what it had delivered.",
         contained_by="Deduplication on the unique key: no row counts twice.",
         first_steps=(
-            "See which batches came again, in the first table below.",
+            "See which batches came again, in the table of the checks.",
             "Ask the owner whether the producer is retrying.",
         ),
         prevention="Let the producer retry under the same batch id.",
@@ -402,7 +402,7 @@ _TABLE = (
         spoils_numbers=False,
         what_it_means="A batch of an earlier landing day came again, byte for byte.",
         contained_by="It was ignored: its first delivery counts.",
-        first_steps=("See which batches came again, in the first table below.", _ASK_OWNER),
+        first_steps=("See which batches came again, in the table of the checks.", _ASK_OWNER),
         prevention="Let the producer remember what it has delivered.",
     ),
     FailureClass(
@@ -417,7 +417,7 @@ _TABLE = (
         spoils_numbers=False,
         what_it_means="Files have a column that the contract neither knows nor announces. All others are as promised.",
         contained_by="Its values are kept in the rescued-data column; nothing else changed.",
-        first_steps=("See which column it is, in the first table below.", _ASK_OWNER),
+        first_steps=("See which column it is, in the table of the checks.", _ASK_OWNER),
         prevention="Announce new columns in the contract.",
     ),
     FailureClass(
@@ -484,7 +484,7 @@ _TABLE = (
         what_it_means="The usual amount changed overnight by a factor: most likely another unit or currency.",
         contained_by=_HELD,
         first_steps=(
-            "Read the factor in the first table below: 100 speaks for minor units, 1.609 for miles.",
+            "Read the factor in the table of the checks: 100 speaks for minor units, 1.609 for miles.",
             "See whether all rows changed or one currency alone.",
             _ASK_OWNER,
         ),
@@ -551,7 +551,7 @@ _TABLE = (
         what_it_means="A build failed because the warehouse is locked by another program, or there is no room for it.",
         contained_by="Nothing was written; consumers read the version before.",
         first_steps=(
-            "Read in the first table below whether the cause is transient (a lock) or permanent (room, rights).",
+            "Read in the table of the checks whether the cause is transient (a lock) or permanent (room, rights).",
             "If it is permanent, make room or give rights first; building again before that fails again.",
         ),
         prevention="Keep shells away from the warehouse file; watch the room on its disk.",
@@ -619,7 +619,7 @@ _TABLE = (
         spoils_numbers=True,
         what_it_means="The same fact has different numbers in two places.",
         contained_by=_HELD,
-        first_steps=("See which table and measure differ, in the first table below.", _SEE_MODELS),
+        first_steps=("See which table and measure differ, in the table of the checks.", _SEE_MODELS),
         prevention="Never write to gold but through dbt.",
     ),
     FailureClass(
@@ -635,7 +635,7 @@ _TABLE = (
         what_it_means="A check crashed. It says nothing about the data, good or bad.",
         contained_by="A blocking check that did not judge holds the landing day.",
         first_steps=(
-            "Read the error in the first table below.",
+            "Read the error in the table of the checks.",
             "Run the checks of the day again: the cause may have passed.",
         ),
         prevention="Mend the check; test it on an empty and on a broken table.",

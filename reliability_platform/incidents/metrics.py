@@ -16,8 +16,8 @@ from enum import StrEnum
 from statistics import median
 from typing import Any
 
-from reliability_platform.incidents.blocks import Block, Grid, Heading, Paragraph
 from reliability_platform.incidents.classes import CLASSES, Severity
+from reliability_platform.incidents.documents.blocks import Block, Grid, Heading, Paragraph
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.times import Times
 

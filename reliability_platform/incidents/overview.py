@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from reliability_platform.incidents.blocks import Block, Bullets, Commands, Heading, Paragraph
 from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.incidents.documents.blocks import Block, Bullets, Commands, Heading, Paragraph
+from reliability_platform.incidents.documents.render import plain, text
 from reliability_platform.incidents.impact import Numbers, Reach
 from reliability_platform.incidents.model import Incident, State, TimelineEntry
-from reliability_platform.incidents.render import plain, text
 from reliability_platform.incidents.response import ResponsePolicy, overdue, postmortem_due, response_due
 from reliability_platform.sources.contracts import CONTRACTS
 

@@ -1,15 +1,17 @@
 """Each incident is a partition of one asset whose page shows its runbook."""
 
 import dagster as dg
+from sqlalchemy import Engine
 
 from reliability_platform.clock import utc_now
+from reliability_platform.incidents.documents.render import markdown
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.response import overdue, read_policy, response_due
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL
 from reliability_platform.orchestration.partitions import INCIDENTS
-from reliability_platform.remediation.documents import render_runbook
+from reliability_platform.remediation.documents import documents_folder, write_page
 from reliability_platform.settings import Settings, load_settings
 
 
@@ -22,17 +24,20 @@ from reliability_platform.settings import Settings, load_settings
     description="One partition per incident: what failed, who is hit, what to do, and its history.",
 )
 def incident_asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Write the runbook of one incident as it stands now."""
+    """Write the page of one incident as it stands now, and show it here."""
     settings = load_settings()
-    incident = IncidentStore(operations_engine(settings)).get(context.partition_key)
-    return dg.MaterializeResult(metadata=incident_metadata(settings, incident))
+    engine = operations_engine(settings)
+    incident = IncidentStore(engine).get(context.partition_key)
+    return dg.MaterializeResult(metadata=incident_metadata(settings, engine, incident))
 
 
-def incident_metadata(settings: Settings, incident: Incident) -> dict[str, dg.MetadataValue]:
-    """What the page of an incident shows."""
-    policy = read_policy(settings.response_policy)
+def incident_metadata(settings: Settings, engine: Engine, incident: Incident) -> dict[str, dg.MetadataValue]:
+    """What the page of an incident shows; the same is left in the home, for reading without the platform."""
+    policy, now = read_policy(settings.response_policy), utc_now()
+    blocks = write_page(settings, engine, incident, now)
     return {
-        "runbook": dg.MetadataValue.md(render_runbook(settings, incident)),
+        "page": dg.MetadataValue.md(markdown(blocks)),
+        "file": dg.MetadataValue.path(str(documents_folder(settings) / f"{incident.id}.html")),
         "state": dg.MetadataValue.text(incident.state.value),
         "severity": dg.MetadataValue.text(incident.severity.value),
         "type": dg.MetadataValue.text(incident.triage.type.value),
@@ -41,6 +46,6 @@ def incident_metadata(settings: Settings, incident: Incident) -> dict[str, dg.Me
         "landing_days": dg.MetadataValue.text(", ".join(day.isoformat() for day in incident.partitions)),
         "assigned_to": dg.MetadataValue.text(incident.assignee or "nobody"),
         "response_due": dg.MetadataValue.timestamp(response_due(incident, policy)),
-        "overdue": dg.MetadataValue.text("; ".join(overdue(incident, policy, utc_now()).values()) or "nothing"),
+        "overdue": dg.MetadataValue.text("; ".join(overdue(incident, policy, now).values()) or "nothing"),
         "checks": dg.MetadataValue.json(incident.checks),
     }

@@ -25,12 +25,13 @@ class DecisionConfig(dg.Config):
 def decide_incident(context: dg.OpExecutionContext, config: DecisionConfig) -> None:
     """Write the decision on the timeline, and the page of the incident anew."""
     settings = load_settings()
-    store = IncidentStore(operations_engine(settings))
+    engine = operations_engine(settings)
+    store = IncidentStore(engine)
     incident = decide(store, context.partition_key, config.decision, utc_now(), config.actor, config.why, config.to)
     context.log.info(f"{incident.id} is {incident.state.value}.")
     context.log_event(
         dg.AssetMaterialization(
-            asset_key=incident_asset.key, partition=incident.id, metadata=incident_metadata(settings, incident)
+            asset_key=incident_asset.key, partition=incident.id, metadata=incident_metadata(settings, engine, incident)
         )
     )
 

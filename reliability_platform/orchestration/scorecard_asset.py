@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from reliability_platform.clock import utc_now
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL
 from reliability_platform.orchestration.published_assets import MARTS
@@ -70,7 +71,11 @@ def scorecard(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # typ
     """Compare with the oracle, grade every strike, write the evidence files."""
     settings = load_settings()
     graded = grade_home(
-        settings, operations_engine(settings), stage_timings(context.instance), lambda step: context.log.info(step)
+        settings,
+        operations_engine(settings),
+        utc_now(),
+        stage_timings(context.instance),
+        lambda step: context.log.info(step),
     )
     card = graded.card
     numbers = {name: _number(value) for name, value in headline(card).items() if value is not None}

@@ -3,10 +3,10 @@
 import dagster as dg
 
 from reliability_platform.clock import utc_now
-from reliability_platform.incidents.blocks import Paragraph
+from reliability_platform.incidents.documents.blocks import Paragraph
+from reliability_platform.incidents.documents.render import markdown
 from reliability_platform.incidents.metrics import GroupedBy, metrics
 from reliability_platform.incidents.metrics import page as metrics_page
-from reliability_platform.incidents.render import markdown
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.published_assets import MARTS

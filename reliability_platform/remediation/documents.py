@@ -1,21 +1,56 @@
-"""The runbook of an incident as it stands now, with what healing would do."""
+"""Collects what the home says about an incident, and makes its documents from it."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.checks.results import CheckResult
+from reliability_platform.checks.store import CheckStore
 from reliability_platform.errors import EnvironmentUnusableError
-from reliability_platform.incidents.impact import Numbers, numbers, reach
+from reliability_platform.incidents.documents import web
+from reliability_platform.incidents.documents.blocks import Block
+from reliability_platform.incidents.documents.incident_page import incident_page
+from reliability_platform.incidents.documents.render import markdown
+from reliability_platform.incidents.documents.situation import Readers, Remedy, Situation
+from reliability_platform.incidents.impact import Numbers, consumers, numbers, reach
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.overview import overview, screen
-from reliability_platform.incidents.render import markdown
 from reliability_platform.incidents.response import read_policy
-from reliability_platform.incidents.runbook import runbook
 from reliability_platform.operations import operations_engine
+from reliability_platform.remediation.actions import ACTIONS
 from reliability_platform.remediation.due import obstacle
 from reliability_platform.remediation.heal import describe
+from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import DEFAULT_HOME, Settings
 from reliability_platform.warehouse.dbt_runner import MANIFEST
 from reliability_platform.warehouse.lease import warehouse_reader
+from reliability_platform.warehouse.marts import read_manifest
+from reliability_platform.warehouse.publication import current_version, read_publication
+
+IN_WORDS = {
+    "re_request_batches": "ask the source for the batches again",
+    "replay_through_rename_shim": "replay refused files through a shim, or ask the source for them again",
+    "accept_held_rows": "let the held rows count",
+    "verify_only": "change nothing, and verify that nothing is lost",
+    "recompute_event_dates": "build the event dates concerned again",
+    "rebuild": "build the landing days again from bronze",
+}
+"""Each action, for people."""
+
+if IN_WORDS.keys() != ACTIONS.keys():
+    raise RuntimeError(f"every action needs words for people; these disagree: {IN_WORDS.keys() ^ ACTIONS.keys()}")
+
+JUDGED_BEFORE = 20
+"""Earlier results that are looked at: by then the story is told."""
+
+
+def remedy_of(failure_class: str, plan: str | None = None) -> Remedy:
+    """What the policy says about a class."""
+    policy = POLICIES[failure_class]
+    return Remedy(IN_WORDS[policy.action], policy.automatic, policy.max_attempts, policy.proof, plan)
 
 
 def _numbers(settings: Settings, incident: Incident) -> Numbers | None:
@@ -33,12 +68,62 @@ def _plan(settings: Settings, incident: Incident) -> str | None:
         return None
 
 
-def render_runbook(settings: Settings, incident: Incident) -> str:
-    """The runbook as Markdown, with today's numbers."""
-    elsewhere = None if settings.home == DEFAULT_HOME else settings.home
-    lineage, counted = reach(MANIFEST, incident.source), _numbers(settings, incident)
-    policy = read_policy(settings.response_policy)
-    return markdown(runbook(incident, lineage, counted, policy, elsewhere, _plan(settings, incident)))
+def _readers(settings: Settings, incident: Incident) -> Readers:
+    version = current_version(settings)
+    if version is None:
+        return Readers(None, None)
+    publication = read_publication(settings, version)
+    shown = consumers(settings, MANIFEST).shown
+    held = {
+        day: publication.held[key]
+        for day in incident.partitions
+        if (key := f"{incident.source}/{day.isoformat()}") in publication.held
+    }
+    fresh = [day for day in incident.partitions if (incident.source, day) in shown]
+    return Readers(version, publication.previous, fresh, held)
+
+
+def _reads(exposures: Sequence[str]) -> Mapping[str, list[str]]:
+    """Exposure → the tables that it reads, by dbt's manifest."""
+    nodes = read_manifest(MANIFEST)["exposures"].values()
+    return {
+        node["name"]: sorted(key.split(".")[-1] for key in node["depends_on"]["nodes"])
+        for node in nodes
+        if node["name"] in exposures
+    }
+
+
+def _judged_before(engine: Engine, incident: Incident) -> list[CheckResult]:
+    """What the checks that failed had said otherwise about the same days before the detection, the newest first."""
+    store = CheckStore(engine)
+    first = {(one.check, one.partition): one.verdict for one in reversed(incident.signals)}
+    found = [
+        result
+        for (check, day), verdict in list(first.items())[:JUDGED_BEFORE]
+        for result in store.history(check, day)
+        if result.evaluated_at <= incident.detected_at and result.verdict.value != verdict
+    ]
+    return sorted(found, key=lambda one: one.evaluated_at, reverse=True)[:JUDGED_BEFORE]
+
+
+def _elsewhere(settings: Settings) -> Path | None:
+    return None if settings.home == DEFAULT_HOME else settings.home
+
+
+def situation_of(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> Situation:
+    """Everything about an incident that its documents say beyond its own timeline."""
+    downstream = reach(MANIFEST, incident.source)
+    return Situation(
+        now=now,
+        reach=downstream,
+        remedy=remedy_of(incident.failure_class, _plan(settings, incident)),
+        terms=read_policy(settings.response_policy),
+        numbers=_numbers(settings, incident),
+        readers=_readers(settings, incident),
+        home=_elsewhere(settings),
+        reads=_reads([one.name for one in downstream.exposures]),
+        judged_before=_judged_before(engine, incident),
+    )
 
 
 def _next_step(settings: Settings, incident: Incident, now: datetime) -> str:
@@ -54,14 +139,30 @@ def _next_step(settings: Settings, incident: Incident, now: datetime) -> str:
 
 def render_overview(settings: Settings, incident: Incident, now: datetime) -> str:
     """One screen of plain text, with today's numbers."""
-    elsewhere = None if settings.home == DEFAULT_HOME else settings.home
     lineage, counted = reach(MANIFEST, incident.source), _numbers(settings, incident)
     step = _next_step(settings, incident, now) if incident.is_open else ""
     policy = read_policy(settings.response_policy)
-    return screen(overview(incident, lineage, counted, policy, now, step, elsewhere))
+    return screen(overview(incident, lineage, counted, policy, now, step, _elsewhere(settings)))
 
 
-def write_runbook(settings: Settings, incident: Incident) -> None:
-    """Keep it as a file that can be read without the platform."""
-    path = settings.home / "incidents" / f"{incident.id}.md"
-    write_atomically(path, render_runbook(settings, incident).encode())
+def documents_folder(settings: Settings) -> Path:
+    """Where the documents of incidents are kept, for reading without the platform."""
+    return settings.home / "incidents"
+
+
+def write_document(settings: Settings, name: str, blocks: Sequence[Block]) -> list[Path]:
+    """Keep a document as `<name>.md` and `<name>.html`, each in one step."""
+    folder = documents_folder(settings)
+    contents = {f"{name}.md": markdown(blocks), f"{name}.html": web.page(blocks)}
+    for file, content in contents.items():
+        write_atomically(folder / file, content.encode())
+    return [folder / file for file in contents]
+
+
+def write_page(
+    settings: Settings, engine: Engine, incident: Incident, now: datetime, svg: str | None = None
+) -> list[Block]:
+    """Write the page of an incident as it stands now. `svg` draws what lies downstream."""
+    blocks = incident_page(incident, situation_of(settings, engine, incident, now), svg)
+    write_document(settings, incident.id, blocks)
+    return blocks

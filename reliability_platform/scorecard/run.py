@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Engine
 
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.admission import landed_partitions
-from reliability_platform.remediation.documents import write_runbook
+from reliability_platform.remediation.documents import write_page
 from reliability_platform.scorecard.campaign.document import last_campaign
 from reliability_platform.scorecard.evidence import StageTiming, write_evidence
 from reliability_platform.scorecard.report.graded import run_document
@@ -33,6 +34,7 @@ class Graded:
 def grade_home(
     settings: Settings,
     engine: Engine,
+    now: datetime,
     stage_seconds: Sequence[StageTiming] = (),
     on_step: Callable[[str], None] = lambda _: None,
 ) -> Graded:
@@ -41,16 +43,16 @@ def grade_home(
     on_step("score")
     card = score(settings, engine, marts(MANIFEST), comparisons)
     on_step("evidence and report")
-    return leave_evidence(settings, engine, card, stage_seconds)
+    return leave_evidence(settings, engine, card, now, stage_seconds)
 
 
 def leave_evidence(
-    settings: Settings, engine: Engine, card: Scorecard, stage_seconds: Sequence[StageTiming] = ()
+    settings: Settings, engine: Engine, card: Scorecard, now: datetime, stage_seconds: Sequence[StageTiming] = ()
 ) -> Graded:
-    """Write the reports, the runbooks and the page to look at."""
+    """Write the reports, the pages of the incidents and the page to look at."""
     files = write_evidence(settings, engine, card, stage_seconds)
     for incident in IncidentStore(engine).all():
-        write_runbook(settings, incident)
+        write_page(settings, engine, incident, now)
     path = settings.home / "scorecards" / "report.html"
     month = month_of(settings, engine)
     report = write_report(path, run_document(card), last_campaign(settings), month, runbooks="../incidents")

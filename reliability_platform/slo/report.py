@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reliability_platform.atomic import write_atomically
-from reliability_platform.incidents.blocks import Block, Bullets, Grid, Heading, Paragraph
+from reliability_platform.incidents.documents.blocks import Block, Bullets, Grid, Heading, Paragraph
 from reliability_platform.settings import Settings
 from reliability_platform.slo.status import BadDay, ObjectiveStatus, SloStatus
 

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from reliability_platform.errors import UsageError
-from reliability_platform.incidents.render import plain
+from reliability_platform.incidents.documents.render import plain
 
 MAX_BYTES = 200_000
 """Longer files are no declaration that a person has written."""

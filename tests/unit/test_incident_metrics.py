@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from reliability_platform.cli.main import main
 from reliability_platform.errors import ExitCode
+from reliability_platform.incidents.documents.render import markdown
 from reliability_platform.incidents.metrics import (
     MEASURES,
     GroupedBy,
@@ -21,7 +22,6 @@ from reliability_platform.incidents.metrics import (
     spread,
 )
 from reliability_platform.incidents.model import State
-from reliability_platform.incidents.render import markdown
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import load_settings

@@ -448,11 +448,11 @@ def test_held_days_are_marked(html: str) -> None:
 def test_each_incident_leads_to_its_runbook() -> None:
     """By a path from the page, so that the folder can be moved as a whole."""
     part = section(render_report(None, None, a_month()), "incidents")
-    assert 'href="incidents/INC-0001-null_spike-orders-2026-01-02.md">INC-0001<' in part
+    assert 'href="incidents/INC-0001-null_spike-orders-2026-01-02.html">INC-0001<' in part
     assert "1 min" not in part and "65 s" in part and "not yet" in part
     assert re.search(r'class="open">contained<', part)
     beside = render_report(None, None, a_month(), runbooks="../incidents")
-    assert 'href="../incidents/INC-0002-volume_anomaly-payments-2026-01-04.md"' in beside
+    assert 'href="../incidents/INC-0002-volume_anomaly-payments-2026-01-04.html"' in beside
 
 
 def test_what_speaks_against_the_checks_is_shown(html: str) -> None:
@@ -616,7 +616,7 @@ def test_hostile_text_stays_text() -> None:
     assert not [name for _, attributes, _ in page.elements for name in attributes if name.startswith("on")]
     assert "<script>alert(1)</script>" in page.text() and "{{ 7*7 }}" in page.text() and " 49 " not in page.text()
     for link in page.named("a"):
-        assert re.fullmatch(r"#[a-z]+|incidents/[\w.%~+-]+\.md", link["href"] or ""), link
+        assert re.fullmatch(r"#[a-z]+|incidents/[\w.%~+-]+\.html", link["href"] or ""), link
     assert "\x00" not in html and "\u202e" not in html
     assert len(re.findall('role="img"', html)) >= 5
 

@@ -22,7 +22,7 @@ from reliability_platform.cli.main import main
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.faults.plan import ActivePlan, Strike
 from reliability_platform.incidents.detection import observe
-from reliability_platform.incidents.render import markdown
+from reliability_platform.incidents.documents.render import markdown
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.slo.budget import Budget, budget, exhausted_since

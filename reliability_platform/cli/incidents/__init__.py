@@ -4,8 +4,9 @@ import click
 
 from reliability_platform.cli.incidents.audit import audit
 from reliability_platform.cli.incidents.decisions import ack, assign, close, false_alarm, note, reopen, resolve
+from reliability_platform.cli.incidents.documents import assess, classes, message, page, postmortem, runbook
 from reliability_platform.cli.incidents.lessons import actions
-from reliability_platform.cli.incidents.look import list_incidents, runbook, show, timeline
+from reliability_platform.cli.incidents.look import list_incidents, show, timeline
 from reliability_platform.cli.incidents.metrics import metrics
 
 
@@ -19,6 +20,11 @@ for _command in (
     show,
     timeline,
     runbook,
+    assess,
+    page,
+    message,
+    postmortem,
+    classes,
     ack,
     assign,
     note,

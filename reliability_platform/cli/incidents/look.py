@@ -1,4 +1,4 @@
-"""Looking at incidents: the list, one screen on one of them, its timeline, its runbook."""
+"""Looking at incidents: the list, one screen on one of them, its timeline."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, and_
 from reliability_platform.cli.options import DAY, home_option, json_option, people, print_json
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.classes import CLASSES, Severity
+from reliability_platform.incidents.documents.render import plain
 from reliability_platform.incidents.model import Incident, State, TimelineEntry
-from reliability_platform.incidents.render import plain
 from reliability_platform.incidents.response import overdue, postmortem_due, read_policy, response_due
 from reliability_platform.incidents.store import IncidentStore, heads
 from reliability_platform.operations import operations_engine
@@ -149,17 +149,6 @@ def show(incident_id: str, home: Path | None, as_json: bool) -> None:
     from reliability_platform.remediation.documents import render_overview
 
     click.echo(render_overview(settings, incident, utc_now()), nl=False)
-
-
-@click.command()
-@click.argument("incident_id")
-@home_option
-def runbook(incident_id: str, home: Path | None) -> None:
-    """The runbook of one incident, as Markdown: what to do, as commands that work."""
-    from reliability_platform.remediation.documents import render_runbook
-
-    settings = load_settings(home)
-    click.echo(render_runbook(settings, IncidentStore(operations_engine(settings)).get(incident_id)))
 
 
 def _what(entry: TimelineEntry) -> str:

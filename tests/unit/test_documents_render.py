@@ -4,9 +4,20 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from hypothesis import given, settings, strategies
 
-from reliability_platform.incidents.blocks import Block, Bullets, Commands, Grid, Heading, Hints, Paragraph
-from reliability_platform.incidents.render import escape, markdown, text
+from reliability_platform.incidents.documents.blocks import (
+    Block,
+    Bullets,
+    Commands,
+    Grid,
+    Heading,
+    Hints,
+    Paragraph,
+    Picture,
+)
+from reliability_platform.incidents.documents.render import escape, markdown, plain, text
+from reliability_platform.incidents.documents.web import page
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -143,3 +154,87 @@ def test_plain_text_is_for_reading() -> None:
     assert rendered == (
         f"P1 · missing\n============\n\n- {words}\n\na   long\n--  ----\nx   1\nyy  2\n\n    reliability verify\n"
     )
+
+
+class _Page(HTMLParser):
+    """The elements of a page with their attributes, and all text outside of styles."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, tuple[tuple[str, str | None], ...]]] = []
+        self.text: list[str] = []
+        self.alt: list[str | None] = []
+        self._inside = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._inside = tag
+        self.alt += [value for name, value in attrs if name == "alt"]
+        self.elements.append((tag, tuple((name, value) for name, value in attrs if name != "alt")))
+
+    def handle_data(self, data: str) -> None:
+        if self._inside != "style":
+            self.text.append(data)
+
+    def handle_comment(self, data: str) -> None:
+        del data
+        self.elements.append(("comment", ()))
+
+    def unknown_decl(self, data: str) -> None:
+        del data
+        self.elements.append(("declaration", ()))
+
+
+def page_of(value: str) -> _Page:
+    found = _Page()
+    found.feed(page([*document(value), Heading(2, value), Heading(2, value), Picture("<svg/>", value)]))
+    found.close()
+    return found
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_hostile_text_becomes_no_element_no_attribute_and_no_address_of_a_page(value: str) -> None:
+    """The page has the elements of a harmless one, whatever stands in it; and the text can be read."""
+    found, harmless = page_of(value), page_of("x")
+    assert found.elements == harmless.elements
+    assert plain(value) in " ".join(found.text)
+    assert found.alt == [plain(value)]
+    for _, attributes in found.elements:
+        for name, address in attributes:
+            assert not name.startswith("on")
+            if name in ("href", "src"):
+                assert str(address).startswith(("#s", "data:image/svg+xml;base64,"))
+
+
+@settings(max_examples=200, deadline=None)
+@given(strategies.text())
+def test_any_text_at_all_leaves_the_page_its_shape(value: str) -> None:
+    """What nobody thought of."""
+    assert page_of(value).elements == page_of("x").elements
+
+
+def test_a_page_asks_nothing_of_the_network_and_runs_nothing() -> None:
+    """It is read from a file, on a telephone, when the platform is down."""
+    drawn = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+    found = page(
+        [Heading(1, "a"), Picture(drawn, "what it shows"), Hints(["run `reliability heal`, [x](https://e.example)"])]
+    )
+    assert "<script" not in found
+    assert "https://" not in re.sub(r"\[x\]\(https://e.example\)", "", found)
+    assert "default-src 'none'" in found
+    assert "<code>reliability heal</code>" in found
+    assert "width=device-width" in found
+    assert "prefers-color-scheme: dark" in found
+    assert "http://" not in found.replace("http-equiv", "")
+
+
+def test_commands_keep_every_sign_in_a_page() -> None:
+    """What is pasted must be what was meant: quotes, angles and line breaks of SQL."""
+    found = _Page()
+    found.feed(page([Commands(["select '<a>' -- \"x\" & y", "  , 2"], "sql")]))
+    assert "select '<a>' -- \"x\" & y\n  , 2" in "".join(found.text)
+
+
+def test_a_picture_says_in_words_what_it_shows() -> None:
+    """Markdown and plain text have no picture, and not everybody sees."""
+    assert markdown([Picture("<svg/>", "a|b")]) == "*Picture, on the HTML page: a\\|b*\n"
+    assert text([Picture("<svg/>", "a\x1b[31m")]) == "[Picture, on the HTML page: a [31m]\n"

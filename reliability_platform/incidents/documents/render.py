@@ -1,4 +1,4 @@
-"""Renders blocks to Markdown and to plain text.
+"""Renders blocks to Markdown and to plain text; `web` renders them to HTML.
 
 Every text may come from hostile data: nothing in it may become markup, HTML, a link, a template or code.
 """
@@ -7,7 +7,16 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-from reliability_platform.incidents.blocks import Block, Bullets, Commands, Grid, Heading, Hints, Paragraph
+from reliability_platform.incidents.documents.blocks import (
+    Block,
+    Bullets,
+    Commands,
+    Grid,
+    Heading,
+    Hints,
+    Paragraph,
+    Picture,
+)
 
 WIDTH = 100
 """Columns of plain text; tables may be wider."""
@@ -37,10 +46,11 @@ def _fenced(lines: Sequence[str], language: str) -> str:
     # A fence is longer than any run of backticks in it, so that no line can end it.
     inside = max((len(run) for line in lines for run in re.findall(r"`+", line)), default=0)
     fence = "`" * max(3, inside + 1)
-    return "\n".join([f"{fence}{language}", *map(_code, lines), fence])
+    return "\n".join([f"{fence}{language}", *map(code, lines), fence])
 
 
-def _code(line: str) -> str:
+def code(line: str) -> str:
+    """A line of code without control signs; everything else as it is."""
     return "".join(letter if letter.isprintable() else " " for letter in line)
 
 
@@ -59,6 +69,8 @@ def _markdown(block: Block) -> str:
         case Grid(header, rows):
             cells = [[escape(cell) for cell in row] for row in (header, *rows)]
             return "\n".join(f"| {' | '.join(row)} |" for row in (cells[0], ["---"] * len(header), *cells[1:]))
+        case Picture(_, alt):
+            return f"*Picture, on the HTML page: {escape(alt)}*"
 
 
 def markdown(blocks: Sequence[Block]) -> str:
@@ -87,7 +99,7 @@ def _text(block: Block) -> str:
         case Bullets(items) | Hints(items):
             return "\n".join(_wrapped(plain(item), "- ") for item in items)
         case Commands(lines, _):
-            return "\n".join(f"    {_code(line)}" for line in lines)
+            return "\n".join(f"    {code(line)}" for line in lines)
         case Grid(header, rows):
             cells = [[plain(cell) for cell in row] for row in (header, *rows)]
             widths = [max(len(row[place]) for row in cells) for place in range(len(header))]
@@ -95,6 +107,8 @@ def _text(block: Block) -> str:
             return "\n".join(
                 "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
             )
+        case Picture(_, alt):
+            return _wrapped(f"[Picture, on the HTML page: {plain(alt)}]")
 
 
 def text(blocks: Sequence[Block]) -> str:

@@ -49,4 +49,23 @@ class Grid:
     rows: Sequence[Sequence[str]]
 
 
-Block = Heading | Paragraph | Bullets | Hints | Commands | Grid
+@dataclass(frozen=True)
+class Picture:
+    """An SVG drawing that our own code made, and what it shows, in words for those who cannot see it."""
+
+    svg: str
+    alt: str
+
+
+Block = Heading | Paragraph | Bullets | Hints | Commands | Grid | Picture
+
+
+def sections(blocks: Sequence[Block]) -> dict[str, list[Block]]:
+    """The blocks under each heading of level 2, by its text; what stands before the first one is under ''."""
+    found: dict[str, list[Block]] = {"": []}
+    name = ""
+    for block in blocks:
+        if isinstance(block, Heading) and block.level == 2:
+            name = block.text
+        found.setdefault(name, []).append(block)
+    return found

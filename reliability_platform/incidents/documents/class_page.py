@@ -1,0 +1,128 @@
+"""The page of one failure class, and the index of all: what to know before it happens."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.clock import FIRST_DAY
+from reliability_platform.incidents.classes import CLASSES, FailureClass
+from reliability_platform.incidents.documents.blocks import Block, Commands, Grid, Heading, Hints, Paragraph
+from reliability_platform.incidents.documents.class_texts import TEXTS
+from reliability_platform.incidents.documents.questions import questions_of
+from reliability_platform.incidents.documents.runbook import prevention_table
+from reliability_platform.incidents.documents.situation import Remedy
+from reliability_platform.incidents.documents.words import count
+from reliability_platform.incidents.response import ResponsePolicy, in_words
+from reliability_platform.sources import SOURCES
+
+UNKNOWN = {"id": "INCIDENT", "source": "SOURCE", "first": "DAY", "last": "DAY"}
+"""What stands on the page of a class where a runbook names the incident's own."""
+
+
+def _filled(texts: tuple[str, ...]) -> list[str]:
+    return [text.format(**UNKNOWN) for text in texts]
+
+
+def _checks(failure_class: str) -> list[list[str]]:
+    """Each kind of check once, with how many there are of it."""
+    found: dict[tuple[str, bool], list[str]] = {}
+    for spec in CHECKS.values():
+        if spec.failure_class == failure_class:
+            found.setdefault((spec.description, spec.blocking), []).append(spec.name)
+    return [
+        [description, "yes" if blocking else "no", count(len(names), "check"), names[0]]
+        for (description, blocking), names in found.items()
+    ]
+
+
+def _example_source(failure_class: str) -> str:
+    """A source that a check of the class watches; the first one for a class that any check may raise."""
+    watched = {spec.source for spec in CHECKS.values() if spec.failure_class == failure_class}
+    return next((source for source in SOURCES if source in watched), SOURCES[0])
+
+
+def _severity(kind: FailureClass, terms: ResponsePolicy) -> list[Block]:
+    raised = " Raised to P1 where critical readers were shown bad numbers." if kind.spoils_numbers else ""
+    words = f"{kind.severity} by default, so {terms[kind.severity].notify}; {in_words(kind.severity, terms)}."
+    return [Heading(2, "Severity"), Paragraph(f"{words}{raised}")]
+
+
+def class_page(failure_class: str, remedy: Remedy, terms: ResponsePolicy) -> list[Block]:
+    """Symptoms, detection, containment, assessment, recovery, validation, escalation, prevention."""
+    kind, texts = CLASSES[failure_class], TEXTS[failure_class]
+    source = _example_source(failure_class)
+    asked = questions_of(failure_class, source, [FIRST_DAY])
+    watched = _checks(failure_class)
+    explained = ", ".join(sorted(kind.explains))
+    automatic = "by itself" if remedy.automatic else "after a person's approval"
+    return [
+        Heading(1, kind.title),
+        Paragraph(kind.what_it_means),
+        *_severity(kind, terms),
+        Paragraph(f"{kind.type.capitalize()}; {kind.persistence}, {kind.origin}, about {kind.aspect}."),
+        Heading(2, "Symptoms"),
+        Hints(_filled(texts.symptoms)),
+        Heading(2, "Likely causes"),
+        Hints(_filled(texts.causes)),
+        Heading(2, "Detection"),
+        Grid(["passes while", "a failure holds the day", "how many", "for example"], watched)
+        if watched
+        else Paragraph("Any check that breaks off."),
+        *([Paragraph(f"On the same source and day it explains {explained}.")] if explained else []),
+        Heading(2, "First five minutes"),
+        Hints(kind.first_steps),
+        Heading(2, "Containment"),
+        Paragraph(f"Done by the platform: {kind.contained_by}"),
+        Hints(_filled(texts.to_do)),
+        Heading(2, "Questions to the warehouse"),
+        Paragraph(f"As they stand for {source} on {FIRST_DAY}; the runbook of an incident has its own names and days."),
+        Commands([line for one in asked for line in (f"-- {one.answers}", *one.sql.splitlines())], "sql"),
+        Heading(2, "Recovery"),
+        Paragraph(f"Healed {automatic}: {remedy.action}, at most {count(remedy.max_attempts, 'attempt')}."),
+        Hints([f"To decide: {one}" for one in _filled((texts.decide,))]),
+        Commands(["reliability heal"] if remedy.automatic else ["reliability incidents list"]),
+        *([] if remedy.automatic else [Hints(["Then approve one: `reliability heal --incident INCIDENT`."])]),
+        Heading(2, "Validation"),
+        Paragraph(texts.validation),
+        Commands(["reliability checks", "reliability verify"]),
+        Heading(2, "Escalation"),
+        Hints(_filled((texts.escalate,))),
+        Heading(2, "Prevention"),
+        Paragraph(kind.prevention),
+        prevention_table(failure_class),
+    ]
+
+
+def class_index(remedies: Mapping[str, Remedy]) -> list[Block]:
+    """All classes, in the order of precedence."""
+    rows = [
+        [
+            kind.name,
+            kind.title,
+            kind.severity.value,
+            remedies[kind.name].action,
+            "by itself" if remedies[kind.name].automatic else "after approval",
+        ]
+        for kind in CLASSES.values()
+    ]
+    return [
+        Heading(1, "Failure classes"),
+        Paragraph("From the source onwards: where two classes could explain a symptom, it joins the upper one."),
+        Grid(["class", "what it is", "severity", "healed by", "how"], rows),
+        Hints(["The page of one: `reliability incidents classes CLASS`."]),
+    ]
+
+
+def class_document(failure_class: str, remedy: Remedy) -> dict[str, Any]:
+    """The same for a program to read: texts as Markdown."""
+    kind = CLASSES[failure_class]
+    described = {name: value for name, value in asdict(kind).items() if name != "explains"}
+    return {
+        **described,
+        "severity": kind.severity.value,
+        "explains": sorted(kind.explains),
+        "checks": sorted(spec.name for spec in CHECKS.values() if spec.failure_class == failure_class),
+        "texts": asdict(TEXTS[failure_class]),
+        "remedy": {"action": remedy.action, "automatic": remedy.automatic, "max_attempts": remedy.max_attempts},
+    }

@@ -1,0 +1,98 @@
+"""Questions to the warehouse, by failure class: SQL that a person may paste into a read-only connection as it stands.
+
+Made of names and dates that the platform knows; no text from data becomes part of a statement.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from reliability_platform.checks.catalogue import MART_SOURCES
+from reliability_platform.incidents.documents.class_texts import TEXTS
+from reliability_platform.incidents.model import Incident
+from reliability_platform.sources.contracts import CONTRACTS, Contract
+
+
+@dataclass(frozen=True)
+class Question:
+    """What it answers, in words, and the statement."""
+
+    answers: str
+    sql: str
+
+
+@cache
+def declared() -> dict[str, dict[str, str]]:
+    """Every question by name: `answers`, `sql` with places to fill in, and perhaps `needs`."""
+    found: dict[str, dict[str, str]] = yaml.safe_load(Path(__file__).with_name("questions.yml").read_text())
+    return found
+
+
+def _has(contract: Contract, needed: str | None) -> bool:
+    columns = {column.name for column in contract.columns}
+    match needed:
+        case None:
+            return True
+        case "ranges":
+            return any(column.minimum is not None for column in contract.columns)
+        case "amounts":
+            return {"amount", "currency"} <= columns
+        case "customers":
+            return "customer_id" in columns
+        case _:
+            raise RuntimeError(f"questions.yml: nobody knows what {needed!r} is")
+
+
+def _day(day: date) -> str:
+    return f"date '{day.isoformat()}'"
+
+
+def _filling(contract: Contract, days: Sequence[date]) -> dict[str, Any]:
+    listed = ", ".join(map(_day, days))
+    required = [column.name for column in contract.columns if column.required]
+    ranged = [column.name for column in contract.columns if column.minimum is not None]
+    gold = [mart for mart, sources in MART_SOURCES.items() if contract.source in sources]
+    return {
+        "source": contract.source,
+        "key": contract.key,
+        "slots": contract.batches_per_day,
+        "days": listed,
+        "first": _day(min(days)),
+        "last": _day(max(days)),
+        "missing": ", ".join(f"count(*) - count({name}) as {name}" for name in required),
+        "ranges": ", ".join(
+            f"min({name}) as smallest_{name}, median({name}) as usual_{name}, max({name}) as largest_{name}"
+            for name in ranged
+        ),
+        "gold": "\n".join(
+            f"union all\nselect event_date, '{mart}', count(*) from {mart} where event_date in ({listed}) group by all"
+            for mart in gold
+        ),
+    }
+
+
+def questions_of(failure_class: str, source: str, days: Sequence[date]) -> list[Question]:
+    """The questions of a class about one source and landing days, the most telling first."""
+    contract = CONTRACTS[source]
+    filling = _filling(contract, days)
+    wanted = [declared()[name] for name in TEXTS[failure_class].questions]
+    return [
+        Question(one["answers"].format(**filling), one["sql"].format(**filling).strip())
+        for one in wanted
+        if _has(contract, one.get("needs"))
+    ]
+
+
+def questions(incident: Incident) -> list[Question]:
+    """The questions of an incident, for each source concerned; each statement once."""
+    found = [
+        one
+        for source in incident.sources or (incident.source,)
+        for one in questions_of(incident.failure_class, source, incident.partitions)
+    ]
+    return list(dict.fromkeys(found))

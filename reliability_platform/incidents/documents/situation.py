@@ -1,0 +1,57 @@
+"""What a document needs to know beyond the incident: collected by whoever may ask the home, handed in as facts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+
+from reliability_platform.checks.results import CheckResult
+from reliability_platform.incidents.impact import Numbers, Reach
+from reliability_platform.incidents.response import ResponsePolicy
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """How the policy heals the class of an incident."""
+
+    action: str
+    """In words that follow upon "to", as "verify that nothing is lost"."""
+    automatic: bool
+    max_attempts: int
+    proof: tuple[str, ...] = ()
+    """Checks that must pass besides those that had failed."""
+    plan: str | None = None
+    """What it would do now, in words; None where that cannot be said."""
+
+
+@dataclass(frozen=True)
+class Readers:
+    """What consumers read now of the landing days of an incident."""
+
+    version: str | None
+    """None before the first publication."""
+    previous: str | None
+    fresh: Sequence[date] = ()
+    """Landing days whose rows are in the published version."""
+    held: Mapping[date, Sequence[str]] = field(default_factory=dict)
+    """Landing days that the published version leaves out, with the reasons."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """The facts of one moment."""
+
+    now: datetime
+    reach: Reach
+    remedy: Remedy
+    terms: ResponsePolicy
+    numbers: Numbers | None = None
+    """None where there is no warehouse to ask."""
+    readers: Readers | None = None
+    """None where nobody could look."""
+    home: Path | None = None
+    """The home folder, unless it is the default one."""
+    reads: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Exposure → the published tables that it reads."""
+    judged_before: Sequence[CheckResult] = ()
+    """Results, before the detection, of the checks that failed, on the landing days of the incident."""

@@ -1,0 +1,260 @@
+"""Every command and every question of every runbook, executed against a real incident on a real home.
+
+One home is landed, built and published; for each failure class one of its checks is recorded as failed there, and the
+incident that the platform opens is worked off by its own runbook: line by line, by the real command line. Days and
+sources are shared out so that no class explains another one, and each incident stays one.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.results import Verdict
+from reliability_platform.checks.store import CheckStore
+from reliability_platform.cli.main import main
+from reliability_platform.cli.session import driving
+from reliability_platform.clock import utc_now
+from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.incidents.documents.blocks import Block, Commands, Hints
+from reliability_platform.incidents.documents.class_page import class_page
+from reliability_platform.incidents.documents.runbook import runbook
+from reliability_platform.incidents.model import Incident
+from reliability_platform.incidents.response import read_policy
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.operations import operations_engine
+from reliability_platform.remediation.documents import remedy_of, situation_of
+from reliability_platform.settings import Settings, load_settings
+from reliability_platform.sources.simulation import Simulation
+from reliability_platform.warehouse.lease import warehouse_reader
+from tests.unit.failing import day, result
+
+DAYS = 2
+HOME = "it's a home"
+"""A folder may have any name."""
+EXITS = re.compile(r"exits with (\d)")
+
+
+@dataclass
+class Worked:
+    """What became of the runbook of one class."""
+
+    incident: Incident
+    blocks: list[Block]
+    lines: list[tuple[str, set[int]]]
+    """Commands in their order, each with the exit codes that the runbook lets expect."""
+    codes: dict[str, int] = field(default_factory=dict)
+
+
+def execute(line: str) -> int:
+    """The exit code of one command, as the shell would see it."""
+    words = shlex.split(line)
+    assert words[0] == "reliability", line
+    try:
+        return int(main(words[1:]) or 0)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+
+
+def lines_of(blocks: list[Block]) -> list[tuple[str, set[int]]]:
+    """Every command line with the codes that are allowed: 0, and those of the comment above it."""
+    found, allowed = [], {0}
+    for block in blocks:
+        if isinstance(block, Commands) and block.language == "shell":
+            for line in block.lines:
+                if line.startswith("#"):
+                    allowed = {0, *map(int, EXITS.findall(line))}
+                else:
+                    found.append((line, allowed))
+                    allowed = {0}
+    return found
+
+
+def _check_of(failure_class: str, source: str) -> str | None:
+    if failure_class == "check_not_evaluated":
+        return f"stg_{source}__row_count"
+    names = [name for name, spec in CHECKS.items() if spec.failure_class == failure_class and spec.sources == (source,)]
+    if failure_class in ("run_killed", "write_failure", "unsafe_backfill"):
+        names = [name for name, spec in CHECKS.items() if spec.failure_class == failure_class]
+    return next((name for name in names if CHECKS[name].source == source), None)
+
+
+def _related(one: str, other: str) -> bool:
+    return other in CLASSES[one].explains or one in CLASSES[other].explains
+
+
+def places() -> dict[str, tuple[str, date]]:
+    """Class → a check of it and a landing day, so that no two classes of one source and day explain each other."""
+    taken: dict[tuple[str, int], list[str]] = {}
+    found = {}
+    for name in CLASSES:
+        for number in range(1, DAYS + 1):
+            for source in ("orders", "payments", "shipments", "web_events"):
+                check, there = _check_of(name, source), taken.setdefault((source, number), [])
+                # A check has one verdict a day: two classes must not use the same one.
+                used = {found[one][0] for one in there}
+                if check and check not in used and not any(_related(name, one) for one in there) and name not in found:
+                    there.append(name)
+                    found[name] = (check, day(number))
+    return found
+
+
+def _open_all(settings: Settings) -> dict[str, Incident]:
+    engine = operations_engine(settings)
+    now = utc_now()
+    results = []
+    for name, (check, landing_day) in places().items():
+        verdict = Verdict.NOT_EVALUATED if name == "check_not_evaluated" else Verdict.FAILED
+        value = None if name == "check_not_evaluated" else 1_000_000.0
+        one = result(check, verdict=verdict, value=value, at=now, run_id="test")
+        results.append(replace(one, partition=landing_day))
+    CheckStore(engine).record(results)
+    with driving(settings.home, healing=False) as (_, daemon):
+        daemon.settle()  # the incident sensor opens them and writes their pages
+    return {one.failure_class: one for one in IncidentStore(engine).all()}
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A home with two landed, built and published days, one after the other, in the environment of this process."""
+    made = load_settings(tmp_path_factory.mktemp("runbooks") / HOME)
+    before = os.environ.get("RELIABILITY_HOME")
+    os.environ["RELIABILITY_HOME"] = str(made.home)
+    Simulation(seed=7, events_per_day=300).save(made)
+    for number in range(1, DAYS + 1):
+        assert execute(f"reliability run --from {day(number)} --to {day(number)}") == 0
+    yield made
+    os.environ.pop("RELIABILITY_HOME") if before is None else os.environ.update(RELIABILITY_HOME=before)
+
+
+@pytest.fixture(scope="module")
+def worked(settings: Settings) -> dict[str, Worked]:
+    """Every incident worked off by its runbook as it stood when it was opened. A line that several share runs once."""
+    engine = operations_engine(settings)
+    found = {}
+    for name, incident in _open_all(settings).items():
+        blocks = runbook(incident, situation_of(settings, engine, incident, utc_now()))
+        found[name] = Worked(incident, blocks, lines_of(blocks))
+    codes: dict[str, int] = {}
+    # First what only looks, then what heals: healing one incident heals all that need no approval.
+    for acts in (False, True):
+        for one in found.values():
+            for line, _ in one.lines:
+                if line.startswith("export"):
+                    assert shlex.split(line) == ["export", f"RELIABILITY_HOME={settings.home}"]
+                elif line not in codes and acts is _acts(line):
+                    codes[line] = execute(line)
+    for one in found.values():
+        one.codes = {line: codes[line] for line, _ in one.lines if line in codes}
+    return found
+
+
+def _acts(line: str) -> bool:
+    return line.split()[1] in ("heal", "run", "publish", "verify") or "resolve" in line or "replay" in line
+
+
+def test_every_class_has_its_own_real_incident(worked: dict[str, Worked]) -> None:
+    """Otherwise the tests below would prove little."""
+    assert set(worked) == set(CLASSES)
+
+
+@pytest.mark.parametrize("failure_class", CLASSES)
+def test_every_command_of_the_runbook_works_as_pasted(worked: dict[str, Worked], failure_class: str) -> None:
+    """It ends with 0, or with a code that the line above it announces."""
+    one = worked[failure_class]
+    for line, allowed in one.lines:
+        if not line.startswith("export"):
+            assert one.codes[line] in allowed, f"{line} ended with {one.codes[line]}"
+    done = {line.split()[1] for line in one.codes}
+    assert done >= {"incidents", "checks", "quarantine", "heal", "run", "publish", "verify"}
+
+
+def test_what_the_runbooks_did_ended_every_incident(settings: Settings, worked: dict[str, Worked]) -> None:
+    """Following the runbook to its end leaves nothing open, and the proof holds."""
+    assert [one.id for one in IncidentStore(operations_engine(settings)).open()] == []
+    assert worked["null_spike"].codes["reliability verify"] == 0
+
+
+@pytest.mark.parametrize("failure_class", CLASSES)
+def test_every_question_of_the_runbook_runs_as_pasted(
+    settings: Settings, worked: dict[str, Worked], failure_class: str
+) -> None:
+    """On the read-only connection, statement by statement and as one block; and nothing in it can write."""
+    one = worked[failure_class]
+    (block,) = [block for block in one.blocks if isinstance(block, Commands) and block.language == "sql"]
+    pasted = "\n".join(block.lines)
+    with warehouse_reader(settings) as connection:
+        connection.execute(pasted).fetchall()
+        statements = duckdb.extract_statements(pasted)
+        for statement in statements:
+            assert statement.type == duckdb.StatementType.SELECT
+            answer = connection.execute(statement)
+            assert answer.description
+            answer.fetchall()
+    assert len(statements) == sum(line.startswith("-- ") for line in block.lines) >= 2
+    assert f"landing_date in (date '{one.incident.partitions[0]}')" in pasted or "landing_date" not in pasted
+
+
+@pytest.mark.parametrize("failure_class", CLASSES)
+def test_the_questions_on_the_page_of_a_class_run_as_pasted(settings: Settings, failure_class: str) -> None:
+    """The page is read before anything happens, and tried out."""
+    blocks = class_page(failure_class, remedy_of(failure_class), read_policy(settings.response_policy))
+    with warehouse_reader(settings) as connection:
+        for block in blocks:
+            if isinstance(block, Commands) and block.language == "sql":
+                connection.execute("\n".join(block.lines)).fetchall()
+
+
+def test_commands_inside_sentences_work_too(settings: Settings, worked: dict[str, Worked]) -> None:
+    """A hint is followed as a command is."""
+    found = {
+        code
+        for one in worked.values()
+        for block in one.blocks
+        if isinstance(block, Hints)
+        for item in block.items
+        for code in re.findall(r"`(reliability [^`]+)`", item)
+    }
+    whole = sorted(code for code in found if not re.search(r"\b(DAY|ID)\b", code))
+    assert {"reliability heal", "reliability quarantine list", "reliability publish --rollback"} <= set(whole)
+    # The way back is tried last but one; then the newest version is published again.
+    for line in [*(one for one in whole if "rollback" not in one), "reliability publish"]:
+        assert execute(line) == 0, line
+
+
+@pytest.mark.parametrize("command", ["runbook", "assess", "postmortem", "message", "page", "show"])
+def test_every_document_of_every_class_can_be_made(
+    worked: dict[str, Worked], command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each on an incident that is over; what is made is not empty."""
+    for one in list(worked.values())[:: 1 if command == "postmortem" else 6]:
+        assert execute(f"reliability incidents {command} {one.incident.id}") == 0
+        assert len(capsys.readouterr().out) > 40
+
+
+def test_a_block_of_commands_works_in_a_real_shell(
+    settings: Settings, worked: dict[str, Worked], tmp_path: Path
+) -> None:
+    """Pasted into bash as it stands, quotes in the name of the home and all."""
+    command, start = tmp_path / "reliability", "import reliability_platform.cli as it; it.main()"
+    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -c "{start}" "$@"\n')
+    command.chmod(0o755)
+    blocks = [one for one in worked["late_data"].blocks if isinstance(one, Commands) and one.language == "shell"]
+    first = [line for line in blocks[0].lines if "incidents ack" not in line]  # it is over by now
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    environment.pop("RELIABILITY_HOME")
+    script = "\n".join(["set -e", *first, *blocks[1].lines])
+    done = subprocess.run(
+        ["bash", "-c", script], env=environment, capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert worked["late_data"].incident.id in done.stdout
