@@ -155,3 +155,14 @@ def downstream_columns(manifest_path: Path, dataset: str, column: str) -> Reache
     for (table, name), use in sorted(reached.items()):
         tables.setdefault(table, {})[name] = use
     return tables
+
+
+def columns_of(manifest_path: Path, dataset: str) -> list[str]:
+    """The columns of a dataset of the data graph, in their order; empty for one that has none of its own."""
+    kind, _, name = dataset.rpartition("/")
+    lineage = column_lineage(manifest_path)
+    if kind in (Kind.SOURCE, Kind.LANDING) and name in CONTRACTS:
+        return list(CONTRACTS[name].arrow_schema.names)
+    if kind in ("", Kind.PUBLISHED) and name in lineage:
+        return list(lineage[name])
+    return _declared(manifest_path).get(dataset, [])

@@ -5,6 +5,7 @@ from sqlalchemy import Engine
 
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.documents.render import markdown
+from reliability_platform.incidents.impact import phase_of, record_impact
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.response import overdue, read_policy, response_due
 from reliability_platform.incidents.store import IncidentStore
@@ -27,7 +28,11 @@ def incident_asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  
     """Write the page of one incident as it stands now, and show it here."""
     settings = load_settings()
     engine = operations_engine(settings)
-    incident = IncidentStore(engine).get(context.partition_key)
+    store = IncidentStore(engine)
+    incident = store.get(context.partition_key)
+    phase = phase_of(incident)
+    if phase is not None and record_impact(settings, engine, incident, utc_now(), phase):
+        incident = store.get(incident.id)
     return dg.MaterializeResult(metadata=incident_metadata(settings, engine, incident))
 
 

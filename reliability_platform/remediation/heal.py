@@ -10,6 +10,7 @@ from reliability_platform.checks.gate import held
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.errors import HomeBusyError
+from reliability_platform.incidents.impact import BAD, phase_of, record_impact
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.remediation.actions import ACTIONS, Done, action_named
@@ -48,6 +49,8 @@ def act(
             return Done(f"Done already: {_last_action(incident)}", list(incident.pending_reruns))
         if now - incident.acting_since <= policy.time_limit:
             raise HomeBusyError(f"{incident.id} is being healed by another process; try again when it has ended.")
+    if phase_of(incident) == BAD:
+        record_impact(settings, engine, incident, now, BAD)  # what the bad data did; healing takes the evidence away
     words = f"{chosen.name.replace('_', ' ')}, attempt {incident.attempts + 1} of {policy.max_attempts}"
     # Journaled before: an action that kills its process was an attempt, and must not be tried for ever.
     begun = {"action": chosen.name, "phase": "begun"}

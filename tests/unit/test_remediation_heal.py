@@ -67,7 +67,7 @@ def test_act_judge_verify_resolve(home: BrokenHome) -> None:
     assert incident.recovered_at == later(4)
     assert incident.still_failing == {}
     assert [entry.data.get("to") or entry.data.get("phase") or entry.kind for entry in incident.timeline] == [
-        "opened", "contained", "recovering", "done", "verified", "resolved",
+        "opened", "contained", "bad", "recovering", "done", "verified", "resolved",
     ]  # fmt: skip
     [replay] = ReplayLedger(home.engine).all(one)
     assert (replay.batch_id, replay.how, replay.attempt) == ("orders-20260105-02-a2", "replacement", 1)

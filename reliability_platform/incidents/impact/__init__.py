@@ -1,0 +1,29 @@
+"""The blast radius of an incident: what it reaches, how much is concerned, and what it does to the numbers in gold."""
+
+from reliability_platform.incidents.impact.measures import MeasureChange, MeasureRow, measure_table, measures
+from reliability_platform.incidents.impact.numbers import Numbers, numbers
+from reliability_platform.incidents.impact.radius import radius, reach_of, root_nodes, spoiled_columns
+from reliability_platform.incidents.impact.reach import Consumers, Exposure, Reach, consumers, reach
+from reliability_platform.incidents.impact.record import BAD, RECOVERED, phase_of, record_impact
+
+__all__ = [
+    "BAD",
+    "RECOVERED",
+    "Consumers",
+    "Exposure",
+    "MeasureChange",
+    "MeasureRow",
+    "Numbers",
+    "Reach",
+    "consumers",
+    "measure_table",
+    "measures",
+    "numbers",
+    "phase_of",
+    "radius",
+    "reach",
+    "reach_of",
+    "record_impact",
+    "root_nodes",
+    "spoiled_columns",
+]

@@ -1,0 +1,206 @@
+"""What an incident does to the measures of gold: the value that consumers see, the bad one, the recovered one.
+
+Which measures there are is read from the contracts of the published models: every numeric column outside the key.
+A measure is summed over the event dates concerned; a share, whose name ends in `_share`, is averaged.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from reliability_platform.incidents.model import Incident, State
+from reliability_platform.settings import Settings
+from reliability_platform.warehouse.dbt_runner import MANIFEST
+from reliability_platform.warehouse.marts import marts, read_manifest
+from reliability_platform.warehouse.publication import CURRENT
+
+_NUMERIC = re.compile(r"(?i)(tiny|small|big|huge)?int|integer|decimal|numeric|double|float|real")
+
+
+@dataclass(frozen=True)
+class MeasureChange:
+    """One measure over the event dates of an incident, as consumers see it and as gold has it."""
+
+    table: str
+    measure: str
+    event_dates: tuple[date, ...]
+    published: Decimal | None
+    """None if nothing of these dates is published."""
+    warehouse: Decimal | None
+    """None if gold has nothing of these dates, or there is no warehouse."""
+    published_dates: int = 0
+    """How many of the event dates are published at all."""
+    warehouse_dates: int = 0
+
+
+@dataclass(frozen=True)
+class MeasureRow:
+    """One measure through the life of an incident; None where nobody could tell, or there was nothing."""
+
+    table: str
+    measure: str
+    event_dates: tuple[date, ...]
+    published: Decimal | None
+    """What consumers saw when the impact was recorded."""
+    bad: Decimal | None
+    """What gold said then."""
+    recovered: Decimal | None
+    """What gold says after recovery."""
+    published_dates: int = 0
+    """On how many of the event dates consumers saw anything; a held one without last good rows shows nothing."""
+
+    @property
+    def difference(self) -> Decimal | None:
+        """What the recovery changed: the recovered value without the bad one."""
+        if self.recovered is None:
+            return None
+        return self.recovered - (self.bad or Decimal(0))
+
+
+def measured_columns(manifest_path: Path) -> dict[str, list[str]]:
+    """Published table → its measures."""
+    models = {
+        node["name"]: node
+        for node in read_manifest(manifest_path)["nodes"].values()
+        if node["resource_type"] == "model"
+    }
+    found = {}
+    for mart in marts(manifest_path):
+        key = models[mart.name]["config"]["unique_key"] or []
+        key = [key] if isinstance(key, str) else key
+        columns: Mapping[str, Mapping[str, Any]] = models[mart.name]["columns"]
+        found[mart.name] = [
+            name for name, one in columns.items() if name not in key and _NUMERIC.match(one["data_type"] or "")
+        ]
+    return found
+
+
+def touched_dates(
+    connection: duckdb.DuckDBPyConnection | None, sources: Iterable[str], days: Sequence[date]
+) -> list[date]:
+    """The event dates of what landed on these days, and the days themselves: what did not come belongs to them.
+
+    A date after the landing day is a bad one, which gold never sees.
+    """
+    found = set(days)
+    for source in sources:
+        if connection is not None and f"stg_{source}" in _tables(connection):
+            rows = connection.execute(
+                f"select distinct event_date from stg_{source} "
+                "where landing_date in (select unnest(?::date[])) and event_date <= landing_date",
+                [list(days)],
+            ).fetchall()
+            found |= {row[0] for row in rows}
+    return sorted(found)
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    return {row[0] for row in connection.execute("select table_name from information_schema.tables").fetchall()}
+
+
+def measures(
+    settings: Settings,
+    connection: duckdb.DuckDBPyConnection | None,
+    incident: Incident,
+    event_dates: Sequence[date] | None = None,
+) -> list[MeasureChange]:
+    """Each measure of the marts that are made from the sources of the incident, over `event_dates`.
+
+    By default these are the dates that its landing days touch. `connection` is None where there is no warehouse.
+    """
+    dates = touched_dates(connection, incident.sources, incident.partitions) if event_dates is None else event_dates
+    names, present = measured_columns(MANIFEST), _tables(connection) if connection is not None else set()
+    changes = []
+    for mart in marts(MANIFEST):
+        if set(mart.sources) & set(incident.sources):
+            file = settings.published / CURRENT / f"{mart.name}.parquet"
+            sides = _sums(
+                connection,
+                names[mart.name],
+                dates,
+                warehouse=mart.name if mart.name in present else None,
+                published=file if file.exists() else None,
+            )
+            nothing = [0, *(None for _ in names[mart.name])]
+            shown, gold = sides.get("published", nothing), sides.get("warehouse", nothing)
+            changes += [
+                MeasureChange(mart.name, name, tuple(dates), _exact(seen), _exact(now), shown[0], gold[0])
+                for name, seen, now in zip(names[mart.name], shown[1:], gold[1:], strict=True)
+            ]
+    return changes
+
+
+def _sums(
+    connection: duckdb.DuckDBPyConnection | None,
+    names: Sequence[str],
+    dates: Sequence[date],
+    *,
+    warehouse: str | None,
+    published: Path | None,
+) -> dict[str, Sequence[Any]]:
+    """Side (`published`, `warehouse`) → number of dates with rows, then the value of each measure. One query."""
+    sums = ", ".join(f"{'avg' if name.endswith('_share') else 'sum'}({_quoted(name)})" for name in names)
+    of_the_dates = (
+        f"select {{}}, count(distinct event_date), {sums} from {{}} where event_date in (select unnest(?::date[]))"
+    )
+    queries, parameters = [], list[Any]()
+    if published is not None:
+        queries.append(of_the_dates.format("'published'", "read_parquet(?)"))
+        parameters += [str(published), list(dates)]
+    if warehouse is not None:
+        queries.append(of_the_dates.format("'warehouse'", _quoted(warehouse)))
+        parameters += [list(dates)]
+    if not queries:
+        return {}
+    with duckdb.connect() if connection is None else nullcontext(connection) as asked:
+        return {row[0]: row[1:] for row in asked.execute(" union all ".join(queries), parameters).fetchall()}
+
+
+def _quoted(name: str) -> str:
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'
+
+
+def _exact(value: Any) -> Decimal | None:
+    """A number as it is written: an average is a float, and says nothing beyond its sixth digit."""
+    if value is None:
+        return None
+    return Decimal(f"{value:.6f}") if isinstance(value, float) else Decimal(value)
+
+
+def measure_table(incident: Incident) -> list[MeasureRow]:
+    """The measures of the last life of an incident, from the entries that `record_impact` made."""
+    phases: dict[str, dict[str, Any]] = {}
+    for entry in incident.timeline:
+        if entry.kind == "transition" and entry.data["to"] == State.REOPENED:
+            phases = {}
+        if entry.kind == "impact":
+            phases[entry.data["phase"]] = entry.data
+    bad, recovered = (_by_measure(phases.get(phase, {})) for phase in ("bad", "recovered"))
+    return [
+        MeasureRow(
+            table=key[0],
+            measure=key[1],
+            event_dates=tuple(date.fromisoformat(day) for day in {**recovered, **bad}[key]["event_dates"]),
+            published=_value(bad.get(key), "published"),
+            bad=_value(bad.get(key), "warehouse"),
+            recovered=_value(recovered.get(key), "warehouse"),
+            published_dates=bad[key]["published_dates"] if key in bad else 0,
+        )
+        for key in {**bad, **recovered}
+    ]
+
+
+def _by_measure(data: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    return {(one["table"], one["measure"]): one for one in data.get("measures", [])}
+
+
+def _value(one: Mapping[str, Any] | None, side: str) -> Decimal | None:
+    return Decimal(one[side]) if one is not None and one[side] is not None else None
