@@ -24,6 +24,7 @@ COMMANDS = {
     "incidents": ("incidents", "List, show, acknowledge and resolve incidents."),
     "slo": ("slo", "Show service level objectives, their error budgets and how fast they burn."),
     "alerts": ("alerts", "List alerts, see how the channels do, test them, send what is due."),
+    "lineage": ("lineage", "Show what feeds what, dataset by dataset or column by column."),
     "quarantine": ("quarantine", "List, show and replay what was refused or rejected."),
     "publish": ("pipeline", "Publish what the gate releases, or go back one version."),
     "hold": ("holds", "Keep a landing day out of publication."),

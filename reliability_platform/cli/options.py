@@ -12,6 +12,7 @@ import click
 from filelock import FileLock, Timeout
 from rich.console import Console
 
+from reliability_platform.atomic import write_atomically
 from reliability_platform.clock import parse_day, utc_now
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, UsageError
 from reliability_platform.settings import Settings
@@ -69,15 +70,31 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.1f} %"
 
 
-def print_json(document: Any) -> None:
-    """One JSON document on stdout; dates as ISO text."""
+def as_json_text(document: Any) -> str:
+    """One JSON document; dates as ISO text, exact numbers as text."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, date | datetime):
             return value.isoformat()
         return str(value)
 
-    click.echo(json.dumps(document, indent=2, default=plain))
+    return json.dumps(document, indent=2, default=plain) + "\n"
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on stdout."""
+    click.echo(as_json_text(document), nl=False)
+
+
+def write_or_print(text: str, output: Path | None) -> None:
+    """Into a file, in one step, or to stdout. Raises `UsageError` if the file's folder does not exist."""
+    if output is None:
+        click.echo(text, nl=False)
+    elif not output.absolute().parent.is_dir():
+        raise UsageError(f"There is no folder {output.absolute().parent} to write {output.name} into: make it first.")
+    else:
+        write_atomically(output, text.encode())
+        progress.print(f"Written: {output}", markup=False)
 
 
 @contextmanager

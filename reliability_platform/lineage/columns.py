@@ -8,13 +8,12 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-import networkx as nx
 from filelock import FileLock
 
 from reliability_platform.atomic import write_atomically
 from reliability_platform.landing.bronze import ADMISSION_SCHEMA, bronze_schema
 from reliability_platform.lineage.compiled import compiled_models
-from reliability_platform.lineage.graph import ADMISSIONS, Kind, data_graph, downstream
+from reliability_platform.lineage.graph import ADMISSIONS, Kind, data_graph, downstream, in_order
 from reliability_platform.lineage.tracing import ColumnSource, Inputs, Use, inputs_of
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
@@ -61,7 +60,7 @@ def _stamp(manifest_path: Path) -> str:
         *(f"{key} {node.get('raw_code')}" for key, node in sorted(manifest["nodes"].items())),
         json.dumps(_declared(manifest_path)),
         version("sqlglot"),
-        Path(__file__).read_text(),
+        *(Path(__file__).with_name(name).read_text() for name in ("columns.py", "compiled.py", "tracing.py")),
     ]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
@@ -104,7 +103,7 @@ def _traced(manifest_path: Path) -> Lineage:
     """Model by model in the order of the data, since a `select *` needs the columns of the tables before it."""
     compiled = compiled_models(manifest_path.parents[1])
     columns, lineage = _declared(manifest_path), {}
-    for model in nx.lexicographical_topological_sort(data_graph(manifest_path)):
+    for model in in_order(data_graph(manifest_path)):
         if model in compiled:
             lineage[model] = inputs_of(compiled[model], columns)
             columns[model] = list(lineage[model])
@@ -136,7 +135,7 @@ def _column_graph(manifest_path: Path, _mtime: int) -> Mapping[Place, Mapping[Pl
 
 
 def downstream_columns(manifest_path: Path, dataset: str, column: str) -> Reached:
-    """Every column of every model, published table and exposure that a column reaches; itself is not among them.
+    """Every column of every dataset that a column reaches, in the order of the data; itself is not among them.
 
     Empty if nothing comes from the column, or it is not known.
     """
@@ -154,7 +153,7 @@ def downstream_columns(manifest_path: Path, dataset: str, column: str) -> Reache
     tables: dict[str, dict[str, Use]] = {}
     for (table, name), use in sorted(reached.items()):
         tables.setdefault(table, {})[name] = use
-    return tables
+    return {node: tables[node] for node in in_order(data_graph(manifest_path)) if node in tables}
 
 
 def columns_of(manifest_path: Path, dataset: str) -> list[str]:

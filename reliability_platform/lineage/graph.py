@@ -168,6 +168,13 @@ def upstream(graph: "nx.DiGraph[str]", nodes: Iterable[str]) -> set[str]:
     return _reached(graph, nodes, backwards=True)
 
 
+def in_order(graph: "nx.DiGraph[str]") -> list[str]:
+    """All nodes in the order of the data, and among equals in that of their names."""
+    import networkx as nx
+
+    return list(nx.lexicographical_topological_sort(graph))
+
+
 def known_node(graph: "nx.DiGraph[str]", dataset: str) -> str:
     """The node of this name, or of this dataset as checks name it. Raises `UsageError` if there is none."""
     for name in (dataset, node_of(dataset)):

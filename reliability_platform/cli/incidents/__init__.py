@@ -5,6 +5,7 @@ import click
 from reliability_platform.cli.incidents.audit import audit
 from reliability_platform.cli.incidents.decisions import ack, assign, close, false_alarm, note, reopen, resolve
 from reliability_platform.cli.incidents.documents import assess, classes, message, page, postmortem, runbook
+from reliability_platform.cli.incidents.impact import impact
 from reliability_platform.cli.incidents.lessons import actions
 from reliability_platform.cli.incidents.look import list_incidents, show, timeline
 from reliability_platform.cli.incidents.metrics import metrics
@@ -25,6 +26,7 @@ for _command in (
     message,
     postmortem,
     classes,
+    impact,
     ack,
     assign,
     note,

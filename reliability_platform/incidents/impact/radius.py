@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from reliability_platform.incidents.impact.reach import Reach, reach_from
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.lineage.columns import columns_of, downstream_columns
-from reliability_platform.lineage.graph import Kind, data_graph, downstream, node_of, upstream
+from reliability_platform.lineage.graph import Kind, data_graph, downstream, in_order, node_of, upstream
 from reliability_platform.lineage.tracing import Use
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def spoiled_columns(manifest_path: Path, incident: Incident) -> dict[str, dict[s
         _add(found, {root: dict.fromkeys(began, "direct")})
         for column in began:
             _add(found, downstream_columns(manifest_path, root, column))
-    return {dataset: dict(sorted(columns.items())) for dataset, columns in sorted(found.items())}
+    return {node: dict(sorted(found[node].items())) for node in in_order(data_graph(manifest_path)) if node in found}
 
 
 def _add(found: dict[str, dict[str, Use]], more: Mapping[str, Mapping[str, Use]]) -> None:
