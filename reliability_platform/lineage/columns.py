@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +14,7 @@ from reliability_platform.atomic import write_atomically
 from reliability_platform.landing.bronze import ADMISSION_SCHEMA, bronze_schema
 from reliability_platform.lineage.compiled import compiled_models
 from reliability_platform.lineage.graph import ADMISSIONS, Kind, data_graph, downstream, in_order
-from reliability_platform.lineage.tracing import ColumnSource, Inputs, Use, inputs_of
+from reliability_platform.lineage.tracing import ColumnSource, Inputs, UnreadableSqlError, Use, inputs_of
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.marts import read_manifest
@@ -101,13 +101,23 @@ def _declared(manifest_path: Path) -> dict[str, list[str]]:
 
 def _traced(manifest_path: Path) -> Lineage:
     """Model by model in the order of the data, since a `select *` needs the columns of the tables before it."""
-    compiled = compiled_models(manifest_path.parents[1])
-    columns, lineage = _declared(manifest_path), {}
-    for model in in_order(data_graph(manifest_path)):
-        if model in compiled:
+    graph, compiled = data_graph(manifest_path), compiled_models(manifest_path.parents[1])
+    nodes = read_manifest(manifest_path)["nodes"].values()
+    declared = {node["name"]: list(node["columns"]) for node in nodes if node["resource_type"] == "model"}
+    columns, lineage = _declared(manifest_path), dict[str, dict[str, Inputs]]()
+    for model in (node for node in in_order(graph) if node in compiled):
+        try:
             lineage[model] = inputs_of(compiled[model], columns)
-            columns[model] = list(lineage[model])
+        except UnreadableSqlError:
+            lineage[model] = _opaque(declared[model], {one: columns.get(one, ()) for one in graph.pred[model]})
+        columns[model] = list(lineage[model])
     return lineage
+
+
+def _opaque(declared: Iterable[str], read: Mapping[str, Iterable[str]]) -> dict[str, Inputs]:
+    """A model whose SQL nobody understands: each column that is declared may depend on all that is read."""
+    everything = frozenset(ColumnSource(table, column, "indirect") for table, names in read.items() for column in names)
+    return dict.fromkeys(declared, everything)
 
 
 @lru_cache(maxsize=4)

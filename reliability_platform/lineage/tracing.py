@@ -11,9 +11,11 @@ from typing import Any, Literal
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope
 
+from reliability_platform.errors import PlatformError
 from reliability_platform.lineage.compiled import HOME
 
 DIALECT = "duckdb"
@@ -33,8 +35,23 @@ class ColumnSource:
 Inputs = frozenset[ColumnSource]
 
 
+class UnreadableSqlError(PlatformError):
+    """The lineage of a query cannot be read from its SQL."""
+
+
 def inputs_of(sql: str, columns: Mapping[str, Iterable[str]]) -> dict[str, Inputs]:
-    """Output column → inputs of one SELECT. `columns` are those of every table that it may read."""
+    """Output column → inputs of one SELECT. `columns` are those of every table that it may read.
+
+    Raises `UnreadableSqlError` where it uses something that is not understood here, as a pivot or a recursion.
+    """
+    try:
+        return _Tracer().outputs(_scope(sql, columns))
+    except SqlglotError as error:
+        raise UnreadableSqlError(f"no lineage: {error}") from None
+
+
+def _scope(sql: str, columns: Mapping[str, Iterable[str]]) -> Scope:
+    """The query with every column qualified by its table, and every star written out."""
     tree = sqlglot.parse_one(sql, read=DIALECT)
     for table in list(tree.find_all(exp.Table)):
         table.set("this", exp.to_identifier(_dataset(table), quoted=True))
@@ -44,8 +61,9 @@ def inputs_of(sql: str, columns: Mapping[str, Iterable[str]]) -> dict[str, Input
     schema: dict[str, object] = {f'"{table}"': dict.fromkeys(names, "VARCHAR") for table, names in columns.items()}
     qualified = qualify(tree, schema=schema, dialect=DIALECT, quote_identifiers=False, identify=False)
     scope = build_scope(qualified)
-    assert scope is not None
-    return _Tracer().outputs(scope)
+    if scope is None:
+        raise UnreadableSqlError("no lineage: no query")
+    return scope
 
 
 def _dataset(table: exp.Table) -> str:
@@ -78,7 +96,8 @@ class _Tracer:
         return dict(zip(branches[0], (_all(inputs) for inputs in together), strict=True))
 
     def _of_select(self, scope: Scope) -> dict[str, Inputs]:
-        assert isinstance(scope.expression, exp.Select)
+        if not isinstance(scope.expression, exp.Select):
+            raise UnreadableSqlError(f"no lineage of {type(scope.expression).__name__}")
         return {one.alias_or_name: self._inputs(one, scope) for one in scope.expression.selects}
 
     def _rows(self, scope: Scope) -> Inputs:
@@ -87,8 +106,15 @@ class _Tracer:
             select = scope.expression
             clauses = [select.args.get(name) for name in ("where", "group", "having", "qualify", "distinct")]
             clauses += [join.args.get("on") for join in select.args.get("joins") or ()]
+            group = select.args.get("group")
+            if isinstance(select, exp.Select) and group is not None and group.args.get("all"):
+                clauses += [one for one in select.selects if one.find(exp.AggFunc) is None]
             found = _all(self._inputs(clause, scope) for clause in clauses if isinstance(clause, exp.Expr))
-            read = [source for _, source in scope.selected_sources.values() if isinstance(source, Scope)]
+            read = [
+                source
+                for _, source in scope.selected_sources.values()
+                if isinstance(source, Scope) and not source.is_udtf
+            ]
             inner = _all(self._rows(one) for one in [*read, *scope.set_operation_scopes])
             self._deciding[id(scope)] = _indirect(found) | inner
         return self._deciding[id(scope)]
@@ -107,12 +133,19 @@ class _Tracer:
                     found |= _indirect(inputs) if _is_condition(node, name) else inputs
         return found
 
-    def _of_column(self, column: "exp.Column", scope: Scope) -> Inputs:
-
-        source: Any = scope.sources.get(column.table)
+    def _of_column(self, column: exp.Column, scope: Scope) -> Inputs:
+        around: Scope | None = scope
+        while around is not None and column.table not in around.sources:
+            around = around.parent  # a subquery may use the columns of the query around it
+        source: Any = around.sources[column.table] if around is not None else None
         if isinstance(source, exp.Table):
             return frozenset({ColumnSource(source.name, column.name, "direct")})
-        return self.outputs(source)[column.name]
+        if isinstance(source, Scope) and source.is_udtf:  # as unnest: every column comes from all that goes in
+            return _all(self._inputs(one, source) for one in source.expression.iter_expressions())
+        known = self.outputs(source) if isinstance(source, Scope) else {}
+        if column.name not in known:
+            raise UnreadableSqlError(f"no lineage of {column.sql(DIALECT)}")
+        return known[column.name]
 
 
 def _is_condition(node: exp.Expr, argument: str) -> bool:
