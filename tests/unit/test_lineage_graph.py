@@ -1,0 +1,99 @@
+"""The data graph: what feeds what, whom it belongs to, who lives on it."""
+
+import networkx as nx
+import pytest
+
+from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.errors import UsageError
+from reliability_platform.lineage.graph import (
+    ADMISSIONS,
+    Kind,
+    data_graph,
+    downstream,
+    in_order,
+    known_node,
+    node_of,
+    upstream,
+)
+from reliability_platform.sources import SOURCES
+from reliability_platform.sources.contracts import CONTRACTS
+from reliability_platform.warehouse.dbt_runner import ensure_manifest
+
+
+@pytest.fixture(scope="module")
+def graph() -> "nx.DiGraph[str]":
+    return data_graph(ensure_manifest())
+
+
+def test_a_row_goes_from_the_source_to_its_reader(graph: "nx.DiGraph[str]") -> None:
+    """Each stage of the way of a row is a node, in this order."""
+    way = [
+        "source/orders", "landing/orders", "bronze/orders", "stg_orders", "int_orders__deduplicated",
+        "agg_daily_revenue", "published/agg_daily_revenue", "exposure/finance_dashboard",
+    ]  # fmt: skip
+    assert nx.is_path(graph, way)
+    assert [graph.nodes[node]["kind"] for node in way] == [
+        "source", "landing", "bronze", "staging", "silver", "gold", "published", "exposure",
+    ]  # fmt: skip
+    order = in_order(graph)
+    assert sorted(way, key=order.index) == way
+
+
+def test_the_record_of_admissions_carries_no_rows(graph: "nx.DiGraph[str]") -> None:
+    """All staging reads it: if rows flowed through it, every failure would reach everything."""
+    assert set(graph.pred[ADMISSIONS]) == {f"bronze/{source}" for source in SOURCES}
+    assert "stg_payments" in graph.succ[ADMISSIONS]
+    reached = downstream(graph, ["source/shipments"])
+    assert {node for node in reached if node.startswith("stg_")} == {"stg_shipments"}
+    assert {node for node in reached if node.startswith("exposure/")} == {"exposure/operations_report"}
+
+
+def test_a_reader_reads_what_is_published_and_never_gold(graph: "nx.DiGraph[str]") -> None:
+    """Consumers see audited data only."""
+    for node, data in graph.nodes(data=True):
+        if data["kind"] is Kind.EXPOSURE:
+            assert all(graph.nodes[parent]["kind"] is Kind.PUBLISHED for parent in graph.pred[node])
+            assert data["owner"]
+            assert "@" in data["email"]
+
+
+def test_every_check_of_a_dataset_is_on_its_node(graph: "nx.DiGraph[str]") -> None:
+    """A check whose dataset is not in the graph would be missing from every blast radius; a build is no dataset."""
+    on_nodes = [check for node in graph for check in graph.nodes[node]["checks"]]
+    assert sorted(on_nodes) == sorted(name for name, spec in CHECKS.items() if spec.dataset != "dbt_build")
+    assert "bronze_orders__batch_completeness" in graph.nodes["bronze/orders"]["checks"]
+
+
+def test_critical_is_what_a_critical_reader_lives_on(graph: "nx.DiGraph[str]") -> None:
+    """The operations report is not critical, so what feeds it alone is not either."""
+    assert graph.nodes["bronze/orders"]["critical"]
+    assert graph.nodes["reference/currency_rates"]["critical"]
+    assert not graph.nodes["int_shipments__deduplicated"]["critical"]
+    assert not graph.nodes["published/agg_daily_funnel"]["critical"]
+
+
+def test_deliveries_belong_to_the_owner_of_their_contract(graph: "nx.DiGraph[str]") -> None:
+    """Who has to be asked is on every stage that the source alone decides about."""
+    for source in SOURCES:
+        for kind in ("source", "landing", "bronze"):
+            assert graph.nodes[f"{kind}/{source}"]["owner"] == CONTRACTS[source].owner
+
+
+def test_upstream_is_the_way_back(graph: "nx.DiGraph[str]") -> None:
+    """Whatever is reached knows where it came from."""
+    for node in ("bronze/orders", "stg_web_events", "dim_currency_rates"):
+        assert all(node in upstream(graph, [other]) for other in downstream(graph, [node]))
+
+
+def test_a_dataset_is_found_by_either_of_its_names(graph: "nx.DiGraph[str]") -> None:
+    """Checks and incidents say bronze_orders, Dagster says bronze/orders."""
+    assert node_of("bronze_web_events") == "bronze/web_events"
+    assert known_node(graph, "bronze_orders") == known_node(graph, "bronze/orders") == "bronze/orders"
+    with pytest.raises(UsageError, match="no dataset"):
+        known_node(graph, "orders'; drop table orders")
+
+
+def test_nobody_can_change_the_graph_that_all_share(graph: "nx.DiGraph[str]") -> None:
+    """It is kept for the whole process."""
+    with pytest.raises(nx.NetworkXError):
+        graph.add_node("mine")
