@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
@@ -18,6 +19,9 @@ from reliability_platform.lineage.tracing import ColumnSource, Inputs, Unreadabl
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.marts import read_manifest
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 CACHE = "column_lineage.json"
 
@@ -47,7 +51,7 @@ def _lineage(manifest_path: Path, _mtime: int) -> Lineage:
     with FileLock(cache.with_suffix(".lock")):  # the others wait for the one that computes
         kept = _read(cache, stamp)
         if kept is None:
-            kept = _traced(manifest_path)
+            kept = _computed(manifest_path)
             write_atomically(cache, _document(kept, stamp))
     return kept
 
@@ -99,12 +103,25 @@ def _declared(manifest_path: Path) -> dict[str, list[str]]:
     return {**others, **bronze, ADMISSIONS: [*ADMISSION_SCHEMA.names, "landing_date"]}
 
 
-def _traced(manifest_path: Path) -> Lineage:
-    """Model by model in the order of the data, since a `select *` needs the columns of the tables before it."""
-    graph, compiled = data_graph(manifest_path), compiled_models(manifest_path.parents[1])
+def _computed(manifest_path: Path) -> Lineage:
     nodes = read_manifest(manifest_path)["nodes"].values()
     declared = {node["name"]: list(node["columns"]) for node in nodes if node["resource_type"] == "model"}
-    columns, lineage = _declared(manifest_path), dict[str, dict[str, Inputs]]()
+    compiled = compiled_models(manifest_path.parents[1])
+    return traced(data_graph(manifest_path), compiled, _declared(manifest_path), declared)
+
+
+def traced(
+    graph: "nx.DiGraph[str]",
+    compiled: Mapping[str, str],
+    given: Mapping[str, list[str]],
+    declared: Mapping[str, list[str]],
+) -> Lineage:
+    """Model by model in the order of the data, since a `select *` needs the columns of the tables before it.
+
+    `compiled` is the SQL of each model, `given` the columns of the tables that no model makes, `declared` those that
+    the models' descriptions name.
+    """
+    columns, lineage = dict(given), dict[str, dict[str, Inputs]]()
     for model in (node for node in in_order(graph) if node in compiled):
         try:
             lineage[model] = inputs_of(compiled[model], columns)

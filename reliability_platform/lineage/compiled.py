@@ -24,6 +24,8 @@ def compiled_models(project: Path) -> dict[str, str]:
 
     Paths of files in the home begin with `HOME`. Raises `EnvironmentUnusableError` if the project does not compile.
     """
+    if not (project / "dbt_project.yml").exists():
+        raise EnvironmentUnusableError(f"{project} is no dbt project, so nothing in it can be compiled.")
     with TemporaryDirectory(prefix="lineage-") as folder:
         home, target = Path(folder) / "home", Path(folder) / "target"
         home.mkdir()
