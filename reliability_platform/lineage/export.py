@@ -74,7 +74,9 @@ def cypher(graph: "nx.DiGraph[str]") -> str:
 
 def _map(data: Mapping[str, Any]) -> str:
     """Property names become part of the statement, so only our own plain ones pass."""
-    assert all(_PROPERTY.fullmatch(name) for name in data), data.keys()
+    for name in data:
+        if not _PROPERTY.fullmatch(name):
+            raise ValueError(f"{name!r} cannot be the name of a property")
     return "{" + ", ".join(f"{name}: {literal(value)}" for name, value in sorted(data.items())) + "}"
 
 
