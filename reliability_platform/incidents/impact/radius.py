@@ -33,12 +33,15 @@ def spoiled_columns(manifest_path: Path, incident: Incident) -> dict[str, dict[s
     """
     found: dict[str, dict[str, Use]] = {}
     for root in root_nodes(manifest_path, incident):
-        known = columns_of(manifest_path, root)
+        # Staging judges what was delivered: a bad value there has rejected its row, and is missed wherever that is.
+        start = root.replace("stg_", f"{Kind.BRONZE}/", 1) if root.startswith("stg_") else root
+        known = columns_of(manifest_path, start)
         began = [incident.column] if incident.column in known else known
-        _add(found, {root: dict.fromkeys(began, "direct")})
+        _add(found, {start: dict.fromkeys(began, "direct")})
         for column in began:
-            _add(found, downstream_columns(manifest_path, root, column))
-    return {node: dict(sorted(found[node].items())) for node in in_order(data_graph(manifest_path)) if node in found}
+            _add(found, downstream_columns(manifest_path, start, column))
+    order = in_order(data_graph(manifest_path))
+    return {node: dict(sorted(found[node].items())) for node in order if node in found}
 
 
 def _add(found: dict[str, dict[str, Use]], more: Mapping[str, Mapping[str, Use]]) -> None:
