@@ -3,12 +3,14 @@
 import io
 import json
 import re
+import shutil
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 import networkx as nx
+import pyarrow.parquet as pq
 import pytest
 
 from reliability_platform.cli.main import main
@@ -215,19 +217,28 @@ def test_without_a_warehouse_or_publication_it_is_said_and_healing_goes_on(tmp_p
     assert incident.state is State.RECOVERING
 
 
-def test_a_broken_publication_is_said_too(story: Story, tmp_path: Path) -> None:
-    """Files of others are not ours to trust."""
-    settings = load_settings(tmp_path)
-    (settings.published / "current").mkdir(parents=True)
-    (settings.published / "current" / "agg_daily_revenue.parquet").write_bytes(b"PAR1 no")
+def test_a_publication_that_cannot_be_read_costs_only_its_own_side(story: Story, tmp_path: Path) -> None:
+    """One broken file, and one of a version before a measure was added; gold is whole and says what it says."""
+    home = tmp_path / "home"
+    shutil.copytree(story.platform.settings.home, home, symlinks=True)
+    settings = load_settings(home)
+    current = settings.published / "current"
+    (current / "agg_daily_revenue.parquet").write_bytes(b"PAR1 no")
+    table = pq.read_table(current / "fct_customer_days.parquet")
+    pq.write_table(table.drop_columns(["sessions"]), current / "fct_customer_days.parquet")
     engine = operations_engine(settings)
-    observe(engine, [(1, result("stg_orders__row_count"))], NOW)
-    [incident] = IncidentStore(engine).all()
+    observe(engine, [(100_000, result("stg_orders__row_count", 1))], NOW)
+    incident = IncidentStore(engine).all()[-1]
     assert record_impact(settings, engine, incident, NOW, BAD)
-    [entry] = [one for one in IncidentStore(engine).get(incident.id).timeline if one.kind == "impact"]
-    assert entry.data["measures"] == []
-    assert "agg_daily_revenue" in entry.why
-    del story
+    incident = IncidentStore(engine).get(incident.id)
+    assert "agg_daily_revenue is published and cannot be read" in incident.timeline[-1].why
+    revenue, customers = row(incident, "orders"), row(incident, "orders", "fct_customer_days")
+    sessions = row(incident, "sessions", "fct_customer_days")
+    assert (revenue.published, revenue.bad) == (None, customers.bad)
+    assert revenue.bad is not None
+    assert customers.published == customers.bad
+    assert sessions.published is None
+    assert sessions.bad is not None
 
 
 def test_what_lands_nowhere_yet_is_measured_on_its_own_day(story: Story) -> None:

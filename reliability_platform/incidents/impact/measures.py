@@ -5,6 +5,7 @@ A measure is summed over the event dates concerned; a share, whose name ends in 
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.settings import Settings
@@ -91,7 +94,7 @@ def touched_dates(
     """
     found = set(days)
     for source in sources:
-        if connection is not None and f"stg_{source}" in _tables(connection):
+        if connection is not None and f"stg_{source}" in _columns(connection):
             rows = connection.execute(
                 f"select distinct event_date from stg_{source} "
                 "where landing_date in (select unnest(?::date[])) and event_date <= landing_date",
@@ -101,8 +104,32 @@ def touched_dates(
     return sorted(found)
 
 
-def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    return {row[0] for row in connection.execute("select table_name from information_schema.tables").fetchall()}
+def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
+    """Table → its columns."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for table, column in connection.execute(
+        "select table_name, column_name from information_schema.columns"
+    ).fetchall():
+        found[table].add(column)
+    return found
+
+
+def _published(settings: Settings, mart: str) -> Path:
+    return settings.published / CURRENT / f"{mart}.parquet"
+
+
+def _columns_published(file: Path) -> set[str]:
+    """The columns of a published table; none if it is not there, or is no Parquet file."""
+    try:
+        return set(pq.read_schema(file).names)
+    except (OSError, pa.ArrowInvalid):
+        return set()
+
+
+def unreadable(settings: Settings) -> list[str]:
+    """Published tables that are there and cannot be read."""
+    files = [(mart.name, _published(settings, mart.name)) for mart in marts(MANIFEST)]
+    return [name for name, file in files if file.exists() and not _columns_published(file)]
 
 
 def measures(
@@ -116,51 +143,56 @@ def measures(
     By default these are the dates that its landing days touch. `connection` is None where there is no warehouse.
     """
     dates = touched_dates(connection, incident.sources, incident.partitions) if event_dates is None else event_dates
-    names, present = measured_columns(MANIFEST), _tables(connection) if connection is not None else set()
+    names, present = measured_columns(MANIFEST), _columns(connection) if connection is not None else {}
     changes = []
     for mart in marts(MANIFEST):
         if set(mart.sources) & set(incident.sources):
-            file = settings.published / CURRENT / f"{mart.name}.parquet"
-            sides = _sums(
-                connection,
-                names[mart.name],
-                dates,
-                warehouse=mart.name if mart.name in present else None,
-                published=file if file.exists() else None,
-            )
-            nothing = [0, *(None for _ in names[mart.name])]
-            shown, gold = sides.get("published", nothing), sides.get("warehouse", nothing)
+            file, own = _published(settings, mart.name), names[mart.name]
+            sides = [
+                _Side("published", "read_parquet(?)", [str(file)], _columns_published(file)),
+                _Side("warehouse", _quoted(mart.name), [], present.get(mart.name, set())),
+            ]
+            values = _sums(connection, own, dates, [side for side in sides if side.columns])
+            nothing = [0, *(None for _ in own)]
+            shown, gold = values.get("published", nothing), values.get("warehouse", nothing)
             changes += [
                 MeasureChange(mart.name, name, tuple(dates), _exact(seen), _exact(now), shown[0], gold[0])
-                for name, seen, now in zip(names[mart.name], shown[1:], gold[1:], strict=True)
+                for name, seen, now in zip(own, shown[1:], gold[1:], strict=True)
             ]
     return changes
 
 
+@dataclass(frozen=True)
+class _Side:
+    """One place where a mart can be read: what stands after `from`, and the columns that it has there."""
+
+    name: str
+    relation: str
+    parameters: list[str]
+    columns: set[str]
+
+
 def _sums(
-    connection: duckdb.DuckDBPyConnection | None,
-    names: Sequence[str],
-    dates: Sequence[date],
-    *,
-    warehouse: str | None,
-    published: Path | None,
+    connection: duckdb.DuckDBPyConnection | None, names: Sequence[str], dates: Sequence[date], sides: Sequence[_Side]
 ) -> dict[str, Sequence[Any]]:
-    """Side (`published`, `warehouse`) → number of dates with rows, then the value of each measure. One query."""
-    sums = ", ".join(f"{'avg' if name.endswith('_share') else 'sum'}({_quoted(name)})" for name in names)
-    of_the_dates = (
-        f"select {{}}, count(distinct event_date), {sums} from {{}} where event_date in (select unnest(?::date[]))"
-    )
+    """Side → number of dates with rows, then the value of each measure. One query for one mart."""
     queries, parameters = [], list[Any]()
-    if published is not None:
-        queries.append(of_the_dates.format("'published'", "read_parquet(?)"))
-        parameters += [str(published), list(dates)]
-    if warehouse is not None:
-        queries.append(of_the_dates.format("'warehouse'", _quoted(warehouse)))
-        parameters += [list(dates)]
+    for side in sides:
+        # A version published before a measure was added does not have it.
+        values = ", ".join(_aggregate(name) if name in side.columns else "null" for name in names)
+        queries.append(
+            f"select '{side.name}', count(distinct event_date), {values} from {side.relation} "
+            "where event_date in (select unnest(?::date[]))"
+        )
+        parameters += [*side.parameters, list(dates)]
     if not queries:
         return {}
     with duckdb.connect() if connection is None else nullcontext(connection) as asked:
         return {row[0]: row[1:] for row in asked.execute(" union all ".join(queries), parameters).fetchall()}
+
+
+def _aggregate(name: str) -> str:
+    return f"{'avg' if name.endswith('_share') else 'sum'}({_quoted(name)})"
 
 
 def _quoted(name: str) -> str:

@@ -7,7 +7,7 @@ import duckdb
 from sqlalchemy import Engine
 
 from reliability_platform.errors import PlatformError
-from reliability_platform.incidents.impact.measures import MeasureChange, measures, touched_dates
+from reliability_platform.incidents.impact.measures import MeasureChange, measures, touched_dates, unreadable
 from reliability_platform.incidents.impact.numbers import Numbers, numbers
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
@@ -70,6 +70,7 @@ def _measured(settings: Settings, incident: Incident, dates: list[date] | None) 
             changes = measures(settings, None, incident, dates)
         except (PlatformError, duckdb.Error, OSError) as error:
             missing.append(_short(error))
+    missing += [f"{name} is published and cannot be read" for name in unreadable(settings)]
     if not any(one.published is not None for one in changes):
         missing.append("nothing is published of these event dates")
     rows = sum(one.delivered_rows for one in counted.values()) if counted else None
