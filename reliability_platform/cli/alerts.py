@@ -14,7 +14,7 @@ from reliability_platform.alerts.status import channel_statuses
 from reliability_platform.alerts.trial import try_channels
 from reliability_platform.cli.options import home_option, json_option, people, print_json
 from reliability_platform.clock import utc_now
-from reliability_platform.errors import ExitCode
+from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
 
@@ -115,8 +115,7 @@ def test(really: bool, home: Path | None, as_json: bool) -> int:
     """Send a harmless message to every channel. In a dry run it goes to a file, unless --really is given."""
     settings = load_settings(home)
     if not settings.alert_urls:
-        click.echo(NOBODY, err=True)
-        return ExitCode.USAGE
+        raise UsageError(NOBODY)
     sends = really or not settings.alert_dry_run
     outcomes = try_channels(settings, utc_now(), send if sends else rehearse)
     if as_json:

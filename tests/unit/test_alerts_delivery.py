@@ -25,6 +25,7 @@ from reliability_platform.alerts.pagerduty import dedup_key
 from reliability_platform.alerts.policy import MAX_ATTEMPTS
 from reliability_platform.alerts.status import channel_statuses
 from reliability_platform.cli.main import cli
+from reliability_platform.errors import UsageError
 from reliability_platform.incidents.model import State
 from reliability_platform.orchestration.alert_sensor import alert_sensor
 from reliability_platform.settings import load_settings
@@ -40,7 +41,8 @@ class Shell:
 
     def __call__(self, *arguments: str) -> tuple[int, str]:
         result = CliRunner().invoke(cli, ["alerts", *arguments, "--home", str(self.home)], standalone_mode=False)
-        assert result.exception is None, result.exception
+        if result.exception is not None:
+            raise result.exception
         return int(result.return_value or 0), result.output
 
 
@@ -324,7 +326,8 @@ def test_the_command_lists_sends_and_tests(
     """What was decided can be seen, and whether a channel works can be tried, without sending by accident."""
     home = ground().settings.home
     shell = Shell(home)
-    assert "No channel is configured" in shell("test")[1]
+    with pytest.raises(UsageError, match="No channel is configured"):
+        shell("test")
     monkeypatch.setenv("RELIABILITY_ALERT_URLS", server.url)
     assert shell("send")[0] == 0
     Ground(home).open()
