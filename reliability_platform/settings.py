@@ -7,6 +7,7 @@ import json
 import re
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -77,6 +78,32 @@ class Settings(BaseSettings):
     """Whether a person started this process and watches: then nothing waits, and switches and limits do not apply."""
     operations_url: str | None = None
     """SQLAlchemy URL of the operations store; by default SQLite in the home folder."""
+    installation: str = Field(default="local", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
+    """What this installation is called in what it tells others: the namespace of its lineage events."""
+    openlineage_url: str | None = None
+    """An OpenLineage server that lineage events are sent to; without one they are written to a file in the home."""
+    openlineage_api_key: SecretStr | None = None
+    openlineage_timeout_seconds: float = Field(default=2, gt=0, le=60)
+    """How long one event may take, and how long the end of a run may wait for the last ones."""
+    openlineage_file_megabytes: int = Field(default=64, gt=0)
+    """At which size the file of lineage events is set aside under a number."""
+
+    @field_validator("openlineage_url")
+    @classmethod
+    def _plain_http(cls, url: str | None) -> str | None:
+        if url is None or not url.strip():
+            return None
+        try:
+            parts = urlsplit(url.strip())
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        # Without the URL itself: somebody may have put a secret into it.
+        if not usable:
+            raise ValueError("it must be an http:// or https:// URL with a host")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("it must hold no user, password or query: a key goes into RELIABILITY_OPENLINEAGE_API_KEY")
+        return url.strip()
 
     alert_urls: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     """Where alerts go: Apprise URLs, each with the severities that it takes in front where not all, as in `P0,P1=…`.
@@ -175,6 +202,10 @@ class Settings(BaseSettings):
     @property
     def dbt_target(self) -> Path:
         return self.home / "dbt"
+
+    @property
+    def lineage_events(self) -> Path:
+        return self.home / "lineage" / "events.jsonl"
 
     @property
     def simulation_file(self) -> Path:

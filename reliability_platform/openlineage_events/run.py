@@ -1,0 +1,107 @@
+"""What a job did, in the platform's own words: a run of it, and the datasets that it read or wrote.
+
+Plain data: nothing here knows how an event looks, and importing it costs nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+
+class InputColumn(Protocol):
+    """A column from which another one is made."""
+
+    @property
+    def dataset(self) -> str: ...
+
+    @property
+    def column(self) -> str: ...
+
+    @property
+    def kind(self) -> str:
+        """`direct` if its values are used, `indirect` if it only decides which rows are (filter, join, group)."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column of a dataset."""
+
+    name: str
+    type: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What was counted in a dataset that a job read."""
+
+    rows: int | None = None
+    files: int | None = None
+    nulls: Mapping[str, int] = field(default_factory=dict)
+    """Column → how many of its values are null."""
+
+
+@dataclass(frozen=True)
+class Assertion:
+    """What one check says of the landing days of a run."""
+
+    check: str
+    success: bool
+    severity: str
+    """`error` if it holds the publication, else `warn`."""
+    expected: str
+    column: str | None = None
+    actual: str | None = None
+    landing_days: int = 1
+    """On how many landing days it was evaluated."""
+    failed_on: tuple[date, ...] = ()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset as one run saw it. Named as in the graph of the platform: `landing/orders`, `stg_orders`."""
+
+    name: str
+    fields: tuple[Field, ...] = ()
+    columns: Mapping[str, frozenset[InputColumn]] = field(default_factory=dict)
+    """Column → the columns that it is made from; of an output."""
+    rows_written: int | None = None
+    files_written: int | None = None
+    metrics: Metrics | None = None
+    """Of an input."""
+    assertions: tuple[Assertion, ...] = ()
+    """Of an input."""
+
+
+@dataclass(frozen=True)
+class JobRun:
+    """One job over landing days, inside a run of the orchestrator."""
+
+    namespace: str
+    job: str
+    integration: str
+    job_type: str
+    parent_job: str
+    parent_run: str
+    first: date
+    last: date
+
+    @property
+    def run_id(self) -> str:
+        """The same for the same job of the same parent run, in whichever process: an event sent twice is one event."""
+        return str(uuid5(NAMESPACE_URL, f"{self.namespace}/{self.parent_run}/{self.job}"))
+
+    @property
+    def parent_run_id(self) -> str:
+        """The orchestrator's own run id where it is a UUID, as the specification wants; else one made from it."""
+        try:
+            return str(UUID(self.parent_run))
+        except ValueError:
+            return str(uuid5(NAMESPACE_URL, f"{self.namespace}/{self.parent_run}"))
+
+
+def namespace_of(installation: str) -> str:
+    """The namespace of all jobs and datasets of an installation: no path, no name of a machine."""
+    return f"reliability://{installation}"
