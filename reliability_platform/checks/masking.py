@@ -24,9 +24,14 @@ def masked(name: str, value: Any) -> Any:
         return f"text of {len(text)} characters" + (" with NUL bytes" if "\x00" in text else "")
     if isinstance(value, int | float):
         return value
-    text = _SECRETS.sub("•••", text)
-    text = "".join(letter if letter.isprintable() else " " for letter in text)
+    text = without_secrets(text)
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+
+
+def without_secrets(text: str) -> str:
+    """A text without card numbers, mail addresses and control signs."""
+    text = _SECRETS.sub("•••", text)
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def sample(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

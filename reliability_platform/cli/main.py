@@ -32,6 +32,7 @@ COMMANDS = {
     "scorecard": ("scorecard", "Grade the home against the truth, and write the evidence files."),
     "campaign": ("campaign", "Measure which faults the checks catch at which size, and what cries wolf."),
     "faults": ("faults", "The catalogue of declared faults."),
+    "openlineage": ("openlineage", "Lineage events: how many there are, send what waits, validate them."),
     "doctor": ("doctor", "Say what is wrong with this installation and how to mend it."),
     "dev": ("dev", "Dagster UI on loopback, with the daemon that runs schedules and sensors."),
 }

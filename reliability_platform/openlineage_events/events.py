@@ -3,7 +3,7 @@
 The client takes 0.3 s to import: whoever needs this module imports it when there is something to say.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any
@@ -26,7 +26,15 @@ from openlineage.client.facet_v2 import (
 )
 from openlineage.client.serde import Serde
 
-from reliability_platform.openlineage_events.run import Assertion, Dataset, InputColumn, JobRun, Metrics
+from reliability_platform.openlineage_events.run import (
+    Assertion,
+    Dataset,
+    Datasets,
+    InputColumn,
+    JobRun,
+    Metrics,
+    State,
+)
 
 PRODUCER = f"urn:reliability-platform:{version('reliability-platform')}"
 """Who says so: the URI in every event and facet."""
@@ -36,41 +44,15 @@ set_producer(PRODUCER)
 TRANSFORMATIONS = {"direct": "DIRECT", "indirect": "INDIRECT"}
 
 
-def started(run: JobRun, at: datetime, inputs: Iterable[Dataset], outputs: Iterable[Dataset]) -> dict[str, Any]:
-    """The job has begun; what it will read and write."""
-    return _event(RunState.START, run, at, inputs, outputs)
-
-
-def completed(run: JobRun, at: datetime, inputs: Iterable[Dataset], outputs: Iterable[Dataset]) -> dict[str, Any]:
-    """The job has done its work; what it read, wrote, counted and judged."""
-    return _event(RunState.COMPLETE, run, at, inputs, outputs)
-
-
-def failed(
-    run: JobRun, at: datetime, inputs: Iterable[Dataset], outputs: Iterable[Dataset], error: str
-) -> dict[str, Any]:
-    """The job broke; `error` may be shown to anybody."""
-    facet = error_message_run.ErrorMessageRunFacet(message=error, programmingLanguage="PYTHON")
-    return _event(RunState.FAIL, run, at, inputs, outputs, {"errorMessage": facet})
-
-
-def aborted(run: JobRun, at: datetime, inputs: Iterable[Dataset], outputs: Iterable[Dataset]) -> dict[str, Any]:
-    """The job was stopped from outside, as by a person."""
-    return _event(RunState.ABORT, run, at, inputs, outputs)
-
-
-def _event(
-    state: RunState,
-    run: JobRun,
-    at: datetime,
-    inputs: Iterable[Dataset],
-    outputs: Iterable[Dataset],
-    more: Mapping[str, RunFacet] | None = None,
-) -> dict[str, Any]:
+def run_event(state: State, run: JobRun, at: datetime, datasets: Datasets, error: str | None = None) -> dict[str, Any]:
+    """One event, ready for JSON. `error` says why a run failed, in words that may be shown to anybody."""
+    facets = _run_facets(run)
+    if error is not None:
+        facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(message=error, programmingLanguage="PYTHON")
     event = RunEvent(
-        eventType=state,
+        eventType=RunState(state.value),
         eventTime=at.isoformat(),
-        run=Run(runId=run.run_id, facets={**_run_facets(run), **(more or {})}),
+        run=Run(runId=run.run_id, facets=facets),
         job=Job(
             namespace=run.namespace,
             name=run.job,
@@ -80,8 +62,8 @@ def _event(
                 )
             },
         ),
-        inputs=[_input(run.namespace, dataset) for dataset in inputs],
-        outputs=[_output(run.namespace, dataset) for dataset in outputs],
+        inputs=[_input(run.namespace, dataset) for dataset in datasets.inputs],
+        outputs=[_output(run.namespace, dataset) for dataset in datasets.outputs],
     )
     return Serde.to_dict(event)
 

@@ -3,11 +3,22 @@
 Plain data: nothing here knows how an event looks, and importing it costs nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
 from typing import Protocol
 from uuid import NAMESPACE_URL, UUID, uuid5
+
+
+class State(StrEnum):
+    """How far a run is, in the words of the specification."""
+
+    START = "START"
+    COMPLETE = "COMPLETE"
+    FAIL = "FAIL"
+    ABORT = "ABORT"
+    """Stopped from outside: by a person, or because what it needs broke."""
 
 
 class InputColumn(Protocol):
@@ -73,6 +84,14 @@ class Dataset:
     """Of an input."""
     assertions: tuple[Assertion, ...] = ()
     """Of an input."""
+
+
+@dataclass(frozen=True)
+class Datasets:
+    """What a job reads and writes."""
+
+    inputs: Sequence[Dataset] = ()
+    outputs: Sequence[Dataset] = ()
 
 
 @dataclass(frozen=True)

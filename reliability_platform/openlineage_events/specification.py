@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -182,6 +182,8 @@ def _schema_of(hint: Any) -> dict[str, Any]:
     if get_origin(hint) in (Union, types.UnionType):
         inner = [_schema_of(one) for one in arguments if one is not type(None)]
         return inner[0] if len(inner) == 1 else {"anyOf": inner}
+    if get_origin(hint) is Literal:
+        return {"enum": list(arguments)}
     if get_origin(hint) is list:
         return {"type": "array", "items": _schema_of(arguments[0])}
     if get_origin(hint) is dict:

@@ -5,6 +5,8 @@ range runs too, where Dagster itself would record none. The same checks can be e
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
 
 import dagster as dg
 
@@ -14,10 +16,14 @@ from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
+from reliability_platform.openlineage_events.datasets import assertions, bronze_metrics
+from reliability_platform.openlineage_events.run import Dataset, Datasets
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL, dbt_models
+from reliability_platform.orchestration.lineage_events import AUDIT, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, run_days, tagged_days
-from reliability_platform.settings import load_settings
+from reliability_platform.settings import Settings, load_settings
+from reliability_platform.sources import SOURCES
 
 AUDITED = {name: spec for name, spec in CHECKS.items() if spec.engine in ("soda", "native")}
 
@@ -26,6 +32,31 @@ def asset_key_of(dataset: str) -> dg.AssetKey:
     """The asset that a check's dataset stands for: `bronze_orders` is bronze/orders, any other is a dbt model."""
     layer, _, rest = dataset.partition("_")
     return dg.AssetKey([layer, rest]) if layer == "bronze" else dg.AssetKey(dataset)
+
+
+def _judge(
+    settings: Settings, run: dg.DagsterRun, days: Sequence[date], only: set[str] | None = None
+) -> list[CheckResult]:
+    """Evaluate checks (all, or `only` some) and tell of it."""
+    read = sorted({spec.dataset for spec in AUDITED.values() if only is None or spec.name in only})
+    verdicts = [Dataset("audit/verdicts")]
+
+    def judged(results: Sequence[CheckResult]) -> Datasets:
+        said = assertions(results)
+        counts = {f"bronze_{source}": bronze_metrics(settings, source, days) for source in SOURCES}
+        return Datasets(
+            [replace(_dataset(name), assertions=said[name], metrics=counts.get(name)) for name in read], verdicts
+        )
+
+    expected = Datasets([_dataset(name) for name in read], verdicts)
+    with told(News(settings, run, days), "checks.audit", AUDIT, lambda: expected) as job:
+        results = evaluate(settings, days, now=utc_now(), run_id=run.run_id, only=only)
+        job.learned = lambda: judged(results)
+    return results
+
+
+def _dataset(name: str) -> Dataset:
+    return Dataset("/".join(asset_key_of(name).path))
 
 
 def _metadata(spec: CheckSpec, result: CheckResult) -> dict[str, dg.MetadataValue]:
@@ -105,7 +136,7 @@ def _summary(results: Sequence[CheckResult]) -> dict[str, dg.MetadataValue]:
 def audit(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Evaluate every check on the landing days of the run."""
     settings = load_settings()
-    results = evaluate(settings, run_days(context), now=utc_now(), run_id=context.run_id)
+    results = _judge(settings, context.run, run_days(context))
     CheckStore(operations_engine(settings)).record(results)
     report_evaluations(context.instance, context.run_id, results)
     return dg.MaterializeResult(metadata=_summary(results))
@@ -133,7 +164,7 @@ def checks_on_demand(context: dg.AssetCheckExecutionContext) -> Iterator[dg.Asse
     if not days:
         raise UsageError("A check judges landing days: choose one or more partitions to execute it on.")
     names = {key.name for key in context.selected_asset_check_keys}
-    results = evaluate(settings, days, now=utc_now(), run_id=context.run.run_id, only=names)
+    results = _judge(settings, context.run, days, only=names)
     CheckStore(operations_engine(settings)).record(results)
     worst: dict[str, CheckResult] = {}
     for result in results:

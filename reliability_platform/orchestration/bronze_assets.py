@@ -1,10 +1,15 @@
 """Admission: each landed file is admitted to bronze or refused by itself, with the reason."""
 
+from dataclasses import replace
+
 import dagster as dg
 
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.landing.admission import admit
+from reliability_platform.openlineage_events import datasets
+from reliability_platform.openlineage_events.run import Datasets, Metrics
 from reliability_platform.operations import operations_engine
+from reliability_platform.orchestration.lineage_events import BRONZE, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, run_days
 from reliability_platform.settings import load_settings
 from reliability_platform.sources import SOURCES
@@ -25,11 +30,21 @@ def _bronze_asset(source: str) -> dg.AssetsDefinition:
         days = run_days(context)
         # The data of these partitions change now: no verdict of before may release them.
         CheckStore(operations_engine(settings)).invalidate([source], days)
-        admissions = [admission for day in days for admission in admit(settings, source, day)]
-        refused = [admission for admission in admissions if admission.status == "refused"]
+        read, written = datasets.landing(source), datasets.bronze(source)
+        with told(
+            News(settings, context.run, days), f"bronze.{source}", BRONZE, lambda: Datasets([read], [written])
+        ) as job:
+            admissions = [admission for day in days for admission in admit(settings, source, day)]
+            refused = [admission for admission in admissions if admission.status == "refused"]
+            rows = sum(admission.admitted_rows for admission in admissions)
+            delivered = Metrics(sum(admission.delivered_rows for admission in admissions), len(admissions))
+            files = sum(admission.status == "admitted" for admission in admissions)
+            job.learned = lambda: Datasets(
+                [replace(read, metrics=delivered)], [replace(written, rows_written=rows, files_written=files)]
+            )
         return dg.MaterializeResult(
             metadata={
-                "dagster/row_count": sum(admission.admitted_rows for admission in admissions),
+                "dagster/row_count": rows,
                 "files_admitted": len(admissions) - len(refused),
                 "files_refused": len(refused),
             }

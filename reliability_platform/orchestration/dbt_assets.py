@@ -10,6 +10,7 @@ from reliability_platform.checks.dbt_tests import results_of_dbt
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
 from reliability_platform.operations import operations_engine
+from reliability_platform.orchestration.lineage_events import News, models_told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, run_days
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.dbt_runner import TransformFailedError, build, ensure_manifest
@@ -43,13 +44,16 @@ def dbt_models(
     days = run_days(context)
     selected = {key.path[-1] for key in context.op_execution_context.selected_asset_keys}
     everything = {key.path[-1] for key in dbt_models.keys}
-    nodes = build(
-        settings,
-        days[0],
-        days[-1],
-        select=() if selected == everything else sorted(selected),
-        on_node=lambda name: context.log.debug(f"dbt finished {name}"),
-    )
+    with models_told(News(settings, context.run, days)) as models:
+        nodes = build(
+            settings,
+            days[0],
+            days[-1],
+            select=() if selected == everything else sorted(selected),
+            on_node=lambda name: context.log.debug(f"dbt finished {name}"),
+            on_model_start=models.started,
+        )
+        models.ended(nodes)
     verdicts = results_of_dbt(
         [vars(node) for node in nodes], partitions=days, run_id=context.run_id, evaluated_at=utc_now()
     )

@@ -1,11 +1,15 @@
 """Raw deliveries and reference data, as the simulated systems of record and the active fault plan make them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import dagster as dg
 
 from reliability_platform.faults.plan import ActivePlan
 from reliability_platform.landing.delivery import deliver
+from reliability_platform.openlineage_events import datasets
+from reliability_platform.openlineage_events.run import Datasets
+from reliability_platform.orchestration.lineage_events import LANDING, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, run_days
 from reliability_platform.settings import load_settings
 from reliability_platform.sources import SOURCES
@@ -40,10 +44,17 @@ def _landing_asset(source: str) -> dg.AssetsDefinition:
         settings = load_settings()
         simulation, plan = Simulation.load(settings), ActivePlan.load(settings)
         write_reference(settings, simulation)
-        batches = [batch for day in run_days(context) for batch in deliver(settings, simulation, plan, source, day)]
-        return dg.MaterializeResult(
-            metadata={"batches": len(batches), "dagster/row_count": sum(batch.table.num_rows for batch in batches)}
-        )
+        days = run_days(context)
+        written = datasets.landing(source)
+        with told(
+            News(settings, context.run, days), f"landing.{source}", LANDING, lambda: Datasets(outputs=[written])
+        ) as job:
+            batches = [batch for day in days for batch in deliver(settings, simulation, plan, source, day)]
+            rows = sum(batch.table.num_rows for batch in batches)
+            job.learned = lambda: Datasets(
+                outputs=[replace(written, rows_written=rows, files_written=len(batches))],
+            )
+        return dg.MaterializeResult(metadata={"batches": len(batches), "dagster/row_count": rows})
 
     return _deliveries
 

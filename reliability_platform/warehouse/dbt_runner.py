@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ class NodeResult:
     seconds: float
     failures: int | None
     message: str
+    ended_at: datetime | None = None
+    """None for a node that never ran."""
 
 
 class TransformFailedError(PlatformError):
@@ -167,6 +169,11 @@ def _raise_what_went_wrong(result: Any) -> None:
             raise TransformFailedError(f"{node.node.name} could not be written: {' '.join(message.split())[:300]}")
 
 
+def _ended_at(node: Any) -> datetime | None:
+    ends = [timing.completed_at for timing in node.timing if timing.completed_at is not None]
+    return max(ends).replace(tzinfo=UTC) if ends else None
+
+
 def build(
     settings: Settings,
     first: date,
@@ -175,10 +182,12 @@ def build(
     select: Sequence[str] = (),
     command: str = "build",
     on_node: Callable[[str], None] | None = None,
+    on_model_start: Callable[[str], None] | None = None,
 ) -> list[NodeResult]:
     """Run dbt over the landing days `first`..`last` (both included) under the lease.
 
-    `command` is `build` (models and data tests) or `run` (models alone). A failed test is a result, not an error;
+    `command` is `build` (models and data tests) or `run` (models alone). The callbacks get a node's name, in a thread
+    of dbt's; what they raise is dbt's to swallow. A failed test is a result, not an error;
     so is a failed model. `TransformFailedError` is raised only if dbt could not start.
     """
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -197,6 +206,9 @@ def build(
     def listen(event: Any) -> None:
         if on_node is not None and event.info.name == "NodeFinished":
             on_node(event.data.node_info.node_name)
+        is_model = event.info.name == "NodeStart" and event.data.node_info.resource_type == "model"
+        if on_model_start is not None and is_model:
+            on_model_start(event.data.node_info.node_name)
 
     with _journaled(settings, first, last), warehouse_lease(settings), _environment(settings):
         parsed = ensure_manifest(settings.dbt_project)
@@ -218,6 +230,7 @@ def build(
             seconds=node.execution_time,
             failures=node.failures,
             message=node.message or "",
+            ended_at=_ended_at(node),
         )
         for node in nodes.results
     ]

@@ -1,0 +1,180 @@
+"""Tells OpenLineage what the assets do: that a job has begun, and how it ended.
+
+Lineage is news about the work, never a condition of it: whatever goes wrong here is one warning, and the work goes on.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+
+import dagster as dg
+
+from reliability_platform.clock import utc_now
+from reliability_platform.openlineage_events.datasets import ColumnLineage, Models
+from reliability_platform.openlineage_events.emitter import emit
+from reliability_platform.openlineage_events.message import shown_error
+from reliability_platform.openlineage_events.run import Dataset, Datasets, JobRun, State, namespace_of
+from reliability_platform.settings import Settings
+from reliability_platform.warehouse.dbt_runner import NodeResult, ensure_manifest
+from reliability_platform.warehouse.marts import read_manifest
+
+_log = logging.getLogger(__name__)
+
+LANDING, BRONZE, AUDIT, MODEL = ("DAGSTER", "TASK"), ("DAGSTER", "TASK"), ("SODA", "TASK"), ("DBT", "MODEL")
+"""What each kind of job is to OpenLineage: the integration, and the type of job in it."""
+
+Asked = Callable[[], Datasets]
+"""Datasets, looked up when they are needed: that may fail without harm."""
+
+
+@dataclass(frozen=True)
+class News:
+    """Where the news of one run of the orchestrator go."""
+
+    settings: Settings
+    run: dg.DagsterRun
+    days: Sequence[date]
+
+    def tell(
+        self,
+        state: State,
+        job: str,
+        kind: tuple[str, str],
+        datasets: Asked,
+        error: BaseException | str | None = None,
+        at: datetime | None = None,
+    ) -> None:
+        """Emit one event of one job. Never raises."""
+        try:
+            from reliability_platform.openlineage_events.events import run_event  # takes 0.3 s, the first time
+
+            integration, job_type = kind
+            run = JobRun(
+                namespace=namespace_of(self.settings.installation),
+                job=job,
+                integration=integration,
+                job_type=job_type,
+                parent_job=self.run.job_name,
+                parent_run=self.run.run_id,
+                first=min(self.days),
+                last=max(self.days),
+            )
+            why = None if error is None else shown_error(error, self.settings)
+            emit(self.settings, [run_event(state, run, at or utc_now(), datasets(), why)])
+        except Exception as problem:  # news of the work must not stop the work
+            _warn_once(type(problem).__name__)
+
+
+class Job:
+    """A job that is being told of; what it has `learned` goes out when it is done."""
+
+    def __init__(self, expected: Asked) -> None:
+        self.learned = expected
+
+
+@contextmanager
+def told(news: News, job: str, kind: tuple[str, str], expected: Asked) -> Iterator[Job]:
+    """Tell of one job: START with what is `expected`; then COMPLETE with what was learned, FAIL or ABORT."""
+    news.tell(State.START, job, kind, expected)
+    working = Job(expected)
+    try:
+        yield working
+    except Exception as error:
+        news.tell(State.FAIL, job, kind, expected, error)
+        raise
+    except BaseException:
+        news.tell(State.ABORT, job, kind, expected)
+        raise
+    news.tell(State.COMPLETE, job, kind, working.learned)
+
+
+class ModelNews:
+    """Tells of the models of one dbt build, each a job of its own."""
+
+    def __init__(self, news: News) -> None:
+        self._news = news
+        self._running: list[str] = []
+
+    def started(self, model: str) -> None:
+        """dbt has begun with a model; called in a thread of dbt's."""
+        self._running.append(model)
+        self._tell(State.START, model)
+
+    def ended(self, nodes: Sequence[NodeResult]) -> None:
+        """dbt has ended: each model that it began is complete, failed, or skipped because another one failed."""
+        results = {node.name: node for node in nodes if node.resource_type == "model"}
+        built = self._built([name for name in self._running if name in results and results[name].status == "success"])
+        for model in self._running:
+            node = results.get(model)
+            if node is not None and node.status == "success":
+                self._tell(State.COMPLETE, model, output=built.get(model), at=node.ended_at)
+            elif node is not None and node.status == "error":
+                self._tell(State.FAIL, model, error=node.message, at=node.ended_at)
+            else:
+                self._tell(State.ABORT, model)
+
+    def broke(self, error: BaseException) -> None:
+        """dbt itself did not come to its end, and so none of the models that it had begun."""
+        for model in self._running:
+            if isinstance(error, Exception):
+                self._tell(State.FAIL, model, error=error)
+            else:
+                self._tell(State.ABORT, model)
+
+    def _tell(
+        self,
+        state: State,
+        model: str,
+        output: Dataset | None = None,
+        error: BaseException | str | None = None,
+        at: datetime | None = None,
+    ) -> None:
+        def datasets() -> Datasets:
+            models = _models(self._news.settings)
+            return Datasets(models.inputs(model), [output or models.output(model)])
+
+        self._news.tell(state, f"dbt.{model}", MODEL, datasets, error, at)
+
+    def _built(self, names: Sequence[str]) -> dict[str, Dataset]:
+        days = self._news.days
+        try:
+            return _models(self._news.settings).built(self._news.settings, names, min(days), max(days))
+        except Exception as problem:  # the events then say what the yml declares
+            _warn_once(type(problem).__name__)
+            return {}
+
+
+@contextmanager
+def models_told(news: News) -> Iterator[ModelNews]:
+    """Tell of every model that dbt begins within the block; the block calls `ended` when dbt has."""
+    models = ModelNews(news)
+    try:
+        yield models
+    except BaseException as error:
+        models.broke(error)
+        raise
+
+
+def _models(settings: Settings) -> Models:
+    path = ensure_manifest(settings.dbt_project)
+    return _models_of(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _models_of(manifest: Path, _stamp: int) -> Models:
+    return Models(read_manifest(manifest), column_lineage=_column_lineage(manifest))
+
+
+def _column_lineage(manifest: Path) -> ColumnLineage:
+    """Column-level lineage of the models: the one place where it comes in."""
+    del manifest
+    return {}
+
+
+@lru_cache(maxsize=64)
+def _warn_once(problem: str) -> None:
+    _log.warning("An OpenLineage event could not be made or kept (%s); the run goes on.", problem)
