@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from reliability_platform.openlineage_events.events import run_event
 from reliability_platform.openlineage_events.run import (
     Assertion,
@@ -78,8 +80,6 @@ def numbered(count: int) -> list[dict[str, Any]]:
 
 def sending_home(home: Path, url: str, timeout_seconds: float = 0.4) -> Settings:
     """Settings of a home that sends to `url`."""
-    from pydantic import SecretStr
-
     return load_settings(home).model_copy(
         update={
             "openlineage_url": url,
@@ -140,7 +140,7 @@ def endpoint() -> Iterator[Server]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     state.url = f"http://127.0.0.1:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield state
     finally:
