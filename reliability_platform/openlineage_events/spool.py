@@ -15,6 +15,7 @@ openlineage_spool = Table(
     Column("event", Text, nullable=False),
     Column("set_aside_because", String(200)),
     Index("openlineage_spool_by_state", "set_aside_because", "id"),
+    sqlite_autoincrement=True,  # no number is given twice: the one that a sender holds stays that of its event
 )
 _waits = openlineage_spool.c.set_aside_because.is_(None)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import ModuleType
 
@@ -141,6 +141,11 @@ class ModelNews:
             else:
                 self._tell(State.ABORT, model)
 
+    @cached_property
+    def _models(self) -> Models:
+        path = ensure_manifest(self._news.settings.dbt_project)
+        return Models(read_manifest(path), column_lineage=_column_lineage(path))
+
     def _tell(
         self,
         state: State,
@@ -150,15 +155,15 @@ class ModelNews:
         at: datetime | None = None,
     ) -> None:
         def datasets() -> Datasets:
-            models = _models(self._news.settings)
-            return Datasets(models.inputs(model), [output or models.output(model)])
+            return Datasets(self._models.inputs(model), [output or self._models.output(model)])
 
         self._news.tell(state, f"dbt.{model}", MODEL, datasets, error, at)
 
     def _built(self, names: Sequence[str]) -> dict[str, Dataset]:
-        days = self._news.days
+        days, patience = self._news.days, self._news.settings.openlineage_timeout_seconds
+        hurried = {"lease_timeout_seconds": patience, "stranger_timeout_seconds": patience}
         try:
-            return _models(self._news.settings).built(self._news.settings, names, min(days), max(days))
+            return self._models.built(self._news.settings.model_copy(update=hurried), names, min(days), max(days))
         except Exception as problem:  # the events then say what the yml declares
             _warn_once(type(problem).__name__)
             return {}
@@ -173,16 +178,6 @@ def models_told(news: News) -> Iterator[ModelNews]:
     except BaseException as error:
         models.broke(error)
         raise
-
-
-def _models(settings: Settings) -> Models:
-    path = ensure_manifest(settings.dbt_project)
-    return _models_of(path, path.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=2)
-def _models_of(manifest: Path, _stamp: int) -> Models:
-    return Models(read_manifest(manifest), column_lineage=_column_lineage(manifest))
 
 
 def _column_lineage(manifest: Path) -> ColumnLineage:

@@ -70,14 +70,31 @@ def test_a_hanging_endpoint_costs_one_timeout_and_loses_nothing(tmp_path: Path) 
             emit(settings, [one])
         finish(settings)
         finish(settings)
-        assert time.monotonic() - began < 0.4 + 0.8
+        assert time.monotonic() - began < 4  # waiting for each would be 8
         time.sleep(0.5)
         emit(settings, numbered(1))
         began = time.monotonic()
         finish(settings)
-        assert time.monotonic() - began < 0.1
+        assert time.monotonic() - began < 0.4
         assert server.asked == ["job.0"]
         assert _spool(settings).waiting() == 21
+
+
+def test_a_slow_endpoint_is_not_waited_for(tmp_path: Path) -> None:
+    """It answers each time just before the timeout: the run goes on, and the rest is sent by whoever comes next."""
+    with endpoint() as server:
+        server.answer = lambda _: 201 if time.sleep(0.3) is None else 500
+        settings = sending_home(tmp_path, server.url, timeout_seconds=0.5)
+        began = time.monotonic()
+        for one in numbered(20):
+            emit(settings, [one])
+        finish(settings)
+        assert time.monotonic() - began < 4  # sending takes 6
+        assert _spool(settings).waiting() > 0
+        server.answer = lambda _: 201
+        while _spool(settings).waiting():
+            time.sleep(0.05)
+        assert server.jobs() == JOBS
 
 
 @pytest.mark.parametrize("status", [500, 503, 429, 401, 403, 404, 302])
@@ -122,7 +139,7 @@ def test_a_closed_port_costs_nothing(tmp_path: Path) -> None:
     began = time.monotonic()
     emit(settings, numbered(20))
     finish(settings)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
     assert _spool(settings).waiting() == 20
 
 
@@ -185,7 +202,7 @@ from pathlib import Path
 from tests.unit.lineage_made import numbered, sending_home
 from reliability_platform.openlineage_events.emitter import emit
 for one in numbered(20):
-    emit(sending_home(Path(sys.argv[1]), sys.argv[2], timeout_seconds=5), [one])
+    emit(sending_home(Path(sys.argv[1]), sys.argv[2], timeout_seconds=30), [one])
 """
 
 
