@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine, MetaData, create_engine, event
 from sqlalchemy.exc import OperationalError, ProgrammingError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from reliability_platform.settings import Settings
 
@@ -16,18 +16,19 @@ metadata = MetaData()
 BUSY_TIMEOUT_MILLISECONDS = 30_000
 
 
-def operations_engine(settings: Settings) -> Engine:
+def operations_engine(settings: Settings, *, keep_open: bool = False) -> Engine:
     """An engine on the store, its tables made where they are missing.
 
     SQLite runs in WAL mode, so that the Dagster UI reads while a run writes, and waits for its turn instead
     of failing. NullPool: a connection per transaction, so that no process carries an open file over a fork.
+    `keep_open` is for one that never forks and writes often: a small transaction takes a tenth of the time.
     """
     url = settings.operations
     if not url.startswith("sqlite"):
         engine = create_engine(url)
     else:
         settings.home.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(url, poolclass=NullPool)
+        engine = create_engine(url, poolclass=QueuePool if keep_open else NullPool)
 
         @event.listens_for(engine, "connect")
         def _prepare(connection: Any, _record: object) -> None:
