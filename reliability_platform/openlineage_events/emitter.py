@@ -37,7 +37,7 @@ def emit(settings: Settings, events: Sequence[dict[str, Any]]) -> None:
     if settings.openlineage_url is None:
         event_file(settings).append(events)
         return
-    sender = _sender(settings, os.getpid())
+    sender = _sender(settings)
     sender.spool.put(events)
     sender.wake()
 
@@ -45,7 +45,7 @@ def emit(settings: Settings, events: Sequence[dict[str, Any]]) -> None:
 def finish(settings: Settings) -> None:
     """Wait until what was emitted is sent, at most one timeout; not at all if the endpoint has failed."""
     if settings.openlineage_url is not None:
-        _sender(settings, os.getpid()).finish()
+        _sender(settings).finish()
 
 
 class Sender:
@@ -102,13 +102,18 @@ class Sender:
             return type(error).__name__
 
 
-@lru_cache(maxsize=8)
-def _sender(settings: Settings, process: int) -> Sender:
-    """One per installation and process: a thread does not survive a fork."""
-    del process
-    sender = Sender(settings)
-    atexit.register(sender.finish)
-    return sender
+_senders: dict[tuple[int, str, str | None], Sender] = {}
+_making = threading.Lock()
+
+
+def _sender(settings: Settings) -> Sender:
+    """One per process, store and endpoint: a thread does not survive a fork."""
+    key = (os.getpid(), settings.operations, settings.openlineage_url)
+    with _making:
+        if key not in _senders:
+            _senders[key] = Sender(settings)
+            atexit.register(_senders[key].finish)
+        return _senders[key]
 
 
 @lru_cache(maxsize=64)

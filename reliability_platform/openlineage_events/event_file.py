@@ -12,7 +12,6 @@ from typing import Any
 
 from filelock import FileLock
 
-
 LOOK_AGAIN_SECONDS = 0.002
 """A writer is done in a fifth of a millisecond; the usual 50 ms would be all of the cost of an event."""
 
