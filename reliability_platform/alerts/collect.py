@@ -12,7 +12,7 @@ from reliability_platform.incidents.model import Incident, fold
 from reliability_platform.incidents.store import IncidentStore, heads
 from reliability_platform.settings import Settings
 
-TOLD = frozenset({"opened", "transition", "severity", "deadline"})
+TOLD = frozenset({"opened", "transition", "severity", "deadline", "escalation"})
 """Kinds of timeline entries that are news. Signals, notes, and alerts themselves are not."""
 AT_ONCE = 500
 """Entries read in one tick."""
@@ -25,6 +25,8 @@ def _words(incident: Incident, number: int) -> tuple[str, str] | None:
         return "opened", "opened"
     if entry.kind == "deadline":
         return "deadline", f"{entry.data['deadline']} overdue"
+    if entry.kind == "escalation":
+        return "escalation", f"{entry.data['to']} must decide"
     before = fold(incident.id, incident.timeline[: number - 1])
     after = fold(incident.id, incident.timeline[:number])
     if before.severity != after.severity:

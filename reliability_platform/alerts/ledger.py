@@ -102,7 +102,7 @@ class Alert:
     channel: str
     dry_run: bool
     event: str
-    """`opened`, `state`, `severity` or `deadline`."""
+    """`opened`, `state`, `severity`, `deadline` or `escalation`."""
     words: str
     severity: Severity
     at: datetime

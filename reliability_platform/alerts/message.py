@@ -80,6 +80,8 @@ def headline(incident: Incident, news: Sequence[Alert]) -> str:
     state = incident.state.value.replace("_", " ")
     if "opened" in events:
         what = f"opened, now {state}" if incident.state in ENDED else "opened"
+    elif "escalation" in events:
+        what = next(alert.words for alert in reversed(news) if alert.event == "escalation")
     elif "deadline" in events:
         what = next(alert.words for alert in reversed(news) if alert.event == "deadline")
     elif "state" in events:

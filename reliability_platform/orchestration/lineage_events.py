@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property, lru_cache
-from pathlib import Path
 from types import ModuleType
 
 import dagster as dg
 
 from reliability_platform.clock import utc_now
-from reliability_platform.openlineage_events.datasets import ColumnLineage, Models
+from reliability_platform.lineage.columns import column_lineage
+from reliability_platform.openlineage_events.datasets import Models
 from reliability_platform.openlineage_events.emitter import emit
 from reliability_platform.openlineage_events.message import shown_error
 from reliability_platform.openlineage_events.run import Dataset, Datasets, JobRun, State, namespace_of
@@ -144,7 +144,7 @@ class ModelNews:
     @cached_property
     def _models(self) -> Models:
         path = ensure_manifest(self._news.settings.dbt_project)
-        return Models(read_manifest(path), column_lineage=_column_lineage(path))
+        return Models(read_manifest(path), column_lineage(path))
 
     def _tell(
         self,
@@ -178,12 +178,6 @@ def models_told(news: News) -> Iterator[ModelNews]:
     except BaseException as error:
         models.broke(error)
         raise
-
-
-def _column_lineage(manifest: Path) -> ColumnLineage:
-    """Column-level lineage of the models: the one place where it comes in."""
-    del manifest
-    return {}
 
 
 @lru_cache(maxsize=64)

@@ -15,10 +15,11 @@ from reliability_platform.incidents.documents.blocks import Block
 from reliability_platform.incidents.documents.incident_page import incident_page
 from reliability_platform.incidents.documents.render import markdown
 from reliability_platform.incidents.documents.situation import Readers, Remedy, Situation
-from reliability_platform.incidents.impact import Numbers, consumers, numbers, reach
+from reliability_platform.incidents.impact import Numbers, consumers, numbers, radius, reach
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.overview import overview, screen
 from reliability_platform.incidents.response import read_policy
+from reliability_platform.lineage.picture import picture
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.actions import ACTIONS
 from reliability_platform.remediation.due import obstacle
@@ -159,10 +160,9 @@ def write_document(settings: Settings, name: str, blocks: Sequence[Block]) -> li
     return [folder / file for file in contents]
 
 
-def write_page(
-    settings: Settings, engine: Engine, incident: Incident, now: datetime, svg: str | None = None
-) -> list[Block]:
-    """Write the page of an incident as it stands now. `svg` draws what lies downstream."""
-    blocks = incident_page(incident, situation_of(settings, engine, incident, now), svg)
+def write_page(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> list[Block]:
+    """Write the page of an incident as it stands now."""
+    drawn = picture(radius(MANIFEST, incident))
+    blocks = incident_page(incident, situation_of(settings, engine, incident, now), drawn)
     write_document(settings, incident.id, blocks)
     return blocks
