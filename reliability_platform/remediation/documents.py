@@ -1,6 +1,7 @@
 """Collects what the home says about an incident, and makes its documents from it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from reliability_platform.incidents.documents.blocks import Block
 from reliability_platform.incidents.documents.incident_page import incident_page
 from reliability_platform.incidents.documents.render import markdown
 from reliability_platform.incidents.documents.situation import Readers, Remedy, Situation
-from reliability_platform.incidents.impact import Numbers, consumers, numbers, radius, reach
+from reliability_platform.incidents.impact import Numbers, Reach, consumers, numbers, radius, reach, spoiled_columns
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.overview import overview, screen
 from reliability_platform.incidents.response import read_policy
@@ -111,9 +112,25 @@ def _elsewhere(settings: Settings) -> Path | None:
     return None if settings.home == DEFAULT_HOME else settings.home
 
 
+def _reach(incident: Incident) -> Reach:
+    """Everything downstream of the source, and the columns that the incident spoils."""
+    downstream = reach(MANIFEST, incident.source)
+    try:
+        return replace(downstream, spoiled=spoiled_columns(MANIFEST, incident))
+    except EnvironmentUnusableError:
+        return downstream  # models that do not compile must not keep anybody from reading the runbook
+
+
+def _picture(incident: Incident) -> str | None:
+    try:
+        return picture(radius(MANIFEST, incident))
+    except EnvironmentUnusableError:
+        return None
+
+
 def situation_of(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> Situation:
     """Everything about an incident that its documents say beyond its own timeline."""
-    downstream = reach(MANIFEST, incident.source)
+    downstream = _reach(incident)
     return Situation(
         now=now,
         reach=downstream,
@@ -161,8 +178,7 @@ def write_document(settings: Settings, name: str, blocks: Sequence[Block]) -> li
 
 
 def write_page(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> list[Block]:
-    """Write the page of an incident as it stands now."""
-    drawn = picture(radius(MANIFEST, incident))
-    blocks = incident_page(incident, situation_of(settings, engine, incident, now), drawn)
+    """Write the page of an incident as it stands now, with the picture of what it reaches."""
+    blocks = incident_page(incident, situation_of(settings, engine, incident, now), _picture(incident))
     write_document(settings, incident.id, blocks)
     return blocks

@@ -129,7 +129,9 @@ def detection(incident: Incident) -> list[Block]:
 
 
 def _columns(incident: Incident, reach: Reach) -> list[Block]:
-    """The columns that failed, and the published columns of the same name."""
+    """The columns that failed, and the published columns that come from them: by lineage, or else by their names."""
+    if reach.spoiled:
+        return [Paragraph(_by_lineage(reach))]
     names = sorted({CHECKS[one.check].column or "" for one in incident.signals if one.check in CHECKS} - {""})
     if not names:
         return []
@@ -138,6 +140,17 @@ def _columns(incident: Incident, reach: Reach) -> list[Block]:
     return [
         Paragraph(words + (f"Published under the same name: {', '.join(shown)}." if shown else "None is published."))
     ]
+
+
+def _by_lineage(reach: Reach) -> str:
+    uses: dict[str, list[str]] = {"direct": [], "indirect": []}
+    for table in reach.published:
+        for column, use in reach.spoiled.get(f"published/{table}", {}).items():
+            uses[use].append(f"{table}.{column}")
+    words = f"Published columns made of bad values: {', '.join(uses['direct']) or 'none'}. "
+    return (
+        words + f"Influenced by them, through rows that are missing or wrong: {', '.join(uses['indirect']) or 'none'}."
+    )
 
 
 def rows_concerned(numbers: Numbers | None) -> list[Block]:

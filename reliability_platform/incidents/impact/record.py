@@ -15,7 +15,7 @@ from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_runner import ensure_manifest
 from reliability_platform.warehouse.lease import warehouse_reader
 
-ACTOR = "impact"
+ACTOR = "impact recorder"
 BAD, RECOVERED = "bad", "recovered"
 _RECOVERED_STATES = frozenset({State.VERIFIED, State.RESOLVED, State.CLOSED})
 
