@@ -83,7 +83,7 @@ def picture(graph: "nx.DiGraph[str]") -> str:
         warnings.simplefilter("ignore", UserWarning)  # the browser has glyphs that our fonts lack
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(
-            {"svg.fonttype": "none", "svg.hashsalt": "lineage", "text.parse_math": False, "font.size": 7.5}
+            {"svg.fonttype": "none", "svg.hashsalt": "lineage", "text.parse_math": False, "font.size": 8}
         )
         figure = Figure(figsize=(width, height))
         FigureCanvasSVG(figure)
@@ -233,6 +233,8 @@ def _element(document: str, graph: "nx.DiGraph[str]") -> str:
         'font-family="system-ui, -apple-system, sans-serif">'
         f"<title>{escape(title)}</title><desc>{escape(description)}</desc>"
         f"<style>.lineage {{ {light} }} @media (prefers-color-scheme: dark) {{ .lineage {{ {dark} }} }}</style>"
+        # Its own ground: whoever shows it as an image may lay any colour under it.
+        f'<rect width="100%" height="100%" fill="var(--lineage-paper)"/>'
         f"{content.strip()}\n"
     )
 
