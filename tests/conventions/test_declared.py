@@ -4,6 +4,7 @@ import importlib.metadata
 import re
 
 import dagster as dg
+import networkx as nx
 import yaml
 from click.testing import CliRunner
 
@@ -16,6 +17,7 @@ from reliability_platform.cli.main import COMMANDS, cli
 from reliability_platform.faults.catalogue import CATALOGUE
 from reliability_platform.faults.plan import load_plan, plan_names
 from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.lineage.graph import data_graph, node_of
 from reliability_platform.orchestration.audit_assets import asset_key_of
 from reliability_platform.orchestration.definitions import defs
 from reliability_platform.remediation.actions import ACTIONS
@@ -118,3 +120,14 @@ def test_every_command_has_help_and_the_readme_names_it() -> None:
 def test_dagster_can_load_all_of_it() -> None:
     """A job and an asset of one name would keep the whole code location from loading, and nothing else would say so."""
     dg.Definitions.validate_loadable(defs)
+
+
+def test_a_check_concerns_the_sources_from_which_its_dataset_is_made() -> None:
+    """Symptoms join a cause by the sources that their checks concern: these must be what the lineage says."""
+    graph = data_graph(ensure_manifest())
+    for spec in CHECKS.values():
+        node = node_of(spec.dataset)
+        if node in graph:
+            rows = nx.subgraph_view(graph, filter_edge=lambda one, two: graph.edges[one, two]["rows"])
+            made_of = {one.partition("/")[2] for one in nx.ancestors(rows, node) if one.startswith("source/")}
+            assert set(spec.sources) <= made_of, spec.name
