@@ -132,7 +132,7 @@ from judged
     group by landing_date, batch_sequence
 {%- endmacro %}
 
-{# The rejected rows of a source with all that a person needs to judge and replay them. #}
+{# The rejected rows of a source with all that a person needs to judge them, masked. As delivered they are in bronze. #}
 {% macro dead_letters(source_name, key, columns) %}
 {%- set delivery = "(partition by landing_date, batch_sequence, coalesce(" ~ key ~ ", -row_number))" %}
 select
@@ -153,7 +153,7 @@ select
 from (
     select
         *,
-        {{ row_as_json(columns) }} as original_row,
+        {{ row_as_json(columns, masked_columns(columns)) }} as original_row,
         min(landed_at) over {{ delivery }} as first_failed_at,
         max(landed_at) over {{ delivery }} as last_failed_at,
         count(*) over {{ delivery }} as attempts

@@ -17,6 +17,7 @@ import duckdb
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, CheckResult, Verdict
+from reliability_platform.masking import error_words
 
 HISTORY_DAYS = 28
 MIN_HISTORY_DAYS = 14
@@ -199,7 +200,7 @@ def evaluate_history(
             try:
                 profiles[name] = _profile(connection, checks[name], min(partitions), max(partitions))
             except duckdb.Error as problem:  # a crashing check is no verdict on the data
-                profiles[name] = " ".join(str(problem).split())[:300]
+                profiles[name] = error_words(str(problem))
         for day in sorted(partitions):
             found = []
             for name in wanted:

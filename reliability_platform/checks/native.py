@@ -12,6 +12,7 @@ import duckdb
 
 from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES
 from reliability_platform.checks.results import ERROR, CheckResult, Verdict
+from reliability_platform.masking import error_words
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
@@ -313,7 +314,7 @@ def evaluate_native(
             for day, value, detail in connection.execute(check.sql, parameters).fetchall():
                 rows[day] = (None if value is None else float(value), detail)
         except duckdb.Error as problem:  # a crashing check is no verdict on the data
-            error = " ".join(str(problem).split())[:300]
+            error = error_words(str(problem))
         for day in partitions:
             value, detail = (None, None) if error else rows.get(day, (check.absent, None))
             verdict = Verdict.NOT_EVALUATED if error else _verdict(check, value)

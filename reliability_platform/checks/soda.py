@@ -18,9 +18,9 @@ import duckdb
 import yaml
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.masking import sample
 from reliability_platform.checks.results import ERROR, CheckResult, Verdict
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.masking import error_words, sample
 from reliability_platform.settings import SODA_CHECKS
 
 os.environ.setdefault("OTEL_SDK_DISABLED", "true")  # Soda's telemetry; without it a scan waits 9 s for the network
@@ -187,7 +187,7 @@ def evaluate_soda(
             checks, errors = _scan(connection, files, day) if files else ([], "")
         except Exception as error:  # a crashing scan is no verdict on the data
             checks, errors = [], f"{type(error).__name__}: {error}"
-        first_error = " ".join(errors.split())[:300]
+        first_error = error_words(errors)
         found = {check.name: _result(check, day, run_id, now, first_error) for check in checks if check.name in wanted}
         for name in sorted(wanted):
             results.append(found.get(name) or _lost(name, day, run_id, now, first_error))

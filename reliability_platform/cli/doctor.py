@@ -11,6 +11,7 @@ import duckdb
 
 from reliability_platform.cli.options import home_option, json_option, people, print_json
 from reliability_platform.errors import ExitCode, PlatformError
+from reliability_platform.masking import error_words
 from reliability_platform.settings import PROJECT_ROOT, Settings, load_settings
 
 LOCK = PROJECT_ROOT / "requirements.lock"
@@ -95,7 +96,7 @@ def _operations(settings: Settings) -> str:
     try:
         broken = IncidentStore(operations_engine(settings)).broken_links()
     except (sqlite3.Error, OSError) as error:
-        raise _WrongError(f"the operations store does not open: {error}") from None
+        raise _WrongError(f"the operations store does not open: {error_words(error)}") from None
     if broken:
         raise _WrongError(f"timelines were edited: {', '.join(broken)}")
     return "the operations store opens; no timeline was edited"
@@ -154,7 +155,7 @@ def doctor(home: Path | None, as_json: bool) -> int:
         except _WrongError as wrong:
             findings.append({"what": name, "ok": False, "says": str(wrong)})
         except Exception as error:  # a doctor must not die of the disease
-            findings.append({"what": name, "ok": False, "says": f"{type(error).__name__}: {error}"})
+            findings.append({"what": name, "ok": False, "says": error_words(error)})
     if as_json:
         print_json(findings)
     else:

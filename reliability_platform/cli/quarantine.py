@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+import duckdb
 from rich.markup import escape
 from rich.table import Table
 
-from reliability_platform.checks.masking import masked
 from reliability_platform.cli.options import DAY, home_option, json_option, people, print_json, progress
 from reliability_platform.errors import ExitCode, UsageError
+from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.file_quarantine import quarantined_files
+from reliability_platform.masking import MASK
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.lease import warehouse_reader
@@ -40,6 +42,26 @@ def _rows(settings: Settings, source: str | None, first: date, last: date) -> li
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
+def _shown(record: dict[str, Any]) -> dict[str, Any]:
+    """A refused file as it may be shown: a file that is known by a digest may bear somebody's name."""
+    path = str(record["file"])
+    return record if record["batch_id"] in path else record | {"file": f"{path.rpartition('/')[0]}/{MASK}"}
+
+
+def _as_delivered(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, batch_id: str, places: set[tuple[str, date]]
+) -> dict[int, dict[str, Any]]:
+    """The rows of a batch in bronze by their number, every value as it came."""
+    found: dict[int, dict[str, Any]] = {}
+    for source, day in places:
+        files = str(bronze_folder(settings, source, day) / "*.parquet")
+        cursor = connection.execute("select * from read_parquet(?) where _batch_id = ?", [files, batch_id])
+        names = [column[0] for column in cursor.description or []]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        found |= {row["_row_number"]: {name: row[name] for name in names if name != "landing_date"} for row in rows}
+    return found
+
+
 @quarantine.command(name="list")
 @click.option("--source", default=None, help="Only this source.")
 @click.option("--from", "first", type=DAY, default="2026-01-01", show_default=True, help="First landing day.")
@@ -52,7 +74,7 @@ def list_quarantine(source: str | None, first: date, last: date | None, home: Pa
     settings = load_settings(home)
     until = last or date.max
     files = [
-        record
+        _shown(record)
         for record in quarantined_files(settings)
         if (source is None or record["source"] == source)
         and first.isoformat() <= record["landing_date"] <= until.isoformat()
@@ -88,27 +110,38 @@ def list_quarantine(source: str | None, first: date, last: date | None, home: Pa
 @quarantine.command()
 @click.argument("batch_id")
 @click.option("--limit", type=click.IntRange(1, 1000), default=5, show_default=True, help="Rows at most.")
-@click.option("--unmasked", is_flag=True, help="Show personal data and free text as delivered.")
+@click.option("--unmasked", is_flag=True, help="Show every value as it was delivered, from bronze: personal data too.")
 @home_option
 @json_option
 def show(batch_id: str, limit: int, unmasked: bool, home: Path | None, as_json: bool) -> None:
     """The dead letters of one batch, with their reasons."""
     settings = load_settings(home)
-    files = [record for record in quarantined_files(settings) if record["batch_id"] == batch_id]
+    files = [_shown(record) for record in quarantined_files(settings) if record["batch_id"] == batch_id]
     with warehouse_reader(settings) as connection:
         rows = connection.execute(
-            "select row_number, reject_reasons, attempts, first_failed_at, last_failed_at, state, original_row "
-            "from qtn_rows where batch_id = ? order by row_number limit ?",
+            "select source, landing_date, row_number, reject_reasons, attempts, first_failed_at, last_failed_at, state, "
+            "original_row from qtn_rows where batch_id = ? order by row_number limit ?",
             [batch_id, limit],
         ).fetchall()
+        places = {(row[0], row[1]) for row in rows}
+        delivered = _as_delivered(connection, settings, batch_id, places) if unmasked else {}
     if not files and not rows:
         raise UsageError(f"Nothing of {batch_id!r} is in quarantine: see `reliability quarantine list`.")
-    names = ("row_number", "reasons", "attempts", "first_failed_at", "last_failed_at", "state", "row")
+    names = (
+        "source",
+        "landing_date",
+        "row_number",
+        "reasons",
+        "attempts",
+        "first_failed_at",
+        "last_failed_at",
+        "state",
+        "row",
+    )
     letters = []
     for row in rows:
         letter = dict(zip(names, row, strict=True))
-        original = json.loads(letter["row"])
-        letter["row"] = original if unmasked else {name: masked(name, value) for name, value in original.items()}
+        letter["row"] = delivered.get(letter["row_number"]) if unmasked else json.loads(letter["row"])
         letters.append(letter)
     print_json({"files": files, "rows": letters}) if as_json else click.echo(
         json.dumps({"files": files, "rows": letters}, indent=2, default=str)

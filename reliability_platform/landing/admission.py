@@ -31,14 +31,13 @@ from reliability_platform.landing.bronze import (
 )
 from reliability_platform.landing.file_quarantine import quarantine_files
 from reliability_platform.landing.shims import late_rows_accepted, read_shim
-from reliability_platform.landing.writer import MANIFEST_SUFFIX, SAFE_NAME, Manifest, is_safe_name, landing_folder
+from reliability_platform.landing.writer import MANIFEST_SUFFIX, Manifest, landing_folder
+from reliability_platform.masking import is_plain_name, shown_name, shown_type
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS, Contract
 
 BATCH_NAME = re.compile(r"(?P<source>[a-z_]+)-(?P<day>\d{8})-(?P<slot>\d{2})(?:-r\d{1,4}|-a(?P<attempt>\d{1,4}))?")
-PLAIN_NAME = re.compile(r"[\w .-]{1,200}")
-"""A column of any other name is no rename: hostile and endless names must not fill shims and reports."""
 SIMILAR_NAME = 0.6
 """How alike two column names must be for a rename: `customer_id` and `user_id` are 0.78, unrelated ones below 0.5."""
 
@@ -85,14 +84,17 @@ class _KnownError(_RefusedError):
     status, state = "ignored", "ignored"
 
 
-def safe_name(name: str) -> str:
-    """A file name made of harmless characters; one that was not gets a digest, so that two never become one."""
-    return name if is_safe_name(name) else _digested(name)
+def known_as(name: str) -> str:
+    """What a batch is called from admission on: its own name if it is one of the schedule's, else a digest of it.
+
+    A producer may write anything into the name of a file, somebody's name too. Which file it was stands in `file`.
+    """
+    named = BATCH_NAME.fullmatch(name)
+    return name if named is not None and named["source"] in CONTRACTS else _digested(f"{name}.parquet")
 
 
 def _digested(name: str) -> str:
-    kept = "".join(letter if letter in SAFE_NAME else "_" for letter in name).lstrip(".")[:60]
-    return f"{kept or 'unnamed'}-{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:8]}"
+    return f"file-{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:12]}"
 
 
 def _likely_rename(
@@ -108,7 +110,8 @@ def _likely_rename(
     alike = [
         other
         for other in unknown
-        if PLAIN_NAME.fullmatch(other) and found.field(other).type.equals(expected.field(missing).type)
+        # Hostile and endless names, and those that look like anybody's data, must not fill shims and reports.
+        if is_plain_name(other) and found.field(other).type.equals(expected.field(missing).type)
     ]
     likely = difflib.get_close_matches(missing, alike, n=1, cutoff=SIMILAR_NAME)
     if alone and not likely:
@@ -132,7 +135,7 @@ def _check_schema(contract: Contract, found: pa.Schema) -> None:
     if missing:
         raise _RefusedError("schema_column_missing", json.dumps({"missing": missing}))
     changed = {
-        name: {"expected": str(expected.field(name).type), "found": str(found.field(name).type)}
+        name: {"expected": str(expected.field(name).type), "found": shown_type(str(found.field(name).type))}
         for name in expected.names
         if not found.field(name).type.equals(expected.field(name).type)
     }
@@ -199,7 +202,7 @@ def _name_of(path: Path) -> str:
     """What stands for the batch id of a file that no manifest vouches for; no two files of a folder share one."""
     for suffix in (".parquet", MANIFEST_SUFFIX):
         if path.name.endswith(suffix):
-            return safe_name(path.name.removesuffix(suffix))
+            return known_as(path.name.removesuffix(suffix))
     return _digested(path.name)  # `x` beside `x.parquet` must not become the same
 
 
@@ -236,10 +239,15 @@ def _unvouched(settings: Settings, source: str, path: Path) -> Admission:
     )
 
 
+def _hexadecimal(text: str) -> str | None:
+    """A checksum as the manifest gives it; None for other words in its place."""
+    return text if re.fullmatch("[0-9a-f]{8,64}", text) else None
+
+
 def _vouched(settings: Settings, manifest: Manifest, path: Path) -> Admission:
     return Admission(
         source=manifest.source,
-        batch_id=manifest.batch_id,
+        batch_id=known_as(manifest.batch_id),
         batch_sequence=manifest.sequence,
         batch_attempt=manifest.attempt,
         kind=manifest.kind,
@@ -248,8 +256,8 @@ def _vouched(settings: Settings, manifest: Manifest, path: Path) -> Admission:
         detail=None,
         delivered_rows=manifest.expected_rows,
         admitted_rows=0,
-        checksum=manifest.checksum,
-        schema_fingerprint=manifest.schema_fingerprint,
+        checksum=_hexadecimal(manifest.checksum),
+        schema_fingerprint=_hexadecimal(manifest.schema_fingerprint),
         rescued_columns=None,
         shim=None,
         state="quarantined",
@@ -287,6 +295,7 @@ def _examine(settings: Settings, source: str, day: date, path: Path, draft: Path
             record = _unvouched(settings, source, path)
             raise _RefusedError("manifest_unreadable", "the manifest speaks of another batch, source or day")
         record = _vouched(settings, manifest, path)
+        manifest = replace(manifest, batch_id=record.batch_id)
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != manifest.checksum:
             raise _RefusedError("checksum_mismatch", "the bytes are not those that the manifest declares")
@@ -316,7 +325,7 @@ def _examine(settings: Settings, source: str, day: date, path: Path, draft: Path
             record,
             status="admitted",
             admitted_rows=bronze.num_rows,
-            rescued_columns=", ".join(name for name in rescued if name not in contract.announced) or None,
+            rescued_columns=", ".join(shown_name(name) for name in rescued if name not in contract.announced) or None,
             shim=json.dumps({"rename": shim.rename}, sort_keys=True) if shim is not None else None,
             state="admitted" if shim is None else "replayed",
         )

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from reliability_platform.errors import PlatformError
+from reliability_platform.masking import error_words
 from reliability_platform.orchestration.partitions import range_tags
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -123,5 +124,5 @@ def _first_error(result: dg.ExecuteInProcessResult) -> str:
             while error is not None and error.cause is not None:
                 error = error.cause
             if error is not None:
-                return f"{event.step_key}: {error.message.strip().splitlines()[0]}"
+                return f"{event.step_key}: {error_words(error.message)}"
     return "no step says why; see the run in the Dagster UI (`make dev`)."

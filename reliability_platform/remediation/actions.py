@@ -12,6 +12,7 @@ from reliability_platform.errors import UsageError
 from reliability_platform.incidents.model import Incident
 from reliability_platform.landing.replacement import land_replacement
 from reliability_platform.landing.shims import accept_late_rows, approve_rename
+from reliability_platform.masking import shown_name
 from reliability_platform.remediation import evidence
 from reliability_platform.remediation.ledger import REPLACEMENT, SHIM, Replay
 from reliability_platform.settings import Settings
@@ -187,14 +188,9 @@ def _replay(settings: Settings, incident: Incident, actor: str) -> Done:
 def _in_rename_words(renames: list[Rename]) -> str:
     words = []
     for one in renames:
-        pairs = ", ".join(f"{_shown(found)} read as {expected}" for found, expected in sorted(one.rename.items()))
+        pairs = ", ".join(f"{shown_name(found)} read as {expected}" for found, expected in sorted(one.rename.items()))
         words.append(f"{one.batch_id} ({pairs})")
     return ", ".join(words)
-
-
-def _shown(column: str) -> str:
-    """A delivered column's name as it may stand in a sentence: a producer may call it anything."""
-    return "".join(letter if letter.isprintable() else "?" for letter in column)[:60]
 
 
 def _describe_replay(settings: Settings, incident: Incident) -> str:

@@ -13,6 +13,7 @@ from reliability_platform.errors import HomeBusyError
 from reliability_platform.incidents.impact import BAD, phase_of, record_impact
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.masking import error_words
 from reliability_platform.remediation.actions import ACTIONS, Done, action_named
 from reliability_platform.remediation.ledger import ReplayLedger
 from reliability_platform.remediation.policy import ON_THE_RECORD, POLICIES
@@ -62,8 +63,8 @@ def act(
     try:
         done = chosen.perform(settings, incident, actor)
     except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        store.append(incident.id, now, actor, "action", f"Failed: {reason}", {"phase": "failed", "reruns": []})
+        failed = {"phase": "failed", "reruns": []}
+        store.append(incident.id, now, actor, "action", f"Failed: {error_words(error)}", failed)
         _give_up(store, incident, now, actor, "The action failed.")
         raise
     ReplayLedger(engine).record(done.replays, incident.id, incident.attempts, now)

@@ -1,10 +1,12 @@
 """Two published versions compared as multisets of rows. Equality is exact: no tolerance, no sampling."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+
+from reliability_platform.masking import MASK, PERSONAL
 
 DIFFERENCES_SHOWN = 5
 
@@ -18,7 +20,7 @@ class TableComparison:
     expected_rows: int
     equal: bool
     first_differences: list[dict[str, str]]
-    """At most five rows; `side` says `unexpected` (only here) or `missing` (only in the oracle)."""
+    """At most five rows, personal columns masked; `side` says `unexpected` (only here) or `missing` (only in the oracle)."""
 
 
 def compare_tables(names: Sequence[str], actual: Path, expected: Path) -> list[TableComparison]:
@@ -50,8 +52,13 @@ def _compare(name: str, actual: Path, expected: Path) -> TableComparison:
         ):
             cursor = connection.execute(f"from ({query}) order by all limit {DIFFERENCES_SHOWN}")
             labels = [column[0] for column in cursor.description or []]
-            found += [{"side": side, **dict(zip(labels, map(str, row), strict=True))} for row in cursor.fetchall()]
+            differing = (dict(zip(labels, row, strict=True)) for row in cursor.fetchall())
+            found += [{"side": side, **_shown(row)} for row in differing]
         return TableComparison(name, rows, expected_rows, not found, found[:DIFFERENCES_SHOWN])
+
+
+def _shown(row: Mapping[str, object]) -> dict[str, str]:
+    return {name: MASK if name in PERSONAL else str(value) for name, value in row.items()}
 
 
 def _count(connection: duckdb.DuckDBPyConnection, view: str) -> int:

@@ -16,10 +16,11 @@ from filelock import FileLock
 
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, PlatformError, UsageError
+from reliability_platform.masking import error_words
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import DBT_PROJECT, Settings
 from reliability_platform.warehouse.failures import FailureKind, kind_of
-from reliability_platform.warehouse.journal import BLOCKED, FAILED, SUCCEEDED, BuildJournal
+from reliability_platform.warehouse.journal import BLOCKED, FAILED, MAX_ERROR, SUCCEEDED, BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 from reliability_platform.warehouse.versions import Version, VersionsBuilt, version_of
 
@@ -146,7 +147,7 @@ def _journaled(settings: Settings, first: date, last: date) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        journal.end(number, utc_now(), FAILED, " ".join(f"{type(error).__name__}: {error}".split()))
+        journal.end(number, utc_now(), FAILED, error_words(error, MAX_ERROR))
         raise
     versions.built(version, utc_now())
     journal.end(number, utc_now(), SUCCEEDED)
@@ -162,11 +163,11 @@ def _too_old(version: Version, newest: Version) -> str:
 def _raise_what_went_wrong(result: Any) -> None:
     """A model that failed because nothing could be written says nothing about the model."""
     if result.exception is not None:
-        raise TransformFailedError(f"dbt could not run: {' '.join(str(result.exception).split())[:400]}")
+        raise TransformFailedError(f"dbt could not run: {error_words(str(result.exception), 400)}")
     for node in getattr(result.result, "results", None) or ():
         message = str(node.message or "")
         if str(node.status) == "error" and kind_of(message) is not FailureKind.UNKNOWN:
-            raise TransformFailedError(f"{node.node.name} could not be written: {' '.join(message.split())[:300]}")
+            raise TransformFailedError(f"{node.node.name} could not be written: {error_words(message)}")
 
 
 def _ended_at(node: Any) -> datetime | None:
@@ -198,6 +199,8 @@ def build(
         f"--event-time-start={first.isoformat()}",
         f"--event-time-end={(last + timedelta(days=1)).isoformat()}",
     ]
+    # dbt's own report of a run would keep the messages of failed models, with the values that they quote.
+    words.append("--no-write-json")
     if command == "build":
         words.append("--exclude-resource-type=unit_test")
     if select:
@@ -229,7 +232,7 @@ def build(
             status=str(node.status),
             seconds=node.execution_time,
             failures=node.failures,
-            message=node.message or "",
+            message=error_words(node.message or "", MAX_ERROR),
             ended_at=_ended_at(node),
         )
         for node in nodes.results

@@ -30,7 +30,7 @@ from reliability_platform.scorecard.evidence import StageTiming, write_evidence
 from reliability_platform.scorecard.evidence.catalogue import REPORTS
 from reliability_platform.scorecard.evidence.report import WALL_CLOCK, Report
 from reliability_platform.scorecard.evidence.sla import STAGES
-from reliability_platform.scorecard.evidence.text import cell, csv_cell, free_text
+from reliability_platform.scorecard.evidence.text import cell, csv_cell
 from reliability_platform.scorecard.headline import headline
 from reliability_platform.scorecard.score import Scorecard, score
 from reliability_platform.settings import Settings, load_settings
@@ -206,12 +206,11 @@ def test_what_a_spreadsheet_would_execute_is_neutralised(text: str) -> None:
 
 
 def test_numbers_stay_numbers_and_text_stays_short_and_clean() -> None:
-    """A negative number is no formula; control signs, endless text and somebody's data have no place."""
+    """A negative number is no formula; control signs and endless text have no place."""
     assert [csv_cell(value) for value in (-5, -0.25, True, None, 0)] == ["-5", "-0.25", "true", "", "0"]
     assert cell("a\x00b\tc") == "a b c"
     assert len(cell("x" * 5000)) == 400
     assert cell(1 / 3) == 0.333333
-    assert free_text("card 4111 1111 1111 1111 of a.b@c.example on 2026-01-05") == "card ••• of ••• on 2026-01-05"
     with pytest.raises(TypeError):
         cell(object())
 

@@ -5,9 +5,9 @@ from typing import Any
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.impact import numbers, reach
 from reliability_platform.incidents.model import Incident
+from reliability_platform.masking import scrub
 from reliability_platform.scorecard.evidence.report import Column, Folder, Report, Row
 from reliability_platform.scorecard.evidence.run import Run
-from reliability_platform.scorecard.evidence.text import free_text
 from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.dbt_runner import MANIFEST
 
@@ -105,8 +105,8 @@ def _timelines(run: Run) -> list[Row]:
                 "number": entry.number,
                 "kind": entry.kind,
                 "to_state": entry.data.get("to"),
-                "actor": free_text(entry.actor),
-                "why": free_text(entry.why),
+                "actor": scrub(entry.actor),
+                "why": scrub(entry.why),
                 "at_wall_clock": entry.at,
             }
             for entry in incident.timeline

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from reliability_platform.checks.masking import masked
 from reliability_platform.landing.writer import MANIFEST_SUFFIX, Manifest, landing_folder
+from reliability_platform.masking import shown_name, shown_type
 from reliability_platform.scorecard.evidence.report import Column, Folder, Report, Row
 from reliability_platform.scorecard.evidence.run import Run
 from reliability_platform.sources.contracts import CONTRACTS, Contract
@@ -28,10 +28,10 @@ _ACTIONS = {
 
 
 def _types(run: Run, source: str, day: date, batch_id: str) -> dict[str, str]:
-    """The columns and types that the manifest declares; none if there is no readable one."""
+    """The columns and types that the manifest declares, as they may be shown; none if there is no readable one."""
     try:
         manifest = Manifest.read(landing_folder(run.settings, source, day) / f"{batch_id}{MANIFEST_SUFFIX}")
-        return {str(column["name"]): str(column["type"]) for column in manifest.columns}
+        return {shown_name(str(column["name"])): shown_type(str(column["type"])) for column in manifest.columns}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
@@ -107,7 +107,7 @@ def drift(run: Run) -> list[dict[str, Any]]:
                     "source": source,
                     "landing_date": day,
                     "batch_id": batch_id,
-                    **{key: masked("name", value) for key, value in entry.items()},
+                    **entry,
                     "rows": record["delivered_rows"],
                     "admitted": admitted,
                     "outcome": "rescued" if admitted and entry["kind"] == "added" else record["state"],

@@ -1,21 +1,16 @@
-"""Cells as they may be shown: no control signs, no endless text, nobody's data, nothing that a spreadsheet executes."""
+"""Cells as files hold them: no control signs, no endless text, nothing that a spreadsheet executes."""
 
-import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from reliability_platform.masking import printable
+
 MAX_TEXT = 400
 DIGITS = 6
 """Shares and seconds are rounded: the seventh digit says nothing."""
-_SECRETS = re.compile(r"\b\d(?:[ -]?\d){12,18}\b|[\w.+-]+@[\w-]+\.[\w.]+")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-
-
-def free_text(text: str | None) -> str | None:
-    """Words that may quote data, such as an error's: card numbers and mail addresses masked."""
-    return None if text is None else _SECRETS.sub("•••", text)
 
 
 def cell(value: Any) -> Any:
@@ -27,8 +22,7 @@ def cell(value: Any) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, str):
-        text = "".join(letter if letter.isprintable() else " " for letter in str(value))
-        return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+        return printable(value, MAX_TEXT)
     if isinstance(value, Iterable):
         return [str(cell(one)) for one in value]
     raise TypeError(f"{type(value).__name__} cannot be a cell")

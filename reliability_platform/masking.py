@@ -1,0 +1,390 @@
+"""What may be shown of what others delivered or said: nobody's data in samples, documents, alerts, logs and errors.
+
+Whoever makes a text of delivered values masks it here, once; whoever reads that text need not. Shown is what a
+contract declares (its labels, its column names), and numbers and times of columns that are not personal; of any other
+text only its shape. `PLACES` says where raw values may stand at all.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from reliability_platform.errors import PlatformError
+from reliability_platform.sources.contracts import CONTRACTS
+
+MASK = "•••"
+MAX_ROWS = 5
+MAX_TEXT = 40
+MAX_ERROR = 300
+_COLUMNS = [column for contract in CONTRACTS.values() for column in contract.columns]
+PERSONAL = frozenset(column.name for column in _COLUMNS if column.pii)
+FREE_TEXT = frozenset(column.name for column in _COLUMNS if column.json)
+LABELS = frozenset((column.name, value) for column in _COLUMNS for value in column.valid_values)
+OURS = frozenset({"source", "batch_id", "reject_reasons", "disposition", "state"})
+"""Columns whose text the platform itself has written."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A part of a home, and whether delivered values may stand there as they came."""
+
+    pattern: str
+    """Relative to the home, as `Path.match` reads it; `a/**` is all below. The first that fits counts."""
+    raw: bool
+    why: str
+
+
+PLACES = (
+    Place("oracle/reference/**", True, "reference data of the run to compare with"),
+    Place("oracle/landing/**", True, "what the source itself holds"),
+    Place("oracle/bronze/**", True, "what the source itself holds"),
+    Place("oracle/warehouse.duckdb*", True, "tables, as below"),
+    Place("oracle/published/**", True, "the tables that consumers should read"),
+    Place("landing/**", True, "deliveries exactly as they came; what a replay starts from"),
+    Place("bronze/**", True, "admitted values as delivered, file names among them"),
+    Place("quarantine/quarantine_summary.*", False, "counts"),
+    Place("quarantine/**", True, "refused files whole, with their names; what a replay starts from"),
+    Place("reference/**", True, "reference data: keys of customers"),
+    Place("warehouse.duckdb*", True, "stg_, int_, fct_ and agg_ hold rows; qtn_ and hld_ only masked ones"),
+    Place("published/*/publication.json", False, "what was published and held, and why"),
+    Place("published/**", True, "what consumers are entitled to: customer_id by the contract of fct_customer_days"),
+    Place("**", False, "everything else: results, incidents, documents, logs, run storage, evidence, reports"),
+)
+"""Where raw personal data may stand. Whatever a home holds besides must show none; a test plants and searches."""
+MASKED_TABLES = ("qtn_", "hld_", "rec_")
+"""Beginnings of the names of tables in the warehouse that people look at: masked, although the file may hold rows."""
+
+
+def place_of(path: str) -> Place:
+    """The place of a file by its path below the home."""
+    return next(place for place in PLACES if _fits(path, place.pattern))
+
+
+def _fits(path: str, pattern: str) -> bool:
+    expression = re.escape(pattern).replace(r"\*\*", ".*").replace(r"\*", "[^/]*")
+    return re.fullmatch(expression, path, re.DOTALL) is not None
+
+
+# Words
+
+
+_SOMEBODYS = re.compile(
+    r"\b\d(?:[ -]?\d){12,18}\b"  # a card number
+    r"|[\w.+-]+@[\w-]+\.[\w.]+"  # a mail address
+    r"|\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"  # a bank account
+    r"|(?<![\w.])(?:\+|00)\d(?:[ ()/-]{0,2}\d){7,14}\b"  # a telephone number
+    r"|(?<![\w.])0\d{2,4}[ /]\d{5,9}\b"  # one without its country
+)
+
+
+def scrub(text: str) -> str:
+    """Words of a person or a program, without the card and telephone numbers, accounts and addresses in them."""
+    return _SOMEBODYS.sub(MASK, text)
+
+
+def printable(text: str, limit: int) -> str:
+    """Text without control signs, cut where it is too long."""
+    text = "".join(letter if letter.isprintable() else " " for letter in text)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def shape(text: str) -> str:
+    """How a text looks, and not what it says: `Erika M. 47` is `Xxxxx X. 99`."""
+    return printable("".join(_sign(letter) for letter in text[: MAX_TEXT + 1]), MAX_TEXT)
+
+
+def _sign(letter: str) -> str:
+    if letter.isdecimal():
+        return "9"
+    if letter.isalpha():
+        return "X" if letter.isupper() else "x"
+    return letter if letter in " .,:;@+-_/()" else "?"
+
+
+# Rows
+
+
+def masked(name: str, value: Any) -> Any:
+    """One value of a column as it may be shown: a number, a time, a declared label, or what kind of text it is."""
+    if value is None or isinstance(value, bool):
+        return value
+    if name in PERSONAL:
+        return MASK
+    if isinstance(value, int):
+        return MASK if _is_card_number(value) else value
+    if isinstance(value, float | Decimal):
+        return float(value)
+    if isinstance(value, date):  # a moment too
+        return str(value)
+    text = str(value)
+    if name in FREE_TEXT:
+        return f"text of {len(text)} characters" + (" with NUL bytes" if "\x00" in text else "")
+    if name in OURS or (name, text) in LABELS:
+        return printable(scrub(text), MAX_TEXT)
+    return shape(text)
+
+
+def _is_card_number(number: int) -> bool:
+    """15 to 19 digits with the right check digit (Luhn). Keys of the sources are shorter, or mostly fail it."""
+    digits = [int(digit) for digit in str(abs(number))][::-1]
+    doubled = sum(sum(divmod(2 * digit, 10)) for digit in digits[1::2])
+    return 15 <= len(digits) <= 19 and (sum(digits[::2]) + doubled) % 10 == 0
+
+
+def sample(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The first rows, masked."""
+    return [{name: masked(name, value) for name, value in row.items()} for row in rows[:MAX_ROWS]]
+
+
+# Names that a producer chose
+
+
+_PLAIN_NAME = re.compile(r"[a-z_](?!\w*\d{5})[A-Za-z0-9_]{0,39}", re.ASCII)
+_PLAIN_TYPE = re.compile(r"[a-z0-9_]+(?:\(\d+(?:, \d+)?\)|\[[a-z]+\])?", re.ASCII)
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a column's name is a word of a program. A file that lost its header calls its columns after a person."""
+    return _PLAIN_NAME.fullmatch(name) is not None
+
+
+def shown_name(name: str) -> str:
+    """A column's name as it may be shown."""
+    return name if is_plain_name(name) else shape(name)
+
+
+def shown_type(name: str) -> str:
+    """A column's Arrow type as it may be shown: fields and zones inside a type have names too."""
+    found = _PLAIN_TYPE.match(name)
+    return found[0] if found else shape(name)
+
+
+# Errors
+
+
+_NAMES_ONLY = re.compile(
+    r"\b(?:Binder|Catalog|Parser|IO|Connection|Transaction|Permission|Compilation|Parsing|Dependency) Error\b"
+)
+_VALUES = re.compile(
+    r"\b(?:Conversion|Out of Range|Invalid Input|Constraint|Mismatch Type|Invalid Type|Invalid) Error\b"
+    r"|\b(?:convert|cast|casting)\b"
+)
+_VOCABULARY = frozenset(
+    # What engines say around the values that they quote, and what `warehouse.failures` looks for.
+    [
+        "a",
+        "an",
+        "and",
+        "argument",
+        "arguments",
+        "array",
+        "at",
+        "be",
+        "because",
+        "bigint",
+        "boolean",
+        "byte",
+        "bytes",
+        "cannot",
+        "can't",
+        "cast",
+        "casting",
+        "character",
+        "characters",
+        "check",
+        "code",
+        "column",
+        "columns",
+        "compiled",
+        "constraint",
+        "contains",
+        "conversion",
+        "convert",
+        "could",
+        "data",
+        "database",
+        "date",
+        "decimal",
+        "denied",
+        "destination",
+        "device",
+        "did",
+        "directory",
+        "disk",
+        "division",
+        "does",
+        "double",
+        "duplicate",
+        "elements",
+        "error",
+        "exceeded",
+        "exist",
+        "exists",
+        "expected",
+        "failed",
+        "failure",
+        "file",
+        "find",
+        "for",
+        "foreign",
+        "format",
+        "found",
+        "from",
+        "full",
+        "function",
+        "happened",
+        "has",
+        "have",
+        "hugeint",
+        "id",
+        "in",
+        "index",
+        "input",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "int128",
+        "integer",
+        "interval",
+        "into",
+        "invalid",
+        "invalid_input",
+        "is",
+        "it",
+        "items",
+        "its",
+        "json",
+        "key",
+        "large",
+        "left",
+        "length",
+        "line",
+        "list",
+        "literal",
+        "locked",
+        "malformed",
+        "match",
+        "mismatch",
+        "missing",
+        "model",
+        "models",
+        "more",
+        "must",
+        "name",
+        "nan",
+        "negative",
+        "no",
+        "node",
+        "not",
+        "null",
+        "number",
+        "numeric",
+        "object",
+        "of",
+        "on",
+        "operation",
+        "or",
+        "out",
+        "out-of-range",
+        "overflow",
+        "parse",
+        "parsing",
+        "permission",
+        "permitted",
+        "position",
+        "precision",
+        "primary",
+        "process",
+        "quota",
+        "range",
+        "read-only",
+        "row",
+        "rows",
+        "runtime",
+        "scale",
+        "single",
+        "size",
+        "smallint",
+        "source",
+        "space",
+        "specifier",
+        "string",
+        "struct",
+        "such",
+        "system",
+        "table",
+        "test",
+        "text",
+        "than",
+        "that",
+        "the",
+        "this",
+        "time",
+        "timestamp",
+        "tinyint",
+        "to",
+        "too",
+        "truncated",
+        "try",
+        "type",
+        "types",
+        "ubigint",
+        "unexpected",
+        "unicode",
+        "unique",
+        "unsupported",
+        "use",
+        "utf-8",
+        "utf8",
+        "uuid",
+        "value",
+        "values",
+        "varchar",
+        "violates",
+        "was",
+        "when",
+        "while",
+        "width",
+        "with",
+        "within",
+        "write",
+        "zero",
+        "base",
+        "index",
+        "key",
+        "errno",
+        "is_not_null",
+    ]
+)
+_OUR_NAME = re.compile(r"(?:stg|qtn|hld|int|agg|fct|dim|rec|bronze|warehouse)_[a-z_.]+|decimal\(\d+,\d*\)?")
+_COLUMN_NAMES = frozenset(column.name for column in _COLUMNS)
+_CLASS_OF_ERROR = re.compile(r"[A-Z][A-Za-z]+(?:Error|Exception)")
+_WORD = re.compile(r"[\w.'-]+")
+
+
+def error_words(error: BaseException | str, limit: int = MAX_ERROR) -> str:
+    """What an error says, on one line, without the values that it quotes.
+
+    Engines tell the value that they could not convert, the key that came twice, the pattern that made no sense, with
+    quotation marks around it and without. So of such an error only the words stay that are the engine's own or names
+    of ours; errors about names (a table, a file, a template) keep all of theirs.
+    """
+    text = " ".join((f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else error).split())
+    by_us = isinstance(error, PlatformError) or (_NAMES_ONLY.search(text) and not _VALUES.search(text))
+    return printable(scrub(text if by_us else _engines_words(text)), limit)
+
+
+def _engines_words(text: str) -> str:
+    said = text.partition(" LINE ")[0]  # after it comes the statement, which is ours
+    kept = _WORD.sub(lambda found: found[0] if _is_engines_word(found[0]) else MASK, said)
+    return re.sub(rf"{MASK}(?:[^\w{MASK}]*{MASK})+", MASK, kept)
+
+
+def _is_engines_word(word: str) -> bool:
+    plain = word.strip(".'-")
+    known = plain.lower() in _VOCABULARY or plain in _COLUMN_NAMES or _OUR_NAME.fullmatch(plain)
+    return bool(known or _CLASS_OF_ERROR.fullmatch(plain))
