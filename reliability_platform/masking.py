@@ -32,17 +32,12 @@ class Place:
     """A part of a home, and whether delivered values may stand there as they came."""
 
     pattern: str
-    """Relative to the home, as `Path.match` reads it; `a/**` is all below. The first that fits counts."""
+    """A path below the home; `*` stays within one folder, `**` does not. The first that fits counts."""
     raw: bool
     why: str
 
 
 PLACES = (
-    Place("oracle/reference/**", True, "reference data of the run to compare with"),
-    Place("oracle/landing/**", True, "what the source itself holds"),
-    Place("oracle/bronze/**", True, "what the source itself holds"),
-    Place("oracle/warehouse.duckdb*", True, "tables, as below"),
-    Place("oracle/published/**", True, "the tables that consumers should read"),
     Place("landing/**", True, "deliveries exactly as they came; what a replay starts from"),
     Place("bronze/**", True, "admitted values as delivered, file names among them"),
     Place("quarantine/quarantine_summary.*", False, "counts"),
@@ -60,7 +55,8 @@ MASKED_TABLES = ("qtn_", "hld_", "rec_")
 
 def place_of(path: str) -> Place:
     """The place of a file by its path below the home."""
-    return next(place for place in PLACES if _fits(path, place.pattern))
+    inside = path.removeprefix("oracle/")  # a home of its own
+    return next(place for place in PLACES if _fits(inside, place.pattern))
 
 
 def _fits(path: str, pattern: str) -> bool:
@@ -170,199 +166,27 @@ _NAMES_ONLY = re.compile(
 )
 _VALUES = re.compile(
     r"\b(?:Conversion|Out of Range|Invalid Input|Constraint|Mismatch Type|Invalid Type|Invalid) Error\b"
-    r"|\b(?:convert|cast|casting)\b"
+    r"|\bCould not (?:convert|cast|parse)\b"
 )
-_VOCABULARY = frozenset(
-    # What engines say around the values that they quote, and what `warehouse.failures` looks for.
-    [
-        "a",
-        "an",
-        "and",
-        "argument",
-        "arguments",
-        "array",
-        "at",
-        "be",
-        "because",
-        "bigint",
-        "boolean",
-        "byte",
-        "bytes",
-        "cannot",
-        "can't",
-        "cast",
-        "casting",
-        "character",
-        "characters",
-        "check",
-        "code",
-        "column",
-        "columns",
-        "compiled",
-        "constraint",
-        "contains",
-        "conversion",
-        "convert",
-        "could",
-        "data",
-        "database",
-        "date",
-        "decimal",
-        "denied",
-        "destination",
-        "device",
-        "did",
-        "directory",
-        "disk",
-        "division",
-        "does",
-        "double",
-        "duplicate",
-        "elements",
-        "error",
-        "exceeded",
-        "exist",
-        "exists",
-        "expected",
-        "failed",
-        "failure",
-        "file",
-        "find",
-        "for",
-        "foreign",
-        "format",
-        "found",
-        "from",
-        "full",
-        "function",
-        "happened",
-        "has",
-        "have",
-        "hugeint",
-        "id",
-        "in",
-        "index",
-        "input",
-        "int8",
-        "int16",
-        "int32",
-        "int64",
-        "int128",
-        "integer",
-        "interval",
-        "into",
-        "invalid",
-        "invalid_input",
-        "is",
-        "it",
-        "items",
-        "its",
-        "json",
-        "key",
-        "large",
-        "left",
-        "length",
-        "line",
-        "list",
-        "literal",
-        "locked",
-        "malformed",
-        "match",
-        "mismatch",
-        "missing",
-        "model",
-        "models",
-        "more",
-        "must",
-        "name",
-        "nan",
-        "negative",
-        "no",
-        "node",
-        "not",
-        "null",
-        "number",
-        "numeric",
-        "object",
-        "of",
-        "on",
-        "operation",
-        "or",
-        "out",
-        "out-of-range",
-        "overflow",
-        "parse",
-        "parsing",
-        "permission",
-        "permitted",
-        "position",
-        "precision",
-        "primary",
-        "process",
-        "quota",
-        "range",
-        "read-only",
-        "row",
-        "rows",
-        "runtime",
-        "scale",
-        "single",
-        "size",
-        "smallint",
-        "source",
-        "space",
-        "specifier",
-        "string",
-        "struct",
-        "such",
-        "system",
-        "table",
-        "test",
-        "text",
-        "than",
-        "that",
-        "the",
-        "this",
-        "time",
-        "timestamp",
-        "tinyint",
-        "to",
-        "too",
-        "truncated",
-        "try",
-        "type",
-        "types",
-        "ubigint",
-        "unexpected",
-        "unicode",
-        "unique",
-        "unsupported",
-        "use",
-        "utf-8",
-        "utf8",
-        "uuid",
-        "value",
-        "values",
-        "varchar",
-        "violates",
-        "was",
-        "when",
-        "while",
-        "width",
-        "with",
-        "within",
-        "write",
-        "zero",
-        "base",
-        "index",
-        "key",
-        "errno",
-        "is_not_null",
-    ]
-)
+_ENGINES_WORDS = """
+a an and argument arguments at base be because bigint boolean byte bytes can't cannot cast casting character
+characters check code column columns constraint contains conversion convert could data database date decimal denied
+destination device did directory disk division does double duplicate elements errno error exceeded exist exists
+expected failed failure file find for foreign format found from full function happened have hugeint id in index
+input int128 int16 int32 int64 int8 integer interval into invalid is it items its json key large left length line
+list literal locked malformed match mismatch missing model more must name nan negative no not null number numeric
+object of on operation or out overflow parse parsing permission permitted position precision primary process quota
+range read-only row rows runtime scale single size smallint source space specifier string such system table test
+text than that the this time timestamp tinyint to too truncated try type types ubigint unexpected unicode unique
+unsupported use utf-8 utf8 uuid value values varchar violates when while width with within write
+"""
+"""What engines say around the values that they quote, and what `warehouse.failures` looks for."""
+_VOCABULARY = frozenset(_ENGINES_WORDS.split())
 _OUR_NAME = re.compile(r"(?:stg|qtn|hld|int|agg|fct|dim|rec|bronze|warehouse)_[a-z_.]+|decimal\(\d+,\d*\)?")
 _COLUMN_NAMES = frozenset(column.name for column in _COLUMNS)
 _CLASS_OF_ERROR = re.compile(r"[A-Z][A-Za-z]+(?:Error|Exception)")
+_CLASS_OF_TEXT = re.compile(r"(?:\w+\.)*([A-Z]\w+): ")
+_PLACE_IN_CODE = re.compile(r'\s*File ".*", line \d+, in \S+$')
 _WORD = re.compile(r"[\w.'-]+")
 
 
@@ -374,8 +198,29 @@ def error_words(error: BaseException | str, limit: int = MAX_ERROR) -> str:
     of ours; errors about names (a table, a file, a template) keep all of theirs.
     """
     text = " ".join((f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else error).split())
-    by_us = isinstance(error, PlatformError) or (_NAMES_ONLY.search(text) and not _VALUES.search(text))
-    return printable(scrub(text if by_us else _engines_words(text)), limit)
+    named = _CLASS_OF_TEXT.match(text)
+    ours = isinstance(error, PlatformError) or (named is not None and _is_ours(named[1]))
+    names_only = _NAMES_ONLY.search(text) and not _VALUES.search(text)
+    return printable(scrub(text if ours or names_only else _engines_words(text)), limit)
+
+
+def traceback_words(text: str) -> str:
+    """A printed traceback without the values that its errors quote: every place in the code stays."""
+    kept, code = [], False
+    for line in text.splitlines():
+        place = _PLACE_IN_CODE.match(line) is not None
+        stays = place or code or not line.strip(" ~^")
+        kept.append(line if stays else error_words(line))
+        code = place  # the line after a place is code, too
+    return "\n".join(kept)
+
+
+def _is_ours(name: str) -> bool:
+    """Whether an error's words are made by the platform, from what is masked, or by the orchestrator, from names."""
+    kinds = [PlatformError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    return name.startswith("Dagster") or name in {kind.__name__ for kind in kinds}
 
 
 def _engines_words(text: str) -> str:

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 
 from sqlalchemy import Boolean, Column, Date, DateTime, Engine, Integer, String, Table, Text, func, insert, select
 
+from reliability_platform.masking import scrub
 from reliability_platform.operations import metadata
 
 holds = Table(
@@ -53,7 +54,7 @@ class Holds:
         moment = now.astimezone(UTC).replace(tzinfo=None)
         with self._engine.begin() as connection:
             connection.execute(
-                insert(holds).values(source=source, landing_date=day, is_held=is_held, actor=actor, why=why, at=moment)
+                insert(holds).values(source=source, landing_date=day, is_held=is_held, actor=actor, why=scrub(why), at=moment)
             )
         return True
 

@@ -3,12 +3,14 @@
 import importlib
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
 import click
 
 from reliability_platform.errors import ExitCode, PlatformError
+from reliability_platform.masking import traceback_words
 from reliability_platform.settings import load_settings
 
 # Command → module that holds it. Modules are imported only when their command runs: Dagster alone takes 2 s to
@@ -98,3 +100,7 @@ def main(arguments: list[str] | None = None) -> Any:
             f"reliability: {error.filename or home} cannot be written: choose another folder with --home.", err=True
         )
         sys.exit(ExitCode.ENVIRONMENT)
+    except Exception as error:
+        # A bug of ours: where it happened tells the most, and the values in its words are nobody's business.
+        click.echo(traceback_words("".join(traceback.format_exception(error))), err=True)
+        sys.exit(ExitCode.INTERNAL)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.masking import scrub
 
 MAX_NAME = 100
 MAX_TEXT = 2000
@@ -52,6 +53,11 @@ def _text(what: str, value: str, limit: int) -> str:
     return value.strip()
 
 
+def _words(what: str, value: str) -> str:
+    """What a person says, without the numbers and addresses of those whom it is about."""
+    return scrub(_text(what, value, MAX_TEXT))
+
+
 def decide(
     store: IncidentStore, incident_id: str, decision: Decision, now: datetime, actor: str, why: str, to: str = ""
 ) -> Incident:
@@ -61,7 +67,7 @@ def decide(
     for texts that are empty or endless.
     """
     incident = store.get(incident_id)
-    actor, why = _text("The actor's name", actor, MAX_NAME), _text("The reason", why, MAX_TEXT)
+    actor, why = _text("The actor's name", actor, MAX_NAME), _words("The reason", why)
     effect = EFFECTS[decision]
     if decision is Decision.CLOSE and any(item.done_at is None for item in incident.action_items):
         left = [str(item.number) for item in incident.action_items if item.done_at is None]
@@ -85,7 +91,7 @@ def add_action_item(
 ) -> int:
     """Keep something to do after the incident; its number. Raises `UsageError`."""
     incident = store.get(incident_id)
-    what, owner = _text("What is to be done", what, MAX_TEXT), _text("The owner", owner, MAX_NAME)
+    what, owner = _words("What is to be done", what), _text("The owner", owner, MAX_NAME)
     number = max((item.number for item in incident.action_items), default=0) + 1
     data = {"number": number, "what": what, "owner": owner, "due": due.isoformat()}
     key = f"action-item-{incident.id}-{number}"
@@ -115,6 +121,6 @@ def finish_postmortem(store: IncidentStore, incident_id: str, now: datetime, act
     incident = store.get(incident_id)
     if incident.is_open:
         raise UsageError(f"{incident.id} is {incident.state}: its postmortem is a draft until it is over.")
-    why = _text("The reason", why, MAX_TEXT)
+    why = _words("The reason", why)
     store.append(incident.id, now, actor, "postmortem", why, {}, key=f"postmortem-{incident.id}-{incident.lives}")
     return store.get(incident.id)

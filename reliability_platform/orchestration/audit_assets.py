@@ -22,6 +22,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL, dbt_models
 from reliability_platform.orchestration.lineage_events import AUDIT, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, run_days, tagged_days
+from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
 
@@ -133,6 +134,7 @@ def _summary(results: Sequence[CheckResult]) -> dict[str, dg.MetadataValue]:
     pool=WAREHOUSE_POOL,
     description="One verdict per check and landing day: passed, failed or not evaluated. Decides what is published.",
 )
+@without_values
 def audit(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Evaluate every check on the landing days of the run."""
     settings = load_settings()
@@ -157,6 +159,7 @@ def audit(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: i
     can_subset=True,
     pool=WAREHOUSE_POOL,
 )
+@without_values
 def checks_on_demand(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
     """Execute chosen checks alone, from the page of an asset, on the landing days of the run."""
     settings = load_settings()

@@ -12,6 +12,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.lineage_events import News, models_told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, run_days
+from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.dbt_runner import TransformFailedError, build, ensure_manifest
 
@@ -36,6 +37,7 @@ class Translator(DagsterDbtTranslator):
     dagster_dbt_translator=Translator(settings=DagsterDbtTranslatorSettings(enable_code_references=False)),
     pool=WAREHOUSE_POOL,
 )
+@without_values
 def dbt_models(
     context: dg.AssetExecutionContext,
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
@@ -73,6 +75,7 @@ def dbt_models(
             )
         if node.status in ("error", "fail"):
             failed.append(node)
+            context.log.error(f"{node.name}: {node.message}")
     if failed:
         # The verdicts above are recorded: the partitions of this run stay out of publication until this is mended.
         first = failed[0]

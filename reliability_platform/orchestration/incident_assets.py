@@ -12,6 +12,7 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL
 from reliability_platform.orchestration.partitions import INCIDENTS
+from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.remediation.documents import documents_folder, write_page
 from reliability_platform.settings import Settings, load_settings
 
@@ -24,6 +25,7 @@ from reliability_platform.settings import Settings, load_settings
     pool=WAREHOUSE_POOL,
     description="One partition per incident: what failed, who is hit, what to do, and its history.",
 )
+@without_values
 def incident_asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Write the page of one incident as it stands now, and show it here."""
     settings = load_settings()

@@ -11,6 +11,7 @@ from reliability_platform.openlineage_events import datasets
 from reliability_platform.openlineage_events.run import Datasets
 from reliability_platform.orchestration.lineage_events import LANDING, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, run_days
+from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.settings import load_settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.reference import REFERENCE_TABLES, write_reference
@@ -23,6 +24,7 @@ from reliability_platform.sources.simulation import Simulation
         for table in REFERENCE_TABLES
     ]
 )
+@without_values
 def reference() -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     """Reference data: what the events refer to."""
     settings = load_settings()
@@ -40,6 +42,7 @@ def _landing_asset(source: str) -> dg.AssetsDefinition:
         backfill_policy=ONE_RUN,
         description=f"The batches that {source} delivered on a landing day, exactly as they came, each with a manifest.",
     )
+    @without_values
     def _deliveries(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         settings = load_settings()
         simulation, plan = Simulation.load(settings), ActivePlan.load(settings)

@@ -10,6 +10,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.orchestration.audit_assets import audit, report_evaluations
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
+from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.dbt_runner import MANIFEST
 from reliability_platform.warehouse.marts import marts
@@ -41,6 +42,7 @@ def publish_audited(
     backfill_policy=ONE_RUN,
     pool=WAREHOUSE_POOL,
 )
+@without_values
 def published(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     """Swap in a new version; event dates that a held partition touches keep their last good rows."""
     publication = publish_audited(

@@ -6,6 +6,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL
 from reliability_platform.orchestration.published_assets import MARTS
+from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.scorecard.evidence import StageTiming
 from reliability_platform.scorecard.headline import headline
 from reliability_platform.scorecard.run import grade_home
@@ -67,6 +68,7 @@ def _number(value: float | int) -> dg.MetadataValue:
     pool=WAREHOUSE_POOL,
     description="Truth against verdicts: what was broken, noticed, kept from consumers and healed; with the evidence.",
 )
+@without_values
 def scorecard(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Compare with the oracle, grade every strike, write the evidence files."""
     settings = load_settings()

@@ -19,6 +19,7 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.jobs import incident_job, remediation, reprocess_job
 from reliability_platform.orchestration.partitions import INCIDENTS, range_tags
+from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.remediation.due import may_act
 from reliability_platform.remediation.heal import rerun_is_due, verify
 from reliability_platform.remediation.policy import POLICIES
@@ -60,6 +61,7 @@ def document_requests(incidents: list[Incident]) -> list[dg.RunRequest]:
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Turns failed checks into incidents, one per cause, and writes their runbooks.",
 )
+@without_values
 def incident_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Read the check results since the last tick."""
     settings = load_settings()
@@ -86,6 +88,7 @@ def incident_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Heals incidents as the policy says: act, run the days again, verify, resolve.",
 )
+@without_values
 def remediation_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Take each open incident one step further."""
     del context

@@ -199,8 +199,8 @@ def build(
         f"--event-time-start={first.isoformat()}",
         f"--event-time-end={(last + timedelta(days=1)).isoformat()}",
     ]
-    # dbt's own report of a run would keep the messages of failed models, with the values that they quote.
-    words.append("--no-write-json")
+    # dbt's own report and its console tell errors with the values that they quote; the results below tell them without.
+    words += ["--no-write-json", "--log-level=none"]
     if command == "build":
         words.append("--exclude-resource-type=unit_test")
     if select:

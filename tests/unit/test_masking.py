@@ -1,6 +1,7 @@
 """What may be shown: values, names, words and errors. The errors are those of the real engine."""
 
 import re
+import traceback
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +23,7 @@ from reliability_platform.masking import (
     shape,
     shown_name,
     shown_type,
+    traceback_words,
 )
 from reliability_platform.settings import DBT_PROJECT
 
@@ -156,6 +158,20 @@ def test_a_places_rule_is_the_first_that_fits() -> None:
         "x/landing/y",
     ]
     assert not any(place_of(path).raw for path in masked_places)
+
+
+def test_a_printed_traceback_keeps_its_places() -> None:
+    """What escapes to the command line is a bug of ours: where it happened is what mends it."""
+    try:
+        try:
+            duckdb.execute("select cast($1 as integer)", [ERIKA]).fetchall()
+        except duckdb.Error as error:
+            raise KeyError(f"{ERIKA}\n  {ERIKA}") from error
+    except KeyError as error:
+        words = traceback_words("".join(traceback.format_exception(error)))
+    assert "Erika" not in words
+    assert words.count("test_masking.py") == 2
+    assert 'duckdb.execute("select cast($1 as integer)", [ERIKA]).fetchall()' in words
 
 
 def _declared_in(macro: str) -> set[str]:

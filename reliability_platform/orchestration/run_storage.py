@@ -1,0 +1,47 @@
+"""Before an error becomes Dagster's: its run storage, its console and its pages keep every word of it."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, cast
+
+from reliability_platform.errors import PlatformError
+from reliability_platform.masking import error_words
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class StepFailedError(PlatformError):
+    """A step failed in a way that nobody foresaw; the words are the error's, without the values that it quoted."""
+
+
+@contextmanager
+def _masked_errors() -> Iterator[None]:
+    try:
+        yield
+    except PlatformError:
+        raise
+    except Exception as error:
+        # Neither cause nor context: Dagster would keep and show them as well. The places in the code stay.
+        raise StepFailedError(error_words(error)).with_traceback(error.__traceback__) from None
+
+
+def without_values(work: Callable[P, R]) -> Callable[P, R]:
+    """Let errors out of a step or a sensor without the values that they quote; every one needs this."""
+    if inspect.isgeneratorfunction(work):
+
+        @wraps(work)
+        def piecemeal(*args: P.args, **kwargs: P.kwargs) -> Iterator[Any]:
+            with _masked_errors():
+                yield from work(*args, **kwargs)
+
+        return cast(Callable[P, R], piecemeal)
+
+    @wraps(work)
+    def at_once(*args: P.args, **kwargs: P.kwargs) -> R:
+        with _masked_errors():
+            return work(*args, **kwargs)
+
+    return at_once

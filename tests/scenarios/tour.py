@@ -1,0 +1,84 @@
+"""A tour through a home with the real command line, in a process of its own: whatever it says and logs can be searched.
+
+`python -m tests.scenarios.tour HOME FIRST LAST BATCH…`
+"""
+
+import logging
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reliability_platform.cli.main import main
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.operations import operations_engine
+from reliability_platform.settings import Settings, load_settings
+from tests.scenarios.planted import NAME
+
+
+def say(*words: str, home: Path) -> None:
+    """Run one command; whatever becomes of it is part of the tour."""
+    print(f"$ reliability {' '.join(words)} at {time.monotonic():.0f} s", flush=True)  # noqa: T201
+    try:
+        main([*words, "--home", str(home)])
+    except SystemExit as stop:
+        print("exit", stop.code, flush=True)  # noqa: T201
+
+
+def look(settings: Settings, batches: list[str]) -> None:
+    """Every command that shows something, in both forms."""
+    incidents = [one.id for one in IncidentStore(operations_engine(settings)).all()]
+    commands = [["checks", "--all"], ["quarantine", "list"], ["incidents", "list"]]
+    commands += [["incidents", "show", one] for one in incidents]
+    commands += [["quarantine", "show", one, "--limit", "1000"] for one in batches if one.count("-") >= 2]
+    for words in commands:
+        say(*words, home=settings.home)
+        say(*words, "--json", home=settings.home)
+
+
+def retype(settings: Settings) -> None:
+    """Behind the pipeline's back: numbers become text, and somebody's name stands in it. Soda and dbt fail over it."""
+    reference = settings.reference / "customers.parquet"
+    customers = pq.read_table(reference)
+    place = customers.column_names.index("customer_id")
+    names = pa.array([NAME] * customers.num_rows)
+    pq.write_table(customers.set_column(place, "customer_id", names), reference)
+    with duckdb.connect(str(settings.warehouse)) as connection:
+        connection.execute("alter table stg_orders alter quantity type varchar")
+        connection.execute("update stg_orders set quantity = ? where disposition = 'valid'", [NAME])
+
+
+def tour(home: Path, first: str, last: str, batches: list[str]) -> None:
+    """Run, look, heal with approval, prove, break tables so that engines quote what they cannot convert, look, grade."""
+    settings = load_settings(home)
+    window = ["--from", first, "--to", last]
+    say("run", *window, home=home)
+    look(settings, batches)
+    say("heal", home=home)
+    leaks = [one.id for one in IncidentStore(operations_engine(settings)).all() if one.failure_class == "pii_leak"]
+    say("heal", "--incident", leaks[0], home=home)
+    say("verify", home=home)
+    retype(settings)
+    from reliability_platform.cli.session import driving
+    from reliability_platform.errors import PlatformError
+
+    with driving(home, healing=False) as (_, daemon):
+        for job in ("audit", "reprocess"):
+            day = date.fromisoformat(last)
+            try:
+                daemon.run(job, first=day, last=day)
+            except PlatformError as error:
+                print(error)  # noqa: T201
+        daemon.settle()
+    look(settings, [])
+    say("scorecard", home=home)
+    say("doctor", home=home)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+    tour(Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:])
