@@ -54,7 +54,9 @@ class Holds:
         moment = now.astimezone(UTC).replace(tzinfo=None)
         with self._engine.begin() as connection:
             connection.execute(
-                insert(holds).values(source=source, landing_date=day, is_held=is_held, actor=actor, why=scrub(why), at=moment)
+                insert(holds).values(
+                    source=source, landing_date=day, is_held=is_held, actor=actor, why=scrub(why), at=moment
+                )
             )
         return True
 

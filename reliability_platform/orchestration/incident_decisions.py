@@ -9,6 +9,7 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.incident_assets import incident_asset, incident_metadata
 from reliability_platform.orchestration.partitions import INCIDENTS
+from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.settings import load_settings
 
 
@@ -22,6 +23,7 @@ class DecisionConfig(dg.Config):
 
 
 @dg.op
+@without_values
 def decide_incident(context: dg.OpExecutionContext, config: DecisionConfig) -> None:
     """Write the decision on the timeline, and the page of the incident anew."""
     settings = load_settings()

@@ -17,12 +17,12 @@ from reliability_platform.cli.main import main
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
-from tests.scenarios.planted import NAME
+from tests.scenarios.planted import CARD, MAIL, NAME, PHONE
 
 
 def say(*words: str, home: Path) -> None:
     """Run one command; whatever becomes of it is part of the tour."""
-    print(f"$ reliability {' '.join(words)} at {time.monotonic():.0f} s", flush=True)  # noqa: T201
+    print(f"$ reliability {' '.join(words[:3])} at {time.monotonic():.0f} s", flush=True)  # noqa: T201
     try:
         main([*words, "--home", str(home)])
     except SystemExit as stop:
@@ -33,7 +33,8 @@ def look(settings: Settings, batches: list[str]) -> None:
     """Every command that shows something, in both forms."""
     incidents = [one.id for one in IncidentStore(operations_engine(settings)).all()]
     commands = [["checks", "--all"], ["quarantine", "list"], ["incidents", "list"]]
-    commands += [["incidents", "show", one] for one in incidents]
+    commands += [["slo"], ["incidents", "actions"], ["incidents", "metrics"]]
+    commands += [["incidents", what, one] for one in incidents for what in ("show", "runbook", "timeline")]
     commands += [["quarantine", "show", one, "--limit", "1000"] for one in batches if one.count("-") >= 2]
     for words in commands:
         say(*words, home=settings.home)
@@ -61,6 +62,8 @@ def tour(home: Path, first: str, last: str, batches: list[str]) -> None:
     say("heal", home=home)
     leaks = [one.id for one in IncidentStore(operations_engine(settings)).all() if one.failure_class == "pii_leak"]
     say("heal", "--incident", leaks[0], home=home)
+    say("incidents", "note", leaks[0], "--why", f"{MAIL} has paid with {CARD}; ask {PHONE}", home=home)
+    say("hold", "--source", "orders", "--date", first, "--why", f"{MAIL} called", home=home)
     say("verify", home=home)
     retype(settings)
     from reliability_platform.cli.session import driving
