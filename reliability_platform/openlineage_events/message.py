@@ -2,7 +2,7 @@
 
 import re
 
-from reliability_platform.checks.masking import without_secrets
+from reliability_platform.masking import error_words, printable, scrub
 from reliability_platform.settings import Settings
 
 MAX_LETTERS = 300
@@ -11,9 +11,11 @@ _PATH = re.compile(r"(?<![\w<:/.])(?:/[\w.+@=-]+){2,}/?")
 
 def shown_error(error: BaseException | str, settings: Settings) -> str:
     """The text of an error, or the name of its kind where it has none."""
-    text = error if isinstance(error, str) else str(error)
-    text = " ".join(text.split()).replace(str(settings.home), "<home>")
-    text = without_secrets(_PATH.sub("<path>", text))
+    if isinstance(error, str):  # words of ours, as a model's result has them
+        text = scrub(" ".join(error.split()))
+    else:
+        text = error_words(error, MAX_LETTERS).removeprefix(f"{type(error).__name__}:").strip()
+    text = _PATH.sub("<path>", text.replace(str(settings.home), "<home>"))
     if not text:
         return "no message" if isinstance(error, str) else type(error).__name__
-    return text if len(text) <= MAX_LETTERS else text[: MAX_LETTERS - 1] + "…"
+    return printable(text, MAX_LETTERS)

@@ -155,7 +155,8 @@ def test_a_broken_model_fails_and_what_needs_it_is_aborted(
     assert states_of(events) == expected
     [failed] = [one for one in events if one["eventType"] == "FAIL"]
     message = failed["run"]["facets"]["errorMessage"]["message"]
-    assert "no visits of" in message
+    assert "Invalid Input Error" in message
+    assert "visits" not in message  # an engine's error may quote any value
     assert not re.search(r"ann@|/var/|" + re.escape(str(tmp_path)), message)
 
 

@@ -109,7 +109,7 @@ def test_an_error_leaves_the_house_without_places_and_people(tmp_path: Path) -> 
     """Lineage goes to other companies' servers: no path of this machine, no mail address, no card, one short line."""
     settings = load_settings(tmp_path / "home")
     text = f"could not read {tmp_path}/home/x.parquet\nnor /usr/local/lib/x.py: ann@example.com 4111 1111 1111 1111 "
-    shown = shown_error(ValueError(text + "z" * 900), settings)
+    shown = shown_error(UsageError(text + "z" * 900), settings)
     assert str(tmp_path) not in shown
     assert "/usr/local" not in shown
     assert "ann@" not in shown
@@ -117,6 +117,9 @@ def test_an_error_leaves_the_house_without_places_and_people(tmp_path: Path) -> 
     assert "\n" not in shown
     assert len(shown) == 300
     assert shown_error(KeyError(), settings) == "KeyError"
+    assert shown_error(ValueError("could not convert string to float: 'Erika'"), settings) == (
+        "could not convert string to ••• '•••'"
+    )
     assert shown_error("1/2 of a/b at https://example.org/a/b", settings) == "1/2 of a/b at https://example.org/a/b"
 
 
