@@ -24,7 +24,7 @@ QUICK = timedelta(minutes=15)
 SLOW = timedelta(hours=1)
 FEW_ROWS = 100
 SMALL_SHARE = 0.01
-MACHINES = (" sensor", "remediation", "impact recorder")
+MACHINES = (" sensor", "remediation", "impact recorder", "alerts")
 """How the names of those actors end that are no people."""
 SHOWN = "Were critical consumers shown bad numbers?"
 """The question of the triage whose yes means that publication came before detection."""
