@@ -76,6 +76,12 @@ class Settings(BaseSettings):
     """Actions on one incident, over all its lives, after which the platform does not act by itself again."""
     attended: bool = False
     """Whether a person started this process and watches: then nothing waits, and switches and limits do not apply."""
+    source_url: str | None = None
+    """Where all sources answer over HTTP; by default they are simulated in the process."""
+    source_urls: dict[str, str] = Field(default_factory=dict)
+    """The same by source, as JSON; it goes before `source_url`."""
+    fetch_budget_seconds: float = Field(default=300, gt=0)
+    """How long fetching one landing day of one source may take; what has not come by then comes with the next fetch."""
     operations_url: str | None = None
     """SQLAlchemy URL of the operations store; by default SQLite in the home folder."""
     installation: str = Field(default="local", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
@@ -143,9 +149,28 @@ class Settings(BaseSettings):
     def alerts(self) -> Path:
         return self.home / "alerts"
 
+    @field_validator("source_url", "source_urls")
+    @classmethod
+    def _usable_urls(cls, value: str | dict[str, str] | None) -> str | dict[str, str] | None:
+        for url in [value] if isinstance(value, str) else (value or {}).values():
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError("give an address that begins with http:// or https://")
+            if parts.username or parts.password or parts.query or parts.fragment:
+                raise ValueError("an address must hold no password, query or fragment")
+        return value
+
+    def url_of(self, source: str) -> str | None:
+        """Where a source answers over HTTP; None if it is simulated in the process."""
+        return self.source_urls.get(source, self.source_url)
+
     @property
     def landing(self) -> Path:
         return self.home / "landing"
+
+    @property
+    def spool(self) -> Path:
+        return self.home / "spool"
 
     @property
     def bronze(self) -> Path:

@@ -11,6 +11,7 @@ import numpy as np
 from reliability_platform.faults.fault import AFTER_A_GAP, Containment, Fault, LiveStruck, Stage
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
+from reliability_platform.sources.misbehaviour import at_first
 from reliability_platform.sources.server import serving
 from reliability_platform.sources.simulation import Simulation
 
@@ -22,10 +23,10 @@ def _upstream_rate_limited(
 ) -> LiveStruck:
     """The day is fetched anew over HTTP, from a server that turns the first requests away."""
     del rng
-    # The day has not come yet: neither what landed of it, nor what was quarantined.
-    for root in (settings.landing, settings.quarantine):
+    # The day has not come yet: nothing of it landed, was quarantined, or is kept.
+    for root in (settings.landing, settings.quarantine, settings.spool):
         shutil.rmtree(root / source / f"landing_date={day.isoformat()}", ignore_errors=True)
-    with serving(Simulation.load(settings), int(size)) as server:
+    with serving(Simulation.load(settings), at_first(int(size))) as server:
         words = [sys.executable, "-m", "reliability_platform.landing.fetch"]
         subprocess.run(
             [*words, str(settings.home), source, day.isoformat(), server.url],

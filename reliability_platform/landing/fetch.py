@@ -1,38 +1,40 @@
-"""Fetches a landing day from a source behind HTTP: with patience, but not without end.
+"""Fetches a landing day from a source behind HTTP, and goes on where an earlier fetch was stopped.
 
-Refusals (429) and failures (5xx) are retried with exponential backoff and jitter, for as long as `Retry-After` says;
-that is urllib3's work. After two requests in a row whose retries are used up the circuit breaker opens: the source is
-left alone for this time, what came whole is landed, what did not is missing. A batch lands only with all its pages, so
-that no row is lost or doubled by a broken transfer. How it went is kept in the log of fetches.
+Pages that came whole are kept in the spool; what has landed is not asked for again. A batch lands only with all its
+pages, each with its checksum, so that no row is lost or doubled by a broken transfer, a kill, or two fetches at once.
+While the breaker of the source is open nobody asks it: what came is landed, what did not is missing, and consumers keep
+the last good rows. How it went is kept in the log of fetches.
 
 `python -m reliability_platform.landing.fetch HOME SOURCE DAY URL` does it in a process of its own.
 """
 
-import json
 import sys
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from statistics import median
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import urllib3
-from sqlalchemy import Column, Date, DateTime, Engine, Integer, String, Table, insert, select
+from filelock import FileLock, Timeout
+from sqlalchemy import Column, Date, DateTime, Engine, Float, Integer, String, Table, func, insert, select
 
-from reliability_platform.clock import utc_now
-from reliability_platform.landing.writer import write_batch
+from reliability_platform.clock import Clock, utc_now
+from reliability_platform.errors import HomeBusyError
+from reliability_platform.landing.breaker import Breaker
+from reliability_platform.landing.client import Client, Terms
+from reliability_platform.landing.listing import Listed, read_listing
+from reliability_platform.landing.replacement import attempts_landed
+from reliability_platform.landing.spool import Spool
+from reliability_platform.landing.writer import landing_folder, write_batch
 from reliability_platform.operations import metadata, operations_engine
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources.batch import Batch
 
-PATIENCE = urllib3.Retry(
-    total=4, status_forcelist=(429, 500, 502, 503, 504), backoff_factor=0.2, backoff_jitter=0.2, backoff_max=30
-)
-TIMEOUT = urllib3.Timeout(connect=5, read=30)
-BREAKS_AFTER = 2
-"""Requests in a row that stay unanswered before the breaker opens."""
-CLOSED, OPEN = "closed", "open"
+PATIENT = Terms()
+DURATIONS = 20
+"""Fetches whose median is the typical one."""
 
 fetches = Table(
     "fetches",
@@ -45,6 +47,14 @@ fetches = Table(
     Column("breaker", String(10), nullable=False),
     Column("fetched_at", DateTime, nullable=False),
 )
+# A table beside the one of 0.2.0, so that homes of that version stay readable.
+fetch_durations = Table(
+    "fetch_durations",
+    metadata,
+    Column("fetch_id", Integer, primary_key=True, autoincrement=False),
+    Column("source", String(100), nullable=False, index=True),
+    Column("seconds", Float, nullable=False),
+)
 
 
 @dataclass(frozen=True)
@@ -55,11 +65,11 @@ class Fetch:
     source: str
     landing_date: date
     refusals: int
-    """Requests that were turned away, those that a retry made good among them."""
+    """Attempts that were turned away, failed or broke off, those that a retry made good among them."""
     missing: int
     """Batches that did not come."""
     breaker: str
-    """`closed`, or `open` if the source was left alone in the end."""
+    """The state of the source's breaker when the fetch ended."""
     fetched_at: datetime
 
 
@@ -69,11 +79,19 @@ class FetchLog:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def record(self, source: str, day: date, refusals: int, missing: int, breaker: str, now: datetime) -> None:
-        """Append one."""
+    def record(
+        self, source: str, day: date, refusals: int, missing: int, breaker: str, now: datetime, seconds: float
+    ) -> Fetch:
+        """Append one. Only one that brought something to the end says how long fetches take."""
+        moment = now.astimezone(UTC).replace(tzinfo=None)
         values = {"source": source, "landing_date": day, "refusals": refusals, "missing": missing, "breaker": breaker}
         with self._engine.begin() as connection:
-            connection.execute(insert(fetches).values(**values, fetched_at=now.astimezone(UTC).replace(tzinfo=None)))
+            [number] = (
+                connection.execute(insert(fetches).values(**values, fetched_at=moment)).inserted_primary_key or []
+            )
+            if not missing:
+                connection.execute(insert(fetch_durations).values(fetch_id=number, source=source, seconds=seconds))
+        return Fetch(number, source, day, refusals, missing, breaker, moment)
 
     def all(self) -> list[Fetch]:
         """Every fetch, oldest first."""
@@ -81,78 +99,111 @@ class FetchLog:
             rows = connection.execute(select(fetches).order_by(fetches.c.id)).mappings().all()
         return [Fetch(**row) for row in rows]
 
+    def last(self) -> dict[str, Fetch]:
+        """The newest fetch of each source that has been fetched."""
+        newest = select(func.max(fetches.c.id)).group_by(fetches.c.source)
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(fetches).where(fetches.c.id.in_(newest))).mappings().all()
+        return {row["source"]: Fetch(**row) for row in rows}
 
-@dataclass
-class _Client:
-    """Asks, counts refusals, and gives up when the breaker opens."""
-
-    url: str
-    refusals: int = 0
-    unanswered: int = 0
-    pool: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(timeout=TIMEOUT))
-
-    @property
-    def breaker(self) -> str:
-        return OPEN if self.unanswered >= BREAKS_AFTER else CLOSED
-
-    def ask(self, path: str) -> bytes | None:
-        """The body of the answer; None if there was none, or the breaker is open."""
-        if self.breaker == OPEN:
-            return None
-        try:
-            answer = self.pool.request("GET", f"{self.url}/{path}", retries=PATIENCE)
-        except urllib3.exceptions.HTTPError:
-            # Every attempt was turned away: the first one and each retry.
-            self.refusals += int(PATIENCE.total or 0) + 1
-            self.unanswered += 1
-            return None
-        self.refusals += len(answer.retries.history) if answer.retries else 0
-        if answer.status != 200:
-            self.unanswered += 1
-            return None
-        self.unanswered = 0
-        return answer.data
-
-
-def _rows(client: _Client, source: str, day: date, entry: dict[str, Any]) -> pa.Table | None:
-    pages = []
-    for page in range(1, int(entry["pages"]) + 1):
-        body = client.ask(f"{source}/{day}/{int(entry['sequence'])}/{page}")
-        if body is None:
-            return None
-        pages.append(pq.read_table(pa.BufferReader(body)))
-    return pa.concat_tables(pages).combine_chunks()
-
-
-def fetch_day(settings: Settings, source: str, day: date, url: str, expected: int, now: datetime) -> int:
-    """Fetch and land the batches of a day; returns how many of the `expected` did not come."""
-    client = _Client(url.rstrip("/"))
-    listed = client.ask(f"{source}/{day}")
-    if listed is None:  # nothing can be had without it: worth asking once more before the breaker opens
-        listed = client.ask(f"{source}/{day}")
-    landed = 0
-    for entry in json.loads(listed) if listed is not None else ():
-        table = _rows(client, source, day, entry)
-        if table is None:
-            continue
-        write_batch(
-            settings,
-            Batch(
-                batch_id=str(entry["batch_id"]),
-                source=source,
-                landing_date=day,
-                sequence=int(entry["sequence"]),
-                attempt=1,
-                kind="scheduled",
-                table=table,
-                produced_at=datetime.fromisoformat(entry["produced_at"]),
-                landed_at=datetime.fromisoformat(entry["landed_at"]),
-            ),
+    def typical_seconds(self, source: str) -> float | None:
+        """How long a fetch takes that brings a day to its end: the median of the last ones; None if there was none."""
+        query = (
+            select(fetch_durations.c.seconds)
+            .where(fetch_durations.c.source == source)
+            .order_by(fetch_durations.c.fetch_id.desc())
+            .limit(DURATIONS)
         )
-        landed += 1
-    missing = max(0, expected - landed)
-    FetchLog(operations_engine(settings)).record(source, day, client.refusals, missing, client.breaker, now)
-    return missing
+        with self._engine.connect() as connection:
+            seconds: list[float] = list(connection.execute(query).scalars())
+        return median(seconds) if seconds else None
+
+
+def slots_landed(settings: Settings, source: str, day: date) -> set[int]:
+    """The slots of a landing day of which some attempt has landed."""
+    return set(attempts_landed(settings, source, day))
+
+
+def _rows(client: Client, spool: Spool, path: str, listed: Listed) -> pa.Table | None:
+    """The rows of a batch from kept and fetched pages; None if a page did not come, or the source contradicts itself."""
+    pages = []
+    for number, checksum in enumerate(listed.pages, start=1):
+        body = spool.page(checksum)
+        if body is None:
+            body = client.ask(f"{path}/{listed.sequence}/{number}", checksum)
+            if body is None:
+                return None
+            spool.keep(checksum, body)
+        pages.append(body)
+    try:
+        table = pa.concat_tables([pq.read_table(pa.BufferReader(page)) for page in pages]).combine_chunks()
+    except (pa.ArrowException, OSError):
+        return None
+    return table if table.num_rows == listed.rows else None
+
+
+def _listing(client: Client, path: str, source: str, day: date, slots: int) -> list[Listed]:
+    """What is on offer; nothing if the source does not say. Nothing can be had without it: worth asking for twice."""
+    body = client.ask(path)
+    if body is None:
+        body = client.ask(path)
+    try:
+        return [] if body is None else read_listing(body, source, day, slots)
+    except ValueError:
+        return []
+
+
+def fetch_day(
+    settings: Settings, source: str, day: date, url: str, expected: int, clock: Clock, terms: Terms = PATIENT
+) -> Fetch | None:
+    """Fetch and land what has not landed of the `expected` batches of a day; None if nothing was left to ask for.
+
+    Fetches of the same day take turns. Raises `HomeBusyError` if another one does not end.
+    """
+    engine, began = operations_engine(settings), time.monotonic()
+    spool = Spool(settings, source, day)
+    spool.folder.parent.mkdir(parents=True, exist_ok=True)
+    landing_folder(settings, source, day).mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(spool.folder.with_suffix(".lock"), timeout=settings.fetch_budget_seconds):
+            landed = slots_landed(settings, source, day)
+            slots = set(range(1, expected + 1))
+            if slots <= landed:
+                spool.clear()
+                return None
+            breaker = Breaker(engine, source)
+            client = Client(url, breaker, clock, settings.fetch_budget_seconds, terms)
+            path = f"{source}/{day.isoformat()}"
+            for listed in _listing(client, path, source, day, expected):
+                table = None if listed.sequence in landed else _rows(client, spool, path, listed)
+                if table is not None:
+                    write_batch(settings, _batch(source, day, listed, table))
+                    landed.add(listed.sequence)
+            missing = len(slots - landed)
+            if not missing:
+                spool.clear()
+            state = breaker.view().state
+            seconds = time.monotonic() - began
+            return FetchLog(engine).record(source, day, client.refusals, missing, state, clock(), seconds)
+    except Timeout:
+        raise HomeBusyError(
+            f"Another process has been fetching {source} of {day} for {settings.fetch_budget_seconds:g} s; "
+            "try again when it has ended."
+        ) from None
+
+
+def _batch(source: str, day: date, listed: Listed, table: pa.Table) -> Batch:
+    return Batch(
+        batch_id=listed.batch_id,
+        source=source,
+        landing_date=day,
+        sequence=listed.sequence,
+        attempt=1,
+        kind="scheduled",
+        table=table,
+        produced_at=listed.produced_at,
+        landed_at=listed.landed_at,
+    )
 
 
 if __name__ == "__main__":
@@ -165,5 +216,5 @@ if __name__ == "__main__":
         date.fromisoformat(landing_day),
         address,
         CONTRACTS[name].batches_per_day,
-        utc_now(),
+        utc_now,
     )

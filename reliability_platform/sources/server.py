@@ -1,46 +1,101 @@
-"""The systems of record behind HTTP, on loopback: batches in pages, and 429 while the source is busy.
+"""The systems of record behind HTTP, on loopback: batches in pages, and answers as bad as a schedule wants them.
 
-`GET /<source>/<day>` lists the batches of a landing day, `GET /<source>/<day>/<sequence>/<page>` is one page of rows
-as Parquet, with the number of pages in `X-Pages`. A refusal says how many seconds to wait in `Retry-After` (RFC 9110).
+`GET /<source>/<day>` lists the batches of a landing day with the SHA-256 of each page; `GET /<source>/<day>/<sequence>`
+lists one of them; `GET /<source>/<day>/<sequence>/<page>` is a page of rows as Parquet, its checksum in `ETag`. A
+refusal says how long to wait in `Retry-After` (RFC 9110).
 """
 
+import hashlib
 import json
+import math
+import socket
+import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from email.utils import formatdate
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from reliability_platform.atomic import parquet_bytes
 from reliability_platform.errors import UsageError
+from reliability_platform.sources.batch import Batch
+from reliability_platform.sources.misbehaviour import WELL_BEHAVED, Misbehaviour, Schedule
 from reliability_platform.sources.simulation import Simulation
 from reliability_platform.sources.system import scheduled_batches
 
 PAGE_ROWS = 500
-RETRY_AFTER_SECONDS = 1
+CACHED_DAYS = 16
+TRICKLE_PIECES = 40
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""SO_LINGER for no time at all: closing the socket then resets the connection."""
+
+
+def _pages(batch: Batch) -> list[bytes]:
+    """A batch as pages; one without rows is one page that says which columns it has."""
+    starts = range(0, max(batch.table.num_rows, 1), PAGE_ROWS)
+    return [parquet_bytes(batch.table.slice(start, PAGE_ROWS)) for start in starts]
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 class SourceServer(ThreadingHTTPServer):
-    """Answers from the simulation; the first `refusals` requests are turned away."""
+    """Answers from the simulation; requests are numbered from 0, and the schedule names those that are answered badly."""
 
     daemon_threads = True
 
-    def __init__(self, simulation: Simulation, refusals: int = 0) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.simulation = simulation
-        self._refusals = refusals
+    def __init__(self, simulation: Simulation, schedule: Schedule = WELL_BEHAVED, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.schedule = schedule
+        self.asked: list[str] = []
+        """The paths of all requests, in their order."""
         self._lock = threading.Lock()
+        self._day = lru_cache(CACHED_DAYS)(
+            lambda source, day: [(one, _pages(one)) for one in scheduled_batches(simulation, source, day)]
+        )
 
     @property
     def url(self) -> str:
         """Where it listens."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def refuses(self) -> bool:
-        """Whether the next request is turned away."""
+    def meets(self, path: str) -> Misbehaviour | None:
+        """Number a request; what happens to its answer, or None."""
         with self._lock:
-            self._refusals -= 1
-            return self._refusals >= 0
+            self.asked.append(path)
+            return self.schedule.get(len(self.asked) - 1)
+
+    def answer(self, path: str) -> tuple[bytes, str]:
+        """The body of an answer and its type. Raises `ValueError`, `IndexError`, `UsageError` if there is none."""
+        source, day, *rest = path.strip("/").split("/")
+        batches = self._day(source, date.fromisoformat(day))
+        if len(rest) <= 1:
+            wanted = batches if not rest else [batches[_index(rest[0])]]
+            return json.dumps([_entry(batch, pages) for batch, pages in wanted]).encode(), "application/json"
+        sequence, page = rest
+        return batches[_index(sequence)][1][_index(page)], "application/vnd.apache.parquet"
+
+
+def _index(number: str) -> int:
+    if int(number) < 1:
+        raise ValueError("batches and pages are counted from 1")
+    return int(number) - 1
+
+
+def _entry(batch: Batch, pages: list[bytes]) -> dict[str, Any]:
+    return {
+        "batch_id": batch.batch_id,
+        "sequence": batch.sequence,
+        "rows": batch.table.num_rows,
+        "pages": [_digest(page) for page in pages],
+        "produced_at": batch.produced_at.isoformat(),
+        "landed_at": batch.landed_at.isoformat(),
+    }
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -50,43 +105,65 @@ class _Handler(BaseHTTPRequestHandler):
         """Requests are counted by whoever asks."""
 
     def do_GET(self) -> None:
-        if self.server.refuses():
-            self._answer(429, b"", {"Retry-After": str(RETRY_AFTER_SECONDS)})
-            return
+        met = self.server.meets(self.path)
         try:
-            source, day, *rest = self.path.strip("/").split("/")
-            batches = scheduled_batches(self.server.simulation, source, date.fromisoformat(day))
-            if not rest:
-                listed = [
-                    {
-                        "batch_id": one.batch_id,
-                        "sequence": one.sequence,
-                        "pages": -(-one.table.num_rows // PAGE_ROWS) or 1,
-                        "produced_at": one.produced_at.isoformat(),
-                        "landed_at": one.landed_at.isoformat(),
-                    }
-                    for one in batches
-                ]
-                self._answer(200, json.dumps(listed).encode(), {"Content-Type": "application/json"})
+            if met is not None and met.status is not None:
+                self._refuse(met, met.status)
                 return
-            sequence, page = (int(word) for word in rest)
-            table = batches[sequence - 1].table.slice((page - 1) * PAGE_ROWS, PAGE_ROWS)
-            self._answer(200, parquet_bytes(table), {"Content-Type": "application/vnd.apache.parquet"})
-        except (ValueError, IndexError, UsageError):
-            self._answer(404, b"there is no such batch", {})
+            try:
+                body, kind = self.server.answer(self.path)
+            except (ValueError, IndexError, UsageError):
+                self._send(404, {}, b"there is no such batch")
+                return
+            headers = {"Content-Type": kind, "ETag": f'"{_digest(body)}"'}
+            if met is None:
+                self._send(200, headers, body)
+            else:
+                self._send_badly(met, headers, body)
+        except (BrokenPipeError, ConnectionResetError):
+            return  # whoever asked has lost patience
 
-    def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+    def _refuse(self, met: Misbehaviour, status: int) -> None:
+        headers = {}
+        if isinstance(met.retry_after, int) and met.retry_after_as_date:
+            headers["Retry-After"] = formatdate(math.ceil(time.time() + met.retry_after), usegmt=True)
+        elif met.retry_after is not None:
+            headers["Retry-After"] = str(met.retry_after)
+        self._send(status, headers, b"")
+
+    def _send_badly(self, met: Misbehaviour, headers: dict[str, str], body: bytes) -> None:
+        if met.garbled:
+            middle = len(body) // 2
+            body = body[:middle] + bytes([body[middle] ^ 0xFF]) + body[middle + 1 :]
+        self._head(200, headers, len(body))
+        sent = body[: int(len(body) * met.sent_share)]
+        if met.body_seconds:
+            size = -(-len(sent) // TRICKLE_PIECES)
+            for start in range(0, len(sent), size):
+                self.wfile.write(sent[start : start + size])
+                time.sleep(met.body_seconds / TRICKLE_PIECES)
+        else:
+            self.wfile.write(sent)
+        if met.reset:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+            self.rfile.close()
+            self.connection.close()
+
+    def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self._head(status, headers, len(body))
+        self.wfile.write(body)
+
+    def _head(self, status: int, headers: dict[str, str], length: int) -> None:
         self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+        for name, value in {**headers, "Content-Length": str(length)}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
 
 
 @contextmanager
-def serving(simulation: Simulation, refusals: int = 0) -> Iterator[SourceServer]:
-    """Serve on a free port of loopback for the length of the block."""
-    with SourceServer(simulation, refusals) as server:
+def serving(simulation: Simulation, schedule: Schedule = WELL_BEHAVED, port: int = 0) -> Iterator[SourceServer]:
+    """Serve on loopback for the length of the block; on a free port if none is named."""
+    with SourceServer(simulation, schedule, port) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:
