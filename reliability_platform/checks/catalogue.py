@@ -287,6 +287,13 @@ _ANSWERS = _Property(
     "The source turned away fewer than 3 requests, and left no batch out.",
     "`reliability heal` asks for the batches that did not come, once the source answers again.",
 )
+_REACH = _Property(
+    "upstream_unavailable",
+    False,
+    "P3",
+    "What is missing can still come before its deadline, with a quarter of an hour to spare.",
+    "See `reliability sources`; ask the owner of the source now, while there is time.",
+)
 
 
 def _run_checks() -> list[CheckSpec]:
@@ -295,8 +302,9 @@ def _run_checks() -> list[CheckSpec]:
         _spec(f"dbt_build__{name}", "dbt_build", SOURCES[:1], what, engine="run") for name, what in _BUILDS.items()
     ]
     fetches = [
-        _spec(f"bronze_{source}__source_answers", f"bronze_{source}", (source,), _ANSWERS, engine="run")
+        _spec(f"bronze_{source}__{name}", f"bronze_{source}", (source,), what, engine="run")
         for source in SOURCES
+        for name, what in (("source_answers", _ANSWERS), ("deadline_within_reach", _REACH))
     ]
     return builds + fetches
 

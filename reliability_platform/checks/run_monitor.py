@@ -1,7 +1,8 @@
-"""Verdicts on runs: builds that were killed, could not write or met another one; fetches that were turned away.
+"""Verdicts on runs: builds that were killed, could not write or met another one; fetches that were turned away;
+deadlines that a source will probably miss.
 
 The data cannot show these: after a crash every table may be whole and yet of two times. Read from the journal of
-builds and the log of fetches alone.
+builds, the log of fetches and the breakers alone.
 """
 
 from dataclasses import replace
@@ -15,6 +16,7 @@ from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import days
 from reliability_platform.landing.bronze import admissions_file
+from reliability_platform.landing.deadline import outlooks
 from reliability_platform.landing.fetch import Fetch, FetchLog
 from reliability_platform.settings import Settings
 from reliability_platform.sources.contracts import CONTRACTS
@@ -23,6 +25,8 @@ from reliability_platform.warehouse.journal import BLOCKED, FAILED, KILLED, Buil
 
 MANY_REFUSALS = 3
 """A source that turns away so many requests of one fetch puts its deadline at risk, even if retries make up for it."""
+RISK, MENDED = "risk-", "-mended"
+"""Beginning and end of the run ids of deadlines: what is on record needs no second word."""
 ENDED, WRITTEN, ALONE = "dbt_build__ended", "dbt_build__written", "dbt_build__alone"
 
 
@@ -68,11 +72,11 @@ def _fetch_result(fetch: Fetch, verdict: Verdict, words: str, run_id: str, now: 
     return replace(result, value=float(fetch.refusals), threshold=f"< {MANY_REFUSALS}")
 
 
-def _all_batches_admitted(settings: Settings, fetch: Fetch) -> bool:
-    path = admissions_file(settings, fetch.source, fetch.landing_date)
+def _all_batches_admitted(settings: Settings, source: str, day: date) -> bool:
+    path = admissions_file(settings, source, day)
     records = pq.read_table(path, columns=["batch_sequence", "status"]).to_pylist() if path.exists() else []
     admitted = {record["batch_sequence"] for record in records if record["status"] == "admitted"}
-    return len(admitted) >= CONTRACTS[fetch.source].batches_per_day
+    return len(admitted) >= CONTRACTS[source].batches_per_day
 
 
 def monitor_fetches(settings: Settings, engine: Engine, now: datetime) -> list[CheckResult]:
@@ -88,9 +92,36 @@ def monitor_fetches(settings: Settings, engine: Engine, now: datetime) -> list[C
             words = f"{fetch.refusals} requests were turned away, {fetch.missing} batches did not come, "
             words += f"the breaker is {fetch.breaker}: the deadline is at risk"
             fresh.append(_fetch_result(fetch, Verdict.FAILED, words, run_id, now))
-        elif f"{run_id}-mended" not in known and _all_batches_admitted(settings, fetch):
+        elif f"{run_id}-mended" not in known and _all_batches_admitted(settings, fetch.source, fetch.landing_date):
             words = "all batches of the day have been admitted"
             fresh.append(_fetch_result(fetch, Verdict.PASSED, words, f"{run_id}-mended", now))
+    store.record(fresh)
+    return fresh
+
+
+def _risk(source: str, day: date, verdict: Verdict, words: str, missing: int, now: datetime) -> CheckResult:
+    run_id = f"{RISK}{source}/{day.isoformat()}" + ("" if verdict is Verdict.FAILED else MENDED)
+    result = _result(f"bronze_{source}__deadline_within_reach", day, verdict, words, run_id, now)
+    return replace(result, value=float(missing), threshold="time to spare")
+
+
+def monitor_deadlines(settings: Settings, engine: Engine, now: datetime) -> list[CheckResult]:
+    """Record a failure for each deadline that is at risk, once and while it lies ahead; a pass once all is there."""
+    store = CheckStore(engine)
+    known = store.run_ids(RISK)
+    fresh = [
+        _risk(one.source, one.day, Verdict.FAILED, f"the deadline is at risk: {one.words}", one.missing, now)
+        for one in outlooks(settings, engine, now)
+        if one.at_risk and f"{RISK}{one.source}/{one.day.isoformat()}" not in known
+    ]
+    for run_id in sorted(known):
+        if run_id.endswith(MENDED) or run_id + MENDED in known:
+            continue
+        source, day = run_id.removeprefix(RISK).split("/")
+        landing_day = date.fromisoformat(day)
+        if _all_batches_admitted(settings, source, landing_day):
+            words = "all batches of the day have been admitted"
+            fresh.append(_risk(source, landing_day, Verdict.PASSED, words, 0, now))
     store.record(fresh)
     return fresh
 
@@ -116,5 +147,6 @@ def monitor_builds(settings: Settings, engine: Engine, now: datetime) -> list[Ch
 
 
 def monitor_runs(settings: Settings, engine: Engine, now: datetime) -> list[CheckResult]:
-    """All news of builds and fetches."""
-    return [*monitor_builds(settings, engine, now), *monitor_fetches(settings, engine, now)]
+    """All news of builds, fetches and deadlines."""
+    monitors = (monitor_builds, monitor_fetches, monitor_deadlines)
+    return [result for monitor in monitors for result in monitor(settings, engine, now)]

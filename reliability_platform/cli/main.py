@@ -27,6 +27,10 @@ COMMANDS = {
     "slo": ("slo", "Show service level objectives, their error budgets and how fast they burn."),
     "alerts": ("alerts", "List alerts, see how the channels do, test them, send what is due."),
     "lineage": ("lineage", "Show what feeds what, dataset by dataset or column by column."),
+    "sources": (
+        "sources",
+        "Breakers, last fetches and deadlines of the sources; a source on loopback that misbehaves.",
+    ),
     "quarantine": ("quarantine", "List, show and replay what was refused or rejected."),
     "publish": ("pipeline", "Publish what the gate releases, or go back one version."),
     "hold": ("holds", "Keep a landing day out of publication."),

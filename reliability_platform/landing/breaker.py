@@ -62,6 +62,15 @@ class BreakerView:
         doubled: timedelta = FIRST_COOL_DOWN * (1 << min(self.trips, 16))
         return min(doubled, LONGEST_COOL_DOWN)
 
+    def passes(self, now: datetime) -> bool:
+        """Whether a request would be let through, as one of many or as the probe."""
+        due = self.next_probe_at is not None and self.next_probe_at <= _plain(now)
+        return self.state is BreakerState.CLOSED or due
+
+
+def _plain(now: datetime) -> datetime:
+    return now.astimezone(UTC).replace(tzinfo=None)
+
 
 @dataclass(frozen=True)
 class Permit:
@@ -76,10 +85,6 @@ class Permit:
     def is_probe(self) -> bool:
         """Whether all others have to wait for its outcome."""
         return self.probe_since is not None
-
-
-def _plain(now: datetime) -> datetime:
-    return now.astimezone(UTC).replace(tzinfo=None)
 
 
 def _view(row: Any) -> BreakerView:
@@ -103,7 +108,7 @@ class Breaker:
         view, moment = self.view(), _plain(now)
         if view.state is BreakerState.CLOSED:
             return Permit(after_failures=view.failures)
-        if view.next_probe_at is None or view.next_probe_at > moment:
+        if not view.passes(now):
             return None
         # Whoever finds the row as it was read has the probe. A half-open one that is due lost its process.
         claimed = self._change(

@@ -10,6 +10,8 @@ the last good rows. How it went is kept in the log of fetches.
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -21,7 +23,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Column, Date, DateTime, Engine, Float, Integer, String, Table, func, insert, select
 
 from reliability_platform.clock import Clock, utc_now
-from reliability_platform.errors import HomeBusyError
+from reliability_platform.errors import HomeBusyError, PlatformError
 from reliability_platform.landing.breaker import Breaker
 from reliability_platform.landing.client import Client, Terms
 from reliability_platform.landing.listing import Listed, read_listing
@@ -55,6 +57,10 @@ fetch_durations = Table(
     Column("source", String(100), nullable=False, index=True),
     Column("seconds", Float, nullable=False),
 )
+
+
+class SourceUnavailableError(PlatformError):
+    """The source does not answer, or is left alone."""
 
 
 @dataclass(frozen=True)
@@ -142,15 +148,34 @@ def _rows(client: Client, spool: Spool, path: str, listed: Listed) -> pa.Table |
     return table if table.num_rows == listed.rows else None
 
 
-def _listing(client: Client, path: str, source: str, day: date, slots: int) -> list[Listed]:
+def _listing(client: Client, path: str, source: str, day: date, slots: int, suffix: str = "") -> list[Listed]:
     """What is on offer; nothing if the source does not say. Nothing can be had without it: worth asking for twice."""
     body = client.ask(path)
     if body is None:
         body = client.ask(path)
     try:
-        return [] if body is None else read_listing(body, source, day, slots)
+        return [] if body is None else read_listing(body, source, day, slots, suffix)
     except ValueError:
         return []
+
+
+@contextmanager
+def _turn(settings: Settings, source: str, day: date) -> Iterator[Spool]:
+    """The spool of a day, held: fetches of the same day take turns. Raises `HomeBusyError` if another does not end."""
+    spool = Spool(settings, source, day)
+    spool.folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(spool.folder.with_suffix(".lock"), timeout=settings.fetch_budget_seconds)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise HomeBusyError(
+            f"Another process has been fetching {source} of {day} for {settings.fetch_budget_seconds:g} s; "
+            "try again when it has ended."
+        ) from None
+    try:
+        yield spool
+    finally:
+        lock.release()
 
 
 def fetch_day(
@@ -158,48 +183,65 @@ def fetch_day(
 ) -> Fetch | None:
     """Fetch and land what has not landed of the `expected` batches of a day; None if nothing was left to ask for.
 
-    Fetches of the same day take turns. Raises `HomeBusyError` if another one does not end.
+    Raises `HomeBusyError` if another fetch of the day does not end.
     """
     engine, began = operations_engine(settings), time.monotonic()
-    spool = Spool(settings, source, day)
-    spool.folder.parent.mkdir(parents=True, exist_ok=True)
     landing_folder(settings, source, day).mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(spool.folder.with_suffix(".lock"), timeout=settings.fetch_budget_seconds):
-            landed = slots_landed(settings, source, day)
-            slots = set(range(1, expected + 1))
-            if slots <= landed:
-                spool.clear()
-                return None
-            breaker = Breaker(engine, source)
-            client = Client(url, breaker, clock, settings.fetch_budget_seconds, terms)
-            path = f"{source}/{day.isoformat()}"
-            for listed in _listing(client, path, source, day, expected):
-                table = None if listed.sequence in landed else _rows(client, spool, path, listed)
-                if table is not None:
-                    write_batch(settings, _batch(source, day, listed, table))
-                    landed.add(listed.sequence)
-            missing = len(slots - landed)
-            if not missing:
-                spool.clear()
-            state = breaker.view().state
-            seconds = time.monotonic() - began
-            return FetchLog(engine).record(source, day, client.refusals, missing, state, clock(), seconds)
-    except Timeout:
-        raise HomeBusyError(
-            f"Another process has been fetching {source} of {day} for {settings.fetch_budget_seconds:g} s; "
-            "try again when it has ended."
-        ) from None
+    with _turn(settings, source, day) as spool:
+        landed = slots_landed(settings, source, day)
+        slots = set(range(1, expected + 1))
+        if slots <= landed:
+            spool.clear()
+            return None
+        breaker = Breaker(engine, source)
+        client = Client(url, breaker, clock, settings.fetch_budget_seconds, terms)
+        path = f"{source}/{day.isoformat()}"
+        for listed in _listing(client, path, source, day, expected):
+            table = None if listed.sequence in landed else _rows(client, spool, path, listed)
+            if table is not None:
+                write_batch(settings, _batch(source, day, listed, table))
+                landed.add(listed.sequence)
+        missing = len(slots - landed)
+        if not missing:
+            spool.clear()
+        seconds = time.monotonic() - began
+        state = breaker.view().state
+        return FetchLog(engine).record(source, day, client.refusals, missing, state, clock(), seconds)
 
 
-def _batch(source: str, day: date, listed: Listed, table: pa.Table) -> Batch:
+def fetch_again(
+    settings: Settings,
+    source: str,
+    day: date,
+    sequence: int,
+    attempt: int,
+    url: str,
+    clock: Clock,
+    terms: Terms = PATIENT,
+) -> Batch:
+    """Ask for one slot again. Raises `SourceUnavailableError` if it does not come, `HomeBusyError` as `fetch_day`."""
+    suffix, path = f"-a{attempt}", f"{source}/{day.isoformat()}"
+    with _turn(settings, source, day) as spool:
+        breaker = Breaker(operations_engine(settings), source)
+        client = Client(url, breaker, clock, settings.fetch_budget_seconds, terms)
+        for listed in _listing(client, f"{path}/{sequence}/attempts/{attempt}", source, day, sequence, suffix):
+            table = _rows(client, spool, path, listed)
+            if listed.sequence == sequence and table is not None:
+                return _batch(source, day, listed, table, attempt)
+        raise SourceUnavailableError(
+            f"{source} did not send batch {sequence} of {day} again; its breaker is {breaker.view().state}: "
+            "see `reliability sources`."
+        )
+
+
+def _batch(source: str, day: date, listed: Listed, table: pa.Table, attempt: int = 1) -> Batch:
     return Batch(
         batch_id=listed.batch_id,
         source=source,
         landing_date=day,
         sequence=listed.sequence,
-        attempt=1,
-        kind="scheduled",
+        attempt=attempt,
+        kind="scheduled" if attempt == 1 else "replacement",
         table=table,
         produced_at=listed.produced_at,
         landed_at=listed.landed_at,

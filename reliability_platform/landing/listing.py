@@ -33,10 +33,11 @@ class Listed(BaseModel):
 _LISTING = TypeAdapter(list[Listed])
 
 
-def read_listing(body: bytes, source: str, day: date, slots: int) -> list[Listed]:
+def read_listing(body: bytes, source: str, day: date, slots: int, suffix: str = "") -> list[Listed]:
     """The batches of a listing, each slot once. Raises `ValueError` if it is none of this source and day.
 
-    The name of a batch becomes the name of a file: only the one that the schedule gives it is taken.
+    The name of a batch becomes the name of a file: only the one that the schedule gives it, with the suffix that was
+    asked for, is taken.
     """
     try:
         listed = _LISTING.validate_json(body)
@@ -45,6 +46,6 @@ def read_listing(body: bytes, source: str, day: date, slots: int) -> list[Listed
     sequences = [one.sequence for one in listed]
     if len(set(sequences)) < len(sequences) or max(sequences, default=1) > slots:
         raise ValueError("the listing has a batch twice, or more than the schedule")
-    if any(one.batch_id != batch_id(source, day, one.sequence) for one in listed):
+    if any(one.batch_id != batch_id(source, day, one.sequence, suffix) for one in listed):
         raise ValueError("the listing names a batch of another source or day")
     return sorted(listed, key=lambda one: one.sequence)

@@ -7,14 +7,21 @@ from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
 
 
+def landed_manifests(settings: Settings, source: str, landing_date: date) -> list[Manifest]:
+    """Every readable manifest of a landing day."""
+    found = []
+    for path in sorted(landing_folder(settings, source, landing_date).glob(f"*{MANIFEST_SUFFIX}")):
+        try:
+            found.append(Manifest.read(path))
+        except (ValueError, OSError):
+            continue  # admission refuses it, with the reason
+    return found
+
+
 def attempts_landed(settings: Settings, source: str, landing_date: date) -> dict[int, int]:
     """Highest attempt that has landed, by sequence of the slot."""
     highest: dict[int, int] = {}
-    for path in landing_folder(settings, source, landing_date).glob(f"*{MANIFEST_SUFFIX}"):
-        try:
-            manifest = Manifest.read(path)
-        except (ValueError, OSError):
-            continue  # admission refuses it, with the reason
+    for manifest in landed_manifests(settings, source, landing_date):
         highest[manifest.sequence] = max(highest.get(manifest.sequence, 0), manifest.attempt)
     return highest
 

@@ -10,7 +10,7 @@ from reliability_platform.orchestration.incident_assets import incident_asset
 from reliability_platform.orchestration.jobs import jobs
 from reliability_platform.orchestration.landing_assets import landing_assets, reference
 from reliability_platform.orchestration.published_assets import published
-from reliability_platform.orchestration.schedules import daily_pipeline, daily_slo_report
+from reliability_platform.orchestration.schedules import daily_pipeline, daily_slo_report, early_fetch
 from reliability_platform.orchestration.scorecard_asset import scorecard
 from reliability_platform.orchestration.sensors import incident_sensor, remediation_sensor
 from reliability_platform.orchestration.slo_asset import slo
@@ -30,7 +30,7 @@ defs = dg.Definitions(
     ],
     asset_checks=[checks_on_demand],
     jobs=jobs,
-    schedules=[daily_pipeline, daily_slo_report],
+    schedules=[early_fetch, daily_pipeline, daily_slo_report],
     sensors=[incident_sensor, remediation_sensor, alert_sensor],
     # One process per run: a process per step would import dbt, Soda and Dagster a dozen times.
     executor=dg.in_process_executor,

@@ -31,6 +31,11 @@ pipeline_job = dg.define_asset_job(
     selection=(dg.AssetSelection.assets(*landing_assets) | _after_landing).without_checks() | _dbt_tests,
     description="A landing day from delivery to publication.",
 )
+landing_job = dg.define_asset_job(
+    "landing_only",
+    selection=dg.AssetSelection.assets(*landing_assets),
+    description="What has not landed yet of a landing day, and nothing after it: a source over HTTP is asked early.",
+)
 reprocess_job = dg.define_asset_job(
     "reprocess",
     selection=_after_landing.without_checks() | _dbt_tests,
@@ -109,6 +114,7 @@ def fault_plan() -> None:
 
 jobs: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     pipeline_job,
+    landing_job,
     reprocess_job,
     audit_job,
     reference_job,

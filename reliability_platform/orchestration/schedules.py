@@ -1,8 +1,12 @@
 """The daily schedules: the landing day that has just ended, and after it what it did to the error budgets."""
 
+from datetime import timedelta
+
 import dagster as dg
 
-from reliability_platform.orchestration.jobs import pipeline_job, slo_job
+from reliability_platform.orchestration.jobs import landing_job, pipeline_job, slo_job
+from reliability_platform.settings import load_settings
+from reliability_platform.sources import SOURCES
 
 daily_pipeline = dg.build_schedule_from_partitioned_job(
     pipeline_job,
@@ -12,6 +16,23 @@ daily_pipeline = dg.build_schedule_from_partitioned_job(
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Every day at 02:00 UTC: the landing day before, after its last batch's deadline.",
 )
+
+
+@dg.schedule(
+    job=landing_job,
+    cron_schedule="25-55/10 0 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Four times between 00:25 UTC and the deadlines at 01:00: sources over HTTP are asked for what is "
+    "missing, so that a deadline at risk is known while there is time. Simulated sources deliver by themselves.",
+)
+def early_fetch(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """One run for the landing day that has just ended."""
+    settings = load_settings()
+    if not any(settings.url_of(source) for source in SOURCES):
+        return dg.SkipReason("No source is fetched over HTTP (RELIABILITY_SOURCE_URL).")
+    day = (context.scheduled_execution_time - timedelta(days=1)).date()
+    return dg.RunRequest(run_key=context.scheduled_execution_time.isoformat(), partition_key=day.isoformat())
+
 
 daily_slo_report = dg.ScheduleDefinition(
     name="daily_slo_report",

@@ -8,14 +8,17 @@ from datetime import date
 from typing import Any
 
 from reliability_platform.atomic import parquet_bytes
+from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.model import Incident
+from reliability_platform.landing.fetch import fetch_again
 from reliability_platform.landing.replacement import land_replacement
 from reliability_platform.landing.shims import accept_late_rows, approve_rename
 from reliability_platform.masking import shown_name
 from reliability_platform.remediation import evidence
 from reliability_platform.remediation.ledger import REPLACEMENT, SHIM, Replay
 from reliability_platform.settings import Settings
+from reliability_platform.sources.batch import Batch
 from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.sources.simulation import Simulation
 from reliability_platform.sources.system import request_batch
@@ -67,9 +70,16 @@ def _in_words(source: str, slots: Slots) -> str:
     return ", ".join(wanted)
 
 
+def _ask(settings: Settings, source: str, day: date, slot: int, attempt: int) -> Batch:
+    """One batch from the source, wherever it is. Raises `SourceUnavailableError` if it does not come over HTTP."""
+    url = settings.url_of(source)
+    if url is None:
+        return request_batch(Simulation.load(settings), source, day, slot, attempt)
+    return fetch_again(settings, source, day, slot, attempt, url, utc_now)
+
+
 def _request(settings: Settings, incident: Incident, slots: Slots) -> Done:
     """Ask the source for slots and land what it sends as the next attempt; what has landed already is not asked for."""
-    simulation = Simulation.load(settings)
     landed_now: list[Replay] = []
     unchanged, waiting = [], []
     reruns = set()
@@ -83,7 +93,7 @@ def _request(settings: Settings, incident: Incident, slots: Slots) -> Done:
                 waiting.append(slot)
                 reruns.add(day)
                 continue
-            batch = request_batch(simulation, incident.source, day, slot, last + 1)
+            batch = _ask(settings, incident.source, day, slot, last + 1)
             fingerprint = hashlib.sha256(parquet_bytes(batch.table)).hexdigest()
             latest = [manifest for manifest in before if manifest.attempt == last]
             if fingerprint in [evidence.landed_fingerprint(settings, manifest) for manifest in latest]:

@@ -70,7 +70,7 @@ def obstacle(
     if not policy.automatic:
         return "it waits for a person's approval"
     for name in policy.conditions:
-        if not CONDITIONS[name].holds(settings, engine, incident):
+        if not CONDITIONS[name].holds(settings, engine, incident, now):
             return CONDITIONS[name].otherwise
     return None if settings.attended else _alone(settings, engine, incident, policy, now)
 

@@ -39,7 +39,9 @@ _BOTH = f"{_DATA_TEAM}, with {_OWNER}"
 
 # A person decides where more than one answer is right: the values or the contract, the volume or the campaign.
 _ASK = Policy("re_request_batches", automatic=False, max_attempts=2, escalation=_BOTH)
-_ASK_AT_ONCE = Policy("re_request_batches", automatic=True, max_attempts=2, escalation=_OWNER)
+_ASK_AT_ONCE = Policy(
+    "re_request_batches", automatic=True, max_attempts=2, escalation=_OWNER, conditions=("source_may_be_asked",)
+)
 _VERIFY = Policy("verify_only", automatic=True, max_attempts=1, escalation=_DATA_TEAM, proof=(_CONSERVED,))
 _REBUILD = Policy("rebuild", automatic=False, max_attempts=2, escalation=_DATA_TEAM)
 # Building again from bronze is safe: it makes what is right whole again, and changes nothing else. But what failed for

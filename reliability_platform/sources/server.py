@@ -1,7 +1,8 @@
 """The systems of record behind HTTP, on loopback: batches in pages, and answers as bad as a schedule wants them.
 
-`GET /<source>/<day>` lists the batches of a landing day with the SHA-256 of each page; `GET /<source>/<day>/<sequence>`
-lists one of them; `GET /<source>/<day>/<sequence>/<page>` is a page of rows as Parquet, its checksum in `ETag`. A
+`GET /<source>/<day>` lists the batches of a landing day with the SHA-256 of each page;
+`GET /<source>/<day>/<sequence>/attempts/<attempt>` is the listing of one batch that is asked for again;
+`GET /<source>/<day>/<sequence>/<page>` is a page of rows as Parquet, its checksum in `ETag`, the same for each attempt. A
 refusal says how long to wait in `Retry-After` (RFC 9110).
 """
 
@@ -25,7 +26,7 @@ from reliability_platform.errors import UsageError
 from reliability_platform.sources.batch import Batch
 from reliability_platform.sources.misbehaviour import WELL_BEHAVED, Misbehaviour, Schedule
 from reliability_platform.sources.simulation import Simulation
-from reliability_platform.sources.system import scheduled_batches
+from reliability_platform.sources.system import request_batch, scheduled_batches
 
 PAGE_ROWS = 500
 CACHED_DAYS = 16
@@ -52,6 +53,7 @@ class SourceServer(ThreadingHTTPServer):
     def __init__(self, simulation: Simulation, schedule: Schedule = WELL_BEHAVED, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.schedule = schedule
+        self._simulation = simulation
         self.asked: list[str] = []
         """The paths of all requests, in their order."""
         self._lock = threading.Lock()
@@ -74,11 +76,17 @@ class SourceServer(ThreadingHTTPServer):
         """The body of an answer and its type. Raises `ValueError`, `IndexError`, `UsageError` if there is none."""
         source, day, *rest = path.strip("/").split("/")
         batches = self._day(source, date.fromisoformat(day))
-        if len(rest) <= 1:
-            wanted = batches if not rest else [batches[_index(rest[0])]]
-            return json.dumps([_entry(batch, pages) for batch, pages in wanted]).encode(), "application/json"
-        sequence, page = rest
-        return batches[_index(sequence)][1][_index(page)], "application/vnd.apache.parquet"
+        match rest:
+            case []:
+                listed = [_entry(batch, pages) for batch, pages in batches]
+            case [sequence, "attempts", attempt]:
+                again = request_batch(self._simulation, source, date.fromisoformat(day), int(sequence), int(attempt))
+                listed = [_entry(again, batches[_index(sequence)][1])]
+            case [sequence, page]:
+                return batches[_index(sequence)][1][_index(page)], "application/vnd.apache.parquet"
+            case _:
+                raise ValueError("there is no such path")
+        return json.dumps(listed).encode(), "application/json"
 
 
 def _index(number: str) -> int:

@@ -97,12 +97,12 @@ def test_a_full_or_forbidden_disk_is_not_written_again_blindly(
     """A deterministic failure is tried again once its cause is gone, and not before."""
     holds = CONDITIONS["warehouse_can_be_written"].holds
     incident = home.incident(GAP)
-    assert holds(home.settings, home.engine, incident)
+    assert holds(home.settings, home.engine, incident, later(1))
     monkeypatch.setattr(conditions, "ROOM_BYTES", 10**18)
-    assert not holds(home.settings, home.engine, incident)
+    assert not holds(home.settings, home.engine, incident, later(1))
     monkeypatch.undo()
     monkeypatch.setattr("os.access", lambda path, _mode: path != home.settings.home)  # root may write anywhere
-    assert not holds(home.settings, home.engine, incident)
+    assert not holds(home.settings, home.engine, incident, later(1))
 
 
 def test_nothing_is_built_again_while_another_build_is_at_work(home: BrokenHome) -> None:
@@ -111,9 +111,9 @@ def test_nothing_is_built_again_while_another_build_is_at_work(home: BrokenHome)
     holds = CONDITIONS["nobody_builds_these_days"].holds
     journal = BuildJournal(home.engine, home.settings.builds)
     number = journal.begin(home.day - timedelta(days=1), home.day, later(1))
-    assert not holds(home.settings, home.engine, incident)
+    assert not holds(home.settings, home.engine, incident, later(1))
     journal.end(number, later(2), SUCCEEDED)
-    assert holds(home.settings, home.engine, incident)
+    assert holds(home.settings, home.engine, incident, later(1))
 
 
 def test_what_is_over_or_under_way_is_left_alone(home: BrokenHome) -> None:

@@ -1,0 +1,159 @@
+"""`reliability sources`: how each source stands, and a real one on loopback for drills."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from reliability_platform.cli.options import home_option, json_option, people, print_json, progress
+from reliability_platform.clock import utc_now
+from reliability_platform.errors import EnvironmentUnusableError, UsageError
+from reliability_platform.settings import Settings, load_settings
+
+HEADER = (
+    "source",
+    "comes by",
+    "breaker",
+    "since (UTC)",
+    "next probe",
+    "last fetch",
+    "refusals",
+    "missing",
+    "deadline",
+    "at risk",
+)
+
+
+def _standing(settings: Settings, now: datetime) -> list[dict[str, Any]]:
+    """One document per source. Times are UTC."""
+    from reliability_platform.landing.breaker import Breaker
+    from reliability_platform.landing.deadline import days_ahead, deadline_of, outlooks
+    from reliability_platform.landing.fetch import FetchLog
+    from reliability_platform.operations import operations_engine
+    from reliability_platform.sources import SOURCES
+
+    engine, moment = operations_engine(settings), now.astimezone(UTC).replace(tzinfo=None)
+    last, ahead = FetchLog(engine).last(), outlooks(settings, engine, now)
+    documents = []
+    for source in SOURCES:
+        breaker, fetch = Breaker(engine, source).view(), last.get(source)
+        day = days_ahead(source, moment)[0]
+        outlook = next((one for one in ahead if (one.source, one.day) == (source, day)), None)
+        documents.append(
+            {
+                "source": source,
+                "comes_by": "the process" if settings.url_of(source) is None else "HTTP",
+                "breaker": breaker.state.value,
+                "breaker_since": breaker.since,
+                "failures_in_a_row": breaker.failures,
+                "next_probe_at": breaker.next_probe_at,
+                "last_fetch": None
+                if fetch is None
+                else {
+                    "landing_date": fetch.landing_date,
+                    "fetched_at": fetch.fetched_at,
+                    "refusals": fetch.refusals,
+                    "missing": fetch.missing,
+                    "breaker": fetch.breaker,
+                },
+                "next_deadline": {"landing_date": day, "at": deadline_of(source, day)},
+                "missing": None if outlook is None else outlook.missing,
+                "at_risk": outlook is not None and outlook.at_risk,
+                "outlook": "a simulated source is never late" if outlook is None else outlook.words,
+            }
+        )
+    return documents
+
+
+def _row(one: dict[str, Any]) -> list[str]:
+    def clock(moment: datetime | None) -> str:
+        return "–" if moment is None else f"{moment:%m-%d %H:%M:%S}"
+
+    fetch, deadline = one["last_fetch"] or {}, one["next_deadline"]
+    return [
+        one["source"],
+        one["comes_by"],
+        one["breaker"].replace("_", "-"),
+        clock(one["breaker_since"]),
+        clock(one["next_probe_at"]),
+        f"{fetch['landing_date']} at {clock(fetch['fetched_at'])}" if fetch else "–",
+        str(fetch.get("refusals", "–")),
+        "–" if one["missing"] is None else str(one["missing"]),
+        f"{deadline['landing_date']}: {clock(deadline['at'])}",
+        "yes" if one["at_risk"] else "no",
+    ]
+
+
+def _show(home: Path | None, as_json: bool) -> None:
+    documents = _standing(load_settings(home), utc_now())
+    if as_json:
+        print_json(documents)
+        return
+    table = Table(title="Sources")
+    for column in HEADER:
+        table.add_column(column, overflow="fold")
+    for one in documents:
+        style = "red" if one["at_risk"] else None if one["breaker"] == "closed" else "yellow"
+        table.add_row(*map(escape, _row(one)), style=style)
+    people.print(table)
+    for one in documents:
+        if one["at_risk"]:
+            people.print(f"{one['source']}: {one['outlook']}.", highlight=False, markup=False, soft_wrap=True)
+
+
+@click.group(invoke_without_command=True)
+@home_option
+@json_option
+@click.pass_context
+def sources(context: click.Context, home: Path | None, as_json: bool) -> None:
+    """Per source: its circuit breaker, its last fetch, what is missing, the next deadline and whether it is at risk.
+
+    A source is fetched over HTTP if RELIABILITY_SOURCE_URL (or RELIABILITY_SOURCE_URLS, by source) says where; `serve`
+    starts one for drills.
+    """
+    if context.invoked_subcommand is None:
+        _show(home, as_json)
+
+
+@sources.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8470, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--misbehave", "names", multiple=True, help="A kind of misbehaviour, several times for several. [default: all]"
+)
+@click.option(
+    "--share", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of requests that meet it."
+)
+@click.option("--seed", type=int, default=7, show_default=True, help="Draws which ones; the same seed draws the same.")
+@click.option("--seconds", type=click.FloatRange(min=0), default=None, help="End after so long. [default: Ctrl-C]")
+@home_option
+def serve(port: int, names: tuple[str, ...], share: float, seed: int, seconds: float | None, home: Path | None) -> None:
+    """Serve the home's simulated sources over HTTP on loopback, and answer a share of requests badly.
+
+    Then run the pipeline in another shell with RELIABILITY_SOURCE_URL set to the address that is printed.
+    """
+    from reliability_platform.sources.misbehaviour import MISBEHAVIOURS, seeded
+    from reliability_platform.sources.server import serving
+    from reliability_platform.sources.simulation import Simulation
+
+    unknown = sorted(set(names) - MISBEHAVIOURS.keys())
+    if unknown:
+        raise UsageError(f"There is no misbehaviour {unknown[0]!r}: choose of {', '.join(MISBEHAVIOURS)}.")
+    kinds = [MISBEHAVIOURS[name] for name in names or MISBEHAVIOURS]
+    try:
+        with serving(Simulation.load(load_settings(home)), seeded(seed, share, kinds), port) as server:
+            click.echo(server.url)
+            for kind in kinds if share else ():
+                progress.print(f"{kind.name}: {kind.description}", highlight=False)
+            began = time.monotonic()
+            while seconds is None or time.monotonic() - began < seconds:
+                time.sleep(0.1)
+    except KeyboardInterrupt:
+        return
+    except OSError as error:
+        raise EnvironmentUnusableError(
+            f"Port {port} cannot be used ({error.strerror}): choose another with --port."
+        ) from None

@@ -1,0 +1,92 @@
+"""Whether what is missing of a landing day can still come before its deadline: said while there is time to do something.
+
+Only deadlines that lie ahead are looked at, so that a backfill of an old day alarms nobody; what has passed its
+deadline is for the checks on the data to say.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from sqlalchemy import Engine
+
+from reliability_platform.clock import day_end, days
+from reliability_platform.landing.breaker import Breaker, BreakerState, BreakerView
+from reliability_platform.landing.fetch import FetchLog, slots_landed
+from reliability_platform.settings import Settings
+from reliability_platform.sources import SOURCES
+from reliability_platform.sources.contracts import CONTRACTS
+
+TO_SPARE = timedelta(minutes=15)
+"""Less time than this between the end of the next fetch and the deadline is none: a person could do nothing with it."""
+UNKNOWN_DURATION = timedelta(minutes=1)
+"""What a fetch is taken to last before one has been seen."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """One landing day of one source whose deadline lies ahead. Times are UTC without their zone."""
+
+    source: str
+    day: date
+    deadline: datetime
+    missing: int
+    """Batches of the day that have not landed."""
+    complete_at: datetime | None
+    """When the day can be complete at the soonest; None if it is."""
+
+    @property
+    def at_risk(self) -> bool:
+        """Whether the deadline will probably be missed unless somebody does something."""
+        return self.complete_at is not None and self.complete_at + TO_SPARE > self.deadline
+
+    @property
+    def words(self) -> str:
+        """The same in words."""
+        if self.complete_at is None:
+            return "all batches have landed"
+        return (
+            f"{self.missing} batches have not come; they can be here at {self.complete_at:%H:%M:%S} UTC at the soonest, "
+            f"the deadline is {self.deadline:%Y-%m-%d %H:%M:%S}"
+        )
+
+
+def deadline_of(source: str, day: date) -> datetime:
+    """When the last batch of a landing day must be here."""
+    return day_end(day) + timedelta(minutes=CONTRACTS[source].deadline_minutes)
+
+
+def days_ahead(source: str, now: datetime) -> list[date]:
+    """The landing days that have begun and whose deadline lies ahead of `now` (UTC without its zone)."""
+    minutes = timedelta(minutes=CONTRACTS[source].deadline_minutes)
+    passed = (now - minutes - timedelta(days=1)).date()
+    return list(days(passed + timedelta(days=1), now.date()))
+
+
+def outlook(
+    source: str, day: date, now: datetime, missing: int, breaker: BreakerView, duration: timedelta | None
+) -> Outlook:
+    """What to expect, from what is missing, how the breaker stands and how long a fetch typically takes.
+
+    A source whose breaker is not closed is taken to fail its next probe, too.
+    """
+    ready = None
+    if missing:
+        ready = now
+        if breaker.state is not BreakerState.CLOSED and breaker.next_probe_at is not None:
+            ready = max(now, breaker.next_probe_at) + breaker.cool_down
+        ready += UNKNOWN_DURATION if duration is None else duration
+    return Outlook(source, day, deadline_of(source, day), missing, ready)
+
+
+def outlooks(settings: Settings, engine: Engine, now: datetime) -> list[Outlook]:
+    """The landing days ahead of their deadlines, of all sources that are fetched; a simulated one is never late."""
+    log, moment, found = FetchLog(engine), now.astimezone(UTC).replace(tzinfo=None), []
+    for source in SOURCES:
+        if settings.url_of(source) is None:
+            continue
+        breaker, seconds = Breaker(engine, source).view(), log.typical_seconds(source)
+        duration = None if seconds is None else timedelta(seconds=seconds)
+        for day in days_ahead(source, moment):
+            missing = CONTRACTS[source].batches_per_day - len(slots_landed(settings, source, day))
+            found.append(outlook(source, day, moment, max(missing, 0), breaker, duration))
+    return found
