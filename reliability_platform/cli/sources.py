@@ -143,8 +143,9 @@ def serve(port: int, names: tuple[str, ...], share: float, seed: int, seconds: f
     if unknown:
         raise UsageError(f"There is no misbehaviour {unknown[0]!r}: choose of {', '.join(MISBEHAVIOURS)}.")
     kinds = [MISBEHAVIOURS[name] for name in names or MISBEHAVIOURS]
+    simulation = Simulation.load(load_settings(home))
     try:
-        with serving(Simulation.load(load_settings(home)), seeded(seed, share, kinds), port) as server:
+        with serving(simulation, seeded(seed, share, kinds), port) as server:
             click.echo(server.url)
             for kind in kinds if share else ():
                 progress.print(f"{kind.name}: {kind.description}", highlight=False)

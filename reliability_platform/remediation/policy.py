@@ -1,6 +1,6 @@
 """Policy as data: failure class → action, on which conditions, how often, and what proves that it helped."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from reliability_platform.incidents.classes import CLASSES
@@ -83,7 +83,8 @@ POLICIES: dict[str, Policy] = {
     "schema_addition": _VERIFY,
     "freshness_breach": _VERIFY,
     "source_silent": _ASK_AT_ONCE,
-    "upstream_unavailable": _ASK_AT_ONCE,
+    # The waits of 2, 4, … 32 minutes add up to an hour: most outages are over by then, and nobody need get up.
+    "upstream_unavailable": replace(_ASK_AT_ONCE, max_attempts=6, backoff=timedelta(minutes=2)),
     "data_loss": _rebuild_when("warehouse_can_be_written"),
     "run_killed": _rebuild_when("warehouse_can_be_written", "nobody_builds_these_days"),
     "write_failure": _rebuild_when("warehouse_can_be_written"),
