@@ -42,6 +42,19 @@ def _urls(text: str) -> list[str]:
     return found
 
 
+def _require_plain_http(url: str, instead: str) -> None:
+    """Raise `ValueError` for what is no address, or holds a secret, without the URL itself: it may be one."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("it must be an http:// or https:// URL with a host")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError(f"it must hold no user, password or query: {instead}")
+
+
 class Settings(BaseSettings):
     """Typed settings; the properties name every place under `home`."""
 
@@ -99,16 +112,7 @@ class Settings(BaseSettings):
     def _plain_http(cls, url: str | None) -> str | None:
         if url is None or not url.strip():
             return None
-        try:
-            parts = urlsplit(url.strip())
-            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            usable = False
-        # Without the URL itself: somebody may have put a secret into it.
-        if not usable:
-            raise ValueError("it must be an http:// or https:// URL with a host")
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("it must hold no user, password or query: a key goes into RELIABILITY_OPENLINEAGE_API_KEY")
+        _require_plain_http(url.strip(), "a key goes into RELIABILITY_OPENLINEAGE_API_KEY")
         return url.strip()
 
     alert_urls: Annotated[tuple[SecretStr, ...], NoDecode] = ()
@@ -153,11 +157,7 @@ class Settings(BaseSettings):
     @classmethod
     def _usable_urls(cls, value: str | dict[str, str] | None) -> str | dict[str, str] | None:
         for url in [value] if isinstance(value, str) else (value or {}).values():
-            parts = urlsplit(url)
-            if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise ValueError("give an address that begins with http:// or https://")
-            if parts.username or parts.password or parts.query or parts.fragment:
-                raise ValueError("an address must hold no password, query or fragment")
+            _require_plain_http(url, "the platform knows no source that asks for one")
         return value
 
     def url_of(self, source: str) -> str | None:

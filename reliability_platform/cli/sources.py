@@ -32,10 +32,11 @@ def _standing(settings: Settings, now: datetime) -> list[dict[str, Any]]:
     """One document per source. Times are UTC."""
     from reliability_platform.landing.breaker import Breaker
     from reliability_platform.landing.deadline import days_ahead, deadline_of, outlooks
-    from reliability_platform.landing.fetch import FetchLog
+    from reliability_platform.landing.fetch import FetchLog, check_urls
     from reliability_platform.operations import operations_engine
     from reliability_platform.sources import SOURCES
 
+    check_urls(settings)
     engine, moment = operations_engine(settings), now.astimezone(UTC).replace(tzinfo=None)
     last, ahead = FetchLog(engine).last(), outlooks(settings, engine, now)
     documents = []

@@ -173,7 +173,16 @@ def test_sources_are_shown_as_they_stand(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://x/", "nonsense", "http://", "http://me:secret@127.0.0.1/", "http://127.0.0.1/?key=secret"]
+    "url",
+    [
+        "ftp://x/",
+        "nonsense",
+        "http://",
+        "http://me:secret@127.0.0.1/",
+        "http://127.0.0.1/?key=secret",
+        "http://[::1",
+        "http://x:y",
+    ],
 )
 def test_an_address_that_cannot_be_used_is_refused_without_being_repeated(
     monkeypatch: pytest.MonkeyPatch, url: str
@@ -183,6 +192,15 @@ def test_an_address_that_cannot_be_used_is_refused_without_being_repeated(
     with pytest.raises(UsageError, match="RELIABILITY_SOURCE_URL") as refused:
         load_settings()
     assert "secret" not in str(refused.value)
+
+
+def test_an_address_for_a_source_that_does_not_exist_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A slip would leave the source simulated, and the drill would prove nothing."""
+    monkeypatch.setenv("RELIABILITY_SOURCE_URLS", '{"ordres": "http://127.0.0.1:9"}')
+    with pytest.raises(UsageError, match="'ordres' that does not exist"):
+        cli.main(["sources", "--home", str(tmp_path)], standalone_mode=False)
 
 
 @pytest.mark.parametrize(
