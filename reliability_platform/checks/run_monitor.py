@@ -90,7 +90,7 @@ def monitor_fetches(settings: Settings, engine: Engine, now: datetime) -> list[C
             continue
         if run_id not in known:
             words = f"{fetch.refusals} requests were turned away, {fetch.missing} batches did not come, "
-            words += f"the breaker is {fetch.breaker}: the deadline is at risk"
+            words += f"the breaker is {fetch.breaker.replace('_', '-')}"
             fresh.append(_fetch_result(fetch, Verdict.FAILED, words, run_id, now))
         elif f"{run_id}-mended" not in known and _all_batches_admitted(settings, fetch.source, fetch.landing_date):
             words = "all batches of the day have been admitted"

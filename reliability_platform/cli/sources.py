@@ -18,12 +18,11 @@ HEADER = (
     "source",
     "comes by",
     "breaker",
-    "since (UTC)",
-    "next probe",
+    "next probe (UTC)",
     "last fetch",
     "refusals",
     "missing",
-    "deadline",
+    "deadline (UTC)",
     "at risk",
 )
 
@@ -79,12 +78,11 @@ def _row(one: dict[str, Any]) -> list[str]:
         one["source"],
         one["comes_by"],
         one["breaker"].replace("_", "-"),
-        clock(one["breaker_since"]),
         clock(one["next_probe_at"]),
-        f"{fetch['landing_date']} at {clock(fetch['fetched_at'])}" if fetch else "–",
+        f"{clock(fetch['fetched_at'])}, of {fetch['landing_date']:%m-%d}" if fetch else "–",
         str(fetch.get("refusals", "–")),
         "–" if one["missing"] is None else str(one["missing"]),
-        f"{deadline['landing_date']}: {clock(deadline['at'])}",
+        clock(deadline["at"]),
         "yes" if one["at_risk"] else "no",
     ]
 

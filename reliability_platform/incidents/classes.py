@@ -161,10 +161,11 @@ _TABLE = (
         aspect=Aspect.DELIVERY,
         explains=frozenset({"source_silent", "missing_data"}) | _SAME_GAPS,
         spoils_numbers=False,
-        what_it_means="The source answers that it is busy. Some batches may not have come; the deadline is at risk.",
+        what_it_means="The source is busy or does not answer. Batches may not have come; the deadline may be at risk.",
         contained_by="What came is whole; a day that lacks a batch is held, and consumers keep the last good rows.",
         first_steps=(
             "Ask the owner of the source whether we ask too often, or it is overloaded.",
+            "See the breaker, what is missing, and the deadline: `reliability sources`.",
             "Do not ask more often: the breaker leaves it alone on purpose.",
         ),
         prevention="Agree on a rate with the owner, and stay below it.",

@@ -125,7 +125,7 @@ class Breaker:
             self._change(self._is(permit), **self._closed(now))
 
     def failed(self, permit: Permit, now: datetime, wait: timedelta = timedelta()) -> None:
-        """The source has not answered; `wait` is how long it asked to be left alone."""
+        """The source has not answered; `wait` is how long it asked to be left alone: a long one opens at once."""
         moment = _plain(now)
         if not permit.is_probe:
             self._know(moment)
@@ -139,7 +139,7 @@ class Breaker:
             if counted.rowcount != 1:
                 return  # another process has opened it meanwhile, or has taken over the probe
             view = self._read(connection)
-            if permit.is_probe or view.failures >= BREAKS_AFTER:
+            if permit.is_probe or view.failures >= BREAKS_AFTER or wait > view.cool_down:
                 rest = max(view.cool_down, min(wait, LONGEST_COOL_DOWN))
                 connection.execute(
                     update(breakers)

@@ -47,6 +47,8 @@ class _Budget:
     """On the monotonic clock, in seconds."""
     refusals: int = 0
     asked_to_wait: float = 0.0
+    """By the last refusal; 0 if it asked for nothing."""
+    asked_at: float = 0.0
 
     @property
     def left(self) -> float:
@@ -83,7 +85,7 @@ class _Patience(urllib3.Retry):
         """Count a failed attempt. Raises `MaxRetryError` if there is to be no other one."""
         self.budget.refusals += 1
         wait = (self.get_retry_after(response) or 0.0) if response is not None else 0.0
-        self.budget.asked_to_wait = wait
+        self.budget.asked_to_wait, self.budget.asked_at = wait, time.monotonic()
         following = super().increment(method, url, response, error, _pool, _stacktrace)
         if max(wait, following.get_backoff_time()) >= self.budget.left:
             raise MaxRetryError(_pool, url or "", error or ResponseError("the time for this fetch is used up"))
@@ -113,6 +115,7 @@ class Client:
 
     def ask(self, path: str, checksum: str | None = None) -> bytes | None:
         """A whole answer with this SHA-256, or with the one in its own ETag; None if there was none or the breaker is open."""
+        self._wait()
         permit = self.breaker.enter(self.clock()) if self._budget.left > 0 else None
         if permit is None:
             return None
@@ -124,6 +127,12 @@ class Client:
             return None
         self.breaker.succeeded(permit, self.clock())
         return body
+
+    def _wait(self) -> None:
+        """After a last attempt, too, the source is left alone for as long as it asked; the breaker knows of long waits."""
+        wait = self._budget.asked_to_wait - (time.monotonic() - self._budget.asked_at)
+        if 0 < wait < self._budget.left and self.breaker.view().passes(self.clock()):
+            time.sleep(wait)
 
     def _request(self, url: str, permit: Permit, checksum: str | None) -> bytes:
         terms = self.terms

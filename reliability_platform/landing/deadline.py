@@ -17,7 +17,10 @@ from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
 
 TO_SPARE = timedelta(minutes=15)
-"""Less time than this between the end of the next fetch and the deadline is none: a person could do nothing with it."""
+"""Less time than this between the end of the next fetch and the deadline is none: a person could do nothing with it.
+
+A contract that gives less than an hour after the day's end is warned of in the last quarter of what it gives.
+"""
 UNKNOWN_DURATION = timedelta(minutes=1)
 """What a fetch is taken to last before one has been seen."""
 
@@ -37,7 +40,8 @@ class Outlook:
     @property
     def at_risk(self) -> bool:
         """Whether the deadline will probably be missed unless somebody does something."""
-        return self.complete_at is not None and self.complete_at + TO_SPARE > self.deadline
+        to_spare = min(TO_SPARE, (self.deadline - day_end(self.day)) / 4)
+        return self.complete_at is not None and self.complete_at + to_spare > self.deadline
 
     @property
     def words(self) -> str:
@@ -71,9 +75,9 @@ def outlook(
     """
     ready = None
     if missing:
-        ready = now
+        ready = max(now, day_end(day))  # the last batch holds the day's last rows
         if breaker.state is not BreakerState.CLOSED and breaker.next_probe_at is not None:
-            ready = max(now, breaker.next_probe_at) + breaker.cool_down
+            ready = max(ready, breaker.next_probe_at) + breaker.cool_down
         ready += UNKNOWN_DURATION if duration is None else duration
     return Outlook(source, day, deadline_of(source, day), missing, ready)
 

@@ -12,7 +12,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.model import Incident
 from reliability_platform.landing.fetch import fetch_again
-from reliability_platform.landing.replacement import land_replacement
+from reliability_platform.landing.replacement import land_replacement, landed_manifests
 from reliability_platform.landing.shims import accept_late_rows, approve_rename
 from reliability_platform.masking import shown_name
 from reliability_platform.remediation import evidence
@@ -84,7 +84,7 @@ def _request(settings: Settings, incident: Incident, slots: Slots) -> Done:
     unchanged, waiting = [], []
     reruns = set()
     for day, wanted in sorted(slots.items()):
-        in_landing = evidence.manifests(settings, incident.source, day)
+        in_landing = landed_manifests(settings, incident.source, day)
         under_way = evidence.waiting_slots(settings, incident.source, day)
         for slot in sorted(wanted):
             before = [manifest for manifest in in_landing if manifest.sequence == slot]

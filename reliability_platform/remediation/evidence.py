@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from reliability_platform.landing.bronze import admissions_file
-from reliability_platform.landing.writer import MANIFEST_SUFFIX, Manifest, landing_folder
+from reliability_platform.landing.replacement import landed_manifests
+from reliability_platform.landing.writer import Manifest, landing_folder
 from reliability_platform.settings import Settings
 from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.lease import warehouse_reader
@@ -24,17 +25,6 @@ def admissions(settings: Settings, source: str, day: date) -> list[dict[str, Any
     """The admission records of one partition; none if it was never examined."""
     path = admissions_file(settings, source, day)
     return pq.read_table(path).to_pylist() if path.exists() else []
-
-
-def manifests(settings: Settings, source: str, day: date) -> list[Manifest]:
-    """Every readable manifest that has landed."""
-    found = []
-    for path in sorted(landing_folder(settings, source, day).glob(f"*{MANIFEST_SUFFIX}")):
-        try:
-            found.append(Manifest.read(path))
-        except (ValueError, OSError):
-            continue  # admission refuses it, with the reason
-    return found
 
 
 def landed_fingerprint(settings: Settings, manifest: Manifest) -> str | None:
@@ -101,4 +91,6 @@ def waiting_slots(settings: Settings, source: str, day: date) -> set[int]:
     for record in admissions(settings, source, day):
         slot = record["batch_sequence"]
         examined[slot] = max(examined.get(slot, 0), record["batch_attempt"])
-    return {one.sequence for one in manifests(settings, source, day) if one.attempt > examined.get(one.sequence, 0)}
+    return {
+        one.sequence for one in landed_manifests(settings, source, day) if one.attempt > examined.get(one.sequence, 0)
+    }

@@ -137,15 +137,26 @@ def test_the_client_waits_as_long_as_it_is_asked_to(settings: Settings, kind: Mi
     assert 0.9 < time.monotonic() - began < 5
 
 
+def test_between_two_requests_the_client_waits_as_well(settings: Settings) -> None:
+    """A source that asks for a second each time gets it after the last attempt of a request, too."""
+    with serving(WORLD, at_first(100)) as server:
+        began = time.monotonic()
+        done = fetch(settings, server.url, "orders", replace(QUICK, retries=1))
+        assert len(server.asked) == 4
+    assert done is not None
+    assert done.breaker == "open"
+    assert 2.9 < time.monotonic() - began < 8
+
+
 def test_a_wait_beyond_the_budget_is_not_begun_and_the_breaker_keeps_it(settings: Settings) -> None:
     """An hour of Retry-After must not hold a run; nobody asks before the longest cool-down is over."""
     began = time.monotonic()
     with serving(WORLD, at_first(9, replace(BUSY, retry_after=3600))) as server:
         done = fetch(settings, server.url)
-        assert len(server.asked) == 2
+        assert len(server.asked) == 1
     assert done is not None
     assert time.monotonic() - began < 5
-    assert (done.missing, done.refusals, done.breaker) == (4, 2, "open")
+    assert (done.missing, done.refusals, done.breaker) == (4, 1, "open")
     view = Breaker(operations_engine(settings), "web_events").view()
     assert view.next_probe_at is not None
     assert view.since is not None
