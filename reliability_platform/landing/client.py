@@ -115,8 +115,7 @@ class Client:
 
     def ask(self, path: str, checksum: str | None = None) -> bytes | None:
         """A whole answer with this SHA-256, or with the one in its own ETag; None if there was none or the breaker is open."""
-        self._wait()
-        permit = self.breaker.enter(self.clock()) if self._budget.left > 0 else None
+        permit = self.breaker.enter(self.clock()) if self._waited() else None
         if permit is None:
             return None
         self._budget.asked_to_wait = 0.0
@@ -128,11 +127,15 @@ class Client:
         self.breaker.succeeded(permit, self.clock())
         return body
 
-    def _wait(self) -> None:
-        """After a last attempt, too, the source is left alone for as long as it asked; the breaker knows of long waits."""
+    def _waited(self) -> bool:
+        """Whether there is time for a request, once the source has been left alone for as long as it last asked.
+
+        That holds after the last attempt of a request, too; while the breaker is open nobody waits for anything.
+        """
         wait = self._budget.asked_to_wait - (time.monotonic() - self._budget.asked_at)
-        if 0 < wait < self._budget.left and self.breaker.view().passes(self.clock()):
-            time.sleep(wait)
+        if wait > 0 and self.breaker.view().passes(self.clock()):
+            time.sleep(min(wait, max(self._budget.left, 0)))
+        return self._budget.left > 0
 
     def _request(self, url: str, permit: Permit, checksum: str | None) -> bytes:
         terms = self.terms
