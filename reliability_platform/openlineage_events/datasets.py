@@ -71,10 +71,10 @@ class Models:
         """What a model writes, with the columns that its yml declares."""
         declared = self._nodes[model]["columns"].values()
         fields = (Field(one["name"], one.get("data_type"), _words(one.get("description"))) for one in declared)
-        return Dataset(model, tuple(fields), self._column_lineage.get(model, {}))
+        return Dataset(model, tuple(fields))
 
     def built(self, settings: Settings, names: Sequence[str], first: date, last: date) -> dict[str, Dataset]:
-        """Models as they stand in the warehouse after a build: all columns, and the rows of the landing days.
+        """Models as they stand in the warehouse after a build: all columns, where each comes from, rows of the days.
 
         Descriptions are those of the yml. Rows are counted where a table has a landing day: only there is it certain
         that the build wrote them.
@@ -103,7 +103,12 @@ class Models:
         for name, output in outputs.items():
             described = {one.name: one.description for one in output.fields}
             fields = tuple(replace(one, description=described.get(one.name)) for one in columns[name])
-            outputs[name] = replace(output, fields=fields or output.fields, rows_written=rows.get(name))
+            outputs[name] = replace(
+                output,
+                fields=fields or output.fields,
+                columns=self._column_lineage.get(name, {}),
+                rows_written=rows.get(name),
+            )
         return outputs
 
 

@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property, lru_cache
+from pathlib import Path
 from types import ModuleType
 
 import dagster as dg
 
 from reliability_platform.clock import utc_now
 from reliability_platform.lineage.columns import column_lineage
-from reliability_platform.openlineage_events.datasets import Models
+from reliability_platform.openlineage_events.datasets import ColumnLineage, Models
 from reliability_platform.openlineage_events.emitter import emit
 from reliability_platform.openlineage_events.message import shown_error
 from reliability_platform.openlineage_events.run import Dataset, Datasets, JobRun, State, namespace_of
@@ -115,6 +116,13 @@ class ModelNews:
         self._news = news
         self._running: list[str] = []
 
+    def prepare(self) -> None:
+        """Look the models up before dbt runs: column lineage may have to compile them, which must not happen in dbt."""
+        try:
+            _ = self._models
+        except Exception as problem:  # each event will fail as quietly
+            _warn_once(type(problem).__name__)
+
     def started(self, model: str) -> None:
         """dbt has begun with a model; called in a thread of dbt's."""
         self._running.append(model)
@@ -144,7 +152,7 @@ class ModelNews:
     @cached_property
     def _models(self) -> Models:
         path = ensure_manifest(self._news.settings.dbt_project)
-        return Models(read_manifest(path), column_lineage(path))
+        return Models(read_manifest(path), _column_lineage(path))
 
     def _tell(
         self,
@@ -173,11 +181,21 @@ class ModelNews:
 def models_told(news: News) -> Iterator[ModelNews]:
     """Tell of every model that dbt begins within the block; the block calls `ended` when dbt has."""
     models = ModelNews(news)
+    models.prepare()
     try:
         yield models
     except BaseException as error:
         models.broke(error)
         raise
+
+
+def _column_lineage(manifest: Path) -> ColumnLineage:
+    """Column-level lineage of the models; computed once after a change of them. Without it if their SQL is not read."""
+    try:
+        return column_lineage(manifest)
+    except Exception as problem:  # tables and columns can be told of all the same
+        _warn_once(type(problem).__name__)
+        return {}
 
 
 @lru_cache(maxsize=64)

@@ -111,6 +111,22 @@ def test_datasets_are_connected_from_landing_to_gold(ran: Ran) -> None:
     assert seen >= {"landing/orders", "bronze/orders", "stg_orders", "int_orders__deduplicated", "dim_merchants"}
 
 
+def test_columns_come_from_columns(ran: Ran) -> None:
+    """An amount of staging is that of bronze, and every model says where its columns come from."""
+    _, _, events = ran
+    completed = _completed(events, "dbt.stg_orders")
+    [output] = completed["outputs"]
+    columns = output["facets"]["columnLineage"]["fields"]
+    assert set(columns) <= {one["name"] for one in output["facets"]["schema"]["fields"]}
+    sources = {(one["name"], one["field"]): one["transformations"] for one in columns["amount"]["inputFields"]}
+    assert [one["type"] for one in sources["bronze/orders", "amount"]] == ["DIRECT"]
+    assert {name for name, _ in sources} <= {one["name"] for one in completed["inputs"]}
+    traced = {
+        event["job"]["name"] for event in events for output in event["outputs"] if "columnLineage" in output["facets"]
+    }
+    assert traced == {f"dbt.{model}" for model in MODELS}
+
+
 def test_assertions_are_the_verdicts_of_the_store(ran: Ran) -> None:
     """Each evaluated check, under its own name, on its own dataset."""
     made, _, events = ran
