@@ -80,7 +80,7 @@ def headline(incident: Incident, news: Sequence[Alert]) -> str:
     state = incident.state.value.replace("_", " ")
     if "opened" in events:
         what = f"opened, now {state}" if incident.state in ENDED else "opened"
-    elif "escalation" in events:
+    elif "escalation" in events and incident.state not in ENDED:
         what = next(alert.words for alert in reversed(news) if alert.event == "escalation")
     elif "deadline" in events:
         what = next(alert.words for alert in reversed(news) if alert.event == "deadline")

@@ -70,6 +70,8 @@ def test_changes_of_state_and_severity_are_told_and_signals_are_not(
     platform.tick()
     platform.store.append(one, platform.now, "sensor", "deadline", "late", {"deadline": "response"})
     platform.tick()
+    platform.store.append(one, platform.now, "healer", "escalation", "at its end", {"to": "the data team"})
+    platform.tick()
     platform.move(one, State.ACKNOWLEDGED, State.RECOVERING)
     platform.tick()
     platform.move(one, State.VERIFIED, State.RESOLVED)
@@ -78,11 +80,12 @@ def test_changes_of_state_and_severity_are_told_and_signals_are_not(
         "P2 opened",
         "P1 raised from P2",
         "P1 response overdue",
+        "P1 the data team must decide",
         "P1 recovering",
         "P1 resolved",
     ]
-    assert [message["type"] for message in server.heard] == ["warning", "failure", "failure", "failure", "success"]
-    assert "detected → acknowledged; acknowledged → recovering" in server.heard[3]["message"]
+    assert [message["type"] for message in server.heard] == ["warning", *["failure"] * 4, "success"]
+    assert "detected → acknowledged; acknowledged → recovering" in server.heard[4]["message"]
 
 
 def test_what_changes_in_one_tick_comes_as_one_message(server: Server, ground: Callable[..., Ground]) -> None:
