@@ -13,8 +13,8 @@ def shown_error(error: BaseException | str, settings: Settings) -> str:
     """The text of an error, or the name of its kind where it has none."""
     if isinstance(error, str):  # words of ours, as a model's result has them
         text = scrub(" ".join(error.split()))
-    else:
-        text = error_words(error, MAX_LETTERS).removeprefix(f"{type(error).__name__}:").strip()
+    else:  # cut only when paths are gone: half a path is known by nobody as one
+        text = error_words(error, 4 * MAX_LETTERS).removeprefix(f"{type(error).__name__}:").strip()
     text = _PATH.sub("<path>", text.replace(str(settings.home), "<home>"))
     if not text:
         return "no message" if isinstance(error, str) else type(error).__name__

@@ -117,9 +117,9 @@ def test_an_error_leaves_the_house_without_places_and_people(tmp_path: Path) -> 
     assert "\n" not in shown
     assert len(shown) == 300
     assert shown_error(KeyError(), settings) == "KeyError"
-    assert shown_error(ValueError("could not convert string to float: 'Erika'"), settings) == (
-        "could not convert string to ••• '•••'"
-    )
+    quoting = shown_error(ValueError("could not convert string to float: 'Erika'"), settings)
+    assert quoting.startswith("could not convert string to")
+    assert "Erika" not in quoting
     assert shown_error("1/2 of a/b at https://example.org/a/b", settings) == "1/2 of a/b at https://example.org/a/b"
 
 
