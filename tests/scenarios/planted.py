@@ -39,7 +39,7 @@ PAYLOADS = (
     f"{NAME}\x00{MAIL}",
 )
 
-IN_FULL = ("orders", "web_events")
+IN_FULL = ("orders",)
 """Sources that get whole files of somebody's too; each column of all sources gets its rows. (Incidents take time.)"""
 
 

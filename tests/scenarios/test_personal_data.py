@@ -60,6 +60,7 @@ def toured(tmp_path_factory: pytest.TempPathFactory) -> Toured:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
+    assert "No such command" not in done.stderr, "the tour asks for a command that is not there any more"
     return Toured(settings, done.stdout, done.stderr)
 
 

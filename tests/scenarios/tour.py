@@ -33,8 +33,17 @@ def look(settings: Settings, batches: list[str]) -> None:
     """Every command that shows something, in both forms."""
     incidents = [one.id for one in IncidentStore(operations_engine(settings)).all()]
     commands = [["checks", "--all"], ["quarantine", "list"], ["incidents", "list"]]
-    commands += [["slo"], ["incidents", "actions"], ["incidents", "metrics"]]
+    commands += [
+        ["slo"],
+        ["incidents", "actions"],
+        ["incidents", "metrics"],
+        ["alerts", "list"],
+        ["openlineage", "status"],
+    ]
     commands += [["incidents", what, one] for one in incidents for what in ("show", "runbook", "timeline")]
+    commands += [
+        ["incidents", what, one] for one in incidents[:4] for what in ("assess", "message", "postmortem", "impact")
+    ]
     commands += [["quarantine", "show", one, "--limit", "1000"] for one in batches if one.count("-") >= 2]
     for words in commands:
         say(*words, home=settings.home)
