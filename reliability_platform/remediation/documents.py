@@ -49,10 +49,18 @@ JUDGED_BEFORE = 20
 """Earlier results that are looked at: by then the story is told."""
 
 
-def remedy_of(failure_class: str, plan: str | None = None) -> Remedy:
-    """What the policy says about a class."""
+def remedy_of(failure_class: str, plan: str | None = None, hindrance: str | None = None) -> Remedy:
+    """What the policy says about a class; for an incident, what healing would do and what keeps the platform from it."""
     policy = POLICIES[failure_class]
-    return Remedy(IN_WORDS[policy.action], policy.automatic, policy.max_attempts, policy.proof, plan)
+    return Remedy(
+        action=IN_WORDS[policy.action],
+        automatic=policy.automatic,
+        max_attempts=policy.max_attempts,
+        proof=policy.proof,
+        escalation=policy.escalation,
+        plan=plan,
+        obstacle=hindrance,
+    )
 
 
 def _numbers(settings: Settings, incident: Incident) -> Numbers | None:
@@ -131,10 +139,11 @@ def _picture(incident: Incident) -> str | None:
 def situation_of(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> Situation:
     """Everything about an incident that its documents say beyond its own timeline."""
     downstream = _reach(incident)
+    hindrance = obstacle(settings, engine, incident, now)
     return Situation(
         now=now,
         reach=downstream,
-        remedy=remedy_of(incident.failure_class, _plan(settings, incident)),
+        remedy=remedy_of(incident.failure_class, _plan(settings, incident), hindrance),
         terms=read_policy(settings.response_policy),
         numbers=_numbers(settings, incident),
         readers=_readers(settings, incident),

@@ -21,12 +21,12 @@ from reliability_platform.incidents.documents.facts import (
     sentences,
 )
 from reliability_platform.incidents.documents.incident_page import incident_page
-from reliability_platform.incidents.documents.measures import measure_changes
+from reliability_platform.incidents.documents.measures import was_seen
 from reliability_platform.incidents.documents.messages import KINDS, messages
 from reliability_platform.incidents.documents.postmortem import postmortem, why_not_earlier
 from reliability_platform.incidents.documents.render import markdown, text
 from reliability_platform.incidents.documents.situation import Readers
-from reliability_platform.incidents.impact import Numbers, Reach
+from reliability_platform.incidents.impact import Numbers, Reach, measure_table
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.incidents.triage import triage
@@ -118,8 +118,8 @@ def test_wrong_numbers_that_readers_saw_are_a_factor_and_those_that_they_did_not
     """The two must never be mixed up, and follow from what was measured alone."""
     spared = healed(tmp_path / "spared")
     seen = healed(tmp_path / "seen", published="1050000.00")
-    assert [one.was_seen for one in measure_changes(spared)] == [False, False]
-    assert [one.was_seen for one in measure_changes(seen)] == [True, False]
+    assert [was_seen(one) for one in measure_table(spared)] == [False, False]
+    assert [was_seen(one) for one in measure_table(seen)] == [True, False]
     assert "readers saw none of them" in said(WENT_WELL, spared, situation(spared))
     assert "1 measure had been published with a wrong value" in said(FACTORS, seen, situation(seen))
     assert "readers saw" not in said(WENT_WELL, seen, situation(seen))
@@ -134,7 +134,7 @@ def test_nothing_is_said_about_numbers_that_nobody_measured(tmp_path: Path) -> N
     found = text(postmortem(incident, situation(incident)))
     assert "was not measured" in found
     assert "Readers saw no wrong value" not in found
-    assert not measure_changes(incident)
+    assert not measure_table(incident)
 
 
 def test_a_late_answer_is_a_factor_and_an_early_one_went_well(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.incidents.classes import CLASSES, Severity
 from reliability_platform.incidents.documents.class_texts import Prevention
-from reliability_platform.incidents.documents.measures import MeasureChange, measure_changes
+from reliability_platform.incidents.documents.measures import is_wrong, was_seen
 from reliability_platform.incidents.documents.situation import Situation
 from reliability_platform.incidents.documents.words import count, joined, length
-from reliability_platform.incidents.impact import Numbers
+from reliability_platform.incidents.impact import MeasureRow, Numbers, measure_table
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.response import response_due
 from reliability_platform.incidents.times import Times
@@ -50,7 +50,7 @@ class Facts:
     raised: bool
     """Whether it is more severe than its class is by default."""
     contained_at_once: bool
-    changes: Sequence[MeasureChange]
+    changes: Sequence[MeasureRow]
     numbers: Numbers | None
     critical_readers: Sequence[str]
     shown_before: bool
@@ -64,14 +64,14 @@ class Facts:
     """Failed checks that hold no publication."""
 
     @property
-    def wrong(self) -> list[MeasureChange]:
+    def wrong(self) -> list[MeasureRow]:
         """Measures of which the warehouse had a wrong value."""
-        return [one for one in self.changes if one.is_wrong]
+        return [one for one in self.changes if is_wrong(one)]
 
     @property
-    def seen(self) -> list[MeasureChange]:
+    def seen(self) -> list[MeasureRow]:
         """Measures of which readers saw a wrong value."""
-        return [one for one in self.changes if one.was_seen]
+        return [one for one in self.changes if was_seen(one)]
 
     @property
     def bad_rows(self) -> int:
@@ -108,7 +108,7 @@ def facts_of(incident: Incident, situation: Situation) -> Facts:
         people=list(dict.fromkeys(entry.actor for entry in timeline if not entry.actor.endswith(MACHINES))),
         raised=_rank(incident.severity) < _rank(CLASSES[incident.failure_class].severity),
         contained_at_once=times.contained is not None and times.contained == times.detected,
-        changes=measure_changes(incident),
+        changes=measure_table(incident),
         numbers=situation.numbers,
         critical_readers=[one.name for one in situation.reach.exposures if one.critical],
         shown_before=any(step.answer and step.question == SHOWN for step in incident.triage.steps),

@@ -1,7 +1,7 @@
 """The one page of an incident: picture, impact, runbook, messages, timeline."""
 
 from reliability_platform.incidents.documents.blocks import Block, Heading, Paragraph, Picture, sections
-from reliability_platform.incidents.documents.measures import measure_table
+from reliability_platform.incidents.documents.measures import measured
 from reliability_platform.incidents.documents.messages import messages
 from reliability_platform.incidents.documents.runbook import opening, runbook, timeline
 from reliability_platform.incidents.documents.situation import Situation
@@ -25,7 +25,7 @@ def incident_page(incident: Incident, situation: Situation, svg: str | None = No
         *opening(incident, situation),
         *drawn,
         Heading(2, "Impact"),
-        *measure_table(incident),
+        *measured(incident),
         *body,
         *told,
         *timeline(incident),

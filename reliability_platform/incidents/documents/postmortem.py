@@ -5,7 +5,7 @@ from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.action_items import action_table, propose_action_items
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Grid, Heading, Paragraph
 from reliability_platform.incidents.documents.facts import FACTORS, LUCKY, WENT_WELL, Facts, facts_of, sentences
-from reliability_platform.incidents.documents.measures import measure_table
+from reliability_platform.incidents.documents.measures import measured
 from reliability_platform.incidents.documents.runbook import (
     is_over,
     rows_concerned,
@@ -51,7 +51,7 @@ def _impact(incident: Incident, situation: Situation, facts: Facts) -> list[Bloc
     return [
         Heading(2, "Impact in numbers"),
         *rows_concerned(situation.numbers),
-        *measure_table(incident),
+        *measured(incident),
         Paragraph(f"{seen} Downstream: {joined(readers)}." if readers else f"{seen} Nobody reads it downstream."),
     ]
 

@@ -250,6 +250,9 @@ def containment_to_do(incident: Incident, situation: Situation) -> list[str]:
         words = f"Readers of {readers.version} see the rows of {incident.source} of {days}: tell their owners, below"
         back = f", or go back to {readers.previous} with `reliability publish --rollback`" if readers.previous else ""
         to_do.insert(0, f"{words}{back}.")
+        for day in readers.fresh:
+            line = f"reliability hold --source {incident.source} --date {day} --why {incident.id}"
+            to_do.insert(1, f"If the checks do not hold {day}, keep it out of the next publication: `{line}`.")
     return to_do
 
 
@@ -278,13 +281,21 @@ def automation(incident: Incident, situation: Situation) -> str:
     """Whether the platform heals by itself, by which command, and how often it has tried, in words."""
     remedy = situation.remedy
     used = f"{incident.attempts} of {count(remedy.max_attempts, 'attempt')} used"
-    if remedy.automatic:
+    if incident.state is State.RECOVERING:
+        return f"It is being healed, and ends by itself once its checks pass: {remedy.action}; {used}."
+    if remedy.obstacle is None and remedy.automatic:
         return f"The remediation sensor heals it by itself, as reliability heal would: {remedy.action}; {used}."
-    return f"Healing waits for an approval, which the command with --incident gives: {remedy.action}; {used}."
+    reason = remedy.obstacle or "it waits for a person's approval"
+    return (
+        f"The platform does nothing by itself: {reason}. The command with --incident is the approval to "
+        f"{remedy.action}; {used}."
+    )
 
 
 def _heal(incident: Incident) -> list[str]:
     lines = [
+        "# what it would do, and what keeps the platform from doing it by itself; changes nothing",
+        f"reliability heal --incident {incident.id} --dry-run",
         "# act, run the days again, verify; exits with 1 while any incident is open",
         f"reliability heal --incident {incident.id}",
     ]
@@ -347,7 +358,7 @@ def _escalation(incident: Incident, situation: Situation) -> list[Block]:
         [f"nobody has answered by {moment(response_due(incident, situation.terms))}", "the next person on call"],
         ["the source must act, or knows more", owner],
         *([["critical readers have seen wrong or old numbers", "; ".join(critical)]] if critical else []),
-        [f"{attempts} did not heal it", "the owner of the platform"],
+        [f"{attempts} did not heal it", situation.remedy.escalation],
     ]
     return [
         Heading(2, "Escalation"),

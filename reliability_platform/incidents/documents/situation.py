@@ -20,8 +20,12 @@ class Remedy:
     max_attempts: int
     proof: tuple[str, ...] = ()
     """Checks that must pass besides those that had failed."""
+    escalation: str = "the owner of the platform"
+    """Who decides once no attempt is left."""
     plan: str | None = None
     """What it would do now, in words; None where that cannot be said."""
+    obstacle: str | None = None
+    """What keeps the platform from doing it by itself now, in half a sentence; None if nothing does."""
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ pre { background: var(--panel); border: 1px solid var(--line); border-radius: 6p
   font-size: .85rem; line-height: 1.5; width: max-content; min-width: 100%; }
 code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 :not(pre) > code { background: var(--panel); border-radius: 4px; padding: .1em .3em; font-size: .9em; }
-img { width: 100%; min-width: 58rem; max-width: 75rem; height: auto; background: #fff; border-radius: 6px; }
+img { width: 100%; min-width: 58rem; max-width: 75rem; height: auto; }
 @media print { body { max-width: none; } nav { display: none; } }
 """
 _HINTS = MarkdownIt("commonmark", {"html": False}).disable(["link", "image", "autolink", "entity", "html_inline"])
