@@ -95,6 +95,20 @@ class Settings(BaseSettings):
     """The same by source, as JSON; it goes before `source_url`."""
     fetch_budget_seconds: float = Field(default=300, gt=0)
     """How long fetching one landing day of one source may take; what has not come by then comes with the next fetch."""
+    snapshot_url: str | None = None
+    """Where snapshots are kept: any fsspec URL or folder. By default in the home, which a lost home takes along."""
+    snapshot_keep_last: int = Field(default=7, ge=1)
+    """So many of the newest snapshots are kept."""
+    snapshot_keep_weekly: int = Field(default=4, ge=0)
+    """Of those before, the newest of each of so many weeks."""
+    drill_rpo_rows: int = Field(default=0, ge=0)
+    """How many rows a drill may lose."""
+    drill_rto_seconds: float = Field(default=900, gt=0)
+    """How long a drill's recovery may take."""
+    drill_table_days: float = Field(default=35, gt=0)
+    """A drill of the loss of a table is overdue after so many days."""
+    drill_warehouse_days: float = Field(default=100, gt=0)
+    """A drill of the loss of the warehouse is overdue after so many days."""
     operations_url: str | None = None
     """SQLAlchemy URL of the operations store; by default SQLite in the home folder."""
     installation: str = Field(default="local", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
@@ -231,6 +245,14 @@ class Settings(BaseSettings):
     @property
     def lineage_events(self) -> Path:
         return self.home / "lineage" / "events.jsonl"
+
+    @property
+    def snapshots(self) -> str:
+        return self.snapshot_url or str(self.home / "snapshots")
+
+    @property
+    def drills(self) -> Path:
+        return self.home / "drills"
 
     @property
     def simulation_file(self) -> Path:

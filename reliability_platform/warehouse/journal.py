@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from sqlalchemy import Column, Date, DateTime, Engine, Integer, String, Table, Text, insert, select, update
+from sqlalchemy import Column, Date, DateTime, Engine, Integer, String, Table, Text, func, insert, select, update
 
+from reliability_platform.clock import days
 from reliability_platform.operations import metadata
 
 RUNNING, SUCCEEDED, FAILED, BLOCKED = "running", "succeeded", "failed", "blocked"
@@ -147,6 +148,24 @@ class BuildJournal:
             for build in ended
             if build.outcome != RUNNING or build.id in gone
         ]
+
+    def settled(self) -> int:
+        """The number of an entry up to which every build has ended, well or not; later ones may still be at work."""
+        query = select(builds).where(builds.c.outcome == RUNNING).order_by(builds.c.id)
+        with self._engine.connect() as connection:
+            newest = connection.execute(select(func.max(builds.c.id))).scalar()
+        working = next((build.id for build in self._read(query) if self._is_alive(build)), None)
+        return int(newest or 0) if working is None else working - 1
+
+    def days_after(self, number: int) -> set[date]:
+        """The landing days of all builds after an entry, however they ended: each may have written."""
+        query = select(builds).where(builds.c.id > number, builds.c.outcome != BLOCKED)
+        return {day for build in self._read(query) for day in days(build.first_day, build.last_day)}
+
+    def first_began_at(self) -> datetime | None:
+        """When the first build began; None if there was none."""
+        with self._engine.connect() as connection:
+            return connection.execute(select(func.min(builds.c.began_at))).scalar()
 
     def successes_after(self, number: int) -> list[Build]:
         """Builds that ended well and were begun after an entry."""

@@ -1,0 +1,187 @@
+"""Where snapshots are: any place that fsspec reaches, a local folder by default.
+
+`objects/<two letters>/<sha256>` holds contents, each once and never changed; `manifests/<id>.json` says what a
+snapshot consists of. One home to a location.
+"""
+
+import hashlib
+import io
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from reliability_platform.errors import EnvironmentUnusableError, UsageError
+from reliability_platform.settings import Settings
+
+OBJECTS, MANIFESTS = "objects", "manifests"
+PARTIAL = ".partial-"
+CHUNK_BYTES = 4 << 20
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class SnapshotDamagedError(EnvironmentUnusableError):
+    """A stored content is missing or is not what its name says."""
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class SnapshotLocation:
+    """Contents by checksum and manifests by name. Every write is finished before it gets its name."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            self._fs, root = fsspec.core.url_to_fs(url)
+        except (ValueError, ImportError) as error:
+            raise UsageError(
+                f"RELIABILITY_SNAPSHOT_URL names a place that cannot be reached ({type(error).__name__}): "
+                "use a folder, file://…, or a protocol whose fsspec package is installed."
+            ) from None
+        self._root = str(root).rstrip("/")
+        parts = urlsplit(url)
+        # User, password and query of a URL may be secrets.
+        self.shown = url if "://" not in url else f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+
+    @classmethod
+    def of(cls, settings: Settings) -> "SnapshotLocation":
+        """The location that the settings name."""
+        return cls(settings.snapshots)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder, if the location is one of this machine."""
+        return Path(self._root) if isinstance(self._fs, LocalFileSystem) else None
+
+    def _path(self, *parts: str) -> str:
+        return "/".join([self._root, *parts])
+
+    def _object(self, sha256: str) -> str:
+        if not SHA256.fullmatch(sha256):
+            raise SnapshotDamagedError(f"{sha256[:80]!r} is not a checksum: the manifest is damaged.")
+        return self._path(OBJECTS, sha256[:2], sha256)
+
+    def _names(self, folder: str) -> Iterator[tuple[str, int]]:
+        # A listing that a library keeps would hide what another process wrote.
+        self._fs.invalidate_cache()
+        try:
+            found: dict[str, dict[str, Any]] = self._fs.find(self._path(folder), detail=True)
+        except FileNotFoundError:
+            return
+        for path, about in found.items():
+            yield path.rsplit("/", 1)[-1], int(about.get("size") or 0)
+
+    def objects(self) -> dict[str, int]:
+        """Bytes by checksum of every finished content."""
+        return {name: size for name, size in self._names(OBJECTS) if SHA256.fullmatch(name)}
+
+    def put(self, source: Path, sha256: str) -> None:
+        """Store a file whose checksum was taken before. Raises `FileChangedError` if it is another one by now."""
+        with source.open("rb") as file:
+            self._write(self._object(sha256), file, sha256)
+
+    def adopt(self, source: Path, sha256: str) -> None:
+        """Store a file that nobody needs afterwards: in a folder of this machine it is moved instead of copied."""
+        if self.folder is None:
+            self.put(source, sha256)
+            return
+        target = Path(self._object(sha256))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with source.open("rb") as file:
+            os.fsync(file.fileno())
+        self._fs.mv(str(source), str(target))
+
+    def _write(self, target: str, source: IO[bytes], expected: str | None = None) -> None:
+        draft = self._path(f"{PARTIAL}{uuid.uuid4().hex}")
+        self._fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
+        digest = hashlib.sha256()
+        try:
+            with self._fs.open(draft, "wb") as file:
+                while chunk := source.read(CHUNK_BYTES):
+                    digest.update(chunk)
+                    file.write(chunk)
+                if self.folder is not None:
+                    file.flush()
+                    os.fsync(file.fileno())
+            if expected is not None and digest.hexdigest() != expected:
+                raise FileChangedError(target)
+            self._fs.mv(draft, target)
+        except BaseException:
+            if self._fs.exists(draft):
+                self._fs.rm(draft)
+            raise
+
+    def fetch(self, sha256: str, target: Path) -> None:
+        """Write a content to a new file. Raises `SnapshotDamagedError` if it is not what its checksum says."""
+        digest = hashlib.sha256()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with self._fs.open(self._object(sha256), "rb") as source, target.open("wb") as file:
+                while chunk := source.read(CHUNK_BYTES):
+                    digest.update(chunk)
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+        except FileNotFoundError:
+            raise SnapshotDamagedError(f"The content {sha256[:12]}… is missing in {self.shown}.") from None
+        if digest.hexdigest() != sha256:
+            target.unlink()
+            raise SnapshotDamagedError(f"The content {sha256[:12]}… in {self.shown} is damaged: its checksum differs.")
+
+    def damage(self, sha256: str) -> str | None:
+        """What is wrong with a content: `missing`, `damaged`, or nothing."""
+        digest = hashlib.sha256()
+        try:
+            with self._fs.open(self._object(sha256), "rb") as source:
+                while chunk := source.read(CHUNK_BYTES):
+                    digest.update(chunk)
+        except FileNotFoundError:
+            return "missing"
+        return None if digest.hexdigest() == sha256 else "damaged"
+
+    def manifests(self) -> list[str]:
+        """The names of the manifests, oldest first."""
+        return sorted(
+            name.removesuffix(".json")
+            for name, _ in self._names(MANIFESTS)
+            if name.endswith(".json") and not name.startswith(".")
+        )
+
+    def read_manifest(self, name: str) -> bytes:
+        """The bytes of one manifest."""
+        return bytes(self._fs.cat_file(self._path(MANIFESTS, f"{name}.json")))
+
+    def write_manifest(self, name: str, content: bytes) -> None:
+        """The last step of a snapshot."""
+        self._write(self._path(MANIFESTS, f"{name}.json"), io.BytesIO(content))
+
+    def remove_manifest(self, name: str) -> None:
+        """The first step of forgetting a snapshot."""
+        self._fs.rm_file(self._path(MANIFESTS, f"{name}.json"))
+
+    def remove_object(self, sha256: str) -> None:
+        """Forget a content that no manifest names."""
+        self._fs.rm_file(self._object(sha256))
+
+    def remove_drafts(self) -> int:
+        """Remove what a killed process left half-written; returns how many there were."""
+        try:
+            names = [path for path in self._fs.ls(self._root, detail=False) if PARTIAL in path.rsplit("/", 1)[-1]]
+        except FileNotFoundError:
+            return 0
+        for path in names:
+            self._fs.rm_file(path)
+        return len(names)
+
+
+class FileChangedError(Exception):
+    """A file changed while it was read; whoever reads it looks again."""

@@ -1,0 +1,239 @@
+"""Puts back what a snapshot holds: the warehouse, one table, or a whole home; into place or aside.
+
+Contents are fetched and verified before anything is touched. What a restored warehouse lacks is found from the files
+of the home and the journal of builds (`gap`); building these days again is the caller's work.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+
+import duckdb
+from sqlalchemy import Engine
+
+from reliability_platform.errors import UsageError
+from reliability_platform.landing.admission import landed_partitions
+from reliability_platform.settings import Settings
+from reliability_platform.warehouse.journal import BuildJournal
+from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
+from reliability_platform.warehouse.snapshots.inventory import days_that_differ, landing_day_of, walk
+from reliability_platform.warehouse.snapshots.location import SnapshotDamagedError, SnapshotLocation, sha256_of
+from reliability_platform.warehouse.snapshots.manifest import OPERATIONS, WAREHOUSE, Snapshot
+from reliability_platform.warehouse.snapshots.take import operations_file
+from reliability_platform.warehouse.snapshots.turn import snapshot_turn
+from reliability_platform.warehouse.versions import version_of
+
+RESTORING = ".restoring"
+"""In a home that is being put back; its content is the snapshot's id. A home that has it is not whole."""
+LIVING = ("landing", "bronze", "published", WAREHOUSE, OPERATIONS)
+
+
+def damages(location: SnapshotLocation, snapshot: Snapshot) -> dict[str, str]:
+    """What is wrong with the contents of a snapshot: path → `missing` or `damaged`."""
+    wrong = {sha: location.damage(sha) for sha in {file.sha256 for file in snapshot.files}}
+    return {file.path: words for file in snapshot.files if (words := wrong[file.sha256]) is not None}
+
+
+def gap(settings: Settings, engine: Engine, snapshot: Snapshot) -> list[date]:
+    """The landing days that a warehouse put back from the snapshot lacks or has otherwise than the home.
+
+    Days whose files are other now than then, or changed while the snapshot was taken, and days of builds that had not
+    ended then. Other reference data concern every day. The newest landed day is always among them: its build makes the
+    views, which name the home, and shows that the models can go on from here.
+    """
+    landed = {day for _, day in landed_partitions(settings)}
+    then = {file.path: file for file in snapshot.files}
+    now: dict[str, str] = {}
+    for file in walk(settings, SnapshotLocation.of(settings).folder)[0]:
+        if landing_day_of(file.path) is None and not file.path.startswith("reference/"):
+            continue
+        old = then.get(file.path)
+        same = old is not None and (old.size, old.modified_ns) == (file.size, file.modified_ns)
+        now[file.path] = old.sha256 if same and old is not None else sha256_of(settings.home / file.path)
+    before = {path: file.sha256 for path, file in then.items() if path in now or landing_day_of(path) is not None}
+    if any(path.startswith("reference/") and before.get(path) != sha for path, sha in now.items()):
+        return sorted(landed)
+    days = days_that_differ(before, now) | set(snapshot.unsettled_days)
+    days |= BuildJournal(engine, settings.builds).days_after(snapshot.builds_settled)
+    days |= {max(landed)} if landed else set()
+    return sorted(days & landed)
+
+
+def _check_models(settings: Settings, snapshot: Snapshot) -> None:
+    deployed = str(version_of(settings.dbt_project))
+    if deployed != snapshot.models_version and not settings.allow_older_models:
+        raise UsageError(
+            f"Snapshot {snapshot.id} was built by models {snapshot.models_version}, deployed are {deployed}: deploy "
+            "those, or build the warehouse anew with `reliability run`, or look at it with --aside DIR."
+        )
+
+
+def _fetch(location: SnapshotLocation, snapshot: Snapshot, path: str, target: Path) -> None:
+    file = snapshot.file(path)
+    if file is None:
+        raise SnapshotDamagedError(f"Snapshot {snapshot.id} holds no {path}.")
+    location.fetch(file.sha256, target)
+    os.utime(target, ns=(file.modified_ns, file.modified_ns))
+
+
+def restore_warehouse(
+    settings: Settings, engine: Engine, snapshot: Snapshot, before: Callable[[list[date]], None] = lambda _: None
+) -> list[date]:
+    """Put the warehouse back in one step; returns the landing days to build again.
+
+    `before` hears of these days before anything is touched: verdicts about them are void from now on.
+    """
+    _check_models(settings, snapshot)
+    with snapshot_turn(settings) as staging, warehouse_lease(settings):
+        fetched = staging / WAREHOUSE
+        _fetch(SnapshotLocation.of(settings), snapshot, WAREHOUSE, fetched)
+        duckdb.connect(str(fetched), read_only=True).close()
+        days = gap(settings, engine, snapshot)
+        before(days)
+        # The log of another file beside the warehouse would be applied to it.
+        settings.warehouse.with_suffix(".duckdb.wal").unlink(missing_ok=True)
+        fetched.replace(settings.warehouse)
+        _sync(settings.home)
+    return days
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _tables(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, list[tuple[str, str]]]:
+    """The columns of each table (not views) of a database, in their order."""
+    rows = connection.execute(
+        """
+        select table_name, column_name, data_type from duckdb_columns()
+        join duckdb_tables() using (database_name, schema_name, table_name)
+        where database_name = ? and schema_name = 'main' order by table_name, column_index
+        """,
+        [database],
+    ).fetchall()
+    found: dict[str, list[tuple[str, str]]] = {}
+    for table, column, kind in rows:
+        found.setdefault(table, []).append((column, kind))
+    return found
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+    connection.execute(f"attach '{str(file).replace(chr(39), chr(39) * 2)}' as snapshot (read_only)")
+
+
+def _known_table(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: str) -> list[tuple[str, str]]:
+    tables = _tables(connection, "snapshot")
+    if table not in tables:
+        raise UsageError(f"Snapshot {snapshot.id} has no table {table[:80]!r}: choose one of {', '.join(tables)}.")
+    return tables[table]
+
+
+def restore_table(
+    settings: Settings,
+    engine: Engine,
+    snapshot: Snapshot,
+    table: str,
+    before: Callable[[list[date]], None] = lambda _: None,
+) -> list[date]:
+    """Put one table back in one transaction; returns the landing days to build again. `before` as above."""
+    _check_models(settings, snapshot)
+    with snapshot_turn(settings) as staging, warehouse_lease(settings):
+        _fetch(SnapshotLocation.of(settings), snapshot, WAREHOUSE, staging / WAREHOUSE)
+        days = gap(settings, engine, snapshot)
+        with closing(open_when_free(settings, read_only=False)) as connection:
+            _attach(connection, staging / WAREHOUSE)
+            wanted = _known_table(connection, snapshot, table)
+            row = connection.execute("select current_database()").fetchone()
+            assert row is not None
+            present = _tables(connection, row[0]).get(table)
+            if present is not None and present != wanted:
+                raise UsageError(
+                    f"{table} has other columns now than in snapshot {snapshot.id}: look at the old one with --aside DIR."
+                )
+            before(days)
+            name = _quoted(table)
+            connection.execute("begin")
+            connection.execute(f"create or replace table {name} as from snapshot.main.{name}")
+            connection.execute("commit")
+            connection.execute("detach snapshot")
+    return days
+
+
+def warehouse_aside(settings: Settings, snapshot: Snapshot, table: str | None, folder: Path) -> Path:
+    """Write the snapshot's warehouse, or one table as Parquet, into a folder; returns the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / (f"{table}.parquet" if table is not None else WAREHOUSE)
+    with snapshot_turn(settings) as staging:
+        fetched = staging / WAREHOUSE
+        _fetch(SnapshotLocation.of(settings), snapshot, WAREHOUSE, fetched)
+        if table is not None:
+            with duckdb.connect() as connection:
+                connection.execute("set enable_progress_bar = false")
+                _attach(connection, fetched)
+                _known_table(connection, snapshot, table)
+                _refuse_existing(target)
+                draft = staging / "table.parquet"
+                connection.execute(
+                    f"copy snapshot.main.{_quoted(table)} to '{str(draft).replace(chr(39), chr(39) * 2)}'"
+                )
+                shutil.move(draft, target)
+        else:
+            _refuse_existing(target)
+            shutil.move(fetched, target)
+    return target
+
+
+def _refuse_existing(target: Path) -> None:
+    if target.exists():
+        raise UsageError(f"{target} is there already: choose another folder for --aside.")
+
+
+def restore_home(settings: Settings, snapshot: Snapshot, target: Path) -> None:
+    """Write the whole home of a snapshot into a folder that has none.
+
+    Fetched beside it and verified, then moved in part by part under a mark; a restore that was killed is begun anew.
+    Raises `UsageError` if the folder holds data.
+    """
+    mark = target / RESTORING
+    living = [name for name in LIVING if (target / name).exists()]
+    if living and not mark.exists():
+        raise UsageError(
+            f"{target} still holds {', '.join(living)}, which would be overwritten: move that away, restore the "
+            "warehouse alone, or choose a folder with --aside."
+        )
+    draft = target.with_name(f".{target.name}.restoring")
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
+        location = SnapshotLocation.of(settings)
+        for file in snapshot.files:
+            _fetch(location, snapshot, file.path, draft / file.path)
+        for path, link in snapshot.links.items():
+            (draft / path).parent.mkdir(parents=True, exist_ok=True)
+            (draft / path).symlink_to(link)
+        target.mkdir(parents=True, exist_ok=True)
+        mark.write_text(snapshot.id)
+        for part in sorted(draft.iterdir()):
+            place = target / part.name
+            if part.name == OPERATIONS and target == settings.home:
+                place = operations_file(settings) or place
+            if place.is_dir() and not place.is_symlink():
+                shutil.rmtree(place)
+            for suffix in ("-wal", "-shm", ".wal"):
+                place.with_name(place.name + suffix).unlink(missing_ok=True)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(part, place)
+        _sync(target)
+        mark.unlink()
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

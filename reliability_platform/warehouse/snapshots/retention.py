@@ -1,0 +1,53 @@
+"""Which snapshots are kept, and how the others are forgotten."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from reliability_platform.settings import Settings
+from reliability_platform.warehouse.snapshots.location import SnapshotLocation
+from reliability_platform.warehouse.snapshots.manifest import read_snapshots
+from reliability_platform.warehouse.snapshots.turn import snapshot_turn
+
+
+def kept(moments: Sequence[datetime], last: int, weekly: int) -> set[datetime]:
+    """Of moments, the `last` newest, and of those before, the newest of each of `weekly` weeks (ISO, Monday to Sunday)."""
+    newest_first = sorted(moments, reverse=True)
+    keep = set(newest_first[:last])
+    weeks: dict[tuple[int, int], datetime] = {}
+    for moment in newest_first[last:]:
+        week = moment.isocalendar()
+        weeks.setdefault((week.year, week.week), moment)
+    return keep | set(sorted(weeks.values(), reverse=True)[:weekly])
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What was forgotten."""
+
+    snapshots: list[str]
+    contents: int
+    bytes: int
+    drafts: int
+    """What killed processes had left half-written."""
+    damaged: list[str]
+    """Manifests that cannot be read. While there are any, no content is removed: they might need it."""
+
+
+def prune(settings: Settings) -> Pruned:
+    """Forget what the rule does not keep: manifests first, so that no snapshot ever lacks a content."""
+    location = SnapshotLocation.of(settings)
+    with snapshot_turn(settings):
+        drafts = location.remove_drafts()
+        snapshots, damaged = read_snapshots(location)
+        keep = kept(
+            [snapshot.taken_at for snapshot in snapshots], settings.snapshot_keep_last, settings.snapshot_keep_weekly
+        )
+        gone = [snapshot for snapshot in snapshots if snapshot.taken_at not in keep]
+        for snapshot in gone:
+            location.remove_manifest(snapshot.id)
+        needed = {file.sha256 for snapshot in snapshots if snapshot.taken_at in keep for file in snapshot.files}
+        unused = {} if damaged else {sha: size for sha, size in location.objects().items() if sha not in needed}
+        for sha in unused:
+            location.remove_object(sha)
+    return Pruned([snapshot.id for snapshot in gone], len(unused), sum(unused.values()), drafts, damaged)
