@@ -19,6 +19,8 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 SODA_CHECKS = PROJECT_ROOT / "soda_checks"
 DEFAULT_HOME = PROJECT_ROOT / "data"
+RESTORING = ".restoring"
+"""In a home that is being put back; its content is the snapshot's id. A home that has it is not whole."""
 
 _URL = r"(?:P[0-3](?:,P[0-3])*=)?[A-Za-z][\w+.-]*://"
 """How the URL of a channel begins: the severities that it takes, if not all, and the scheme."""

@@ -8,11 +8,12 @@ from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResul
 from reliability_platform.checks.store import CheckStore
 
 Partition = tuple[str, date]
+UNJUDGED = "has not been evaluated"
 
 
 def _objection(result: CheckResult | None, requires_history: bool) -> str | None:
     if result is None:
-        return "has not been evaluated"
+        return UNJUDGED
     if result.verdict is Verdict.PASSED:
         return None
     if result.verdict is Verdict.FAILED:

@@ -10,9 +10,10 @@ import click
 import duckdb
 
 from reliability_platform.cli.options import home_option, json_option, people, print_json
+from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode, PlatformError
 from reliability_platform.masking import error_words
-from reliability_platform.settings import PROJECT_ROOT, Settings, load_settings
+from reliability_platform.settings import PROJECT_ROOT, RESTORING, Settings, load_settings
 
 LOCK = PROJECT_ROOT / "requirements.lock"
 
@@ -128,6 +129,28 @@ def _alerts(settings: Settings) -> str:
     if not settings.alert_urls:
         return "no channel is configured: RELIABILITY_ALERT_URLS names them"
     return f"no channel of {len(statuses)} is failing{kept}"
+def _snapshots(settings: Settings) -> str:
+    from reliability_platform.warehouse.snapshots.location import SnapshotLocation
+    from reliability_platform.warehouse.snapshots.manifest import read_snapshots
+
+    if (settings.home / RESTORING).exists():
+        raise _WrongError("a restore of this home was cut off: finish it with `reliability restore --everything`")
+    found, damaged = read_snapshots(SnapshotLocation.of(settings))
+    if damaged:
+        raise _WrongError(f"{damaged[0]} Remove that manifest, then take a new one with `reliability snapshot create`")
+    if not found:
+        return "there is no snapshot yet; `reliability snapshot create` takes one"
+    return f"{len(found)} snapshots, the newest of {found[-1].taken_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _drills(settings: Settings) -> str:
+    from reliability_platform.operations import operations_engine
+    from reliability_platform.recovery.drill_log import overdue
+
+    late = overdue(settings, operations_engine(settings), utc_now())
+    if late:
+        raise _WrongError("; ".join(f"{words}: do it with `reliability drill {name}`" for name, words in late.items()))
+    return "no drill is overdue"
 
 
 EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
@@ -139,6 +162,8 @@ EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
     "operations": _operations,
     "published": _published,
     "alerts": _alerts,
+    "snapshots": _snapshots,
+    "drills": _drills,
 }
 
 

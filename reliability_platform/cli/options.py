@@ -15,7 +15,7 @@ from rich.console import Console
 from reliability_platform.atomic import write_atomically
 from reliability_platform.clock import parse_day, utc_now
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, UsageError
-from reliability_platform.settings import Settings
+from reliability_platform.settings import RESTORING, Settings
 
 PLAIN_WIDTH = 140
 people = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
@@ -116,8 +116,15 @@ def _held(settings: Settings, name: str, who: str) -> Iterator[None]:
         lock.release()
 
 
-def home_session(settings: Settings) -> AbstractContextManager[None]:
-    """Hold the home for one command that changes it. Raises `HomeBusyError` if another does so already."""
+def home_session(settings: Settings, *, restoring: bool = False) -> AbstractContextManager[None]:
+    """Hold the home for one command that changes it. Raises `HomeBusyError` if another does so already.
+
+    A home whose restore was cut off is not whole: only `restoring` may go on with it.
+    """
+    if not restoring and (settings.home / RESTORING).exists():
+        raise EnvironmentUnusableError(
+            f"A restore of {settings.home} was cut off: finish it with `reliability restore --everything`."
+        )
     return _held(settings, ".session.lock", "Another command")
 
 

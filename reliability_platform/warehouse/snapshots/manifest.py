@@ -103,9 +103,14 @@ def decode(name: str, content: bytes) -> Snapshot:
         links = {_safe(path): _safe(target) for path, target in raw.pop("links").items()}
         for file in files:
             _safe(file.path)
-        moments = {key: tuple(map(date.fromisoformat, raw.pop(key))) for key in ("unsettled_days", "landing_days")}
-        taken_at = datetime.fromisoformat(raw.pop("taken_at"))
-        snapshot = Snapshot(taken_at=taken_at, links=links, files=files, **moments, **raw)
+        snapshot = Snapshot(
+            taken_at=datetime.fromisoformat(raw.pop("taken_at")),
+            unsettled_days=tuple(map(date.fromisoformat, raw.pop("unsettled_days"))),
+            landing_days=tuple(map(date.fromisoformat, raw.pop("landing_days"))),
+            links=links,
+            files=files,
+            **raw,
+        )
         if snapshot.id != name or not ID.fullmatch(name):
             raise ValueError("it carries another name")
         return snapshot

@@ -6,7 +6,7 @@ of the home and the journal of builds (`gap`); building these days again is the 
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from reliability_platform.errors import UsageError
 from reliability_platform.landing.admission import landed_partitions
-from reliability_platform.settings import Settings
+from reliability_platform.settings import RESTORING, Settings
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 from reliability_platform.warehouse.snapshots.inventory import days_that_differ, landing_day_of, walk
@@ -26,15 +26,16 @@ from reliability_platform.warehouse.snapshots.take import operations_file
 from reliability_platform.warehouse.snapshots.turn import snapshot_turn
 from reliability_platform.warehouse.versions import version_of
 
-RESTORING = ".restoring"
-"""In a home that is being put back; its content is the snapshot's id. A home that has it is not whole."""
 LIVING = ("landing", "bronze", "published", WAREHOUSE, OPERATIONS)
 
 
-def damages(location: SnapshotLocation, snapshot: Snapshot) -> dict[str, str]:
-    """What is wrong with the contents of a snapshot: path → `missing` or `damaged`."""
-    wrong = {sha: location.damage(sha) for sha in {file.sha256 for file in snapshot.files}}
-    return {file.path: words for file in snapshot.files if (words := wrong[file.sha256]) is not None}
+def damages(location: SnapshotLocation, snapshots: Sequence[Snapshot]) -> dict[str, dict[str, str]]:
+    """What is wrong with the contents of each snapshot: path → `missing` or `damaged`. Each content is read once."""
+    wrong = {sha: location.damage(sha) for sha in {file.sha256: None for one in snapshots for file in one.files}}
+    return {
+        one.id: {file.path: words for file in one.files if (words := wrong[file.sha256]) is not None}
+        for one in snapshots
+    }
 
 
 def gap(settings: Settings, engine: Engine, snapshot: Snapshot) -> list[date]:

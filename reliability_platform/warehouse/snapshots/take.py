@@ -8,7 +8,7 @@ they are never older than the warehouse; landing days that changed meanwhile are
 import shutil
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC
 from importlib.metadata import version
 from pathlib import Path
 

@@ -1,0 +1,121 @@
+"""`reliability drill`: rehearse a disaster."""
+
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from reliability_platform.cli.options import home_option, json_option, people, print_json
+from reliability_platform.clock import utc_now
+from reliability_platform.errors import ExitCode
+from reliability_platform.settings import load_settings
+
+
+@click.group()
+def drill() -> None:
+    """Rehearse a disaster on a twin of the home: lose, recover, measure, prove.
+
+    The loss is real, but strikes a twin in a hidden folder of the home, made by hard links where files never change.
+    So the home stays as it is, even if the drill is killed. Reports are in `drills/` of the home.
+    """
+
+
+def _do(name: str, table: str | None, home: Path | None, as_json: bool) -> int:
+    from reliability_platform.operations import operations_engine
+    from reliability_platform.recovery.drill_log import Drill
+    from reliability_platform.recovery.drill_report import keep
+    from reliability_platform.recovery.drills import run_drill
+
+    settings = load_settings(home)
+    report = run_drill(settings, Drill(name), utc_now, table)
+    path = keep(settings, operations_engine(settings), report)
+    if as_json:
+        print_json({**report.document(), "report": path})
+    else:
+        verdict = "[green]met[/green]" if report.met else "[bold red]NOT met[/bold red]"
+        people.print(f"Lost: {report.lost}. Objectives {verdict}.", highlight=False)
+        people.print(f"  rows lost: {report.rows_lost:,} (at most {report.objective_rows:,})", highlight=False)
+        people.print(
+            f"  seconds to recover: {report.recovery_seconds:.1f} (at most {report.objective_seconds:g})",
+            highlight=False,
+        )
+        words = {True: "yes", False: "NO", None: "nobody to ask"}
+        people.print(
+            f"  equal to before: {words[report.equal_to_before]}; to a run without failures: "
+            f"{words[report.oracle_equal]}"
+        )
+        for remark in report.remarks:
+            people.print(f"  {remark}", markup=False, highlight=False)
+        people.print(f"Report: {path}", highlight=False, markup=False)
+    return ExitCode.OK if report.met else ExitCode.NOT_HEALED
+
+
+@drill.command("table-loss")
+@click.option("--table", default=None, help="The table to lose. [default: the one with the most rows]")
+@home_option
+@json_option
+def table_loss(table: str | None, home: Path | None, as_json: bool) -> int:
+    """Drop a table of the warehouse; put it back from the newest snapshot. Exits with 1 if an objective is missed."""
+    return _do("table-loss", table, home, as_json)
+
+
+@drill.command("warehouse-loss")
+@home_option
+@json_option
+def warehouse_loss(home: Path | None, as_json: bool) -> int:
+    """Delete the warehouse file; put it back, build what is missing. Exits with 1 if an objective is missed."""
+    return _do("warehouse-loss", None, home, as_json)
+
+
+@drill.command("home-loss")
+@home_option
+@json_option
+def home_loss(home: Path | None, as_json: bool) -> int:
+    """Delete the home; put it back, ask the source for what the snapshot had not.
+
+    Exits with 1 if an objective is missed, or if the snapshots lie in the home: they would be lost with it.
+    """
+    return _do("home-loss", None, home, as_json)
+
+
+@drill.command("source-outage")
+@home_option
+@json_option
+def source_outage(home: Path | None, as_json: bool) -> int:
+    """Let a source turn everybody away for a landing day, then answer again. Exits with 1 if an objective is missed."""
+    return _do("source-outage", None, home, as_json)
+
+
+@drill.command("list")
+@home_option
+@json_option
+def list_drills(home: Path | None, as_json: bool) -> int:
+    """Show the drills that were done, and which are overdue. Exits with 1 if any is."""
+    from reliability_platform.operations import operations_engine
+    from reliability_platform.recovery.drill_log import DrillLog, overdue
+
+    settings = load_settings(home)
+    engine = operations_engine(settings)
+    done, late = DrillLog(engine).all(), overdue(settings, engine, utc_now())
+    if as_json:
+        print_json({"drills": [vars(one) for one in done], "overdue": {str(key): words for key, words in late.items()}})
+        return ExitCode.NOT_HEALED if late else ExitCode.OK
+    if done:
+        table = Table()
+        for column in ("number", "drill", "begun (UTC)", "rows lost", "seconds", "objectives"):
+            table.add_column(column)
+        for one in done:
+            table.add_row(
+                str(one.id),
+                one.drill,
+                f"{one.began_at:%Y-%m-%d %H:%M}",
+                f"{one.rows_lost:,}",
+                f"{one.recovery_seconds:.1f}",
+                "met" if one.met else "[bold red]NOT met[/bold red]",
+            )
+        people.print(table)
+    else:
+        people.print("No drill has been done yet.")
+    for words in late.values():
+        people.print(f"[yellow]{words}[/yellow]", highlight=False)
+    return ExitCode.NOT_HEALED if late else ExitCode.OK

@@ -1,0 +1,86 @@
+"""`reliability restore`: back from a snapshot."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from reliability_platform.cli.options import home_option, home_session, json_option, people, print_json
+from reliability_platform.clock import utc_now
+from reliability_platform.errors import ExitCode, UsageError
+from reliability_platform.settings import load_settings
+
+
+def _moment(text: str | None) -> datetime:
+    """A time in UTC unless it says otherwise; a day alone means its end. Raises `UsageError`."""
+    if text is None:
+        return utc_now()
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no time: write 2026-01-31 or 2026-01-31T18:00:00, in UTC.") from None
+    if len(text) == len("2026-01-31"):
+        moment = moment.replace(hour=23, minute=59, second=59, microsecond=999_999)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@click.command()
+@click.option("--as-of", default=None, help="The newest snapshot until then, in UTC. [default: the newest]")
+@click.option("--table", default=None, help="Only this table of the warehouse.")
+@click.option("--everything", is_flag=True, help="The whole home: landing, operations store, published versions …")
+@click.option(
+    "--aside",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="Write into this folder, as it was then, instead of into place.",
+)
+@home_option
+@json_option
+def restore(
+    as_of: str | None, table: str | None, everything: bool, aside: Path | None, home: Path | None, as_json: bool
+) -> int:
+    """Put the warehouse, one table or a lost home back from a snapshot.
+
+    Checksums are verified before anything is touched. Into place: then the landing days that the snapshot lacks are
+    built, judged and published again, so the home is of today, not of then. With --aside, what is written is of then.
+    Exits with 1 if the gate holds landing days afterwards.
+    """
+    if everything and table is not None:
+        raise UsageError("--everything includes every table: leave out --table, or --everything.")
+    from reliability_platform.recovery.restore import recover_home, recover_warehouse
+    from reliability_platform.warehouse.snapshots.location import SnapshotLocation
+    from reliability_platform.warehouse.snapshots.manifest import newest_until
+    from reliability_platform.warehouse.snapshots.restore import restore_home, warehouse_aside
+
+    settings = load_settings(home)
+    snapshot = newest_until(SnapshotLocation.of(settings), _moment(as_of))
+    if aside is not None:
+        aside = aside.expanduser().absolute()
+        if everything:
+            restore_home(settings, snapshot, aside)
+            written = aside
+        else:
+            written = warehouse_aside(settings, snapshot, table, aside)
+        if as_json:
+            print_json({"snapshot": snapshot.id, "taken_at": snapshot.taken_at, "written": written})
+        else:
+            people.print(f"{written} is as it was at {snapshot.taken_at:%Y-%m-%d %H:%M:%S} UTC.", highlight=False)
+        return ExitCode.OK
+    if not everything and not settings.landing.exists():
+        raise UsageError(f"{settings.home} has no landing to go on from: restore the home with --everything.")
+    with home_session(settings, restoring=everything):
+        if everything:
+            done = recover_home(settings, snapshot, utc_now)
+        else:
+            done = recover_warehouse(settings, snapshot, utc_now, table)
+    if as_json:
+        print_json(done.document())
+    else:
+        people.print(
+            f"Restored: {done.what}, from snapshot {done.snapshot}. Built again since: {len(done.landing_days)} landing "
+            f"days. Consumers read {done.publication.version}.",
+            highlight=False,
+        )
+        for key, reasons in done.publication.held.items():
+            people.print(f"  {key} is held: {reasons[0]}", highlight=False, markup=False)
+    return ExitCode.NOT_HEALED if done.publication.held else ExitCode.OK

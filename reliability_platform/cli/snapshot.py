@@ -1,0 +1,144 @@
+"""Snapshots: `reliability snapshot create|list|verify|prune`."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.table import Table
+
+from reliability_platform.cli.options import home_option, json_option, people, print_json
+from reliability_platform.clock import utc_now
+from reliability_platform.errors import ExitCode
+from reliability_platform.settings import load_settings
+
+if TYPE_CHECKING:
+    from reliability_platform.warehouse.snapshots.retention import Pruned
+
+MEGABYTE = 1_000_000
+
+
+@click.group()
+def snapshot() -> None:
+    """Take, list, verify and forget snapshots of the home.
+
+    They are kept in RELIABILITY_SNAPSHOT_URL: a folder, or any place that fsspec reaches. By default that is a folder
+    of the home, which helps against a lost table or warehouse, not against a lost home.
+    """
+
+
+@snapshot.command()
+@home_option
+@json_option
+def create(home: Path | None, as_json: bool) -> int:
+    """Take a snapshot while others work, then forget those that the rule does not keep."""
+    from reliability_platform.warehouse.snapshots.retention import prune as forget
+    from reliability_platform.warehouse.snapshots.take import take_snapshot
+
+    settings = load_settings(home)
+    taken = take_snapshot(settings, utc_now)
+    pruned = forget(settings)
+    if as_json:
+        print_json({**taken.summary(), "pruned": asdict(pruned)})
+    else:
+        people.print(
+            f"Snapshot {taken.id}: {len(taken.files):,} files, {taken.bytes / MEGABYTE:,.1f} MB, "
+            f"{len(taken.landing_days)} landing days.",
+            highlight=False,
+        )
+        for what, why in taken.left_out.items():
+            people.print(f"[yellow]Not in it: {what}; {why}.[/yellow]")
+        _tell_pruned(pruned)
+    return ExitCode.OK
+
+
+def _tell_pruned(pruned: "Pruned") -> None:
+    if pruned.snapshots or pruned.contents or pruned.drafts:
+        people.print(
+            f"Forgotten: {len(pruned.snapshots)} snapshots, {pruned.contents} contents of "
+            f"{pruned.bytes / MEGABYTE:,.1f} MB, {pruned.drafts} half-written drafts.",
+            highlight=False,
+        )
+    for words in pruned.damaged:
+        people.print(f"[bold red]{words}[/bold red] No content is removed while it is there.", highlight=False)
+
+
+@snapshot.command("list")
+@home_option
+@json_option
+def list_snapshots(home: Path | None, as_json: bool) -> int:
+    """Show the snapshots that can be used, and those whose manifest is damaged."""
+    from reliability_platform.warehouse.snapshots.location import SnapshotLocation
+    from reliability_platform.warehouse.snapshots.manifest import read_snapshots
+
+    location = SnapshotLocation.of(load_settings(home))
+    found, damaged = read_snapshots(location)
+    if as_json:
+        print_json({"location": location.shown, "snapshots": [one.summary() for one in found], "damaged": damaged})
+        return ExitCode.OK
+    table = Table()
+    for column in ("snapshot", "taken (UTC)", "landing days", "last one", "files", "MB", "models"):
+        table.add_column(column)
+    for one in found:
+        table.add_row(
+            one.id,
+            f"{one.taken_at:%Y-%m-%d %H:%M:%S}",
+            str(len(one.landing_days)),
+            str(one.landing_days[-1]) if one.landing_days else "–",
+            f"{len(one.files):,}",
+            f"{one.bytes / MEGABYTE:,.1f}",
+            one.models_version,
+        )
+    people.print(table if found else f"There is no snapshot in {location.shown}.", highlight=False)
+    for words in damaged:
+        people.print(f"[bold red]{words}[/bold red]", highlight=False)
+    return ExitCode.OK
+
+
+@snapshot.command()
+@click.argument("name", required=False)
+@home_option
+@json_option
+def verify(name: str | None, home: Path | None, as_json: bool) -> int:
+    """Read every content of the snapshot NAME (default: of all) and compare its checksum. Exits with 1 on damage."""
+    from reliability_platform.warehouse.snapshots.location import SnapshotLocation
+    from reliability_platform.warehouse.snapshots.manifest import read_snapshot, read_snapshots
+    from reliability_platform.warehouse.snapshots.restore import damages
+
+    location = SnapshotLocation.of(load_settings(home))
+    found, damaged = ([read_snapshot(location, name)], []) if name is not None else read_snapshots(location)
+    wrong = damages(location, found)
+    good = not damaged and not any(wrong.values())
+    if as_json:
+        print_json({"whole": good, "snapshots": wrong, "damaged_manifests": damaged})
+        return ExitCode.OK if good else ExitCode.NOT_HEALED
+    for one, paths in wrong.items():
+        verdict = "[green]whole[/green]" if not paths else f"[bold red]{len(paths)} files cannot be had[/bold red]"
+        people.print(f"{one}: {verdict}", highlight=False)
+        for path, words in list(paths.items())[:10]:
+            people.print(f"  {path}: {words}", markup=False, highlight=False)
+    for words in damaged:
+        people.print(f"[bold red]{words}[/bold red]", highlight=False)
+    if not found and not damaged:
+        people.print(f"There is no snapshot in {location.shown}.", highlight=False)
+    return ExitCode.OK if good else ExitCode.NOT_HEALED
+
+
+@snapshot.command()
+@home_option
+@json_option
+def prune(home: Path | None, as_json: bool) -> int:
+    """Forget the snapshots that the rule does not keep, and what killed processes left half-written.
+
+    The rule: RELIABILITY_SNAPSHOT_KEEP_LAST newest ones, and of those before the newest of each of
+    RELIABILITY_SNAPSHOT_KEEP_WEEKLY weeks.
+    """
+    from reliability_platform.warehouse.snapshots.retention import prune as forget
+
+    pruned = forget(load_settings(home))
+    if as_json:
+        print_json(asdict(pruned))
+    else:
+        _tell_pruned(pruned)
+        people.print("What the rule keeps is kept.")
+    return ExitCode.OK

@@ -1,0 +1,101 @@
+"""A twin of a home to break: drills never touch the home itself, so one that is killed leaves it as it was."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from reliability_platform.errors import HomeBusyError, UsageError
+from reliability_platform.settings import Settings
+from reliability_platform.warehouse.lease import warehouse_lease
+from reliability_platform.warehouse.snapshots.inventory import walk
+from reliability_platform.warehouse.snapshots.location import MANIFESTS, OBJECTS, SnapshotLocation
+from reliability_platform.warehouse.snapshots.manifest import OPERATIONS
+from reliability_platform.warehouse.snapshots.take import copy_operations, copy_warehouse, operations_file
+
+WORKSPACE = ".drill"
+REPLACED_WHOLE = ("landing", "bronze", "published", "quarantine", "reference")
+"""Folders whose files are replaced by new ones and never written into: a twin may share them by hard links."""
+
+
+@dataclass(frozen=True)
+class Twin:
+    """The twin, what consumers of the home read when it was made, and a folder for evidence."""
+
+    settings: Settings
+    published: Path
+    evidence: Path
+    snapshots_in_home: bool
+    """Whether the snapshots lie in the home, and would be lost together with it."""
+
+
+def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copy2(source, target)
+
+
+@contextmanager
+def twin_of(settings: Settings) -> Iterator[Twin]:
+    """A twin for the length of the block, in a hidden folder of the home; what a killed drill left is removed first."""
+    if operations_file(settings) is None:
+        raise UsageError(
+            "A drill works on a twin of the home, and the operations store of this one is in a database server: "
+            "rehearse in a home of its own, with RELIABILITY_OPERATIONS_URL unset."
+        )
+    workspace = settings.home / WORKSPACE
+    try:
+        with FileLock(settings.home / ".drill.lock", timeout=0):
+            shutil.rmtree(workspace, ignore_errors=True)
+            try:
+                yield _made(settings, workspace)
+            finally:
+                shutil.rmtree(workspace, ignore_errors=True)
+    except Timeout:
+        raise HomeBusyError(f"Another drill is at work in {settings.home}: wait until it has ended.") from None
+
+
+def _made(settings: Settings, workspace: Path) -> Twin:
+    location = SnapshotLocation.of(settings)
+    home, snapshots = workspace / "home", workspace / "snapshots"
+    inside = location.folder is not None and location.folder.resolve().is_relative_to(settings.home.resolve())
+    twin = settings.model_copy(
+        update={
+            "home": home,
+            "operations_url": None,
+            "snapshot_url": str(snapshots) if inside else settings.snapshots,
+        }
+    )
+    (workspace / "evidence").mkdir(parents=True)
+    home.mkdir()
+    store = operations_file(settings)
+    assert store is not None
+    with warehouse_lease(settings):
+        if settings.warehouse.exists():
+            copy_warehouse(settings, twin.warehouse)
+        copy_operations(store, home / OPERATIONS)
+        files, links = walk(settings, location.folder)
+        for file in files:
+            bring = _link if file.path.split("/")[0] in REPLACED_WHOLE else _copy
+            bring(settings.home / file.path, home / file.path)
+        for path, target in links.items():
+            (home / path).parent.mkdir(parents=True, exist_ok=True)
+            (home / path).symlink_to(target)
+    if inside and location.folder is not None:
+        for folder in (OBJECTS, MANIFESTS):
+            for content in (location.folder / folder).rglob("*"):
+                if content.is_file():
+                    _link(content, snapshots / content.relative_to(location.folder))
+    current = settings.published / links.get("published/current", "")
+    return Twin(twin, current, workspace / "evidence", inside)
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, target)

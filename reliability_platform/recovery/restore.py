@@ -1,0 +1,62 @@
+"""From a snapshot back to the present: put back, build what it lacks, judge, publish."""
+
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+from reliability_platform.clock import Clock
+from reliability_platform.operations import operations_engine
+from reliability_platform.recovery.replay import make_void, replay, unjudged_days
+from reliability_platform.settings import Settings
+from reliability_platform.warehouse.publication import Publication
+from reliability_platform.warehouse.snapshots.manifest import Snapshot
+from reliability_platform.warehouse.snapshots.restore import gap, restore_home, restore_table, restore_warehouse
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What was put back, and what was built again after it."""
+
+    what: str
+    snapshot: str
+    landing_days: list[date]
+    """Those that the snapshot lacked."""
+    publication: Publication
+
+    def document(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {
+            "restored": self.what,
+            "snapshot": self.snapshot,
+            "landing_days_built_again": [day.isoformat() for day in self.landing_days],
+            "published": self.publication.version,
+            "held": asdict(self.publication)["held"],
+        }
+
+
+def recover_warehouse(settings: Settings, snapshot: Snapshot, clock: Clock, table: str | None = None) -> Restored:
+    """Put the warehouse (or one table) back into place and bring it to the present.
+
+    Killed after any step, it can be run again: the days to build lose their verdicts first, so the gate holds them.
+    """
+    engine = operations_engine(settings)
+
+    def void(landing_days: list[date]) -> None:
+        make_void(engine, landing_days)
+
+    if table is None:
+        lacking = restore_warehouse(settings, engine, snapshot, void)
+    else:
+        lacking = restore_table(settings, engine, snapshot, table, void)
+    landing_days = sorted({*lacking, *unjudged_days(settings, engine)})
+    publication = replay(settings, engine, landing_days, clock, f"restore-{snapshot.id}")
+    return Restored(table or "warehouse", snapshot.id, landing_days, publication)
+
+
+def recover_home(settings: Settings, snapshot: Snapshot, clock: Clock) -> Restored:
+    """Put a lost home back into place and bring it to the present, as far as the snapshot's landing goes."""
+    restore_home(settings, snapshot, settings.home)
+    engine = operations_engine(settings)
+    landing_days = sorted({*gap(settings, engine, snapshot), *unjudged_days(settings, engine)})
+    publication = replay(settings, engine, landing_days, clock, f"restore-{snapshot.id}")
+    return Restored("home", snapshot.id, landing_days, publication)
