@@ -46,6 +46,7 @@ PLACES = (
     Place("warehouse.duckdb*", True, "stg_, int_, fct_ and agg_ hold rows; qtn_ and hld_ only masked ones"),
     Place("published/*/publication.json", False, "what was published and held, and why"),
     Place("published/**", True, "what consumers are entitled to: customer_id by the contract of fct_customer_days"),
+    Place("snapshots/**", True, "copies of all of these, and the names of their files"),
     Place("**", False, "everything else: results, incidents, documents, logs, run storage, evidence, reports"),
 )
 """Where raw personal data may stand. Whatever a home holds besides must show none; a test plants and searches."""

@@ -6,6 +6,12 @@ from reliability_platform.orchestration.alert_sensor import alert_sensor
 from reliability_platform.orchestration.audit_assets import audit, checks_on_demand
 from reliability_platform.orchestration.bronze_assets import admissions, bronze_assets
 from reliability_platform.orchestration.dbt_assets import dbt_models
+from reliability_platform.orchestration.disaster_recovery import (
+    recovery_checks,
+    recovery_jobs,
+    recovery_schedules,
+    snapshot,
+)
 from reliability_platform.orchestration.incident_assets import incident_asset
 from reliability_platform.orchestration.jobs import jobs
 from reliability_platform.orchestration.landing_assets import landing_assets, reference
@@ -27,10 +33,14 @@ defs = dg.Definitions(
         incident_asset,
         scorecard,
         slo,
+        snapshot,
     ],
     asset_checks=[checks_on_demand],
     jobs=jobs,
     schedules=[early_fetch, daily_pipeline, daily_slo_report],
+    asset_checks=[checks_on_demand, *recovery_checks],
+    jobs=[*jobs, *recovery_jobs],
+    schedules=[daily_pipeline, daily_slo_report, *recovery_schedules],
     sensors=[incident_sensor, remediation_sensor, alert_sensor],
     # One process per run: a process per step would import dbt, Soda and Dagster a dozen times.
     executor=dg.in_process_executor,

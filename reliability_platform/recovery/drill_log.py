@@ -83,7 +83,8 @@ class DrillLog:
         """When each drill was done with success for the last time."""
         query = select(drills.c.drill, func.max(drills.c.began_at)).where(drills.c.met).group_by(drills.c.drill)
         with self._engine.connect() as connection:
-            return {str(name): moment.replace(tzinfo=UTC) for name, moment in connection.execute(query)}
+            rows = connection.execute(query).all()
+        return {str(row[0]): row[1].replace(tzinfo=UTC) for row in rows}
 
 
 def intervals(settings: Settings) -> Mapping[Drill, timedelta]:

@@ -55,8 +55,13 @@ def recover_warehouse(settings: Settings, snapshot: Snapshot, clock: Clock, tabl
 
 def recover_home(settings: Settings, snapshot: Snapshot, clock: Clock) -> Restored:
     """Put a lost home back into place and bring it to the present, as far as the snapshot's landing goes."""
-    restore_home(settings, snapshot, settings.home)
-    engine = operations_engine(settings)
-    landing_days = sorted({*gap(settings, engine, snapshot), *unjudged_days(settings, engine)})
-    publication = replay(settings, engine, landing_days, clock, f"restore-{snapshot.id}")
+    landing_days: list[date] = []
+
+    def settle() -> None:
+        engine = operations_engine(settings)
+        landing_days.extend(sorted({*gap(settings, engine, snapshot), *unjudged_days(settings, engine)}))
+        make_void(engine, landing_days)
+
+    restore_home(settings, snapshot, settings.home, settle)
+    publication = replay(settings, operations_engine(settings), landing_days, clock, f"restore-{snapshot.id}")
     return Restored("home", snapshot.id, landing_days, publication)

@@ -200,8 +200,10 @@ def _refuse_existing(target: Path) -> None:
         raise UsageError(f"{target} is there already: choose another folder for --aside.")
 
 
-def restore_home(settings: Settings, snapshot: Snapshot, target: Path) -> None:
-    """Write the whole home of a snapshot into a folder that has none.
+def restore_home(
+    settings: Settings, snapshot: Snapshot, target: Path, settle: Callable[[], None] = lambda: None
+) -> None:
+    """Write the whole home of a snapshot into a folder that has none. `settle` is called while the mark still stands.
 
     Fetched beside it and verified, then moved in part by part under a mark; a restore that was killed is begun anew.
     Raises `UsageError` if the folder holds data.
@@ -235,6 +237,7 @@ def restore_home(settings: Settings, snapshot: Snapshot, target: Path) -> None:
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(part, place)
         _sync(target)
+        settle()
         mark.unlink()
     finally:
         shutil.rmtree(draft, ignore_errors=True)

@@ -1,0 +1,170 @@
+"""Snapshots and drills on schedule, and the checks of their age. Homes with nothing to lose yet are left alone."""
+
+from datetime import timedelta
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from reliability_platform.clock import utc_now
+from reliability_platform.errors import PlatformError
+from reliability_platform.operations import operations_engine
+from reliability_platform.recovery.drill_log import Drill, overdue
+from reliability_platform.recovery.drill_report import keep
+from reliability_platform.recovery.drills import run_drill
+from reliability_platform.settings import Settings, load_settings
+from reliability_platform.warehouse.publication import current_version
+from reliability_platform.warehouse.snapshots.location import SnapshotLocation
+from reliability_platform.warehouse.snapshots.manifest import read_snapshots
+from reliability_platform.warehouse.snapshots.retention import prune
+from reliability_platform.warehouse.snapshots.take import take_snapshot
+
+STALE_AFTER = timedelta(hours=30)
+"""A snapshot a day, and six hours of patience."""
+
+
+class DrillFailedError(PlatformError):
+    """A drill missed an objective, or what came back was not right."""
+
+
+@dg.asset(
+    key=["recovery", "snapshot"],
+    group_name="recovery",
+    kinds={"duckdb"},
+    description="The newest snapshot of the home. Taken under a short lease, while others work.",
+)
+def snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Take one, then forget those that the rule does not keep."""
+    settings = load_settings()
+    taken = take_snapshot(settings, utc_now)
+    pruned = prune(settings)
+    for words in pruned.damaged:
+        context.log.warning(words)
+    return dg.MaterializeResult(
+        metadata={**taken.summary(), "left_out": taken.left_out, "forgotten": len(pruned.snapshots)}
+    )
+
+
+@dg.asset_check(asset=snapshot, name="recovery_snapshot__fresh", description="A snapshot is at most 30 hours old.")
+def snapshot_fresh() -> dg.AssetCheckResult:
+    """The newest usable snapshot, whoever took it."""
+    found, damaged = read_snapshots(SnapshotLocation.of(load_settings()))
+    age = utc_now() - found[-1].taken_at if found else None
+    return dg.AssetCheckResult(
+        passed=age is not None and age <= STALE_AFTER and not damaged,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "age_hours": round(age.total_seconds() / 3600, 1) if age is not None else None,
+            "damaged_manifests": damaged,
+            "recovery": "`reliability snapshot create`",
+        },
+    )
+
+
+@dg.asset_check(asset=snapshot, name="recovery_drills__in_time", description="No drill is overdue.")
+def drills_in_time() -> dg.AssetCheckResult:
+    """A recovery that nobody has rehearsed for long may not work any more."""
+    settings = load_settings()
+    late = overdue(settings, operations_engine(settings), utc_now())
+    return dg.AssetCheckResult(
+        passed=not late,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"overdue": list(late.values()), "recovery": "`reliability drill table-loss`, `… warehouse-loss`"},
+    )
+
+
+snapshot_job = dg.define_asset_job(
+    "snapshot_warehouse",
+    selection=dg.AssetSelection.assets(snapshot),
+    description="A snapshot of the home, and the checks of the age of snapshots and drills.",
+)
+
+
+def _drill(context: dg.OpExecutionContext, drill: Drill) -> None:
+    settings = load_settings()
+    report = run_drill(settings, drill, utc_now)
+    path = keep(settings, operations_engine(settings), report)
+    context.add_output_metadata({"report": dg.MetadataValue.md(path.read_text()), "met": report.met})
+    if not report.met:
+        raise DrillFailedError(f"The drill {drill} missed its objectives: see {path.name} in the folder of drills.")
+
+
+@dg.op
+def lose_a_table(context: dg.OpExecutionContext) -> None:
+    """On a twin of the home."""
+    _drill(context, Drill.TABLE_LOSS)
+
+
+@dg.op
+def lose_the_warehouse(context: dg.OpExecutionContext) -> None:
+    """On a twin of the home."""
+    _drill(context, Drill.WAREHOUSE_LOSS)
+
+
+@dg.job(description="Loses a table of a twin of the home and puts it back; measures and proves it.")
+def drill_table_loss() -> None:
+    """One drill."""
+    lose_a_table()
+
+
+@dg.job(description="Loses the warehouse of a twin of the home and puts it back; measures and proves it.")
+def drill_warehouse_loss() -> None:
+    """One drill."""
+    lose_the_warehouse()
+
+
+def _nothing_to_take(settings: Settings) -> str | None:
+    return None if settings.warehouse.exists() else "There is no warehouse yet."
+
+
+def _nothing_to_lose(settings: Settings) -> str | None:
+    if current_version(settings) is None:
+        return "Nothing is published yet."
+    return None if read_snapshots(SnapshotLocation.of(settings))[0] else "There is no snapshot yet."
+
+
+@dg.schedule(
+    job=snapshot_job,
+    cron_schedule="0 4 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every day at 04:00 UTC, after the pipeline.",
+)
+def daily_snapshot() -> dg.RunRequest | dg.SkipReason:
+    """A snapshot, where there is something to take."""
+    why_not = _nothing_to_take(load_settings())
+    return dg.SkipReason(why_not) if why_not else dg.RunRequest()
+
+
+@dg.schedule(
+    job=drill_table_loss,
+    cron_schedule="0 5 1 * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="On the first of each month at 05:00 UTC.",
+)
+def monthly_table_drill() -> dg.RunRequest | dg.SkipReason:
+    """The loss of a table, where there is something to lose."""
+    why_not = _nothing_to_lose(load_settings())
+    return dg.SkipReason(why_not) if why_not else dg.RunRequest()
+
+
+@dg.schedule(
+    job=drill_warehouse_loss,
+    cron_schedule="0 6 1 1,4,7,10 *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="On the first day of each quarter at 06:00 UTC.",
+)
+def quarterly_warehouse_drill() -> dg.RunRequest | dg.SkipReason:
+    """The loss of the warehouse, where there is something to lose."""
+    why_not = _nothing_to_lose(load_settings())
+    return dg.SkipReason(why_not) if why_not else dg.RunRequest()
+
+
+recovery_jobs: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
+    snapshot_job,
+    drill_table_loss,
+    drill_warehouse_loss,
+]
+recovery_checks = [snapshot_fresh, drills_in_time]
+recovery_schedules = [daily_snapshot, monthly_table_drill, quarterly_warehouse_drill]
