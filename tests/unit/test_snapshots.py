@@ -63,8 +63,10 @@ def home(origin: Platform, tmp_path: Path) -> Settings:
 @pytest.fixture
 def memory() -> Iterator[str]:
     """A place in memory, emptied afterwards."""
+    place = fsspec.filesystem("memory")
+    place.makedirs("/reliability", exist_ok=True)
     yield "memory://reliability/snapshots"
-    fsspec.filesystem("memory").rm("/reliability", recursive=True)
+    place.rm("/reliability", recursive=True)
 
 
 def rows(file: Path, sql: str) -> list[tuple[object, ...]]:

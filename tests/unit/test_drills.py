@@ -1,0 +1,172 @@
+"""Drills: a real loss on a twin, a home that stays as it is, and a report that can say no."""
+
+import json
+from datetime import UTC, timedelta
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pytest
+
+from reliability_platform.cli.main import main
+from reliability_platform.clock import utc_now
+from reliability_platform.errors import ExitCode, HomeBusyError, UsageError
+from reliability_platform.operations import operations_engine
+from reliability_platform.orchestration.definitions import defs
+from reliability_platform.orchestration.disaster_recovery import daily_snapshot, monthly_table_drill
+from reliability_platform.orchestration.local import QUIET
+from reliability_platform.recovery.clone import WORKSPACE, twin_of
+from reliability_platform.recovery.drill_log import Drill, DrillLog, overdue
+from reliability_platform.recovery.drill_report import keep
+from reliability_platform.recovery.drills import DrillReport, _compare, run_drill
+from reliability_platform.settings import Settings
+from reliability_platform.warehouse.journal import BuildJournal
+from reliability_platform.warehouse.snapshots.take import take_snapshot
+from tests.conftest import Platform, day
+from tests.unit.lived_in import live, state, twin
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Platform:
+    """Two days, a snapshot, one day more."""
+    made = live(tmp_path_factory.mktemp("origin") / "home")
+    take_snapshot(made.settings, utc_now)
+    made.run(day(3), day(3))
+    return made
+
+
+@pytest.fixture
+def home(origin: Platform, tmp_path: Path) -> Settings:
+    """A copy of it."""
+    return twin(origin.settings.home, tmp_path / "home")
+
+
+@pytest.mark.parametrize("drill", [Drill.TABLE_LOSS, Drill.WAREHOUSE_LOSS, Drill.SOURCE_OUTAGE])
+def test_a_drill_meets_its_objectives_and_leaves_every_byte(home: Settings, drill: Drill) -> None:
+    """What was lost comes back row for row, on the twin; the home is the same, to the byte."""
+    before = state(home.home)
+    report = run_drill(home, drill, utc_now)
+    assert state(home.home) == before
+    assert (report.met, report.rows_lost, report.partitions_lost) == (True, 0, []), report.document()
+    assert report.oracle_equal is True
+    assert report.recovery_seconds > 0
+    path = keep(home, operations_engine(home), report)
+    document = json.loads(path.with_suffix(".json").read_text())
+    assert document["met"] is True
+    assert "objectives met" in path.read_text().splitlines()[0]
+    [done] = DrillLog(operations_engine(home)).all()
+    assert (done.drill, done.met) == (drill.value, True)
+
+
+def test_a_lost_home_comes_back_only_from_elsewhere(home: Settings, tmp_path: Path) -> None:
+    """Snapshots in the home would be lost with it: the drill says so and fails. From elsewhere it loses nothing."""
+    report = run_drill(home, Drill.HOME_LOSS, utc_now)
+    assert report.verified
+    assert not report.met
+    assert "RELIABILITY_SNAPSHOT_URL" in report.remarks[0]
+    elsewhere = home.model_copy(update={"snapshot_url": str(tmp_path / "elsewhere")})
+    (home.home / "snapshots").rename(tmp_path / "elsewhere")
+    before = state(home.home), state(tmp_path / "elsewhere")
+    report = run_drill(elsewhere, Drill.HOME_LOSS, utc_now)
+    assert (state(home.home), state(tmp_path / "elsewhere")) == before
+    assert report.met, report.document()
+    assert day(3) in report.landing_days_built_again  # it had landed after the snapshot; the source was asked again
+
+
+def test_an_objective_that_is_missed_is_said(home: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    """An exit code, an entry in the log, a drill that stays due."""
+    hasty = home.model_copy(update={"drill_rto_seconds": 0.001})
+    report = run_drill(hasty, Drill.TABLE_LOSS, utc_now, "stg_orders")
+    assert report.verified
+    assert not report.met
+    assert "NOT met" in keep(home, operations_engine(home), report).read_text().splitlines()[0]
+    assert DrillLog(operations_engine(home)).last_met() == {}
+    assert main(["drill", "list", "--json", "--home", str(home.home)]) == ExitCode.OK
+    assert json.loads(capsys.readouterr().out)["drills"][0]["met"] is False
+
+
+def test_rows_that_do_not_come_back_are_counted(tmp_path: Path) -> None:
+    """The comparison can say no: a row too few, a row that is other, a table that is missing."""
+    for folder in ("before", "after"):
+        (tmp_path / folder).mkdir()
+
+    def write(folder: str, table: str, query: str) -> None:
+        duckdb.execute(f"copy ({query}) to '{tmp_path / folder / table}.parquet' (format parquet)")
+
+    for table, before, after in (
+        ("same", "select 1 as a from range(3)", "select 1 as a from range(3)"),
+        ("fewer", "select 1 as a from range(3)", "select 1 as a from range(2)"),
+        ("other", "select range as a from range(3)", "select range + 1 as a from range(3)"),
+        ("more", "select range as a from range(3)", "select range as a from range(4)"),
+    ):
+        write("before", table, before)
+        write("after", table, after)
+    write("before", "gone", "select range as a from range(5)")
+    report = DrillReport(Drill.TABLE_LOSS, utc_now(), objective_seconds=1)
+    _compare(report, "published", ["same", "fewer", "other", "more", "gone"], tmp_path / "before", tmp_path / "after")
+    assert {one["table"]: one["rows_lost"] for one in report.tables} == {
+        "same": 0, "fewer": 1, "other": 1, "more": 0, "gone": 5,
+    }  # fmt: skip
+    assert report.rows_lost == 7
+    assert not report.equal_to_before
+    assert not report.met
+
+
+def test_what_a_killed_drill_left_is_removed_and_two_do_not_meet(home: Settings) -> None:
+    """The workspace is the drill's alone."""
+    before = state(home.home)
+    (home.home / WORKSPACE / "home" / "landing").mkdir(parents=True)
+    (home.home / WORKSPACE / "home" / "landing" / "left").write_text("by a killed drill")
+    with twin_of(home) as made:
+        assert not (made.settings.landing / "left").exists()
+        assert made.settings.warehouse.read_bytes() == home.warehouse.read_bytes()
+        with pytest.raises(HomeBusyError, match="Another drill"), twin_of(home):
+            pass
+    assert state(home.home) == before
+
+
+def test_a_drill_that_cannot_be_done_says_why(home: Settings, tmp_path: Path) -> None:
+    """No snapshot, nothing published, an unknown table, a database server."""
+    with pytest.raises(UsageError, match="no snapshot"):
+        run_drill(home.model_copy(update={"snapshot_url": str(tmp_path / "none")}), Drill.WAREHOUSE_LOSS, utc_now)
+    with pytest.raises(UsageError, match="nothing to lose"):
+        run_drill(home.model_copy(update={"home": tmp_path / "none"}), Drill.WAREHOUSE_LOSS, utc_now)
+    with pytest.raises(UsageError, match="no table"):
+        run_drill(home, Drill.TABLE_LOSS, utc_now, "nothing")
+    server = home.model_copy(update={"operations_url": "postgresql://server/operations"})
+    with pytest.raises(UsageError, match="database server"):
+        run_drill(server, Drill.TABLE_LOSS, utc_now)
+    assert not (home.home / WORKSPACE).exists()
+
+
+def test_drills_become_due(home: Settings) -> None:
+    """A young home owes nothing; then each drill is due by itself, and a failed one does not count."""
+    engine = operations_engine(home)
+    first = BuildJournal(engine, home.builds).first_began_at()
+    assert first is not None
+    start = first.replace(tzinfo=UTC)
+    assert overdue(home, engine, start + timedelta(days=34)) == {}
+    assert list(overdue(home, engine, start + timedelta(days=36))) == [Drill.TABLE_LOSS]
+    log = DrillLog(engine)
+    log.record(Drill.TABLE_LOSS, start + timedelta(days=36), 5, 1.0, False, "")
+    assert list(overdue(home, engine, start + timedelta(days=37))) == [Drill.TABLE_LOSS]
+    log.record(Drill.TABLE_LOSS, start + timedelta(days=37), 0, 1.0, True, "")
+    assert overdue(home, engine, start + timedelta(days=38)) == {}
+    assert list(overdue(home, engine, start + timedelta(days=101))) == [Drill.TABLE_LOSS, Drill.WAREHOUSE_LOSS]
+
+
+def test_dagster_takes_snapshots_and_judges_their_age(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job takes one and checks; a home without anything is left alone by the schedules."""
+    monkeypatch.setenv("RELIABILITY_HOME", str(home.home))
+    with dg.instance_for_test() as instance:
+        job = defs.resolve_job_def("snapshot_warehouse")
+        done = job.execute_in_process(instance=instance, run_config=QUIET)
+        verdicts = {one.check_name: one.passed for one in done.get_asset_check_evaluations()}
+        assert verdicts == {"recovery_snapshot__fresh": True, "recovery_drills__in_time": True}
+        assert isinstance(daily_snapshot(dg.build_schedule_context(instance)), dg.RunRequest)
+        assert isinstance(monthly_table_drill(dg.build_schedule_context(instance)), dg.RunRequest)
+        monkeypatch.setenv("RELIABILITY_HOME", str(tmp_path / "empty"))
+        assert isinstance(daily_snapshot(dg.build_schedule_context(instance)), dg.SkipReason)
+        assert isinstance(monthly_table_drill(dg.build_schedule_context(instance)), dg.SkipReason)
