@@ -30,7 +30,7 @@ from reliability_platform.warehouse.snapshots.location import SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import Snapshot, read_snapshots
 from reliability_platform.warehouse.snapshots.restore import gap, restore_home
 from reliability_platform.warehouse.snapshots.take import take_snapshot
-from tests.conftest import Platform, day, days
+from tests.conftest import Platform, day
 from tests.unit.lived_in import EVENTS, state, twin
 
 
@@ -155,7 +155,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_touched(home: Settings, tmp
     (newer / "dbt_project.yml").write_text("version: 99.0.0\n")
     with pytest.raises(UsageError, match=r"built by models .* deployed are 99"):
         recover_warehouse(home.model_copy(update={"dbt_project": newer}), snapshot, utc_now)
-    with pytest.raises(UsageError, match="no table 'nothing"):
+    with pytest.raises(UsageError, match="no table .nothing"):
         recover_warehouse(home, snapshot, utc_now, "nothing'; drop table stg_orders; --")
     assert state(home.home, ("operations.sqlite", "operations.sqlite-wal", "operations.sqlite-shm")) == before
     with duckdb.connect(str(home.warehouse)) as connection:
@@ -179,7 +179,8 @@ def test_a_lost_home_comes_back_as_far_as_the_snapshot_goes(home: Settings, tmp_
     done = recover_home(elsewhere, snapshot, utc_now)
     assert not (home.home / RESTORING).exists()
     assert done.landing_days == [day(2)]
-    assert list(done.publication.held) == [f"orders/{day(2)}"]  # as it was then
+    assert f"orders/{day(2)}" in done.publication.held  # as it was then
+    assert done.publication == publications(home)[0]
     assert {one for _, one in landed_partitions(home)} == {day(1), day(2)}
 
 
@@ -203,8 +204,8 @@ def test_people_look_back_and_go_on(home: Settings, tmp_path: Path, capsys: pyte
     aside = tmp_path / "aside"
     written = asked("restore", "--aside", str(aside), "--table", "agg_daily_funnel", "--as-of", taken.isoformat())
     with duckdb.connect() as connection:
-        dates = connection.execute(f"select distinct event_date from '{written['written']}' order by 1").fetchall()
-    assert [found for (found,) in dates] == list(days(day(1), day(2)))
+        newest = connection.execute(f"select max(event_date) from '{written['written']}'").fetchone()
+    assert newest == (day(2),)
     assert "is there already" in refused("restore", "--aside", str(aside), "--table", "agg_daily_funnel")
     assert "no time" in refused("restore", "--as-of", "yesterday")
     assert "No snapshot is as old" in refused("restore", "--as-of", (taken - timedelta(seconds=1)).isoformat())
