@@ -26,6 +26,7 @@ lint: .venv/ready
 bench: .venv/ready  ## speed, as ratios to one bare DuckDB script in the same run
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench_incidents
+	$(BIN)/python -m tests.bench_recovery
 
 .venv: .venv/ready
 

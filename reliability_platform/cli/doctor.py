@@ -129,6 +129,8 @@ def _alerts(settings: Settings) -> str:
     if not settings.alert_urls:
         return "no channel is configured: RELIABILITY_ALERT_URLS names them"
     return f"no channel of {len(statuses)} is failing{kept}"
+
+
 def _snapshots(settings: Settings) -> str:
     from reliability_platform.warehouse.snapshots.location import SnapshotLocation
     from reliability_platform.warehouse.snapshots.manifest import read_snapshots

@@ -69,6 +69,10 @@ def _made(settings: Settings, workspace: Path) -> Twin:
         update={
             "home": home,
             "operations_url": None,
+            # Nobody outside needs to hear of a rehearsal.
+            "openlineage_url": None,
+            "alert_urls": (),
+            "alert_dry_run": True,
             "snapshot_url": str(snapshots) if inside else settings.snapshots,
         }
     )

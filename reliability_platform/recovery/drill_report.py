@@ -6,8 +6,8 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from reliability_platform.atomic import write_atomically
-from reliability_platform.incidents.blocks import Block, Bullets, Grid, Heading, Paragraph
-from reliability_platform.incidents.render import markdown
+from reliability_platform.incidents.documents.blocks import Block, Bullets, Grid, Heading, Paragraph
+from reliability_platform.incidents.documents.render import markdown
 from reliability_platform.recovery.drill_log import DrillLog
 from reliability_platform.recovery.drills import DrillReport
 from reliability_platform.settings import Settings

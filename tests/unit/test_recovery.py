@@ -155,7 +155,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_touched(home: Settings, tmp
     (newer / "dbt_project.yml").write_text("version: 99.0.0\n")
     with pytest.raises(UsageError, match=r"built by models .* deployed are 99"):
         recover_warehouse(home.model_copy(update={"dbt_project": newer}), snapshot, utc_now)
-    with pytest.raises(UsageError, match="no table .nothing"):
+    with pytest.raises(UsageError, match=r"no table .nothing"):
         recover_warehouse(home, snapshot, utc_now, "nothing'; drop table stg_orders; --")
     assert state(home.home, ("operations.sqlite", "operations.sqlite-wal", "operations.sqlite-shm")) == before
     with duckdb.connect(str(home.warehouse)) as connection:

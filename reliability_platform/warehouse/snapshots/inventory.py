@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from reliability_platform.landing.admission import known_as
 from reliability_platform.settings import Settings
 
 LEFT_OUT = {
@@ -21,6 +22,12 @@ DATABASE_SUFFIXES = (".duckdb", ".duckdb.wal", ".sqlite", ".sqlite-wal", ".sqlit
 """Databases are copied by their own means; leases and locks belong to processes."""
 PARTITION_FOLDER = re.compile(r"landing_date=(\d{4}-\d{2}-\d{2})")
 SHIM_NAME = re.compile(r"[a-z_]+-(\d{8})-.*\.json")
+
+
+DELIVERED = ("landing", "bronze", "quarantine")
+"""Folders in which producers choose the names of files."""
+OUR_NAMES = ("sentinel.parquet", "admissions.parquet")
+OUR_SUFFIXES = ("parquet", "manifest.json", "reason.json")
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,14 @@ def walk(settings: Settings, location: Path | None) -> tuple[list[FoundFile], di
 
     look(settings.home)
     return files, links
+
+
+def shown_path(path: str) -> str:
+    """A path of the home as it may be shown: producers may call a file after somebody."""
+    folder, _, name = path.rpartition("/")
+    stem, _, suffix = name.partition(".")
+    ours = name in OUR_NAMES or (known_as(stem) == stem and suffix in OUR_SUFFIXES)
+    return path if ours or path.split("/")[0] not in DELIVERED else f"{folder}/{known_as(name)}"
 
 
 def landing_day_of(path: str) -> date | None:

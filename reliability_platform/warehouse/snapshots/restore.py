@@ -19,7 +19,7 @@ from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.settings import RESTORING, Settings
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
-from reliability_platform.warehouse.snapshots.inventory import days_that_differ, landing_day_of, walk
+from reliability_platform.warehouse.snapshots.inventory import days_that_differ, landing_day_of, shown_path, walk
 from reliability_platform.warehouse.snapshots.location import SnapshotDamagedError, SnapshotLocation, sha256_of
 from reliability_platform.warehouse.snapshots.manifest import OPERATIONS, WAREHOUSE, Snapshot
 from reliability_platform.warehouse.snapshots.take import operations_file
@@ -33,7 +33,7 @@ def damages(location: SnapshotLocation, snapshots: Sequence[Snapshot]) -> dict[s
     """What is wrong with the contents of each snapshot: path → `missing` or `damaged`. Each content is read once."""
     wrong = {sha: location.damage(sha) for sha in {file.sha256: None for one in snapshots for file in one.files}}
     return {
-        one.id: {file.path: words for file in one.files if (words := wrong[file.sha256]) is not None}
+        one.id: {shown_path(file.path): words for file in one.files if (words := wrong[file.sha256]) is not None}
         for one in snapshots
     }
 

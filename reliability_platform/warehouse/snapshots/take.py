@@ -7,6 +7,7 @@ they are never older than the warehouse; landing days that changed meanwhile are
 
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC
 from importlib.metadata import version
@@ -22,7 +23,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
-from reliability_platform.warehouse.snapshots.inventory import FoundFile, days_that_differ, walk
+from reliability_platform.warehouse.snapshots.inventory import FoundFile, days_that_differ, shown_path, walk
 from reliability_platform.warehouse.snapshots.location import FileChangedError, SnapshotLocation, sha256_of
 from reliability_platform.warehouse.snapshots.manifest import (
     OPERATIONS,
@@ -90,12 +91,19 @@ def take_snapshot(settings: Settings, clock: Clock) -> Snapshot:
             builds_settled=settled,
             unsettled_days=tuple(sorted(days_that_differ(then, now) | days_that_differ(dict.fromkeys(unread, 0), {}))),
             landing_days=tuple(sorted({day for _, day in landed_partitions(settings)})),
-            left_out={} if store is not None else {"operations": "it is in a database server, which has its own means"},
+            left_out=_left_out(store, unread),
             links=links,
             files=(*databases, *files),
         )
         location.write_manifest(snapshot.id, encode(snapshot))
     return snapshot
+
+
+def _left_out(store: Path | None, unread: Sequence[str]) -> dict[str, str]:
+    found = {shown_path(path): "it would not hold still" for path in unread}
+    return (
+        found if store is not None else {**found, "operations": "it is in a database server, which has its own means"}
+    )
 
 
 class _Stored:
