@@ -14,9 +14,9 @@ from reliability_platform.clock import utc_now
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.landing.writer import write_batch
 from reliability_platform.operations import operations_engine
-from reliability_platform.recovery.drills import _marts, _missing_rows, _write_tables
 from reliability_platform.recovery.replay import replay
 from reliability_platform.recovery.restore import recover_warehouse
+from reliability_platform.recovery.witness import missing_rows, published_tables, write_tables
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.reference import write_reference
@@ -63,14 +63,14 @@ def measure(events: int, *, oracle: bool) -> dict[str, Any]:
             path.with_name(f".{path.name}").rename(path)
         found["run_of_the_last_day"] = timed(lambda: replay(settings, engine, last, utc_now, "bench"))
         snapshot = newest_until(SnapshotLocation.of(settings), utc_now())
-        _write_tables(settings, _marts(settings), Path(name) / "before")
+        write_tables(settings, published_tables(settings), Path(name) / "before")
         found["last_day_again"] = timed(lambda: replay(settings, engine, last, utc_now, "bench"))
         settings.warehouse.unlink()
         found["recovery"] = timed(lambda: recover_warehouse(settings, snapshot, utc_now))
-        _write_tables(settings, _marts(settings), Path(name) / "after")
+        write_tables(settings, published_tables(settings), Path(name) / "after")
         found["rows_lost"] = sum(
-            _missing_rows(Path(name) / "before" / f"{mart}.parquet", Path(name) / "after" / f"{mart}.parquet")
-            for mart in _marts(settings)
+            missing_rows(Path(name) / "before" / f"{mart}.parquet", Path(name) / "after" / f"{mart}.parquet")
+            for mart in published_tables(settings)
         )
         found["next_snapshot"] = timed(lambda: take_snapshot(settings, utc_now))
         found["snapshot_without_change"] = timed(lambda: take_snapshot(settings, utc_now))

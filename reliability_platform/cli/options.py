@@ -116,18 +116,22 @@ def _held(settings: Settings, name: str, who: str) -> Iterator[None]:
         lock.release()
 
 
-def home_session(settings: Settings, *, restoring: bool = False) -> AbstractContextManager[None]:
-    """Hold the home for one command that changes it. Raises `HomeBusyError` if another does so already.
-
-    A home whose restore was cut off is not whole: only `restoring` may go on with it.
-    """
-    if not restoring and (settings.home / RESTORING).exists():
+def _refuse_half_restored(settings: Settings) -> None:
+    """A home whose restore was cut off is not whole: nobody may work on it before that is finished."""
+    if (settings.home / RESTORING).exists():
         raise EnvironmentUnusableError(
             f"A restore of {settings.home} was cut off: finish it with `reliability restore --everything`."
         )
+
+
+def home_session(settings: Settings, *, restoring: bool = False) -> AbstractContextManager[None]:
+    """Hold the home for one command that changes it. Raises `HomeBusyError` if another does so already."""
+    if not restoring:
+        _refuse_half_restored(settings)
     return _held(settings, ".session.lock", "Another command")
 
 
 def home_served(settings: Settings) -> AbstractContextManager[None]:
     """Hold the home as the one that `reliability dev` serves. The demo must not empty a home that is being served."""
+    _refuse_half_restored(settings)
     return _held(settings, ".served.lock", "`reliability dev`")

@@ -12,7 +12,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow.parquet as pq
 
 from reliability_platform.clock import Clock
@@ -26,6 +25,7 @@ from reliability_platform.recovery.clone import Twin, twin_of
 from reliability_platform.recovery.drill_log import Drill
 from reliability_platform.recovery.replay import replay
 from reliability_platform.recovery.restore import recover_home, recover_warehouse
+from reliability_platform.recovery.witness import missing_rows, published_tables, quoted, write_tables
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
@@ -124,43 +124,17 @@ def run_drill(settings: Settings, drill: Drill, clock: Clock, table: str | None 
     return report
 
 
-def _marts(settings: Settings) -> list[str]:
-    return [mart.name for mart in marts(ensure_manifest(settings.dbt_project))]
-
-
-def _write_tables(settings: Settings, names: Sequence[str], folder: Path) -> None:
-    """Tables of the warehouse as Parquet: what a recovery is compared with."""
-    folder.mkdir(parents=True)
-    with warehouse_reader(settings) as connection:
-        for name in names:
-            target = str(folder / f"{name}.parquet").replace("'", "''")
-            connection.execute(f"copy {_quoted(name)} to '{target}' (format parquet)")
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _missing_rows(before: Path, after: Path) -> int:
-    """How many rows of one Parquet file another one lacks, each as often as it is there."""
-    if not before.exists() or not after.exists():
-        return pq.read_metadata(before).num_rows if before.exists() else 0
-    with duckdb.connect() as connection:
-        connection.execute("set enable_progress_bar = false")
-        first, second = (f"read_parquet('{str(path).replace(chr(39), chr(39) * 2)}')" for path in (before, after))
-        row = connection.execute(f"select count(*) from (from {first} except all from {second})").fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def _compare(report: DrillReport, layer: str, names: Sequence[str], before: Path, after: Path) -> None:
+def compare(report: DrillReport, layer: str, names: Sequence[str], before: Path, after: Path) -> None:
     """Add the comparison of some tables to the report, and the rows that are missing."""
     for one in compare_tables(names, after, before):
-        lost = 0 if one.equal else _missing_rows(before / f"{one.name}.parquet", after / f"{one.name}.parquet")
+        lost = 0 if one.equal else missing_rows(before / f"{one.name}.parquet", after / f"{one.name}.parquet")
         report.tables.append(
             {"layer": layer, "table": one.name, "rows": one.rows, "equal_to_before": one.equal, "rows_lost": lost}
         )
-        report.rows_lost += lost
+    worst: dict[str, int] = {}
+    for table in report.tables:  # a row that is lost in the warehouse and in what is published is one row
+        worst[table["table"]] = max(worst.get(table["table"], 0), table["rows_lost"])
+    report.rows_lost = sum(worst.values())
     report.equal_to_before = all(one["equal_to_before"] for one in report.tables)
 
 
@@ -174,7 +148,7 @@ def _lose_and_recover(
     report.snapshot_age_seconds = round((report.began_at - snapshot.taken_at).total_seconds(), 1)
     partitions = landed_partitions(settings)
     witnesses = twin.evidence / "before", twin.evidence / "after"
-    _write_tables(settings, tables, witnesses[0])
+    write_tables(settings, tables, witnesses[0])
     lose()
     if report.drill is Drill.HOME_LOSS:
         with report.timed("restore of the home", recovering=True):
@@ -186,9 +160,9 @@ def _lose_and_recover(
         with report.timed("restore, build and publication", recovering=True):
             restored = recover_warehouse(settings, snapshot, clock, table)
         report.landing_days_built_again = restored.landing_days
-    _write_tables(settings, tables, witnesses[1])
-    _compare(report, "warehouse", tables, *witnesses)
-    _compare(report, "published", _marts(settings), twin.published, settings.published / CURRENT)
+    write_tables(settings, tables, witnesses[1])
+    compare(report, "warehouse", tables, *witnesses)
+    compare(report, "published", published_tables(settings), twin.published, settings.published / CURRENT)
     gone = sorted(set(partitions) - set(landed_partitions(settings)))
     report.partitions_lost = [f"{source}/{day}" for source, day in gone]
 
@@ -221,14 +195,14 @@ def _table_loss(twin: Twin, report: DrillReport, clock: Clock, table: str | None
 
     def lose() -> None:
         with warehouse_lease(settings), closing(open_when_free(settings, read_only=False)) as writer:
-            writer.execute(f"drop table {_quoted(lost)}")
+            writer.execute(f"drop table {quoted(lost)}")
 
-    _lose_and_recover(twin, report, clock, sorted({lost, *_marts(settings)}), lose, lost)
+    _lose_and_recover(twin, report, clock, sorted({lost, *published_tables(settings)}), lose, lost)
 
 
 def _warehouse_loss(twin: Twin, report: DrillReport, clock: Clock, _: str | None) -> None:
     report.lost = "the warehouse file"
-    _lose_and_recover(twin, report, clock, _marts(twin.settings), twin.settings.warehouse.unlink, None)
+    _lose_and_recover(twin, report, clock, published_tables(twin.settings), twin.settings.warehouse.unlink, None)
 
 
 def _home_loss(twin: Twin, report: DrillReport, clock: Clock, _: str | None) -> None:
@@ -242,7 +216,7 @@ def _home_loss(twin: Twin, report: DrillReport, clock: Clock, _: str | None) -> 
     def lose() -> None:
         shutil.rmtree(twin.settings.home)
 
-    _lose_and_recover(twin, report, clock, _marts(twin.settings), lose, None)
+    _lose_and_recover(twin, report, clock, published_tables(twin.settings), lose, None)
 
 
 def _source_outage(twin: Twin, report: DrillReport, clock: Clock, _: str | None) -> None:
@@ -264,7 +238,7 @@ def _source_outage(twin: Twin, report: DrillReport, clock: Clock, _: str | None)
     if f"{source}/{day}" not in during.held:
         report.remarks.append("The day was published although its source had sent nothing.")
     alone = [mart.name for mart in marts(ensure_manifest(settings.dbt_project)) if mart.sources == (source,)]
-    _compare(report, "published", alone, twin.published, settings.published / CURRENT)
+    compare(report, "published", alone, twin.published, settings.published / CURRENT)
     with report.timed("fetch, build and publication", recovering=True), serving(simulation) as server:
         fetch_day(settings, source, day, server.url, promised, clock())
         after = replay(settings, engine, [day], clock, "drill")

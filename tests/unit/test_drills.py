@@ -18,7 +18,7 @@ from reliability_platform.orchestration.local import QUIET
 from reliability_platform.recovery.clone import WORKSPACE, twin_of
 from reliability_platform.recovery.drill_log import Drill, DrillLog, overdue
 from reliability_platform.recovery.drill_report import keep
-from reliability_platform.recovery.drills import DrillReport, _compare, run_drill
+from reliability_platform.recovery.drills import DrillReport, compare, run_drill
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.snapshots.take import take_snapshot
@@ -103,7 +103,7 @@ def test_rows_that_do_not_come_back_are_counted(tmp_path: Path) -> None:
         write("after", table, after)
     write("before", "gone", "select range as a from range(5)")
     report = DrillReport(Drill.TABLE_LOSS, utc_now(), objective_seconds=1)
-    _compare(report, "published", ["same", "fewer", "other", "more", "gone"], tmp_path / "before", tmp_path / "after")
+    compare(report, "published", ["same", "fewer", "other", "more", "gone"], tmp_path / "before", tmp_path / "after")
     assert {one["table"]: one["rows_lost"] for one in report.tables} == {
         "same": 0, "fewer": 1, "other": 1, "more": 0, "gone": 5,
     }  # fmt: skip

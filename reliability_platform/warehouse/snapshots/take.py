@@ -17,10 +17,10 @@ import duckdb
 from sqlalchemy.engine import make_url
 
 from reliability_platform.clock import Clock
-from reliability_platform.errors import UsageError
+from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.operations import operations_engine
-from reliability_platform.settings import Settings
+from reliability_platform.settings import RESTORING, Settings
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 from reliability_platform.warehouse.snapshots.inventory import FoundFile, days_that_differ, shown_path, walk
@@ -63,9 +63,13 @@ def copy_operations(source: Path, target: Path) -> None:
 
 
 def take_snapshot(settings: Settings, clock: Clock) -> Snapshot:
-    """Take one and return it. Raises `UsageError` if there is nothing to take."""
+    """Take one and return it. Raises `UsageError` if there is nothing to take, `EnvironmentUnusableError` if it is not whole."""
     if not settings.warehouse.exists():
         raise UsageError(f"There is no warehouse in {settings.home} yet: `reliability run` makes one.")
+    if (settings.home / RESTORING).exists():
+        raise EnvironmentUnusableError(
+            "A restore of this home was cut off: finish it before you take a snapshot of it."
+        )
     location = SnapshotLocation.of(settings)
     with snapshot_turn(settings) as staging:
         location.remove_drafts()

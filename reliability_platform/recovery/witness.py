@@ -1,0 +1,43 @@
+"""What was there before a loss, kept as Parquet, and how many rows of it are missing afterwards."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+
+from reliability_platform.settings import Settings
+from reliability_platform.warehouse.dbt_runner import ensure_manifest
+from reliability_platform.warehouse.lease import warehouse_reader
+from reliability_platform.warehouse.marts import marts
+
+
+def published_tables(settings: Settings) -> list[str]:
+    """The names of the marts."""
+    return [mart.name for mart in marts(ensure_manifest(settings.dbt_project))]
+
+
+def write_tables(settings: Settings, names: Sequence[str], folder: Path) -> None:
+    """Tables of the warehouse as Parquet: what a recovery is compared with."""
+    folder.mkdir(parents=True)
+    with warehouse_reader(settings) as connection:
+        for name in names:
+            target = str(folder / f"{name}.parquet").replace("'", "''")
+            connection.execute(f"copy {quoted(name)} to '{target}' (format parquet)")
+
+
+def quoted(name: str) -> str:
+    """A name of a table for SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def missing_rows(before: Path, after: Path) -> int:
+    """How many rows of one Parquet file another one lacks, each as often as it is there."""
+    if not before.exists() or not after.exists():
+        return pq.read_metadata(before).num_rows if before.exists() else 0
+    with duckdb.connect() as connection:
+        connection.execute("set enable_progress_bar = false")
+        first, second = (f"read_parquet('{str(path).replace(chr(39), chr(39) * 2)}')" for path in (before, after))
+        row = connection.execute(f"select count(*) from (from {first} except all from {second})").fetchone()
+    assert row is not None
+    return int(row[0])
