@@ -83,7 +83,7 @@ def taken(line: str) -> None:
     assert words[0] == "reliability"
     command: click.Command = cli
     rest = words[1:]
-    while isinstance(command, click.Group):
+    while isinstance(command, click.Group) and not (command.invoke_without_command and not rest):
         found = command.get_command(click.Context(command), rest[0])
         assert found is not None, line
         command, rest = found, rest[1:]
