@@ -1,0 +1,142 @@
+"""The stages of a landing day as the orchestration calls them, on a small home in which three faults have struck.
+
+Each is what a process does that can be killed, and what a plain re-run does again. `run` and `heal` are the whole
+commands, with Dagster.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from reliability_platform.checks.dbt_tests import results_of_dbt
+from reliability_platform.checks.evaluate import evaluate
+from reliability_platform.checks.release import release
+from reliability_platform.checks.run_monitor import monitor_runs
+from reliability_platform.checks.store import CheckStore
+from reliability_platform.cli.main import main
+from reliability_platform.clock import days, utc_now
+from reliability_platform.faults.plan import ActivePlan, Strike
+from reliability_platform.incidents.deadlines import note_missed
+from reliability_platform.incidents.detection import Surroundings, observe
+from reliability_platform.incidents.impact import consumers
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.landing.admission import admit
+from reliability_platform.landing.delivery import deliver
+from reliability_platform.operations import operations_engine
+from reliability_platform.remediation.heal import act, may_act
+from reliability_platform.settings import Settings, load_settings
+from reliability_platform.sources import SOURCES
+from reliability_platform.sources.reference import write_reference
+from reliability_platform.sources.simulation import Simulation
+from reliability_platform.warehouse.dbt_runner import MANIFEST, build
+from reliability_platform.warehouse.marts import marts
+
+SEED = 7
+EVENTS_PER_DAY = 300
+FIRST = date(2026, 1, 1)
+LAST_CLEAN, STRUCK = date(2026, 1, 2), date(2026, 1, 3)
+"""Two days have been published when the third one is killed: there is something to spoil."""
+STRIKES = (
+    Strike("missing_batch", "shipments", STRUCK, "medium"),
+    Strike("schema_column_renamed", "orders", STRUCK, "medium"),
+    Strike("null_spike", "payments", STRUCK, "medium"),
+)
+ACTOR = "torture"
+RESULTS = 1_000_000
+
+
+def land(settings: Settings, first: date = STRUCK) -> None:
+    """Deliver all sources."""
+    simulation, plan = Simulation.load(settings), ActivePlan.load(settings)
+    write_reference(settings, simulation)
+    for day in days(first, STRUCK if first == STRUCK else LAST_CLEAN):
+        for source in SOURCES:
+            deliver(settings, simulation, plan, source, day)
+
+
+def _admit(settings: Settings, first: date = STRUCK, last: date = STRUCK) -> None:
+    for source in SOURCES:
+        CheckStore(operations_engine(settings)).invalidate([source], list(days(first, last)))
+        for day in days(first, last):
+            admit(settings, source, day)
+
+
+def _build(settings: Settings, first: date = STRUCK, last: date = STRUCK) -> None:
+    nodes = build(settings, first, last)
+    verdicts = results_of_dbt([vars(node) for node in nodes], list(days(first, last)), ACTOR, utc_now())
+    CheckStore(operations_engine(settings)).record(verdicts)
+
+
+def _check(settings: Settings, first: date = STRUCK, last: date = STRUCK) -> None:
+    results = evaluate(settings, list(days(first, last)), utc_now(), ACTOR)
+    CheckStore(operations_engine(settings)).record(results)
+
+
+def _publish(settings: Settings) -> None:
+    release(settings, marts(MANIFEST), utc_now(), ACTOR)
+
+
+def _sense(settings: Settings) -> None:
+    engine = operations_engine(settings)
+    monitor_runs(settings, engine, utc_now())
+    around = Surroundings(settings, lambda: consumers(settings, MANIFEST))
+    observe(engine, CheckStore(engine).after(0, RESULTS), utc_now(), around)
+    note_missed(settings, engine, utc_now())
+
+
+def _remedy(settings: Settings) -> None:
+    engine = operations_engine(settings)
+    for incident in IncidentStore(engine).open():
+        if may_act(incident):
+            act(settings, engine, incident.id, utc_now(), ACTOR)
+
+
+def _command(*words: str) -> Callable[[Settings], None]:
+    def call(settings: Settings) -> None:
+        status = main([*words, "--home", str(settings.home), "--json"])
+        if status:
+            raise RuntimeError(f"{words[0]} ended with {status}")
+
+    return call
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Something that a process does. `after` names the stage on whose home it begins; None: on the clean days alone."""
+
+    name: str
+    work: Callable[[Settings], None]
+    after: str | None
+    share: float
+    """Its share of all kills: the quick ones bear more."""
+
+
+STAGES: dict[str, Stage] = {
+    stage.name: stage
+    for stage in (
+        Stage("landing", land, None, 0.14),
+        Stage("admission", _admit, "landing", 0.14),
+        Stage("dbt", _build, "admission", 0.14),
+        Stage("checks", _check, "dbt", 0.10),
+        Stage("publication", _publish, "checks", 0.12),
+        Stage("sensor", _sense, "publication", 0.12),
+        Stage("remediation", _remedy, "sensor", 0.12),
+        Stage("run", _command("run", "--from", str(STRUCK), "--to", str(STRUCK)), None, 0.06),
+        Stage("heal", _command("heal"), "sensor", 0.06),
+    )
+}
+
+
+def found(home: Path) -> Settings:
+    """A home that follows a plan, with two clean days published."""
+    settings = load_settings(home)
+    Simulation(SEED, EVENTS_PER_DAY).save(settings)
+    ActivePlan(SEED, STRIKES).save(settings)
+    land(settings, FIRST)
+    _admit(settings, FIRST, LAST_CLEAN)
+    _build(settings, FIRST, LAST_CLEAN)
+    _check(settings, FIRST, LAST_CLEAN)
+    _publish(settings)
+    _sense(settings)
+    return settings
