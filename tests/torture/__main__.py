@@ -20,7 +20,7 @@ def _imported() -> None:
     """What every process would do anew, done once before the first fork."""
     os.environ.update(OTEL_SDK_DISABLED="true", DAGSTER_DISABLE_TELEMETRY="true", DO_NOT_TRACK="1")
     os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
-    import dbt.adapters.duckdb.connections  # noqa: F401
+    import dbt.adapters.duckdb.connections
     import dbt.cli.main  # noqa: F401
     import soda.scan  # noqa: F401
 

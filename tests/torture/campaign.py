@@ -4,12 +4,13 @@ import shutil
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from reliability_platform.settings import load_settings
-from tests.torture.killing import Ended, Moment, choose, start
+from tests.torture.killing import NEVER, Ended, Moment, choose, start
 from tests.torture.stages import STAGES, Stage, found
 from tests.torture.state import State, broken, differences, killed_builds, leftovers, state_of
 
@@ -58,7 +59,7 @@ class Campaign:
     def _log(self) -> Path:
         return self._folder / "child.log"
 
-    def do(self, work: Callable[[], Any], moment: Moment = Moment()) -> Ended:
+    def do(self, work: Callable[[], Any], moment: Moment = NEVER) -> Ended:
         """In a process of its own."""
         return start(work, self._log(), moment).wait()
 
@@ -94,7 +95,7 @@ class Campaign:
         for _ in range(TRIES):
             home = copy(twin.begins_on, self._folder / "home")
             moment = choose(rng, twin.points, twin.seconds)
-            if self.do(lambda: stage.work(load_settings(home)), moment).killed:
+            if self.do(partial(stage.work, load_settings(home)), moment).killed:
                 break
         else:
             raise RuntimeError(f"{name} always ends before it is killed")

@@ -52,6 +52,9 @@ class Ended:
     """The last lines of its traceback, if it failed."""
 
 
+NEVER = Moment()
+
+
 def choose(rng: Random, points: int, seconds: float) -> Moment:
     """A moment of a work that passes so many points in so many seconds."""
     if rng.random() < 0.5:
@@ -117,7 +120,7 @@ def _work(work: Callable[[], Any], moment: Moment, answers: int, log: Path, prep
 
 
 def start(
-    work: Callable[[], Any], log: Path, moment: Moment = Moment(), prepare: Callable[[], None] = lambda: None
+    work: Callable[[], Any], log: Path, moment: Moment = NEVER, prepare: Callable[[], None] = lambda: None
 ) -> "Process":
     """Fork a process that does `work`, after `prepare`, which is not counted."""
     reading, writing = os.pipe()
