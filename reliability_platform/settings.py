@@ -221,6 +221,10 @@ class Settings(BaseSettings):
         return self.home / "builds"
 
     @property
+    def actions(self) -> Path:
+        return self.home / "actions"
+
+    @property
     def published(self) -> Path:
         return self.home / "published"
 

@@ -127,6 +127,8 @@ class Incident:
     """An action counts from the moment at which it was begun: one that crashed was an attempt too."""
     actions_taken: int = 0
     """Actions over all its lives; `attempts` begin anew with each of them."""
+    resumed: int = 0
+    """How often the last action was broken off and taken up again: the same attempt, not another one."""
     begun_at: datetime | None = None
     """When the last action was begun."""
     acting_since: datetime | None = None
@@ -273,6 +275,10 @@ def _fold_action(incident: Incident, entry: TimelineEntry) -> None:
             incident.actions_taken += 1
             incident.begun_at = incident.acting_since = entry.at
             incident.pending_reruns = []
+            incident.resumed = 0
+        case "resumed":
+            incident.acting_since = entry.at
+            incident.resumed += 1
         case "done" | "failed":
             incident.acting_since = None
             incident.acted_at = entry.at

@@ -8,9 +8,13 @@ from reliability_platform.errors import UsageError
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.remediation.at_work import broken_off
 from reliability_platform.remediation.conditions import CONDITIONS
 from reliability_platform.remediation.policy import POLICIES, Policy
 from reliability_platform.settings import Settings
+
+MAX_RESUMED = 3
+"""How often an action is taken up again. A kill says little about the action; four of them do."""
 
 
 def _switch(settings: Settings, incident: Incident) -> str | None:
@@ -50,6 +54,15 @@ def _alone(settings: Settings, engine: Engine, incident: Incident, policy: Polic
     return None
 
 
+def _resuming(settings: Settings, incident: Incident) -> str | None:
+    """What keeps an action that was broken off from being taken up again: it was due, whoever wanted it."""
+    if not broken_off(settings, incident):
+        return "it is being healed"
+    if incident.resumed >= MAX_RESUMED:
+        return f"its action was broken off {incident.resumed + 1} times: it may be what kills its process"
+    return None if settings.attended else _switch(settings, incident)
+
+
 def obstacle(
     settings: Settings, engine: Engine, incident: Incident, now: datetime, *, approved: bool = False
 ) -> str | None:
@@ -62,7 +75,7 @@ def obstacle(
     if not incident.is_open:
         return "it is over"
     if incident.state is State.RECOVERING:
-        return "it is being healed"
+        return _resuming(settings, incident)
     if incident.attempts >= policy.max_attempts:
         return f"no attempt is left: {policy.escalation} must decide"
     if approved:

@@ -27,6 +27,11 @@ def admissions(settings: Settings, source: str, day: date) -> list[dict[str, Any
     return pq.read_table(path).to_pylist() if path.exists() else []
 
 
+def replacements(settings: Settings, source: str, days: Sequence[date]) -> list[Manifest]:
+    """What was asked for again and has landed."""
+    return [one for day in days for one in landed_manifests(settings, source, day) if one.kind == "replacement"]
+
+
 def landed_fingerprint(settings: Settings, manifest: Manifest) -> str | None:
     """SHA-256 of the bytes that did land, which may not be those that the manifest declares; None without a file."""
     path = landing_folder(settings, manifest.source, manifest.landing_date) / f"{manifest.batch_id}.parquet"

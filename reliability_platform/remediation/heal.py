@@ -9,13 +9,14 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.gate import held
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
-from reliability_platform.errors import HomeBusyError
 from reliability_platform.incidents.impact import BAD, phase_of, record_impact
-from reliability_platform.incidents.model import Incident, State
+from reliability_platform.incidents.model import Incident, State, TimelineEntry
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.masking import error_words
 from reliability_platform.remediation.actions import ACTIONS, Done, action_named
-from reliability_platform.remediation.ledger import ReplayLedger
+from reliability_platform.remediation.at_work import at_work
+from reliability_platform.remediation.evidence import replacements
+from reliability_platform.remediation.ledger import REPLACEMENT, Replay, ReplayLedger
 from reliability_platform.remediation.policy import ON_THE_RECORD, POLICIES
 from reliability_platform.settings import Settings
 
@@ -39,26 +40,32 @@ def act(
 
     Whether it is due is for `due.may_act` to say. On an incident whose action is done already it changes nothing. Raises
     `HomeBusyError` while another process acts on the same incident, and whatever the action itself raises; that, too,
-    is on the timeline then, and counts as an attempt.
+    is on the timeline then, and counts as an attempt. An action whose process was killed is taken up again where it
+    was broken off.
     """
     store = IncidentStore(engine)
-    incident = store.get(incident_id)
-    policy = POLICIES[incident.failure_class]
-    chosen = action_named(action or policy.action)
-    if incident.state is State.RECOVERING:
-        if incident.acting_since is None:
-            return Done(f"Done already: {_last_action(incident)}", list(incident.pending_reruns))
-        if now - incident.acting_since <= policy.time_limit:
-            raise HomeBusyError(f"{incident.id} is being healed by another process; try again when it has ended.")
-    if phase_of(incident) == BAD:
-        record_impact(settings, engine, incident, now, BAD)  # what the bad data did; healing takes the evidence away
-    words = f"{chosen.name.replace('_', ' ')}, attempt {incident.attempts + 1} of {policy.max_attempts}"
-    # Journaled before: an action that kills its process was an attempt, and must not be tried for ever.
-    begun = {"action": chosen.name, "phase": "begun"}
-    if incident.state is State.RECOVERING:
-        store.append(incident.id, now, actor, "action", f"Begun again: {words}", begun)
-    else:
+    with at_work(settings, store.get(incident_id)):
+        return _act(settings, engine, store.get(incident_id), now, actor, action)
+
+
+def _act(settings: Settings, engine: Engine, incident: Incident, now: datetime, actor: str, action: str | None) -> Done:
+    store, policy = IncidentStore(engine), POLICIES[incident.failure_class]
+    if incident.state is not State.RECOVERING:
+        if phase_of(incident) == BAD:
+            record_impact(
+                settings, engine, incident, now, BAD
+            )  # what the bad data did; healing takes the evidence away
+        chosen = action_named(action or policy.action)
+        words = f"{chosen.name.replace('_', ' ')}, attempt {incident.attempts + 1} of {policy.max_attempts}"
+        # Journaled before: an action that kills its process was an attempt, and must not be tried for ever.
+        begun = {"action": chosen.name, "phase": "begun"}
         store.move(incident.id, State.RECOVERING, now, actor, f"Action: {words}", **begun)
+    elif incident.acting_since is None:
+        return Done(f"Done already: {_last(incident, 'done').why}", list(incident.pending_reruns))
+    else:  # nobody else is at work: whoever began it is gone
+        chosen = action_named(_last(incident, "begun").data["action"])
+        words = f"{chosen.name.replace('_', ' ')} was broken off: taken up again."
+        store.append(incident.id, now, actor, "action", words, {"action": chosen.name, "phase": "resumed"})
     incident = store.get(incident.id)
     try:
         done = chosen.perform(settings, incident, actor)
@@ -67,11 +74,20 @@ def act(
         store.append(incident.id, now, actor, "action", f"Failed: {error_words(error)}", failed)
         _give_up(store, incident, now, actor, "The action failed.")
         raise
-    ReplayLedger(engine).record(done.replays, incident.id, incident.attempts, now)
+    replays = [*done.replays, *(_landed_before(settings, incident) if incident.resumed else ())]
+    ReplayLedger(engine).record(replays, incident.id, incident.attempts, now)
     days = [day.isoformat() for day in done.reruns]
     data = {"action": chosen.name, "phase": "done", "reruns": days}
     store.append(incident.id, now, actor, "action", done.summary, data)
     return done
+
+
+def _landed_before(settings: Settings, incident: Incident) -> list[Replay]:
+    """What a process may have landed that died before the ledger knew. What the ledger knows stays as it is."""
+    return [
+        Replay(one.batch_id, one.source, one.landing_date, REPLACEMENT, one.checksum)
+        for one in replacements(settings, incident.source, incident.partitions)
+    ]
 
 
 def reruns_of(incident: Incident) -> set[tuple[str, date]]:
@@ -84,8 +100,8 @@ def rerun_is_due(engine: Engine, incident: Incident) -> bool:
     return incident.state is State.RECOVERING and bool(incident.pending_reruns) and not _judged_since(engine, incident)
 
 
-def _last_action(incident: Incident) -> str:
-    return next(entry.why for entry in reversed(incident.timeline) if entry.data.get("phase") == "done")
+def _last(incident: Incident, phase: str) -> TimelineEntry:
+    return next(entry for entry in reversed(incident.timeline) if entry.data.get("phase") == phase)
 
 
 def _judged_since(engine: Engine, incident: Incident) -> bool:

@@ -24,7 +24,8 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.delivery import deliver
 from reliability_platform.operations import operations_engine
-from reliability_platform.remediation.heal import act, may_act
+from reliability_platform.remediation.due import may_act
+from reliability_platform.remediation.heal import act
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.reference import write_reference
@@ -86,9 +87,9 @@ def _sense(settings: Settings) -> None:
 
 
 def _remedy(settings: Settings) -> None:
-    engine = operations_engine(settings)
+    engine, attended = operations_engine(settings), settings.model_copy(update={"attended": True})
     for incident in IncidentStore(engine).open():
-        if may_act(incident):
+        if may_act(attended, engine, incident, utc_now()):
             act(settings, engine, incident.id, utc_now(), ACTOR)
 
 
@@ -122,8 +123,8 @@ STAGES: dict[str, Stage] = {
         Stage("publication", _publish, "checks", 0.12),
         Stage("sensor", _sense, "publication", 0.12),
         Stage("remediation", _remedy, "sensor", 0.12),
-        Stage("run", _command("run", "--from", str(STRUCK), "--to", str(STRUCK)), None, 0.06),
-        Stage("heal", _command("heal"), "sensor", 0.06),
+        Stage("run", _command("run", "--from", str(STRUCK), "--to", str(STRUCK)), None, 0.04),
+        Stage("heal", _command("heal"), "sensor", 0.04),
     )
 }
 

@@ -1,5 +1,6 @@
 """Healing end to end, without dbt: act, judge again, verify; and every way in which it does not work."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,7 +9,10 @@ import pytest
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, Verdict
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, UsageError
 from reliability_platform.incidents.model import Incident, State
-from reliability_platform.remediation.due import may_act
+from reliability_platform.remediation import heal
+from reliability_platform.remediation.actions import ACTIONS, Action, Done
+from reliability_platform.remediation.at_work import at_work
+from reliability_platform.remediation.due import MAX_RESUMED, may_act
 from reliability_platform.remediation.heal import (
     RERUN_WITHIN,
     act,
@@ -18,6 +22,7 @@ from reliability_platform.remediation.heal import (
 )
 from reliability_platform.remediation.ledger import Replay, ReplayLedger
 from reliability_platform.remediation.policy import POLICIES
+from reliability_platform.settings import Settings
 from tests.unit.broken_home import BrokenHome
 from tests.unit.failing import NOW, later, passed, result
 
@@ -132,27 +137,71 @@ def test_an_action_that_raises_is_on_the_record_and_counts(home: BrokenHome) -> 
     assert not may(home, incident)
 
 
-def test_an_action_whose_process_died_is_given_up_after_its_time(home: BrokenHome) -> None:
-    """Killed between begun and done: nobody else will say how it ended."""
+def die_acting(home: BrokenHome, one: str) -> None:
+    """An action that lands what it asked for, and is killed before it can say so."""
+
+    def killed(settings: Settings, incident: Incident, actor: str) -> Done:
+        ACTIONS["re_request_batches"].perform(settings, incident, actor)
+        os._exit(9)
+
+    child = os.fork()
+    if child == 0:
+        heal.action_named = lambda name: Action(name, killed, lambda *_: "")
+        try:
+            begin(home, one)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+
+def test_an_action_whose_process_was_killed_is_taken_up_again(home: BrokenHome) -> None:
+    """At once, as the same attempt; what the dead process had landed is in the ledger too."""
     one = home.incident(GAP).id
-    home.incidents.move(one, State.RECOVERING, NOW, "killed", "Action: re request batches", phase="begun")
-    with pytest.raises(HomeBusyError):
-        begin(home, one, 1)
-    assert not check_it(home, one, 1)
-    assert home.incidents.get(one).state is State.RECOVERING
+    die_acting(home, one)
+    incident, landing = home.incidents.get(one), home.landing_bytes()
+    assert (incident.state, incident.attempts, ReplayLedger(home.engine).all()) == (State.RECOVERING, 1, [])
+    assert may(home, incident)
+    begin(home, one, 2)
+    incident = home.incidents.get(one)
+    assert (incident.attempts, incident.resumed, incident.pending_reruns) == (1, 1, [home.day])
+    assert home.landing_bytes() == landing
+    assert [replay.batch_id for replay in ReplayLedger(home.engine).all(one)] == ["orders-20260105-02-a2"]
+    assert not may(home, incident)
+
+
+def test_what_was_landed_and_admitted_before_the_action_is_taken_up_again_is_in_the_ledger(home: BrokenHome) -> None:
+    """The slot is not missing any more then; that it was asked for must not be forgotten."""
+    one = home.incident(GAP).id
+    die_acting(home, one)
+    home.admit()
+    begin(home, one, 2)
+    assert [replay.batch_id for replay in ReplayLedger(home.engine).all(one)] == ["orders-20260105-02-a2"]
+
+
+def test_an_action_that_another_process_is_taking_is_left_to_it(home: BrokenHome) -> None:
+    """Two at once would both ask the source; however long it takes, it is not dead."""
+    one = home.incident(GAP)
+    home.incidents.move(one.id, State.RECOVERING, NOW, "other", "Action", phase="begun", action="re_request_batches")
+    with at_work(home.settings, one):
+        assert not may(home, home.incidents.get(one.id))
+        with pytest.raises(HomeBusyError):
+            begin(home, one.id, 1)
+    assert may(home, home.incidents.get(one.id))
+
+
+def test_an_action_that_is_broken_off_again_and_again_is_given_up(home: BrokenHome) -> None:
+    """It may be what kills its process: after some times the platform lets it be, and the time limit ends the attempt."""
+    one = home.incident(GAP).id
+    begun = {"phase": "begun", "action": "re_request_batches"}
+    home.incidents.move(one, State.RECOVERING, NOW, "killed", "Action", **begun)
+    for _ in range(MAX_RESUMED):
+        assert may(home, home.incidents.get(one))
+        home.incidents.append(one, NOW, "killed", "action", "Again", begun | {"phase": "resumed"})
+    assert not may(home, home.incidents.get(one))
     assert not verify(home.engine, one, NOW + POLICIES["missing_data"].time_limit + timedelta(seconds=1), "test")
     incident = home.incidents.get(one)
     assert (incident.state, incident.attempts) == (State.CONTAINED, 1)
     assert may(home, incident)
-
-
-def test_an_action_may_be_taken_again_where_it_was_broken_off(home: BrokenHome) -> None:
-    """A restart need not wait for a sensor to give the first one up."""
-    one = home.incident(GAP).id
-    home.incidents.move(one, State.RECOVERING, NOW, "killed", "Action: re request batches", phase="begun")
-    begin(home, one, 60)
-    incident = home.incidents.get(one)
-    assert (incident.attempts, incident.pending_reruns) == (2, [home.day])
 
 
 def test_days_that_nobody_runs_again_do_not_wait_for_ever(home: BrokenHome) -> None:
