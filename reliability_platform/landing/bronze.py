@@ -75,11 +75,9 @@ def ensure_bronze(settings: Settings) -> None:
 
 def swap_folder(draft: Path, target: Path) -> None:
     """Put a finished folder in the place of an old one. A crash in between leaves none, which a re-run mends."""
+    old = target.with_name(f".{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
     if target.exists():
-        old = target.with_name(f".{target.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
         target.rename(old)
-        draft.rename(target)
-        shutil.rmtree(old)
-    else:
-        draft.rename(target)
+    draft.rename(target)
+    shutil.rmtree(old, ignore_errors=True)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from reliability_platform.atomic import write_atomically
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.settings import Settings
 
@@ -40,9 +41,7 @@ def prepare_dagster_home(settings: Settings) -> None:
         settings.dagster_home.mkdir(parents=True, exist_ok=True)
         target = settings.dagster_home / "dagster.yaml"
         if not target.exists() or target.read_text() != DAGSTER_YAML:
-            draft = target.with_suffix(f".{os.getpid()}")
-            draft.write_text(DAGSTER_YAML)
-            draft.replace(target)
+            write_atomically(target, DAGSTER_YAML.encode())
     except OSError as error:
         raise EnvironmentUnusableError(
             f"The home folder {settings.home} cannot be written ({error.strerror}): choose another with --home."

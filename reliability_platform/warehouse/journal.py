@@ -103,6 +103,7 @@ class BuildJournal:
         try:
             # Shared: two who look at the same time must not take each other for the builder.
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            self._path(build.id).unlink(missing_ok=True)  # of a dead one, and nobody takes this number again
         except BlockingIOError:
             return True
         finally:

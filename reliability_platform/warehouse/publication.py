@@ -78,8 +78,9 @@ def current_version(settings: Settings) -> str | None:
 
 
 def _point_to(settings: Settings, version: str) -> None:
+    for left in settings.published.glob(f".{CURRENT}.*"):
+        left.unlink()  # by a process that was killed; the lease says that it is not at work
     link = settings.published / f".{CURRENT}.{os.getpid()}"
-    link.unlink(missing_ok=True)
     link.symlink_to(version)
     link.replace(settings.published / CURRENT)
 

@@ -57,6 +57,7 @@ def test_a_killed_build_is_known_by_its_lock_whoever_has_its_number(settings: Se
     [found] = journal.troubled()
     assert found.outcome == KILLED
     os.kill(found.process, 0)  # somebody answers to the number
+    assert list(settings.builds.iterdir()) == []  # its lock does not stay
     assert journal.overlapping(day(1), day(2), before=found.id + 1) is None
     process.wait()
 
