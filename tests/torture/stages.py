@@ -93,9 +93,9 @@ def _remedy(settings: Settings) -> None:
             act(settings, engine, incident.id, utc_now(), ACTOR)
 
 
-def _command(*words: str) -> Callable[[Settings], None]:
+def _command(*words: str, as_json: bool = True) -> Callable[[Settings], None]:
     def call(settings: Settings) -> None:
-        status = main([*words, "--home", str(settings.home), "--json"])
+        status = main([*words, "--home", str(settings.home), *(["--json"] if as_json else [])])
         if status:
             raise RuntimeError(f"{words[0]} ended with {status}")
 
@@ -123,6 +123,12 @@ STAGES: dict[str, Stage] = {
         Stage("publication", _publish, "checks", 0.12),
         Stage("sensor", _sense, "publication", 0.12),
         Stage("remediation", _remedy, "sensor", 0.12),
+        Stage(
+            "inject",
+            _command("inject", "late_events", "--source", "web_events", "--date", str(LAST_CLEAN), as_json=False),
+            None,
+            0.06,
+        ),
         Stage("run", _command("run", "--from", str(STRUCK), "--to", str(STRUCK)), None, 0.04),
         Stage("heal", _command("heal"), "sensor", 0.04),
     )
