@@ -13,7 +13,9 @@ from reliability_platform.settings import load_settings
 from tests.torture.killing import NEVER, Ended, Moment, choose, start
 from tests.torture.stages import STAGES, Stage, found
 from tests.torture.state import State, broken, differences, killed_builds, leftovers, state_of
+from tests.torture.troubles import PAGE, no_file_beyond, size_of, small_disk, used
 
+PLENTY = 2_000_000_000
 TRIES = 8
 """A process that ended before its moment is tried again, with an earlier one."""
 
@@ -39,6 +41,12 @@ class Kill:
     rerun_seconds: float
     wrong: list[str] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
+    refused: bool = True
+    """Whether the first run failed at all: what is full may have been enough."""
+
+
+def _nothing() -> None:
+    """What most processes need before they begin."""
 
 
 def copy(home: Path, target: Path) -> Path:
@@ -59,9 +67,9 @@ class Campaign:
     def _log(self) -> Path:
         return self._folder / "child.log"
 
-    def do(self, work: Callable[[], Any], moment: Moment = NEVER) -> Ended:
+    def do(self, work: Callable[[], Any], moment: Moment = NEVER, prepare: Callable[[], None] = _nothing) -> Ended:
         """In a process of its own."""
-        return start(work, self._log(), moment).wait()
+        return start(work, self._log(), moment, prepare).wait()
 
     def _surely(self, work: Callable[[], Any]) -> Ended:
         ended = self.do(work)
@@ -106,6 +114,28 @@ class Campaign:
         self._examine(kill, stage, twin, home)
         if kill.wrong:
             copy(home, self._folder / f"failed-{name}-{number}")
+        return kill
+
+    def fill(self, name: str, number: int) -> Kill:
+        """Let a stage run out of room at a seeded place; make room, run it again, compare."""
+        stage, twin = STAGES[name], self.twin(name)
+        rng = Random(f"{self._seed}/full/{name}/{number}")
+        with small_disk(self._folder / "disk") as resize:
+            growth = max(size_of(twin.home) - size_of(twin.begins_on), 10 * PAGE)
+            room, prepare = rng.randrange(growth), _nothing
+            own = resize(PLENTY)
+            home = copy(twin.begins_on, self._folder / "disk" / "home")
+            if not (own and resize(used(home) + room)):
+                prepare = no_file_beyond(PAGE + room)
+            ended = self.do(partial(stage.work, load_settings(home)), prepare=prepare)
+            kill = Kill(name, number, f"{room // 1024} KiB of room", 0.0)
+            kill.refused = ended.error is not None
+            resize(PLENTY)
+            still = self._surely(lambda: broken(load_settings(home))).answer
+            kill.wrong += [f"right after the disk was full: {one}" for one in still]
+            self._examine(kill, stage, twin, home)
+            if kill.wrong:
+                copy(home, self._folder / f"failed-full-{name}-{number}")
         return kill
 
     def _examine(self, kill: Kill, stage: Stage, twin: Twin, home: Path) -> None:
