@@ -3,17 +3,38 @@
 Each package declares its own tables on `metadata`; nothing here knows what they hold.
 """
 
+import re
 from typing import Any
 
-from sqlalchemy import Engine, MetaData, create_engine, event
+from sqlalchemy import Engine, ExceptionContext, MetaData, create_engine, event
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.pool import NullPool, QueuePool
 
+from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, PlatformError
 from reliability_platform.settings import Settings
 
 metadata = MetaData()
 
 BUSY_TIMEOUT_MILLISECONDS = 30_000
+
+
+_WORDS: tuple[tuple[str, type[PlatformError], str], ...] = (
+    ("database is locked", HomeBusyError, "Another program holds the operations store: try again when it has ended."),
+    ("disk is full", EnvironmentUnusableError, "There is no room for the operations store: make room, then try again."),
+    (
+        "malformed|not a database|disk i/o error",
+        EnvironmentUnusableError,
+        "The operations store cannot be read: put back a copy of it, or move it away and run the days again.",
+    ),
+)
+"""What SQLite says, and what a person can do. Whatever it had begun is undone."""
+
+
+def _in_words(context: ExceptionContext) -> None:
+    said = str(context.original_exception)
+    for sign, error, words in _WORDS:
+        if re.search(sign, said, re.IGNORECASE):
+            raise error(words) from context.original_exception
 
 
 def operations_engine(settings: Settings, *, keep_open: bool = False) -> Engine:
@@ -36,6 +57,7 @@ def operations_engine(settings: Settings, *, keep_open: bool = False) -> Engine:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
 
+    event.listen(engine, "handle_error", _in_words)
     for attempts_left in reversed(range(len(metadata.tables) + 1)):
         try:
             metadata.create_all(engine)

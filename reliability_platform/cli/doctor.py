@@ -96,6 +96,8 @@ def _operations(settings: Settings) -> str:
 
     try:
         broken = IncidentStore(operations_engine(settings)).broken_links()
+    except PlatformError as error:
+        raise _WrongError(str(error)) from None
     except (sqlite3.Error, OSError) as error:
         raise _WrongError(f"the operations store does not open: {error_words(error)}") from None
     if broken:

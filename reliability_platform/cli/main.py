@@ -1,5 +1,6 @@
 """The root command: the home folder, errors as one line, exit codes by kind."""
 
+import errno
 import importlib
 import os
 import sys
@@ -45,6 +46,9 @@ COMMANDS = {
     "doctor": ("doctor", "Say what is wrong with this installation and how to mend it."),
     "dev": ("dev", "Dagster UI on loopback, with the daemon that runs schedules and sensors."),
 }
+
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class LazyGroup(click.Group):
@@ -111,3 +115,8 @@ def main(arguments: list[str] | None = None) -> Any:
         # A bug of ours: where it happened tells the most, and the values in its words are nobody's business.
         click.echo(traceback_words("".join(traceback.format_exception(error))), err=True)
         sys.exit(ExitCode.INTERNAL)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        click.echo("reliability: the disk is full: make room, then run the command again; nothing is lost.", err=True)
+        sys.exit(ExitCode.ENVIRONMENT)

@@ -1,4 +1,4 @@
-"""`python -m tests.torture --kills 200 --seed 1 [--stage S] [--json]`; exits with 1 if a kill was not survived."""
+"""`python -m tests.torture --kills 200 --seed 1 [--stage S] [--json]`; exits with 1 if something was not survived."""
 
 import gc
 import json
@@ -13,7 +13,7 @@ import click
 
 from reliability_platform.orchestration import definitions  # noqa: F401  (imported once, for all processes)
 from reliability_platform.warehouse.dbt_runner import MANIFEST, _manifest, ensure_manifest
-from tests.torture.campaign import Kill, document, planned, run
+from tests.torture.campaign import Blow, Campaign, document, planned
 from tests.torture.stages import STAGES
 
 
@@ -32,39 +32,42 @@ def _imported() -> None:
     gc.freeze()  # or the first collection in each process copies all that was imported
 
 
-def _line(kill: Kill) -> str:
-    words = "; ".join(kill.wrong) if kill.wrong else "survived"
-    left = f"; left over: {', '.join(kill.leftovers)}" if kill.leftovers else ""
-    return f"{kill.stage} {kill.number} at {kill.moment}: {words}{left}"
+def _line(blow: Blow) -> str:
+    words = "; ".join(blow.wrong) if blow.wrong else "survived"
+    left = f"; left over: {', '.join(blow.leftovers)}" if blow.leftovers else ""
+    return f"{blow.kind} {blow.stage} {blow.number} ({blow.moment}): {words}{left}"
 
 
 @click.command()
-@click.option("--kills", type=click.IntRange(1), default=200, show_default=True, help="In all.")
+@click.option("--kills", type=click.IntRange(0), default=200, show_default=True, help="Processes killed, in all.")
+@click.option("--fills", type=click.IntRange(0), default=16, show_default=True, help="Disks that run full.")
+@click.option("--holds", type=click.IntRange(0), default=10, show_default=True, help="Files that somebody else holds.")
+@click.option("--jumps", type=click.IntRange(0), default=8, show_default=True, help="Clocks that jump.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed strikes at the same moments.")
-@click.option("--stage", "stages", multiple=True, type=click.Choice(list(STAGES)), help="Only this one; repeatable.")
-@click.option(
-    "--folder", type=click.Path(path_type=Path), default=None, help="Where the homes live. [default: temporary]"
-)
+@click.option("--stage", "only", multiple=True, type=click.Choice(list(STAGES)), help="Only this one; repeatable.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where the homes live. [default: temporary]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def torture(kills: int, seed: int, stages: tuple[str, ...], folder: Path | None, as_json: bool) -> None:
-    """Kill every stage at seeded moments; after a plain re-run all must be as if nothing had happened."""
+def torture(
+    kills: int, fills: int, holds: int, jumps: int, seed: int, only: tuple[str, ...], folder: Path | None, as_json: bool
+) -> None:
+    """Strike every stage at seeded moments; after a plain re-run all must be as if nothing had happened."""
     _imported()
     where = folder or Path(tempfile.mkdtemp(prefix="torture-"))
-    began = time.monotonic()
-    done = []
-    for kill in run(where, seed, planned(kills, stages or list(STAGES))):
-        done.append(kill)
-        click.echo(_line(kill), err=True)
+    began, campaign, done = time.monotonic(), Campaign(where, seed), []
+    for kind, count in (("kill", kills), ("fill", fills), ("hold", holds), ("jump", jumps)):
+        for plan in planned(kind, count, only):
+            done.append(campaign.strike(*plan))
+            click.echo(_line(done[-1]), err=True)
     report = document(done, seed, time.monotonic() - began)
     if as_json:
         click.echo(json.dumps(report, indent=2))
     else:
         for row in report["stages"]:
             click.echo("  ".join(f"{name} {value}" for name, value in row.items()))
-        click.echo(f"{report['survived']} of {report['kills']} kills survived in {report['seconds']} s.")
-    if folder is None and report["survived"] == report["kills"]:
+        click.echo(f"{report['survived']} of {report['blows']} blows survived in {report['seconds']} s.")
+    if folder is None and report["survived"] == report["blows"]:
         shutil.rmtree(where)
-    sys.exit(report["survived"] != report["kills"])
+    sys.exit(report["survived"] != report["blows"])
 
 
 if __name__ == "__main__":

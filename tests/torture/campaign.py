@@ -1,19 +1,29 @@
-"""The campaign: a home for each stage, an uncrashed twin of it, and kills after each of which all must be as in the twin."""
+"""The campaign: a home for each stage, an uncrashed twin of it, and blows after each of which all must be as in the twin."""
 
 import shutil
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from reliability_platform.settings import load_settings
-from tests.torture.killing import NEVER, Ended, Moment, choose, start
-from tests.torture.stages import STAGES, Stage, found
+from reliability_platform.settings import Settings, load_settings
+from tests.torture.killing import NEVER, Ended, Moment, choose, nothing, start
+from tests.torture.stages import STAGES, found
 from tests.torture.state import State, broken, differences, killed_builds, leftovers, state_of
-from tests.torture.troubles import PAGE, no_file_beyond, size_of, small_disk, used
+from tests.torture.troubles import (
+    PAGE,
+    Resize,
+    hold_store,
+    hold_warehouse,
+    jumping,
+    no_file_beyond,
+    size_of,
+    small_disk,
+    used,
+)
 
 PLENTY = 2_000_000_000
 TRIES = 8
@@ -32,21 +42,18 @@ class Twin:
 
 
 @dataclass
-class Kill:
-    """One kill, and what was wrong after the re-run; nothing, if it was survived."""
+class Blow:
+    """One trouble, and what was wrong after the re-run; nothing, if it was survived."""
 
+    kind: str
     stage: str
     number: int
     moment: str
-    rerun_seconds: float
+    refused: bool = True
+    """Whether the first run failed at all."""
+    rerun_seconds: float = 0.0
     wrong: list[str] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
-    refused: bool = True
-    """Whether the first run failed at all: what is full may have been enough."""
-
-
-def _nothing() -> None:
-    """What most processes need before they begin."""
 
 
 def copy(home: Path, target: Path) -> Path:
@@ -67,7 +74,7 @@ class Campaign:
     def _log(self) -> Path:
         return self._folder / "child.log"
 
-    def do(self, work: Callable[[], Any], moment: Moment = NEVER, prepare: Callable[[], None] = _nothing) -> Ended:
+    def do(self, work: Callable[[], Any], moment: Moment = NEVER, prepare: Callable[[], None] = nothing) -> Ended:
         """In a process of its own."""
         return start(work, self._log(), moment, prepare).wait()
 
@@ -96,104 +103,128 @@ class Campaign:
             self._twins[name] = Twin(begins_on, home, state, ended.points, ended.seconds)
         return self._twins[name]
 
-    def kill(self, name: str, number: int) -> Kill:
-        """Kill a stage at a seeded moment, run it again, compare."""
+    def strike(self, kind: str, name: str, number: int) -> Blow:
+        """One trouble of a kind, for one stage; examined."""
+        rng = Random(f"{self._seed}/{kind}/{name}/{number}")
+        with small_disk(self._folder / "disk") as resize:
+            blow, home = _KINDS[kind](self, name, number, rng, resize)
+            blow.wrong += [f"before the re-run: {one}" for one in self._ask(broken, home)]
+            self._examine(blow, self.twin(name), home)
+            if blow.wrong:
+                copy(home, self._folder / f"failed-{kind}-{name}-{number}")
+        return blow
+
+    def _ask(self, question: Callable[[Settings], Any], home: Path) -> Any:
+        return self._surely(lambda: question(load_settings(home))).answer
+
+    def _kill(self, name: str, number: int, rng: Random, _: Resize) -> tuple[Blow, Path]:
+        """The process is killed at a seeded moment."""
         stage, twin = STAGES[name], self.twin(name)
-        rng = Random(f"{self._seed}/{name}/{number}")
-        for _ in range(TRIES):
+        for _try in range(TRIES):
             home = copy(twin.begins_on, self._folder / "home")
             moment = choose(rng, twin.points, twin.seconds)
             if self.do(partial(stage.work, load_settings(home)), moment).killed:
-                break
-        else:
-            raise RuntimeError(f"{name} always ends before it is killed")
-        kill = Kill(name, number, str(moment), 0.0)
-        kill.wrong += [
-            f"right after the kill: {one}" for one in self._surely(lambda: broken(load_settings(home))).answer
-        ]
-        self._examine(kill, stage, twin, home)
-        if kill.wrong:
-            copy(home, self._folder / f"failed-{name}-{number}")
-        return kill
+                return Blow("kill", name, number, str(moment)), home
+        raise RuntimeError(f"{name} always ends before it is killed")
 
-    def fill(self, name: str, number: int) -> Kill:
-        """Let a stage run out of room at a seeded place; make room, run it again, compare."""
+    def _fill(self, name: str, number: int, rng: Random, resize: Resize) -> tuple[Blow, Path]:
+        """The disk is full at a seeded place; then there is room again."""
         stage, twin = STAGES[name], self.twin(name)
-        rng = Random(f"{self._seed}/full/{name}/{number}")
-        with small_disk(self._folder / "disk") as resize:
-            growth = max(size_of(twin.home) - size_of(twin.begins_on), 10 * PAGE)
-            room, prepare = rng.randrange(growth), _nothing
-            own = resize(PLENTY)
-            home = copy(twin.begins_on, self._folder / "disk" / "home")
-            if not (own and resize(used(home) + room)):
-                prepare = no_file_beyond(PAGE + room)
-            ended = self.do(partial(stage.work, load_settings(home)), prepare=prepare)
-            kill = Kill(name, number, f"{room // 1024} KiB of room", 0.0)
-            kill.refused = ended.error is not None
-            resize(PLENTY)
-            still = self._surely(lambda: broken(load_settings(home))).answer
-            kill.wrong += [f"right after the disk was full: {one}" for one in still]
-            self._examine(kill, stage, twin, home)
-            if kill.wrong:
-                copy(home, self._folder / f"failed-full-{name}-{number}")
-        return kill
+        growth = max(size_of(twin.home) - size_of(twin.begins_on), 10 * PAGE)
+        room, prepare = rng.randrange(growth), nothing
+        own = resize(PLENTY)
+        home = copy(twin.begins_on, self._folder / "disk" / "home")
+        if not (own and resize(used(home) + room)):
+            prepare = no_file_beyond(PAGE + room)
+        ended = self.do(partial(stage.work, load_settings(home)), prepare=prepare)
+        resize(PLENTY)
+        return Blow("fill", name, number, f"{room // 1024} KiB of room", ended.error is not None), home
 
-    def _examine(self, kill: Kill, stage: Stage, twin: Twin, home: Path) -> None:
-        again = self.do(lambda: stage.work(load_settings(home)))
-        kill.rerun_seconds = again.seconds
-        if again.error or again.killed:
-            kill.wrong.append(f"the re-run failed: {again.error or 'it took too long'}")
-            return
-        ended = self.do(
-            lambda: [state_of(load_settings(home)), broken(load_settings(home)), killed_builds(load_settings(home))]
-        )
+    def _hold(self, name: str, number: int, rng: Random, _: Resize) -> tuple[Blow, Path]:
+        """Somebody else has the warehouse open, or the operations store locked, for a while: the stage must wait."""
+        stage, twin = STAGES[name], self.twin(name)
+        home = copy(twin.begins_on, self._folder / "home")
+        take, what = (hold_warehouse, "warehouse") if rng.random() < 0.5 else (hold_store, "operations store")
+        seconds = rng.uniform(0.5, 4)
+        holder = take(home, seconds, self._log())
+        ended = self.do(partial(stage.work, load_settings(home)))
+        holder.wait()
+        blow = Blow("hold", name, number, f"{what} held for {seconds:.1f} s", ended.error is not None)
         if ended.error:
-            kill.wrong.append(f"the home cannot be read: {ended.error}")
+            blow.wrong.append(f"it did not wait: {ended.error}")
+        return blow, home
+
+    def _jump(self, name: str, number: int, rng: Random, _: Resize) -> tuple[Blow, Path]:
+        """The clock is set a day forth or back, again and again, while the stage runs."""
+        home = copy(self.twin(name).begins_on, self._folder / "home")
+        ended = self.do(partial(STAGES[name].work, load_settings(home)), prepare=jumping(rng))
+        blow = Blow("jump", name, number, "all the time", ended.error is not None)
+        if ended.error:
+            blow.wrong.append(f"a clock that jumps broke it: {ended.error}")
+        return blow, home
+
+    def _examine(self, blow: Blow, twin: Twin, home: Path) -> None:
+        """Run it again in a fresh process; everything must be as in the twin."""
+        again = self.do(partial(STAGES[blow.stage].work, load_settings(home)))
+        blow.rerun_seconds = again.seconds
+        if again.error or again.killed:
+            blow.wrong.append(f"the re-run failed: {again.error or 'it took too long'}")
             return
-        state, still_broken, of_crashes = ended.answer
-        kill.wrong += differences(state, twin.state) + still_broken
-        if len(of_crashes) > 1 or (stage.name == "heal" and set(of_crashes) - {"resolved"}):
-            kill.wrong.append(f"incidents of the killed build: {of_crashes}")
-        kill.leftovers += leftovers(home, twin.home)
+        blow.wrong += differences(self._ask(state_of, home), twin.state) + self._ask(broken, home)
+        of_crashes = self._ask(killed_builds, home)
+        if len(of_crashes) > 1 or (blow.stage == "heal" and set(of_crashes) - {"resolved"}):
+            blow.wrong.append(f"incidents of the killed build: {of_crashes}")
+        blow.leftovers += leftovers(home, twin.home)
 
 
-def planned(kills: int, names: Sequence[str]) -> dict[str, int]:
-    """How many kills each stage gets; at least one."""
-    total = sum(STAGES[name].share for name in names)
-    return {name: max(1, round(kills * STAGES[name].share / total)) for name in names}
+_KINDS = {"kill": Campaign._kill, "fill": Campaign._fill, "hold": Campaign._hold, "jump": Campaign._jump}
+STAGES_OF = {
+    "kill": tuple(STAGES),
+    "fill": ("landing", "admission", "dbt", "checks", "publication", "sensor", "remediation", "run"),
+    "hold": ("dbt", "checks", "publication", "sensor", "remediation"),
+    "jump": ("heal", "run", "sensor", "dbt"),
+}
+"""Where each kind of trouble makes sense."""
 
 
-def run(folder: Path, seed: int, plan: dict[str, int]) -> Iterator[Kill]:
-    """All kills of a plan, stage by stage."""
-    campaign = Campaign(folder, seed)
-    for name, count in plan.items():
-        for number in range(1, count + 1):
-            yield campaign.kill(name, number)
+def planned(kind: str, count: int, only: Sequence[str]) -> list[tuple[str, str, int]]:
+    """Kind, stage and number of so many blows; kills by the shares of the stages, the rest evenly."""
+    names = [name for name in STAGES_OF[kind] if not only or name in only]
+    shares = {name: STAGES[name].share if kind == "kill" else 1.0 for name in names}
+    by_stage: dict[str, int] = dict.fromkeys(names, 0)
+    for _ in range(count if names else 0):  # the one that is furthest behind its share
+        behind = min(names, key=lambda name: (by_stage[name] + 1) / shares[name])
+        by_stage[behind] += 1
+    return [(kind, name, number) for name in names for number in range(1, by_stage[name] + 1)]
 
 
-def table(kills: Sequence[Kill]) -> list[dict[str, Any]]:
-    """By stage: kills, survived, median seconds of the re-run, leftovers."""
+def table(blows: Sequence[Blow]) -> list[dict[str, Any]]:
+    """By kind and stage: how many, how many survived, how many left no file behind, median seconds of the re-run."""
+    groups: dict[tuple[str, str], list[Blow]] = {}
+    for blow in blows:
+        groups.setdefault((blow.kind, blow.stage), []).append(blow)
     return [
         {
-            "stage": name,
-            "kills": len(mine),
+            "kind": kind,
+            "stage": stage,
+            "blows": len(mine),
             "survived": sum(not one.wrong for one in mine),
             "clean": sum(not one.leftovers for one in mine),
             "rerun_median_seconds": round(statistics.median(one.rerun_seconds for one in mine), 2),
         }
-        for name in STAGES
-        if (mine := [one for one in kills if one.stage == name])
+        for (kind, stage), mine in groups.items()
     ]
 
 
-def document(kills: Sequence[Kill], seed: int, seconds: float) -> dict[str, Any]:
+def document(blows: Sequence[Blow], seed: int, seconds: float) -> dict[str, Any]:
     """What `--json` prints."""
     return {
         "seed": seed,
         "seconds": round(seconds, 1),
-        "kills": len(kills),
-        "survived": sum(not one.wrong for one in kills),
-        "stages": table(kills),
-        "not_survived": [asdict(one) for one in kills if one.wrong],
-        "leftovers": [asdict(one) for one in kills if one.leftovers and not one.wrong],
+        "blows": len(blows),
+        "kills": sum(one.kind == "kill" for one in blows),
+        "survived": sum(not one.wrong for one in blows),
+        "stages": table(blows),
+        "not_survived": [asdict(one) for one in blows if one.wrong],
+        "leftovers": [asdict(one) for one in blows if one.leftovers and not one.wrong],
     }

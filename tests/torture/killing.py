@@ -55,6 +55,10 @@ class Ended:
 NEVER = Moment()
 
 
+def nothing() -> None:
+    """What most processes need before they begin."""
+
+
 def choose(rng: Random, points: int, seconds: float) -> Moment:
     """A moment of a work that passes so many points in so many seconds."""
     if rng.random() < 0.5:
@@ -120,7 +124,7 @@ def _work(work: Callable[[], Any], moment: Moment, answers: int, log: Path, prep
 
 
 def start(
-    work: Callable[[], Any], log: Path, moment: Moment = NEVER, prepare: Callable[[], None] = lambda: None
+    work: Callable[[], Any], log: Path, moment: Moment = NEVER, prepare: Callable[[], None] = nothing
 ) -> "Process":
     """Fork a process that does `work`, after `prepare`, which is not counted."""
     reading, writing = os.pipe()

@@ -19,6 +19,8 @@ from reliability_platform.settings import load_settings
 from tests.torture.killing import Process, start
 
 PAGE = 4096
+Resize = Callable[[int], bool]
+"""Sets the size of a disk in bytes; whether it could."""
 
 
 def size_of(home: Path) -> int:
@@ -33,7 +35,7 @@ def used(disk: Path) -> int:
 
 
 @contextmanager
-def small_disk(target: Path) -> Iterator[Callable[[int], bool]]:
+def small_disk(target: Path) -> Iterator[Resize]:
     """A disk of its own at `target`; what it yields sets its size in bytes, and says whether it could be had at all."""
     target.mkdir(parents=True, exist_ok=True)
     mounted = False
