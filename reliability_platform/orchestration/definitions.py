@@ -35,12 +35,9 @@ defs = dg.Definitions(
         slo,
         snapshot,
     ],
-    asset_checks=[checks_on_demand],
-    jobs=jobs,
-    schedules=[early_fetch, daily_pipeline, daily_slo_report],
     asset_checks=[checks_on_demand, *recovery_checks],
     jobs=[*jobs, *recovery_jobs],
-    schedules=[daily_pipeline, daily_slo_report, *recovery_schedules],
+    schedules=[early_fetch, daily_pipeline, daily_slo_report, *recovery_schedules],
     sensors=[incident_sensor, remediation_sensor, alert_sensor],
     # One process per run: a process per step would import dbt, Soda and Dagster a dozen times.
     executor=dg.in_process_executor,

@@ -19,7 +19,7 @@ from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError,
 from reliability_platform.masking import error_words
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import DBT_PROJECT, Settings
-from reliability_platform.warehouse.failures import FailureKind, kind_of
+from reliability_platform.warehouse.failures import FailureKind, damaged, is_damage, kind_of
 from reliability_platform.warehouse.journal import BLOCKED, FAILED, MAX_ERROR, SUCCEEDED, BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 from reliability_platform.warehouse.versions import Version, VersionsBuilt, version_of
@@ -166,6 +166,8 @@ def _raise_what_went_wrong(result: Any) -> None:
         raise TransformFailedError(f"dbt could not run: {error_words(str(result.exception), 400)}")
     for node in getattr(result.result, "results", None) or ():
         message = str(node.message or "")
+        if is_damage(message):
+            raise damaged(message)
         if str(node.status) == "error" and kind_of(message) is not FailureKind.UNKNOWN:
             raise TransformFailedError(f"{node.node.name} could not be written: {error_words(message)}")
 

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError
 from reliability_platform.settings import Settings
-from reliability_platform.warehouse.failures import FailureKind, kind_of
+from reliability_platform.warehouse.failures import FailureKind, damaged, is_damage, kind_of
 
 
 def _lock(path: Path) -> FileLock:
@@ -64,16 +64,15 @@ def open_when_free(settings: Settings, *, read_only: bool) -> duckdb.DuckDBPyCon
             connection.execute("set enable_progress_bar = false")  # it would end up in the output of `--json`
             return connection
         except duckdb.Error as error:
+            if is_damage(str(error)):
+                raise damaged(str(error).splitlines()[0]) from None
             if kind_of(str(error)) is FailureKind.PERMANENT:
                 raise EnvironmentUnusableError(
                     f"The warehouse file may not be opened, and nothing in it was changed; give {warehouse.name} the "
                     f"rights or the room that it needs, then try again: {str(error).splitlines()[0]}"
                 ) from None
             if "Could not set lock" not in str(error):
-                raise EnvironmentUnusableError(
-                    "The warehouse file cannot be read; move it away and rebuild it from bronze with "
-                    f"`reliability run`: {str(error).splitlines()[0]}"
-                ) from None
+                raise damaged(str(error).splitlines()[0]) from None
         if time.monotonic() > deadline:
             raise HomeBusyError(
                 f"A program outside the platform has had {warehouse.name} open for {patience:g} s: close it."
@@ -95,5 +94,9 @@ def warehouse_reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         connection = open_when_free(settings, read_only=True)
         try:
             yield connection
+        except duckdb.Error as error:
+            if is_damage(str(error)):
+                raise damaged(str(error)) from error
+            raise
         finally:
             connection.close()

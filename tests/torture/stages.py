@@ -147,3 +147,8 @@ def found(home: Path) -> Settings:
     _publish(settings)
     _sense(settings)
     return settings
+
+
+def rebuild(settings: Settings) -> None:
+    """What the message about a damaged warehouse says: the days again, all of them."""
+    _command("run", "--from", str(FIRST), "--to", str(LAST_CLEAN))(settings)
