@@ -8,15 +8,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+from sqlalchemy import Engine
 
 from reliability_platform.clock import Clock
 from reliability_platform.errors import UsageError
 from reliability_platform.landing.admission import landed_partitions
+from reliability_platform.landing.breaker import Breaker
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.fetch import fetch_day
 from reliability_platform.landing.writer import landing_folder, write_batch
@@ -29,6 +31,7 @@ from reliability_platform.recovery.witness import missing_rows, published_tables
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
+from reliability_platform.sources.misbehaviour import at_first
 from reliability_platform.sources.server import serving
 from reliability_platform.sources.simulation import Simulation
 from reliability_platform.sources.system import scheduled_batches
@@ -41,7 +44,7 @@ from reliability_platform.warehouse.publication import CURRENT, Partition, curre
 from reliability_platform.warehouse.snapshots.location import SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import newest_until
 
-OUTAGE_REQUESTS = 1_000_000
+OUTAGE_REQUESTS = 1_000
 """So many requests the source turns away in an outage: more than anybody asks."""
 OUTAGE_SOURCE = "orders"
 
@@ -219,6 +222,13 @@ def _home_loss(twin: Twin, report: DrillReport, clock: Clock, _: str | None) -> 
     _lose_and_recover(twin, report, clock, published_tables(twin.settings), lose, None)
 
 
+def _when_it_may_be_asked(engine: Engine, source: str, clock: Clock) -> Clock:
+    """The clock, ahead by what is left of the breaker's cool-down: a drill does not sit it out."""
+    probe, now = Breaker(engine, source).view().next_probe_at, clock()
+    ahead = timedelta() if probe is None else max(timedelta(), probe.replace(tzinfo=UTC) - now)
+    return lambda: clock() + ahead
+
+
 def _source_outage(twin: Twin, report: DrillReport, clock: Clock, _: str | None) -> None:
     """The landing day after the last one: one source turns everybody away, then answers again."""
     settings, source = twin.settings, OUTAGE_SOURCE
@@ -231,16 +241,16 @@ def _source_outage(twin: Twin, report: DrillReport, clock: Clock, _: str | None)
     for other in SOURCES:
         for batch in scheduled_batches(simulation, other, day) if other != source else ():
             write_batch(settings, batch)
-    with report.timed("outage"), serving(simulation, refusals=OUTAGE_REQUESTS) as server:
+    with report.timed("outage"), serving(simulation, at_first(OUTAGE_REQUESTS)) as server:
         landing_folder(settings, source, day).mkdir(parents=True, exist_ok=True)
-        fetch_day(settings, source, day, server.url, promised, clock())
+        fetch_day(settings, source, day, server.url, promised, clock)
         during = replay(settings, engine, [day], clock, "drill")
     if f"{source}/{day}" not in during.held:
         report.remarks.append("The day was published although its source had sent nothing.")
     alone = [mart.name for mart in marts(ensure_manifest(settings.dbt_project)) if mart.sources == (source,)]
     compare(report, "published", alone, twin.published, settings.published / CURRENT)
     with report.timed("fetch, build and publication", recovering=True), serving(simulation) as server:
-        fetch_day(settings, source, day, server.url, promised, clock())
+        fetch_day(settings, source, day, server.url, promised, _when_it_may_be_asked(engine, source, clock))
         after = replay(settings, engine, [day], clock, "drill")
     report.landing_days_built_again = [day]
     if f"{source}/{day}" in after.held:
