@@ -5,6 +5,7 @@ nothing, because results belong to incidents once and runs are keyed by what the
 """
 
 import hashlib
+from datetime import datetime
 
 import dagster as dg
 
@@ -55,6 +56,16 @@ def document_requests(incidents: list[Incident]) -> list[dg.RunRequest]:
     ]
 
 
+def _partitions_of(incidents: list[Incident]) -> list[dg.AddDynamicPartitionsRequest]:
+    """The partitions of these incidents; a sensor that died may have opened one without."""
+    return [INCIDENTS.build_add_request([incident.id for incident in incidents])] if incidents else []
+
+
+def _attempt(incident: Incident, now: datetime) -> str:
+    """What a run is for: this attempt on this incident. One that was lost before it began is asked for an hour later."""
+    return f"{incident.id}-{incident.lives}-{incident.actions_taken}-{now:%Y%m%d%H}"
+
+
 @dg.sensor(
     job=incident_job,
     minimum_interval_seconds=POLL_SECONDS,
@@ -76,9 +87,7 @@ def incident_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     return dg.SensorResult(
         run_requests=document_requests(incidents),
         cursor=cursor,
-        dynamic_partitions_requests=[INCIDENTS.build_add_request([incident.id for incident in incidents])]
-        if incidents
-        else [],
+        dynamic_partitions_requests=_partitions_of(incidents),
     )
 
 
@@ -102,7 +111,7 @@ def remediation_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         if may_act(settings, engine, incident, utc_now()):
             requests.append(
                 dg.RunRequest(
-                    run_key=f"remediation-{incident.id}-{_length(incident)}",
+                    run_key=f"remediation-{_attempt(incident, utc_now())}",
                     job_name=remediation.name,
                     run_config={"ops": {"take_action": {"config": {"incident_id": incident.id}}}},
                     tags={INCIDENT_TAG: incident.id, MAX_RUNTIME: _time_limit(incident)},
@@ -116,7 +125,7 @@ def remediation_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
                 documents.append(store.get(incident.id))
     if waiting and not requests:  # first all actions, then one run for all days that they changed
         days = [day for incident in waiting for day in incident.pending_reruns]
-        key = "/".join(sorted(f"{incident.id}-{_length(incident)}" for incident in waiting))
+        key = "/".join(sorted(_attempt(incident, utc_now()) for incident in waiting))
         tags = {INCIDENT_TAG: ", ".join(incident.id for incident in waiting)[:250]}
         requests.append(
             dg.RunRequest(
@@ -126,4 +135,6 @@ def remediation_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
                 tags=tags if min(days) == max(days) else {**tags, **range_tags(min(days), max(days))},
             )
         )
-    return dg.SensorResult(run_requests=requests + document_requests(documents))
+    return dg.SensorResult(
+        run_requests=requests + document_requests(documents), dynamic_partitions_requests=_partitions_of(documents)
+    )
