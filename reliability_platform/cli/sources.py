@@ -109,13 +109,21 @@ def _show(home: Path | None, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def sources(context: click.Context, home: Path | None, as_json: bool) -> None:
-    """Per source: its circuit breaker, its last fetch, what is missing, the next deadline and whether it is at risk.
+    """Per source: breaker, last fetch, what is missing, next deadline; the same as `list`.
 
     A source is fetched over HTTP if RELIABILITY_SOURCE_URL (or RELIABILITY_SOURCE_URLS, by source) says where; `serve`
     starts one for drills.
     """
     if context.invoked_subcommand is None:
         _show(home, as_json)
+
+
+@sources.command("list")
+@home_option
+@json_option
+def list_sources(home: Path | None, as_json: bool) -> None:
+    """Per source: its circuit breaker, its last fetch, what is missing, the next deadline and whether it is at risk."""
+    _show(home, as_json)
 
 
 @sources.command()

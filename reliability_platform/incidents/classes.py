@@ -165,7 +165,7 @@ _TABLE = (
         contained_by="What came is whole; a day that lacks a batch is held, and consumers keep the last good rows.",
         first_steps=(
             "Ask the owner of the source whether we ask too often, or it is overloaded.",
-            "See the breaker, what is missing, and the deadline: `reliability sources`.",
+            "See the breaker, what is missing, and the deadline: `reliability sources list`.",
             "Do not ask more often: the breaker leaves it alone on purpose.",
         ),
         prevention="Agree on a rate with the owner, and stay below it.",

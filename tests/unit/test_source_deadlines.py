@@ -168,6 +168,10 @@ def test_sources_are_shown_as_they_stand(settings: Settings) -> None:
     assert orders["last_fetch"]["missing"] == 4
     assert orders["next_probe_at"] == "2026-01-06T02:00:30"
     assert (payments["comes_by"], payments["breaker"], payments["at_risk"]) == ("the process", "closed", False)
+    listed = CliRunner().invoke(cli, ["sources", "list", "--json", "--home", str(settings.home)])
+    assert {one["source"]: one["breaker"] for one in json.loads(listed.output)} == {
+        name: one["breaker"] for name, one in by_source.items()
+    }
     table = CliRunner().invoke(cli, ["sources", "--home", str(settings.home)])
     assert "open" in table.output
 
