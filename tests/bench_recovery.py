@@ -27,6 +27,7 @@ from reliability_platform.warehouse.oracle import verify
 from reliability_platform.warehouse.snapshots.location import SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import newest_until
 from reliability_platform.warehouse.snapshots.restore import damages
+from reliability_platform.warehouse.snapshots.soundness import read_through
 from reliability_platform.warehouse.snapshots.take import copy_warehouse, take_snapshot
 from tests.bench import DAYS, WINDOW, timed
 
@@ -59,6 +60,7 @@ def measure(events: int, *, oracle: bool) -> dict[str, Any]:
         found["first_snapshot"] = timed(lambda: take_snapshot(settings, utc_now))
         found["warehouse_megabytes"] = settings.warehouse.stat().st_size / 1e6
         found["copy_under_the_lease"] = timed(lambda: copy_warehouse(settings, Path(name) / "copy"))
+        found["reading_it_through"] = timed(lambda: read_through(Path(name) / "copy"))
         for path in aside:
             path.with_name(f".{path.name}").rename(path)
         found["run_of_the_last_day"] = timed(lambda: replay(settings, engine, last, utc_now, "bench"))

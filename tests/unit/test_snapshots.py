@@ -286,6 +286,17 @@ def test_a_warehouse_that_is_no_database_is_not_taken(home: Settings) -> None:
         take_snapshot(load_settings(home.home / "elsewhere"), utc_now)
 
 
+def test_a_warehouse_with_a_bad_block_is_not_taken(home: Settings) -> None:
+    """The file opens and a copy would be like it: only who reads every block sees it. The snapshot before stays."""
+    taken = take_snapshot(home, utc_now)
+    content = bytearray(home.warehouse.read_bytes())
+    content[len(content) // 2] ^= 1
+    home.warehouse.write_bytes(bytes(content))
+    with pytest.raises(SnapshotDamagedError, match="blocks that cannot be read"):
+        take_snapshot(home, utc_now)
+    assert newest_until(SnapshotLocation.of(home), utc_now()) == taken
+
+
 def test_a_home_with_data_is_not_overwritten(home: Settings) -> None:
     """What landed since would be gone."""
     taken = take_snapshot(home, utc_now)

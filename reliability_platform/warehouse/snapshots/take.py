@@ -34,6 +34,7 @@ from reliability_platform.warehouse.snapshots.manifest import (
     read_snapshots,
     snapshot_id,
 )
+from reliability_platform.warehouse.snapshots.soundness import read_through
 from reliability_platform.warehouse.snapshots.turn import snapshot_turn
 from reliability_platform.warehouse.versions import version_of
 
@@ -63,7 +64,10 @@ def copy_operations(source: Path, target: Path) -> None:
 
 
 def take_snapshot(settings: Settings, clock: Clock) -> Snapshot:
-    """Take one and return it. Raises `UsageError` if there is nothing to take, `EnvironmentUnusableError` if it is not whole."""
+    """Take one and return it. Raises `UsageError` if there is nothing to take, `EnvironmentUnusableError` if it is not whole.
+
+    A warehouse with blocks that cannot be read is not taken: in time it would push the good snapshots out.
+    """
     if not settings.warehouse.exists():
         raise UsageError(f"There is no warehouse in {settings.home} yet: `reliability run` makes one.")
     if (settings.home / RESTORING).exists():
@@ -82,6 +86,7 @@ def take_snapshot(settings: Settings, clock: Clock) -> Snapshot:
             if store is not None:
                 copy_operations(store, staging / OPERATIONS)
             before, links = walk(settings, location.folder)
+        read_through(staging / WAREHOUSE)
         databases = [stored.database(staging / name) for name in (WAREHOUSE, OPERATIONS) if (staging / name).exists()]
         files, unread = stored.files()
         then = {file.path: (file.size, file.modified_ns) for file in before}
