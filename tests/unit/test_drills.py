@@ -1,6 +1,10 @@
 """Drills: a real loss on a twin, a home that stays as it is, and a report that can say no."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from datetime import UTC, timedelta
 from pathlib import Path
 
@@ -122,6 +126,24 @@ def test_what_a_killed_drill_left_is_removed_and_two_do_not_meet(home: Settings)
         assert made.settings.warehouse.read_bytes() == home.warehouse.read_bytes()
         with pytest.raises(HomeBusyError, match="Another drill"), twin_of(home):
             pass
+    assert state(home.home) == before
+
+
+def test_a_drill_that_is_killed_leaves_the_home_as_it_was(home: Settings) -> None:
+    """The kernel ends it in the midst of its work: no file of the home is other, the next one cleans up."""
+    before = state(home.home)
+    command = [sys.executable, "-c", "from reliability_platform.cli import main; import sys; main(sys.argv[1:])"]
+    with subprocess.Popen([*command, "drill", "warehouse-loss", "--home", str(home.home)]) as drill:
+        lost = home.home / WORKSPACE / "evidence" / "before"
+        deadline = time.monotonic() + 60
+        while not lost.exists() and time.monotonic() < deadline and drill.poll() is None:
+            time.sleep(0.02)
+        drill.kill()
+    assert lost.exists()
+    assert drill.returncode == -signal.SIGKILL
+    assert state(home.home, (WORKSPACE,)) == before
+    with twin_of(home) as made:
+        assert not list(made.evidence.iterdir())
     assert state(home.home) == before
 
 
