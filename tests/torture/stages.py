@@ -32,6 +32,10 @@ from reliability_platform.sources.reference import write_reference
 from reliability_platform.sources.simulation import Simulation
 from reliability_platform.warehouse.dbt_runner import MANIFEST, build
 from reliability_platform.warehouse.marts import marts
+from reliability_platform.warehouse.snapshots.location import SnapshotLocation
+from reliability_platform.warehouse.snapshots.manifest import read_snapshots
+from reliability_platform.warehouse.snapshots.restore import damages
+from reliability_platform.warehouse.snapshots.take import take_snapshot
 
 SEED = 7
 EVENTS_PER_DAY = 300
@@ -102,6 +106,14 @@ def _command(*words: str, as_json: bool = True) -> Callable[[Settings], None]:
     return call
 
 
+def _snapshot(settings: Settings) -> None:
+    taken = take_snapshot(settings, utc_now)
+    location = SnapshotLocation.of(settings)
+    damaged = read_snapshots(location)[1], damages(location, [taken])[taken.id]
+    if any(damaged):
+        raise RuntimeError(f"a snapshot that cannot be restored: {damaged}")
+
+
 @dataclass(frozen=True)
 class Stage:
     """Something that a process does. `after` names the stage on whose home it begins; None: on the clean days alone."""
@@ -129,6 +141,7 @@ STAGES: dict[str, Stage] = {
             None,
             0.06,
         ),
+        Stage("snapshot", _snapshot, "publication", 0.10),
         Stage("run", _command("run", "--from", str(STRUCK), "--to", str(STRUCK)), None, 0.04),
         Stage("heal", _command("heal"), "sensor", 0.04),
     )

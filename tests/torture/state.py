@@ -153,7 +153,8 @@ def _names(home: Path) -> set[str]:
     found = set()
     for path in home.rglob("*"):
         parts = path.relative_to(home).parts
-        if parts[0] in ("dagster", "dbt", "incidents") or (path.is_dir() and not path.name.startswith(".")):
+        drawn = parts[0] in ("dagster", "dbt", "incidents", "snapshots") or path.is_dir()
+        if drawn and not path.name.startswith("."):
             continue
         found.add("/".join("version" if NUMBERED.match(part) else part for part in parts))
     return found

@@ -90,12 +90,14 @@ class SnapshotLocation:
             self._write(self._object(sha256), file, sha256)
 
     def adopt(self, source: Path, sha256: str) -> None:
-        """Store a file that nobody needs afterwards: in a folder of this machine it is moved instead of copied."""
-        if self.folder is None:
+        """Store a file that nobody needs afterwards: in a folder of the same disk it is moved instead of copied."""
+        target = Path(self._object(sha256))
+        if self.folder is not None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        # To another disk a move is a copy under the final name: broken off, it would be taken for a whole content.
+        if self.folder is None or target.parent.stat().st_dev != source.stat().st_dev:
             self.put(source, sha256)
             return
-        target = Path(self._object(sha256))
-        target.parent.mkdir(parents=True, exist_ok=True)
         with source.open("rb") as file:
             os.fsync(file.fileno())
         self._fs.mv(str(source), str(target))
