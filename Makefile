@@ -6,13 +6,16 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 export OTEL_SDK_DISABLED := true
 
-.PHONY: demo test dev lint bench lock clean
+.PHONY: demo test torture dev lint bench lock clean
 
 demo: .venv/ready  ## break a month of data, heal it, prove it
 	$(BIN)/reliability demo
 
 test: .venv/ready  ## every test, on real parts
 	$(BIN)/python -m pytest
+
+torture: .venv/ready  ## kill every stage at seeded moments; all must be as if nothing had happened
+	$(BIN)/python -m tests.torture
 
 dev: .venv/ready  ## Dagster UI on loopback with its daemon: schedules and sensors live
 	$(BIN)/reliability dev
