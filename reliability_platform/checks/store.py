@@ -128,11 +128,16 @@ class CheckStore:
                 .values(stale=True)
             )
 
+    def last_id(self) -> int:
+        """The number of the last result; 0 if there is none. It grows whatever the clock does."""
+        with self._engine.connect() as connection:
+            return connection.execute(select(func.max(check_results.c.id))).scalar() or 0
+
     def latest(
-        self, partitions: Sequence[date] | None = None, checks: Iterable[str] | None = None
+        self, partitions: Sequence[date] | None = None, checks: Iterable[str] | None = None, after: int = 0
     ) -> list[CheckResult]:
-        """The last result of each check (or of some `checks`) on each day that is not stale."""
-        conditions = []
+        """The last result of each check (or of some `checks`) on each day that is not stale, if it came `after` another."""
+        conditions = [check_results.c.id > after] if after else []
         if checks is not None:
             conditions.append(check_results.c.check_name.in_(sorted(checks)))
         if partitions is not None:

@@ -135,6 +135,8 @@ class Incident:
     """When an action was begun of which nobody has said yet how it ended."""
     acted_at: datetime | None = None
     """When the last action ended."""
+    acted_after: int | None = None
+    """The last check result that was there then; None for actions of before this was noted."""
     linked_to: str | None = None
     """The earlier incident of the same failure, or the cause of which this turned out to be a symptom."""
     column: str | None = None
@@ -282,6 +284,7 @@ def _fold_action(incident: Incident, entry: TimelineEntry) -> None:
         case "done" | "failed":
             incident.acting_since = None
             incident.acted_at = entry.at
+            incident.acted_after = entry.data.get("results_before")
             incident.pending_reruns = [date.fromisoformat(day) for day in entry.data["reruns"]]
 
 

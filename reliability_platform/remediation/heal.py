@@ -23,6 +23,9 @@ from reliability_platform.settings import Settings
 RERUN_WITHIN = timedelta(hours=6)
 """Landing days that have not been run and judged after so long will not be without a person."""
 
+LONGEST_RUN = timedelta(hours=2)
+"""No run lasts longer; Dagster ends it (`max_runtime_seconds`)."""
+
 if not {policy.action for policy in POLICIES.values()} <= ACTIONS.keys():
     raise RuntimeError("a policy names an action that does not exist")
 
@@ -77,7 +80,7 @@ def _act(settings: Settings, engine: Engine, incident: Incident, now: datetime, 
     replays = [*done.replays, *(_landed_before(settings, incident) if incident.resumed else ())]
     ReplayLedger(engine).record(replays, incident.id, incident.attempts, now)
     days = [day.isoformat() for day in done.reruns]
-    data = {"action": chosen.name, "phase": "done", "reruns": days}
+    data = {"action": chosen.name, "phase": "done", "reruns": days, "results_before": CheckStore(engine).last_id()}
     store.append(incident.id, now, actor, "action", done.summary, data)
     return done
 
@@ -105,21 +108,30 @@ def _last(incident: Incident, phase: str) -> TimelineEntry:
 
 
 def _judged_since(engine: Engine, incident: Incident) -> bool:
-    judged = {
-        result.partition
-        for result in CheckStore(engine).latest(incident.partitions)
-        if result.check == f"rec_batches__conserved__{incident.source}" and _is_later(result, incident.acted_at)
-    }
+    conserved = f"rec_batches__conserved__{incident.source}"
+    judged = {day for check, day in _later(CheckStore(engine), incident) if check == conserved}
     return set(incident.pending_reruns) <= judged
 
 
-def _is_later(result: CheckResult, since: datetime | None) -> bool:
-    return since is None or result.evaluated_at >= since
+def _later(checks: CheckStore, incident: Incident) -> set[tuple[str, date]]:
+    """The checks and days that were judged after the last action.
+
+    Results have an order of their own, for clocks are set back. It is not enough: an audit that began before the
+    action may have ended after it; its time says so, unless that is too far back for any run that was under way.
+    """
+    acted_at = incident.acted_at
+    return {
+        (result.check, result.partition)
+        for result in checks.latest(incident.partitions, after=incident.acted_after or 0)
+        if acted_at is None
+        or result.evaluated_at >= acted_at
+        or (incident.acted_after is not None and result.evaluated_at < acted_at - LONGEST_RUN)
+    }
 
 
-def _stands(result: CheckResult | None, since: datetime | None) -> bool:
-    """Whether a verdict speaks for recovery: passed, and later than the action where that changed the day."""
-    if result is None or not _is_later(result, since):
+def _stands(result: CheckResult | None) -> bool:
+    """Whether a verdict speaks for recovery: passed, or too young to say."""
+    if result is None:
         return False
     young = result.reason == INSUFFICIENT_HISTORY and CHECKS[result.check].requires_history
     return result.verdict is Verdict.PASSED or young
@@ -154,14 +166,16 @@ def _objections(engine: Engine, incident: Incident, others: Iterable[Incident]) 
     verdicts = {(result.check, result.partition): result for result in checks.latest(incident.partitions)}
     changed = set(incident.pending_reruns)
 
-    def since(check: str, day: date) -> datetime | None:
+    later = _later(checks, incident)
+
+    def speaks(check: str, day: date) -> bool:
         # A verdict on a run is about a run that is over: running its days again does not make it older.
-        return incident.acted_at if day in changed and CHECKS[check].engine != "run" else None
+        return day not in changed or CHECKS[check].engine == "run" or (check, day) in later
 
     found = [
         f"{check} on {day} has not passed"
         for check, day in sorted(_wanted(incident))
-        if not _stands(verdicts.get((check, day)), since(check, day))
+        if not (speaks(check, day) and _stands(verdicts.get((check, day))))
     ]
     holders: list[str] = []
     partitions = [(source, day) for source in incident.sources for day in incident.partitions]

@@ -34,8 +34,8 @@ def is_damage(error: str) -> bool:
 def damaged(error: str) -> EnvironmentUnusableError:
     """What to do about a damaged file: nothing in it is needed, for bronze has every row."""
     return EnvironmentUnusableError(
-        "The warehouse file cannot be read; move it away and rebuild it from bronze with `reliability run` over all its "
-        f"days: {' '.join(error.split())[:200]}"
+        "The warehouse file cannot be read; put it back with `reliability restore`, or move it away and rebuild it from "
+        f"bronze with `reliability run` over all its days: {' '.join(error.split())[:200]}"
     )
 
 

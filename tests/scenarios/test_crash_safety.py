@@ -103,7 +103,7 @@ def test_a_damaged_warehouse_is_never_published_and_rebuilds_as_the_message_says
     damage(settings)
     code, said = ended(command("publish", home=settings.home))
     assert (code, said.count("\n")) == (ExitCode.ENVIRONMENT, 0)
-    assert "move it away and rebuild it from bronze with `reliability run` over all its days" in said
+    assert "or move it away and rebuild it from bronze with `reliability run` over all its days" in said
     with pytest.raises(EnvironmentUnusableError, match="move it away"):
         build(settings, day(1), day(2))
     engine = operations_engine(settings)

@@ -107,6 +107,19 @@ def test_verdicts_of_before_the_action_prove_nothing(home: BrokenHome) -> None:
     assert home.incidents.get(one).state is State.RECOVERING
 
 
+def test_a_clock_that_was_set_back_does_not_keep_an_incident_open(home: BrokenHome) -> None:
+    """The day was judged again, a day before the action by the clock: results have an order of their own."""
+    one = home.incident(GAP).id
+    home.judge(failing=[GAP], at=later(-1440))
+    begin(home, one, 10)
+    assert rerun_is_due(home.engine, home.incidents.get(one))
+    home.admit()
+    home.judge(at=later(10 - 1440))
+    assert not rerun_is_due(home.engine, home.incidents.get(one))
+    assert check_it(home, one, 11 - 1440)
+    assert home.incidents.get(one).state is State.RESOLVED
+
+
 def test_an_action_that_does_not_help_is_tried_again_and_then_left_to_a_person(home: BrokenHome) -> None:
     """It must never loop: after its attempts it stays contained, and says that a person must decide."""
     one = home.incident(GAP).id
