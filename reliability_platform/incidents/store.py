@@ -333,7 +333,8 @@ class IncidentStore:
         last = connection.execute(chain).first()
         draft = TimelineEntry(
             number=len(history) + 1,
-            at=now.astimezone(UTC),
+            # A clock that was set back must not make durations negative.
+            at=max([now.astimezone(UTC), *(entry.at for entry in history[-1:])]),
             actor=actor,
             kind=kind,
             why=why,

@@ -200,3 +200,14 @@ def test_any_text_survives_the_store(engine: Engine) -> None:
     entry = store.get(one).timeline[-1]
     assert (entry.actor, entry.why, entry.data) == (hostile, hostile, json.loads(json.dumps({"sample": [hostile]})))
     assert store.broken_links() == []
+
+
+def test_the_timeline_does_not_run_backwards_though_the_clock_does(engine: Engine) -> None:
+    """Durations are differences of its times; a clock set back must not make one negative."""
+    store = IncidentStore(engine)
+    one = opened(store)
+    store.move(one, State.ACKNOWLEDGED, later(-1440), "somebody", "seen")
+    incident = store.get(one)
+    assert [entry.at for entry in incident.timeline] == [NOW, NOW]
+    assert incident.times.time_to_acknowledge == timedelta(0)
+    assert store.broken_links() == []
