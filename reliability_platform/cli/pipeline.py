@@ -128,9 +128,9 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
         plan = ActivePlan.load(settings).with_strike(strike)
         simulation = Simulation.load(settings)
         rehearse(simulation, plan)
-        plan.save(settings)
         for touched in days:
             redeliver(settings, simulation, plan, source, touched)
+        plan.save(settings)  # last: an injection that was cut off can be run again, and is not refused as a second one
     people.print(f"{fault} has struck {source} on {day}. Let the platform notice it:", highlight=False)
     people.print(f"  reliability run --from {days[0]} --to {days[-1]}", highlight=False)
     return ExitCode.OK

@@ -5,6 +5,7 @@ The one module of this package that knows of faults; nothing that detects or hea
 
 import shutil
 from datetime import date
+from pathlib import Path
 
 from reliability_platform.faults.catalogue import fault_named
 from reliability_platform.faults.fault import Stage
@@ -36,18 +37,18 @@ def follow(settings: Settings, simulation: Simulation, plan: ActivePlan) -> list
     """
     rehearse(simulation, plan)
     before = ActivePlan.load(settings)
-    plan.save(settings)
     again = sorted(
         {
             (strike.source, day)
             for strike in {*before.strikes, *plan.strikes}
             if fault_named(strike.fault).stage is Stage.LANDING
             for day in strike.landing_dates()
-            if landing_folder(settings, strike.source, day).exists()
+            if (landed := landing_folder(settings, strike.source, day)).exists() or _aside(landed).exists()
         }
     )
     for source, day in again:
         redeliver(settings, simulation, plan, source, day)
+    plan.save(settings)  # last: cut off and run again, it must still know what the plan before had struck
     return sorted({day for _, day in again})
 
 
@@ -58,12 +59,17 @@ def redeliver(settings: Settings, simulation: Simulation, plan: ActivePlan, sour
     happened. Landing goes in one step (a rename), so that a crash leaves no half of the old day.
     """
     landed = landing_folder(settings, source, day)
-    leaving = landed.with_name(f".{landed.name}.old")
-    shutil.rmtree(leaving, ignore_errors=True)
+    leaving = _aside(landed)
     if landed.exists():
+        shutil.rmtree(leaving, ignore_errors=True)
         landed.rename(leaving)
-        shutil.rmtree(leaving)
     shutil.rmtree(quarantine_folder(settings, source, day), ignore_errors=True)
     for shim in (settings.shims / source).glob(f"{source}-{day:%Y%m%d}-*.json"):
         shim.unlink()
-    return deliver(settings, simulation, plan, source, day)
+    batches = deliver(settings, simulation, plan, source, day)
+    shutil.rmtree(leaving, ignore_errors=True)  # last: until then it says that this day had landed
+    return batches
+
+
+def _aside(landed: Path) -> Path:
+    return landed.with_name(f".{landed.name}.old")

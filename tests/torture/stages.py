@@ -22,7 +22,7 @@ from reliability_platform.incidents.detection import Surroundings, observe
 from reliability_platform.incidents.impact import consumers
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.admission import admit
-from reliability_platform.landing.delivery import deliver
+from reliability_platform.landing.delivery import deliver, follow
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.due import may_act
 from reliability_platform.remediation.heal import act
@@ -106,6 +106,11 @@ def _command(*words: str, as_json: bool = True) -> Callable[[Settings], None]:
     return call
 
 
+def _follow(settings: Settings) -> None:
+    struck = tuple(Strike("duplicate_retry_storm", one, LAST_CLEAN, "medium") for one in ("orders", "shipments"))
+    follow(settings, Simulation.load(settings), ActivePlan(SEED, struck))
+
+
 def _snapshot(settings: Settings) -> None:
     taken = take_snapshot(settings, utc_now)
     location = SnapshotLocation.of(settings)
@@ -141,6 +146,7 @@ STAGES: dict[str, Stage] = {
             None,
             0.06,
         ),
+        Stage("plan", _follow, "publication", 0.06),
         Stage("snapshot", _snapshot, "publication", 0.10),
         Stage("run", _command("run", "--from", str(STRUCK), "--to", str(STRUCK)), None, 0.04),
         Stage("heal", _command("heal"), "sensor", 0.04),
