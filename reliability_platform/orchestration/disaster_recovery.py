@@ -8,6 +8,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import PlatformError
 from reliability_platform.operations import operations_engine
+from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.recovery.drill_log import Drill, overdue
 from reliability_platform.recovery.drill_report import keep
 from reliability_platform.recovery.drills import run_drill
@@ -32,6 +33,7 @@ class DrillFailedError(PlatformError):
     kinds={"duckdb"},
     description="The newest snapshot of the home. Taken under a short lease, while others work.",
 )
+@without_values
 def snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Take one, then forget those that the rule does not keep."""
     settings = load_settings()
@@ -45,6 +47,7 @@ def snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type
 
 
 @dg.asset_check(asset=snapshot, name="recovery_snapshot__fresh", description="A snapshot is at most 30 hours old.")
+@without_values
 def snapshot_fresh() -> dg.AssetCheckResult:
     """The newest usable snapshot, whoever took it."""
     found, damaged = read_snapshots(SnapshotLocation.of(load_settings()))
@@ -61,6 +64,7 @@ def snapshot_fresh() -> dg.AssetCheckResult:
 
 
 @dg.asset_check(asset=snapshot, name="recovery_drills__in_time", description="No drill is overdue.")
+@without_values
 def drills_in_time() -> dg.AssetCheckResult:
     """A recovery that nobody has rehearsed for long may not work any more."""
     settings = load_settings()
@@ -89,12 +93,14 @@ def _drill(context: dg.OpExecutionContext, drill: Drill) -> None:
 
 
 @dg.op
+@without_values
 def lose_a_table(context: dg.OpExecutionContext) -> None:
     """On a twin of the home."""
     _drill(context, Drill.TABLE_LOSS)
 
 
 @dg.op
+@without_values
 def lose_the_warehouse(context: dg.OpExecutionContext) -> None:
     """On a twin of the home."""
     _drill(context, Drill.WAREHOUSE_LOSS)

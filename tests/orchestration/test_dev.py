@@ -84,7 +84,7 @@ def test_backfill_from_the_ui_detects_heals_and_ends_at_the_oracle(tmp_path: Pat
         def documented() -> str:
             asset = platform.query(MATERIALIZED, key={"path": ["incident"]})["assetOrError"]
             newest = asset["assetMaterializations"][0]
-            text = next(entry["mdStr"] for entry in newest["metadataEntries"] if entry["label"] == "runbook")
+            text = next(entry["mdStr"] for entry in newest["metadataEntries"] if entry["label"] == "page")
             return text if "is resolved" in text else ""
 
         runbook = platform.wait("the runbook", documented, 60)

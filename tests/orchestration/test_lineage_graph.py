@@ -4,7 +4,7 @@ from reliability_platform.lineage.graph import Kind, data_graph
 from reliability_platform.orchestration.definitions import defs
 from reliability_platform.warehouse.dbt_runner import MANIFEST
 
-BESIDE_THE_DATA = {"incident", "scorecard", "slo"}
+BESIDE_THE_DATA = {"incident", "scorecard", "slo", "recovery/snapshot"}
 """Assets that tell about the platform; no data of a consumer pass through them."""
 NO_ASSETS = {Kind.SOURCE, Kind.EXPOSURE}
 """What is outside the platform, before and after it."""

@@ -242,9 +242,9 @@ def test_an_idle_tick_costs_next_to_nothing(ground: Callable[..., Ground]) -> No
     platform.tick()
     spent = []
     for _ in range(15):
-        begun = time.perf_counter()
+        begun = time.process_time()  # of work: how long the machine lets it wait says nothing
         assert platform.tick().new == 0
-        spent.append(time.perf_counter() - begun)
+        spent.append(time.process_time() - begun)
     assert min(spent) < 0.02, spent
 
 
