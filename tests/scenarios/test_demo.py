@@ -18,7 +18,7 @@ RELIABILITY = str(Path(sys.executable).parent / "reliability")
 def reliability(*words: str, home: Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
     """Run the command as a person would."""
     done = subprocess.run(
-        [RELIABILITY, *words, "--home", str(home)], capture_output=True, text=True, timeout=400, check=False
+        [RELIABILITY, *words, "--home", str(home)], capture_output=True, text=True, timeout=900, check=False
     )
     assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
