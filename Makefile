@@ -6,7 +6,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 export OTEL_SDK_DISABLED := true
 
-.PHONY: demo test torture dev lint bench lock clean
+.PHONY: demo test test-all torture dev lint bench lock clean
 
 demo: .venv/ready  ## break a month of data, heal it, prove it
 	$(BIN)/reliability demo
@@ -16,6 +16,9 @@ test: .venv/ready  ## every test, on real parts
 
 torture: .venv/ready  ## kill every stage at seeded moments; all must be as if nothing had happened
 	$(BIN)/python -m tests.torture
+
+test-all: .venv/ready  ## those that take minutes, too: hostile ground, lost homes, drills
+	$(BIN)/python -m pytest -m "exhaustive or not exhaustive"
 
 dev: .venv/ready  ## Dagster UI on loopback with its daemon: schedules and sensors live
 	$(BIN)/reliability dev

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Commands, Heading, Paragraph
 from reliability_platform.incidents.documents.render import plain, text
@@ -53,7 +54,9 @@ def _several(names: Sequence[str], limit: int = 3) -> str:
 
 def _wrong(incident: Incident) -> list[Block]:
     kind, triage = CLASSES[incident.failure_class], incident.triage
-    worst = next(iter(incident.still_failing.values()), incident.signals[-1] if incident.signals else None)
+    seen = [*incident.still_failing.values(), *reversed(incident.signals)]
+    own = (one for one in seen if one.check in CHECKS and CHECKS[one.check].failure_class == incident.failure_class)
+    worst = next(own, seen[0] if seen else None)  # a symptom says less than what it is a symptom of
     where = f"{incident.root_dataset}, {_days(incident)}" + (f", column {incident.column}" if incident.column else "")
     items = [f"{kind.what_it_means} Where: {where}."]
     if worst is not None:

@@ -28,6 +28,8 @@ from tests.conftest import Platform, day
 from tests.torture.state import broken, differences, state_of
 from tests.torture.troubles import spoil
 
+pytestmark = pytest.mark.exhaustive
+
 RELIABILITY = (sys.executable, "-c", "from reliability_platform.cli import main; main()")
 
 

@@ -242,10 +242,10 @@ def test_action_items_are_proposed_once_recorded_once_and_tracked_until_done(tmp
     known = store.get(incident.id)
     assert [(one.number, one.what) for one in known.action_items] == [(one.number, one.what) for one in proposals]
     assert propose_action_items(known, facts_of(known, now)) == []
-    store.append(incident.id, later(63), HOSTILE, "action_item", "Done.", {"number": 1, "done": True})
+    store.append(incident.id, later(93), HOSTILE, "action_item", "Done.", {"number": 1, "done": True})
     table = sections(postmortem(store.get(incident.id), now))["Action items"][1]
     assert isinstance(table, Grid)
-    assert [row[-1] for row in table.rows] == ["done 2026-02-01 04:03 UTC", *["open"] * (len(proposals) - 1)]
+    assert [row[-1] for row in table.rows] == ["done 2026-02-01 04:33 UTC", *["open"] * (len(proposals) - 1)]
 
 
 def test_a_postmortem_blames_nobody(tmp_path: Path) -> None:

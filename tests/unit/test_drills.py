@@ -29,6 +29,8 @@ from reliability_platform.warehouse.snapshots.take import take_snapshot
 from tests.conftest import Platform, day
 from tests.unit.lived_in import live, state, twin
 
+pytestmark = pytest.mark.exhaustive
+
 
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Platform:
