@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,6 +20,7 @@ from reliability_platform.faults.catalogue import fault_named
 from reliability_platform.faults.fault import Fault
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
+from reliability_platform.yaml_places import line_of, repeated_key
 
 MAX_DAY = 3660
 """No window is longer than ten years."""
@@ -113,7 +113,9 @@ def load_plan(name_or_path: str) -> Plan:
         )
     try:
         tree = yaml.compose(text, Loader=_PlanLoader)
-        _refuse_repeated_keys(name_or_path, tree)
+        twice = repeated_key(tree)
+        if twice is not None:  # a second list of strikes would silently drop the first
+            raise UsageError(f"The plan {name_or_path}, line {twice[1]}: {twice[0]} stands there twice.")
         return Plan.model_validate(yaml.load(text, Loader=_PlanLoader))  # noqa: S506 — a SafeLoader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -124,7 +126,7 @@ def load_plan(name_or_path: str) -> Plan:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UsageError(
-            f"The plan {name_or_path}, line {_line_of(tree, first['loc'])}: {where or 'plan'}: {first['msg']}."
+            f"The plan {name_or_path}, line {line_of(tree, first['loc'])}: {where or 'plan'}: {first['msg']}."
         ) from None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"The plan {name_or_path} holds a value that cannot be: {error}.") from None
@@ -135,42 +137,6 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):  # too long for a path, or not one
         return False
-
-
-def _refuse_repeated_keys(name: str, tree: Any) -> None:
-    """YAML lets the last of two equal keys win; a second list of strikes would silently drop the first."""
-    queue, seen = [tree], set()
-    while queue:
-        node = queue.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            queue += node.value
-        elif isinstance(node, yaml.MappingNode):
-            keys: set[Any] = set()
-            for key, value in node.value:
-                if isinstance(key.value, str) and key.value in keys:
-                    raise UsageError(
-                        f"The plan {name}, line {key.start_mark.line + 1}: {key.value} stands there twice."
-                    )
-                keys |= {key.value} if isinstance(key.value, str) else set()
-                queue.append(value)
-
-
-def _line_of(node: Any, location: Sequence[int | str]) -> int:
-    """The line of the YAML node at a path of keys and positions, or of the nearest one above it."""
-    line: int = node.start_mark.line + 1 if node is not None else 1
-    for part in location:
-        if isinstance(node, yaml.MappingNode):
-            found = [(key, value) for key, value in node.value if key.value == part]
-            if not found:
-                break
-            line, node = found[0][0].start_mark.line + 1, found[0][1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-    return line
 
 
 def _magnitude(fault: Fault, planned: PlannedStrike, label: str) -> str:

@@ -6,6 +6,7 @@ Reading the same results again changes nothing: each belongs to one incident, on
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Engine, or_
@@ -135,6 +136,11 @@ class _Observer:
         self._engine, self._now, self._around = engine, now, around
         self._store = IncidentStore(engine)
         self._changed: dict[str, None] = {}
+
+    @cached_property
+    def _consumers(self) -> Consumers | None:
+        """Asked once in a reading: it looks into every published table."""
+        return self._around.consumers() if self._around else None
 
     def observe(self, results: Sequence[Numbered]) -> list[str]:
         left = self._unknown(results)
@@ -310,11 +316,11 @@ class _Observer:
 
     def _triage(self, cause: Cause, contained: bool) -> Triage:
         failed = [one for one in cause.own_signals if one.result.verdict is Verdict.FAILED]
-        if self._around is None:
+        consumers = self._consumers
+        if consumers is None:
             readers = [f"the readers of {cause.source}"] if CONTRACTS[cause.source].critical else []
             shown = not contained
         else:
-            consumers = self._around.consumers()
             readers = list(consumers.critical.get(cause.source, ()))
             shown = not contained or any((cause.source, day) in consumers.shown for day in cause.partitions)
         return triage(

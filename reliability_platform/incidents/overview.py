@@ -10,6 +10,7 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Commands, Heading, Paragraph
 from reliability_platform.incidents.documents.render import plain, text
+from reliability_platform.incidents.documents.words import count
 from reliability_platform.incidents.impact import Numbers, Reach
 from reliability_platform.incidents.model import Incident, State, TimelineEntry
 from reliability_platform.incidents.response import ResponsePolicy, overdue, postmortem_due, response_due
@@ -36,10 +37,6 @@ def _moment(moment: datetime | None, now: datetime) -> str:
 
 def _short(text: str, limit: int = MAX_WORDS) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}" + ("" if number == 1 else "s")
 
 
 def _days(incident: Incident) -> str:
@@ -75,7 +72,7 @@ def _hit(reach: Reach, numbers: Numbers | None) -> list[Block]:
         bad = numbers.quarantined_rows + numbers.held_late_rows
         rows = (
             f"{numbers.delivered_rows:,} rows delivered on these days, {bad:,} of them kept back, "
-            f"{_count(numbers.refused_files, 'file')} refused; {_count(len(numbers.event_dates), 'event date')}."
+            f"{count(numbers.refused_files, 'file')} refused; {count(len(numbers.event_dates), 'event date')}."
         )
     return [
         Heading(2, "Who is hit"),
@@ -91,7 +88,7 @@ def _since(incident: Incident, now: datetime) -> list[Block]:
 
 def _going_on(incident: Incident) -> list[Block]:
     failing = len(incident.still_failing)
-    verdicts = f"{_count(failing, 'verdict')} of {_count(len(incident.checks), 'check')} not cleared"
+    verdicts = f"{count(failing, 'verdict')} of {count(len(incident.checks), 'check')} not cleared"
     if not incident.is_open:
         words = f"No: it is {incident.state.value.replace('_', ' ')}."
     elif incident.times.contained is not None:
@@ -128,7 +125,7 @@ def _now(incident: Incident, policy: ResponsePolicy, now: datetime, next_step: s
             items.append(f"Postmortem due {_moment(due, now)}.")
     left = [item for item in incident.action_items if item.done_at is None]
     if left:
-        items.append(f"{_count(len(left), 'action item')} left to do.")
+        items.append(f"{count(len(left), 'action item')} left to do.")
     where = f" --home {shlex.quote(str(home))}" if home else ""
     commands = [f"reliability incidents runbook {incident.id}{where}"]
     if incident.is_open and incident.state is not State.RECOVERING:

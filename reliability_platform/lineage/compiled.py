@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.warehouse.dbt_runner import quiet_arguments
 
 TIMEOUT_SECONDS = 300
 HOME = "__home__"
@@ -33,20 +34,8 @@ def compiled_models(project: Path) -> dict[str, str]:
         parsed = project / "target" / "partial_parse.msgpack"
         if parsed.exists():
             shutil.copyfile(parsed, target / parsed.name)
-        arguments = [
-            "compile",
-            "--full-refresh",
-            "--select=resource_type:model",
-            f"--project-dir={project}",
-            f"--profiles-dir={project}",
-            f"--target-path={target}",
-            f"--log-path={target / 'logs'}",
-            "--log-level-file=none",
-            "--quiet",
-            "--no-use-colors",
-            "--no-send-anonymous-usage-stats",
-            "--no-version-check",
-        ]
+        words = ("compile", "--full-refresh", "--select=resource_type:model")
+        arguments = quiet_arguments(*words, project=project, target=target)
         done = subprocess.run(
             [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *arguments],
             env={**os.environ, "RELIABILITY_HOME": str(home)},
@@ -56,8 +45,8 @@ def compiled_models(project: Path) -> dict[str, str]:
             check=False,
         )
         if done.returncode:
-            words = " ".join((done.stdout + done.stderr).split())[-400:]
-            raise EnvironmentUnusableError(f"The dbt project does not compile; mend it, then try again: {words}")
+            said = " ".join((done.stdout + done.stderr).split())[-400:]
+            raise EnvironmentUnusableError(f"The dbt project does not compile; mend it, then try again: {said}")
         nodes = json.loads((target / "manifest.json").read_bytes())["nodes"]
     return {
         node["name"]: node["compiled_code"].replace(str(home), HOME)

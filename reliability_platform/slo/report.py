@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.csv_cell import csv_cell
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Grid, Heading, Paragraph
 from reliability_platform.settings import Settings
 from reliability_platform.slo.status import BadDay, ObjectiveStatus, SloStatus
 
 DIGITS = 6
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 ADVICE = (
     "An exhausted budget stops nothing: publications are held by checks alone. It says where the next hour of work "
     "belongs: to what made the days bad, before anything new."
@@ -81,18 +81,6 @@ def as_json(status: SloStatus) -> bytes:
     return (json.dumps(document(status), indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def _cell(value: Any) -> str:
-    """A CSV cell. Text that a spreadsheet would take for a formula begins with an apostrophe."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(value)
-    text = "; ".join(value) if isinstance(value, list) else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) or text.lstrip().startswith(_FORMULA) else text
-
-
 def as_csv(status: SloStatus) -> bytes:
     """One row per objective; lists are joined with `; `, days of bad and unknown partitions by their dates."""
     header = [
@@ -108,7 +96,7 @@ def as_csv(status: SloStatus) -> bytes:
         row = _document(one)
         row |= {f"burn_rate_{window}": rate for window, rate in row["burn_rates"].items()}
         row |= {name: [day["day"] for day in row[name]] for name in ("bad_days", "unknown_days")}
-        writer.writerow([_cell(row[name]) for name in header])
+        writer.writerow([csv_cell(row[name]) for name in header])
     return text.getvalue().encode()
 
 

@@ -8,6 +8,7 @@ import yaml
 
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.documents.render import plain
+from reliability_platform.yaml_places import line_of, repeated_key
 
 MAX_BYTES = 200_000
 """Longer files are no declaration that a person has written."""
@@ -30,7 +31,9 @@ class StrictFile:
             raise UsageError(f"{path} is longer than {MAX_BYTES:,} bytes: that is no declaration.")
         try:
             self._tree = yaml.compose(text, Loader=yaml.SafeLoader)
-            self._refuse_repeated_keys()
+            twice = repeated_key(self._tree)
+            if twice is not None:
+                raise UsageError(f"{path}, line {twice[1]}: {plain(twice[0])[:200]} stands there twice.")
             self.content: Any = yaml.safe_load(text)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
@@ -42,38 +45,4 @@ class StrictFile:
     def problem(self, location: Location, what: str) -> UsageError:
         """The error to raise about one place of the file."""
         where = plain(".".join(str(part) for part in location))[:200]
-        return UsageError(f"{self._path}, line {self._line(location)}: {where + ': ' if where else ''}{what}")
-
-    def _line(self, location: Location) -> int:
-        node = self._tree
-        line: int = node.start_mark.line + 1 if node is not None else 1
-        for part in location:
-            if isinstance(node, yaml.MappingNode):
-                found = [(key, value) for key, value in node.value if key.value == part]
-                if not found:
-                    break
-                line, node = found[0][0].start_mark.line + 1, found[0][1]
-            elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-                node = node.value[part]
-                line = node.start_mark.line + 1
-        return line
-
-    def _refuse_repeated_keys(self) -> None:
-        """YAML lets the last of two equal keys win: the first promise would silently be dropped."""
-        queue, seen = [self._tree], set()
-        while queue:
-            node = queue.pop()
-            if node is None or id(node) in seen:
-                continue
-            seen.add(id(node))
-            if isinstance(node, yaml.SequenceNode):
-                queue += node.value
-            elif isinstance(node, yaml.MappingNode):
-                keys: set[Any] = set()
-                for key, value in node.value:
-                    if isinstance(key.value, str) and key.value in keys:
-                        raise UsageError(
-                            f"{self._path}, line {key.start_mark.line + 1}: {plain(key.value)[:200]} stands there twice."
-                        )
-                    keys |= {key.value} if isinstance(key.value, str) else set()
-                    queue.append(value)
+        return UsageError(f"{self._path}, line {line_of(self._tree, location)}: {where + ': ' if where else ''}{what}")

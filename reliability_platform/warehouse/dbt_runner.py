@@ -59,7 +59,8 @@ def manifest_is_current(project: Path = DBT_PROJECT) -> bool:
     return manifest.stat().st_mtime_ns >= max(path.stat().st_mtime_ns for path in _project_files(project))
 
 
-def _arguments(*words: str, project: Path, target: Path) -> list[str]:
+def quiet_arguments(*words: str, project: Path, target: Path) -> list[str]:
+    """The arguments of a dbt command that says nothing and phones nobody; `words` are the command and its options."""
     return [
         *words,
         f"--project-dir={project}",
@@ -89,7 +90,7 @@ def ensure_manifest(project: Path = DBT_PROJECT) -> Path:
         if not manifest_is_current(project):
             from dbt.cli.main import dbtRunner
 
-            result = dbtRunner().invoke(_arguments("parse", project=project, target=manifest.parent))
+            result = dbtRunner().invoke(quiet_arguments("parse", project=project, target=manifest.parent))
             if not result.success:
                 raise EnvironmentUnusableError(f"The dbt project does not parse: {result.exception}")
             manifest.touch()
@@ -220,7 +221,7 @@ def build(
         open_when_free(settings, read_only=False).close()  # dbt would retry blindly, or print a lock error
         runner = dbtRunner(manifest=_manifest(parsed, parsed.stat().st_mtime_ns), callbacks=[listen])
         try:
-            result = runner.invoke(_arguments(*words, project=settings.dbt_project, target=settings.dbt_target))
+            result = runner.invoke(quiet_arguments(*words, project=settings.dbt_project, target=settings.dbt_target))
         finally:
             # dbt keeps its DuckDB handle for the life of the process; nobody else could open the file.
             DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]

@@ -9,9 +9,9 @@ import reliability_platform
 
 ROOT = Path(reliability_platform.__file__).parent
 ORDER = [
-    "errors", "settings", "atomic", "clock", "operations", "sources", "masking", "faults", "landing", "warehouse",
-    "checks", "lineage", "openlineage_events", "incidents", "slo", "alerts", "remediation", "recovery", "scorecard",
-    "orchestration", "cli",
+    "errors", "csv_cell", "yaml_places", "settings", "atomic", "clock", "operations", "sources", "masking", "faults",
+    "landing", "warehouse", "checks", "lineage", "openlineage_events", "incidents", "slo", "alerts", "remediation",
+    "recovery", "scorecard", "orchestration", "cli",
 ]  # fmt: skip
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path.name != "__init__.py" or path.parent != ROOT)
 

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from reliability_platform.cli.main import cli
 from reliability_platform.clock import utc_now
+from reliability_platform.csv_cell import csv_cell
 from reliability_platform.faults.plan import Strike
 from reliability_platform.incidents.detection import Surroundings, observe
 from reliability_platform.incidents.impact import consumers
@@ -30,7 +31,7 @@ from reliability_platform.scorecard.evidence import StageTiming, write_evidence
 from reliability_platform.scorecard.evidence.catalogue import REPORTS
 from reliability_platform.scorecard.evidence.report import WALL_CLOCK, Report
 from reliability_platform.scorecard.evidence.sla import STAGES
-from reliability_platform.scorecard.evidence.text import cell, csv_cell
+from reliability_platform.scorecard.evidence.text import cell
 from reliability_platform.scorecard.headline import headline
 from reliability_platform.scorecard.score import Scorecard, score
 from reliability_platform.settings import Settings, load_settings

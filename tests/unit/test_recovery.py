@@ -128,7 +128,6 @@ from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.snapshots.location import SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import newest_until
 
-pytestmark = pytest.mark.exhaustive
 settings = load_settings(Path(sys.argv[1]))
 restore.replay = lambda *_: os._exit(9)
 restore.recover_warehouse(settings, newest_until(SnapshotLocation.of(settings), utc_now()), utc_now)

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import Engine
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.csv_cell import csv_cell
 from reliability_platform.scorecard.evidence.catalogue import REPORTS
 from reliability_platform.scorecard.evidence.report import Folder, Report, table
 from reliability_platform.scorecard.evidence.run import StageTiming, opened
-from reliability_platform.scorecard.evidence.text import csv_cell
 from reliability_platform.scorecard.score import Scorecard
 from reliability_platform.settings import Settings
 
