@@ -1,0 +1,16 @@
+"""`reliability quarantine`: what was refused or rejected, and what becomes of it. One module per command."""
+
+import click
+
+from reliability_platform.cli.quarantine.listing import list_quarantine
+from reliability_platform.cli.quarantine.replay import replay
+from reliability_platform.cli.quarantine.show import show
+
+
+@click.group()
+def quarantine() -> None:
+    """List, show and replay what was refused or rejected."""
+
+
+for _command in (list_quarantine, show, replay):
+    quarantine.add_command(_command)

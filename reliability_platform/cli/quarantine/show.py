@@ -1,0 +1,72 @@
+"""`reliability quarantine show`: the dead letters of one batch."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+import duckdb
+
+from reliability_platform.cli.options import home_option, json_option, print_json
+from reliability_platform.cli.quarantine.selection import shown_file
+from reliability_platform.errors import UsageError
+from reliability_platform.landing.bronze import bronze_folder
+from reliability_platform.landing.file_quarantine import quarantined_files
+from reliability_platform.settings import Settings, load_settings
+from reliability_platform.warehouse.lease import warehouse_reader
+
+
+def _as_delivered(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, batch_id: str, places: set[tuple[str, date]]
+) -> dict[int, dict[str, Any]]:
+    """The rows of a batch in bronze by their number, every value as it came."""
+    found: dict[int, dict[str, Any]] = {}
+    for source, day in places:
+        files = str(bronze_folder(settings, source, day) / "*.parquet")
+        cursor = connection.execute("select * from read_parquet(?) where _batch_id = ?", [files, batch_id])
+        names = [column[0] for column in cursor.description or []]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        found |= {row["_row_number"]: {name: row[name] for name in names if name != "landing_date"} for row in rows}
+    return found
+
+
+@click.command()
+@click.argument("batch_id")
+@click.option("--limit", type=click.IntRange(1, 1000), default=5, show_default=True, help="Rows at most.")
+@click.option("--unmasked", is_flag=True, help="Show every value as it was delivered, from bronze: personal data too.")
+@home_option
+@json_option
+def show(batch_id: str, limit: int, unmasked: bool, home: Path | None, as_json: bool) -> None:
+    """The dead letters of one batch, with their reasons."""
+    settings = load_settings(home)
+    files = [shown_file(record) for record in quarantined_files(settings) if record["batch_id"] == batch_id]
+    with warehouse_reader(settings) as connection:
+        rows = connection.execute(
+            "select source, landing_date, row_number, reject_reasons, attempts, first_failed_at, last_failed_at, state, "
+            "original_row from qtn_rows where batch_id = ? order by row_number limit ?",
+            [batch_id, limit],
+        ).fetchall()
+        places = {(row[0], row[1]) for row in rows}
+        delivered = _as_delivered(connection, settings, batch_id, places) if unmasked else {}
+    if not files and not rows:
+        raise UsageError(f"Nothing of {batch_id!r} is in quarantine: see `reliability quarantine list`.")
+    names = (
+        "source",
+        "landing_date",
+        "row_number",
+        "reasons",
+        "attempts",
+        "first_failed_at",
+        "last_failed_at",
+        "state",
+        "row",
+    )
+    letters = []
+    for row in rows:
+        letter = dict(zip(names, row, strict=True))
+        letter["row"] = delivered.get(letter["row_number"]) if unmasked else json.loads(letter["row"])
+        letters.append(letter)
+    print_json({"files": files, "rows": letters}) if as_json else click.echo(
+        json.dumps({"files": files, "rows": letters}, indent=2, default=str)
+    )
