@@ -10,10 +10,15 @@
     {#- In a dbt unit test the source is the hand-made rows of the test. -#}
     {%- if execute and '__dbt__cte__' not in (tracked | string) -%}
         {%- set folder = 'admissions/*' if table == 'admissions' else table -%}
-        read_parquet('{{ home() }}/bronze/{{ folder }}/landing_date=*/*.parquet', hive_partitioning = true, hive_types = {'landing_date': date})
+        read_parquet('{{ home() }}/bronze/{{ folder }}/landing_date=*/*.parquet', hive_partitioning = true, hive_types = {'landing_date': date}{{ ', union_by_name = true' if table == 'admissions' }})
     {%- else -%}
         {{ tracked }}
     {%- endif -%}
+{%- endmacro %}
+
+{# Rows that have been dead letters before some build, whatever became of them. Written by the platform before each build. #}
+{% macro read_dead_letters() -%}
+    read_parquet('{{ home() }}/quarantine/*/landing_date=*/dead_letters.parquet', hive_partitioning = false)
 {%- endmacro %}
 
 {% macro read_reference(table) -%}

@@ -26,16 +26,29 @@ latest_attempts as (
     {{ latest_attempts(source_name) }}
 ),
 
+-- For which reasons a person has discarded rejected rows of a batch, as `;a,b;c;`.
+given_up as (
+    select
+        landing_date,
+        batch_id,
+        discarded_reasons
+    from {{ read_bronze('admissions') }}
+    where source = '{{ source_name }}' and discarded_reasons is not null and {{ in_window() }}
+),
+
 live as (
     select
         delivered.*,
         delivered._batch_attempt < coalesce(latest_attempts.attempt, delivered._batch_attempt) as is_superseded,
-        coalesce(latest_attempts.late_accepted, false) as late_accepted
+        coalesce(latest_attempts.late_accepted, false) as late_accepted,
+        given_up.discarded_reasons
     from delivered
     left join latest_attempts
         on
             delivered.landing_date = latest_attempts.landing_date
             and delivered._batch_sequence = latest_attempts.batch_sequence
+    left join given_up
+        on delivered.landing_date = given_up.landing_date and delivered._batch_id = given_up.batch_id
 ),
 
 -- Almost all keys come once a day; only the others are compared.
@@ -102,8 +115,9 @@ select
     _landed_at as landed_at,
     reject_reasons,
     is_superseded,
-    -- A rejected row stays rejected even if its batch was replaced: it is evidence.
+    -- A rejected row stays rejected even if its batch was replaced: it is evidence. So does a discarded one.
     case
+        when position(concat(';', reject_reasons, ';') in discarded_reasons) > 0 then 'discarded'
         when reject_reasons is not null then 'rejected'
         when is_superseded then 'superseded'
         when event_date < {{ days_later('landing_date', -allowed_lateness_days()) }} and not late_accepted then 'held_late'
@@ -132,36 +146,84 @@ from judged
     group by landing_date, batch_sequence
 {%- endmacro %}
 
-{# The rejected rows of a source with all that a person needs to judge them, masked. As delivered they are in bronze. #}
+{# Under which reading a build judges the rows of a source; the platform says it, a shell need not. #}
+{% macro reading_of(source_name) -%}
+    {{ return(env_var('RELIABILITY_READING_' ~ source_name | upper, '') if execute else '') }}
+{%- endmacro %}
+
+{# The dead letters of a source with all that a person needs to judge them, masked. As delivered they are in bronze.
+   Those that are rejected come from staging; those that were and pass now, from the memory of earlier builds. #}
 {% macro dead_letters(source_name, key, columns) %}
+{%- set shown_columns = key ~ ", landing_date, batch_id, batch_sequence, batch_attempt, row_number, reject_reasons" %}
 {%- set delivery = "(partition by landing_date, batch_sequence, coalesce(" ~ key ~ ", -row_number))" %}
 select
     '{{ source_name }}' as source,
-    rejected.landing_date,
-    rejected.batch_id,
-    rejected.batch_sequence,
-    rejected.batch_attempt,
-    rejected.row_number,
-    rejected.{{ key }} as record_key,
-    rejected.reject_reasons,
-    rejected.original_row,
-    {{ sha256_of('rejected.original_row') }} as checksum,
-    rejected.first_failed_at,
-    rejected.last_failed_at,
-    rejected.attempts,
-    case when rejected.batch_attempt < latest_attempts.attempt then 'superseded' else 'quarantined' end as state
+    letters.landing_date,
+    letters.batch_id,
+    letters.batch_sequence,
+    letters.batch_attempt,
+    letters.row_number,
+    letters.{{ key }} as record_key,
+    letters.reject_reasons,
+    letters.original_row,
+    {{ sha256_of('letters.original_row') }} as checksum,
+    letters.first_failed_at,
+    letters.last_failed_at,
+    letters.attempts,
+    case
+        when letters.disposition = 'discarded' then 'discarded'
+        when letters.batch_attempt < latest_attempts.attempt then 'superseded'
+        when letters.is_rejected then 'quarantined'
+        else 'replayed'
+    end as state,
+    '{{ reading_of(source_name) }}' as reading
 from (
     select
-        *,
+        {{ shown_columns }},
+        disposition,
+        true as is_rejected,
         {{ row_as_json(columns, masked_columns(columns)) }} as original_row,
         min(landed_at) over {{ delivery }} as first_failed_at,
         max(landed_at) over {{ delivery }} as last_failed_at,
         count(*) over {{ delivery }} as attempts
     from {{ ref('stg_' ~ source_name) }}
-    where disposition = 'rejected' and {{ in_window() }}
-) as rejected
+    where reject_reasons is not null and {{ in_window() }}
+    union all
+    select
+        {{ shown_columns }},
+        'passed' as disposition,
+        false as is_rejected,
+        {{ row_as_json(columns, masked_columns(columns)) }} as original_row,
+        first_failed_at,
+        last_failed_at,
+        attempts
+    from (
+        select
+            {% for column in columns -%}
+            staged.{{ column }},
+            {% endfor -%}
+            staged.landing_date,
+            staged.batch_id,
+            staged.batch_sequence,
+            staged.batch_attempt,
+            staged.row_number,
+            remembered.reject_reasons,
+            remembered.first_failed_at,
+            remembered.last_failed_at,
+            remembered.attempts
+        from {{ ref('stg_' ~ source_name) }} as staged
+        inner join {{ read_dead_letters() }} as remembered
+            on
+                remembered.source = '{{ source_name }}'
+                and staged.landing_date = remembered.landing_date
+                and staged.batch_id = remembered.batch_id
+                and staged.row_number = remembered.row_number
+                and staged.{{ key }} is not distinct from remembered.record_key
+        where staged.reject_reasons is null and {{ in_window('staged.landing_date') }}
+    ) as passing
+) as letters
 left join ({{ latest_attempts(source_name) }}) as latest_attempts
     on
-        rejected.landing_date = latest_attempts.landing_date
-        and rejected.batch_sequence = latest_attempts.batch_sequence
+        letters.landing_date = latest_attempts.landing_date
+        and letters.batch_sequence = latest_attempts.batch_sequence
 {% endmacro %}

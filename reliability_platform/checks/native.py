@@ -55,7 +55,9 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
             ), days as (
                 select unnest(generate_series($first, $last, interval 1 day))::date as landing_date
             ), admitted as (
-                select distinct landing_date, batch_sequence from {admissions} where status = 'admitted' and {window}
+                -- Of a discarded file a person has said that its slot stays empty.
+                select distinct landing_date, batch_sequence from {admissions}
+                where (status = 'admitted' or state = 'discarded') and {window}
             )
             select landing_date, count(*), 'missing: ' || string_agg(batch_sequence::varchar, ', ' order by batch_sequence)
             from days cross join expected anti join admitted using (landing_date, batch_sequence)
@@ -138,7 +140,7 @@ def _rejected_for(source: str, reason: str, unit: str) -> NativeCheck:
     """Not one row may be rejected for this reason."""
     return NativeCheck(
         f"select landing_date, count(*), null from stg_{source} where landing_date between $first and $last "
-        f"and not is_superseded and contains(reject_reasons, '{reason}') group by landing_date",
+        f"and not is_superseded and disposition <> 'discarded' and contains(reject_reasons, '{reason}') group by landing_date",
         0,
         unit,
     )
@@ -155,7 +157,10 @@ def _payload(source: str) -> dict[str, NativeCheck]:
 
 def _staging(source: str) -> dict[str, NativeCheck]:
     key = CONTRACTS[source].key
-    live = f"from stg_{source} where landing_date between $first and $last and not is_superseded"
+    live = (
+        f"from stg_{source} where landing_date between $first and $last and not is_superseded "
+        "and disposition <> 'discarded'"
+    )
     return {
         f"stg_{source}__late_share": NativeCheck(
             # Keys and not rows: late rows that a producer re-sends do not come later for it.

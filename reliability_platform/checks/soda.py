@@ -218,7 +218,7 @@ def _with_sample(connection: duckdb.DuckDBPyConnection, result: CheckResult) -> 
         return result
     cursor = connection.execute(
         f"select * exclude (rescued, disposition, is_superseded, event_date) from {result.dataset} "
-        "where landing_date = cast(? as date) and not is_superseded and reject_reasons is not null "
+        "where landing_date = cast(? as date) and not is_superseded and disposition = 'rejected' "
         "and (? is null or contains(reject_reasons, ?)) order by batch_id, row_number limit 5",
         [result.partition.isoformat(), result.column, result.column],
     )

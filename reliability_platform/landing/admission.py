@@ -1,6 +1,6 @@
 """Admission: each delivered file is admitted to bronze or refused by itself, against its manifest and contract.
 
-A pure function of the landing folder and the approved shims: running it again gives the same bronze. One bad file
+A pure function of the landing folder, the approved shims and the discards: running it again gives the same bronze. One bad file
 never keeps another out. A refused file is quarantined whole, with the reason.
 """
 
@@ -29,6 +29,8 @@ from reliability_platform.landing.bronze import (
     ensure_bronze,
     swap_folder,
 )
+from reliability_platform.landing.dead_letters import ensure_dead_letters
+from reliability_platform.landing.discards import Discarded, read_discards
 from reliability_platform.landing.file_quarantine import quarantine_files
 from reliability_platform.landing.shims import late_rows_accepted, read_shim
 from reliability_platform.landing.writer import MANIFEST_SUFFIX, Manifest, landing_folder
@@ -66,6 +68,8 @@ class Admission:
     file: str
     late_accepted: bool = False
     """Whether rows of this landing day count even beyond the watermark."""
+    discarded_reasons: str | None = None
+    """The reasons for which rejected rows of this batch are discarded, as `;a,b;c;`: each as it stands on the row."""
 
 
 class _RefusedError(Exception):
@@ -278,7 +282,7 @@ def _manifest_of(path: Path) -> Path | None:
         return None
 
 
-def _examine(settings: Settings, source: str, day: date, path: Path, draft: Path) -> Admission:
+def _examine(settings: Settings, source: str, day: date, path: Path, draft: Path, discarded: Discarded) -> Admission:
     """Admit one file into the draft folder, or say why not."""
     stem = path.name.removesuffix(".parquet")
     manifest_path = _manifest_of(path)
@@ -297,7 +301,8 @@ def _examine(settings: Settings, source: str, day: date, path: Path, draft: Path
         record = _vouched(settings, manifest, path)
         manifest = replace(manifest, batch_id=record.batch_id)
         content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != manifest.checksum:
+        fingerprint = hashlib.sha256(content).hexdigest()
+        if fingerprint != manifest.checksum:
             raise _RefusedError("checksum_mismatch", "the bytes are not those that the manifest declares")
         _check_day(settings, manifest)
         try:
@@ -320,6 +325,8 @@ def _examine(settings: Settings, source: str, day: date, path: Path, draft: Path
             bronze, rescued = _bronze_table(contract, table, manifest)
         except Exception as error:  # an unknown column may hold what no text can, a shim may name a column twice
             raise _RefusedError("unreadable_file", type(error).__name__) from None
+        if (record.batch_id, fingerprint) in discarded.files:
+            raise _RefusedError("discarded", "it could be read now, but a person has discarded it")
         pq.write_table(bronze, draft / f"{manifest.batch_id}.parquet", compression="snappy")
         return replace(
             record,
@@ -328,10 +335,15 @@ def _examine(settings: Settings, source: str, day: date, path: Path, draft: Path
             rescued_columns=", ".join(shown_name(name) for name in rescued if name not in contract.announced) or None,
             shim=json.dumps({"rename": shim.rename}, sort_keys=True) if shim is not None else None,
             state="admitted" if shim is None else "replayed",
+            discarded_reasons=_in_one_text(discarded.rows.get((record.batch_id, fingerprint), ())),
         )
     except _RefusedError as refused:
         assert record is not None
         return replace(record, status=refused.status, state=refused.state, reason=refused.reason, detail=refused.detail)
+
+
+def _in_one_text(reasons: tuple[str, ...]) -> str | None:
+    return f";{';'.join(reasons)};" if reasons else None
 
 
 def _without_file(settings: Settings, source: str, day: date, path: Path) -> Admission | None:
@@ -352,6 +364,7 @@ def _without_file(settings: Settings, source: str, day: date, path: Path) -> Adm
 def admit(settings: Settings, source: str, landing_date: date) -> list[Admission]:
     """Rebuild one bronze partition and its admission records from what has landed; returns the records."""
     ensure_bronze(settings)
+    ensure_dead_letters(settings)
     folder = landing_folder(settings, source, landing_date)
     target = bronze_folder(settings, source, landing_date)
     draft = target.with_name(f".{target.name}.draft")
@@ -361,23 +374,41 @@ def admit(settings: Settings, source: str, landing_date: date) -> list[Admission
     delivered = sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
     files = [path for path in delivered if not path.name.endswith(MANIFEST_SUFFIX)]
     manifests = [path for path in delivered if path.name.endswith(MANIFEST_SUFFIX)]
+    discarded = read_discards(settings, source, landing_date)
     with ThreadPoolExecutor(max_workers=2) as pool:  # hashing and Parquet release the interpreter's lock
-        records = list(pool.map(lambda path: _examine(settings, source, landing_date, path, draft), files))
+        records = list(pool.map(lambda path: _examine(settings, source, landing_date, path, draft, discarded), files))
     copies = {record.batch_id: path for record, path in zip(records, files, strict=True)}
     orphans = [_without_file(settings, source, landing_date, path) for path in manifests]
     records += [orphan for orphan in orphans if orphan is not None]
     late_accepted = late_rows_accepted(settings, source, landing_date)
-    records = [replace(_with_state(record, records, landing_date), late_accepted=late_accepted) for record in records]
+    given_up = {
+        batch_id
+        for batch_id, fingerprint in discarded.files
+        if fingerprint == (fingerprint_of(copies[batch_id]) if batch_id in copies else "")
+    }
+    records = [
+        replace(_with_state(record, records, landing_date, given_up), late_accepted=late_accepted) for record in records
+    ]
     quarantine_files(settings, source, landing_date, [asdict(record) for record in records], copies)
     swap_folder(draft, target)
     _write_records(admissions_file(settings, source, landing_date), records)
     return records
 
 
-def _with_state(record: Admission, all_records: list[Admission], day: date) -> Admission:
-    """A refused file is superseded once a later attempt of its slot was admitted."""
+def fingerprint_of(path: Path) -> str:
+    """SHA-256 of the bytes of a file, as a decision about it knows them."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _with_state(record: Admission, all_records: list[Admission], day: date, given_up: set[str]) -> Admission:
+    """A refused file is discarded if a person said so, and superseded once a later attempt of its slot was admitted.
+
+    A decision stands, whatever the source sends later: both are ends, and a dead letter has one.
+    """
     if record.status != "refused":
         return record
+    if record.batch_id in given_up:
+        return replace(record, state="discarded")
     sequence, attempt = _slot(record, day)
     replaced = any(
         other.status == "admitted" and other.batch_sequence == sequence and other.batch_attempt > attempt

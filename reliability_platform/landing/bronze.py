@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from reliability_platform.atomic import parquet_bytes, write_atomically
 from reliability_platform.settings import Settings
@@ -41,6 +42,7 @@ ADMISSION_SCHEMA = pa.schema(
         ("shim", pa.string()),
         ("state", pa.string()),
         ("late_accepted", pa.bool_()),
+        ("discarded_reasons", pa.string()),
         ("produced_at", pa.timestamp("us")),
         ("landed_at", pa.timestamp("us")),
         ("file", pa.string()),
@@ -69,7 +71,8 @@ def ensure_bronze(settings: Settings) -> None:
         sentinel = bronze_folder(settings, source, SENTINEL_DAY) / "sentinel.parquet"
         record = admissions_file(settings, source, SENTINEL_DAY)
         for path, schema in ((sentinel, bronze_schema(source)), (record, ADMISSION_SCHEMA)):
-            if not path.exists():
+            # One of an older release has other columns, and globs would not find the new ones.
+            if not path.exists() or not pq.read_schema(path).equals(schema):
                 write_atomically(path, parquet_bytes(schema.empty_table()))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.landing.reading import contract_fingerprint
 from reliability_platform.settings import Settings
 
 REASON_SUFFIX = ".reason.json"
@@ -36,8 +37,19 @@ def quarantine_files(
             before = json.loads(reason.read_text()) if reason.exists() else {}
             # A file that was replayed, or came whole at last, keeps the reason for which it had been refused.
             kept = {key: before[key] for key in ("reason", "detail") if record["reason"] is None and key in before}
-            content = json.dumps({**dict(record), **kept}, indent=2, default=str) + "\n"
+            told = {**dict(record), **kept, "contract": contract_fingerprint(source)}
+            if record["status"] != "refused":
+                told["state"] = _end(record, folder, files)
+            content = json.dumps(told, indent=2, default=str) + "\n"
             write_atomically(reason, content.encode())
+
+
+def _end(record: Mapping[str, Any], folder: Path, files: Mapping[str, Path]) -> str:
+    """What became of a file that is refused no longer: the same bytes were read after all, or the source sent others."""
+    batch_id = record["batch_id"]
+    copy = folder / f"{batch_id}.parquet"
+    same = record["status"] == "admitted" and copy.exists() and filecmp.cmp(files[batch_id], copy, shallow=False)
+    return "replayed" if same else "superseded"
 
 
 def _copy(delivered: Path, copy: Path) -> None:
@@ -51,7 +63,11 @@ def _copy(delivered: Path, copy: Path) -> None:
 
 
 def quarantined_files(settings: Settings) -> list[dict[str, Any]]:
-    """Every refused file, oldest landing day first, with its state: quarantined, replayed, superseded or admitted (came whole)."""
+    """Every refused file, oldest landing day first, with its one state.
+
+    `quarantined`: it waits; `replayed`: its bytes were read after all, through a shim, under a changed contract or with
+    the manifest that came late; `superseded`: the source sent it again; `discarded`: a person gave it up.
+    """
     found = []
     for path in sorted(settings.quarantine.glob(f"*/landing_date=*/*{REASON_SUFFIX}")):
         record = json.loads(path.read_text())

@@ -6,6 +6,7 @@ import dagster as dg
 
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.landing.admission import admit
+from reliability_platform.landing.discards import write_discards
 from reliability_platform.openlineage_events import datasets
 from reliability_platform.openlineage_events.run import Datasets, Metrics
 from reliability_platform.operations import operations_engine
@@ -30,8 +31,10 @@ def _bronze_asset(source: str) -> dg.AssetsDefinition:
     def _admitted(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         settings = load_settings()
         days = run_days(context)
+        engine = operations_engine(settings)
         # The data of these partitions change now: no verdict of before may release them.
-        CheckStore(operations_engine(settings)).invalidate([source], days)
+        CheckStore(engine).invalidate([source], days)
+        write_discards(settings, engine, source, days)
         read, written = datasets.landing(source), datasets.bronze(source)
         with told(
             News(settings, context.run, days), f"bronze.{source}", BRONZE, lambda: Datasets([read], [written])

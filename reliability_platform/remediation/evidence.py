@@ -70,8 +70,12 @@ def refused_slots(settings: Settings, source: str, day: date, *, schema: bool) -
 
 
 def missing_slots(settings: Settings, source: str, day: date) -> set[int]:
-    """Slots of which nothing was admitted, and no file is in quarantine either."""
-    admitted = {r["batch_sequence"] for r in admissions(settings, source, day) if r["status"] == "admitted"}
+    """Slots of which nothing was admitted, no file is in quarantine, and none was given up by a person."""
+    admitted = {
+        record["batch_sequence"]
+        for record in admissions(settings, source, day)
+        if record["status"] == "admitted" or record["state"] == "discarded"
+    }
     refused = refused_slots(settings, source, day, schema=True) | refused_slots(settings, source, day, schema=False)
     return all_slots(source) - admitted - refused
 

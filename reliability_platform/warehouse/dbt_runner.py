@@ -19,6 +19,7 @@ from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError,
 from reliability_platform.masking import error_words
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import DBT_PROJECT, Settings
+from reliability_platform.warehouse.dead_letters import readings, remember
 from reliability_platform.warehouse.failures import FailureKind, damaged, is_damage, kind_of
 from reliability_platform.warehouse.journal import BLOCKED, FAILED, MAX_ERROR, SUCCEEDED, BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
@@ -112,6 +113,7 @@ def _environment(settings: Settings) -> Iterator[None]:
     wanted = {
         "RELIABILITY_HOME": str(settings.home),
         "RELIABILITY_ALLOWED_LATENESS_DAYS": str(settings.allowed_lateness_days),
+        **readings(settings),
     }
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
@@ -218,7 +220,8 @@ def build(
 
     with _journaled(settings, first, last), warehouse_lease(settings), _environment(settings):
         parsed = ensure_manifest(settings.dbt_project)
-        open_when_free(settings, read_only=False).close()  # dbt would retry blindly, or print a lock error
+        with open_when_free(settings, read_only=False) as connection:  # dbt would retry blindly, or print a lock error
+            remember(settings, connection, first, last)
         runner = dbtRunner(manifest=_manifest(parsed, parsed.stat().st_mtime_ns), callbacks=[listen])
         try:
             result = runner.invoke(quiet_arguments(*words, project=settings.dbt_project, target=settings.dbt_target))

@@ -4,7 +4,8 @@ with staged as (
         '{{ source_name }}' as source,
         staged.landing_date,
         staged.batch_id,
-        count(*) filter (where staged.disposition = 'rejected') as rejected_rows,
+        count(*) filter (where staged.disposition in ('rejected', 'discarded')) as rejected_rows,
+        count(*) filter (where staged.disposition = 'discarded') as discarded_rows,
         count(*) filter (where staged.disposition = 'superseded') as superseded_rows,
         count(*) filter (where staged.disposition = 'held_late') as held_late_rows,
         count(*) filter (
@@ -26,6 +27,7 @@ admissions as (
     select
         *,
         case when status = 'refused' then delivered_rows else 0 end as refused_rows,
+        case when state = 'discarded' then delivered_rows else 0 end as rows_of_discarded_files,
         -- A batch that had been delivered before, on another day.
         case when status = 'ignored' then delivered_rows else 0 end as known_rows
     from {{ read_bronze('admissions') }}
@@ -40,6 +42,7 @@ select
     coalesce(staged.accepted_rows, 0) as accepted_rows,
     coalesce(staged.losing_rows, 0) + coalesce(staged.superseded_rows, 0) + admissions.known_rows as duplicate_rows,
     coalesce(staged.rejected_rows, 0) + admissions.refused_rows as quarantined_rows,
+    coalesce(staged.discarded_rows, 0) + admissions.rows_of_discarded_files as discarded_rows,
     coalesce(staged.held_late_rows, 0) as held_late_rows,
     admissions.delivered_rows
     - coalesce(staged.accepted_rows, 0)

@@ -9,7 +9,7 @@ orders as (
 -- Delivered, and in quarantine or held: known, and counted elsewhere.
 put_aside as (
     select distinct order_id from {{ ref('stg_orders') }}
-    where disposition in ('rejected', 'held_late')
+    where disposition in ('rejected', 'discarded', 'held_late')
 )
 
 select

@@ -13,8 +13,8 @@ judged as (
 ),
 counted as (
     select source, landing_date,
-        count(*) filter (where disposition <> 'rejected') as rows_judged,
-        max(late_days) filter (where disposition <> 'rejected') as max_lateness_days,
+        count(*) filter (where disposition not in ('rejected', 'discarded')) as rows_judged,
+        max(late_days) filter (where disposition not in ('rejected', 'discarded')) as max_lateness_days,
         count(*) filter (where disposition = 'valid' and late_days between 1 and {allowed}) as rows_late_within,
         count(*) filter (where disposition = 'held_late') as rows_held_beyond,
         count(*) filter (where disposition = 'valid' and late_days > {allowed}) as rows_accepted_beyond,

@@ -1,0 +1,174 @@
+"""Decisions to discard: which dead letters a person has given up, and why. Append-only; obeyed by admission.
+
+The table in the operations store is the truth. For each source and landing day a file in the home says the same, so
+that admission stays a function of files; it is written anew from the table before each admission of the pipeline, and
+whoever dies between the two loses nothing.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from sqlalchemy import Column, Date, DateTime, Engine, Integer, String, Table, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from reliability_platform.atomic import write_atomically
+from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.masking import scrub
+from reliability_platform.operations import metadata
+from reliability_platform.settings import Settings
+
+MAX_WHY = 500
+FILE = "file"
+"""What is discarded: a file that was refused whole …"""
+ROWS = "rows"
+"""… or the rows of an admitted batch that were rejected for exactly the same reasons."""
+
+discards = Table(
+    "discards",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("key", String(64), nullable=False, unique=True),
+    Column("source", String(100), nullable=False),
+    Column("landing_date", Date, nullable=False),
+    Column("batch_id", String(200), nullable=False),
+    Column("what", String(10), nullable=False),
+    Column("reasons", String(2000), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("why", String(MAX_WHY), nullable=False),
+    Column("who", String(200), nullable=False),
+    Column("discarded_at", DateTime, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Discard:
+    """One decision. It concerns what lay there when it was taken, never what comes later."""
+
+    source: str
+    landing_date: date
+    batch_id: str
+    what: str
+    reasons: str
+    """Why it had been refused or rejected: the reason codes of a dead letter, as they stand on it."""
+    fingerprint: str
+    """SHA-256 of the bytes of the batch's file; empty for a manifest without one."""
+    rows: int
+    why: str = ""
+    who: str = ""
+    discarded_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """The same decision has the same key, whoever takes it."""
+        # Rejected rows of a batch may have many reasons; a file is discarded as a whole, whatever its reason.
+        reasons = self.reasons if self.what == ROWS else ""
+        identity = [self.source, self.landing_date.isoformat(), self.batch_id, self.what, reasons, self.fingerprint]
+        return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Discarded:
+    """What admission must obey on one source and landing day."""
+
+    files: frozenset[tuple[str, str]] = frozenset()
+    """Batch id and fingerprint of discarded files."""
+    rows: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    """Batch id and fingerprint → the reasons for which rejected rows are discarded, each as it stands on the row."""
+
+
+class Discards:
+    """Discards in the operations store."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def record(self, decisions: Iterable[Discard], why: str, who: str, now: datetime) -> list[Discard]:
+        """Append decisions; returns those that are new. One that was taken before stays as it is."""
+        taken = []
+        for one in decisions:
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(
+                        insert(discards).values(
+                            key=one.key,
+                            source=one.source,
+                            landing_date=one.landing_date,
+                            batch_id=one.batch_id,
+                            what=one.what,
+                            reasons=one.reasons,
+                            fingerprint=one.fingerprint,
+                            rows=one.rows,
+                            why=scrub(why)[:MAX_WHY],
+                            who=scrub(who),
+                            discarded_at=now.astimezone(UTC).replace(tzinfo=None),
+                        )
+                    )
+            except IntegrityError:
+                continue
+            taken.append(one)
+        return taken
+
+    def of(self, source: str, days: Sequence[date]) -> list[Discard]:
+        """The decisions on some landing days of a source, oldest first."""
+        query = select(discards).where(discards.c.source == source, discards.c.landing_date.in_(days))
+        with self._engine.connect() as connection:
+            return [
+                Discard(
+                    source=row.source,
+                    landing_date=row.landing_date,
+                    batch_id=row.batch_id,
+                    what=row.what,
+                    reasons=row.reasons,
+                    fingerprint=row.fingerprint,
+                    rows=row.rows,
+                    why=row.why,
+                    who=row.who,
+                    discarded_at=row.discarded_at.replace(tzinfo=UTC),
+                )
+                for row in connection.execute(query.order_by(discards.c.id))
+            ]
+
+
+def _path(settings: Settings, source: str, landing_date: date) -> Path:
+    return settings.shims / source / f"{source}-{landing_date:%Y%m%d}-discarded.json"
+
+
+def write_discards(settings: Settings, engine: Engine, source: str, days: Sequence[date]) -> None:
+    """Bring the files of some landing days in line with the table. What says the same already is not written."""
+    by_day: dict[date, list[Discard]] = {}
+    for one in Discards(engine).of(source, days):
+        by_day.setdefault(one.landing_date, []).append(one)
+    for day, decisions in by_day.items():
+        told = [
+            {"batch_id": one.batch_id, "what": one.what, "reasons": one.reasons, "fingerprint": one.fingerprint}
+            for one in decisions
+        ]
+        content = (json.dumps(told, indent=2, sort_keys=True) + "\n").encode()
+        path = _path(settings, source, day)
+        if not path.exists() or path.read_bytes() != content:
+            write_atomically(path, content)
+
+
+def read_discards(settings: Settings, source: str, landing_date: date) -> Discarded:
+    """What was discarded of one source and landing day. Raises `EnvironmentUnusableError` for a file that is none."""
+    path = _path(settings, source, landing_date)
+    if not path.exists():
+        return Discarded()
+    try:
+        told = [
+            (one["what"], (one["batch_id"], one["fingerprint"]), one["reasons"]) for one in json.loads(path.read_text())
+        ]
+    except (ValueError, KeyError, TypeError):
+        raise EnvironmentUnusableError(
+            f"{path} is no list of discards: delete it and run the day again, then it is written anew."
+        ) from None
+    rows: dict[tuple[str, str], tuple[str, ...]] = {}
+    for what, batch, reasons in told:
+        if what == ROWS:
+            rows[batch] = (*rows.get(batch, ()), reasons)
+    return Discarded(frozenset(batch for what, batch, _ in told if what == FILE), rows)
