@@ -78,14 +78,14 @@ def _ask(settings: Settings, source: str, day: date, slot: int, attempt: int) ->
     return fetch_again(settings, source, day, slot, attempt, url, utc_now)
 
 
-def _request(settings: Settings, incident: Incident, slots: Slots) -> Done:
+def request(settings: Settings, source: str, slots: Slots) -> Done:
     """Ask the source for slots and land what it sends as the next attempt; what has landed already is not asked for."""
     landed_now: list[Replay] = []
     unchanged, waiting = [], []
     reruns = set()
     for day, wanted in sorted(slots.items()):
-        in_landing = landed_manifests(settings, incident.source, day)
-        under_way = evidence.waiting_slots(settings, incident.source, day)
+        in_landing = landed_manifests(settings, source, day)
+        under_way = evidence.waiting_slots(settings, source, day)
         for slot in sorted(wanted):
             before = [manifest for manifest in in_landing if manifest.sequence == slot]
             last = max((manifest.attempt for manifest in before), default=1)
@@ -93,18 +93,18 @@ def _request(settings: Settings, incident: Incident, slots: Slots) -> Done:
                 waiting.append(slot)
                 reruns.add(day)
                 continue
-            batch = _ask(settings, incident.source, day, slot, last + 1)
+            batch = _ask(settings, source, day, slot, last + 1)
             fingerprint = hashlib.sha256(parquet_bytes(batch.table)).hexdigest()
             latest = [manifest for manifest in before if manifest.attempt == last]
             if fingerprint in [evidence.landed_fingerprint(settings, manifest) for manifest in latest]:
                 unchanged.append(batch.batch_id)
                 continue
             land_replacement(settings, batch)
-            landed_now.append(Replay(batch.batch_id, incident.source, day, REPLACEMENT, fingerprint))
+            landed_now.append(Replay(batch.batch_id, source, day, REPLACEMENT, fingerprint))
             reruns.add(day)
     words = []
     if landed_now:
-        words.append(f"Asked {incident.source} again and landed {', '.join(one.batch_id for one in landed_now)}.")
+        words.append(f"Asked {source} again and landed {', '.join(one.batch_id for one in landed_now)}.")
     if waiting:
         words.append(f"{len(waiting)} batches had been asked for before and wait to be admitted.")
     if unchanged:
@@ -116,7 +116,7 @@ def _request(settings: Settings, incident: Incident, slots: Slots) -> Done:
 
 def _re_request(settings: Settings, incident: Incident, actor: str) -> Done:
     del actor
-    return _request(settings, incident, slots_to_request(settings, incident))
+    return request(settings, incident.source, slots_to_request(settings, incident))
 
 
 def _describe_re_request(settings: Settings, incident: Incident) -> str:
@@ -183,7 +183,7 @@ def _replay(settings: Settings, incident: Incident, actor: str) -> Done:
         fingerprint = hashlib.sha256(json.dumps(one.rename, sort_keys=True).encode()).hexdigest()
         replays.append(Replay(one.batch_id, incident.source, one.day, SHIM, fingerprint))
     rest = _beyond_renames(settings, incident, renames)
-    asked = _request(settings, incident, rest) if any(rest.values()) else None
+    asked = request(settings, incident.source, rest) if any(rest.values()) else None
     words = []
     if renames:
         words.append(f"Replayed from quarantine through a shim: {_in_rename_words(renames)}.")
