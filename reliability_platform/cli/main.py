@@ -32,7 +32,7 @@ COMMANDS = {
         "sources",
         "Breakers, last fetches and deadlines of the sources; a source on loopback that misbehaves.",
     ),
-    "quarantine": ("quarantine", "List, show and replay what was refused or rejected."),
+    "quarantine": ("quarantine", "List, understand, replay and discard what was refused or rejected."),
     "publish": ("pipeline", "Publish what the gate releases, or go back one version."),
     "hold": ("holds", "Keep a landing day out of publication."),
     "release": ("holds", "Let a landing day go that somebody holds."),

@@ -43,7 +43,7 @@ def all_slots(source: str) -> set[int]:
     return set(range(1, CONTRACTS[source].batches_per_day + 1))
 
 
-def _slot(record: dict[str, Any], source: str, day: date) -> int | None:
+def slot_of(record: dict[str, Any], source: str, day: date) -> int | None:
     """The slot of a delivered file: by its manifest, else by its name; None for a file that fits no slot."""
     if record["batch_sequence"] in all_slots(source):
         return int(record["batch_sequence"])
@@ -60,7 +60,7 @@ def _slot(record: dict[str, Any], source: str, day: date) -> int | None:
 def refused_slots(settings: Settings, source: str, day: date, *, schema: bool) -> set[int]:
     """Slots with a file in quarantine that nothing has replaced: refused for its columns, or for anything else."""
     slots = {
-        _slot(record, source, day)
+        slot_of(record, source, day)
         for record in admissions(settings, source, day)
         if record["status"] == "refused"
         and record["state"] == "quarantined"

@@ -30,6 +30,7 @@ replays = Table(
 
 REPLACEMENT = "replacement"
 SHIM = "shim"
+CONTRACT = "contract"
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,11 @@ class Replay:
     source: str
     landing_date: date
     how: str
-    """`replacement`: the source sent it again; `shim`: the refused file was read in another way."""
+    """`replacement`: the source was asked again; `shim`: the refused file was read in another way; `contract`: it was
+    read again as it is, under a changed contract."""
     fingerprint: str
-    """SHA-256 of the replacement's bytes, or of the shim."""
+    """What makes this replay another one than the last: SHA-256 of a replacement's bytes, of the shim, or of the content
+    together with the contract that it is judged by."""
     incident_id: str = ""
     attempt: int = 0
     replayed_at: datetime | None = None

@@ -2,6 +2,8 @@
 
 import click
 
+from reliability_platform.cli.quarantine.analyze import analyze
+from reliability_platform.cli.quarantine.discard import discard
 from reliability_platform.cli.quarantine.listing import list_quarantine
 from reliability_platform.cli.quarantine.replay import replay
 from reliability_platform.cli.quarantine.show import show
@@ -9,8 +11,8 @@ from reliability_platform.cli.quarantine.show import show
 
 @click.group()
 def quarantine() -> None:
-    """List, show and replay what was refused or rejected."""
+    """List, understand, replay and discard what was refused or rejected."""
 
 
-for _command in (list_quarantine, show, replay):
+for _command in (list_quarantine, show, analyze, replay, discard):
     quarantine.add_command(_command)

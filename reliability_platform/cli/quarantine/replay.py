@@ -2,46 +2,130 @@
 
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from reliability_platform.cli.options import DAY, home_option, people, progress
-from reliability_platform.cli.quarantine.selection import check_source
+from reliability_platform.cli.incidents.decisions import whoami
+from reliability_platform.cli.options import home_option, json_option, people, print_json, progress
+from reliability_platform.cli.quarantine.selection import selected, selection_options
+from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode, UsageError
+from reliability_platform.operations import operations_engine
+from reliability_platform.remediation.dead_letters.conclude import concerned, conclude, note
+from reliability_platform.remediation.dead_letters.letters import Selection, waiting_letters
+from reliability_platform.remediation.dead_letters.replay import Offer, note_tried, offers, perform
+from reliability_platform.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from reliability_platform.orchestration.local import LocalDaemon
 
 
 @click.command()
-@click.option("--source", required=True, help="The source to ask again.")
-@click.option("--date", "day", type=DAY, required=True, help="The landing day.")
+@selection_options
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=None, help="Files and groups of rows at most, oldest first."
+)
+@click.option("--dry-run", is_flag=True, help="Say exactly what would be done, and change nothing.")
 @home_option
-def replay(source: str, day: date, home: Path | None) -> int:
-    """Heal the incidents of one source and day: replay refused files, ask again for rejected rows, re-run, verify."""
-    check_source(source)
+@json_option
+def replay(
+    source: str | None,
+    day: date | None,
+    first: date | None,
+    last: date | None,
+    batch: str | None,
+    reason: str | None,
+    limit: int | None,
+    dry_run: bool,
+    home: Path | None,
+    as_json: bool,
+) -> int:
+    """Replay dead letters: read them again where that can help, ask the source again where not, re-run, verify.
+
+    With --source and --date alone, the incidents of that day are healed first, as `reliability heal` does. What failed
+    again with the same content under the same contract is not offered again.
+    """
+    wanted = selected(source, day, first, last, batch, reason, limit)
+    if batch is None and source is None and reason is None and (day or first) is None:
+        raise UsageError("Say what to replay: --source, --date or --from, --batch or --reason.")
+    whole_day = source is not None and day is not None and (batch, reason, limit) == (None, None, None)
+    if dry_run:
+        settings = load_settings(home)
+        found = offers(settings, operations_engine(settings), waiting_letters(settings, wanted))
+        plans = _plans(settings, source, day) if whole_day and source is not None and day is not None else []
+        _tell(plans, found, [], as_json, dry_run=True)
+        return ExitCode.OK
     from reliability_platform.cli.session import driving
-    from reliability_platform.clock import utc_now
-    from reliability_platform.incidents.model import ENDED
+
+    words: list[str] = []
+    left: list[str] = []
+    with driving(home, healing=whole_day) as (settings, daemon):
+        daemon.tick()
+        if whole_day and source is not None and day is not None:
+            words, left = _heal(settings, daemon, source, day)
+        found, more, still_open = _replay(settings, daemon, wanted)
+    left = list(dict.fromkeys([*left, *still_open]))
+    _tell([*words, *more], found, left, as_json, dry_run=False)
+    return ExitCode.NOT_HEALED if left or any(one.refusal for one in found) else ExitCode.OK
+
+
+def _plans(settings: Settings, source: str, day: date) -> list[str]:
+    """What healing the open incidents of a day would do."""
+    from reliability_platform.remediation.heal import describe
+
+    return [f"{one.id}: {describe(settings, one)}" for one in concerned(operations_engine(settings), [(source, day)])]
+
+
+def _heal(settings: Settings, daemon: "LocalDaemon", source: str, day: date) -> tuple[list[str], list[str]]:
+    """Heal the incidents of one source and day; words, and the ids of those that are still open."""
     from reliability_platform.incidents.store import IncidentStore
-    from reliability_platform.operations import operations_engine
     from reliability_platform.remediation.due import may_act
     from reliability_platform.remediation.heal import act
 
-    with driving(home, healing=True) as (settings, daemon):
-        daemon.tick()
-        engine = operations_engine(settings)
-        store = IncidentStore(engine)
-        wanted = [one for one in store.all() if one.source == source and day in one.partitions]
-        if not wanted:
-            raise UsageError(f"No incident concerns {source} on {day}: there is nothing to replay.")
-        for incident in wanted:
-            if may_act(settings, engine, incident, utc_now(), approved=True):
-                done = act(settings, engine, incident.id, utc_now(), "command line")
-                progress.print(done.summary, highlight=False, markup=False)
+    engine = operations_engine(settings)
+    store = IncidentStore(engine)
+    incidents = [one for one in store.all() if one.source == source and day in one.partitions]
+    words = []
+    for incident in incidents:
+        if may_act(settings, engine, incident, utc_now(), approved=True):
+            words.append(act(settings, engine, incident.id, utc_now(), "command line").summary)
+    daemon.settle()
+    return words, [one.id for one in incidents if store.get(one.id).is_open]
+
+
+def _replay(settings: Settings, daemon: "LocalDaemon", wanted: Selection) -> tuple[list[Offer], list[str], list[str]]:
+    """Replay what waits; the offers, words, and the ids of incidents that are still open."""
+    engine = operations_engine(settings)
+    found = offers(settings, engine, waiting_letters(settings, wanted))
+    chosen = [one for one in found if not one.refusal]
+    if not chosen:
+        return found, [], []
+    incidents = concerned(engine, {(one.letter.source, one.letter.landing_date) for one in chosen})
+    words, days = perform(settings, chosen, whoami())
+    note(engine, incidents, f"Replayed by hand: {' '.join(words)}", whoami(), utc_now(), chosen[0].fingerprint)
+    if days:
+        daemon.run("reprocess", first=days[0], last=days[-1])
         daemon.settle()
-        left = [
-            one.id for one in store.all() if one.source == source and day in one.partitions and one.state not in ENDED
-        ]
+    note_tried(engine, chosen, utc_now())
+    return found, words, conclude(settings, engine, incidents, utc_now, whoami())
+
+
+def _tell(words: list[str], found: list[Offer], left: list[str], as_json: bool, *, dry_run: bool) -> None:
+    if as_json:
+        told = [{"how": one.how, "offered": not one.refusal, "words": one.words, **vars(one.letter)} for one in found]
+        print_json({"dry_run": dry_run, "done": words, "dead_letters": told, "open_incidents": left})
+        return
+    for line in words:
+        (people if dry_run else progress).print(line, highlight=False, markup=False)
+    for offer in found:
+        if dry_run or offer.refusal:
+            people.print(offer.words, highlight=False, markup=False)
+    if not (words or found):
+        people.print("Nothing that waits in quarantine is meant: see `reliability quarantine list`.")
+    elif dry_run:
+        people.print("Then the landing days are run again. Nothing was changed.")
     for incident_id in left:
         people.print(f"{incident_id} is still open: see `reliability incidents show {incident_id}`.", highlight=False)
-    if not left:
-        people.print(f"Nothing of {source} on {day} waits any more.")
-    return ExitCode.NOT_HEALED if left else ExitCode.OK
+    if not dry_run and not left and not any(one.refusal for one in found):
+        people.print("Nothing of it waits any more.")

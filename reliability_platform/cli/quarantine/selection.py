@@ -1,9 +1,16 @@
 """What the commands of `reliability quarantine` share: which dead letters are meant, and how they may be shown."""
 
+from collections.abc import Callable
+from datetime import date
 from typing import Any
 
+import click
+
+from reliability_platform.cli.options import DAY, check_range
+from reliability_platform.clock import FIRST_DAY
 from reliability_platform.errors import UsageError
 from reliability_platform.masking import MASK
+from reliability_platform.remediation.dead_letters.letters import Selection
 from reliability_platform.sources import SOURCES
 
 
@@ -17,3 +24,37 @@ def shown_file(record: dict[str, Any]) -> dict[str, Any]:
     """A refused file as it may be shown: a file that is known by a digest may bear somebody's name."""
     path = str(record["file"])
     return record if record["batch_id"] in path else record | {"file": f"{path.rpartition('/')[0]}/{MASK}"}
+
+
+def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--source`, `--date` or `--from` and `--to`, `--batch`, `--reason`: the arguments of `selected`."""
+    for option in (
+        click.option(
+            "--reason", default=None, help="Only what has this reason, as `reliability quarantine list` names it."
+        ),
+        click.option("--batch", default=None, help="Only this batch."),
+        click.option("--to", "last", type=DAY, default=None, help="Last landing day, included."),
+        click.option("--from", "first", type=DAY, default=None, help="First landing day."),
+        click.option("--date", "day", type=DAY, default=None, help="One landing day; instead of --from and --to."),
+        click.option("--source", default=None, help="Only this source."),
+    ):
+        command = option(command)
+    return command
+
+
+def selected(
+    source: str | None,
+    day: date | None,
+    first: date | None,
+    last: date | None,
+    batch: str | None,
+    reason: str | None,
+    limit: int | None = None,
+) -> Selection:
+    """The dead letters that the options mean. Raises `UsageError`."""
+    check_source(source)
+    if day is not None and (first or last) is not None:
+        raise UsageError("Give either --date or --from and --to, not both.")
+    begin, end = day or first or FIRST_DAY, day or last or date.max
+    check_range(begin, end)
+    return Selection(begin, end, source=source, batch_id=batch, reason=reason, limit=limit)

@@ -1,0 +1,77 @@
+"""`reliability quarantine analyze`: what dead letters have in common."""
+
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from reliability_platform.cli.options import home_option, json_option, people, percent, print_json
+from reliability_platform.cli.quarantine.selection import selected, selection_options
+from reliability_platform.remediation.dead_letters.analysis import Analysis
+from reliability_platform.remediation.dead_letters.analysis import analyze as look
+from reliability_platform.settings import load_settings
+
+STATES = ("quarantined", "replayed", "superseded", "discarded")
+SHOWN_GROUPS = 12
+
+
+@click.command()
+@selection_options
+@click.option("--state", type=click.Choice(STATES), default=None, help="Only those in this state. [default: all]")
+@home_option
+@json_option
+def analyze(
+    source: str | None,
+    day: date | None,
+    first: date | None,
+    last: date | None,
+    batch: str | None,
+    reason: str | None,
+    state: str | None,
+    home: Path | None,
+    as_json: bool,
+) -> None:
+    """Patterns of dead letters: reason, source, time, state, the values that offend (masked), and what they share."""
+    found = look(load_settings(home), selected(source, day, first, last, batch, reason), state)
+    if as_json:
+        print_json(asdict(found))
+        return
+    if not (found.rows or found.files):
+        people.print("Nothing in quarantine is meant: see `reliability quarantine list`.")
+        return
+    people.print(f"{found.rows:,} rejected rows, {found.files:,} refused files.", highlight=False)
+    for line in found.patterns:
+        people.print(f"• {line}", highlight=False, markup=False)
+    _tables(found)
+
+
+def _tables(found: Analysis) -> None:
+    if found.rows:
+        table = Table("by", "value", "rows", "share", title="Rejected rows")
+        for name, groups in found.by.items():
+            for group in groups[:SHOWN_GROUPS]:
+                value = "–" if group.value is None else escape(str(group.value))
+                table.add_row(name.replace("_", " "), value, f"{group.rows:,}", percent(group.share))
+            if len(groups) > SHOWN_GROUPS:
+                table.add_row(name.replace("_", " "), f"and {len(groups) - SHOWN_GROUPS} more", "", "")
+            table.add_section()
+        people.print(table)
+    if found.offenders:
+        table = Table("source", "reason", "column", "value, masked", "rows", title="The values that offend most")
+        for one in found.offenders:
+            table.add_row(
+                one.source,
+                one.reason,
+                one.column,
+                "–" if one.value is None else escape(str(one.value)),
+                f"{one.rows:,}",
+            )
+        people.print(table)
+    if found.files_by:
+        table = Table("source", "landing day", "reason", "state", "files", "rows", title="Refused files")
+        for file in found.files_by:
+            table.add_row(*(escape(f"{value:,}" if isinstance(value, int) else str(value)) for value in file.values()))
+        people.print(table)

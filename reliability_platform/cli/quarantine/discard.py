@@ -1,0 +1,77 @@
+"""`reliability quarantine discard`: give up dead letters, with a reason."""
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+from reliability_platform.cli.incidents.decisions import whoami
+from reliability_platform.cli.options import home_option, json_option, people, print_json
+from reliability_platform.cli.quarantine.selection import selected, selection_options
+from reliability_platform.clock import utc_now
+from reliability_platform.errors import UsageError
+from reliability_platform.operations import operations_engine
+from reliability_platform.remediation.dead_letters.conclude import concerned, conclude, note
+from reliability_platform.remediation.dead_letters.discard import discard as give_up
+from reliability_platform.remediation.dead_letters.letters import Letter, waiting_letters
+from reliability_platform.settings import load_settings
+
+
+@click.command()
+@selection_options
+@click.option("--why", required=True, help="For the journal: it stands there for good.")
+@click.option("--dry-run", is_flag=True, help="Say what would be discarded, and change nothing.")
+@home_option
+@json_option
+def discard(
+    source: str | None,
+    day: date | None,
+    first: date | None,
+    last: date | None,
+    batch: str | None,
+    reason: str | None,
+    why: str,
+    dry_run: bool,
+    home: Path | None,
+    as_json: bool,
+) -> None:
+    """Give up dead letters that nobody can heal: they stay accounted for, and hold nothing any more.
+
+    Needs --source and a day, or --batch. Run again it changes nothing. There is no way back.
+    """
+    wanted = selected(source, day, first, last, batch, reason)
+    if batch is None and (source is None or (day or first) is None):
+        raise UsageError("Say what to discard: --source with --date or --from, or --batch.")
+    if not why.strip():
+        raise UsageError("--why is empty: say why these rows may be given up.")
+    if dry_run:
+        _tell(waiting_letters(load_settings(home), wanted), [], as_json, dry_run=True)
+        return
+    from reliability_platform.cli.session import driving
+
+    with driving(home, healing=False) as (settings, daemon):
+        engine = operations_engine(settings)
+        letters = waiting_letters(settings, wanted)
+        left: list[str] = []
+        if letters:
+            daemon.tick()  # what has been judged and not been read yet becomes an incident first
+            incidents = concerned(engine, {(one.source, one.landing_date) for one in letters})
+            words = f"Discarded: {'; '.join(one.words for one in letters)}. {why}"
+            days = give_up(settings, engine, letters, why, whoami(), utc_now())
+            note(engine, incidents, words, whoami(), utc_now(), f"discard-{utc_now():%Y%m%d%H%M%S%f}")
+            daemon.run("reprocess", first=days[0], last=days[-1])
+            daemon.settle()
+            left = conclude(settings, engine, incidents, utc_now, whoami())
+    _tell(letters, left, as_json, dry_run=False)
+
+
+def _tell(letters: list[Letter], left: list[str], as_json: bool, *, dry_run: bool) -> None:
+    if as_json:
+        print_json({"discarded": [vars(one) for one in letters], "dry_run": dry_run, "open_incidents": left})
+        return
+    if not letters:
+        people.print("Nothing that waits in quarantine is meant: see `reliability quarantine list`.")
+    for one in letters:
+        people.print(f"{'Would discard' if dry_run else 'Discarded'}: {one.words}", highlight=False, markup=False)
+    for incident_id in left:
+        people.print(f"{incident_id} is still open: see `reliability incidents show {incident_id}`.", highlight=False)

@@ -1,0 +1,1 @@
+"""Dead letters that a person chooses: which they are, how they are replayed, how they are given up."""
