@@ -221,7 +221,7 @@ def build(
     with _journaled(settings, first, last), warehouse_lease(settings), _environment(settings):
         parsed = ensure_manifest(settings.dbt_project)
         with open_when_free(settings, read_only=False) as connection:  # dbt would retry blindly, or print a lock error
-            remember(settings, connection, first, last)
+            remember(settings, connection, first, last)  # what a build left that was killed before it could itself
         runner = dbtRunner(manifest=_manifest(parsed, parsed.stat().st_mtime_ns), callbacks=[listen])
         try:
             result = runner.invoke(quiet_arguments(*words, project=settings.dbt_project, target=settings.dbt_target))
@@ -229,6 +229,8 @@ def build(
             # dbt keeps its DuckDB handle for the life of the process; nobody else could open the file.
             DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
         _raise_what_went_wrong(result)
+        with open_when_free(settings, read_only=False) as connection:
+            remember(settings, connection, first, last)
     nodes: Any = result.result
     return [
         NodeResult(

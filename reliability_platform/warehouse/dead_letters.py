@@ -1,7 +1,8 @@
-"""The memory of dead letters: what was rejected before a build, so that a row which passes afterwards has an end.
+"""The memory of dead letters: what a build rejected, so that a row which passes in a later one has an end.
 
 The row quarantine is built anew from bronze; a row that is no longer rejected would vanish from it without a trace.
-So each build first writes down what the quarantine of its landing days holds and the memory does not.
+So each build writes down at its end what the quarantine of its landing days holds, and at its beginning, too: the one
+before may have been killed.
 """
 
 import hashlib
@@ -63,7 +64,7 @@ def remember(settings: Settings, connection: duckdb.DuckDBPyConnection, first: d
             "first": first,
             "last": last,
         },
-    ).fetch_arrow_table()
+    ).to_arrow_table()
     new = found.cast(SCHEMA)
     for source, day in sorted(set(zip(new["source"].to_pylist(), new["landing_date"].to_pylist(), strict=True))):
         _append(settings, source, day, new)
@@ -74,4 +75,5 @@ def _append(settings: Settings, source: str, day: date, new: pa.Table) -> None:
     path = dead_letter_file(settings, source, day)
     own = new.filter(pc.and_(pc.equal(new["source"], source), pc.equal(new["landing_date"], pa.scalar(day))))
     before = [pq.read_table(path, schema=SCHEMA)] if path.exists() else []
-    write_atomically(path, parquet_bytes(pa.concat_tables([*before, own])))
+    together = pa.concat_tables([*before, own]).sort_by([("batch_id", "ascending"), ("row_number", "ascending")])
+    write_atomically(path, parquet_bytes(together))

@@ -23,7 +23,10 @@ from reliability_platform.incidents.impact import consumers
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.delivery import deliver, follow
+from reliability_platform.landing.discards import write_discards
 from reliability_platform.operations import operations_engine
+from reliability_platform.remediation.dead_letters.discard import discard
+from reliability_platform.remediation.dead_letters.letters import Selection, waiting_letters
 from reliability_platform.remediation.due import may_act
 from reliability_platform.remediation.heal import act
 from reliability_platform.settings import Settings, load_settings
@@ -97,6 +100,16 @@ def _remedy(settings: Settings) -> None:
             act(settings, engine, incident.id, utc_now(), ACTOR)
 
 
+def _discard(settings: Settings) -> None:
+    """Give up the rejected rows of the third day, and let the platform see it."""
+    engine = operations_engine(settings)
+    letters = waiting_letters(settings, Selection(STRUCK, STRUCK, source="payments"))
+    discard(settings, engine, letters, "torture", ACTOR, utc_now())
+    write_discards(settings, engine, "payments", [STRUCK])  # as the pipeline does before each admission
+    _admit(settings)
+    _build(settings)
+
+
 def _command(*words: str, as_json: bool = True) -> Callable[[Settings], None]:
     def call(settings: Settings) -> None:
         status = main([*words, "--home", str(settings.home), *(["--json"] if as_json else [])])
@@ -136,10 +149,11 @@ STAGES: dict[str, Stage] = {
         Stage("landing", land, None, 0.14),
         Stage("admission", _admit, "landing", 0.14),
         Stage("dbt", _build, "admission", 0.14),
-        Stage("checks", _check, "dbt", 0.10),
+        Stage("checks", _check, "dbt", 0.08),
         Stage("publication", _publish, "checks", 0.12),
         Stage("sensor", _sense, "publication", 0.12),
         Stage("remediation", _remedy, "sensor", 0.12),
+        Stage("discard", _discard, "checks", 0.06),
         Stage(
             "inject",
             _command("inject", "late_events", "--source", "web_events", "--date", str(LAST_CLEAN), as_json=False),
@@ -147,7 +161,7 @@ STAGES: dict[str, Stage] = {
             0.06,
         ),
         Stage("plan", _follow, "publication", 0.06),
-        Stage("snapshot", _snapshot, "publication", 0.10),
+        Stage("snapshot", _snapshot, "publication", 0.06),
         Stage("run", _command("run", "--from", str(STRUCK), "--to", str(STRUCK)), None, 0.04),
         Stage("heal", _command("heal"), "sensor", 0.04),
     )

@@ -6,6 +6,7 @@ Left out is what says when, by which run and under which number: times, run ids,
 import hashlib
 import json
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ import pyarrow.parquet as pq
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.landing.discards import Discards
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.ledger import ReplayLedger
 from reliability_platform.settings import Settings
+from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.publication import CURRENT, current_version, read_publication
 
 State = dict[str, dict[str, Any]]
@@ -98,6 +101,14 @@ def _ledger(settings: Settings) -> dict[str, str]:
     return {f"{one.source} {one.landing_date} {one.batch_id} {one.how}": one.fingerprint for one in replays}
 
 
+def _discards(settings: Settings) -> dict[str, str]:
+    days = [
+        date.fromisoformat(path.name.removeprefix("landing_date="))
+        for path in settings.landing.glob("*/landing_date=*")
+    ]
+    return {one.key: one.who for source in SOURCES for one in Discards(operations_engine(settings)).of(source, days)}
+
+
 def state_of(settings: Settings) -> State:
     """Everything that must be equal."""
     return json.loads(  # type: ignore[no-any-return]
@@ -109,6 +120,7 @@ def state_of(settings: Settings) -> State:
                 "verdicts": _verdicts(settings),
                 "incidents": _incidents(settings),
                 "ledger": _ledger(settings),
+                "discards": _discards(settings),
             },
             default=str,
         )

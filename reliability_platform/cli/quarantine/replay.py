@@ -54,7 +54,7 @@ def replay(
         settings = load_settings(home)
         found = offers(settings, operations_engine(settings), waiting_letters(settings, wanted))
         plans = _plans(settings, source, day) if whole_day and source is not None and day is not None else []
-        _tell(plans, found, [], as_json, dry_run=True)
+        _tell(plans, found, [], as_json, dry_run=True, healed=False)
         return ExitCode.OK
     from reliability_platform.cli.session import driving
 
@@ -66,7 +66,7 @@ def replay(
             words, left = _heal(settings, daemon, source, day)
         found, more, still_open = _replay(settings, daemon, wanted)
     left = list(dict.fromkeys([*left, *still_open]))
-    _tell([*words, *more], found, left, as_json, dry_run=False)
+    _tell([*words, *more], found, left, as_json, dry_run=False, healed=whole_day)
     return ExitCode.NOT_HEALED if left or any(one.refusal for one in found) else ExitCode.OK
 
 
@@ -111,7 +111,7 @@ def _replay(settings: Settings, daemon: "LocalDaemon", wanted: Selection) -> tup
     return found, words, conclude(settings, engine, incidents, utc_now, whoami())
 
 
-def _tell(words: list[str], found: list[Offer], left: list[str], as_json: bool, *, dry_run: bool) -> None:
+def _tell(words: list[str], found: list[Offer], left: list[str], as_json: bool, *, dry_run: bool, healed: bool) -> None:
     if as_json:
         told = [{"how": one.how, "offered": not one.refusal, "words": one.words, **vars(one.letter)} for one in found]
         print_json({"dry_run": dry_run, "done": words, "dead_letters": told, "open_incidents": left})
@@ -121,7 +121,7 @@ def _tell(words: list[str], found: list[Offer], left: list[str], as_json: bool, 
     for offer in found:
         if dry_run or offer.refusal:
             people.print(offer.words, highlight=False, markup=False)
-    if not (words or found):
+    if not (words or found or healed):
         people.print("Nothing that waits in quarantine is meant: see `reliability quarantine list`.")
     elif dry_run:
         people.print("Then the landing days are run again. Nothing was changed.")
