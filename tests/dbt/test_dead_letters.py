@@ -48,7 +48,7 @@ class Worked:
         self.ended = self.states()
         self.results = platform.check(DAY, DAY, nodes)
         platform.admit(DAY, DAY)
-        platform.build(DAY, DAY)
+        build(platform.settings, DAY, DAY, select=["stg_orders", "qtn_rows"])
         self.ended_again = self.states()
 
     def without_merchant(self) -> None:

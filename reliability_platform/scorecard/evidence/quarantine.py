@@ -51,7 +51,7 @@ SUMMARY = Report(
         Column("source", "The source"),
         Column("landing_date", "Landing day", "date"),
         Column("reason", "Why; a row may have several reasons, separated by commas"),
-        Column("state", "quarantined, superseded, replayed, admitted (came whole later) or held (too late)"),
+        Column("state", "quarantined, replayed, superseded, discarded or held (too late)"),
         Column("files", "Refused files; null for rows", "files"),
         Column("rows", "Rows, as the manifest declares them for a file", "rows"),
         Column("keys", "Different keys among the rows; null for files", "count"),
