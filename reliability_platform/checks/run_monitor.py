@@ -74,8 +74,12 @@ def _fetch_result(fetch: Fetch, verdict: Verdict, words: str, run_id: str, now: 
 
 def _all_batches_admitted(settings: Settings, source: str, day: date) -> bool:
     path = admissions_file(settings, source, day)
-    records = pq.read_table(path, columns=["batch_sequence", "status"]).to_pylist() if path.exists() else []
-    admitted = {record["batch_sequence"] for record in records if record["status"] == "admitted"}
+    records = pq.read_table(path, columns=["batch_sequence", "status", "state"]).to_pylist() if path.exists() else []
+    admitted = {
+        record["batch_sequence"]
+        for record in records
+        if record["status"] == "admitted" or record["state"] == "discarded"
+    }
     return len(admitted) >= CONTRACTS[source].batches_per_day
 
 

@@ -16,6 +16,9 @@ from reliability_platform.remediation.dead_letters.discard import discard as giv
 from reliability_platform.remediation.dead_letters.letters import Letter, waiting_letters
 from reliability_platform.settings import load_settings
 
+SHOWN = 5
+"""So many dead letters are named on the timeline."""
+
 
 @click.command()
 @selection_options
@@ -56,7 +59,8 @@ def discard(
         if letters:
             daemon.tick()  # what has been judged and not been read yet becomes an incident first
             incidents = concerned(engine, {(one.source, one.landing_date) for one in letters})
-            words = f"Discarded: {'; '.join(one.words for one in letters)}. {why}"
+            more = f" and {len(letters) - SHOWN} more" if len(letters) > SHOWN else ""
+            words = f"Discarded: {'; '.join(one.words for one in letters[:SHOWN])}{more}. {why}"
             days = give_up(settings, engine, letters, why, whoami(), utc_now())
             note(engine, incidents, words, whoami(), utc_now(), f"discard-{utc_now():%Y%m%d%H%M%S%f}")
             daemon.run("reprocess", first=days[0], last=days[-1])

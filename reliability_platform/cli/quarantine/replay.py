@@ -20,6 +20,9 @@ from reliability_platform.settings import Settings, load_settings
 if TYPE_CHECKING:
     from reliability_platform.orchestration.local import LocalDaemon
 
+SHOWN = 5
+"""So many of the steps are named on the timeline; the ledger has all."""
+
 
 @click.command()
 @selection_options
@@ -103,7 +106,7 @@ def _replay(settings: Settings, daemon: "LocalDaemon", wanted: Selection) -> tup
         return found, [], []
     incidents = concerned(engine, {(one.letter.source, one.letter.landing_date) for one in chosen})
     words, days = perform(settings, chosen, whoami())
-    note(engine, incidents, f"Replayed by hand: {' '.join(words)}", whoami(), utc_now(), chosen[0].fingerprint)
+    note(engine, incidents, f"Replayed by hand: {' '.join(words[:SHOWN])}", whoami(), utc_now(), chosen[0].fingerprint)
     if days:
         daemon.run("reprocess", first=days[0], last=days[-1])
         daemon.settle()

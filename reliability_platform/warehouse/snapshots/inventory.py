@@ -26,7 +26,7 @@ SHIM_NAME = re.compile(r"[a-z_]+-(\d{8})-.*\.json")
 
 DELIVERED = ("landing", "bronze", "quarantine")
 """Folders in which producers choose the names of files."""
-OUR_NAMES = ("sentinel.parquet", "admissions.parquet")
+OUR_NAMES = ("sentinel.parquet", "admissions.parquet", "dead_letters.parquet")
 OUR_SUFFIXES = ("parquet", "manifest.json", "reason.json")
 
 
