@@ -147,7 +147,7 @@ SCHEMA_FAULTS = (
         signature=_REFUSED,
         symptoms=_GAPS,
         containment=Containment.FILES,
-        end_state="re-requested, oracle-equal",
+        end_state="cast shim, replayed from quarantine, oracle-equal",
         strike=_schema_type_changed,
     ),
 )

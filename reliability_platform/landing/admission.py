@@ -4,7 +4,6 @@ A pure function of the landing folder, the approved shims and the discards: runn
 never keeps another out. A refused file is quarantined whole, with the reason.
 """
 
-import difflib
 import hashlib
 import json
 import math
@@ -29,19 +28,18 @@ from reliability_platform.landing.bronze import (
     ensure_bronze,
     swap_folder,
 )
+from reliability_platform.landing.columns import Reading, breach, read_as
 from reliability_platform.landing.dead_letters import ensure_dead_letters
 from reliability_platform.landing.discards import Discarded, read_discards
 from reliability_platform.landing.file_quarantine import quarantine_files
-from reliability_platform.landing.shims import late_rows_accepted, read_shim
+from reliability_platform.landing.shims import Shim, late_rows_accepted, read_shim
 from reliability_platform.landing.writer import MANIFEST_SUFFIX, Manifest, landing_folder
-from reliability_platform.masking import is_plain_name, shown_name, shown_type
+from reliability_platform.masking import shown_name
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS, Contract
 
 BATCH_NAME = re.compile(r"(?P<source>[a-z_]+)-(?P<day>\d{8})-(?P<slot>\d{2})(?:-r\d{1,4}|-a(?P<attempt>\d{1,4}))?")
-SIMILAR_NAME = 0.6
-"""How alike two column names must be for a rename: `customer_id` and `user_id` are 0.78, unrelated ones below 0.5."""
 
 
 @dataclass(frozen=True)
@@ -99,52 +97,6 @@ def known_as(name: str) -> str:
 
 def _digested(name: str) -> str:
     return f"file-{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:12]}"
-
-
-def _likely_rename(
-    contract: Contract, found: pa.Schema, missing: str, unknown: list[str], *, alone: bool
-) -> str | None:
-    """The delivered column that is most likely the missing one: of its type, and of a similar name or in its place.
-
-    Type alone is not enough. Healing reads the column under the missing name, so a new column that merely came in
-    the same release as the loss of an old one would fill silver with numbers of another meaning. The place speaks
-    only where it is `alone`, the one difference: a file with several may have been laid out anew.
-    """
-    expected = contract.arrow_schema
-    alike = [
-        other
-        for other in unknown
-        # Hostile and endless names, and those that look like anybody's data, must not fill shims and reports.
-        if is_plain_name(other) and found.field(other).type.equals(expected.field(missing).type)
-    ]
-    likely = difflib.get_close_matches(missing, alike, n=1, cutoff=SIMILAR_NAME)
-    if alone and not likely:
-        likely = [other for other in alike if found.names.index(other) == expected.names.index(missing)]
-    return likely[0] if likely else None
-
-
-def _check_schema(contract: Contract, found: pa.Schema) -> None:
-    """Refuse a file whose columns break the contract, and say how."""
-    expected = contract.arrow_schema
-    missing = [name for name in expected.names if name not in found.names]
-    unknown = [name for name in found.names if name not in expected.names]
-    rename: dict[str, str] = {}
-    for name in missing:
-        left = [other for other in unknown if other not in rename]
-        likely = _likely_rename(contract, found, name, left, alone=len(missing) == len(unknown) == 1)
-        if likely is not None:
-            rename[likely] = name
-    if rename and len(rename) == len(missing):  # else a shim would not be enough
-        raise _RefusedError("schema_column_renamed", json.dumps({"rename": rename, "missing": missing}, sort_keys=True))
-    if missing:
-        raise _RefusedError("schema_column_missing", json.dumps({"missing": missing}))
-    changed = {
-        name: {"expected": str(expected.field(name).type), "found": shown_type(str(found.field(name).type))}
-        for name in expected.names
-        if not found.field(name).type.equals(expected.field(name).type)
-    }
-    if changed:
-        raise _RefusedError("schema_type_changed", json.dumps({"changed": changed}, sort_keys=True))
 
 
 def _rescue(table: pa.Table, unknown: list[str]) -> pa.Array:
@@ -282,6 +234,22 @@ def _manifest_of(path: Path) -> Path | None:
         return None
 
 
+def _read(table: pa.Table, contract: Contract, shim: Shim | None, day: date) -> tuple[pa.Table, Reading | None]:
+    """The table with the columns of its contract, and the reading that this took: none if it came so.
+
+    A shim counts only where it is needed, for the contract may have changed since to what came.
+    """
+    broken = breach(contract, table, day)
+    if broken is None:
+        return table, None
+    if shim is not None:
+        table, lost = read_as(table, shim.reading, contract)
+        broken = lost or breach(contract, table, day)
+        if broken is None:
+            return table, shim.reading
+    raise _RefusedError(broken.reason, json.dumps(broken.detail, sort_keys=True))
+
+
 def _examine(settings: Settings, source: str, day: date, path: Path, draft: Path, discarded: Discarded) -> Admission:
     """Admit one file into the draft folder, or say why not."""
     stem = path.name.removesuffix(".parquet")
@@ -316,11 +284,8 @@ def _examine(settings: Settings, source: str, day: date, path: Path, draft: Path
             raise _RefusedError(
                 "row_count_mismatch", json.dumps({"declared": manifest.expected_rows, "found": table.num_rows})
             )
-        shim = read_shim(settings, source, manifest.batch_id)
-        if shim is not None:
-            table = table.rename_columns([shim.rename.get(name, name) for name in table.column_names])
         contract = CONTRACTS[source]
-        _check_schema(contract, table.schema)
+        table, reading = _read(table, contract, read_shim(settings, source, manifest.batch_id), day)
         try:
             bronze, rescued = _bronze_table(contract, table, manifest)
         except Exception as error:  # an unknown column may hold what no text can, a shim may name a column twice
@@ -333,8 +298,8 @@ def _examine(settings: Settings, source: str, day: date, path: Path, draft: Path
             status="admitted",
             admitted_rows=bronze.num_rows,
             rescued_columns=", ".join(shown_name(name) for name in rescued if name not in contract.announced) or None,
-            shim=json.dumps({"rename": shim.rename}, sort_keys=True) if shim is not None else None,
-            state="admitted" if shim is None else "replayed",
+            shim=json.dumps(asdict(reading), sort_keys=True) if reading is not None else None,
+            state="admitted" if reading is None else "replayed",
             discarded_reasons=_in_one_text(discarded.rows.get((record.batch_id, fingerprint), ())),
         )
     except _RefusedError as refused:

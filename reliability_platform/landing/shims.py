@@ -3,20 +3,22 @@ admission."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
 from reliability_platform.atomic import write_atomically
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.landing.casts import CASTS
+from reliability_platform.landing.columns import Reading
 from reliability_platform.settings import Settings
 
 
 @dataclass(frozen=True)
 class Shim:
-    """`rename` maps a delivered column name to the contract's."""
+    """How one batch is read, who approved it, and why."""
 
-    rename: dict[str, str]
+    reading: Reading
     approved_by: str
     why: str
 
@@ -32,16 +34,21 @@ def read_shim(settings: Settings, source: str, batch_id: str) -> Shim | None:
         return None
     try:
         raw = json.loads(path.read_text())
-        return Shim({str(found): str(name) for found, name in raw["rename"].items()}, raw["approved_by"], raw["why"])
+        casts = _texts(raw.get("casts", {}))
+        if not set(casts.values()) <= CASTS.keys():
+            raise ValueError("a cast of this name is not declared")
+        return Shim(Reading(_texts(raw["rename"]), casts), raw["approved_by"], raw["why"])
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise EnvironmentUnusableError(f"{path} is not a shim: delete it, then approve the rename again.") from None
+        raise EnvironmentUnusableError(f"{path} is not a shim: delete it, then approve it again.") from None
 
 
-def approve_rename(
-    settings: Settings, source: str, batch_id: str, rename: Mapping[str, str], by: str, why: str
-) -> None:
-    """Let the next admission read one batch with columns renamed. Approving the same again changes nothing."""
-    content = json.dumps({"rename": dict(rename), "approved_by": by, "why": why}, indent=2, sort_keys=True) + "\n"
+def _texts(raw: Mapping[object, object]) -> dict[str, str]:
+    return {str(key): str(value) for key, value in raw.items()}
+
+
+def approve_shim(settings: Settings, source: str, batch_id: str, reading: Reading, by: str, why: str) -> None:
+    """Let the next admission read one batch in another way. Approving the same again changes nothing."""
+    content = json.dumps({**asdict(reading), "approved_by": by, "why": why}, indent=2, sort_keys=True) + "\n"
     path = _path(settings, source, batch_id)
     if not path.exists() or path.read_text() != content:
         write_atomically(path, content.encode())

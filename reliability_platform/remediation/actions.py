@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
@@ -11,9 +11,11 @@ from reliability_platform.atomic import parquet_bytes
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.model import Incident
+from reliability_platform.landing.casts import CASTS
+from reliability_platform.landing.columns import Reading
 from reliability_platform.landing.fetch import fetch_again
 from reliability_platform.landing.replacement import land_replacement, landed_manifests
-from reliability_platform.landing.shims import accept_late_rows, approve_rename
+from reliability_platform.landing.shims import accept_late_rows, approve_shim
 from reliability_platform.masking import shown_name
 from reliability_platform.remediation import evidence
 from reliability_platform.remediation.ledger import REPLACEMENT, SHIM, Replay
@@ -127,88 +129,95 @@ def _describe_re_request(settings: Settings, incident: Incident) -> str:
 
 
 @dataclass(frozen=True)
-class Rename:
-    """A refused file whose refusal names the likely rename."""
+class Readable:
+    """A refused file whose refusal names a reading that would do."""
 
     batch_id: str
     day: date
     slot: int
-    rename: dict[str, str]
+    reading: Reading
 
 
-def renames_of(source: str, day: date, records: Sequence[Mapping[str, Any]]) -> list[Rename]:
+def readable_files(source: str, day: date, records: Sequence[Mapping[str, Any]]) -> list[Readable]:
     """The refused files among admission records that a shim may heal."""
-    columns = set(CONTRACTS[source].arrow_schema.names)
     found = []
     for record in records:
-        if record["state"] == "quarantined" and record["reason"] == "schema_column_renamed":
-            rename = _rename_of(record)
-            # A shim may only give a column of the contract back its name; it must not hide another one.
-            if rename and set(rename.values()) <= columns and not set(rename) & columns:
-                found.append(Rename(record["batch_id"], day, record["batch_sequence"], rename))
+        if record["state"] == "quarantined" and record["reason"] in ("schema_column_renamed", "schema_type_changed"):
+            reading = _reading_of(source, record)
+            if reading is not None:
+                found.append(Readable(record["batch_id"], day, record["batch_sequence"], reading))
     return found
 
 
-def _renames(settings: Settings, incident: Incident) -> list[Rename]:
+def _reading_of(source: str, record: Mapping[str, Any]) -> Reading | None:
+    """The reading that a refusal names, if all that is wrong is mended by it."""
+    columns = set(CONTRACTS[source].arrow_schema.names)
+    try:
+        detail = json.loads(str(record["detail"]))
+        rename = {str(found): str(expected) for found, expected in detail.get("rename", {}).items()}
+        casts = {str(name): str(cast) for name, cast in detail.get("casts", {}).items()}
+        changed = set(detail.get("changed", {}))
+    except (ValueError, TypeError, AttributeError):
+        return None
+    # A shim may only give a column of the contract back its name; it must not hide another one.
+    names_fit = set(rename.values()) <= columns and not set(rename) & columns
+    types_fit = set(casts) == changed <= columns and set(casts.values()) <= CASTS.keys()
+    return Reading(rename, casts) if (rename or casts) and names_fit and types_fit else None
+
+
+def _readable(settings: Settings, incident: Incident) -> list[Readable]:
     return [
-        rename
+        file
         for day in incident.partitions
-        for rename in renames_of(incident.source, day, evidence.admissions(settings, incident.source, day))
+        for file in readable_files(incident.source, day, evidence.admissions(settings, incident.source, day))
     ]
 
 
-def _rename_of(record: Mapping[str, Any]) -> dict[str, str]:
-    try:
-        rename = json.loads(str(record["detail"]))["rename"]
-    except (ValueError, KeyError, TypeError):
-        return {}
-    return {str(found): str(expected) for found, expected in rename.items()} if isinstance(rename, dict) else {}
-
-
-def _beyond_renames(settings: Settings, incident: Incident, renames: list[Rename]) -> Slots:
+def _beyond_shims(settings: Settings, incident: Incident, files: list[Readable]) -> Slots:
     """Refused slots for which no shim will do."""
     slots = slots_to_request(settings, incident)
-    for one in renames:
+    for one in files:
         slots[one.day].discard(one.slot)
     return slots
 
 
 def _replay(settings: Settings, incident: Incident, actor: str) -> Done:
     # If the shims of a first attempt did not get the files admitted, more shims will not; then the source is asked.
-    renames = _renames(settings, incident) if incident.attempts <= 1 else []
+    files = _readable(settings, incident) if incident.attempts <= 1 else []
     replays = []
-    for one in renames:
-        why = f"{incident.id}: the refusal names the likely rename"
-        approve_rename(settings, incident.source, one.batch_id, one.rename, actor, why)
-        fingerprint = hashlib.sha256(json.dumps(one.rename, sort_keys=True).encode()).hexdigest()
+    for one in files:
+        why = f"{incident.id}: the refusal names this reading"
+        approve_shim(settings, incident.source, one.batch_id, one.reading, actor, why)
+        fingerprint = hashlib.sha256(json.dumps(asdict(one.reading), sort_keys=True).encode()).hexdigest()
         replays.append(Replay(one.batch_id, incident.source, one.day, SHIM, fingerprint))
-    rest = _beyond_renames(settings, incident, renames)
+    rest = _beyond_shims(settings, incident, files)
     asked = request(settings, incident.source, rest) if any(rest.values()) else None
     words = []
-    if renames:
-        words.append(f"Replayed from quarantine through a shim: {_in_rename_words(renames)}.")
+    if files:
+        words.append(f"Replayed from quarantine through a shim: {_in_reading_words(files)}.")
     if asked is not None:
         words.append(asked.summary)
     if not words:
         words.append("No refused file waits to be replayed.")
-    days = {one.day for one in renames} | set(asked.reruns if asked else ())
+    days = {one.day for one in files} | set(asked.reruns if asked else ())
     return Done(" ".join(words), sorted(days), (*replays, *(asked.replays if asked else ())))
 
 
-def _in_rename_words(renames: list[Rename]) -> str:
+def _in_reading_words(files: list[Readable]) -> str:
     words = []
-    for one in renames:
-        pairs = ", ".join(f"{shown_name(found)} read as {expected}" for found, expected in sorted(one.rename.items()))
-        words.append(f"{one.batch_id} ({pairs})")
+    for one in files:
+        said = [f"{shown_name(found)} read as {expected}" for found, expected in sorted(one.reading.rename.items())]
+        said += [f"{name}: {cast.replace('_', ' ')}" for name, cast in sorted(one.reading.casts.items())]
+        words.append(f"{one.batch_id} ({', '.join(said)})")
     return ", ".join(words)
 
 
 def _describe_replay(settings: Settings, incident: Incident) -> str:
-    renames = _renames(settings, incident) if incident.attempts == 0 else []
-    rest = _beyond_renames(settings, incident, renames)
+    files = _readable(settings, incident) if incident.attempts == 0 else []
+    rest = _beyond_shims(settings, incident, files)
     words = []
-    if renames:
-        words.append(f"Replay {_in_rename_words(renames)} from quarantine through a shim.")
+    if files:
+        words.append(f"Replay {_in_reading_words(files)} from quarantine through a shim.")
     if any(rest.values()):
         words.append(f"Ask {incident.source} again for {_in_words(incident.source, rest)}.")
     return " ".join(words) + " Then run the days again." if words else "No refused file waits to be replayed."
@@ -258,7 +267,7 @@ ACTIONS: dict[str, Action] = {
     action.name: action
     for action in (
         Action("re_request_batches", _re_request, _describe_re_request),
-        Action("replay_through_rename_shim", _replay, _describe_replay),
+        Action("replay_through_shim", _replay, _describe_replay),
         Action("accept_held_rows", _accept_held, _describe_accept_held),
         Action("verify_only", _verify_only, _describe_verify_only),
         _run_again(

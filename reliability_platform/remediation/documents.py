@@ -34,7 +34,7 @@ from reliability_platform.warehouse.publication import current_version, read_pub
 
 IN_WORDS = {
     "re_request_batches": "ask the source for the batches again",
-    "replay_through_rename_shim": "replay refused files through a shim, or ask the source for them again",
+    "replay_through_shim": "replay refused files through a shim, or ask the source for them again",
     "accept_held_rows": "let the held rows count",
     "verify_only": "change nothing, and verify that nothing is lost",
     "recompute_event_dates": "build the event dates concerned again",

@@ -11,8 +11,9 @@ import pytest
 
 from reliability_platform.landing.admission import Admission, admit
 from reliability_platform.landing.bronze import bronze_folder
+from reliability_platform.landing.columns import Reading
 from reliability_platform.landing.file_quarantine import quarantined_file, quarantined_files
-from reliability_platform.landing.shims import approve_rename
+from reliability_platform.landing.shims import approve_shim
 from reliability_platform.landing.writer import landing_folder, write_batch
 from reliability_platform.sources.system import request_batch, scheduled_batches
 from tests.conftest import Platform, day
@@ -122,7 +123,7 @@ def test_a_renamed_file_is_replayed_through_an_approved_shim(landed: Platform) -
     """The same bytes, admitted at last; the quarantine remembers why they had been refused."""
     rename = {"customer_id": "user_id"}
     _rewritten(landed, lambda table: table.rename_columns([rename.get(name, name) for name in table.column_names]))
-    approve_rename(landed.settings, ORDERS, "orders-20260101-02", {"user_id": "customer_id"}, "test", "because")
+    approve_shim(landed.settings, ORDERS, "orders-20260101-02", Reading({"user_id": "customer_id"}), "test", "because")
     records = {record.batch_id: record for record in admit(landed.settings, ORDERS, day(1))}
     assert records["orders-20260101-02"].state == "replayed"
     assert records["orders-20260101-02"].admitted_rows == records["orders-20260101-02"].delivered_rows

@@ -6,7 +6,7 @@ import pytest
 
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.landing.file_quarantine import quarantined_files
-from reliability_platform.remediation.actions import ACTIONS, action_named, renames_of, slots_to_request
+from reliability_platform.remediation.actions import ACTIONS, action_named, readable_files, slots_to_request
 from reliability_platform.remediation.evidence import missing_slots, refused_slots, waiting_slots
 from reliability_platform.remediation.heal import describe
 from reliability_platform.remediation.policy import POLICIES
@@ -127,7 +127,7 @@ def test_after_a_shim_that_did_not_help_the_source_is_asked(home: BrokenHome) ->
     home.land(renamed={2: RENAMED})
     incident = home.incident(CONTRACT)
     incident.attempts = 2
-    done = action_named("replay_through_rename_shim").perform(home.settings, incident, "test")
+    done = action_named("replay_through_shim").perform(home.settings, incident, "test")
     assert [one.how for one in done.replays] == ["replacement"]
 
 
@@ -143,8 +143,10 @@ def test_a_shim_never_hides_a_column_that_is_there(home: BrokenHome) -> None:
     """A refusal that was tampered with, or a bug in admission, must not swap two columns of the contract."""
     for detail in ('{"rename": {"amount": "customer_id"}}', '{"rename": {"x": "no_such"}}', '{"rename": 3}', "no json"):
         records = [record("orders-20260105-02", detail)]
-        assert renames_of("orders", home.day, records) == []
-    assert len(renames_of("orders", home.day, [record("orders-20260105-02", '{"rename": {"x": "customer_id"}}')])) == 1
+        assert readable_files("orders", home.day, records) == []
+    assert (
+        len(readable_files("orders", home.day, [record("orders-20260105-02", '{"rename": {"x": "customer_id"}}')])) == 1
+    )
 
 
 def record(batch_id: str, detail: str) -> dict[str, object]:

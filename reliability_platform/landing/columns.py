@@ -1,0 +1,108 @@
+"""The columns of a delivered file against its contract: what breaks it, and how it could be read after all."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+
+from reliability_platform.landing.casts import CASTS, proposed, unconverted
+from reliability_platform.masking import is_plain_name, shown_type
+from reliability_platform.sources.contracts import Contract
+
+SIMILAR_NAME = 0.6
+"""How alike two column names must be for a rename: `customer_id` and `user_id` are 0.78, unrelated ones below 0.5."""
+
+
+@dataclass(frozen=True)
+class Breach:
+    """How a file breaks its contract."""
+
+    reason: str
+    detail: dict[str, Any]
+    """Names of the contract, of casts and of types; delivered names only where they are plain words."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A way to read a file: `rename` maps a delivered name to the contract's, `casts` a contract's to a cast."""
+
+    rename: Mapping[str, str] = field(default_factory=dict)
+    casts: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_as(table: pa.Table, reading: Reading, contract: Contract) -> tuple[pa.Table, Breach | None]:
+    """The table in another reading. A column that is the contract's already stays; one that a cast cannot convert
+    whole breaks the contract."""
+    table = table.rename_columns([reading.rename.get(name, name) for name in table.column_names])
+    expected, lost = contract.arrow_schema, {}
+    for name, cast in sorted(reading.casts.items()):
+        if table.column_names.count(name) == 1 and not table.schema.field(name).type.equals(expected.field(name).type):
+            values, missed = unconverted(CASTS[cast], table[name], expected.field(name).type)
+            if missed:
+                lost[name] = missed
+            else:
+                table = table.set_column(table.column_names.index(name), name, values)
+    if not lost:
+        return table, None
+    return table, Breach("schema_type_changed", {"changed": _changed(contract, table.schema), "unconverted": lost})
+
+
+def breach(contract: Contract, table: pa.Table, landing_date: date) -> Breach | None:
+    """What is wrong with the columns of a file, with the reading that would mend it where there is one."""
+    found, expected = table.schema, contract.arrow_schema
+    missing = [name for name in expected.names if name not in found.names]
+    unknown = [name for name in found.names if name not in expected.names]
+    rename: dict[str, str] = {}
+    for name in missing:
+        left = [other for other in unknown if other not in rename]
+        likely = _likely_rename(contract, table, name, left, landing_date, alone=len(missing) == len(unknown) == 1)
+        if likely is not None:
+            rename[likely] = name
+    if missing and len(rename) < len(missing):  # no reading would be enough
+        return Breach("schema_column_missing", {"missing": missing})
+    renamed = table.rename_columns([rename.get(name, name) for name in found.names])
+    changed = _changed(contract, renamed.schema)
+    casts = {
+        name: cast
+        for name in changed
+        if (cast := proposed(renamed[name], expected.field(name).type, landing_date)) is not None
+    }
+    types = {"changed": changed, "casts": casts} if changed else {}
+    if rename:
+        return Breach("schema_column_renamed", {"rename": rename, "missing": missing, **types})
+    return Breach("schema_type_changed", types) if changed else None
+
+
+def _changed(contract: Contract, found: pa.Schema) -> dict[str, dict[str, str]]:
+    return {
+        name: {"expected": str(kind), "found": shown_type(str(found.field(name).type))}
+        for name, kind in zip(contract.arrow_schema.names, contract.arrow_schema.types, strict=True)
+        if name in found.names and not found.field(name).type.equals(kind)
+    }
+
+
+def _likely_rename(
+    contract: Contract, table: pa.Table, missing: str, unknown: list[str], landing_date: date, *, alone: bool
+) -> str | None:
+    """The delivered column that is most likely the missing one: of its type, and of a similar name or in its place.
+
+    Type alone is not enough. Healing reads the column under the missing name, so a new column that merely came in
+    the same release as the loss of an old one would fill silver with numbers of another meaning. The place speaks
+    only where it is `alone`, the one difference: a file with several may have been laid out anew. Of another type it
+    may be only if its name is similar and all of its values can be read as the type that is missing.
+    """
+    found, expected = table.schema, contract.arrow_schema
+    kind = expected.field(missing).type
+    # Hostile and endless names, and those that look like anybody's data, must not fill shims and reports.
+    plain = [other for other in unknown if is_plain_name(other)]
+    alike = [other for other in plain if found.field(other).type.equals(kind)]
+    likely = difflib.get_close_matches(missing, alike, n=1, cutoff=SIMILAR_NAME)
+    if alone and not likely:
+        likely = [other for other in alike if found.names.index(other) == expected.names.index(missing)]
+    if not likely:
+        similar = difflib.get_close_matches(missing, plain, n=1, cutoff=SIMILAR_NAME)
+        likely = [other for other in similar if proposed(table[other], kind, landing_date) is not None]
+    return likely[0] if likely else None
