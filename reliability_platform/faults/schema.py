@@ -67,7 +67,8 @@ def _as_european_text(numbers: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _as_epoch(times: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.divide(pc.cast(times, pa.int64()), 1_000_000)
+    """Microseconds since 1970: seconds would have lost what no reading gives back."""
+    return pc.cast(times, pa.int64())
 
 
 def _schema_type_changed(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
@@ -137,7 +138,7 @@ SCHEMA_FAULTS = (
     Fault(
         name="schema_type_changed",
         family="schema",
-        description="Numbers arrive as text with a comma, or times as seconds since 1970.",
+        description="Numbers arrive as text with a comma, or times as microseconds since 1970.",
         applies_to=SOURCES,
         magnitudes=_FILES,
         magnitude_meaning="batches of the day with the changed type",

@@ -1,12 +1,13 @@
 """A home with one landed day, broken by hand in chosen slots, and an incident of it. No dbt, no faults: only evidence."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 from sqlalchemy import Engine
 
 from reliability_platform.checks.catalogue import CHECKS
@@ -21,7 +22,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources.batch import Batch
 from reliability_platform.sources.simulation import Simulation
-from reliability_platform.sources.system import scheduled_batches
+from reliability_platform.sources.system import request_batch, scheduled_batches
 from tests.unit.failing import NOW, day, result
 
 
@@ -44,16 +45,22 @@ class BrokenHome:
         without: Sequence[int] = (),
         renamed: Mapping[int, Mapping[str, str]] | None = None,
         dropped: Mapping[int, str] | None = None,
+        retyped: Mapping[int, Callable[[pa.Table], pa.Table]] | None = None,
+        attempt: int = 1,
     ) -> list[Batch]:
-        """Land the day without some slots, others with columns renamed or one column dropped; admit it."""
+        """Land the day without some slots, others with columns renamed, dropped or of another type; admit it."""
         batches = []
         for batch in scheduled_batches(self.simulation, self.source, self.day):
             if batch.sequence in without:
                 continue
+            if attempt > 1:
+                batch = request_batch(self.simulation, self.source, self.day, batch.sequence, attempt)
             names = (renamed or {}).get(batch.sequence, {})
             table = batch.table.rename_columns([names.get(name, name) for name in batch.table.column_names])
             if dropped and batch.sequence in dropped:
                 table = table.drop_columns([dropped[batch.sequence]])
+            if retyped and batch.sequence in retyped:
+                table = retyped[batch.sequence](table)
             changed = Batch(**{**vars(batch), "table": table})
             write_batch(self.settings, changed)
             batches.append(changed)

@@ -442,7 +442,7 @@ def test_drift_names_file_column_and_types(home: Home) -> None:
     by_kind = {row["kind"]: row for row in rows}
     assert set(by_kind) == {"renamed", "type changed", "added"}
     assert (by_kind["renamed"]["outcome"], by_kind["renamed"]["shim"]) == ("replayed", True)
-    assert by_kind["type changed"]["outcome"] == "superseded"
+    assert (by_kind["type changed"]["outcome"], by_kind["type changed"]["shim"]) == ("replayed", True)
     assert by_kind["type changed"]["expected_type"] != by_kind["type changed"]["found_type"]
     assert by_kind["added"]["outcome"] == "rescued"
     columns = {row["fault"]: row["expected_column"] for row in truths}

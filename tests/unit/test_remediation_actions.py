@@ -1,15 +1,24 @@
 """The actions: they ask for what the evidence names, no more, and doing them twice is doing them once."""
 
+import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
+from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.landing.bronze import bronze_folder
+from reliability_platform.landing.columns import Reading
 from reliability_platform.landing.file_quarantine import quarantined_files
+from reliability_platform.landing.shims import approve_shim
 from reliability_platform.remediation.actions import ACTIONS, action_named, readable_files, slots_to_request
 from reliability_platform.remediation.evidence import missing_slots, refused_slots, waiting_slots
 from reliability_platform.remediation.heal import describe
 from reliability_platform.remediation.policy import POLICIES
+from reliability_platform.sources.system import scheduled_batches
 from tests.unit.broken_home import BrokenHome, shim_of
 
 GAP = "bronze_orders__batch_completeness"
@@ -131,6 +140,93 @@ def test_after_a_shim_that_did_not_help_the_source_is_asked(home: BrokenHome) ->
     assert [one.how for one in done.replays] == ["replacement"]
 
 
+def with_comma(table: pa.Table, spoilt: str | None = None) -> pa.Table:
+    """Amounts as a spreadsheet of another country writes them; one of them may be no number at all."""
+    texts = [str(amount).replace(".", ",") for amount in table["amount"].to_pylist()]
+    texts[-1] = spoilt or texts[-1]
+    return table.set_column(table.column_names.index("amount"), "amount", pa.array(texts))
+
+
+def in_seconds(table: pa.Table) -> pa.Table:
+    """Times as seconds since 1970."""
+    seconds = pc.divide(pc.cast(table["event_time"], pa.int64()), 1_000_000)
+    return table.set_column(table.column_names.index("event_time"), "event_time", seconds)
+
+
+def test_a_file_of_another_type_is_replayed_through_a_cast_with_every_value(home: BrokenHome) -> None:
+    """Two columns at once; nobody is asked, though nobody would answer."""
+    batches = home.land(retyped={2: lambda table: in_seconds(with_comma(table))})
+    incident = home.incident(CONTRACT, GAP)
+    away = home.settings.model_copy(update={"source_url": "http://127.0.0.1:9"})
+    assert "amount: number in text with comma" in describe(away, incident)
+    [replayed] = action_named("replay_through_shim").perform(away, incident, "test").replays
+    assert (replayed.batch_id, replayed.how) == ("orders-20260105-02", "shim")
+    shim = shim_of(home.settings, "orders", replayed.batch_id)
+    assert shim["casts"] == {"amount": "number_in_text_with_comma", "event_time": "epoch_seconds"}
+    assert home.admit()[replayed.batch_id] == "replayed"
+    bronze = pq.read_table(bronze_folder(home.settings, "orders", home.day) / f"{replayed.batch_id}.parquet")
+    [clean] = [one.table for one in scheduled_batches(home.simulation, "orders", home.day) if one.sequence == 2]
+    place = clean.column_names.index("event_time")
+    whole = clean.set_column(place, "event_time", pc.floor_temporal(clean["event_time"], unit="second"))
+    assert bronze.select(clean.column_names).equals(whole)  # fractions of seconds never came
+    assert not clean.schema.equals(batches[1].table.schema)
+
+
+def test_a_column_of_another_name_and_type_is_read_through_both(home: BrokenHome) -> None:
+    """One release of the producer, one shim."""
+
+    def changed(table: pa.Table) -> pa.Table:
+        names = ["event_timestamp" if name == "event_time" else name for name in table.column_names]
+        return with_comma(in_seconds(table)).rename_columns(names)
+
+    home.land(retyped={2: changed})
+    perform(home, home.incident(CONTRACT).id)
+    shim = shim_of(home.settings, "orders", "orders-20260105-02")
+    assert shim["rename"] == {"event_timestamp": "event_time"}
+    assert set(shim["casts"]) == {"amount", "event_time"}
+    assert home.admit()["orders-20260105-02"] == "replayed"
+
+
+def test_a_source_that_sends_the_same_types_again_is_healed_by_shims(home: BrokenHome) -> None:
+    """Its release stays: asking it again can never help."""
+    home.land(retyped={2: with_comma})
+    home.land(without=(1, 3, 4), retyped={2: with_comma}, attempt=2)
+    assert home.admit()["orders-20260105-02-a2"] == "quarantined"
+    _, replays = perform(home, home.incident(CONTRACT).id)
+    assert replays == 2
+    assert {home.admit()[name] for name in ("orders-20260105-02", "orders-20260105-02-a2")} == {"replayed"}
+
+
+def test_a_file_with_one_value_that_cannot_be_cast_is_asked_for_again(home: BrokenHome) -> None:
+    """Nobody knows what the producer meant by it, and what it says is not shown."""
+    home.land(retyped={2: lambda table: with_comma(table, spoilt="Erika M.")})
+    incident = home.incident(CONTRACT)
+    words, _ = perform(home, incident.id)
+    assert "landed orders-20260105-02-a2" in words
+    assert home.admit()["orders-20260105-02"] == "superseded"
+    assert "Erika" not in json.dumps(quarantined_files(home.settings), default=str)
+
+
+def test_a_cast_that_fails_refuses_the_file_again_and_counts(home: BrokenHome) -> None:
+    """A shim is approved for what was seen; what lands under it later must fit as exactly."""
+    home.land(retyped={2: lambda table: with_comma(table, spoilt="Erika M.")})
+    reading = Reading(casts={"amount": "number_in_text_with_comma"})
+    approve_shim(home.settings, "orders", "orders-20260105-02", reading, "test", "because")
+    assert home.admit()["orders-20260105-02"] == "quarantined"
+    [refused] = quarantined_files(home.settings)
+    assert refused["reason"] == "schema_type_changed"
+    assert json.loads(refused["detail"])["unconverted"] == {"amount": 1}
+
+
+def test_a_shim_of_an_unknown_cast_is_no_shim(home: BrokenHome) -> None:
+    """Whoever edits one by hand is told, and nothing is read."""
+    home.land(retyped={2: with_comma})
+    reading = Reading(casts={"amount": "eval"})
+    approve_shim(home.settings, "orders", "orders-20260105-02", reading, "test", "because")
+    with pytest.raises(EnvironmentUnusableError, match="is not a shim"):
+        home.admit()
+
+
 def test_a_hostile_column_name_is_never_read_as_another_column(home: BrokenHome) -> None:
     """Whatever a producer calls a column, the words of the action are printable and the source is asked again."""
     home.land(renamed={2: {"customer_id": "user_id\n`rm -rf`{{x}}\u202e"}})
@@ -141,7 +237,15 @@ def test_a_hostile_column_name_is_never_read_as_another_column(home: BrokenHome)
 
 def test_a_shim_never_hides_a_column_that_is_there(home: BrokenHome) -> None:
     """A refusal that was tampered with, or a bug in admission, must not swap two columns of the contract."""
-    for detail in ('{"rename": {"amount": "customer_id"}}', '{"rename": {"x": "no_such"}}', '{"rename": 3}', "no json"):
+    for detail in (
+        '{"rename": {"amount": "customer_id"}}',
+        '{"rename": {"x": "no_such"}}',
+        '{"rename": 3}',
+        "no json",
+        '{"casts": {"amount": "no_such"}, "changed": {"amount": {}}}',
+        '{"casts": {"no_such": "plain_text"}, "changed": {"no_such": {}}}',
+        '{"casts": {"amount": "plain_text"}, "changed": {"amount": {}, "currency": {}}}',
+    ):
         records = [record("orders-20260105-02", detail)]
         assert readable_files("orders", home.day, records) == []
     assert (

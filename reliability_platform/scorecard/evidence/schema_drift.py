@@ -21,7 +21,7 @@ _KINDS = {
 _ACTIONS = {
     "renamed": "Read it under its old name with a shim, or take the new name into the contract.",
     "missing": "Ask the source again; agree on the column before it goes.",
-    "type changed": "Ask the source again; agree on the type before it changes.",
+    "type changed": "Read it with a cast, or ask the source again; agree on the type before it changes.",
     "added": "Take the column into the contract, or announce it there.",
     "other": "Read the reason beside the file in quarantine.",
 }
@@ -59,9 +59,9 @@ def _refusals(contract: Contract, reason: str, detail: str, types: Mapping[str, 
         }
     for name, pair in found.get("changed", {}).items():
         yield {
-            "kind": kind,
+            "kind": _KINDS["schema_type_changed"],
             "column": name,
-            "delivered_as": name,
+            "delivered_as": renames.get(name, name),
             "expected_type": pair.get("expected"),
             "found_type": pair.get("found"),
         }
