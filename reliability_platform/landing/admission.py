@@ -9,6 +9,7 @@ import json
 import math
 import re
 import shutil
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
@@ -31,7 +32,7 @@ from reliability_platform.landing.bronze import (
 from reliability_platform.landing.columns import Reading, breach, read_as
 from reliability_platform.landing.dead_letters import ensure_dead_letters
 from reliability_platform.landing.discards import Discarded, read_discards
-from reliability_platform.landing.file_quarantine import quarantine_files
+from reliability_platform.landing.file_quarantine import quarantine_files, refused_for_its_columns
 from reliability_platform.landing.shims import Shim, late_rows_accepted, read_shim
 from reliability_platform.landing.writer import MANIFEST_SUFFIX, Manifest, landing_folder
 from reliability_platform.masking import shown_name
@@ -330,11 +331,28 @@ def admit(settings: Settings, source: str, landing_date: date) -> list[Admission
     """Rebuild one bronze partition and its admission records from what has landed; returns the records."""
     ensure_bronze(settings)
     ensure_dead_letters(settings)
-    folder = landing_folder(settings, source, landing_date)
     target = bronze_folder(settings, source, landing_date)
     draft = target.with_name(f".{target.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
+    records, files = _examine_day(settings, source, landing_date, draft)
+    quarantine_files(settings, source, landing_date, [asdict(record) for record in records], files)
+    swap_folder(draft, target)
+    _write_records(admissions_file(settings, source, landing_date), records)
+    return records
+
+
+def rehearse_admission(settings: Settings, source: str, landing_date: date) -> list[Admission]:
+    """What `admit` would say now; nothing in the home changes."""
+    with tempfile.TemporaryDirectory() as draft:
+        return _examine_day(settings, source, landing_date, Path(draft))[0]
+
+
+def _examine_day(
+    settings: Settings, source: str, landing_date: date, draft: Path
+) -> tuple[list[Admission], dict[str, Path]]:
+    """The records of a day, its admitted files written to the draft folder; and the landed files by batch id."""
+    folder = landing_folder(settings, source, landing_date)
     # Hidden files are drafts that a crash of the writer left behind; no delivery begins with a dot.
     delivered = sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
     files = [path for path in delivered if not path.name.endswith(MANIFEST_SUFFIX)]
@@ -342,22 +360,19 @@ def admit(settings: Settings, source: str, landing_date: date) -> list[Admission
     discarded = read_discards(settings, source, landing_date)
     with ThreadPoolExecutor(max_workers=2) as pool:  # hashing and Parquet release the interpreter's lock
         records = list(pool.map(lambda path: _examine(settings, source, landing_date, path, draft, discarded), files))
-    copies = {record.batch_id: path for record, path in zip(records, files, strict=True)}
+    by_batch = {record.batch_id: path for record, path in zip(records, files, strict=True)}
     orphans = [_without_file(settings, source, landing_date, path) for path in manifests]
     records += [orphan for orphan in orphans if orphan is not None]
     late_accepted = late_rows_accepted(settings, source, landing_date)
     given_up = {
         batch_id
         for batch_id, fingerprint in discarded.files
-        if fingerprint == (fingerprint_of(copies[batch_id]) if batch_id in copies else "")
+        if fingerprint == (fingerprint_of(by_batch[batch_id]) if batch_id in by_batch else "")
     }
-    records = [
-        replace(_with_state(record, records, landing_date, given_up), late_accepted=late_accepted) for record in records
-    ]
-    quarantine_files(settings, source, landing_date, [asdict(record) for record in records], copies)
-    swap_folder(draft, target)
-    _write_records(admissions_file(settings, source, landing_date), records)
-    return records
+    return [
+        replace(_with_state(settings, record, records, landing_date, given_up), late_accepted=late_accepted)
+        for record in records
+    ], by_batch
 
 
 def fingerprint_of(path: Path) -> str:
@@ -365,11 +380,18 @@ def fingerprint_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _with_state(record: Admission, all_records: list[Admission], day: date, given_up: set[str]) -> Admission:
+def _with_state(
+    settings: Settings, record: Admission, all_records: list[Admission], day: date, given_up: set[str]
+) -> Admission:
     """A refused file is discarded if a person said so, and superseded once a later attempt of its slot was admitted.
 
-    A decision stands, whatever the source sends later: both are ends, and a dead letter has one.
+    A decision stands, whatever the source sends later: both are ends, and a dead letter has one. A file that was
+    refused and fits as it came, for its contract has changed, is replayed.
     """
+    if record.state == "admitted" and refused_for_its_columns(
+        settings, record.source, day, record.batch_id, record.checksum
+    ):
+        return replace(record, state="replayed")
     if record.status != "refused":
         return record
     if record.batch_id in given_up:

@@ -52,6 +52,23 @@ def _end(record: Mapping[str, Any], folder: Path, files: Mapping[str, Path]) -> 
     return "replayed" if same else "superseded"
 
 
+def refused_for_its_columns(
+    settings: Settings, source: str, landing_date: date, batch_id: str, checksum: str | None
+) -> bool:
+    """Whether this very file had been refused because its columns were not those of the contract."""
+    path = quarantine_folder(settings, source, landing_date) / f"{batch_id}{REASON_SUFFIX}"
+    if not path.exists():
+        return False
+    before = json.loads(path.read_text())
+    return before["checksum"] == checksum and str(before["reason"]).startswith("schema_")
+
+
+def refusal_reason(settings: Settings, source: str, landing_date: date, batch_id: str) -> str | None:
+    """Why a file had been refused last."""
+    path = quarantine_folder(settings, source, landing_date) / f"{batch_id}{REASON_SUFFIX}"
+    return json.loads(path.read_text())["reason"] if path.exists() else None  # type: ignore[no-any-return]
+
+
 def _copy(delivered: Path, copy: Path) -> None:
     """Keep the bytes that were refused; the copy is those that the reason beside it speaks of."""
     if copy.exists() and filecmp.cmp(delivered, copy, shallow=False):

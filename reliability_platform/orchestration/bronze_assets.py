@@ -5,6 +5,7 @@ from dataclasses import replace
 import dagster as dg
 
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.clock import utc_now
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.discards import write_discards
 from reliability_platform.openlineage_events import datasets
@@ -13,6 +14,8 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.lineage_events import BRONZE, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, run_days
 from reliability_platform.orchestration.run_storage import without_values
+from reliability_platform.remediation.contract_change import fit_since_the_contract_changed
+from reliability_platform.remediation.ledger import NO_INCIDENT, ReplayLedger
 from reliability_platform.settings import load_settings
 from reliability_platform.sources import SOURCES
 
@@ -39,7 +42,14 @@ def _bronze_asset(source: str) -> dg.AssetsDefinition:
         with told(
             News(settings, context.run, days), f"bronze.{source}", BRONZE, lambda: Datasets([read], [written])
         ) as job:
-            admissions = [admission for day in days for admission in admit(settings, source, day)]
+            by_day = {day: admit(settings, source, day) for day in days}
+            admissions = [admission for records in by_day.values() for admission in records]
+            fitting = [
+                one
+                for day, records in by_day.items()
+                for one in fit_since_the_contract_changed(settings, records, day)
+            ]
+            ReplayLedger(operations_engine(settings)).record(fitting, NO_INCIDENT, 0, utc_now())
             refused = [admission for admission in admissions if admission.status == "refused"]
             rows = sum(admission.admitted_rows for admission in admissions)
             delivered = Metrics(sum(admission.delivered_rows for admission in admissions), len(admissions))

@@ -18,6 +18,7 @@ from reliability_platform.landing.replacement import land_replacement, landed_ma
 from reliability_platform.landing.shims import accept_late_rows, approve_shim
 from reliability_platform.masking import shown_name
 from reliability_platform.remediation import evidence
+from reliability_platform.remediation.contract_change import admissible_now
 from reliability_platform.remediation.ledger import REPLACEMENT, SHIM, Replay
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
@@ -173,49 +174,77 @@ def _readable(settings: Settings, incident: Incident) -> list[Readable]:
     ]
 
 
-def _beyond_shims(settings: Settings, incident: Incident, files: list[Readable]) -> Slots:
-    """Refused slots for which no shim will do."""
+def _fitting(settings: Settings, incident: Incident) -> list[Replay]:
+    return [one for day in incident.partitions for one in admissible_now(settings, incident.source, day)]
+
+
+def _beyond(settings: Settings, incident: Incident, fitting: list[Replay], files: list[Readable]) -> Slots:
+    """Refused slots for which neither today's contract nor a shim will do."""
     slots = slots_to_request(settings, incident)
-    for one in files:
-        slots[one.day].discard(one.slot)
+    read = {one.batch_id for one in (*fitting, *files)}
+    for day in slots:
+        slots[day] -= {
+            one["batch_sequence"]
+            for one in evidence.admissions(settings, incident.source, day)
+            if one["batch_id"] in read
+        }
     return slots
 
 
 def _replay(settings: Settings, incident: Incident, actor: str) -> Done:
+    fitting = _fitting(settings, incident)
+    replays = list(fitting)
     # If the shims of a first attempt did not get the files admitted, more shims will not; then the source is asked.
-    files = _readable(settings, incident) if incident.attempts <= 1 else []
-    replays = []
+    files = _needing_shims(settings, incident, fitting) if incident.attempts <= 1 else []
     for one in files:
         why = f"{incident.id}: the refusal names this reading"
         approve_shim(settings, incident.source, one.batch_id, one.reading, actor, why)
         fingerprint = hashlib.sha256(json.dumps(asdict(one.reading), sort_keys=True).encode()).hexdigest()
         replays.append(Replay(one.batch_id, incident.source, one.day, SHIM, fingerprint))
-    rest = _beyond_shims(settings, incident, files)
+    rest = _beyond(settings, incident, fitting, files)
     asked = request(settings, incident.source, rest) if any(rest.values()) else None
     words = []
+    if fitting:
+        words.append(f"Replayed from quarantine as they came: {_named(fitting)} {_FIT}.")
     if files:
         words.append(f"Replayed from quarantine through a shim: {_in_reading_words(files)}.")
     if asked is not None:
         words.append(asked.summary)
     if not words:
         words.append("No refused file waits to be replayed.")
-    days = {one.day for one in files} | set(asked.reruns if asked else ())
+    days = {one.landing_date for one in replays} | set(asked.reruns if asked else ())
     return Done(" ".join(words), sorted(days), (*replays, *(asked.replays if asked else ())))
 
 
+_FIT = "fit the contract of today"
+
+
+def _named(replays: list[Replay]) -> str:
+    return ", ".join(one.batch_id for one in replays)
+
+
+def _needing_shims(settings: Settings, incident: Incident, fitting: list[Replay]) -> list[Readable]:
+    as_they_came = {one.batch_id for one in fitting}
+    return [one for one in _readable(settings, incident) if one.batch_id not in as_they_came]
+
+
+def reading_words(reading: Reading) -> str:
+    """How a file is read, for people."""
+    said = [f"{shown_name(found)} read as {expected}" for found, expected in sorted(reading.rename.items())]
+    return ", ".join([*said, *(f"{name}: {cast.replace('_', ' ')}" for name, cast in sorted(reading.casts.items()))])
+
+
 def _in_reading_words(files: list[Readable]) -> str:
-    words = []
-    for one in files:
-        said = [f"{shown_name(found)} read as {expected}" for found, expected in sorted(one.reading.rename.items())]
-        said += [f"{name}: {cast.replace('_', ' ')}" for name, cast in sorted(one.reading.casts.items())]
-        words.append(f"{one.batch_id} ({', '.join(said)})")
-    return ", ".join(words)
+    return ", ".join(f"{one.batch_id} ({reading_words(one.reading)})" for one in files)
 
 
 def _describe_replay(settings: Settings, incident: Incident) -> str:
-    files = _readable(settings, incident) if incident.attempts == 0 else []
-    rest = _beyond_shims(settings, incident, files)
+    fitting = _fitting(settings, incident)
+    files = _needing_shims(settings, incident, fitting) if incident.attempts == 0 else []
+    rest = _beyond(settings, incident, fitting, files)
     words = []
+    if fitting:
+        words.append(f"Replay {_named(fitting)} from quarantine as they came: they {_FIT}.")
     if files:
         words.append(f"Replay {_in_reading_words(files)} from quarantine through a shim.")
     if any(rest.values()):

@@ -31,6 +31,8 @@ replays = Table(
 REPLACEMENT = "replacement"
 SHIM = "shim"
 CONTRACT = "contract"
+NO_INCIDENT = ""
+"""A run alone found that a refused file fits now."""
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from datetime import date, datetime
 
 from sqlalchemy import Engine
 
+from reliability_platform.landing.columns import Reading
 from reliability_platform.landing.discards import FILE
-from reliability_platform.landing.shims import approve_rename
-from reliability_platform.masking import scrub, shown_name
+from reliability_platform.landing.shims import approve_shim
+from reliability_platform.masking import scrub
 from reliability_platform.remediation import evidence
-from reliability_platform.remediation.actions import renames_of, request
+from reliability_platform.remediation.actions import readable_files, reading_words, request
 from reliability_platform.remediation.dead_letters.letters import Letter
 from reliability_platform.remediation.ledger import CONTRACT, REPLACEMENT, SHIM, Replay, ReplayLedger
 from reliability_platform.settings import Settings
@@ -31,7 +32,8 @@ class Offer:
     """As the ledger calls it."""
     fingerprint: str
     """The identity of this replay: the bytes, the reading of today, the shim. Another reading is another replay."""
-    rename: tuple[tuple[str, str], ...] = ()
+    reading: Reading | None = None
+    """How the file is to be read, if through a shim."""
     refusal: str = ""
     """Why it is not offered; empty if it is."""
 
@@ -43,8 +45,8 @@ class Offer:
             return f"{letter.words}: not offered, {self.refusal}."
         match self.how:
             case "shim":
-                pairs = ", ".join(f"{shown_name(found)} read as {expected}" for found, expected in self.rename)
-                return f"{letter.words}: approve a shim ({pairs}) and read the file again."
+                assert self.reading is not None
+                return f"{letter.words}: approve a shim ({reading_words(self.reading)}) and read the file again."
             case "contract":
                 return f"{letter.words}: read it again as it is; what it is judged by has changed since it failed."
         return (
@@ -53,16 +55,16 @@ class Offer:
         )
 
 
-def _offer(letter: Letter, rename: dict[str, str]) -> Offer:
-    if rename:
+def _offer(letter: Letter, reading: Reading | None) -> Offer:
+    if reading is not None:
         how = SHIM
     elif letter.failed_under and letter.failed_under != letter.reading:
         how = CONTRACT
     else:
         how = REPLACEMENT
-    pairs = tuple(sorted(rename.items()))
-    identity = [letter.what, letter.reasons, letter.fingerprint, letter.reading, pairs]
-    return Offer(letter, how, hashlib.sha256(json.dumps(identity).encode()).hexdigest(), pairs)
+    shim = [] if reading is None else [sorted(reading.rename.items()), sorted(reading.casts.items())]
+    identity = [letter.what, letter.reasons, letter.fingerprint, letter.reading, shim]
+    return Offer(letter, how, hashlib.sha256(json.dumps(identity).encode()).hexdigest(), reading)
 
 
 def _refused(offer: Offer, tried: set[tuple[str, str, str]]) -> str:
@@ -80,18 +82,18 @@ def _refused(offer: Offer, tried: set[tuple[str, str, str]]) -> str:
 def offers(settings: Settings, engine: Engine, letters: Sequence[Letter]) -> list[Offer]:
     """How each dead letter can be replayed today; changes nothing."""
     tried = {(one.batch_id, one.how, one.fingerprint) for one in ReplayLedger(engine).all()}
-    renames = {
-        (source, day, one.batch_id): one.rename
+    readings = {
+        (source, day, one.batch_id): one.reading
         for source, day in {(letter.source, letter.landing_date) for letter in letters if letter.what == FILE}
-        for one in renames_of(source, day, evidence.admissions(settings, source, day))
+        for one in readable_files(source, day, evidence.admissions(settings, source, day))
     }
     found = []
     for letter in letters:
-        rename = renames.get((letter.source, letter.landing_date, letter.batch_id), {}) if letter.what == FILE else {}
-        offer = _offer(letter, rename)
-        if rename and _refused(offer, tried):
-            offer = _offer(letter, {})  # the shim did not help: then the source is asked
-        found.append(Offer(letter, offer.how, offer.fingerprint, offer.rename, _refused(offer, tried)))
+        reading = readings.get((letter.source, letter.landing_date, letter.batch_id)) if letter.what == FILE else None
+        offer = _offer(letter, reading)
+        if reading is not None and _refused(offer, tried):
+            offer = _offer(letter, None)  # the shim did not help: then the source is asked
+        found.append(Offer(letter, offer.how, offer.fingerprint, offer.reading, _refused(offer, tried)))
     return found
 
 
@@ -109,9 +111,9 @@ def perform(settings: Settings, chosen: Sequence[Offer], who: str) -> tuple[list
             assert letter.slot is not None  # else it is not offered
             asked.setdefault(letter.source, {}).setdefault(letter.landing_date, set()).add(letter.slot)
             continue
-        if offer.how == SHIM:
-            why = "a person replays it; the refusal names the likely rename"
-            approve_rename(settings, letter.source, letter.batch_id, dict(offer.rename), scrub(who), why)
+        if offer.reading is not None:
+            why = "a person replays it; the refusal names this reading"
+            approve_shim(settings, letter.source, letter.batch_id, offer.reading, scrub(who), why)
         words.append(offer.words)
         reruns.add(letter.landing_date)
     for source, slots in asked.items():

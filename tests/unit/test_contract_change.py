@@ -1,0 +1,82 @@
+"""A contract that changes to what was refused: the file enters as it came, and the ledger says so once."""
+
+from pathlib import Path
+
+import pytest
+
+import reliability_platform.sources.contracts as contracts
+from reliability_platform.clock import utc_now
+from reliability_platform.landing.admission import admit
+from reliability_platform.landing.file_quarantine import quarantined_files
+from reliability_platform.remediation.actions import action_named
+from reliability_platform.remediation.contract_change import admissible_now, fit_since_the_contract_changed
+from reliability_platform.remediation.heal import act, describe
+from reliability_platform.remediation.ledger import ReplayLedger
+from reliability_platform.sources.contracts import CONTRACTS, read_contract
+from tests.unit.broken_home import BrokenHome
+
+RENAMED = {"customer_id": "user_id"}
+CONTRACT = "bronze_orders__schema_contract"
+BATCH = "orders-20260105-02"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> BrokenHome:
+    """One file refused: its producer calls a column otherwise."""
+    made = BrokenHome(tmp_path / "home")
+    made.land(renamed={2: RENAMED})
+    return made
+
+
+@pytest.fixture
+def _agreed(home: BrokenHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The contract file takes the new name, after the refusal, and is read as every contract is."""
+    file = Path(contracts.__file__).parent / "orders.yml"
+    changed = tmp_path / "orders.yml"
+    changed.write_text(file.read_text().replace("name: customer_id", "name: user_id"))
+    monkeypatch.setitem(CONTRACTS, "orders", read_contract(changed))
+
+
+@pytest.mark.usefixtures("_agreed")
+def test_running_the_day_again_admits_it_and_the_ledger_knows_once(home: BrokenHome) -> None:
+    """Nobody needs to ask for it; and the state stays on the next run, and on the one after that."""
+    for _ in range(3):
+        records = admit(home.settings, "orders", home.day)
+        assert {one.batch_id: one.state for one in records}[BATCH] == "replayed"
+        replays = fit_since_the_contract_changed(home.settings, records, home.day)
+        ReplayLedger(home.engine).record(replays, "", 0, utc_now())
+    [replayed] = ReplayLedger(home.engine).all()
+    assert (replayed.batch_id, replayed.how) == (BATCH, "contract")
+    [file] = [one for one in quarantined_files(home.settings) if one["batch_id"] == BATCH]
+    assert (file["state"], file["reason"]) == ("replayed", "schema_column_renamed")
+    # The others came under the old name, and are now what does not fit.
+    assert {one.state for one in records if one.batch_id != BATCH} == {"quarantined"}
+
+
+def test_healing_replays_it_as_it_came_and_asks_nobody(home: BrokenHome, request: pytest.FixtureRequest) -> None:
+    """Though the refusal proposes a shim, and every attempt is used up."""
+    incident = home.incident(CONTRACT)
+    request.getfixturevalue("_agreed")
+    before = home.landing_bytes()
+    assert "as they came" in describe(home.settings, incident)
+    home.reject([])
+    [letter] = waiting_letters(home.settings, Selection(home.day, home.day, source="orders"))
+    assert letter.batch_id == BATCH
+    incident.attempts = 2
+    done = action_named("replay_through_shim").perform(home.settings, incident, "test")
+    assert [(one.batch_id, one.how) for one in done.replays] == [(BATCH, "contract")]
+    assert done.reruns == [home.day]
+    assert not home.settings.shims.exists()
+    act(home.settings, home.engine, home.incidents.get(incident.id).id, utc_now(), "test")
+    admit(home.settings, "orders", home.day)
+    assert home.landing_bytes() == before
+    assert admissible_now(home.settings, "orders", home.day) == []
+    [replayed] = ReplayLedger(home.engine).all(incident.id)
+    assert replayed.how == "contract"
+
+
+def test_as_long_as_the_contract_stands_nothing_is_offered(home: BrokenHome) -> None:
+    """And looking changes nothing."""
+    before = home.landing_bytes()
+    assert admissible_now(home.settings, "orders", home.day) == []
+    assert home.landing_bytes() == before
