@@ -44,6 +44,9 @@ PLACES = (
     Place("quarantine/**", True, "refused files whole, with their names; what a replay starts from"),
     Place("reference/**", True, "reference data: keys of customers"),
     Place("warehouse.duckdb*", True, "stg_, int_, fct_ and agg_ hold rows; qtn_ and hld_ only masked ones"),
+    Place(
+        ".warehouse.duckdb.rewritten*", True, "draft of the file without its freed pages, put in its place or removed"
+    ),
     Place("published/*/publication.json", False, "what was published and held, and why"),
     Place("published/**", True, "what consumers are entitled to: customer_id by the contract of fct_customer_days"),
     Place("snapshots/**", True, "copies of all of these, and the names of their files"),
@@ -77,6 +80,10 @@ _SOMEBODYS = re.compile(
     r"|(?<![\w.])(?:\+|00)\d(?:[ ()/-]{0,2}\d){7,14}\b"  # a telephone number
     r"|(?<![\w.])0\d{2,4}[ /]\d{5,9}\b"  # one without its country
 )
+
+
+SOMEBODYS_IN_PAYLOADS = (r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+[.][A-Za-z]", r"[0-9]([ -]?[0-9]){12,18}")
+"""What the warehouse rejects a payload for (macro `holds_personal_data`), in the grammar of RE2; a test compares them."""
 
 
 def scrub(text: str) -> str:

@@ -33,6 +33,7 @@ from reliability_platform.landing.columns import Reading, breach, read_as
 from reliability_platform.landing.dead_letters import ensure_dead_letters
 from reliability_platform.landing.discards import Discarded, read_discards
 from reliability_platform.landing.file_quarantine import quarantine_files, refused_for_its_columns
+from reliability_platform.landing.purged import fingerprint_as_landed
 from reliability_platform.landing.shims import Shim, late_rows_accepted, read_shim
 from reliability_platform.landing.writer import MANIFEST_SUFFIX, Manifest, landing_folder
 from reliability_platform.masking import shown_name
@@ -185,7 +186,7 @@ def _unvouched(settings: Settings, source: str, path: Path) -> Admission:
         detail=None,
         delivered_rows=rows,
         admitted_rows=0,
-        checksum=hashlib.sha256(path.read_bytes()).hexdigest(),
+        checksum=fingerprint_of(settings, source, path),
         schema_fingerprint=None,
         rescued_columns=None,
         shim=None,
@@ -270,7 +271,7 @@ def _examine(settings: Settings, source: str, day: date, path: Path, draft: Path
         record = _vouched(settings, manifest, path)
         manifest = replace(manifest, batch_id=record.batch_id)
         content = path.read_bytes()
-        fingerprint = hashlib.sha256(content).hexdigest()
+        fingerprint = fingerprint_as_landed(settings, source, day, record.batch_id, content)
         if fingerprint != manifest.checksum:
             raise _RefusedError("checksum_mismatch", "the bytes are not those that the manifest declares")
         _check_day(settings, manifest)
@@ -367,7 +368,7 @@ def _examine_day(
     given_up = {
         batch_id
         for batch_id, fingerprint in discarded.files
-        if fingerprint == (fingerprint_of(by_batch[batch_id]) if batch_id in by_batch else "")
+        if fingerprint == (fingerprint_of(settings, source, by_batch[batch_id]) if batch_id in by_batch else "")
     }
     return [
         replace(_with_state(settings, record, records, landing_date, given_up), late_accepted=late_accepted)
@@ -375,9 +376,10 @@ def _examine_day(
     ], by_batch
 
 
-def fingerprint_of(path: Path) -> str:
-    """SHA-256 of the bytes of a file, as a decision about it knows them."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def fingerprint_of(settings: Settings, source: str, path: Path) -> str:
+    """SHA-256 of the bytes of a file in landing or quarantine when it landed, as a decision about it knows them."""
+    day = date.fromisoformat(path.parent.name.removeprefix("landing_date="))
+    return fingerprint_as_landed(settings, source, day, _name_of(path), path.read_bytes())
 
 
 def _with_state(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from reliability_platform.atomic import parquet_bytes, write_atomically
+from reliability_platform.landing.purged import is_purged
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
 
@@ -105,7 +106,8 @@ def fingerprint(columns: list[dict[str, str]]) -> str:
 
 
 def write_batch(settings: Settings, batch: Batch) -> Path:
-    """Land one batch; returns the file. A file that is there already with the same bytes is left alone."""
+    """Land one batch; returns the file. One that is there already with the same bytes, or was purged of them, is left
+    alone."""
     content = parquet_bytes(batch.table)
     columns = [{"name": field.name, "type": str(field.type)} for field in batch.table.schema]
     manifest = {
@@ -128,6 +130,7 @@ def write_batch(settings: Settings, batch: Batch) -> Path:
         (target, content[: int(len(content) * batch.arriving_share)]),
         (folder / f"{batch.batch_id}{MANIFEST_SUFFIX}", (json.dumps(manifest, indent=2) + "\n").encode()),
     ):
-        if not path.exists() or path.read_bytes() != data:
+        purged = path == target and is_purged(settings, batch.source, batch.landing_date, batch.batch_id, data)
+        if not path.exists() or (path.read_bytes() != data and not purged):
             write_atomically(path, data)
     return target

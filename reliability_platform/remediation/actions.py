@@ -17,9 +17,11 @@ from reliability_platform.landing.fetch import fetch_again
 from reliability_platform.landing.replacement import land_replacement, landed_manifests
 from reliability_platform.landing.shims import accept_late_rows, approve_shim
 from reliability_platform.masking import shown_name
+from reliability_platform.operations import operations_engine
 from reliability_platform.remediation import evidence
 from reliability_platform.remediation.contract_change import admissible_now
 from reliability_platform.remediation.ledger import REPLACEMENT, SHIM, Replay
+from reliability_platform.remediation.purge import Survey, finish, purge, survey
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
 from reliability_platform.sources.contracts import CONTRACTS
@@ -181,7 +183,7 @@ def _fitting(settings: Settings, incident: Incident) -> list[Replay]:
 def _beyond(settings: Settings, incident: Incident, fitting: list[Replay], files: list[Readable]) -> Slots:
     """Refused slots for which neither today's contract nor a shim will do."""
     slots = slots_to_request(settings, incident)
-    read = {one.batch_id for one in (*fitting, *files)}
+    read = {one.batch_id for one in fitting} | {one.batch_id for one in files}
     for day in slots:
         slots[day] -= {
             one["batch_sequence"]
@@ -292,12 +294,42 @@ def _describe_accept_held(settings: Settings, incident: Incident) -> str:
     )
 
 
+def _purge(settings: Settings, incident: Incident, actor: str) -> Done:
+    engine, words = operations_engine(settings), []
+    for found in _surveys(settings, incident):
+        if found.is_clean:
+            continue
+        done = purge(settings, engine, found, f"{incident.id}: the leak is contained", actor, utc_now())
+        finish(settings, engine, found.source, found.day, utc_now())
+        words += [f"{one.batch_id} ({one.rows} rows)" for one in done]
+    if not words:
+        return Done("No file of these days holds personal data any more.", list(incident.partitions))
+    return Done(f"Masked for good what is personal in {', '.join(words)}.", list(incident.partitions))
+
+
+def _surveys(settings: Settings, incident: Incident) -> list[Survey]:
+    engine = operations_engine(settings)
+    return [survey(settings, engine, incident.source, day) for day in incident.partitions]
+
+
+def _describe_purge(settings: Settings, incident: Incident) -> str:
+    surveys = _surveys(settings, incident)
+    named = [f"{one.layer}/{one.batch_id} ({one.rows} rows)" for found in surveys for one in found.files]
+    waiting = [f"{batch}: {why}" for found in surveys for batch, why in found.waiting.items()]
+    if waiting:
+        return f"Nothing can be purged yet: {'; '.join(waiting)}."
+    if not named:
+        return "No file of these days holds personal data any more."
+    return f"Mask for good what is personal in {', '.join(named)}, then run the days again."
+
+
 ACTIONS: dict[str, Action] = {
     action.name: action
     for action in (
         Action("re_request_batches", _re_request, _describe_re_request),
         Action("replay_through_shim", _replay, _describe_replay),
         Action("accept_held_rows", _accept_held, _describe_accept_held),
+        Action("purge_personal_data", _purge, _describe_purge),
         Action("verify_only", _verify_only, _describe_verify_only),
         _run_again(
             "recompute_event_dates",

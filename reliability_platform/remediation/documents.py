@@ -36,6 +36,7 @@ IN_WORDS = {
     "re_request_batches": "ask the source for the batches again",
     "replay_through_shim": "replay refused files through a shim, or ask the source for them again",
     "accept_held_rows": "let the held rows count",
+    "purge_personal_data": "mask for good what is personal in the files of the days",
     "verify_only": "change nothing, and verify that nothing is lost",
     "recompute_event_dates": "build the event dates concerned again",
     "rebuild": "build the landing days again from bronze",

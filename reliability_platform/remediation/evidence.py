@@ -3,7 +3,6 @@
 Everything is read from landing, the admission records and the row quarantine. Nothing here changes anything.
 """
 
-import hashlib
 import re
 from collections.abc import Sequence
 from datetime import date
@@ -11,6 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from reliability_platform.landing.admission import fingerprint_of
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.replacement import landed_manifests
 from reliability_platform.landing.writer import Manifest, landing_folder
@@ -33,9 +33,10 @@ def replacements(settings: Settings, source: str, days: Sequence[date]) -> list[
 
 
 def landed_fingerprint(settings: Settings, manifest: Manifest) -> str | None:
-    """SHA-256 of the bytes that did land, which may not be those that the manifest declares; None without a file."""
+    """SHA-256 of the bytes that did land, purged or not, which may not be those that the manifest declares; None without
+    a file."""
     path = landing_folder(settings, manifest.source, manifest.landing_date) / f"{manifest.batch_id}.parquet"
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+    return fingerprint_of(settings, manifest.source, path) if path.exists() else None
 
 
 def all_slots(source: str) -> set[int]:

@@ -107,5 +107,8 @@ POLICIES: dict[str, Policy] = {
     "check_not_evaluated": _REBUILD,
 }
 
+BY_PERSON_ONLY = frozenset({"purge_personal_data"})
+"""Actions that no class takes by itself: `heal --action`, by somebody who answers for it."""
+
 if POLICIES.keys() != CLASSES.keys():
     raise RuntimeError(f"every failure class needs one policy; these disagree: {POLICIES.keys() ^ CLASSES.keys()}")

@@ -1,50 +1,160 @@
-"""Files whose columns changed type, on the real pipeline: refused, read through casts, and equal to the oracle."""
+"""Files that are refused for their types, and a leak of personal data: healed to the oracle, and the leak purged for good.
+
+One day on the real pipeline. The order of the tests is that of the night: heal, purge, rebuild.
+"""
+
+import json
+import re
+import shutil
+from pathlib import Path
 
 import pytest
 
+from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
+from reliability_platform.errors import ExitCode
 from reliability_platform.faults.plan import Strike
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.landing.delivery import deliver
+from reliability_platform.landing.writer import landing_folder
+from reliability_platform.recovery.replay import replay
 from reliability_platform.remediation.heal import act, verify
 from reliability_platform.remediation.ledger import ReplayLedger
-from reliability_platform.sources import SOURCES
 from tests.conftest import Platform, day
+from tests.scenarios.planted import texts_of
 
 ONE = day(1)
+RETYPED = ("orders", "payments", "shipments")
+LEAKY = "web_events"
+PERSONAL = re.compile(r"card 4\d{3} \d{4} \d{4} \d{4}|[a-z]+\.\d{4}@mail\.example")
 
 
 @pytest.fixture(scope="module")
-def homes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Platform, Platform]:
-    """A day without any fault, and the same on which every source changed a type."""
-    folder = tmp_path_factory.mktemp("refused")
-    clean = Platform(folder / "clean")
-    clean.run(ONE, ONE)
-    strikes = [Strike("schema_type_changed", source, ONE, "medium") for source in SOURCES]
-    struck = Platform(folder / "struck", strikes=strikes)
-    struck.run(ONE, ONE)
-    return clean, struck
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Platform:
+    """A day without any fault."""
+    made = Platform(tmp_path_factory.mktemp("clean") / "home")
+    made.run(ONE, ONE)
+    return made
 
 
-def test_every_source_whose_types_changed_heals_through_casts_to_the_oracle(homes: tuple[Platform, Platform]) -> None:
-    """Row for row, without a single batch asked for again: the source would send the same types."""
-    clean, struck = homes
+@pytest.fixture(scope="module")
+def struck(tmp_path_factory: pytest.TempPathFactory) -> Platform:
+    """The same day with types changed in three sources, and personal data in the fourth; incidents are open."""
+    strikes = [Strike("schema_type_changed", source, ONE, "medium") for source in RETYPED]
+    made = Platform(
+        tmp_path_factory.mktemp("struck") / "home", strikes=[*strikes, Strike("pii_leak", LEAKY, ONE, "medium")]
+    )
+    made.run(ONE, ONE)
+    observe(made.engine, made.checks.after(0, 10_000), utc_now())
+    return made
+
+
+def betrayed(platform: Platform) -> dict[str, set[str]]:
+    """The files of a home in which somebody's data can be read, in any form; the plan of faults makes them up anew."""
+    found = {}
+    for path in platform.settings.home.rglob("*"):
+        if path.is_file():
+            seen = {match for text in texts_of(path) for match in PERSONAL.findall(text)}
+            if seen:
+                found[str(path.relative_to(platform.settings.home))] = seen
+    return found
+
+
+def command(platform: Platform, *words: str) -> int:
+    """`reliability quarantine purge` on the leak."""
+    where = ["--source", LEAKY, "--date", str(ONE), "--home", str(platform.settings.home)]
+    try:
+        return int(main(["quarantine", "purge", *where, *words]))
+    except SystemExit as stop:
+        assert isinstance(stop.code, int)
+        return stop.code
+
+
+def test_nothing_is_purged_before_clean_rows_have_come(struck: Platform, capsys: pytest.CaptureFixture[str]) -> None:
+    """Else the rows would be gone for good."""
+    before = betrayed(struck)
+    assert {name.split("/")[0] for name in before} == {"landing", "bronze"}
+    assert command(struck, "--why", "the form wrote it") == ExitCode.USAGE
+    assert "wait for clean ones" in capsys.readouterr().err
+    assert betrayed(struck) == before
+
+
+def test_types_heal_through_casts_and_the_leak_through_clean_rows(clean: Platform, struck: Platform) -> None:
+    """Row for row; no source is asked for what it would send in the same types again."""
     assert struck.gold() != clean.gold()
-    observe(struck.engine, struck.checks.after(0, 10_000), utc_now())
     store = IncidentStore(struck.engine)
-    assert {(one.source, one.failure_class) for one in store.all()} == {(source, "schema_break") for source in SOURCES}
+    expected = {(source, "schema_break") for source in RETYPED} | {(LEAKY, "pii_leak")}
+    assert {(one.source, one.failure_class) for one in store.all()} == expected
     for incident in store.all():
         act(struck.settings, struck.engine, incident.id, utc_now(), "test")
-    replays = ReplayLedger(struck.engine).all()
-    assert {(one.source, one.how) for one in replays} == {(source, "shim") for source in SOURCES}
+    replays = {(one.source, one.how) for one in ReplayLedger(struck.engine).all()}
+    assert replays == {(source, "shim") for source in RETYPED} | {(LEAKY, "replacement")}
     last = struck.checks.after(0, 10_000)[-1][0]
     struck.admit(ONE, ONE)
     struck.check(ONE, ONE, struck.build(ONE, ONE))
+    struck.publish()
     observe(struck.engine, struck.checks.after(last, 10_000), utc_now())
     assert all(verify(struck.engine, one.id, utc_now(), "test") for one in store.all())
     assert {one.state for one in store.all()} == {State.RESOLVED}
     assert struck.gold() == clean.gold()
-    for source in SOURCES:
+    for source in RETYPED:
         rows = f"select * exclude (landed_at) from stg_{source} order by all"
         assert struck.query(rows) == clean.query(rows)
+
+
+def test_a_dry_run_names_the_files_and_changes_nothing(struck: Platform, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exactly those files, and no row more."""
+    before = betrayed(struck)
+    assert command(struck, "--why", "the form wrote it", "--dry-run", "--json") == ExitCode.OK
+    told = json.loads(capsys.readouterr().out)
+    assert {one["file"] for one in told["files"]} == set(before)
+    [(rows,)] = struck.query("select count(*) from qtn_rows where reject_reasons = 'payload_personal_data'")
+    assert sum(one["rows"] for one in told["files"] if one["layer"] == "landing") == rows
+    assert betrayed(struck) == before
+
+
+def test_after_the_purge_nobody_can_read_it_anywhere_and_all_else_is_as_it_was(
+    clean: Platform, struck: Platform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every file, table and page; and every row is still accounted for, even after everything is built anew."""
+    with_copy = "create table somebodys_copy as select * from read_parquet(?); drop table somebodys_copy"
+    copied = str(struck.settings.bronze / LEAKY / "*" / f"{LEAKY}-*.parquet")
+    import duckdb
+
+    with duckdb.connect(str(struck.settings.warehouse)) as connection:
+        for statement in with_copy.split("; "):
+            connection.execute(statement, [copied] if "?" in statement else None)
+            connection.execute("checkpoint")
+    assert "warehouse.duckdb" in betrayed(struck)  # in its freed pages
+    staged = struck.query(f"from stg_{LEAKY} order by all")
+    letters = struck.query("select * exclude (reading) from qtn_rows order by all")
+    manifests = {path.name: path.read_bytes() for path in _landed(struck).glob("*.manifest.json")}
+    assert command(struck, "--why", "the form wrote it; ask anna.1234@mail.example.com") == ExitCode.OK
+    assert betrayed(struck) == {}
+    assert struck.query(f"from stg_{LEAKY} order by all") == staged
+    assert struck.query("select * exclude (reading) from qtn_rows order by all") == letters
+    assert {path.name: path.read_bytes() for path in _landed(struck).glob("*.manifest.json")} == manifests
+    assert struck.query("select * from rec_batches__conserved where unaccounted_rows <> 0") == []
+    assert struck.gold() == clean.gold()
+    [leak] = [one for one in IncidentStore(struck.engine).all() if one.failure_class == "pii_leak"]
+    assert "purged" in leak.timeline[-1].why
+    capsys.readouterr()
+    assert command(struck, "--why", "again") == ExitCode.OK
+    assert "No file" in capsys.readouterr().out
+
+
+def test_a_rebuild_from_landing_and_a_second_delivery_bring_nothing_back(clean: Platform, struck: Platform) -> None:
+    """The source is asked for the day once more and sends the leak again: the file stays as it is."""
+    deliver(struck.settings, struck.simulation, struck.plan, LEAKY, ONE)
+    struck.settings.warehouse.unlink()
+    shutil.rmtree(struck.settings.bronze)
+    replay(struck.settings, struck.engine, [ONE], utc_now, "test")
+    assert betrayed(struck) == {}
+    assert struck.gold() == clean.gold()
+    assert not struck.publish().held
+
+
+def _landed(platform: Platform) -> Path:
+    return landing_folder(platform.settings, LEAKY, ONE)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 import reliability_platform.sources.contracts as contracts
@@ -10,6 +11,8 @@ from reliability_platform.landing.admission import admit
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.remediation.actions import action_named
 from reliability_platform.remediation.contract_change import admissible_now, fit_since_the_contract_changed
+from reliability_platform.remediation.dead_letters.letters import Letter, Selection, waiting_letters
+from reliability_platform.remediation.dead_letters.replay import offers
 from reliability_platform.remediation.heal import act, describe
 from reliability_platform.remediation.ledger import ReplayLedger
 from reliability_platform.sources.contracts import CONTRACTS, read_contract
@@ -53,15 +56,25 @@ def test_running_the_day_again_admits_it_and_the_ledger_knows_once(home: BrokenH
     assert {one.state for one in records if one.batch_id != BATCH} == {"quarantined"}
 
 
+def waiting(home: BrokenHome) -> list[Letter]:
+    """What `reliability quarantine replay` would offer, of a warehouse without rejected rows."""
+    with duckdb.connect(str(home.settings.warehouse)) as connection:
+        connection.execute(
+            "create or replace table qtn_rows (source varchar, landing_date date, batch_id varchar, "
+            "batch_sequence integer, reject_reasons varchar, reading varchar, state varchar)"
+        )
+    return waiting_letters(home.settings, Selection(home.day, home.day, source="orders"))
+
+
 def test_healing_replays_it_as_it_came_and_asks_nobody(home: BrokenHome, request: pytest.FixtureRequest) -> None:
     """Though the refusal proposes a shim, and every attempt is used up."""
     incident = home.incident(CONTRACT)
     request.getfixturevalue("_agreed")
     before = home.landing_bytes()
     assert "as they came" in describe(home.settings, incident)
-    home.reject([])
-    [letter] = waiting_letters(home.settings, Selection(home.day, home.day, source="orders"))
-    assert letter.batch_id == BATCH
+    [offer] = offers(home.settings, home.engine, waiting(home))
+    [fitting] = admissible_now(home.settings, "orders", home.day)
+    assert (offer.how, offer.fingerprint) == (fitting.how, fitting.fingerprint) == ("contract", fitting.fingerprint)
     incident.attempts = 2
     done = action_named("replay_through_shim").perform(home.settings, incident, "test")
     assert [(one.batch_id, one.how) for one in done.replays] == [(BATCH, "contract")]

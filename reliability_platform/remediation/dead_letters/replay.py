@@ -18,6 +18,7 @@ from reliability_platform.landing.shims import approve_shim
 from reliability_platform.masking import scrub
 from reliability_platform.remediation import evidence
 from reliability_platform.remediation.actions import readable_files, reading_words, request
+from reliability_platform.remediation.contract_change import admissible_now
 from reliability_platform.remediation.dead_letters.letters import Letter
 from reliability_platform.remediation.ledger import CONTRACT, REPLACEMENT, SHIM, Replay, ReplayLedger
 from reliability_platform.settings import Settings
@@ -82,10 +83,13 @@ def _refused(offer: Offer, tried: set[tuple[str, str, str]]) -> str:
 def offers(settings: Settings, engine: Engine, letters: Sequence[Letter]) -> list[Offer]:
     """How each dead letter can be replayed today; changes nothing."""
     tried = {(one.batch_id, one.how, one.fingerprint) for one in ReplayLedger(engine).all()}
+    places = {(letter.source, letter.landing_date) for letter in letters if letter.what == FILE}
+    fitting = {(source, day, one.batch_id) for source, day in places for one in admissible_now(settings, source, day)}
     readings = {
         (source, day, one.batch_id): one.reading
-        for source, day in {(letter.source, letter.landing_date) for letter in letters if letter.what == FILE}
+        for source, day in places
         for one in readable_files(source, day, evidence.admissions(settings, source, day))
+        if (source, day, one.batch_id) not in fitting  # it needs no shim any more
     }
     found = []
     for letter in letters:
