@@ -29,10 +29,12 @@ from tests.unit.failing import NOW, day, result
 class BrokenHome:
     """One source, its fifth day, four slots."""
 
+    DAY = day(5)
+
     def __init__(self, home: Path, source: str = "orders") -> None:
         self.settings: Settings = load_settings(home)
         self.source = source
-        self.day: date = day(5)
+        self.day: date = self.DAY
         self.simulation = Simulation(seed=3, events_per_day=400)
         self.simulation.save(self.settings)
         self.engine: Engine = operations_engine(self.settings)
