@@ -45,9 +45,7 @@ def _bronze_asset(source: str) -> dg.AssetsDefinition:
             by_day = {day: admit(settings, source, day) for day in days}
             admissions = [admission for records in by_day.values() for admission in records]
             fitting = [
-                one
-                for day, records in by_day.items()
-                for one in fit_since_the_contract_changed(settings, records, day)
+                one for day, records in by_day.items() for one in fit_since_the_contract_changed(settings, records, day)
             ]
             ReplayLedger(operations_engine(settings)).record(fitting, NO_INCIDENT, 0, utc_now())
             refused = [admission for admission in admissions if admission.status == "refused"]

@@ -28,7 +28,7 @@ def _identity(settings: Settings, record: Admission, day: date) -> str:
     for it, whoever was first."""
     content = fingerprint_of(settings, record.source, quarantined_file(settings, record.source, day, record.batch_id))
     reason = refusal_reason(settings, record.source, day, record.batch_id)
-    identity = [FILE, reason, content, contract_fingerprint(record.source), []]
+    identity = (FILE, reason, content, contract_fingerprint(record.source), ())
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
 
 

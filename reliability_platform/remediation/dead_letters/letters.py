@@ -70,7 +70,7 @@ def _files(settings: Settings, wanted: Selection) -> list[Letter]:
                 what=FILE,
                 reasons=record["reason"],
                 rows=record["delivered_rows"],
-                fingerprint=fingerprint_of(copy) if copy.exists() else "",
+                fingerprint=fingerprint_of(settings, source, copy) if copy.exists() else "",
                 failed_under=record.get("contract", ""),
                 reading=contract_fingerprint(source),
             )
@@ -97,7 +97,7 @@ def _rows(settings: Settings, wanted: Selection) -> list[Letter]:
             what=ROWS,
             reasons=reasons,
             rows=rows,
-            fingerprint=fingerprint_of(landing_folder(settings, source, day) / f"{batch_id}.parquet"),
+            fingerprint=fingerprint_of(settings, source, landing_folder(settings, source, day) / f"{batch_id}.parquet"),
             failed_under=failed_under or "",
             reading=readings[source],
         )
