@@ -163,7 +163,7 @@ _BRONZE = {
         True,
         "P1",
         "No file was refused for its columns.",
-        "`reliability heal` replays a file with a likely rename through a shim; otherwise it asks the source again.",
+        "`reliability heal` replays a file with a likely rename or exact casts through a shim; otherwise it asks the source again.",
     ),
     "file_integrity": _Property(
         "file_corruption",

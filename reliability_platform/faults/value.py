@@ -310,7 +310,7 @@ VALUE_FAULTS = (
         signature=("stg_{source}__no_personal_data",),
         symptoms=_AFTER_REJECTS,
         containment=Containment.ROWS,
-        end_state="clean rows re-requested, oracle-equal",
+        end_state="clean rows re-requested, purged once somebody says so, oracle-equal",
         strike=_pii_leak,
         whole_day=True,
     ),

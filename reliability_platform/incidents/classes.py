@@ -128,7 +128,7 @@ _TABLE = (
             "Tell whoever is responsible for data protection now; the clock of the law is running.",
             _SEE_ROWS,
             "Ask the owner to stop the leak and to send clean rows.",
-            "The raw files in landing and bronze still hold the data: restrict who can read them.",
+            "The raw files in landing and bronze still hold the data, until they are purged: restrict who can read them.",
         ),
         prevention="Let the producer mask free text before it leaves; scan it there too.",
     ),
@@ -199,7 +199,7 @@ _TABLE = (
         contained_by="The file is in quarantine, and the landing day is held.",
         first_steps=(
             _SEE_FILES,
-            "Compare the refused columns with the contract; a likely rename is named.",
+            "Compare the refused columns with the contract; a likely rename and casts that fit are named.",
             _ASK_OWNER,
         ),
         prevention="Agree on a notice period for schema changes with the owner; announce new columns in the contract.",
