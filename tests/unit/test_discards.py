@@ -10,9 +10,10 @@ import duckdb
 import pytest
 
 from reliability_platform.landing.admission import admit
+from reliability_platform.landing.columns import Reading
 from reliability_platform.landing.discards import FILE, Discards, read_discards
 from reliability_platform.landing.file_quarantine import quarantined_files
-from reliability_platform.landing.shims import approve_rename
+from reliability_platform.landing.shims import approve_shim
 from reliability_platform.landing.writer import MANIFEST_SUFFIX, landing_folder
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.dead_letters.discard import discard
@@ -114,7 +115,7 @@ def test_a_discarded_file_has_its_end_and_its_slot_is_not_asked_for_again(home: 
 def test_a_discarded_file_does_not_come_back_through_a_shim(home: BrokenHome) -> None:
     """An end is an end: what was given up must not turn up in published numbers later."""
     give_up(home, SECOND)
-    approve_rename(home.settings, "orders", SECOND, {"user_id": "customer_id"}, "test", "too late")
+    approve_shim(home.settings, "orders", SECOND, Reading({"user_id": "customer_id"}), "test", "too late")
     records = {one.batch_id: one for one in admit(home.settings, "orders", home.day)}
     assert (records[SECOND].status, records[SECOND].reason, records[SECOND].admitted_rows) == (
         "refused",
