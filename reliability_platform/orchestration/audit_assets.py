@@ -4,6 +4,7 @@ The audit asset evaluates all checks of its run and reports each verdict to Dags
 range runs too, where Dagster itself would record none. The same checks can be executed alone from an asset's page.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
@@ -94,19 +95,30 @@ def report_evaluations(instance: dg.DagsterInstance, run_id: str, results: Seque
 
     A check that cannot judge yet because its history is too short shows nothing: it is neither good nor bad news.
     """
-    for result in results:
-        if result.reason == "insufficient_history" or result.check not in AUDITED:
-            continue
-        evaluation = _evaluation(AUDITED[result.check], result)
-        instance.report_dagster_event(
-            dg.DagsterEvent(
-                event_type_value=dg.DagsterEventType.ASSET_CHECK_EVALUATION.value,
-                job_name="audit",
-                event_specific_data=evaluation,
-                message=result.message,
-            ),
-            run_id=run_id,
-        )
+    instance.event_log_storage.store_event_batch(
+        [
+            _event(_evaluation(AUDITED[result.check], result), run_id)
+            for result in results
+            if result.reason != "insufficient_history" and result.check in AUDITED
+        ]
+    )
+
+
+def _event(evaluation: dg.AssetCheckEvaluation, run_id: str) -> dg.EventLogEntry:
+    return dg.EventLogEntry(  # type: ignore[no-untyped-call]
+        error_info=None,
+        level=logging.INFO,
+        user_message="",
+        run_id=run_id,
+        timestamp=utc_now().timestamp(),
+        job_name="audit",
+        dagster_event=dg.DagsterEvent(
+            event_type_value=dg.DagsterEventType.ASSET_CHECK_EVALUATION.value,
+            job_name="audit",
+            event_specific_data=evaluation,
+            message=evaluation.description,
+        ),
+    )
 
 
 def _summary(results: Sequence[CheckResult]) -> dict[str, dg.MetadataValue]:

@@ -1,0 +1,87 @@
+"""Verdicts that are stored together are those that Dagster would have stored one by one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.clock import utc_now
+from reliability_platform.orchestration.audit_assets import AUDITED, asset_key_of, report_evaluations
+from reliability_platform.orchestration.home import platform_instance
+from reliability_platform.settings import load_settings
+from tests.conftest import day
+
+NAMES = sorted(AUDITED)[:3]
+
+
+def result(check: str, number: int, verdict: Verdict) -> CheckResult:
+    """A verdict of a real check on one landing day."""
+    spec = CHECKS[check]
+    return CheckResult(
+        check=check,
+        dataset=spec.dataset,
+        source="orders",
+        partition=day(number),
+        verdict=verdict,
+        value=1.5,
+        threshold="= 0",
+        message=f"{check} on day {number}",
+        run_id="run",
+        evaluated_at=utc_now(),
+    )
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """The platform's own instance on an empty home."""
+    with platform_instance(load_settings(tmp_path)) as made:
+        yield made
+
+
+def shown(instance: dg.DagsterInstance, check: str, number: int) -> list[tuple[str, bool]]:
+    """What the page of a check shows of a partition: the status and whether it passed, the newest first."""
+    key = dg.AssetCheckKey(asset_key_of(CHECKS[check].dataset), check)
+    records = instance.event_log_storage.get_asset_check_execution_history(key, limit=1000)
+    found = []
+    for record in records:
+        evaluation = record.event.dagster_event.asset_check_evaluation_data
+        if evaluation.partition == day(number).isoformat():
+            found.append((record.status.value, evaluation.passed))
+    return found
+
+
+def test_every_verdict_is_on_the_page_of_its_check_and_partition(instance: dg.DagsterInstance) -> None:
+    """More than one statement takes, each with its own event."""
+    results = [result(name, 1 + number, Verdict.PASSED) for name in NAMES for number in range(200)]
+    results[7] = result(NAMES[0], 8, Verdict.FAILED)
+    report_evaluations(instance, "run", results)
+    assert shown(instance, NAMES[0], 8) == [("FAILED", False)]
+    assert shown(instance, NAMES[0], 1) == shown(instance, NAMES[2], 2) == [("SUCCEEDED", True)]
+    events = instance.all_logs("run", of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    assert [one.dagster_event.message for one in events] == [one.message for one in results]
+
+
+def test_a_later_verdict_of_the_same_run_replaces_the_first(instance: dg.DagsterInstance) -> None:
+    """As Dagster has it; that of another run stands beside it."""
+    report_evaluations(instance, "run", [result(NAMES[0], 1, Verdict.PASSED)])
+    report_evaluations(instance, "run", [result(NAMES[0], 1, Verdict.FAILED)])
+    assert shown(instance, NAMES[0], 1) == [("FAILED", False)]
+    report_evaluations(instance, "another", [result(NAMES[0], 1, Verdict.PASSED)])
+    assert sorted(shown(instance, NAMES[0], 1)) == [("FAILED", False), ("SUCCEEDED", True)]
+
+
+def test_dagsters_own_way_leaves_the_same_record(instance: dg.DagsterInstance) -> None:
+    """Column by column, but for what differs from event to event."""
+    report_evaluations(instance, "together", [result(NAMES[0], 1, Verdict.FAILED)])
+    (event,) = instance.all_logs("together")
+    instance.handle_new_event(event._replace(run_id="alone"))
+    key = dg.AssetCheckKey(asset_key_of(CHECKS[NAMES[0]].dataset), NAMES[0])
+    alone, together = instance.event_log_storage.get_asset_check_execution_history(key, limit=2)
+    assert (alone.run_id, together.run_id) == ("alone", "together")
+    assert alone.status == together.status
+    assert alone.partition == together.partition == day(1).isoformat()
+    assert alone.event.dagster_event == together.event.dagster_event
+    assert abs(alone.create_timestamp - together.create_timestamp) < 60
