@@ -8,7 +8,8 @@ import io
 import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -70,12 +71,28 @@ _STYLES = {
 }
 
 
+@dataclass(frozen=True)
+class _Drawing:
+    """A graph that is what it says: two that say the same are drawn once."""
+
+    said: str
+    graph: "nx.DiGraph[str]" = field(compare=False)
+
+
 def picture(graph: "nx.DiGraph[str]") -> str:
     """An SVG element of the graph of an incident, as `incidents.impact.radius` gives it. Fit to stand in a page."""
+    nodes, edges = sorted(graph.nodes(data=True)), sorted(graph.edges)
+    return _drawn(_Drawing(repr((sorted(graph.graph.items()), nodes, edges)), graph))
+
+
+@lru_cache(maxsize=64)
+def _drawn(drawing: _Drawing) -> str:
+    """To draw takes a tenth of a second, and the page of an incident is made at every step of its life."""
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
+    graph = drawing.graph
     places = _places(graph)
     rows = max((row for _, row in places.values()), default=0) + 1
     width, height = STAGE_WIDTH * len(STAGES), HEAD + ROW_HEIGHT * rows + 0.1
