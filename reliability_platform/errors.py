@@ -44,3 +44,7 @@ class HomeBusyError(PlatformError):
     """Another process holds the home folder or the warehouse."""
 
     exit_code = ExitCode.BUSY
+
+
+class SourceUnavailableError(PlatformError):
+    """The source does not answer, or is left alone."""

@@ -11,6 +11,7 @@ from datetime import date, datetime
 import pyarrow.parquet as pq
 from sqlalchemy import Engine
 
+from reliability_platform.causes import cause_in
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
@@ -20,7 +21,6 @@ from reliability_platform.landing.deadline import outlooks
 from reliability_platform.landing.fetch import Fetch, FetchLog
 from reliability_platform.settings import Settings
 from reliability_platform.sources.contracts import CONTRACTS
-from reliability_platform.warehouse.failures import FailureKind, kind_of
 from reliability_platform.warehouse.journal import BLOCKED, FAILED, KILLED, Build, BuildJournal
 
 MANY_REFUSALS = 3
@@ -36,7 +36,7 @@ def _check_of(build: Build) -> str | None:
         return ENDED
     if build.outcome == BLOCKED:
         return ALONE
-    if build.outcome == FAILED and kind_of(build.error or "") is not FailureKind.UNKNOWN:
+    if build.outcome == FAILED and cause_in(build.error or "") is not None:
         return WRITTEN
     return None
 
@@ -46,7 +46,8 @@ def _words(build: Build) -> str:
         return f"the build begun at {build.began_at:%Y-%m-%d %H:%M:%S} UTC was killed: process {build.process} is gone"
     if build.outcome == BLOCKED:
         return f"a build was refused: {build.error}"
-    return f"{kind_of(build.error or '').value} failure to write: {build.error}"
+    cause = cause_in(build.error or "")
+    return f"{cause.persistence if cause else 'unknown'} failure to write: {build.error}"
 
 
 def _result(check: str, day: date, verdict: Verdict, words: str, run_id: str, now: datetime) -> CheckResult:

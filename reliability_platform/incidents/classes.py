@@ -7,6 +7,22 @@ symptom, it joins the upper one. What to do about a class is the policy's busine
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reliability_platform.causes import (
+    CHECK_BROKE_OFF,
+    HELD,
+    KILLED,
+    LOST_ON_THE_WAY,
+    OTHER_BUILD,
+    OUR_MODELS,
+    PRODUCER,
+    ROWS_REMOVED,
+    SOURCE_DOWN,
+    UNTIMELY,
+    WATERMARK,
+    Cause,
+    Persistence,
+)
+
 
 class Severity(StrEnum):
     """P0 breach or major loss · P1 pipeline down or wrong critical numbers · P2 degraded · P3 minor."""
@@ -38,13 +54,6 @@ class Harm(StrEnum):
     STANDSTILL = "standstill"
     DEGRADED = "degraded"
     MINOR = "minor"
-
-
-class Persistence(StrEnum):
-    """Whether trying again can help without any change."""
-
-    TRANSIENT = "transient"
-    DETERMINISTIC = "deterministic"
 
 
 class Origin(StrEnum):
@@ -80,7 +89,8 @@ class FailureClass:
     title: str
     type: IncidentType
     harm: Harm
-    persistence: Persistence
+    cause: Cause
+    """What it comes of as a rule; the error of an incident may say otherwise."""
     origin: Origin
     aspect: Aspect
     explains: frozenset[str]
@@ -92,6 +102,11 @@ class FailureClass:
     first_steps: tuple[str, ...]
     """What a person looks at before anything is done."""
     prevention: str
+
+    @property
+    def persistence(self) -> Persistence:
+        """Whether trying again can help without any change, as a rule."""
+        return self.cause.persistence
 
     @property
     def severity(self) -> Severity:
@@ -117,7 +132,7 @@ _TABLE = (
         title="Somebody's data stand in free text",
         type=IncidentType.BREACH,
         harm=Harm.EXPOSURE,
-        persistence=Persistence.DETERMINISTIC,
+        cause=PRODUCER,
         origin=Origin.UPSTREAM,
         aspect=Aspect.QUALITY,
         explains=_AFTER_REJECTS,
@@ -137,7 +152,7 @@ _TABLE = (
         title="A table of the warehouse has lost rows",
         type=IncidentType.DATA_LOSS,
         harm=Harm.LOSS,
-        persistence=Persistence.DETERMINISTIC,
+        cause=ROWS_REMOVED,
         origin=Origin.OURS,
         aspect=Aspect.QUALITY,
         explains=frozenset({"rows_unaccounted", "missing_data", "transform_failure"}) | _SAME_GAPS,
@@ -156,7 +171,7 @@ _TABLE = (
         title="A source turns us away",
         type=IncidentType.FRESHNESS_VIOLATION,
         harm=Harm.DEGRADED,
-        persistence=Persistence.TRANSIENT,
+        cause=SOURCE_DOWN,
         origin=Origin.UPSTREAM,
         aspect=Aspect.DELIVERY,
         explains=frozenset({"source_silent", "missing_data"}) | _SAME_GAPS,
@@ -175,7 +190,7 @@ _TABLE = (
         title="A source has gone silent",
         type=IncidentType.PIPELINE_FAILURE,
         harm=Harm.STANDSTILL,
-        persistence=Persistence.TRANSIENT,
+        cause=SOURCE_DOWN,
         origin=Origin.UPSTREAM,
         aspect=Aspect.DELIVERY,
         explains=frozenset({"missing_data"}) | _SAME_GAPS,
@@ -190,7 +205,7 @@ _TABLE = (
         title="A file breaks the schema contract",
         type=IncidentType.SCHEMA_BREAK,
         harm=Harm.STANDSTILL,
-        persistence=Persistence.DETERMINISTIC,
+        cause=PRODUCER,
         origin=Origin.UPSTREAM,
         aspect=Aspect.STRUCTURE,
         explains=frozenset({"missing_data"}) | _SAME_GAPS,
@@ -209,7 +224,7 @@ _TABLE = (
         title="A delivered file is broken or strange",
         type=IncidentType.CORRUPTION,
         harm=Harm.STANDSTILL,
-        persistence=Persistence.TRANSIENT,
+        cause=LOST_ON_THE_WAY,
         origin=Origin.UPSTREAM,
         aspect=Aspect.STRUCTURE,
         explains=frozenset({"missing_data"}) | _SAME_GAPS,
@@ -228,7 +243,7 @@ _TABLE = (
         title="Expected batches are missing",
         type=IncidentType.PIPELINE_FAILURE,
         harm=Harm.WRONG_NUMBERS,
-        persistence=Persistence.TRANSIENT,
+        cause=LOST_ON_THE_WAY,
         origin=Origin.UPSTREAM,
         aspect=Aspect.DELIVERY,
         explains=_SAME_GAPS,
@@ -243,7 +258,7 @@ _TABLE = (
         title="One key, two contents",
         type=IncidentType.CORRUPTION,
         harm=Harm.WRONG_NUMBERS,
-        persistence=Persistence.DETERMINISTIC,
+        cause=PRODUCER,
         origin=Origin.UPSTREAM,
         aspect=Aspect.QUALITY,
         explains=_AFTER_REJECTS | {"duplicate_delivery"},
@@ -258,7 +273,7 @@ _TABLE = (
         title="Events of the future",
         type=IncidentType.CORRUPTION,
         harm=Harm.WRONG_NUMBERS,
-        persistence=Persistence.DETERMINISTIC,
+        cause=PRODUCER,
         origin=Origin.UPSTREAM,
         aspect=Aspect.QUALITY,
         explains=_AFTER_REJECTS | {"freshness_breach"},
@@ -273,7 +288,7 @@ _TABLE = (
         title="A required field is suddenly null",
         type=IncidentType.QUALITY_DEGRADATION,
         harm=Harm.DEGRADED,
-        persistence=Persistence.DETERMINISTIC,
+        cause=PRODUCER,
         origin=Origin.UPSTREAM,
         aspect=Aspect.QUALITY,
         explains=_AFTER_REJECTS,
@@ -288,7 +303,7 @@ _TABLE = (
         title="Payloads are malformed",
         type=IncidentType.QUALITY_DEGRADATION,
         harm=Harm.DEGRADED,
-        persistence=Persistence.DETERMINISTIC,
+        cause=PRODUCER,
         origin=Origin.UPSTREAM,
         aspect=Aspect.STRUCTURE,
         explains=_AFTER_REJECTS,
@@ -303,7 +318,7 @@ _TABLE = (
         title="Single records that break parsers",
         type=IncidentType.QUALITY_DEGRADATION,
         harm=Harm.MINOR,
-        persistence=Persistence.DETERMINISTIC,
+        cause=PRODUCER,
         origin=Origin.UPSTREAM,
         aspect=Aspect.STRUCTURE,
         explains=_AFTER_REJECTS,
@@ -318,7 +333,7 @@ _TABLE = (
         title="Labels that the contract does not know",
         type=IncidentType.QUALITY_DEGRADATION,
         harm=Harm.DEGRADED,
-        persistence=Persistence.DETERMINISTIC,
+        cause=PRODUCER,
         origin=Origin.UPSTREAM,
         aspect=Aspect.QUALITY,
         explains=_AFTER_REJECTS,
@@ -333,7 +348,7 @@ _TABLE = (
         title="Values out of their range",
         type=IncidentType.QUALITY_DEGRADATION,
         harm=Harm.DEGRADED,
-        persistence=Persistence.DETERMINISTIC,
+        cause=PRODUCER,
         origin=Origin.UPSTREAM,
         aspect=Aspect.QUALITY,
         explains=_AFTER_REJECTS,
@@ -348,7 +363,7 @@ _TABLE = (
         title="References lead nowhere",
         type=IncidentType.QUALITY_DEGRADATION,
         harm=Harm.DEGRADED,
-        persistence=Persistence.DETERMINISTIC,
+        cause=PRODUCER,
         origin=Origin.UPSTREAM,
         aspect=Aspect.QUALITY,
         explains=_AFTER_REJECTS,
@@ -363,7 +378,7 @@ _TABLE = (
         title="Too many rows are rejected",
         type=IncidentType.QUALITY_DEGRADATION,
         harm=Harm.DEGRADED,
-        persistence=Persistence.DETERMINISTIC,
+        cause=PRODUCER,
         origin=Origin.OURS,
         aspect=Aspect.QUALITY,
         explains=frozenset({"volume_anomaly", "reconciliation_mismatch"}),
@@ -378,7 +393,7 @@ _TABLE = (
         title="Batches were delivered more than once",
         type=IncidentType.QUALITY_DEGRADATION,
         harm=Harm.DEGRADED,
-        persistence=Persistence.TRANSIENT,
+        cause=UNTIMELY,
         origin=Origin.UPSTREAM,
         aspect=Aspect.DELIVERY,
         explains=frozenset(),
@@ -396,7 +411,7 @@ _TABLE = (
         title="An old batch was delivered again",
         type=IncidentType.QUALITY_DEGRADATION,
         harm=Harm.MINOR,
-        persistence=Persistence.TRANSIENT,
+        cause=UNTIMELY,
         origin=Origin.UPSTREAM,
         aspect=Aspect.DELIVERY,
         explains=frozenset(),
@@ -411,7 +426,7 @@ _TABLE = (
         title="A column that nobody announced",
         type=IncidentType.SCHEMA_BREAK,
         harm=Harm.MINOR,
-        persistence=Persistence.DETERMINISTIC,
+        cause=PRODUCER,
         origin=Origin.UPSTREAM,
         aspect=Aspect.STRUCTURE,
         explains=frozenset(),
@@ -426,7 +441,7 @@ _TABLE = (
         title="Events came too late",
         type=IncidentType.FRESHNESS_VIOLATION,
         harm=Harm.DEGRADED,
-        persistence=Persistence.DETERMINISTIC,
+        cause=WATERMARK,
         origin=Origin.UPSTREAM,
         aspect=Aspect.DELIVERY,
         explains=frozenset({"late_data", "volume_anomaly"}),
@@ -444,7 +459,7 @@ _TABLE = (
         title="Events came late",
         type=IncidentType.FRESHNESS_VIOLATION,
         harm=Harm.MINOR,
-        persistence=Persistence.TRANSIENT,
+        cause=UNTIMELY,
         origin=Origin.UPSTREAM,
         aspect=Aspect.DELIVERY,
         explains=frozenset({"volume_anomaly"}),
@@ -462,7 +477,7 @@ _TABLE = (
         title="Data came after the deadline, or are stale",
         type=IncidentType.FRESHNESS_VIOLATION,
         harm=Harm.DEGRADED,
-        persistence=Persistence.TRANSIENT,
+        cause=UNTIMELY,
         origin=Origin.UPSTREAM,
         aspect=Aspect.DELIVERY,
         explains=frozenset(),
@@ -477,7 +492,7 @@ _TABLE = (
         title="Amounts are of another scale",
         type=IncidentType.CORRUPTION,
         harm=Harm.WRONG_NUMBERS,
-        persistence=Persistence.DETERMINISTIC,
+        cause=PRODUCER,
         origin=Origin.UPSTREAM,
         aspect=Aspect.QUALITY,
         explains=frozenset({"reconciliation_mismatch", "invalid_values", "reject_share"}),
@@ -496,7 +511,7 @@ _TABLE = (
         title="An unusual number of rows",
         type=IncidentType.QUALITY_DEGRADATION,
         harm=Harm.DEGRADED,
-        persistence=Persistence.DETERMINISTIC,
+        cause=PRODUCER,
         origin=Origin.UPSTREAM,
         aspect=Aspect.QUALITY,
         explains=frozenset({"reconciliation_mismatch"}),
@@ -511,7 +526,7 @@ _TABLE = (
         title="One key has most of the rows",
         type=IncidentType.QUALITY_DEGRADATION,
         harm=Harm.DEGRADED,
-        persistence=Persistence.DETERMINISTIC,
+        cause=PRODUCER,
         origin=Origin.UPSTREAM,
         aspect=Aspect.QUALITY,
         explains=frozenset(),
@@ -526,7 +541,7 @@ _TABLE = (
         title="A build was killed",
         type=IncidentType.PIPELINE_FAILURE,
         harm=Harm.STANDSTILL,
-        persistence=Persistence.TRANSIENT,
+        cause=KILLED,
         origin=Origin.OURS,
         aspect=Aspect.DELIVERY,
         explains=frozenset(),
@@ -544,7 +559,7 @@ _TABLE = (
         title="The warehouse could not be written",
         type=IncidentType.PIPELINE_FAILURE,
         harm=Harm.STANDSTILL,
-        persistence=Persistence.TRANSIENT,
+        cause=HELD,
         origin=Origin.OURS,
         aspect=Aspect.DELIVERY,
         explains=frozenset(),
@@ -562,7 +577,7 @@ _TABLE = (
         title="A backfill was refused as unsafe",
         type=IncidentType.PIPELINE_FAILURE,
         harm=Harm.WRONG_NUMBERS,
-        persistence=Persistence.DETERMINISTIC,
+        cause=OTHER_BUILD,
         origin=Origin.OURS,
         aspect=Aspect.DELIVERY,
         explains=frozenset(),
@@ -580,7 +595,7 @@ _TABLE = (
         title="Rows went missing inside the platform",
         type=IncidentType.DATA_LOSS,
         harm=Harm.WRONG_NUMBERS,
-        persistence=Persistence.DETERMINISTIC,
+        cause=OUR_MODELS,
         origin=Origin.OURS,
         aspect=Aspect.QUALITY,
         explains=frozenset({"reconciliation_mismatch"}),
@@ -598,7 +613,7 @@ _TABLE = (
         title="A transformation failed",
         type=IncidentType.PIPELINE_FAILURE,
         harm=Harm.STANDSTILL,
-        persistence=Persistence.DETERMINISTIC,
+        cause=OUR_MODELS,
         origin=Origin.OURS,
         aspect=Aspect.STRUCTURE,
         explains=frozenset({"check_not_evaluated", "rows_unaccounted", "reconciliation_mismatch"}),
@@ -613,7 +628,7 @@ _TABLE = (
         title="Two tables that should agree do not",
         type=IncidentType.CORRUPTION,
         harm=Harm.WRONG_NUMBERS,
-        persistence=Persistence.DETERMINISTIC,
+        cause=OUR_MODELS,
         origin=Origin.OURS,
         aspect=Aspect.QUALITY,
         explains=frozenset(),
@@ -628,7 +643,7 @@ _TABLE = (
         title="A check could not be evaluated",
         type=IncidentType.PIPELINE_FAILURE,
         harm=Harm.DEGRADED,
-        persistence=Persistence.TRANSIENT,
+        cause=CHECK_BROKE_OFF,
         origin=Origin.OURS,
         aspect=Aspect.STRUCTURE,
         explains=frozenset(),

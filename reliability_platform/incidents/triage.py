@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from reliability_platform.causes import Cause, Persistence, cause_in
 from reliability_platform.incidents.classes import (
     CLASSES,
     Aspect,
@@ -15,10 +16,8 @@ from reliability_platform.incidents.classes import (
     Harm,
     IncidentType,
     Origin,
-    Persistence,
     Severity,
 )
-from reliability_platform.warehouse.failures import FailureKind, kind_of
 
 # The first question that is answered with yes decides; what stands beside it is then the reason.
 TREE: tuple[tuple[Harm, str, str], ...] = (
@@ -72,14 +71,17 @@ class Triage:
 def classify(failure_class: str, messages: Iterable[str] = ()) -> Classification:
     """Transient or deterministic, upstream or ours, and what it is about. `messages` are those of the failed checks."""
     kind = CLASSES[failure_class]
-    persistence, reason = kind.persistence, f"as a rule for {failure_class.replace('_', ' ')}"
-    if failure_class in SEES_MESSAGE:
-        told = {kind_of(message) for message in messages} - {FailureKind.UNKNOWN}
-        if FailureKind.PERMANENT in told:
-            persistence, reason = Persistence.DETERMINISTIC, "its error stays until room or rights are given"
-        elif FailureKind.TRANSIENT in told:
-            persistence, reason = Persistence.TRANSIENT, "its error passes when another program lets go"
-    return Classification(persistence, kind.origin, kind.aspect, reason)
+    cause, reason = kind.cause, f"as a rule: {kind.cause.why}"
+    told = _told(messages) if failure_class in SEES_MESSAGE else None
+    if told is not None:
+        cause, reason = told, f"by its error: {told.why}"
+    return Classification(cause.persistence, kind.origin, kind.aspect, reason)
+
+
+def _told(messages: Iterable[str]) -> Cause | None:
+    """What the errors say; of several, what does not go away by itself."""
+    found = [cause for message in messages if (cause := cause_in(message)) is not None]
+    return min(found, key=lambda cause: cause.is_transient, default=None)
 
 
 def _tree(kind: FailureClass) -> list[Step]:

@@ -15,10 +15,10 @@ from typing import Any, Self
 import urllib3
 from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError, ReadTimeoutError, ResponseError
 
+from reliability_platform.causes import SOURCE_DOWN, cause_of_status
 from reliability_platform.clock import Clock
 from reliability_platform.landing.breaker import Breaker, Permit
 
-REFUSALS = (429, 500, 502, 503, 504)
 CHUNK_BYTES = 65_536
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
 """More than any page needs: an endless body must not fill the memory."""
@@ -141,7 +141,7 @@ class Client:
         terms = self.terms
         patience = _Patience(
             total=0 if permit.is_probe else terms.retries,
-            status_forcelist=REFUSALS,
+            status_forcelist=SOURCE_DOWN.statuses,
             backoff_factor=terms.backoff_seconds,
             backoff_jitter=terms.jitter_seconds,
             backoff_max=terms.longest_backoff_seconds,
@@ -167,9 +167,9 @@ class Client:
             except HTTPError as error:
                 patience = patience.increment("GET", url, error=error)
                 patience.sleep()
-            else:  # asking again would give the same
+            else:
                 self._budget.refusals += 1
-                raise ResponseError(f"the source answered {response.status}")
+                raise ResponseError(f"the source answered {response.status}: {cause_of_status(response.status).why}")
             finally:
                 response.close()
 

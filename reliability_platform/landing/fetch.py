@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Column, Date, DateTime, Engine, Float, Integer, String, Table, func, insert, select
 
 from reliability_platform.clock import Clock, utc_now
-from reliability_platform.errors import HomeBusyError, PlatformError, UsageError
+from reliability_platform.errors import HomeBusyError, SourceUnavailableError, UsageError
 from reliability_platform.landing.breaker import Breaker
 from reliability_platform.landing.client import Client, Terms
 from reliability_platform.landing.listing import Listed, read_listing
@@ -58,10 +58,6 @@ fetch_durations = Table(
     Column("source", String(100), nullable=False, index=True),
     Column("seconds", Float, nullable=False),
 )
-
-
-class SourceUnavailableError(PlatformError):
-    """The source does not answer, or is left alone."""
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,14 @@ from typing import Any
 
 from filelock import FileLock
 
+from reliability_platform.causes import cause_in
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, PlatformError, UsageError
 from reliability_platform.masking import error_words
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import DBT_PROJECT, Settings
 from reliability_platform.warehouse.dead_letters import readings, remember
-from reliability_platform.warehouse.failures import FailureKind, damaged, is_damage, kind_of
+from reliability_platform.warehouse.failures import damaged, is_damage
 from reliability_platform.warehouse.journal import BLOCKED, FAILED, MAX_ERROR, SUCCEEDED, BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 from reliability_platform.warehouse.versions import Version, VersionsBuilt, version_of
@@ -171,7 +172,7 @@ def _raise_what_went_wrong(result: Any) -> None:
         message = str(node.message or "")
         if is_damage(message):
             raise damaged(message)
-        if str(node.status) == "error" and kind_of(message) is not FailureKind.UNKNOWN:
+        if str(node.status) == "error" and cause_in(message) is not None:
             raise TransformFailedError(f"{node.node.name} could not be written: {error_words(message)}")
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock, Timeout
 
+from reliability_platform.causes import NO_RIGHTS, NO_ROOM, cause_in
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError
 from reliability_platform.settings import Settings
-from reliability_platform.warehouse.failures import FailureKind, damaged, is_damage, kind_of
+from reliability_platform.warehouse.failures import damaged, is_damage
 
 
 def _lock(path: Path) -> FileLock:
@@ -66,7 +67,7 @@ def open_when_free(settings: Settings, *, read_only: bool) -> duckdb.DuckDBPyCon
         except duckdb.Error as error:
             if is_damage(str(error)):
                 raise damaged(str(error).splitlines()[0]) from None
-            if kind_of(str(error)) is FailureKind.PERMANENT:
+            if cause_in(str(error)) in (NO_ROOM, NO_RIGHTS):
                 raise EnvironmentUnusableError(
                     f"The warehouse file may not be opened, and nothing in it was changed; give {warehouse.name} the "
                     f"rights or the room that it needs, then try again: {str(error).splitlines()[0]}"

@@ -9,7 +9,7 @@ import reliability_platform
 
 ROOT = Path(reliability_platform.__file__).parent
 ORDER = [
-    "errors", "csv_cell", "yaml_places", "settings", "atomic", "clock", "operations", "sources", "masking", "faults",
+    "errors", "causes", "csv_cell", "yaml_places", "settings", "atomic", "clock", "operations", "sources", "masking", "faults",
     "landing", "warehouse", "checks", "lineage", "openlineage_events", "incidents", "slo", "alerts", "remediation",
     "recovery", "scorecard", "orchestration", "cli",
 ]  # fmt: skip

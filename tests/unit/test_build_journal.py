@@ -14,7 +14,6 @@ from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError,
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import DBT_PROJECT, Settings, load_settings
 from reliability_platform.warehouse.dbt_runner import _journaled
-from reliability_platform.warehouse.failures import FailureKind, kind_of
 from reliability_platform.warehouse.journal import BLOCKED, KILLED, SUCCEEDED, BuildJournal
 from reliability_platform.warehouse.versions import VersionsBuilt, version_of
 from tests.conftest import day
@@ -113,20 +112,3 @@ def test_a_project_without_a_version_is_refused(settings: Settings, tmp_path: Pa
     (tmp_path / "dbt_project.yml").write_text("name: x\n")
     with pytest.raises(EnvironmentUnusableError, match="no dbt project with a version"):
         version_of(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("error", "kind"),
-    [
-        ('IO Error: Could not set lock on file "x": Conflicting lock is held', FailureKind.TRANSIENT),
-        ("A program outside the platform has had warehouse.duckdb open for 30 s", FailureKind.TRANSIENT),
-        ('IO Error: Cannot open file "x": Permission denied', FailureKind.PERMANENT),
-        ('IO Error: Cannot open file "x": Read-only file system', FailureKind.PERMANENT),
-        ('IO Error: Could not write file "x": No space left on device', FailureKind.PERMANENT),
-        ('IO Error: Could not write file "x": File too large', FailureKind.PERMANENT),
-        ("Binder Error: Referenced column not found", FailureKind.UNKNOWN),
-    ],
-)
-def test_a_failure_to_write_is_transient_or_permanent(error: str, kind: FailureKind) -> None:
-    """By what the error says."""
-    assert kind_of(error) is kind

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from reliability_platform.incidents.classes import CLASSES, Harm, Persistence, Severity
+from reliability_platform.causes import Persistence
+from reliability_platform.incidents.classes import CLASSES, Harm, Severity
 from reliability_platform.incidents.detection import Surroundings, observe
 from reliability_platform.incidents.impact import Consumers
 from reliability_platform.incidents.store import IncidentStore

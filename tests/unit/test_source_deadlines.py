@@ -14,14 +14,14 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import Verdict
 from reliability_platform.checks.run_monitor import monitor_deadlines, monitor_runs
 from reliability_platform.cli.main import cli
-from reliability_platform.errors import UsageError
+from reliability_platform.errors import SourceUnavailableError, UsageError
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.breaker import BreakerState, BreakerView, breakers
 from reliability_platform.landing.client import Terms
 from reliability_platform.landing.deadline import TO_SPARE, days_ahead, outlook
-from reliability_platform.landing.fetch import SourceUnavailableError, fetch_day
+from reliability_platform.landing.fetch import fetch_day
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.actions import action_named

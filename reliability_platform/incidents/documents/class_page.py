@@ -117,9 +117,11 @@ def class_index(remedies: Mapping[str, Remedy]) -> list[Block]:
 def class_document(failure_class: str, remedy: Remedy) -> dict[str, Any]:
     """The same for a program to read: texts as Markdown."""
     kind = CLASSES[failure_class]
-    described = {name: value for name, value in asdict(kind).items() if name != "explains"}
+    described = {name: value for name, value in asdict(kind).items() if name not in ("explains", "cause")}
     return {
         **described,
+        "cause": kind.cause.name,
+        "persistence": kind.persistence.value,
         "severity": kind.severity.value,
         "explains": sorted(kind.explains),
         "checks": sorted(spec.name for spec in CHECKS.values() if spec.failure_class == failure_class),

@@ -1,0 +1,115 @@
+"""Why things fail, and whether trying again can help: the one table that tells transient causes from deterministic ones.
+
+A transient cause goes away by itself, so waiting and trying again helps. A deterministic one is there again next time:
+only a change helps, of the inputs, the models, the contract, the room on the disk, or a person's decision. Client, run
+monitor, triage and remediation all ask here, by the text of an error, by the status of an answer or by its type.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, SourceUnavailableError
+
+
+class Persistence(StrEnum):
+    """Whether trying again can help without any change."""
+
+    TRANSIENT = "transient"
+    DETERMINISTIC = "deterministic"
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One kind of cause."""
+
+    name: str
+    persistence: Persistence
+    why: str
+    """Why trying again helps, or does not."""
+    signs: str = ""
+    """What the text of an error says that has this cause; a pattern. Only causes that keep a build from writing have one."""
+    statuses: frozenset[int] = frozenset()
+    """The status of an answer over HTTP."""
+    errors: tuple[type[Exception], ...] = ()
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether it goes away by itself."""
+        return self.persistence is Persistence.TRANSIENT
+
+
+_T, _D = Persistence.TRANSIENT, Persistence.DETERMINISTIC
+
+DAMAGE = Cause(
+    "damaged_file",
+    _D,
+    "a damaged file stays damaged until it is put back or moved away",
+    "corrupt database|computed checksum|not a valid duckdb database|warehouse file cannot be read",
+)
+HELD = Cause(
+    "held_by_another",
+    _T,
+    "another program has the file, and lets go of it",
+    r"could not set lock|has had .* open|has held the warehouse|database is locked",
+    errors=(HomeBusyError,),
+)
+NO_ROOM = Cause(
+    "no_room",
+    _D,
+    "there is no more room until somebody makes some",
+    r"no space left|file too large|disk (is )?full|disk quota|out of disk",
+)
+NO_RIGHTS = Cause(
+    "no_rights",
+    _D,
+    "what is forbidden stays so until somebody allows it",
+    "read-only|permission denied|operation not permitted",
+)
+SOURCE_DOWN = Cause(
+    "source_down",
+    _T,
+    "the source is busy or down, and comes back",
+    statuses=frozenset({429, 500, 502, 503, 504}),
+    errors=(SourceUnavailableError,),
+)
+SOURCE_REFUSES = Cause("source_refuses", _D, "the source understood, and says no: asking again gives the same")
+LOST_ON_THE_WAY = Cause("lost_on_the_way", _T, "it was cut or lost on its way, and the source still has it")
+UNTIMELY = Cause("untimely_delivery", _T, "it came too often or too late this time, and need not the next")
+KILLED = Cause("process_killed", _T, "a process was killed, and what it did can be done again")
+CHECK_BROKE_OFF = Cause("check_broke_off", _T, "the check broke off, and may run through the next time")
+PRODUCER = Cause("producer", _D, "the producer makes it the same way until its program or the contract is changed")
+WATERMARK = Cause("beyond_the_watermark", _D, "the numbers are final until a person lets the rows count")
+ROWS_REMOVED = Cause("rows_removed", _D, "rows that are gone do not come back by themselves")
+OTHER_BUILD = Cause("other_build", _D, "it is refused until the other build has ended, or newer models are deployed")
+OUR_MODELS = Cause("our_models", _D, "the same models make the same of the same rows")
+UNUSABLE = Cause(
+    "unusable_environment",
+    _D,
+    "the home or the installation stays unusable until somebody mends it",
+    errors=(EnvironmentUnusableError,),
+)
+
+CAUSES: dict[str, Cause] = {
+    cause.name: cause
+    for cause in (
+        # The order is that of the search for signs: the first one that matches counts.
+        DAMAGE, HELD, NO_ROOM, NO_RIGHTS, SOURCE_DOWN, SOURCE_REFUSES, LOST_ON_THE_WAY, UNTIMELY, KILLED,
+        CHECK_BROKE_OFF, PRODUCER, WATERMARK, ROWS_REMOVED, OTHER_BUILD, OUR_MODELS, UNUSABLE,
+    )
+}  # fmt: skip
+
+
+def cause_in(message: str) -> Cause | None:
+    """What keeps something from being written, by the text of its error; None for an error that says no such thing."""
+    return next((one for one in CAUSES.values() if one.signs and re.search(one.signs, message, re.IGNORECASE)), None)
+
+
+def cause_of_status(status: int) -> Cause:
+    """Why a source answered other than with what it was asked for."""
+    return next((one for one in CAUSES.values() if status in one.statuses), SOURCE_REFUSES)
+
+
+def cause_of(error: Exception) -> Cause | None:
+    """Why something raised: by what its text says, else by its type; None for what nobody foresaw."""
+    return cause_in(str(error)) or next((one for one in CAUSES.values() if isinstance(error, one.errors)), None)
