@@ -39,3 +39,9 @@ def held(store: CheckStore, partitions: Sequence[Partition]) -> dict[Partition, 
         if reasons:
             found[source, day] = reasons
     return found
+
+
+def unjudged_days(store: CheckStore, partitions: Sequence[Partition]) -> set[date]:
+    """Landing days on which a blocking check has no verdict: their run was cut off, or their data are about to change."""
+    found = held(store, partitions)
+    return {day for (_, day), reasons in found.items() if any(reason.endswith(UNJUDGED) for reason in reasons)}

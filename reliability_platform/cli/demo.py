@@ -101,6 +101,7 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
         from reliability_platform.warehouse.dbt_runner import MANIFEST
         from reliability_platform.warehouse.marts import marts
         from reliability_platform.warehouse.oracle import verify
+        from reliability_platform.warehouse.snapshots.take import take_snapshot
 
         first, last = FIRST_DAY, FIRST_DAY + timedelta(days=days - 1)
         plan = load_plan(plan_name)
@@ -121,6 +122,8 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
             daemon.settle()
         with stages.stage("approvals", "Approving what the policy leaves to a person, and healing it"):
             approved = _approve(settings, daemon)
+        with stages.stage("snapshot", "Taking a snapshot, as every night"):
+            take_snapshot(settings, utc_now)
         live = [strike for strike in active.strikes if fault_named(strike.fault).stage is not Stage.LANDING]
         with stages.stage("live", f"Striking the running platform {len(live)} times, each healed before the next"):
             for strike in live:

@@ -157,6 +157,24 @@ def _drills(settings: Settings) -> str:
     return "no drill is overdue"
 
 
+def _sources(settings: Settings) -> str:
+    from reliability_platform.landing.breaker import Breaker, BreakerState
+    from reliability_platform.operations import operations_engine
+    from reliability_platform.sources import SOURCES
+
+    engine = operations_engine(settings)
+    views = [Breaker(engine, source).view() for source in SOURCES]
+    away = [one for one in views if one.state is not BreakerState.CLOSED]
+    if away:
+        words = "; ".join(
+            f"the breaker of {one.source} is {one.state.replace('_', '-')} since {one.since:%Y-%m-%d %H:%M:%S} UTC"
+            + (f", next probe {one.next_probe_at:%H:%M:%S}" if one.next_probe_at else "")
+            for one in away
+        )
+        raise _WrongError(f"{words}: nobody asks it before that; see `reliability sources`")
+    return f"the breakers of all {len(views)} sources are closed"
+
+
 EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
     "packages": _packages,
     "home": _home,
@@ -165,6 +183,7 @@ EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
     "warehouse": _warehouse,
     "operations": _operations,
     "published": _published,
+    "sources": _sources,
     "alerts": _alerts,
     "snapshots": _snapshots,
     "drills": _drills,

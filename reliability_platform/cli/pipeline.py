@@ -163,13 +163,14 @@ def _tell_plans(settings: Settings, incident_id: str | None, action: str | None,
 
     engine = operations_engine(settings)
     store = IncidentStore(engine)
+    named = incident_id is not None
     asked = [store.get(incident_id)] if incident_id is not None else store.open()
     attended = settings.model_copy(update={"attended": True})
     plans = [
         {
             "incident": incident.id,
             "would": describe(settings, incident, action),
-            "but": obstacle(attended, engine, incident, utc_now(), approved=incident_id is not None),
+            "but": obstacle(attended, engine, incident, utc_now(), approved=named, decided=named),
         }
         for incident in asked
     ]
@@ -182,16 +183,39 @@ def _tell_plans(settings: Settings, incident_id: str | None, action: str | None,
         people.print("No incident is open.")
 
 
+def _at_once(settings: Settings, incident_id: str, action: str | None, as_json: bool) -> None:
+    """What needs no run of the pipeline: keep consumers safe by an action, or take the last one back."""
+    from reliability_platform.cli.incidents.decisions import whoami
+    from reliability_platform.operations import operations_engine
+    from reliability_platform.remediation.heal import act, undo
+
+    engine = operations_engine(settings)
+    with home_session(settings):
+        if action is None:
+            words = undo(settings, engine, incident_id, utc_now(), whoami())
+        else:
+            words = act(settings, engine, incident_id, utc_now(), whoami(), action).summary
+    if as_json:
+        print_json({"done": words})
+    else:
+        people.print(words, highlight=False, markup=False)
+
+
 @click.command()
 @click.option("--incident", "incident_id", default=None, help="Only this incident, whatever its policy: your approval.")
 @click.option("--action", default=None, help="Another action than the policy's; needs --incident.")
+@click.option("--undo", "take_back", is_flag=True, help="Take the last action back that can be; needs --incident.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @home_option
 @json_option
-def heal(incident_id: str | None, action: str | None, dry_run: bool, home: Path | None, as_json: bool) -> int:
+def heal(
+    incident_id: str | None, action: str | None, take_back: bool, dry_run: bool, home: Path | None, as_json: bool
+) -> int:
     """Heal open incidents: act, re-run, verify.
 
-    Without --incident, all whose policy needs no approval. Exits with 1 if any incident stays open.
+    Without --incident, all whose policy needs no approval. The actions `hold`, `release` and
+    `fall_back_to_last_good_publication` heal nothing, but keep consumers safe meanwhile. Exits with 1 if any incident
+    stays open that was to be healed.
     """
     from reliability_platform.cli.session import driving
     from reliability_platform.incidents.store import IncidentStore
@@ -200,18 +224,22 @@ def heal(incident_id: str | None, action: str | None, dry_run: bool, home: Path 
     from reliability_platform.remediation.due import obstacle
     from reliability_platform.remediation.heal import act
 
-    if action is not None:
-        action_named(action)
-        if incident_id is None:
-            raise UsageError("--action is for one incident: name it with --incident.")
+    if (action is not None or take_back) and incident_id is None:
+        raise UsageError(f"{'--undo' if take_back else '--action'} is for one incident: name it with --incident.")
+    if take_back and (action is not None or dry_run):
+        raise UsageError("--undo takes back the last action: leave out --action and --dry-run.")
+    heals = action is None or action_named(action).heals
     if dry_run:
         _tell_plans(load_settings(home), incident_id, action, as_json)
+        return ExitCode.OK
+    if incident_id is not None and (take_back or not heals):
+        _at_once(load_settings(home), incident_id, action, as_json)
         return ExitCode.OK
     with driving(home, healing=True) as (settings, daemon):
         if incident_id is not None:
             engine = operations_engine(settings)
             incident = IncidentStore(engine).get(incident_id)
-            reason = obstacle(settings, engine, incident, utc_now(), approved=True)
+            reason = obstacle(settings, engine, incident, utc_now(), approved=True, decided=True)
             if reason is None:
                 done = act(settings, engine, incident.id, utc_now(), "command line, approved by a person", action)
                 progress.print(done.summary, highlight=False, markup=False)

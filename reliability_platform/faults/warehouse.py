@@ -96,7 +96,7 @@ WAREHOUSE_FAULTS = (
             "stg_{source}__freshness",
         ),
         containment=Containment.HELD,
-        end_state="rebuilt from bronze, oracle-equal",
+        end_state="restored from a snapshot (without one, rebuilt from bronze), oracle-equal",
         stage=Stage.WAREHOUSE,
         live=_accidental_delete,
     ),

@@ -162,7 +162,7 @@ _TABLE = (
         first_steps=(
             "Stop whoever writes to the warehouse besides the pipeline.",
             "See which table lost which days, in the table of the checks.",
-            "Bronze is whole: building the days again brings every row back.",
+            "A snapshot may have the rows, and bronze is whole: putting back or building again brings every row back.",
         ),
         prevention="Let nobody but the pipeline open the warehouse for writing.",
     ),

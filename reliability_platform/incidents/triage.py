@@ -53,6 +53,8 @@ class Classification:
     origin: Origin
     aspect: Aspect
     reason: str
+    cause: str
+    """The row of the table of causes."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def classify(failure_class: str, messages: Iterable[str] = ()) -> Classification
     told = _told(messages) if failure_class in SEES_MESSAGE else None
     if told is not None:
         cause, reason = told, f"by its error: {told.why}"
-    return Classification(cause.persistence, kind.origin, kind.aspect, reason)
+    return Classification(cause.persistence, kind.origin, kind.aspect, reason, cause.name)
 
 
 def _told(messages: Iterable[str]) -> Cause | None:

@@ -54,6 +54,14 @@ def approve_shim(settings: Settings, source: str, batch_id: str, reading: Readin
         write_atomically(path, content.encode())
 
 
+def withdraw_shim(settings: Settings, source: str, batch_id: str) -> bool:
+    """Refuse the batch again from the next admission on; whether it had a shim."""
+    path = _path(settings, source, batch_id)
+    had_one = path.exists()
+    path.unlink(missing_ok=True)
+    return had_one
+
+
 def _late_path(settings: Settings, source: str, landing_date: date) -> Path:
     return settings.shims / source / f"{source}-{landing_date:%Y%m%d}-late.json"
 
@@ -68,3 +76,12 @@ def accept_late_rows(settings: Settings, source: str, landing_date: date, by: st
     path = _late_path(settings, source, landing_date)
     if not path.exists():
         write_atomically(path, (json.dumps({"approved_by": by, "why": why}, indent=2) + "\n").encode())
+
+
+def withdraw_late_rows(settings: Settings, source: str, landing_date: date, why: str) -> bool:
+    """Take an approval back that was given for one reason, from the next run on; whether there was one."""
+    path = _late_path(settings, source, landing_date)
+    if not path.exists() or json.loads(path.read_text())["why"] != why:
+        return False
+    path.unlink()
+    return True

@@ -121,7 +121,7 @@ def remediation_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
             if rerun_is_due(engine, incident):
                 waiting.append(incident)
             else:
-                verify(engine, incident.id, utc_now(), "remediation sensor")
+                verify(settings, engine, incident.id, utc_now(), "remediation sensor")
                 documents.append(store.get(incident.id))
     if waiting and not requests:  # first all actions, then one run for all days that they changed
         days = [day for incident in waiting for day in incident.pending_reruns]

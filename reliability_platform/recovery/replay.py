@@ -5,9 +5,9 @@ from datetime import date, timedelta
 
 from sqlalchemy import Engine
 
+from reliability_platform.checks import gate
 from reliability_platform.checks.dbt_tests import results_of_dbt
 from reliability_platform.checks.evaluate import evaluate
-from reliability_platform.checks.gate import UNJUDGED, held
 from reliability_platform.checks.release import release
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import Clock, days
@@ -35,8 +35,7 @@ def spans(wanted: Iterable[date]) -> Iterator[tuple[date, date]]:
 
 def unjudged_days(settings: Settings, engine: Engine) -> set[date]:
     """Landing days whose run was cut off: a blocking check has no verdict on them."""
-    found = held(CheckStore(engine), landed_partitions(settings))
-    return {day for (_, day), reasons in found.items() if any(reason.endswith(UNJUDGED) for reason in reasons)}
+    return gate.unjudged_days(CheckStore(engine), landed_partitions(settings))
 
 
 def make_void(engine: Engine, landing_days: Sequence[date]) -> None:

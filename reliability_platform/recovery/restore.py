@@ -10,7 +10,7 @@ from reliability_platform.recovery.replay import make_void, replay, unjudged_day
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.publication import Publication
 from reliability_platform.warehouse.snapshots.manifest import Snapshot
-from reliability_platform.warehouse.snapshots.restore import gap, restore_home, restore_table, restore_warehouse
+from reliability_platform.warehouse.snapshots.restore import gap, restore_home, restore_tables, restore_warehouse
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def recover_warehouse(settings: Settings, snapshot: Snapshot, clock: Clock, tabl
     if table is None:
         lacking = restore_warehouse(settings, engine, snapshot, void)
     else:
-        lacking = restore_table(settings, engine, snapshot, table, void)
+        lacking = restore_tables(settings, engine, snapshot, [table], void)
     landing_days = sorted({*lacking, *unjudged_days(settings, engine)})
     publication = replay(settings, engine, landing_days, clock, f"restore-{snapshot.id}")
     return Restored(table or "warehouse", snapshot.id, landing_days, publication)

@@ -8,10 +8,15 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
+from reliability_platform.causes import DAMAGE, cause_in
+from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.incidents.model import Incident
 from reliability_platform.landing.breaker import Breaker
+from reliability_platform.remediation.actions.reference import outdated
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.journal import BuildJournal
+from reliability_platform.warehouse.lease import warehouse_lease
+from reliability_platform.warehouse.snapshots.soundness import read_through
 
 ROOM_BYTES = 50_000_000
 """Less room than this beside the warehouse is no room: a build of one day needs some of it."""
@@ -26,10 +31,33 @@ class Condition:
     """What is wrong while it does not hold, in words."""
 
 
-def _can_be_written(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> bool:
-    del engine, incident, now
+def can_be_written(settings: Settings) -> bool:
+    """Whether the warehouse has the rights and the room that a build needs."""
     target = settings.warehouse if settings.warehouse.exists() else settings.home
     return os.access(target, os.W_OK) and shutil.disk_usage(settings.home).free >= ROOM_BYTES
+
+
+def _can_be_written(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> bool:
+    del engine, incident, now
+    return can_be_written(settings)
+
+
+def _is_sound(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> bool:
+    """The whole file is read, but only where an error of the incident says that it is damaged."""
+    del engine, now
+    if not any(cause_in(signal.message) is DAMAGE for signal in incident.signals) or not settings.warehouse.exists():
+        return True
+    try:
+        with warehouse_lease(settings):
+            read_through(settings.warehouse)
+    except EnvironmentUnusableError:
+        return False
+    return True
+
+
+def _reference_is_outdated(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> bool:
+    del engine, incident, now
+    return bool(outdated(settings))
 
 
 def _nobody_builds(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> bool:
@@ -46,6 +74,13 @@ CONDITIONS: dict[str, Condition] = {
     "warehouse_can_be_written": Condition(
         _can_be_written,
         "the warehouse cannot be written: it lacks rights or room, and building fails until it has them",
+    ),
+    "warehouse_is_sound": Condition(
+        _is_sound, "the warehouse file is damaged: put it back with `reliability restore`, or move it away"
+    ),
+    "reference_data_are_outdated": Condition(
+        _reference_is_outdated,
+        "the reference data are those of the source, so rows must be asked for again, which waits for a person's approval",
     ),
     "nobody_builds_these_days": Condition(_nobody_builds, "another build is at work on these days"),
     "source_may_be_asked": Condition(

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from reliability_platform.atomic import write_atomically
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.checks.store import CheckStore
-from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError
 from reliability_platform.incidents.documents import web
 from reliability_platform.incidents.documents.blocks import Block
 from reliability_platform.incidents.documents.incident_page import incident_page
@@ -40,6 +40,12 @@ IN_WORDS = {
     "verify_only": "change nothing, and verify that nothing is lost",
     "recompute_event_dates": "build the event dates concerned again",
     "rebuild": "build the landing days again from bronze",
+    "retry": "run the landing days once more as they are",
+    "restore_from_snapshot": "put lost rows back from a snapshot, or build them again from bronze",
+    "reload_reference_data": "reload the reference data, then ask the source again for rows that refer to nothing",
+    "fall_back_to_last_good_publication": "let consumers read the last version that no open incident condemns",
+    "hold": "hold the landing days",
+    "release": "let the landing days go that somebody holds",
 }
 """Each action, for people."""
 
@@ -59,6 +65,10 @@ def remedy_of(failure_class: str, plan: str | None = None, hindrance: str | None
         max_attempts=policy.max_attempts,
         proof=policy.proof,
         escalation=policy.escalation,
+        conditions=tuple(name.replace("_", " ") for name in policy.conditions),
+        backoff=policy.backoff,
+        time_limit=policy.time_limit,
+        leaves=ACTIONS[policy.action].leaves,
         plan=plan,
         obstacle=hindrance,
     )
@@ -75,8 +85,8 @@ def _numbers(settings: Settings, incident: Incident) -> Numbers | None:
 def _plan(settings: Settings, incident: Incident) -> str | None:
     try:
         return describe(settings, incident)
-    except EnvironmentUnusableError:
-        return None
+    except (EnvironmentUnusableError, HomeBusyError):
+        return None  # nor must a warehouse that somebody else has
 
 
 def _readers(settings: Settings, incident: Incident) -> Readers:

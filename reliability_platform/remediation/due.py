@@ -4,11 +4,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
+from reliability_platform.causes import CAUSES
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.remediation.actions import action_named
 from reliability_platform.remediation.at_work import broken_off
+from reliability_platform.remediation.changes import WORLD, last_outcome, what_changed, world_of
 from reliability_platform.remediation.conditions import CONDITIONS
 from reliability_platform.remediation.policy import POLICIES, Policy
 from reliability_platform.settings import Settings
@@ -63,28 +66,49 @@ def _resuming(settings: Settings, incident: Incident) -> str | None:
     return None if settings.attended else _switch(settings, incident)
 
 
+def _blindly(settings: Settings, incident: Incident, policy: Policy) -> str | None:
+    """What keeps the platform from doing once more what did not help, though nothing has changed since."""
+    last = last_outcome(incident)
+    if last is None or WORLD not in last.data or incident.attempts < action_named(policy.action).ways:
+        return None
+    cause = CAUSES[last.data["cause"]]
+    if cause.is_transient or what_changed(last.data[WORLD], world_of(settings, incident)):
+        return None
+    return f"nothing has changed since the last attempt, and {cause.why}"
+
+
 def obstacle(
-    settings: Settings, engine: Engine, incident: Incident, now: datetime, *, approved: bool = False
+    settings: Settings,
+    engine: Engine,
+    incident: Incident,
+    now: datetime,
+    *,
+    approved: bool = False,
+    decided: bool = False,
 ) -> str | None:
     """Why no action is taken on the incident now; None if one may be.
 
-    `approved` says that a person wants it: then neither the policy's caution nor its conditions count. A process that a
-    person watches (`attended` in the settings) does not wait either.
+    `approved` says that a person wants it: then neither the policy's caution nor its conditions count. `decided` says
+    that a person wants it although the platform is at its end: that is what an escalation asks for. A process that a
+    person watches (`attended` in the settings) does not wait.
     """
     policy = POLICIES[incident.failure_class]
     if not incident.is_open:
         return "it is over"
     if incident.state is State.RECOVERING:
         return _resuming(settings, incident)
-    if incident.attempts >= policy.max_attempts:
+    if incident.attempts >= policy.max_attempts and not decided:
         return f"no attempt is left: {policy.escalation} must decide"
-    if approved:
+    if approved or decided:
         return None
     if not policy.automatic:
         return "it waits for a person's approval"
     for name in policy.conditions:
         if not CONDITIONS[name].holds(settings, engine, incident, now):
             return CONDITIONS[name].otherwise
+    blind = _blindly(settings, incident, policy)
+    if blind is not None:
+        return blind
     return None if settings.attended else _alone(settings, engine, incident, policy, now)
 
 

@@ -2,22 +2,37 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Engine
 
+from reliability_platform.causes import CAUSES, Cause, cause_of
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.gate import held
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.errors import UsageError
 from reliability_platform.incidents.impact import BAD, phase_of, record_impact
 from reliability_platform.incidents.model import Incident, State, TimelineEntry
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.masking import error_words
-from reliability_platform.remediation.actions import ACTIONS, Done, action_named
+from reliability_platform.remediation.actions import ACTIONS, Action, Done, action_named
 from reliability_platform.remediation.at_work import at_work
+from reliability_platform.remediation.changes import (
+    BROKEN_OFF,
+    FAILED,
+    NOT_RECOVERED,
+    NOT_RUN,
+    OUTCOME,
+    WORLD,
+    last_outcome,
+    what_changed,
+    world_of,
+)
 from reliability_platform.remediation.evidence import replacements
 from reliability_platform.remediation.ledger import REPLACEMENT, Replay, ReplayLedger
 from reliability_platform.remediation.policy import ON_THE_RECORD, POLICIES
+from reliability_platform.remediation.time_limit import within
 from reliability_platform.settings import Settings
 
 RERUN_WITHIN = timedelta(hours=6)
@@ -51,8 +66,48 @@ def act(
         return _act(settings, engine, store.get(incident_id), now, actor, action)
 
 
+def _keep_safe(
+    settings: Settings, store: IncidentStore, incident: Incident, now: datetime, actor: str, action: Action
+) -> Done:
+    """What heals nothing is no attempt, and leaves the incident open."""
+    if not incident.is_open:
+        raise UsageError(f"{incident.id} is over: use `reliability publish --rollback`, `hold` or `release`.")
+    words = f"Action: {action.name.replace('_', ' ')}"
+    store.append(incident.id, now, actor, "action", words, {"action": action.name, "phase": "keeping_safe"})
+    with within(POLICIES[incident.failure_class].time_limit, action.name):
+        done = action.perform(settings, store.get(incident.id), actor)
+    data = {"action": action.name, "phase": "kept_safe", "facts": dict(done.facts)}
+    store.append(incident.id, now, actor, "action", done.summary, data)
+    return done
+
+
+def undo(settings: Settings, engine: Engine, incident_id: str, now: datetime, actor: str) -> str:
+    """Take back the last action on an incident that can be taken back; what that was. Raises `UsageError` if there is
+    none, or while the incident is being healed.
+    """
+    store = IncidentStore(engine)
+    with at_work(settings, store.get(incident_id)):
+        incident = store.get(incident_id)
+        if incident.state is State.RECOVERING:
+            raise UsageError(f"{incident.id} is being healed: wait until that has ended.")
+        for name in dict.fromkeys(entry.data["action"] for entry in reversed(incident.timeline) if _took(entry)):
+            action = action_named(name)
+            words = None if action.undo is None else action.undo(settings, incident, actor)
+            if words is not None:
+                data = {"action": name, "phase": "undone"}
+                store.append(incident.id, now, actor, "action", f"Undone: {words}", data)
+                return words
+    raise UsageError(f"Nothing was done about {incident.id} that could be taken back.")
+
+
+def _took(entry: TimelineEntry) -> bool:
+    return entry.data.get("phase") in ("done", "kept_safe") and entry.data.get("action") in ACTIONS
+
+
 def _act(settings: Settings, engine: Engine, incident: Incident, now: datetime, actor: str, action: str | None) -> Done:
     store, policy = IncidentStore(engine), POLICIES[incident.failure_class]
+    if action is not None and not action_named(action).heals:
+        return _keep_safe(settings, store, incident, now, actor, action_named(action))
     if incident.state is not State.RECOVERING:
         if phase_of(incident) == BAD:
             record_impact(
@@ -60,6 +115,9 @@ def _act(settings: Settings, engine: Engine, incident: Incident, now: datetime, 
             )  # what the bad data did; healing takes the evidence away
         chosen = action_named(action or policy.action)
         words = f"{chosen.name.replace('_', ' ')}, attempt {incident.attempts + 1} of {policy.max_attempts}"
+        last = last_outcome(incident)
+        changed = what_changed(last.data[WORLD], world_of(settings, incident)) if last and WORLD in last.data else []
+        words += f"; changed since the last one: {', '.join(changed)}" if changed else ""
         # Journaled before: an action that kills its process was an attempt, and must not be tried for ever.
         begun = {"action": chosen.name, "phase": "begun"}
         store.move(incident.id, State.RECOVERING, now, actor, f"Action: {words}", **begun)
@@ -71,16 +129,18 @@ def _act(settings: Settings, engine: Engine, incident: Incident, now: datetime, 
         store.append(incident.id, now, actor, "action", words, {"action": chosen.name, "phase": "resumed"})
     incident = store.get(incident.id)
     try:
-        done = chosen.perform(settings, incident, actor)
+        with within(policy.time_limit, chosen.name):
+            done = chosen.perform(settings, incident, actor)
     except Exception as error:
-        failed = {"phase": "failed", "reruns": []}
+        failed = {"action": chosen.name, "phase": "failed", "reruns": []}
         store.append(incident.id, now, actor, "action", f"Failed: {error_words(error)}", failed)
-        _give_up(store, incident, now, actor, "The action failed.")
+        _give_up(settings, store, incident, now, actor, "The action failed.", FAILED, cause_of(error))
         raise
     replays = [*done.replays, *(_landed_before(settings, incident) if incident.resumed else ())]
     ReplayLedger(engine).record(replays, incident.id, incident.attempts, now)
     days = [day.isoformat() for day in done.reruns]
     data = {"action": chosen.name, "phase": "done", "reruns": days, "results_before": CheckStore(engine).last_id()}
+    data |= {"facts": dict(done.facts), WORLD: world_of(settings, incident)}
     store.append(incident.id, now, actor, "action", done.summary, data)
     return done
 
@@ -188,21 +248,52 @@ def _objections(engine: Engine, incident: Incident, others: Iterable[Incident]) 
     return found, list(dict.fromkeys(holders))
 
 
-def _give_up(store: IncidentStore, incident: Incident, now: datetime, actor: str, what: str) -> None:
-    """End an attempt that did not help. What it changed is left inert: its days stay held, and consumers see nothing."""
-    policy = POLICIES[incident.failure_class]
-    if incident.attempts < policy.max_attempts:
-        store.move(incident.id, State.CONTAINED, now, actor, f"{what} It will be tried again.")
+def _give_up(
+    settings: Settings,
+    store: IncidentStore,
+    incident: Incident,
+    now: datetime,
+    actor: str,
+    what: str,
+    outcome: str,
+    cause: Cause | None = None,
+) -> None:
+    """End an attempt that did not help. What it changed is undone or left inert: its days stay held, and consumers see
+    nothing. What would only fail again for the same cause is left to a person at once.
+    """
+    policy, last = POLICIES[incident.failure_class], _last(incident, "begun")
+    action = action_named(last.data["action"])
+    taken_back = None if action.undo is None else action.undo(settings, incident, actor)
+    if taken_back is not None:
+        undone = {"action": action.name, "phase": "undone"}
+        store.append(incident.id, now, actor, "action", f"Undone: {taken_back}", undone)
+    cause = cause or _usual_cause(incident)
+    stays = outcome in (NOT_RECOVERED, FAILED) and not cause.is_transient and incident.attempts >= action.ways
+    data: dict[str, Any] = {OUTCOME: outcome, "cause": cause.name}
+    if outcome in (NOT_RECOVERED, FAILED):
+        # As the attempt left it: what anybody has changed since is a reason to try again. What was undone is none.
+        left = [one.data[WORLD] for one in incident.timeline if WORLD in one.data and one.number > last.number]
+        data[WORLD] = left[-1] if left and taken_back is None else world_of(settings, incident)
+    if incident.attempts < policy.max_attempts and not stays:
+        store.move(incident.id, State.CONTAINED, now, actor, f"{what} It will be tried again.", **data)
         return
-    words = f"{what} No attempts are left: a person must decide."
-    store.move(incident.id, State.CONTAINED, now, actor, words)
+    if incident.attempts < policy.max_attempts:
+        words = f"{what} Trying again changes nothing while {cause.why}: a person must decide, or change something."
+    else:
+        words = f"{what} No attempts are left: a person must decide."
+    store.move(incident.id, State.CONTAINED, now, actor, words, **data)
     tried = "once" if incident.attempts == 1 else f"{incident.attempts} times"
     why = f"The platform is at its end, having tried {tried}: {policy.escalation} must decide."
     key = f"escalation-{incident.id}-{incident.lives}"
     store.append(incident.id, now, actor, "escalation", why, {"to": policy.escalation}, key=key)
 
 
-def verify(engine: Engine, incident_id: str, now: datetime, actor: str) -> bool:
+def _usual_cause(incident: Incident) -> Cause:
+    """What an incident comes of, by its errors, else by its class."""
+    return CAUSES[incident.triage.classification.cause]
+
+
+def verify(settings: Settings, engine: Engine, incident_id: str, now: datetime, actor: str) -> bool:
     """Resolve a recovering incident if its checks pass and nothing is held for it; whether it is recovered.
 
     Otherwise the timeline says why, and the incident waits for its next attempt, or for a person if none is left.
@@ -213,21 +304,36 @@ def verify(engine: Engine, incident_id: str, now: datetime, actor: str) -> bool:
         return incident.state in (State.VERIFIED, State.RESOLVED, State.CLOSED)
     if incident.acting_since is not None:
         if now - incident.acting_since > POLICIES[incident.failure_class].time_limit:
-            _give_up(store, incident, now, actor, "The action was broken off.")
+            _give_up(settings, store, incident, now, actor, "The action was broken off.", BROKEN_OFF)
         return False
     if rerun_is_due(engine, incident):
         if incident.acted_at is not None and now - incident.acted_at > RERUN_WITHIN:
-            _give_up(store, incident, now, actor, "Its landing days were not run again.")
+            _give_up(settings, store, incident, now, actor, "Its landing days were not run again.", NOT_RUN)
         return False
     others = [one for one in store.open() if one.id != incident.id]
     objections, holders = _objections(engine, incident, others)
     if objections:
-        _give_up(store, incident, now, actor, f"Not recovered: {'; '.join(objections[:3])}.")
+        what = f"Not recovered: {'; '.join(objections[:3])}."
+        _give_up(settings, store, incident, now, actor, what, NOT_RECOVERED)
         return False
     words = "Its checks pass on all its landing days; " + (
         f"what is still held belongs to {', '.join(holders)}." if holders else "nothing is held."
     )
     evidence = [{"check": check, "partition": day.isoformat()} for check, day in sorted(_wanted(incident))]
+    measured = _recovery_measured(engine, incident, now)
+    if measured:
+        words += f" RPO {measured['rpo_rows']:g} rows, RTO {measured['rto_seconds']:.0f} s."
     steps = [(State.VERIFIED, words), (State.RESOLVED, "Recovery verified.")]
-    store.move_through(incident.id, steps, now, actor, passed=evidence)
+    store.move_through(incident.id, steps, now, actor, passed=evidence, **measured)
     return True
+
+
+def _recovery_measured(engine: Engine, incident: Incident, now: datetime) -> dict[str, float]:
+    """After rows were lost and put back: how many delivered rows are missing for good, and how long it took from the
+    detection on. Empty for incidents that lost nothing.
+    """
+    if incident.failure_class != "data_loss":
+        return {}
+    counted = [f"rec_batches__conserved__{source}" for source in incident.sources]
+    unaccounted = sum(abs(one.value or 0) for one in CheckStore(engine).latest(incident.partitions, counted))
+    return {"rpo_rows": unaccounted, "rto_seconds": (now - incident.detected_at).total_seconds()}

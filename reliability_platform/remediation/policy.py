@@ -15,11 +15,12 @@ class Policy:
     """Whether it runs without a person's approval."""
     max_attempts: int
     escalation: str
-    """Who decides once no attempt is left."""
+    """Who decides once no attempt is left, or once nothing would be other with the next one."""
     conditions: tuple[str, ...] = ()
     """What must hold before the platform acts by itself: names in `conditions`. A person's approval overrules them."""
     proof: tuple[str, ...] = ()
-    """Checks that must pass after the action besides those that had failed, with `{source}` to fill in."""
+    """Checks that must pass after the action besides those that had failed, with `{source}` to fill in. In any case what
+    had failed must pass on all landing days of the incident, and no check may hold one of them."""
     backoff: timedelta = timedelta(seconds=30)
     """The wait before the second attempt; it doubles for each further one."""
     time_limit: timedelta = timedelta(minutes=10)
@@ -53,6 +54,12 @@ def _rebuild_when(*conditions: str) -> Policy:
     return Policy("rebuild", automatic=True, max_attempts=2, escalation=_DATA_TEAM, conditions=conditions)
 
 
+def _retry_when(*conditions: str) -> Policy:
+    return Policy("retry", automatic=True, max_attempts=3, escalation=_DATA_TEAM, conditions=conditions)
+
+
+_WRITABLE = ("warehouse_can_be_written", "warehouse_is_sound")
+
 POLICIES: dict[str, Policy] = {
     "missing_data": _ASK_AT_ONCE,
     "null_spike": _ASK_AT_ONCE,
@@ -85,9 +92,17 @@ POLICIES: dict[str, Policy] = {
     "source_silent": _ASK_AT_ONCE,
     # The waits of 2, 4, … 32 minutes add up to an hour: most outages are over by then, and nobody need get up.
     "upstream_unavailable": replace(_ASK_AT_ONCE, max_attempts=6, backoff=timedelta(minutes=2)),
-    "data_loss": _rebuild_when("warehouse_can_be_written"),
-    "run_killed": _rebuild_when("warehouse_can_be_written", "nobody_builds_these_days"),
-    "write_failure": _rebuild_when("warehouse_can_be_written"),
+    "data_loss": Policy(
+        "restore_from_snapshot",
+        automatic=True,
+        max_attempts=2,
+        escalation=_DATA_TEAM,
+        conditions=_WRITABLE,
+        proof=("int_{source}__deduplicated__no_rows_lost", "rec_silver__vs__gold__{source}", _CONSERVED),
+        time_limit=timedelta(minutes=30),  # the warehouse is fetched, however large it is
+    ),
+    "run_killed": _retry_when(*_WRITABLE, "nobody_builds_these_days"),
+    "write_failure": _retry_when(*_WRITABLE),
     "unsafe_backfill": _rebuild_when("nobody_builds_these_days"),
     "file_corruption": _ASK_AT_ONCE,
     "key_conflict": _ASK_AT_ONCE,
@@ -97,18 +112,31 @@ POLICIES: dict[str, Policy] = {
     "unknown_values": _ASK,
     "distribution_shift": _ASK,
     "invalid_values": _ASK,
-    "broken_references": _ASK,
+    # Reference data that are older than the source's are reloaded at once; whether rows are wrong, a person says.
+    "broken_references": Policy(
+        "reload_reference_data",
+        automatic=True,
+        max_attempts=2,
+        escalation=_BOTH,
+        conditions=("reference_data_are_outdated",),
+    ),
     "reject_share": _ASK,
     "volume_anomaly": _ASK,
     "key_skew": _ASK,
     "rows_unaccounted": _REBUILD,
     "transform_failure": _REBUILD,
     "reconciliation_mismatch": _REBUILD_AT_ONCE,
-    "check_not_evaluated": _REBUILD,
+    "check_not_evaluated": _retry_when(*_WRITABLE, "nobody_builds_these_days"),
 }
 
-BY_PERSON_ONLY = frozenset({"purge_personal_data"})
+BY_PERSON_ONLY = frozenset({"purge_personal_data", "hold", "release", "fall_back_to_last_good_publication"})
 """Actions that no class takes by itself: `heal --action`, by somebody who answers for it."""
 
 if POLICIES.keys() != CLASSES.keys():
     raise RuntimeError(f"every failure class needs one policy; these disagree: {POLICIES.keys() ^ CLASSES.keys()}")
+
+_BLIND = [
+    name for name, policy in POLICIES.items() if policy.action == "retry" and not CLASSES[name].cause.is_transient
+]
+if _BLIND:
+    raise RuntimeError(f"what fails for the same cause again is never just retried: {', '.join(_BLIND)}")

@@ -86,13 +86,18 @@ def currency_rates(simulation: Simulation) -> pa.Table:
     )
 
 
-def write_reference(settings: Settings, simulation: Simulation) -> None:
-    """Write all reference tables, each in one step. The same simulation gives the same bytes."""
+def reference_files(simulation: Simulation) -> dict[str, bytes]:
+    """The Parquet file of each reference table. The same simulation gives the same bytes."""
     tables = {
         "customers": customers(simulation),
         "merchants": merchants(simulation),
         "products": products(simulation),
         "currency_rates": currency_rates(simulation),
     }
-    for name, table in tables.items():
-        write_atomically(settings.reference / f"{name}.parquet", parquet_bytes(table))
+    return {name: parquet_bytes(table) for name, table in tables.items()}
+
+
+def write_reference(settings: Settings, simulation: Simulation) -> None:
+    """Write all reference tables, each in one step."""
+    for name, content in reference_files(simulation).items():
+        write_atomically(settings.reference / f"{name}.parquet", content)

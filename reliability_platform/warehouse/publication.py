@@ -220,6 +220,14 @@ def _sync(folder: Path) -> None:
             os.close(descriptor)
 
 
+def point_to(settings: Settings, version: str) -> None:
+    """Let consumers read a version that is still kept. Raises `UsageError` if it is not."""
+    with warehouse_lease(settings):
+        if version not in _versions(settings):
+            raise UsageError(f"There is no version {version!r} in {settings.published} any more.")
+        _point_to(settings, version)
+
+
 def rollback(settings: Settings) -> Publication:
     """Point `current` back to the version before. The version left stays on disk."""
     with warehouse_lease(settings):

@@ -85,7 +85,7 @@ class Live(Platform):
             self.fresh_results()
             for incident in store.all():
                 if incident.state is State.RECOVERING:
-                    verify(self.engine, incident.id, utc_now(), "test")
+                    verify(self.settings, self.engine, incident.id, utc_now(), "test")
 
     def open(self) -> list[Incident]:
         """Incidents that have not ended."""

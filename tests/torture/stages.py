@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import duckdb
+
 from reliability_platform.checks.dbt_tests import results_of_dbt
 from reliability_platform.checks.evaluate import evaluate
 from reliability_platform.checks.release import release
@@ -132,6 +134,15 @@ def _snapshot(settings: Settings) -> None:
         raise RuntimeError(f"a snapshot that cannot be restored: {damaged}")
 
 
+def _lose(settings: Settings) -> None:
+    """A DELETE without WHERE on gold and silver, and the audit that finds it."""
+    with duckdb.connect(str(settings.warehouse)) as connection:
+        connection.execute("delete from agg_daily_revenue")
+        connection.execute("delete from int_orders__deduplicated")
+    _check(settings, FIRST, STRUCK)
+    _sense(settings)
+
+
 @dataclass(frozen=True)
 class Stage:
     """Something that a process does. `after` names the stage on whose home it begins; None: on the clean days alone."""
@@ -162,6 +173,8 @@ STAGES: dict[str, Stage] = {
         ),
         Stage("plan", _follow, "publication", 0.06),
         Stage("snapshot", _snapshot, "publication", 0.06),
+        Stage("loss", _lose, "snapshot", 0.02),
+        Stage("restoring", _remedy, "loss", 0.06),
         Stage("run", _command("run", "--from", str(STRUCK), "--to", str(STRUCK)), None, 0.04),
         Stage("heal", _command("heal"), "sensor", 0.04),
     )

@@ -77,7 +77,7 @@ class Home:
         self._look()
         for incident in store.all():
             if incident.state not in ENDED:
-                verify(self.engine, incident.id, utc_now(), "test")
+                verify(self.settings, self.engine, incident.id, utc_now(), "test")
         comparisons = compare_with_oracle(self.settings, landed_partitions(self.settings))
         self.card: Scorecard = score(self.settings, self.engine, marts(MANIFEST), comparisons)
         # Planned after the fact: a strike that the window of the run never reached.

@@ -87,7 +87,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     assert act(made.settings, made.engine, incident.id, later(1), "test").reruns == [STRUCK]
     before = store.get(incident.id)
     again(made)
-    assert verify(made.engine, incident.id, later(2), "test")
+    assert verify(made.settings, made.engine, incident.id, later(2), "test")
     incident = store.get(incident.id)
     assert phase_of(incident) == RECOVERED
     assert record_impact(made.settings, made.engine, incident, later(3), RECOVERED)

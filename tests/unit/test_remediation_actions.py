@@ -7,7 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
+from reliability_platform.cli.main import cli
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.landing.bronze import bronze_folder
@@ -313,4 +315,26 @@ def test_every_class_has_a_policy_and_every_policy_an_action() -> None:
     """What cannot be healed must be said so, not fall through."""
     assert POLICIES.keys() == CLASSES.keys()
     assert {policy.action for policy in POLICIES.values()} | BY_PERSON_ONLY == ACTIONS.keys()
+    assert all(one.leaves for one in ACTIONS.values())
     assert all(policy.max_attempts >= 1 for policy in POLICIES.values())
+
+
+def test_the_whole_policy_of_each_class_can_be_read_by_people_and_programs() -> None:
+    """What nobody can look up at night is no policy."""
+    documents = json.loads(CliRunner().invoke(cli, ["incidents", "classes", "--format", "json"]).output)
+    assert [one["name"] for one in documents] == list(CLASSES)
+    table = CliRunner().invoke(cli, ["incidents", "classes"]).output
+    for one in documents:
+        remedy, policy = one["remedy"], POLICIES[one["name"]]
+        assert (remedy["max_attempts"], remedy["escalation"]) == (policy.max_attempts, policy.escalation)
+        assert remedy["verification"].startswith("what had failed passes on all its days")
+        assert all(name.format(source="SOURCE") in remedy["verification"] for name in policy.proof)
+        assert min(remedy["backoff_seconds"], remedy["time_limit_seconds"]) > 0
+        assert remedy["leaves"]
+        assert one["persistence"] in ("transient", "deterministic")
+        [row] = [line for line in table.splitlines() if line.startswith(f"| {one['name']} ")]
+        assert one["persistence"] in row
+        assert policy.escalation in row
+    page = CliRunner().invoke(cli, ["incidents", "classes", "data_loss"]).output
+    assert "rec_silver__vs__gold__SOURCE" in page
+    assert "rows that are gone do not come back by themselves; tried again only after a change" in page

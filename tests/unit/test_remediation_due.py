@@ -39,7 +39,7 @@ def fail_once(home: BrokenHome, one: str, minute: int) -> Incident:
     """One attempt that does not help."""
     act(home.settings, home.engine, one, later(minute), "test")
     home.judge(failing=[GAP], at=later(minute + 1))
-    assert not verify(home.engine, one, later(minute + 1), "test")
+    assert not verify(home.settings, home.engine, one, later(minute + 1), "test")
     return home.incidents.get(one)
 
 

@@ -50,7 +50,7 @@ def may(home: BrokenHome, incident: Incident, approved: bool = False) -> bool:
 
 
 def check_it(home: BrokenHome, incident_id: str, minute: int) -> bool:
-    return verify(home.engine, incident_id, later(minute), "test")
+    return verify(home.settings, home.engine, incident_id, later(minute), "test")
 
 
 def test_act_judge_verify_resolve(home: BrokenHome) -> None:
@@ -211,7 +211,9 @@ def test_an_action_that_is_broken_off_again_and_again_is_given_up(home: BrokenHo
         assert may(home, home.incidents.get(one))
         home.incidents.append(one, NOW, "killed", "action", "Again", begun | {"phase": "resumed"})
     assert not may(home, home.incidents.get(one))
-    assert not verify(home.engine, one, NOW + POLICIES["missing_data"].time_limit + timedelta(seconds=1), "test")
+    assert not verify(
+        home.settings, home.engine, one, NOW + POLICIES["missing_data"].time_limit + timedelta(seconds=1), "test"
+    )
     incident = home.incidents.get(one)
     assert (incident.state, incident.attempts) == (State.CONTAINED, 1)
     assert may(home, incident)
@@ -221,7 +223,7 @@ def test_days_that_nobody_runs_again_do_not_wait_for_ever(home: BrokenHome) -> N
     """If the pipeline itself is broken, a recovering incident must come back into sight."""
     one = home.incident(GAP).id
     begin(home, one)
-    assert not verify(home.engine, one, later(2) + RERUN_WITHIN, "test")
+    assert not verify(home.settings, home.engine, one, later(2) + RERUN_WITHIN, "test")
     incident = home.incidents.get(one)
     assert incident.state is State.CONTAINED
     assert "not run again" in incident.timeline[-1].why
@@ -286,7 +288,7 @@ def test_rows_beyond_the_watermark_are_not_healed_by_a_run(home: BrokenHome) -> 
     begin(home, one)
     home.judge(failing=[too_late], at=later(2))
     assert not check_it(home, one, 3)
-    assert too_late in home.incidents.get(one).timeline[-1].why
+    assert too_late in home.incidents.get(one).timeline[-2].why
 
 
 def test_a_check_without_a_past_to_compare_with_holds_no_recovery(home: BrokenHome) -> None:

@@ -89,14 +89,14 @@ def test_each_cause_is_healed_by_its_own_means_and_gold_is_what_it_would_have_be
         (f"{events[1].batch_id}-a2", "replacement"),
         (f"{events[2].batch_id}-a2", "replacement"),
     }
-    assert not any(verify(made.engine, incident.id, utc_now(), "test") for incident in found.values())
+    assert not any(verify(made.settings, made.engine, incident.id, utc_now(), "test") for incident in found.values())
 
     last = made.checks.after(0, 10_000)[-1][0]
     made.admit(one, one)
     made.check(one, one, made.build(one, one))
     observe(made.engine, made.checks.after(last, 10_000), utc_now())
     assert not any(rerun_is_due(made.engine, incident) for incident in store.all())
-    assert all(verify(made.engine, incident.id, utc_now(), "test") for incident in found.values())
+    assert all(verify(made.settings, made.engine, incident.id, utc_now(), "test") for incident in found.values())
     assert {incident.state for incident in store.all()} == {State.RESOLVED}
     assert not [held for held in made.publish().held if held.endswith("2026-01-01")]
     assert made.gold() == clean.gold()

@@ -5,14 +5,18 @@ import json
 import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 from click.testing import CliRunner
+from pydantic import SecretStr
 from sqlalchemy import update
 
+from reliability_platform.alerts.dispatch import dispatch
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import Verdict
 from reliability_platform.checks.run_monitor import monitor_deadlines, monitor_runs
+from reliability_platform.cli import doctor
 from reliability_platform.cli.main import cli
 from reliability_platform.errors import SourceUnavailableError, UsageError
 from reliability_platform.incidents.detection import observe
@@ -30,6 +34,7 @@ from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources.misbehaviour import FAILING, at_first
 from reliability_platform.sources.server import serving
 from reliability_platform.sources.simulation import Simulation
+from tests.unit.alerting import Server, in_process
 
 DAY = date(2026, 1, 5)
 DEADLINE = datetime(2026, 1, 6, 1, 0)
@@ -116,6 +121,21 @@ def test_a_deadline_at_risk_is_an_incident_before_it_breaks_and_ends_when_all_is
     assert monitor_deadlines(settings, engine, at(0, 53)) == []
 
 
+def test_a_deadline_at_risk_is_told_before_it_breaks(settings: Settings, server: Server) -> None:
+    """An incident that nobody hears of in time is a report. Its timeline says who was told, and when."""
+    told = settings.model_copy(update={"alert_urls": (SecretStr(server.url),), "alert_dry_run": False})
+    engine = operations_engine(told)
+    dispatch(told, engine, at(0, 44), random=Random(7), delivery=in_process)  # the channel is known from here on
+    [said] = monitor_deadlines(settings, engine, at(0, 45))
+    observe(engine, [(1, said)], at(0, 45))
+    dispatch(told, engine, at(0, 46), random=Random(7), delivery=in_process)
+    [heard] = server.heard
+    [incident] = IncidentStore(engine).all()
+    assert incident.id in json.dumps(heard)
+    [alert] = [entry for entry in incident.timeline if entry.kind == "alert"]
+    assert alert.at < DEADLINE.replace(tzinfo=UTC)
+
+
 @pytest.mark.parametrize("now", [at(1, 0), at(12, 0), at(0, 45, day=7)])
 def test_days_past_their_deadline_and_simulated_sources_alarm_nobody(settings: Settings, now: datetime) -> None:
     """A backfill, a campaign, a home that fetches nothing: what has passed is for the other checks to say."""
@@ -174,6 +194,9 @@ def test_sources_are_shown_as_they_stand(settings: Settings) -> None:
     }
     table = CliRunner().invoke(cli, ["sources", "--home", str(settings.home)])
     assert "open" in table.output
+    with pytest.raises(doctor._WrongError, match="the breaker of orders is open since 2026-01-06 02:00:00 UTC"):
+        doctor.EXAMINATIONS["sources"](settings)
+    assert "closed" in doctor.EXAMINATIONS["sources"](load_settings(settings.home.with_name("another")))
 
 
 @pytest.mark.parametrize(

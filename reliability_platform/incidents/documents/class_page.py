@@ -80,11 +80,13 @@ def class_page(failure_class: str, remedy: Remedy, terms: ResponsePolicy) -> lis
         Commands([line for one in asked for line in (f"-- {one.answers}", *one.sql.splitlines())], "sql"),
         Heading(2, "Recovery"),
         Paragraph(f"Healed {automatic}: {remedy.action}, at most {count(remedy.max_attempts, 'attempt')}."),
+        Grid(["of the remedy", ""], _terms(kind, remedy)),
         Hints([f"To decide: {one}" for one in _filled((texts.decide,))]),
         Commands(["reliability heal"] if remedy.automatic else ["reliability incidents list"]),
         *([] if remedy.automatic else [Hints(["Then approve one: `reliability heal --incident INCIDENT`."])]),
         Heading(2, "Validation"),
         Paragraph(texts.validation),
+        Paragraph(f"The platform takes it for healed once {verification(remedy)}."),
         Commands(["reliability checks", "reliability verify"]),
         Heading(2, "Escalation"),
         Hints(_filled((texts.escalate,))),
@@ -94,24 +96,89 @@ def class_page(failure_class: str, remedy: Remedy, terms: ResponsePolicy) -> lis
     ]
 
 
+def verification(remedy: Remedy, source: str = UNKNOWN["source"]) -> str:
+    """What proves that it helped, in words that follow upon "once"."""
+    proof = [name.format(source=source) for name in remedy.proof]
+    besides = f", and {', '.join(proof)}" if proof else ""
+    return f"what had failed passes on all its days{besides}; no check may hold one of them"
+
+
+def _wait(remedy: Remedy) -> str:
+    seconds = int(remedy.backoff.total_seconds())
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
+
+
+def _terms(kind: FailureClass, remedy: Remedy) -> list[list[str]]:
+    """What the policy says of a class besides the action itself."""
+    again = "tried again after a wait" if kind.cause.is_transient else "tried again only after a change"
+    return [
+        ["nature", f"{kind.persistence}: {kind.cause.why}; {again}"],
+        ["by itself only if", ", ".join(remedy.conditions) or "nothing else is needed"],
+        ["first wait", f"{_wait(remedy)}, doubled each time"],
+        ["stopped after", f"{int(remedy.time_limit.total_seconds()) // 60} min"],
+        ["leaves, if it did not help", remedy.leaves],
+        ["then decides", remedy.escalation],
+    ]
+
+
+INDEX = [
+    "class",
+    "severity",
+    "nature",
+    "healed by",
+    "how",
+    "only if",
+    "attempts, first wait",
+    "verified",
+    "then decides",
+]
+
+
 def class_index(remedies: Mapping[str, Remedy]) -> list[Block]:
-    """All classes, in the order of precedence."""
+    """All classes with their policy, in the order of precedence."""
     rows = [
         [
-            kind.name,
-            kind.title,
-            kind.severity.value,
-            remedies[kind.name].action,
-            "by itself" if remedies[kind.name].automatic else "after approval",
+            name,
+            CLASSES[name].title,
+            CLASSES[name].severity.value,
+            CLASSES[name].persistence.value,
+            remedy.action,
+            "by itself" if remedy.automatic else "after approval",
+            ", ".join(remedy.conditions) or "–",
+            f"{remedy.max_attempts}, {_wait(remedy)}",
+            ", ".join(name.format(source=UNKNOWN["source"]) for name in remedy.proof) or "–",
+            remedy.escalation,
         ]
-        for kind in CLASSES.values()
+        for name, remedy in remedies.items()
     ]
     return [
         Heading(1, "Failure classes"),
         Paragraph("From the source onwards: where two classes could explain a symptom, it joins the upper one."),
-        Grid(["class", "what it is", "severity", "healed by", "how"], rows),
+        Paragraph(
+            "Waits double. An incident is verified once what had failed passes on all its days, no check holds one of "
+            "them, and the checks named here pass too. What is deterministic is tried again only after a change."
+        ),
+        Grid(INDEX, rows),
         Hints(["The page of one: `reliability incidents classes CLASS`."]),
     ]
+
+
+def policy_table(remedies: Mapping[str, Remedy]) -> Grid:
+    """The same in short, as the README has it: classes that are treated alike share a row."""
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for name, remedy in remedies.items():
+        alike = (
+            remedy.action,
+            CLASSES[name].persistence.value,
+            "by itself" if remedy.automatic else "after approval",
+            ", ".join(remedy.conditions) or "–",
+            f"{remedy.max_attempts}, {_wait(remedy)}",
+            ", ".join(one.format(source=UNKNOWN["source"]) for one in remedy.proof) or "–",
+            remedy.escalation,
+        )
+        rows.setdefault(alike, []).append(name)
+    header = ["classes", "healed by", "nature", "how", "only if", "attempts, first wait", "verified by", "then decides"]
+    return Grid(header, [[", ".join(names), *alike] for alike, names in rows.items()])
 
 
 def class_document(failure_class: str, remedy: Remedy) -> dict[str, Any]:
@@ -126,5 +193,15 @@ def class_document(failure_class: str, remedy: Remedy) -> dict[str, Any]:
         "explains": sorted(kind.explains),
         "checks": sorted(spec.name for spec in CHECKS.values() if spec.failure_class == failure_class),
         "texts": asdict(TEXTS[failure_class]),
-        "remedy": {"action": remedy.action, "automatic": remedy.automatic, "max_attempts": remedy.max_attempts},
+        "remedy": {
+            "action": remedy.action,
+            "automatic": remedy.automatic,
+            "conditions": remedy.conditions,
+            "max_attempts": remedy.max_attempts,
+            "backoff_seconds": remedy.backoff.total_seconds(),
+            "time_limit_seconds": remedy.time_limit.total_seconds(),
+            "verification": verification(remedy),
+            "leaves": remedy.leaves,
+            "escalation": remedy.escalation,
+        },
     }

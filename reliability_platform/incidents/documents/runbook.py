@@ -318,9 +318,14 @@ def _recovery(incident: Incident, situation: Situation) -> list[Block]:
     return [
         *blocks,
         Paragraph(automation(incident, situation)),
-        *([Paragraph(f"What it would do now: {remedy.plan}")] if remedy.plan and not spent else []),
+        *([Paragraph(f"What it would do now: {remedy.plan}")] if remedy.plan else []),
         Hints([f"To decide: {one}" for one in _filled(incident, (TEXTS[incident.failure_class].decide,))] + hints),
-        Paragraph("No attempt is left: mend the cause by hand.") if spent else Commands(_heal(incident)),
+        *(
+            [Paragraph("No attempt is left: mend the cause first; the command tries once more, by your decision.")]
+            if spent
+            else []
+        ),
+        Commands(_heal(incident)),
         Paragraph("If that does not help, run the days again after the cause is mended, and end the incident:"),
         Commands(
             [

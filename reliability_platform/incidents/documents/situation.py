@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from reliability_platform.checks.results import CheckResult
@@ -22,6 +22,13 @@ class Remedy:
     """Checks that must pass besides those that had failed."""
     escalation: str = "the owner of the platform"
     """Who decides once no attempt is left."""
+    conditions: tuple[str, ...] = ()
+    """What must hold before the platform acts by itself, in words."""
+    backoff: timedelta = timedelta()
+    """The wait before the second attempt; it doubles for each further one."""
+    time_limit: timedelta = timedelta()
+    leaves: str = ""
+    """What an attempt that did not help leaves behind, in words."""
     plan: str | None = None
     """What it would do now, in words; None where that cannot be said."""
     obstacle: str | None = None

@@ -41,7 +41,7 @@ def conclude(settings: Settings, engine: Engine, incidents: Iterable[Incident], 
             and may_act(settings, engine, incident, clock(), approved=True)
         ):
             act(settings, engine, incident.id, clock(), who, "verify_only")
-            verify(engine, incident.id, clock(), who)
+            verify(settings, engine, incident.id, clock(), who)
         if IncidentStore(engine).get(one.id).is_open:
             left.append(one.id)
     return left

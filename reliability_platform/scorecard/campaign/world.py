@@ -141,7 +141,7 @@ class World:
             self.observe()
             for incident in self.incidents.all():
                 if incident.state is State.RECOVERING:
-                    verify(self.engine, incident.id, utc_now(), ACTOR)
+                    verify(self.settings, self.engine, incident.id, utc_now(), ACTOR)
             if not moved:
                 return
 

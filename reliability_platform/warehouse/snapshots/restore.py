@@ -109,11 +109,12 @@ def _sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name of a table for SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def _tables(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, list[tuple[str, str]]]:
+def tables_of(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, list[tuple[str, str]]]:
     """The columns of each table (not views) of a database, in their order."""
     rows = connection.execute(
         """
@@ -129,43 +130,46 @@ def _tables(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, l
     return found
 
 
-def _attach(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+def attach(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+    """Make the fetched warehouse of a snapshot known as `snapshot`."""
     connection.execute(f"attach '{str(file).replace(chr(39), chr(39) * 2)}' as snapshot (read_only)")
 
 
 def _known_table(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: str) -> list[tuple[str, str]]:
-    tables = _tables(connection, "snapshot")
+    tables = tables_of(connection, "snapshot")
     if table not in tables:
         raise UsageError(f"Snapshot {snapshot.id} has no table {table[:80]!r}: choose one of {', '.join(tables)}.")
     return tables[table]
 
 
-def restore_table(
+def restore_tables(
     settings: Settings,
     engine: Engine,
     snapshot: Snapshot,
-    table: str,
+    tables: Sequence[str],
     before: Callable[[list[date]], None] = lambda _: None,
 ) -> list[date]:
-    """Put one table back in one transaction; returns the landing days to build again. `before` as above."""
+    """Put tables back in one transaction; returns the landing days to build again. `before` as above."""
     _check_models(settings, snapshot)
     with snapshot_turn(settings) as staging, warehouse_lease(settings):
         _fetch(SnapshotLocation.of(settings), snapshot, WAREHOUSE, staging / WAREHOUSE)
         days = gap(settings, engine, snapshot)
         with closing(open_when_free(settings, read_only=False)) as connection:
-            _attach(connection, staging / WAREHOUSE)
-            wanted = _known_table(connection, snapshot, table)
+            attach(connection, staging / WAREHOUSE)
             row = connection.execute("select current_database()").fetchone()
             assert row is not None
-            present = _tables(connection, row[0]).get(table)
-            if present is not None and present != wanted:
-                raise UsageError(
-                    f"{table} has other columns now than in snapshot {snapshot.id}: look at the old one with --aside DIR."
-                )
+            present = tables_of(connection, row[0])
+            for table in tables:
+                if present.get(table) not in (None, _known_table(connection, snapshot, table)):
+                    raise UsageError(
+                        f"{table} has other columns now than in snapshot {snapshot.id}: look at the old one with "
+                        "--aside DIR."
+                    )
             before(days)
-            name = _quoted(table)
             connection.execute("begin")
-            connection.execute(f"create or replace table {name} as from snapshot.main.{name}")
+            for table in tables:
+                name = quoted(table)
+                connection.execute(f"create or replace table {name} as from snapshot.main.{name}")
             connection.execute("commit")
             connection.execute("detach snapshot")
     return days
@@ -181,12 +185,12 @@ def warehouse_aside(settings: Settings, snapshot: Snapshot, table: str | None, f
         if table is not None:
             with duckdb.connect() as connection:
                 connection.execute("set enable_progress_bar = false")
-                _attach(connection, fetched)
+                attach(connection, fetched)
                 _known_table(connection, snapshot, table)
                 _refuse_existing(target)
                 draft = staging / "table.parquet"
                 connection.execute(
-                    f"copy snapshot.main.{_quoted(table)} to '{str(draft).replace(chr(39), chr(39) * 2)}'"
+                    f"copy snapshot.main.{quoted(table)} to '{str(draft).replace(chr(39), chr(39) * 2)}'"
                 )
                 shutil.move(draft, target)
         else:

@@ -1,0 +1,81 @@
+"""What has changed since an attempt that did not help. A failure that stays is not met with the same action again before
+something has: deliveries or approvals of its days, models, contract, reference data, the room and rights of the warehouse.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from reliability_platform.incidents.model import Incident, TimelineEntry
+from reliability_platform.landing.replacement import landed_manifests
+from reliability_platform.remediation.conditions import can_be_written
+from reliability_platform.settings import Settings
+from reliability_platform.sources.contracts import CONTRACTS
+
+WORLD = "world"
+"""Under this name the timeline keeps what the world was like when an attempt ended."""
+OUTCOME = "outcome"
+NOT_RECOVERED, FAILED, BROKEN_OFF, NOT_RUN = "not_recovered", "failed", "broken_off", "not_run"
+"""How an attempt ended that did not help: judged and found wanting, raised, killed, its days never run again. Only the
+first two say anything about its cause."""
+
+
+def _digest(parts: Iterable[bytes | str]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part if isinstance(part, bytes) else part.encode())
+        digest.update(b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _files(folder: Path, *patterns: str) -> list[bytes | str]:
+    """Names and contents of small files."""
+    found: list[bytes | str] = []
+    for pattern in patterns:
+        for path in sorted(folder.rglob(pattern)):
+            found += [path.relative_to(folder).as_posix(), path.read_bytes()]
+    return found
+
+
+def _models(project: Path) -> str:
+    """Of what the project is written in; what dbt makes of it beside it changes with every parse."""
+    written = [part for folder in ("models", "macros") for part in _files(project / folder, "*.sql", "*.yml")]
+    return _digest([version("reliability-platform"), *written])
+
+
+def world_of(settings: Settings, incident: Incident) -> dict[str, str]:
+    """What the outcome of an action depends on, each as a short digest, under names for people."""
+    manifests = [
+        f"{one.batch_id} {one.checksum}"
+        for source in incident.sources
+        for day in incident.partitions
+        for one in landed_manifests(settings, source, day)
+    ]
+    shims = [part for source in incident.sources for part in _files(settings.shims / source, "*.json")]
+    room = can_be_written(settings) and os.access(settings.home, os.W_OK)
+    return {
+        "deliveries": _digest(manifests),
+        "approvals": _digest(shims),
+        "models": _models(settings.dbt_project),
+        "contract": _digest(repr(CONTRACTS[source]) for source in incident.sources),
+        "reference data": _digest(_files(settings.reference, "*.parquet")),
+        "room and rights": str(room),
+        "warehouse file": str(settings.warehouse.exists()),
+    }
+
+
+def what_changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """The names of what is other now."""
+    return sorted(name for name in now if before.get(name) != now[name])
+
+
+def last_outcome(incident: Incident) -> TimelineEntry | None:
+    """How the last attempt ended, if it ended without helping and nothing was begun since."""
+    for entry in reversed(incident.timeline):
+        if OUTCOME in entry.data:
+            return entry
+        if entry.data.get("phase") == "begun" or entry.data.get("to") == "reopened":
+            return None
+    return None
