@@ -21,7 +21,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.jobs import incident_job, remediation, reprocess_job
 from reliability_platform.orchestration.partitions import INCIDENTS, range_tags
 from reliability_platform.orchestration.run_storage import without_values
-from reliability_platform.remediation.due import may_act
+from reliability_platform.remediation.due import due
 from reliability_platform.remediation.heal import rerun_is_due, verify
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import load_settings
@@ -107,8 +107,10 @@ def remediation_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     requests: list[dg.RunRequest] = []
     waiting: list[Incident] = []
     documents: list[Incident] = []
-    for incident in store.open():
-        if may_act(settings, engine, incident, utc_now()):
+    open_ones = store.open()
+    acted_upon = {incident.id for incident in due(settings, engine, open_ones, utc_now())}
+    for incident in open_ones:
+        if incident.id in acted_upon:
             requests.append(
                 dg.RunRequest(
                     run_key=f"remediation-{_attempt(incident, utc_now())}",

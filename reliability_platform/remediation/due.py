@@ -1,5 +1,6 @@
 """Whether the platform may act on an incident now, and if not, why not, in words that the person on call reads."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
@@ -42,7 +43,14 @@ def next_attempt_at(incident: Incident, policy: Policy) -> datetime | None:
     return incident.begun_at + wait
 
 
-def _alone(settings: Settings, engine: Engine, incident: Incident, policy: Policy, now: datetime) -> str | None:
+def begun_lately(engine: Engine, now: datetime) -> int:
+    """How many actions were begun within the last hour, on all incidents."""
+    return IncidentStore(engine).actions_since(now - timedelta(hours=1))
+
+
+def _alone(
+    settings: Settings, engine: Engine, incident: Incident, policy: Policy, now: datetime, begun: int | None
+) -> str | None:
     """What keeps the platform from acting while nobody watches."""
     switched_off = _switch(settings, incident)
     if switched_off is not None:
@@ -52,7 +60,7 @@ def _alone(settings: Settings, engine: Engine, incident: Incident, policy: Polic
         return f"the next attempt is at {waits_until:%H:%M:%S} UTC"
     if incident.actions_taken >= settings.remediation_budget:
         return f"it has been acted upon {incident.actions_taken} times, which is all that its budget allows"
-    if IncidentStore(engine).actions_since(now - timedelta(hours=1)) >= settings.remediations_per_hour:
+    if (begun_lately(engine, now) if begun is None else begun) >= settings.remediations_per_hour:
         return f"{settings.remediations_per_hour} actions in one hour are the most (RELIABILITY_REMEDIATIONS_PER_HOUR)"
     return None
 
@@ -85,12 +93,14 @@ def obstacle(
     *,
     approved: bool = False,
     decided: bool = False,
+    begun: int | None = None,
 ) -> str | None:
     """Why no action is taken on the incident now; None if one may be.
 
     `approved` says that a person wants it: then neither the policy's caution nor its conditions count. `decided` says
     that a person wants it although the platform is at its end: that is what an escalation asks for. A process that a
-    person watches (`attended` in the settings) does not wait.
+    person watches (`attended` in the settings) does not wait. `begun` says how many actions count against the limit of
+    an hour, for whoever asks about many incidents; by default the timeline is asked.
     """
     policy = POLICIES[incident.failure_class]
     if not incident.is_open:
@@ -109,9 +119,23 @@ def obstacle(
     blind = _blindly(settings, incident, policy)
     if blind is not None:
         return blind
-    return None if settings.attended else _alone(settings, engine, incident, policy, now)
+    return None if settings.attended else _alone(settings, engine, incident, policy, now, begun)
 
 
 def may_act(settings: Settings, engine: Engine, incident: Incident, now: datetime, *, approved: bool = False) -> bool:
     """Whether nothing speaks against acting now."""
     return obstacle(settings, engine, incident, now, approved=approved) is None
+
+
+def due(settings: Settings, engine: Engine, incidents: Sequence[Incident], now: datetime) -> list[Incident]:
+    """Those on which to act now, in their order: no more than the limit of an hour leaves.
+
+    What was asked for a moment ago and has not begun yet comes first again, for the order does not change: so it counts.
+    """
+    begun, found = begun_lately(engine, now), list[Incident]()
+    for incident in incidents:
+        if obstacle(settings, engine, incident, now, begun=begun) is None:
+            found.append(incident)
+            # An action that is taken up again was begun before: it has been counted, or is older than the hour.
+            begun += incident.state is not State.RECOVERING
+    return found

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.decisions import Decision, decide
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.remediation import conditions
 from reliability_platform.remediation.conditions import CONDITIONS
-from reliability_platform.remediation.due import next_attempt_at, obstacle
+from reliability_platform.remediation.due import due, next_attempt_at, obstacle
 from reliability_platform.remediation.heal import act, verify
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.warehouse.journal import SUCCEEDED, BuildJournal
@@ -89,6 +90,31 @@ def test_the_platform_does_not_act_more_often_than_a_person_could_follow(home: B
     incident = fail_once(home, one, 10)
     assert "1 actions in one hour are the most" in why_not(home, incident, 20, remediations_per_hour=1)
     assert why_not(home, incident, 71, remediations_per_hour=1) == ""
+
+
+def test_what_is_asked_for_at_the_same_moment_counts_against_the_limit_of_an_hour(home: BrokenHome) -> None:
+    """A hundred incidents of one tick were a hundred actions: none of them had begun when the others were counted."""
+    ids = [home.incident(GAP.replace("orders", source)).id for source in ("orders", "payments", "shipments")]
+    own = home.settings.model_copy(update={"remediations_per_hour": 2})
+
+    def asked(minute: int) -> list[str]:
+        return [one.id for one in due(own, home.engine, home.incidents.open(), later(minute))]
+
+    statements: list[str] = []
+
+    def note(*call: Any) -> None:
+        statements.append(call[2])
+
+    event.listen(home.engine, "before_cursor_execute", note)
+    assert asked(1) == ids[:2]
+    event.remove(home.engine, "before_cursor_execute", note)
+    assert sum("count(*)" in one and "timeline" in one for one in statements) == 1
+    assert asked(2) == ids[:2], "they have not begun: asked for again, the limit is not"
+    act(own, home.engine, ids[0], later(3), "test")
+    assert asked(4) == ids[1:2]
+    act(own, home.engine, ids[1], later(5), "test")
+    assert asked(6) == []
+    assert asked(65) == ids[2:]
 
 
 def test_a_full_or_forbidden_disk_is_not_written_again_blindly(
