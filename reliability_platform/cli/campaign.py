@@ -6,6 +6,7 @@ from typing import Any
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from reliability_platform.cli.options import (
     home_option,
@@ -16,12 +17,13 @@ from reliability_platform.cli.options import (
     print_json,
     progress,
 )
+from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode
 from reliability_platform.settings import Settings, load_settings
 
 
-def _run(settings: Settings, grid: str, seeds: int) -> dict[str, Any]:
-    from reliability_platform.scorecard.campaign.campaign import run_campaign
+def _run(settings: Settings, grid: str, seeds: int, kills: int, with_drills: bool) -> dict[str, Any]:
+    from reliability_platform.scorecard.campaign.campaign import measured, run_campaign
     from reliability_platform.scorecard.campaign.grade import WorldOutcome
 
     columns = (TextColumn("worlds"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeElapsedColumn())
@@ -34,7 +36,33 @@ def _run(settings: Settings, grid: str, seeds: int) -> dict[str, Any]:
             words = f"world {done} of {total}: {len(world.scenarios)} scenarios, {len(world.controls)} controls"
             progress.print(words + (f", missed {', '.join(missed)}" if missed else ""), highlight=False)
 
-        return run_campaign(settings.home / "campaign", grid, seeds, on_world)
+        document = run_campaign(settings.home / "campaign", grid, seeds, on_world)
+    return (
+        document
+        | _lost_on_purpose(settings, document["seeds"][0], kills, with_drills)
+        | {"measured": measured(utc_now())}
+    )
+
+
+def _lost_on_purpose(settings: Settings, seed: int, kills: int, with_drills: bool) -> dict[str, Any]:
+    """What was asked for beside the grid; None for what was not."""
+    from reliability_platform.recovery.drills import DrillReport
+    from reliability_platform.scorecard.campaign.kills import Kill, run_kills
+    from reliability_platform.scorecard.campaign.rehearsals import run_drills
+
+    def on_drill(report: DrillReport) -> None:
+        words = "objectives met" if report.met else "objectives NOT met"
+        progress.print(f"drill {report.drill}: {words}, {report.recovery_seconds:.1f} s", highlight=False)
+
+    def on_kill(kill: Kill) -> None:
+        words = "; ".join(kill.wrong) if kill.wrong else "survived"
+        progress.print(f"killed after {kill.at_seconds:.1f} s of {kill.work_seconds:.1f} s: {words}", markup=False)
+
+    folder = settings.home / "campaign"
+    return {
+        "drills": run_drills(folder / "drills", seed, utc_now, on_drill) if with_drills else None,
+        "kills": run_kills(folder / "kills", kills, seed, on_kill) if kills else None,
+    }
 
 
 def _interval(one: dict[str, Any]) -> str:
@@ -65,6 +93,7 @@ def show(document: dict[str, Any]) -> None:
     if summary["incidents_per_fault"] is not None:
         headline.add_row("incidents for each fault", f"{summary['incidents_per_fault']:.3f}")
     people.print(headline)
+    _show_healing(document)
     families = Table(title="Detected, by family and size")
     for column in ("family", "size", "scenarios", "detected", "95 % interval"):
         families.add_column(column)
@@ -102,22 +131,46 @@ def show(document: dict[str, Any]) -> None:
         people.print("[bold green]No fault survived.[/bold green]")
 
 
+def _show_healing(document: dict[str, Any]) -> None:
+    from reliability_platform.scorecard.report.healing import healing_of
+
+    found = healing_of(document)
+    if found is None:
+        return
+    for one in found.tables:
+        shown = Table(title=one.caption)
+        for column in one.columns:
+            shown.add_column(column)
+        for row in one.rows:
+            shown.add_row(*map(str, row))
+        people.print(shown)
+    for sentence in found.sentences:
+        people.print(sentence, markup=False, highlight=False)
+    for sentence in found.against:
+        people.print(Text(sentence, style="bold red"))
+
+
 @click.command()
 @click.option("--grid", type=click.Choice(["standard", "quick"]), default="standard", show_default=True,
               help="All faults, sizes, sources and windows; or each fault and size once.")  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1, 50), default=1, show_default=True, help="Repeat the grid so often.")
+@click.option("--with-kills", "kills", type=click.IntRange(0, 1000), default=0, show_default=True,
+              help="Kill a process at its work so often, at seeded moments, and run it again.")  # fmt: skip
+@click.option("--with-drills", is_flag=True, help="Do every drill on a small world: rows lost, seconds to recover.")
 @home_option
 @json_option
-def campaign(grid: str, seeds: int, home: Path | None, as_json: bool) -> int:
-    """Measure which faults the checks catch at which size, what slips through and what cries wolf.
+def campaign(grid: str, seeds: int, kills: int, with_drills: bool, home: Path | None, as_json: bool) -> int:
+    """Measure which faults the checks catch at which size, what slips through, what cries wolf, and what healing takes.
 
     Runs in worlds of its own; the data of the home are not touched. The document is kept in scorecards/campaign.json.
-    Exits with 1 if a fault of medium or large size survived, or a control raised an alarm.
+    Exits with 1 if a fault of medium or large size survived, a control raised an alarm, a kill was not survived or a
+    drill missed an objective.
     """
     settings = load_settings(home)
     with home_session(settings):
-        document = _run(settings, grid, seeds)
+        document = _run(settings, grid, seeds, kills, with_drills)
         from reliability_platform.scorecard.campaign.document import keep_campaign
+        from reliability_platform.scorecard.report.healing import healing_of
         from reliability_platform.scorecard.report.render import write_report
 
         path = keep_campaign(settings, document)
@@ -129,4 +182,6 @@ def campaign(grid: str, seeds: int, home: Path | None, as_json: bool) -> int:
         people.print(f"{document['seconds']:.0f} s. All of it: {path}", highlight=False)
         people.print(f"To look at: {report}", highlight=False)
     survivors = [row for row in document["mutation"]["surviving_faults"] if row["magnitude"] != "small"]
-    return ExitCode.NOT_HEALED if survivors or document["summary"]["false_alarms"] else ExitCode.OK
+    healing = healing_of(document)
+    failed = survivors or document["summary"]["false_alarms"] or (healing is not None and healing.against)
+    return ExitCode.NOT_HEALED if failed else ExitCode.OK

@@ -35,7 +35,7 @@ def _outcome(number: int, fault: str, **changes: Any) -> ScenarioOutcome:
         incident="i", incidents=1, other_incidents=[], root_cause_right=True, root_cause={}, severity="P2",
         expected_severity="P2", severity_right=True, contained=True, healed=True,
         quarantine={"true_rows": 4, "quarantined_rows": 5, "hit_rows": 4, "precision": 0.8, "recall": 1.0},
-        days_to_detect=0.0, seconds_to_detect=1.0,
+        days_to_detect=0.0, seconds_to_detect=1.0, seconds_to_recover=2.0, remediations=1,
     )  # fmt: skip
     return replace(outcome, **changes)
 

@@ -28,7 +28,7 @@ from reliability_platform.scorecard.score import Conservation, FaultScore, Score
 from reliability_platform.warehouse.comparison import TableComparison
 from tests.conftest import Platform, day
 
-SECTIONS = ["verdict", "matrix", "curves", "month", "volumes", "incidents", "honesty"]
+SECTIONS = ["verdict", "matrix", "curves", "healing", "month", "volumes", "incidents", "honesty"]
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 HOSTILE = "<script>alert(1)</script><b onload=x>\"'&amp;--></svg>]]>${x}$ {{ 7*7 }} {% raw %}\x00\u202e"
 

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
+from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ from reliability_platform.scorecard.campaign.live import run_live_world
 from reliability_platform.scorecard.campaign.mutation import mutation_score
 from reliability_platform.scorecard.campaign.summary import GRADED, summarise
 from reliability_platform.scorecard.campaign.world import run_world
+from reliability_platform.settings import DBT_PROJECT
 from reliability_platform.warehouse.dbt_runner import ensure_manifest
+from reliability_platform.warehouse.versions import version_of
 
 
 def _one(folder: Path, plan: WorldPlan) -> WorldOutcome:
@@ -26,6 +30,16 @@ def _one(folder: Path, plan: WorldPlan) -> WorldOutcome:
         return run_live_world(home, plan) if plan.is_live else grade(run_world(home, plan))
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def measured(now: datetime) -> dict[str, Any]:
+    """When, with what and on what a campaign was run: no figure of its is worth anything without."""
+    return {
+        "at": now.isoformat(timespec="seconds"),
+        "platform_version": version("reliability-platform"),
+        "models_version": str(version_of(DBT_PROJECT)),
+        "cores": os.cpu_count(),
+    }
 
 
 def run_campaign(

@@ -1,6 +1,6 @@
 """Joins what happened in a world with the truth of each scenario. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from reliability_platform.faults.fault import Containment
 from reliability_platform.faults.truth import Truth
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.scorecard.campaign.grid import Scenario, lane_of
+from reliability_platform.scorecard.campaign.recovery import actions_begun, seconds_to_recover
 from reliability_platform.scorecard.campaign.world import RERUN_DAYS, Observation
 from reliability_platform.scorecard.containment import own_dates
 from reliability_platform.scorecard.quarantined import Quarantined
@@ -53,6 +54,10 @@ class ScenarioOutcome:
     """Landing days from its first one to the first that failed a check; 0 is the same day."""
     seconds_to_detect: float | None
     """From the landing of its first bad row to the opened incident, in a world whose days all land at once."""
+    seconds_to_recover: float | None
+    """From the detection to data that are right again; see `recovery`."""
+    remediations: int
+    """Actions that were begun on its incidents."""
 
 
 @dataclass(frozen=True)
@@ -147,13 +152,14 @@ def outcome_of(
     *,
     shown: set[date],
     wrong_in_the_end: set[date],
+    known: Mapping[str, int] | None = None,
 ) -> ScenarioOutcome:
     """Grade one scenario by the incidents on its lane and days.
 
     `shown` are the event dates of its own that some version showed differently than the oracle, `wrong_in_the_end`
-    those that the last one still does.
+    those that the last one still does. `known` says how long the timelines of incidents were already that came back.
     """
-    found = list(incidents)
+    found, known = list(incidents), known or {}
     primary = _primary(scenario, found)
     cause = _root_cause(truth, primary)
     ended = all(one.state in HEALED or one.state is State.FALSE_ALARM for one in found)
@@ -183,6 +189,8 @@ def outcome_of(
         quarantine=_against_truth(truth, quarantine),
         days_to_detect=float(max(0, (primary.partitions[0] - scenario.first_day).days)) if primary else None,
         seconds_to_detect=seconds_between(truth.struck_at, primary.detected_at) if primary else None,
+        seconds_to_recover=seconds_to_recover(primary, known.get(primary.id, 0) if primary else 0),
+        remediations=sum(actions_begun(one, known.get(one.id, 0)) for one in found),
     )
 
 

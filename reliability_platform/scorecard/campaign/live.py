@@ -65,6 +65,7 @@ def _one(world: World, scenario: Scenario) -> tuple[ScenarioOutcome, list[str]]:
         Quarantined(0, 0, 0),
         shown=shown[scenario.source] & dates,
         wrong_in_the_end=final[scenario.source] & dates,
+        known=known,
     )
     failed = sorted({result.check for result in [*results, *monitored] if result.verdict is Verdict.FAILED})
     return outcome, failed

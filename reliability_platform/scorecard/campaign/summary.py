@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from reliability_platform.scorecard.campaign.grade import ControlOutcome, ScenarioOutcome, WorldOutcome
+from reliability_platform.scorecard.campaign.healing import healing
 from reliability_platform.scorecard.campaign.statistics import Share, wilson
 
 GRADED = ("day", "week", "month", "live")
@@ -110,6 +111,7 @@ def summarise(worlds: Sequence[WorldOutcome]) -> dict[str, Any]:
         "quarantine_precision": _pooled(outcomes, "quarantined_rows"),
         "quarantine_recall": _pooled(outcomes, "true_rows"),
         "false_alarms": sum(one.false_alarms for one in controls) + len(elsewhere),
+        "healing": healing(outcomes),
         "incidents_per_fault": fmean(one.incidents for one in found) if found else None,
         "mean_days_to_detect": fmean(delays) if delays else None,
         "surviving_faults": sorted({one.fault for one in outcomes if not one.detected}),

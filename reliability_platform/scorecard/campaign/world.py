@@ -71,19 +71,21 @@ class Observation:
 
 
 class World:
-    """One world in a home of its own."""
+    """One world in a home of its own; `landing_days` are those of its plan, if nothing else is said."""
 
-    def __init__(self, home: Path, plan: WorldPlan) -> None:
+    def __init__(
+        self, home: Path, plan: WorldPlan, landing_days: int | None = None, events_per_day: int = EVENTS_PER_DAY
+    ) -> None:
         ensure_manifest()
         self.plan = plan
         self.settings: Settings = load_settings(home)
-        self.simulation = Simulation(plan.seed, EVENTS_PER_DAY)
+        self.simulation = Simulation(plan.seed, events_per_day)
         self.simulation.save(self.settings)
         self.faults = ActivePlan(plan.seed, tuple(scenario.strike() for scenario in plan.scenarios))
         self.engine = operations_engine(self.settings)
         self.checks = CheckStore(self.engine)
         self.incidents = IncidentStore(self.engine)
-        self.window = list(days(FIRST_DAY, FIRST_DAY + timedelta(days=plan.days - 1)))
+        self.window = list(days(FIRST_DAY, FIRST_DAY + timedelta(days=(landing_days or plan.days) - 1)))
         self._seen = 0
 
     def land(self) -> None:

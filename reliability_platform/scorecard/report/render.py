@@ -7,6 +7,7 @@ from typing import Any
 
 from reliability_platform.atomic import write_atomically
 from reliability_platform.scorecard.report.curves import detection_chart, limits_chart
+from reliability_platform.scorecard.report.healing import healing_of
 from reliability_platform.scorecard.report.matrix import matrix_chart
 from reliability_platform.scorecard.report.text import (
     as_moment,
@@ -54,6 +55,7 @@ def render_report(
         curves=detection_chart(summary),
         limits=limits_chart(summary),
         smallest=records(summary, "smallest_seen"),
+        healing=healing_of(campaign),
         timeline=timeline_chart(month),
         numbered=numbered_faults(month),
         volumes=volume_charts(month),

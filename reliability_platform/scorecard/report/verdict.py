@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from reliability_platform.scorecard.report.healing import seconds
 from reliability_platform.scorecard.report.text import NOTHING, count, enumerated, percent, plain, records, share_of
 
 Document = Mapping[str, Any]
@@ -195,12 +196,25 @@ def _campaign_numbers(campaign: Document) -> list[Number]:
         Number("survivors", f"{len(lost):,}", "faults missed at least once", _quiet(len(lost), counted(campaign))),
         Number("false alarms", f"{alarms:,}", f"in {count(controls, 'control')}", _quiet(alarms, controls)),
     ]
-    per_fault = summary.get("incidents_per_fault")
+    per_fault, healing = summary.get("incidents_per_fault"), summary.get("healing") or {}
+    kills, actions = campaign.get("kills") or {}, healing.get("remediations_per_incident")
     return [
         *numbers,
         Number("quarantine precision", percent(summary.get("quarantine_precision")), "quarantined rows that are bad"),
         Number("quarantine recall", percent(summary.get("quarantine_recall")), "bad rows that are quarantined"),
         Number("incidents for each fault", NOTHING if per_fault is None else f"{per_fault:.3f}", "1 is the aim"),
+        Number(
+            "time to recover",
+            seconds(healing.get("median_seconds")),
+            f"median of {healing.get('n') or 0:,}; 95\u00a0% within {seconds(healing.get('p95_seconds'))}",
+        ),
+        Number("remediations for each incident", NOTHING if actions is None else f"{actions:.2f}", "actions begun"),
+        Number(
+            "kills survived",
+            f"{kills.get('survived'):,}" if kills else NOTHING,
+            f"of {kills.get('n'):,}" if kills else "not measured in this campaign",
+            kills.get("survived") == kills.get("n") if kills.get("n") else None,
+        ),
     ]
 
 
