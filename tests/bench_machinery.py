@@ -80,7 +80,9 @@ class Stopwatch:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Time all calls of all parts within the block."""
-        originals = [(owner, name, getattr(owner, name)) for all_ in PARTS.values() for owner, names in all_ for name in names]
+        originals = [
+            (owner, name, getattr(owner, name)) for all_ in PARTS.values() for owner, names in all_ for name in names
+        ]
         for part, owners in PARTS.items():
             for owner, names in owners:
                 for name in names:
@@ -151,7 +153,10 @@ def _dbt_tests(settings: Settings, first: date, last: date) -> float:
 
 def show(document: dict[str, dict[str, Any]]) -> None:
     """A table for a person."""
-    print(f"{'added to a clean run, load ' + str(round(os.getloadavg()[0], 1)):40}" + "".join(f"{name:>12}" for name in document))  # noqa: T201
+    print(
+        f"{'added to a clean run, load ' + str(round(os.getloadavg()[0], 1)):40}"
+        + "".join(f"{name:>12}" for name in document)
+    )  # noqa: T201
     rows: list[tuple[str, Callable[[dict[str, Any]], float]]] = [
         *((part, lambda one, part=part: one["added"][part]) for part in PARTS),  # type: ignore[misc]
         ("snapshots + ledger + journal", lambda one: one["snapshots_ledger_journal"]),

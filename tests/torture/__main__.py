@@ -14,6 +14,7 @@ import click
 from reliability_platform.orchestration import definitions  # noqa: F401  (imported once, for all processes)
 from reliability_platform.warehouse.dbt_runner import MANIFEST, _manifest, ensure_manifest
 from tests.torture.campaign import Blow, Campaign, document, planned
+from tests.torture.killing import HARD_LIMIT_SECONDS
 from tests.torture.stages import STAGES
 
 
@@ -45,15 +46,25 @@ def _line(blow: Blow) -> str:
 @click.option("--jumps", type=click.IntRange(0), default=8, show_default=True, help="Clocks that jump.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed strikes at the same moments.")
 @click.option("--stage", "only", multiple=True, type=click.Choice(list(STAGES)), help="Only this one; repeatable.")
+@click.option("--patience", type=click.FloatRange(min=1), default=HARD_LIMIT_SECONDS, show_default=True,
+              help="Seconds after which a process hangs; a loaded machine needs more.")  # fmt: skip
 @click.option("--folder", type=click.Path(path_type=Path), help="Where the homes live. [default: temporary]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def torture(
-    kills: int, fills: int, holds: int, jumps: int, seed: int, only: tuple[str, ...], folder: Path | None, as_json: bool
+    kills: int,
+    fills: int,
+    holds: int,
+    jumps: int,
+    seed: int,
+    only: tuple[str, ...],
+    patience: float,
+    folder: Path | None,
+    as_json: bool,
 ) -> None:
     """Strike every stage at seeded moments; after a plain re-run all must be as if nothing had happened."""
     _imported()
     where = folder or Path(tempfile.mkdtemp(prefix="torture-"))
-    began, campaign, done = time.monotonic(), Campaign(where, seed), []
+    began, campaign, done = time.monotonic(), Campaign(where, seed, patience), []
     for kind, count in (("kill", kills), ("fill", fills), ("hold", holds), ("jump", jumps)):
         for plan in planned(kind, count, only):
             done.append(campaign.strike(*plan))

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from reliability_platform.settings import Settings, load_settings
-from tests.torture.killing import NEVER, Ended, Moment, choose, nothing, start
+from tests.torture.killing import HARD_LIMIT_SECONDS, NEVER, Ended, Moment, choose, nothing, start
 from tests.torture.stages import STAGES, found
 from tests.torture.state import State, broken, differences, killed_builds, leftovers, state_of
 from tests.torture.troubles import (
@@ -66,8 +66,8 @@ def copy(home: Path, target: Path) -> Path:
 class Campaign:
     """Homes in one folder; templates are made when they are first needed."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
-        self._folder, self._seed = folder, seed
+    def __init__(self, folder: Path, seed: int, patience: float = HARD_LIMIT_SECONDS) -> None:
+        self._folder, self._seed, self._patience = folder, seed, patience
         self._twins: dict[str, Twin] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -76,7 +76,7 @@ class Campaign:
 
     def do(self, work: Callable[[], Any], moment: Moment = NEVER, prepare: Callable[[], None] = nothing) -> Ended:
         """In a process of its own."""
-        return start(work, self._log(), moment, prepare).wait()
+        return start(work, self._log(), moment, prepare, self._patience).wait()
 
     def _surely(self, work: Callable[[], Any]) -> Ended:
         ended = self.do(work)
@@ -107,7 +107,10 @@ class Campaign:
         """One trouble of a kind, for one stage; examined."""
         rng = Random(f"{self._seed}/{kind}/{name}/{number}")
         with small_disk(self._folder / "disk") as resize:
-            blow, home = _KINDS[kind](self, name, number, rng, resize)
+            try:
+                blow, home = _KINDS[kind](self, name, number, rng, resize)
+            except RuntimeError as error:  # the other blows are worth their results
+                return Blow(kind, name, number, "never struck", wrong=[f"the harness failed: {error}"])
             blow.wrong += [f"before the re-run: {one}" for one in self._ask(broken, home)]
             self._examine(blow, self.twin(name), home)
             if blow.wrong:

@@ -25,7 +25,7 @@ AUDITED = frozenset(
     {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "os.link", "os.truncate", "sqlite3.connect"}
 )
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-HARD_LIMIT_SECONDS = 180
+HARD_LIMIT_SECONDS = 180.0
 
 
 @dataclass(frozen=True)
@@ -124,24 +124,28 @@ def _work(work: Callable[[], Any], moment: Moment, answers: int, log: Path, prep
 
 
 def start(
-    work: Callable[[], Any], log: Path, moment: Moment = NEVER, prepare: Callable[[], None] = nothing
+    work: Callable[[], Any],
+    log: Path,
+    moment: Moment = NEVER,
+    prepare: Callable[[], None] = nothing,
+    patience: float = HARD_LIMIT_SECONDS,
 ) -> "Process":
-    """Fork a process that does `work`, after `prepare`, which is not counted."""
+    """Fork a process that does `work`, after `prepare`, which is not counted; it hangs if it takes `patience` seconds."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reading)
         _work(work, moment, writing, log, prepare)
     os.close(writing)
-    return Process(pid, reading, moment.seconds)
+    return Process(pid, reading, patience if moment.seconds is None else moment.seconds)
 
 
 class Process:
     """A forked process, to be waited for once."""
 
-    def __init__(self, pid: int, answers: int, seconds: float | None) -> None:
+    def __init__(self, pid: int, answers: int, seconds: float) -> None:
         self.pid, self._answers, self._began = pid, answers, time.monotonic()
-        self._timer = threading.Timer(HARD_LIMIT_SECONDS if seconds is None else seconds, self.kill)
+        self._timer = threading.Timer(seconds, self.kill)
         self._timer.daemon = True
         self._timer.start()
 
