@@ -28,7 +28,7 @@ def test_wilson_intervals_are_those_of_the_textbook(hits: int, n: int, low: floa
     assert wilson(0, 0).share is None
 
 
-def _outcome(number: int, fault: str, **changes: Any) -> ScenarioOutcome:
+def an_outcome(number: int, fault: str, **changes: Any) -> ScenarioOutcome:
     outcome = ScenarioOutcome(
         id=f"s{number}", fault=fault, family="value", source="orders", magnitude="small", window="day",
         first_day="2026-02-01", last_day="2026-02-01", seed=1, detected=True, detected_by=[], expected_class="x",
@@ -43,7 +43,7 @@ def _outcome(number: int, fault: str, **changes: Any) -> ScenarioOutcome:
 def test_mutation_score_names_who_catches_whom() -> None:
     """A check that catches less than another is redundant; of two equal ones the later is; survivors are named."""
     one, two, three = list(CHECKS)[:3]
-    scenarios = [_outcome(1, "a"), _outcome(2, "b"), _outcome(3, "b"), _outcome(4, "c", detected=False)]
+    scenarios = [an_outcome(1, "a"), an_outcome(2, "b"), an_outcome(3, "b"), an_outcome(4, "c", detected=False)]
     kills = {"s1": [one], "s2": [one, two], "s3": [two, three], "s4": []}
     score = mutation_score(scenarios, kills)
     assert {"check": one, "fault": "b", "kills": 1, "scenarios": 2} in score["matrix"]
@@ -57,8 +57,8 @@ def test_mutation_score_names_who_catches_whom() -> None:
 def test_a_miss_and_a_false_alarm_cannot_hide_in_the_summary() -> None:
     """Every number of the summary moves when something goes wrong."""
     scenarios = [
-        _outcome(1, "a"),
-        _outcome(2, "b", detected=False, contained=False, healed=False, incident=None, incidents=0),
+        an_outcome(1, "a"),
+        an_outcome(2, "b", detected=False, contained=False, healed=False, incident=None, incidents=0),
     ]
     world = WorldOutcome(scenarios, [], {}, ["INC-9"], 10, {"s1": True, "s2": False}, ["orders/2026-01-01"], {})
     summary = summarise([world])

@@ -161,6 +161,31 @@ def a_campaign() -> dict[str, Any]:
             "quarantine_recall": 0.5,
             "false_alarms": 0,
             "incidents_per_fault": 1.25,
+            "healing": {
+                "scenarios": 40,
+                "healed": 40,
+                "healable": 40,
+                "n": 40,
+                "median_seconds": 3.5,
+                "p95_seconds": 61.0,
+                "p95_is_longest": False,
+                "incidents": 50,
+                "remediations": 60,
+                "remediations_per_incident": 1.2,
+                "means": "From detection to right.",
+                "by_family": [
+                    {
+                        "family": "volume",
+                        "scenarios": 16,
+                        "healed": 16,
+                        "n": 16,
+                        "median_seconds": 3.0,
+                        "p95_seconds": 9.0,
+                        "p95_is_longest": True,
+                        "remediations_per_incident": 1.0,
+                    }
+                ],
+            },
             "surviving_faults": [],
             "intervals": {
                 **dict.fromkeys(("detected", "root_cause", "severity", "contained", "healed"), perfect),
@@ -197,6 +222,22 @@ def a_campaign() -> dict[str, Any]:
             ],
             "smallest_seen": [{"fault": "volume_drop", "source": "payments", "magnitude": "medium"}],
             "baselines": [{"name": "always alarm", "detected_share": 1.0, "false_alarm_share": 1.0}],
+        },
+        "kills": {"seed": 101, "n": 2, "survived": 2, "work": "four landing days", "kills": []},
+        "drills": {
+            "home": "three landing days",
+            "drills": [
+                {
+                    "drill": "home-loss",
+                    "rows_lost": 0,
+                    "objective_rows": 0,
+                    "recovery_seconds": 8.0,
+                    "objective_seconds": 900,
+                    "equal_to_before": True,
+                    "oracle_equal": True,
+                    "met": True,
+                }
+            ],
         },
         "mutation": {
             "matrix": [
@@ -409,6 +450,24 @@ def test_limits_of_a_sweep_are_drawn_where_there_are_any() -> None:
     rows = rows_of(part, "Where detection begins")
     assert rows[0][:2] == ["volume drop", "0.7"] and rows[0][3:] == ["4", "3"] and rows[0][2]
     assert rows[1] == ["never heard of", "2", "", "4", "0"]
+
+
+def test_healing_is_told_by_family_with_drills_and_kills(html: str) -> None:
+    """Median and 95 %, RPO and RTO; a kill that was not survived stands above the figures, in red."""
+    part = section(html, "healing")
+    assert rows_of(part, "Healing by fault family") == [
+        ["volume", "16 faults", "100\u00a0%", "3.0\u00a0s", "9.0\u00a0s (the longest)", "1.00"],
+        ["all", "40 faults", "100\u00a0%", "3.5\u00a0s", "61.0\u00a0s", "1.20"],
+    ]
+    assert rows_of(part, "Drills on three landing days")[0][1:3] == [
+        "0 (at most 0)", "8.0\u00a0s (at most 900.0\u00a0s)",
+    ]  # fmt: skip
+    assert "Kills survived: 2 of 2, seed 101" in part and 'class="loud"' not in part
+    campaign = a_campaign()
+    campaign["kills"] |= {"survived": 1, "kills": [{"at_seconds": 1.0, "work_seconds": 9.0, "wrong": ["rows lost"]}]}
+    assert "rows lost" in section(render_report(None, campaign, None), "healing")
+    killed = {one.name: one for one in verdict(None, campaign).campaign}["kills survived"]
+    assert (killed.value, killed.note, killed.good) == ("1", "of 2", False)
 
 
 def test_the_timeline_tells_faults_controls_and_incidents_apart(html: str) -> None:

@@ -50,7 +50,7 @@ def _sentences(campaign: Document) -> list[str]:
         f"{plain(measured.get('platform_version', '?'))} of the platform, on {measured.get('cores', '?')} cores."
     )
     return [
-        f"Kills survived: {kills.get('survived')} of {kills.get('n')}, seed {kills.get('seed')}; killed was a process at "
+        f"Kills survived: {words(kills.get('survived'))} of {words(kills.get('n'))}, seed {words(kills.get('seed'))}; killed was a process at "
         f"its work on {plain(kills.get('work'))}."
         if kills
         else "Kills: not measured in this campaign (--with-kills 5).",
@@ -98,7 +98,7 @@ def _drill(one: Document) -> Row:
     rows = one.get("rows_lost")
     return (
         words(one.get("drill")).replace("-", " "),
-        f"{rows:,} (at most {one.get('objective_rows'):,})" if isinstance(rows, int) else NOTHING,
+        f"{rows:,} (at most {words(one.get('objective_rows', '?'))})" if isinstance(rows, int) else NOTHING,
         f"{seconds(one.get('recovery_seconds'))} (at most {seconds(one.get('objective_seconds'))})",
         "yes" if one.get("equal_to_before") else "equal to a run without failures" if one.get("oracle_equal") else "no",
         "met" if one.get("met") else "NOT met",

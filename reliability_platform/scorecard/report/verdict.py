@@ -5,7 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reliability_platform.scorecard.report.healing import seconds
-from reliability_platform.scorecard.report.text import NOTHING, count, enumerated, percent, plain, records, share_of
+from reliability_platform.scorecard.report.text import (
+    NOTHING,
+    count,
+    enumerated,
+    percent,
+    plain,
+    records,
+    share_of,
+    words,
+)
 
 Document = Mapping[str, Any]
 
@@ -211,8 +220,8 @@ def _campaign_numbers(campaign: Document) -> list[Number]:
         Number("remediations for each incident", NOTHING if actions is None else f"{actions:.2f}", "actions begun"),
         Number(
             "kills survived",
-            f"{kills.get('survived'):,}" if kills else NOTHING,
-            f"of {kills.get('n'):,}" if kills else "not measured in this campaign",
+            words(kills.get("survived", "?")) if kills else NOTHING,
+            f"of {words(kills.get('n', '?'))}" if kills else "not measured in this campaign",
             kills.get("survived") == kills.get("n") if kills.get("n") else None,
         ),
     ]
