@@ -116,9 +116,12 @@ class CheckStore:
                 connection.execute(insert(check_results), [_as_row(result) for result in results])
 
     def invalidate(self, sources: Iterable[str], partitions: Sequence[date]) -> None:
-        """Mark verdicts stale: the data that they judged are about to change."""
+        """Mark verdicts stale: the data that they judged are about to change.
+
+        Not those on runs: they are about a run that is over, and nobody would say a second time that it was mended.
+        """
         wanted = set(sources)
-        names = [spec.name for spec in CHECKS.values() if wanted & set(spec.sources)]
+        names = [spec.name for spec in CHECKS.values() if wanted & set(spec.sources) and spec.engine != "run"]
         with self._engine.begin() as connection:
             connection.execute(
                 update(check_results)

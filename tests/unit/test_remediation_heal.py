@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, Verdict
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, UsageError
 from reliability_platform.incidents.model import Incident, State
@@ -23,6 +24,7 @@ from reliability_platform.remediation.heal import (
 from reliability_platform.remediation.ledger import Replay, ReplayLedger
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import Settings
+from reliability_platform.sources import SOURCES
 from tests.unit.broken_home import BrokenHome
 from tests.unit.failing import NOW, later, passed, result
 
@@ -105,6 +107,19 @@ def test_verdicts_of_before_the_action_prove_nothing(home: BrokenHome) -> None:
     assert rerun_is_due(home.engine, home.incidents.get(one))
     assert not check_it(home, one, 11)
     assert home.incidents.get(one).state is State.RECOVERING
+
+
+def test_a_killed_build_that_was_run_again_before_anybody_noticed_is_healed(home: BrokenHome) -> None:
+    """It is reported failed and mended at one tick; the next run made the second verdict stale, and none came after."""
+    home.judge()
+    one = home.incident("dbt_build__ended").id
+    home.checks.record([result("dbt_build__ended", verdict=Verdict.PASSED, at=later(1))])
+    act(home.settings, home.engine, one, later(2), "test")
+    home.checks.invalidate(SOURCES, [home.day])
+    again = [name for name, spec in CHECKS.items() if spec.engine != "run"]
+    home.checks.record([result(name, verdict=Verdict.PASSED, at=later(3)) for name in again])
+    assert verify(home.engine, one, later(4), "test"), home.incidents.get(one).timeline[-1].why
+    assert home.incidents.get(one).state is State.RESOLVED
 
 
 def test_a_clock_that_was_set_back_does_not_keep_an_incident_open(home: BrokenHome) -> None:
