@@ -33,6 +33,7 @@ bench: .venv/ready  ## speed, as ratios to one bare DuckDB script in the same ru
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench_incidents
 	$(BIN)/python -m tests.bench_recovery
+	$(BIN)/python -m tests.bench_machinery
 
 .venv: .venv/ready
 

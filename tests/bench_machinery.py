@@ -43,11 +43,11 @@ PARTS: dict[str, list[tuple[Any, tuple[str, ...]]]] = {
     "incidents and sensors": [(LocalDaemon, ("settle",))],
     "lineage events": [(News, ("tell",)), (ModelNews, ("prepare", "_built"))],
     "checks": [
-        (audit_assets, ("evaluate", "report_evaluations")),
-        (published_assets, ("report_evaluations",)),
+        (audit_assets, ("evaluate",)),
         (dbt_assets, ("results_of_dbt",)),
         (CheckStore, ("record", "invalidate")),
     ],
+    "verdicts shown in Dagster": [(one, ("report_evaluations",)) for one in (audit_assets, published_assets)],
 }
 """Part → where its calls are looked up, and their names."""
 SAFETY = ("snapshots", "ledger", "journal")
