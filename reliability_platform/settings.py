@@ -5,6 +5,7 @@ Every value can be set by an environment variable `RELIABILITY_<NAME>`.
 
 import json
 import re
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -73,6 +74,10 @@ class Settings(BaseSettings):
     """The dbt project that is deployed; its models must be those of the one that comes with the platform."""
     allow_older_models: bool = False
     """Whether models older than those that built the warehouse may build it: for a rollback on purpose."""
+    closed_before: date | None = None
+    """Consumers have closed their books on event dates before this one: what is published of them stays as it is."""
+    closed_after_days: int | None = Field(default=None, ge=1)
+    """The same as a number of days: event dates that lie further back than so many days are closed."""
     reopen_within_days: float = Field(default=7, ge=0)
     """A failure that comes back within so many days of its end is the same incident; later it is a new one, linked."""
     widespread_days: int = Field(default=7, ge=2)
@@ -179,6 +184,11 @@ class Settings(BaseSettings):
     def url_of(self, source: str) -> str | None:
         """Where a source answers over HTTP; None if it is simulated in the process."""
         return self.source_urls.get(source, self.source_url)
+
+    def first_open_date(self, today: date) -> date | None:
+        """The first event date that is not closed; None if consumers close nothing."""
+        rolling = None if self.closed_after_days is None else today - timedelta(days=self.closed_after_days)
+        return max((one for one in (self.closed_before, rolling) if one is not None), default=None)
 
     @property
     def landing(self) -> Path:

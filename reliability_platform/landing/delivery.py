@@ -13,7 +13,9 @@ from reliability_platform.faults.plan import ActivePlan
 from reliability_platform.faults.strike import rehearse, struck_batches
 from reliability_platform.faults.truth import save_truth
 from reliability_platform.landing.file_quarantine import quarantine_folder
+from reliability_platform.landing.inputs import BuildInputs
 from reliability_platform.landing.writer import landing_folder, write_batch
+from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
 from reliability_platform.sources.simulation import Simulation
@@ -58,6 +60,7 @@ def redeliver(settings: Settings, simulation: Simulation, plan: ActivePlan, sour
     What had landed is removed, replacements, shims and quarantined files too: they speak of deliveries that now never
     happened. Landing goes in one step (a rename), so that a crash leaves no half of the old day.
     """
+    BuildInputs(operations_engine(settings)).forget(source, day)
     landed = landing_folder(settings, source, day)
     leaving = _aside(landed)
     if landed.exists():

@@ -11,8 +11,9 @@ from reliability_platform.landing.discards import write_discards
 from reliability_platform.openlineage_events import datasets
 from reliability_platform.openlineage_events.run import Datasets, Metrics
 from reliability_platform.operations import operations_engine
+from reliability_platform.orchestration.backfill_guard import guarded_days
 from reliability_platform.orchestration.lineage_events import BRONZE, News, told
-from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, run_days
+from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.remediation.contract_change import fit_since_the_contract_changed
 from reliability_platform.remediation.ledger import NO_INCIDENT, ReplayLedger
@@ -33,7 +34,7 @@ def _bronze_asset(source: str) -> dg.AssetsDefinition:
     @without_values
     def _admitted(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         settings = load_settings()
-        days = run_days(context)
+        days = guarded_days(context, settings)
         engine = operations_engine(settings)
         # The data of these partitions change now: no verdict of before may release them.
         CheckStore(engine).invalidate([source], days)

@@ -10,8 +10,9 @@ from reliability_platform.checks.dbt_tests import results_of_dbt
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
 from reliability_platform.operations import operations_engine
+from reliability_platform.orchestration.backfill_guard import guarded_days
 from reliability_platform.orchestration.lineage_events import News, models_told
-from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, run_days
+from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.dbt_runner import TransformFailedError, build, ensure_manifest
@@ -43,7 +44,7 @@ def dbt_models(
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
     """Build staging, quarantine, silver, gold and reconciliations for the landing days of the run."""
     settings = load_settings()
-    days = run_days(context)
+    days = guarded_days(context, settings)
     selected = {key.path[-1] for key in context.op_execution_context.selected_asset_keys}
     everything = {key.path[-1] for key in dbt_models.keys}
     with models_told(News(settings, context.run, days)) as models:

@@ -20,8 +20,9 @@ from reliability_platform.landing.replacement import landed_manifests
 from reliability_platform.openlineage_events import datasets
 from reliability_platform.openlineage_events.run import Datasets
 from reliability_platform.operations import operations_engine
+from reliability_platform.orchestration.backfill_guard import guarded_days
 from reliability_platform.orchestration.lineage_events import LANDING, News, told
-from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, run_days
+from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
@@ -110,7 +111,8 @@ def _landing_asset(source: str) -> dg.AssetsDefinition:
     )
     @without_values
     def _deliveries(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        settings, days = load_settings(), run_days(context)
+        settings = load_settings()
+        days = guarded_days(context, settings, asks_source=True)
         check_urls(settings)
         url = settings.url_of(source)
         write_reference(settings, Simulation.load(settings))

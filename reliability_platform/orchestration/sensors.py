@@ -18,6 +18,7 @@ from reliability_platform.incidents.impact import consumers
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
+from reliability_platform.orchestration.backfill_guard import INCIDENT_TAG
 from reliability_platform.orchestration.jobs import incident_job, remediation, reprocess_job
 from reliability_platform.orchestration.partitions import INCIDENTS, range_tags
 from reliability_platform.orchestration.run_storage import without_values
@@ -29,7 +30,6 @@ from reliability_platform.warehouse.dbt_runner import MANIFEST
 
 RESULTS_PER_TICK = 20_000
 POLL_SECONDS = 15
-INCIDENT_TAG = "reliability/incident"
 MAX_RUNTIME = "dagster/max_runtime"
 """Dagster's run monitoring ends a run that takes longer, in seconds."""
 

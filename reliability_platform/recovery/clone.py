@@ -1,4 +1,6 @@
-"""A twin of a home to break: drills never touch the home itself, so one that is killed leaves it as it was."""
+"""A twin of a home to work on: drills and rehearsals never touch the home itself, so one that is killed leaves it as it
+was.
+"""
 
 import os
 import shutil
@@ -42,23 +44,23 @@ def _link(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def twin_of(settings: Settings) -> Iterator[Twin]:
-    """A twin for the length of the block, in a hidden folder of the home; what a killed drill left is removed first."""
+def twin_of(settings: Settings, name: str = WORKSPACE) -> Iterator[Twin]:
+    """A twin for the length of the block, in a hidden folder of the home; what a killed process left is removed first."""
     if operations_file(settings) is None:
         raise UsageError(
-            "A drill works on a twin of the home, and the operations store of this one is in a database server: "
+            "Drills and rehearsals work on a twin of the home, and the operations store of this one is in a database server: "
             "rehearse in a home of its own, with RELIABILITY_OPERATIONS_URL unset."
         )
-    workspace = settings.home / WORKSPACE
+    workspace = settings.home / name
     try:
-        with FileLock(settings.home / ".drill.lock", timeout=0):
+        with FileLock(settings.home / f"{name}.lock", timeout=0):
             shutil.rmtree(workspace, ignore_errors=True)
             try:
                 yield _made(settings, workspace)
             finally:
                 shutil.rmtree(workspace, ignore_errors=True)
     except Timeout:
-        raise HomeBusyError(f"Another drill is at work in {settings.home}: wait until it has ended.") from None
+        raise HomeBusyError(f"Another {name[1:]} is at work in {settings.home}: wait until it has ended.") from None
 
 
 def _made(settings: Settings, workspace: Path) -> Twin:

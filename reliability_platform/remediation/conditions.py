@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
+from reliability_platform.backfills.guard import Purpose, Request, objections
 from reliability_platform.causes import DAMAGE, cause_in
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.incidents.model import Incident
@@ -66,6 +67,11 @@ def _nobody_builds(settings: Settings, engine: Engine, incident: Incident, now: 
     return BuildJournal(engine, settings.builds).at_work(first, last) is None
 
 
+def _backfill_is_safe(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> bool:
+    request = Request(incident.partitions[0], incident.partitions[-1], Purpose.REMEDIATION, asks_source=False, now=now)
+    return not objections(settings, engine, request)
+
+
 def _source_may_be_asked(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> bool:
     return settings.url_of(incident.source) is None or Breaker(engine, incident.source).view().passes(now)
 
@@ -83,6 +89,9 @@ CONDITIONS: dict[str, Condition] = {
         "the reference data are those of the source, so rows must be asked for again, which waits for a person's approval",
     ),
     "nobody_builds_these_days": Condition(_nobody_builds, "another build is at work on these days"),
+    "backfill_is_safe": Condition(
+        _backfill_is_safe, "the backfill guard still objects: see `reliability backfill --dry-run` over its days"
+    ),
     "source_may_be_asked": Condition(
         _source_may_be_asked, "the breaker of the source is open: it is left alone until its next probe is due"
     ),

@@ -103,7 +103,7 @@ POLICIES: dict[str, Policy] = {
     ),
     "run_killed": _retry_when(*_WRITABLE, "nobody_builds_these_days"),
     "write_failure": _retry_when(*_WRITABLE),
-    "unsafe_backfill": _rebuild_when("nobody_builds_these_days"),
+    "unsafe_backfill": _rebuild_when("nobody_builds_these_days", "backfill_is_safe"),
     "file_corruption": _ASK_AT_ONCE,
     "key_conflict": _ASK_AT_ONCE,
     "future_data": _ASK_AT_ONCE,

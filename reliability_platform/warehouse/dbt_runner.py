@@ -15,8 +15,9 @@ from typing import Any
 from filelock import FileLock
 
 from reliability_platform.causes import cause_in
-from reliability_platform.clock import utc_now
+from reliability_platform.clock import days, utc_now
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, PlatformError, UsageError
+from reliability_platform.landing.inputs import BuildInputs
 from reliability_platform.masking import error_words
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import DBT_PROJECT, Settings
@@ -129,8 +130,10 @@ def _environment(settings: Settings) -> Iterator[None]:
 
 
 @contextmanager
-def _journaled(settings: Settings, first: date, last: date) -> Iterator[None]:
-    """Keep the journal of builds; refuse one over days that another process builds, or with models that are too old."""
+def _journaled(settings: Settings, first: date, last: date, *, whole: bool = True) -> Iterator[None]:
+    """Keep the journal of builds, and after one of all models (`whole`) what it was built from; refuse one over days
+    that another process builds, or with models that are too old.
+    """
     engine, version = operations_engine(settings), version_of(settings.dbt_project)
     journal, versions = BuildJournal(engine, settings.builds), VersionsBuilt(engine)
     # Written first and looked around after: of two that begin at once, exactly one finds the other before itself.
@@ -145,7 +148,7 @@ def _journaled(settings: Settings, first: date, last: date) -> Iterator[None]:
         raise HomeBusyError(f"This backfill is not safe: {words}")
     newest = versions.newest()
     if newest is not None and version < newest and not settings.allow_older_models:
-        words = _too_old(version, newest)
+        words = too_old(version, newest)
         journal.end(number, utc_now(), BLOCKED, words)
         raise UsageError(f"This backfill is not safe: {words}")
     try:
@@ -153,11 +156,14 @@ def _journaled(settings: Settings, first: date, last: date) -> Iterator[None]:
     except BaseException as error:
         journal.end(number, utc_now(), FAILED, error_words(error, MAX_ERROR))
         raise
+    if whole:
+        BuildInputs(engine).record(settings, list(days(first, last)))
     versions.built(version, utc_now())
     journal.end(number, utc_now(), SUCCEEDED)
 
 
-def _too_old(version: Version, newest: Version) -> str:
+def too_old(version: Version, newest: Version) -> str:
+    """Why models of a version are refused, and what to do."""
     return (
         f"models of version {version} are older than {newest}, which built the warehouse: deploy that one, or set "
         "RELIABILITY_ALLOW_OLDER_MODELS=true to go back on purpose."
@@ -219,7 +225,7 @@ def build(
         if on_model_start is not None and is_model:
             on_model_start(event.data.node_info.node_name)
 
-    with _journaled(settings, first, last), warehouse_lease(settings), _environment(settings):
+    with _journaled(settings, first, last, whole=not select), warehouse_lease(settings), _environment(settings):
         parsed = ensure_manifest(settings.dbt_project)
         with open_when_free(settings, read_only=False) as connection:  # dbt would retry blindly, or print a lock error
             remember(settings, connection, first, last)  # what a build left that was killed before it could itself

@@ -168,6 +168,31 @@ class BuildJournal:
         with self._engine.connect() as connection:
             return connection.execute(select(func.min(builds.c.began_at))).scalar()
 
+    def built(self, first: date, last: date) -> set[date]:
+        """Which of these days a build has ended well on."""
+        query = select(builds).where(
+            builds.c.outcome == SUCCEEDED, builds.c.first_day <= last, builds.c.last_day >= first
+        )
+        wanted = set(days(first, last))
+        return {day for build in self._read(query) for day in days(build.first_day, build.last_day)} & wanted
+
+    def refused(self, first: date, last: date, now: datetime, words: str) -> int:
+        """Say that a build was refused before it began; the number of the entry."""
+        # Never `running`, not for a moment: nobody else's build is to make way for one that does not come.
+        values = {
+            "first_day": first,
+            "last_day": last,
+            "process": os.getpid(),
+            "outcome": BLOCKED,
+            "error": words[:MAX_ERROR],
+            "began_at": _stored(now),
+            "ended_at": _stored(now),
+        }
+        with self._engine.begin() as connection:
+            key = connection.execute(insert(builds).values(**values)).inserted_primary_key
+            assert key is not None
+            return int(key[0])
+
     def successes_after(self, number: int) -> list[Build]:
         """Builds that ended well and were begun after an entry."""
         query = select(builds).where(builds.c.outcome == SUCCEEDED, builds.c.id > number).order_by(builds.c.id)

@@ -52,3 +52,11 @@ def marts(manifest_path: Path) -> list[Mart]:
             sources = tuple(sorted(source for source in bronze if source != "admissions"))
             result.append(Mart(name=node["name"], sources=sources))
     return sorted(result, key=lambda mart: mart.name)
+
+
+def keys_of(name: str, manifest_path: Path) -> list[str]:
+    """The columns that identify a row of a mart, as its model declares them."""
+    for node in read_manifest(manifest_path)["nodes"].values():
+        if node["resource_type"] == "model" and node["name"] == name:
+            return list(node["config"]["unique_key"])
+    raise KeyError(name)

@@ -1,12 +1,14 @@
 """Which versions of the models have built the warehouse. Older ones, as of a stale checkout, must not build it again."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
 from sqlalchemy import Column, Connection, DateTime, Engine, String, Table, delete, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.operations import metadata
@@ -61,7 +63,8 @@ class VersionsBuilt:
 
     def built(self, version: Version, now: datetime) -> None:
         """Say that a version has built; newer ones are forgotten, for whoever went back did so on purpose."""
-        with self._engine.begin() as connection:
+        # Of two first builds that end at once, the second finds the version there.
+        with suppress(IntegrityError), self._engine.begin() as connection:
             known = _known(connection)
             newer = [one for one in known if _parsed(one) > version]
             if newer:

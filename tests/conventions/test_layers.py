@@ -10,8 +10,8 @@ import reliability_platform
 ROOT = Path(reliability_platform.__file__).parent
 ORDER = [
     "errors", "causes", "csv_cell", "yaml_places", "settings", "atomic", "clock", "operations", "sources", "masking", "faults",
-    "landing", "warehouse", "checks", "lineage", "openlineage_events", "incidents", "slo", "alerts", "remediation",
-    "recovery", "scorecard", "orchestration", "cli",
+    "landing", "warehouse", "checks", "lineage", "openlineage_events", "incidents", "slo", "alerts", "backfills",
+    "remediation", "recovery", "scorecard", "orchestration", "cli",
 ]  # fmt: skip
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path.name != "__init__.py" or path.parent != ROOT)
 
@@ -40,8 +40,8 @@ def test_a_package_imports_only_what_stands_before_it(path: Path) -> None:
 
 
 BLIND_PACKAGES = (
-    *("masking", "warehouse", "checks", "lineage", "openlineage_events", "incidents", "slo", "alerts", "remediation"),
-    "recovery",
+    *("masking", "warehouse", "checks", "lineage", "openlineage_events", "incidents", "slo", "alerts", "backfills"),
+    *("remediation", "recovery"),
 )
 BLIND = [path for path in MODULES if _package(path) in BLIND_PACKAGES]
 BLIND += [path for path in MODULES if _package(path) == "landing" and path.name != "delivery.py"]

@@ -1,0 +1,113 @@
+"""Approvals of backfills that a guard objects to: who let which days through, why, and against what.
+
+Append-only. An approval is for exactly its days and for the objections that it names, and for an hour.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from sqlalchemy import Column, Date, DateTime, Engine, Integer, String, Table, Text, insert, select
+
+from reliability_platform.backfills.guard import bound_by
+from reliability_platform.clock import days
+from reliability_platform.errors import UsageError
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.masking import scrub
+from reliability_platform.operations import metadata
+
+STANDS_FOR = timedelta(hours=1)
+MAX_WHY = 2000
+SEPARATOR = ", "
+
+approvals = Table(
+    "backfill_approvals",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("first_day", Date, nullable=False),
+    Column("last_day", Date, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("guards", Text, nullable=False),
+    Column("at", DateTime, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Approval:
+    """One entry."""
+
+    id: int
+    first_day: date
+    last_day: date
+    actor: str
+    why: str
+    guards: tuple[str, ...]
+    """The guards that it overrules."""
+    at: datetime
+
+
+def reason(why: str) -> str:
+    """A reason as it may be kept. Raises `UsageError` for one that is empty or endless."""
+    if not why.strip():
+        raise UsageError("The reason is empty: say in a few words why the days must be run again, with --why.")
+    if len(why) > MAX_WHY:
+        raise UsageError(f"The reason has {len(why)} characters: {MAX_WHY} are the most.")
+    return scrub(why.strip())
+
+
+class Approvals:
+    """The approvals in the operations store."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def approve(self, first: date, last: date, guards: Collection[str], actor: str, why: str, now: datetime) -> int:
+        """Let the days through, against these guards; the number of the entry. It stands on the timelines of the
+        incidents that bind the days. Raises `UsageError` for a reason that is none.
+        """
+        why, actor = reason(why), scrub(actor)[:200]
+        values = {
+            "first_day": first,
+            "last_day": last,
+            "actor": actor,
+            "why": why,
+            "guards": SEPARATOR.join(sorted(guards)),
+            "at": now.astimezone(UTC).replace(tzinfo=None),
+        }
+        with self._engine.begin() as connection:
+            key = connection.execute(insert(approvals).values(**values)).inserted_primary_key
+            assert key is not None
+            number = int(key[0])
+        store = IncidentStore(self._engine)
+        words = f"A backfill of {first} to {last} was approved against {SEPARATOR.join(sorted(guards))}: {why}"
+        for incident_id in bound_by(self._engine, frozenset(days(first, last))):
+            data = {"backfill_approval": number, "guards": sorted(guards)}
+            store.append(incident_id, now, actor, "note", words, data, key=f"backfill-{number}-{incident_id}")
+        return number
+
+    def overruled(self, first: date, last: date, now: datetime) -> set[str]:
+        """The guards that approvals overrule now, for exactly these days."""
+        since = (now - STANDS_FOR).astimezone(UTC).replace(tzinfo=None)
+        return {
+            guard
+            for one in self.all()
+            if (one.first_day, one.last_day) == (first, last) and one.at.replace(tzinfo=None) > since
+            for guard in one.guards
+        }
+
+    def all(self) -> list[Approval]:
+        """Every approval, oldest first."""
+        with self._engine.connect() as connection:
+            return [
+                Approval(
+                    row.id,
+                    row.first_day,
+                    row.last_day,
+                    row.actor,
+                    row.why,
+                    tuple(row.guards.split(SEPARATOR)),
+                    row.at.replace(tzinfo=UTC),
+                )
+                for row in connection.execute(select(approvals).order_by(approvals.c.id))
+            ]

@@ -1,0 +1,107 @@
+"""One decision for each run, made by whichever of its steps comes first; the others obey it.
+
+Later steps must not judge anew: what the run has landed itself is no longer what it began with.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+
+from sqlalchemy import Column, Date, DateTime, Engine, Row, String, Table, Text, delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from reliability_platform.backfills.approvals import Approvals, reason
+from reliability_platform.backfills.guard import GUARDS, Rehearse, Request, objections
+from reliability_platform.operations import metadata
+from reliability_platform.settings import Settings
+from reliability_platform.warehouse.journal import BuildJournal
+
+APPROVAL_TAG = "reliability/approve_backfill"
+"""A run with this tag is let through; its value is the reason."""
+KEPT_FOR = timedelta(days=7)
+
+decisions = Table(
+    "backfill_decisions",
+    metadata,
+    Column("run", String(100), primary_key=True),
+    Column("first_day", Date, nullable=False),
+    Column("last_day", Date, nullable=False),
+    Column("guard", String(40)),
+    Column("words", Text),
+    Column("at", DateTime, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Consent:
+    """A person's approval that comes with the run itself."""
+
+    actor: str
+    why: str
+
+
+def _in_words(request: Request, found: dict[str, str]) -> str:
+    window = f"--from {request.first} --to {request.last}"
+    words = f"Landing days {request.first} to {request.last} are not run again: {'; '.join(found.values())}."
+    if not all(GUARDS[name].approvable for name in found):
+        return words
+    return (
+        f"{words} To see what would change: `reliability backfill {window} --dry-run`. To run them all the same: "
+        f"`reliability backfill {window} --approve --why REASON`, or the reason in the run's tag {APPROVAL_TAG}."
+    )
+
+
+def _raise_refusal(row: Row[tuple[object, ...]]) -> None:
+    if row.words is not None:
+        raise GUARDS[row.guard].error(row.words)
+
+
+def admit_run(
+    settings: Settings,
+    engine: Engine,
+    request: Request,
+    run: str,
+    rehearse: Rehearse | None = None,
+    consent: Consent | None = None,
+) -> None:
+    """Let the run begin, or raise the error of the first guard that objects, before anything is written.
+
+    `run` names the run: the decision stands for all who ask under this name. A refusal is in the journal of builds,
+    whence it becomes an incident; an approval is kept, and noted on the incidents concerned.
+    """
+    query = select(decisions).where(
+        decisions.c.run == run, decisions.c.first_day == request.first, decisions.c.last_day == request.last
+    )
+    with engine.connect() as connection:
+        known = connection.execute(query).first()
+    if known is not None:
+        return _raise_refusal(known)
+    approvals = Approvals(engine)
+    found = objections(settings, engine, request, rehearse)
+    overruled = approvals.overruled(request.first, request.last, request.now) if found else set()
+    left = {name: words for name, words in found.items() if name not in overruled}
+    approvable = all(GUARDS[name].approvable for name in left)
+    if consent is not None:
+        reason(consent.why)  # an empty one lets nothing through
+    words = None if not left or (consent is not None and approvable) else _in_words(request, left)
+    moment = request.now.astimezone(UTC).replace(tzinfo=None)
+    try:
+        with engine.begin() as connection:
+            connection.execute(delete(decisions).where(decisions.c.at < moment - KEPT_FOR))
+            connection.execute(
+                insert(decisions).values(
+                    run=run,
+                    first_day=request.first,
+                    last_day=request.last,
+                    guard=next(iter(left), None) if words else None,
+                    words=words,
+                    at=moment,
+                )
+            )
+    except IntegrityError:  # another step of the run was quicker
+        return admit_run(settings, engine, request, run, rehearse, consent)
+    if words is not None:
+        BuildJournal(engine, settings.builds).refused(request.first, request.last, request.now, words)
+        raise GUARDS[next(iter(left))].error(words)
+    if left and consent is not None:
+        approvals.approve(request.first, request.last, left, consent.actor, consent.why, request.now)
+    return None

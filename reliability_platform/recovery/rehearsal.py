@@ -1,0 +1,46 @@
+"""What a run of landing days would change for consumers: run on a twin of the home, compared, thrown away."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from reliability_platform.clock import days, utc_now
+from reliability_platform.operations import operations_engine
+from reliability_platform.recovery.clone import twin_of
+from reliability_platform.recovery.replay import replay
+from reliability_platform.settings import Settings
+from reliability_platform.warehouse.dbt_runner import ensure_manifest
+from reliability_platform.warehouse.difference import TableDifference, difference
+from reliability_platform.warehouse.marts import marts
+from reliability_platform.warehouse.publication import CURRENT
+
+WORKSPACE = ".rehearsal"
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """How it went on the twin."""
+
+    tables: list[TableDifference]
+    """What would change of what is published, table by table."""
+    held: dict[str, list[str]]
+    """`source/landing day` of the run → why it would be held."""
+
+
+def rehearse(settings: Settings, first: date, last: date) -> Rehearsal:
+    """Admit, build, judge and publish days on a twin from what has landed. Nothing of the home is written.
+
+    Raises `TransformFailedError` if a model fails, `UsageError` if the home has no twin.
+    """
+    with twin_of(settings, WORKSPACE) as twin:
+        engine = operations_engine(twin.settings)
+        window = list(days(first, last))
+        published = replay(twin.settings, engine, window, utc_now, "rehearsal")
+        manifest = ensure_manifest(settings.dbt_project)
+        tables = difference(marts(manifest), manifest, twin.published, twin.settings.published / CURRENT)
+        names = {day.isoformat() for day in window}
+        return Rehearsal(tables, {key: why for key, why in published.held.items() if key.split("/")[1] in names})
+
+
+def changes(settings: Settings, first: date, last: date) -> list[TableDifference]:
+    """The difference alone."""
+    return rehearse(settings, first, last).tables
