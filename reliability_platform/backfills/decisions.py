@@ -40,9 +40,12 @@ class Consent:
 
 
 def _in_words(request: Request, found: dict[str, str]) -> str:
+    return f"Landing days {request.first} to {request.last} are not run again: {'; '.join(found.values())}."
+
+
+def _with_advice(words: str, request: Request, approvable: bool) -> str:
     window = f"--from {request.first} --to {request.last}"
-    words = f"Landing days {request.first} to {request.last} are not run again: {'; '.join(found.values())}."
-    if not all(GUARDS[name].approvable for name in found):
+    if not approvable:
         return words
     return (
         f"{words} To see what would change: `reliability backfill {window} --dry-run`. To run them all the same: "
@@ -50,9 +53,9 @@ def _in_words(request: Request, found: dict[str, str]) -> str:
     )
 
 
-def _raise_refusal(row: Row[tuple[object, ...]]) -> None:
+def _raise_refusal(row: Row[tuple[object, ...]], request: Request) -> None:
     if row.words is not None:
-        raise GUARDS[row.guard].error(row.words)
+        raise GUARDS[row.guard].error(_with_advice(row.words, request, GUARDS[row.guard].approvable))
 
 
 def admit_run(
@@ -74,7 +77,7 @@ def admit_run(
     with engine.connect() as connection:
         known = connection.execute(query).first()
     if known is not None:
-        return _raise_refusal(known)
+        return _raise_refusal(known, request)
     approvals = Approvals(engine)
     found = objections(settings, engine, request, rehearse)
     overruled = approvals.overruled(request.first, request.last, request.now) if found else set()
@@ -101,7 +104,7 @@ def admit_run(
         return admit_run(settings, engine, request, run, rehearse, consent)
     if words is not None:
         BuildJournal(engine, settings.builds).refused(request.first, request.last, request.now, words)
-        raise GUARDS[next(iter(left))].error(words)
+        raise GUARDS[next(iter(left))].error(_with_advice(words, request, approvable))
     if left and consent is not None:
         approvals.approve(request.first, request.last, left, consent.actor, consent.why, request.now)
     return None

@@ -19,6 +19,7 @@ from reliability_platform.settings import load_settings
 COMMANDS = {
     "demo": ("demo", "Break a month of data on purpose, heal it, and prove it."),
     "run": ("pipeline", "Run the pipeline over landing days, then open incidents for what failed."),
+    "backfill": ("backfill", "Run landing days again from what has landed, unless the backfill guard objects."),
     "inject": ("pipeline", "Break one source on one day with a declared fault."),
     "plan": ("plan", "Choose a plan of faults for a window of landing days."),
     "heal": ("pipeline", "Heal open incidents: act, re-run, verify."),

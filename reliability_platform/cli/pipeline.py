@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reliability_platform.cli.backfill import clearance, guard_options, reason_given, show_rehearsal
 from reliability_platform.cli.options import (
     DAY,
     check_range,
@@ -62,21 +63,32 @@ def _tell_unjudged(held: dict[str, list[str]]) -> None:
 
 @click.command()
 @day_range
+@guard_options
 @home_option
 @json_option
-def run(first: date, last: date, home: Path | None, as_json: bool) -> int:
+def run(
+    first: date, last: date, dry_run: bool, approve: bool, why: str | None, home: Path | None, as_json: bool
+) -> int:
     """Run the pipeline over landing days, then open incidents for what failed.
 
-    Days that have run before are run again; the result is the same.
+    Days that have run before are run again; the result is the same. What would be another one, from older deliveries
+    or models, or on dates that are closed, is refused.
     """
     check_range(first, last)
+    given = reason_given(approve, why)
+    from reliability_platform.backfills.guard import Purpose
+
+    if dry_run:
+        show_rehearsal(load_settings(home), first, last, Purpose.ROUTINE, as_json, asks_source=True)
+        return ExitCode.OK
     from reliability_platform.cli.session import driving
     from reliability_platform.orchestration.landing_assets import reference
     from reliability_platform.warehouse.publication import publications
 
     with driving(home, healing=False) as (settings, daemon):
+        tags = clearance(settings, daemon, first, last, Purpose.ROUTINE, given, asks_source=True)
         daemon.materialize([reference])
-        daemon.run("pipeline", first=first, last=last)
+        daemon.run("pipeline", first=first, last=last, tags=tags)
         daemon.settle()
         incidents = _open_incidents(settings)
         newest = publications(settings)[-1]

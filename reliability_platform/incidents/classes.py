@@ -582,11 +582,13 @@ _TABLE = (
         aspect=Aspect.DELIVERY,
         explains=frozenset(),
         spoils_numbers=False,
-        what_it_means="A backfill wanted days that another one was building, or came with models older than the tables.",
+        what_it_means="A backfill wanted days that another one was building, that somebody holds or an incident binds; or "
+        "it came with models or deliveries older than the tables, or would have changed closed periods.",
         contained_by="It was refused before it wrote anything; what was at work went on.",
         first_steps=(
             "Ask whoever started it whether it is still needed, now that the days have been built.",
-            "If its models were too old, find out which machine still has them.",
+            "If its models or deliveries were too old, find out which machine still has them.",
+            "If it is needed all the same, see what it would change with `reliability backfill --dry-run`, and approve it.",
         ),
         prevention="Look for runs under way before a backfill is started; start backfills from one place.",
     ),

@@ -1,0 +1,179 @@
+"""`reliability backfill`: landing days again from what has landed, past the backfill guard; and its dry run."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import click
+
+from reliability_platform.cli.options import (
+    check_range,
+    day_range,
+    home_option,
+    home_session,
+    json_option,
+    people,
+    print_json,
+)
+from reliability_platform.clock import days, utc_now
+from reliability_platform.errors import ExitCode, PlatformError, UsageError
+from reliability_platform.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from reliability_platform.backfills.guard import Purpose
+    from reliability_platform.orchestration.local import LocalDaemon
+    from reliability_platform.warehouse.difference import TableDifference
+
+DATES_SHOWN = 10
+
+
+def guard_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--dry-run`, `--approve` and `--why`."""
+    for option in (
+        click.option("--why", default=None, help="The reason of your approval; it goes on the timeline."),
+        click.option("--approve", is_flag=True, help="Let the days through whatever can be approved; needs --why."),
+        click.option(
+            "--dry-run",
+            is_flag=True,
+            help="Show what would change for consumers, from what has landed; change nothing.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def reason_given(approve: bool, why: str | None) -> str | None:
+    """The reason of an approval; None if nothing is approved. Raises `UsageError` for half of one."""
+    from reliability_platform.backfills.approvals import reason
+
+    if approve != (why is not None):
+        raise UsageError("--approve and --why go together: say why the days must be run again.")
+    return None if why is None else reason(why)
+
+
+def clearance(
+    settings: Settings,
+    daemon: "LocalDaemon",
+    first: date,
+    last: date,
+    purpose: "Purpose",
+    why: str | None,
+    *,
+    asks_source: bool,
+) -> Mapping[str, str]:
+    """The tags of a run that the guard lets through. Its refusal becomes an incident, then the command's error."""
+    from reliability_platform.backfills.decisions import Consent, admit_run
+    from reliability_platform.backfills.guard import Request
+    from reliability_platform.cli.incidents.decisions import whoami
+    from reliability_platform.operations import operations_engine
+    from reliability_platform.orchestration.backfill_guard import DECISION_TAG
+    from reliability_platform.recovery.rehearsal import changes
+
+    name = f"command line {uuid4()}"
+    request = Request(first, last, purpose, asks_source, utc_now())
+    consent = None if why is None else Consent(whoami(), why)
+    try:
+        admit_run(
+            settings,
+            operations_engine(settings),
+            request,
+            name,
+            lambda: changes(settings, first, last),
+            consent,
+        )
+    except PlatformError:
+        daemon.settle()
+        raise
+    return {DECISION_TAG: name}
+
+
+def show_rehearsal(
+    settings: Settings, first: date, last: date, purpose: "Purpose", as_json: bool, *, asks_source: bool
+) -> None:
+    """The dry run: what would change, and what the guard says to it."""
+    from reliability_platform.backfills.guard import Request, objections
+    from reliability_platform.landing.writer import landing_folder
+    from reliability_platform.operations import operations_engine
+    from reliability_platform.recovery.rehearsal import rehearse
+    from reliability_platform.sources import SOURCES
+
+    missing = [
+        day for day in days(first, last) if not any(landing_folder(settings, one, day).exists() for one in SOURCES)
+    ]
+    if missing:
+        raise UsageError(f"{missing[0]} has not landed yet, so there is nothing to rehearse: run it first.")
+    with home_session(settings):
+        rehearsal = rehearse(settings, first, last)
+        request = Request(first, last, purpose, asks_source, utc_now())
+        found = objections(settings, operations_engine(settings), request, lambda: rehearsal.tables)
+    if as_json:
+        tables = [
+            asdict(table) | {"measures": [asdict(one) | {"change": one.change} for one in table.measures]}
+            for table in rehearsal.tables
+        ]
+        print_json({"from": first, "to": last, "tables": tables, "held": rehearsal.held, "objections": found})
+        return
+    _tell_tables(rehearsal.tables)
+    for key, why in rehearsal.held.items():
+        people.print(f"{key} would be held: {why[0]}", highlight=False, markup=False)
+    for name, words in found.items():
+        people.print(f"The guard objects ({name}): {words}.", highlight=False, markup=False)
+    if not found:
+        people.print("The guard does not object.")
+
+
+def _tell_tables(tables: "list[TableDifference]") -> None:
+    changed = [table for table in tables if not table.is_empty]
+    if not changed:
+        people.print("Nothing would change for consumers.")
+    for table in changed:
+        people.print(f"[bold]{table.name}[/bold]", highlight=False)
+        for one in table.dates[:DATES_SHOWN]:
+            rows = f"{one.added} added, {one.removed} removed, {one.changed} changed"
+            people.print(f"  {one.event_date}: {rows}", highlight=False)
+        if len(table.dates) > DATES_SHOWN:
+            people.print(f"  and {len(table.dates) - DATES_SHOWN} more event dates; --json has them all")
+        for measure in table.measures:
+            words = f"{measure.before} → {measure.after} ({measure.change:+})"
+            people.print(f"  sum of {measure.name}: {words}", highlight=False)
+        for what, columns in (("added", table.columns_added), ("removed", table.columns_removed)):
+            if columns:
+                people.print(f"  columns {what}: {', '.join(columns)}", highlight=False, markup=False)
+
+
+@click.command()
+@day_range
+@guard_options
+@home_option
+@json_option
+def backfill(
+    first: date, last: date, dry_run: bool, approve: bool, why: str | None, home: Path | None, as_json: bool
+) -> int:
+    """Run landing days again from what has landed, unless the backfill guard objects.
+
+    It objects to days that another build is at work on, that somebody holds, that an open incident binds, whose
+    deliveries or models are older than what was built, and to changes of closed periods.
+    """
+    check_range(first, last)
+    given = reason_given(approve, why)
+    from reliability_platform.backfills.guard import Purpose
+
+    if dry_run:
+        show_rehearsal(load_settings(home), first, last, Purpose.BACKFILL, as_json, asks_source=False)
+        return ExitCode.OK
+    from reliability_platform.cli.session import driving
+    from reliability_platform.warehouse.publication import publications
+
+    with driving(home, healing=False) as (settings, daemon):
+        tags = clearance(settings, daemon, first, last, Purpose.BACKFILL, given, asks_source=False)
+        daemon.run("reprocess", first=first, last=last, tags=tags)
+        daemon.settle()
+        newest = publications(settings)[-1]
+    if as_json:
+        print_json({"from": first, "to": last, "published": newest.version, "held": newest.held})
+    else:
+        people.print(f"Published {newest.version}; {len(newest.held)} landing partitions are held.")
+    return ExitCode.OK
