@@ -588,7 +588,7 @@ _TABLE = (
         first_steps=(
             "Ask whoever started it whether it is still needed, now that the days have been built.",
             "If its models or deliveries were too old, find out which machine still has them.",
-            "If it is needed all the same, see what it would change with `reliability backfill --dry-run`, and approve it.",
+            "If it is needed all the same, let its dry run show what it would change, then approve it.",
         ),
         prevention="Look for runs under way before a backfill is started; start backfills from one place.",
     ),

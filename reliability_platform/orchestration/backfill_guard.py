@@ -46,8 +46,8 @@ def guarded_days(context: dg.AssetExecutionContext, settings: Settings, *, asks_
     first, last = days[0], days[-1]
     consent = None
     if APPROVAL_TAG in tags:
-        consent = Consent(f"whoever launched run {context.run_id[:8]}", tags[APPROVAL_TAG])
+        consent = Consent(f"whoever launched run {context.run.run_id[:8]}", tags[APPROVAL_TAG])
     request = Request(first, last, _purpose(engine, tags, first, last), asks_source, utc_now())
-    name = tags.get(DECISION_TAG, context.run_id)
+    name = tags.get(DECISION_TAG, context.run.run_id)
     admit_run(settings, engine, request, name, partial(changes, settings, first, last), consent)
     return days
