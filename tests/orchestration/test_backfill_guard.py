@@ -70,7 +70,7 @@ def _innermost(event: dg.DagsterEvent) -> str:
     return "" if error is None else error.message
 
 
-@pytest.mark.parametrize("job", ["pipeline", "reprocess"])
+@pytest.mark.parametrize("job", ["pipeline", pytest.param("reprocess", marks=pytest.mark.exhaustive)])
 def test_a_backfill_from_the_ui_is_refused_before_it_writes(bound: tuple[Platform, str], job: str) -> None:
     """Once for the run, however many steps ask; the run's error says how to see the difference and to approve."""
     made, incident = bound

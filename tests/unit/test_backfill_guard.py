@@ -22,6 +22,7 @@ from reliability_platform.backfills.guard import GUARDS, Purpose, Request, objec
 from reliability_platform.checks.holds import Holds
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.run_monitor import monitor_builds
+from reliability_platform.checks.store import CheckStore
 from reliability_platform.errors import HomeBusyError, UsageError
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.store import IncidentStore
@@ -31,6 +32,7 @@ from reliability_platform.landing.writer import landing_folder, write_batch
 from reliability_platform.operations import operations_engine
 from reliability_platform.recovery.rehearsal import rehearse
 from reliability_platform.settings import DBT_PROJECT, Settings, load_settings
+from reliability_platform.sources import SOURCES
 from reliability_platform.sources.system import scheduled_batches
 from reliability_platform.warehouse.difference import DateChange, TableDifference
 from reliability_platform.warehouse.journal import BLOCKED, SUCCEEDED, BuildJournal
@@ -239,21 +241,18 @@ def test_a_build_remembers_what_it_was_built_from(ran: Platform) -> None:
 
 def test_the_rehearsal_tells_the_difference_and_touches_nothing(home: Settings, ran: Platform) -> None:
     """One captured payment of day 2 turns out to have been declined: counted by hand."""
-    folder = landing_folder(home, "payments", day(2))
-    victim, replacement = None, None
+    replacement = None
     for batch in scheduled_batches(ran.simulation, "payments", day(2)):
         table = batch.table
         captured = pc.and_(pc.equal(table["status"], "captured"), pc.greater(pc.cast(table["amount"], pa.float64()), 0))
         rows = pc.indices_nonzero(captured).to_pylist()
         if rows:
-            victim = table.slice(rows[0], 1).to_pylist()[0]
             status = table["status"].to_pylist()
             status[rows[0]] = "declined"
             column = table.column_names.index("status")
             altered = table.set_column(column, table.schema.field("status"), pa.array(status, table["status"].type))
             replacement = replace(batch, table=altered, attempt=2, kind="replacement", batch_id=f"{batch.batch_id}-a2")
             break
-    assert victim is not None
     assert replacement is not None
     write_batch(home, replacement)
     before = fingerprint(home)
@@ -320,6 +319,20 @@ def test_two_first_builds_at_once_both_count(raced: Platform, ran: Platform) -> 
     with pq.ParquetFile(ran.settings.published / "current" / "agg_daily_funnel.parquet") as published:
         sessions = {row["event_date"]: row["sessions"] for row in published.read().to_pylist()}
     assert raced.query("select sessions from agg_daily_funnel where event_date = '2026-01-01'") == [(sessions[day(1)],)]
+
+
+def test_a_verdict_on_a_run_outlives_the_next_run(home: Settings) -> None:
+    """What a later build has mended stays mended, or no incident of a refused build could be healed after it."""
+    engine = operations_engine(home)
+    journal, checks = BuildJournal(engine, home.builds), CheckStore(engine)
+    journal.refused(day(2), day(3), NOW, "for a reason")
+    monitor_builds(home, engine, NOW)
+    journal.end(journal.begin(day(2), day(3), NOW), NOW, SUCCEEDED)
+    monitor_builds(home, engine, NOW)
+    checks.invalidate(SOURCES, [day(2), day(3)])
+    assert {(one.check, one.verdict) for one in checks.latest([day(2), day(3)])} == {
+        ("dbt_build__alone", Verdict.PASSED)
+    }
 
 
 def test_busy_is_busy() -> None:
