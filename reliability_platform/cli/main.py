@@ -113,11 +113,10 @@ def main(arguments: list[str] | None = None) -> Any:
         )
         sys.exit(ExitCode.ENVIRONMENT)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            words = "the disk is full: make room, then run the command again; nothing is lost."
+            click.echo(f"reliability: {words}", err=True)
+            sys.exit(ExitCode.ENVIRONMENT)
         # A bug of ours: where it happened tells the most, and the values in its words are nobody's business.
         click.echo(traceback_words("".join(traceback.format_exception(error))), err=True)
         sys.exit(ExitCode.INTERNAL)
-    except OSError as error:
-        if error.errno not in NO_ROOM:
-            raise
-        click.echo("reliability: the disk is full: make room, then run the command again; nothing is lost.", err=True)
-        sys.exit(ExitCode.ENVIRONMENT)

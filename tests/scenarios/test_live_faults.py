@@ -9,6 +9,9 @@ from reliability_platform.scorecard.campaign.grade import WorldOutcome
 from reliability_platform.scorecard.campaign.grid import Scenario, worlds_of
 from reliability_platform.scorecard.campaign.live import run_live_world
 
+# The demo strikes with the same faults; here each is judged by exactly its checks, as in the campaign.
+pytestmark = pytest.mark.exhaustive
+
 LIVE = [fault for fault in CATALOGUE.values() if fault.stage is not Stage.LANDING]
 
 

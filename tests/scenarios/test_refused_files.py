@@ -97,7 +97,7 @@ def test_types_heal_through_casts_and_the_leak_through_clean_rows(clean: Platfor
     struck.check(ONE, ONE, struck.build(ONE, ONE))
     struck.publish()
     observe(struck.engine, struck.checks.after(last, 10_000), utc_now())
-    assert all(verify(struck.engine, one.id, utc_now(), "test") for one in store.all())
+    assert all(verify(struck.settings, struck.engine, one.id, utc_now(), "test") for one in store.all())
     assert {one.state for one in store.all()} == {State.RESOLVED}
     assert struck.gold() == clean.gold()
     for source in RETYPED:

@@ -29,7 +29,7 @@ def test_an_incident_that_came_back_is_measured_from_its_return(tmp_path: Path) 
     def heal(minute: int, failing: tuple[str, ...] = ()) -> None:
         act(home.settings, home.engine, one, later(minute), "test")
         home.judge(failing=failing, at=later(minute + 1))
-        verify(home.engine, one, later(minute + 2), "test")
+        verify(home.settings, home.engine, one, later(minute + 2), "test")
 
     heal(10, failing=(GAP,))
     heal(20)

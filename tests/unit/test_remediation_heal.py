@@ -118,7 +118,7 @@ def test_a_killed_build_that_was_run_again_before_anybody_noticed_is_healed(home
     home.checks.invalidate(SOURCES, [home.day])
     again = [name for name, spec in CHECKS.items() if spec.engine != "run"]
     home.checks.record([result(name, verdict=Verdict.PASSED, at=later(3)) for name in again])
-    assert verify(home.engine, one, later(4), "test"), home.incidents.get(one).timeline[-1].why
+    assert verify(home.settings, home.engine, one, later(4), "test"), home.incidents.get(one).timeline[-1].why
     assert home.incidents.get(one).state is State.RESOLVED
 
 
