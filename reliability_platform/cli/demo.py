@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 MARKER = "demo.json"
 
 
-STAGES = 8
+STAGES = 9
 APPROVAL = "the demo's script, in the place of a person who has asked the owner of the source"
 
 
