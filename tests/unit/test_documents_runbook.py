@@ -16,7 +16,7 @@ from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents import web
 from reliability_platform.incidents.documents.blocks import Commands, Heading, Hints
 from reliability_platform.incidents.documents.class_texts import TEXTS
-from reliability_platform.incidents.documents.questions import declared
+from reliability_platform.incidents.documents.questions import declared, questions_of
 from reliability_platform.incidents.documents.render import markdown, text
 from reliability_platform.incidents.documents.runbook import containment_done, containment_to_do, runbook
 from reliability_platform.incidents.documents.situation import Readers
@@ -27,7 +27,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.settings import load_settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.dbt_runner import MANIFEST, ensure_manifest
-from tests.conftest import Platform
+from tests.conftest import Platform, day
 from tests.unit import failing
 from tests.unit.documented import HELD, HOSTILE, compare, hostile, opened, situation
 from tests.unit.failing import later
@@ -135,6 +135,17 @@ def test_every_question_is_asked_by_some_class_and_every_class_asks_some() -> No
     asked = {name for one in TEXTS.values() for name in one.questions}
     assert asked == set(declared())
     assert all(len(one.questions) >= 2 for one in TEXTS.values())
+
+
+def test_many_days_in_a_row_are_one_condition_and_others_are_named() -> None:
+    """A month in a statement is two dates, not thirty; a gap in it stays one."""
+    month = [day(number) for number in range(1, 31)]
+    statements = [one.sql for one in questions_of("data_loss", "orders", month)]
+    assert "landing_date between date '2026-01-01' and date '2026-01-30'" in statements[0]
+    assert not any("date '2026-01-02'" in one for one in statements)
+    gap = questions_of("data_loss", "orders", [*month[:5], *month[6:9]])[0].sql
+    assert "between" not in gap
+    assert "date '2026-01-05', date '2026-01-07'" in gap
 
 
 def test_the_home_of_the_commands_survives_the_shell() -> None:

@@ -17,6 +17,9 @@ from reliability_platform.incidents.documents.class_texts import TEXTS
 from reliability_platform.incidents.model import Incident
 from reliability_platform.sources.contracts import CONTRACTS, Contract
 
+LISTED = 3
+"""So many days are named one by one."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -52,8 +55,16 @@ def _day(day: date) -> str:
     return f"date '{day.isoformat()}'"
 
 
+def _on(days: Sequence[date]) -> str:
+    """A condition on a date that a person can read at a glance, however many days there are."""
+    first, last = min(days), max(days)
+    if len(days) > LISTED and (last - first).days + 1 == len(set(days)):
+        return f"between {_day(first)} and {_day(last)}"
+    return f"in ({', '.join(map(_day, days))})"
+
+
 def _filling(contract: Contract, days: Sequence[date]) -> dict[str, Any]:
-    listed = ", ".join(map(_day, days))
+    on_days = _on(days)
     required = [column.name for column in contract.columns if column.required]
     ranged = [column.name for column in contract.columns if column.minimum is not None]
     gold = [mart for mart, sources in MART_SOURCES.items() if contract.source in sources]
@@ -61,7 +72,8 @@ def _filling(contract: Contract, days: Sequence[date]) -> dict[str, Any]:
         "source": contract.source,
         "key": contract.key,
         "slots": contract.batches_per_day,
-        "days": listed,
+        "days": ", ".join(map(_day, days)),
+        "on_days": on_days,
         "first": _day(min(days)),
         "last": _day(max(days)),
         "missing": ", ".join(f"count(*) - count({name}) as {name}" for name in required),
@@ -70,7 +82,7 @@ def _filling(contract: Contract, days: Sequence[date]) -> dict[str, Any]:
             for name in ranged
         ),
         "gold": "\n".join(
-            f"union all\nselect event_date, '{mart}', count(*) from {mart} where event_date in ({listed}) group by all"
+            f"union all\nselect event_date, '{mart}', count(*) from {mart} where event_date {on_days} group by all"
             for mart in gold
         ),
     }

@@ -15,6 +15,8 @@ from reliability_platform.incidents.model import TRANSITIONS, Incident, Signal, 
 from reliability_platform.incidents.response import in_words, overdue, postmortem_due, response_due
 from reliability_platform.sources.contracts import CONTRACTS
 
+VERDICTS = 20
+"""Verdicts shown at most; a table without rows is one verdict for each day."""
 SAMPLES = 6
 """Offending rows shown at most: enough to see the kind of failure, few enough to read."""
 
@@ -117,8 +119,11 @@ def detection(incident: Incident) -> list[Block]:
     ]
     blocks: list[Block] = [
         Heading(2, "How it was detected"),
-        Grid(["landing day", "check", "verdict", "value", "limit", "in words"], rows),
+        Grid(["landing day", "check", "verdict", "value", "limit", "in words"], rows[:VERDICTS]),
     ]
+    if len(rows) > VERDICTS:
+        more = count(len(rows) - VERDICTS, "more verdict")
+        blocks.append(Paragraph(f"And {more}: the list of checks in the first five minutes shows them all."))
     samples = [(signal.check, row) for signal in signals for row in signal.sample[:3]]
     if samples:
         blocks += [
