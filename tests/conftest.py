@@ -91,6 +91,16 @@ class Platform:
         return {mart.name: self.query(f"from {mart.name} order by all") for mart in marts(MANIFEST)}
 
 
+LONGEST = ("scenarios/test_demo.py", "scenarios/test_runbooks_work.py", "orchestration/test_dev.py")
+"""Files that take minutes and begin first, or the last worker would run one of them alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, all others in their order."""
+    places = {str(Path(__file__).parent / name): place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(str(item.path), len(places)))
+
+
 def days(first: date, last: date) -> list[date]:
     """Both included."""
     return [first + timedelta(days=offset) for offset in range((last - first).days + 1)]

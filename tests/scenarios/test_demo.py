@@ -30,6 +30,7 @@ def demo(home: Path, *words: str, expect: int = 0) -> dict[str, Any]:
     return document
 
 
+@pytest.mark.exhaustive  # the controls of the catalogue and the campaign's clean worlds hold it in the small
 def test_a_clean_run_raises_nothing(tmp_path: Path) -> None:
     """A month with its weekends, late rows and heavy keys is not an incident. Only then do alarms mean something."""
     document = demo(tmp_path / "clean", "--plan", "clean", "--days", "20", "--events", "60000", "--seed", "23")
