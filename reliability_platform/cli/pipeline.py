@@ -137,7 +137,12 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
         _strike_live(home, strike)
         return ExitCode.OK
     with home_session(settings):
-        plan = ActivePlan.load(settings).with_strike(strike)
+        before = ActivePlan.load(settings)
+        if strike in before.strikes:
+            # The plan is saved last: it was killed when all was done, or somebody asks for the same once more.
+            people.print(f"{fault} has struck {source} on {day} already: nothing is left to do.", highlight=False)
+            return ExitCode.OK
+        plan = before.with_strike(strike)
         simulation = Simulation.load(settings)
         rehearse(simulation, plan)
         for touched in days:

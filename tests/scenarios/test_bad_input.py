@@ -136,3 +136,24 @@ def test_a_missing_and_a_corrupt_warehouse_are_said_in_words(tmp_path: Path) -> 
     (home / "warehouse.duckdb").write_bytes(b"this is no database" * 1000)
     code, text = refused("quarantine", "list", home=home)
     assert (code, "rebuild it" in text) == (ExitCode.ENVIRONMENT, True)
+
+
+def test_the_same_injection_once_more_changes_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after all was done, it is simply run again; a size of its own beside it is a contradiction."""
+    for name in ("RELIABILITY_HOME", "DAGSTER_HOME"):
+        monkeypatch.setenv(name, "")  # put back afterwards
+    home = tmp_path / "home"
+    words = ["inject", "late_events", "--source", "web_events", "--date", "2026-01-02", "--home", str(home)]
+    assert main(words) == ExitCode.OK
+    landed = {path: path.read_bytes() for path in (home / "landing").rglob("*") if path.is_file()}
+    plan = next((home / "faults").glob("*plan*")).read_bytes()
+    capfd.readouterr()
+    assert main(words) == ExitCode.OK
+    assert "already" in capfd.readouterr().out
+    assert {path: path.read_bytes() for path in (home / "landing").rglob("*") if path.is_file()} == landed
+    assert next((home / "faults").glob("*plan*")).read_bytes() == plan
+    with pytest.raises(SystemExit) as stop:
+        main([*words, "--magnitude", "large"])
+    assert stop.value.code == ExitCode.USAGE
