@@ -120,7 +120,7 @@ def remediation_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
                 )
             )
         elif incident.state is State.RECOVERING and incident.attempts:
-            if rerun_is_due(engine, incident):
+            if rerun_is_due(settings, engine, incident):
                 waiting.append(incident)
             else:
                 verify(settings, engine, incident.id, utc_now(), "remediation sensor")

@@ -34,6 +34,7 @@ from reliability_platform.remediation.ledger import REPLACEMENT, Replay, ReplayL
 from reliability_platform.remediation.policy import ON_THE_RECORD, POLICIES
 from reliability_platform.remediation.time_limit import within
 from reliability_platform.settings import Settings
+from reliability_platform.warehouse.publication import is_due as publication_is_due
 
 RERUN_WITHIN = timedelta(hours=6)
 """Landing days that have not been run and judged after so long will not be without a person."""
@@ -158,9 +159,13 @@ def reruns_of(incident: Incident) -> set[tuple[str, date]]:
     return {(source, day) for source in incident.sources for day in incident.pending_reruns}
 
 
-def rerun_is_due(engine: Engine, incident: Incident) -> bool:
-    """Whether a day that the last action changed has not been judged since."""
-    return incident.state is State.RECOVERING and bool(incident.pending_reruns) and not _judged_since(engine, incident)
+def rerun_is_due(settings: Settings, engine: Engine, incident: Incident) -> bool:
+    """Whether a day that the last action changed has not been judged since, or what was judged not published: a run
+    that was killed in between would leave consumers with what they had.
+    """
+    if incident.state is not State.RECOVERING or not incident.pending_reruns:
+        return False
+    return publication_is_due(settings) or not _judged_since(engine, incident)
 
 
 def _last(incident: Incident, phase: str) -> TimelineEntry:
@@ -306,7 +311,7 @@ def verify(settings: Settings, engine: Engine, incident_id: str, now: datetime, 
         if now - incident.acting_since > POLICIES[incident.failure_class].time_limit:
             _give_up(settings, store, incident, now, actor, "The action was broken off.", BROKEN_OFF)
         return False
-    if rerun_is_due(engine, incident):
+    if rerun_is_due(settings, engine, incident):
         if incident.acted_at is not None and now - incident.acted_at > RERUN_WITHIN:
             _give_up(settings, store, incident, now, actor, "Its landing days were not run again.", NOT_RUN)
         return False

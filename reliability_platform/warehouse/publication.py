@@ -26,6 +26,7 @@ Partition = tuple[str, date]
 
 RECORD = "publication.json"
 CURRENT = "current"
+DUE = ".due"
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,17 @@ def current_version(settings: Settings) -> str | None:
     """The version that consumers read now; None before the first publication."""
     link = settings.published / CURRENT
     return link.readlink().name if link.is_symlink() else None
+
+
+def announce(settings: Settings) -> None:
+    """Say that verdicts are about to be given which a publication must follow; whoever dies in between leaves word."""
+    settings.published.mkdir(parents=True, exist_ok=True)
+    (settings.published / DUE).touch()
+
+
+def is_due(settings: Settings) -> bool:
+    """Whether days were judged, or are being judged, that no publication has followed yet."""
+    return (settings.published / DUE).exists()
 
 
 def _point_to(settings: Settings, version: str) -> None:
@@ -202,11 +214,13 @@ def publish(
             last = read_publication(settings, previous)
             if last.tables == publication.tables and last.held == publication.held:
                 shutil.rmtree(draft)
+                (settings.published / DUE).unlink(missing_ok=True)
                 return last
         (draft / RECORD).write_text(json.dumps(asdict(publication), indent=2) + "\n")
         _sync(draft)
         draft.rename(settings.published / version)
         _point_to(settings, version)
+        (settings.published / DUE).unlink(missing_ok=True)
         return publication
 
 

@@ -25,6 +25,7 @@ from reliability_platform.remediation.ledger import Replay, ReplayLedger
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
+from reliability_platform.warehouse.publication import DUE, announce
 from tests.unit.broken_home import BrokenHome
 from tests.unit.failing import NOW, later, passed, result
 
@@ -63,7 +64,7 @@ def test_act_judge_verify_resolve(home: BrokenHome) -> None:
     incident = home.incidents.get(one)
     assert incident.state is State.RECOVERING
     assert reruns_of(incident) == {("orders", home.day)}
-    assert rerun_is_due(home.engine, incident)
+    assert rerun_is_due(home.settings, home.engine, incident)
     assert not may(home, incident)
     assert not check_it(home, one, 2)  # nothing has been judged since
     home.admit()
@@ -104,7 +105,7 @@ def test_verdicts_of_before_the_action_prove_nothing(home: BrokenHome) -> None:
     one = home.incident(GAP).id
     begin(home, one, 10)
     home.judge(at=later(9))
-    assert rerun_is_due(home.engine, home.incidents.get(one))
+    assert rerun_is_due(home.settings, home.engine, home.incidents.get(one))
     assert not check_it(home, one, 11)
     assert home.incidents.get(one).state is State.RECOVERING
 
@@ -127,10 +128,13 @@ def test_a_clock_that_was_set_back_does_not_keep_an_incident_open(home: BrokenHo
     one = home.incident(GAP).id
     home.judge(failing=[GAP], at=later(-1440))
     begin(home, one, 10)
-    assert rerun_is_due(home.engine, home.incidents.get(one))
+    assert rerun_is_due(home.settings, home.engine, home.incidents.get(one))
     home.admit()
     home.judge(at=later(10 - 1440))
-    assert not rerun_is_due(home.engine, home.incidents.get(one))
+    announce(home.settings)  # a run that was killed between its verdicts and its publication
+    assert rerun_is_due(home.settings, home.engine, home.incidents.get(one))
+    (home.settings.published / DUE).unlink()
+    assert not rerun_is_due(home.settings, home.engine, home.incidents.get(one))
     assert check_it(home, one, 11 - 1440)
     assert home.incidents.get(one).state is State.RESOLVED
 
@@ -272,7 +276,7 @@ def test_duplicates_are_proved_harmless_though_the_batch_did_come_twice(home: Br
     one = home.incident(TWICE).id
     begin(home, one)
     assert reruns_of(home.incidents.get(one)) == set()
-    assert not rerun_is_due(home.engine, home.incidents.get(one))
+    assert not rerun_is_due(home.settings, home.engine, home.incidents.get(one))
     assert check_it(home, one, 2)
 
 

@@ -95,7 +95,7 @@ def test_each_cause_is_healed_by_its_own_means_and_gold_is_what_it_would_have_be
     made.admit(one, one)
     made.check(one, one, made.build(one, one))
     observe(made.engine, made.checks.after(last, 10_000), utc_now())
-    assert not any(rerun_is_due(made.engine, incident) for incident in store.all())
+    assert not any(rerun_is_due(made.settings, made.engine, incident) for incident in store.all())
     assert all(verify(made.settings, made.engine, incident.id, utc_now(), "test") for incident in found.values())
     assert {incident.state for incident in store.all()} == {State.RESOLVED}
     assert not [held for held in made.publish().held if held.endswith("2026-01-01")]
