@@ -76,6 +76,13 @@ SOURCE_DOWN = Cause(
 SOURCE_REFUSES = Cause("source_refuses", _D, "the source understood, and says no: asking again gives the same")
 LOST_ON_THE_WAY = Cause("lost_on_the_way", _T, "it was cut or lost on its way, and the source still has it")
 UNTIMELY = Cause("untimely_delivery", _T, "it came too often or too late this time, and need not the next")
+INTERRUPTED = Cause(
+    "interrupted",
+    _T,
+    "a call was cut off or not answered in time, and can be made again",
+    r"connection (was )?(refused|reset|aborted)|server closed the connection|temporarily unavailable",
+    errors=(ConnectionError, TimeoutError, InterruptedError, BlockingIOError),
+)
 KILLED = Cause("process_killed", _T, "a process was killed, and what it did can be done again")
 CHECK_BROKE_OFF = Cause("check_broke_off", _T, "the check broke off, and may run through the next time")
 PRODUCER = Cause("producer", _D, "the producer makes it the same way until its program or the contract is changed")
@@ -94,8 +101,8 @@ CAUSES: dict[str, Cause] = {
     cause.name: cause
     for cause in (
         # The order is that of the search for signs: the first one that matches counts.
-        DAMAGE, HELD, NO_ROOM, NO_RIGHTS, SOURCE_DOWN, SOURCE_REFUSES, LOST_ON_THE_WAY, UNTIMELY, KILLED,
-        CHECK_BROKE_OFF, PRODUCER, WATERMARK, ROWS_REMOVED, OTHER_BUILD, OUR_MODELS, UNUSABLE,
+        DAMAGE, HELD, NO_ROOM, NO_RIGHTS, SOURCE_DOWN, SOURCE_REFUSES, LOST_ON_THE_WAY, UNTIMELY, INTERRUPTED,
+        KILLED, CHECK_BROKE_OFF, PRODUCER, WATERMARK, ROWS_REMOVED, OTHER_BUILD, OUR_MODELS, UNUSABLE,
     )
 }  # fmt: skip
 

@@ -23,6 +23,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL, dbt_models
 from reliability_platform.orchestration.lineage_events import AUDIT, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, run_days, tagged_days
+from reliability_platform.orchestration.retries import RETRIES, only_transient
 from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
@@ -145,8 +146,10 @@ def _summary(results: Sequence[CheckResult]) -> dict[str, dg.MetadataValue]:
     partitions_def=LANDING_DAYS,
     backfill_policy=ONE_RUN,
     pool=WAREHOUSE_POOL,
+    retry_policy=RETRIES,
     description="One verdict per check and landing day: passed, failed or not evaluated. Decides what is published.",
 )
+@only_transient
 @without_values
 def audit(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Evaluate every check on the landing days of the run."""

@@ -10,6 +10,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.orchestration.audit_assets import audit, report_evaluations
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
+from reliability_platform.orchestration.retries import RETRIES, only_transient
 from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.dbt_runner import MANIFEST
@@ -41,7 +42,9 @@ def publish_audited(
     partitions_def=LANDING_DAYS,
     backfill_policy=ONE_RUN,
     pool=WAREHOUSE_POOL,
+    retry_policy=RETRIES,
 )
+@only_transient
 @without_values
 def published(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     """Swap in a new version; event dates that a held partition touches keep their last good rows."""

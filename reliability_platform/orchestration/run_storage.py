@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
+from reliability_platform.causes import Cause, cause_of
 from reliability_platform.errors import PlatformError
 from reliability_platform.masking import error_words
 
@@ -16,6 +17,11 @@ R = TypeVar("R")
 class StepFailedError(PlatformError):
     """A step failed in a way that nobody foresaw; the words are the error's, without the values that it quoted."""
 
+    def __init__(self, words: str, cause: Cause | None) -> None:
+        super().__init__(words)
+        self.cause = cause
+        """What the error came of, by its own text and type: the masked words may not say it any more."""
+
 
 @contextmanager
 def _masked_errors() -> Iterator[None]:
@@ -25,7 +31,7 @@ def _masked_errors() -> Iterator[None]:
         raise
     except Exception as error:
         # Neither cause nor context: Dagster would keep and show them as well. The places in the code stay.
-        raise StepFailedError(error_words(error)).with_traceback(error.__traceback__) from None
+        raise StepFailedError(error_words(error), cause_of(error)).with_traceback(error.__traceback__) from None
 
 
 def without_values(work: Callable[P, R]) -> Callable[P, R]:

@@ -10,6 +10,7 @@ from reliability_platform.incidents.metrics import page as metrics_page
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.published_assets import MARTS
+from reliability_platform.orchestration.retries import RETRIES, only_transient
 from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.settings import load_settings
 from reliability_platform.slo.objectives import read_objectives
@@ -22,9 +23,11 @@ from reliability_platform.slo.status import status
     group_name="incidents",
     kinds={"json", "csv"},
     deps=[["published", mart.name] for mart in MARTS],
+    retry_policy=RETRIES,
     description="Objectives for freshness, completeness and correctness by dataset: error budgets over landing days. "
     "An exhausted budget is said here and stops nothing.",
 )
+@only_transient
 @without_values
 def slo(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Count good and bad landing days against their budgets. Reads the operations store alone: no turn to wait for."""
