@@ -1,0 +1,84 @@
+"""Dagster's web server, which answers only to its own host names: the program that `reliability dev` starts.
+
+Dagster's UI asks nobody who he is, and whoever reaches it can launch runs. On loopback that is the person at the
+machine, and every page that is open in his browser: a foreign name that is made to resolve to 127.0.0.1 (DNS
+rebinding) makes a web page anywhere "same origin" with the UI, and a form or a picture can post to it without that.
+So a request must name a host that is ours, and one that another site makes the browser send is refused.
+"""
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+import dagster_webserver.app
+from dagster_webserver.cli import main
+from dagster_webserver.webserver import DagsterWebserver
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+
+from reliability_platform.settings import Settings, load_settings
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def own_hosts(settings: Settings) -> frozenset[str]:
+    """The names under which the UI may be asked for: those of loopback, and the one that links in alerts have."""
+    return LOOPBACK | {(urlsplit(settings.ui_url).hostname or "localhost").lower()}
+
+
+def refusal(kind: str, method: str, path: str, headers: Headers, hosts: Iterable[str]) -> str | None:
+    """Why a request is not answered; None if it is. `kind` is ASGI's: http or websocket."""
+    if _name(f"//{headers.get('host', '')}") not in hosts:
+        return "This host name is not one of this server: open it as RELIABILITY_UI_URL says, or as 127.0.0.1."
+    origin = headers.get("origin")
+    if origin is not None and _name(origin) not in hosts:
+        return "Another site may not ask this server."
+    # A link from elsewhere may open a page. It may not run a query, which a picture's address could be, too.
+    opens_a_page = kind == "http" and method == "GET" and headers.get("sec-fetch-mode") == "navigate"
+    if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not (opens_a_page and "/graphql" not in path):
+        return "Another site may not ask this server."
+    return None
+
+
+def _name(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+class OwnHostsOnly:
+    """Refuses before anything of Dagster sees the request."""
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
+        self._app, self._hosts = app, hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or one web socket."""
+        if scope["type"] in ("http", "websocket"):
+            method = scope.get("method", "GET")
+            why_not = refusal(scope["type"], method, scope["path"], Headers(scope=scope), self._hosts)
+            if why_not is not None:
+                refused = WebSocketClose(reason=why_not) if scope["type"] == "websocket" else _forbidden(why_not)
+                await refused(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def _forbidden(why: str) -> PlainTextResponse:
+    return PlainTextResponse(f"{why}\n", status_code=403)
+
+
+class GuardedWebserver(DagsterWebserver):
+    """Dagster's own, behind the guard."""
+
+    def build_middleware(self) -> list[Middleware]:
+        """The guard is asked first."""
+        return [Middleware(OwnHostsOnly, hosts=own_hosts(load_settings())), *super().build_middleware()]
+
+
+if __name__ == "__main__":
+    dagster_webserver.app.DagsterWebserver = GuardedWebserver  # type: ignore[misc]
+    main()
