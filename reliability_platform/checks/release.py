@@ -16,9 +16,11 @@ from reliability_platform.checks.gate import Partition, held
 from reliability_platform.checks.holds import Holds
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.clock import Clock
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
+from reliability_platform.warehouse.first_published import note_first_published
 from reliability_platform.warehouse.lease import warehouse_lease
 from reliability_platform.warehouse.marts import Mart
 from reliability_platform.warehouse.publication import Publication, publish
@@ -57,14 +59,20 @@ def release(
     now: datetime,
     run_id: str,
     on_change: Callable[[list[CheckResult]], None] = lambda _: None,
+    clock: Clock | None = None,
 ) -> Publication:
-    """Publish whatever the gate releases over all landed partitions. `on_change` hears of verdicts that have turned."""
+    """Publish whatever the gate releases over all landed partitions. `on_change` hears of verdicts that have turned.
+
+    `clock` tells when the version became current; without one it is `now`, as if nothing took any time.
+    """
     engine = operations_engine(settings)
     store = CheckStore(engine)
     with warehouse_lease(settings):  # nobody of ours writes between the last look and the publication
         on_change(confirm(settings, store, now, run_id))
         partitions = landed_partitions(settings)
-        return publish(settings, marts, partitions, _withheld(store, engine, partitions), now, run_id)
+        publication = publish(settings, marts, partitions, _withheld(store, engine, partitions), now, run_id)
+        note_first_published(settings, engine, marts, publication, run_id, clock() if clock else now)
+        return publication
 
 
 def _withheld(store: CheckStore, engine: Engine, partitions: Sequence[Partition]) -> dict[Partition, list[str]]:

@@ -24,6 +24,7 @@ from reliability_platform.cli.options import (
     progress,
 )
 from reliability_platform.clock import FIRST_DAY, utc_now
+from reliability_platform.clock import days as day_range
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.settings import Settings, load_settings
 
@@ -99,6 +100,7 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
         active.save(settings)
 
         from reliability_platform.cli.live import strike_and_respond
+        from reliability_platform.day_clock import simulate
         from reliability_platform.landing.admission import landed_partitions
         from reliability_platform.operations import operations_engine
         from reliability_platform.orchestration.definitions import defs
@@ -118,6 +120,7 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
         with stages.stage(
             "pipeline", f"Landing, building, checking and publishing {days} days, {len(plan.strikes)} faults among them"
         ):
+            simulate(operations_engine(settings), day_range(first, last), utc_now())
             daemon.materialize([reference])
             daemon.run("pipeline", first=first, last=last)
         with stages.stage("incidents", "Turning failed checks into incidents, and healing them"):

@@ -35,7 +35,17 @@ def _serve(settings: Settings, port: int) -> int:
     workspace = str(PROJECT_ROOT / "workspace.yaml")
     programs = Path(sys.executable).parent
     commands = [
-        [sys.executable, "-m", "reliability_platform.orchestration.webserver", "-h", "127.0.0.1", "-p", str(port), "-w", workspace],
+        [
+            sys.executable,
+            "-m",
+            "reliability_platform.orchestration.webserver",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(port),
+            "-w",
+            workspace,
+        ],
         [str(programs / "dagster-daemon"), "run", "-w", workspace],
     ]
     # A shell that starts us in the background has SIGINT ignored, Dagster copies that to SIGTERM, and then nothing

@@ -32,7 +32,7 @@ def slo(as_of: date | None, datasets: tuple[str, ...], home: Path | None, as_jso
     if as_json and as_csv:
         raise UsageError("--json and --csv contradict each other: give one of them.")
     settings = load_settings(home)
-    found = status(operations_engine(settings), read_objectives(settings.slo_file, datasets), as_of)
+    found = status(operations_engine(settings), read_objectives(settings.slo_file, datasets), utc_now(), as_of)
     if as_json:
         print_json(report.document(found))
         return

@@ -24,7 +24,7 @@ def publish_audited(
     settings: Settings, run_id: str, on_change: Callable[[list[CheckResult]], None] = lambda _: None
 ) -> Publication:
     """Publish whatever the gate releases now, over all landed partitions."""
-    return release(settings, MARTS, utc_now(), run_id, on_change)
+    return release(settings, MARTS, utc_now(), run_id, on_change, utc_now)
 
 
 @dg.multi_asset(

@@ -6,7 +6,7 @@ rebinding) makes a web page anywhere "same origin" with the UI, and a form or a 
 So a request must name a host that is ours, and one that another site makes the browser send is refused.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 import dagster_webserver.app
@@ -28,7 +28,7 @@ def own_hosts(settings: Settings) -> frozenset[str]:
     return LOOPBACK | {(urlsplit(settings.ui_url).hostname or "localhost").lower()}
 
 
-def refusal(kind: str, method: str, path: str, headers: Headers, hosts: Iterable[str]) -> str | None:
+def refusal(kind: str, method: str, path: str, headers: Headers, hosts: Collection[str | None]) -> str | None:
     """Why a request is not answered; None if it is. `kind` is ASGI's: http or websocket."""
     if _name(f"//{headers.get('host', '')}") not in hosts:
         return "This host name is not one of this server: open it as RELIABILITY_UI_URL says, or as 127.0.0.1."
@@ -71,7 +71,7 @@ def _forbidden(why: str) -> PlainTextResponse:
     return PlainTextResponse(f"{why}\n", status_code=403)
 
 
-class GuardedWebserver(DagsterWebserver):
+class GuardedWebserver(DagsterWebserver):  # type: ignore[type-arg]
     """Dagster's own, behind the guard."""
 
     def build_middleware(self) -> list[Middleware]:
@@ -80,5 +80,5 @@ class GuardedWebserver(DagsterWebserver):
 
 
 if __name__ == "__main__":
-    dagster_webserver.app.DagsterWebserver = GuardedWebserver  # type: ignore[misc]
-    main()
+    dagster_webserver.app.DagsterWebserver = GuardedWebserver  # type: ignore[attr-defined, misc]
+    main()  # type: ignore[no-untyped-call]

@@ -7,6 +7,9 @@ requests, it delivers landing days. So the unit is the landing day of a dataset.
 - A day is *bad* for an objective if a check that the objective names has failed on it: at the first judgement of the
   day (`judged: first`), or ever (`judged: ever`). It is *good* if all of them have been evaluated and none was bad, and
   *unknown* if one of them was never evaluated. A check against the past that has too little past yet is not asked for.
+- A day of a mart is also bad if consumers were not shown it by the promised hour of the day after (`published_by`). What
+  is compared is the moment at which the version that first had the day became current, by the clock of the day: see
+  `day_clock.py`. A day that nobody has been shown is bad once its hour has passed, run or not.
 - Healing gives nothing back: the verdicts of before stay in the store, and it is those that count. Nor do stale
   results, false alarms and rehearsals count less; whoever rehearses on a home spends its budget.
 - The *error budget* of a window is (1 - target) x (window - unknown days) landing days; every bad day spends one. It is

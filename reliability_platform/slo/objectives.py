@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -69,6 +70,8 @@ class Promise(_Declared):
     indicator: Name
     target: Share
     budget_window: Days | None = None
+    published_by: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", strict=True)] | None = None
+    """Hour and minute (UTC) of the day after by which consumers must have been shown a day; of marts alone."""
 
 
 class Promises(_Declared):
@@ -103,6 +106,14 @@ class Objective:
     window: int
     """Landing days of the error budget."""
     checks: tuple[str, ...]
+    published_by: time | None = None
+    """UTC, of the day after; a day that is shown later is bad. None where no hour is promised."""
+
+    def deadline(self, day: date) -> datetime | None:
+        """When consumers must have been shown a day."""
+        if self.published_by is None:
+            return None
+        return datetime.combine(day + timedelta(days=1), self.published_by, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -172,6 +183,8 @@ def _problems(declared: Declaration) -> Iterator[tuple[Location, str]]:
                 yield (*where, "indicator"), f"there is no indicator {promise.indicator!r}; declared: {known}."
             elif not any(_selects(declared.indicators[promise.indicator], dataset, one) for one in CHECKS.values()):
                 yield (*where, "indicator"), f"{promise.indicator} selects no check of {dataset}."
+            if promise.published_by is not None and dataset not in MART_SOURCES:
+                yield (*where, "published_by"), f"{dataset} is a source: only marts are published."
             if max(declared.burn_windows) > (promise.budget_window or declared.budget_window):
                 yield where, "the budget's window is shorter than one of burn_windows: lengthen it."
 
@@ -190,6 +203,7 @@ def _bound(declared: Declaration) -> Iterator[Objective]:
                     target=promise.target,
                     window=promise.budget_window or declared.budget_window,
                     checks=tuple(spec.name for spec in CHECKS.values() if _selects(indicator, dataset, spec)),
+                    published_by=None if promise.published_by is None else time.fromisoformat(promise.published_by),
                 )
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Engine, select
 
+from reliability_platform.day_clock import Service, simulated
 from reliability_platform.incidents.store import IncidentStore, attached, heads
 from reliability_platform.slo.budget import Budget, budget, exhausted_since
 from reliability_platform.slo.judgement import (
@@ -24,6 +25,7 @@ from reliability_platform.slo.judgement import (
     spans,
 )
 from reliability_platform.slo.objectives import BurnAlert, Judged, Objective, Objectives
+from reliability_platform.warehouse.first_published import published_at
 
 PARAMETERS = 500
 """Values in one `in (…)`: databases limit how many a statement may bind."""
@@ -35,7 +37,7 @@ class BadDay:
 
     day: date
     checks: list[str]
-    """The checks that were bad."""
+    """The checks that were bad; and the promised hour, if consumers were not shown the day by then."""
     incidents: list[str]
     """The incidents to which their failures belong; none if no sensor has read them yet."""
     noticed_later: bool
@@ -84,6 +86,15 @@ class SloStatus:
         return [one for one in self.objectives if one.budget.exhausted]
 
 
+def _newest(engine: Engine, objectives: Objectives, known: Spans, now: datetime) -> date | None:
+    """The newest landing day that was judged, or that was due and should have been published by now."""
+    judged = [] if np.isnat(known.last).all() else [np.nanmax(known.last).astype(object)]
+    promised = [one for one in objectives.all if one.published_by is not None]
+    due = Service(engine).due(now) if promised else []
+    missed = [day for day in due if all((one.deadline(day) or now) <= now for one in promised)]
+    return max([*judged, *missed[-1:]], default=None)
+
+
 def _marks(checks: Marks, young: npt.NDArray[np.bool_]) -> Marks:
     """One mark per day from those of an objective's checks: bad before unknown before good."""
     bad, unknown = (checks == BAD).any(axis=0), (checks == UNKNOWN).any(axis=0)
@@ -110,8 +121,10 @@ def _incidents_of(engine: Engine, failures: Sequence[int]) -> dict[int, str]:
 class _Status:
     """One reading of the store for all objectives."""
 
-    def __init__(self, engine: Engine, objectives: Objectives, known: Spans, as_of: date) -> None:
-        self._objectives, self._known, self._as_of = objectives, known, as_of
+    def __init__(self, engine: Engine, objectives: Objectives, known: Spans, as_of: date, now: datetime) -> None:
+        self._engine, self._objectives, self._known, self._as_of, self._now = engine, objectives, known, as_of, now
+        self._clock = simulated(engine)
+        self._first_due = min(Service(engine).due(now), default=None)
         # As long again before the window, for since when a budget has been exhausted.
         longest = max((one.window for one in objectives.all), default=1)
         self._start = as_of - timedelta(days=2 * longest - 1)
@@ -125,6 +138,29 @@ class _Status:
         all_marks = self._judged.first if objective.judged is Judged.FIRST else self._judged.ever
         return all_marks[self._rows[objective]]
 
+    def _published(self, objective: Objective, days: npt.NDArray[np.datetime64]) -> Marks:
+        """Whether consumers were shown each day by the promised hour; not asked before that hour has come."""
+        if objective.published_by is None:
+            return np.full(days.shape, NOT_ASKED)
+        shown = published_at(self._engine, objective.dataset, days)
+
+        def mark(day: date) -> np.int8:
+            deadline, at = objective.deadline(day), shown.get(day)
+            assert deadline is not None
+            if self._clock.moment(day, at or self._now) > deadline:
+                return BAD
+            return NOT_ASKED if at is None else GOOD
+
+        return np.array([mark(day) for day in days.astype(object)], dtype=np.int8)
+
+    def _born(self, objective: Objective) -> np.datetime64 | None:
+        """The first day of which anything was judged, or that was due."""
+        judged = self._known.first[self._rows[objective]]
+        found = [] if np.isnat(judged).all() else [np.nanmin(judged)]
+        if objective.published_by is not None and self._first_due is not None:
+            found.append(np.datetime64(self._first_due))
+        return min(found, default=None)
+
     def _failures(self, objective: Objective) -> npt.NDArray[np.int64]:
         """The ids of the failed results that made days of the window bad."""
         marks = self._counted(objective)[:, -objective.window :]
@@ -136,11 +172,11 @@ class _Status:
 
     def of(self, objective: Objective) -> ObjectiveStatus:
         """Where one objective stands."""
-        checks, rows = self._counted(objective), self._rows[objective]
-        born = np.nanmin(self._known.first[rows]) if not np.isnat(self._known.first[rows]).all() else None
+        checks, rows, born = self._counted(objective), self._rows[objective], self._born(objective)
         days = days_of(self._start, self._as_of)
         young = np.full(days.shape, True) if born is None else days < born
-        marks = _marks(checks, young)
+        published = self._published(objective, days)
+        marks = _marks(np.vstack([checks, published]), young)
         burns = {window: budget(objective.target, marks, window) for window in self._objectives.burn_windows}
         since = exhausted_since(objective.target, marks, objective.window)
         window = range(len(marks) - objective.window, len(marks))
@@ -153,7 +189,7 @@ class _Status:
             burns=burns,
             burning=[alert for alert in self._objectives.alerts if _burns(alert, burns)],
             exhausted_since=None if since is None else self._day(since),
-            bad_days=[self._bad_day(objective, checks, place) for place in window if marks[place] == BAD],
+            bad_days=[self._bad_day(objective, checks, published, place) for place in window if marks[place] == BAD],
             unknown_days=[
                 UnknownDay(self._day(place), [str(name) for name in NAMES[rows[checks[:, place] == UNKNOWN]]])
                 for place in window
@@ -161,14 +197,15 @@ class _Status:
             ],
         )
 
-    def _bad_day(self, objective: Objective, checks: Marks, place: int) -> BadDay:
-        bad = self._rows[objective][checks[:, place] == BAD]
+    def _bad_day(self, objective: Objective, checks: Marks, published: Marks, place: int) -> BadDay:
+        bad, late = self._rows[objective][checks[:, place] == BAD], published[place] == BAD
         owners = (self._incidents.get(int(failure)) for failure in self._judged.failure[bad, place])
         return BadDay(
             day=self._day(place),
-            checks=[str(name) for name in NAMES[bad]],
+            checks=[str(name) for name in NAMES[bad]]
+            + ([f"published by {objective.published_by:%H:%M}"] if late else []),
             incidents=sorted({owner for owner in owners if owner is not None}),
-            noticed_later=bool((self._judged.first[bad, place] == GOOD).all()),
+            noticed_later=bool(not late and (self._judged.first[bad, place] == GOOD).all()),
         )
 
 
@@ -176,14 +213,14 @@ def _burns(alert: BurnAlert, burns: Mapping[int, Budget]) -> bool:
     return all((burns[window].burn_rate or 0) >= alert.rate for window in (alert.long, alert.short))
 
 
-def status(engine: Engine, objectives: Objectives, as_of: date | None = None) -> SloStatus:
-    """Where all objectives stand at the end of `as_of`, by default the newest landing day that was judged.
+def status(engine: Engine, objectives: Objectives, now: datetime, as_of: date | None = None) -> SloStatus:
+    """Where all objectives stand at the end of `as_of`, by default the newest landing day that was judged or due.
 
     It counts what the store says today of the days up to `as_of`: a failure noticed later is in it.
     """
     known = spans(engine)
-    if np.isnat(known.last).all():
+    day = as_of or _newest(engine, objectives, known, now)
+    if day is None or (np.isnat(known.last).all() and Service(engine).since() is None):
         return SloStatus(None, objectives.burn_windows, [])
-    day: date = as_of or np.nanmax(known.last).astype(object)
-    reading = _Status(engine, objectives, known, day)
+    reading = _Status(engine, objectives, known, day, now)
     return SloStatus(day, objectives.burn_windows, [reading.of(objective) for objective in objectives.all])

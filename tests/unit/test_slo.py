@@ -3,22 +3,23 @@
 import csv
 import io
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, delete, insert, text, update
 
-from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli.main import main
+from reliability_platform.day_clock import Service, simulate
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.faults.plan import ActivePlan, Strike
 from reliability_platform.incidents.detection import observe
@@ -30,6 +31,7 @@ from reliability_platform.slo.judgement import BAD, GOOD, NOT_ASKED, UNKNOWN, Ma
 from reliability_platform.slo.objectives import DATASETS, Judged, Objectives, read_objectives
 from reliability_platform.slo.report import as_csv, as_json, document, page, staleness, write_report
 from reliability_platform.slo.status import ObjectiveStatus, status
+from reliability_platform.warehouse.first_published import first_published, published_at
 from tests.conftest import Platform
 from tests.conftest import day as landing_day
 from tests.unit.failing import NOW, crashed, day, later, passed, result
@@ -79,7 +81,7 @@ def both_passed(*numbers: int) -> list[CheckResult]:
 
 
 def objective(engine: Engine, objectives: Objectives, name: str, as_of: date | None = None) -> ObjectiveStatus:
-    return next(one for one in status(engine, objectives, as_of).objectives if one.objective.name == name)
+    return next(one for one in status(engine, objectives, NOW, as_of).objectives if one.objective.name == name)
 
 
 def counts(one: ObjectiveStatus) -> tuple[int, int, int]:
@@ -154,13 +156,13 @@ def test_healing_gives_nothing_back(engine: Engine, tmp_path: Path) -> None:
     """An objective that a re-run can rewrite measures how well we cover up."""
     objectives = declared(tmp_path)
     record(engine, *both_passed(1, 2, 4), result(BATCHES, 3), result(RANGE, 3))
-    before = [counts(one) for one in status(engine, objectives).objectives]
+    before = [counts(one) for one in status(engine, objectives, NOW).objectives]
     CheckStore(engine).invalidate(["orders"], [day(3)])
     record(engine, result(BATCHES, 3), result(RANGE, 3))  # a first attempt that did not help
     CheckStore(engine).invalidate(["orders"], [day(3)])
     record(engine, *both_passed(3))
     assert [one.verdict.value for one in CheckStore(engine).latest([day(3)])] == ["passed", "passed"]
-    assert [counts(one) for one in status(engine, objectives).objectives] == before == [(3, 1, 0), (3, 1, 0)]
+    assert [counts(one) for one in status(engine, objectives, NOW).objectives] == before == [(3, 1, 0), (3, 1, 0)]
 
 
 def test_what_is_noticed_later_counts_where_ever_is_declared(engine: Engine, tmp_path: Path) -> None:
@@ -248,19 +250,19 @@ def test_the_incident_that_spent_the_budget_is_named(engine: Engine, tmp_path: P
 
 def test_a_home_without_results_says_so(engine: Engine, settings: Settings, tmp_path: Path) -> None:
     """Before the first run, and for checks that only an older version knew."""
-    found = status(engine, declared(tmp_path))
+    found = status(engine, declared(tmp_path), NOW)
     assert (found.as_of, found.objectives) == (None, [])
     assert "never" in markdown(page(found))
     assert "reliability run" in (staleness(found, day(3)) or "")
     record(engine, replace(passed(BATCHES, 1), check="stg_orders__of_an_older_version"))
-    assert status(engine, declared(tmp_path)).as_of is None
+    assert status(engine, declared(tmp_path), NOW).as_of is None
     assert len(write_report(settings, found)) == 2
 
 
 def test_days_that_are_over_and_not_judged_are_not_passed_over(engine: Engine, tmp_path: Path) -> None:
     """A pipeline that stands still has no bad days: the report must not look fine."""
     record(engine, *both_passed(1))
-    found = status(engine, declared(tmp_path))
+    found = status(engine, declared(tmp_path), NOW)
     assert staleness(found, day(2)) is None
     assert "the 3 since then" in (staleness(found, day(5)) or "")
 
@@ -343,11 +345,11 @@ def test_the_objectives_that_come_with_the_platform_cover_all_datasets() -> None
 def test_the_report_is_the_same_in_all_forms(engine: Engine, settings: Settings, tmp_path: Path) -> None:
     """The same store gives the same bytes; JSON, CSV and page tell the same numbers."""
     record(engine, *both_passed(1, 2, 3), result(BATCHES, 4), passed(RANGE, 4), crashed(RANGE, 5), passed(BATCHES, 5))
-    found = status(engine, declared(tmp_path))
+    found = status(engine, declared(tmp_path), NOW)
     files = write_report(settings, found)
     assert [path.relative_to(settings.home).as_posix() for path in files] == ["slo/slo.json", "slo/slo.csv"]
     written = json.loads(files[0].read_text())
-    assert written == document(found) == json.loads(as_json(status(engine, declared(tmp_path))))
+    assert written == document(found) == json.loads(as_json(status(engine, declared(tmp_path), NOW)))
     fresh, right = written["objectives"]
     assert {name: fresh[name] for name in ("good", "bad", "unknown", "budget_days", "budget_left_days")} == {
         "good": 4,
@@ -374,7 +376,7 @@ def test_words_of_the_file_are_text_in_every_form(engine: Engine, tmp_path: Path
     """The file is written by people and read by spreadsheets and browsers."""
     record(engine, result(BATCHES, 1), result(RANGE, 1))
     content = ORDERS.replace("All batches were there at first.", '"=HYPERLINK(1) <script>alert(1)</script>"')
-    found = status(engine, declared(tmp_path, content))
+    found = status(engine, declared(tmp_path, content), NOW)
     assert "<script>" not in markdown(page(found))
     cells = [cell for row in csv.reader(io.StringIO(as_csv(found).decode())) for cell in row]
     assert not [cell for cell in cells if cell.startswith(("=", "@", "+"))]
@@ -425,7 +427,7 @@ def test_an_exhausted_budget_stops_no_publication(platform: Callable[..., Platfo
     assert not healed.held
     table = next(one for one in healed.tables if one.name == "agg_daily_payments")
     assert (table.fresh_dates, table.absent_dates) == (3, [])
-    after = status(made.engine, objectives)
+    after = status(made.engine, objectives, NOW)
     assert [(one.objective.dataset, one.objective.name, counts(one)) for one in after.objectives] == [
         ("agg_daily_payments", "freshness", (2, 1, 0)),
         ("agg_daily_payments", "completeness", (3, 0, 0)),
@@ -435,6 +437,115 @@ def test_an_exhausted_budget_stops_no_publication(platform: Callable[..., Platfo
         ("agg_daily_funnel", "correctness", (3, 0, 0)),
     ]
     assert [one.objective.name for one in after.exhausted] == ["correctness"]
+
+
+PROMISED = """\
+budget_window: 20
+burn_windows: [7]
+indicators:
+  shown: {means: Consumers had it in time., judged: first, checks: ["bronze_{source}__batch_completeness"]}
+datasets:
+  agg_daily_revenue:
+    freshness: {indicator: shown, target: 0.9, published_by: "06:00"}
+"""
+
+
+def shown(engine: Engine, number: int, at: datetime) -> None:
+    """The n-th day was shown to consumers for the first time at that moment."""
+    row = {"mart": "agg_daily_revenue", "event_date": day(number), "version": "v000001"}
+    with engine.begin() as connection:
+        connection.execute(insert(first_published).values(**row, published_at=at.replace(tzinfo=None)))
+
+
+def morning(number: int, hour: int, minute: int = 0) -> datetime:
+    """An hour of the day after the n-th day."""
+    return datetime.combine(day(number + 1), time(hour, minute), tzinfo=UTC)
+
+
+def test_published_on_time_compares_the_moment_with_the_promised_hour(engine: Engine, tmp_path: Path) -> None:
+    """All checks passed: a day that was first run three days late was good, and one that nobody was ever shown, too."""
+    record(engine, *both_passed(1, 2, 3, 4, 5))
+    objectives = declared(tmp_path, PROMISED)
+    shown(engine, 1, morning(1, 6))
+    shown(engine, 2, morning(2, 6, 1))
+    shown(engine, 3, morning(6, 2))
+    [one] = status(engine, objectives, morning(5, 5, 59)).objectives
+    assert [(bad.day, bad.checks, bad.noticed_later) for bad in one.bad_days] == [
+        (day(number), ["published by 06:00"], False) for number in (2, 3, 4)
+    ]
+    assert counts(one) == (2, 3, 0)  # the fifth: nobody waits for it yet, and its checks passed
+    [one] = status(engine, objectives, morning(5, 6, 1)).objectives
+    assert [bad.day for bad in one.bad_days] == [day(number) for number in (2, 3, 4, 5)]
+    page_of_it = markdown(page(status(engine, objectives, morning(5, 6, 1))))
+    assert "published by 06:00" in page_of_it
+
+
+def test_days_that_were_due_and_never_run_are_bad_although_nothing_was_judged(engine: Engine, tmp_path: Path) -> None:
+    """A platform that stands still for two days does not end its objectives on its last good day."""
+    objectives = declared(tmp_path, PROMISED)
+    Service(engine).note(True, morning(1, 1))
+    record(engine, *both_passed(1))
+    shown(engine, 1, morning(1, 3))
+    found = status(engine, objectives, morning(3, 7))
+    assert (found.as_of, counts(found.objectives[0])) == (day(3), (1, 2, 0))
+    assert status(engine, objectives, morning(1, 5)).as_of == day(1)
+    other = operations_engine(load_settings(tmp_path / "never_run"))
+    Service(other).note(True, morning(1, 1))
+    assert counts(status(other, objectives, morning(2, 7)).objectives[0]) == (0, 2, 0)
+
+
+def test_a_day_that_the_lab_plays_is_judged_by_its_own_clock(engine: Engine, tmp_path: Path) -> None:
+    """A month that is played in November was published in time in January; what it leaves unpublished was not."""
+    record(engine, *both_passed(1, 2, 3))
+    began = datetime(2026, 11, 28, 15, tzinfo=UTC)
+    simulate(engine, [day(1), day(2)], began)
+    for number in (1, 3):
+        shown(engine, number, began + timedelta(minutes=2))
+    [one] = status(engine, declared(tmp_path, PROMISED), began + timedelta(hours=1)).objectives
+    assert [bad.day for bad in one.bad_days] == [day(3)]
+    [one] = status(engine, declared(tmp_path, PROMISED), began + timedelta(hours=5)).objectives
+    assert [bad.day for bad in one.bad_days] == [day(2), day(3)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (PROMISED.replace('"06:00"', "10:00"), "published_by"),
+        (PROMISED.replace('"06:00"', '"24:00"'), "published_by"),
+        (PROMISED.replace("agg_daily_revenue", "orders"), "only marts are published"),
+    ],
+)
+def test_an_hour_that_is_none_is_refused(tmp_path: Path, wrong: str, said: str) -> None:
+    """Without its quotes YAML reads 10:00 as the number 600."""
+    with pytest.raises(UsageError, match=said):
+        declared(tmp_path, wrong)
+
+
+def test_every_mart_promises_an_hour() -> None:
+    """In the file that comes with the platform."""
+    found = [one for one in read_objectives(load_settings().slo_file).all if one.name == "freshness"]
+    assert all((one.published_by is not None) == (one.dataset in MART_SOURCES) for one in found)
+
+
+def test_the_moment_of_publication_is_written_down_by_the_publication_itself(
+    platform: Callable[..., Platform],
+) -> None:
+    """Through the real release: a held day has none, its later version gives it one, and nothing ever changes it."""
+    made = platform(strikes=[Strike("null_spike", "payments", landing_day(2), "large")])
+    made.run(landing_day(1), landing_day(2))
+    days = np.array([landing_day(1), landing_day(2)], dtype="datetime64[D]")
+    first = published_at(made.engine, "agg_daily_payments", days)
+    assert set(first) == {landing_day(1)}
+    assert set(published_at(made.engine, "agg_daily_funnel", days)) == {landing_day(1), landing_day(2)}
+    with made.engine.begin() as connection:  # the process was killed before it could write that down
+        connection.execute(delete(first_published).where(first_published.c.mart == "agg_daily_funnel"))
+        connection.execute(update(first_published).values(version="v000000"))
+    made.plan = ActivePlan(7, ())
+    made.run(landing_day(2), landing_day(2))
+    after = published_at(made.engine, "agg_daily_payments", days)
+    assert after[landing_day(1)] == first[landing_day(1)] < after[landing_day(2)]
+    funnel = published_at(made.engine, "agg_daily_funnel", days)
+    assert set(funnel) == {landing_day(1), landing_day(2)} and max(funnel.values()) < after[landing_day(2)]
 
 
 def half_a_million_results(engine: Engine, names: Sequence[str]) -> int:
@@ -458,9 +569,9 @@ def test_a_year_of_results_is_read_in_a_moment(engine: Engine) -> None:
     """One query for the spans and one for the window, whatever lies before it."""
     assert half_a_million_results(engine, list(CHECKS)) > 500_000
     objectives = read_objectives(load_settings().slo_file)
-    began = time.perf_counter()
-    found = status(engine, objectives)
-    took = time.perf_counter() - began
+    began = perf_counter()
+    found = status(engine, objectives, NOW)
+    took = perf_counter() - began
     assert found.as_of == date(2026, 1, 1) + timedelta(days=364)
     assert sum(one.budget.judged for one in found.objectives) == 27 * 28
     assert sum(one.budget.bad for one in found.objectives) > 27

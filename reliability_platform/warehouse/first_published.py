@@ -1,0 +1,86 @@
+"""When consumers were first shown an event date of a mart: the moment at which the version that has it became current.
+
+Objectives compare it with the hour that is promised. It is written down once and never changes: what was late stays so.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Column, Date, DateTime, Engine, String, Table, func, insert, select
+
+from reliability_platform.landing.admission import landed_partitions
+from reliability_platform.operations import metadata
+from reliability_platform.settings import Settings
+from reliability_platform.warehouse.marts import Mart
+from reliability_platform.warehouse.publication import Partition, Publication, publications
+
+first_published = Table(
+    "first_published",
+    metadata,
+    Column("mart", String(200), primary_key=True),
+    Column("event_date", Date, primary_key=True),
+    Column("version", String(20), nullable=False),
+    Column("published_at", DateTime, nullable=False),
+)
+
+
+def note_first_published(
+    settings: Settings, engine: Engine, marts: Sequence[Mart], current: Publication, run_id: str, now: datetime
+) -> None:
+    """Write down the event dates that the version shows which a run has just made `current`; and those of versions before
+    it whose process was killed before it could: of them their own record says when.
+    """
+    with engine.connect() as connection:
+        known = {(row.mart, row.event_date) for row in connection.execute(select(first_published))}
+        newest = connection.execute(select(func.max(first_published.c.version))).scalar() or ""
+    landed = landed_partitions(settings)
+    for publication in publications(settings):
+        if publication.version <= newest:
+            continue
+        ours = (publication.version, publication.run_id) == (current.version, run_id)
+        moment = now if ours else datetime.fromisoformat(publication.published_at)
+        fresh = [(mart.name, day) for mart in marts for day in sorted(_shown(settings, publication, mart, landed))]
+        rows = [
+            {
+                "mart": mart,
+                "event_date": day,
+                "version": publication.version,
+                "published_at": moment.astimezone(UTC).replace(tzinfo=None),
+            }
+            for mart, day in fresh
+            if (mart, day) not in known
+        ]
+        known.update(fresh)
+        if rows:
+            with engine.begin() as connection:
+                connection.execute(insert(first_published), rows)
+
+
+def _shown(settings: Settings, publication: Publication, mart: Mart, landed: list[Partition]) -> set[date]:
+    """The event dates that a version shows: those of its rows, and those of which nothing happened."""
+    table = next((one for one in publication.tables if one.name == mart.name), None)
+    if table is None:
+        return set()
+    path = settings.published / publication.version / f"{mart.name}.parquet"
+    try:
+        with duckdb.connect() as connection:
+            relation = connection.read_parquet(str(path), hive_partitioning=False)
+            found = {row[0] for row in relation.project("event_date").distinct().fetchall()}
+    except duckdb.Error:
+        return set()  # altered or gone: a later version will show what it has
+    released = [
+        {day for one, day in landed if one == source and f"{one}/{day}" not in publication.held}
+        for source in mart.sources
+    ]
+    return found | (set.intersection(*released) - {date.fromisoformat(day) for day in table.absent_dates})
+
+
+def published_at(engine: Engine, mart: str, days: npt.NDArray[np.datetime64]) -> dict[date, datetime]:
+    """When each of these event dates was first shown; those that never were are not there."""
+    wanted = first_published.c.event_date.between(days[0].astype(object), days[-1].astype(object))
+    query = select(first_published).where(first_published.c.mart == mart, wanted)
+    with engine.connect() as connection:
+        return {row.event_date: row.published_at.replace(tzinfo=UTC) for row in connection.execute(query)}
