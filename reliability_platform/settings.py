@@ -4,7 +4,9 @@ Every value can be set by an environment variable `RELIABILITY_<NAME>`.
 """
 
 import json
+import os
 import re
+import tempfile
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +27,16 @@ RESTORING = ".restoring"
 
 _URL = r"(?:P[0-3](?:,P[0-3])*=)?[A-Za-z][\w+.-]*://"
 """How the URL of a channel begins: the severities that it takes, if not all, and the scheme."""
+
+
+def _cache() -> Path:
+    """The folder for caches of this user; one of the temporary folder for a user whose home folder cannot be written to."""
+    # Not of pathlib: that raises for a user without any home folder.
+    place = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111
+    there = next((one for one in (place, *place.parents) if one.exists()), place)
+    if place.is_absolute() and there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return place / "reliability-platform"
+    return Path(tempfile.gettempdir()) / f"reliability-platform-{os.getuid()}"
 
 
 def _urls(text: str) -> list[str]:
@@ -74,6 +86,8 @@ class Settings(BaseSettings):
     """The dbt project that is deployed; its models must be those of the one that comes with the platform."""
     allow_older_models: bool = False
     """Whether models older than those that built the warehouse may build it: for a rollback on purpose."""
+    cache: Path = Field(default_factory=_cache)
+    """Where is kept what can be made again from the installation alone, as the parsed dbt project; shared by all homes."""
     closed_before: date | None = None
     """Consumers have closed their books on event dates before this one: what is published of them stays as it is."""
     closed_after_days: int | None = Field(default=None, ge=1)

@@ -30,15 +30,16 @@ from reliability_platform.orchestration.local import LocalDaemon
 from reliability_platform.remediation.ledger import ReplayLedger
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources.simulation import Simulation
-from reliability_platform.warehouse.dbt_runner import build, ensure_manifest
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+from reliability_platform.warehouse.dbt_runner import build
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.snapshots import take
-from reliability_platform.warehouse.versions import VersionsBuilt
+from reliability_platform.warehouse.versions import ModelsBuilt
 from tests.bench import timed
 
 PARTS: dict[str, list[tuple[Any, tuple[str, ...]]]] = {
     "snapshots": [(take, ("take_snapshot",))],
-    "journal": [(BuildJournal, ("begin", "end", "overlapping", "troubled")), (VersionsBuilt, ("newest", "built"))],
+    "journal": [(BuildJournal, ("begin", "end", "overlapping", "troubled")), (ModelsBuilt, ("older", "built"))],
     "ledger": [(ReplayLedger, ("record", "all"))],
     "incidents and sensors": [(LocalDaemon, ("settle",))],
     "lineage events": [(News, ("tell",)), (ModelNews, ("prepare", "_built"))],

@@ -22,7 +22,7 @@ from reliability_platform.sources import SOURCES
 from reliability_platform.sources.reference import write_reference
 from reliability_platform.sources.simulation import Simulation
 from reliability_platform.sources.system import scheduled_batches
-from reliability_platform.warehouse.dbt_runner import ensure_manifest
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.oracle import verify
 from reliability_platform.warehouse.snapshots.location import SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import newest_until

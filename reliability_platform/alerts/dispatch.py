@@ -19,7 +19,7 @@ from reliability_platform.incidents.impact import reach
 from reliability_platform.incidents.response import read_policy
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.settings import Settings
-from reliability_platform.warehouse.dbt_runner import MANIFEST
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 ACTOR = "alerts"
 UNCLAIMED = timedelta(days=1)
@@ -48,7 +48,7 @@ class Dispatched:
 
 def _readers(source: str) -> list[str]:
     try:
-        exposures = reach(MANIFEST, source).exposures
+        exposures = reach(ensure_manifest(), source).exposures
     except OSError:
         return []  # no lineage is no reason to keep an alert back
     return [one.name + (" (critical)" if one.critical else "") for one in exposures]

@@ -15,10 +15,9 @@ from reliability_platform.errors import HomeBusyError, PlatformError, UsageError
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.inputs import BuildInputs
 from reliability_platform.settings import Settings
-from reliability_platform.warehouse.dbt_runner import too_old
 from reliability_platform.warehouse.difference import TableDifference
 from reliability_platform.warehouse.journal import BuildJournal
-from reliability_platform.warehouse.versions import VersionsBuilt, version_of
+from reliability_platform.warehouse.versions import ModelsBuilt, models_of
 
 NAMED = 3
 """So many days, incidents or batches stand in a message; the rest is a number."""
@@ -95,11 +94,10 @@ def _overlap(seen: Situation) -> str | None:
 
 
 def _older_models(seen: Situation) -> str | None:
-    newest = VersionsBuilt(seen.engine).newest()
-    version = version_of(seen.settings.dbt_project)
-    if newest is None or version >= newest or seen.settings.allow_older_models:
+    if seen.settings.allow_older_models:
         return None
-    return too_old(version, newest).rstrip(".")
+    older = ModelsBuilt(seen.engine).older(models_of(seen.settings.dbt_project))
+    return older and older.rstrip(".")
 
 
 def _older_data(seen: Situation) -> str | None:

@@ -111,7 +111,7 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
         from reliability_platform.orchestration.sensors import incident_sensor, remediation_sensor
         from reliability_platform.scorecard.run import leave_evidence
         from reliability_platform.scorecard.score import score
-        from reliability_platform.warehouse.dbt_runner import MANIFEST
+        from reliability_platform.warehouse.dbt_manifest import ensure_manifest
         from reliability_platform.warehouse.marts import marts
         from reliability_platform.warehouse.oracle import verify
         from reliability_platform.warehouse.snapshots.take import take_snapshot
@@ -141,7 +141,7 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
         comparisons = verify(settings, partitions)
     engine = operations_engine(settings)
     with stages.stage("score", "Grading against the truth"):
-        card = score(settings, engine, marts(MANIFEST), comparisons)
+        card = score(settings, engine, marts(ensure_manifest()), comparisons)
     with stages.stage("evidence", "Writing the evidence, the runbooks and the report"):
         evidence = leave_evidence(settings, engine, card, utc_now(), timings)
     return {

@@ -13,7 +13,7 @@ from reliability_platform.cli.options import home_option, home_served, progress
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.orchestration.home import prepare_dagster_home
 from reliability_platform.settings import PROJECT_ROOT, Settings, load_settings
-from reliability_platform.warehouse.dbt_runner import ensure_manifest
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 SHUTDOWN_SECONDS = 20
 

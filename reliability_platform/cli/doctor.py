@@ -58,7 +58,7 @@ def _home(settings: Settings) -> str:
 
 
 def _dbt(_: Settings) -> str:
-    from reliability_platform.warehouse.dbt_runner import ensure_manifest
+    from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
     try:
         ensure_manifest()

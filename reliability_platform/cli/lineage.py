@@ -9,7 +9,7 @@ from rich.table import Table
 
 from reliability_platform.cli.options import as_json_text, people, write_or_print
 from reliability_platform.errors import UsageError
-from reliability_platform.warehouse.dbt_runner import ensure_manifest
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 if TYPE_CHECKING:
     import networkx as nx

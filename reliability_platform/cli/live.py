@@ -3,9 +3,9 @@
 from reliability_platform.faults.catalogue import fault_named
 from reliability_platform.faults.fault import Stage
 from reliability_platform.faults.plan import Strike
-from reliability_platform.faults.strike import strike_live
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.orchestration.local import LocalDaemon
+from reliability_platform.scorecard.live_fault import live_fault
 from reliability_platform.settings import Settings
 
 
@@ -13,10 +13,8 @@ def strike_and_respond(settings: Settings, daemon: LocalDaemon, seed: int, strik
     """Strike, respond, and lift what must be lifted before anything can heal; incidents are opened, nothing is healed
     but what the daemon's sensors heal.
     """
-    stage = fault_named(strike.fault).stage
-    struck = strike_live(settings, seed, strike)
-    try:
-        match stage:
+    with live_fault(settings, seed, strike):
+        match fault_named(strike.fault).stage:
             case Stage.TRANSFORM | Stage.SOURCE:
                 daemon.run("reprocess", first=strike.landing_date, last=strike.landing_date)
             case Stage.WAREHOUSE:
@@ -24,6 +22,4 @@ def strike_and_respond(settings: Settings, daemon: LocalDaemon, seed: int, strik
                 daemon.run("audit", first=min(landed), last=max(landed))
             case _:
                 pass  # the sensors read the journal of builds
-    finally:
-        struck.lift()
     daemon.settle()

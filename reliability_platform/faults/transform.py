@@ -46,11 +46,15 @@ def _silent_transform_bug(
     settings: Settings, source: str, day: date, size: float, rng: np.random.Generator
 ) -> LiveStruck:
     del rng
+    before = os.environ.get(VARIABLE)
     os.environ[VARIABLE] = str(_with_bug(settings, source, size))
     table = Path(BUGS[source][0]).stem
 
     def mend() -> None:
-        os.environ.pop(VARIABLE, None)
+        if before is None:
+            os.environ.pop(VARIABLE, None)
+        else:
+            os.environ[VARIABLE] = before
 
     # Rows that are late by nature carry the mistake to the date before, and from there to the landing day of that.
     around = [day - timedelta(days=1), day, day + timedelta(days=1)]

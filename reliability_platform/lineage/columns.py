@@ -18,6 +18,7 @@ from reliability_platform.lineage.graph import ADMISSIONS, Kind, data_graph, dow
 from reliability_platform.lineage.tracing import ColumnSource, Inputs, UnreadableSqlError, Use, inputs_of
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
+from reliability_platform.warehouse.dbt_manifest import project_of
 from reliability_platform.warehouse.marts import read_manifest
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _declared(manifest_path: Path) -> dict[str, list[str]]:
 def _computed(manifest_path: Path) -> Lineage:
     nodes = read_manifest(manifest_path)["nodes"].values()
     declared = {node["name"]: list(node["columns"]) for node in nodes if node["resource_type"] == "model"}
-    compiled = compiled_models(manifest_path.parents[1])
+    compiled = compiled_models(project_of(manifest_path))
     return traced(data_graph(manifest_path), compiled, _declared(manifest_path), declared)
 
 

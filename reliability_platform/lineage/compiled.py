@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from reliability_platform.errors import EnvironmentUnusableError
-from reliability_platform.warehouse.dbt_runner import quiet_arguments
+from reliability_platform.warehouse.dbt_manifest import PARSED, ensure_manifest, quiet_arguments
 
 TIMEOUT_SECONDS = 300
 HOME = "__home__"
@@ -25,15 +25,11 @@ def compiled_models(project: Path) -> dict[str, str]:
 
     Paths of files in the home begin with `HOME`. Raises `EnvironmentUnusableError` if the project does not compile.
     """
-    if not (project / "dbt_project.yml").exists():
-        raise EnvironmentUnusableError(f"{project} is no dbt project, so nothing in it can be compiled.")
     with TemporaryDirectory(prefix="lineage-") as folder:
         home, target = Path(folder) / "home", Path(folder) / "target"
         home.mkdir()
         target.mkdir()
-        parsed = project / "target" / "partial_parse.msgpack"
-        if parsed.exists():
-            shutil.copyfile(parsed, target / parsed.name)
+        shutil.copyfile(ensure_manifest(project).with_name(PARSED), target / PARSED)
         words = ("compile", "--full-refresh", "--select=resource_type:model")
         arguments = quiet_arguments(*words, project=project, target=target)
         done = subprocess.run(

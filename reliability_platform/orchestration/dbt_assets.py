@@ -15,7 +15,8 @@ from reliability_platform.orchestration.lineage_events import News, models_told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.settings import load_settings
-from reliability_platform.warehouse.dbt_runner import TransformFailedError, build, ensure_manifest
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+from reliability_platform.warehouse.dbt_runner import TransformFailedError, build
 
 WAREHOUSE_POOL = "warehouse"
 

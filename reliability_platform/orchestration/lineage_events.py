@@ -23,7 +23,8 @@ from reliability_platform.openlineage_events.emitter import emit
 from reliability_platform.openlineage_events.message import shown_error
 from reliability_platform.openlineage_events.run import Dataset, Datasets, JobRun, State, namespace_of
 from reliability_platform.settings import Settings
-from reliability_platform.warehouse.dbt_runner import NodeResult, ensure_manifest
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+from reliability_platform.warehouse.dbt_runner import NodeResult
 from reliability_platform.warehouse.marts import read_manifest
 
 _log = logging.getLogger(__name__)

@@ -13,11 +13,11 @@ from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.orchestration.retries import RETRIES, only_transient
 from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.settings import Settings, load_settings
-from reliability_platform.warehouse.dbt_runner import MANIFEST
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import Publication
 
-MARTS = marts(MANIFEST)
+MARTS = marts(ensure_manifest())
 
 
 def publish_audited(

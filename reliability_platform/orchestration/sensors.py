@@ -26,7 +26,7 @@ from reliability_platform.remediation.due import due
 from reliability_platform.remediation.heal import rerun_is_due, verify
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import load_settings
-from reliability_platform.warehouse.dbt_runner import MANIFEST
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 RESULTS_PER_TICK = 20_000
 POLL_SECONDS = 15
@@ -79,7 +79,9 @@ def incident_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     engine = operations_engine(settings)
     monitor_runs(settings, engine, utc_now())
     results = CheckStore(engine).after(int(context.cursor or 0), RESULTS_PER_TICK)
-    changed = observe(engine, results, utc_now(), Surroundings(settings, lambda: consumers(settings, MANIFEST)))
+    changed = observe(
+        engine, results, utc_now(), Surroundings(settings, lambda: consumers(settings, ensure_manifest()))
+    )
     changed += note_missed(settings, engine, utc_now())
     store = IncidentStore(engine)
     incidents = [store.get(incident_id) for incident_id in dict.fromkeys(changed)]

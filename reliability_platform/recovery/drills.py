@@ -36,7 +36,7 @@ from reliability_platform.sources.server import serving
 from reliability_platform.sources.simulation import Simulation
 from reliability_platform.sources.system import scheduled_batches
 from reliability_platform.warehouse.comparison import compare_tables
-from reliability_platform.warehouse.dbt_runner import ensure_manifest
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease, warehouse_reader
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.oracle import verify

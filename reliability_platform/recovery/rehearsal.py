@@ -8,7 +8,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.recovery.clone import twin_of
 from reliability_platform.recovery.replay import replay
 from reliability_platform.settings import Settings
-from reliability_platform.warehouse.dbt_runner import ensure_manifest
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.difference import TableDifference, difference
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import CURRENT

@@ -14,7 +14,8 @@ from reliability_platform.clock import Clock, days
 from reliability_platform.landing.admission import admit, landed_partitions
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
-from reliability_platform.warehouse.dbt_runner import TransformFailedError, build, ensure_manifest
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+from reliability_platform.warehouse.dbt_runner import TransformFailedError, build
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import Publication
 

@@ -7,7 +7,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from reliability_platform.settings import Settings
-from reliability_platform.warehouse.dbt_runner import ensure_manifest
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import warehouse_reader
 from reliability_platform.warehouse.marts import marts
 

@@ -27,7 +27,7 @@ from reliability_platform.remediation.due import obstacle
 from reliability_platform.remediation.heal import describe
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import DEFAULT_HOME, Settings
-from reliability_platform.warehouse.dbt_runner import MANIFEST
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import warehouse_reader
 from reliability_platform.warehouse.marts import read_manifest
 from reliability_platform.warehouse.publication import current_version, read_publication
@@ -94,7 +94,7 @@ def _readers(settings: Settings, incident: Incident) -> Readers:
     if version is None:
         return Readers(None, None)
     publication = read_publication(settings, version)
-    shown = consumers(settings, MANIFEST).shown
+    shown = consumers(settings, ensure_manifest()).shown
     held = {
         day: publication.held[key]
         for day in incident.partitions
@@ -106,7 +106,7 @@ def _readers(settings: Settings, incident: Incident) -> Readers:
 
 def _reads(exposures: Sequence[str]) -> Mapping[str, list[str]]:
     """Exposure → the tables that it reads, by dbt's manifest."""
-    nodes = read_manifest(MANIFEST)["exposures"].values()
+    nodes = read_manifest(ensure_manifest())["exposures"].values()
     return {
         node["name"]: sorted(key.split(".")[-1] for key in node["depends_on"]["nodes"])
         for node in nodes
@@ -133,16 +133,16 @@ def _elsewhere(settings: Settings) -> Path | None:
 
 def _reach(incident: Incident) -> Reach:
     """Everything downstream of the source, and the columns that the incident spoils."""
-    downstream = reach(MANIFEST, incident.source)
+    downstream = reach(ensure_manifest(), incident.source)
     try:
-        return replace(downstream, spoiled=spoiled_columns(MANIFEST, incident))
+        return replace(downstream, spoiled=spoiled_columns(ensure_manifest(), incident))
     except EnvironmentUnusableError:
         return downstream  # models that do not compile must not keep anybody from reading the runbook
 
 
 def _picture(incident: Incident) -> str | None:
     try:
-        return picture(radius(MANIFEST, incident))
+        return picture(radius(ensure_manifest(), incident))
     except EnvironmentUnusableError:
         return None
 
@@ -177,7 +177,7 @@ def _next_step(settings: Settings, incident: Incident, now: datetime) -> str:
 
 def render_overview(settings: Settings, incident: Incident, now: datetime) -> str:
     """One screen of plain text, with today's numbers."""
-    lineage, counted = reach(MANIFEST, incident.source), _numbers(settings, incident)
+    lineage, counted = reach(ensure_manifest(), incident.source), _numbers(settings, incident)
     step = _next_step(settings, incident, now) if incident.is_open else ""
     policy = read_policy(settings.response_policy)
     return screen(overview(incident, lineage, counted, policy, now, step, _elsewhere(settings)))

@@ -17,7 +17,7 @@ from reliability_platform.scorecard.report.month import month_of
 from reliability_platform.scorecard.report.render import write_report
 from reliability_platform.scorecard.score import Scorecard, score
 from reliability_platform.settings import Settings
-from reliability_platform.warehouse.dbt_runner import MANIFEST
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.oracle import verify
 
@@ -41,7 +41,7 @@ def grade_home(
     """Compare with the oracle, grade, write the evidence. Raises `UsageError` if nothing is published yet."""
     comparisons = verify(settings, landed_partitions(settings), on_step)
     on_step("score")
-    card = score(settings, engine, marts(MANIFEST), comparisons)
+    card = score(settings, engine, marts(ensure_manifest()), comparisons)
     on_step("evidence and report")
     return leave_evidence(settings, engine, card, now, stage_seconds)
 

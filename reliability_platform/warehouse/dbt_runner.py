@@ -8,26 +8,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
-
-from filelock import FileLock
 
 from reliability_platform.causes import cause_in
 from reliability_platform.clock import days, utc_now
-from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, PlatformError, UsageError
+from reliability_platform.errors import HomeBusyError, PlatformError, UsageError
 from reliability_platform.landing.inputs import BuildInputs
 from reliability_platform.masking import error_words
 from reliability_platform.operations import operations_engine
-from reliability_platform.settings import DBT_PROJECT, Settings
+from reliability_platform.settings import Settings
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest, parsed_project, quiet_arguments
 from reliability_platform.warehouse.dead_letters import readings, remember
 from reliability_platform.warehouse.failures import damaged, is_damage
 from reliability_platform.warehouse.journal import BLOCKED, FAILED, MAX_ERROR, SUCCEEDED, BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
-from reliability_platform.warehouse.versions import Version, VersionsBuilt, version_of
-
-MANIFEST = DBT_PROJECT / "target" / "manifest.json"
+from reliability_platform.warehouse.versions import ModelsBuilt, models_of
 
 
 @dataclass(frozen=True)
@@ -47,66 +42,6 @@ class NodeResult:
 
 class TransformFailedError(PlatformError):
     """dbt could not run at all, or one of its models failed."""
-
-
-def _project_files(project: Path) -> Iterator[Path]:
-    for pattern in ("*.yml", "models/**/*", "macros/**/*", "tests/**/*"):
-        yield from (path for path in project.glob(pattern) if path.is_file())
-
-
-def manifest_is_current(project: Path = DBT_PROJECT) -> bool:
-    """Whether the parsed manifest is at least as new as every file of the dbt project."""
-    manifest = project / "target" / "manifest.json"
-    if not manifest.exists() or not manifest.with_name("partial_parse.msgpack").exists():
-        return False
-    return manifest.stat().st_mtime_ns >= max(path.stat().st_mtime_ns for path in _project_files(project))
-
-
-def quiet_arguments(*words: str, project: Path, target: Path) -> list[str]:
-    """The arguments of a dbt command that says nothing and phones nobody; `words` are the command and its options."""
-    return [
-        *words,
-        f"--project-dir={project}",
-        f"--profiles-dir={project}",
-        f"--target-path={target}",
-        f"--log-path={target / 'logs'}",
-        "--log-level-file=none",
-        "--quiet",
-        "--no-use-colors",
-        "--no-send-anonymous-usage-stats",
-        "--no-version-check",
-    ]
-
-
-def ensure_manifest(project: Path = DBT_PROJECT) -> Path:
-    """Parse the dbt project if its manifest is missing or older than a file of it. Safe to call from many processes.
-
-    Raises `EnvironmentUnusableError` if there is no project, or it does not parse.
-    """
-    manifest = project / "target" / "manifest.json"
-    if manifest_is_current(project):
-        return manifest
-    if not (project / "dbt_project.yml").exists():
-        raise EnvironmentUnusableError(f"{project} is no dbt project: set RELIABILITY_DBT_PROJECT to one, or unset it.")
-    manifest.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(manifest.with_name("parse.lock")):
-        if not manifest_is_current(project):
-            from dbt.cli.main import dbtRunner
-
-            result = dbtRunner().invoke(quiet_arguments("parse", project=project, target=manifest.parent))
-            if not result.success:
-                raise EnvironmentUnusableError(f"The dbt project does not parse: {result.exception}")
-            manifest.touch()
-    return manifest
-
-
-@lru_cache(maxsize=2)
-def _manifest(path: Path, _stamp: int) -> Any:
-    from dbt.contracts.graph.manifest import Manifest
-
-    manifest = Manifest.from_msgpack(path.with_name("partial_parse.msgpack").read_bytes())
-    manifest.build_flat_graph()  # type: ignore[no-untyped-call]
-    return manifest
 
 
 @contextmanager
@@ -134,8 +69,8 @@ def _journaled(settings: Settings, first: date, last: date, *, whole: bool = Tru
     """Keep the journal of builds, and after one of all models (`whole`) what it was built from; refuse one over days
     that another process builds, or with models that are too old.
     """
-    engine, version = operations_engine(settings), version_of(settings.dbt_project)
-    journal, versions = BuildJournal(engine, settings.builds), VersionsBuilt(engine)
+    engine, models = operations_engine(settings), models_of(settings.dbt_project)
+    journal, known = BuildJournal(engine, settings.builds), ModelsBuilt(engine)
     # Written first and looked around after: of two that begin at once, exactly one finds the other before itself.
     number = journal.begin(first, last, utc_now())
     other = journal.overlapping(first, last, number)
@@ -146,11 +81,10 @@ def _journaled(settings: Settings, first: date, last: date, *, whole: bool = Tru
         )
         journal.end(number, utc_now(), BLOCKED, words)
         raise HomeBusyError(f"This backfill is not safe: {words}")
-    newest = versions.newest()
-    if newest is not None and version < newest and not settings.allow_older_models:
-        words = too_old(version, newest)
-        journal.end(number, utc_now(), BLOCKED, words)
-        raise UsageError(f"This backfill is not safe: {words}")
+    older = None if settings.allow_older_models else known.older(models)
+    if older is not None:
+        journal.end(number, utc_now(), BLOCKED, older)
+        raise UsageError(f"This backfill is not safe: {older}")
     try:
         yield
     except BaseException as error:
@@ -158,16 +92,8 @@ def _journaled(settings: Settings, first: date, last: date, *, whole: bool = Tru
         raise
     if whole:
         BuildInputs(engine).record(settings, list(days(first, last)))
-    versions.built(version, utc_now())
+    known.built(models, utc_now())
     journal.end(number, utc_now(), SUCCEEDED)
-
-
-def too_old(version: Version, newest: Version) -> str:
-    """Why models of a version are refused, and what to do."""
-    return (
-        f"models of version {version} are older than {newest}, which built the warehouse: deploy that one, or set "
-        "RELIABILITY_ALLOW_OLDER_MODELS=true to go back on purpose."
-    )
 
 
 def _raise_what_went_wrong(result: Any) -> None:
@@ -226,10 +152,10 @@ def build(
             on_model_start(event.data.node_info.node_name)
 
     with _journaled(settings, first, last, whole=not select), warehouse_lease(settings), _environment(settings):
-        parsed = ensure_manifest(settings.dbt_project)
+        manifest = ensure_manifest(settings.dbt_project)
         with open_when_free(settings, read_only=False) as connection:  # dbt would retry blindly, or print a lock error
             remember(settings, connection, first, last)  # what a build left that was killed before it could itself
-        runner = dbtRunner(manifest=_manifest(parsed, parsed.stat().st_mtime_ns), callbacks=[listen])
+        runner = dbtRunner(manifest=parsed_project(manifest), callbacks=[listen])
         try:
             result = runner.invoke(quiet_arguments(*words, project=settings.dbt_project, target=settings.dbt_target))
         finally:

@@ -16,7 +16,8 @@ from reliability_platform.sources.reference import write_reference
 from reliability_platform.sources.simulation import Simulation
 from reliability_platform.sources.system import scheduled_batches
 from reliability_platform.warehouse.comparison import TableComparison, compare_tables
-from reliability_platform.warehouse.dbt_runner import MANIFEST, TransformFailedError, build, ensure_manifest
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+from reliability_platform.warehouse.dbt_runner import TransformFailedError, build
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import CURRENT, Partition, publish
 
@@ -41,7 +42,7 @@ def build_oracle(
     if failed:
         raise TransformFailedError(f"The oracle could not be built: {failed[0].name}: {failed[0].message}")
     on_step("publication")
-    publish(oracle, marts(MANIFEST), partitions, {}, utc_now(), "oracle")
+    publish(oracle, marts(ensure_manifest()), partitions, {}, utc_now(), "oracle")
     return oracle
 
 
@@ -53,5 +54,5 @@ def verify(
         raise UsageError("Nothing is published yet: run `reliability demo` or `reliability run` first.")
     oracle = build_oracle(settings, partitions, on_step)
     on_step("comparison")
-    names = [mart.name for mart in marts(MANIFEST)]
+    names = [mart.name for mart in marts(ensure_manifest())]
     return compare_tables(names, settings.published / CURRENT, oracle.published / CURRENT)

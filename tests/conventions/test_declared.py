@@ -27,7 +27,7 @@ from reliability_platform.remediation.documents import remedy_of
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import DBT_PROJECT, PROJECT_ROOT, load_settings
 from reliability_platform.sources import SOURCES
-from reliability_platform.warehouse.dbt_runner import MANIFEST, ensure_manifest
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
 
 
@@ -84,7 +84,7 @@ def test_every_check_sits_on_an_asset() -> None:
 def test_the_marts_of_the_catalogue_are_those_of_dbt() -> None:
     """Which sources a mart is made from is dbt's to say."""
     ensure_manifest()
-    assert {mart.name: set(mart.sources) for mart in marts(MANIFEST)} == {
+    assert {mart.name: set(mart.sources) for mart in marts(ensure_manifest())} == {
         name: set(sources) for name, sources in MART_SOURCES.items()
     }
 

@@ -19,12 +19,14 @@ from reliability_platform.orchestration.local import QUIET
 from reliability_platform.orchestration.partitions import range_tags
 from reliability_platform.settings import DBT_PROJECT, Settings, load_settings
 from reliability_platform.sources import SOURCES
-from reliability_platform.warehouse.dbt_runner import MANIFEST
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import read_manifest
 from tests.conftest import Platform, day
 from tests.unit.lineage_made import endpoint
 
-MODELS = {node["name"] for node in read_manifest(MANIFEST)["nodes"].values() if node["resource_type"] == "model"}
+MODELS = {
+    node["name"] for node in read_manifest(ensure_manifest())["nodes"].values() if node["resource_type"] == "model"
+}
 JOBS = {f"{layer}.{source}" for layer in ("landing", "bronze") for source in SOURCES}
 JOBS |= {f"dbt.{model}" for model in MODELS} | {"checks.audit"}
 

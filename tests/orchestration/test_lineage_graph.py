@@ -2,7 +2,7 @@
 
 from reliability_platform.lineage.graph import Kind, data_graph
 from reliability_platform.orchestration.definitions import defs
-from reliability_platform.warehouse.dbt_runner import MANIFEST
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 BESIDE_THE_DATA = {"incident", "scorecard", "slo", "recovery/snapshot"}
 """Assets that tell about the platform; no data of a consumer pass through them."""
@@ -12,7 +12,7 @@ NO_ASSETS = {Kind.SOURCE, Kind.EXPOSURE}
 
 def test_every_asset_of_the_data_is_in_the_graph_with_the_same_edges() -> None:
     """An asset that the graph does not know would never be in a blast radius."""
-    graph, assets = data_graph(MANIFEST), defs.resolve_asset_graph()
+    graph, assets = data_graph(ensure_manifest()), defs.resolve_asset_graph()
     keys = {key.to_user_string(): key for key in assets.get_all_asset_keys()}
     expected = {
         (parent.to_user_string(), name)

@@ -21,7 +21,8 @@ from reliability_platform.clock import utc_now
 from reliability_platform.errors import EnvironmentUnusableError, ExitCode
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
-from reliability_platform.warehouse.dbt_runner import MANIFEST, build
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+from reliability_platform.warehouse.dbt_runner import build
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import current_version
 from tests.conftest import Platform, day
@@ -74,7 +75,7 @@ def damage(settings: Settings) -> None:
         spoil(settings.warehouse, Random(seed), 8)
         with suppress(duckdb.Error), duckdb.connect(str(settings.warehouse), read_only=True) as connection:
             try:
-                for mart in marts(MANIFEST):
+                for mart in marts(ensure_manifest()):
                     connection.execute(f"select sum(hash(t)::hugeint) from {mart.name} as t").fetchall()
             except duckdb.Error:
                 return

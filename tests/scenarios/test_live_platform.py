@@ -2,6 +2,7 @@
 the next audit. Healed by the policy alone, without anybody's approval; equal to the oracle in the end, row for row."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 
 import duckdb
@@ -11,9 +12,8 @@ from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.run_monitor import monitor_runs
 from reliability_platform.clock import utc_now
 from reliability_platform.faults.catalogue import CATALOGUE
-from reliability_platform.faults.fault import LiveStruck, Stage
+from reliability_platform.faults.fault import Stage
 from reliability_platform.faults.plan import Strike
-from reliability_platform.faults.strike import strike_live
 from reliability_platform.faults.truth import Truth, load_truths
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.model import ENDED, Incident, State
@@ -21,9 +21,10 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.remediation.due import may_act
 from reliability_platform.remediation.heal import act, reruns_of, verify
+from reliability_platform.scorecard.live_fault import live_fault
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.comparison import compare_tables
-from reliability_platform.warehouse.dbt_runner import MANIFEST
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.oracle import build_oracle
 from reliability_platform.warehouse.publication import CURRENT
@@ -96,7 +97,7 @@ class Live(Platform):
         current = self.settings.published / CURRENT
         return {
             mart.name: duckdb.sql(f"from read_parquet('{current / mart.name}.parquet') order by all").fetchall()
-            for mart in marts(MANIFEST)
+            for mart in marts(ensure_manifest())
         }
 
     def differences(self) -> list[str]:
@@ -105,7 +106,7 @@ class Live(Platform):
         if self.proved != len(landed):
             build_oracle(self.settings, landed)
             self.proved = len(landed)
-        names = [mart.name for mart in marts(MANIFEST)]
+        names = [mart.name for mart in marts(ensure_manifest())]
         there = self.settings.oracle / "published" / CURRENT
         return [one.name for one in compare_tables(names, self.settings.published / CURRENT, there) if not one.equal]
 
@@ -120,13 +121,14 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     yield made
 
 
-def strike(made: Live, name: str, magnitude: str) -> tuple[LiveStruck, Truth]:
+@contextmanager
+def strike(made: Live, name: str, magnitude: str) -> Iterator[Truth]:
     """Strike, and read the truth as the scorecard would."""
     fault = CATALOGUE[name]
     source = fault.applies_to[0]
-    struck = strike_live(made.settings, 7, Strike(name, source, STRUCK, magnitude))
-    [truth] = [one for one in load_truths(made.settings) if (one.fault, one.source) == (name, source)]
-    return struck, truth
+    with live_fault(made.settings, 7, Strike(name, source, STRUCK, magnitude)):
+        [truth] = [one for one in load_truths(made.settings) if (one.fault, one.source) == (name, source)]
+        yield truth
 
 
 def failed(results: Sequence[CheckResult]) -> dict[str, set[date]]:
@@ -151,8 +153,7 @@ def test_struck_noticed_contained_healed(live: Live, name: str, size: str) -> No
     fault = CATALOGUE[name]
     before = live.consumers_see()
     known = {one.id: len(one.timeline) for one in IncidentStore(live.engine).all()}
-    struck, truth = strike(live, name, size)
-    try:
+    with strike(live, name, size) as truth:
         live.respond(fault.stage, STRUCK)
         found = failed(live.fresh_results())
         signature = {one.format(source=truth.source) for one in fault.signature}
@@ -167,8 +168,6 @@ def test_struck_noticed_contained_healed(live: Live, name: str, size: str) -> No
         assert incident.root_dataset == truth.expected_root
         assert incident.severity.value == fault.expected_severity
         assert live.consumers_see() == before
-    finally:
-        struck.lift()
     live.heal()
     assert live.open() == []
     assert live.differences() == []
@@ -178,8 +177,8 @@ def test_struck_noticed_contained_healed(live: Live, name: str, size: str) -> No
 def test_the_run_of_another_day_publishes_nothing_that_was_altered_since_its_audit(live: Live) -> None:
     """Day 4 had passed every check; then its gold is altered, and day 6 comes as every day does."""
     before = live.consumers_see()["agg_daily_revenue"]
-    struck, _ = strike(live, "downstream_metric_mismatch", "large")
-    struck.lift()
+    with strike(live, "downstream_metric_mismatch", "large"):
+        pass
     publication = live.run(day(LAST + 1), day(LAST + 1))
     assert [key for key in publication.held if key.startswith("orders/")] == [f"orders/{STRUCK}"]
     now = live.consumers_see()["agg_daily_revenue"]
@@ -194,7 +193,7 @@ def test_the_run_of_another_day_publishes_nothing_that_was_altered_since_its_aud
 def test_every_measure_of_every_mart_is_reconciled(live: Live) -> None:
     """A number that nothing adds up to can be altered unnoticed."""
     reconciled = set(live.query("select distinct table_name, measure from rec_silver__vs__gold"))
-    for mart in marts(MANIFEST):
+    for mart in marts(ensure_manifest()):
         described = live.query(f"select column_name, column_type from (describe {mart.name})")
         numbers = {str(name) for name, kind in described if "INT" in str(kind) or "DECIMAL" in str(kind)}
         keys = {"customer_id"}
@@ -204,7 +203,8 @@ def test_every_measure_of_every_mart_is_reconciled(live: Live) -> None:
 def test_a_build_that_dies_while_it_writes_shows_consumers_nothing(live: Live) -> None:
     """Killed after its first commit and before its last one; another run publishes before anybody has noticed."""
     before = live.consumers_see()
-    strike(live, "crash_mid_write", "small")
+    with strike(live, "crash_mid_write", "small"):
+        pass
     log = live.settings.warehouse.with_name(f"{live.settings.warehouse.name}.wal")
     assert log.stat().st_size > 0
     live.publish()

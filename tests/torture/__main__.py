@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from reliability_platform.orchestration import definitions  # noqa: F401  (imported once, for all processes)
-from reliability_platform.warehouse.dbt_runner import MANIFEST, _manifest, ensure_manifest
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest, parsed_project
 from tests.torture.campaign import Blow, Campaign, document, planned
 from tests.torture.killing import HARD_LIMIT_SECONDS
 from tests.torture.stages import STAGES
@@ -28,8 +28,7 @@ def _imported() -> None:
 
     import reliability_platform.cli.session  # noqa: F401
 
-    ensure_manifest()
-    _manifest(MANIFEST, MANIFEST.stat().st_mtime_ns)
+    parsed_project(ensure_manifest())
     gc.freeze()  # or the first collection in each process copies all that was imported
 
 

@@ -35,7 +35,8 @@ from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.reference import write_reference
 from reliability_platform.sources.simulation import Simulation
-from reliability_platform.warehouse.dbt_runner import MANIFEST, build
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+from reliability_platform.warehouse.dbt_runner import build
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.snapshots.location import SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import read_snapshots
@@ -84,13 +85,13 @@ def _check(settings: Settings, first: date = STRUCK, last: date = STRUCK) -> Non
 
 
 def _publish(settings: Settings) -> None:
-    release(settings, marts(MANIFEST), utc_now(), ACTOR)
+    release(settings, marts(ensure_manifest()), utc_now(), ACTOR)
 
 
 def _sense(settings: Settings) -> None:
     engine = operations_engine(settings)
     monitor_runs(settings, engine, utc_now())
-    around = Surroundings(settings, lambda: consumers(settings, MANIFEST))
+    around = Surroundings(settings, lambda: consumers(settings, ensure_manifest()))
     observe(engine, CheckStore(engine).after(0, RESULTS), utc_now(), around)
     note_missed(settings, engine, utc_now())
 

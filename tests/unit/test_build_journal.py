@@ -1,7 +1,6 @@
 """The journal of builds: who is at work, who was killed, and what is refused."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -10,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, UsageError
+from reliability_platform.errors import HomeBusyError
 from reliability_platform.operations import operations_engine
-from reliability_platform.settings import DBT_PROJECT, Settings, load_settings
+from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.dbt_runner import _journaled
 from reliability_platform.warehouse.journal import BLOCKED, KILLED, SUCCEEDED, BuildJournal
-from reliability_platform.warehouse.versions import VersionsBuilt, version_of
 from tests.conftest import day
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
@@ -82,33 +80,3 @@ def test_the_second_of_two_is_refused_and_recorded(settings: Settings, journal: 
     ):
         pass
     assert [(one.first_day, one.outcome) for one in journal.troubled()] == [(day(5), BLOCKED)]
-
-
-def test_models_of_an_older_version_are_refused_unless_somebody_wants_to_go_back(
-    settings: Settings, journal: BuildJournal, tmp_path: Path
-) -> None:
-    """0.9.9 is older than 0.10.0; going back on purpose makes the older one the newest."""
-    for version in ("0.9.9", "0.10.0"):
-        shutil.copytree(DBT_PROJECT, tmp_path / version, ignore=shutil.ignore_patterns("target", "models", "logs"))
-        project = tmp_path / version / "dbt_project.yml"
-        project.write_text(project.read_text().replace('version: "0.1.0"', f'version: "{version}"'))
-    old, new = (settings.model_copy(update={"dbt_project": tmp_path / one}) for one in ("0.9.9", "0.10.0"))
-    assert version_of(old.dbt_project) < version_of(new.dbt_project)
-    for one in (old, new, new):
-        with _journaled(one, day(1), day(1)):
-            pass
-    with pytest.raises(UsageError, match=r"version 0.9.9 are older than 0.10.0"), _journaled(old, day(1), day(1)):
-        pass
-    assert [one.outcome for one in journal.troubled()] == [BLOCKED]
-    with _journaled(old.model_copy(update={"allow_older_models": True}), day(1), day(1)):
-        pass
-    assert str(VersionsBuilt(operations_engine(settings)).newest()) == "0.9.9"
-    with _journaled(old, day(1), day(1)):
-        pass
-
-
-def test_a_project_without_a_version_is_refused(settings: Settings, tmp_path: Path) -> None:
-    """Nobody could say whether it is older."""
-    (tmp_path / "dbt_project.yml").write_text("name: x\n")
-    with pytest.raises(EnvironmentUnusableError, match="no dbt project with a version"):
-        version_of(tmp_path)

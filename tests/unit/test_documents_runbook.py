@@ -26,7 +26,7 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import load_settings
 from reliability_platform.sources import SOURCES
-from reliability_platform.warehouse.dbt_runner import MANIFEST, ensure_manifest
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from tests.conftest import Platform, day
 from tests.unit import failing
 from tests.unit.documented import HELD, HOSTILE, compare, hostile, opened, situation
@@ -164,7 +164,7 @@ def test_personal_data_is_not_in_the_document(tmp_path: Path) -> None:
 def test_lineage_reaches_the_exposures_and_their_owners() -> None:
     """Who reads what is dbt's to say; a source must not forget its critical readers."""
     ensure_manifest()
-    orders = reach(MANIFEST, "orders")
+    orders = reach(ensure_manifest(), "orders")
     assert {"stg_orders", "int_orders__deduplicated", "agg_daily_revenue", "rec_orders__vs__payments"} <= set(
         orders.tables
     )
@@ -172,7 +172,7 @@ def test_lineage_reaches_the_exposures_and_their_owners() -> None:
     assert {one.name for one in orders.exposures if one.critical} == {"finance_dashboard", "fraud_feature_set"}
     assert all("@" in one.email and one.owner for one in orders.exposures)
     assert "customer_id" in orders.columns["fct_customer_days"]
-    assert {one.name for one in reach(MANIFEST, "shipments").exposures} == {"operations_report"}
+    assert {one.name for one in reach(ensure_manifest(), "shipments").exposures} == {"operations_report"}
 
 
 def test_a_source_that_does_not_exist_becomes_no_sql() -> None:
@@ -192,7 +192,7 @@ def test_numbers_on_a_real_warehouse(platform: Callable[..., Platform]) -> None:
             assert found.delivered_rows == found.accepted_rows > 0
             assert (found.quarantined_rows, found.quarantined_keys, found.refused_files) == (0, 0, 0)
             assert one in found.event_dates
-    seen = consumers(made.settings, MANIFEST)
+    seen = consumers(made.settings, ensure_manifest())
     assert set(seen.critical["payments"]) == {"finance_dashboard", "fraud_feature_set"}
     assert seen.critical["shipments"] == []
     assert {(source, one) for source in SOURCES} <= seen.shown

@@ -37,7 +37,7 @@ from reliability_platform.scorecard.score import Scorecard, score
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
-from reliability_platform.warehouse.dbt_runner import MANIFEST
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.oracle import verify as compare_with_oracle
 from tests.conftest import Platform, day
@@ -79,7 +79,7 @@ class Home:
             if incident.state not in ENDED:
                 verify(self.settings, self.engine, incident.id, utc_now(), "test")
         comparisons = compare_with_oracle(self.settings, landed_partitions(self.settings))
-        self.card: Scorecard = score(self.settings, self.engine, marts(MANIFEST), comparisons)
+        self.card: Scorecard = score(self.settings, self.engine, marts(ensure_manifest()), comparisons)
         # Planned after the fact: a strike that the window of the run never reached.
         type(self.platform.plan)(7, (*STRIKES, NEVER_LANDED)).save(self.settings)
         self.files = write_evidence(self.settings, self.engine, self.card)
@@ -88,7 +88,10 @@ class Home:
         results = self.platform.checks.after(self._seen, 100_000)
         self._seen = results[-1][0]
         observe(
-            self.engine, results, utc_now(), Surroundings(self.settings, lambda: consumers(self.settings, MANIFEST))
+            self.engine,
+            results,
+            utc_now(),
+            Surroundings(self.settings, lambda: consumers(self.settings, ensure_manifest())),
         )
 
     def read(self, name: str) -> list[dict[str, Any]]:
@@ -310,7 +313,9 @@ def test_the_impact_counts_the_rows_of_the_incidents_days(home: Home) -> None:
             f"where source = '{incident.source}' and landing_date in ({listed})"
         )
         assert (row["delivered_rows"], row["quarantined_rows"]) == sums
-        assert set(row["published_tables"]) == {one.name for one in marts(MANIFEST) if incident.source in one.sources}
+        assert set(row["published_tables"]) == {
+            one.name for one in marts(ensure_manifest()) if incident.source in one.sources
+        }
         assert row["source_owners"] == [CONTRACTS[incident.source].owner]
 
 
@@ -518,7 +523,7 @@ def test_versions_change_only_with_a_reason(home: Home, copy: Settings) -> None:
         assert not row["event_dates_unexplained"]
     assert any(row["rows_changed"] for row in steps)
     replays = [row for row in rows if row["control"] == "publish again"]
-    assert {row["table"] for row in replays} == {mart.name for mart in marts(MANIFEST)}
+    assert {row["table"] for row in replays} == {mart.name for mart in marts(ensure_manifest())}
     assert {row["verdict"] for row in replays} == {"unchanged"}
     spoil(copy, f"update agg_daily_funnel set sessions = sessions + 1 where event_date = '{day(1)}'")
     worse = {row["table"]: row for row in rewritten(copy, home, "idempotency_control_report")[-len(replays) :]}

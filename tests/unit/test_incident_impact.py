@@ -39,7 +39,7 @@ from reliability_platform.lineage.picture import picture
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.heal import act, verify
 from reliability_platform.settings import load_settings
-from reliability_platform.warehouse.dbt_runner import MANIFEST
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from tests.conftest import Platform, day
 from tests.unit.broken_home import BrokenHome
 from tests.unit.failing import NOW, later, result
@@ -147,14 +147,14 @@ def test_it_is_recorded_once_in_each_life(story: Story) -> None:
 
 def test_every_model_has_the_columns_that_the_lineage_says(story: Story) -> None:
     """Read from SQL by a parser that is not DuckDB: the warehouse itself is asked whether it is right."""
-    for model, columns in column_lineage(MANIFEST).items():
+    for model, columns in column_lineage(ensure_manifest()).items():
         built = [name for (name,) in story.platform.query(f"select column_name from (describe {model})")]
         assert sorted(columns) == sorted(built), model
 
 
 def test_the_columns_that_are_hit_follow_from_the_one_that_failed(story: Story) -> None:
     """Nulls in customer_id: rows are rejected, so sums change without being made of the column."""
-    reached = reach_of(MANIFEST, story.before)
+    reached = reach_of(ensure_manifest(), story.before)
     assert story.before.column == "customer_id"
     assert reached.spoiled["stg_orders"]["customer_id"] == "direct"
     assert reached.spoiled["published/fct_customer_days"]["customer_id"] == "direct"
@@ -163,7 +163,7 @@ def test_the_columns_that_are_hit_follow_from_the_one_that_failed(story: Story) 
     assert reached.published == ["agg_daily_revenue", "fct_customer_days"]
     assert {one.name for one in reached.exposures} == {"finance_dashboard", "fraud_feature_set"}
     assert "rec_silver__vs__gold__orders" in reached.checks
-    assert reached.tables == reach(MANIFEST, "orders").tables
+    assert reached.tables == reach(ensure_manifest(), "orders").tables
 
 
 def test_an_incident_that_names_no_column_hits_all_of_its_root(story: Story) -> None:
@@ -171,9 +171,9 @@ def test_an_incident_that_names_no_column_hits_all_of_its_root(story: Story) -> 
     known = story.before.column
     try:
         story.before.column = None
-        spoiled = reach_of(MANIFEST, story.before).spoiled
+        spoiled = reach_of(ensure_manifest(), story.before).spoiled
         story.before.column = "'; drop table orders"
-        assert reach_of(MANIFEST, story.before).spoiled == spoiled
+        assert reach_of(ensure_manifest(), story.before).spoiled == spoiled
     finally:
         story.before.column = known
     assert set(spoiled["bronze/orders"].values()) == {"direct"}
@@ -196,8 +196,8 @@ def test_an_incident_begins_in_data_and_not_in_what_watches_them(tmp_path: Path,
     engine = operations_engine(load_settings(tmp_path))
     observe(engine, [(1, result(check))], NOW)
     [incident] = IncidentStore(engine).all()
-    assert root_nodes(MANIFEST, incident) == roots
-    assert "finance_dashboard" in {one.name for one in reach_of(MANIFEST, incident).exposures}
+    assert root_nodes(ensure_manifest(), incident) == roots
+    assert "finance_dashboard" in {one.name for one in reach_of(ensure_manifest(), incident).exposures}
 
 
 def test_without_a_warehouse_or_publication_it_is_said_and_healing_goes_on(tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ def test_the_phase_follows_from_the_state(story: Story) -> None:
 
 def test_the_radius_is_the_way_to_the_root_and_all_after_it(story: Story) -> None:
     """Roles are told apart: what is hit, what the hold has kept safe, what only leads there."""
-    graph = radius(MANIFEST, story.before)
+    graph = radius(ensure_manifest(), story.before)
     roles = {node: graph.nodes[node]["role"] for node in graph}
     assert roles["stg_orders"] == "root"
     assert roles["bronze/orders"] == roles["source/orders"] == "before"
@@ -274,7 +274,7 @@ def test_the_radius_is_the_way_to_the_root_and_all_after_it(story: Story) -> Non
 
 def test_the_picture_names_what_is_affected_and_is_the_same_each_time(story: Story) -> None:
     """It stands in a page that others read: well-formed, described, no script, no date, no id of its own."""
-    graph = radius(MANIFEST, story.before)
+    graph = radius(ensure_manifest(), story.before)
     drawn = picture(graph)
     assert drawn == picture(graph)
     root = ET.fromstring(drawn)  # noqa: S314 - our own
@@ -292,7 +292,7 @@ def test_the_picture_names_what_is_affected_and_is_the_same_each_time(story: Sto
 
 def test_a_hostile_name_in_the_picture_stays_text(story: Story) -> None:
     """An incident of ours names itself; a graph of somebody else's models may not."""
-    graph = radius(MANIFEST, story.before)
+    graph = radius(ensure_manifest(), story.before)
     name = "</text><script>alert(1)</script>$x$ & 'y' \" " + "long" * 30
     graph.graph["incident"] = name
     graph.nodes["stg_orders"]["name"] = name

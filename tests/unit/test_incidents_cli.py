@@ -18,7 +18,7 @@ from reliability_platform.incidents.response import read_policy
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
-from reliability_platform.warehouse.dbt_runner import MANIFEST, ensure_manifest
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from tests.unit.failing import NOW, Numbers, later, result
 
 SCREEN_LINES = 44
@@ -144,7 +144,9 @@ def test_one_screen_says_it_all_in_its_order(tmp_path: Path, failure_class: str)
     observe(engine, Numbers()(*(result(name, one, detail=HOSTILE * 9) for name in names for one in (5, 6, 7))), NOW)
     incident = IncidentStore(engine).all()[0]
     policy = read_policy(Settings().response_policy)
-    blocks = overview(incident, reach(MANIFEST, incident.source), None, policy, later(999), HOSTILE * 20, tmp_path)
+    blocks = overview(
+        incident, reach(ensure_manifest(), incident.source), None, policy, later(999), HOSTILE * 20, tmp_path
+    )
     lines = screen(blocks).splitlines()
     assert len(lines) <= SCREEN_LINES
     assert all(len(line) <= SCREEN_COLUMNS or line.startswith("    reliability") for line in lines)

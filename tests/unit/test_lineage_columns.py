@@ -14,7 +14,7 @@ from reliability_platform.settings import load_settings
 from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.sources.reference import REFERENCE_TABLES, write_reference
 from reliability_platform.sources.simulation import Simulation
-from reliability_platform.warehouse.dbt_runner import ensure_manifest
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 TABLES = {"a": ["x", "y", "d"], "b": ["x", "z"], "bronze/orders": ["amount", "landing_date"]}
 

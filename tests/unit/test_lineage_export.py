@@ -9,7 +9,7 @@ import pytest
 
 from reliability_platform.lineage.export import PLACEHOLDER, cypher, flat_graph, graphml, literal
 from reliability_platform.lineage.graph import data_graph
-from reliability_platform.warehouse.dbt_runner import ensure_manifest
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 HOSTILE = "x' }) DETACH DELETE n // \\u0027 \\' \\\\ <a>&amp;]]>\x00\x01\ud800\u202e\n\t\r`{}; end\\"
 CLEAN = re.sub("[\x00\x01\ud800\r]", PLACEHOLDER, HOSTILE)

@@ -17,7 +17,7 @@ from reliability_platform.lineage.graph import (
 )
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
-from reliability_platform.warehouse.dbt_runner import ensure_manifest
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 
 @pytest.fixture(scope="module")

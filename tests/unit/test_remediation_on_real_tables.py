@@ -29,7 +29,8 @@ from reliability_platform.remediation.due import obstacle
 from reliability_platform.remediation.heal import act, describe, undo, verify
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
-from reliability_platform.warehouse.dbt_runner import MANIFEST, build
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+from reliability_platform.warehouse.dbt_runner import build
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import Publication, current_version, publications
 from reliability_platform.warehouse.snapshots.take import take_snapshot
@@ -67,7 +68,7 @@ def judge(settings: Settings, window: Sequence[date]) -> dict[str, Incident]:
     engine = operations_engine(settings)
     checks = CheckStore(engine)
     checks.record(evaluate(settings, window, utc_now(), "test"))
-    around = Surroundings(settings, lambda: consumers(settings, MANIFEST))
+    around = Surroundings(settings, lambda: consumers(settings, ensure_manifest()))
     observe(engine, checks.after(0, 100_000), utc_now(), around)
     return {one.failure_class: one for one in IncidentStore(engine).open()}
 
@@ -82,7 +83,7 @@ def run_again(settings: Settings, window: Sequence[date]) -> Publication:
     nodes = build(settings, min(window), max(window))
     judge(settings, window)
     checks.record(results_of_dbt([vars(node) for node in nodes], window, "test", utc_now()))
-    return release(settings, marts(MANIFEST), utc_now(), "test")
+    return release(settings, marts(ensure_manifest()), utc_now(), "test")
 
 
 def lose(settings: Settings) -> Incident:
@@ -199,7 +200,7 @@ def test_an_incident_holds_its_days_and_lets_them_go(home: Settings) -> None:
     act(home, engine, incident.id, utc_now(), "Ada", "hold")
     act(home, engine, incident.id, utc_now(), "Ada", "hold")
     assert holds.standing().keys() == {("payments", day(3))}
-    assert "payments/2026-01-03" in release(home, marts(MANIFEST), utc_now(), "test").held
+    assert "payments/2026-01-03" in release(home, marts(ensure_manifest()), utc_now(), "test").held
     act(home, engine, incident.id, utc_now(), "Ada", "release")
     assert holds.standing() == {}
     undo(home, engine, incident.id, utc_now(), "Ada")

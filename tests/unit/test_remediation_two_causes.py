@@ -17,7 +17,7 @@ from reliability_platform.remediation.heal import act, rerun_is_due, verify
 from reliability_platform.remediation.ledger import ReplayLedger
 from reliability_platform.sources.batch import Batch
 from reliability_platform.sources.system import scheduled_batches
-from reliability_platform.warehouse.dbt_runner import MANIFEST
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from tests.conftest import Platform, day
 
 
@@ -65,7 +65,7 @@ def test_each_cause_is_healed_by_its_own_means_and_gold_is_what_it_would_have_be
         made.engine,
         made.checks.after(0, 10_000),
         utc_now(),
-        Surroundings(made.settings, lambda: consumers(made.settings, MANIFEST)),
+        Surroundings(made.settings, lambda: consumers(made.settings, ensure_manifest())),
     )
     found = {(incident.source, incident.failure_class): incident for incident in store.all()}
     assert {key: incident.severity for key, incident in found.items()} == {

@@ -15,7 +15,7 @@ from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
-from reliability_platform.warehouse.dbt_runner import ensure_manifest
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 
 @click.command()

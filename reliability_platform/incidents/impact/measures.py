@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.settings import Settings
-from reliability_platform.warehouse.dbt_runner import MANIFEST
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts, read_manifest
 from reliability_platform.warehouse.publication import CURRENT
 
@@ -128,7 +128,7 @@ def _columns_published(file: Path) -> set[str]:
 
 def unreadable(settings: Settings) -> list[str]:
     """Published tables that are there and cannot be read."""
-    files = [(mart.name, _published(settings, mart.name)) for mart in marts(MANIFEST)]
+    files = [(mart.name, _published(settings, mart.name)) for mart in marts(ensure_manifest())]
     return [name for name, file in files if file.exists() and not _columns_published(file)]
 
 
@@ -143,9 +143,9 @@ def measures(
     By default these are the dates that its landing days touch. `connection` is None where there is no warehouse.
     """
     dates = touched_dates(connection, incident.sources, incident.partitions) if event_dates is None else event_dates
-    names, present = measured_columns(MANIFEST), _columns(connection) if connection is not None else {}
+    names, present = measured_columns(ensure_manifest()), _columns(connection) if connection is not None else {}
     changes = []
-    for mart in marts(MANIFEST):
+    for mart in marts(ensure_manifest()):
         if set(mart.sources) & set(incident.sources):
             file, own = _published(settings, mart.name), names[mart.name]
             sides = [

@@ -13,7 +13,7 @@ from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.masking import error_words
 from reliability_platform.settings import Settings
-from reliability_platform.warehouse.dbt_runner import ensure_manifest
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import warehouse_reader
 
 ACTOR = "impact recorder"

@@ -19,8 +19,8 @@ from reliability_platform.scorecard.campaign.mutation import mutation_score
 from reliability_platform.scorecard.campaign.summary import GRADED, summarise
 from reliability_platform.scorecard.campaign.world import run_world
 from reliability_platform.settings import DBT_PROJECT
-from reliability_platform.warehouse.dbt_runner import ensure_manifest
-from reliability_platform.warehouse.versions import version_of
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+from reliability_platform.warehouse.versions import models_of
 
 
 def _one(folder: Path, plan: WorldPlan) -> WorldOutcome:
@@ -37,7 +37,7 @@ def measured(now: datetime) -> dict[str, Any]:
     return {
         "at": now.isoformat(timespec="seconds"),
         "platform_version": version("reliability-platform"),
-        "models_version": str(version_of(DBT_PROJECT)),
+        "models_version": str(models_of(DBT_PROJECT)),
         "cores": os.cpu_count(),
     }
 

@@ -26,7 +26,7 @@ from reliability_platform.scorecard.campaign.grid import Scenario, WorldPlan
 from reliability_platform.scorecard.campaign.world import World, prove
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.comparison import compare_tables
-from reliability_platform.warehouse.dbt_runner import MANIFEST, ensure_manifest
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import CURRENT, current_version, read_publication
 
@@ -130,7 +130,7 @@ def broken(settings: Settings) -> list[str]:
 
 def not_right(settings: Settings, oracle: Path) -> list[str]:
     """What is not as if nothing had happened: tables that differ from the oracle's, incidents that are not over."""
-    names = [mart.name for mart in marts(MANIFEST)]
+    names = [mart.name for mart in marts(ensure_manifest())]
     tables = compare_tables(names, settings.published / CURRENT, oracle)
     incidents = IncidentStore(operations_engine(settings)).open()
     return [

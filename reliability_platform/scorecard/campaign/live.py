@@ -7,13 +7,13 @@ from pathlib import Path
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult, Verdict
-from reliability_platform.faults.fault import LiveStruck, Stage
-from reliability_platform.faults.strike import strike_live
+from reliability_platform.faults.fault import Stage
 from reliability_platform.faults.truth import Truth, load_truths
 from reliability_platform.incidents.model import Incident
 from reliability_platform.scorecard.campaign.grade import ScenarioOutcome, WorldOutcome, outcome_of
 from reliability_platform.scorecard.campaign.grid import Scenario, WorldPlan
 from reliability_platform.scorecard.campaign.world import World, prove
+from reliability_platform.scorecard.live_fault import live_fault
 from reliability_platform.scorecard.quarantined import Quarantined
 from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.publication import CURRENT, publications
@@ -44,12 +44,9 @@ def _one(world: World, scenario: Scenario) -> tuple[ScenarioOutcome, list[str]]:
     known_truths = load_truths(world.settings)
     known = {incident.id: len(incident.timeline) for incident in world.incidents.all()}
     versions = {publication.version for publication in publications(world.settings)}
-    struck: LiveStruck = strike_live(world.settings, world.plan.seed, scenario.strike())
-    truth = _truth_of(world, scenario, known_truths)
-    try:
+    with live_fault(world.settings, world.plan.seed, scenario.strike()) as struck:
+        truth = _truth_of(world, scenario, known_truths)
         results = _respond(world, scenario)
-    finally:
-        struck.lift()
     monitored = [one for one in world.checks.latest(world.window) if CHECKS[one.check].engine == "run"]
     world.heal()
     # Opened by this strike, or opened again: the same failure of the same day had healed before.

@@ -34,7 +34,8 @@ from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.reference import write_reference
 from reliability_platform.sources.simulation import Simulation
-from reliability_platform.warehouse.dbt_runner import MANIFEST, build, ensure_manifest
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+from reliability_platform.warehouse.dbt_runner import build
 from reliability_platform.warehouse.lease import warehouse_reader
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.oracle import build_oracle
@@ -113,7 +114,7 @@ class World:
         """Check, publish, and let incidents be opened; `known` are verdicts that came with the build."""
         results = [*evaluate(self.settings, partitions, utc_now(), ACTOR), *known]
         self.checks.record(results)
-        release(self.settings, marts(MANIFEST), utc_now(), ACTOR)
+        release(self.settings, marts(ensure_manifest()), utc_now(), ACTOR)
         self.observe()
         return results
 
@@ -121,7 +122,12 @@ class World:
         """What the incident sensor does at a tick."""
         monitor_runs(self.settings, self.engine, utc_now())
         fresh = self.checks.after(self._seen, 10_000_000)
-        observe(self.engine, fresh, utc_now(), Surroundings(self.settings, lambda: consumers(self.settings, MANIFEST)))
+        observe(
+            self.engine,
+            fresh,
+            utc_now(),
+            Surroundings(self.settings, lambda: consumers(self.settings, ensure_manifest())),
+        )
         self._seen = fresh[-1][0] if fresh else self._seen
 
     def heal(self) -> None:
@@ -173,7 +179,7 @@ class World:
         """By source, the event dates on which one of its own tables differs from the oracle's in some version."""
         oracle = self.settings.oracle / "published" / CURRENT
         found: dict[str, set[date]] = {source: set() for source in SOURCES}
-        for mart in marts(MANIFEST):
+        for mart in marts(ensure_manifest()):
             if len(mart.sources) == 1:  # a table of several sources cannot say whose fault a difference is
                 found[mart.sources[0]] |= {one.event_date for one in differences(versions, oracle, [mart.name])}
         return found

@@ -9,7 +9,7 @@ from reliability_platform.masking import scrub
 from reliability_platform.scorecard.evidence.report import Column, Folder, Report, Row
 from reliability_platform.scorecard.evidence.run import Run
 from reliability_platform.sources.contracts import CONTRACTS
-from reliability_platform.warehouse.dbt_runner import MANIFEST
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 
 def _seconds(incident: Incident) -> float | None:
@@ -133,7 +133,7 @@ TIMELINES = Report(
 
 
 def _impact(run: Run, incident: Incident) -> dict[str, Any]:
-    reached = [reach(MANIFEST, source) for source in incident.sources]
+    reached = [reach(ensure_manifest(), source) for source in incident.sources]
     counted = [numbers(run.connection, source, incident.partitions) for source in incident.sources]
     exposures = {one.name: one for each in reached for one in each.exposures}
     days = sorted({day for each in counted for day in each.event_dates})

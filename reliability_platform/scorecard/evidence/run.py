@@ -23,7 +23,7 @@ from reliability_platform.scorecard.score import FaultScore, Scorecard
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
-from reliability_platform.warehouse.dbt_runner import MANIFEST, ensure_manifest
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import warehouse_lease, warehouse_reader
 from reliability_platform.warehouse.marts import Mart, marts
 from reliability_platform.warehouse.publication import Publication, publications
@@ -97,7 +97,7 @@ class Run:
     @cached_property
     def marts(self) -> list[Mart]:
         """The published tables."""
-        return marts(MANIFEST)
+        return marts(ensure_manifest())
 
     @cached_property
     def strike_of(self) -> dict[str, FaultScore]:

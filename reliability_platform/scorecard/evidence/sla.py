@@ -17,7 +17,7 @@ from reliability_platform.scorecard.evidence.run import Run, is_merged
 from reliability_platform.scorecard.headline import share
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
-from reliability_platform.warehouse.dbt_runner import MANIFEST
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import read_manifest
 
 Pair = tuple[str, date]
@@ -143,7 +143,7 @@ def _judged(run: Run, names: Iterable[str], bad: Any) -> tuple[int, int, set[Pai
 def _dbt(run: Run) -> _Stage:
     names = [name for name, spec in CHECKS.items() if spec.engine == "dbt"]
     units, breaches, pairs, runs = _judged(run, names, check_results.c.verdict != Verdict.PASSED.value)
-    nodes = read_manifest(MANIFEST)["nodes"].values()
+    nodes = read_manifest(ensure_manifest())["nodes"].values()
     return _Stage(
         name="dbt",
         tables=sorted(node["name"] for node in nodes if node["resource_type"] == "model"),

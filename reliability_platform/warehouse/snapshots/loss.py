@@ -18,7 +18,7 @@ from reliability_platform.warehouse.snapshots.location import SnapshotDamagedErr
 from reliability_platform.warehouse.snapshots.manifest import WAREHOUSE, Snapshot, read_snapshots
 from reliability_platform.warehouse.snapshots.restore import attach, gap, quoted, tables_of
 from reliability_platform.warehouse.snapshots.turn import snapshot_turn
-from reliability_platform.warehouse.versions import version_of
+from reliability_platform.warehouse.versions import models_of
 
 DAYS = ("landing_date", "event_date")
 """By which a table's rows are counted: the first of these columns that it has."""
@@ -42,7 +42,7 @@ def find_loss(settings: Settings, engine: Engine) -> Loss | None:
     cannot be read.
     """
     location = SnapshotLocation.of(settings)
-    deployed = str(version_of(settings.dbt_project))
+    deployed = str(models_of(settings.dbt_project))
     for snapshot in reversed(read_snapshots(location)[0]):
         if snapshot.models_version != deployed and not settings.allow_older_models:
             continue

@@ -24,7 +24,7 @@ from reliability_platform.warehouse.snapshots.location import SnapshotDamagedErr
 from reliability_platform.warehouse.snapshots.manifest import OPERATIONS, WAREHOUSE, Snapshot
 from reliability_platform.warehouse.snapshots.take import operations_file
 from reliability_platform.warehouse.snapshots.turn import snapshot_turn
-from reliability_platform.warehouse.versions import version_of
+from reliability_platform.warehouse.versions import models_of
 
 LIVING = ("landing", "bronze", "published", WAREHOUSE, OPERATIONS)
 
@@ -64,7 +64,7 @@ def gap(settings: Settings, engine: Engine, snapshot: Snapshot) -> list[date]:
 
 
 def _check_models(settings: Settings, snapshot: Snapshot) -> None:
-    deployed = str(version_of(settings.dbt_project))
+    deployed = str(models_of(settings.dbt_project))
     if deployed != snapshot.models_version and not settings.allow_older_models:
         raise UsageError(
             f"Snapshot {snapshot.id} was built by models {snapshot.models_version}, deployed are {deployed}: deploy "

@@ -36,7 +36,7 @@ from reliability_platform.warehouse.snapshots.manifest import (
 )
 from reliability_platform.warehouse.snapshots.soundness import read_through
 from reliability_platform.warehouse.snapshots.turn import snapshot_turn
-from reliability_platform.warehouse.versions import version_of
+from reliability_platform.warehouse.versions import models_of
 
 ROUNDS = 5
 """How often files that change under our eyes are looked at anew. After that they are left out, and their days noted."""
@@ -95,7 +95,7 @@ def take_snapshot(settings: Settings, clock: Clock) -> Snapshot:
             id=snapshot_id(taken_at),
             taken_at=taken_at,
             platform_version=version("reliability-platform"),
-            models_version=str(version_of(settings.dbt_project)),
+            models_version=str(models_of(settings.dbt_project)),
             duckdb_version=duckdb.__version__,
             builds_settled=settled,
             unsettled_days=tuple(sorted(days_that_differ(then, now) | days_that_differ(dict.fromkeys(unread, 0), {}))),

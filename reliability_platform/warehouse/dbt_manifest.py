@@ -1,0 +1,135 @@
+"""What dbt has parsed of a project, in a place of the platform's own.
+
+`dbt_project/target` belongs to whoever calls dbt by hand: dbt rewrites its files there in place, so that a reader meets
+half of one. Here each state of a project, known by a digest of its files, is copied and parsed once, in a folder that
+gets its name when it is whole; what is in it then stays as it is. Nothing of a home is in it; all homes of a user share it.
+"""
+
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.settings import DBT_PROJECT, load_settings
+
+KEPT = 16
+"""So many parsed states stay, 2 MB each; a daemon reads its own again at most after so many others were deployed."""
+NOT_WRITTEN_BY_PEOPLE = ("target", "logs", "dbt_packages")
+PARSED = "partial_parse.msgpack"
+
+
+def quiet_arguments(*words: str, project: Path, target: Path) -> list[str]:
+    """The arguments of a dbt command that says nothing and phones nobody; `words` are the command and its options."""
+    return [
+        *words,
+        f"--project-dir={project}",
+        f"--profiles-dir={project}",
+        f"--target-path={target}",
+        f"--log-path={target / 'logs'}",
+        "--log-level-file=none",
+        "--quiet",
+        "--no-use-colors",
+        "--no-send-anonymous-usage-stats",
+        "--no-version-check",
+    ]
+
+
+def _files(project: Path) -> Iterator[Path]:
+    """What people have written of a project, in the order of the paths."""
+    for path in sorted(project.rglob("*")):
+        inside = path.relative_to(project).parts
+        if inside[0] not in NOT_WRITTEN_BY_PEOPLE and not inside[-1].startswith(".") and path.is_file():
+            yield path
+
+
+def _digest(project: Path) -> str:
+    """Of every file of the project and of the dbt that parses it."""
+    digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')}".encode())
+    for path in _files(project):
+        content = path.read_bytes()
+        digest.update(f"\0{path.relative_to(project).as_posix()}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()[:24]
+
+
+def ensure_manifest(project: Path = DBT_PROJECT) -> Path:
+    """The manifest of the project as its files are now, parsed first if nobody has yet. Any number may call at once.
+
+    Raises `EnvironmentUnusableError` if there is no project, it does not parse, or there is no place to keep it.
+    """
+    if not (project / "dbt_project.yml").exists():
+        raise EnvironmentUnusableError(f"{project} is no dbt project: set RELIABILITY_DBT_PROJECT to one, or unset it.")
+    cache = load_settings().cache / "dbt"
+    manifest = cache / _digest(project) / "manifest.json"
+    if manifest.exists():
+        return manifest
+    try:
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if cache.stat().st_uid not in (os.getuid(), 0):
+            raise PermissionError(errno.EPERM, "it belongs to another user")
+        with FileLock(cache / "parse.lock"):
+            if not manifest.exists():
+                manifest = _parse(project, cache) / manifest.name
+    except OSError as error:
+        raise EnvironmentUnusableError(
+            f"What dbt has parsed cannot be kept in {cache}: {error.strerror or type(error).__name__}. Set "
+            "RELIABILITY_CACHE to a folder that can be written to."
+        ) from None
+    return manifest
+
+
+def project_of(manifest: Path) -> Path:
+    """The copy of the project that a manifest was parsed from."""
+    return manifest.parent / "project"
+
+
+def _parse(project: Path, cache: Path) -> Path:
+    """Copy and parse into a draft, put it into place in one step, make room; returns the place. The caller has the lock:
+    drafts that are there are those of killed processes.
+    """
+    from dbt.cli.main import dbtRunner
+
+    for draft in cache.glob(".draft-*"):
+        shutil.rmtree(draft, ignore_errors=True)
+    draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=cache))
+    try:
+        copy = project_of(draft / "manifest.json")
+        for path in _files(project):
+            target = copy / path.relative_to(project)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+        result = dbtRunner().invoke(quiet_arguments("parse", project=copy, target=draft))
+        if not result.success:
+            raise EnvironmentUnusableError(f"The dbt project does not parse: {result.exception}")
+        place = cache / _digest(copy)  # of what was parsed: somebody may be editing the project
+        if place.exists():
+            return place
+        for path in (draft / "manifest.json", draft / PARSED):
+            with path.open("rb") as written:
+                os.fsync(written.fileno())
+        draft.rename(place)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    kept = sorted(cache.glob("*/manifest.json"), key=lambda path: path.stat().st_mtime_ns)
+    for old in kept[:-KEPT]:
+        shutil.rmtree(old.parent, ignore_errors=True)
+    return place
+
+
+@lru_cache(maxsize=2)
+def parsed_project(manifest: Path) -> Any:
+    """The manifest as dbt's own object, to run with."""
+    from dbt.contracts.graph.manifest import Manifest
+
+    parsed = Manifest.from_msgpack(manifest.with_name(PARSED).read_bytes())
+    parsed.build_flat_graph()  # type: ignore[no-untyped-call]
+    return parsed
