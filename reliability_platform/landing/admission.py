@@ -10,6 +10,7 @@ import math
 import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
@@ -29,6 +30,7 @@ from reliability_platform.landing.bronze import (
     ensure_bronze,
     swap_folder,
 )
+from reliability_platform.landing.canonical import canonical
 from reliability_platform.landing.columns import Reading, breach, read_as
 from reliability_platform.landing.dead_letters import ensure_dead_letters
 from reliability_platform.landing.discards import Discarded, read_discards
@@ -236,14 +238,19 @@ def _manifest_of(path: Path) -> Path | None:
         return None
 
 
-def _read(table: pa.Table, contract: Contract, shim: Shim | None, day: date) -> tuple[pa.Table, Reading | None]:
-    """The table with the columns of its contract, and the reading that this took: none if it came so.
+def _read(
+    table: pa.Table, contract: Contract, approved: Callable[[], Shim | None], day: date
+) -> tuple[pa.Table, Reading | None]:
+    """The table with the columns of its contract, and the reading that this took: none if it came so, or in an equal
+    spelling.
 
     A shim counts only where it is needed, for the contract may have changed since to what came.
     """
+    table = canonical(table, contract)
     broken = breach(contract, table, day)
     if broken is None:
         return table, None
+    shim = approved()
     if shim is not None:
         table, lost = read_as(table, shim.reading, contract)
         broken = lost or breach(contract, table, day)
@@ -287,7 +294,7 @@ def _examine(settings: Settings, source: str, day: date, path: Path, draft: Path
                 "row_count_mismatch", json.dumps({"declared": manifest.expected_rows, "found": table.num_rows})
             )
         contract = CONTRACTS[source]
-        table, reading = _read(table, contract, read_shim(settings, source, manifest.batch_id), day)
+        table, reading = _read(table, contract, lambda: read_shim(settings, source, manifest.batch_id), day)
         try:
             bronze, rescued = _bronze_table(contract, table, manifest)
         except Exception as error:  # an unknown column may hold what no text can, a shim may name a column twice

@@ -1,4 +1,8 @@
-"""The columns of a delivered file against its contract: what breaks it, and how it could be read after all."""
+"""The columns of a delivered file against its contract: what breaks it, and how it might be read after all.
+
+What is named here is a candidate, by type, name and place. None of these says what a column means: whether the file is
+read so, `remediation.readings` asks of the past, and of a person.
+"""
 
 import difflib
 from collections.abc import Mapping
@@ -8,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from reliability_platform.landing.canonical import in_type, spelled
 from reliability_platform.landing.casts import CASTS, proposed, unconverted
 from reliability_platform.masking import is_plain_name, shown_type
 from reliability_platform.sources.contracts import Contract
@@ -37,10 +42,12 @@ def read_as(table: pa.Table, reading: Reading, contract: Contract) -> tuple[pa.T
     """The table in another reading. A column that is the contract's already stays; one that a cast cannot convert
     whole breaks the contract."""
     table = table.rename_columns([reading.rename.get(name, name) for name in table.column_names])
+    table = spelled(table, contract, reading.rename.values())
     expected, lost = contract.arrow_schema, {}
     for name, cast in sorted(reading.casts.items()):
         if table.column_names.count(name) == 1 and not table.schema.field(name).type.equals(expected.field(name).type):
-            values, missed = unconverted(CASTS[cast], table[name], expected.field(name).type)
+            zone = contract.zones.get(name)
+            values, missed = unconverted(CASTS[cast], table[name], expected.field(name).type, zone)
             if missed:
                 lost[name] = missed
             else:
@@ -64,16 +71,20 @@ def breach(contract: Contract, table: pa.Table, landing_date: date) -> Breach | 
     if missing and len(rename) < len(missing):  # no reading would be enough
         return Breach("schema_column_missing", {"missing": missing})
     renamed = table.rename_columns([rename.get(name, name) for name in found.names])
+    renamed = spelled(renamed, contract, rename.values())
     changed = _changed(contract, renamed.schema)
     casts = {
-        name: cast
-        for name in changed
-        if (cast := proposed(renamed[name], expected.field(name).type, landing_date)) is not None
+        name: cast for name in changed if (cast := _proposed(contract, renamed, name, name, landing_date)) is not None
     }
     types = {"changed": changed, "casts": casts} if changed else {}
     if rename:
         return Breach("schema_column_renamed", {"rename": rename, "missing": missing, **types})
     return Breach("schema_type_changed", types) if changed else None
+
+
+def _proposed(contract: Contract, table: pa.Table, came: str, name: str, landing_date: date) -> str | None:
+    """The cast that reads a delivered column as one of the contract."""
+    return proposed(table[came], contract.arrow_schema.field(name).type, landing_date, contract.zones.get(name))
 
 
 def _changed(contract: Contract, found: pa.Schema) -> dict[str, dict[str, str]]:
@@ -89,20 +100,19 @@ def _likely_rename(
 ) -> str | None:
     """The delivered column that is most likely the missing one: of its type, and of a similar name or in its place.
 
-    Type alone is not enough. Healing reads the column under the missing name, so a new column that merely came in
-    the same release as the loss of an old one would fill silver with numbers of another meaning. The place speaks
-    only where it is `alone`, the one difference: a file with several may have been laid out anew. Of another type it
-    may be only if its name is similar and all of its values can be read as the type that is missing.
+    A candidate, no more: `amount_net` is as similar to `amount` as a new spelling of it. The place speaks only where
+    it is `alone`, the one difference: a file with several may have been laid out anew. Of another type it may be only
+    if its name is similar and all of its values can be read as the type that is missing.
     """
     found, expected = table.schema, contract.arrow_schema
     kind = expected.field(missing).type
     # Hostile and endless names, and those that look like anybody's data, must not fill shims and reports.
-    plain = [other for other in unknown if is_plain_name(other)]
-    alike = [other for other in plain if found.field(other).type.equals(kind)]
+    plain = [other for other in unknown if is_plain_name(other) and found.names.count(other) == 1]
+    alike = [other for other in plain if in_type(table[other], kind).type.equals(kind)]
     likely = difflib.get_close_matches(missing, alike, n=1, cutoff=SIMILAR_NAME)
     if alone and not likely:
         likely = [other for other in alike if found.names.index(other) == expected.names.index(missing)]
     if not likely:
         similar = difflib.get_close_matches(missing, plain, n=1, cutoff=SIMILAR_NAME)
-        likely = [other for other in similar if proposed(table[other], kind, landing_date) is not None]
+        likely = [other for other in similar if _proposed(contract, table, other, missing, landing_date) is not None]
     return likely[0] if likely else None

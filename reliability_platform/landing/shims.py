@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reliability_platform.atomic import write_atomically
 from reliability_platform.errors import EnvironmentUnusableError
-from reliability_platform.landing.casts import CASTS
+from reliability_platform.landing.casts import CASTS, NEEDED_NO_MORE
 from reliability_platform.landing.columns import Reading
 from reliability_platform.settings import Settings
 
@@ -34,7 +34,8 @@ def read_shim(settings: Settings, source: str, batch_id: str) -> Shim | None:
         return None
     try:
         raw = json.loads(path.read_text())
-        casts = _texts(raw.get("casts", {}))
+        named = _texts(raw.get("casts", {}))
+        casts = {column: cast for column, cast in named.items() if cast not in NEEDED_NO_MORE}
         if not set(casts.values()) <= CASTS.keys():
             raise ValueError("a cast of this name is not declared")
         return Shim(Reading(_texts(raw["rename"]), casts), raw["approved_by"], raw["why"])

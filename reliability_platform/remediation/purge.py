@@ -126,7 +126,8 @@ def survey(settings: Settings, engine: Engine, source: str, day: date, batch: st
 
 def _numbers(settings: Settings, source: str, batch_id: str) -> set[str]:
     """Columns of a file that are read as numbers or times, by the names under which they came."""
-    numbers = {column.name for column in CONTRACTS[source].columns if column.type != "VARCHAR"}
+    columns = [column for column in CONTRACTS[source].columns if column.type != "VARCHAR"]
+    numbers = {name for column in columns for name in (column.name, *column.aliases)}
     shim = read_shim(settings, source, batch_id)
     return numbers | {found for found, name in (shim.reading.rename if shim else {}).items() if name in numbers}
 

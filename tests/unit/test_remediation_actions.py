@@ -245,8 +245,8 @@ def test_a_shim_never_hides_a_column_that_is_there(home: BrokenHome) -> None:
         '{"rename": 3}',
         "no json",
         '{"casts": {"amount": "no_such"}, "changed": {"amount": {}}}',
-        '{"casts": {"no_such": "plain_text"}, "changed": {"no_such": {}}}',
-        '{"casts": {"amount": "plain_text"}, "changed": {"amount": {}, "currency": {}}}',
+        '{"casts": {"no_such": "other_number"}, "changed": {"no_such": {}}}',
+        '{"casts": {"amount": "other_number"}, "changed": {"amount": {}, "currency": {}}}',
     ):
         records = [record("orders-20260105-02", detail)]
         assert readable_files("orders", home.day, records) == []

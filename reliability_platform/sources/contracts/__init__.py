@@ -2,15 +2,27 @@
 
 Declared in one YAML file per source beside this module, in the field names of the Open Data Contract Standard v3
 (https://bitol-io.github.io/open-data-contract-standard/). Admission and checks read the contract, never the source.
+
+A column may say under which other names it comes, and in which zone moments are meant that name none:
+
+    {name: customer_id, …, customProperties: [{property: aliases, value: [user_id]}]}
+    {name: event_time, …, logicalTypeOptions: {defaultTimezone: Europe/Berlin}}
+
+A file under a declared alias is read as the column at once. Moments without a zone are UTC where they come as
+timestamps, and nobody's where they come as text, unless the column declares its zone.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import pyarrow as pa
 import yaml
+
+from reliability_platform.errors import EnvironmentUnusableError
 
 ARROW_TYPES = {
     "BIGINT": pa.int64(),
@@ -37,6 +49,10 @@ class Column:
     """`table.column` of the reference data."""
     pii: bool = False
     json: bool = False
+    aliases: tuple[str, ...] = ()
+    """Other names under which the producer may send it."""
+    zone: str | None = None
+    """The zone of moments that name none."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +75,21 @@ class Contract:
         """The columns as Arrow types, in the contract's order."""
         return pa.schema([(column.name, ARROW_TYPES[column.type]) for column in self.columns])
 
+    @cached_property
+    def aliases(self) -> dict[str, str]:
+        """Each declared alias, and the column that it stands for."""
+        return {alias: column.name for column in self.columns for alias in column.aliases}
+
+    @cached_property
+    def zones(self) -> dict[str, str]:
+        """The columns that declare the zone of moments without one."""
+        return {column.name: column.zone for column in self.columns if column.zone is not None}
+
 
 def _column(declared: dict[str, Any]) -> Column:
     rules = {rule["rule"]: rule for rule in declared.get("quality", [])}
     low, high = rules.get("range", {}).get("mustBeBetween", (None, None))
+    custom = {item["property"]: item["value"] for item in declared.get("customProperties", [])}
     return Column(
         name=declared["name"],
         type=declared["physicalType"],
@@ -73,12 +100,44 @@ def _column(declared: dict[str, Any]) -> Column:
         references=next((link["to"] for link in declared.get("relationships", [])), None),
         pii=declared.get("classification") == "personal",
         json="jsonObject" in rules,
+        aliases=_names(custom.get("aliases", [])),
+        zone=declared.get("logicalTypeOptions", {}).get("defaultTimezone"),
     )
 
 
+def _names(declared: Any) -> tuple[str, ...]:
+    """Aliases as a list of names; a single name is not taken apart into its letters."""
+    if not isinstance(declared, list) or not all(isinstance(name, str) and name for name in declared):
+        raise ValueError(f"aliases are a list of names, not {declared!r}")
+    return tuple(declared)
+
+
+def _objections(contract: Contract) -> list[str]:
+    """What a contract says about names and zones that cannot be meant."""
+    taken = Counter([*contract.arrow_schema.names, *contract.announced])
+    taken.update(alias for column in contract.columns for alias in column.aliases)
+    found = [f"{name} stands for more than one column" for name, times in taken.items() if times > 1]
+    for name, zone in contract.zones.items():
+        if zone not in available_timezones():
+            found.append(f"{name} has the zone {zone!r}, which does not exist")
+        if not pa.types.is_timestamp(contract.arrow_schema.field(name).type):
+            found.append(f"{name} has a zone, and is no TIMESTAMP")
+    return found
+
+
 def read_contract(path: Path) -> Contract:
-    """Read one contract file."""
-    declared = yaml.safe_load(path.read_text())
+    """Read one contract file. Raises `EnvironmentUnusableError` if its names or zones contradict each other."""
+    try:
+        contract = _read(yaml.safe_load(path.read_text()))
+    except ValueError as error:
+        raise EnvironmentUnusableError(f"{path}: {error}.") from None
+    objections = _objections(contract)
+    if objections:
+        raise EnvironmentUnusableError(f"{path}: {'; '.join(objections)}.")
+    return contract
+
+
+def _read(declared: Any) -> Contract:
     schema = declared["schema"][0]
     sla = {item["property"]: item["value"] for item in declared["slaProperties"]}
     custom = {item["property"]: item["value"] for item in declared["customProperties"]}
