@@ -90,6 +90,7 @@ WATERMARK = Cause("beyond_the_watermark", _D, "the numbers are final until a per
 ROWS_REMOVED = Cause("rows_removed", _D, "rows that are gone do not come back by themselves")
 OTHER_BUILD = Cause("other_build", _D, "it is refused until the other build has ended, or newer models are deployed")
 OUR_MODELS = Cause("our_models", _D, "the same models make the same of the same rows")
+UNFORESEEN = Cause("unforeseen", _T, "nobody foresaw it, and one more run tells whether it has passed")
 UNUSABLE = Cause(
     "unusable_environment",
     _D,
@@ -103,6 +104,7 @@ CAUSES: dict[str, Cause] = {
         # The order is that of the search for signs: the first one that matches counts.
         DAMAGE, HELD, NO_ROOM, NO_RIGHTS, SOURCE_DOWN, SOURCE_REFUSES, LOST_ON_THE_WAY, UNTIMELY, INTERRUPTED,
         KILLED, CHECK_BROKE_OFF, PRODUCER, WATERMARK, ROWS_REMOVED, OTHER_BUILD, OUR_MODELS, UNUSABLE,
+        UNFORESEEN,
     )
 }  # fmt: skip
 
@@ -120,3 +122,9 @@ def cause_of_status(status: int) -> Cause:
 def cause_of(error: Exception) -> Cause | None:
     """Why something raised: by what its text says, else by its type; None for what nobody foresaw."""
     return cause_in(str(error)) or next((one for one in CAUSES.values() if isinstance(error, one.errors)), None)
+
+
+def cause_named(error_type: str, text: str) -> Cause | None:
+    """As `cause_of`, of an error of which only its type's name and its text are left."""
+    by_type = (one for one in CAUSES.values() if error_type in {kind.__name__ for kind in one.errors})
+    return cause_in(text) or next(by_type, None)

@@ -278,6 +278,11 @@ _BUILDS = {
     "written": _Property("write_failure", False, "P1", "Every build of the day could write.", _AGAIN),
     "alone": _Property("unsafe_backfill", False, "P1", "No build was refused as unsafe.", _AGAIN),
 }
+_RUNS = {
+    "ended": _Property("run_killed", False, "P1", "No run over the day was killed.", _AGAIN),
+    "written": _Property("write_failure", False, "P1", "Every run over the day could write.", _AGAIN),
+    "completed": _Property("run_failed", False, "P1", "No stage of a run over the day failed.", _AGAIN),
+}
 
 
 _ANSWERS = _Property(
@@ -297,9 +302,11 @@ _REACH = _Property(
 
 
 def _run_checks() -> list[CheckSpec]:
-    """Those of builds are filed under the first source, for a build concerns all; the monitors report when there is news."""
+    """Those of builds and runs are filed under the first source, for they concern all; monitors report when there is news."""
     builds = [
-        _spec(f"dbt_build__{name}", "dbt_build", SOURCES[:1], what, engine="run") for name, what in _BUILDS.items()
+        _spec(f"{dataset}__{name}", dataset, SOURCES[:1], what, engine="run")
+        for dataset, properties in (("dbt_build", _BUILDS), ("pipeline_run", _RUNS))
+        for name, what in properties.items()
     ]
     fetches = [
         _spec(f"bronze_{source}__{name}", f"bronze_{source}", (source,), what, engine="run")

@@ -1,5 +1,5 @@
-"""Verdicts on runs: builds that were killed, could not write or met another one; fetches that were turned away;
-deadlines that a source will probably miss.
+"""Verdicts on runs: builds that were killed, could not write or met another one; runs that died at another stage;
+fetches that were turned away; deadlines that a source will probably miss.
 
 The data cannot show these: after a crash every table may be whole and yet of two times. Read from the journal of
 builds, the log of fetches and the breakers alone.
@@ -11,8 +11,10 @@ from datetime import date, datetime
 import pyarrow.parquet as pq
 from sqlalchemy import Engine
 
-from reliability_platform.causes import cause_in
+from reliability_platform.causes import DAMAGE, HELD, NO_RIGHTS, NO_ROOM, cause_in
+from reliability_platform.causes import KILLED as PROCESS_KILLED
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.failed_runs import PUBLICATION, FailedRun, FailedRuns
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import days
@@ -22,12 +24,20 @@ from reliability_platform.landing.fetch import Fetch, FetchLog
 from reliability_platform.settings import Settings
 from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.journal import BLOCKED, FAILED, KILLED, Build, BuildJournal
+from reliability_platform.warehouse.publication import is_due as publication_is_due
+from reliability_platform.warehouse.publication import publications
 
 MANY_REFUSALS = 3
 """A source that turns away so many requests of one fetch puts its deadline at risk, even if retries make up for it."""
 RISK, MENDED = "risk-", "-mended"
 """Beginning and end of the run ids of deadlines: what is on record needs no second word."""
 ENDED, WRITTEN, ALONE = "dbt_build__ended", "dbt_build__written", "dbt_build__alone"
+RUN = "run-"
+"""Beginning of the run ids of results on runs that died."""
+_CHECK_OF_CAUSE = {PROCESS_KILLED.name: "pipeline_run__ended"} | dict.fromkeys(
+    (cause.name for cause in (HELD, NO_ROOM, NO_RIGHTS, DAMAGE)), "pipeline_run__written"
+)
+"""The check that a dead run fails, by its cause; any other fails that of completeness."""
 
 
 def _check_of(build: Build) -> str | None:
@@ -151,7 +161,48 @@ def monitor_builds(settings: Settings, engine: Engine, now: datetime) -> list[Ch
     return fresh
 
 
+def tells(build: Build) -> bool:
+    """Whether the build itself becomes a failed check: then the run that it was part of needs none."""
+    return _check_of(build) is not None
+
+
+def _made_good(settings: Settings, store: CheckStore, run: FailedRun) -> bool:
+    """Whether what a dead run was to do has been done since: its days judged and published, or only published."""
+    if publication_is_due(settings):
+        return False
+    if run.stage == PUBLICATION:
+        return any(datetime.fromisoformat(one.published_at) > run.failed_at for one in publications(settings)[-1:])
+    window = set(days(run.first_day, run.last_day))
+    judged = {
+        one.partition
+        for one in store.latest(sorted(window))
+        if CHECKS[one.check].engine == "native" and one.evaluated_at > run.failed_at
+    }
+    return window <= judged
+
+
+def monitor_failed_runs(settings: Settings, engine: Engine, now: datetime) -> list[CheckResult]:
+    """Record a failure for each run that died, once, and a pass once its days have been run, judged and published."""
+    store = CheckStore(engine)
+    known = store.run_ids(RUN)
+    fresh: list[CheckResult] = []
+    for run in FailedRuns(engine).since():
+        check, run_id = _CHECK_OF_CAUSE.get(run.cause.name, "pipeline_run__completed"), f"{RUN}{run.run_id}"
+        window = list(days(run.first_day, run.last_day))
+        verdicts = []
+        if run_id not in known:
+            verdicts.append((Verdict.FAILED, f"{run.summary} ({run.cause.persistence}: {run.cause.why})", run_id))
+        mended = f"{run_id}{MENDED}"
+        if mended not in known and _made_good(settings, store, run):
+            verdicts.append((Verdict.PASSED, "a later run of the day has ended well", mended))
+        for verdict, words, name in verdicts:
+            results = [_result(check, day, verdict, words, name, now) for day in window]
+            fresh += [replace(one, source=run.source) if run.source else one for one in results]
+    store.record(fresh)
+    return fresh
+
+
 def monitor_runs(settings: Settings, engine: Engine, now: datetime) -> list[CheckResult]:
-    """All news of builds, fetches and deadlines."""
-    monitors = (monitor_builds, monitor_fetches, monitor_deadlines)
+    """All news of builds, runs, fetches and deadlines."""
+    monitors = (monitor_builds, monitor_failed_runs, monitor_fetches, monitor_deadlines)
     return [result for monitor in monitors for result in monitor(settings, engine, now)]

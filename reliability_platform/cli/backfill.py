@@ -176,4 +176,4 @@ def backfill(
         print_json({"from": first, "to": last, "published": newest.version, "held": newest.held})
     else:
         people.print(f"Published {newest.version}; {len(newest.held)} landing partitions are held.")
-    return ExitCode.OK
+    return ExitCode.NOT_HEALED if daemon.troubles else ExitCode.OK

@@ -87,7 +87,7 @@ def run(
 
     with driving(home, healing=False) as (settings, daemon):
         tags = clearance(settings, daemon, first, last, Purpose.ROUTINE, given, asks_source=True)
-        daemon.materialize([reference])
+        daemon.materialize([reference], first=first, last=last)
         daemon.run("pipeline", first=first, last=last, tags=tags)
         daemon.settle()
         incidents = _open_incidents(settings)
@@ -100,7 +100,7 @@ def run(
         people.print(f"Published {newest.version}; {len(newest.held)} landing partitions are held.")
         _tell_unjudged(newest.held)
         _tell_incidents(incidents)
-    return ExitCode.OK
+    return ExitCode.NOT_HEALED if daemon.troubles else ExitCode.OK
 
 
 @click.command()
@@ -231,8 +231,8 @@ def heal(
     """Heal open incidents: act, re-run, verify.
 
     Without --incident, all whose policy needs no approval. The actions `hold`, `release` and
-    `fall_back_to_last_good_publication` heal nothing, but keep consumers safe meanwhile. Exits with 1 if any incident
-    stays open that was to be healed.
+    `fall_back_to_last_good_publication` heal nothing, but keep consumers safe meanwhile. One action that fails keeps no
+    other incident from being healed. Exits with 1 if any incident stays open, or anything failed on the way.
     """
     from reliability_platform.cli.session import driving
     from reliability_platform.incidents.store import IncidentStore
@@ -268,7 +268,7 @@ def heal(
         print_json({"open": incidents})
     else:
         _tell_incidents(incidents)
-    return ExitCode.NOT_HEALED if incidents else ExitCode.OK
+    return ExitCode.NOT_HEALED if incidents or daemon.troubles else ExitCode.OK
 
 
 @click.command()
@@ -284,9 +284,12 @@ def publish(rollback: bool, home: Path | None, as_json: bool) -> int:
 
             publication = go_back(settings)
         else:
+            from reliability_platform.checks.failed_runs import PUBLICATION
+            from reliability_platform.cli.session import telling
             from reliability_platform.orchestration.published_assets import publish_audited
 
-            publication = publish_audited(settings, "command line")
+            with telling(settings, "publish", PUBLICATION):
+                publication = publish_audited(settings, "command line")
     if as_json:
         print_json(vars(publication) | {"tables": [vars(table) for table in publication.tables]})
     else:

@@ -32,7 +32,7 @@ TREE: tuple[tuple[Harm, str, str], ...] = (
     (Harm.DEGRADED, "Is the quality of the data degraded?", "the quality of the data is degraded"),
     (Harm.MINOR, "Is it a minor inconsistency?", "it is a minor inconsistency"),
 )
-SEES_MESSAGE = frozenset({"write_failure", "check_not_evaluated", "run_killed"})
+SEES_MESSAGE = frozenset({"write_failure", "check_not_evaluated", "run_killed", "run_failed"})
 """Classes of our own machinery, whose error tells whether it passes by itself."""
 
 

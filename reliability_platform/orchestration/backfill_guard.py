@@ -17,11 +17,10 @@ from reliability_platform.clock import utc_now
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.local import LOCAL
-from reliability_platform.orchestration.partitions import run_days
+from reliability_platform.orchestration.partitions import INCIDENT_TAG, run_days
 from reliability_platform.recovery.rehearsal import changes
 from reliability_platform.settings import Settings
 
-INCIDENT_TAG = "reliability/incident"
 DECISION_TAG = "reliability/backfill_decision"
 """Under which name the command line has asked the guard already."""
 SCHEDULED = "dagster/schedule_name"

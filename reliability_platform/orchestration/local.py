@@ -4,14 +4,16 @@ Runs, materializations and check evaluations land in the same Dagster home, wher
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
-from reliability_platform.errors import PlatformError
+from reliability_platform.causes import DAMAGE, HELD, NO_RIGHTS, NO_ROOM, UNUSABLE, cause_named
+from reliability_platform.errors import ExitCode, PlatformError, UsageError
 from reliability_platform.masking import error_words
-from reliability_platform.orchestration.partitions import range_tags
+from reliability_platform.orchestration.partitions import FOR_DAYS, INCIDENT_TAG, range_tags
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 LOCAL = {"reliability/started_by": "command line"}
@@ -20,7 +22,43 @@ MAX_TICKS = 20
 
 
 class RunFailedError(PlatformError):
-    """A Dagster run ended in failure."""
+    """A Dagster run ended in failure. Its exit code is that of the cause."""
+
+
+EXIT_CODES = dict.fromkeys((cause.name for cause in (DAMAGE, NO_RIGHTS, NO_ROOM, UNUSABLE)), ExitCode.ENVIRONMENT) | {
+    HELD.name: ExitCode.BUSY
+}
+"""By the cause that the error of a step names; any other is a bug of ours, or a program's beside us."""
+
+
+@dataclass(frozen=True)
+class StepError:
+    """The first step of a run that failed, and the error that began it."""
+
+    step: str
+    kind: str
+    words: str
+
+
+def failed_run(job: str, first: StepError | None) -> RunFailedError:
+    """The error of a run that failed; without a step that says why, the page of the run does."""
+    words = f"{first.step}: {first.words}" if first else "no step says why; see the run in the Dagster UI (`make dev`)."
+    failed = RunFailedError(f"The run of {job} failed: {words}")
+    cause = cause_named(first.kind, first.words) if first else None
+    if first is not None and first.kind == UsageError.__name__:
+        failed.exit_code = ExitCode.USAGE
+    elif cause is not None and cause.name in EXIT_CODES:
+        failed.exit_code = EXIT_CODES[cause.name]
+    return failed
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A sensor or a run that failed while the others went on."""
+
+    what: str
+    """The sensor or the job, and for which incident or partition."""
+    words: str
 
 
 class LocalDaemon:
@@ -39,6 +77,8 @@ class LocalDaemon:
         self._cursors: dict[str, str | None] = {}
         self._seen: set[str] = set()
         self._on_run = on_run
+        self.troubles: list[Trouble] = []
+        """What failed while sensors were settled. It stopped nothing else; whoever settles tells of it."""
         self._end_killed_runs()
 
     def _end_killed_runs(self) -> None:
@@ -71,40 +111,69 @@ class LocalDaemon:
             raise_on_error=False,
         )
         if not result.success:
-            raise RunFailedError(f"The run of {job} failed: {_first_error(result)}")
+            raise failed_run(job, _first_error(result))
         return result
 
-    def materialize(self, assets: list[dg.AssetsDefinition]) -> None:
-        """Materialize unpartitioned assets."""
-        dg.materialize(assets, instance=self._instance, run_config=QUIET)
+    def materialize(
+        self, assets: list[dg.AssetsDefinition], *, first: date | None = None, last: date | None = None
+    ) -> None:
+        """Materialize unpartitioned assets, for the sake of landing days `first`..`last`. Raises `RunFailedError`."""
+        tags = {FOR_DAYS: f"{first}/{last}"} if first and last else {}
+        result = dg.materialize(
+            assets, instance=self._instance, run_config=QUIET, tags={**LOCAL, **tags}, raise_on_error=False
+        )
+        if not result.success:
+            raise failed_run("reference_data", _first_error(result))
 
     def tick(self) -> int:
-        """Evaluate every sensor once and execute its run requests. Returns how many runs there were."""
+        """Evaluate every sensor once and execute its run requests. Returns how many runs there were.
+
+        One sensor or run that fails costs only itself: the rest goes on, and it is among the `troubles` then.
+        """
         executed = 0
         for sensor in self._sensors:
-            with dg.build_sensor_context(
-                instance=self._instance, cursor=self._cursors.get(sensor.name), definitions=self._definitions
-            ) as context:
-                outcome = sensor(context)
-            assert isinstance(outcome, dg.SensorResult)
-            self._cursors[sensor.name] = outcome.cursor
-            for new in outcome.dynamic_partitions_requests or []:
-                assert isinstance(new, dg.AddDynamicPartitionsRequest)
-                self._instance.add_dynamic_partitions(new.partitions_def_name, list(new.partition_keys))
+            try:
+                outcome = self._evaluate(sensor)
+            except UsageError:
+                raise  # a setting is wrong: no sensor would do what was meant
+            except Exception as error:
+                self.troubles.append(Trouble(sensor.name, _words(error)))
+                continue
             for request in outcome.run_requests or []:
                 if request.run_key is not None and request.run_key in self._seen:
                     continue
                 if request.run_key is not None:
                     self._seen.add(request.run_key)
-                assert request.job_name is not None
-                self.run(
-                    request.job_name,
-                    partition_key=request.partition_key,
-                    run_config=request.run_config,
-                    tags=request.tags,
-                )
+                self._execute(request)
                 executed += 1
         return executed
+
+    def _evaluate(self, sensor: dg.SensorDefinition) -> dg.SensorResult:
+        with dg.build_sensor_context(
+            instance=self._instance, cursor=self._cursors.get(sensor.name), definitions=self._definitions
+        ) as context:
+            outcome = sensor(context)
+        assert isinstance(outcome, dg.SensorResult)
+        self._cursors[sensor.name] = outcome.cursor
+        for new in outcome.dynamic_partitions_requests or []:
+            assert isinstance(new, dg.AddDynamicPartitionsRequest)
+            self._instance.add_dynamic_partitions(new.partitions_def_name, list(new.partition_keys))
+        return outcome
+
+    def _execute(self, request: dg.RunRequest) -> None:
+        """Execute what a sensor asked for; a failure is noted."""
+        assert request.job_name is not None
+        try:
+            self.run(
+                request.job_name,
+                partition_key=request.partition_key,
+                run_config=request.run_config,
+                tags=request.tags,
+            )
+        except Exception as error:
+            about = request.tags.get(INCIDENT_TAG) or request.partition_key
+            what = f"{request.job_name} of {about}" if about else request.job_name
+            self.troubles.append(Trouble(what, _words(error)))
 
     def settle(self) -> None:
         """Tick until no sensor asks for a run, and none has anything left to read."""
@@ -117,12 +186,16 @@ class LocalDaemon:
         )
 
 
-def _first_error(result: dg.ExecuteInProcessResult) -> str:
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, PlatformError) else error_words(error)
+
+
+def _first_error(result: dg.ExecuteInProcessResult) -> StepError | None:
     for event in result.all_events:
         if event.is_step_failure:
             error = event.step_failure_data.error
             while error is not None and error.cause is not None:
                 error = error.cause
             if error is not None:
-                return f"{event.step_key}: {error_words(error.message)}"
-    return "no step says why; see the run in the Dagster UI (`make dev`)."
+                return StepError(event.step_key or "", error.cls_name or "", error_words(error.message))
+    return None

@@ -12,10 +12,14 @@ ONE_RUN = dg.BackfillPolicy.single_run()
 """A backfill of many landing days is one run: one dbt start instead of thirty."""
 
 INCIDENTS = dg.DynamicPartitionsDefinition(name="incident")
+INCIDENT_TAG = "reliability/incident"
+"""On a run, the incidents for which it was launched."""
 
 PARTITION = "dagster/partition"
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
+FOR_DAYS = "reliability/for_landing_days"
+"""On a run of assets without partitions, the landing days for whose sake it is: the first and the last."""
 
 
 def range_tags(first: date, last: date) -> dict[str, str]:
@@ -33,4 +37,6 @@ def tagged_days(tags: Mapping[str, str]) -> list[date]:
     """The landing days that a run's tags name; none if it has no partition, as a run of checks alone."""
     one = tags.get(PARTITION)
     first, last = tags.get(RANGE_START, one), tags.get(RANGE_END, one)
+    if FOR_DAYS in tags:
+        first, last = tags[FOR_DAYS].split("/")
     return list(days(date.fromisoformat(first), date.fromisoformat(last))) if first and last else []

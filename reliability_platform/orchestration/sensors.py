@@ -18,9 +18,9 @@ from reliability_platform.incidents.impact import consumers
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
-from reliability_platform.orchestration.backfill_guard import INCIDENT_TAG
+from reliability_platform.orchestration.failed_runs import note_failed_runs
 from reliability_platform.orchestration.jobs import incident_job, remediation, reprocess_job
-from reliability_platform.orchestration.partitions import INCIDENTS, range_tags
+from reliability_platform.orchestration.partitions import INCIDENT_TAG, INCIDENTS, range_tags
 from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.remediation.due import due
 from reliability_platform.remediation.heal import rerun_is_due, verify
@@ -77,6 +77,7 @@ def incident_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Read the check results since the last tick."""
     settings = load_settings()
     engine = operations_engine(settings)
+    note_failed_runs(settings, engine, context.instance, utc_now())
     monitor_runs(settings, engine, utc_now())
     results = CheckStore(engine).after(int(context.cursor or 0), RESULTS_PER_TICK)
     changed = observe(

@@ -103,6 +103,8 @@ POLICIES: dict[str, Policy] = {
     ),
     "run_killed": _retry_when(*_WRITABLE, "nobody_builds_these_days"),
     "write_failure": _retry_when(*_WRITABLE),
+    # Nobody knows why: once more tells whether it has passed, and after that a person looks.
+    "run_failed": replace(_retry_when(*_WRITABLE, "nobody_builds_these_days"), max_attempts=2),
     "unsafe_backfill": _rebuild_when("nobody_builds_these_days", "backfill_is_safe"),
     "file_corruption": _ASK_AT_ONCE,
     "key_conflict": _ASK_AT_ONCE,

@@ -70,7 +70,7 @@ def replay(
         found, more, still_open = _replay(settings, daemon, wanted)
     left = list(dict.fromkeys([*left, *still_open]))
     _tell([*words, *more], found, left, as_json, dry_run=False, healed=whole_day)
-    return ExitCode.NOT_HEALED if left or any(one.refusal for one in found) else ExitCode.OK
+    return ExitCode.NOT_HEALED if left or daemon.troubles or any(one.refusal for one in found) else ExitCode.OK
 
 
 def _plans(settings: Settings, source: str, day: date) -> list[str]:
