@@ -137,7 +137,7 @@ class LocalDaemon:
             except UsageError:
                 raise  # a setting is wrong: no sensor would do what was meant
             except Exception as error:
-                self.troubles.append(Trouble(sensor.name, _words(error)))
+                self._note(sensor.name, error)
                 continue
             for request in outcome.run_requests or []:
                 if request.run_key is not None and request.run_key in self._seen:
@@ -173,7 +173,12 @@ class LocalDaemon:
         except Exception as error:
             about = request.tags.get(INCIDENT_TAG) or request.partition_key
             what = f"{request.job_name} of {about}" if about else request.job_name
-            self.troubles.append(Trouble(what, _words(error)))
+            self._note(what, error)
+
+    def _note(self, what: str, error: Exception) -> None:
+        trouble = Trouble(what, str(error) if isinstance(error, PlatformError) else error_words(error))
+        if trouble not in self.troubles:  # the next tick may fail at the same again
+            self.troubles.append(trouble)
 
     def settle(self) -> None:
         """Tick until no sensor asks for a run, and none has anything left to read."""
@@ -184,10 +189,6 @@ class LocalDaemon:
         raise RunFailedError(
             f"The sensors still ask for runs after {MAX_TICKS} rounds: see `reliability incidents list`."
         )
-
-
-def _words(error: Exception) -> str:
-    return str(error) if isinstance(error, PlatformError) else error_words(error)
 
 
 def _first_error(result: dg.ExecuteInProcessResult) -> StepError | None:
