@@ -285,6 +285,10 @@ class Settings(BaseSettings):
         return self.home / "drills"
 
     @property
+    def identity(self) -> Path:
+        return self.home / "home.json"
+
+    @property
     def simulation_file(self) -> Path:
         return self.home / "simulation.json"
 

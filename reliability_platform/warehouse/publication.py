@@ -2,80 +2,54 @@
 
 A version is a folder of Parquet files, never changed after it appears. `current` is a link that is swapped in one
 step, so a reader sees the old version or the new one, whole. Event dates that a held partition touches keep the rows
-of the version before.
+of the version before, out of files whose checksum is right and no others.
 """
 
-import hashlib
-import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
 
+from reliability_platform.damage import Damage, written
 from reliability_platform.errors import UsageError
 from reliability_platform.settings import Settings
+from reliability_platform.warehouse.last_good import Rows, rows_to_keep
 from reliability_platform.warehouse.lease import warehouse_lease, warehouse_reader
+from reliability_platform.warehouse.ledger import Ledger, digest_of
 from reliability_platform.warehouse.marts import Mart
+from reliability_platform.warehouse.published import (
+    CURRENT,
+    RECORD,
+    Publication,
+    PublishedDate,
+    PublishedTable,
+    current_version,
+    encoded,
+    publications,
+    read_publication,
+    record_of,
+    versions,
+)
+from reliability_platform.warehouse.published_integrity import examine_version, mended, open_ledger
+
+__all__ = [
+    "CURRENT",
+    "RECORD",
+    "Publication",
+    "PublishedDate",
+    "PublishedTable",
+    "current_version",
+    "publications",
+    "read_publication",
+]
 
 Partition = tuple[str, date]
 """A source and a landing day."""
 
-RECORD = "publication.json"
-CURRENT = "current"
 DUE = ".due"
-
-
-@dataclass(frozen=True)
-class PublishedTable:
-    """One table of a version: its rows, how many event dates are fresh, which keep their last good rows."""
-
-    name: str
-    rows: int
-    checksum: str
-    fresh_dates: int
-    kept_dates: list[str]
-    """Held event dates that show the rows of an earlier version."""
-    absent_dates: list[str]
-    """Held event dates of which no good rows were ever published."""
-
-
-@dataclass(frozen=True)
-class Publication:
-    """One version, as its `publication.json` says."""
-
-    version: str
-    previous: str | None
-    published_at: str
-    run_id: str
-    tables: list[PublishedTable]
-    held: dict[str, list[str]]
-    """`source/landing day` → why it is held."""
-
-
-def _versions(settings: Settings) -> list[str]:
-    return sorted(path.name for path in settings.published.glob("v[0-9]*") if (path / RECORD).exists())
-
-
-def read_publication(settings: Settings, version: str) -> Publication:
-    """The record of one version."""
-    record = json.loads((settings.published / version / RECORD).read_text())
-    record["tables"] = [PublishedTable(**table) for table in record["tables"]]
-    return Publication(**record)
-
-
-def publications(settings: Settings) -> list[Publication]:
-    """Every version still kept, oldest first."""
-    return [read_publication(settings, version) for version in _versions(settings)]
-
-
-def current_version(settings: Settings) -> str | None:
-    """The version that consumers read now; None before the first publication."""
-    link = settings.published / CURRENT
-    return link.readlink().name if link.is_symlink() else None
 
 
 def announce(settings: Settings) -> None:
@@ -89,12 +63,24 @@ def is_due(settings: Settings) -> bool:
     return (settings.published / DUE).exists()
 
 
-def _point_to(settings: Settings, version: str) -> None:
+def _link(settings: Settings, version: str) -> None:
     for left in settings.published.glob(f".{CURRENT}.*"):
         left.unlink()  # by a process that was killed; the lease says that it is not at work
+    current = settings.published / CURRENT
+    if current.is_symlink() and current.readlink() == Path(version):
+        return
+    if current.exists() and not current.is_symlink():
+        # A folder or a file in the place of the link, as a copy tool leaves that follows links.
+        current.rename(settings.published / f"{CURRENT}.replaced-{os.getpid()}")
     link = settings.published / f".{CURRENT}.{os.getpid()}"
     link.symlink_to(version)
-    link.replace(settings.published / CURRENT)
+    link.replace(current)
+
+
+def _point_to(settings: Settings, ledger: Ledger, version: str) -> None:
+    """First the operations store, then the link: the next publication finishes what was killed in between."""
+    ledger.point_to(version)
+    _link(settings, version)
 
 
 def _fresh_dates(connection: duckdb.DuckDBPyConnection, mart: Mart, released: Sequence[Partition]) -> list[date]:
@@ -129,33 +115,37 @@ def _fresh_dates(connection: duckdb.DuckDBPyConnection, mart: Mart, released: Se
 
 
 def _write_table(
-    connection: duckdb.DuckDBPyConnection, mart: Mart, fresh: Sequence[date], previous: Path | None, target: Path
-) -> tuple[int, list[date]]:
-    """Write one table of the new version; returns its rows and the event dates taken over from the version before."""
+    connection: duckdb.DuckDBPyConnection, mart: Mart, fresh: Sequence[date], kept: Sequence[Rows], target: Path
+) -> None:
+    """Write one table of the new version: its fresh event dates out of gold, and rows of earlier versions."""
     connection.execute("create or replace temp table fresh (event_date date)")
     if fresh:
         connection.executemany("insert into fresh values (?)", [[day] for day in fresh])
     parts = [f"select * from {mart.name} where event_date in (select event_date from fresh)"]
-    kept: list[date] = []
-    old = previous / f"{mart.name}.parquet" if previous else None
-    if old is not None and old.exists():
-        connection.execute(
-            f"create or replace temp view last_good as select * from read_parquet('{_quoted(old)}') "
-            "where event_date not in (select event_date from fresh)"
-        )
-        parts.append("select * from last_good")
-        kept = [
-            row[0]
-            for row in connection.execute("select distinct event_date from last_good order by event_date").fetchall()
-        ]
+    for rows in kept:
+        wanted = ", ".join(f"date '{day.isoformat()}'" for day in rows.dates)
+        parts.append(f"select * from read_parquet('{_quoted(rows.file)}') where event_date in ({wanted})")
     columns = ", ".join(f'"{row[0]}"' for row in connection.execute(f"describe {mart.name}").fetchall())
     connection.execute(
         f"copy (select {columns} from ({' union all by name '.join(parts)}) order by all) "
         f"to '{_quoted(target)}' (format parquet, compression zstd)"
     )
-    counted = connection.execute(f"select count(*) from read_parquet('{_quoted(target)}')").fetchone()
-    assert counted is not None
-    return counted[0], kept
+
+
+def _dates(
+    connection: duckdb.DuckDBPyConnection, file: Path, version: str, before: Mapping[str, PublishedDate]
+) -> dict[str, PublishedDate]:
+    """What a table holds by event date, and since which version it has held these very rows."""
+    counted = connection.execute(
+        "select event_date::varchar, count(*), sum(hash(one)::hugeint)::varchar "
+        f"from read_parquet('{_quoted(file)}') as one group by event_date order by event_date"
+    ).fetchall()
+    found = {}
+    for day, rows, digest in counted:
+        old = before.get(day)
+        same = old is not None and (old.rows, old.digest) == (rows, digest)
+        found[day] = PublishedDate(rows, digest, old.since if same and old is not None else version)
+    return found
 
 
 def _quoted(path: Path) -> str:
@@ -169,18 +159,23 @@ def publish(
     held: Mapping[Partition, Sequence[str]],
     now: datetime,
     run_id: str,
+    on_damage: Callable[[Sequence[Damage]], None] = lambda _: None,
 ) -> Publication:
     """Publish all event dates whose partitions are released; the others keep their last good rows.
 
     `partitions` are all landed partitions, `held` those of them that the gate holds, with the reasons. Publishing the
-    same content again makes no new version. Raises `EnvironmentUnusableError` if there is no warehouse.
+    same content again makes no new version. What consumers read is compared with its checksums first; `on_damage`
+    hears of what differs. Raises `EnvironmentUnusableError` if there is no warehouse, if the operations store is not
+    the one of this home, or if rows to be kept are nowhere to be had as they were.
     """
     released = [partition for partition in partitions if partition not in held]
     settings.published.mkdir(parents=True, exist_ok=True)
     with warehouse_reader(settings) as connection:
-        previous = current_version(settings)
-        kept_versions = _versions(settings)
-        version = f"v{int(kept_versions[-1][1:]) + 1 if kept_versions else 1:06d}"
+        ledger = open_ledger(settings)
+        previous, damaged = mended(settings, ledger, on_damage)
+        last = record_of(ledger.records()[previous]) if previous is not None else None
+        newest = max([*versions(settings), *ledger.records()], default="v000000")
+        version = f"v{int(newest[1:]) + 1:06d}"
         draft = settings.published / f".{version}.draft"
         shutil.rmtree(draft, ignore_errors=True)  # left by a process that was killed; the lease says it is not at work
         draft.mkdir()
@@ -188,18 +183,23 @@ def publish(
         for mart in marts:
             fresh = _fresh_dates(connection, mart, released)
             target = draft / f"{mart.name}.parquet"
-            rows, kept = _write_table(
-                connection, mart, fresh, settings.published / previous if previous else None, target
-            )
-            unpublished = sorted({day for source, day in held if source in mart.sources} - set(fresh) - set(kept))
+            kept = [] if last is None else rows_to_keep(settings, ledger, last, damaged, mart.name, fresh)
+            _write_table(connection, mart, fresh, kept, target)
+            old = last.table(mart.name) if last is not None else None
+            dates = _dates(connection, target, version, old.dates if old is not None else {})
+            kept_dates = sorted({day for rows in kept for day in rows.dates if day.isoformat() in dates})
+            unpublished = sorted({day for source, day in held if source in mart.sources} - set(fresh) - set(kept_dates))
+            file = written(target)
             tables.append(
                 PublishedTable(
                     name=mart.name,
-                    rows=rows,
-                    checksum=hashlib.sha256(target.read_bytes()).hexdigest(),
+                    rows=sum(one.rows for one in dates.values()),
+                    checksum=file.sha256,
+                    bytes=file.bytes or 0,
                     fresh_dates=len(fresh),
-                    kept_dates=[day.isoformat() for day in kept],
+                    kept_dates=[day.isoformat() for day in kept_dates],
                     absent_dates=[day.isoformat() for day in unpublished],
+                    dates=dates,
                 )
             )
         publication = Publication(
@@ -209,19 +209,24 @@ def publish(
             run_id=run_id,
             tables=tables,
             held={f"{source}/{day.isoformat()}": list(reasons) for (source, day), reasons in sorted(held.items())},
+            previous_record=digest_of(ledger.records()[previous]) if previous is not None else None,
         )
-        if previous is not None:
-            last = read_publication(settings, previous)
-            if last.tables == publication.tables and last.held == publication.held:
-                shutil.rmtree(draft)
-                (settings.published / DUE).unlink(missing_ok=True)
-                return last
-        (draft / RECORD).write_text(json.dumps(asdict(publication), indent=2) + "\n")
+        if last is not None and not damaged and _same(last, publication):
+            shutil.rmtree(draft)
+            _link(settings, last.version)
+            (settings.published / DUE).unlink(missing_ok=True)
+            return last
+        (draft / RECORD).write_text(encoded(publication))
         _sync(draft)
+        ledger.write(version, encoded(publication))
         draft.rename(settings.published / version)
-        _point_to(settings, version)
+        _point_to(settings, ledger, version)
         (settings.published / DUE).unlink(missing_ok=True)
         return publication
+
+
+def _same(one: Publication, other: Publication) -> bool:
+    return (one.tables, one.held) == (other.tables, other.held)
 
 
 def _sync(folder: Path) -> None:
@@ -235,21 +240,27 @@ def _sync(folder: Path) -> None:
 
 
 def point_to(settings: Settings, version: str) -> None:
-    """Let consumers read a version that is still kept. Raises `UsageError` if it is not."""
+    """Let consumers read a version that is still kept. Raises `UsageError` if it is not, or is not what was published."""
     with warehouse_lease(settings):
-        if version not in _versions(settings):
+        ledger = open_ledger(settings)
+        record = ledger.records().get(version)
+        if record is None or version not in versions(settings):
             raise UsageError(f"There is no version {version!r} in {settings.published} any more.")
-        _point_to(settings, version)
+        damages = examine_version(settings, record_of(record), record)
+        if damages:
+            raise UsageError(f"{version} is not what was published, and consumers must not read it: {damages[0]}")
+        _point_to(settings, ledger, version)
 
 
 def rollback(settings: Settings) -> Publication:
     """Point `current` back to the version before. The version left stays on disk."""
     with warehouse_lease(settings):
-        current = current_version(settings)
+        ledger = open_ledger(settings)
+        current = ledger.current()
         if current is None:
             raise UsageError("Nothing is published yet, so there is nothing to go back to.")
-        before = read_publication(settings, current).previous
-        if before is None or before not in _versions(settings):
+        before = record_of(ledger.records()[current]).previous
+        if before is None or before not in versions(settings):
             raise UsageError(f"{current} is the first version kept; there is no version before it.")
-        _point_to(settings, before)
-        return read_publication(settings, before)
+        point_to(settings, before)
+        return record_of(ledger.records()[before])

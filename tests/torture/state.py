@@ -71,7 +71,12 @@ def _published(settings: Settings) -> dict[str, Any]:
     if version is None:
         return {}
     publication = read_publication(settings, version)
-    return {"held": publication.held} | {table.name: vars(table) for table in publication.tables}
+    found: dict[str, Any] = {"held": publication.held}
+    for table in publication.tables:
+        # A home that was killed has published more versions: since which one rows are there says nothing.
+        dates = {day: [one.rows, one.digest] for day, one in table.dates.items()}
+        found[table.name] = {**vars(table), "dates": dates}
+    return found
 
 
 def _verdicts(settings: Settings) -> dict[str, list[Any]]:

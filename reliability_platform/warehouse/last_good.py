@@ -1,0 +1,92 @@
+"""Where the rows of kept event dates come from: files whose checksum is right, with the very rows that are published.
+
+The table of the version before is one; where it is damaged and no snapshot has it, an older version that holds the same
+rows of a date. Older rows are never taken instead: the tables of a version would be of two times.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from reliability_platform.damage import Written, what_is_wrong
+from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.settings import Settings
+from reliability_platform.warehouse.ledger import Ledger
+from reliability_platform.warehouse.published import Publication, PublishedTable, record_of
+
+
+class PublishedDamagedError(EnvironmentUnusableError):
+    """Rows that consumers are to go on seeing are nowhere to be had as they were published."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Event dates of one table out of one file."""
+
+    file: Path
+    dates: list[date]
+
+
+def table_file(settings: Settings, version: str, table: str) -> Path:
+    """Where a published table is."""
+    return settings.published / version / f"{table}.parquet"
+
+
+def rows_to_keep(
+    settings: Settings, ledger: Ledger, last: Publication, damaged: Collection[str], table: str, fresh: Sequence[date]
+) -> list[Rows]:
+    """The event dates of the last version that are not fresh, each with a sound file that has their rows.
+
+    `damaged` are the names of tables of the last version. Raises `PublishedDamagedError` if a date is in none.
+    """
+    published = last.table(table)
+    if published is None:
+        return []
+    file = table_file(settings, last.version, table)
+    if not published.dates and table not in damaged:
+        wanted = _dates_in(file) - set(fresh)  # the record is of an earlier release, and does not say
+    elif not published.dates:
+        raise PublishedDamagedError(_nowhere(last.version, table, None))
+    else:
+        wanted = {date.fromisoformat(day) for day in published.dates} - set(fresh)
+    if not wanted:
+        return []
+    if table not in damaged:
+        return [Rows(file, sorted(wanted))]
+    return _from_older(settings, ledger, last, published, sorted(wanted))
+
+
+def _from_older(
+    settings: Settings, ledger: Ledger, last: Publication, published: PublishedTable, wanted: Sequence[date]
+) -> list[Rows]:
+    found: list[Rows] = []
+    missing = list(wanted)
+    for version, record in reversed(ledger.records().items()):
+        old = record_of(record).table(published.name)
+        if version == last.version or old is None or not missing:
+            continue
+        same = [day for day in missing if old.dates.get(day.isoformat()) == published.dates[day.isoformat()]]
+        file = table_file(settings, version, published.name)
+        if same and what_is_wrong(file, Written(old.checksum, old.bytes)) is None:
+            found.append(Rows(file, same))
+            missing = [day for day in missing if day not in same]
+    if missing:
+        raise PublishedDamagedError(_nowhere(last.version, published.name, missing[0]))
+    return found
+
+
+def _dates_in(file: Path) -> set[date]:
+    with duckdb.connect() as connection:
+        quoted = str(file).replace("'", "''")
+        return {row[0] for row in connection.execute(f"select distinct event_date from '{quoted}'").fetchall()}
+
+
+def _nowhere(version: str, table: str, day: date | None) -> str:
+    which = f"the rows of {day}" if day is not None else "rows"
+    return (
+        f"Nothing is published: {table} of {version} is not what was published, and {which} that it is to go on showing "
+        "are in no other version and no snapshot; put the file back, or run the held days again once they are good."
+    )

@@ -1,0 +1,122 @@
+"""What the operations store knows of the published versions: the record of each, and the one that consumers read.
+
+The record lies beside the tables of its version too, so that a change of one of the two shows; each record carries the
+digest of the record before it. The store also knows whose it is, or that of another home would be taken for this one's.
+"""
+
+import hashlib
+import json
+import uuid
+
+from sqlalchemy import Column, Engine, String, Table, Text, delete, insert, select, update
+
+from reliability_platform.atomic import write_atomically
+from reliability_platform.operations import metadata
+from reliability_platform.settings import Settings
+
+published_versions = Table(
+    "published_versions",
+    metadata,
+    Column("home", String(36), primary_key=True),
+    Column("version", String(20), primary_key=True),
+    Column("record", Text, nullable=False),
+    Column("state", String(10), nullable=False),
+)
+DRAFT, KEPT, CURRENT = "draft", "kept", "current"
+"""A version that consumers have never read, have read, and read now."""
+homes = Table("homes", metadata, Column("id", String(36), primary_key=True))
+
+
+def digest_of(record: str) -> str:
+    """The name of a record."""
+    return hashlib.sha256(record.encode()).hexdigest()
+
+
+def home_id(settings: Settings) -> str | None:
+    """The identity of the home; None for one that has none yet, or whose file cannot be read."""
+    try:
+        return str(json.loads(settings.identity.read_text())["id"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def known_homes(engine: Engine) -> set[str]:
+    """The homes that a store belongs to: one, or several in a database server."""
+    with engine.connect() as connection:
+        return {str(row.id) for row in connection.execute(select(homes))}
+
+
+def identity_trouble(settings: Settings, engine: Engine) -> str | None:
+    """Why the store is not the one of this home, in words; None if it is, or if neither has an identity yet."""
+    here, there = home_id(settings), known_homes(engine)
+    if here is None or here in there:
+        return None
+    if there:
+        return "is of another home"
+    # A home that has published nothing has lost nothing that matters here.
+    return "is new, and the one of this home is gone" if any(settings.published.glob("v[0-9]*")) else None
+
+
+def identify(settings: Settings, engine: Engine) -> str:
+    """Give home and store one identity where one of them has none; returns that of the home."""
+    here, there = home_id(settings), known_homes(engine)
+    if here is None:
+        # The store in a home's folder is its own; one in a database server may serve several homes.
+        own = next(iter(there)) if len(there) == 1 and settings.operations_url is None else None
+        here = own or str(uuid.uuid4())
+        write_atomically(settings.identity, (json.dumps({"id": here}) + "\n").encode())
+    if here not in there:
+        with engine.begin() as connection:
+            connection.execute(insert(homes).values(id=here))
+    return here
+
+
+class Ledger:
+    """The versions of one home."""
+
+    def __init__(self, engine: Engine, home: str) -> None:
+        self._engine, self._home = engine, home
+        self._ours = published_versions.c.home == home
+
+    def _records(self, *states: str) -> dict[str, str]:
+        query = select(published_versions).where(self._ours, published_versions.c.state.in_(states))
+        with self._engine.connect() as connection:
+            return {row.version: row.record for row in connection.execute(query.order_by(published_versions.c.version))}
+
+    def records(self) -> dict[str, str]:
+        """The record of every version that consumers have ever read, as it was written, oldest first."""
+        return self._records(KEPT, CURRENT)
+
+    def drafts(self) -> list[str]:
+        """Versions whose publication was killed before consumers read them."""
+        return list(self._records(DRAFT))
+
+    def current(self) -> str | None:
+        """The version that consumers are to read."""
+        return next(iter(self._records(CURRENT)), None)
+
+    def write(self, version: str, record: str) -> None:
+        """Take a version in, before it gets its name in the home."""
+        self.forget(version)
+        with self._engine.begin() as connection:
+            connection.execute(
+                insert(published_versions).values(home=self._home, version=version, record=record, state=DRAFT)
+            )
+
+    def forget(self, version: str) -> None:
+        """Drop a version."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(published_versions).where(self._ours, published_versions.c.version == version))
+
+    def keep(self, version: str) -> None:
+        """Say that consumers have read a version."""
+        with self._engine.begin() as connection:
+            one = (self._ours, published_versions.c.version == version)
+            connection.execute(update(published_versions).where(*one).values(state=KEPT))
+
+    def point_to(self, version: str) -> None:
+        """Say which version consumers are to read; the link in the home follows."""
+        ours = update(published_versions).where(self._ours)
+        with self._engine.begin() as connection:
+            connection.execute(ours.where(published_versions.c.state == CURRENT).values(state=KEPT))
+            connection.execute(ours.where(published_versions.c.version == version).values(state=CURRENT))

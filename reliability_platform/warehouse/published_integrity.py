@@ -1,0 +1,207 @@
+"""Whether what is published is what was audited: the tables, the records, the pointer; and what can be put back.
+
+The operations store has the record of every version, the records are a chain, and each names the checksum of its
+tables. What is wrong is named; what a snapshot or the store still has as it was is put back before anybody builds on it.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from reliability_platform.atomic import write_atomically
+from reliability_platform.damage import Damage, Written, in_one_line, what_is_wrong
+from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.operations import operations_engine
+from reliability_platform.settings import Settings
+from reliability_platform.warehouse.last_good import table_file
+from reliability_platform.warehouse.ledger import Ledger, digest_of, identify, identity_trouble
+from reliability_platform.warehouse.published import CURRENT, RECORD, Publication, current_version, record_of, versions
+from reliability_platform.warehouse.snapshots.location import SnapshotDamagedError, SnapshotLocation
+
+STORE = "published"
+PUT_BACK = "`reliability restore --damaged` puts it back"
+OPERATIONS = "operations store"
+
+
+def open_ledger(settings: Settings) -> Ledger:
+    """The ledger of this home; what an earlier release has published is taken in as it is.
+
+    Raises `EnvironmentUnusableError` if the store is not the one of this home, or does not know what is published.
+    """
+    engine = operations_engine(settings)
+    trouble = identity_trouble(settings, engine)
+    if trouble is not None:
+        raise EnvironmentUnusableError(
+            f"The operations store {trouble}: put it back with `reliability restore --damaged`."
+        )
+    ledger = Ledger(engine, identify(settings, engine))
+    if not ledger.records():
+        adopt(settings, ledger)
+    unknown = unknown_current(settings, ledger)
+    if unknown is not None:
+        raise EnvironmentUnusableError(
+            f"The operations store does not know {unknown}, which consumers read: it is older than what is published. "
+            "Put it back with `reliability restore --damaged`."
+        )
+    return ledger
+
+
+def unknown_current(settings: Settings, ledger: Ledger) -> str | None:
+    """The version that consumers read, if the store does not know it although it lies there."""
+    shown = current_version(settings)
+    return shown if shown is not None and shown in versions(settings) and shown not in ledger.records() else None
+
+
+def adopt(settings: Settings, ledger: Ledger) -> list[str]:
+    """Take in the versions that lie there and follow from what the store knows; returns their names.
+
+    For homes of earlier releases, and for a store that was put back and is older than what is published.
+    """
+    taken, of_an_earlier_release = [], not ledger.records()
+    for version in versions(settings):
+        known = ledger.records()
+        text = (settings.published / version / RECORD).read_text()
+        try:
+            record = record_of(text)
+        except ValueError:
+            continue
+        follows = record.previous in known and digest_of(known[str(record.previous)]) == record.previous_record
+        if version not in known and (follows or of_an_earlier_release):
+            ledger.write(version, text)
+            ledger.keep(version)
+            taken.append(version)
+    current = current_version(settings)
+    if current is not None and (current in taken or (current in ledger.records() and ledger.current() is None)):
+        ledger.point_to(current)
+    return taken
+
+
+def examine_version(settings: Settings, record: Publication, text: str) -> list[Damage]:
+    """What is wrong with one version: every table is read and compared, and nothing else may lie beside them."""
+    folder = settings.published / record.version
+    names = {f"{table.name}.parquet": table for table in record.tables}
+    found = []
+    others = {table.checksum: f"{table.name}.parquet" for table in record.tables}
+    for name, table in names.items():
+        expected = Written(table.checksum, table.bytes or None)
+        words = what_is_wrong(folder / name, expected, others)
+        if words is not None:
+            found.append(Damage(STORE, f"published/{record.version}/{name}", words, PUT_BACK, expected))
+    there = folder / RECORD
+    if not there.is_file() or there.read_bytes() != text.encode():
+        words = "is not what was published" if there.exists() else "is missing"
+        found.append(Damage(STORE, f"published/{record.version}/{RECORD}", words, PUT_BACK))
+    strays = sorted(path.name for path in folder.glob("*") if path.name not in {*names, RECORD})
+    found += [
+        Damage(STORE, f"published/{record.version}/{name}", "was not published", "move it away") for name in strays
+    ]
+    return found
+
+
+def examine_pointer(settings: Settings, ledger: Ledger) -> list[Damage]:
+    """What is wrong with the link that consumers follow, and what else lies beside the versions."""
+    wanted, link = ledger.current(), settings.published / CURRENT
+    found = []
+    if wanted is not None and current_version(settings) != wanted:
+        target = current_version(settings)
+        words = "is missing" if not link.exists() and target is None else "is no link"
+        words = f"points to {target} instead of {wanted}" if target is not None else words
+        found.append(Damage(STORE, f"published/{CURRENT}", words, "`reliability publish` points it back"))
+    known = {*ledger.records(), *ledger.drafts(), CURRENT}
+    for path in sorted(settings.published.glob("*")):
+        if path.name not in known and not path.name.startswith("."):
+            found.append(Damage(STORE, f"published/{path.name}", "was never published", "move it away"))
+    return found
+
+
+def examine_chain(ledger: Ledger) -> list[Damage]:
+    """Records in the store that do not follow from the one before: they were changed there."""
+    records = ledger.records()
+    found = []
+    for version, text in records.items():
+        try:
+            one = record_of(text)
+            follows = one.version == version and (
+                one.previous_record is None
+                or one.previous not in records
+                or digest_of(records[one.previous]) == one.previous_record
+            )
+        except ValueError:
+            follows = False
+        if not follows:
+            words = f"has a record of {version} that is not the one that was written, or the one before it is not"
+            found.append(
+                Damage(OPERATIONS, "operations store", words, "put the store back: `reliability restore --damaged`")
+            )
+    return found
+
+
+def examine_published(settings: Settings, ledger: Ledger) -> list[Damage]:
+    """Everything that is wrong with what is published, and was: all versions that the store knows."""
+    found = [*examine_pointer(settings, ledger), *examine_chain(ledger)]
+    for text in ledger.records().values():
+        try:
+            found += examine_version(settings, record_of(text), text)
+        except ValueError:
+            continue  # named above
+    return found
+
+
+def put_back(settings: Settings, ledger: Ledger, damages: Sequence[Damage]) -> list[Damage]:
+    """Put back what the operations store or a snapshot has as it was; returns what is still damaged."""
+    records = ledger.records()
+    left = []
+    for one in damages:
+        path = settings.home / one.path
+        _, version, name = one.path.split("/") if one.path.count("/") == 2 else ("", "", "")
+        if name == RECORD and version in records:
+            write_atomically(path, records[version].encode())
+        elif one.written is None or not fetch_content(settings, one.written, path):
+            left.append(one)
+    return left
+
+
+def fetch_content(settings: Settings, content: Written, target: Path) -> bool:
+    """Put a file back in one step from the contents of the snapshots; whether they have it, whole."""
+    try:
+        location = SnapshotLocation.of(settings)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".restore-") as draft:
+            location.fetch(content.sha256, Path(draft) / "content")
+            if target.is_dir() and not target.is_symlink():
+                shutil.move(target, target.with_name(f".{target.name}.replaced"))
+            (Path(draft) / "content").replace(target)
+    except (SnapshotDamagedError, OSError):
+        return False
+    return True
+
+
+def mended(
+    settings: Settings, ledger: Ledger, on_damage: Callable[[Sequence[Damage]], None]
+) -> tuple[str | None, set[str]]:
+    """The version that the next one follows upon, and the names of those of its tables that are damaged for good.
+
+    What is damaged is told before it is put back. Raises `EnvironmentUnusableError` if the store's own record is none.
+    """
+    for version in ledger.drafts():  # of a publication that was killed; the lease says that it is not at work
+        shutil.rmtree(settings.published / version, ignore_errors=True)
+        ledger.forget(version)
+    current = ledger.current()
+    if current is None:
+        return None, set()
+    broken = examine_chain(ledger)
+    if broken:
+        on_damage(broken)
+        raise EnvironmentUnusableError(f"Nothing is published: the {in_one_line(broken)}.")
+    text = ledger.records()[current]
+    record = record_of(text)
+    found = [*examine_pointer(settings, ledger), *examine_version(settings, record, text)]
+    if not found:
+        return current, set()
+    on_damage(found)
+    left = {one.path for one in put_back(settings, ledger, found)}
+    names = {
+        str(table_file(settings, current, table.name).relative_to(settings.home)): table.name for table in record.tables
+    }
+    return current, {name for path, name in names.items() if path in left}

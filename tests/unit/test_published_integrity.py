@@ -1,0 +1,233 @@
+"""What is published stays what was audited: a table, a record or the pointer changed from outside is found and mended."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from reliability_platform.checks.holds import Holds
+from reliability_platform.clock import utc_now
+from reliability_platform.damage import sha256_of
+from reliability_platform.errors import EnvironmentUnusableError, UsageError
+from reliability_platform.operations import operations_engine
+from reliability_platform.settings import Settings, load_settings
+from reliability_platform.warehouse.dbt_runner import MANIFEST
+from reliability_platform.warehouse.ledger import identify
+from reliability_platform.warehouse.marts import marts
+from reliability_platform.warehouse.publication import Publication, current_version, point_to, publish, read_publication
+from reliability_platform.warehouse.published_integrity import examine_published, open_ledger
+from reliability_platform.warehouse.snapshots.take import take_snapshot
+from tests.conftest import Platform, day
+from tests.unit.lived_in import live, twin
+
+REVENUE = "agg_daily_revenue"
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Platform:
+    """Two good days; then the second one is held for all sources, so that the second version keeps its rows."""
+    made = live(tmp_path_factory.mktemp("origin") / "home")
+    Holds(made.engine).hold("orders", day(2), "a test", "it is looked at", utc_now())
+    again(made.settings)
+    return made
+
+
+@pytest.fixture
+def home(origin: Platform, tmp_path: Path) -> Settings:
+    """A copy of it."""
+    return twin(origin.settings.home, tmp_path / "home")
+
+
+def again(settings: Settings, *held: str) -> Publication:
+    """Publish what there is, with landing day 2 of some sources held."""
+    partitions = [
+        (source, day(number)) for source in ("orders", "payments", "shipments", "web_events") for number in (1, 2)
+    ]
+    reasons = {(source, day(2)): ["it is looked at"] for source in held or ("orders",)}
+    return publish(settings, marts(MANIFEST), partitions, reasons, utc_now(), "test")
+
+
+def rows(settings: Settings, table: str = REVENUE) -> list[tuple[object, ...]]:
+    """What a consumer reads."""
+    with duckdb.connect() as connection:
+        return connection.execute(f"from '{settings.published / 'current' / table}.parquet' order by all").fetchall()
+
+
+def multiply(file: Path, column: str = "orders") -> None:
+    """Change a published number, as somebody with a script would."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"copy (select * replace ({column} * 1000 as {column}) from '{file}') to '{file}.new' (format parquet)"
+        )
+    Path(f"{file}.new").replace(file)
+
+
+def flip(file: Path) -> None:
+    """Turn one bit in the middle."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(bytes(content))
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "multiplied": multiply,
+    "bit flip": flip,
+    "truncated": lambda file: file.write_bytes(file.read_bytes()[:-50]),
+    "empty": lambda file: file.write_bytes(b""),
+    "deleted": lambda file: file.unlink(),
+    "another table": lambda file: shutil.copyfile(file.with_name("agg_daily_funnel.parquet"), file),
+    "a folder": lambda file: _replace_by_folder(file),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_kept_dates_are_never_copied_out_of_a_damaged_table(home: Settings, kind: str) -> None:
+    """`orders` × 1000 went into the next version under a new checksum; a deleted table lost its held dates."""
+    good, before = rows(home), current_version(home)
+    DAMAGES[kind](home.published / "current" / f"{REVENUE}.parquet")
+    found = examine_published(home, open_ledger(home))
+    assert [one.path for one in found] == [f"published/{before}/{REVENUE}.parquet"]
+    publication = again(home, "orders", "payments")
+    assert publication.version > str(before)
+    assert rows(home) == good  # the held date comes out of the first version, which holds the same rows
+    table = publication.table(REVENUE)
+    assert table is not None and table.kept_dates == [str(day(2))]
+    assert table.dates[str(day(2))].since == "v000001"
+
+
+def test_what_no_version_holds_any_more_comes_from_a_snapshot_or_is_not_published(home: Settings) -> None:
+    """Both versions are damaged: with a snapshot the file comes back as it was, without one nothing is published."""
+    good = rows(home)
+    take_snapshot(home, utc_now)
+    files = [home.published / version / f"{REVENUE}.parquet" for version in ("v000001", "v000002")]
+    before = [sha256_of(file) for file in files]
+    for file in files:
+        multiply(file)
+    snapshots = home.home / "snapshots"
+    aside = snapshots.rename(home.home / ".snapshots-aside")
+    with pytest.raises(EnvironmentUnusableError, match=f"{REVENUE} of v000002 is not what was published"):
+        again(home)
+    assert current_version(home) == "v000002"
+    aside.rename(snapshots)
+    again(home)
+    assert rows(home) == good
+    assert sha256_of(files[1]) == before[1]
+
+
+def test_a_damaged_table_of_which_nothing_is_kept_is_published_anew(home: Settings) -> None:
+    """A rebuild is a source too: all its dates are fresh."""
+    multiply(home.published / "current" / f"{REVENUE}.parquet")
+    publication = again(home, "shipments")
+    table = publication.table(REVENUE)
+    assert table is not None and table.kept_dates == []
+    assert examine_published(home, open_ledger(home))[0].path == f"published/v000002/{REVENUE}.parquet"
+
+
+def _forge(settings: Settings) -> None:
+    folder = settings.published / "v000002"
+    multiply(folder / f"{REVENUE}.parquet")
+    record = json.loads((folder / "publication.json").read_text())
+    for table in record["tables"]:
+        if table["name"] == REVENUE:
+            table["checksum"] = sha256_of(folder / f"{REVENUE}.parquet")
+    (folder / "publication.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _copied(settings: Settings) -> None:
+    (settings.published / "current").unlink()
+    shutil.copytree(settings.published / "v000001", settings.published / "current")
+
+
+def _lead(settings: Settings, target: str) -> None:
+    (settings.published / "current").unlink()
+    (settings.published / "current").symlink_to(target)
+
+
+def _replace_by_folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+POINTERS: dict[str, Callable[[Settings], object]] = {
+    "record and table": _forge,
+    "record": lambda home: (home.published / "v000002" / "publication.json").write_text("{}"),
+    "no record": lambda home: (home.published / "v000002" / "publication.json").unlink(),
+    "no pointer": lambda home: (home.published / "current").unlink(),
+    "a pointer to an older version": lambda home: _lead(home, "v000001"),
+    "a pointer to nowhere": lambda home: _lead(home, "v000009"),
+    "a folder instead of the pointer": _copied,
+    "no version": lambda home: shutil.rmtree(home.published / "v000002"),
+}
+
+
+@pytest.mark.parametrize("kind", POINTERS)
+def test_a_changed_record_or_pointer_is_found_and_mended(home: Settings, kind: str) -> None:
+    """A version whose checksums were changed along with its table passed; a pointer could lead anywhere."""
+    good = rows(home)
+    POINTERS[kind](home)
+    assert examine_published(home, open_ledger(home))
+    again(home)
+    assert rows(home) == good
+    assert read_publication(home, str(current_version(home))).table(REVENUE) is not None
+
+
+def test_what_lies_beside_the_versions_is_named(home: Settings) -> None:
+    """A second pointer, a folder that was never published, a file that is in no record."""
+    (home.published / "current2").symlink_to("v000001")
+    shutil.copytree(home.published / "v000001", home.published / "v000009")
+    (home.published / "v000002" / "agg_more.parquet").write_bytes(b"PAR1")
+    assert {one.path for one in examine_published(home, open_ledger(home))} == {
+        "published/current2",
+        "published/v000009",
+        "published/v000002/agg_more.parquet",
+    }
+    assert again(home).version == "v000002"
+
+
+def test_consumers_are_not_led_back_to_a_damaged_version(home: Settings) -> None:
+    """A rollback after an incident would have shown the numbers that somebody had changed."""
+    multiply(home.published / "v000001" / f"{REVENUE}.parquet")
+    with pytest.raises(UsageError, match="must not read it"):
+        point_to(home, "v000001")
+    assert current_version(home) == "v000002"
+
+
+def test_a_version_says_which_dates_it_holds(home: Settings) -> None:
+    """Rows per date, and since which version they are what they are."""
+    for table in read_publication(home, "v000002").tables:
+        held = {
+            str(date): count
+            for date, count in duckdb.sql(
+                f"select event_date, count(*) from '{home.published}/v000002/{table.name}.parquet' group by all"
+            ).fetchall()
+        }
+        assert {date: one.rows for date, one in table.dates.items()} == held
+        assert {one.since for one in table.dates.values()} == {"v000001"}
+
+
+def test_the_store_of_another_home_an_older_one_and_none_at_all_publish_nothing(home: Settings, tmp_path: Path) -> None:
+    """Verdicts of another home, or of last week, would release days that are held."""
+    store = home.home / "operations.sqlite"
+    operations_engine(home).dispose()
+    for suffix in ("-wal", "-shm"):
+        store.with_name(store.name + suffix).unlink(missing_ok=True)
+    older = store.read_bytes()
+    again(home, "orders", "payments")
+    assert current_version(home) == "v000003"
+    for suffix in ("-wal", "-shm"):
+        store.with_name(store.name + suffix).unlink(missing_ok=True)
+    store.write_bytes(older)
+    with pytest.raises(EnvironmentUnusableError, match="older than what is published"):
+        again(home)
+    another = load_settings(tmp_path / "another")
+    identify(another, operations_engine(another))
+    shutil.copyfile(another.home / "operations.sqlite", store)
+    with pytest.raises(EnvironmentUnusableError, match="of another home"):
+        again(home)
+    store.unlink()
+    with pytest.raises(EnvironmentUnusableError, match="is gone"):
+        again(home)
+    assert current_version(home) == "v000003"
