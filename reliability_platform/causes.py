@@ -5,6 +5,7 @@ only a change helps, of the inputs, the models, the contract, the room on the di
 monitor, triage and remediation all ask here, by the text of an error, by the status of an answer or by its type.
 """
 
+import errno
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -32,6 +33,10 @@ class Cause:
     statuses: frozenset[int] = frozenset()
     """The status of an answer over HTTP."""
     errors: tuple[type[Exception], ...] = ()
+    errnos: frozenset[int] = frozenset()
+    """The number under which the operating system says so."""
+    remedy: str = ""
+    """What whoever reads the error can do. Only causes that the system or an engine names have one."""
 
     @property
     def is_transient(self) -> bool:
@@ -46,6 +51,8 @@ DAMAGE = Cause(
     _D,
     "a damaged file stays damaged until it is put back or moved away",
     "corrupt database|computed checksum|not a valid duckdb database|warehouse file cannot be read",
+    errnos=frozenset({errno.EIO}),
+    remedy="put it back from a copy, or move it away and run the days again",
 )
 HELD = Cause(
     "held_by_another",
@@ -53,18 +60,49 @@ HELD = Cause(
     "another program has the file, and lets go of it",
     r"could not set lock|has had .* open|has held the warehouse|database is locked",
     errors=(HomeBusyError,),
+    errnos=frozenset({errno.EBUSY, errno.ETXTBSY}),
+    remedy="try again when it has ended",
 )
 NO_ROOM = Cause(
     "no_room",
     _D,
     "there is no more room until somebody makes some",
     r"no space left|file too large|disk (is )?full|disk quota|out of disk",
+    errnos=frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG}),
+    remedy="make room, then run the command again; nothing is lost",
 )
 NO_RIGHTS = Cause(
     "no_rights",
     _D,
     "what is forbidden stays so until somebody allows it",
-    "read-only|permission denied|operation not permitted",
+    "read-?only|permission denied|operation not permitted",
+    errnos=frozenset({errno.EACCES, errno.EPERM, errno.EROFS}),
+    remedy="give this user the rights to it, or choose another home with --home",
+)
+LIMIT = Cause(
+    "limit_reached",
+    _T,
+    "other programs end, and let go of what they hold",
+    "too many open files|cannot allocate memory",
+    errnos=frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}),
+    remedy="raise the limit (`ulimit`) or end other programs, then run the command again",
+)
+UNREACHABLE = Cause(
+    "unreachable",
+    _T,
+    "the server or the network is down, and comes back",
+    errnos=frozenset(
+        {errno.ECONNREFUSED, errno.ECONNRESET, errno.ECONNABORTED, errno.ETIMEDOUT, errno.EHOSTUNREACH}
+        | {errno.ENETUNREACH, errno.EADDRNOTAVAIL}
+    ),
+    remedy="look whether it runs and whether its address is right",
+)
+NO_SUCH_PATH = Cause(
+    "no_such_path",
+    _D,
+    "what is not there, or is no file or folder as it should be, stays so until somebody puts it right",
+    errnos=frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO}),
+    remedy="put back what is missing or in the way, or choose another path",
 )
 SOURCE_DOWN = Cause(
     "source_down",
@@ -102,9 +140,9 @@ CAUSES: dict[str, Cause] = {
     cause.name: cause
     for cause in (
         # The order is that of the search for signs: the first one that matches counts.
-        DAMAGE, HELD, NO_ROOM, NO_RIGHTS, SOURCE_DOWN, SOURCE_REFUSES, LOST_ON_THE_WAY, UNTIMELY, INTERRUPTED,
-        KILLED, CHECK_BROKE_OFF, PRODUCER, WATERMARK, ROWS_REMOVED, OTHER_BUILD, OUR_MODELS, UNUSABLE,
-        UNFORESEEN,
+        DAMAGE, HELD, NO_ROOM, NO_RIGHTS, LIMIT, UNREACHABLE, NO_SUCH_PATH, SOURCE_DOWN, SOURCE_REFUSES, LOST_ON_THE_WAY,
+        UNTIMELY, INTERRUPTED, KILLED, CHECK_BROKE_OFF, PRODUCER, WATERMARK, ROWS_REMOVED, OTHER_BUILD, OUR_MODELS,
+        UNUSABLE, UNFORESEEN,
     )
 }  # fmt: skip
 
@@ -119,9 +157,19 @@ def cause_of_status(status: int) -> Cause:
     return next((one for one in CAUSES.values() if status in one.statuses), SOURCE_REFUSES)
 
 
+def cause_of_number(number: int | None) -> Cause | None:
+    """What the operating system means by the number of its error."""
+    return next((one for one in CAUSES.values() if number in one.errnos), None)
+
+
 def cause_of(error: Exception) -> Cause | None:
-    """Why something raised: by what its text says, else by its type; None for what nobody foresaw."""
-    return cause_in(str(error)) or next((one for one in CAUSES.values() if isinstance(error, one.errors)), None)
+    """Why something raised: by its number or its text, else by its type; None for what nobody foresaw."""
+    numbered = cause_of_number(error.errno) if isinstance(error, OSError) else None
+    return (
+        numbered
+        or cause_in(str(error))
+        or next((one for one in CAUSES.values() if isinstance(error, one.errors)), None)
+    )
 
 
 def cause_named(error_type: str, text: str) -> Cause | None:

@@ -7,25 +7,32 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a command's exit status means; the same for every command."""
+    """What a command's exit status means; the same for every command, in `--help` and in the README."""
 
-    OK = 0
-    NOT_HEALED = 1
-    """The command ran, but what it examined is not as it should be: a fault missed, an oracle unequal."""
-    USAGE = 2
-    """An argument, a date, a plan or a setting is wrong. Nothing was changed."""
-    ENVIRONMENT = 3
-    """The installation or the home folder is unusable: missing, corrupt, not writable."""
-    BUSY = 4
-    """Another process is at work on the same home. Try again when it has ended."""
-    INTERNAL = 5
-    """A part of the pipeline failed in a way that nobody foresaw."""
+    meaning: str
+
+    def __new__(cls, value: int, meaning: str) -> "ExitCode":
+        """A number with its meaning."""
+        code = int.__new__(cls, value)
+        code._value_ = value
+        code.meaning = meaning
+        return code
+
+    OK = 0, "fine"
+    NOT_HEALED = 1, "it ran, but what it examined is not as it should be: not healed, not equal, held, damaged"
+    USAGE = 2, "wrong request: an argument, a date, a plan or a setting; nothing was changed"
+    ENVIRONMENT = 3, "unusable installation, home or store: missing, damaged, full, without rights, unreachable"
+    BUSY = 4, "somebody else is at work on the home: try again"
+    INTERNAL = 5, "a part of the pipeline failed in a way that nobody foresaw, or a source did not answer"
+    INTERRUPTED = 130, "stopped by Ctrl-C; what was finished is kept"
+    NO_READER = 141, "whoever read the output stopped reading"
+    TERMINATED = 143, "stopped by SIGTERM; what was finished is kept"
 
 
 class PlatformError(Exception):
     """Base of all errors with a message for the user."""
 
-    exit_code = ExitCode.INTERNAL
+    exit_code: ExitCode = ExitCode.INTERNAL
 
 
 class UsageError(PlatformError):
@@ -48,3 +55,11 @@ class HomeBusyError(PlatformError):
 
 class SourceUnavailableError(PlatformError):
     """The source does not answer, or is left alone."""
+
+
+def kinds_of_errors() -> list[type[PlatformError]]:
+    """Every kind of error of the platform that has been imported so far."""
+    kinds: list[type[PlatformError]] = [PlatformError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    return kinds

@@ -2,17 +2,22 @@
 
 Whoever makes a text of delivered values masks it here, once; whoever reads that text need not. Shown is what a
 contract declares (its labels, its column names), and numbers and times of columns that are not personal; of any other
-text only its shape. `PLACES` says where raw values may stand at all.
+text only its shape. What an operator typed or set is his own, and comes back as it was: a path, an option, the name of
+a module. `PLACES` says where raw values may stand at all.
 """
 
+import os
 import re
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
-from reliability_platform.errors import PlatformError
+from reliability_platform.errors import PlatformError, kinds_of_errors
+from reliability_platform.settings import HOMES, PROJECT_ROOT
 from reliability_platform.sources.contracts import CONTRACTS
 
 MASK = "•••"
@@ -194,20 +199,90 @@ unsupported use utf-8 utf8 uuid value values varchar violates when while width w
 """What engines say around the values that they quote, and what `warehouse.failures` looks for."""
 _VOCABULARY = frozenset(_ENGINES_WORDS.split())
 _OUR_NAME = re.compile(r"(?:stg|qtn|hld|int|agg|fct|dim|rec|bronze|warehouse)_[a-z_.]+|decimal\(\d+,\d*\)?")
-_COLUMN_NAMES = frozenset(column.name for column in _COLUMNS)
+_DECLARED = frozenset({column.name for column in _COLUMNS} | {value for _, value in LABELS} | set(CONTRACTS))
+"""Names that contracts declare: columns, labels, sources."""
 _CLASS_OF_ERROR = re.compile(r"[A-Z][A-Za-z]+(?:Error|Exception)")
 _CLASS_OF_TEXT = re.compile(r"(?:\w+\.)*([A-Z]\w+): ")
 _PLACE_IN_CODE = re.compile(r'\s*File ".*", line \d+, in \S+$')
 _WORD = re.compile(r"[\w.'-]+")
 
 
+# An operator's own words
+
+
+_OPERATORS: set[str] = set()
+
+
+def operator_said(arguments: Iterable[str]) -> None:
+    """Let errors repeat what whoever started this process typed. Free text, which has spaces, may speak of somebody."""
+    for argument in arguments:
+        if not any(letter.isspace() for letter in argument):
+            _OPERATORS.update([argument, *_WORD.findall(argument)])
+            if os.sep in argument:
+                HOMES.add(os.path.abspath(argument.partition("=")[2] or argument))  # noqa: PTH100 (it need not exist)
+
+
+_DELIVERED = ("landing", "bronze", "quarantine", "spool")
+"""Folders of a home in which producers choose names."""
+_OUR_PARTS = re.compile(
+    rf"(?:{'|'.join([*_DELIVERED, 'oracle', 'admissions', *CONTRACTS])})(?:\.lock)?"
+    r"|landing_date=\d{4}-\d\d-\d\d"
+    rf"|\.?(?:{'|'.join(CONTRACTS)})-\d{{8}}-\d\d(?:-[ar]\d+)?(?:\.(?:parquet|manifest|json|reason|csv|jsonl|draft|\d+))*"
+)
+
+
+def shown_path(path: str | Path) -> str:
+    """A path as it may be shown: an operator's, the code's and the home's whole, of what producers named the shape."""
+    text = os.fspath(path)
+    for root in map(Path, sorted({*HOMES, str(PROJECT_ROOT), sys.prefix}, key=len, reverse=True)):
+        if not Path(text).is_relative_to(root):
+            continue
+        below = Path(text).relative_to(root).parts
+        layer = below[1:2] if below[:1] == ("oracle",) else below[:1]
+        if str(root) in HOMES and layer and layer[0] in _DELIVERED:
+            below = tuple(part if _OUR_PARTS.fullmatch(part) else shape(part) for part in below)
+        return printable(str(root.joinpath(*below)), MAX_ERROR)
+    return printable(text, MAX_ERROR) if text in _OPERATORS else MASK
+
+
+def _paths() -> re.Pattern[str]:
+    """Finds paths below the roots that are known. They may hold spaces, so they are looked for by their beginning."""
+    roots = sorted({*HOMES, str(PROJECT_ROOT), sys.prefix} - {os.sep}, key=len, reverse=True)
+    return re.compile(rf"(?:{'|'.join(map(re.escape, roots))})(?:/[^\s'\":,;]*)?(?=$|[\s'\":,;.)\]])")
+
+
+def _typed_fields(error: BaseException) -> str | None:
+    """What an error says by its fields, which hold no delivered value; None if it has none of which that is so."""
+    if isinstance(error, OSError) and isinstance(error.errno, int):
+        said = os.strerror(error.errno)
+        files = [
+            shown_path(os.fsdecode(one)) for one in (error.filename, error.filename2) if isinstance(one, str | bytes)
+        ]
+        return f"{said}: {' -> '.join(files)}" if files else said
+    if isinstance(error, ImportError) and error.name and re.fullmatch(r"[\w.]+", error.name):
+        what = "there is no module" if isinstance(error, ModuleNotFoundError) else "cannot import from"
+        return f"{what} {error.name}"
+    if isinstance(error, AttributeError | NameError) and isinstance(error.name, str) and error.name.isidentifier():
+        return f"there is no {error.name}"
+    if isinstance(error, UnicodeError):
+        return f"not {getattr(error, 'encoding', 'text in this encoding')}: {getattr(error, 'reason', 'it cannot be read')}"
+    return None
+
+
+# Errors in words
+
+
 def error_words(error: BaseException | str, limit: int = MAX_ERROR) -> str:
     """What an error says, on one line, without the values that it quotes.
 
     Engines tell the value that they could not convert, the key that came twice, the pattern that made no sense, with
-    quotation marks around it and without. So of such an error only the words stay that are the engine's own or names
-    of ours; errors about names (a table, a file, a template) keep all of theirs.
+    quotation marks around it and without. So of such an error only the words stay that are the engine's own, names of
+    ours or an operator's; errors about names (a table, a file, a template) keep all of theirs, and errors with typed
+    fields (the system's, an import's) tell these.
     """
+    fields = _typed_fields(error) if isinstance(error, BaseException) else None
+    if fields is not None:
+        return printable(scrub(f"{type(error).__name__}: {fields}"), limit)
     text = " ".join((f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else error).split())
     named = _CLASS_OF_TEXT.match(text)
     ours = isinstance(error, PlatformError) or (named is not None and _is_ours(named[1]))
@@ -228,19 +303,24 @@ def traceback_words(text: str) -> str:
 
 def _is_ours(name: str) -> bool:
     """Whether an error's words are made by the platform, from what is masked, or by the orchestrator, from names."""
-    kinds = [PlatformError]
-    for kind in kinds:
-        kinds += kind.__subclasses__()
-    return name.startswith("Dagster") or name in {kind.__name__ for kind in kinds}
+    return name.startswith("Dagster") or name in {kind.__name__ for kind in kinds_of_errors()}
 
 
 def _engines_words(text: str) -> str:
     said = text.partition(" LINE ")[0]  # after it comes the statement, which is ours
-    kept = _WORD.sub(lambda found: found[0] if _is_engines_word(found[0]) else MASK, said)
-    return re.sub(rf"{MASK}(?:[^\w{MASK}]*{MASK})+", MASK, kept)
+    kept, at = [], 0
+    for path in _paths().finditer(said):
+        kept += [_masked_words(said[at : path.start()]), shown_path(path[0])]
+        at = path.end()
+    kept.append(_masked_words(said[at:]))
+    return re.sub(rf"{MASK}(?:[^\w{MASK}]*{MASK})+", MASK, "".join(kept))
 
 
-def _is_engines_word(word: str) -> bool:
+def _masked_words(said: str) -> str:
+    return _WORD.sub(lambda found: found[0] if _is_known_word(found[0]) else MASK, said)
+
+
+def _is_known_word(word: str) -> bool:
     plain = word.strip(".'-")
-    known = plain.lower() in _VOCABULARY or plain in _COLUMN_NAMES or _OUR_NAME.fullmatch(plain)
+    known = plain.lower() in _VOCABULARY or plain in _DECLARED or plain in _OPERATORS or _OUR_NAME.fullmatch(plain)
     return bool(known or _CLASS_OF_ERROR.fullmatch(plain))

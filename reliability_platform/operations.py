@@ -3,38 +3,127 @@
 Each package declares its own tables on `metadata`; nothing here knows what they hold.
 """
 
+import os
 import re
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, ExceptionContext, MetaData, create_engine, event
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy import URL, Engine, ExceptionContext, MetaData, create_engine, event
+from sqlalchemy.exc import NoSuchModuleError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
-from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, PlatformError
-from reliability_platform.settings import Settings
+from reliability_platform.causes import DAMAGE, HELD, LIMIT, NO_RIGHTS, NO_ROOM, Cause, cause_of_number
+from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, PlatformError, UsageError
+from reliability_platform.settings import Settings, variable
 
 metadata = MetaData()
 
 BUSY_TIMEOUT_MILLISECONDS = 30_000
+OPERATIONS_URL = variable("operations_url")
 
 
-_WORDS: tuple[tuple[str, type[PlatformError], str], ...] = (
-    ("database is locked", HomeBusyError, "Another program holds the operations store: try again when it has ended."),
-    ("disk is full", EnvironmentUnusableError, "There is no room for the operations store: make room, then try again."),
-    (
-        "malformed|not a database|disk i/o error",
-        EnvironmentUnusableError,
-        "The operations store cannot be read: put back a copy of it, or move it away and run the days again.",
-    ),
+_SQLITE: tuple[tuple[str, Cause], ...] = (
+    ("SQLITE_BUSY", HELD),
+    ("SQLITE_LOCKED", HELD),
+    ("SQLITE_FULL", NO_ROOM),
+    ("SQLITE_READONLY", NO_RIGHTS),
+    ("SQLITE_PERM", NO_RIGHTS),
+    ("SQLITE_AUTH", NO_RIGHTS),
+    ("SQLITE_NOMEM", LIMIT),
+    ("SQLITE_CORRUPT", DAMAGE),
+    ("SQLITE_NOTADB", DAMAGE),
+    ("SQLITE_IOERR_CORRUPTFS", DAMAGE),
+    ("SQLITE_IOERR_SHORT_READ", DAMAGE),
 )
-"""What SQLite says, and what a person can do. Whatever it had begun is undone."""
+"""What SQLite's codes mean, by their beginning. SQLITE_CANTOPEN and the other SQLITE_IOERR mean anything: for these the
+system is asked."""
+_PROBE_BYTES = 1 << 16
+
+
+def store_error(error: sqlite3.Error, file: Path, what: str = "The operations store") -> PlatformError | None:
+    """The platform's error for one of SQLite; None for what says nothing about the file: a statement of ours is wrong.
+
+    Whatever it had begun is undone. `file` is the database, or the folder that holds it.
+    """
+    code = getattr(error, "sqlite_errorname", None) or ""
+    cause = next((cause for sign, cause in _SQLITE if code.startswith(sign)), None)
+    if cause is None and not code.startswith(("SQLITE_CANTOPEN", "SQLITE_IOERR")):
+        return None
+    asked = _what_the_system_says(file) if cause is None else None
+    if asked is not None:
+        cause = cause_of_number(asked.errno)
+    said = os.strerror(asked.errno) if asked is not None and asked.errno else str(error)
+    cause = cause or DAMAGE
+    if cause is HELD:
+        return HomeBusyError(f"Another program holds the operations store {file}: {cause.remedy}.")
+    how = "has no room" if cause is NO_ROOM else "cannot be read" if cause is DAMAGE else "cannot be used"
+    return EnvironmentUnusableError(f"{what} {file} {how} ({said}): {cause.remedy}.")
+
+
+def _what_the_system_says(file: Path) -> OSError | None:
+    """SQLite says "unable to open" or "disk I/O error" of a full disk, missing rights and too many open files alike."""
+    folder = file if file.is_dir() else file.parent
+    probe = folder / f".probe.{os.getpid()}"
+    beside = [one for one in (file, Path(f"{file}-wal")) if one.is_file()]
+    try:
+        for one in beside:
+            os.close(os.open(one, os.O_RDWR))
+        with probe.open("wb") as draft:
+            draft.write(bytes(_PROBE_BYTES))
+            draft.flush()
+            os.fsync(draft.fileno())
+            # As large as the largest of them would become: a limit of a file's size shows, and no room is taken.
+            draft.truncate(_PROBE_BYTES + max((one.stat().st_size for one in beside), default=0))
+    except OSError as error:
+        return error
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
+    return None
+
+
+def _usable(url: str | URL, **options: Any) -> Engine:
+    """An engine for a URL. Raises `UsageError` in words without the URL: it may hold a password."""
+    scheme = url.drivername if isinstance(url, URL) else url.partition("://")[0]
+    name = scheme if re.fullmatch(r"[a-z0-9_+]{1,40}", scheme) else "…"  # without a scheme it is all of the URL
+    try:
+        return create_engine(url, **options)
+    except NoSuchModuleError:
+        better = ": write postgresql://" if name == "postgres" else ""
+        raise UsageError(f"{OPERATIONS_URL} names a database {name!r} that SQLAlchemy does not know{better}.") from None
+    except ImportError as error:
+        raise EnvironmentUnusableError(
+            f"{OPERATIONS_URL} needs the driver {error.name or name}, which is not installed: install it, or name "
+            f"another in the URL, as in {name.partition('+')[0]}+DRIVER://."
+        ) from None
+    except (SQLAlchemyError, ValueError, TypeError):
+        raise UsageError(
+            f"{OPERATIONS_URL} is no SQLAlchemy URL: write it as in postgresql+psycopg://user:password@host/database, "
+            "or unset it for SQLite in the home."
+        ) from None
+
+
+def store_url(settings: Settings) -> str | URL:
+    """Where the store is; by parts where it is a file of the home: a `?` or a `%` in its path would be read as the URL's own."""
+    if settings.operations_url is None:
+        return URL.create("sqlite", database=str(settings.home / "operations.sqlite"))
+    return settings.operations_url
 
 
 def _in_words(context: ExceptionContext) -> None:
-    said = str(context.original_exception)
-    for sign, error, words in _WORDS:
-        if re.search(sign, said, re.IGNORECASE):
-            raise error(words) from context.original_exception
+    """SQLAlchemy's hook: let an error out as the platform's own where it is about the store and not a statement."""
+    error, engine = context.original_exception, context.engine
+    if isinstance(error, sqlite3.Error):
+        ours = store_error(error, Path(engine.url.database or "") if engine else Path())
+        if ours is not None:
+            raise ours from error
+    elif context.connection is None and engine is not None:  # it was about to connect
+        raise EnvironmentUnusableError(
+            f"The operations store at {engine.url.host or engine.url.drivername} cannot be reached "
+            f"({type(error).__name__}): look whether it runs, and at user, password and database in {OPERATIONS_URL}."
+        ) from error
 
 
 def operations_engine(settings: Settings, *, keep_open: bool = False) -> Engine:
@@ -44,19 +133,13 @@ def operations_engine(settings: Settings, *, keep_open: bool = False) -> Engine:
     of failing. NullPool: a connection per transaction, so that no process carries an open file over a fork.
     `keep_open` is for one that never forks and writes often: a small transaction takes a tenth of the time.
     """
-    url = settings.operations
-    if not url.startswith("sqlite"):
-        engine = create_engine(url)
+    url = store_url(settings)
+    if not str(url).startswith("sqlite"):
+        engine = _usable(url)
     else:
-        settings.home.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(url, poolclass=QueuePool if keep_open else NullPool)
-
-        @event.listens_for(engine, "connect")
-        def _prepare(connection: Any, _record: object) -> None:
-            connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MILLISECONDS}")
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-
+        _make_folder(settings)
+        engine = _usable(url, poolclass=QueuePool if keep_open else NullPool)
+        event.listen(engine, "connect", _prepare)
     event.listen(engine, "handle_error", _in_words)
     for attempts_left in reversed(range(len(metadata.tables) + 1)):
         try:
@@ -67,3 +150,18 @@ def operations_engine(settings: Settings, *, keep_open: bool = False) -> Engine:
             if not attempts_left:
                 raise
     return engine
+
+
+def _make_folder(settings: Settings) -> None:
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EnvironmentUnusableError(
+            f"The home folder {settings.home} cannot be used ({error.strerror}): choose another with --home."
+        ) from None
+
+
+def _prepare(connection: Any, _record: object) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MILLISECONDS}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")

@@ -1,20 +1,24 @@
 """Settings of an installation and the map of its home folder. No setting is read anywhere else.
 
-Every value can be set by an environment variable `RELIABILITY_<NAME>`.
+Every value can be set by an environment variable `RELIABILITY_<NAME>`. Whatever else looks like one of these variables
+is refused: a misspelt kill switch that is passed over in silence leaves on what somebody wanted to be off.
 """
 
+import importlib
 import json
 import os
 import re
 import tempfile
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from reliability_platform.errors import UsageError
 
@@ -22,8 +26,24 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 SODA_CHECKS = PROJECT_ROOT / "soda_checks"
 DEFAULT_HOME = PROJECT_ROOT / "data"
+HOMES: set[str] = set()
+"""The homes that this process was told of: an operator's own words, which errors may repeat."""
 RESTORING = ".restoring"
 """In a home that is being put back; its content is the snapshot's id. A home that has it is not whole."""
+
+PREFIX = "RELIABILITY_"
+FOR_DBT = "RELIABILITY_READING_"
+"""How the variables begin that the platform itself sets for dbt, beside its settings."""
+EMPTY_MEANS_NONE = frozenset({"alert_urls", "alert_quiet_hours", "openlineage_url"})
+"""Settings of which an empty value says something. Of any other it is an accident, as of an unset variable in a file."""
+DECLARED_NAMES = {
+    "automation_off_for": ("failure class", "reliability_platform.incidents.classes", "CLASSES"),
+    "source_urls": ("source", "reliability_platform.sources", "SOURCES"),
+}
+"""Settings that hold names, and where these are declared; looked up only where the setting is set."""
+ALIKE = 0.85
+"""From this likeness on, a name is taken for a slip of another. RELIABILTY_AUTOMATION (0.98) and RELIABILITY_AUTO (0.88)
+are; names that share no more than RELIABILITY_ need none, for they are refused by their beginning."""
 
 _URL = r"(?:P[0-3](?:,P[0-3])*=)?[A-Za-z][\w+.-]*://"
 """How the URL of a channel begins: the severities that it takes, if not all, and the scheme."""
@@ -73,9 +93,15 @@ def _require_plain_http(url: str, instead: str) -> None:
 class Settings(BaseSettings):
     """Typed settings; the properties name every place under `home`."""
 
-    model_config = SettingsConfigDict(env_prefix="RELIABILITY_", extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
 
     home: Path = DEFAULT_HOME
+    shared_home: bool = False
+    """Whether other users of the machine may read the home, as far as the umask lets them; else it is private (0700)."""
+    tracebacks: bool = False
+    """Whether a command that meets a fault of the platform prints where it came from, for whoever mends it."""
     allowed_lateness_days: int = Field(default=3, ge=0, le=60)
     """Watermark: rows whose event day lies further back than this from their landing day are held."""
     lease_timeout_seconds: float = Field(default=900, gt=0)
@@ -90,9 +116,9 @@ class Settings(BaseSettings):
     """Where is kept what can be made again from the installation alone, as the parsed dbt project; shared by all homes."""
     closed_before: date | None = None
     """Consumers have closed their books on event dates before this one: what is published of them stays as it is."""
-    closed_after_days: int | None = Field(default=None, ge=1)
+    closed_after_days: int | None = Field(default=None, ge=1, le=36_500)
     """The same as a number of days: event dates that lie further back than so many days are closed."""
-    reopen_within_days: float = Field(default=7, ge=0)
+    reopen_within_days: float = Field(default=7, ge=0, le=36_500)
     """A failure that comes back within so many days of its end is the same incident; later it is a new one, linked."""
     widespread_days: int = Field(default=7, ge=2)
     """A failure on so many landing days is one degree worse than its class says."""
@@ -126,9 +152,9 @@ class Settings(BaseSettings):
     """How many rows a drill may lose."""
     drill_rto_seconds: float = Field(default=900, gt=0)
     """How long a drill's recovery may take."""
-    drill_table_days: float = Field(default=35, gt=0)
+    drill_table_days: float = Field(default=35, gt=0, le=36_500)
     """A drill of the loss of a table is overdue after so many days."""
-    drill_warehouse_days: float = Field(default=100, gt=0)
+    drill_warehouse_days: float = Field(default=100, gt=0, le=36_500)
     """A drill of the loss of the warehouse is overdue after so many days."""
     operations_url: str | None = None
     """SQLAlchemy URL of the operations store; by default SQLite in the home folder."""
@@ -297,13 +323,72 @@ class Settings(BaseSettings):
         return self.operations_url or f"sqlite:///{self.home / 'operations.sqlite'}"
 
 
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"{PREFIX}{name.upper()}"
+
+
+def _suggestion(said: str, known: Iterable[str]) -> str:
+    alike = get_close_matches(said, list(known), n=1, cutoff=0.6)
+    return f": do you mean {alike[0]}?" if alike else "."
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    """Raise `UsageError` for a variable that is no setting, but was surely meant for one."""
+    known = [variable(name) for name in Settings.model_fields]
+    for name in sorted(environment):
+        said = name.upper()  # as pydantic reads them
+        if said in known or said.startswith(FOR_DBT):
+            continue
+        if said.startswith(PREFIX) or get_close_matches(said, known, n=1, cutoff=ALIKE):
+            raise UsageError(f"There is no setting {name[:80]!r}{_suggestion(said, known)}")
+
+
+def _refuse_empty_values(environment: Mapping[str, str], overridden: str | None) -> None:
+    meant = {variable(name) for name in Settings.model_fields if name != overridden and name not in EMPTY_MEANS_NONE}
+    for name, value in environment.items():
+        if name.upper() in meant and not value.strip():
+            raise UsageError(f"The setting {name.upper()} is empty: give it a value, or unset it.")
+
+
+def _refuse_undeclared_names(settings: Settings) -> None:
+    for name, (kind, module, declared) in DECLARED_NAMES.items():
+        said = sorted(getattr(settings, name))
+        known = list(getattr(importlib.import_module(module), declared)) if said else []
+        unknown = [one for one in said if one not in known]
+        if unknown:
+            raise UsageError(
+                f"{variable(name)} names a {kind} {unknown[0]!r} that does not exist{_suggestion(unknown[0], known)}"
+            )
+
+
 def load_settings(home: Path | None = None) -> Settings:
-    """Settings from the environment; `home` overrides where the data live. Always absolute."""
+    """Settings from the environment; `home` overrides where the data live. Always absolute. Raises `UsageError`."""
+    _refuse_unknown_variables(os.environ)
+    _refuse_empty_values(os.environ, None if home is None else "home")
     try:
         settings = Settings() if home is None else Settings(home=home)
     except ValidationError as error:
         first = error.errors()[0]
-        name = "RELIABILITY_" + "_".join(str(part) for part in first["loc"]).upper()
         what = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"The setting {name} is not usable: {what}.") from None
-    return settings.model_copy(update={"home": settings.home.expanduser().absolute()})
+        raise UsageError(f"The setting {variable('_'.join(map(str, first['loc'])))} is not usable: {what}.") from None
+    except SettingsError as error:  # a list or a table that is no JSON; the text of the error quotes no value
+        named = re.search(r'field "(\w+)"', str(error))
+        name = variable(named[1]) if named else "of a list"
+        raise UsageError(f"The setting {name} is not usable: it must be JSON, as in '[\"one\"]'.") from None
+    _refuse_undeclared_names(settings)
+    try:
+        found = settings.home.expanduser().absolute()
+    except (RuntimeError, OSError) as error:  # ~nobody, or a working folder that has been deleted
+        raise UsageError(f"The home {str(settings.home)!r} leads nowhere: {error}.") from None
+    HOMES.add(str(found))
+    return settings.model_copy(update={"home": found})
+
+
+def keep_private(settings: Settings) -> None:
+    """Let nobody else read what this process and its children write, unless the home is shared.
+
+    The umask is the one thing that all writers obey: DuckDB, SQLite, dbt's logs, Dagster's storage, snapshots.
+    """
+    if not settings.shared_home:
+        os.umask(0o077)

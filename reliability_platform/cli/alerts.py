@@ -12,7 +12,7 @@ from reliability_platform.alerts.dispatch import dispatch
 from reliability_platform.alerts.ledger import Alert, Ledger
 from reliability_platform.alerts.status import channel_statuses
 from reliability_platform.alerts.trial import try_channels
-from reliability_platform.cli.options import home_option, json_option, people, print_json
+from reliability_platform.cli.options import echo, home_option, json_option, people, print_json
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.operations import operations_engine
@@ -122,10 +122,10 @@ def test(really: bool, home: Path | None, as_json: bool) -> int:
         print_json({"sent": sends, "channels": {name: vars(outcome) for name, outcome in outcomes.items()}})
     else:
         if not sends:
-            click.echo("Dry run: nothing was sent. Add --really to send it.")
+            echo("Dry run: nothing was sent. Add --really to send it.")
         for name, outcome in outcomes.items():
             good = "would get the test" if not sends else "took the test"
-            click.echo(f"{name}: {good if outcome.outcome is Outcome.SENT else outcome.words}")
+            echo(f"{name}: {good if outcome.outcome is Outcome.SENT else outcome.words}")
     return ExitCode.OK if all(one.outcome is Outcome.SENT for one in outcomes.values()) else ExitCode.NOT_HEALED
 
 
@@ -140,9 +140,9 @@ def send_due(home: Path | None, as_json: bool) -> int:
         print_json({"dry_run": settings.alert_dry_run, **vars(done)})
     else:
         if not channels(settings):
-            click.echo(NOBODY)
+            echo(NOBODY)
         how = "rehearsed" if settings.alert_dry_run else "sent"
-        click.echo(
+        echo(
             f"{done.sent} alerts {how}, {done.retried} to be tried again, {done.failed} given up, {done.deferred} waiting."
         )
     return ExitCode.NOT_HEALED if done.retried or done.failed else ExitCode.OK

@@ -1,55 +1,64 @@
 """The root command: the home folder, errors as one line, exit codes by kind."""
 
-import errno
+import ast
 import importlib
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from reliability_platform.errors import ExitCode, PlatformError
-from reliability_platform.masking import traceback_words
-from reliability_platform.settings import load_settings
+from reliability_platform.cli.stopping import stoppable
+from reliability_platform.errors import ExitCode
+from reliability_platform.masking import error_words, operator_said, traceback_words
+from reliability_platform.settings import DEFAULT_HOME, PROJECT_ROOT, keep_private, load_settings
+from reliability_platform.system_errors import foreseen
 
 # Command → module that holds it. Modules are imported only when their command runs: Dagster alone takes 2 s to
 # import, and `reliability --help` needs none of it.
 COMMANDS = {
-    "demo": ("demo", "Break a month of data on purpose, heal it, and prove it."),
-    "run": ("pipeline", "Run the pipeline over landing days, then open incidents for what failed."),
-    "backfill": ("backfill", "Run landing days again from what has landed, unless the backfill guard objects."),
-    "inject": ("pipeline", "Break one source on one day with a declared fault."),
-    "plan": ("plan", "Choose a plan of faults for a window of landing days."),
-    "heal": ("pipeline", "Heal open incidents: act, re-run, verify."),
-    "verify": ("proof", "Prove that what is published equals a run without any failure, row for row."),
-    "checks": ("inspect", "Show check results by landing day."),
-    "incidents": ("incidents", "List, show, acknowledge and resolve incidents."),
-    "slo": ("slo", "Show service level objectives, their error budgets and how fast they burn."),
-    "alerts": ("alerts", "List alerts, see how the channels do, test them, send what is due."),
-    "lineage": ("lineage", "Show what feeds what, dataset by dataset or column by column."),
-    "sources": (
-        "sources",
-        "Breakers, last fetches and deadlines of the sources; a source on loopback that misbehaves.",
-    ),
-    "quarantine": ("quarantine", "List, understand, replay and discard what was refused or rejected."),
-    "publish": ("pipeline", "Publish what the gate releases, or go back one version."),
-    "hold": ("holds", "Keep a landing day out of publication."),
-    "release": ("holds", "Let a landing day go that somebody holds."),
-    "snapshot": ("snapshot", "Take, list, verify and forget snapshots of the home."),
-    "restore": ("restore", "Put the warehouse, one table or a lost home back from a snapshot."),
-    "drill": ("drill", "Rehearse a disaster on a twin of the home: lose, recover, measure, prove."),
-    "scorecard": ("scorecard", "Grade the home against the truth, and write the evidence files."),
-    "campaign": ("campaign", "Measure which faults the checks catch at which size, and what cries wolf."),
-    "faults": ("faults", "The catalogue of declared faults."),
-    "openlineage": ("openlineage", "Lineage events: how many there are, send what waits, validate them."),
-    "doctor": ("doctor", "Say what is wrong with this installation and how to mend it."),
-    "dev": ("dev", "Dagster UI on loopback, with the daemon that runs schedules and sensors."),
+    "demo": "demo",
+    "run": "pipeline",
+    "backfill": "backfill",
+    "inject": "pipeline",
+    "plan": "plan",
+    "heal": "pipeline",
+    "verify": "proof",
+    "checks": "inspect",
+    "incidents": "incidents",
+    "slo": "slo",
+    "alerts": "alerts",
+    "lineage": "lineage",
+    "sources": "sources",
+    "quarantine": "quarantine",
+    "publish": "pipeline",
+    "hold": "holds",
+    "release": "holds",
+    "snapshot": "snapshot",
+    "restore": "restore",
+    "drill": "drill",
+    "scorecard": "scorecard",
+    "campaign": "campaign",
+    "faults": "faults",
+    "openlineage": "openlineage",
+    "doctor": "doctor",
+    "dev": "dev",
 }
 
+EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {code.meaning}" for code in ExitCode)
+HELP = frozenset({"-h", "--help", "--version"})
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+def first_sentence(command: str) -> str:
+    """What a command does, from its own docstring and without importing its module."""
+    path = Path(__file__).parent / COMMANDS[command]
+    text = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")
+    found = next(one for one in ast.parse(text).body if isinstance(one, ast.FunctionDef) and one.name == command)
+    paragraph = " ".join((ast.get_docstring(found) or "").partition("\n\n")[0].split())
+    return paragraph.partition(". ")[0].rstrip(".") + "."
 
 
 class LazyGroup(click.Group):
@@ -63,17 +72,17 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"reliability_platform.cli.{COMMANDS[cmd_name][0]}")
+        module = importlib.import_module(f"reliability_platform.cli.{COMMANDS[cmd_name]}")
         command: click.Command = getattr(module, cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl([(name, first_sentence(name)) for name in COMMANDS])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
 @click.version_option(package_name="reliability-platform")
 def cli() -> None:
     """A data platform that breaks itself on purpose and proves that it heals."""
@@ -87,36 +96,74 @@ def cli() -> None:
         os.environ.setdefault(name, value)
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
-
-
 def main(arguments: list[str] | None = None) -> Any:
-    """Run the command; turn every foreseen error into one line on stderr and an exit code of its kind."""
-    try:
-        return cli.main(args=arguments, prog_name="reliability", standalone_mode=False) or ExitCode.OK
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
-    except click.Abort:
-        click.echo("reliability: stopped; what was finished is kept, run the command again to go on.", err=True)
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(ExitCode.USAGE)
-    except PlatformError as error:
-        click.echo(f"reliability: {_one_line(error)}", err=True)
-        sys.exit(error.exit_code)
-    except PermissionError as error:
-        home: Path = load_settings().home
-        click.echo(
-            f"reliability: {error.filename or home} cannot be written: choose another folder with --home.", err=True
-        )
-        sys.exit(ExitCode.ENVIRONMENT)
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno in NO_ROOM:
-            words = "the disk is full: make room, then run the command again; nothing is lost."
-            click.echo(f"reliability: {words}", err=True)
-            sys.exit(ExitCode.ENVIRONMENT)
-        # A bug of ours: where it happened tells the most, and the values in its words are nobody's business.
+    """Run the command; turn every error into one line on stderr and an exit code of its kind."""
+    words = sys.argv[1:] if arguments is None else arguments
+    with stoppable():
+        _prepare_streams()
+        try:
+            done = _run(words)
+            sys.stdout.flush()
+            return done
+        except click.exceptions.Exit as stop:
+            sys.exit(stop.exit_code)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(ExitCode.USAGE)
+        except click.ClickException as error:
+            _say(error.format_message())
+            sys.exit(ExitCode.USAGE)
+        except click.Abort:
+            _say("nothing was done.")
+            sys.exit(ExitCode.USAGE)
+        except BrokenPipeError:
+            # Whoever read the output stopped reading; what Python still holds of it must not fail at the very end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(ExitCode.NO_READER)
+        except Exception as error:
+            ours = foreseen(error, _databases())
+            if ours is None:
+                _say(_unforeseen(error))
+                sys.exit(ExitCode.INTERNAL)
+            _say(str(ours) or type(ours).__name__)
+            sys.exit(ours.exit_code)
+
+
+def _run(words: list[str]) -> Any:
+    """Not by click's own `main`: it answers an interrupt with an empty line."""
+    operator_said(words)
+    if not HELP & set(words):
+        keep_private(load_settings(DEFAULT_HOME))
+    with cli.make_context("reliability", list(words)) as context:
+        return cli.invoke(context) or ExitCode.OK
+
+
+def _prepare_streams() -> None:
+    """Let no sign be too much for a terminal, and no stream be closed."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # started with it closed
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (for the life of the process)
+        reconfigure: Callable[..., None] | None = getattr(getattr(sys, name), "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+
+
+def _say(text: str) -> None:
+    click.echo(f"reliability: {' '.join(text.split())}", err=True)
+
+
+def _databases() -> Path:
+    """Where Dagster keeps its own; the operations store names itself."""
+    return Path(os.environ.get("DAGSTER_HOME") or DEFAULT_HOME / "dagster")
+
+
+def _unforeseen(error: Exception) -> str:
+    """A bug of ours, in one line: what and where. The values that it quotes are nobody's business."""
+    if load_settings(DEFAULT_HOME).tracebacks:
         click.echo(traceback_words("".join(traceback.format_exception(error))), err=True)
-        sys.exit(ExitCode.INTERNAL)
+    places = [one for one in traceback.extract_tb(error.__traceback__) if one.filename.startswith(str(PROJECT_ROOT))]
+    place = f" at {Path(places[-1].filename).relative_to(PROJECT_ROOT)}:{places[-1].lineno}" if places else ""
+    return (
+        f"a fault of the platform{place}: {error_words(error)}. RELIABILITY_TRACEBACKS=true shows all places; "
+        "nothing that was finished is lost."
+    )

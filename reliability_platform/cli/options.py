@@ -18,7 +18,15 @@ from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError,
 from reliability_platform.settings import RESTORING, Settings
 
 PLAIN_WIDTH = 140
-people = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Rich ends the process with the code of a failure; `main` knows that it is none."""
+        raise BrokenPipeError
+
+
+people = _Console() if sys.stdout.isatty() else _Console(width=PLAIN_WIDTH)
 """What a person reads on stdout; in a file or a pipe, wide enough not to break words."""
 progress = Console(stderr=True)
 """Progress of long work: stderr, so that `--json` on stdout stays one document."""
@@ -81,15 +89,21 @@ def as_json_text(document: Any) -> str:
     return json.dumps(document, indent=2, default=plain) + "\n"
 
 
+def echo(text: object, nl: bool = True) -> None:
+    """Plain text on stdout, in the terminal's own encoding: click's would write UTF-8 to one that is ASCII."""
+    sys.stdout.write(f"{text}\n" if nl else f"{text}")
+    sys.stdout.flush()
+
+
 def print_json(document: Any) -> None:
     """One JSON document on stdout."""
-    click.echo(as_json_text(document), nl=False)
+    echo(as_json_text(document), nl=False)
 
 
 def write_or_print(text: str, output: Path | None) -> None:
     """Into a file, in one step, or to stdout. Raises `UsageError` if the file's folder does not exist."""
     if output is None:
-        click.echo(text, nl=False)
+        echo(text, nl=False)
     elif not output.absolute().parent.is_dir():
         raise UsageError(f"There is no folder {output.absolute().parent} to write {output.name} into: make it first.")
     else:

@@ -7,7 +7,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from reliability_platform.cli.options import DAY, home_option, json_option, people, print_json
+from reliability_platform.cli.options import DAY, echo, home_option, json_option, people, print_json
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
 from reliability_platform.operations import operations_engine
@@ -37,7 +37,7 @@ def slo(as_of: date | None, datasets: tuple[str, ...], home: Path | None, as_jso
         print_json(report.document(found))
         return
     if as_csv:
-        click.echo(report.as_csv(found).decode(), nl=False)
+        echo(report.as_csv(found).decode(), nl=False)
         return
     if found.objectives:
         table = Table(title=f"Service level objectives as of {found.as_of}")

@@ -9,7 +9,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from reliability_platform.cli.options import home_option, json_option, people, print_json, progress
+from reliability_platform.cli.options import echo, home_option, json_option, people, print_json, progress
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.settings import Settings, load_settings
@@ -31,11 +31,10 @@ def _standing(settings: Settings, now: datetime) -> list[dict[str, Any]]:
     """One document per source. Times are UTC."""
     from reliability_platform.landing.breaker import Breaker
     from reliability_platform.landing.deadline import days_ahead, deadline_of, outlooks
-    from reliability_platform.landing.fetch import FetchLog, check_urls
+    from reliability_platform.landing.fetch import FetchLog
     from reliability_platform.operations import operations_engine
     from reliability_platform.sources import SOURCES
 
-    check_urls(settings)
     engine, moment = operations_engine(settings), now.astimezone(UTC).replace(tzinfo=None)
     last, ahead = FetchLog(engine).last(), outlooks(settings, engine, now)
     documents = []
@@ -153,7 +152,7 @@ def serve(port: int, names: tuple[str, ...], share: float, seed: int, seconds: f
     simulation = Simulation.load(load_settings(home))
     try:
         with serving(simulation, seeded(seed, share, kinds), port) as server:
-            click.echo(server.url)
+            echo(server.url)
             for kind in kinds if share else ():
                 progress.print(f"{kind.name}: {kind.description}", highlight=False)
             began = time.monotonic()

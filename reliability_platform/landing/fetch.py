@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Column, Date, DateTime, Engine, Float, Integer, String, Table, func, insert, select
 
 from reliability_platform.clock import Clock, utc_now
-from reliability_platform.errors import HomeBusyError, SourceUnavailableError, UsageError
+from reliability_platform.errors import HomeBusyError, SourceUnavailableError
 from reliability_platform.landing.breaker import Breaker
 from reliability_platform.landing.client import Client, Terms
 from reliability_platform.landing.listing import Listed, read_listing
@@ -120,15 +120,6 @@ class FetchLog:
         with self._engine.connect() as connection:
             seconds: list[float] = list(connection.execute(query).scalars())
         return median(seconds) if seconds else None
-
-
-def check_urls(settings: Settings) -> None:
-    """Raise `UsageError` if an address is given for a source that does not exist: it would be simulated in silence."""
-    unknown = sorted(settings.source_urls.keys() - CONTRACTS.keys())
-    if unknown:
-        raise UsageError(
-            f"RELIABILITY_SOURCE_URLS names a source {unknown[0]!r} that does not exist: choose of {', '.join(CONTRACTS)}."
-        )
 
 
 def slots_landed(settings: Settings, source: str, day: date) -> set[int]:

@@ -20,6 +20,10 @@ from reliability_platform.orchestration.schedules import daily_pipeline, daily_s
 from reliability_platform.orchestration.scorecard_asset import scorecard
 from reliability_platform.orchestration.sensors import incident_sensor, remediation_sensor
 from reliability_platform.orchestration.slo_asset import slo
+from reliability_platform.settings import keep_private, load_settings
+
+# A code location with a misspelt setting does not load: half of what somebody wanted to be off would be on.
+keep_private(load_settings())
 
 defs = dg.Definitions(
     assets=[

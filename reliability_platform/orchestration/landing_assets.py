@@ -15,7 +15,7 @@ from reliability_platform.faults.fault import Stage
 from reliability_platform.faults.plan import ActivePlan
 from reliability_platform.landing.breaker import Breaker
 from reliability_platform.landing.delivery import deliver
-from reliability_platform.landing.fetch import check_urls, fetch_day
+from reliability_platform.landing.fetch import fetch_day
 from reliability_platform.landing.replacement import landed_manifests
 from reliability_platform.openlineage_events import datasets
 from reliability_platform.openlineage_events.run import Datasets
@@ -113,7 +113,6 @@ def _landing_asset(source: str) -> dg.AssetsDefinition:
     def _deliveries(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         settings = load_settings()
         days = guarded_days(context, settings, asks_source=True)
-        check_urls(settings)
         url = settings.url_of(source)
         write_reference(settings, Simulation.load(settings))
         written = datasets.landing(source)

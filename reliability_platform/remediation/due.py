@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from reliability_platform.causes import CAUSES
-from reliability_platform.errors import UsageError
-from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.remediation.actions import action_named
@@ -22,12 +20,6 @@ MAX_RESUMED = 3
 
 
 def _switch(settings: Settings, incident: Incident) -> str | None:
-    unknown = sorted(set(settings.automation_off_for) - CLASSES.keys())
-    if unknown:
-        raise UsageError(
-            f"RELIABILITY_AUTOMATION_OFF_FOR names no failure class with {', '.join(unknown)}: see "
-            "`reliability incidents classes`."
-        )
     if not settings.automation:
         return "automation is switched off (RELIABILITY_AUTOMATION)"
     if incident.failure_class in settings.automation_off_for:

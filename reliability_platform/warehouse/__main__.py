@@ -5,13 +5,15 @@ from datetime import date
 from pathlib import Path
 
 from reliability_platform.errors import PlatformError
-from reliability_platform.settings import load_settings
+from reliability_platform.settings import keep_private, load_settings
 from reliability_platform.warehouse.dbt_runner import build
 
 if __name__ == "__main__":
     home, first, last = sys.argv[1:]
     try:
-        nodes = build(load_settings(Path(home)), date.fromisoformat(first), date.fromisoformat(last))
+        settings = load_settings(Path(home))
+        keep_private(settings)
+        nodes = build(settings, date.fromisoformat(first), date.fromisoformat(last))
     except PlatformError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)

@@ -10,7 +10,7 @@ from typing import Any
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 
-from reliability_platform.settings import load_settings
+from reliability_platform.settings import keep_private, load_settings
 from reliability_platform.warehouse.lease import lease_is_ours, take_lease
 
 
@@ -20,6 +20,8 @@ class Plugin(BasePlugin):  # type: ignore[misc]
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
         """Called by dbt-duckdb right before it connects."""
         del config
+        settings = load_settings()  # whoever starts dbt from the shell is told of a misspelt setting, too
+        keep_private(settings)
         lease = Path(creds.path).absolute().with_suffix(".lease")
         if not lease_is_ours(lease):
-            take_lease(lease, load_settings().lease_timeout_seconds)
+            take_lease(lease, settings.lease_timeout_seconds)

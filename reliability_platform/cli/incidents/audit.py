@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from reliability_platform.cli.options import home_option, json_option, print_json
+from reliability_platform.cli.options import echo, home_option, json_option, print_json
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import load_settings
@@ -28,4 +28,4 @@ def audit(noted: str | None, home: Path | None, as_json: bool) -> None:
         more = f" and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
         raise click.ClickException(f"the timeline was edited: {', '.join(broken[:SHOWN])}{more}")
     if not as_json:
-        click.echo(f"{store.last_position()} entries are whole; the last one has the hash {store.head() or '(none)'}.")
+        echo(f"{store.last_position()} entries are whole; the last one has the hash {store.head() or '(none)'}.")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from reliability_platform.cli.incidents.look import document
-from reliability_platform.cli.options import home_option, json_option, print_json
+from reliability_platform.cli.options import echo, home_option, json_option, print_json
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.decisions import EFFECTS, Decision, decide
 from reliability_platform.incidents.store import IncidentStore
@@ -32,7 +32,7 @@ def _carry_out(decision: Decision, incident_id: str, why: str, to: str, home: Pa
         print_json(document(settings, incident))
         return
     given = f", assigned to {incident.assignee}" if incident.assignee else ""
-    click.echo(f"{incident.id} is {incident.state.value.replace('_', ' ')}{given}.")
+    echo(f"{incident.id} is {incident.state.value.replace('_', ' ')}{given}.")
 
 
 def _command(name: str, decision: Decision, why_default: str | None = None) -> click.Command:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from reliability_platform.cli.incidents.decisions import whoami
-from reliability_platform.cli.options import home_option, home_session, json_option, print_json
+from reliability_platform.cli.options import echo, home_option, home_session, json_option, print_json
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.decisions import finish_postmortem
@@ -41,7 +41,7 @@ def _found(incident_id: str, home: Path | None) -> tuple[Settings, Incident]:
 
 
 def _tell(blocks: Sequence[Block], form: str) -> None:
-    click.echo(FORMATS[form](blocks), nl=False)
+    echo(FORMATS[form](blocks), nl=False)
 
 
 @click.command()
@@ -141,7 +141,7 @@ def page(incident_id: str, home: Path | None) -> None:
 
     settings, incident = _found(incident_id, home)
     write_page(settings, operations_engine(settings), incident, utc_now())
-    click.echo(documents_folder(settings) / f"{incident.id}.html")
+    echo(documents_folder(settings) / f"{incident.id}.html")
 
 
 @click.command()

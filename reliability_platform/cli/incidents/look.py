@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import ColumnElement, and_
 
-from reliability_platform.cli.options import DAY, home_option, json_option, people, print_json
+from reliability_platform.cli.options import DAY, echo, home_option, json_option, people, print_json
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.classes import CLASSES, Severity
 from reliability_platform.incidents.documents.render import plain
@@ -148,7 +148,7 @@ def show(incident_id: str, home: Path | None, as_json: bool) -> None:
         return
     from reliability_platform.remediation.documents import render_overview
 
-    click.echo(render_overview(settings, incident, utc_now()), nl=False)
+    echo(render_overview(settings, incident, utc_now()), nl=False)
 
 
 def _what(entry: TimelineEntry) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import duckdb
 
-from reliability_platform.cli.options import home_option, json_option, print_json
+from reliability_platform.cli.options import echo, home_option, json_option, print_json
 from reliability_platform.cli.quarantine.selection import shown_file
 from reliability_platform.errors import UsageError
 from reliability_platform.landing.bronze import bronze_folder
@@ -67,6 +67,6 @@ def show(batch_id: str, limit: int, unmasked: bool, home: Path | None, as_json: 
         letter = dict(zip(names, row, strict=True))
         letter["row"] = delivered.get(letter["row_number"]) if unmasked else json.loads(letter["row"])
         letters.append(letter)
-    print_json({"files": files, "rows": letters}) if as_json else click.echo(
+    print_json({"files": files, "rows": letters}) if as_json else echo(
         json.dumps({"files": files, "rows": letters}, indent=2, default=str)
     )

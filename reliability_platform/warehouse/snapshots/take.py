@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 from reliability_platform.clock import Clock
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.landing.admission import landed_partitions
-from reliability_platform.operations import operations_engine
+from reliability_platform.operations import operations_engine, store_url
 from reliability_platform.settings import RESTORING, Settings
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
@@ -44,7 +44,7 @@ ROUNDS = 5
 
 def operations_file(settings: Settings) -> Path | None:
     """The file of the operations store; None if it is in a database server."""
-    url = make_url(settings.operations)
+    url = make_url(store_url(settings))
     return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
 

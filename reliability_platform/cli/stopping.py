@@ -1,0 +1,136 @@
+"""Ctrl-C and SIGTERM end any command with one line, no traceback, its children ended, and the exit code of the signal.
+
+Libraries have handlers of their own: Dagster puts its own in place while it runs a step, dbt makes a failed result of an
+interrupt. So that a signal came is read from the interpreter itself (`signal.set_wakeup_fd`), whoever handles it, and
+whatever error comes out of the command afterwards is taken for what it is. Nothing is imported here that takes time:
+a signal may come while the rest is loaded.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+GRACE_SECONDS = 20.0
+"""How long a command may take to put its things away. dbt lets statements that run come to their end first."""
+CHILDREN_SECONDS = 5.0
+"""How long its children may; then they are killed, which every stage survives."""
+LINE = "reliability: stopped; what was finished is kept, run the command again to go on.\n"
+
+
+class StoppedError(KeyboardInterrupt):
+    """A signal asks the command to end. A KeyboardInterrupt, for libraries know what to do with that."""
+
+
+class _Stop:
+    """What is known of signals while a command runs."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self.done = threading.Event()
+        self._said = False
+
+    def watch(self, pipe: int) -> None:
+        """Note each signal; end the process if it takes too long, or is asked twice."""
+        while byte := os.read(pipe, 1):
+            if byte[0] not in SIGNALS:
+                continue
+            if self.received is not None:
+                self.end_now()
+            self.received = byte[0]
+            threading.Thread(target=self._end_late, daemon=True).start()
+
+    def _end_late(self) -> None:
+        if not self.done.wait(GRACE_SECONDS):
+            self.end_now()
+
+    def end_now(self) -> NoReturn:
+        """Without putting anything away: the kernel lets go of all locks, and the next command removes what is left."""
+        end_children()
+        self.say()
+        os._exit(128 + (self.received or signal.SIGINT))
+
+    def say(self) -> None:
+        """The one line, once."""
+        if not self._said:
+            self._said = True
+            with suppress(OSError):
+                os.write(2, LINE.encode())
+
+
+def _raise(number: int, _: FrameType | None) -> NoReturn:
+    raise StoppedError(number)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """End the process in one line if a signal comes within the block, whatever becomes of it there."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread gets signals
+        return
+    stop, (reader, writer) = _Stop(), os.pipe()
+    os.set_blocking(writer, False)
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    pipe_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    watcher = threading.Thread(target=stop.watch, args=(reader,), daemon=True)
+    watcher.start()
+    for number in SIGNALS:
+        # The same one for both: Dagster restores that of SIGINT in the place of both.
+        signal.signal(number, _raise)
+    try:
+        try:
+            yield
+        finally:
+            for number in SIGNALS:
+                signal.signal(number, signal.SIG_IGN if stop.received else before[number])
+            signal.set_wakeup_fd(pipe_before)
+            os.close(writer)
+            watcher.join()
+            os.close(reader)
+    except BaseException as error:
+        received: int = stop.received or (error.args[0] if isinstance(error, StoppedError) else signal.SIGINT)
+        if stop.received is None and not isinstance(error, KeyboardInterrupt):
+            raise
+        end_children()
+        stop.say()
+        sys.exit(128 + received)
+    finally:
+        if not stop.received:
+            stop.done.set()  # else it goes on: a thread of a library may keep the interpreter from ending
+        else:
+            for number in SIGNALS:
+                signal.signal(number, before[number])
+
+
+def end_children() -> None:
+    """End the processes that this one has started, and wait for them."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        children = _children()
+        for child in children:
+            with suppress(OSError):
+                os.kill(child, number)
+        deadline = time.monotonic() + CHILDREN_SECONDS
+        while children and time.monotonic() < deadline:
+            with suppress(OSError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            children = [child for child in children if Path(f"/proc/{child}").exists()]
+            time.sleep(0.05)
+        if not children:
+            return
+
+
+def _children() -> list[int]:
+    """The processes whose parent is this one; none where the system does not say."""
+    found: list[int] = []
+    with suppress(OSError):
+        for task in Path("/proc/self/task").iterdir():
+            found += map(int, (task / "children").read_text().split())
+    return found

@@ -1,0 +1,67 @@
+"""What the operating system, an engine or a driver refuses, as an error of the platform: one line, with the path.
+
+The causes and what a person can do about each are in `causes`; here is only how libraries say them. What is not found
+here is a bug of ours.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from reliability_platform.causes import (
+    DAMAGE,
+    HELD,
+    LIMIT,
+    NO_RIGHTS,
+    NO_ROOM,
+    NO_SUCH_PATH,
+    UNREACHABLE,
+    Cause,
+    cause_in,
+    cause_of_number,
+)
+from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, PlatformError
+from reliability_platform.masking import error_words
+from reliability_platform.operations import store_error
+
+_ENVIRONMENT = (DAMAGE, NO_ROOM, NO_RIGHTS, LIMIT, UNREACHABLE, NO_SUCH_PATH)
+
+
+def foreseen(error: BaseException, databases: Path) -> PlatformError | None:
+    """The platform's own error for what a library raised; None for a bug. `databases` is where its SQLite files are."""
+    for one in _chain(error):
+        if isinstance(one, PlatformError):
+            return one
+        if isinstance(one, MemoryError):
+            return EnvironmentUnusableError(f"There is no memory left: {LIMIT.remedy}.")
+        if isinstance(one, sqlite3.Error):
+            return store_error(one, databases, "A database of the home")
+        cause = cause_of_number(one.errno) if isinstance(one, OSError) else cause_in(str(one))
+        if cause is not None:
+            return as_error(cause, one)
+    return None
+
+
+def as_error(cause: Cause, error: BaseException) -> PlatformError | None:
+    """The error of a cause, in the words of the library without the values that it quotes."""
+    if cause is HELD:
+        return HomeBusyError(f"{_said(error)}: {cause.remedy}.")
+    return EnvironmentUnusableError(f"{_said(error)}: {cause.remedy}.") if cause in _ENVIRONMENT else None
+
+
+def _said(error: BaseException) -> str:
+    return error_words(error).removeprefix(f"{type(error).__name__}: ").rstrip(". ")
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error, what its library raised it for, and what it was raised from."""
+    seen: set[int] = set()
+    queue: list[BaseException | None] = [error]
+    while queue:
+        one = queue.pop(0)
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        queue += [getattr(one, "orig", None), getattr(one, "user_exception", None), one.__cause__]
+        queue += [] if one.__suppress_context__ else [one.__context__]

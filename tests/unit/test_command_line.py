@@ -1,0 +1,167 @@
+"""What an operator reads: one line that is true, an exit code that says of which kind it is, on any terminal."""
+
+import errno
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from reliability_platform.cli.main import COMMANDS, cli, first_sentence, main
+from reliability_platform.errors import EnvironmentUnusableError, ExitCode, HomeBusyError, PlatformError, UsageError
+from reliability_platform.masking import MASK, error_words, operator_said, shown_path
+from reliability_platform.settings import HOMES, PROJECT_ROOT
+from reliability_platform.system_errors import foreseen
+
+RELIABILITY = [sys.executable, "-m", "reliability_platform.cli"]
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"),
+    [
+        (UsageError("wrong"), ExitCode.USAGE),
+        (EnvironmentUnusableError("unusable"), ExitCode.ENVIRONMENT),
+        (HomeBusyError("busy"), ExitCode.BUSY),
+        (PlatformError("failed"), ExitCode.INTERNAL),
+        (KeyError("who knows"), ExitCode.INTERNAL),
+        (OSError(errno.ENOSPC, "No space left on device", "x"), ExitCode.ENVIRONMENT),
+        (OSError(errno.EROFS, "Read-only file system", "x"), ExitCode.ENVIRONMENT),
+        (PermissionError(errno.EACCES, "Permission denied", "x"), ExitCode.ENVIRONMENT),
+        (OSError(errno.EMFILE, "Too many open files"), ExitCode.ENVIRONMENT),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "x"), ExitCode.ENVIRONMENT),
+        (NotADirectoryError(errno.ENOTDIR, "Not a directory", "x"), ExitCode.ENVIRONMENT),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), ExitCode.ENVIRONMENT),
+        (PermissionError("The AWS Access Key Id you provided does not exist"), ExitCode.INTERNAL),
+        (MemoryError(), ExitCode.ENVIRONMENT),
+        (KeyboardInterrupt(), ExitCode.INTERRUPTED),
+    ],
+)
+def test_an_exit_code_says_of_which_kind_the_failure_is(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], raised: BaseException, code: ExitCode
+) -> None:
+    """The truth table of the exit codes. Each failure is one line; none is a traceback."""
+
+    def fail(*_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr("reliability_platform.faults.catalogue.fault_named", fail)
+    with pytest.raises(SystemExit) as stop:
+        main(["faults", "show", "null_spike"])
+    assert stop.value.code == code
+    said = capfd.readouterr().err
+    assert said.startswith("reliability: ")
+    assert said.count("\n") == 1
+
+
+def test_the_exit_codes_are_documented_where_people_look() -> None:
+    """Code 5 was used and written down nowhere."""
+    told = CliRunner().invoke(cli, ["--help"]).output
+    readme = " ".join((PROJECT_ROOT / "README.md").read_text().split())
+    for code in ExitCode:
+        assert f"  {code.value}  {code.meaning}" in told
+        assert f"| {code.value} | {code.meaning} |" in readme
+
+
+def test_each_commands_line_in_the_root_help_is_its_own_first_sentence() -> None:
+    """Two texts for one command had drifted apart for half of them."""
+    root = " ".join(CliRunner().invoke(cli, ["--help"]).output.split())
+    for name in COMMANDS:
+        line = first_sentence(name)
+        assert line in root
+        assert line.rstrip(".") in " ".join(CliRunner().invoke(cli, [name, "--help"]).output.split())
+
+
+@pytest.mark.parametrize("words", [("faults", "list"), ("slo",), ("incidents", "classes"), ("alerts", "status")])
+def test_a_terminal_that_is_not_utf8_gets_replacement_characters(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """A dash in a table was a traceback under LANG=C."""
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("RELIABILITY_HOME", str(tmp_path))
+    assert main(list(words)) == ExitCode.OK
+    assert len(terminal.buffer.getvalue()) > 20  # type: ignore[attr-defined]
+
+
+def test_a_reader_that_has_read_enough_hears_nothing_of_it() -> None:
+    """`reliability faults list | head -1` is no failure to report."""
+    command = f"{' '.join(RELIABILITY)} faults list; echo $? >&2"
+    with subprocess.Popen(
+        ["bash", "-c", f"({command}) | true"], cwd=PROJECT_ROOT, stderr=subprocess.PIPE, text=True
+    ) as shell:
+        _, said = shell.communicate(timeout=120)
+    assert said == f"{ExitCode.NO_READER.value}\n"
+
+
+def test_a_closed_stream_is_no_fault() -> None:
+    """A daemon without streams of its own runs the same commands."""
+    command = f"{' '.join(RELIABILITY)} faults list >&-"
+    done = subprocess.run(["bash", "-c", command], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "says"),
+    [
+        (
+            "postgres://me:secret@localhost/db",
+            ExitCode.USAGE,
+            "'postgres' that SQLAlchemy does not know: write postgresql://",
+        ),
+        ("postgresql+nodriver://me:secret@localhost/db", ExitCode.USAGE, "'postgresql+nodriver'"),
+        ("mysql+pymysql://me:secret@localhost/db", ExitCode.ENVIRONMENT, "the driver pymysql, which is not installed"),
+        ("nonsense-secret", ExitCode.USAGE, "no SQLAlchemy URL"),
+        ("postgresql://me:secret@localhost:port/db", ExitCode.USAGE, "RELIABILITY_OPERATIONS_URL"),
+        ("sqlite:////nowhere/at/all/secret.db", ExitCode.ENVIRONMENT, "cannot be used (No such file or directory)"),
+    ],
+)
+def test_a_url_of_the_operations_store_that_cannot_be_used_is_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    url: str,
+    code: ExitCode,
+    says: str,
+) -> None:
+    """Forty lines of traceback said less, and the password must never be among what is said."""
+    monkeypatch.setenv("RELIABILITY_OPERATIONS_URL", url)
+    with pytest.raises(SystemExit) as stop:
+        main(["incidents", "list", "--home", str(tmp_path)])
+    said = capfd.readouterr().err
+    assert (stop.value.code, said.count("\n")) == (code, 1), said
+    if "sqlite" not in url:
+        assert "secret" not in said
+    assert says in said or "postgresql://" in url
+
+
+def test_an_operators_own_words_come_back_and_delivered_ones_do_not(tmp_path: Path) -> None:
+    """`Permission denied: •••` helps nobody; the name in a delivered file's name is nobody's business."""
+    HOMES.add(str(tmp_path))
+    day = tmp_path / "landing" / "orders" / "landing_date=2026-01-02"
+    ours, somebodys = day / "orders-20260102-01.parquet", day / "Erika Mustermann.parquet"
+    denied = PermissionError(errno.EACCES, "Permission denied", str(ours))
+    assert error_words(denied) == f"PermissionError: Permission denied: {ours}"
+    assert shown_path(somebodys) == f"{day}/Xxxxx Xxxxxxxxxx.xxxxxxx"
+    assert str(ours) in error_words(f"OSError: [Errno 13] Permission denied: '{ours}'")
+    assert "Mustermann" not in error_words(f"OSError: [Errno 13] Permission denied: '{somebodys}'")
+    assert shown_path("/mnt/Erika Mustermann") == MASK
+    operator_said(["--table", "int_nothing", "--specification=/opt/spec", "Erika is here"])
+    assert error_words(KeyError("int_nothing")) == "KeyError: 'int_nothing'"
+    assert error_words(FileNotFoundError(errno.ENOENT, "x", "/opt/spec/a.json")).endswith("/opt/spec/a.json")
+    assert MASK in error_words(ValueError("Erika"))
+    assert error_words(KeyError("customer_id")) == "KeyError: 'customer_id'"
+    with pytest.raises(ImportError) as missing:
+        __import__("no_such_driver")
+    assert error_words(missing.value) == "ModuleNotFoundError: there is no module no_such_driver"
+
+
+def test_what_a_library_raised_is_found_below_what_wraps_it(tmp_path: Path) -> None:
+    """SQLAlchemy and Dagster put errors of the system into their own."""
+    wrapped = RuntimeError("something failed")
+    wrapped.__cause__ = OSError(errno.ENOSPC, "No space left on device")
+    found = foreseen(wrapped, tmp_path)
+    assert isinstance(found, EnvironmentUnusableError)
+    assert str(found).startswith("No space left on device: make room")
+    assert foreseen(RuntimeError("something failed"), tmp_path) is None

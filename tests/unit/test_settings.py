@@ -1,0 +1,114 @@
+"""Settings: what is misspelt, empty or names nothing is refused in one line, at every door into the platform."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reliability_platform.errors import ExitCode, UsageError
+from reliability_platform.settings import PROJECT_ROOT, Settings, keep_private, load_settings, variable
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("RELIABILITY_AUTOMATON", "false", "do you mean RELIABILITY_AUTOMATION?"),
+        ("reliability_automaton", "false", "do you mean RELIABILITY_AUTOMATION?"),
+        ("RELIABILITY_AUTOMATIONS_OFF_FOR", "[]", "do you mean RELIABILITY_AUTOMATION_OFF_FOR?"),
+        ("RELIABILTY_AUTOMATION", "false", "do you mean RELIABILITY_AUTOMATION?"),
+        ("RELIABILITY-AUTOMATION", "false", "do you mean RELIABILITY_AUTOMATION?"),
+        ("RELIABILITY_", "x", "There is no setting 'RELIABILITY_'"),
+        ("RELIABILITY_XYZZY", "1", "There is no setting 'RELIABILITY_XYZZY'"),
+        ("RELIABILITY_AUTOMATION", "flase", "RELIABILITY_AUTOMATION is not usable"),
+        ("RELIABILITY_AUTOMATION", "", "RELIABILITY_AUTOMATION is empty"),
+        ("RELIABILITY_HOME", " ", "RELIABILITY_HOME is empty"),
+        ("RELIABILITY_HOME", "~nobody-of-that-name/x", "leads nowhere"),
+        (
+            "RELIABILITY_AUTOMATION_OFF_FOR",
+            '["null_spik"]',
+            "failure class 'null_spik' that does not exist: do you mean",
+        ),
+        (
+            "RELIABILITY_AUTOMATION_OFF_FOR",
+            "null_spike",
+            "RELIABILITY_AUTOMATION_OFF_FOR is not usable: it must be JSON",
+        ),
+        ("RELIABILITY_AUTOMATION_OFF_FOR", '{"null_spike": 1}', "RELIABILITY_AUTOMATION_OFF_FOR is not usable"),
+        (
+            "RELIABILITY_SOURCE_URLS",
+            '{"ordrs": "http://x/"}',
+            "source 'ordrs' that does not exist: do you mean orders?",
+        ),
+        ("RELIABILITY_LEASE_TIMEOUT_SECONDS", "nan", "RELIABILITY_LEASE_TIMEOUT_SECONDS is not usable"),
+        ("RELIABILITY_LEASE_TIMEOUT_SECONDS", "inf", "RELIABILITY_LEASE_TIMEOUT_SECONDS is not usable"),
+        ("RELIABILITY_CLOSED_AFTER_DAYS", "99999999999", "RELIABILITY_CLOSED_AFTER_DAYS is not usable"),
+        ("RELIABILITY_CLOSED_BEFORE", "2026-13-01", "RELIABILITY_CLOSED_BEFORE is not usable"),
+    ],
+)
+def test_a_setting_that_says_nothing_usable_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    """A misspelt kill switch was passed over in silence, and automation stayed on."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError) as refused:
+        load_settings()
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_every_setting_is_taken_under_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check against slips must not refuse what it protects, nor what the platform tells dbt, nor others' variables."""
+    for name, field in Settings.model_fields.items():
+        monkeypatch.delenv(variable(name), raising=False)
+        if isinstance(field.default, bool | int | float) and field.default is not None:
+            monkeypatch.setenv(variable(name), str(field.default))
+    monkeypatch.setenv("RELIABILITY_AUTOMATION_OFF_FOR", '["null_spike"]')
+    monkeypatch.setenv("RELIABILITY_ALERT_QUIET_HOURS", "")
+    monkeypatch.setenv("RELIABILITY_READING_ORDERS", "x")
+    monkeypatch.setenv("SITE_RELIABILITY_TEAM", "blue")
+    monkeypatch.setenv("AUTOMATION", "false")
+    settings = load_settings()
+    assert settings.automation_off_for == ["null_spike"]
+    assert settings.alert_quiet_hours == ""
+
+
+DOORS = {
+    "command line": ["-m", "reliability_platform.cli", "faults", "list"],
+    "a build by itself": ["-m", "reliability_platform.warehouse", "nowhere", "2026-01-01", "2026-01-01"],
+    "Dagster's code location": ["-c", "import reliability_platform.orchestration.definitions"],
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_every_door_refuses_a_misspelt_kill_switch(door: str) -> None:
+    """The daemon that heals by itself is the one for which the switch is meant."""
+    done = subprocess.run(
+        [sys.executable, *DOORS[door]],
+        env=os.environ | {"RELIABILITY_AUTOMATON": "false"},
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == (1 if "Dagster" in door else ExitCode.USAGE), done.stderr
+    assert "do you mean RELIABILITY_AUTOMATION?" in done.stderr
+
+
+@pytest.mark.parametrize(("shared", "folder", "file"), [(False, 0o700, 0o600), (True, 0o755, 0o644)])
+def test_the_home_is_private_unless_a_setting_says_otherwise(
+    tmp_path: Path, shared: bool, folder: int, file: int
+) -> None:
+    """Landing holds personal data as it came: other users of the machine have no business in it."""
+    before = os.umask(0o022)
+    try:
+        keep_private(Settings(shared_home=shared))
+        (tmp_path / "home").mkdir()
+        (tmp_path / "home" / "file").write_text("x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == folder
+    assert stat.S_IMODE((tmp_path / "home" / "file").stat().st_mode) == file
