@@ -84,18 +84,8 @@ LIMIT = Cause(
     _T,
     "other programs end, and let go of what they hold",
     "too many open files|cannot allocate memory",
-    errnos=frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}),
+    errnos=frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM}),
     remedy="raise the limit (`ulimit`) or end other programs, then run the command again",
-)
-UNREACHABLE = Cause(
-    "unreachable",
-    _T,
-    "the server or the network is down, and comes back",
-    errnos=frozenset(
-        {errno.ECONNREFUSED, errno.ECONNRESET, errno.ECONNABORTED, errno.ETIMEDOUT, errno.EHOSTUNREACH}
-        | {errno.ENETUNREACH, errno.EADDRNOTAVAIL}
-    ),
-    remedy="look whether it runs and whether its address is right",
 )
 NO_SUCH_PATH = Cause(
     "no_such_path",
@@ -120,6 +110,11 @@ INTERRUPTED = Cause(
     "a call was cut off or not answered in time, and can be made again",
     r"connection (was )?(refused|reset|aborted)|server closed the connection|temporarily unavailable",
     errors=(ConnectionError, TimeoutError, InterruptedError, BlockingIOError),
+    errnos=frozenset(
+        {errno.ECONNREFUSED, errno.ECONNRESET, errno.ECONNABORTED, errno.ETIMEDOUT, errno.EHOSTUNREACH}
+        | {errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAGAIN}
+    ),
+    remedy="look whether it runs and whether its address is right, then try again",
 )
 KILLED = Cause("process_killed", _T, "a process was killed, and what it did can be done again")
 CHECK_BROKE_OFF = Cause("check_broke_off", _T, "the check broke off, and may run through the next time")
@@ -140,8 +135,8 @@ CAUSES: dict[str, Cause] = {
     cause.name: cause
     for cause in (
         # The order is that of the search for signs: the first one that matches counts.
-        DAMAGE, HELD, NO_ROOM, NO_RIGHTS, LIMIT, UNREACHABLE, NO_SUCH_PATH, SOURCE_DOWN, SOURCE_REFUSES, LOST_ON_THE_WAY,
-        UNTIMELY, INTERRUPTED, KILLED, CHECK_BROKE_OFF, PRODUCER, WATERMARK, ROWS_REMOVED, OTHER_BUILD, OUR_MODELS,
+        DAMAGE, HELD, NO_ROOM, NO_RIGHTS, LIMIT, NO_SUCH_PATH, SOURCE_DOWN, SOURCE_REFUSES, LOST_ON_THE_WAY, UNTIMELY,
+        INTERRUPTED, KILLED, CHECK_BROKE_OFF, PRODUCER, WATERMARK, ROWS_REMOVED, OTHER_BUILD, OUR_MODELS,
         UNUSABLE, UNFORESEEN,
     )
 }  # fmt: skip

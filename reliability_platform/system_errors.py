@@ -11,11 +11,11 @@ from pathlib import Path
 from reliability_platform.causes import (
     DAMAGE,
     HELD,
+    INTERRUPTED,
     LIMIT,
     NO_RIGHTS,
     NO_ROOM,
     NO_SUCH_PATH,
-    UNREACHABLE,
     Cause,
     cause_in,
     cause_of_number,
@@ -24,7 +24,7 @@ from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError,
 from reliability_platform.masking import error_words
 from reliability_platform.operations import store_error
 
-_ENVIRONMENT = (DAMAGE, NO_ROOM, NO_RIGHTS, LIMIT, UNREACHABLE, NO_SUCH_PATH)
+_ENVIRONMENT = (DAMAGE, NO_ROOM, NO_RIGHTS, LIMIT, INTERRUPTED, NO_SUCH_PATH)
 
 
 def foreseen(error: BaseException, databases: Path) -> PlatformError | None:
