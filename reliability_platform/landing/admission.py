@@ -1,19 +1,21 @@
-"""Admission: each delivered file is admitted to bronze or refused by itself, against its manifest and contract.
+"""Admission: each entry of a landing day is admitted to bronze or refused by itself, against its manifest and contract.
 
-A pure function of the landing folder, the approved shims and the discards: running it again gives the same bronze. One bad file
-never keeps another out. A refused file is quarantined whole, with the reason.
+A pure function of the landing folder, the approvals and the discards: running it again gives the same bronze. One bad
+entry never keeps another out, whatever it is: a file, a folder, a link, a pipe, a manifest alone. A refused file is
+quarantined whole, with the reason; marks of well-known programs are noted, and are nobody's failure.
 """
 
 import hashlib
 import json
-import math
 import re
 import shutil
 import tempfile
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reliability_platform.atomic import parquet_bytes, write_atomically
+from reliability_platform.errors import PlatformError
+from reliability_platform.landing.attempts import UNASKED, Candidate, settle_attempts
 from reliability_platform.landing.bronze import (
     ADMISSION_SCHEMA,
     admissions_file,
@@ -34,10 +38,15 @@ from reliability_platform.landing.canonical import canonical
 from reliability_platform.landing.columns import Reading, breach, read_as
 from reliability_platform.landing.dead_letters import ensure_dead_letters
 from reliability_platform.landing.discards import Discarded, read_discards
-from reliability_platform.landing.file_quarantine import quarantine_files, refused_for_its_columns
+from reliability_platform.landing.entries import Entry, Kind, entries, files_below, look, os_words, read_file
+from reliability_platform.landing.file_quarantine import Examined, quarantine_files, refused_for_its_columns
+from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest, ManifestError
+from reliability_platform.landing.markers import mark_of
+from reliability_platform.landing.parquet_file import NotReadableError, read_content, read_footer
 from reliability_platform.landing.purged import fingerprint_as_landed
+from reliability_platform.landing.rescue import rescued
 from reliability_platform.landing.shims import Shim, late_rows_accepted, read_shim
-from reliability_platform.landing.writer import MANIFEST_SUFFIX, Manifest, landing_folder
+from reliability_platform.landing.writer import landing_folder
 from reliability_platform.masking import shown_name
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
@@ -103,63 +112,50 @@ def _digested(name: str) -> str:
     return f"file-{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:12]}"
 
 
-def _rescue(table: pa.Table, unknown: list[str]) -> pa.Array:
-    """Columns that the contract does not know, as one JSON text per row."""
-    if not unknown:
-        return pa.nulls(table.num_rows, pa.string())
-    # Unknown columns are rare; this path may be slower than the rest.
-    rows = table.select(unknown).to_pylist()
-    return pa.array([json.dumps(_finite(row), default=str, sort_keys=True) for row in rows], pa.string())
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity: they become text, or nobody could parse the rescued column."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value
-
-
 def _bronze_table(contract: Contract, table: pa.Table, manifest: Manifest) -> tuple[pa.Table, list[str]]:
-    unknown = [name for name in table.column_names if name not in contract.arrow_schema.names]
+    unknown = [
+        (name, table.column(place))
+        for place, name in enumerate(table.column_names)
+        if name not in contract.arrow_schema.names
+    ]
     count = table.num_rows
     columns = [table[name] for name in contract.arrow_schema.names]
     columns += [
-        _rescue(table, unknown),
+        rescued(unknown, count),
         pa.repeat(manifest.batch_id, count),
         pa.repeat(pa.scalar(manifest.sequence, pa.int32()), count),
         pa.repeat(pa.scalar(manifest.attempt, pa.int32()), count),
         pa.array(np.arange(1, count + 1, dtype=np.int64)),
         pa.repeat(pa.scalar(manifest.landed_at, pa.timestamp("us")), count),
     ]
-    return pa.table(columns, schema=bronze_schema(contract.source)), unknown
+    return pa.table(columns, schema=bronze_schema(contract.source)), [name for name, _ in unknown]
 
 
 def _check_day(settings: Settings, manifest: Manifest) -> None:
     """Stop a batch whose name says that it is of another landing day: known already, or in the wrong folder.
 
-    Decided from what has landed, never from what was admitted before, so that the order of runs does not matter.
+    Decided from what has landed, never from what was admitted before, so that the order of runs does not matter. It is
+    known only if file and manifest say the same: what came with a wrong manifest before has not been delivered yet.
     """
     named = BATCH_NAME.fullmatch(manifest.batch_id)
     if named is None or named["day"] == f"{manifest.landing_date:%Y%m%d}":
         return
     try:
         other_day = date.fromisoformat(named["day"])
-        first = Manifest.read(
-            landing_folder(settings, manifest.source, other_day) / f"{manifest.batch_id}{MANIFEST_SUFFIX}"
-        )
-    except (ValueError, OSError):
+        folder = landing_folder(settings, manifest.source, other_day)
+        first = Manifest.read(folder / f"{manifest.batch_id}{MANIFEST_SUFFIX}")
+        there = look(folder / f"{manifest.batch_id}.parquet", settings.landing).kind is Kind.FILE
+    except ValueError:
         raise _RefusedError("batch_of_another_day", f"by its name it is of {named['day']}") from None
-    if first.checksum != manifest.checksum:
+    if not there or first.checksum != manifest.checksum:
         raise _RefusedError("batch_of_another_day", f"by its name it is of {other_day}, with another content")
+    if first.expected_rows != manifest.expected_rows:
+        raise _RefusedError("batch_of_another_day", f"by its name it is of {other_day}, with another manifest")
     raise _KnownError("already_delivered", f"the same batch landed on {other_day}")
 
 
 def _name_of(path: Path) -> str:
-    """What stands for the batch id of a file that no manifest vouches for; no two files of a folder share one."""
+    """What stands for the batch id of an entry that no manifest vouches for; no two entries of a folder share one."""
     for suffix in (".parquet", MANIFEST_SUFFIX):
         if path.name.endswith(suffix):
             return known_as(path.name.removesuffix(suffix))
@@ -171,12 +167,18 @@ def _shown(settings: Settings, path: Path) -> str:
     return str(path.relative_to(settings.home)).encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
-def _unvouched(settings: Settings, source: str, path: Path) -> Admission:
-    """The record of a file about which no readable manifest speaks; every number is what we can see ourselves."""
-    try:
-        rows = pq.read_metadata(path).num_rows
-    except Exception:  # any bytes may be in it
-        rows = 0
+@dataclass(frozen=True)
+class _Examined:
+    """An entry, what became of it, and what it was."""
+
+    entry: Entry
+    record: Admission
+    fingerprint: str = ""
+    """SHA-256 of the bytes as they landed; empty for what has none, or none that can be read."""
+
+
+def _unvouched(settings: Settings, source: str, path: Path, rows: int = 0, checksum: str | None = None) -> Admission:
+    """The record of an entry about which no readable manifest speaks; every number is what we can see ourselves."""
     return Admission(
         source=source,
         batch_id=_name_of(path),
@@ -188,7 +190,7 @@ def _unvouched(settings: Settings, source: str, path: Path) -> Admission:
         detail=None,
         delivered_rows=rows,
         admitted_rows=0,
-        checksum=fingerprint_of(settings, source, path),
+        checksum=checksum,
         schema_fingerprint=None,
         rescued_columns=None,
         shim=None,
@@ -200,7 +202,7 @@ def _unvouched(settings: Settings, source: str, path: Path) -> Admission:
 
 
 def _hexadecimal(text: str) -> str | None:
-    """A checksum as the manifest gives it; None for other words in its place."""
+    """A fingerprint as the manifest gives it; None for other words in its place."""
     return text if re.fullmatch("[0-9a-f]{8,64}", text) else None
 
 
@@ -216,7 +218,7 @@ def _vouched(settings: Settings, manifest: Manifest, path: Path) -> Admission:
         detail=None,
         delivered_rows=manifest.expected_rows,
         admitted_rows=0,
-        checksum=_hexadecimal(manifest.checksum),
+        checksum=manifest.checksum,
         schema_fingerprint=_hexadecimal(manifest.schema_fingerprint),
         rescued_columns=None,
         shim=None,
@@ -227,15 +229,19 @@ def _vouched(settings: Settings, manifest: Manifest, path: Path) -> Admission:
     )
 
 
-def _manifest_of(path: Path) -> Path | None:
-    """The manifest that lies beside a file; only a Parquet file can have one."""
-    if not path.name.endswith(".parquet"):
-        return None
-    manifest = path.with_name(path.name.removesuffix(".parquet") + MANIFEST_SUFFIX)
-    try:
-        return manifest if manifest.exists() else None
-    except OSError:  # its name would be longer than the file system allows
-        return None
+def _claimed(manifest: Path, source: str, day: date) -> Manifest:
+    """What a manifest says of the batch that it lies beside. Raises `ManifestError`."""
+    stem = manifest.name.removesuffix(MANIFEST_SUFFIX)
+    found = Manifest.read(manifest)
+    told = {
+        "batch_id": found.batch_id == stem,
+        "source": found.source == source,
+        "landing_date": found.landing_date == day,
+    }
+    wrong = [key for key, is_right in told.items() if not is_right]
+    if wrong:
+        raise ManifestError(f"it speaks of another {', '.join(wrong)} than the file and its folder")
+    return found
 
 
 def _read(
@@ -246,6 +252,7 @@ def _read(
 
     A shim counts only where it is needed, for the contract may have changed since to what came.
     """
+    _check_once(table, contract)
     table = canonical(table, contract)
     broken = breach(contract, table, day)
     if broken is None:
@@ -253,86 +260,181 @@ def _read(
     shim = approved()
     if shim is not None:
         table, lost = read_as(table, shim.reading, contract)
+        _check_once(table, contract)
         broken = lost or breach(contract, table, day)
         if broken is None:
             return table, shim.reading
     raise _RefusedError(broken.reason, json.dumps(broken.detail, sort_keys=True))
 
 
-def _examine(settings: Settings, source: str, day: date, path: Path, draft: Path, discarded: Discarded) -> Admission:
-    """Admit one file into the draft folder, or say why not."""
-    stem = path.name.removesuffix(".parquet")
-    manifest_path = _manifest_of(path)
-    record = _unvouched(settings, source, path) if manifest_path is None else None
-    try:
-        if manifest_path is None:
-            raise _RefusedError("no_manifest", "no manifest came with this file")
+def _check_once(table: pa.Table, contract: Contract) -> None:
+    """Of two columns of one name nobody can say which is meant."""
+    repeated = [name for name in contract.arrow_schema.names if table.column_names.count(name) > 1]
+    if repeated:
+        raise _RefusedError("schema_column_repeated", json.dumps({"repeated": repeated}))
+
+
+@dataclass(frozen=True)
+class _Day:
+    """What the examination of one source and landing day needs."""
+
+    settings: Settings
+    source: str
+    day: date
+    draft: Path
+    discarded: Discarded
+    names: frozenset[str]
+    """Every name in the folder."""
+
+    def examine(self, entry: Entry) -> _Examined | None:
+        """What becomes of one entry; None for a manifest that the record of its file speaks for."""
+        path = entry.path
+        is_manifest = path.name.endswith(MANIFEST_SUFFIX)
+        if is_manifest and path.name.removesuffix(MANIFEST_SUFFIX) + ".parquet" in self.names:
+            return None
+        mark = None if self._manifest_of(path) is not None else mark_of(entry)
+        if mark is not None:
+            record = _unvouched(self.settings, self.source, path)
+            return _Examined(entry, replace(record, status="noted", state="noted", reason="mark", detail=mark))
+        if entry.kind is Kind.FILE and not is_manifest:
+            return self._file(entry)
+        return _Examined(entry, self._no_file(entry, is_manifest=is_manifest))
+
+    def _manifest_of(self, path: Path) -> Path | None:
+        """The manifest that lies beside an entry; only one called Parquet can have one."""
+        name = path.name.removesuffix(".parquet") + MANIFEST_SUFFIX
+        return path.with_name(name) if path.name.endswith(".parquet") and name in self.names else None
+
+    def _no_file(self, entry: Entry, *, is_manifest: bool) -> Admission:
+        """The record of what is no file, or of a manifest without one. The rows that its manifest declares count as
+        delivered: somebody sent them, and they are in no other record."""
+        path = entry.path
+        manifest = path if is_manifest else self._manifest_of(path)
+        record = _unvouched(self.settings, self.source, path, _rows_below(path) if entry.kind is Kind.FOLDER else 0)
+        if is_manifest and entry.kind is Kind.FILE:
+            record = replace(record, reason="no_file", detail="the manifest came without its file")
+        else:
+            record = replace(record, reason="not_a_file", detail=f"it is {entry.kind.value}")
         try:
-            manifest = Manifest.read(manifest_path)
-        except (ValueError, OSError) as error:
-            record = _unvouched(settings, source, path)
-            raise _RefusedError("manifest_unreadable", type(error).__name__) from None
-        if (manifest.batch_id, manifest.source, manifest.landing_date) != (stem, source, day):
-            record = _unvouched(settings, source, path)
-            raise _RefusedError("manifest_unreadable", "the manifest speaks of another batch, source or day")
-        record = _vouched(settings, manifest, path)
-        manifest = replace(manifest, batch_id=record.batch_id)
-        content = path.read_bytes()
-        fingerprint = fingerprint_as_landed(settings, source, day, record.batch_id, content)
+            if manifest is None:
+                return record
+            told = _vouched(self.settings, _claimed(manifest, self.source, self.day), path)
+        except ManifestError as error:
+            return replace(record, detail=f"{record.detail}; its manifest cannot be read: {error}")
+        return replace(told, reason=record.reason, detail=record.detail)
+
+    def _file(self, entry: Entry) -> _Examined:
+        """Admit one file into the draft folder, or say why not."""
+        path = entry.path
+        try:
+            content = read_file(path)
+        except OSError as error:
+            record = self._no_file(entry, is_manifest=False)
+            return _Examined(entry, replace(record, reason="unreadable_file", detail=os_words(error)))
+        manifest_path = self._manifest_of(path)
+        try:
+            manifest = None if manifest_path is None else _claimed(manifest_path, self.source, self.day)
+            wrong = None if manifest is not None else ("no_manifest", "no manifest came with this file")
+        except ManifestError as error:
+            manifest, wrong = None, ("manifest_unreadable", str(error))
+        batch_id = known_as(manifest.batch_id) if manifest is not None else _name_of(path)
+        fingerprint = fingerprint_as_landed(self.settings, self.source, self.day, batch_id, content)
+        if manifest is None:
+            record = _unvouched(self.settings, self.source, path, _rows_of(content), fingerprint)
+        else:
+            record = _vouched(self.settings, manifest, path)
+        try:
+            if manifest is None:
+                assert wrong is not None
+                raise _RefusedError(*wrong)
+            record = self._admitted(record, replace(manifest, batch_id=batch_id), content, fingerprint)
+        except _RowsError as refused:
+            record = replace(record, delivered_rows=refused.found, reason=refused.reason, detail=refused.detail)
+        except _RefusedError as refused:
+            record = replace(
+                record, status=refused.status, state=refused.state, reason=refused.reason, detail=refused.detail
+            )
+        return _Examined(entry, record, fingerprint)
+
+    def _admitted(self, record: Admission, manifest: Manifest, content: bytes, fingerprint: str) -> Admission:
+        """The record of a file that has been written to the draft folder. Raises `_RefusedError`."""
         if fingerprint != manifest.checksum:
             raise _RefusedError("checksum_mismatch", "the bytes are not those that the manifest declares")
-        _check_day(settings, manifest)
+        _check_day(self.settings, manifest)
+        contract = CONTRACTS[self.source]
         try:
-            table = pq.read_table(pa.BufferReader(content))
-            # Text that is not UTF-8 passes the reader, and would stop every query on the partition later.
-            table.validate(full=True)
-        except Exception as error:  # whatever a producer may call Parquet
-            raise _RefusedError("unreadable_file", type(error).__name__) from None
-        if table.num_rows != manifest.expected_rows:
-            record = replace(record, delivered_rows=table.num_rows)  # the others never came
-            raise _RefusedError(
-                "row_count_mismatch", json.dumps({"declared": manifest.expected_rows, "found": table.num_rows})
-            )
-        contract = CONTRACTS[source]
-        table, reading = _read(table, contract, lambda: read_shim(settings, source, manifest.batch_id), day)
+            footer = read_footer(content)
+            if footer.rows != manifest.expected_rows:  # the others never came
+                raise _RowsError(manifest.expected_rows, footer.rows)
+            table = read_content(content, contract.arrow_schema.names)
+        except NotReadableError as error:
+            raise _RefusedError("unreadable_file", str(error)) from None
         try:
-            bronze, rescued = _bronze_table(contract, table, manifest)
-        except Exception as error:  # an unknown column may hold what no text can, a shim may name a column twice
-            raise _RefusedError("unreadable_file", type(error).__name__) from None
-        if (record.batch_id, fingerprint) in discarded.files:
+            approved = partial(read_shim, self.settings, self.source, manifest.batch_id)
+            table, reading = _read(table, contract, approved, self.day)
+            bronze, unknown = _bronze_table(contract, table, manifest)
+        except (_RefusedError, PlatformError):
+            raise
+        except Exception as error:
+            # Nobody foresaw this content: it costs this file alone, and says where the platform failed at it.
+            raise _RefusedError("examination_failed", _place_of(error)) from None
+        if self.discarded.covers(record.batch_id, fingerprint, readable=True):
             raise _RefusedError("discarded", "it could be read now, but a person has discarded it")
-        pq.write_table(bronze, draft / f"{manifest.batch_id}.parquet", compression="snappy")
+        pq.write_table(bronze, self.draft / f"{manifest.batch_id}.parquet", compression="snappy")
+        nobodys = [
+            shown_name(name) or "(a column without a name)" for name in unknown if name not in contract.announced
+        ]
         return replace(
             record,
             status="admitted",
             admitted_rows=bronze.num_rows,
-            rescued_columns=", ".join(shown_name(name) for name in rescued if name not in contract.announced) or None,
+            rescued_columns=", ".join(nobodys) or None,
             shim=json.dumps(asdict(reading), sort_keys=True) if reading is not None else None,
             state="admitted" if reading is None else "replayed",
-            discarded_reasons=_in_one_text(discarded.rows.get((record.batch_id, fingerprint), ())),
+            discarded_reasons=_in_one_text(self.discarded.rows.get((record.batch_id, fingerprint), ())),
         )
-    except _RefusedError as refused:
-        assert record is not None
-        return replace(record, status=refused.status, state=refused.state, reason=refused.reason, detail=refused.detail)
+
+
+class _RowsError(_RefusedError):
+    """Another number of rows than the manifest declares."""
+
+    def __init__(self, declared: int, found: int) -> None:
+        super().__init__("row_count_mismatch", json.dumps({"declared": declared, "found": found}))
+        self.found = found
+
+
+def _place_of(error: Exception) -> str:
+    """Where something failed that nobody foresaw; what it says may quote values."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
 
 
 def _in_one_text(reasons: tuple[str, ...]) -> str | None:
     return f";{';'.join(reasons)};" if reasons else None
 
 
-def _without_file(settings: Settings, source: str, day: date, path: Path) -> Admission | None:
-    """A manifest whose file never came."""
-    stem = path.name.removesuffix(MANIFEST_SUFFIX)
-    if path.with_name(f"{stem}.parquet").exists():
-        return None
-    record = _unvouched(settings, source, path)
+def _rows_of(content: bytes) -> int:
+    """The rows of a file of which nobody has said how many they are; 0 for one that is no Parquet."""
     try:
-        manifest = Manifest.read(path)
-        if (manifest.batch_id, manifest.source, manifest.landing_date) == (stem, source, day):
-            record = _vouched(settings, manifest, path)
-    except (ValueError, OSError):
-        pass  # whose manifest it was we shall not know
-    return replace(record, delivered_rows=0, reason="no_file", detail="the manifest came without its file")
+        return read_footer(content).rows
+    except NotReadableError:
+        return 0
+
+
+MOST_FILES_COUNTED = 1000
+"""Files of a folder that came in place of one; Spark writes 200 by default."""
+
+
+def _rows_below(folder: Path) -> int:
+    """The rows in the Parquet files of a folder."""
+    rows = 0
+    for path in files_below(folder, MOST_FILES_COUNTED):
+        if path.name.endswith(".parquet"):
+            try:
+                rows += _rows_of(read_file(path))
+            except OSError:
+                continue
+    return rows
 
 
 def admit(settings: Settings, source: str, landing_date: date) -> list[Admission]:
@@ -343,9 +445,11 @@ def admit(settings: Settings, source: str, landing_date: date) -> list[Admission
     draft = target.with_name(f".{target.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    records, files = _examine_day(settings, source, landing_date, draft)
-    quarantine_files(settings, source, landing_date, [asdict(record) for record in records], files)
+    examined = _examine_day(settings, source, landing_date, draft)
+    told = [Examined(asdict(one.record), one.entry.path, one.fingerprint) for one in examined]
+    quarantine_files(settings, source, landing_date, told)
     swap_folder(draft, target)
+    records = [one.record for one in examined]
     _write_records(admissions_file(settings, source, landing_date), records)
     return records
 
@@ -353,57 +457,96 @@ def admit(settings: Settings, source: str, landing_date: date) -> list[Admission
 def rehearse_admission(settings: Settings, source: str, landing_date: date) -> list[Admission]:
     """What `admit` would say now; nothing in the home changes."""
     with tempfile.TemporaryDirectory() as draft:
-        return _examine_day(settings, source, landing_date, Path(draft))[0]
+        return [one.record for one in _examine_day(settings, source, landing_date, Path(draft))]
 
 
-def _examine_day(
-    settings: Settings, source: str, landing_date: date, draft: Path
-) -> tuple[list[Admission], dict[str, Path]]:
-    """The records of a day, its admitted files written to the draft folder; and the landed files by batch id."""
+def _examine_day(settings: Settings, source: str, landing_date: date, draft: Path) -> list[_Examined]:
+    """What became of every entry of a day; admitted files are in the draft folder."""
     folder = landing_folder(settings, source, landing_date)
-    # Hidden files are drafts that a crash of the writer left behind; no delivery begins with a dot.
-    delivered = sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
-    files = [path for path in delivered if not path.name.endswith(MANIFEST_SUFFIX)]
-    manifests = [path for path in delivered if path.name.endswith(MANIFEST_SUFFIX)]
-    discarded = read_discards(settings, source, landing_date)
+    try:
+        found = entries(folder, settings.landing)
+    except OSError as error:
+        # The folder itself is what came: a file of its name, or one that may not be read.
+        record = _unvouched(settings, source, folder)
+        return [
+            _Examined(
+                look(folder, settings.landing), replace(record, reason="folder_unreadable", detail=os_words(error))
+            )
+        ]
+    names = frozenset(entry.path.name for entry in found)
+    this = _Day(settings, source, landing_date, draft, read_discards(settings, source, landing_date), names)
     with ThreadPoolExecutor(max_workers=2) as pool:  # hashing and Parquet release the interpreter's lock
-        records = list(pool.map(lambda path: _examine(settings, source, landing_date, path, draft, discarded), files))
-    by_batch = {record.batch_id: path for record, path in zip(records, files, strict=True)}
-    orphans = [_without_file(settings, source, landing_date, path) for path in manifests]
-    records += [orphan for orphan in orphans if orphan is not None]
+        examined = [one for one in pool.map(this.examine, found) if one is not None]
+    examined = _without_unasked(settings, source, landing_date, draft, examined)
+    records = [one.record for one in examined]
     late_accepted = late_rows_accepted(settings, source, landing_date)
-    given_up = {
-        batch_id
-        for batch_id, fingerprint in discarded.files
-        if fingerprint == (fingerprint_of(settings, source, by_batch[batch_id]) if batch_id in by_batch else "")
-    }
     return [
-        replace(_with_state(settings, record, records, landing_date, given_up), late_accepted=late_accepted)
-        for record in records
-    ], by_batch
+        replace(
+            one,
+            record=replace(
+                _with_state(settings, one, records, landing_date, this.discarded), late_accepted=late_accepted
+            ),
+        )
+        for one in examined
+    ]
+
+
+def _without_unasked(
+    settings: Settings, source: str, day: date, draft: Path, examined: list[_Examined]
+) -> list[_Examined]:
+    """Hold the attempts that nobody asked for and that contradict a good one of their slot: a person decides."""
+    candidates = [
+        Candidate(one.record.batch_id, one.record.batch_sequence, one.record.batch_attempt, one.fingerprint)
+        for one in examined
+        if one.record.status == "admitted"
+    ]
+    held = settle_attempts(settings, source, day, draft, candidates)
+    for batch_id in held:
+        (draft / f"{batch_id}.parquet").unlink()
+    return [
+        one
+        if one.record.batch_id not in held or one.record.status != "admitted"
+        else replace(
+            one,
+            record=replace(
+                one.record,
+                status="held",
+                state="quarantined",
+                reason=UNASKED,
+                detail=held[one.record.batch_id],
+                admitted_rows=0,
+            ),
+        )
+        for one in examined
+    ]
 
 
 def fingerprint_of(settings: Settings, source: str, path: Path) -> str:
-    """SHA-256 of the bytes of a file in landing or quarantine when it landed, as a decision about it knows them."""
+    """SHA-256 of the bytes of a file in landing or quarantine when it landed, as a decision about it knows them; empty
+    for what is no file that can be read."""
     day = date.fromisoformat(path.parent.name.removeprefix("landing_date="))
-    return fingerprint_as_landed(settings, source, day, _name_of(path), path.read_bytes())
+    try:
+        return fingerprint_as_landed(settings, source, day, _name_of(path), read_file(path))
+    except OSError:
+        return ""
 
 
 def _with_state(
-    settings: Settings, record: Admission, all_records: list[Admission], day: date, given_up: set[str]
+    settings: Settings, one: _Examined, all_records: list[Admission], day: date, discarded: Discarded
 ) -> Admission:
     """A refused file is discarded if a person said so, and superseded once a later attempt of its slot was admitted.
 
     A decision stands, whatever the source sends later: both are ends, and a dead letter has one. A file that was
     refused and fits as it came, for its contract has changed, is replayed.
     """
+    record = one.record
     if record.state == "admitted" and refused_for_its_columns(
         settings, record.source, day, record.batch_id, record.checksum
     ):
         return replace(record, state="replayed")
-    if record.status != "refused":
+    if record.status not in ("refused", "held"):
         return record
-    if record.batch_id in given_up:
+    if discarded.covers(record.batch_id, one.fingerprint):
         return replace(record, state="discarded")
     sequence, attempt = _slot(record, day)
     replaced = any(

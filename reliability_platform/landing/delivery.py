@@ -14,7 +14,7 @@ from reliability_platform.faults.strike import rehearse, struck_batches
 from reliability_platform.faults.truth import save_truth
 from reliability_platform.landing.file_quarantine import quarantine_folder
 from reliability_platform.landing.inputs import BuildInputs
-from reliability_platform.landing.writer import landing_folder, write_batch
+from reliability_platform.landing.writer import landing_folder, make_landing_folder, write_batch
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
@@ -24,7 +24,7 @@ from reliability_platform.sources.simulation import Simulation
 def deliver(settings: Settings, simulation: Simulation, plan: ActivePlan, source: str, day: date) -> list[Batch]:
     """Land the batches of one source and day; returns them. Again gives the same bytes; replacements stay."""
     batches, truths = struck_batches(simulation, plan, source, day)
-    landing_folder(settings, source, day).mkdir(parents=True, exist_ok=True)
+    make_landing_folder(settings, source, day)
     for batch in batches:
         write_batch(settings, batch)
     for truth in truths:

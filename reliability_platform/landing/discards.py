@@ -27,6 +27,11 @@ FILE = "file"
 ROWS = "rows"
 """… or the rows of an admitted batch that were rejected for exactly the same reasons."""
 
+OF_THE_MANIFEST = frozenset(
+    {"no_manifest", "manifest_unreadable", "checksum_mismatch", "row_count_mismatch", "batch_of_another_day"}
+)
+"""Reasons for which a delivery is refused that another manifest of the same bytes ends."""
+
 discards = Table(
     "discards",
     metadata,
@@ -75,10 +80,16 @@ class Discard:
 class Discarded:
     """What admission must obey on one source and landing day."""
 
-    files: frozenset[tuple[str, str]] = frozenset()
-    """Batch id and fingerprint of discarded files."""
+    files: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Batch id and fingerprint of discarded files → the reason for which each had been refused."""
     rows: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     """Batch id and fingerprint → the reasons for which rejected rows are discarded, each as it stands on the row."""
+
+    def covers(self, batch_id: str, fingerprint: str, *, readable: bool = False) -> bool:
+        """Whether a decision speaks of this delivery. If it is `readable` now and was refused for its manifest, another
+        manifest has come since: the same bytes with another manifest are another delivery."""
+        reason = self.files.get((batch_id, fingerprint))
+        return reason is not None and not (readable and reason in OF_THE_MANIFEST)
 
 
 class Discards:
@@ -171,4 +182,4 @@ def read_discards(settings: Settings, source: str, landing_date: date) -> Discar
     for what, batch, reasons in told:
         if what == ROWS:
             rows[batch] = (*rows.get(batch, ()), reasons)
-    return Discarded(frozenset(batch for what, batch, _ in told if what == FILE), rows)
+    return Discarded({batch: reason for what, batch, reason in told if what == FILE}, rows)

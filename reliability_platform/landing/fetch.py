@@ -29,7 +29,7 @@ from reliability_platform.landing.client import Client, Terms
 from reliability_platform.landing.listing import Listed, read_listing
 from reliability_platform.landing.replacement import attempts_landed
 from reliability_platform.landing.spool import Spool
-from reliability_platform.landing.writer import landing_folder, write_batch
+from reliability_platform.landing.writer import make_landing_folder, write_batch
 from reliability_platform.operations import metadata, operations_engine
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources.batch import Batch
@@ -183,7 +183,7 @@ def fetch_day(
     Raises `HomeBusyError` if another fetch of the day does not end.
     """
     engine, began = operations_engine(settings), time.monotonic()
-    landing_folder(settings, source, day).mkdir(parents=True, exist_ok=True)
+    make_landing_folder(settings, source, day)
     with _turn(settings, source, day) as spool:
         landed = slots_landed(settings, source, day)
         slots = set(range(1, expected + 1))

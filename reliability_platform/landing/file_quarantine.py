@@ -1,14 +1,14 @@
 """Quarantine of whole files: a copy of each refused file beside the reason. Nothing refused is ever lost."""
 
-import filecmp
 import json
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.landing.entries import read_file
 from reliability_platform.landing.reading import contract_fingerprint
 from reliability_platform.settings import Settings
 
@@ -20,35 +20,42 @@ def quarantine_folder(settings: Settings, source: str, landing_date: date) -> Pa
     return settings.quarantine / source / f"landing_date={landing_date.isoformat()}"
 
 
-def quarantine_files(
-    settings: Settings,
-    source: str,
-    landing_date: date,
-    records: Sequence[Mapping[str, Any]],
-    files: Mapping[str, Path],
-) -> None:
-    """Bring the file quarantine of one partition in line with its admission records; `files` by batch id."""
+WAITING = ("refused", "held")
+"""Statuses of an admission record that keep a file out of bronze."""
+
+
+@dataclass(frozen=True)
+class Examined:
+    """An admission record, the entry of landing that it speaks of, and SHA-256 of its bytes; empty if it has none."""
+
+    record: Mapping[str, Any]
+    path: Path
+    fingerprint: str
+
+
+def quarantine_files(settings: Settings, source: str, landing_date: date, examined: Iterable[Examined]) -> None:
+    """Bring the file quarantine of one partition in line with its admission records."""
     folder = quarantine_folder(settings, source, landing_date)
-    for record in records:
+    for one in examined:
+        record = one.record
         reason = folder / f"{record['batch_id']}{REASON_SUFFIX}"
-        if record["status"] == "refused" or reason.exists():
-            if record["status"] == "refused" and record["batch_id"] in files:
-                _copy(files[record["batch_id"]], folder / f"{record['batch_id']}.parquet")
+        if record["status"] in WAITING or reason.exists():
+            copy = folder / f"{record['batch_id']}.parquet"
+            if record["status"] in WAITING and one.fingerprint:
+                _copy(one.path, copy)
             before = json.loads(reason.read_text()) if reason.exists() else {}
             # A file that was replayed, or came whole at last, keeps the reason for which it had been refused.
             kept = {key: before[key] for key in ("reason", "detail") if record["reason"] is None and key in before}
-            told = {**dict(record), **kept, "contract": contract_fingerprint(source)}
-            if record["status"] != "refused":
-                told["state"] = _end(record, folder, files)
+            told = {**dict(record), **kept, "contract": contract_fingerprint(source), "fingerprint": one.fingerprint}
+            if record["status"] not in WAITING:
+                told["state"] = _end(record, one.path, copy)
             content = json.dumps(told, indent=2, default=str) + "\n"
             write_atomically(reason, content.encode())
 
 
-def _end(record: Mapping[str, Any], folder: Path, files: Mapping[str, Path]) -> str:
+def _end(record: Mapping[str, Any], delivered: Path, copy: Path) -> str:
     """What became of a file that is refused no longer: the same bytes were read after all, or the source sent others."""
-    batch_id = record["batch_id"]
-    copy = folder / f"{batch_id}.parquet"
-    same = record["status"] == "admitted" and copy.exists() and filecmp.cmp(files[batch_id], copy, shallow=False)
+    same = record["status"] == "admitted" and copy.exists() and _bytes(delivered) == copy.read_bytes()
     return "replayed" if same else "superseded"
 
 
@@ -69,14 +76,19 @@ def refusal_reason(settings: Settings, source: str, landing_date: date, batch_id
     return json.loads(path.read_text())["reason"] if path.exists() else None  # type: ignore[no-any-return]
 
 
+def _bytes(path: Path) -> bytes | None:
+    """The bytes of a delivered file; None if it cannot be read any more."""
+    try:
+        return read_file(path)
+    except OSError:
+        return None
+
+
 def _copy(delivered: Path, copy: Path) -> None:
-    """Keep the bytes that were refused; the copy is those that the reason beside it speaks of."""
-    if copy.exists() and filecmp.cmp(delivered, copy, shallow=False):
-        return
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    draft = copy.with_name(f".{copy.name}.draft")
-    shutil.copyfile(delivered, draft)
-    draft.replace(copy)
+    """Keep the bytes that were refused. What cannot be read has no copy: it stays where it is, and the reason says so."""
+    content = _bytes(delivered)
+    if content is not None and not (copy.exists() and copy.read_bytes() == content):
+        write_atomically(copy, content)
 
 
 def quarantined_files(settings: Settings) -> list[dict[str, Any]]:

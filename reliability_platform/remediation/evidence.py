@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 
 from reliability_platform.landing.admission import fingerprint_of
 from reliability_platform.landing.bronze import admissions_file
-from reliability_platform.landing.replacement import landed_manifests
-from reliability_platform.landing.writer import Manifest, landing_folder
+from reliability_platform.landing.manifest import Manifest
+from reliability_platform.landing.replacement import has_file, landed_manifests
+from reliability_platform.landing.writer import landing_folder
 from reliability_platform.settings import Settings
 from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.lease import warehouse_reader
@@ -34,9 +35,9 @@ def replacements(settings: Settings, source: str, days: Sequence[date]) -> list[
 
 def landed_fingerprint(settings: Settings, manifest: Manifest) -> str | None:
     """SHA-256 of the bytes that did land, purged or not, which may not be those that the manifest declares; None without
-    a file."""
+    a file that can be read."""
     path = landing_folder(settings, manifest.source, manifest.landing_date) / f"{manifest.batch_id}.parquet"
-    return fingerprint_of(settings, manifest.source, path) if path.exists() else None
+    return fingerprint_of(settings, manifest.source, path) or None
 
 
 def all_slots(source: str) -> set[int]:
@@ -95,12 +96,23 @@ def rejected_slots(settings: Settings, source: str, days: Sequence[date]) -> dic
     return found
 
 
-def waiting_slots(settings: Settings, source: str, day: date) -> set[int]:
-    """Slots of which a later attempt has landed than admission has seen: asked for, and only waiting for a run."""
+def held_slots(settings: Settings, source: str, day: date) -> set[int]:
+    """Slots with an attempt that nobody asked for, and that waits for a person."""
+    return {
+        int(record["batch_sequence"])
+        for record in admissions(settings, source, day)
+        if record["status"] == "held" and record["state"] == "quarantined"
+    } & all_slots(source)
+
+
+def waiting(settings: Settings, source: str, day: date) -> dict[int, Manifest]:
+    """By slot, a later attempt that has landed as a file than admission has seen: it only waits for a run."""
     examined: dict[int, int] = {}
     for record in admissions(settings, source, day):
         slot = record["batch_sequence"]
         examined[slot] = max(examined.get(slot, 0), record["batch_attempt"])
     return {
-        one.sequence for one in landed_manifests(settings, source, day) if one.attempt > examined.get(one.sequence, 0)
+        one.sequence: one
+        for one in landed_manifests(settings, source, day)
+        if one.attempt > examined.get(one.sequence, 0) and has_file(settings, one)
     }

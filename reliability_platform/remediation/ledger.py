@@ -31,6 +31,7 @@ replays = Table(
 REPLACEMENT = "replacement"
 SHIM = "shim"
 CONTRACT = "contract"
+ACCEPTED = "accepted"
 NO_INCIDENT = ""
 """A run alone found that a refused file fits now."""
 
@@ -44,7 +45,7 @@ class Replay:
     landing_date: date
     how: str
     """`replacement`: the source was asked again; `shim`: the refused file was read in another way; `contract`: it was
-    read again as it is, under a changed contract."""
+    read again as it is, under a changed contract; `accepted`: a person took an attempt that nobody had asked for."""
     fingerprint: str
     """What makes this replay another one than the last: SHA-256 of a replacement's bytes, of the shim, or of the content
     together with the contract that it is judged by."""

@@ -14,7 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reliability_platform.landing.writer import MANIFEST_SUFFIX, landing_folder, write_batch
+from reliability_platform.landing.manifest import MANIFEST_SUFFIX
+from reliability_platform.landing.replacement import land_replacement
+from reliability_platform.landing.writer import landing_folder, write_batch
 from reliability_platform.masking import FREE_TEXT, LABELS, PERSONAL
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
@@ -122,7 +124,7 @@ def plant(settings: Settings, simulation: Simulation, days: Sequence[date]) -> l
     visits = request_batch(simulation, "web_events", days[2], 2, 2)
     rows = visits.table.num_rows
     known = _replaced("customer_id", "customer_id", lambda _: pa.array(np.full(rows, ID)))
-    write_batch(settings, replace(visits, table=known(CONTRACTS["web_events"], visits.table)))
+    land_replacement(settings, replace(visits, table=known(CONTRACTS["web_events"], visits.table)))
     for source, contract in CONTRACTS.items():
         variants = {days[0]: _variants(contract) if source in IN_FULL else _variants(contract)[:1]}
         if source == IN_FULL[0]:
@@ -131,7 +133,7 @@ def plant(settings: Settings, simulation: Simulation, days: Sequence[date]) -> l
         for day, changes in variants.items():
             for slot, change in enumerate(changes, start=1):
                 batch = request_batch(simulation, source, day, slot, 2)
-                write_batch(settings, replace(batch, table=change(contract, batch.table)))
+                land_replacement(settings, replace(batch, table=change(contract, batch.table)))
                 names.append(batch.batch_id)
     return names
 

@@ -28,7 +28,8 @@ from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.inputs import BuildInputs
-from reliability_platform.landing.writer import landing_folder, write_batch
+from reliability_platform.landing.replacement import land_replacement
+from reliability_platform.landing.writer import landing_folder
 from reliability_platform.operations import operations_engine
 from reliability_platform.recovery.rehearsal import rehearse
 from reliability_platform.settings import Settings, load_settings
@@ -253,7 +254,7 @@ def test_the_rehearsal_tells_the_difference_and_touches_nothing(home: Settings, 
             replacement = replace(batch, table=altered, attempt=2, kind="replacement", batch_id=f"{batch.batch_id}-a2")
             break
     assert replacement is not None
-    write_batch(home, replacement)
+    land_replacement(home, replacement)
     before = fingerprint(home)
     rehearsal = rehearse(home, day(2), day(2))
     assert fingerprint(home) == before

@@ -13,8 +13,9 @@ from reliability_platform.landing.admission import admit
 from reliability_platform.landing.columns import Reading
 from reliability_platform.landing.discards import FILE, Discards, read_discards
 from reliability_platform.landing.file_quarantine import quarantined_files
+from reliability_platform.landing.manifest import MANIFEST_SUFFIX
 from reliability_platform.landing.shims import approve_shim
-from reliability_platform.landing.writer import MANIFEST_SUFFIX, landing_folder
+from reliability_platform.landing.writer import landing_folder
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.dead_letters.discard import discard
 from reliability_platform.remediation.dead_letters.letters import Letter, Selection, waiting_letters
@@ -157,7 +158,7 @@ def test_a_decision_survives_a_kill_before_it_is_obeyed(home: BrokenHome) -> Non
     assert run(decide_and_die, home.settings.home, many) == [-signal.SIGKILL]
     before = Discards(home.engine).of("orders", [home.day])
     assert len(before) == 1
-    assert read_discards(home.settings, "orders", home.day).files == frozenset()
+    assert not read_discards(home.settings, "orders", home.day).files
     discard(home.settings, home.engine, many, "again", "somebody else", NOW)
     home.admit()
     assert Discards(home.engine).of("orders", [home.day]) == before

@@ -17,7 +17,7 @@ from reliability_platform.landing.columns import Reading
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.landing.shims import approve_shim
 from reliability_platform.remediation.actions import ACTIONS, action_named, readable_files, slots_to_request
-from reliability_platform.remediation.evidence import missing_slots, refused_slots, waiting_slots
+from reliability_platform.remediation.evidence import missing_slots, refused_slots, waiting
 from reliability_platform.remediation.heal import describe
 from reliability_platform.remediation.policy import BY_PERSON_ONLY, POLICIES
 from reliability_platform.sources.system import scheduled_batches
@@ -83,12 +83,12 @@ def test_asking_twice_before_a_run_writes_nothing_twice(home: BrokenHome) -> Non
     home.reject([2])
     gap, nulls = home.incident(GAP, detail="missing: 2"), home.incident(NULLS)
     assert perform(home, gap.id)[1] == 1
-    assert waiting_slots(home.settings, "orders", home.day) == {2}
+    assert set(waiting(home.settings, "orders", home.day)) == {2}
     before = home.landing_bytes()
     for incident in (gap, nulls):
         words, replays = perform(home, incident.id)
         assert replays == 0
-        assert "wait to be admitted" in words
+        assert "Asked for before" in words
     assert home.landing_bytes() == before
 
 

@@ -26,7 +26,7 @@ with staged as (
 admissions as (
     select
         *,
-        case when status = 'refused' then delivered_rows else 0 end as refused_rows,
+        case when status in ('refused', 'held') then delivered_rows else 0 end as refused_rows,
         case when state = 'discarded' then delivered_rows else 0 end as rows_of_discarded_files,
         -- A batch that had been delivered before, on another day.
         case when status = 'ignored' then delivered_rows else 0 end as known_rows

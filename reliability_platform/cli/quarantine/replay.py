@@ -55,7 +55,9 @@ def replay(
     whole_day = source is not None and day is not None and (batch, reason, limit) == (None, None, None)
     if dry_run:
         settings = load_settings(home)
-        found = offers(settings, operations_engine(settings), waiting_letters(settings, wanted))
+        found = offers(
+            settings, operations_engine(settings), waiting_letters(settings, wanted), named=_is_named(wanted)
+        )
         plans = _plans(settings, source, day) if whole_day and source is not None and day is not None else []
         _tell(plans, found, [], as_json, dry_run=True, healed=False)
         return ExitCode.OK
@@ -71,6 +73,11 @@ def replay(
     left = list(dict.fromkeys([*left, *still_open]))
     _tell([*words, *more], found, left, as_json, dry_run=False, healed=whole_day)
     return ExitCode.NOT_HEALED if left or daemon.troubles or any(one.refusal for one in found) else ExitCode.OK
+
+
+def _is_named(wanted: Selection) -> bool:
+    """Whether a person means these dead letters themselves, and not all of a day."""
+    return wanted.batch_id is not None or wanted.reason is not None
 
 
 def _plans(settings: Settings, source: str, day: date) -> list[str]:
@@ -100,7 +107,7 @@ def _heal(settings: Settings, daemon: "LocalDaemon", source: str, day: date) -> 
 def _replay(settings: Settings, daemon: "LocalDaemon", wanted: Selection) -> tuple[list[Offer], list[str], list[str]]:
     """Replay what waits; the offers, words, and the ids of incidents that are still open."""
     engine = operations_engine(settings)
-    found = offers(settings, engine, waiting_letters(settings, wanted))
+    found = offers(settings, engine, waiting_letters(settings, wanted), named=_is_named(wanted))
     chosen = [one for one in found if not one.refusal]
     if not chosen:
         return found, [], []

@@ -6,8 +6,10 @@ from datetime import date
 from reliability_platform.atomic import parquet_bytes
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.model import Incident
+from reliability_platform.landing.attempts import permission_of
 from reliability_platform.landing.fetch import fetch_again
-from reliability_platform.landing.replacement import land_replacement, landed_manifests
+from reliability_platform.landing.manifest import Manifest
+from reliability_platform.landing.replacement import land_replacement, landed_manifests, next_attempt
 from reliability_platform.remediation import evidence
 from reliability_platform.remediation.actions.action import Action, Done
 from reliability_platform.remediation.ledger import REPLACEMENT, Replay
@@ -50,25 +52,32 @@ def _ask(settings: Settings, source: str, day: date, slot: int, attempt: int) ->
     return fetch_again(settings, source, day, slot, attempt, url, utc_now)
 
 
+def _is_the_same_delivery(settings: Settings, landed: Manifest, batch: Batch, fingerprint: str) -> bool:
+    """Whether bytes and manifest have both landed before: the same bytes with another manifest are another delivery."""
+    said = (landed.checksum, landed.expected_rows) == (fingerprint, batch.table.num_rows)
+    return said and evidence.landed_fingerprint(settings, landed) == fingerprint
+
+
 def request(settings: Settings, source: str, slots: Slots) -> Done:
     """Ask the source for slots and land what it sends as the next attempt; what has landed already is not asked for."""
     landed_now: list[Replay] = []
-    unchanged, waiting = [], []
+    unchanged, asked_before, unasked = list[str](), list[str](), list[str]()
     reruns = set()
     for day, wanted in sorted(slots.items()):
         in_landing = landed_manifests(settings, source, day)
-        under_way = evidence.waiting_slots(settings, source, day)
+        under_way = evidence.waiting(settings, source, day)
         for slot in sorted(wanted):
             before = [manifest for manifest in in_landing if manifest.sequence == slot]
-            last = max((manifest.attempt for manifest in before), default=1)
             if slot in under_way:
-                waiting.append(slot)
+                name = under_way[slot].batch_id
+                (unasked if permission_of(settings, source, day, name) is None else asked_before).append(name)
                 reruns.add(day)
                 continue
-            batch = _ask(settings, source, day, slot, last + 1)
+            batch = _ask(settings, source, day, slot, next_attempt(settings, source, day, slot))
             fingerprint = hashlib.sha256(parquet_bytes(batch.table)).hexdigest()
+            last = max((manifest.attempt for manifest in before), default=1)
             latest = [manifest for manifest in before if manifest.attempt == last]
-            if fingerprint in [evidence.landed_fingerprint(settings, manifest) for manifest in latest]:
+            if any(_is_the_same_delivery(settings, one, batch, fingerprint) for one in latest):
                 unchanged.append(batch.batch_id)
                 continue
             land_replacement(settings, batch)
@@ -77,8 +86,10 @@ def request(settings: Settings, source: str, slots: Slots) -> Done:
     words = []
     if landed_now:
         words.append(f"Asked {source} again and landed {', '.join(one.batch_id for one in landed_now)}.")
-    if waiting:
-        words.append(f"{len(waiting)} batches had been asked for before and wait to be admitted.")
+    if asked_before:
+        words.append(f"Asked for before, and examined with the next run: {', '.join(asked_before)}.")
+    if unasked:
+        words.append(f"Landed since the last run, and examined first: {', '.join(unasked)}.")
     if unchanged:
         words.append(f"The source sends the same content again, so nothing was written for {', '.join(unchanged)}.")
     if not words:

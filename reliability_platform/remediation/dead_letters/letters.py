@@ -54,7 +54,8 @@ class Letter:
         return f"{self.batch_id} ({f'{self.rows} rows' if self.what == ROWS else 'whole file'}: {self.reasons})"
 
 
-def _files(settings: Settings, wanted: Selection) -> list[Letter]:
+def waiting_files(settings: Settings, wanted: Selection) -> list[Letter]:
+    """The refused files in the state quarantined of some landing days."""
     found = []
     for record in quarantined_files(settings):
         source, day = str(record["source"]), date.fromisoformat(record["landing_date"])
@@ -70,7 +71,7 @@ def _files(settings: Settings, wanted: Selection) -> list[Letter]:
                 what=FILE,
                 reasons=record["reason"],
                 rows=record["delivered_rows"],
-                fingerprint=fingerprint_of(settings, source, copy) if copy.exists() else "",
+                fingerprint=record.get("fingerprint", fingerprint_of(settings, source, copy)),
                 failed_under=record.get("contract", ""),
                 reading=contract_fingerprint(source),
             )
@@ -109,7 +110,7 @@ def waiting_letters(settings: Settings, wanted: Selection) -> list[Letter]:
     """The dead letters in the state quarantined that a person means, in a fixed order."""
     found = [
         letter
-        for letter in (*_files(settings, wanted), *_rows(settings, wanted))
+        for letter in (*waiting_files(settings, wanted), *_rows(settings, wanted))
         if wanted.source in (None, letter.source)
         and wanted.batch_id in (None, letter.batch_id)
         and (wanted.reason is None or wanted.reason in letter.reasons.split(","))

@@ -12,6 +12,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Engine
 
+from reliability_platform.landing.attempts import UNASKED, How, Permission, permit
 from reliability_platform.landing.columns import Reading
 from reliability_platform.landing.discards import FILE
 from reliability_platform.landing.shims import approve_shim
@@ -20,7 +21,7 @@ from reliability_platform.remediation import evidence
 from reliability_platform.remediation.actions import readable_files, reading_words, request
 from reliability_platform.remediation.contract_change import admissible_now
 from reliability_platform.remediation.dead_letters.letters import Letter
-from reliability_platform.remediation.ledger import CONTRACT, REPLACEMENT, SHIM, Replay, ReplayLedger
+from reliability_platform.remediation.ledger import ACCEPTED, CONTRACT, REPLACEMENT, SHIM, Replay, ReplayLedger
 from reliability_platform.settings import Settings
 
 
@@ -48,6 +49,8 @@ class Offer:
             case "shim":
                 assert self.reading is not None
                 return f"{letter.words}: approve a shim ({reading_words(self.reading)}) and read the file again."
+            case "accepted":
+                return f"{letter.words}: take it instead of the good one of its slot, which it contradicts."
             case "contract":
                 return f"{letter.words}: read it again as it is; what it is judged by has changed since it failed."
         return (
@@ -57,7 +60,9 @@ class Offer:
 
 
 def _offer(letter: Letter, reading: Reading | None) -> Offer:
-    if reading is not None:
+    if letter.reasons == UNASKED:
+        how = ACCEPTED
+    elif reading is not None:
         how = SHIM
     elif letter.failed_under and letter.failed_under != letter.reading:
         how = CONTRACT
@@ -68,8 +73,11 @@ def _offer(letter: Letter, reading: Reading | None) -> Offer:
     return Offer(letter, how, hashlib.sha256(json.dumps(identity).encode()).hexdigest(), reading)
 
 
-def _refused(offer: Offer, tried: set[tuple[str, str, str]]) -> str:
+def _refused(offer: Offer, tried: set[tuple[str, str, str]], *, named: bool) -> str:
     letter = offer.letter
+    if offer.how == ACCEPTED:
+        decide = f"decide on it by name: --batch {letter.batch_id} takes it, `quarantine discard` refuses it"
+        return "" if named else f"for it contradicts the good one of its slot and nobody asked for it: {decide}"
     if (letter.batch_id, offer.how, offer.fingerprint) in tried:
         return (
             "for a replay has been tried and it failed again with the same content under the same contract: change the "
@@ -80,8 +88,9 @@ def _refused(offer: Offer, tried: set[tuple[str, str, str]]) -> str:
     return ""
 
 
-def offers(settings: Settings, engine: Engine, letters: Sequence[Letter]) -> list[Offer]:
-    """How each dead letter can be replayed today; changes nothing."""
+def offers(settings: Settings, engine: Engine, letters: Sequence[Letter], *, named: bool = False) -> list[Offer]:
+    """How each dead letter can be replayed today; changes nothing. An attempt that nobody asked for is offered only if
+    a person has `named` it: whoever replays a whole day must not replace what is good."""
     tried = {(one.batch_id, one.how, one.fingerprint) for one in ReplayLedger(engine).all()}
     places = {(letter.source, letter.landing_date) for letter in letters if letter.what == FILE}
     fitting = {(source, day, one.batch_id) for source, day in places for one in admissible_now(settings, source, day)}
@@ -95,9 +104,9 @@ def offers(settings: Settings, engine: Engine, letters: Sequence[Letter]) -> lis
     for letter in letters:
         reading = readings.get((letter.source, letter.landing_date, letter.batch_id)) if letter.what == FILE else None
         offer = _offer(letter, reading)
-        if reading is not None and _refused(offer, tried):
+        if reading is not None and _refused(offer, tried, named=named):
             offer = _offer(letter, None)  # the shim did not help: then the source is asked
-        found.append(Offer(letter, offer.how, offer.fingerprint, offer.reading, _refused(offer, tried)))
+        found.append(Offer(letter, offer.how, offer.fingerprint, offer.reading, _refused(offer, tried, named=named)))
     return found
 
 
@@ -115,7 +124,11 @@ def perform(settings: Settings, chosen: Sequence[Offer], who: str) -> tuple[list
             assert letter.slot is not None  # else it is not offered
             asked.setdefault(letter.source, {}).setdefault(letter.landing_date, set()).add(letter.slot)
             continue
-        if offer.reading is not None:
+        if offer.how == ACCEPTED:
+            why = "a person has taken it instead of the good one"
+            accepted = Permission(letter.batch_id, letter.fingerprint, How.ACCEPTED, scrub(who), why)
+            permit(settings, letter.source, letter.landing_date, accepted)
+        elif offer.reading is not None:
             why = "a person replays it; the refusal names this reading"
             approve_shim(settings, letter.source, letter.batch_id, offer.reading, scrub(who), why)
         words.append(offer.words)

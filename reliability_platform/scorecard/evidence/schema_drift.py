@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from reliability_platform.landing.writer import MANIFEST_SUFFIX, Manifest, landing_folder
+from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest
+from reliability_platform.landing.writer import landing_folder
 from reliability_platform.masking import shown_name, shown_type
 from reliability_platform.scorecard.evidence.report import Column, Folder, Report, Row
 from reliability_platform.scorecard.evidence.run import Run

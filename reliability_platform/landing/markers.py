@@ -1,0 +1,109 @@
+"""Marks that well-known programs leave beside data: no deliveries, and nobody's failure. The one table of them.
+
+A name alone makes no mark. What stands in the table must also look like one: be empty, begin as that program writes it,
+or lie beside the file that it speaks of. A Parquet file called `_SUCCESS`, a `_SUCCESS` full of rows, a `.crc` of no
+file are what they look like, and are refused as any other file that nobody announced.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reliability_platform.landing.entries import Entry, Kind, read_file
+
+SMALL = 1_000_000
+"""Bytes. The largest marks are the lists of files of a job; a delivery of so few bytes begins otherwise."""
+_BEGINNING = 16
+
+
+def _empty(_: Entry, __: bytes) -> bool:
+    return False
+
+
+def _begins(*beginnings: bytes) -> Callable[[Entry, bytes], bool]:
+    return lambda entry, head: entry.size <= SMALL and head.startswith(beginnings)
+
+
+def _anything(_: Entry, __: bytes) -> bool:
+    return True
+
+
+def _beside_its_file(entry: Entry, head: bytes) -> bool:
+    name = entry.path.name.removesuffix(".crc")
+    beside = [entry.path.with_name(one) for one in (name, name.removeprefix("."))]
+    return entry.size <= SMALL and head.startswith(b"crc\0") and any(one.exists() for one in beside)
+
+
+def _has_no_rows_of_its_own(entry: Entry, head: bytes) -> bool:
+    """A summary of Parquet files: each column that it counts lies in another file."""
+    if not head.startswith(b"PAR1"):
+        return False
+    try:
+        footer = pq.read_metadata(pa.BufferReader(read_file(entry.path)))
+        groups = [footer.row_group(place) for place in range(footer.num_row_groups)]
+        elsewhere = [group.num_rows == 0 or bool(group.column(0).file_path) for group in groups]
+    except (pa.ArrowException, OSError, ValueError):
+        return False
+    return all(elsewhere) and (bool(groups) or footer.num_rows == 0)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One kind of mark. An empty file of this name is always one."""
+
+    name: str
+    """A pattern for the whole name."""
+    what: str
+    """What it is, for people."""
+    content: Callable[[Entry, bytes], bool] = _empty
+    """Whether one that is not empty is such a mark, by what it is and how it begins."""
+    kind: Kind = Kind.FILE
+
+
+_JSON = _begins(b"{", b"[")
+
+MARKS = (
+    Mark(r"_SUCCESS", "the sign of Spark or Hadoop that a job has ended", _JSON),
+    Mark(r"_started_[0-9]+", "the sign of Databricks that a job has begun", _JSON),
+    Mark(r"_committed_(vacuum)?[0-9]+", "the list of files of a Databricks job", _JSON),
+    Mark(r"_(common_)?metadata", "a summary of Parquet files without rows of its own", _has_no_rows_of_its_own),
+    Mark(r"\.?.+\.crc", "a checksum of Hadoop for the file beside it", _beside_its_file),
+    Mark(r"_(temporary|delta_log|spark_metadata)|\.hoodie", "the log of a table format", kind=Kind.FOLDER),
+    Mark(r"(?i:thumbs\.db|ehthumbs\.db)", "thumbnails of Windows", _begins(b"\xd0\xcf\x11\xe0")),
+    Mark(r"(?i:desktop\.ini)", "folder settings of Windows", _begins(b"[", b"\r\n[", b"\xff\xfe", b"\xef\xbb\xbf[", b";")),
+    Mark(r"\.DS_Store", "folder settings of macOS", _begins(b"\0\0\0\1Bud1")),
+    Mark(r"\._.+", "attributes of a file of macOS (AppleDouble)", _begins(b"\0\5\x16\7")),
+    Mark(r"__MACOSX|\.(Trashes|fseventsd|Spotlight-V100)|@eaDir|lost\+found", "a folder of the system", kind=Kind.FOLDER),
+    Mark(r"\.directory|\.localized|\.keep|\.gitkeep|\.gitignore|\.placeholder", "a placeholder of a folder", _begins(b"[", b"*", b"#")),
+    Mark(r"\.nfs[0-9a-f]+|\.fuse_hidden[0-9a-f]+", "a deleted file that a program still has open", _anything),
+    Mark(
+        r".+\.(?i:part|partial|filepart|crdownload|crswap|download|inprogress|tmp|temp)|.+\._COPYING_|.+~",
+        "the draft of a copy that has not ended",
+        _anything,
+    ),
+    Mark(r"~\$.+|\.~lock\..+#|\..+\.sw[a-p]|#.+#|\.#.+", "the lock or the draft of an editor", _anything),
+    Mark(
+        r"\.[^.].*\.[^.]+\.(?:[0-9]+|(?=[a-z]*[A-Z0-9])[A-Za-z0-9]{6})",
+        "the draft of a file that is being written",
+        _anything,
+    ),
+)  # fmt: skip
+"""The first that fits counts. Drafts may hold anything: whoever was writing them has not said that they are whole."""
+
+
+def mark_of(entry: Entry) -> str | None:
+    """What an entry is, if it is a mark; None for one that must be judged as a delivery."""
+    for mark in MARKS:
+        if mark.kind is entry.kind and re.fullmatch(mark.name, entry.path.name, re.DOTALL):
+            if entry.kind is Kind.FOLDER or entry.size == 0:
+                return mark.what
+            try:
+                head = read_file(entry.path, _BEGINNING)
+            except OSError:
+                continue
+            if mark.content(entry, head):
+                return mark.what
+    return None
