@@ -25,6 +25,7 @@ from reliability_platform.errors import UsageError
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 SODA_CHECKS = PROJECT_ROOT / "soda_checks"
+SODA_SETTINGS = PROJECT_ROOT / ".soda" / "config.yml"
 DEFAULT_HOME = PROJECT_ROOT / "data"
 HOMES: set[str] = set()
 """The homes that this process was told of: an operator's own words, which errors may repeat."""

@@ -1,6 +1,8 @@
 """Ground for tests with real parts: a home of their own, and the pipeline without an orchestrator."""
 
-from collections.abc import Callable, Sequence
+import os
+import runpy
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -92,6 +94,26 @@ class Platform:
     def gold(self) -> dict[str, list[tuple[object, ...]]]:
         """All rows of every published mart as it stands in gold."""
         return {mart.name: self.query(f"from {mart.name} order by all") for mart in marts(ensure_manifest())}
+
+
+@pytest.fixture(scope="session")
+def outward_calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where what this process or one that it starts asks of other hosts is written down; it is refused as well."""
+    log = tmp_path_factory.mktemp("outward") / "calls"
+    log.touch()
+    folder = str(Path(__file__).parent / "outward")
+    os.environ["OUTWARD_CALLS"] = str(log)
+    os.environ["PYTHONPATH"] = os.pathsep.join([folder, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]).strip(":")
+    runpy.run_path(f"{folder}/sitecustomize.py")
+    return log
+
+
+@pytest.fixture(autouse=True)
+def _nothing_goes_out(outward_calls: Path) -> Iterator[None]:
+    """Whatever library is underneath: telemetry, update checks, look-ups of names."""
+    before = outward_calls.stat().st_size
+    yield
+    assert outward_calls.read_text()[before:] == ""
 
 
 LONGEST = ("scenarios/test_demo.py", "scenarios/test_runbooks_work.py", "orchestration/test_dev.py")

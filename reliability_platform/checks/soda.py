@@ -21,7 +21,7 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import ERROR, CheckResult, Verdict
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.masking import error_words, sample
-from reliability_platform.settings import SODA_CHECKS
+from reliability_platform.settings import SODA_CHECKS, SODA_SETTINGS
 
 os.environ.setdefault("OTEL_SDK_DISABLED", "true")  # Soda's telemetry; without it a scan waits 9 s for the network
 
@@ -130,6 +130,10 @@ def _result(check: Any, day: date, run_id: str, now: datetime, errors: str) -> C
 
 @lru_cache(maxsize=1)
 def _scan_class() -> Any:
+    from soda.common.config_helper import ConfigHelper
+
+    # Asked first, or Soda would write a ~/.soda/config.yml by which every later `soda scan` of this user reports.
+    ConfigHelper.get_instance(str(SODA_SETTINGS))
     from soda.scan import Scan
 
     class _Scan(Scan):  # type: ignore[misc]

@@ -1,6 +1,8 @@
-"""dbt by itself, as a person at a shell runs it: no Dagster, no platform command."""
+"""dbt and Soda by themselves, as a person at a shell runs them: no Dagster, no platform command."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,45 +10,102 @@ from pathlib import Path
 
 import pytest
 
-from reliability_platform.settings import DBT_PROJECT, PROJECT_ROOT
+from reliability_platform.settings import DBT_PROJECT, PROJECT_ROOT, SODA_CHECKS
 from reliability_platform.warehouse.lease import warehouse_lease
 from tests.conftest import Platform, day
 
-DBT = str(Path(sys.executable).parent / "dbt")
+BIN = Path(sys.executable).parent
 
 
-def _dbt(home: Path, cwd: Path, target: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [DBT, *words, "--target-path", str(target), "--project-dir", str(DBT_PROJECT)]
-    environment = {**os.environ, "RELIABILITY_HOME": str(home), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
-    command += ["--profiles-dir", str(DBT_PROJECT)]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
+def _checkout(root: Path) -> Path:
+    """What a fresh clone has of it; the home lies in it, as by default."""
+    ignored = shutil.ignore_patterns("target", "logs")
+    shutil.copytree(DBT_PROJECT, root / DBT_PROJECT.name, ignore=ignored)
+    shutil.copytree(SODA_CHECKS, root / SODA_CHECKS.name)
+    return root
 
 
-@pytest.mark.parametrize("cwd", [PROJECT_ROOT, DBT_PROJECT], ids=["from the root", "from the project"])
-def test_dbt_build_works_on_what_is_in_bronze(platform: Callable[..., Platform], cwd: Path) -> None:
-    """Models, data tests and unit tests pass; the platform then finds the same gold that it would have built."""
-    made = platform("shell", events_per_day=300)
-    made.land(day(1), day(2))
-    done = _dbt(made.settings.home, cwd, made.settings.home / "target", "build")
-    assert done.returncode == 0, done.stdout
+def _shell(cwd: Path, script: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """In a plain shell: nothing of the environment that make or the platform sets."""
+    kept = {name: os.environ[name] for name in ("OUTWARD_CALLS", "PYTHONPATH")}
+    environment = {"PATH": f"{BIN}:{os.environ['PATH']}", **kept, **more}
+    return subprocess.run(
+        ["bash", "-ec", script], cwd=cwd, env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
+
+
+def _of_the_readme() -> str:
+    """The block of README.md that calls dbt and Soda, as it stands."""
+    blocks = re.findall(r"```shell\n(.*?)```", (PROJECT_ROOT / "README.md").read_text(), re.DOTALL)
+    [block] = [one for one in blocks if "soda scan" in one]
+    return str(block)
+
+
+def test_the_commands_of_the_readme_work_and_send_nothing_anywhere(
+    platform: Callable[..., Platform], tmp_path: Path, outward_calls: Path
+) -> None:
+    """Models, data tests and unit tests pass, the gold is what the platform would have built, a scan passes. Soda
+    reported each scan to its maker, even where the user had asked for nothing of the kind but had run the platform.
+    """
+    root = _checkout(tmp_path / "root")
+    made = platform("root/data", events_per_day=300)
+    made.land(day(4), day(5))
+    (tmp_path / ".soda").mkdir()
+    (tmp_path / ".soda" / "config.yml").write_text("send_anonymous_usage_stats: true\nuser_cookie_id: somebody\n")
+    done = _shell(root, _of_the_readme(), HOME=str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "the_winner_of_a_key_depends_on_the_data_alone" in done.stdout
+    assert "All is good. No failures. No warnings. No errors." in done.stdout
+    assert outward_calls.read_text() == ""
     by_shell = made.gold()
     made.settings.warehouse.unlink()
-    made.build(day(1), day(2))
+    made.build(day(4), day(5))
     assert made.gold() == by_shell
     assert all(by_shell.values())
+    # Inside dbt_project it finds the same home without a word.
+    made.settings.warehouse.unlink()
+    inside = _shell(root / DBT_PROJECT.name, "dbt run -s stg_orders", HOME=str(tmp_path))
+    assert inside.returncode == 0, inside.stdout
+    assert made.query("select count(*) > 0 from stg_orders") == [(True,)]
 
 
-def test_dbt_from_the_shell_waits_for_the_lease(platform: Callable[..., Platform]) -> None:
+def test_the_watch_over_calls_sees_soda_report(outward_calls: Path, tmp_path: Path) -> None:
+    """Or the test above could not fail: the same scan without what the README exports."""
+    before = outward_calls.read_text()
+    (tmp_path / "log").touch()
+    program = "from soda.telemetry.soda_telemetry import SodaTelemetry as t; import socket; socket.getaddrinfo"
+    done = _shell(
+        tmp_path,
+        f'python -c "{program}(t.ENDPOINT.split(chr(47))[2], 443)"',
+        HOME=str(tmp_path),
+        OUTWARD_CALLS=str(tmp_path / "log"),
+    )
+    assert done.returncode != 0
+    assert "socket.getaddrinfo collect.soda.io" in (tmp_path / "log").read_text()
+    assert outward_calls.read_text() == before
+
+
+def test_the_platform_leaves_the_users_own_soda_alone(tmp_path: Path) -> None:
+    """It used to write a ~/.soda/config.yml by which every later scan of the user reported."""
+    script = 'python -c "from reliability_platform.checks.soda import _scan_class as s; s()" && ls -A $HOME'
+    done = _shell(tmp_path, script, HOME=str(tmp_path), XDG_CACHE_HOME=str(tmp_path))
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_dbt_from_the_shell_waits_for_the_lease(
+    platform: Callable[..., Platform], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While a run holds the warehouse, a dbt from the shell waits and then says so in words; no lock error."""
-    made = platform("leased", events_per_day=300)
+    root = _checkout(tmp_path / "root")
+    made = platform("root/data", events_per_day=300)
     made.land(day(1), day(1))
-    os.environ["RELIABILITY_LEASE_TIMEOUT_SECONDS"] = "2"
-    try:
-        with warehouse_lease(made.settings):
-            done = _dbt(made.settings.home, PROJECT_ROOT, made.settings.home / "target", "run", "-s", "stg_orders")
-    finally:
-        del os.environ["RELIABILITY_LEASE_TIMEOUT_SECONDS"]
+    with warehouse_lease(made.settings):
+        done = _shell(
+            root,
+            "dbt run -s stg_orders --project-dir dbt_project --profiles-dir dbt_project",
+            HOME=str(tmp_path),
+            RELIABILITY_LEASE_TIMEOUT_SECONDS="2",
+        )
     assert done.returncode != 0
     assert "Another process has held the warehouse" in done.stdout
     assert "set lock" not in done.stdout

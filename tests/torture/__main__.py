@@ -24,10 +24,11 @@ def _imported() -> None:
     os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
     import dbt.adapters.duckdb.connections
     import dbt.cli.main  # noqa: F401
-    import soda.scan  # noqa: F401
 
     import reliability_platform.cli.session  # noqa: F401
+    from reliability_platform.checks.soda import _scan_class
 
+    _scan_class()
     parsed_project(ensure_manifest())
     gc.freeze()  # or the first collection in each process copies all that was imported
 

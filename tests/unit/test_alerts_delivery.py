@@ -286,7 +286,9 @@ def test_of_a_dead_channel_the_others_are_told(server: Server, ground: Callable[
         platform.pass_by(minutes=5)
     dead = next(one.name for one in platform.ledger.channels().values() if one.state == "failing")
     words = f"The channel {dead} takes nothing at present: reliability alerts status"
-    assert [words in message["message"] for message in server.heard] == [False, False, True]
+    told = [words in message["message"] for message in server.heard]
+    # In one tick the dead channel comes first or the other one does: by their names, which hold a port.
+    assert told in ([False, False, True], [False, True, True])
 
 
 def test_a_killed_dispatcher_does_not_hold_a_channel_for_ever(server: Server, ground: Callable[..., Ground]) -> None:
