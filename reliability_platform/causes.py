@@ -117,6 +117,8 @@ INTERRUPTED = Cause(
     remedy="look whether it runs and whether its address is right, then try again",
 )
 KILLED = Cause("process_killed", _T, "a process was killed, and what it did can be done again")
+NOT_STARTED = Cause("not_started", _T, "nothing started it when its turn came, and it can be started now")
+OVERDUE = Cause("overdue", _D, "what is overdue stays so until it is done")
 CHECK_BROKE_OFF = Cause("check_broke_off", _T, "the check broke off, and may run through the next time")
 PRODUCER = Cause("producer", _D, "the producer makes it the same way until its program or the contract is changed")
 WATERMARK = Cause("beyond_the_watermark", _D, "the numbers are final until a person lets the rows count")
@@ -136,7 +138,7 @@ CAUSES: dict[str, Cause] = {
     for cause in (
         # The order is that of the search for signs: the first one that matches counts.
         DAMAGE, HELD, NO_ROOM, NO_RIGHTS, LIMIT, NO_SUCH_PATH, SOURCE_DOWN, SOURCE_REFUSES, LOST_ON_THE_WAY, UNTIMELY,
-        INTERRUPTED, KILLED, CHECK_BROKE_OFF, PRODUCER, WATERMARK, ROWS_REMOVED, OTHER_BUILD, OUR_MODELS,
+        INTERRUPTED, KILLED, NOT_STARTED, OVERDUE, CHECK_BROKE_OFF, PRODUCER, WATERMARK, ROWS_REMOVED, OTHER_BUILD, OUR_MODELS,
         UNUSABLE, UNFORESEEN,
     )
 }  # fmt: skip

@@ -149,6 +149,14 @@ class Settings(BaseSettings):
     """So many of the newest snapshots are kept."""
     snapshot_keep_weekly: int = Field(default=4, ge=0)
     """Of those before, the newest of each of so many weeks."""
+    snapshot_max_age_hours: float = Field(default=30, gt=0)
+    """An older newest snapshot is an incident while the schedules are on: one a day, and six hours of patience."""
+    min_free_room_megabytes: int = Field(default=1_000, ge=0)
+    """Less free room than this on the disk of the home, or of its snapshots, is an incident; 0 for never."""
+    min_free_memory_megabytes: int = Field(default=300, ge=0)
+    """Less available memory than this is an incident; 0 for never."""
+    run_within_minutes: float = Field(default=120, gt=0)
+    """A landing day of which no build has begun so long after its turn (02:00 UTC of the day after) is an incident."""
     drill_rpo_rows: int = Field(default=0, ge=0)
     """How many rows a drill may lose."""
     drill_rto_seconds: float = Field(default=900, gt=0)

@@ -176,6 +176,13 @@ _BRONZE = {
         "duplicate_delivery", False, "P2", "No batch has the very bytes of an earlier one.", _NOTHING
     ),
     "landed_on_time": _Property("freshness_breach", False, "P2", "All batches landed before their deadline.", _WATCH),
+    "arrival_agrees": _Property(
+        "clock_disagreement",
+        False,
+        "P3",
+        "What manifests say of their landing does not contradict when we saw it.",
+        "Nothing to do for the rows: lateness is judged by our own time. Tell the owner of the source.",
+    ),
     "not_silent": _Property("source_silent", True, "P1", "Something came on the landing day.", _HEAL),
     "no_unknown_columns": _Property(
         "schema_addition",
@@ -277,6 +284,34 @@ _BUILDS = {
     "ended": _Property("run_killed", False, "P1", "No build of the day was killed.", _AGAIN),
     "written": _Property("write_failure", False, "P1", "Every build of the day could write.", _AGAIN),
     "alone": _Property("unsafe_backfill", False, "P1", "No build was refused as unsafe.", _AGAIN),
+    "in_time": _Property(
+        "day_not_run",
+        False,
+        "P1",
+        "A build of the day had begun within two hours of its turn, while the schedules were on.",
+        "`reliability heal` runs the day from landing on; find out why the daemon did not.",
+    ),
+}
+
+
+_UPKEEP = {
+    "snapshot_taken": _Property(
+        "recovery_at_risk",
+        False,
+        "P2",
+        "The last snapshot did not fail.",
+        "",
+    ),
+    "snapshot_fresh": _Property("recovery_at_risk", False, "P2", "The newest snapshot is young enough.", ""),
+    "drill_ended": _Property("recovery_at_risk", False, "P2", "The last drill on schedule ran to its end.", ""),
+    "drills_met": _Property("recovery_at_risk", False, "P2", "The last drill of each kind met its objectives.", ""),
+    "drills_in_time": _Property("recovery_at_risk", False, "P2", "No drill is overdue.", ""),
+    "room": _Property("capacity_low", False, "P2", "There is as much room on the disk as the settings ask for.", ""),
+    "memory": _Property("capacity_low", False, "P2", "As much memory is available as the settings ask for.", ""),
+}
+_UPKEEP_RECOVERY = {
+    "recovery_at_risk": "`reliability doctor` says which; then `reliability snapshot create`, or `reliability drill table-loss`.",
+    "capacity_low": "Make room or add memory; the incident ends by itself once there is enough.",
 }
 _RUNS = {
     "ended": _Property("run_killed", False, "P1", "No run over the day was killed.", _AGAIN),
@@ -302,7 +337,9 @@ _REACH = _Property(
 
 
 def _run_checks() -> list[CheckSpec]:
-    """Those of builds and runs are filed under the first source, for they concern all; monitors report when there is news."""
+    """Those of builds, runs and of the home are filed under the first source, for they concern all; monitors report when
+    there is news.
+    """
     builds = [
         _spec(f"{dataset}__{name}", dataset, SOURCES[:1], what, engine="run")
         for dataset, properties in (("dbt_build", _BUILDS), ("pipeline_run", _RUNS))
@@ -313,7 +350,17 @@ def _run_checks() -> list[CheckSpec]:
         for source in SOURCES
         for name, what in (("source_answers", _ANSWERS), ("deadline_within_reach", _REACH))
     ]
-    return builds + fetches
+    upkeep = [
+        _spec(
+            f"home__{name}",
+            "home",
+            SOURCES[:1],
+            replace(what, recovery=_UPKEEP_RECOVERY[what.failure_class]),
+            engine="run",
+        )
+        for name, what in _UPKEEP.items()
+    ]
+    return builds + fetches + upkeep
 
 
 CHECKS: dict[str, CheckSpec] = {

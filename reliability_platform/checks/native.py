@@ -12,11 +12,19 @@ import duckdb
 
 from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES
 from reliability_platform.checks.results import ERROR, CheckResult, Verdict
+from reliability_platform.landing.arrivals import arrivals_of
 from reliability_platform.masking import error_words
+from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
 
+ARRIVALS = "arrivals_of_"
+"""Beginning of the names under which our own times of arrival are given to a query, by source."""
+SKEW_MINUTES = 5
+"""So far two clocks that are kept right may be apart."""
+TOLERANCE_MINUTES = 60
+"""So long a delivery may take from the producer's mark to the place where we look."""
 LATE_LIMIT_PERCENT = 2.0
 REJECT_LIMIT_PERCENT = 1.0
 
@@ -127,11 +135,37 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
             "batches that had been delivered on another day",
         ),
         f"bronze_{source}__landed_on_time": NativeCheck(
-            f"select landing_date, count(*), string_agg(batch_id, ', ' order by batch_id) from {admissions} "
-            f"where {window} and kind <> 'replacement' and landed_at > "
-            f"landing_date + interval 1 day + interval {contract.deadline_minutes} minute group by landing_date",
+            # Nothing came after we saw it, nor before a look that did not find it: in between the producer's word counts.
+            f"""
+            select landing_date, count(*), string_agg(batch_id, ', ' order by batch_id)
+            from {admissions} left join {ARRIVALS}{source} using (landing_date, batch_id)
+            where {window} and kind <> 'replacement' and landed_at is not null
+                and least(greatest(landed_at, coalesce(absent_at, landed_at)), coalesce(seen_at, 'infinity'::timestamp))
+                    > landing_date + interval 1 day + interval {contract.deadline_minutes} minute
+            group by landing_date
+            """,
             0,
             "batches after their deadline",
+        ),
+        f"bronze_{source}__arrival_agrees": NativeCheck(
+            f"""
+            with claims as (
+                select landing_date, batch_id,
+                    case
+                        when landed_at < produced_at then 'before it was made'
+                        when landed_at > seen_at + interval {SKEW_MINUTES} minute then 'after we saw it'
+                        when landed_at < absent_at - interval {TOLERANCE_MINUTES} minute
+                            then 'long before a look that did not find it'
+                    end as contradiction
+                from {admissions} left join {ARRIVALS}{source} using (landing_date, batch_id)
+                where {window} and kind <> 'replacement'
+            )
+            select landing_date, count(*), string_agg(batch_id || ' says to have landed ' || contradiction, '; '
+                order by batch_id)
+            from claims where contradiction is not null group by landing_date
+            """,
+            0,
+            "manifests contradict what we saw",
         ),
     }
 
@@ -309,13 +343,17 @@ def evaluate_native(
     """One result per wanted native check and landing day."""
     results = []
     checks = native_checks(settings)
+    first, last = min(partitions), max(partitions)
+    engine = operations_engine(settings)
+    for source in {CHECKS[name].source for name in names if name.endswith(("__landed_on_time", "__arrival_agrees"))}:
+        connection.register(f"{ARRIVALS}{source}", arrivals_of(engine, source, first, last))
     for name in sorted(names & checks.keys()):
         on_check(name)
         check, spec = checks[name], CHECKS[name]
         rows: dict[date, tuple[float | None, str | None]] = {}
         error = None
         try:
-            parameters = {"first": min(partitions), "last": max(partitions)}
+            parameters = {"first": first, "last": last}
             for day, value, detail in connection.execute(check.sql, parameters).fetchall():
                 rows[day] = (None if value is None else float(value), detail)
         except duckdb.Error as problem:  # a crashing check is no verdict on the data

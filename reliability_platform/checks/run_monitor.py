@@ -1,12 +1,12 @@
 """Verdicts on runs: builds that were killed, could not write or met another one; runs that died at another stage;
-fetches that were turned away; deadlines that a source will probably miss.
+fetches that were turned away; deadlines that a source will probably miss; days that were due and that nobody ran.
 
 The data cannot show these: after a crash every table may be whole and yet of two times. Read from the journal of
 builds, the log of fetches and the breakers alone.
 """
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pyarrow.parquet as pq
 from sqlalchemy import Engine
@@ -18,6 +18,7 @@ from reliability_platform.checks.failed_runs import PUBLICATION, FailedRun, Fail
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import days
+from reliability_platform.day_clock import Service, scheduled_at
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.deadline import outlooks
 from reliability_platform.landing.fetch import Fetch, FetchLog
@@ -31,7 +32,9 @@ MANY_REFUSALS = 3
 """A source that turns away so many requests of one fetch puts its deadline at risk, even if retries make up for it."""
 RISK, MENDED = "risk-", "-mended"
 """Beginning and end of the run ids of deadlines: what is on record needs no second word."""
+NOT_RUN = "not-run-"
 ENDED, WRITTEN, ALONE = "dbt_build__ended", "dbt_build__written", "dbt_build__alone"
+IN_TIME = "dbt_build__in_time"
 RUN = "run-"
 """Beginning of the run ids of results on runs that died."""
 _CHECK_OF_CAUSE = {PROCESS_KILLED.name: "pipeline_run__ended"} | dict.fromkeys(
@@ -202,7 +205,41 @@ def monitor_failed_runs(settings: Settings, engine: Engine, now: datetime) -> li
     return fresh
 
 
+def days_not_run(settings: Settings, engine: Engine, now: datetime) -> list[date]:
+    """The landing days in service whose turn has passed, and of which no build has begun."""
+    due = Service(engine).due(now, timedelta(minutes=settings.run_within_minutes))
+    if not due:
+        return []
+    begun = BuildJournal(engine, settings.builds).begun(due[0], due[-1])
+    return [day for day in due if day not in begun]
+
+
+def monitor_schedule(settings: Settings, engine: Engine, now: datetime) -> list[CheckResult]:
+    """Record a failure for each landing day that was not run, once, and a pass once a build of it has ended well."""
+    store = CheckStore(engine)
+    known = store.run_ids(NOT_RUN)
+    fresh = []
+    for day in days_not_run(settings, engine, now):
+        run_id = f"{NOT_RUN}{day.isoformat()}"
+        if run_id not in known:
+            words = f"its turn was at {scheduled_at(day):%Y-%m-%d %H:%M} UTC, and no build of it has begun"
+            fresh.append(_result(IN_TIME, day, Verdict.FAILED, words, run_id, now))
+    missed = [
+        date.fromisoformat(run_id.removeprefix(NOT_RUN))
+        for run_id in sorted(known)
+        if not run_id.endswith(MENDED) and run_id + MENDED not in known
+    ]
+    built = BuildJournal(engine, settings.builds).built(missed[0], missed[-1]) if missed else set()
+    fresh += [
+        _result(IN_TIME, day, Verdict.PASSED, "the day has been run", f"{NOT_RUN}{day.isoformat()}{MENDED}", now)
+        for day in missed
+        if day in built
+    ]
+    store.record(fresh)
+    return fresh
+
+
 def monitor_runs(settings: Settings, engine: Engine, now: datetime) -> list[CheckResult]:
-    """All news of builds, runs, fetches and deadlines."""
-    monitors = (monitor_builds, monitor_failed_runs, monitor_fetches, monitor_deadlines)
+    """All news of builds, runs, fetches, deadlines and the schedule."""
+    monitors = (monitor_builds, monitor_failed_runs, monitor_fetches, monitor_deadlines, monitor_schedule)
     return [result for monitor in monitors for result in monitor(settings, engine, now)]

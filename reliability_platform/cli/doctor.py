@@ -175,6 +175,34 @@ def _sources(settings: Settings) -> str:
     return f"the breakers of all {len(views)} sources are closed"
 
 
+def _schedule(settings: Settings) -> str:
+    from reliability_platform.checks.run_monitor import days_not_run
+    from reliability_platform.day_clock import Service
+    from reliability_platform.operations import operations_engine
+
+    engine = operations_engine(settings)
+    missed = days_not_run(settings, engine, utc_now())
+    if missed:
+        days = f"{missed[0]}" if len(missed) == 1 else f"{len(missed)} landing days, {missed[0]} to {missed[-1]},"
+        raise _WrongError(
+            f"{days} had their turn and were not run: see that `reliability dev` is up; "
+            f"`reliability run --from {missed[0]} --to {missed[-1]}` makes up for it"
+        )
+    since = Service(engine).since()
+    return f"every day since {since} has been run in its turn" if since else "the schedules have not been switched on"
+
+
+def _upkeep(settings: Settings) -> str:
+    from reliability_platform.operations import operations_engine
+    from reliability_platform.recovery.upkeep import findings
+
+    said = findings(settings, operations_engine(settings), utc_now())
+    wrong = [words for words in said.values() if words]
+    if wrong:
+        raise _WrongError("; ".join(wrong))
+    return "snapshots, drills, room and memory are as the settings ask for" if said else "the schedules are not on"
+
+
 EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
     "packages": _packages,
     "home": _home,
@@ -187,6 +215,8 @@ EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
     "alerts": _alerts,
     "snapshots": _snapshots,
     "drills": _drills,
+    "schedule": _schedule,
+    "upkeep": _upkeep,
 }
 
 

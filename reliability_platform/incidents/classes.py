@@ -12,8 +12,11 @@ from reliability_platform.causes import (
     HELD,
     KILLED,
     LOST_ON_THE_WAY,
+    NO_ROOM,
+    NOT_STARTED,
     OTHER_BUILD,
     OUR_MODELS,
+    OVERDUE,
     PRODUCER,
     ROWS_REMOVED,
     SOURCE_DOWN,
@@ -103,6 +106,8 @@ class FailureClass:
     first_steps: tuple[str, ...]
     """What a person looks at before anything is done."""
     prevention: str
+    of_the_home: bool = False
+    """Whether it is about the home itself and no landing day: then its date is the day on which it was noticed."""
 
     @property
     def persistence(self) -> Persistence:
@@ -556,6 +561,25 @@ _TABLE = (
         prevention="Give builds enough memory, and let deployments wait for them.",
     ),
     FailureClass(
+        name="day_not_run",
+        title="A landing day was due and has not been run",
+        type=IncidentType.PIPELINE_FAILURE,
+        harm=Harm.STANDSTILL,
+        cause=NOT_STARTED,
+        origin=Origin.OURS,
+        aspect=Aspect.DELIVERY,
+        explains=frozenset(),
+        spoils_numbers=False,
+        what_it_means="The schedules are switched on and the turn of the day has passed, but no build of it has begun: "
+        "the daemon was down, or a run waits in the queue, never started, or ended before it built anything.",
+        contained_by="Consumers read the version before, which ends a day early.",
+        first_steps=(
+            "See whether the daemon is up and the schedule `daily_pipeline` is on: `reliability dev` serves both.",
+            "Look into the queue of runs: one that waits for a pool or was never started stands there.",
+        ),
+        prevention="Let the machine's service manager keep `reliability dev` up, and watch its health from outside.",
+    ),
+    FailureClass(
         name="write_failure",
         title="The warehouse or the home could not be written",
         type=IncidentType.PIPELINE_FAILURE,
@@ -658,6 +682,57 @@ _TABLE = (
         contained_by=_HELD,
         first_steps=("See which table and measure differ, in the table of the checks.", _SEE_MODELS),
         prevention="Never write to gold but through dbt.",
+    ),
+    FailureClass(
+        name="recovery_at_risk",
+        title="Recovery is not as ready as promised",
+        type=IncidentType.PIPELINE_FAILURE,
+        harm=Harm.DEGRADED,
+        cause=OVERDUE,
+        origin=Origin.OURS,
+        aspect=Aspect.DELIVERY,
+        explains=frozenset(),
+        spoils_numbers=False,
+        what_it_means="A snapshot failed or is too old, or a drill failed or is overdue. What is lost now may stay lost.",
+        contained_by="Published data are not concerned.",
+        first_steps=(
+            "Read in the table of the checks which of them it is; `reliability doctor` says the same.",
+            "Take a snapshot with `reliability snapshot create`, or do the drill: `reliability drill table-loss`.",
+        ),
+        prevention="Keep snapshots where there is room, and look at the runs of `snapshot_warehouse`.",
+        of_the_home=True,
+    ),
+    FailureClass(
+        name="capacity_low",
+        title="Room or memory runs out",
+        type=IncidentType.PIPELINE_FAILURE,
+        harm=Harm.DEGRADED,
+        cause=NO_ROOM,
+        origin=Origin.OURS,
+        aspect=Aspect.DELIVERY,
+        explains=frozenset(),
+        spoils_numbers=False,
+        what_it_means="Less room on the disk or less memory is left than the settings ask for: builds will fail soon.",
+        contained_by="Nothing has failed yet.",
+        first_steps=("See what has grown: landing, snapshots, the orchestrator's history.", "Make room, or add some."),
+        prevention="Watch the growth of the home, and keep snapshots elsewhere (RELIABILITY_SNAPSHOT_URL).",
+        of_the_home=True,
+    ),
+    FailureClass(
+        name="clock_disagreement",
+        title="A producer's times contradict ours",
+        type=IncidentType.FRESHNESS_VIOLATION,
+        harm=Harm.MINOR,
+        cause=PRODUCER,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.QUALITY,
+        explains=frozenset(),
+        spoils_numbers=False,
+        what_it_means="A manifest says that its batch landed before it was made, after we had seen it, or long before a "
+        "look that did not find it.",
+        contained_by="Lateness is judged by our own time; the rows are not concerned.",
+        first_steps=("Compare the manifest's times with ours, in the table of the checks.", _ASK_OWNER),
+        prevention="Let the producer take its times from a clock that is kept right, when it writes the manifest.",
     ),
     FailureClass(
         name="check_not_evaluated",

@@ -12,6 +12,7 @@ from reliability_platform.faults.fault import Stage
 from reliability_platform.faults.plan import ActivePlan
 from reliability_platform.faults.strike import rehearse, struck_batches
 from reliability_platform.faults.truth import save_truth
+from reliability_platform.landing.arrivals import came_from_us
 from reliability_platform.landing.file_quarantine import quarantine_folder
 from reliability_platform.landing.inputs import BuildInputs
 from reliability_platform.landing.writer import landing_folder, make_landing_folder, write_batch
@@ -70,6 +71,7 @@ def redeliver(settings: Settings, simulation: Simulation, plan: ActivePlan, sour
     for shim in (settings.shims / source).glob(f"{source}-{day:%Y%m%d}-*.json"):
         shim.unlink()
     batches = deliver(settings, simulation, plan, source, day)
+    came_from_us(settings, operations_engine(settings), batches)
     shutil.rmtree(leaving, ignore_errors=True)  # last: until then it says that this day had landed
     return batches
 

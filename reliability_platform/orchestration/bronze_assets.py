@@ -7,6 +7,7 @@ import dagster as dg
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
 from reliability_platform.landing.admission import admit
+from reliability_platform.landing.arrivals import look
 from reliability_platform.landing.discards import write_discards
 from reliability_platform.openlineage_events import datasets
 from reliability_platform.openlineage_events.run import Datasets, Metrics
@@ -38,6 +39,7 @@ def _bronze_asset(source: str) -> dg.AssetsDefinition:
         engine = operations_engine(settings)
         # The data of these partitions change now: no verdict of before may release them.
         CheckStore(engine).invalidate([source], days)
+        look(settings, engine, source, days, utc_now())
         write_discards(settings, engine, source, days)
         read, written = datasets.landing(source), datasets.bronze(source)
         with told(

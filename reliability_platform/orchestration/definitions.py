@@ -20,6 +20,7 @@ from reliability_platform.orchestration.schedules import daily_pipeline, daily_s
 from reliability_platform.orchestration.scorecard_asset import scorecard
 from reliability_platform.orchestration.sensors import incident_sensor, remediation_sensor
 from reliability_platform.orchestration.slo_asset import slo
+from reliability_platform.orchestration.upkeep_sensor import upkeep_sensor
 from reliability_platform.settings import keep_private, load_settings
 
 # A code location with a misspelt setting does not load: half of what somebody wanted to be off would be on.
@@ -42,7 +43,7 @@ defs = dg.Definitions(
     asset_checks=[checks_on_demand, *recovery_checks],
     jobs=[*jobs, *recovery_jobs],
     schedules=[early_fetch, daily_pipeline, daily_slo_report, *recovery_schedules],
-    sensors=[incident_sensor, remediation_sensor, alert_sensor],
+    sensors=[upkeep_sensor, incident_sensor, remediation_sensor, alert_sensor],
     # One process per run: a process per step would import dbt, Soda and Dagster a dozen times.
     executor=dg.in_process_executor,
 )

@@ -12,15 +12,13 @@ from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.recovery.drill_log import Drill, overdue
 from reliability_platform.recovery.drill_report import keep
 from reliability_platform.recovery.drills import run_drill
+from reliability_platform.recovery.upkeep import DRILL_ENDED, SNAPSHOT_TAKEN, attempting
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.publication import current_version
 from reliability_platform.warehouse.snapshots.location import SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import read_snapshots
 from reliability_platform.warehouse.snapshots.retention import prune
 from reliability_platform.warehouse.snapshots.take import take_snapshot
-
-STALE_AFTER = timedelta(hours=30)
-"""A snapshot a day, and six hours of patience."""
 
 
 class DrillFailedError(PlatformError):
@@ -37,7 +35,8 @@ class DrillFailedError(PlatformError):
 def snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Take one, then forget those that the rule does not keep."""
     settings = load_settings()
-    taken = take_snapshot(settings, utc_now)
+    with attempting(operations_engine(settings), SNAPSHOT_TAKEN, utc_now()):
+        taken = take_snapshot(settings, utc_now)
     pruned = prune(settings)
     for words in pruned.damaged:
         context.log.warning(words)
@@ -46,14 +45,20 @@ def snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type
     )
 
 
-@dg.asset_check(asset=snapshot, name="recovery_snapshot__fresh", description="A snapshot is at most 30 hours old.")
+@dg.asset_check(
+    asset=snapshot,
+    name="recovery_snapshot__fresh",
+    description="The newest snapshot is young enough (RELIABILITY_SNAPSHOT_MAX_AGE_HOURS, 30).",
+)
 @without_values
 def snapshot_fresh() -> dg.AssetCheckResult:
     """The newest usable snapshot, whoever took it."""
-    found, damaged = read_snapshots(SnapshotLocation.of(load_settings()))
+    settings = load_settings()
+    found, damaged = read_snapshots(SnapshotLocation.of(settings))
+    allowed = timedelta(hours=settings.snapshot_max_age_hours)
     age = utc_now() - found[-1].taken_at if found else None
     return dg.AssetCheckResult(
-        passed=age is not None and age <= STALE_AFTER and not damaged,
+        passed=age is not None and age <= allowed and not damaged,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
             "age_hours": round(age.total_seconds() / 3600, 1) if age is not None else None,
@@ -85,7 +90,8 @@ snapshot_job = dg.define_asset_job(
 
 def _drill(context: dg.OpExecutionContext, drill: Drill) -> None:
     settings = load_settings()
-    report = run_drill(settings, drill, utc_now)
+    with attempting(operations_engine(settings), DRILL_ENDED, utc_now()):
+        report = run_drill(settings, drill, utc_now)
     path = keep(settings, operations_engine(settings), report)
     context.add_output_metadata({"report": dg.MetadataValue.md(path.read_text()), "met": report.met})
     if not report.met:

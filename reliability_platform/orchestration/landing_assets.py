@@ -13,6 +13,7 @@ from reliability_platform.errors import UsageError
 from reliability_platform.faults.catalogue import fault_named
 from reliability_platform.faults.fault import Stage
 from reliability_platform.faults.plan import ActivePlan
+from reliability_platform.landing.arrivals import came_from_us, look
 from reliability_platform.landing.breaker import Breaker
 from reliability_platform.landing.delivery import deliver
 from reliability_platform.landing.fetch import fetch_day
@@ -60,6 +61,7 @@ def _deliver(settings: Settings, source: str, days: Sequence[date]) -> _Landed:
     """Let the simulated source deliver, broken where the plan says so."""
     simulation, plan = Simulation.load(settings), ActivePlan.load(settings)
     batches = [batch for day in days for batch in deliver(settings, simulation, plan, source, day)]
+    came_from_us(settings, operations_engine(settings), batches)
     return _Landed(len(batches), sum(batch.table.num_rows for batch in batches))
 
 
@@ -84,6 +86,7 @@ def _fetch(settings: Settings, source: str, days: Sequence[date], url: str) -> _
         )
     expected = CONTRACTS[source].batches_per_day
     fetched = [fetch_day(settings, source, day, url, expected, utc_now) for day in days]
+    look(settings, operations_engine(settings), source, days, utc_now())
     asked = [one for one in fetched if one is not None]
     manifests = [manifest for day in days for manifest in landed_manifests(settings, source, day)]
     breaker = Breaker(operations_engine(settings), source).view()

@@ -19,11 +19,11 @@ from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.failed_runs import note_failed_runs
-from reliability_platform.orchestration.jobs import incident_job, remediation, reprocess_job
+from reliability_platform.orchestration.jobs import incident_job, pipeline_job, remediation, reprocess_job
 from reliability_platform.orchestration.partitions import INCIDENT_TAG, INCIDENTS, range_tags
 from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.remediation.due import due
-from reliability_platform.remediation.heal import rerun_is_due, verify
+from reliability_platform.remediation.heal import rerun_is_due, runs_from_the_source, verify
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
@@ -94,8 +94,21 @@ def incident_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     )
 
 
+def _rerun(job: str, incidents: list[Incident]) -> dg.RunRequest:
+    """One run over all landing days that the last actions on these incidents changed."""
+    days = [day for incident in incidents for day in incident.pending_reruns]
+    key = "/".join(sorted(_attempt(incident, utc_now()) for incident in incidents))
+    tags = {INCIDENT_TAG: ", ".join(incident.id for incident in incidents)[:250]}
+    return dg.RunRequest(
+        run_key=f"{job}-{hashlib.sha256(key.encode()).hexdigest()[:16]}",
+        job_name=job,
+        partition_key=days[0].isoformat() if min(days) == max(days) else None,
+        tags=tags if min(days) == max(days) else {**tags, **range_tags(min(days), max(days))},
+    )
+
+
 @dg.sensor(
-    jobs=[remediation, reprocess_job, incident_job],
+    jobs=[remediation, pipeline_job, reprocess_job, incident_job],
     minimum_interval_seconds=POLL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Heals incidents as the policy says: act, run the days again, verify, resolve.",
@@ -128,18 +141,10 @@ def remediation_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
             else:
                 verify(settings, engine, incident.id, utc_now(), "remediation sensor")
                 documents.append(store.get(incident.id))
-    if waiting and not requests:  # first all actions, then one run for all days that they changed
-        days = [day for incident in waiting for day in incident.pending_reruns]
-        key = "/".join(sorted(_attempt(incident, utc_now()) for incident in waiting))
-        tags = {INCIDENT_TAG: ", ".join(incident.id for incident in waiting)[:250]}
-        requests.append(
-            dg.RunRequest(
-                run_key=f"reprocess-{hashlib.sha256(key.encode()).hexdigest()[:16]}",
-                job_name=reprocess_job.name,
-                partition_key=days[0].isoformat() if min(days) == max(days) else None,
-                tags=tags if min(days) == max(days) else {**tags, **range_tags(min(days), max(days))},
-            )
-        )
+    if not requests:  # first all actions, then one run for all days that they changed
+        for job, from_the_source in ((pipeline_job, True), (reprocess_job, False)):
+            some = [one for one in waiting if runs_from_the_source(one) is from_the_source]
+            requests += [_rerun(job.name, some)] if some else []
     return dg.SensorResult(
         run_requests=requests + document_requests(documents), dynamic_partitions_requests=_partitions_of(documents)
     )

@@ -10,6 +10,8 @@ from sqlalchemy import Engine
 
 from reliability_platform.backfills.guard import Purpose, Request, objections
 from reliability_platform.causes import DAMAGE, cause_in
+from reliability_platform.checks.results import Verdict
+from reliability_platform.checks.store import CheckStore
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.incidents.model import Incident
 from reliability_platform.landing.breaker import Breaker
@@ -76,7 +78,15 @@ def _source_may_be_asked(settings: Settings, engine: Engine, incident: Incident,
     return settings.url_of(incident.source) is None or Breaker(engine, incident.source).view().passes(now)
 
 
+def _passes_again(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> bool:
+    del settings, now
+    latest = CheckStore(engine).latest(incident.partitions, checks=incident.checks)
+    passed = {(one.check, one.partition) for one in latest if one.verdict is Verdict.PASSED}
+    return {(one.check, one.partition) for one in incident.signals} <= passed
+
+
 CONDITIONS: dict[str, Condition] = {
+    "what_failed_passes_again": Condition(_passes_again, "a person must mend it: see what to do in its runbook"),
     "warehouse_can_be_written": Condition(
         _can_be_written,
         "the warehouse cannot be written: it lacks rights or room, and building fails until it has them",

@@ -39,6 +39,8 @@ IN_WORDS = {
     "purge_personal_data": "mask for good what is personal in the files of the days",
     "verify_only": "change nothing, and verify that nothing is lost",
     "recompute_event_dates": "build the event dates concerned again",
+    "confirm": "nothing by itself: a person mends it, and the platform confirms it",
+    "catch_up": "run the landing days from landing on, late",
     "rebuild": "build the landing days again from bronze",
     "retry": "run the landing days once more as they are",
     "restore_from_snapshot": "put lost rows back from a snapshot, or build them again from bronze",

@@ -12,6 +12,7 @@ from reliability_platform.checks.gate import held
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.errors import UsageError
+from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.impact import BAD, phase_of, record_impact
 from reliability_platform.incidents.model import Incident, State, TimelineEntry
 from reliability_platform.incidents.store import IncidentStore
@@ -154,6 +155,11 @@ def _landed_before(settings: Settings, incident: Incident) -> list[Replay]:
     ]
 
 
+def runs_from_the_source(incident: Incident) -> bool:
+    """Whether the landing days that the last action changed are to be run from landing on."""
+    return action_named(_last(incident, "begun").data["action"]).from_the_source
+
+
 def reruns_of(incident: Incident) -> set[tuple[str, date]]:
     """The sources and landing days that the last action changed and that the pipeline must run again."""
     return {(source, day) for source in incident.sources for day in incident.pending_reruns}
@@ -243,7 +249,8 @@ def _objections(engine: Engine, incident: Incident, others: Iterable[Incident]) 
         if not (speaks(check, day) and _stands(verdicts.get((check, day))))
     ]
     holders: list[str] = []
-    partitions = [(source, day) for source in incident.sources for day in incident.partitions]
+    about_days = not CLASSES[incident.failure_class].of_the_home
+    partitions = [(source, day) for source in incident.sources for day in incident.partitions if about_days]
     for (source, day), reasons in held(checks, partitions).items():
         elsewhere = _held_by_others(reasons, day, others)
         if elsewhere is None:

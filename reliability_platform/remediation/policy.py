@@ -28,7 +28,15 @@ class Policy:
 
 
 ON_THE_RECORD = frozenset(
-    {"duplicate_batches", "repeated_keys", "late_share", "landed_on_time", "no_stale_batches", "no_unknown_columns"}
+    {
+        "duplicate_batches",
+        "repeated_keys",
+        "late_share",
+        "landed_on_time",
+        "no_stale_batches",
+        "no_unknown_columns",
+        "arrival_agrees",
+    }
 )
 """Properties that no recovery changes: the batch did come twice, the rows did come late. They stay failed, rightly."""
 
@@ -44,6 +52,9 @@ _ASK_AT_ONCE = Policy(
     "re_request_batches", automatic=True, max_attempts=2, escalation=_OWNER, conditions=("source_may_be_asked",)
 )
 _VERIFY = Policy("verify_only", automatic=True, max_attempts=1, escalation=_DATA_TEAM, proof=(_CONSERVED,))
+_CONFIRM = Policy(
+    "confirm", automatic=True, max_attempts=2, escalation=_DATA_TEAM, conditions=("what_failed_passes_again",)
+)
 _REBUILD = Policy("rebuild", automatic=False, max_attempts=2, escalation=_DATA_TEAM)
 # Building again from bronze is safe: it makes what is right whole again, and changes nothing else. But what failed for
 # a cause that is still there would only fail again.
@@ -102,6 +113,14 @@ POLICIES: dict[str, Policy] = {
         time_limit=timedelta(minutes=30),  # the warehouse is fetched, however large it is
     ),
     "run_killed": _retry_when(*_WRITABLE, "nobody_builds_these_days"),
+    "day_not_run": Policy(
+        "catch_up",
+        automatic=True,
+        max_attempts=3,
+        escalation=_DATA_TEAM,
+        conditions=(*_WRITABLE, "nobody_builds_these_days"),
+        backoff=timedelta(minutes=10),
+    ),
     "write_failure": _retry_when(*_WRITABLE),
     # Nobody knows why: once more tells whether it has passed, and after that a person looks.
     "run_failed": replace(_retry_when(*_WRITABLE, "nobody_builds_these_days"), max_attempts=2),
@@ -128,6 +147,10 @@ POLICIES: dict[str, Policy] = {
     "rows_unaccounted": _REBUILD,
     "transform_failure": _REBUILD,
     "reconciliation_mismatch": _REBUILD_AT_ONCE,
+    # People mend these: the platform sees that they have, and says so.
+    "recovery_at_risk": _CONFIRM,
+    "capacity_low": _CONFIRM,
+    "clock_disagreement": _VERIFY,
     "check_not_evaluated": _retry_when(*_WRITABLE, "nobody_builds_these_days"),
 }
 

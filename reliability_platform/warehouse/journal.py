@@ -176,6 +176,12 @@ class BuildJournal:
         wanted = set(days(first, last))
         return {day for build in self._read(query) for day in days(build.first_day, build.last_day)} & wanted
 
+    def begun(self, first: date, last: date) -> set[date]:
+        """Which of these days a build was begun on, however it ended."""
+        query = select(builds).where(builds.c.first_day <= last, builds.c.last_day >= first)
+        wanted = set(days(first, last))
+        return {day for build in self._read(query) for day in days(build.first_day, build.last_day)} & wanted
+
     def refused(self, first: date, last: date, now: datetime, words: str) -> int:
         """Say that a build was refused before it began; the number of the entry."""
         # Never `running`, not for a moment: nobody else's build is to make way for one that does not come.

@@ -108,8 +108,12 @@ def _age(since: datetime) -> str:
 @json_option
 def list_incidents(home: Path | None, as_json: bool, **asked: Any) -> None:
     """Incidents, oldest first."""
+    from reliability_platform.recovery.upkeep import notice
+
     settings = load_settings(home)
-    found = IncidentStore(operations_engine(settings)).find(*conditions(**asked))
+    engine = operations_engine(settings)
+    notice(settings, engine, utc_now())  # what was due and is not done, although no daemon may be up to say so
+    found = IncidentStore(engine).find(*conditions(**asked))
     if as_json:
         print_json([document(settings, incident) for incident in found])
         return

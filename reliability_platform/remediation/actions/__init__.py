@@ -5,6 +5,7 @@ what it would do. Which failure class is met with which action is the policy's b
 from reliability_platform.errors import UsageError
 from reliability_platform.remediation.actions.action import Action as Action
 from reliability_platform.remediation.actions.action import Done as Done
+from reliability_platform.remediation.actions.catch_up import CATCH_UP
 from reliability_platform.remediation.actions.containment import FALL_BACK, HOLD, RELEASE
 from reliability_platform.remediation.actions.late_rows import ACCEPT_HELD
 from reliability_platform.remediation.actions.personal_data import PURGE
@@ -16,7 +17,7 @@ from reliability_platform.remediation.actions.replay import REPLAY
 from reliability_platform.remediation.actions.replay import readable_files as readable_files
 from reliability_platform.remediation.actions.replay import reading_words as reading_words
 from reliability_platform.remediation.actions.restore import RESTORE
-from reliability_platform.remediation.actions.run_again import REBUILD, RECOMPUTE, RETRY, VERIFY_ONLY
+from reliability_platform.remediation.actions.run_again import CONFIRM, REBUILD, RECOMPUTE, RETRY, VERIFY_ONLY
 
 ACTIONS: dict[str, Action] = {
     action.name: action
@@ -26,6 +27,8 @@ ACTIONS: dict[str, Action] = {
         ACCEPT_HELD,
         PURGE,
         VERIFY_ONLY,
+        CONFIRM,
+        CATCH_UP,
         RECOMPUTE,
         RETRY,
         REBUILD,

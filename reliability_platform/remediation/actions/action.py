@@ -36,6 +36,8 @@ class Action:
     """Takes back what it did for the incident; in words, None if there is nothing to take back. Twice is once."""
     ways: int = 1
     """How many different things it tries, one with each attempt. A failure that stays is met with each of them once."""
+    from_the_source: bool = False
+    """Whether the landing days that it changes are run from landing on, not from what has landed."""
     heals: bool = True
     """Whether it can end the incident. Others keep consumers safe meanwhile: they are no attempts, and people choose
     them."""

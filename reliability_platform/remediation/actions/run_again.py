@@ -37,3 +37,16 @@ def _describe_verify_only(settings: Settings, incident: Incident) -> str:
 
 
 VERIFY_ONLY = Action("verify_only", _verify_only, _describe_verify_only)
+
+
+def _confirm(settings: Settings, incident: Incident, actor: str) -> Done:
+    del settings, incident, actor
+    return Done("What had failed passes again: somebody has mended it.", [])
+
+
+def _describe_confirm(settings: Settings, incident: Incident) -> str:
+    del settings, incident
+    return "Nothing by itself: once a person has mended it, confirm that what had failed passes again."
+
+
+CONFIRM = Action("confirm", _confirm, _describe_confirm)

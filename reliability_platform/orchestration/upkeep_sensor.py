@@ -1,0 +1,38 @@
+"""The sensor that notices what nobody runs: days whose turn has passed, snapshots and drills overdue, room running out.
+
+Dagster's daemon alone evaluates it, never a command: so it also says from when to when the schedules of a home are on.
+"""
+
+import dagster as dg
+from dagster._core.scheduler.instigation import InstigatorStatus
+
+from reliability_platform.clock import utc_now
+from reliability_platform.day_clock import Service
+from reliability_platform.operations import operations_engine
+from reliability_platform.orchestration.run_storage import without_values
+from reliability_platform.orchestration.schedules import daily_pipeline
+from reliability_platform.recovery.upkeep import monitor_upkeep
+from reliability_platform.settings import load_settings
+
+POLL_SECONDS = 60
+
+
+def schedule_is_on(instance: dg.DagsterInstance) -> bool:
+    """Whether the daily pipeline runs by itself: it does unless somebody has switched it off."""
+    states = [one for one in instance.all_instigator_state() if one.instigator_name == daily_pipeline.name]
+    return not any(one.status is InstigatorStatus.STOPPED for one in states)
+
+
+@dg.sensor(
+    minimum_interval_seconds=POLL_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Notices landing days that were due and not run, overdue snapshots and drills, low room and memory.",
+)
+@without_values
+def upkeep_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Record what is wrong; the incident sensor opens incidents of it, and the alert sensor tells people."""
+    settings = load_settings()
+    engine, now = operations_engine(settings), utc_now()
+    Service(engine).note(schedule_is_on(context.instance), now)
+    news = monitor_upkeep(settings, engine, now)
+    return dg.SkipReason("; ".join(f"{one.check}: {one.message}" for one in news) or "Nothing new.")

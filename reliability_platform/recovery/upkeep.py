@@ -1,0 +1,155 @@
+"""What the home itself needs, watched while its schedules are on: snapshots, drills, room and memory.
+
+Each finding is a verdict of a declared check on the day on which it was noticed, said once; a pass follows once it is
+mended. Incidents, alerts and documents come of them as of any other. What a run of the schedules cannot finish
+(`attempting`) says so itself.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.run_monitor import monitor_schedule
+from reliability_platform.checks.store import CheckStore
+from reliability_platform.day_clock import Service, scheduled_at
+from reliability_platform.incidents.detection import Surroundings, observe
+from reliability_platform.incidents.impact import consumers
+from reliability_platform.masking import error_words
+from reliability_platform.recovery.capacity import available_memory, free_room
+from reliability_platform.recovery.drill_log import DrillLog, overdue
+from reliability_platform.settings import Settings
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+from reliability_platform.warehouse.snapshots.location import SnapshotLocation
+from reliability_platform.warehouse.snapshots.manifest import read_snapshots
+
+SNAPSHOT_TAKEN, DRILL_ENDED = "home__snapshot_taken", "home__drill_ended"
+ENOUGH_AGAIN = 1.2
+"""So many times what is asked for must be free before low room is over: around the limit it would come and go."""
+NEW_RESULTS = 20_000
+
+
+def stale_snapshot(settings: Settings, service_since: date, now: datetime) -> str | None:
+    """What is wrong with the age of the newest snapshot; None if it is young enough, or nothing is there to take."""
+    if not settings.warehouse.exists():
+        return None
+    try:
+        found, damaged = read_snapshots(SnapshotLocation.of(settings))
+    except Exception as error:  # whatever the place of the snapshots answers with
+        return f"the snapshots cannot be read: {error_words(error)}"
+    if damaged:
+        return f"a snapshot is damaged: {damaged[0]}"
+    since = max([scheduled_at(service_since), *(one.taken_at for one in found[-1:])])
+    if now - since <= timedelta(hours=settings.snapshot_max_age_hours):
+        return None
+    newest = f"is of {found[-1].taken_at:%Y-%m-%d %H:%M} UTC" if found else "does not exist"
+    return f"the newest snapshot {newest}; {settings.snapshot_max_age_hours:g} hours are allowed"
+
+
+def _drills_not_met(engine: Engine) -> str | None:
+    last = {one.drill: one for one in DrillLog(engine).all()}
+    failed = [f"{one.drill} of {one.began_at:%Y-%m-%d}" for one in last.values() if not one.met]
+    return f"the last drill missed its objectives: {', '.join(failed)}" if failed else None
+
+
+def _low(what: str, left: int | None, wanted: int, was_low: bool) -> str | None:
+    limit = wanted * ENOUGH_AGAIN if was_low else wanted
+    if left is None or not wanted or left >= limit:
+        return None
+    return f"{left} MB of {what} are left, {wanted} are asked for"
+
+
+def _room(settings: Settings) -> int:
+    """The least free room of the places on this machine into which the home writes."""
+    places = [settings.home] if "://" in settings.snapshots else [settings.home, Path(settings.snapshots)]
+    return min(map(free_room, places))
+
+
+def findings(settings: Settings, engine: Engine, now: datetime, low: set[str] | None = None) -> dict[str, str | None]:
+    """By check, what is wrong, or None. Empty for a home whose schedules are not on: nobody relies on it.
+
+    `low` names the checks that fail already.
+    """
+    since = Service(engine).since()
+    if since is None:
+        return {}
+    low = low or set()
+    return {
+        "home__snapshot_fresh": stale_snapshot(settings, since, now),
+        "home__drills_in_time": "; ".join(overdue(settings, engine, now).values()) or None,
+        "home__drills_met": _drills_not_met(engine),
+        "home__room": _low("room", _room(settings), settings.min_free_room_megabytes, "home__room" in low),
+        "home__memory": _low("memory", available_memory(), settings.min_free_memory_megabytes, "home__memory" in low),
+    }
+
+
+def _news(last: CheckResult | None, check: str, words: str | None, now: datetime) -> CheckResult | None:
+    """The verdict to record, if it is another one than the last."""
+    failing = last is not None and last.verdict is Verdict.FAILED
+    if failing is (words is not None):
+        return None
+    spec = CHECKS[check]
+    return CheckResult(
+        check=check,
+        dataset=spec.dataset,
+        source=spec.source,
+        partition=last.partition if failing and last is not None else now.date(),
+        verdict=Verdict.PASSED if words is None else Verdict.FAILED,
+        value=0.0 if words is None else 1.0,
+        threshold="= 0",
+        message=words or "it is mended",
+        run_id=f"{check}-{now:%Y%m%dT%H%M%S}",
+        evaluated_at=now,
+        details={} if words is None else {"detail": words},
+    )
+
+
+def _last(store: CheckStore) -> dict[str, CheckResult]:
+    """The last verdict of each check of the home."""
+    names = [name for name, spec in CHECKS.items() if spec.dataset == "home"]
+    return {one.check: one for one in store.latest(checks=names)}  # in the order in which they were recorded
+
+
+def monitor_upkeep(settings: Settings, engine: Engine, now: datetime) -> list[CheckResult]:
+    """Record what is newly wrong with the home, and what is mended."""
+    store = CheckStore(engine)
+    last = _last(store)
+    failing = {name for name, one in last.items() if one.verdict is Verdict.FAILED}
+    said = findings(settings, engine, now, failing)
+    news = [_news(last.get(check), check, words, now) for check, words in said.items()]
+    fresh = [one for one in news if one is not None]
+    store.record(fresh)
+    return fresh
+
+
+@contextmanager
+def attempting(engine: Engine, check: str, now: datetime) -> Iterator[None]:
+    """Record under `check` whether the block ended well; its error goes on."""
+
+    def record(words: str | None) -> None:
+        store = CheckStore(engine)
+        one = _news(_last(store).get(check), check, words, now)
+        store.record([] if one is None else [one])
+
+    try:
+        yield
+    except Exception as error:
+        record(f"it failed: {error_words(error)}")
+        raise
+    record(None)
+
+
+def notice(settings: Settings, engine: Engine, now: datetime) -> list[str]:
+    """Look by hand, as the daemon does by itself: the incidents that are new or other by what was due and is not done."""
+    store = CheckStore(engine)
+    before = store.last_id()
+    monitor_schedule(settings, engine, now)
+    monitor_upkeep(settings, engine, now)
+    results = store.after(before, NEW_RESULTS)
+    if not results:
+        return []
+    return observe(engine, results, now, Surroundings(settings, lambda: consumers(settings, ensure_manifest())))
