@@ -324,6 +324,10 @@ class Settings(BaseSettings):
         return self.home / "home.json"
 
     @property
+    def timeline_end(self) -> Path:
+        return self.home / "timeline.json"
+
+    @property
     def simulation_file(self) -> Path:
         return self.home / "simulation.json"
 

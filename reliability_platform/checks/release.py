@@ -14,9 +14,11 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.evaluate import evaluate
 from reliability_platform.checks.gate import Partition, held
 from reliability_platform.checks.holds import Holds
+from reliability_platform.checks.published import judge_published, record_damage
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import Clock
+from reliability_platform.damage import Damage
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
@@ -70,7 +72,16 @@ def release(
     with warehouse_lease(settings):  # nobody of ours writes between the last look and the publication
         on_change(confirm(settings, store, now, run_id))
         partitions = landed_partitions(settings)
-        publication = publish(settings, marts, partitions, _withheld(store, engine, partitions), now, run_id)
+        withheld = _withheld(store, engine, partitions)
+        changed_from_outside: list[Damage] = []
+
+        def tell(damages: Sequence[Damage]) -> None:
+            changed_from_outside.extend(damages)
+            record_damage(settings, engine, damages, now, run_id)
+
+        publication = publish(settings, marts, partitions, withheld, now, run_id, tell)
+        if changed_from_outside:
+            judge_published(settings, engine, now, run_id)  # put back, or replaced by the new version
         note_first_published(settings, engine, marts, publication, run_id, clock() if clock else now)
         return publication
 

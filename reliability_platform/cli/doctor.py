@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import re
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,11 +10,11 @@ import duckdb
 
 from reliability_platform.cli.options import home_option, json_option, people, print_json
 from reliability_platform.clock import utc_now
+from reliability_platform.damage import in_one_line
 from reliability_platform.errors import ExitCode, PlatformError
 from reliability_platform.masking import error_words
 from reliability_platform.settings import PROJECT_ROOT, RESTORING, Settings, load_settings
 
-SHOWN_ENTRIES = 5
 LOCK = PROJECT_ROOT / "requirements.lock"
 
 
@@ -79,42 +78,42 @@ def _soda(_: Settings) -> str:
 
 
 def _warehouse(settings: Settings) -> str:
+    from reliability_platform.recovery.stores import examine_warehouse
     from reliability_platform.warehouse.lease import warehouse_reader
 
+    settings = settings.model_copy(update={"lease_timeout_seconds": 5})
+    damages = examine_warehouse(settings)
+    if damages:
+        raise _WrongError(in_one_line(damages))
     if not settings.warehouse.exists():
         return "there is no warehouse yet; `reliability demo` makes one"
     try:
-        with warehouse_reader(settings.model_copy(update={"lease_timeout_seconds": 5})) as connection:
+        with warehouse_reader(settings) as connection:
             row = connection.execute("select count(*) from duckdb_tables()").fetchone()
     except (PlatformError, duckdb.Error) as error:
         raise _WrongError(str(error)) from None
     return f"the warehouse opens and holds {row[0] if row else 0} tables"
 
 
-def _operations(settings: Settings) -> str:
-    from reliability_platform.incidents.store import IncidentStore
-    from reliability_platform.operations import operations_engine
-
-    try:
-        broken = IncidentStore(operations_engine(settings)).broken_links()
-    except PlatformError as error:
-        raise _WrongError(str(error)) from None
-    except (sqlite3.Error, OSError) as error:
-        raise _WrongError(f"the operations store does not open: {error_words(error)}") from None
-    if broken:
-        raise _WrongError(f"timelines were edited: {', '.join(broken)}")
-    return "the operations store opens; no timeline was edited"
+SOUND = {
+    "operations": "the operations store holds together, and is the one of this home",
+    "landing": "landing, bronze, quarantine and decisions are as they were admitted",
+    "published": "every published file is what was audited",
+}
 
 
-def _published(settings: Settings) -> str:
-    from reliability_platform.warehouse.publication import current_version
+def _stored(store: str) -> Callable[[Settings], str]:
+    """Whether a store is what was written: every checksum of it is compared."""
 
-    version = current_version(settings)
-    if version is None:
-        return "nothing is published yet"
-    if not (settings.published / version / "publication.json").exists():
-        raise _WrongError(f"current points to {version}, which is not there: run `reliability publish`")
-    return f"consumers read {version}"
+    def examine(settings: Settings) -> str:
+        from reliability_platform.recovery.stores import EXAMINATIONS as STORES
+
+        damages = STORES[store](settings)
+        if damages:
+            raise _WrongError(in_one_line(damages))
+        return SOUND[store]
+
+    return examine
 
 
 def _alerts(settings: Settings) -> str:
@@ -135,14 +134,16 @@ def _alerts(settings: Settings) -> str:
 
 
 def _snapshots(settings: Settings) -> str:
+    from reliability_platform.recovery.stores import examine_snapshots
     from reliability_platform.warehouse.snapshots.location import SnapshotLocation
     from reliability_platform.warehouse.snapshots.manifest import read_snapshots
 
     if (settings.home / RESTORING).exists():
         raise _WrongError("a restore of this home was cut off: finish it with `reliability restore --everything`")
-    found, damaged = read_snapshots(SnapshotLocation.of(settings))
-    if damaged:
-        raise _WrongError(f"{damaged[0]} Remove that manifest, then take a new one with `reliability snapshot create`")
+    damages = examine_snapshots(settings)
+    if damages:
+        raise _WrongError(in_one_line(damages))
+    found, _ = read_snapshots(SnapshotLocation.of(settings))
     if not found:
         return "there is no snapshot yet; `reliability snapshot create` takes one"
     return f"{len(found)} snapshots, the newest of {found[-1].taken_at:%Y-%m-%d %H:%M} UTC"
@@ -204,36 +205,16 @@ def _upkeep(settings: Settings) -> str:
     return "snapshots, drills, room and memory are as the settings ask for" if said else "the schedules are not on"
 
 
-def _landing(settings: Settings) -> str:
-    from reliability_platform.landing.misplaced import misplaced, unexamined
-
-    found = [one.words for one in misplaced(settings)]
-    if found:
-        more = f" and {len(found) - SHOWN_ENTRIES} more" if len(found) > SHOWN_ENTRIES else ""
-        raise _WrongError(
-            f"no run looks at {'; '.join(found[:SHOWN_ENTRIES])}{more}: move each into a landing day of a declared source, "
-            "or out of landing"
-        )
-    waiting = unexamined(settings)
-    if waiting:
-        (source, day), number = next(iter(waiting.items()))
-        words = f"{number} entries of {source} {day}" + (
-            f" and {len(waiting) - 1} more days" if len(waiting) > 1 else ""
-        )
-        return f"{words} wait to be examined by a run of their day"
-    return "everything lies in a landing day of a declared source, and was examined"
-
-
 EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
     "packages": _packages,
     "home": _home,
     "dbt": _dbt,
     "soda": _soda,
     "warehouse": _warehouse,
-    "operations": _operations,
-    "published": _published,
+    "operations": _stored("operations"),
+    "landing": _stored("landing"),
+    "published": _stored("published"),
     "sources": _sources,
-    "landing": _landing,
     "alerts": _alerts,
     "snapshots": _snapshots,
     "drills": _drills,

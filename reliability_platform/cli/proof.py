@@ -15,20 +15,28 @@ from reliability_platform.settings import load_settings
 @home_option
 @json_option
 def verify(home: Path | None, as_json: bool) -> int:
-    """Prove that what is published equals a run without any failure, row for row.
+    """Prove that what is published is what was audited, and equals a run without any failure, row for row.
 
-    Builds the same days again from the clean source and compares every published table as a multiset of rows. Exits
-    with 1 and shows the first differing rows if any differ.
+    Compares every published file with its checksum. Then builds the same days again from the clean source and compares
+    every published table as a multiset of rows. Exits with 1 and shows what differs if anything does.
     """
     from reliability_platform.landing.admission import landed_partitions
+    from reliability_platform.recovery.stores import examine_versions
     from reliability_platform.warehouse.oracle import verify as compare
 
     settings = load_settings(home)
     with home_session(settings):
+        damages = examine_versions(settings)
         tables = compare(settings, landed_partitions(settings), lambda step: progress.print(f"[dim]{step} …[/dim]"))
-    equal = all(table.equal for table in tables)
+    equal = all(table.equal for table in tables) and not damages
     if as_json:
-        print_json({"equal": equal, "tables": {table.name: asdict(table) for table in tables}})
+        print_json(
+            {
+                "equal": equal,
+                "damaged": [one.document() for one in damages],
+                "tables": {table.name: asdict(table) for table in tables},
+            }
+        )
         return ExitCode.OK if equal else ExitCode.NOT_HEALED
     view = Table()
     for column in ("table", "rows", "rows without failures", "equal"):
@@ -37,6 +45,8 @@ def verify(home: Path | None, as_json: bool) -> int:
         verdict = "[green]yes[/green]" if table.equal else "[bold red]NO[/bold red]"
         view.add_row(table.name, f"{table.rows:,}", f"{table.expected_rows:,}", verdict)
     people.print(view)
+    for one in damages:
+        people.print(str(one), markup=False, highlight=False)
     for table in tables:
         for difference in table.first_differences:
             people.print(f"{table.name}: {difference}", markup=False)

@@ -8,7 +8,7 @@ import click
 from reliability_platform.cli.options import home_option, home_session, json_option, people, print_json
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode, UsageError
-from reliability_platform.settings import load_settings
+from reliability_platform.settings import Settings, load_settings
 
 
 def _moment(text: str | None) -> datetime:
@@ -27,6 +27,9 @@ def _moment(text: str | None) -> datetime:
 @click.command()
 @click.option("--as-of", default=None, help="The newest snapshot until then, in UTC. [default: the newest]")
 @click.option("--table", default=None, help="Only this table of the warehouse.")
+@click.option(
+    "--damaged", is_flag=True, help="Whatever in the home is not what was written: `reliability doctor` names it."
+)
 @click.option("--everything", is_flag=True, help="The whole home: landing, operations store, published versions …")
 @click.option(
     "--aside",
@@ -37,14 +40,22 @@ def _moment(text: str | None) -> datetime:
 @home_option
 @json_option
 def restore(
-    as_of: str | None, table: str | None, everything: bool, aside: Path | None, home: Path | None, as_json: bool
+    as_of: str | None,
+    table: str | None,
+    damaged: bool,
+    everything: bool,
+    aside: Path | None,
+    home: Path | None,
+    as_json: bool,
 ) -> int:
-    """Put the warehouse, one table or a lost home back from a snapshot.
+    """Put the warehouse, one table, a lost home or whatever is damaged back from a snapshot.
 
     Checksums are verified before anything is touched. Into place: then the landing days that the snapshot lacks are
     built, judged and published again, so the home is of today, not of then. With --aside, what is written is of then.
-    Exits with 1 if the gate holds landing days afterwards.
+    Exits with 1 if the gate holds landing days afterwards, or something stays damaged.
     """
+    if damaged and (table is not None or everything or aside is not None or as_of is not None):
+        raise UsageError("--damaged finds by itself what to put back, and from where: leave the other options out.")
     if everything and table is not None:
         raise UsageError("--everything includes every table: leave out --table, or --everything.")
     from reliability_platform.recovery.restore import recover_home, recover_warehouse
@@ -53,6 +64,8 @@ def restore(
     from reliability_platform.warehouse.snapshots.restore import restore_home, warehouse_aside
 
     settings = load_settings(home)
+    if damaged:
+        return _restore_damaged(settings, as_json)
     snapshot = newest_until(SnapshotLocation.of(settings), _moment(as_of))
     if aside is not None:
         aside = aside.expanduser().absolute()
@@ -84,3 +97,26 @@ def restore(
         for key, reasons in done.publication.held.items():
             people.print(f"  {key} is held: {reasons[0]}", highlight=False, markup=False)
     return ExitCode.NOT_HEALED if done.publication.held else ExitCode.OK
+
+
+def _restore_damaged(settings: Settings, as_json: bool) -> int:
+    """Put back what is not as it was written, and say what was found, done, and left."""
+    from reliability_platform.recovery.damaged import mend
+
+    with home_session(settings):
+        done = mend(settings, utc_now)
+    held = done.publication.held if done.publication is not None else {}
+    if as_json:
+        print_json(done.document())
+    else:
+        for one in done.found:
+            people.print(f"Found: {one.path} {one.what}.", highlight=False, markup=False)
+        for step in done.steps:
+            people.print(f"Done: {step}.", highlight=False, markup=False)
+        for one in done.left:
+            people.print(f"Left: {one}.", highlight=False, markup=False)
+        for key, reasons in held.items():
+            people.print(f"  {key} is held: {reasons[0]}", highlight=False, markup=False)
+        if not done.found:
+            people.print("Nothing is damaged: every checksum that was written is right.")
+    return ExitCode.NOT_HEALED if held or done.left else ExitCode.OK

@@ -17,7 +17,7 @@ from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.column import column_of_results
 from reliability_platform.sources import SOURCES
 
-LAYERS = ("bronze", "stg", "qtn", "hld", "int", "agg", "fct", "rec", "dbt", "pipeline", "home")
+LAYERS = ("bronze", "stg", "qtn", "hld", "int", "agg", "fct", "rec", "dbt", "pipeline", "home", "published")
 PRECEDENCE = {name: place for place, name in enumerate(CLASSES)}
 
 _MISSING = re.compile(r"missing: (\d+(?:, \d+)*)")

@@ -45,6 +45,7 @@ from reliability_platform.landing.markers import mark_of
 from reliability_platform.landing.parquet_file import NotReadableError, read_content, read_footer
 from reliability_platform.landing.purged import fingerprint_as_landed
 from reliability_platform.landing.rescue import rescued
+from reliability_platform.landing.seals import seal
 from reliability_platform.landing.shims import Shim, late_rows_accepted, read_shim
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.masking import shown_name
@@ -451,6 +452,9 @@ def admit(settings: Settings, source: str, landing_date: date) -> list[Admission
     swap_folder(draft, target)
     records = [one.record for one in examined]
     _write_records(admissions_file(settings, source, landing_date), records)
+    admitted = [one.entry.path for one in examined if one.record.status == "admitted"]
+    manifests = [path.with_name(path.name.removesuffix(".parquet") + MANIFEST_SUFFIX) for path in admitted]
+    seal(settings, source, landing_date, [*admitted, *manifests])
     return records
 
 

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from reliability_platform.atomic import write_atomically
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.landing.seals import seal_again
 from reliability_platform.settings import Settings
 from reliability_platform.sources.contracts import CONTRACTS
 
@@ -54,7 +55,9 @@ def permit(settings: Settings, source: str, day: date, permission: Permission) -
     if permits(settings, source, day, permission.batch_id, permission.fingerprint):
         return
     content = json.dumps(asdict(permission), indent=2, sort_keys=True) + "\n"
-    write_atomically(_path(settings, source, day, permission.batch_id), content.encode())
+    path = _path(settings, source, day, permission.batch_id)
+    write_atomically(path, content.encode())
+    seal_again(settings, path)
 
 
 def permission_of(settings: Settings, source: str, day: date, batch_id: str) -> Permission | None:

@@ -15,6 +15,7 @@ from reliability_platform.faults.truth import save_truth
 from reliability_platform.landing.arrivals import came_from_us
 from reliability_platform.landing.file_quarantine import quarantine_folder
 from reliability_platform.landing.inputs import BuildInputs
+from reliability_platform.landing.seals import break_seal
 from reliability_platform.landing.writer import landing_folder, make_landing_folder, write_batch
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
@@ -62,6 +63,7 @@ def redeliver(settings: Settings, simulation: Simulation, plan: ActivePlan, sour
     happened. Landing goes in one step (a rename), so that a crash leaves no half of the old day.
     """
     BuildInputs(operations_engine(settings)).forget(source, day)
+    break_seal(settings, source, day)
     landed = landing_folder(settings, source, day)
     leaving = _aside(landed)
     if landed.exists():

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.atomic import write_atomically
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.landing.seals import seal_again
 from reliability_platform.masking import scrub
 from reliability_platform.operations import metadata
 from reliability_platform.settings import Settings
@@ -163,6 +164,7 @@ def write_discards(settings: Settings, engine: Engine, source: str, days: Sequen
         path = _path(settings, source, day)
         if not path.exists() or path.read_bytes() != content:
             write_atomically(path, content)
+            seal_again(settings, path)
 
 
 def read_discards(settings: Settings, source: str, landing_date: date) -> Discarded:

@@ -43,7 +43,7 @@ def quarantine_files(settings: Settings, source: str, landing_date: date, examin
             copy = folder / f"{record['batch_id']}.parquet"
             if record["status"] in WAITING and one.fingerprint:
                 _copy(one.path, copy)
-            before = json.loads(reason.read_text()) if reason.exists() else {}
+            before = _read(reason)
             # A file that was replayed, or came whole at last, keeps the reason for which it had been refused.
             kept = {key: before[key] for key in ("reason", "detail") if record["reason"] is None and key in before}
             told = {**dict(record), **kept, "contract": contract_fingerprint(source), "fingerprint": one.fingerprint}
@@ -64,16 +64,23 @@ def refused_for_its_columns(
 ) -> bool:
     """Whether this very file had been refused because its columns were not those of the contract."""
     path = quarantine_folder(settings, source, landing_date) / f"{batch_id}{REASON_SUFFIX}"
-    if not path.exists():
-        return False
-    before = json.loads(path.read_text())
-    return before["checksum"] == checksum and str(before["reason"]).startswith("schema_")
+    before = _read(path)
+    return bool(before) and before.get("checksum") == checksum and str(before.get("reason")).startswith("schema_")
 
 
 def refusal_reason(settings: Settings, source: str, landing_date: date, batch_id: str) -> str | None:
     """Why a file had been refused last."""
     path = quarantine_folder(settings, source, landing_date) / f"{batch_id}{REASON_SUFFIX}"
-    return json.loads(path.read_text())["reason"] if path.exists() else None  # type: ignore[no-any-return]
+    return _read(path).get("reason")
+
+
+def _read(reason: Path) -> dict[str, Any]:
+    """What is known of a refused file; nothing where that was damaged, which must keep no other file from its admission."""
+    try:
+        found = json.loads(reason.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _bytes(path: Path) -> bytes | None:
@@ -99,7 +106,9 @@ def quarantined_files(settings: Settings) -> list[dict[str, Any]]:
     """
     found = []
     for path in sorted(settings.quarantine.glob(f"*/landing_date=*/*{REASON_SUFFIX}")):
-        record = json.loads(path.read_text())
+        record = _read(path)
+        if "batch_id" not in record:
+            continue  # damaged: `reliability doctor` names it
         record["landing_date"] = path.parent.name.removeprefix("landing_date=")
         found.append(record)
     return sorted(found, key=lambda record: (record["landing_date"], record["batch_id"]))

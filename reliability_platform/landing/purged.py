@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from reliability_platform.atomic import parquet_bytes, write_atomically
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.landing.seals import seal_again
 from reliability_platform.masking import SOMEBODYS_IN_PAYLOADS
 from reliability_platform.settings import Settings
 
@@ -72,6 +73,7 @@ def write_purged(settings: Settings, source: str, landing_date: date, purged: Pu
     path = _path(settings, source, landing_date, purged.batch_id)
     if not path.exists() or path.read_bytes() != content:
         write_atomically(path, content)
+        seal_again(settings, path)
 
 
 def fingerprint_as_landed(settings: Settings, source: str, landing_date: date, batch_id: str, content: bytes) -> str:

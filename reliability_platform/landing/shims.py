@@ -11,6 +11,7 @@ from reliability_platform.atomic import write_atomically
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.landing.casts import CASTS, NEEDED_NO_MORE
 from reliability_platform.landing.columns import Reading
+from reliability_platform.landing.seals import seal_again
 from reliability_platform.settings import Settings
 
 
@@ -53,6 +54,7 @@ def approve_shim(settings: Settings, source: str, batch_id: str, reading: Readin
     path = _path(settings, source, batch_id)
     if not path.exists() or path.read_text() != content:
         write_atomically(path, content.encode())
+        seal_again(settings, path)
 
 
 def withdraw_shim(settings: Settings, source: str, batch_id: str) -> bool:
@@ -60,6 +62,7 @@ def withdraw_shim(settings: Settings, source: str, batch_id: str) -> bool:
     path = _path(settings, source, batch_id)
     had_one = path.exists()
     path.unlink(missing_ok=True)
+    seal_again(settings, path)
     return had_one
 
 
@@ -77,6 +80,7 @@ def accept_late_rows(settings: Settings, source: str, landing_date: date, by: st
     path = _late_path(settings, source, landing_date)
     if not path.exists():
         write_atomically(path, (json.dumps({"approved_by": by, "why": why}, indent=2) + "\n").encode())
+        seal_again(settings, path)
 
 
 def withdraw_late_rows(settings: Settings, source: str, landing_date: date, why: str) -> bool:
@@ -85,4 +89,5 @@ def withdraw_late_rows(settings: Settings, source: str, landing_date: date, why:
     if not path.exists() or json.loads(path.read_text())["why"] != why:
         return False
     path.unlink()
+    seal_again(settings, path)
     return True

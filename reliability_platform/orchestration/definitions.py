@@ -15,7 +15,7 @@ from reliability_platform.orchestration.disaster_recovery import (
 from reliability_platform.orchestration.incident_assets import incident_asset
 from reliability_platform.orchestration.jobs import jobs
 from reliability_platform.orchestration.landing_assets import landing_assets, reference
-from reliability_platform.orchestration.published_assets import published
+from reliability_platform.orchestration.published_assets import published, published_as_audited
 from reliability_platform.orchestration.schedules import daily_pipeline, daily_slo_report, early_fetch
 from reliability_platform.orchestration.scorecard_asset import scorecard
 from reliability_platform.orchestration.sensors import incident_sensor, remediation_sensor
@@ -40,7 +40,7 @@ defs = dg.Definitions(
         slo,
         snapshot,
     ],
-    asset_checks=[checks_on_demand, *recovery_checks],
+    asset_checks=[checks_on_demand, published_as_audited, *recovery_checks],
     jobs=[*jobs, *recovery_jobs],
     schedules=[early_fetch, daily_pipeline, daily_slo_report, *recovery_schedules],
     sensors=[upkeep_sensor, incident_sensor, remediation_sensor, alert_sensor],

@@ -8,6 +8,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import PlatformError
 from reliability_platform.operations import operations_engine
+from reliability_platform.orchestration.published_assets import published_as_audited
 from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.recovery.drill_log import Drill, overdue
 from reliability_platform.recovery.drill_report import keep
@@ -83,8 +84,8 @@ def drills_in_time() -> dg.AssetCheckResult:
 
 snapshot_job = dg.define_asset_job(
     "snapshot_warehouse",
-    selection=dg.AssetSelection.assets(snapshot),
-    description="A snapshot of the home, and the checks of the age of snapshots and drills.",
+    selection=dg.AssetSelection.assets(snapshot) | dg.AssetSelection.checks(*published_as_audited.check_keys),
+    description="A snapshot of the home, the checks of the age of snapshots and drills, and of what consumers read.",
 )
 
 

@@ -4,9 +4,13 @@ from collections.abc import Callable, Iterator
 
 import dagster as dg
 
+from reliability_platform.checks.published import judge_published
 from reliability_platform.checks.release import release
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.clock import utc_now
+from reliability_platform.damage import in_one_line
+from reliability_platform.incidents.anchor import note_end
+from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.audit_assets import audit, report_evaluations
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
@@ -24,7 +28,9 @@ def publish_audited(
     settings: Settings, run_id: str, on_change: Callable[[list[CheckResult]], None] = lambda _: None
 ) -> Publication:
     """Publish whatever the gate releases now, over all landed partitions."""
-    return release(settings, MARTS, utc_now(), run_id, on_change, utc_now)
+    publication = release(settings, MARTS, utc_now(), run_id, on_change, utc_now)
+    note_end(settings, operations_engine(settings))
+    return publication
 
 
 @dg.multi_asset(
@@ -65,4 +71,37 @@ def published(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
                 "event_dates_absent": len(table.absent_dates),
                 "held": dg.MetadataValue.md(reasons or "Nothing is held."),
             },
+        )
+
+
+@dg.multi_asset_check(
+    name="published_as_audited",
+    specs=[
+        dg.AssetCheckSpec(
+            name="as_audited",
+            asset=["published", mart.name],
+            blocking=True,
+            description="The file that consumers read has the checksum with which it was published.",
+        )
+        for mart in MARTS
+    ],
+    can_subset=True,
+    pool=WAREHOUSE_POOL,
+)
+@without_values
+def published_as_audited(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+    """Compare what consumers read with its record, now; a difference is on record as a failed check, too."""
+    settings = load_settings()
+    damages = judge_published(settings, operations_engine(settings), utc_now(), context.run.run_id)
+    for key in sorted(context.selected_asset_check_keys, key=lambda one: one.asset_key.path):
+        name = key.asset_key.path[-1]
+        # The record and the pointer concern every table.
+        found = [one for one in damages if not one.path.endswith(".parquet") or one.path.endswith(f"/{name}.parquet")]
+        yield dg.AssetCheckResult(
+            asset_key=key.asset_key,
+            check_name=key.name,
+            passed=not found,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=in_one_line(found) or "It is as it was audited.",
+            metadata={"recovery": "`reliability restore --damaged`"} if found else {},
         )

@@ -11,6 +11,7 @@ from reliability_platform.checks.evaluate import evaluate
 from reliability_platform.checks.release import release
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import Clock, days
+from reliability_platform.incidents.anchor import note_end
 from reliability_platform.landing.admission import admit, landed_partitions
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
@@ -62,4 +63,6 @@ def replay(settings: Settings, engine: Engine, landing_days: Sequence[date], clo
         broken = next((node for node in nodes if node.status == "error"), None)
         if broken is not None:
             raise TransformFailedError(f"{first} to {last} could not be built: {broken.name}: {broken.message}")
-    return release(settings, marts(ensure_manifest(settings.dbt_project)), clock(), run_id)
+    publication = release(settings, marts(ensure_manifest(settings.dbt_project)), clock(), run_id)
+    note_end(settings, engine)
+    return publication

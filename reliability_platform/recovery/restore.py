@@ -5,10 +5,13 @@ from datetime import date
 from typing import Any
 
 from reliability_platform.clock import Clock
+from reliability_platform.incidents.anchor import forget_end
 from reliability_platform.operations import operations_engine
 from reliability_platform.recovery.replay import make_void, replay, unjudged_days
 from reliability_platform.settings import Settings
+from reliability_platform.warehouse.ledger import Ledger, identify
 from reliability_platform.warehouse.publication import Publication
+from reliability_platform.warehouse.published_integrity import adopt
 from reliability_platform.warehouse.snapshots.manifest import Snapshot
 from reliability_platform.warehouse.snapshots.restore import gap, restore_home, restore_tables, restore_warehouse
 
@@ -59,6 +62,9 @@ def recover_home(settings: Settings, snapshot: Snapshot, clock: Clock) -> Restor
 
     def settle() -> None:
         engine = operations_engine(settings)
+        forget_end(settings)
+        # Files are never older than the store: versions that were published while the snapshot was taken are taken in.
+        adopt(settings, Ledger(engine, identify(settings, engine)))
         landing_days.extend(sorted({*gap(settings, engine, snapshot), *unjudged_days(settings, engine)}))
         make_void(engine, landing_days)
 

@@ -44,6 +44,7 @@ IN_WORDS = {
     "rebuild": "build the landing days again from bronze",
     "retry": "run the landing days once more as they are",
     "restore_from_snapshot": "put lost rows back from a snapshot, or build them again from bronze",
+    "put_back_published": "put published files back as they were audited, or publish anew",
     "reload_reference_data": "reload the reference data, then ask the source again for rows that refer to nothing",
     "fall_back_to_last_good_publication": "let consumers read the last version that no open incident condemns",
     "hold": "hold the landing days",

@@ -125,6 +125,7 @@ POLICIES: dict[str, Policy] = {
     # Nobody knows why: once more tells whether it has passed, and after that a person looks.
     "run_failed": replace(_retry_when(*_WRITABLE, "nobody_builds_these_days"), max_attempts=2),
     "unsafe_backfill": _rebuild_when("nobody_builds_these_days", "backfill_is_safe"),
+    "published_damage": Policy("put_back_published", automatic=True, max_attempts=2, escalation=_DATA_TEAM),
     "file_corruption": _ASK_AT_ONCE,
     "key_conflict": _ASK_AT_ONCE,
     "future_data": _ASK_AT_ONCE,
@@ -142,8 +143,6 @@ POLICIES: dict[str, Policy] = {
         conditions=("reference_data_are_outdated",),
     ),
     "reject_share": _ASK,
-    "unasked_attempt": _ASK,
-    "misplaced_delivery": _CONFIRM,
     "volume_anomaly": _ASK,
     "key_skew": _ASK,
     "rows_unaccounted": _REBUILD,

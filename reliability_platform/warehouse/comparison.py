@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from reliability_platform.masking import MASK, PERSONAL
 
@@ -29,12 +31,29 @@ def compare_tables(names: Sequence[str], actual: Path, expected: Path) -> list[T
 
 
 def _compare(name: str, actual: Path, expected: Path) -> TableComparison:
+    try:
+        return _compared(name, actual, expected)
+    except duckdb.Error as error:  # its words may quote values
+        unreadable = {"side": "unreadable", "here": f"{actual.name} cannot be read ({type(error).__name__})"}
+        return TableComparison(name, 0, _rows(expected), False, [unreadable])
+
+
+def _rows(path: Path) -> int:
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (OSError, pa.ArrowException):
+        return 0
+
+
+def _compared(name: str, actual: Path, expected: Path) -> TableComparison:
     with duckdb.connect() as connection:
         connection.execute("set enable_progress_bar = false")
         for side, path in (("actual", actual), ("expected", expected)):
             if path.exists():
                 quoted = str(path).replace("'", "''")
-                connection.execute(f"create view {side} as select * from read_parquet('{quoted}')")
+                connection.execute(
+                    f"create view {side} as select * from read_parquet('{quoted}', hive_partitioning = false)"
+                )
         here, there = actual.exists(), expected.exists()
         rows = _count(connection, "actual") if here else 0
         expected_rows = _count(connection, "expected") if there else 0

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from reliability_platform.atomic import parquet_bytes, write_atomically
 from reliability_platform.landing.dead_letters import SCHEMA, dead_letter_file, ensure_dead_letters
 from reliability_platform.landing.reading import contract_fingerprint
+from reliability_platform.landing.seals import seal_again
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 
@@ -77,3 +78,4 @@ def _append(settings: Settings, source: str, day: date, new: pa.Table) -> None:
     before = [pq.read_table(path, schema=SCHEMA)] if path.exists() else []
     together = pa.concat_tables([*before, own]).sort_by([("batch_id", "ascending"), ("row_number", "ascending")])
     write_atomically(path, parquet_bytes(together))
+    seal_again(settings, path)

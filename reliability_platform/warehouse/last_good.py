@@ -80,8 +80,8 @@ def _from_older(
 
 def _dates_in(file: Path) -> set[date]:
     with duckdb.connect() as connection:
-        quoted = str(file).replace("'", "''")
-        return {row[0] for row in connection.execute(f"select distinct event_date from '{quoted}'").fetchall()}
+        dates = connection.read_parquet(str(file), hive_partitioning=False).project("event_date").distinct()
+        return {row[0] for row in dates.fetchall()}
 
 
 def _nowhere(version: str, table: str, day: date | None) -> str:

@@ -33,7 +33,13 @@ from reliability_platform.warehouse.published import (
     record_of,
     versions,
 )
-from reliability_platform.warehouse.published_integrity import examine_version, mended, open_ledger
+from reliability_platform.warehouse.published_integrity import (
+    examine_published,
+    examine_version,
+    mended,
+    open_ledger,
+    put_back,
+)
 
 __all__ = [
     "CURRENT",
@@ -124,7 +130,9 @@ def _write_table(
     parts = [f"select * from {mart.name} where event_date in (select event_date from fresh)"]
     for rows in kept:
         wanted = ", ".join(f"date '{day.isoformat()}'" for day in rows.dates)
-        parts.append(f"select * from read_parquet('{_quoted(rows.file)}') where event_date in ({wanted})")
+        parts.append(
+            f"select * from read_parquet('{_quoted(rows.file)}', hive_partitioning = false) where event_date in ({wanted})"
+        )
     columns = ", ".join(f'"{row[0]}"' for row in connection.execute(f"describe {mart.name}").fetchall())
     connection.execute(
         f"copy (select {columns} from ({' union all by name '.join(parts)}) order by all) "
@@ -138,7 +146,7 @@ def _dates(
     """What a table holds by event date, and since which version it has held these very rows."""
     counted = connection.execute(
         "select event_date::varchar, count(*), sum(hash(one)::hugeint)::varchar "
-        f"from read_parquet('{_quoted(file)}') as one group by event_date order by event_date"
+        f"from read_parquet('{_quoted(file)}', hive_partitioning = false) as one group by event_date order by event_date"
     ).fetchall()
     found = {}
     for day, rows, digest in counted:
@@ -250,6 +258,21 @@ def point_to(settings: Settings, version: str) -> None:
         if damages:
             raise UsageError(f"{version} is not what was published, and consumers must not read it: {damages[0]}")
         _point_to(settings, ledger, version)
+
+
+def put_back_published(settings: Settings) -> tuple[list[Damage], list[Damage]]:
+    """Put back what is to be had as it was published, of all versions, and the pointer; what was wrong, and what still is.
+
+    Call it under the lease.
+    """
+    ledger = open_ledger(settings)
+    before = examine_published(settings, ledger)
+    if before:
+        put_back(settings, ledger, before)
+        current = ledger.current()
+        if current is not None:
+            _link(settings, current)
+    return before, examine_published(settings, ledger) if before else []
 
 
 def rollback(settings: Settings) -> Publication:

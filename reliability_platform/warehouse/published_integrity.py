@@ -61,10 +61,10 @@ def adopt(settings: Settings, ledger: Ledger) -> list[str]:
     taken, of_an_earlier_release = [], not ledger.records()
     for version in versions(settings):
         known = ledger.records()
-        text = (settings.published / version / RECORD).read_text()
         try:
+            text = (settings.published / version / RECORD).read_text()
             record = record_of(text)
-        except ValueError:
+        except (OSError, ValueError):
             continue
         follows = record.previous in known and digest_of(known[str(record.previous)]) == record.previous_record
         if version not in known and (follows or of_an_earlier_release):
@@ -148,6 +148,15 @@ def examine_published(settings: Settings, ledger: Ledger) -> list[Damage]:
     return found
 
 
+def examine_current(settings: Settings, ledger: Ledger) -> list[Damage]:
+    """What is wrong with what consumers read: the pointer, and the version that it is to lead to."""
+    current = ledger.current()
+    if current is None:
+        return []
+    text = ledger.records()[current]
+    return [*examine_pointer(settings, ledger), *examine_version(settings, record_of(text), text)]
+
+
 def put_back(settings: Settings, ledger: Ledger, damages: Sequence[Damage]) -> list[Damage]:
     """Put back what the operations store or a snapshot has as it was; returns what is still damaged."""
     records = ledger.records()
@@ -194,13 +203,12 @@ def mended(
     if broken:
         on_damage(broken)
         raise EnvironmentUnusableError(f"Nothing is published: the {in_one_line(broken)}.")
-    text = ledger.records()[current]
-    record = record_of(text)
-    found = [*examine_pointer(settings, ledger), *examine_version(settings, record, text)]
+    found = examine_current(settings, ledger)
     if not found:
         return current, set()
     on_damage(found)
     left = {one.path for one in put_back(settings, ledger, found)}
+    record = record_of(ledger.records()[current])
     names = {
         str(table_file(settings, current, table.name).relative_to(settings.home)): table.name for table in record.tables
     }

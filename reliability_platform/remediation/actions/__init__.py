@@ -9,6 +9,7 @@ from reliability_platform.remediation.actions.catch_up import CATCH_UP
 from reliability_platform.remediation.actions.containment import FALL_BACK, HOLD, RELEASE
 from reliability_platform.remediation.actions.late_rows import ACCEPT_HELD
 from reliability_platform.remediation.actions.personal_data import PURGE
+from reliability_platform.remediation.actions.published import PUT_BACK
 from reliability_platform.remediation.actions.re_request import RE_REQUEST
 from reliability_platform.remediation.actions.re_request import request as request
 from reliability_platform.remediation.actions.re_request import slots_to_request as slots_to_request
@@ -34,6 +35,7 @@ ACTIONS: dict[str, Action] = {
         REBUILD,
         RESTORE,
         RELOAD,
+        PUT_BACK,
         FALL_BACK,
         HOLD,
         RELEASE,

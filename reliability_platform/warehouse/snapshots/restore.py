@@ -101,6 +101,40 @@ def restore_warehouse(
     return days
 
 
+def restore_operations(settings: Settings, snapshot: Snapshot, fits: Callable[[Path], bool]) -> Path | None:
+    """Put the operations store back in one step; what was there is kept beside it. `fits` looks at the fetched file first.
+
+    Returns where the old file is now, if there was one. Raises `SnapshotDamagedError` if the snapshot has no store that
+    is whole and fits.
+    """
+    target = operations_file(settings)
+    if target is None:
+        raise UsageError("The operations store is in a database server, which has its own means.")
+    with snapshot_turn(settings) as staging, warehouse_lease(settings):
+        fetched = staging / OPERATIONS
+        _fetch(SnapshotLocation.of(settings), snapshot, OPERATIONS, fetched)
+        if not fits(fetched):
+            raise SnapshotDamagedError(
+                f"The operations store in snapshot {snapshot.id} is of another home, or not whole."
+            )
+        aside = set_aside(target)
+        fetched.replace(target)
+        _sync(target.parent)
+    return aside
+
+
+def set_aside(store: Path) -> Path | None:
+    """Move a damaged database away, with its logs, which must not be applied to another one."""
+    aside = None
+    for suffix in ("", "-wal", "-shm"):
+        path = store.with_name(store.name + suffix)
+        if path.exists():
+            moved = path.with_name(f".{store.name}.damaged{suffix}")
+            path.replace(moved)
+            aside = aside or moved
+    return aside
+
+
 def _sync(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:

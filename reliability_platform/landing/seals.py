@@ -1,0 +1,107 @@
+"""Seals: the checksums of what belongs to a landing day, taken when it was admitted, beside its admission records.
+
+Admitted deliveries with their manifests, bronze, the file quarantine and the decisions about the day. A file that
+differs from its seal was changed from outside, unless it is another delivery: a file and a manifest that agree with
+each other have landed since and wait for their admission.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+
+from reliability_platform.atomic import write_atomically
+from reliability_platform.damage import Written, written
+from reliability_platform.landing.bronze import admissions_file, bronze_folder
+from reliability_platform.landing.file_quarantine import quarantine_folder
+from reliability_platform.settings import Settings
+
+SEAL = "seal.json"
+DECISION = re.compile(r"(?P<source>[a-z_]+)-(?P<day>\d{8})-.*\.json")
+
+Files = dict[str, Written]
+"""By the path below the home."""
+
+
+def seal_file(settings: Settings, source: str, landing_date: date) -> Path:
+    """Where the seal of a source and landing day is."""
+    return admissions_file(settings, source, landing_date).with_name(SEAL)
+
+
+def _decisions(settings: Settings, source: str, landing_date: date) -> Iterator[Path]:
+    yield from (settings.shims / source).glob(f"{source}-{landing_date:%Y%m%d}-*.json")
+
+
+def _ours(settings: Settings, source: str, landing_date: date) -> Iterator[Path]:
+    """What the platform itself has written for a day."""
+    yield from bronze_folder(settings, source, landing_date).glob("*")
+    yield admissions_file(settings, source, landing_date)
+    yield from quarantine_folder(settings, source, landing_date).glob("*")
+    yield from _decisions(settings, source, landing_date)
+
+
+def name_of(settings: Settings, path: Path) -> str:
+    return path.relative_to(settings.home).as_posix()
+
+
+def seal(settings: Settings, source: str, landing_date: date, admitted: Iterable[Path]) -> None:
+    """Seal a landing day; `admitted` are the files in landing, manifests among them, that must stay as they are."""
+    paths = [*admitted, *_ours(settings, source, landing_date)]
+    files = {
+        name_of(settings, path): written(path) for path in paths if path.is_file() and not path.name.startswith(".")
+    }
+    _write(seal_file(settings, source, landing_date), files)
+
+
+def _write(path: Path, files: Mapping[str, Written]) -> None:
+    body = json.dumps({name: asdict(one) for name, one in sorted(files.items())})
+    content = json.dumps({"sha256": hashlib.sha256(body.encode()).hexdigest(), "body": body}) + "\n"
+    if not path.exists() or path.read_bytes() != content.encode():
+        write_atomically(path, content.encode())
+
+
+def read_seal(settings: Settings, source: str, landing_date: date) -> Files | None:
+    """The seal of a landing day; None for one that was admitted by an earlier release. Raises `ValueError`."""
+    path = seal_file(settings, source, landing_date)
+    if not path.exists():
+        return None
+    try:
+        outer = json.loads(path.read_text())
+        if hashlib.sha256(outer["body"].encode()).hexdigest() != outer["sha256"]:
+            raise ValueError("its checksum differs")
+        return {name: Written(**one) for name, one in json.loads(outer["body"]).items()}
+    except (OSError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"it is no seal: {type(error).__name__}") from None
+
+
+def seal_again(settings: Settings, path: Path) -> None:
+    """Take one file that the platform has just written, or removed, into the seal of its day, if there is one."""
+    day = _day_of(path)
+    try:
+        files = read_seal(settings, *day) if day is not None else None
+    except ValueError:
+        return  # it is named as damaged, and made anew with the next admission
+    if day is None or files is None:
+        return
+    files.pop(name_of(settings, path), None)
+    if path.is_file():
+        files[name_of(settings, path)] = written(path)
+    _write(seal_file(settings, *day), files)
+
+
+def _day_of(path: Path) -> tuple[str, date] | None:
+    """The source and landing day of a file in quarantine or of a decision."""
+    named = DECISION.fullmatch(path.name)
+    text = named["day"] if named is not None else path.parent.name.removeprefix("landing_date=")
+    try:
+        return (named["source"] if named is not None else path.parent.parent.name), date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def break_seal(settings: Settings, source: str, landing_date: date) -> None:
+    """Forget a seal: the day lands anew, and what was is no matter any more."""
+    seal_file(settings, source, landing_date).unlink(missing_ok=True)

@@ -1,0 +1,254 @@
+"""Puts back whatever in a home is not what was written, store by store, and brings the home to the present.
+
+The order is that of trust: the operations store first, for it knows what the others should be; then what was delivered
+and decided, bronze from it, the warehouse, what is published. What is nowhere to be had stays named.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from reliability_platform.checks.holds import Holds
+from reliability_platform.clock import Clock
+from reliability_platform.damage import Damage, Written
+from reliability_platform.incidents.anchor import forget_end, note_end
+from reliability_platform.landing.admission import admit, landed_partitions
+from reliability_platform.landing.sealed import BRONZE, LANDING, examine_day
+from reliability_platform.operations import operations_engine
+from reliability_platform.recovery.replay import make_void, replay, unjudged_days
+from reliability_platform.recovery.stores import WAREHOUSE, examine_home, examine_landing, file_damage
+from reliability_platform.settings import Settings
+from reliability_platform.warehouse.lease import warehouse_lease
+from reliability_platform.warehouse.ledger import Ledger, home_id, identify, known_homes
+from reliability_platform.warehouse.publication import put_back_published
+from reliability_platform.warehouse.published import Publication, record_of
+from reliability_platform.warehouse.published_integrity import OPERATIONS, adopt, fetch_content
+from reliability_platform.warehouse.snapshots.inventory import PARTITION_FOLDER
+from reliability_platform.warehouse.snapshots.location import SnapshotDamagedError, SnapshotLocation
+from reliability_platform.warehouse.snapshots.manifest import Snapshot, read_snapshots
+from reliability_platform.warehouse.snapshots.restore import (
+    gap,
+    restore_operations,
+    restore_warehouse,
+    set_aside,
+)
+from reliability_platform.warehouse.snapshots.take import operations_file
+
+Partition = tuple[str, date]
+
+
+@dataclass(frozen=True)
+class Mended:
+    """What was damaged, what was done about it, and what still is."""
+
+    found: list[Damage]
+    steps: list[str]
+    left: list[Damage]
+    landing_days: list[date]
+    """Those that were built and judged again."""
+    publication: Publication | None
+
+    def document(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {
+            "found": [one.document() for one in self.found],
+            "done": self.steps,
+            "left": [one.document() for one in self.left],
+            "landing_days_built_again": [day.isoformat() for day in self.landing_days],
+            "published": self.publication.version if self.publication else None,
+            "held": asdict(self.publication)["held"] if self.publication else {},
+        }
+
+
+def mend(settings: Settings, clock: Clock, *, dry_run: bool = False) -> Mended:
+    """Put back what is damaged. With `dry_run`, only what is found.
+
+    Killed anywhere it can be run again: days to build lose their verdicts before anything of them is touched.
+    """
+    found = examine_home(settings)
+    if dry_run or not found:
+        return Mended(found, [], found, [], None)
+    steps: list[str] = []
+    days: set[date] = set()
+    if any(one.store == OPERATIONS for one in found):
+        days |= _mend_operations(settings, clock, steps)
+    days |= _mend_landed(settings, steps)
+    if any(one.store == WAREHOUSE for one in found):
+        days |= _mend_warehouse(settings, steps)
+    with warehouse_lease(settings):
+        before, left = put_back_published(settings)
+    if len(left) < len(before):
+        steps.append(f"put back {len(before) - len(left)} files of what is published, or the pointer to it")
+    engine = operations_engine(settings)
+    days |= unjudged_days(settings, engine)
+    landed = {day for _, day in landed_partitions(settings)}
+    wanted = sorted(days & landed)
+    publication = replay(settings, engine, wanted, clock, "restore-damaged") if landed else None
+    note_end(settings, engine)
+    return Mended(found, steps, examine_home(settings), wanted, publication)
+
+
+def _newest_first(settings: Settings) -> Iterable[Snapshot]:
+    return reversed(read_snapshots(SnapshotLocation.of(settings))[0])
+
+
+# The operations store
+
+
+def _mend_operations(settings: Settings, clock: Clock, steps: list[str]) -> set[date]:
+    """Put back the newest store of this home that a snapshot has; without one, begin a new one. The days to run again."""
+    home, days = home_id(settings), None
+    for snapshot in _newest_first(settings):
+        try:
+            aside = restore_operations(settings, snapshot, lambda file: _is_ours(file, home))
+        except SnapshotDamagedError:
+            continue
+        engine = _taken_up(settings, clock)
+        days = set(gap(settings, engine, snapshot))
+        kept = f"; the damaged one is {aside.name}" if aside is not None else ""
+        steps.append(f"put back the operations store of {snapshot.taken_at:%Y-%m-%d %H:%M} UTC{kept}")
+        break
+    if days is None:
+        days = _begin_anew(settings, clock, steps)
+    make_void(operations_engine(settings), sorted(days))
+    return days
+
+
+def _begin_anew(settings: Settings, clock: Clock, steps: list[str]) -> set[date]:
+    file = operations_file(settings)
+    if file is None:
+        steps.append("left the operations store alone: it is in a database server, which has its own means")
+        return set()
+    with warehouse_lease(settings):
+        set_aside(file)
+        _taken_up(settings, clock)
+    steps.append("began a new operations store: no snapshot has one; incidents and verdicts of before are lost")
+    return {day for _, day in landed_partitions(settings)}
+
+
+def _is_ours(file: Path, home: str | None) -> bool:
+    """Whether a store is whole and of this home; one of before there were identities may be."""
+    if file_damage(file) is not None:
+        return False
+    engine = create_engine(f"sqlite:///{file}", poolclass=NullPool)
+    try:
+        return home is None or home in (known_homes(engine) or {home})
+    except SQLAlchemyError:  # it has no table of homes yet
+        return True
+
+
+def _taken_up(settings: Settings, clock: Clock) -> Engine:
+    """Let a store that was put back know what is published, and hold what people held when that was published."""
+    engine = operations_engine(settings)
+    forget_end(settings)
+    ledger = Ledger(engine, identify(settings, engine))
+    adopt(settings, ledger)
+    current = ledger.current()
+    holds = Holds(engine)
+    held = record_of(ledger.records()[current]).held if current is not None else {}
+    for key, reasons in held.items():
+        people = [reason for reason in reasons if reason.startswith("held by ")]
+        source, day = key.split("/")
+        if people:
+            holds.hold(source, date.fromisoformat(day), "restore", people[0], clock())
+    return engine
+
+
+# What was delivered and decided, and bronze
+
+
+def _mend_landed(settings: Settings, steps: list[str]) -> set[date]:
+    """Fetch what a snapshot has by its checksum, then make bronze anew where it is not what it was."""
+    found = examine_landing(settings)
+    _fetch_lost_days(settings, found, steps)
+    fetched = [one for one in found if one.store != BRONZE and _fetched(settings, one)]
+    if fetched:
+        steps.append(f"put back {len(fetched)} files of landing, quarantine and decisions from snapshots")
+    days = {partition for one in fetched if (partition := _partition(one)) is not None and one.store == LANDING}
+    bad = {partition for one in found if one.store == BRONZE and (partition := _partition(one)) is not None}
+    changed: set[date] = set()
+    for source, day in sorted(bad | days):
+        changed |= _admitted_anew(settings, source, day, steps)
+    return changed
+
+
+def _fetched(settings: Settings, damage: Damage) -> bool:
+    return damage.written is not None and fetch_content(settings, damage.written, settings.home / damage.path)
+
+
+def _partition(damage: Damage) -> Partition | None:
+    parts = damage.path.split("/")
+    match = next((found for part in parts if (found := PARTITION_FOLDER.fullmatch(part))), None)
+    if match is None:
+        return None
+    return parts[2] if parts[1] == "admissions" else parts[1], date.fromisoformat(match[1])
+
+
+def _admitted_anew(settings: Settings, source: str, day: date, steps: list[str]) -> set[date]:
+    """Make the bronze of a day anew from landing; the days to run again."""
+    if examine_day(settings, source, day, [LANDING]):
+        # Landing would not give it any more: the file itself may be in a snapshot.
+        for one in examine_day(settings, source, day, [BRONZE]):
+            _fetched(settings, one)
+        return set()
+    # Its verdicts are about a bronze that may have been built from while it was damaged.
+    make_void(operations_engine(settings), [day])
+    admit(settings, source, day)
+    steps.append(f"made the bronze of {source} of {day} anew from landing")
+    return {day}
+
+
+def _fetch_lost_days(settings: Settings, found: list[Damage], steps: list[str]) -> None:
+    """A day of which neither landing nor bronze has anything: its files as the newest snapshot has them."""
+    for one in found:
+        partition = _partition(one)
+        if one.store != BRONZE or one.written is not None or partition is None:
+            continue
+        source, day = partition
+        folder = settings.landing / source / f"landing_date={day}"
+        if any(folder.glob("*")):
+            continue
+        prefix = f"landing/{source}/landing_date={day}/"
+        for snapshot in _newest_first(settings):
+            files = [file for file in snapshot.files if file.path.startswith(prefix)]
+            if files and all(_fetch_file(settings, file.path, file.sha256) for file in files):
+                steps.append(f"put back the deliveries of {source} of {day} from snapshot {snapshot.id}")
+                break
+
+
+def _fetch_file(settings: Settings, path: str, sha256: str) -> bool:
+    return fetch_content(settings, Written(sha256), settings.home / path)
+
+
+# The warehouse
+
+
+def _mend_warehouse(settings: Settings, steps: list[str]) -> set[date]:
+    """Put back the newest warehouse that is whole; without one, every landed day is built again from bronze."""
+    engine = operations_engine(settings)
+
+    def void(days: list[date]) -> None:
+        make_void(engine, days)
+
+    for snapshot in _newest_first(settings):
+        try:
+            days = restore_warehouse(settings, engine, snapshot, void)
+        except SnapshotDamagedError:
+            continue
+        steps.append(f"put back the warehouse of {snapshot.taken_at:%Y-%m-%d %H:%M} UTC")
+        return set(days)
+    landed = sorted({day for _, day in landed_partitions(settings)})
+    make_void(engine, landed)
+    with warehouse_lease(settings):
+        for suffix in ("", ".wal"):
+            file = settings.warehouse.with_name(settings.warehouse.name + suffix)
+            if file.exists():
+                file.replace(file.with_name(f".{file.name}.damaged"))
+    steps.append("built the warehouse anew from bronze: no snapshot has one that is whole")
+    return set(landed)

@@ -1,0 +1,188 @@
+"""Damage of each kind, in each store of a home: it is named, nothing wrong is published, and what can be comes back."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from reliability_platform.checks.holds import Holds
+from reliability_platform.clock import utc_now
+from reliability_platform.errors import PlatformError
+from reliability_platform.incidents.anchor import note_end
+from reliability_platform.incidents.detection import observe
+from reliability_platform.landing.shims import accept_late_rows
+from reliability_platform.operations import operations_engine
+from reliability_platform.recovery.damaged import mend
+from reliability_platform.recovery.stores import EXAMINATIONS, examine_home
+from reliability_platform.settings import Settings, load_settings
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+from reliability_platform.warehouse.marts import marts
+from reliability_platform.warehouse.publication import publish
+from reliability_platform.warehouse.snapshots.take import take_snapshot
+from tests.conftest import Platform, day
+from tests.unit.failing import result
+from tests.unit.lived_in import EVENTS
+
+STRAY = b"PAR1 no, it is not"
+IN_PLACE = ("operations.sqlite", "operations.sqlite-wal", "operations.sqlite-shm", "warehouse.duckdb", "timeline.json")
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Two landing days with a refused file, a decision, an incident, a held day, two versions and a snapshot."""
+    made = Platform(tmp_path_factory.mktemp("origin") / "home", events_per_day=EVENTS)
+    home = made.settings
+    accept_late_rows(home, "orders", day(1), "a test", "they count")
+    stray = home.landing / "orders" / f"landing_date={day(1)}" / "stray.parquet"
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(STRAY)
+    made.run(day(1), day(2))
+    made.checks.record([result("stg_payments__row_count", 1)])
+    observe(made.engine, made.checks.after(0, 10_000), utc_now())
+    Holds(made.engine).hold("orders", day(2), "a test", "it is looked at", utc_now())
+    made.checks.invalidate(["payments"], [])
+    made.check(day(1), day(1))
+    made.publish()
+    note_end(home, made.engine)
+    take_snapshot(home, utc_now)
+    assert examine_home(home) == []
+    return home
+
+
+@pytest.fixture
+def home(origin: Settings, tmp_path: Path) -> Settings:
+    """A copy of it: databases are copied, all else is linked, for damage here always makes a new file."""
+
+    def bring(source: str, target: str) -> None:
+        if Path(source).name in IN_PLACE:
+            shutil.copy2(source, target)
+        else:
+            os.link(source, target)
+
+    shutil.copytree(origin.home, tmp_path / "home", symlinks=True, copy_function=bring)
+    return load_settings(tmp_path / "home")
+
+
+def only(home: Settings, pattern: str) -> Path:
+    """The first file that fits."""
+    return sorted(home.home.glob(pattern))[0]
+
+
+FILES: dict[str, tuple[str, str]] = {
+    "published table": ("published", "published/v000002/agg_daily_revenue.parquet"),
+    "published record": ("published", "published/v000002/publication.json"),
+    "older version": ("published", "published/v000001/agg_daily_funnel.parquet"),
+    "bronze": ("landing", f"bronze/orders/landing_date={day(1)}/orders*.parquet"),
+    "admission records": ("landing", f"bronze/admissions/payments/landing_date={day(1)}/admissions.parquet"),
+    "seal": ("landing", f"bronze/admissions/shipments/landing_date={day(2)}/seal.json"),
+    "landed file": ("landing", f"landing/orders/landing_date={day(2)}/orders*.parquet"),
+    "manifest": ("landing", f"landing/web_events/landing_date={day(2)}/*.manifest.json"),
+    "quarantined file": ("landing", f"quarantine/orders/landing_date={day(1)}/*.parquet"),
+    "reason of a refusal": ("landing", f"quarantine/orders/landing_date={day(1)}/*.reason.json"),
+    "decision": ("landing", "shims/orders/*-late.json"),
+    "operations store": ("operations", "operations.sqlite"),
+    "warehouse": ("warehouse", "warehouse.duckdb"),
+    "snapshot manifest": ("snapshots", "snapshots/manifests/*.json"),
+    "snapshot content": ("snapshots", "snapshots/objects/*/*"),
+}
+ANOTHER = {
+    "operations.sqlite": "another's.sqlite",
+    "warehouse.duckdb": "another's.duckdb",
+}
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.unlink()
+    path.write_bytes(content)
+
+
+def flip(path: Path) -> None:
+    """One byte of a page that is in use."""
+    content = bytearray(path.read_bytes())
+    place = 100 if path.suffix == ".sqlite" else len(content) // 2
+    content[place] ^= 0xFF
+    _write(path, bytes(content))
+
+
+def replace(path: Path) -> None:
+    """Another file of the same kind, whole in itself."""
+    beside = [one for one in path.parent.rglob(f"*{path.suffix}") if one.read_bytes() != path.read_bytes()]
+    if path.suffix == ".sqlite":
+        path.unlink()
+        other = load_settings(path.parent / ".other")
+        from reliability_platform.warehouse.ledger import identify
+
+        identify(other, operations_engine(other))
+        shutil.copyfile(other.home / "operations.sqlite", path)
+    elif path.suffix == ".duckdb":
+        path.unlink()
+        duckdb.connect(str(path)).close()
+    else:
+        _write(path, beside[0].read_bytes() if beside else b'{"another": "file"}')
+
+
+KINDS: dict[str, Callable[[Path], None]] = {
+    "bit flip": flip,
+    "truncation": lambda path: _write(path, path.read_bytes()[: path.stat().st_size // 2]),
+    "zero length": lambda path: _write(path, b""),
+    "deletion": lambda path: path.unlink(),
+    "another's file": replace,
+}
+
+
+def prepared(home: Settings, path: Path) -> Path:
+    """A database without its log beside it, which would mend what is damaged."""
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    return path
+
+
+def rows(settings: Settings) -> dict[str, list[tuple[object, ...]]]:
+    """What consumers read."""
+    with duckdb.connect() as connection:
+        return {
+            mart.name: connection.execute(
+                f"from '{settings.published / 'current' / mart.name}.parquet' order by all"
+            ).fetchall()
+            for mart in marts(ensure_manifest())
+        }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_damage_is_named_in_each_store(origin: Settings, tmp_path: Path, kind: str, home: Settings) -> None:
+    """Doctor said "all is well" of a store with a flipped bit, an empty one, one of another home."""
+    unnamed = []
+    for name, (store, pattern) in FILES.items():
+        if (name, kind) in {("seal", "deletion"), ("snapshot manifest", "deletion")}:
+            continue  # as if it had never been: an earlier release had no seals, and a snapshot was pruned
+        path = prepared(home, only(home, pattern))
+        before = path.read_bytes()
+        KINDS[kind](path)
+        found = EXAMINATIONS[store](home)
+        shown = path.relative_to(home.home).as_posix()
+        if not any(one.path in (shown, "manifests", path.name) or store == "snapshots" for one in found):
+            unnamed.append((name, [str(one) for one in found]))
+        path.unlink(missing_ok=True)
+        path.write_bytes(before)
+    assert not unnamed
+    assert examine_home(home) == []
+
+
+@pytest.mark.parametrize("kind", ["bit flip", "deletion", "another's file"])
+def test_what_is_damaged_everywhere_at_once_comes_back(home: Settings, kind: str) -> None:
+    """Everything but the snapshots; what is published is right before and after, and nothing stays damaged."""
+    good = rows(home)
+    for name, (store, pattern) in FILES.items():
+        if store != "snapshots" and not (name == "seal" and kind == "deletion"):
+            KINDS[kind](prepared(home, only(home, pattern)))
+    with pytest.raises(PlatformError):  # the operations store is damaged, or is another's
+        publish(home, marts(ensure_manifest()), [("orders", day(1))], {}, utc_now(), "test")
+    done = mend(home, utc_now)
+    assert done.left == []
+    assert examine_home(home) == []
+    assert rows(home) == good
+    assert done.publication is not None
+    assert list(done.publication.held) == [f"orders/{day(2)}"]  # what somebody held is held
