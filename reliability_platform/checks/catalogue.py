@@ -163,7 +163,8 @@ _BRONZE = {
         True,
         "P1",
         "No file was refused for its columns.",
-        "`reliability heal` replays a file with a likely rename or exact casts through a shim; otherwise it asks the source again.",
+        "`reliability heal` replays a file whose columns, read in another way, agree with the past: under another name only "
+        "once a person approves. Otherwise it asks the source again.",
     ),
     "file_integrity": _Property(
         "file_corruption",

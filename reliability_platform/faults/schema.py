@@ -132,7 +132,7 @@ SCHEMA_FAULTS = (
         signature=_REFUSED,
         symptoms=_GAPS,
         containment=Containment.FILES,
-        end_state="rename shim, replayed from quarantine, oracle-equal",
+        end_state="read under its old name once a person approves who sees its past, else asked for again, oracle-equal",
         strike=_schema_column_renamed,
     ),
     Fault(
@@ -148,7 +148,7 @@ SCHEMA_FAULTS = (
         signature=_REFUSED,
         symptoms=_GAPS,
         containment=Containment.FILES,
-        end_state="cast shim, replayed from quarantine, oracle-equal",
+        end_state="read through a cast that agrees with the past, else asked for again, oracle-equal",
         strike=_schema_type_changed,
     ),
 )

@@ -221,7 +221,7 @@ _TABLE = (
         contained_by="The file is in quarantine, and the landing day is held.",
         first_steps=(
             _SEE_FILES,
-            "Compare the refused columns with the contract; a likely rename and casts that fit are named.",
+            "Compare the refused columns with the contract, and with their past where another way to read them is named.",
             _ASK_OWNER,
         ),
         prevention="Agree on a notice period for schema changes with the owner; announce new columns in the contract.",

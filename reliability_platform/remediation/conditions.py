@@ -16,6 +16,7 @@ from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.incidents.model import Incident
 from reliability_platform.landing.breaker import Breaker
 from reliability_platform.remediation.actions.reference import outdated
+from reliability_platform.remediation.actions.replay import rename_waits
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import warehouse_lease
@@ -85,6 +86,11 @@ def _passes_again(settings: Settings, engine: Engine, incident: Incident, now: d
     return {(one.check, one.partition) for one in incident.signals} <= passed
 
 
+def _no_other_name(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> bool:
+    del engine, now
+    return not rename_waits(settings, incident)
+
+
 CONDITIONS: dict[str, Condition] = {
     "what_failed_passes_again": Condition(_passes_again, "a person must mend it: see what to do in its runbook"),
     "warehouse_can_be_written": Condition(
@@ -101,6 +107,11 @@ CONDITIONS: dict[str, Condition] = {
     "nobody_builds_these_days": Condition(_nobody_builds, "another build is at work on these days"),
     "backfill_is_safe": Condition(
         _backfill_is_safe, "the backfill guard still objects: see `reliability backfill --dry-run` over its days"
+    ),
+    "no_column_under_another_name": Condition(
+        _no_other_name,
+        "a column came under another name and agrees with its past, which a person must see and approve "
+        "(`reliability heal --incident ID`), or decline (`--action re_request_batches`)",
     ),
     "source_may_be_asked": Condition(
         _source_may_be_asked, "the breaker of the source is open: it is left alone until its next probe is due"

@@ -75,7 +75,13 @@ POLICIES: dict[str, Policy] = {
     "missing_data": _ASK_AT_ONCE,
     "null_spike": _ASK_AT_ONCE,
     "payload_corruption": _ASK_AT_ONCE,
-    "schema_break": Policy("replay_through_shim", automatic=True, max_attempts=2, escalation=_BOTH),
+    "schema_break": Policy(
+        "replay_through_shim",
+        automatic=True,
+        max_attempts=2,
+        escalation=_BOTH,
+        conditions=("no_column_under_another_name",),
+    ),
     "duplicate_delivery": Policy(
         "verify_only",
         automatic=True,

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources.batch import Batch
 from reliability_platform.sources.simulation import Simulation
 from reliability_platform.sources.system import request_batch, scheduled_batches
-from tests.unit.failing import NOW, day, result
+from tests.unit.failing import NOW, day, passed, result
 
 
 class BrokenHome:
@@ -31,11 +32,11 @@ class BrokenHome:
 
     DAY = day(5)
 
-    def __init__(self, home: Path, source: str = "orders") -> None:
+    def __init__(self, home: Path, source: str = "orders", events_per_day: int = 400) -> None:
         self.settings: Settings = load_settings(home)
         self.source = source
         self.day: date = self.DAY
-        self.simulation = Simulation(seed=3, events_per_day=400)
+        self.simulation = Simulation(seed=3, events_per_day=events_per_day)
         self.simulation.save(self.settings)
         self.engine: Engine = operations_engine(self.settings)
         self.incidents = IncidentStore(self.engine)
@@ -68,6 +69,18 @@ class BrokenHome:
             batches.append(changed)
         self.admit()
         return batches
+
+    def remember(self, days: int, *others: str) -> None:
+        """Land, admit and judge the days before, of other sources the day itself too."""
+        before = [self.day - timedelta(days=back) for back in range(days, 0, -1)]
+        for source, landed in [(self.source, before), *((other, [*before, self.day]) for other in others)]:
+            for one in landed:
+                for batch in scheduled_batches(self.simulation, source, one):
+                    write_batch(self.settings, batch)
+                admit(self.settings, source, one)
+        wanted = [name for name, spec in CHECKS.items() if spec.blocking and self.source in spec.sources]
+        good = [passed(name) for name in wanted]
+        self.checks.record([replace(verdict, partition=one) for verdict in good for one in before])
 
     def admit(self) -> dict[str, str]:
         """Admit the day; the state of each file by its batch id."""

@@ -1,11 +1,13 @@
 """What several unit tests share."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.unit.alerting import Ground, Server
+from tests.unit.broken_home import BrokenHome
 
 
 @pytest.fixture
@@ -20,3 +22,18 @@ def server() -> Iterator[Server]:
 def ground(tmp_path: Path) -> Callable[..., Ground]:
     """Makes a home whose alerts go to these URLs: `ground(url, …, alert_cap_per_hour=4)`."""
     return lambda *urls, **settings: Ground(tmp_path / "home", *urls, **settings)
+
+
+@pytest.fixture(scope="session")
+def _remembered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nine good days of orders, and of the payments that speak of them: enough for a test on the past."""
+    home = BrokenHome(tmp_path_factory.mktemp("remembered") / "home", events_per_day=4_000)
+    home.remember(9, "payments")
+    return home.settings.home
+
+
+@pytest.fixture
+def with_past(_remembered: Path, tmp_path: Path) -> BrokenHome:
+    """A home of its own of which the source has a past; its day has not landed yet."""
+    shutil.copytree(_remembered, tmp_path / "with_past", symlinks=True)
+    return BrokenHome(tmp_path / "with_past", events_per_day=4_000)

@@ -33,9 +33,9 @@ SPAWN = multiprocessing.get_context("spawn")
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> BrokenHome:
+def home(with_past: BrokenHome) -> BrokenHome:
     """Slot 2 came with a column renamed, slot 3 without one; no row was rejected."""
-    home = BrokenHome(tmp_path)
+    home = with_past
     home.land(renamed={2: RENAMED}, dropped={3: "channel"})
     with duckdb.connect(str(home.settings.warehouse)) as connection:
         connection.execute(

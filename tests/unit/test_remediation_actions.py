@@ -16,12 +16,15 @@ from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.columns import Reading
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.landing.shims import approve_shim
-from reliability_platform.remediation.actions import ACTIONS, action_named, readable_files, slots_to_request
+from reliability_platform.remediation.actions import ACTIONS, action_named, slots_to_request
+from reliability_platform.remediation.due import obstacle
 from reliability_platform.remediation.evidence import missing_slots, refused_slots, waiting
 from reliability_platform.remediation.heal import describe
 from reliability_platform.remediation.policy import BY_PERSON_ONLY, POLICIES
+from reliability_platform.remediation.readings import candidates
 from reliability_platform.sources.system import scheduled_batches
 from tests.unit.broken_home import BrokenHome, shim_of
+from tests.unit.failing import NOW
 
 GAP = "bronze_orders__batch_completeness"
 CONTRACT = "bronze_orders__schema_contract"
@@ -105,32 +108,55 @@ def test_asking_again_after_a_run_that_did_not_help_is_the_next_attempt(home: Br
     assert "orders-20260105-02-a3" not in home.landed()
 
 
-def test_a_renamed_file_is_replayed_through_a_shim(home: BrokenHome) -> None:
-    """The rows came; only their name was wrong. Nobody needs to be asked again."""
+def test_a_renamed_file_is_replayed_through_a_shim_by_whoever_has_seen_its_past(with_past: BrokenHome) -> None:
+    """The rows came; only their name was wrong. A person sees the column beside its past, and nobody is asked again."""
+    home = with_past
     home.land(renamed={2: RENAMED})
     incident = home.incident(CONTRACT, GAP)
     before = home.landing_bytes()
+    told = describe(home.settings, incident)
+    assert "On a person's approval" in told
+    assert "the same in payments for the same order_id 100.0 % (100.0 % to 100.0 % in the past)" in told
+    assert "values within their past" in told  # of a personal column nobody sees any
+    watched = home.settings.model_copy(update={"attended": True})
+    assert "under another name" in (obstacle(watched, home.engine, incident, NOW) or "")
+    assert obstacle(watched, home.engine, incident, NOW, approved=True) is None
     words, replays = perform(home, incident.id)
     assert (replays, home.landing_bytes()) == (1, before)
     assert "user_id read as customer_id" in words
     shim = shim_of(home.settings, "orders", "orders-20260105-02")
     assert shim["rename"] == {"user_id": "customer_id"}
     assert incident.id in shim["why"]
+    assert "in the past" in shim["why"]
+    assert "approved by test" in words
     assert home.admit()["orders-20260105-02"] == "replayed"
     assert {record["state"] for record in quarantined_files(home.settings)} == {"replayed"}
     assert perform(home, incident.id) == ("No refused file waits to be replayed.", 0)
 
 
-def test_a_file_without_a_likely_rename_is_asked_for_again(home: BrokenHome) -> None:
+def test_without_a_past_no_name_and_no_cast_is_believed(home: BrokenHome) -> None:
+    """A similar name, or values that all convert, say nothing about what a column means: the source is asked."""
+    home.land(renamed={2: RENAMED}, retyped={3: with_comma})
+    incident = home.incident(CONTRACT)
+    assert "0 good days of the past are too few" in describe(home.settings, incident)
+    assert obstacle(home.settings.model_copy(update={"attended": True}), home.engine, incident, NOW) is None
+    words, replays = perform(home, incident.id)
+    assert (replays, words.count("not evaluated")) == (2, 2)
+    assert not home.settings.shims.exists()
+    assert {home.admit()[f"orders-20260105-0{slot}"] for slot in (2, 3)} == {"superseded"}
+
+
+def test_a_file_without_a_likely_rename_is_asked_for_again(with_past: BrokenHome) -> None:
     """A column that is gone cannot be read under another name."""
-    home.land(renamed={1: RENAMED}, dropped={3: "customer_id"})
+    home = with_past
+    home.land(renamed={2: RENAMED}, dropped={3: "customer_id"})
     incident = home.incident(CONTRACT)
     words, replays = perform(home, incident.id)
     assert replays == 2
-    assert "orders-20260105-01 (user_id read as customer_id)" in words
+    assert "orders-20260105-02 (user_id read as customer_id)" in words
     assert "landed orders-20260105-03-a2" in words
     states = home.admit()
-    assert (states["orders-20260105-01"], states["orders-20260105-03"]) == ("replayed", "superseded")
+    assert (states["orders-20260105-02"], states["orders-20260105-03"]) == ("replayed", "superseded")
 
 
 def test_after_a_shim_that_did_not_help_the_source_is_asked(home: BrokenHome) -> None:
@@ -155,11 +181,13 @@ def in_seconds(table: pa.Table) -> pa.Table:
     return table.set_column(table.column_names.index("event_time"), "event_time", seconds)
 
 
-def test_a_file_of_another_type_is_replayed_through_a_cast_with_every_value(home: BrokenHome) -> None:
-    """Two columns at once; nobody is asked, though nobody would answer."""
+def test_a_file_of_another_type_is_replayed_through_a_cast_with_every_value(with_past: BrokenHome) -> None:
+    """Two columns at once that agree with their past; nobody is asked, though nobody would answer."""
+    home = with_past
     batches = home.land(retyped={2: lambda table: in_seconds(with_comma(table))})
     incident = home.incident(CONTRACT, GAP)
-    away = home.settings.model_copy(update={"source_url": "http://127.0.0.1:9"})
+    away = home.settings.model_copy(update={"source_url": "http://127.0.0.1:9", "attended": True})
+    assert obstacle(away, home.engine, incident, NOW) is None
     assert "amount: number in text with comma" in describe(away, incident)
     [replayed] = action_named("replay_through_shim").perform(away, incident, "test").replays
     assert (replayed.batch_id, replayed.how) == ("orders-20260105-02", "shim")
@@ -174,8 +202,9 @@ def test_a_file_of_another_type_is_replayed_through_a_cast_with_every_value(home
     assert not clean.schema.equals(batches[1].table.schema)
 
 
-def test_a_column_of_another_name_and_type_is_read_through_both(home: BrokenHome) -> None:
+def test_a_column_of_another_name_and_type_is_read_through_both(with_past: BrokenHome) -> None:
     """One release of the producer, one shim."""
+    home = with_past
 
     def changed(table: pa.Table) -> pa.Table:
         names = ["event_timestamp" if name == "event_time" else name for name in table.column_names]
@@ -189,8 +218,9 @@ def test_a_column_of_another_name_and_type_is_read_through_both(home: BrokenHome
     assert home.admit()["orders-20260105-02"] == "replayed"
 
 
-def test_a_source_that_sends_the_same_types_again_is_healed_by_shims(home: BrokenHome) -> None:
+def test_a_source_that_sends_the_same_types_again_is_healed_by_shims(with_past: BrokenHome) -> None:
     """Its release stays: asking it again can never help."""
+    home = with_past
     home.land(retyped={2: with_comma})
     home.land(without=(1, 3, 4), retyped={2: with_comma}, attempt=2)
     assert home.admit()["orders-20260105-02-a2"] == "quarantined"
@@ -249,10 +279,8 @@ def test_a_shim_never_hides_a_column_that_is_there(home: BrokenHome) -> None:
         '{"casts": {"amount": "other_number"}, "changed": {"amount": {}, "currency": {}}}',
     ):
         records = [record("orders-20260105-02", detail)]
-        assert readable_files("orders", home.day, records) == []
-    assert (
-        len(readable_files("orders", home.day, [record("orders-20260105-02", '{"rename": {"x": "customer_id"}}')])) == 1
-    )
+        assert candidates("orders", home.day, records) == []
+    assert len(candidates("orders", home.day, [record("orders-20260105-02", '{"rename": {"x": "customer_id"}}')])) == 1
 
 
 def record(batch_id: str, detail: str) -> dict[str, object]:

@@ -189,8 +189,9 @@ def test_a_damaged_warehouse_is_not_tried_again_before_it_is_put_back(home: Brok
     assert why_not(home, one) == ""
 
 
-def test_a_shim_that_did_not_help_is_withdrawn_and_then_the_source_is_asked(home: BrokenHome) -> None:
+def test_a_shim_that_did_not_help_is_withdrawn_and_then_the_source_is_asked(with_past: BrokenHome) -> None:
     """Read as the wrong column, the rows would stay in silver; the file goes back into quarantine instead."""
+    home = with_past
     home.land(renamed={2: {"customer_id": "user_id"}})
     one = home.incident(CONTRACT).id
     [batch] = [batch for batch, status in home.admit().items() if status == "quarantined"]

@@ -15,8 +15,6 @@ from reliability_platform.remediation.actions.re_request import request as reque
 from reliability_platform.remediation.actions.re_request import slots_to_request as slots_to_request
 from reliability_platform.remediation.actions.reference import RELOAD
 from reliability_platform.remediation.actions.replay import REPLAY
-from reliability_platform.remediation.actions.replay import readable_files as readable_files
-from reliability_platform.remediation.actions.replay import reading_words as reading_words
 from reliability_platform.remediation.actions.restore import RESTORE
 from reliability_platform.remediation.actions.run_again import CONFIRM, REBUILD, RECOMPUTE, RETRY, VERIFY_ONLY
 

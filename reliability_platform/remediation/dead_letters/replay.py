@@ -13,15 +13,14 @@ from datetime import date, datetime
 from sqlalchemy import Engine
 
 from reliability_platform.landing.attempts import UNASKED, How, Permission, permit
-from reliability_platform.landing.columns import Reading
 from reliability_platform.landing.discards import FILE
 from reliability_platform.landing.shims import approve_shim
 from reliability_platform.masking import scrub
-from reliability_platform.remediation import evidence
-from reliability_platform.remediation.actions import readable_files, reading_words, request
+from reliability_platform.remediation.actions import request
 from reliability_platform.remediation.contract_change import admissible_now
 from reliability_platform.remediation.dead_letters.letters import Letter
 from reliability_platform.remediation.ledger import ACCEPTED, CONTRACT, REPLACEMENT, SHIM, Replay, ReplayLedger
+from reliability_platform.remediation.readings import Judged, judged_readings
 from reliability_platform.settings import Settings
 
 
@@ -34,8 +33,8 @@ class Offer:
     """As the ledger calls it."""
     fingerprint: str
     """The identity of this replay: the bytes, the reading of today, the shim. Another reading is another replay."""
-    reading: Reading | None = None
-    """How the file is to be read, if through a shim."""
+    judged: Judged | None = None
+    """How the file is to be read and what its past says, if through a shim."""
     refusal: str = ""
     """Why it is not offered; empty if it is."""
 
@@ -47,8 +46,8 @@ class Offer:
             return f"{letter.words}: not offered, {self.refusal}."
         match self.how:
             case "shim":
-                assert self.reading is not None
-                return f"{letter.words}: approve a shim ({reading_words(self.reading)}) and read the file again."
+                assert self.judged is not None
+                return f"{letter.words}: approve a shim and read the file again. {self.judged.words}."
             case "accepted":
                 return f"{letter.words}: take it instead of the good one of its slot, which it contradicts."
             case "contract":
@@ -59,7 +58,8 @@ class Offer:
         )
 
 
-def _offer(letter: Letter, reading: Reading | None) -> Offer:
+def _offer(letter: Letter, judged: Judged | None) -> Offer:
+    reading = judged.file.reading if judged is not None else None
     if letter.reasons == UNASKED:
         how = ACCEPTED
     elif reading is not None:
@@ -70,7 +70,7 @@ def _offer(letter: Letter, reading: Reading | None) -> Offer:
         how = REPLACEMENT
     shim = [] if reading is None else [sorted(reading.rename.items()), sorted(reading.casts.items())]
     identity = [letter.what, letter.reasons, letter.fingerprint, letter.reading, shim]
-    return Offer(letter, how, hashlib.sha256(json.dumps(identity).encode()).hexdigest(), reading)
+    return Offer(letter, how, hashlib.sha256(json.dumps(identity).encode()).hexdigest(), judged)
 
 
 def _refused(offer: Offer, tried: set[tuple[str, str, str]], *, named: bool) -> str:
@@ -95,10 +95,10 @@ def offers(settings: Settings, engine: Engine, letters: Sequence[Letter], *, nam
     places = {(letter.source, letter.landing_date) for letter in letters if letter.what == FILE}
     fitting = {(source, day, one.batch_id) for source, day in places for one in admissible_now(settings, source, day)}
     readings = {
-        (source, day, one.batch_id): one.reading
+        (source, day, one.file.batch_id): one
         for source, day in places
-        for one in readable_files(source, day, evidence.admissions(settings, source, day))
-        if (source, day, one.batch_id) not in fitting  # it needs no shim any more
+        for one in judged_readings(settings, source, day)
+        if one.agrees and (source, day, one.file.batch_id) not in fitting  # it needs no shim any more
     }
     found = []
     for letter in letters:
@@ -106,7 +106,7 @@ def offers(settings: Settings, engine: Engine, letters: Sequence[Letter], *, nam
         offer = _offer(letter, reading)
         if reading is not None and _refused(offer, tried, named=named):
             offer = _offer(letter, None)  # the shim did not help: then the source is asked
-        found.append(Offer(letter, offer.how, offer.fingerprint, offer.reading, _refused(offer, tried, named=named)))
+        found.append(Offer(letter, offer.how, offer.fingerprint, offer.judged, _refused(offer, tried, named=named)))
     return found
 
 
@@ -128,9 +128,9 @@ def perform(settings: Settings, chosen: Sequence[Offer], who: str) -> tuple[list
             why = "a person has taken it instead of the good one"
             accepted = Permission(letter.batch_id, letter.fingerprint, How.ACCEPTED, scrub(who), why)
             permit(settings, letter.source, letter.landing_date, accepted)
-        elif offer.reading is not None:
-            why = "a person replays it; the refusal names this reading"
-            approve_shim(settings, letter.source, letter.batch_id, offer.reading, scrub(who), why)
+        elif offer.judged is not None:
+            why = f"a person replays it: {offer.judged.words}"
+            approve_shim(settings, letter.source, letter.batch_id, offer.judged.file.reading, scrub(who), why)
         words.append(offer.words)
         reruns.add(letter.landing_date)
     for source, slots in asked.items():

@@ -20,9 +20,9 @@ _KINDS = {
     "schema_type_changed": "type changed",
 }
 _ACTIONS = {
-    "renamed": "Read it under its old name with a shim, or take the new name into the contract.",
+    "renamed": "Declare the name as an alias in the contract, or approve the reading beside its past.",
     "missing": "Ask the source again; agree on the column before it goes.",
-    "type changed": "Read it with a cast, or ask the source again; agree on the type before it changes.",
+    "type changed": "Read it with a cast that agrees with the past, or ask the source again; agree on the type before it changes.",
     "added": "Take the column into the contract, or announce it there.",
     "other": "Read the reason beside the file in quarantine.",
 }
