@@ -15,7 +15,7 @@ from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.columns import Reading
 from reliability_platform.landing.file_quarantine import quarantined_files
-from reliability_platform.landing.shims import approve_shim
+from reliability_platform.landing.shims import approve_shim, read_shim
 from reliability_platform.remediation.actions import ACTIONS, action_named, slots_to_request
 from reliability_platform.remediation.due import obstacle
 from reliability_platform.remediation.evidence import missing_slots, refused_slots, waiting
@@ -142,8 +142,9 @@ def test_without_a_past_no_name_and_no_cast_is_believed(home: BrokenHome) -> Non
     assert obstacle(home.settings.model_copy(update={"attended": True}), home.engine, incident, NOW) is None
     words, replays = perform(home, incident.id)
     assert (replays, words.count("not evaluated")) == (2, 2)
-    assert not home.settings.shims.exists()
-    assert {home.admit()[f"orders-20260105-0{slot}"] for slot in (2, 3)} == {"superseded"}
+    batches = [f"orders-20260105-0{slot}" for slot in (2, 3)]
+    assert [read_shim(home.settings, "orders", batch) for batch in batches] == [None, None]
+    assert {home.admit()[batch] for batch in batches} == {"superseded"}
 
 
 def test_a_file_without_a_likely_rename_is_asked_for_again(with_past: BrokenHome) -> None:
