@@ -176,6 +176,14 @@ _BRONZE = {
     "duplicate_batches": _Property(
         "duplicate_delivery", False, "P2", "No batch has the very bytes of an earlier one.", _NOTHING
     ),
+    "no_unasked_attempts": _Property(
+        "unasked_attempt",
+        False,
+        "P2",
+        "No attempt that nobody asked for contradicts a good one of its slot.",
+        "`reliability quarantine replay --batch BATCH` takes it, `quarantine discard --batch BATCH` refuses it; "
+        "`reliability heal --incident ID` asks the source which is right.",
+    ),
     "landed_on_time": _Property("freshness_breach", False, "P2", "All batches landed before their deadline.", _WATCH),
     "arrival_agrees": _Property(
         "clock_disagreement",
@@ -337,6 +345,20 @@ _REACH = _Property(
 )
 
 
+_PLACED = _Property(
+    "misplaced_delivery",
+    False,
+    "P2",
+    "Everything in landing lies in a landing day of a declared source.",
+    "Move each entry where it belongs, or out of landing; the next look finds it gone.",
+)
+_NOTICED = _Property(
+    "misplaced_delivery",
+    False,
+    "P2",
+    "Nothing has lain in a landing day for a day without being examined.",
+    "`reliability backfill --from DAY --to DAY` examines the day.",
+)
 _PUBLISHED = {
     "as_audited": _Property(
         "published_damage",
@@ -360,7 +382,12 @@ def _run_checks() -> list[CheckSpec]:
     fetches = [
         _spec(f"bronze_{source}__{name}", f"bronze_{source}", (source,), what, engine="run")
         for source in SOURCES
-        for name, what in (("source_answers", _ANSWERS), ("deadline_within_reach", _REACH))
+        for name, what in (
+            ("source_answers", _ANSWERS),
+            ("deadline_within_reach", _REACH),
+            ("nothing_misplaced", _PLACED),
+            ("nothing_unexamined", _NOTICED),
+        )
     ]
     upkeep = [
         _spec(

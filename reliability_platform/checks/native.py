@@ -134,6 +134,12 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
             0,
             "batches that had been delivered on another day",
         ),
+        f"bronze_{source}__no_unasked_attempts": NativeCheck(
+            f"select landing_date, count(*), string_agg(batch_id || ': ' || detail, '; ' order by batch_id) "
+            f"from {admissions} where {window} and status = 'held' and state = 'quarantined' group by landing_date",
+            0,
+            "attempts that nobody asked for, held for a decision",
+        ),
         f"bronze_{source}__landed_on_time": NativeCheck(
             # Nothing came after we saw it, nor before a look that did not find it: in between the producer's word counts.
             f"""

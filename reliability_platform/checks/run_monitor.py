@@ -22,7 +22,9 @@ from reliability_platform.day_clock import Service, scheduled_at
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.deadline import outlooks
 from reliability_platform.landing.fetch import Fetch, FetchLog
+from reliability_platform.landing.misplaced import UNNOTICED_FOR, misplaced, newest_examined, unexamined
 from reliability_platform.settings import Settings
+from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.journal import BLOCKED, FAILED, KILLED, Build, BuildJournal
 from reliability_platform.warehouse.publication import is_due as publication_is_due
@@ -30,6 +32,10 @@ from reliability_platform.warehouse.publication import publications
 
 MANY_REFUSALS = 3
 """A source that turns away so many requests of one fetch puts its deadline at risk, even if retries make up for it."""
+LOOK = "landing-"
+MANY_ENTRIES = 10
+"""So many of the entries that lie in the wrong place are named."""
+_IN_LANDING = {"nothing_misplaced": "entries of no landing day", "nothing_unexamined": "landing days not examined"}
 RISK, MENDED = "risk-", "-mended"
 """Beginning and end of the run ids of deadlines: what is on record needs no second word."""
 NOT_RUN = "not-run-"
@@ -239,7 +245,42 @@ def monitor_schedule(settings: Settings, engine: Engine, now: datetime) -> list[
     return fresh
 
 
+def monitor_landing(settings: Settings, engine: Engine, now: datetime) -> list[CheckResult]:
+    """Record a failure for what lies in landing where no run looks, again whenever that changes, and a pass once it does
+    not lie there any more. What belongs to no landing day is filed under the newest one that was examined when it was found.
+    """
+    names = [f"bronze_{source}__{name}" for source in SOURCES for name in ("nothing_misplaced", "nothing_unexamined")]
+    store = CheckStore(engine)
+    failing = {(one.check, one.partition): one for one in store.latest(checks=names) if one.verdict is Verdict.FAILED}
+    found: dict[tuple[str, date], list[str]] = {}
+    for entry in misplaced(settings):
+        check = f"bronze_{entry.source}__nothing_misplaced"
+        day = next((day for name, day in failing if name == check), None) or newest_examined(settings, entry.source)
+        found.setdefault((check, day), []).append(entry.words)
+    for (source, day), number in unexamined(settings, before=now - UNNOTICED_FOR).items():
+        words = f"{number} entries came since the day was examined last, or it never was"
+        found[f"bronze_{source}__nothing_unexamined", day] = [words]
+    fresh = []
+    for (check, day), entries in found.items():
+        words = f"{len(entries)} {_IN_LANDING[check.rpartition('__')[2]]}: {'; '.join(sorted(entries)[:MANY_ENTRIES])}"
+        if (check, day) not in failing or failing[check, day].message != words:
+            result = _result(check, day, Verdict.FAILED, words, f"{LOOK}{now:%Y%m%d%H%M%S%f}", now)
+            fresh.append(replace(result, value=float(len(entries))))
+    for check, day in failing.keys() - found.keys():
+        words = "nothing of it lies there any more"
+        fresh.append(_result(check, day, Verdict.PASSED, words, f"{LOOK}{now:%Y%m%d%H%M%S%f}{MENDED}", now))
+    store.record(fresh)
+    return fresh
+
+
 def monitor_runs(settings: Settings, engine: Engine, now: datetime) -> list[CheckResult]:
-    """All news of builds, runs, fetches, deadlines and the schedule."""
-    monitors = (monitor_builds, monitor_failed_runs, monitor_fetches, monitor_deadlines, monitor_schedule)
+    """All news of builds, runs, fetches, deadlines, the schedule and landing."""
+    monitors = (
+        monitor_builds,
+        monitor_failed_runs,
+        monitor_fetches,
+        monitor_deadlines,
+        monitor_schedule,
+        monitor_landing,
+    )
     return [result for monitor in monitors for result in monitor(settings, engine, now)]

@@ -107,7 +107,7 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
         from reliability_platform.orchestration.home import platform_instance
         from reliability_platform.orchestration.landing_assets import reference
         from reliability_platform.orchestration.local import LocalDaemon
-        from reliability_platform.orchestration.scorecard_asset import stage_timings
+        from reliability_platform.orchestration.scorecard_asset import show_scorecard, stage_timings
         from reliability_platform.orchestration.sensors import incident_sensor, remediation_sensor
         from reliability_platform.scorecard.run import leave_evidence
         from reliability_platform.scorecard.score import score
@@ -144,6 +144,8 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
         card = score(settings, engine, marts(ensure_manifest()), comparisons)
     with stages.stage("evidence", "Writing the evidence, the runbooks and the report"):
         evidence = leave_evidence(settings, engine, card, utc_now(), timings)
+        with platform_instance(settings) as instance:
+            show_scorecard(instance, evidence)
     return {
         "seed": seed,
         "window": {"from": first, "to": last},

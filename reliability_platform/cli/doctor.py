@@ -15,6 +15,7 @@ from reliability_platform.errors import ExitCode, PlatformError
 from reliability_platform.masking import error_words
 from reliability_platform.settings import PROJECT_ROOT, RESTORING, Settings, load_settings
 
+SHOWN_ENTRIES = 5
 LOCK = PROJECT_ROOT / "requirements.lock"
 
 
@@ -205,6 +206,26 @@ def _upkeep(settings: Settings) -> str:
     return "snapshots, drills, room and memory are as the settings ask for" if said else "the schedules are not on"
 
 
+def _landing(settings: Settings) -> str:
+    from reliability_platform.landing.misplaced import misplaced, unexamined
+
+    found = [one.words for one in misplaced(settings)]
+    if found:
+        more = f" and {len(found) - SHOWN_ENTRIES} more" if len(found) > SHOWN_ENTRIES else ""
+        raise _WrongError(
+            f"no run looks at {'; '.join(found[:SHOWN_ENTRIES])}{more}: move each into a landing day of a declared source, "
+            "or out of landing"
+        )
+    waiting = unexamined(settings)
+    if waiting:
+        (source, day), number = next(iter(waiting.items()))
+        words = f"{number} entries of {source} {day}" + (
+            f" and {len(waiting) - 1} more days" if len(waiting) > 1 else ""
+        )
+        return f"{words} wait to be examined by a run of their day"
+    return "everything lies in a landing day of a declared source, and was examined"
+
+
 EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
     "packages": _packages,
     "home": _home,
@@ -215,6 +236,7 @@ EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
     "landing": _stored("landing"),
     "published": _stored("published"),
     "sources": _sources,
+    "landing": _landing,
     "alerts": _alerts,
     "snapshots": _snapshots,
     "drills": _drills,

@@ -4,7 +4,6 @@ The audit asset evaluates all checks of its run and reports each verdict to Dags
 range runs too, where Dagster itself would record none. The same checks can be executed alone from an asset's page.
 """
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
@@ -21,6 +20,7 @@ from reliability_platform.openlineage_events.datasets import assertions, bronze_
 from reliability_platform.openlineage_events.run import Dataset, Datasets
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL, dbt_models
+from reliability_platform.orchestration.evaluations import store_evaluations
 from reliability_platform.orchestration.lineage_events import AUDIT, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, run_days, tagged_days
 from reliability_platform.orchestration.retries import RETRIES, only_transient
@@ -97,30 +97,12 @@ def report_evaluations(instance: dg.DagsterInstance, run_id: str, results: Seque
 
     A check that cannot judge yet because its history is too short shows nothing: it is neither good nor bad news.
     """
-    instance.event_log_storage.store_event_batch(
-        [
-            _event(_evaluation(AUDITED[result.check], result), run_id)
-            for result in results
-            if result.reason != "insufficient_history" and result.check in AUDITED
-        ]
-    )
-
-
-def _event(evaluation: dg.AssetCheckEvaluation, run_id: str) -> dg.EventLogEntry:
-    return dg.EventLogEntry(  # type: ignore[no-untyped-call]
-        error_info=None,
-        level=logging.INFO,
-        user_message="",
-        run_id=run_id,
-        timestamp=utc_now().timestamp(),
-        job_name="audit",
-        dagster_event=dg.DagsterEvent(
-            event_type_value=dg.DagsterEventType.ASSET_CHECK_EVALUATION.value,
-            job_name="audit",
-            event_specific_data=evaluation,
-            message=evaluation.description,
-        ),
-    )
+    evaluations = [
+        _evaluation(AUDITED[result.check], result)
+        for result in results
+        if result.reason != "insufficient_history" and result.check in AUDITED
+    ]
+    store_evaluations(instance, run_id, "audit", evaluations)
 
 
 def _summary(results: Sequence[CheckResult]) -> dict[str, dg.MetadataValue]:
@@ -167,7 +149,7 @@ def audit(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: i
         dg.AssetCheckSpec(
             name=spec.name,
             asset=asset_key_of(spec.dataset),
-            description=spec.description,
+            description=f"Holds publication. {spec.description}" if spec.blocking else spec.description,
             metadata={"failure_class": spec.failure_class, "severity": str(spec.severity), "holds": spec.blocking},
             partitions_def=LANDING_DAYS,
         )

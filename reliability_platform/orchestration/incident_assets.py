@@ -1,9 +1,12 @@
 """Each incident is a partition of one asset whose page shows its runbook."""
 
+from typing import Any
+
 import dagster as dg
 from sqlalchemy import Engine
 
 from reliability_platform.clock import utc_now
+from reliability_platform.incidents.classes import CLASSES, Severity
 from reliability_platform.incidents.documents.render import markdown
 from reliability_platform.incidents.impact import phase_of, record_impact
 from reliability_platform.incidents.model import Incident
@@ -17,6 +20,8 @@ from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.remediation.documents import documents_folder, write_page
 from reliability_platform.settings import Settings, load_settings
 
+RESOLVED = "incident__resolved"
+
 
 @dg.asset(
     key="incident",
@@ -25,6 +30,14 @@ from reliability_platform.settings import Settings, load_settings
     partitions_def=INCIDENTS,
     pool=WAREHOUSE_POOL,
     retry_policy=RETRIES,
+    check_specs=[
+        dg.AssetCheckSpec(
+            RESOLVED,
+            asset="incident",
+            partitions_def=INCIDENTS,
+            description="The incident is over. P0 and P1 are errors.",
+        )
+    ],
     description="One partition per incident: what failed, who is hit, what to do, and its history.",
 )
 @only_transient
@@ -38,7 +51,29 @@ def incident_asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  
     phase = phase_of(incident)
     if phase is not None and record_impact(settings, engine, incident, utc_now(), phase):
         incident = store.get(incident.id)
-    return dg.MaterializeResult(metadata=incident_metadata(settings, engine, incident))
+    return dg.MaterializeResult(
+        metadata=incident_metadata(settings, engine, incident),
+        check_results=[dg.AssetCheckResult(**_resolved(incident))],
+    )
+
+
+def _resolved(incident: Incident) -> dict[str, Any]:
+    """What the check of an incident says: an open one is no green dot, however well its page was written."""
+    severe = incident.severity in (Severity.P0, Severity.P1)
+    return {
+        "check_name": RESOLVED,
+        "passed": not incident.is_open,
+        "severity": dg.AssetCheckSeverity.ERROR if severe else dg.AssetCheckSeverity.WARN,
+        "metadata": {"severity": incident.severity.value, "state": incident.state.value},
+        "description": f"{incident.severity.value}, {incident.state.value}: {CLASSES[incident.failure_class].title}",
+    }
+
+
+def incident_evaluation(incident: Incident) -> dg.AssetCheckEvaluation:
+    """The same for whoever writes the page outside of the asset."""
+    return dg.AssetCheckEvaluation(
+        asset_key=incident_asset.key, partition=incident.id, blocking=False, **_resolved(incident)
+    )
 
 
 def incident_metadata(settings: Settings, engine: Engine, incident: Incident) -> dict[str, dg.MetadataValue]:

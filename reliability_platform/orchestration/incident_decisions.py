@@ -1,5 +1,7 @@
 """What people decide about an incident, from the Dagster UI: choose the incident's partition, say what and why."""
 
+from enum import StrEnum
+
 import dagster as dg
 from pydantic import Field
 
@@ -7,16 +9,20 @@ from reliability_platform.clock import utc_now
 from reliability_platform.incidents.decisions import Decision, decide
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
-from reliability_platform.orchestration.incident_assets import incident_asset, incident_metadata
+from reliability_platform.orchestration.evaluations import store_evaluations
+from reliability_platform.orchestration.incident_assets import incident_asset, incident_evaluation, incident_metadata
 from reliability_platform.orchestration.partitions import INCIDENTS
 from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.settings import load_settings
+
+# Dagster takes the names of an enumeration's members, people are told their values: here both are the same.
+Choice = StrEnum("Choice", {one.value: one.value for one in Decision})  # type: ignore[misc]
 
 
 class DecisionConfig(dg.Config):
     """One decision of one person."""
 
-    decision: Decision = Field(description="acknowledge, assign, note, resolve, reopen, false_alarm or close.")
+    decision: Choice = Field(description=f"One of {', '.join(Choice)}.")
     actor: str = Field(description="Your name, for the timeline.")
     why: str = Field(description="Your reason, for the timeline.")
     to: str = Field(default="", description="The person to whom it is given; only for assign.")
@@ -29,12 +35,17 @@ def decide_incident(context: dg.OpExecutionContext, config: DecisionConfig) -> N
     settings = load_settings()
     engine = operations_engine(settings)
     store = IncidentStore(engine)
-    incident = decide(store, context.partition_key, config.decision, utc_now(), config.actor, config.why, config.to)
+    incident = decide(
+        store, context.partition_key, Decision(config.decision.value), utc_now(), config.actor, config.why, config.to
+    )
     context.log.info(f"{incident.id} is {incident.state.value}.")
     context.log_event(
         dg.AssetMaterialization(
             asset_key=incident_asset.key, partition=incident.id, metadata=incident_metadata(settings, engine, incident)
         )
+    )
+    store_evaluations(
+        context.instance, context.run_id, "incident_decision", [incident_evaluation(store.get(incident.id))]
     )
 
 

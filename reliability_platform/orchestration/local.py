@@ -17,6 +17,8 @@ from reliability_platform.orchestration.partitions import FOR_DAYS, INCIDENT_TAG
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 LOCAL = {"reliability/started_by": "command line"}
+SENSOR = "dagster/sensor_name"
+"""By this tag the daemon says which sensor asked for a run; without it the UI calls one "manually launched"."""
 MAX_TICKS = 20
 """Sensors that still ask for runs after so many ticks are going round in circles."""
 
@@ -144,7 +146,7 @@ class LocalDaemon:
                     continue
                 if request.run_key is not None:
                     self._seen.add(request.run_key)
-                self._execute(request)
+                self._execute(request, sensor.name)
                 executed += 1
         return executed
 
@@ -160,7 +162,7 @@ class LocalDaemon:
             self._instance.add_dynamic_partitions(new.partitions_def_name, list(new.partition_keys))
         return outcome
 
-    def _execute(self, request: dg.RunRequest) -> None:
+    def _execute(self, request: dg.RunRequest, sensor: str) -> None:
         """Execute what a sensor asked for; a failure is noted."""
         assert request.job_name is not None
         try:
@@ -168,7 +170,7 @@ class LocalDaemon:
                 request.job_name,
                 partition_key=request.partition_key,
                 run_config=request.run_config,
-                tags=request.tags,
+                tags={SENSOR: sensor, **request.tags},
             )
         except Exception as error:
             about = request.tags.get(INCIDENT_TAG) or request.partition_key

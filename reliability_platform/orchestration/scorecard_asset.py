@@ -9,7 +9,7 @@ from reliability_platform.orchestration.published_assets import MARTS
 from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.scorecard.evidence import StageTiming
 from reliability_platform.scorecard.headline import headline
-from reliability_platform.scorecard.run import grade_home
+from reliability_platform.scorecard.run import Graded, grade_home
 from reliability_platform.scorecard.score import Scorecard
 from reliability_platform.settings import load_settings
 
@@ -79,17 +79,26 @@ def scorecard(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # typ
         stage_timings(context.instance),
         lambda step: context.log.info(step),
     )
+    return dg.MaterializeResult(metadata=scorecard_metadata(graded))
+
+
+def show_scorecard(instance: dg.DagsterInstance, graded: Graded) -> None:
+    """Show a scorecard that was graded outside of a run, as the demo does, on the page of the asset."""
+    found = dg.AssetMaterialization(scorecard.key, metadata=scorecard_metadata(graded))
+    instance.report_runless_asset_event(found)
+
+
+def scorecard_metadata(graded: Graded) -> dict[str, dg.MetadataValue]:
+    """What the page of the asset shows."""
     card = graded.card
     numbers = {name: _number(value) for name, value in headline(card).items() if value is not None}
     failures = "\n".join(f"- {failure}" for failure in card.failures)
-    return dg.MaterializeResult(
-        metadata={
-            **numbers,
-            "proved": dg.MetadataValue.bool(not card.failures),
-            "delivered_rows": dg.MetadataValue.int(card.conservation.delivered),
-            "strikes_and_controls": dg.MetadataValue.md(_table(card) if card.faults else "Nothing was broken."),
-            "failures": dg.MetadataValue.md(failures or "Nothing keeps the run from being proved."),
-            "report": dg.MetadataValue.path(str(graded.report)),
-            "evidence": dg.MetadataValue.path(str(graded.files[-1])),
-        }
-    )
+    return {
+        **numbers,
+        "proved": dg.MetadataValue.bool(not card.failures),
+        "delivered_rows": dg.MetadataValue.int(card.conservation.delivered),
+        "strikes_and_controls": dg.MetadataValue.md(_table(card) if card.faults else "Nothing was broken."),
+        "failures": dg.MetadataValue.md(failures or "Nothing keeps the run from being proved."),
+        "report": dg.MetadataValue.path(str(graded.report)),
+        "evidence": dg.MetadataValue.path(str(graded.files[-1])),
+    }

@@ -149,6 +149,8 @@ POLICIES: dict[str, Policy] = {
         conditions=("reference_data_are_outdated",),
     ),
     "reject_share": _ASK,
+    "unasked_attempt": _ASK,
+    "misplaced_delivery": _CONFIRM,
     "volume_anomaly": _ASK,
     "key_skew": _ASK,
     "rows_unaccounted": _REBUILD,

@@ -33,14 +33,18 @@ def test_a_decision_is_a_run_on_the_partition_of_the_incident(
                 raise_on_error=False,
             )
 
-        assert launch(decision="ACKNOWLEDGE", actor="Ada", why="on it").success
-        assert launch(decision="ASSIGN", actor="Ada", why="she knows it", to="Grace").success
+        assert launch(decision="acknowledge", actor="Ada", why="on it").success
+        assert launch(decision="assign", actor="Ada", why="she knows it", to="Grace").success
         incident = IncidentStore(made.engine).get(one)
         assert (incident.state.value, incident.assignee) == ("acknowledged", "Grace")
         page = instance.get_latest_materialization_event(dg.AssetKey("incident"))
         assert page is not None and page.asset_materialization is not None
         assert page.asset_materialization.partition == one
         assert page.asset_materialization.metadata["assigned_to"].value == "Grace"
-        assert not launch(decision="CLOSE", actor="Ada", why="done").success
-        assert not launch(decision="NOTE", actor="", why="x").success
+        shown = instance.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(dg.AssetKey("incident"), "incident__resolved"), limit=9
+        )
+        assert [(each.partition, each.status.value) for each in shown] == [(one, "FAILED")] * 2
+        assert not launch(decision="close", actor="Ada", why="done").success
+        assert not launch(decision="note", actor="", why="x").success
         assert len(IncidentStore(made.engine).get(one).timeline) == len(incident.timeline)

@@ -9,22 +9,32 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from reliability_platform.atomic import parquet_bytes
+from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.native import evaluate_native
+from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.run_monitor import monitor_landing
+from reliability_platform.checks.store import CheckStore
+from reliability_platform.cli import doctor
+from reliability_platform.incidents.detection import observe
+from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing import admission, entries
 from reliability_platform.landing.admission import Admission, admit
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.entries import read_file
 from reliability_platform.landing.file_quarantine import quarantined_file, quarantined_files
 from reliability_platform.landing.manifest import Manifest
+from reliability_platform.landing.misplaced import misplaced, unexamined
 from reliability_platform.landing.purged import sha256_of
 from reliability_platform.landing.replacement import land_replacement, landed_manifests
 from reliability_platform.landing.writer import landing_folder, write_batch
@@ -33,6 +43,8 @@ from reliability_platform.remediation.actions.re_request import request
 from reliability_platform.remediation.dead_letters.discard import discard
 from reliability_platform.remediation.dead_letters.letters import Letter, Selection, waiting_files
 from reliability_platform.remediation.dead_letters.replay import offers, perform
+from reliability_platform.remediation.due import may_act
+from reliability_platform.remediation.evidence import held_slots
 from reliability_platform.remediation.ledger import ACCEPTED
 from reliability_platform.sources.system import request_batch, scheduled_batches
 from tests.conftest import Platform, day
@@ -723,3 +735,87 @@ def test_the_name_of_another_day_is_known_only_with_the_same_manifest(landed: Pl
     put(landed, parquet_bytes(rows), attempt=1)
     [record] = admit(landed.settings, ORDERS, day(2))
     assert (record.status, record.reason) == ("ignored", "already_delivered")
+
+
+# Where no run looks
+
+
+def test_what_lies_beside_the_landing_days_is_found_without_a_run(landed: Platform) -> None:
+    """Files of no source, stray files, days that do not exist: they were in no record, no check and no list."""
+    root = landed.settings.landing
+    assert misplaced(landed.settings) == []
+    (root / "returns" / "landing_date=2026-01-01").mkdir(parents=True)
+    (root / "returns" / "landing_date=2026-01-01" / "x.parquet").write_bytes(b"PAR1")
+    (root / "loose.parquet").write_bytes(b"PAR1")
+    (root / "_SUCCESS").touch()
+    for name in ("landing_date=2026-02-30", "landing_date=2025-12-31", "2026-01-01", "landing_date=20260101"):
+        (root / ORDERS / name).mkdir()
+    os.mkfifo(root / ORDERS / "Erika Mustermann.csv")
+    (root / ORDERS / ".landing_date=2026-01-03.old").mkdir()
+    found = [one.words for one in misplaced(landed.settings)]
+    assert "returns: a folder with 1 file of no declared source" in found
+    assert f"{ORDERS}/landing_date=2026-02-30: a folder with 0 files of no landing day" in found
+    assert len(found) == 7
+    assert not any("Erika" in one for one in found)
+    with pytest.raises(doctor._WrongError, match=r"returns.* and 2 more"):
+        doctor.EXAMINATIONS["landing"](landed.settings)
+
+
+def test_what_comes_into_a_day_after_its_run_is_found_without_a_run(landed: Platform) -> None:
+    """A day that nobody runs again was looked into by nobody."""
+    assert unexamined(landed.settings) == {(ORDERS, day(1)): 4}
+    admit(landed.settings, ORDERS, day(1))
+    assert unexamined(landed.settings) == {}
+    put(landed, parquet_bytes(rows_of(landed)), slot=3)
+    (folder(landed) / os.fsdecode(b"\xff")).touch()
+    assert unexamined(landed.settings) == {(ORDERS, day(1)): 2}
+    assert unexamined(landed.settings, before=datetime.now(UTC) - timedelta(days=1)) == {}
+    assert "2 entries of orders 2026-01-01" in doctor.EXAMINATIONS["landing"](landed.settings)
+    admit(landed.settings, ORDERS, day(1))
+    assert unexamined(landed.settings) == {}
+
+
+def test_what_lies_in_the_wrong_place_is_an_incident_until_a_person_has_moved_it(landed: Platform) -> None:
+    """Nobody has to run anything; looking again says nothing twice, and the platform does not act on what it cannot."""
+    now, later = datetime.now(UTC), datetime.now(UTC) + timedelta(days=2)
+    admit(landed.settings, ORDERS, day(1))
+    assert monitor_landing(landed.settings, landed.engine, now) == []
+    stray = landed.settings.landing / "returns"
+    stray.mkdir()
+    put(landed, parquet_bytes(rows_of(landed)), slot=3)
+    first = monitor_landing(landed.settings, landed.engine, later)
+    assert {one.check for one in first} == {
+        f"bronze_{ORDERS}__nothing_misplaced",
+        f"bronze_{ORDERS}__nothing_unexamined",
+    }
+    assert monitor_landing(landed.settings, landed.engine, later) == []
+    observe(landed.engine, CheckStore(landed.engine).after(0, 100), later)
+    opened = IncidentStore(landed.engine).all()
+    assert {one.failure_class for one in opened} == {"misplaced_delivery"}
+    assert not any(may_act(landed.settings, landed.engine, one, later) for one in opened)
+    stray.rmdir()
+    admit(landed.settings, ORDERS, day(1))
+    passed = monitor_landing(landed.settings, landed.engine, later)
+    assert [one.verdict for one in passed] == [Verdict.PASSED] * 2
+    observe(landed.engine, CheckStore(landed.engine).after(0, 100), later)
+    assert not any(one.still_failing for one in IncidentStore(landed.engine).all())
+
+
+def test_a_held_attempt_fails_a_check_of_its_own_until_it_is_decided(landed: Platform) -> None:
+    """It is an incident, and holds nothing: the good one counts."""
+    put(landed, parquet_bytes(rows_of(landed).slice(3)))
+    name = f"bronze_{ORDERS}__no_unasked_attempts"
+
+    def verdict() -> CheckResult:
+        admit(landed.settings, ORDERS, day(1))
+        with duckdb.connect() as engine:
+            [one] = evaluate_native(landed.settings, engine, [day(1)], {name}, "test", datetime.now(UTC))
+        return one
+
+    failed = verdict()
+    assert (failed.verdict, failed.value) == (Verdict.FAILED, 1)
+    assert f'{ATTEMPT}: {{"rows": 8' in failed.message
+    assert not CHECKS[name].blocking
+    done = request(landed.settings, ORDERS, {day(1): held_slots(landed.settings, ORDERS, day(1))})
+    assert [one.batch_id for one in done.replays] == [f"{SECOND}-a3"]
+    assert verdict().verdict is Verdict.PASSED

@@ -27,6 +27,8 @@ def slots_to_request(settings: Settings, incident: Incident) -> Slots:
     match incident.failure_class:
         case "missing_data":
             return {day: evidence.missing_slots(settings, source, day) for day in days}
+        case "unasked_attempt":
+            return {day: evidence.held_slots(settings, source, day) for day in days}
         case "schema_break":
             return {day: evidence.refused_slots(settings, source, day, schema=True) for day in days}
         case "file_corruption":

@@ -1,0 +1,144 @@
+"""What lies in landing where no run looks: beside the landing days of the sources, or in a day that was examined before
+it came. Admission finds what lies in the day that it admits; everything else is found here, by looking, not by a run.
+
+Nothing is opened and nothing changes. A name that is no word of a program is shown by its shape alone.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from reliability_platform.clock import FIRST_DAY
+from reliability_platform.landing.bronze import admissions_file
+from reliability_platform.landing.entries import Entry, Kind, entries, files_below, os_words
+from reliability_platform.landing.manifest import MANIFEST_SUFFIX
+from reliability_platform.landing.markers import mark_of
+from reliability_platform.masking import shown_name
+from reliability_platform.settings import Settings
+from reliability_platform.sources import SOURCES
+
+UNNOTICED_FOR = timedelta(days=1)
+"""How long an entry may wait for the run of its day before somebody should know: one turn of the daily schedule."""
+MOST_FILES_COUNTED = 10_000
+_DAY = re.compile(r"landing_date=(\d{4}-\d\d-\d\d)")
+_LEFT_OVER = re.compile(r"\.landing_date=\d{4}-\d\d-\d\d\.old")
+"""A day that a change of the plan was removing when it was killed; the next one ends it."""
+_SHOWN = re.compile(r"landing_date=[0-9-]{1,10}|[a-z][a-z0-9_]{0,39}(=\d{1,10})?")
+
+
+@dataclass(frozen=True)
+class Misplaced:
+    """An entry that belongs to no landing day of any source."""
+
+    source: str
+    """Under which it is filed; the first one for what is of none."""
+    words: str
+
+
+def _name(path: Path) -> str:
+    name = path.name.encode(errors="surrogateescape").decode(errors="replace")
+    return name if _SHOWN.fullmatch(name) else shown_name(name)
+
+
+def _what(entry: Entry) -> str:
+    if entry.kind is not Kind.FOLDER:
+        return entry.kind.value
+    files = sum(1 for _ in files_below(entry.path, MOST_FILES_COUNTED))
+    return f"a folder with {files} files" if files != 1 else "a folder with 1 file"
+
+
+def _listed(folder: Path, settings: Settings) -> list[Entry] | str:
+    """The entries of a folder, or why they cannot be listed."""
+    try:
+        return entries(folder, settings.landing)
+    except OSError as error:
+        return os_words(error)
+
+
+def landing_day_of(name: str) -> date | None:
+    """The day that a folder is named for; None if that is none on which the platform knows deliveries."""
+    found = _DAY.fullmatch(name)
+    try:
+        day = date.fromisoformat(found[1]) if found else None
+    except ValueError:
+        return None
+    return day if day is not None and day >= FIRST_DAY else None
+
+
+def misplaced(settings: Settings) -> list[Misplaced]:
+    """Everything beside the landing days of the declared sources, marks of other programs aside."""
+    found = []
+    top = _listed(settings.landing, settings)
+    if isinstance(top, str):
+        return [Misplaced(SOURCES[0], f"landing itself: {top}")]
+    for entry in top:
+        if entry.path.name not in SOURCES and mark_of(entry) is None:
+            found.append(Misplaced(SOURCES[0], f"{_name(entry.path)}: {_what(entry)} of no declared source"))
+    for source in SOURCES:
+        below = _listed(settings.landing / source, settings)
+        if isinstance(below, str):
+            found.append(Misplaced(source, f"{source}: {below}"))
+            continue
+        for entry in below:
+            if landing_day_of(entry.path.name) or _LEFT_OVER.fullmatch(entry.path.name) or mark_of(entry) is not None:
+                continue
+            found.append(Misplaced(source, f"{source}/{_name(entry.path)}: {_what(entry)} of no landing day"))
+    return found
+
+
+def newest_examined(settings: Settings, source: str) -> date:
+    """The newest landing day of a source that a run has examined; the first one that the platform knows if none was."""
+    folders = (settings.admissions / source).glob("landing_date=*")
+    return max((day for folder in folders if (day := landing_day_of(folder.name))), default=FIRST_DAY)
+
+
+def _names(settings: Settings, folder: Path) -> set[str]:
+    """The names in a day that must have a record: a manifest beside its file has none of its own."""
+    listed = _listed(folder, settings)
+    if isinstance(listed, str):
+        return {folder.name}
+    names = {entry.path.name for entry in listed}
+    told = {
+        name
+        for name in names
+        if name.endswith(MANIFEST_SUFFIX) and f"{name.removesuffix(MANIFEST_SUFFIX)}.parquet" in names
+    }
+    return {name.encode(errors="surrogateescape").decode(errors="backslashreplace") for name in names - told}
+
+
+def _days(settings: Settings) -> Iterator[tuple[str, date, Path]]:
+    for source in SOURCES:
+        listed = _listed(settings.landing / source, settings)
+        for entry in listed if isinstance(listed, list) else ():
+            day = landing_day_of(entry.path.name)
+            if day is not None:
+                yield source, day, entry.path
+
+
+def unexamined(settings: Settings, before: datetime | None = None) -> dict[tuple[str, date], int]:
+    """By source and landing day, how many entries no run has examined; only days that have not changed since `before`.
+
+    The folder of a day that was examined after its last entry came is not looked into.
+    """
+    found: dict[tuple[str, date], int] = defaultdict(int)
+    for source, day, folder in _days(settings):
+        record = admissions_file(settings, source, day)
+        try:
+            came, examined = folder.stat().st_mtime_ns, record.stat().st_mtime_ns if record.exists() else 0
+        except OSError:
+            came, examined = 0, 0
+        if examined > came or (before is not None and came > before.timestamp() * 1e9):
+            continue
+        known = set()
+        if examined:
+            files = pq.read_table(record, columns=["file"])["file"].to_pylist()
+            known = {file.rpartition("/")[2] for file in files}
+        new = len(_names(settings, folder) - known)
+        if new:
+            found[source, day] = new
+    return dict(found)
