@@ -17,7 +17,20 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
-from sqlalchemy import BigInteger, Column, Connection, Date, DateTime, Engine, String, Table, delete, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Date,
+    DateTime,
+    Engine,
+    String,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+)
 
 from reliability_platform.clock import day_end
 from reliability_platform.landing.admission import known_as
@@ -178,6 +191,13 @@ def came_from_us(settings: Settings, engine: Engine, batches: Iterable[Batch]) -
             rows += [] if row is None else [row]
     with engine.begin() as connection:
         _replace(connection, rows)
+
+
+def last_seen(engine: Engine, source: str, day: date) -> datetime | None:
+    """When something of a landing day was seen for the first time, the last such moment; UTC without its zone."""
+    query = select(func.max(arrivals.c.seen_at)).where(arrivals.c.source == source, arrivals.c.landing_date == day)
+    with engine.connect() as connection:
+        return connection.execute(query).scalar()
 
 
 def arrivals_of(engine: Engine, source: str, first: date, last: date) -> pa.Table:

@@ -24,6 +24,8 @@ from reliability_platform.settings import Settings
 DECISION_TAG = "reliability/backfill_decision"
 """Under which name the command line has asked the guard already."""
 SCHEDULED = "dagster/schedule_name"
+LANDED_TAG = "reliability/landed"
+"""On a run that the landing sensor has asked for: as much a matter of routine as the one that the schedule began."""
 
 
 def _heals(engine: Engine, tag: str, first: date, last: date) -> bool:
@@ -35,7 +37,8 @@ def _heals(engine: Engine, tag: str, first: date, last: date) -> bool:
 def _purpose(engine: Engine, tags: Mapping[str, str], first: date, last: date) -> Purpose:
     if INCIDENT_TAG in tags and _heals(engine, tags[INCIDENT_TAG], first, last):
         return Purpose.REMEDIATION
-    return Purpose.ROUTINE if LOCAL.items() <= tags.items() or SCHEDULED in tags else Purpose.BACKFILL
+    routine = LOCAL.items() <= tags.items() or SCHEDULED in tags or LANDED_TAG in tags
+    return Purpose.ROUTINE if routine else Purpose.BACKFILL
 
 
 def guarded_days(context: dg.AssetExecutionContext, settings: Settings, *, asks_source: bool = False) -> list[date]:

@@ -15,6 +15,7 @@ from reliability_platform.orchestration.disaster_recovery import (
 from reliability_platform.orchestration.incident_assets import incident_asset
 from reliability_platform.orchestration.jobs import jobs
 from reliability_platform.orchestration.landing_assets import landing_assets, reference
+from reliability_platform.orchestration.landing_sensor import landing_sensor
 from reliability_platform.orchestration.published_assets import published, published_as_audited
 from reliability_platform.orchestration.schedules import daily_pipeline, daily_slo_report, early_fetch
 from reliability_platform.orchestration.scorecard_asset import scorecard
@@ -43,7 +44,7 @@ defs = dg.Definitions(
     asset_checks=[checks_on_demand, published_as_audited, *recovery_checks],
     jobs=[*jobs, *recovery_jobs],
     schedules=[early_fetch, daily_pipeline, daily_slo_report, *recovery_schedules],
-    sensors=[upkeep_sensor, incident_sensor, remediation_sensor, alert_sensor],
+    sensors=[landing_sensor, upkeep_sensor, incident_sensor, remediation_sensor, alert_sensor],
     # One process per run: a process per step would import dbt, Soda and Dagster a dozen times.
     executor=dg.in_process_executor,
 )

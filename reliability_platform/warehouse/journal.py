@@ -176,6 +176,12 @@ class BuildJournal:
         wanted = set(days(first, last))
         return {day for build in self._read(query) for day in days(build.first_day, build.last_day)} & wanted
 
+    def last_began(self, day: date) -> datetime | None:
+        """When the last build of a day began; UTC without its zone. One that was refused has taken nothing in."""
+        covers = (builds.c.first_day <= day) & (builds.c.last_day >= day) & (builds.c.outcome != BLOCKED)
+        with self._engine.connect() as connection:
+            return connection.execute(select(func.max(builds.c.began_at)).where(covers)).scalar()
+
     def begun(self, first: date, last: date) -> set[date]:
         """Which of these days a build was begun on, however it ended."""
         query = select(builds).where(builds.c.first_day <= last, builds.c.last_day >= first)

@@ -1,0 +1,93 @@
+"""Which folders of landing have changed since they were looked at last: cheaply, however many days there are.
+
+A folder that gets, loses or replaces an entry has another change time, which the kernel sets and no copy tool can keep
+as it was (it can for the modification time). So one `stat` for each folder tells, and only those that changed are
+listed: 15,000 folders of ten years take a tenth of a second.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from reliability_platform.settings import Settings
+from reliability_platform.sources import SOURCES
+
+PREFIX = "landing_date="
+SETTLED_AFTER = timedelta(seconds=20)
+"""A folder that has changed just now is being written: the manifest that comes last may be on its way."""
+AT_FIRST = timedelta(days=2)
+"""How far back the very first look goes: what changed before that was there when the platform was first served."""
+INTERRUPTED_AFTER = timedelta(minutes=10)
+"""Whoever has not looked for so long has not watched all the time."""
+_GRANULE_NS = 2_000_000_000
+"""The clock of a file system is a little behind: so much is looked at once more, which changes nothing."""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A folder of landing that has changed."""
+
+    source: str
+    day: date
+    changed_ns: int
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a watcher remembers from one look to the next."""
+
+    since: datetime
+    """From when on it has looked all the time."""
+    until: datetime | None
+    """The look before; None at the first."""
+    after_ns: int
+    """Folders that changed later than this have not been dealt with."""
+
+    @classmethod
+    def resumed(cls, remembered: str | None, now: datetime) -> "Watch":
+        """What is remembered, or a beginning."""
+        if not remembered:
+            return cls(now, None, _ns(now - AT_FIRST))
+        told = json.loads(remembered)
+        until = datetime.fromisoformat(told["until"])
+        since = datetime.fromisoformat(told["since"])
+        return cls(now if now - until > INTERRUPTED_AFTER else since, until, told["after_ns"])
+
+    def remembered(self, now: datetime, left: list[Changed]) -> str:
+        """What to remember after a look; folders that are `left` come again."""
+        after = min([_ns(now) - _GRANULE_NS, *(one.changed_ns - 1 for one in left)])
+        return json.dumps({"since": self.since.isoformat(), "until": now.isoformat(), "after_ns": after})
+
+
+def _ns(moment: datetime) -> int:
+    return int(moment.astimezone(UTC).timestamp() * 1_000_000) * 1_000
+
+
+def is_settled(one: Changed, now: datetime) -> bool:
+    """Whether nothing has happened in the folder for a moment."""
+    return one.changed_ns <= _ns(now - SETTLED_AFTER)
+
+
+def changed_folders(settings: Settings, after_ns: int) -> list[Changed]:
+    """The folders of landing days that have changed since, in the order in which they did."""
+    return sorted(_folders(settings, after_ns), key=lambda one: one.changed_ns)
+
+
+def _folders(settings: Settings, after_ns: int) -> Iterator[Changed]:
+    for source in SOURCES:
+        try:
+            found = os.scandir(settings.landing / source)
+        except OSError:  # nothing has come yet, or nobody may look: admission says so
+            continue
+        with found:
+            for entry in found:
+                try:
+                    if entry.name.startswith(PREFIX) and entry.is_dir(follow_symlinks=False):
+                        day = date.fromisoformat(entry.name.removeprefix(PREFIX))
+                        changed = entry.stat(follow_symlinks=False).st_ctime_ns
+                        if changed > after_ns:
+                            yield Changed(source, day, changed)
+                except (OSError, ValueError):  # gone again, or the folder of no day
+                    continue
