@@ -233,7 +233,7 @@ EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
     "soda": _soda,
     "warehouse": _warehouse,
     "operations": _stored("operations"),
-    "landing": _stored("landing"),
+    "admitted": _stored("landing"),
     "published": _stored("published"),
     "sources": _sources,
     "landing": _landing,

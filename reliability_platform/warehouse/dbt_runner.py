@@ -14,6 +14,7 @@ from reliability_platform.causes import cause_in
 from reliability_platform.clock import days, utc_now
 from reliability_platform.errors import HomeBusyError, PlatformError, UsageError
 from reliability_platform.landing.inputs import BuildInputs
+from reliability_platform.landing.sound_bronze import ensure_sound_bronze
 from reliability_platform.masking import error_words
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
@@ -152,6 +153,7 @@ def build(
             on_model_start(event.data.node_info.node_name)
 
     with _journaled(settings, first, last, whole=not select), warehouse_lease(settings), _environment(settings):
+        ensure_sound_bronze(settings, set(days(first, last)))
         manifest = ensure_manifest(settings.dbt_project)
         with open_when_free(settings, read_only=False) as connection:  # dbt would retry blindly, or print a lock error
             remember(settings, connection, first, last)  # what a build left that was killed before it could itself
