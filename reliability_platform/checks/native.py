@@ -81,7 +81,7 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
             "files refused for their columns",
         ),
         f"bronze_{source}__file_integrity": NativeCheck(
-            f"select landing_date, count(*), string_agg(batch_id || ': ' || reason, '; ' order by batch_id) "
+            f"select landing_date, count(*), string_agg(concat(batch_id, ': ', reason, ' (' || detail || ')'), '; ' order by batch_id) "
             f"{refused} and not starts_with(reason, 'schema_') group by landing_date",
             0,
             "files refused as broken",

@@ -28,7 +28,7 @@ MOST_FILES_COUNTED = 10_000
 _DAY = re.compile(r"landing_date=(\d{4}-\d\d-\d\d)")
 _LEFT_OVER = re.compile(r"\.landing_date=\d{4}-\d\d-\d\d\.old")
 """A day that a change of the plan was removing when it was killed; the next one ends it."""
-_SHOWN = re.compile(r"landing_date=[0-9-]{1,10}|[a-z][a-z0-9_]{0,39}(=\d{1,10})?")
+_SHOWN = re.compile(r"landing_date=[0-9-]{1,10}|[a-z][a-z0-9_]{0,39}(=\d{1,10}|(\.[a-z][a-z0-9]{0,7}){1,2})?")
 
 
 @dataclass(frozen=True)

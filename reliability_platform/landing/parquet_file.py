@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-MAX_ROWS = 50_000_000
-MAX_DECODED_BYTES = 8 * 2**30
+MAX_ROWS = 20_000_000
+MAX_DECODED_BYTES = 4 * 2**30
 """What one batch may hold at most; a thousand times what the sources of this platform send. More is to be sent in several."""
+ROWS_AT_ONCE = 65_536
+"""A value that stands in a file once may be meant for each row: what it decodes to is counted as it grows."""
 
 
 NOT_READABLE = "not readable"
@@ -69,12 +71,26 @@ def _words(error: BaseException) -> str:
     return f"it is no whole Parquet file ({type(error).__name__})"
 
 
+def _decoded(file: pq.ParquetFile, columns: list[str] | None = None) -> pa.Table:
+    """The rows of a file, as long as they fit the memory. Raises `NotReadableError`."""
+    batches, size = [], 0
+    for batch in file.iter_batches(ROWS_AT_ONCE, columns=columns):
+        size += batch.nbytes
+        if size > MAX_DECODED_BYTES:
+            raise NotReadableError(f"it decodes to more than {MAX_DECODED_BYTES // 2**30} GiB")
+        batches.append(batch)
+    schema = file.schema_arrow
+    if columns is not None:
+        schema = pa.schema([field for field in schema if field.name in columns])
+    return pa.Table.from_batches(batches, batches[0].schema if batches else schema)
+
+
 def _without_unknown(content: bytes, known: list[str], error: BaseException) -> pa.Table:
     """The columns of the contract, if it is another one that cannot be read. That one is there in name alone."""
     try:
         file = pq.ParquetFile(pa.BufferReader(content))
         names = file.schema_arrow.names
-        table = file.read(columns=[name for name in names if name in known])
+        table = _decoded(file, [name for name in names if name in known])
         for name in (name for name in names if name not in known):
             table = table.append_column(name, pa.repeat(pa.scalar(NOT_READABLE), table.num_rows))
     except _ANYTHING_OF_ARROW:
@@ -87,7 +103,7 @@ def read_content(content: bytes, known: list[str]) -> pa.Table:
     none, which would stop every query on the partition later.
     """
     try:
-        table = pq.ParquetFile(pa.BufferReader(content)).read()
+        table = _decoded(pq.ParquetFile(pa.BufferReader(content)))
     except _ANYTHING_OF_ARROW as error:
         table = _without_unknown(content, known, error)
     try:

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from reliability_platform.atomic import parquet_bytes, write_atomically
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.landing.entries import read_file
 from reliability_platform.landing.seals import seal_again
 from reliability_platform.masking import SOMEBODYS_IN_PAYLOADS
 from reliability_platform.settings import Settings
@@ -152,7 +153,7 @@ def without_personal_data(table: pa.Table, numbers: Collection[str]) -> tuple[pa
 def purged_content(path: Path, numbers: Collection[str]) -> tuple[bytes, int] | None:
     """A Parquet file with masks, and in how many rows; None if it cannot be read."""
     try:
-        table = pq.read_table(path, partitioning=None)
+        table = pq.ParquetFile(pa.BufferReader(read_file(path))).read()
         table.validate(full=True)
     except Exception:  # whatever a producer may call Parquet
         return None

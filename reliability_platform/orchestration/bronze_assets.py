@@ -1,5 +1,6 @@
 """Admission: each landed file is admitted to bronze or refused by itself, with the reason."""
 
+from collections import Counter
 from dataclasses import replace
 
 import dagster as dg
@@ -51,18 +52,21 @@ def _bronze_asset(source: str) -> dg.AssetsDefinition:
                 one for day, records in by_day.items() for one in fit_since_the_contract_changed(settings, records, day)
             ]
             ReplayLedger(operations_engine(settings)).record(fitting, NO_INCIDENT, 0, utc_now())
-            refused = [admission for admission in admissions if admission.status == "refused"]
+            by_status = Counter(admission.status for admission in admissions)
             rows = sum(admission.admitted_rows for admission in admissions)
             delivered = Metrics(sum(admission.delivered_rows for admission in admissions), len(admissions))
-            files = sum(admission.status == "admitted" for admission in admissions)
+            files = by_status["admitted"]
             job.learned = lambda: Datasets(
                 [replace(read, metrics=delivered)], [replace(written, rows_written=rows, files_written=files)]
             )
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": rows,
-                "files_admitted": len(admissions) - len(refused),
-                "files_refused": len(refused),
+                "files_admitted": files,
+                "files_refused": by_status["refused"],
+                "files_held": by_status["held"],
+                "files_known": by_status["ignored"],
+                "marks_noted": by_status["noted"],
             }
         )
 

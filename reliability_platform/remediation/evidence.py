@@ -71,6 +71,15 @@ def refused_slots(settings: Settings, source: str, day: date, *, schema: bool) -
     return {slot for slot in slots if slot is not None}
 
 
+def refused_without_slot(settings: Settings, source: str, day: date) -> list[str]:
+    """What lies in quarantine and fits no slot of the schedule: no source can be asked for it."""
+    return sorted(
+        record["batch_id"]
+        for record in admissions(settings, source, day)
+        if record["status"] == "refused" and record["state"] == "quarantined" and slot_of(record, source, day) is None
+    )
+
+
 def missing_slots(settings: Settings, source: str, day: date) -> set[int]:
     """Slots of which nothing was admitted, no file is in quarantine, and none was given up by a person."""
     admitted = {

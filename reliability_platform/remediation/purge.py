@@ -18,6 +18,7 @@ from reliability_platform.errors import UsageError
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.admission import admit, fingerprint_of, known_as
 from reliability_platform.landing.bronze import bronze_folder
+from reliability_platform.landing.entries import Kind, look
 from reliability_platform.landing.file_quarantine import quarantine_folder
 from reliability_platform.landing.purged import Purged, purged_content, read_purged, sha256_of, write_purged
 from reliability_platform.landing.shims import read_shim
@@ -106,6 +107,9 @@ def survey(settings: Settings, engine: Engine, source: str, day: date, batch: st
         for path in sorted(folder.glob("*.parquet")):
             batch_id = known_as(path.name.removesuffix(".parquet"))
             if path.name.startswith(".") or batch not in (None, batch_id):
+                continue
+            if look(path, settings.landing).kind is not Kind.FILE:  # a pipe would be waited for
+                unreadable.append(batch_id)
                 continue
             masked = purged_content(path, _numbers(settings, source, batch_id))
             if masked is None:

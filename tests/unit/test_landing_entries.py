@@ -28,7 +28,7 @@ from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli import doctor
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.landing import admission, entries
+from reliability_platform.landing import admission, entries, parquet_file
 from reliability_platform.landing.admission import Admission, admit
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.entries import read_file
@@ -46,6 +46,7 @@ from reliability_platform.remediation.dead_letters.replay import offers, perform
 from reliability_platform.remediation.due import may_act
 from reliability_platform.remediation.evidence import held_slots
 from reliability_platform.remediation.ledger import ACCEPTED
+from reliability_platform.remediation.purge import survey
 from reliability_platform.sources.system import request_batch, scheduled_batches
 from tests.conftest import Platform, day
 
@@ -819,3 +820,40 @@ def test_a_held_attempt_fails_a_check_of_its_own_until_it_is_decided(landed: Pla
     done = request(landed.settings, ORDERS, {day(1): held_slots(landed.settings, ORDERS, day(1))})
     assert [one.batch_id for one in done.replays] == [f"{SECOND}-a3"]
     assert verdict().verdict is Verdict.PASSED
+
+
+def test_the_source_may_stand_by_what_it_had_sent_unasked(landed: Platform) -> None:
+    """Asked which is right, it sends the held attempt once more: then that one counts, under its own name."""
+    answer = request_batch(landed.simulation, ORDERS, day(1), 2, 2)
+    good = folder(landed) / f"{SECOND}.parquet"
+    put(landed, parquet_bytes(_with_a_new_row(rows_of(landed))), attempt=1)
+    write_batch(landed.settings, answer)
+    assert records(landed)[f"{ATTEMPT}.parquet"].status == "held"
+    done = request(landed.settings, ORDERS, {day(1): {2}})
+    assert done.summary == f"The source stands by what it had sent unasked: {ATTEMPT} counts from the next run on."
+    assert done.reruns == [day(1)]
+    assert {ATTEMPT, good.stem} <= admitted(landed)
+
+
+def test_a_purge_waits_for_no_pipe(landed: Platform) -> None:
+    """It searches each file of a day, and a pipe is none."""
+    path = folder(landed) / f"{SECOND}.parquet"
+    _pipe(path)
+    found = survey(landed.settings, landed.engine, ORDERS, day(1))
+    assert (found.unreadable, found.files) == ((SECOND,), ())
+
+
+def test_a_value_that_is_meant_for_millions_of_rows_does_not_fill_the_memory(
+    landed: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One long text in a dictionary makes a small file and a large table."""
+    monkeypatch.setattr(parquet_file, "MAX_DECODED_BYTES", 10_000_000)
+    rows = rows_of(landed)
+    long = pa.DictionaryArray.from_arrays(pa.array([0] * rows.num_rows, pa.int32()), ["x" * 2_000_000]).cast(
+        pa.string()
+    )
+    content = parquet_bytes(rows.set_column(rows.column_names.index("channel"), "channel", long))
+    assert len(content) < 1_000_000
+    put(landed, content, attempt=1)
+    record = records(landed)[f"{SECOND}.parquet"]
+    assert (record.reason, record.detail) == ("unreadable_file", "it decodes to more than 0 GiB")

@@ -1,12 +1,13 @@
 """Asks the source again for the batches that an incident gives reason to ask for, and for no others."""
 
 import hashlib
+from dataclasses import replace
 from datetime import date
 
 from reliability_platform.atomic import parquet_bytes
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.model import Incident
-from reliability_platform.landing.attempts import permission_of
+from reliability_platform.landing.attempts import How, Permission, permission_of, permit
 from reliability_platform.landing.fetch import fetch_again
 from reliability_platform.landing.manifest import Manifest
 from reliability_platform.landing.replacement import land_replacement, landed_manifests, next_attempt
@@ -19,6 +20,8 @@ from reliability_platform.sources.simulation import Simulation
 from reliability_platform.sources.system import request_batch
 
 Slots = dict[date, set[int]]
+SHOWN = 5
+"""So many entries are named that nobody can send again."""
 
 
 def slots_to_request(settings: Settings, incident: Incident) -> Slots:
@@ -63,11 +66,12 @@ def _is_the_same_delivery(settings: Settings, landed: Manifest, batch: Batch, fi
 def request(settings: Settings, source: str, slots: Slots) -> Done:
     """Ask the source for slots and land what it sends as the next attempt; what has landed already is not asked for."""
     landed_now: list[Replay] = []
-    unchanged, asked_before, unasked = list[str](), list[str](), list[str]()
+    unchanged, confirmed, asked_before, unasked = list[str](), list[str](), list[str](), list[str]()
     reruns = set()
     for day, wanted in sorted(slots.items()):
         in_landing = landed_manifests(settings, source, day)
         under_way = evidence.waiting(settings, source, day)
+        held = evidence.held_slots(settings, source, day)
         for slot in sorted(wanted):
             before = [manifest for manifest in in_landing if manifest.sequence == slot]
             if slot in under_way:
@@ -79,7 +83,18 @@ def request(settings: Settings, source: str, slots: Slots) -> Done:
             fingerprint = hashlib.sha256(parquet_bytes(batch.table)).hexdigest()
             last = max((manifest.attempt for manifest in before), default=1)
             latest = [manifest for manifest in before if manifest.attempt == last]
-            if any(_is_the_same_delivery(settings, one, batch, fingerprint) for one in latest):
+            same = [one for one in latest if _is_the_same_delivery(settings, one, batch, fingerprint)]
+            if same and slot in held:
+                # It came unasked, and the source stands by it when it is asked.
+                for one in same:
+                    why = "the source sends the same when it is asked"
+                    permit(
+                        settings, source, day, Permission(one.batch_id, fingerprint, How.REQUESTED, "remediation", why)
+                    )
+                confirmed += [one.batch_id for one in same]
+                reruns.add(day)
+                continue
+            if same:
                 unchanged.append(batch.batch_id)
                 continue
             land_replacement(settings, batch)
@@ -92,6 +107,10 @@ def request(settings: Settings, source: str, slots: Slots) -> Done:
         words.append(f"Asked for before, and examined with the next run: {', '.join(asked_before)}.")
     if unasked:
         words.append(f"Landed since the last run, and examined first: {', '.join(unasked)}.")
+    if confirmed:
+        words.append(
+            f"The source stands by what it had sent unasked: {', '.join(confirmed)} counts from the next run on."
+        )
     if unchanged:
         words.append(f"The source sends the same content again, so nothing was written for {', '.join(unchanged)}.")
     if not words:
@@ -101,14 +120,32 @@ def request(settings: Settings, source: str, slots: Slots) -> Done:
 
 def _re_request(settings: Settings, incident: Incident, actor: str) -> Done:
     del actor
-    return request(settings, incident.source, slots_to_request(settings, incident))
+    done = request(settings, incident.source, slots_to_request(settings, incident))
+    return replace(done, summary=" ".join([done.summary, *_nobody_can_send(settings, incident)]))
 
 
 def _describe_re_request(settings: Settings, incident: Incident) -> str:
     wanted = slots_in_words(incident.source, slots_to_request(settings, incident))
+    rest = _nobody_can_send(settings, incident)
     if not wanted:
-        return "There is no batch to ask for again."
-    return f"Ask {incident.source} again for {wanted}, land the answers as replacements, run the days again."
+        return " ".join(["There is no batch to ask for again.", *rest])
+    words = f"Ask {incident.source} again for {wanted}, land the answers as replacements, run the days again."
+    return " ".join([words, *rest])
+
+
+def _nobody_can_send(settings: Settings, incident: Incident) -> list[str]:
+    """What only a person can end: refused entries that fit no slot, so that no source can send them again."""
+    if incident.failure_class != "file_corruption":
+        return []
+    found = [
+        one for day in incident.partitions for one in evidence.refused_without_slot(settings, incident.source, day)
+    ]
+    if not found:
+        return []
+    named = ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
+    return [
+        f"Only a person can end {named}, of no slot: remove it from landing, or `reliability quarantine discard` it."
+    ]
 
 
 RE_REQUEST = Action(
