@@ -135,6 +135,8 @@ class Settings(BaseSettings):
     """The platform by itself does not act more often: what breaks so much needs a person."""
     remediation_budget: int = Field(default=6, ge=1)
     """Actions on one incident, over all its lives, after which the platform does not act by itself again."""
+    served: bool = False
+    """Whether `reliability dev` serves the home to this process: then the UI shows the days of its own world alone."""
     attended: bool = False
     """Whether a person started this process and watches: then nothing waits, and switches and limits do not apply."""
     source_url: str | None = None

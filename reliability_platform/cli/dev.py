@@ -52,7 +52,8 @@ def _serve(settings: Settings, port: int) -> int:
     # short of SIGKILL would stop its servers.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
-    processes = [subprocess.Popen(command, cwd=settings.dagster_home, env=os.environ) for command in commands]
+    environment = {**os.environ, "RELIABILITY_SERVED": "true"}
+    processes = [subprocess.Popen(command, cwd=settings.dagster_home, env=environment) for command in commands]
     progress.print(f"Dagster UI: http://127.0.0.1:{port} (home: {settings.home}); stop with Ctrl-C.")
     try:
         while all(process.poll() is None for process in processes):

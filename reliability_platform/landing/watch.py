@@ -75,6 +75,11 @@ def changed_folders(settings: Settings, after_ns: int) -> list[Changed]:
     return sorted(_folders(settings, after_ns), key=lambda one: one.changed_ns)
 
 
+def landed_days(settings: Settings) -> set[date]:
+    """The landing days that have a folder."""
+    return {one.day for one in _folders(settings, 0)}
+
+
 def _folders(settings: Settings, after_ns: int) -> Iterator[Changed]:
     for source in SOURCES:
         try:

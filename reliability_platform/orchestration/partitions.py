@@ -1,13 +1,44 @@
 """What the assets are cut by: landing days, and incidents."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
-from reliability_platform.clock import FIRST_DAY, days
+from reliability_platform.clock import FIRST_DAY, days, utc_now
+from reliability_platform.day_clock import Service, next_day, simulated
+from reliability_platform.landing.watch import landed_days
+from reliability_platform.operations import operations_engine
+from reliability_platform.settings import Settings, load_settings
 
-LANDING_DAYS = dg.DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat())
+
+def days_of_the_world(settings: Settings, now: datetime) -> tuple[date, list[date]]:
+    """The first landing day that there is in a home, and the days after it that there are not.
+
+    In a home whose past was played by the lab, those are the days that it has played, what has landed besides, and what
+    is due since the schedules are on. Between them nothing was ever due, and nothing is missing. In any other home every
+    day since the platform's first can be run.
+    """
+    engine = operations_engine(settings)
+    played = set(simulated(engine).began_at)
+    if not played:
+        return FIRST_DAY, []
+    world = played | landed_days(settings)
+    first, live = min(world), Service(engine).since() or next_day(now)
+    return first, [day for day in days(first, live - timedelta(days=1)) if day not in world]
+
+
+def _landing_days() -> dg.DailyPartitionsDefinition:
+    """What Dagster shows where `reliability dev` serves a home; a command runs any day."""
+    settings = load_settings()
+    first, absent = days_of_the_world(settings, utc_now()) if settings.served else (FIRST_DAY, [])
+    return dg.DailyPartitionsDefinition(
+        start_date=first.isoformat(),
+        exclusions=[datetime(day.year, day.month, day.day, tzinfo=UTC) for day in absent] or None,
+    )
+
+
+LANDING_DAYS = _landing_days()
 ONE_RUN = dg.BackfillPolicy.single_run()
 """A backfill of many landing days is one run: one dbt start instead of thirty."""
 
