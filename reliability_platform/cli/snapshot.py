@@ -32,12 +32,12 @@ def snapshot() -> None:
 @json_option
 def create(home: Path | None, as_json: bool) -> int:
     """Take a snapshot while others work, then forget those that the rule does not keep."""
-    from reliability_platform.warehouse.snapshots.retention import prune as forget
+    from reliability_platform.recovery.retention import forget_snapshots
     from reliability_platform.warehouse.snapshots.take import take_snapshot
 
     settings = load_settings(home)
     taken = take_snapshot(settings, utc_now)
-    pruned = forget(settings)
+    pruned = forget_snapshots(settings)
     if as_json:
         print_json({**taken.summary(), "pruned": asdict(pruned)})
     else:
@@ -59,6 +59,8 @@ def _tell_pruned(pruned: "Pruned") -> None:
             f"{pruned.bytes / MEGABYTE:,.1f} MB, {pruned.drafts} half-written drafts.",
             highlight=False,
         )
+    if pruned.kept_for:
+        people.print(f"All snapshots are kept while {', '.join(pruned.kept_for)} is open.", highlight=False)
     for words in pruned.damaged:
         people.print(f"[bold red]{words}[/bold red] No content is removed while it is there.", highlight=False)
 
@@ -131,11 +133,12 @@ def prune(home: Path | None, as_json: bool) -> int:
     """Forget the snapshots that the rule does not keep, and what killed processes left half-written.
 
     The rule: RELIABILITY_SNAPSHOT_KEEP_LAST newest ones, and of those before the newest of each of
-    RELIABILITY_SNAPSHOT_KEEP_WEEKLY weeks.
+    RELIABILITY_SNAPSHOT_KEEP_WEEKLY weeks; always the newest one that is whole. While an incident of loss or damage is
+    open, none is forgotten.
     """
-    from reliability_platform.warehouse.snapshots.retention import prune as forget
+    from reliability_platform.recovery.retention import forget_snapshots
 
-    pruned = forget(load_settings(home))
+    pruned = forget_snapshots(load_settings(home))
     if as_json:
         print_json(asdict(pruned))
     else:

@@ -13,12 +13,12 @@ from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.recovery.drill_log import Drill, overdue
 from reliability_platform.recovery.drill_report import keep
 from reliability_platform.recovery.drills import run_drill
+from reliability_platform.recovery.retention import forget_snapshots
 from reliability_platform.recovery.upkeep import DRILL_ENDED, SNAPSHOT_TAKEN, attempting
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.publication import current_version
 from reliability_platform.warehouse.snapshots.location import SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import read_snapshots
-from reliability_platform.warehouse.snapshots.retention import prune
 from reliability_platform.warehouse.snapshots.take import take_snapshot
 
 
@@ -38,7 +38,7 @@ def snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type
     settings = load_settings()
     with attempting(operations_engine(settings), SNAPSHOT_TAKEN, utc_now()):
         taken = take_snapshot(settings, utc_now)
-    pruned = prune(settings)
+    pruned = forget_snapshots(settings)
     for words in pruned.damaged:
         context.log.warning(words)
     return dg.MaterializeResult(

@@ -16,13 +16,13 @@ from sqlalchemy.pool import NullPool
 
 from reliability_platform.checks.holds import Holds
 from reliability_platform.clock import Clock
-from reliability_platform.damage import Damage, Written
+from reliability_platform.damage import Damage, Written, sha256_of
 from reliability_platform.incidents.anchor import forget_end, note_end
 from reliability_platform.landing.admission import admit, landed_partitions
 from reliability_platform.landing.sealed import BRONZE, LANDING, examine_day
 from reliability_platform.operations import operations_engine
 from reliability_platform.recovery.replay import make_void, replay, unjudged_days
-from reliability_platform.recovery.stores import WAREHOUSE, examine_home, examine_landing, file_damage
+from reliability_platform.recovery.stores import SNAPSHOTS, WAREHOUSE, examine_home, examine_landing, file_damage
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_lease
 from reliability_platform.warehouse.ledger import Ledger, home_id, identify, known_homes
@@ -31,6 +31,8 @@ from reliability_platform.warehouse.published import Publication, record_of
 from reliability_platform.warehouse.published_integrity import OPERATIONS, adopt, fetch_content
 from reliability_platform.warehouse.snapshots.inventory import PARTITION_FOLDER
 from reliability_platform.warehouse.snapshots.location import SnapshotDamagedError, SnapshotLocation
+from reliability_platform.warehouse.snapshots.manifest import OPERATIONS as OPERATIONS_FILE
+from reliability_platform.warehouse.snapshots.manifest import WAREHOUSE as WAREHOUSE_FILE
 from reliability_platform.warehouse.snapshots.manifest import Snapshot, read_snapshots
 from reliability_platform.warehouse.snapshots.restore import (
     gap,
@@ -39,6 +41,7 @@ from reliability_platform.warehouse.snapshots.restore import (
     set_aside,
 )
 from reliability_platform.warehouse.snapshots.take import operations_file
+from reliability_platform.warehouse.snapshots.turn import snapshot_turn
 
 Partition = tuple[str, date]
 
@@ -81,6 +84,8 @@ def mend(settings: Settings, clock: Clock, *, dry_run: bool = False) -> Mended:
     days |= _mend_landed(settings, steps)
     if any(one.store == WAREHOUSE for one in found):
         days |= _mend_warehouse(settings, steps)
+    if any(one.store == SNAPSHOTS for one in found):
+        _mend_snapshots(settings, steps)
     with warehouse_lease(settings):
         before, left = put_back_published(settings)
     if len(left) < len(before):
@@ -252,3 +257,29 @@ def _mend_warehouse(settings: Settings, steps: list[str]) -> set[date]:
                 file.replace(file.with_name(f".{file.name}.damaged"))
     steps.append("built the warehouse anew from bronze: no snapshot has one that is whole")
     return set(landed)
+
+
+# Snapshots
+
+
+def _mend_snapshots(settings: Settings, steps: list[str]) -> None:
+    """Store damaged contents anew where the home still has them; the others are removed, so that the next snapshot does
+    not take them for whole.
+    """
+    location = SnapshotLocation.of(settings)
+    snapshots, _ = read_snapshots(location)
+    files = {file.sha256: file for one in snapshots for file in one.files}
+    stored, removed = 0, 0
+    with snapshot_turn(settings):
+        for sha, file in files.items():
+            words, path = location.damage(sha), settings.home / file.path
+            if words is None:
+                continue
+            if path.is_file() and file.path not in (OPERATIONS_FILE, WAREHOUSE_FILE) and sha256_of(path) == sha:
+                location.put(path, sha)
+                stored += 1
+            elif words == "damaged":
+                location.remove_object(sha)
+                removed += 1
+    if stored or removed:
+        steps.append(f"stored {stored} damaged contents of snapshots anew, and removed {removed} that nobody has whole")

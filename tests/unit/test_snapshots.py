@@ -19,10 +19,16 @@ from filelock import FileLock, Timeout
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
+from reliability_platform.incidents.detection import observe
+from reliability_platform.incidents.model import State
+from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.admission import admit
 from reliability_platform.operations import operations_engine
+from reliability_platform.recovery.damaged import mend
+from reliability_platform.recovery.retention import forget_snapshots
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.snapshots.location import SnapshotDamagedError, SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import (
@@ -43,6 +49,7 @@ from reliability_platform.warehouse.snapshots.restore import (
 from reliability_platform.warehouse.snapshots.retention import kept, prune
 from reliability_platform.warehouse.snapshots.take import take_snapshot
 from tests.conftest import Platform, day
+from tests.unit.failing import result
 from tests.unit.lived_in import live, state, twin
 
 MADE_ANEW = ("builds", "dbt", "snapshots", "operations.sqlite", "operations.sqlite-wal", "operations.sqlite-shm")
@@ -343,3 +350,40 @@ def test_pruning_forgets_contents_that_nobody_needs(home: Settings) -> None:
     location = SnapshotLocation.of(settings)
     assert damages(location, [second]) == {second.id: {}}
     assert json.loads(json.dumps(second.summary()))["landing_days"] == 2
+
+
+def test_the_last_whole_snapshot_is_never_forgotten(home: Settings) -> None:
+    """The rule kept the newest one, whose contents were damaged, and removed the only one that could be restored."""
+    settings = home.model_copy(update={"snapshot_keep_last": 1, "snapshot_keep_weekly": 0})
+    first = take_snapshot(settings, utc_now)
+    with duckdb.connect(str(settings.warehouse)) as connection:
+        connection.execute("create table more as select 1 as one")
+    second = take_snapshot(settings, utc_now)
+    stored = second.file(WAREHOUSE)
+    assert stored is not None
+    damage(settings, stored.sha256)
+    assert prune(settings).snapshots == []
+    with pytest.raises(SnapshotDamagedError, match=f"Snapshot {first.id} is older and has it whole"):
+        restore_warehouse(settings, operations_engine(settings), second)
+    third = take_snapshot(settings, utc_now)
+    assert damages(SnapshotLocation.of(settings), [third])[third.id] != {}  # the same warehouse is not stored twice
+    mend(settings, utc_now)
+    fourth = take_snapshot(settings, utc_now)
+    assert damages(SnapshotLocation.of(settings), [fourth]) == {fourth.id: {}}
+    assert first.id in prune(settings).snapshots
+
+
+def test_no_snapshot_is_forgotten_while_a_loss_is_open(home: Settings) -> None:
+    """The day on which a loss is noticed is not the day on which it happened: an old snapshot may be the one to go back to."""
+    settings = home.model_copy(update={"snapshot_keep_last": 1, "snapshot_keep_weekly": 0})
+    first = take_snapshot(settings, utc_now)
+    take_snapshot(settings, utc_now)
+    engine = operations_engine(settings)
+    checks = CheckStore(engine)
+    last = checks.last_id()
+    checks.record([result("int_orders__deduplicated__no_rows_lost", 1)])
+    [incident] = observe(engine, checks.after(last, 100), utc_now())
+    kept_now = forget_snapshots(settings)
+    assert (kept_now.snapshots, kept_now.kept_for) == ([], [incident])
+    IncidentStore(engine).move(incident, State.FALSE_ALARM, utc_now(), "a test", "it was none")
+    assert forget_snapshots(settings).snapshots == [first.id]

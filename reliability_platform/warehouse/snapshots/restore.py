@@ -21,7 +21,7 @@ from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 from reliability_platform.warehouse.snapshots.inventory import days_that_differ, landing_day_of, shown_path, walk
 from reliability_platform.warehouse.snapshots.location import SnapshotDamagedError, SnapshotLocation, sha256_of
-from reliability_platform.warehouse.snapshots.manifest import OPERATIONS, WAREHOUSE, Snapshot
+from reliability_platform.warehouse.snapshots.manifest import OPERATIONS, WAREHOUSE, Snapshot, read_snapshots
 from reliability_platform.warehouse.snapshots.take import operations_file
 from reliability_platform.warehouse.snapshots.turn import snapshot_turn
 from reliability_platform.warehouse.versions import models_of
@@ -76,8 +76,20 @@ def _fetch(location: SnapshotLocation, snapshot: Snapshot, path: str, target: Pa
     file = snapshot.file(path)
     if file is None:
         raise SnapshotDamagedError(f"Snapshot {snapshot.id} holds no {path}.")
-    location.fetch(file.sha256, target)
+    try:
+        location.fetch(file.sha256, target)
+    except SnapshotDamagedError as error:
+        raise SnapshotDamagedError(f"{error} {_older(location, snapshot, path)}") from None
     os.utime(target, ns=(file.modified_ns, file.modified_ns))
+
+
+def _older(location: SnapshotLocation, damaged: Snapshot, path: str) -> str:
+    """Which older snapshot has a file whole, in words."""
+    for one in reversed(read_snapshots(location)[0]):
+        file = one.file(path)
+        if one.taken_at < damaged.taken_at and file is not None and location.damage(file.sha256) is None:
+            return f"Snapshot {one.id} is older and has it whole: `--as-of {one.taken_at.isoformat()}`."
+    return "No older snapshot has it whole."
 
 
 def restore_warehouse(

@@ -1,12 +1,13 @@
 """Which snapshots are kept, and how the others are forgotten."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.snapshots.location import SnapshotLocation
-from reliability_platform.warehouse.snapshots.manifest import read_snapshots
+from reliability_platform.warehouse.snapshots.manifest import Snapshot, read_snapshots
+from reliability_platform.warehouse.snapshots.restore import damages
 from reliability_platform.warehouse.snapshots.turn import snapshot_turn
 
 
@@ -32,10 +33,20 @@ class Pruned:
     """What killed processes had left half-written."""
     damaged: list[str]
     """Manifests that cannot be read. While there are any, no content is removed: they might need it."""
+    kept_for: list[str] = field(default_factory=list)
+    """Incidents of loss or damage that are open. While there are any, no snapshot is forgotten."""
 
 
-def prune(settings: Settings) -> Pruned:
-    """Forget what the rule does not keep: manifests first, so that no snapshot ever lacks a content."""
+def _last_whole(location: SnapshotLocation, newest_first: Sequence[Snapshot]) -> Snapshot | None:
+    """The newest snapshot of which every content is whole; they are read until one is found."""
+    return next((one for one in newest_first if not damages(location, [one])[one.id]), None)
+
+
+def prune(settings: Settings, kept_for: Sequence[str] = ()) -> Pruned:
+    """Forget what the rule does not keep: manifests first, so that no snapshot ever lacks a content.
+
+    The newest snapshot that is whole is always kept. `kept_for` names what speaks against forgetting any now.
+    """
     location = SnapshotLocation.of(settings)
     with snapshot_turn(settings):
         drafts = location.remove_drafts()
@@ -43,11 +54,15 @@ def prune(settings: Settings) -> Pruned:
         keep = kept(
             [snapshot.taken_at for snapshot in snapshots], settings.snapshot_keep_last, settings.snapshot_keep_weekly
         )
-        gone = [snapshot for snapshot in snapshots if snapshot.taken_at not in keep]
+        gone = [snapshot for snapshot in snapshots if snapshot.taken_at not in keep and not kept_for]
+        whole = _last_whole(location, snapshots[::-1]) if gone else None
+        gone = [snapshot for snapshot in gone if snapshot != whole]
         for snapshot in gone:
             location.remove_manifest(snapshot.id)
-        needed = {file.sha256 for snapshot in snapshots if snapshot.taken_at in keep for file in snapshot.files}
+        needed = {file.sha256 for snapshot in snapshots if snapshot not in gone for file in snapshot.files}
         unused = {} if damaged else {sha: size for sha, size in location.objects().items() if sha not in needed}
         for sha in unused:
             location.remove_object(sha)
-    return Pruned([snapshot.id for snapshot in gone], len(unused), sum(unused.values()), drafts, damaged)
+    return Pruned(
+        [snapshot.id for snapshot in gone], len(unused), sum(unused.values()), drafts, damaged, list(kept_for)
+    )

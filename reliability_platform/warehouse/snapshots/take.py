@@ -120,8 +120,10 @@ class _Stored:
 
     def __init__(self, settings: Settings, location: SnapshotLocation) -> None:
         self._settings, self._location = settings, location
-        self._contents = set(location.objects())
         snapshots, _ = read_snapshots(location)
+        sizes = {file.sha256: file.size for one in snapshots for file in one.files}
+        # One that was cut short would be taken for whole, and every snapshot from now on would lack it.
+        self._contents = {sha for sha, size in location.objects().items() if sizes.get(sha, size) == size}
         self._known = {
             FoundFile(file.path, file.size, file.modified_ns): file.sha256
             for file in (snapshots[-1].files if snapshots else ())

@@ -1,0 +1,26 @@
+"""Which snapshots may be forgotten now: none while an incident of loss or damage is open, for one of them may be its cure."""
+
+from sqlalchemy import Engine
+
+from reliability_platform.incidents.classes import CLASSES, IncidentType
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.operations import operations_engine
+from reliability_platform.settings import Settings
+from reliability_platform.warehouse.snapshots.retention import Pruned, prune
+
+LOSSES = frozenset(
+    name
+    for name, one in CLASSES.items()
+    if one.type is IncidentType.DATA_LOSS or name in ("published_damage", "write_failure", "run_failed")
+)
+"""Damaged files make builds and runs fail; their incidents may be those of a loss that nobody has named yet."""
+
+
+def open_losses(engine: Engine) -> list[str]:
+    """The open incidents for which a snapshot may be needed."""
+    return [one.id for one in IncidentStore(engine).open() if one.failure_class in LOSSES]
+
+
+def forget_snapshots(settings: Settings) -> Pruned:
+    """Forget what the rule does not keep, unless an incident of loss or damage is open."""
+    return prune(settings, open_losses(operations_engine(settings)))
