@@ -8,6 +8,7 @@ from sqlalchemy import Engine, select
 
 from reliability_platform.damage import Damage, Written, what_is_wrong
 from reliability_platform.landing.bronze import SENTINEL_DAY, admissions_file, bronze_folder
+from reliability_platform.landing.entries import read_file
 from reliability_platform.landing.inputs import inputs
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest
 from reliability_platform.landing.purged import fingerprint_as_landed
@@ -82,7 +83,7 @@ def _another_delivery(settings: Settings, source: str, landing_date: date, path:
     stem = path.name.removesuffix(MANIFEST_SUFFIX).removesuffix(".parquet")
     try:
         manifest = Manifest.read(path.with_name(f"{stem}{MANIFEST_SUFFIX}"))
-        content = path.with_name(f"{stem}.parquet").read_bytes()
+        content = read_file(path.with_name(f"{stem}.parquet"))
     except (OSError, ValueError):
         return False
     return fingerprint_as_landed(settings, source, landing_date, stem, content) == manifest.checksum.lower()

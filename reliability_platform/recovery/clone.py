@@ -86,7 +86,7 @@ def _made(settings: Settings, workspace: Path) -> Twin:
         if settings.warehouse.exists():
             copy_warehouse(settings, twin.warehouse)
         copy_operations(store, home / OPERATIONS)
-        files, links = walk(settings, location.folder)
+        files, links, _unfit = walk(settings, location.folder)
         for file in files:
             bring = _link if file.path.split("/")[0] in REPLACED_WHOLE else _copy
             bring(settings.home / file.path, home / file.path)

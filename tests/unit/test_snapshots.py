@@ -107,6 +107,21 @@ def test_a_snapshot_gives_back_the_whole_home(home: Settings, tmp_path: Path) ->
     assert (tmp_path / "aside" / "published" / "current").readlink() == Path("v000001")
 
 
+def test_what_is_no_file_is_left_out_by_name_and_the_rest_is_taken(home: Settings, tmp_path: Path) -> None:
+    """Anybody may put anything into landing: a socket ended the snapshot, a link out of it made it unusable."""
+    day_folder = next((home.landing / "orders").glob("landing_date=*"))
+    os.mkfifo(day_folder / "pipe.parquet")
+    (day_folder / "back\\slash.parquet").write_bytes(b"PAR1")
+    (day_folder / "out.parquet").symlink_to("/etc/hostname")
+    (day_folder / "up.parquet").symlink_to(Path("..") / ".." / "payments")
+    taken = take_snapshot(home, utc_now)
+    assert sum(path.startswith("landing/orders/") for path in taken.left_out) == 4
+    [read, *_], damaged = read_snapshots(SnapshotLocation.of(home))
+    assert damaged == []
+    restore_home(home, read, tmp_path / "aside")
+    assert (tmp_path / "aside" / "landing" / "orders" / day_folder.name).is_dir()
+
+
 def test_each_content_is_stored_once(home: Settings) -> None:
     """A second snapshot adds what has changed and nothing else."""
     take_snapshot(home, utc_now)

@@ -5,9 +5,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from reliability_platform.landing.admission import known_as
+from reliability_platform.landing.entries import os_words
 from reliability_platform.settings import Settings
 
 LEFT_OUT = {
@@ -40,14 +41,22 @@ class FoundFile:
     modified_ns: int
 
 
-def walk(settings: Settings, location: Path | None) -> tuple[list[FoundFile], dict[str, str]]:
+def stays_within(path: str) -> bool:
+    """Whether a path, or the target of a link, is one below the home that a snapshot can name."""
+    parts = PurePosixPath(path).parts
+    return bool(parts) and not (path.startswith("/") or ".." in parts or "\\" in path or "\0" in path)
+
+
+def walk(settings: Settings, location: Path | None) -> tuple[list[FoundFile], dict[str, str], dict[str, str]]:
     """The plain files of a home and its links (path → target), in the order of their paths; not those of `location`.
+    And what can be in no snapshot, with the reason: pipes and the like, links out of the home, folders without rights.
 
     Files are replaced, never changed, so a file is either the old one or the new one; those that vanish between the
     look and the reading are the reader's business.
     """
     files: list[FoundFile] = []
     links: dict[str, str] = {}
+    unfit: dict[str, str] = {}
     outside = {settings.home / name for name in LEFT_OUT} | {location}
 
     def look(folder: Path) -> None:
@@ -55,24 +64,35 @@ def walk(settings: Settings, location: Path | None) -> tuple[list[FoundFile], di
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except FileNotFoundError:  # swapped for another one just now
             return
+        except OSError as error:
+            unfit[folder.relative_to(settings.home).as_posix()] = os_words(error)
+            return
         for entry in entries:
             path = folder / entry.name
             if entry.name.startswith(".") or entry.name.endswith(DATABASE_SUFFIXES) or path in outside:
                 continue
             name = path.relative_to(settings.home).as_posix()
             try:
-                if entry.is_symlink():
-                    links[name] = str(path.readlink())
+                if not stays_within(name):
+                    unfit[name] = "it has a name that no snapshot can hold"
+                elif entry.is_symlink():
+                    target = str(path.readlink())
+                    if stays_within(target):
+                        links[name] = target
+                    else:
+                        unfit[name] = "it is a link out of its folder"
                 elif entry.is_dir():
                     look(path)
-                else:
+                elif entry.is_file():
                     about = entry.stat()
                     files.append(FoundFile(name, about.st_size, about.st_mtime_ns))
+                else:
+                    unfit[name] = "it is no file"
             except FileNotFoundError:
                 continue
 
     look(settings.home)
-    return files, links
+    return files, links, unfit
 
 
 def shown_path(path: str) -> str:

@@ -5,10 +5,10 @@ import json
 import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
-from pathlib import PurePosixPath
 from typing import Any
 
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
+from reliability_platform.warehouse.snapshots.inventory import stays_within
 from reliability_platform.warehouse.snapshots.location import SHA256, SnapshotDamagedError, SnapshotLocation
 
 FORMAT = 1
@@ -81,8 +81,7 @@ def encode(snapshot: Snapshot) -> bytes:
 
 def _safe(path: str) -> str:
     """A path that stays within the home."""
-    parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or ".." in parts or "\\" in path or "\0" in path:
+    if not stays_within(path):
         raise ValueError("a path leads out of the home")
     return path
 

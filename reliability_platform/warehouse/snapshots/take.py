@@ -7,7 +7,7 @@ they are never older than the warehouse; landing days that changed meanwhile are
 
 import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC
 from importlib.metadata import version
@@ -85,7 +85,7 @@ def take_snapshot(settings: Settings, clock: Clock) -> Snapshot:
             copy_warehouse(settings, staging / WAREHOUSE)
             if store is not None:
                 copy_operations(store, staging / OPERATIONS)
-            before, links = walk(settings, location.folder)
+            before, links, unfit = walk(settings, location.folder)
         read_through(staging / WAREHOUSE)
         databases = [stored.database(staging / name) for name in (WAREHOUSE, OPERATIONS) if (staging / name).exists()]
         files, unread = stored.files()
@@ -100,7 +100,7 @@ def take_snapshot(settings: Settings, clock: Clock) -> Snapshot:
             builds_settled=settled,
             unsettled_days=tuple(sorted(days_that_differ(then, now) | days_that_differ(dict.fromkeys(unread, 0), {}))),
             landing_days=tuple(sorted({day for _, day in landed_partitions(settings)})),
-            left_out=_left_out(store, unread),
+            left_out=_left_out(store, unread, unfit),
             links=links,
             files=(*databases, *files),
         )
@@ -108,8 +108,9 @@ def take_snapshot(settings: Settings, clock: Clock) -> Snapshot:
     return snapshot
 
 
-def _left_out(store: Path | None, unread: Sequence[str]) -> dict[str, str]:
-    found = {shown_path(path): "it would not hold still" for path in unread}
+def _left_out(store: Path | None, unread: Sequence[str], unfit: Mapping[str, str]) -> dict[str, str]:
+    found = {shown_path(path): "it would not hold still, or cannot be read" for path in unread}
+    found |= {shown_path(path): why for path, why in unfit.items()}
     return (
         found if store is not None else {**found, "operations": "it is in a database server, which has its own means"}
     )
@@ -143,7 +144,7 @@ class _Stored:
         stored: dict[FoundFile, StoredFile] = {}
         found: list[FoundFile] = []
         for _ in range(ROUNDS):
-            found, _links = walk(self._settings, self._location.folder)
+            found, _links, _unfit = walk(self._settings, self._location.folder)
             missing = [file for file in found if file not in stored]
             stored = {file: stored[file] for file in found if file in stored}
             for file in missing:
@@ -158,6 +159,9 @@ class _Stored:
         path = self._settings.home / file.path
         try:
             sha = self._known.get(file) or sha256_of(path)
+        except OSError:  # gone, without rights, or on a damaged disk: it costs itself alone, and is named
+            return None
+        try:
             if sha not in self._contents:
                 self._location.put(path, sha)
                 self._contents.add(sha)
