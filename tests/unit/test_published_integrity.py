@@ -9,12 +9,19 @@ import duckdb
 import pytest
 
 from reliability_platform.checks.holds import Holds
+from reliability_platform.checks.published import judge_published
+from reliability_platform.checks.release import release
+from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
 from reliability_platform.damage import sha256_of
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
+from reliability_platform.incidents.detection import observe
+from reliability_platform.incidents.model import State
+from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
+from reliability_platform.remediation.heal import act, verify
 from reliability_platform.settings import Settings, load_settings
-from reliability_platform.warehouse.dbt_runner import MANIFEST
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.ledger import identify
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import Publication, current_version, point_to, publish, read_publication
@@ -47,7 +54,7 @@ def again(settings: Settings, *held: str) -> Publication:
         (source, day(number)) for source in ("orders", "payments", "shipments", "web_events") for number in (1, 2)
     ]
     reasons = {(source, day(2)): ["it is looked at"] for source in held or ("orders",)}
-    return publish(settings, marts(MANIFEST), partitions, reasons, utc_now(), "test")
+    return publish(settings, marts(ensure_manifest()), partitions, reasons, utc_now(), "test")
 
 
 def rows(settings: Settings, table: str = REVENUE) -> list[tuple[object, ...]]:
@@ -231,3 +238,34 @@ def test_the_store_of_another_home_an_older_one_and_none_at_all_publish_nothing(
     with pytest.raises(EnvironmentUnusableError, match="is gone"):
         again(home)
     assert current_version(home) == "v000003"
+
+
+def test_a_change_of_what_is_published_is_an_incident(home: Settings) -> None:
+    """Consumers had read a thousandfold revenue, and nobody was told."""
+    engine = operations_engine(home)
+    checks, incidents = CheckStore(engine), IncidentStore(engine)
+    last = checks.last_id()
+    multiply(home.published / "current" / f"{REVENUE}.parquet")
+    shutil.rmtree(home.published / "v000001")  # nor is there an older version to take rows from
+    with pytest.raises(EnvironmentUnusableError, match="Nothing is published"):
+        release(home, marts(ensure_manifest()), utc_now(), "a run")
+    assert current_version(home) == "v000002"
+    [incident] = [incidents.get(one) for one in observe(engine, checks.after(last, 100), utc_now())]
+    assert incident.failure_class == "published_damage"
+    assert f"published/v000002/{REVENUE}.parquet" in incident.signals[0].message
+
+
+def test_what_a_snapshot_has_is_put_back_by_healing(home: Settings) -> None:
+    """The file is byte for byte the one that was audited, and the incident ends because its check passes."""
+    engine = operations_engine(home)
+    checks, incidents = CheckStore(engine), IncidentStore(engine)
+    take_snapshot(home, utc_now)
+    file = home.published / "v000002" / f"{REVENUE}.parquet"
+    before, last = sha256_of(file), checks.last_id()
+    multiply(file)
+    judge_published(home, engine, utc_now(), "a look")
+    [incident] = observe(engine, checks.after(last, 100), utc_now())
+    done = act(home, engine, incident, utc_now(), "a test")
+    assert (sha256_of(file), done.reruns) == (before, [])
+    verify(home, engine, incident, utc_now(), "a test")
+    assert incidents.get(incident).state is State.RESOLVED
