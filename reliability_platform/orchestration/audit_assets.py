@@ -145,12 +145,19 @@ def audit(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: i
 
 @dg.multi_asset_check(
     name="checks_on_demand",
+    # Not `blocking` in Dagster's sense, although its page says "non-blocking" for it: that stops the steps after the check
+    # for all landing days of a run, while the gate holds the days concerned and lets the others go. The description says
+    # what a failure does; evaluations carry it as well.
     specs=[
         dg.AssetCheckSpec(
             name=spec.name,
             asset=asset_key_of(spec.dataset),
             description=f"Holds publication. {spec.description}" if spec.blocking else spec.description,
-            metadata={"failure_class": spec.failure_class, "severity": str(spec.severity), "holds": spec.blocking},
+            metadata={
+                "failure_class": spec.failure_class,
+                "severity": str(spec.severity),
+                "holds_publication": spec.blocking,
+            },
             partitions_def=LANDING_DAYS,
         )
         for spec in AUDITED.values()
