@@ -239,7 +239,7 @@ def heal(
     from reliability_platform.operations import operations_engine
     from reliability_platform.remediation.actions import action_named
     from reliability_platform.remediation.due import obstacle
-    from reliability_platform.remediation.heal import act
+    from reliability_platform.remediation.heal import act, describe
 
     if (action is not None or take_back) and incident_id is None:
         raise UsageError(f"{'--undo' if take_back else '--action'} is for one incident: name it with --incident.")
@@ -258,6 +258,8 @@ def heal(
             incident = IncidentStore(engine).get(incident_id)
             reason = obstacle(settings, engine, incident, utc_now(), approved=True, decided=True)
             if reason is None:
+                # What is approved is said before it is done.
+                progress.print(f"Approved: {describe(settings, incident, action)}", highlight=False, markup=False)
                 done = act(settings, engine, incident.id, utc_now(), "command line, approved by a person", action)
                 progress.print(done.summary, highlight=False, markup=False)
             else:

@@ -19,6 +19,7 @@ from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.orchestration.scorecard_asset import scorecard
 from reliability_platform.orchestration.slo_asset import slo
 from reliability_platform.remediation.heal import act
+from reliability_platform.remediation.policy import AUTOMATION
 from reliability_platform.settings import load_settings
 from reliability_platform.sources.simulation import Simulation
 
@@ -65,7 +66,7 @@ class RemediationConfig(dg.Config):
     """Which incident to heal."""
 
     incident_id: str
-    actor: str = "remediation sensor"
+    actor: str = AUTOMATION
 
 
 @dg.op(pool=WAREHOUSE_POOL)

@@ -5,6 +5,9 @@ import json
 from collections.abc import Iterable
 from datetime import date
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from reliability_platform.landing.admission import Admission, fingerprint_of, rehearse_admission
 from reliability_platform.landing.discards import FILE
 from reliability_platform.landing.file_quarantine import quarantined_file, refusal_reason
@@ -12,6 +15,7 @@ from reliability_platform.landing.reading import contract_fingerprint
 from reliability_platform.remediation import evidence
 from reliability_platform.remediation.ledger import CONTRACT, Replay
 from reliability_platform.settings import Settings
+from reliability_platform.sources.contracts import CONTRACTS
 
 
 def fit_since_the_contract_changed(settings: Settings, records: Iterable[Admission], day: date) -> list[Replay]:
@@ -30,6 +34,15 @@ def _identity(settings: Settings, record: Admission, day: date) -> str:
     reason = refusal_reason(settings, record.source, day, record.batch_id)
     identity = (FILE, reason, content, contract_fingerprint(record.source), ())
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
+
+
+def declared_aliases(settings: Settings, source: str, day: date, batch_id: str) -> dict[str, str]:
+    """The columns of a refused file that the contract of today knows under the name by which they came."""
+    try:
+        names = pq.read_schema(quarantined_file(settings, source, day, batch_id)).names
+    except (OSError, pa.ArrowException):
+        return {}
+    return {alias: column for alias, column in CONTRACTS[source].aliases.items() if alias in names}
 
 
 def admissible_now(settings: Settings, source: str, day: date) -> list[Replay]:

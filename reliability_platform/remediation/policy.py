@@ -27,6 +27,9 @@ class Policy:
     """An action that has not ended after so long is stopped, or taken for dead."""
 
 
+AUTOMATION = "remediation sensor"
+"""The actor where nobody has approved anything."""
+
 ON_THE_RECORD = frozenset(
     {
         "duplicate_batches",

@@ -23,11 +23,10 @@ from reliability_platform.checks.agreement import (
     PAST_DAYS,
     RENAMED,
     Agreement,
-    Companion,
-    Past,
     agreement,
     beside_its_past,
 )
+from reliability_platform.checks.column_measures import Companion, Past
 from reliability_platform.checks.gate import held
 from reliability_platform.checks.history import LOOK_BACK_DAYS
 from reliability_platform.checks.results import Verdict

@@ -11,6 +11,7 @@ from reliability_platform.checks.results import Verdict
 from reliability_platform.landing.shims import read_shim
 from reliability_platform.remediation.actions import action_named
 from reliability_platform.remediation.evidence import admissions
+from reliability_platform.remediation.policy import AUTOMATION
 from reliability_platform.remediation.readings import Judged, judged_readings
 from tests.unit.broken_home import BrokenHome
 
@@ -132,6 +133,19 @@ def test_a_file_that_the_past_speaks_against_is_asked_for_again_even_on_approval
     assert "does not agree with the past" in done.summary
     assert read_shim(home.settings, "orders", "orders-20260105-04") is None
     assert home.admit()["orders-20260105-04"] == "superseded"
+
+
+def test_automation_reads_no_column_under_another_name_whatever_the_past_says(with_past: BrokenHome) -> None:
+    """It was due while the past did not tell; then another source landed, and the name was borne out, but by nobody."""
+    home = with_past
+    home.land(retyped={EVENING: put("customer_id", "user_id"), NOON: put("amount", "amount", in_text("amount"))})
+    incident = home.incident(CONTRACT)
+    done = action_named("replay_through_shim").perform(home.settings, incident, AUTOMATION)
+    assert [(one.batch_id, one.how) for one in done.replays] == [
+        ("orders-20260105-03", "shim"),
+        ("orders-20260105-04-a2", "replacement"),
+    ]
+    assert read_shim(home.settings, "orders", "orders-20260105-04") is None
 
 
 def test_a_few_rows_and_a_few_days_say_nothing(with_past: BrokenHome) -> None:

@@ -15,6 +15,7 @@ from reliability_platform.remediation.dead_letters.letters import Letter, Select
 from reliability_platform.remediation.dead_letters.replay import offers
 from reliability_platform.remediation.heal import act, describe
 from reliability_platform.remediation.ledger import ReplayLedger
+from reliability_platform.remediation.policy import AUTOMATION
 from reliability_platform.sources.contracts import CONTRACTS, read_contract
 from tests.unit.broken_home import BrokenHome
 
@@ -54,6 +55,25 @@ def test_running_the_day_again_admits_it_and_the_ledger_knows_once(home: BrokenH
     assert (file["state"], file["reason"]) == ("replayed", "schema_column_renamed")
     # The others came under the old name, and are now what does not fit.
     assert {one.state for one in records if one.batch_id != BATCH} == {"quarantined"}
+
+
+def test_a_name_that_the_contract_takes_as_an_alias_is_admitted_and_said(
+    home: BrokenHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The refused file enters as it came, and so do all that come after it, under the old name and the new."""
+    incident = home.incident(CONTRACT)
+    file = Path(contracts.__file__).parent / "orders.yml"
+    alias = "customProperties: [{property: aliases, value: [user_id]}]"
+    changed = tmp_path / "orders.yml"
+    changed.write_text(file.read_text().replace("{name: customer_id, ", f"{{name: customer_id, {alias}, "))
+    monkeypatch.setitem(CONTRACTS, "orders", read_contract(changed))
+    told = "orders-20260105-02 (user_id is a declared alias of customer_id)"
+    assert told in describe(home.settings, incident)
+    assert told in action_named("replay_through_shim").perform(home.settings, incident, AUTOMATION).summary
+    assert home.admit() == {
+        f"orders-20260105-0{slot}": "replayed" if slot == 2 else "admitted" for slot in (1, 2, 3, 4)
+    }
+    assert not home.settings.shims.exists()
 
 
 def waiting(home: BrokenHome) -> list[Letter]:

@@ -13,8 +13,9 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.remediation import evidence
 from reliability_platform.remediation.actions.action import Action, Done, in_words
 from reliability_platform.remediation.actions.re_request import Slots, request, slots_in_words, slots_to_request
-from reliability_platform.remediation.contract_change import admissible_now
+from reliability_platform.remediation.contract_change import admissible_now, declared_aliases
 from reliability_platform.remediation.ledger import SHIM, Replay, ReplayLedger
+from reliability_platform.remediation.policy import AUTOMATION
 from reliability_platform.remediation.readings import Judged, judged_readings
 from reliability_platform.settings import Settings
 
@@ -59,6 +60,9 @@ def _replay(settings: Settings, incident: Incident, actor: str) -> Done:
     replays = list(fitting)
     # If the shims of a first attempt did not get the files admitted, more shims will not; then the source is asked.
     files, apart = _needing_shims(settings, incident, fitting) if incident.attempts <= 1 else ([], [])
+    if actor == AUTOMATION:
+        # What the past bears out only since this was due (another source has landed meanwhile) nobody has approved.
+        files = [one for one in files if not one.waits_for_a_person]
     for judged in files:
         one = judged.file
         approve_shim(settings, incident.source, one.batch_id, one.reading, actor, f"{incident.id}: {judged.words}")
@@ -68,7 +72,7 @@ def _replay(settings: Settings, incident: Incident, actor: str) -> Done:
     asked = request(settings, incident.source, rest) if any(rest.values()) else None
     words = []
     if fitting:
-        words.append(f"Replayed from quarantine as they came: {_named(fitting)} {_FIT}.")
+        words.append(f"Replayed from quarantine as they came: {_named(settings, fitting)} {_FIT}.")
     words += [f"Replayed from quarantine through a shim{_approved(one, actor)}: {one.words}." for one in files]
     words += [f"Not read in another way: {one.words}." for one in apart]
     if asked is not None:
@@ -86,8 +90,14 @@ def _approved(judged: Judged, actor: str) -> str:
 _FIT = "fit the contract of today"
 
 
-def _named(replays: list[Replay]) -> str:
-    return ", ".join(one.batch_id for one in replays)
+def _named(settings: Settings, replays: list[Replay]) -> str:
+    """Files that fit as they came, with the aliases under which the contract knows their columns."""
+    told = []
+    for one in replays:
+        aliases = declared_aliases(settings, one.source, one.landing_date, one.batch_id)
+        words = ", ".join(f"{alias} is a declared alias of {column}" for alias, column in aliases.items())
+        told.append(f"{one.batch_id} ({words})" if words else one.batch_id)
+    return ", ".join(told)
 
 
 def _needing_shims(settings: Settings, incident: Incident, fitting: list[Replay]) -> tuple[list[Judged], list[Judged]]:
@@ -112,7 +122,7 @@ def _describe_replay(settings: Settings, incident: Incident) -> str:
     rest = _beyond(settings, incident, fitting, files, incident.attempts)
     words = []
     if fitting:
-        words.append(f"Replay {_named(fitting)} from quarantine as they came: they {_FIT}.")
+        words.append(f"Replay {_named(settings, fitting)} from quarantine as they came: they {_FIT}.")
     words += [f"Replay {one.words} from quarantine through a shim." for one in files if not one.waits_for_a_person]
     words += [f"{_ON_APPROVAL} {one.words}." for one in files if one.waits_for_a_person]
     words += [f"Not read in another way: {one.words}." for one in apart]
