@@ -359,6 +359,13 @@ _NOTICED = _Property(
     "Nothing has lain in a landing day for a day without being examined.",
     "`reliability backfill --from DAY --to DAY` examines the day.",
 )
+_AS_BUILT = _Property(
+    "reconciliation_mismatch",
+    False,
+    "P1",
+    "Staging, silver and quarantine hold the rows that the last build left there.",
+    "`reliability heal` builds the days again. Find out who writes to the warehouse besides the pipeline.",
+)
 _PUBLISHED = {
     "as_audited": _Property(
         "published_damage",
@@ -399,7 +406,10 @@ def _run_checks() -> list[CheckSpec]:
         )
         for name, what in _UPKEEP.items()
     ]
-    return builds + fetches + upkeep
+    layers = [
+        _spec(f"stg_{source}__as_built", f"stg_{source}", (source,), _AS_BUILT, engine="run") for source in SOURCES
+    ]
+    return builds + fetches + layers + upkeep
 
 
 CHECKS: dict[str, CheckSpec] = {

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
+from reliability_platform.checks.as_built import changed_partitions, record_changed
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.evaluate import evaluate
 from reliability_platform.checks.gate import Partition, held
@@ -73,6 +74,9 @@ def release(
         on_change(confirm(settings, store, now, run_id))
         partitions = landed_partitions(settings)
         withheld = _withheld(store, engine, partitions)
+        for partition, reason in record_changed(engine, changed_partitions(settings), now, run_id).items():
+            if partition in partitions:
+                withheld.setdefault(partition, []).append(reason)
         changed_from_outside: list[Damage] = []
 
         def tell(damages: Sequence[Damage]) -> None:

@@ -94,6 +94,7 @@ WAREHOUSE_FAULTS = (
             "rec_orders__vs__payments__matched",
             "stg_{source}__row_count",
             "stg_{source}__freshness",
+            "stg_{source}__as_built",
         ),
         containment=Containment.HELD,
         end_state="restored from a snapshot (without one, rebuilt from bronze), oracle-equal",

@@ -1,0 +1,72 @@
+"""Whether the layers below gold are as the last build left them: asked before each publication, recorded as a check."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+
+from sqlalchemy import Engine
+
+from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.gate import Partition
+from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.store import CheckStore
+from reliability_platform.settings import Settings
+from reliability_platform.sources import SOURCES
+from reliability_platform.warehouse.built import changed_since_built
+from reliability_platform.warehouse.lease import warehouse_reader
+
+
+def _check_of(source: str) -> str:
+    return f"stg_{source}__as_built"
+
+
+def changed_partitions(settings: Settings) -> dict[Partition, list[str]]:
+    """The tables of each source and landing day that somebody has changed since they were built."""
+    found: dict[Partition, list[str]] = {}
+    with warehouse_reader(settings) as connection:
+        for table, source, day in changed_since_built(settings, connection):
+            found.setdefault((source, day), []).append(table)
+    return found
+
+
+def record_changed(
+    engine: Engine, changed: Mapping[Partition, Sequence[str]], now: datetime, run_id: str
+) -> dict[Partition, str]:
+    """Record each change once, and that a day is as it was built again; by partition, why it must be held."""
+    store = CheckStore(engine)
+    failing = {
+        (one.source, one.partition): one.message
+        for one in store.latest(checks=[_check_of(source) for source in SOURCES])
+        if one.verdict is Verdict.FAILED
+    }
+    reasons = {
+        partition: f"{', '.join(sorted(tables))} was changed after it was built"
+        for partition, tables in changed.items()
+    }
+    said = {partition: words for partition, words in reasons.items() if failing.get(partition) != words}
+    over = [partition for partition in failing if partition not in reasons]
+    store.record(
+        [
+            *(_result(partition, Verdict.FAILED, words, now, run_id) for partition, words in said.items()),
+            *(_result(partition, Verdict.PASSED, "its layers are as built", now, run_id) for partition in over),
+        ]
+    )
+    return reasons
+
+
+def _result(partition: tuple[str, date], verdict: Verdict, message: str, now: datetime, run_id: str) -> CheckResult:
+    source, day = partition
+    spec = CHECKS[_check_of(source)]
+    failed = verdict is Verdict.FAILED
+    return CheckResult(
+        check=spec.name,
+        dataset=spec.dataset,
+        source=source,
+        partition=day,
+        verdict=verdict,
+        value=1.0 if failed else 0.0,
+        threshold="= 0",
+        message=message,
+        run_id=run_id,
+        evaluated_at=now,
+        details={"detail": message} if failed else {},
+    )

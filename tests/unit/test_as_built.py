@@ -1,0 +1,49 @@
+"""What somebody changed in staging, silver or quarantine between an audit and a publication is not published."""
+
+from collections.abc import Callable
+
+import duckdb
+
+from reliability_platform.checks.results import Verdict
+from tests.conftest import Platform, day
+
+EVENTS = 200
+
+
+def change(made: Platform, *statements: str) -> None:
+    """As somebody with a shell would."""
+    with duckdb.connect(str(made.settings.warehouse)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def verdicts(made: Platform, source: str) -> dict[str, Verdict]:
+    """What is said of a source's layers, by landing day."""
+    return {str(one.partition): one.verdict for one in made.checks.latest(checks=[f"stg_{source}__as_built"])}
+
+
+def test_a_layer_that_was_changed_after_its_build_holds_its_day(platform: Callable[..., Platform]) -> None:
+    """A build of the next day made gold of a silver that somebody had multiplied: all layers agreed, and it was published."""
+    made = platform(events_per_day=EVENTS)
+    assert made.run(day(1), day(2)).held == {}
+    assert verdicts(made, "orders") == {}
+
+    change(
+        made,
+        f"update int_orders__deduplicated set quantity = quantity * 1000 where landing_date = date '{day(1)}'",
+        f"update stg_payments set amount = amount * 1000 where landing_date = date '{day(2)}'",
+    )
+    held = {f"orders/{day(1)}", f"payments/{day(2)}"}
+    publication = made.publish()
+    assert set(publication.held) == held
+    assert "int_orders__deduplicated was changed after it was built" in publication.held[f"orders/{day(1)}"]
+
+    later = made.run(day(3), day(3))  # its build takes nothing of it for its own
+    assert set(later.held) == held
+    assert verdicts(made, "orders") == {str(day(1)): Verdict.FAILED}
+
+    made.check(day(1), day(2), made.build(day(1), day(2)))
+    assert made.publish().held == {}
+    assert verdicts(made, "orders") == {str(day(1)): Verdict.PASSED}
+    [(most,)] = made.query("select max(quantity) from int_orders__deduplicated")
+    assert isinstance(most, int) and most < 1000
