@@ -74,16 +74,19 @@ def look(path: Path, landing: Path) -> Entry:
     """What one path is. A link counts as the file that it leads to as long as that lies in landing itself: whoever may
     write there must not make the platform read, and keep a copy of, what lies elsewhere on the machine.
     """
+    what = Kind.UNKNOWN
     try:
         found = path.lstat()
-        if not stat.S_ISLNK(found.st_mode):
+        if stat.S_ISLNK(found.st_mode):
+            what = Kind.LINK
+        else:
             kind = kind_of(found.st_mode)
             return Entry(path, kind, found.st_size if kind is Kind.FILE else 0)
         target = path.resolve(strict=True)
         inside = any(target.is_relative_to(root) for root in (landing.resolve(), path.parent.resolve()))
         found = target.stat()
     except (OSError, RuntimeError):  # dangling, in a circle, or gone
-        return Entry(path, Kind.LINK if path.is_symlink() else Kind.UNKNOWN)
+        return Entry(path, what)
     is_file = inside and kind_of(found.st_mode) is Kind.FILE
     return Entry(path, Kind.FILE, found.st_size) if is_file else Entry(path, Kind.LINK)
 

@@ -147,7 +147,10 @@ def _hostile_files(settings: Settings, source: str, day: date, batch: Batch) -> 
     (folder / f"{NAME} {CARD}.csv").write_text(f"name\n{WHO}\n")
     (folder / f"{NAME}{MANIFEST_SUFFIX}").write_text("{}")
     for number, (field, value) in enumerate(
-        [("checksum", NAME), ("schema_fingerprint", MAIL), ("kind", NAME), ("source", NAME), ("landing_date", NAME)]
+        [
+            *(("checksum", NAME), ("schema_fingerprint", MAIL), ("kind", NAME), ("source", NAME)),
+            *(("landing_date", NAME), ("checksum", "0" * 64)),
+        ]
     ):
         one = replace(batch, batch_id=f"{source}-{day:%Y%m%d}-03-r{number + 1}", kind="resend")
         path = write_batch(settings, one).with_name(f"{one.batch_id}{MANIFEST_SUFFIX}")
