@@ -4,26 +4,52 @@ behind the pipeline's back.
 Checks compare layers with each other, and a build makes gold of silver as it finds it: a value that is wrong in all of
 them would be published. So each build leaves a digest of the rows of every day, in the warehouse itself, and the next
 build and every publication compare. What differs when a build begins keeps its old digest until its own day is built.
+
+Rows are read only where somebody has written since: every commit changes the head of a DuckDB file, and a block that
+was changed without one has a wrong checksum. A build leaves the digest of that head, too.
 """
 
+import hashlib
 from collections.abc import Collection
 from datetime import date
 
 import duckdb
 
+from reliability_platform.atomic import write_atomically
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 
 BUILT = "built_rows"
-TABLES = ("stg_{source}", "int_{source}__deduplicated")
+STAGING, SILVER = "stg_{source}", "int_{source}__deduplicated"
 SHARED = ("qtn_rows", "hld_too_late")
 """Tables of all sources, with a column that says which."""
 
-BUILDING = "writing"
-"""A file that is there while a build is under way, and after one that was killed: what that one wrote is not strange."""
+BUILDING, HEAD = "writing", "head"
+"""Files beside the locks of builds. The first is there while a build is under way, and after one that was killed: what
+that one wrote is not strange. The other is the digest of the warehouse's head after the last one."""
+HEAD_BYTES = 3 * 4096
+"""DuckDB's main header and its two database headers, which carry the number of the last commit."""
 
 Changed = tuple[str, str, date]
 """A table, a source and a landing day."""
+
+
+def _head(settings: Settings) -> str:
+    with settings.warehouse.open("rb") as file:
+        return hashlib.sha256(file.read(HEAD_BYTES)).hexdigest()
+
+
+def note_head(settings: Settings) -> None:
+    """Say that the file, closed, is as a build of the platform has left it."""
+    write_atomically(settings.builds / HEAD, _head(settings).encode())
+
+
+def _nobody_wrote(settings: Settings) -> bool:
+    try:
+        log = settings.warehouse.with_suffix(".duckdb.wal")
+        return not log.exists() and (settings.builds / HEAD).read_text() == _head(settings)
+    except (OSError, ValueError):
+        return False
 
 
 def _there(connection: duckdb.DuckDBPyConnection) -> set[str]:
@@ -36,29 +62,32 @@ def _there(connection: duckdb.DuckDBPyConnection) -> set[str]:
     }
 
 
-def _now(connection: duckdb.DuckDBPyConnection) -> str | None:
-    """The digests of what is there now, as a query; None if nothing has been built."""
+def _now(connection: duckdb.DuckDBPyConnection, staging: str = "true") -> str | None:
+    """The digests of what is there now, as a query; None if nothing has been built. `staging` restricts its rows."""
     there = _there(connection)
-    own = [(name, source) for source in SOURCES for shape in TABLES if (name := shape.format(source=source)) in there]
+
+    def digests(table: str, source: str, where: str = "true") -> str:
+        return (
+            f"select '{table}' as table_name, {source} as source, landing_date as day, count(*) as rows, "
+            f"sum(hash(one)::hugeint)::varchar as digest from {table} as one where {where} group by all"
+        )
+
     parts = [
-        f"select '{name}' as table_name, '{source}' as source, landing_date as day, count(*) as rows, "
-        f"sum(hash(one)::hugeint)::varchar as digest from {name} as one group by all"
-        for name, source in own
+        digests(name, f"'{source}'", where)
+        for shape, where in ((STAGING, staging), (SILVER, "true"))
+        for source in SOURCES
+        if (name := shape.format(source=source)) in there
     ]
-    parts += [
-        f"select '{name}' as table_name, source, landing_date as day, count(*) as rows, "
-        f"sum(hash(one)::hugeint)::varchar as digest from {name} as one group by all"
-        for name in SHARED
-        if name in there
-    ]
+    parts += [digests(name, "source") for name in SHARED if name in there]
     return " union all ".join(parts) or None
 
 
 def changed_since_built(settings: Settings, connection: duckdb.DuckDBPyConnection) -> list[Changed]:
     """What is not as the last builds left it; nothing where no build has left word yet."""
+    if _nobody_wrote(settings) and not _is_suspect(connection):
+        return []
     now = _now(connection)
-    known = connection.execute(f"select count(*) from duckdb_tables() where table_name = '{BUILT}'").fetchone()
-    if now is None or known is None or not known[0] or (settings.builds / BUILDING).exists():
+    if now is None or not _has_word(connection) or (settings.builds / BUILDING).exists():
         return []
     rows = connection.execute(
         f"""
@@ -73,6 +102,19 @@ def changed_since_built(settings: Settings, connection: duckdb.DuckDBPyConnectio
     return [(row[0], row[1], row[2]) for row in rows]
 
 
+def _has_word(connection: duckdb.DuckDBPyConnection) -> bool:
+    row = connection.execute(f"select count(*) from duckdb_tables() where table_name = '{BUILT}'").fetchone()
+    return row is not None and bool(row[0])
+
+
+def _is_suspect(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the last build left days alone that had been changed before it."""
+    if not _has_word(connection):
+        return False
+    row = connection.execute(f"select count(*) from {BUILT} where is_suspect").fetchone()
+    return row is not None and bool(row[0])
+
+
 def begin_build(settings: Settings, connection: duckdb.DuckDBPyConnection) -> list[Changed]:
     """What had been changed before a build that begins now."""
     changed = changed_since_built(settings, connection)
@@ -82,28 +124,40 @@ def begin_build(settings: Settings, connection: duckdb.DuckDBPyConnection) -> li
 
 
 def note_built(
-    settings: Settings,
-    connection: duckdb.DuckDBPyConnection,
-    built: Collection[date],
-    changed_before: Collection[Changed],
+    connection: duckdb.DuckDBPyConnection, built: Collection[date], changed_before: Collection[Changed]
 ) -> None:
-    """Leave the digests of a build of landing days, but of what had been changed before it on other days."""
-    now = _now(connection)
-    if now is None:
-        (settings.builds / BUILDING).unlink(missing_ok=True)
-        return
+    """Leave the digests of a build of landing days, but of what had been changed before it on other days.
+
+    A build writes the staging of its own days alone; silver and quarantine of others too, where late rows concern them.
+    """
+    days = ", ".join(f"date '{day.isoformat()}'" for day in built)
     connection.execute(
         f"create table if not exists {BUILT} "
-        "(table_name varchar, source varchar, day date, rows bigint, digest varchar)"
+        "(table_name varchar, source varchar, day date, rows bigint, digest varchar, is_suspect boolean)"
     )
+    known = f"(select day from {BUILT} where starts_with(table_name, 'stg_'))"
+    now = _now(connection, f"landing_date in ({days}) or landing_date not in {known}")
+    if now is None:
+        return
     connection.execute("create or replace temp table suspect (table_name varchar, source varchar, day date)")
     suspect = [list(one) for one in changed_before if one[2] not in built]
     if suspect:
         connection.executemany("insert into suspect values (?, ?, ?)", suspect)
-    connection.execute("begin")
-    connection.execute(f"delete from {BUILT} where (table_name, source, day) not in (from suspect)")
     connection.execute(
-        f"insert into {BUILT} select * from ({now}) anti join suspect using (table_name, source, day)"
+        f"create or replace temp table fresh as select *, false from ({now}) anti join suspect "
+        "using (table_name, source, day)"
     )
+    connection.execute("begin")
+    connection.execute(
+        f"delete from {BUILT} where (table_name, source, day) not in (from suspect) "
+        f"and (not starts_with(table_name, 'stg_') or day in ({days}))"
+    )
+    connection.execute(f"insert into {BUILT} from fresh")
+    connection.execute(f"update {BUILT} set is_suspect = (table_name, source, day) in (from suspect)")
     connection.execute("commit")
+
+
+def end_build(settings: Settings) -> None:
+    """The build is over, and the file closed."""
+    note_head(settings)
     (settings.builds / BUILDING).unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from reliability_platform.landing.sound_bronze import ensure_sound_bronze
 from reliability_platform.masking import error_words
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
-from reliability_platform.warehouse.built import begin_build, note_built
+from reliability_platform.warehouse.built import begin_build, end_build, note_built
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest, parsed_project, quiet_arguments
 from reliability_platform.warehouse.dead_letters import readings, remember
 from reliability_platform.warehouse.failures import damaged, is_damage
@@ -168,7 +168,8 @@ def build(
         _raise_what_went_wrong(result)
         with open_when_free(settings, read_only=False) as connection:
             remember(settings, connection, first, last)
-            note_built(settings, connection, set(days(first, last)), changed)
+            note_built(connection, set(days(first, last)), changed)
+        end_build(settings)
     nodes: Any = result.result
     return [
         NodeResult(
