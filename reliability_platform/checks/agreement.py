@@ -36,6 +36,7 @@ from reliability_platform.checks.column_measures import (
     measures,
 )
 from reliability_platform.checks.results import Verdict
+from reliability_platform.masking import PERSONAL
 
 PAST_DAYS = 14
 
@@ -49,6 +50,8 @@ class Agreement:
     why: str
     measures: tuple[Measure, ...] = ()
     days: tuple[date, ...] = ()
+    noticed: tuple[str, ...] = ()
+    """The measures that told the file from one made wrong on purpose."""
 
 
 Change = Callable[[pa.ChunkedArray], pa.ChunkedArray]
@@ -136,24 +139,45 @@ def agreement(
     if apart:
         why = f"it is not what {column} has been: {'; '.join(in_words(one, column) for one in apart[:3])}"
         return Agreement(column, Verdict.FAILED, why, found, past.days)
-    blind = [
-        one.what for one in controls if one.about(own.type) and all(each.agrees for each in measured(one.make(own)))
-    ]
+    blind, noticed = [], list[str]()
+    for control in controls:
+        if control.about(own.type):
+            first = next((one.name for one in measured(control.make(own)) if not one.agrees), None)
+            if first is None:
+                blind.append(control.what)
+            else:
+                noticed.append(first)
     if blind:
         why = f"the past of {column} does not tell: it would not be noticed if {blind[0]}"
         return Agreement(column, Verdict.NOT_EVALUATED, why, found, past.days)
-    return Agreement(column, Verdict.PASSED, f"it agrees with {len(past.days)} days of its past", found, past.days)
+    why = f"it agrees with {len(past.days)} days of its past"
+    return Agreement(column, Verdict.PASSED, why, found, past.days, tuple(dict.fromkeys(noticed)))
 
 
-def in_words(measure: Measure, column: str, personal: frozenset[str] = frozenset()) -> str:
-    """One measure beside its past, for people."""
-    if measure.shows_values and column in personal:
-        return f"{measure.name} {'within' if measure.agrees else 'outside'} their past"
+def in_words(measure: Measure, column: str) -> str:
+    """One measure beside its past, for people. Of a personal column nobody sees a value, and of a file whose values are
+    not the column's nobody knows whose they are."""
     say = measure.kind.in_words
-    return f"{measure.name} {say(measure.found)} ({say(min(measure.past))} to {say(max(measure.past))} in the past)"
+    past = f"{say(min(measure.past))} to {say(max(measure.past))} in the past"
+    if not measure.shows_values:
+        return f"{measure.name} {say(measure.found)} ({past})"
+    if column in PERSONAL:
+        return f"{measure.name} {'within' if measure.agrees else 'outside'} their past"
+    return f"{measure.name} {say(measure.found) if measure.agrees else 'outside'} ({past})"
 
 
-def beside_its_past(found: Agreement, personal: frozenset[str]) -> str:
-    """Every measure of a column beside its past."""
-    told = "; ".join(in_words(one, found.column, personal) for one in found.measures)
-    return f"{found.column} on {len(found.days)} days from {found.days[0]} to {found.days[-1]}: {told}" if told else ""
+PLAIN = ("empty", "distinct", "seen on other days")
+"""What is shown in any case, with the levels."""
+
+
+def beside_its_past(found: Agreement) -> str:
+    """A column beside its past: how much there is, where it lies, and what would have told of another one."""
+    shown = [
+        one
+        for one in found.measures
+        if one.name in (*PLAIN, *found.noticed) or one.name.startswith(("low ", "middle ", "high "))
+    ]
+    told = "; ".join(in_words(one, found.column) for one in shown)
+    return (
+        f"{found.column} beside {len(found.days)} days from {found.days[0]} to {found.days[-1]}: {told}" if told else ""
+    )

@@ -36,7 +36,7 @@ from reliability_platform.landing.canonical import canonical
 from reliability_platform.landing.casts import CASTS
 from reliability_platform.landing.columns import Reading, read_as
 from reliability_platform.landing.file_quarantine import quarantined_file
-from reliability_platform.masking import PERSONAL, shown_name
+from reliability_platform.masking import shown_name
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation import evidence
 from reliability_platform.settings import Settings
@@ -78,7 +78,7 @@ class Judged:
             apart = next(one for one in self.columns if one.status is not Verdict.PASSED)
             judged = "does not agree with the past" if apart.status is Verdict.FAILED else "not evaluated"
             return f"{named}: {judged}, {apart.why}"
-        return f"{named}: {'; '.join(beside_its_past(one, PERSONAL) for one in self.columns)}"
+        return f"{named}: {'; '.join(beside_its_past(one) for one in self.columns)}"
 
 
 def reading_words(reading: Reading) -> str:

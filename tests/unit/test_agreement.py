@@ -108,6 +108,10 @@ def test_what_came_is_compared_with_what_the_column_has_been(with_past: BrokenHo
     words = found.words
     assert ("not what" in words) is (expected is FAILED)
     assert ("not evaluated" in words) is (expected is UNTOLD)
+    if column.column == "customer_id":
+        levels = [one for one in column.measures if one.shows_values]
+        assert levels
+        assert not any(f"{one.found:,.6g}" in words for one in levels)  # a quantile of customers is a customer
 
 
 def test_where_two_sources_came_net_neither_speaks_for_the_other(with_past: BrokenHome) -> None:
