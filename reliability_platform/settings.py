@@ -21,6 +21,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from reliability_platform.errors import UsageError
+from reliability_platform.home_path import checked
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
@@ -393,7 +394,7 @@ def load_settings(home: Path | None = None) -> Settings:
         raise UsageError(f"The setting {name} is not usable: it must be JSON, as in '[\"one\"]'.") from None
     _refuse_undeclared_names(settings)
     try:
-        found = settings.home.expanduser().absolute()
+        found = checked(settings.home)
     except (RuntimeError, OSError) as error:  # ~nobody, or a working folder that has been deleted
         raise UsageError(f"The home {str(settings.home)!r} leads nowhere: {error}.") from None
     HOMES.add(str(found))

@@ -1,8 +1,10 @@
-{# Where bronze and reference files are. The home is asked for at run time, so that one parsed manifest serves any home. #}
+{# Where bronze and reference files are. The home is asked for at run time, so that one parsed manifest serves any home.
+   It may lie anywhere: brackets, `*` and `?` in its path are no pattern, and its `key=value` folders are no columns. #}
 
 {% macro home() -%}
     {%- set beside = env_var('PWD', '.').removesuffix('/dbt_project') ~ '/data' -%}
-    {{ return(env_var('RELIABILITY_HOME', beside) | replace("'", "''")) }}
+    {%- set path = env_var('RELIABILITY_HOME', beside) | replace("'", "''") -%}
+    {{ return(path | replace('[', '[[]') | replace('*', '[*]') | replace('?', '[?]')) }}
 {%- endmacro %}
 
 {% macro read_bronze(table) -%}
@@ -10,7 +12,15 @@
     {#- In a dbt unit test the source is the hand-made rows of the test. -#}
     {%- if execute and '__dbt__cte__' not in (tracked | string) -%}
         {%- set folder = 'admissions/*' if table == 'admissions' else table -%}
-        read_parquet('{{ home() }}/bronze/{{ folder }}/landing_date=*/*.parquet', hive_partitioning = true, hive_types = {'landing_date': date}{{ ', union_by_name = true' if table == 'admissions' }})
+        (
+            select
+                * exclude (filename),
+                cast(regexp_extract(filename, 'landing_date=([0-9-]+)/[^/]*$', 1) as date) as landing_date
+            from read_parquet(
+                '{{ home() }}/bronze/{{ folder }}/landing_date=*/*.parquet',
+                hive_partitioning = false, filename = true{{ ', union_by_name = true' if table == 'admissions' }}
+            )
+        )
     {%- else -%}
         {{ tracked }}
     {%- endif -%}
@@ -23,7 +33,7 @@
 
 {% macro read_reference(table) -%}
     {%- set tracked = source('reference', table) -%}
-    {%- if execute and '__dbt__cte__' not in (tracked | string) -%} read_parquet('{{ home() }}/reference/{{ table }}.parquet') {%- else -%} {{ tracked }} {%- endif -%}
+    {%- if execute and '__dbt__cte__' not in (tracked | string) -%} read_parquet('{{ home() }}/reference/{{ table }}.parquet', hive_partitioning = false) {%- else -%} {{ tracked }} {%- endif -%}
 {%- endmacro %}
 
 {# The unique key of each source, for models that treat all of them alike. #}

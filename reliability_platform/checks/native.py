@@ -15,6 +15,7 @@ from reliability_platform.checks.results import ERROR, CheckResult, Verdict
 from reliability_platform.landing.arrivals import arrivals_of
 from reliability_platform.masking import error_words
 from reliability_platform.operations import operations_engine
+from reliability_platform.parquet import scan_days
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
@@ -42,11 +43,7 @@ class NativeCheck:
 
 def _admissions(settings: Settings, source: str) -> str:
     """The admission records of a source, as a table of a query."""
-    folder = str(settings.admissions).replace("'", "''")
-    return (
-        f"read_parquet('{folder}/{source}/landing_date=*/*.parquet', hive_partitioning = true, "
-        "hive_types = {'landing_date': date})"
-    )
+    return scan_days(settings.admissions / source)
 
 
 def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:

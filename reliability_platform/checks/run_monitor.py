@@ -8,7 +8,6 @@ builds, the log of fetches and the breakers alone.
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-import pyarrow.parquet as pq
 from sqlalchemy import Engine
 
 from reliability_platform.causes import DAMAGE, HELD, NO_RIGHTS, NO_ROOM, cause_in
@@ -23,6 +22,7 @@ from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.deadline import outlooks
 from reliability_platform.landing.fetch import Fetch, FetchLog
 from reliability_platform.landing.misplaced import UNNOTICED_FOR, misplaced, newest_examined, unexamined
+from reliability_platform.parquet import read_table
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
@@ -94,7 +94,7 @@ def _fetch_result(fetch: Fetch, verdict: Verdict, words: str, run_id: str, now: 
 
 def _all_batches_admitted(settings: Settings, source: str, day: date) -> bool:
     path = admissions_file(settings, source, day)
-    records = pq.read_table(path, columns=["batch_sequence", "status", "state"]).to_pylist() if path.exists() else []
+    records = read_table(path, columns=["batch_sequence", "status", "state"]).to_pylist() if path.exists() else []
     admitted = {
         record["batch_sequence"]
         for record in records

@@ -103,7 +103,9 @@ def status(home: Path | None, as_json: bool) -> int:
     if found:
         people.print(table)
     if any(one.undelivered for one in found):
-        people.print(f"What could not be delivered: {settings.alerts / 'undelivered.jsonl'}", soft_wrap=True)
+        people.print(
+            f"What could not be delivered: {settings.alerts / 'undelivered.jsonl'}", soft_wrap=True, markup=False
+        )
     return ExitCode.NOT_HEALED if failing else ExitCode.OK
 
 

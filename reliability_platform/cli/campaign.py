@@ -179,8 +179,8 @@ def campaign(grid: str, seeds: int, kills: int, with_drills: bool, home: Path | 
         print_json(document)
     else:
         show(document)
-        people.print(f"{document['seconds']:.0f} s. All of it: {path}", highlight=False)
-        people.print(f"To look at: {report}", highlight=False)
+        people.print(f"{document['seconds']:.0f} s. All of it: {path}", highlight=False, markup=False)
+        people.print(f"To look at: {report}", highlight=False, markup=False)
     survivors = [row for row in document["mutation"]["surviving_faults"] if row["magnitude"] != "small"]
     healing = healing_of(document)
     failed = survivors or document["summary"]["false_alarms"] or (healing is not None and healing.against)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -244,9 +245,9 @@ def show(document: dict[str, Any]) -> None:
         f"{counts['without_a_fault']} without a fault behind them."
     )
     for failure in document["failures"]:
-        people.print(f"[bold red]✗[/bold red] {failure}")
+        people.print(f"[bold red]✗[/bold red] {escape(failure)}")
     total = sum(document["seconds"].values())
-    people.print(f"The report: {document['report']}", highlight=False)
+    people.print(f"The report: {document['report']}", highlight=False, markup=False, soft_wrap=True)
     if document["proved"]:
         people.print(f"[bold green]Healed and proved[/bold green] in {total:.0f} s. See it all in the UI: make dev")
 

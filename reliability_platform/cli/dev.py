@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import click
+from rich.markup import escape
 
 from reliability_platform.cli.options import home_option, home_served, progress
 from reliability_platform.errors import EnvironmentUnusableError
@@ -54,7 +55,7 @@ def _serve(settings: Settings, port: int) -> int:
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
     environment = {**os.environ, "RELIABILITY_SERVED": "true"}
     processes = [subprocess.Popen(command, cwd=settings.dagster_home, env=environment) for command in commands]
-    progress.print(f"Dagster UI: http://127.0.0.1:{port} (home: {settings.home}); stop with Ctrl-C.")
+    progress.print(f"Dagster UI: http://127.0.0.1:{port} (home: {escape(str(settings.home))}); stop with Ctrl-C.")
     try:
         while all(process.poll() is None for process in processes):
             time.sleep(0.3)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import duckdb
+from rich.markup import escape
 
 from reliability_platform.cli.options import home_option, json_option, people, print_json
 from reliability_platform.clock import utc_now
@@ -264,5 +265,5 @@ def doctor(home: Path | None, as_json: bool) -> int:
     else:
         for finding in findings:
             mark = "[green]✓[/green]" if finding["ok"] else "[bold red]✗[/bold red]"
-            people.print(f"{mark} {finding['what']}: {finding['says']}", highlight=False)
+            people.print(f"{mark} {finding['what']}: {escape(str(finding['says']))}", highlight=False, soft_wrap=True)
     return ExitCode.OK if all(finding["ok"] for finding in findings) else ExitCode.ENVIRONMENT

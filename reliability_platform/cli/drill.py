@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
 from reliability_platform.cli.options import home_option, json_option, people, print_json
@@ -117,5 +118,5 @@ def list_drills(home: Path | None, as_json: bool) -> int:
     else:
         people.print("No drill has been done yet.")
     for words in late.values():
-        people.print(f"[yellow]{words}[/yellow]", highlight=False)
+        people.print(f"[yellow]{escape(words)}[/yellow]", highlight=False)
     return ExitCode.NOT_HEALED if late else ExitCode.OK

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
 from reliability_platform.cli.options import (
@@ -60,7 +61,9 @@ def scorecard(home: Path | None, as_json: bool) -> int:
         )
     people.print(table)
     for failure in failures:
-        people.print(f"[bold red]✗[/bold red] {failure}")
-    people.print(f"The report: {graded.report}", highlight=False)
-    people.print(f"{len(graded.files) - 1} files; what they hold stands in {graded.files[-1]}", highlight=False)
+        people.print(f"[bold red]✗[/bold red] {escape(failure)}")
+    people.print(f"The report: {graded.report}", highlight=False, markup=False, soft_wrap=True)
+    people.print(
+        f"{len(graded.files) - 1} files; what they hold stands in {graded.files[-1]}", highlight=False, markup=False
+    )
     return ExitCode.NOT_HEALED if failures else ExitCode.OK

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
 from reliability_platform.cli.options import home_option, json_option, people, print_json
@@ -47,7 +48,7 @@ def create(home: Path | None, as_json: bool) -> int:
             highlight=False,
         )
         for what, why in taken.left_out.items():
-            people.print(f"[yellow]Not in it: {what}; {why}.[/yellow]")
+            people.print(f"[yellow]Not in it: {escape(f'{what}; {why}')}.[/yellow]")
         _tell_pruned(pruned)
     return ExitCode.OK
 
@@ -62,7 +63,7 @@ def _tell_pruned(pruned: "Pruned") -> None:
     if pruned.kept_for:
         people.print(f"All snapshots are kept while {', '.join(pruned.kept_for)} is open.", highlight=False)
     for words in pruned.damaged:
-        people.print(f"[bold red]{words}[/bold red] No content is removed while it is there.", highlight=False)
+        people.print(f"[bold red]{escape(words)}[/bold red] No content is removed while it is there.", highlight=False)
 
 
 @snapshot.command("list")
@@ -91,9 +92,9 @@ def list_snapshots(home: Path | None, as_json: bool) -> int:
             f"{one.bytes / MEGABYTE:,.1f}",
             one.models_version,
         )
-    people.print(table if found else f"There is no snapshot in {location.shown}.", highlight=False)
+    people.print(table if found else f"There is no snapshot in {escape(location.shown)}.", highlight=False)
     for words in damaged:
-        people.print(f"[bold red]{words}[/bold red]", highlight=False)
+        people.print(f"[bold red]{escape(words)}[/bold red]", highlight=False)
     return ExitCode.OK
 
 
@@ -120,9 +121,9 @@ def verify(name: str | None, home: Path | None, as_json: bool) -> int:
         for path, words in list(paths.items())[:10]:
             people.print(f"  {path}: {words}", markup=False, highlight=False)
     for words in damaged:
-        people.print(f"[bold red]{words}[/bold red]", highlight=False)
+        people.print(f"[bold red]{escape(words)}[/bold red]", highlight=False)
     if not found and not damaged:
-        people.print(f"There is no snapshot in {location.shown}.", highlight=False)
+        people.print(f"There is no snapshot in {location.shown}.", highlight=False, markup=False)
     return ExitCode.OK if good else ExitCode.NOT_HEALED
 
 

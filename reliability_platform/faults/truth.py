@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from reliability_platform.atomic import parquet_bytes, write_atomically
 from reliability_platform.faults.fault import BAD_ROWS, Fault, LiveStruck, Struck
 from reliability_platform.faults.plan import Strike
+from reliability_platform.parquet import read_table
 from reliability_platform.settings import Settings
 
 
@@ -113,7 +113,7 @@ def load_truths(settings: Settings) -> list[Truth]:
         for key in ("landing_dates", "event_dates"):
             raw[key] = [date.fromisoformat(day) for day in raw[key]]
         raw["landing_date"], raw["blow"] = date.fromisoformat(raw["landing_date"]), None
-        rows = pq.read_table(path.with_suffix(".parquet"), schema=BAD_ROWS)
+        rows = read_table(path.with_suffix(".parquet"), schema=BAD_ROWS)
         truth = Truth(**raw, rows=rows, struck_at=datetime.fromtimestamp(path.stat().st_mtime, UTC))
         strike = (truth.fault, truth.source, truth.landing_date)
         joined[strike] = _joined(joined[strike], truth) if strike in joined else truth

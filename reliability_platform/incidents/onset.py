@@ -3,12 +3,12 @@
 from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 
-import pyarrow.parquet as pq
 from sqlalchemy import Engine, func, select
 
 from reliability_platform.checks.results import Verdict
 from reliability_platform.checks.store import check_results
 from reliability_platform.landing.bronze import admissions_file
+from reliability_platform.parquet import read_table
 from reliability_platform.settings import Settings
 from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.journal import builds
@@ -26,7 +26,7 @@ def onset(settings: Settings, source: str, days: Collection[date]) -> datetime |
     found: list[datetime] = []
     for day in days:
         path = admissions_file(settings, source, day)
-        landed = pq.read_table(path, columns=["landed_at"])["landed_at"].drop_null() if path.exists() else ()
+        landed = read_table(path, columns=["landed_at"])["landed_at"].drop_null() if path.exists() else ()
         deadline = datetime(day.year, day.month, day.day) + timedelta(days=1)
         deadline += timedelta(minutes=CONTRACTS[source].deadline_minutes)
         found.append(min((moment.as_py() for moment in landed), default=deadline))

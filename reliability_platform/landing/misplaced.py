@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from reliability_platform.clock import FIRST_DAY
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.entries import Entry, Kind, entries, files_below, os_words
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX
 from reliability_platform.landing.markers import mark_of
 from reliability_platform.masking import shown_name
+from reliability_platform.parquet import read_table
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 
@@ -136,7 +135,7 @@ def unexamined(settings: Settings, before: datetime | None = None) -> dict[tuple
             continue
         known = set()
         if examined:
-            files = pq.read_table(record, columns=["file"])["file"].to_pylist()
+            files = read_table(record, columns=["file"])["file"].to_pylist()
             known = {file.rpartition("/")[2] for file in files}
         new = len(_names(settings, folder) - known)
         if new:

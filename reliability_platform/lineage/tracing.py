@@ -57,6 +57,9 @@ def _scope(sql: str, columns: Mapping[str, Iterable[str]]) -> Scope:
         table.set("this", exp.to_identifier(_dataset(table), quoted=True))
         table.set("db", None)
         table.set("catalog", None)
+    for identifier in tree.find_all(exp.Identifier):
+        if identifier.name == "filename":  # bronze says its landing day by the folder of a file
+            identifier.set("this", "landing_date")
     # The type says nothing about lineage; the name of each column is all that is needed.
     schema: dict[str, object] = {f'"{table}"': dict.fromkeys(names, "VARCHAR") for table, names in columns.items()}
     qualified = qualify(tree, schema=schema, dialect=DIALECT, quote_identifiers=False, identify=False)

@@ -12,7 +12,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 from sqlalchemy import Engine
 
 from reliability_platform.clock import Clock
@@ -23,6 +22,7 @@ from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.fetch import fetch_day
 from reliability_platform.landing.writer import landing_folder, write_batch
 from reliability_platform.operations import operations_engine
+from reliability_platform.parquet import read_table
 from reliability_platform.recovery.clone import Twin, twin_of
 from reliability_platform.recovery.drill_log import Drill
 from reliability_platform.recovery.replay import replay
@@ -256,7 +256,7 @@ def _source_outage(twin: Twin, report: DrillReport, clock: Clock, _: str | None)
     if f"{source}/{day}" in after.held:
         report.partitions_lost = [f"{source}/{day}"]
     sent = sum(batch.table.num_rows for batch in scheduled_batches(simulation, source, day))
-    landed = pq.read_table(admissions_file(settings, source, day), columns=["admitted_rows"])["admitted_rows"]
+    landed = read_table(admissions_file(settings, source, day), columns=["admitted_rows"])["admitted_rows"]
     report.rows_lost += max(0, sent - sum(landed.to_pylist()))
 
 

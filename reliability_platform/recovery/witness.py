@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
+from reliability_platform.parquet import literal, scan
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import warehouse_reader
@@ -22,8 +23,8 @@ def write_tables(settings: Settings, names: Sequence[str], folder: Path) -> None
     folder.mkdir(parents=True)
     with warehouse_reader(settings) as connection:
         for name in names:
-            target = str(folder / f"{name}.parquet").replace("'", "''")
-            connection.execute(f"copy {quoted(name)} to '{target}' (format parquet)")
+            target = literal(folder / f"{name}.parquet")
+            connection.execute(f"copy {quoted(name)} to {target} (format parquet)")
 
 
 def quoted(name: str) -> str:
@@ -37,7 +38,6 @@ def missing_rows(before: Path, after: Path) -> int:
         return pq.read_metadata(before).num_rows if before.exists() else 0
     with duckdb.connect() as connection:
         connection.execute("set enable_progress_bar = false")
-        first, second = (f"read_parquet('{str(path).replace(chr(39), chr(39) * 2)}')" for path in (before, after))
-        row = connection.execute(f"select count(*) from (from {first} except all from {second})").fetchone()
+        row = connection.execute(f"select count(*) from (from {scan(before)} except all from {scan(after)})").fetchone()
     assert row is not None
     return int(row[0])

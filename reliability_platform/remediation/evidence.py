@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from reliability_platform.landing.admission import fingerprint_of
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.manifest import Manifest
 from reliability_platform.landing.replacement import has_file, landed_manifests
 from reliability_platform.landing.writer import landing_folder
+from reliability_platform.parquet import read_table
 from reliability_platform.settings import Settings
 from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.lease import warehouse_reader
@@ -25,7 +24,7 @@ _BATCH_ID = re.compile(r"(?P<source>[a-z_]+)-(?P<day>\d{8})-(?P<slot>\d\d)(?:-[r
 def admissions(settings: Settings, source: str, day: date) -> list[dict[str, Any]]:
     """The admission records of one partition; none if it was never examined."""
     path = admissions_file(settings, source, day)
-    return pq.read_table(path).to_pylist() if path.exists() else []
+    return read_table(path).to_pylist() if path.exists() else []
 
 
 def replacements(settings: Settings, source: str, days: Sequence[date]) -> list[Manifest]:

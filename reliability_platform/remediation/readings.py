@@ -38,6 +38,7 @@ from reliability_platform.landing.columns import Reading, read_as
 from reliability_platform.landing.file_quarantine import quarantined_file
 from reliability_platform.masking import shown_name
 from reliability_platform.operations import operations_engine
+from reliability_platform.parquet import read_table
 from reliability_platform.remediation import evidence
 from reliability_platform.settings import Settings
 from reliability_platform.sources.contracts import CONTRACTS
@@ -161,7 +162,7 @@ def _compared(asked: _Question) -> tuple[Agreement, ...]:
     rename, casts = dict(asked.reading[0]), dict(asked.reading[1])
     columns = sorted({*rename.values(), *casts})
     try:
-        table = canonical(pq.read_table(asked.path, partitioning=None), contract)
+        table = canonical(read_table(asked.path), contract)
         table, lost = read_as(table, Reading(rename, casts), contract)
         whole = lost is None and table.select(contract.arrow_schema.names).schema.equals(contract.arrow_schema)
     except (OSError, KeyError, pa.ArrowException):
@@ -237,4 +238,4 @@ def _rows(path: str, schema: pa.Schema, *more: str) -> pa.Table | None:
     found = pq.read_schema(path)
     if any(one.name not in found.names or found.field(one.name).type != one.type for one in schema):
         return None
-    return pq.read_table(path, columns=[*schema.names, *more], partitioning=None)
+    return read_table(path, columns=[*schema.names, *more])

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from reliability_platform.faults.truth import Truth
+from reliability_platform.parquet import scan
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,6 @@ def own_dates(truth: Truth, truths: Iterable[Truth], sources: Collection[str]) -
     return set(truth.event_dates) - {day for other in others for day in other.event_dates}
 
 
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
-
-
 def differences(versions: Sequence[Path], oracle: Path, tables: Sequence[str]) -> list[Difference]:
     """Every event date that a version shows with other rows than the oracle; one that it does not show is none."""
     found = []
@@ -49,9 +46,9 @@ def differences(versions: Sequence[Path], oracle: Path, tables: Sequence[str]) -
                     continue
                 rows = connection.execute(
                     f"""
-                    with shown as (from read_parquet('{_quoted(shown)}')),
+                    with shown as (from {scan(shown)}),
                     expected as (
-                        from read_parquet('{_quoted(expected)}')
+                        from {scan(expected)}
                         where event_date in (select event_date from shown)
                     )
                     select distinct event_date from (

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reliability_platform.masking import MASK, PERSONAL
+from reliability_platform.parquet import scan
 
 DIFFERENCES_SHOWN = 5
 
@@ -50,10 +51,7 @@ def _compared(name: str, actual: Path, expected: Path) -> TableComparison:
         connection.execute("set enable_progress_bar = false")
         for side, path in (("actual", actual), ("expected", expected)):
             if path.exists():
-                quoted = str(path).replace("'", "''")
-                connection.execute(
-                    f"create view {side} as select * from read_parquet('{quoted}', hive_partitioning = false)"
-                )
+                connection.execute(f"create view {side} as select * from {scan(path)}")
         here, there = actual.exists(), expected.exists()
         rows = _count(connection, "actual") if here else 0
         expected_rows = _count(connection, "expected") if there else 0

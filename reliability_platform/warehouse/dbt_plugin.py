@@ -10,6 +10,7 @@ from typing import Any
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 
+from reliability_platform.home_path import checked
 from reliability_platform.settings import keep_private, load_settings
 from reliability_platform.warehouse.lease import lease_is_ours, take_lease
 
@@ -22,6 +23,6 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         del config
         settings = load_settings()  # whoever starts dbt from the shell is told of a misspelt setting, too
         keep_private(settings)
-        lease = Path(creds.path).absolute().with_suffix(".lease")
+        lease = checked(Path(creds.path).parent) / Path(creds.path).with_suffix(".lease").name
         if not lease_is_ours(lease):
             take_lease(lease, settings.lease_timeout_seconds)

@@ -11,12 +11,12 @@ from datetime import date
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from reliability_platform.atomic import parquet_bytes, write_atomically
 from reliability_platform.landing.dead_letters import SCHEMA, dead_letter_file, ensure_dead_letters
 from reliability_platform.landing.reading import contract_fingerprint
 from reliability_platform.landing.seals import seal_again
+from reliability_platform.parquet import read_table, scan_below
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 
@@ -52,7 +52,7 @@ def remember(settings: Settings, connection: duckdb.DuckDBPyConnection, first: d
         f"""
         with remembered as (
             select batch_id, row_number, landing_date, source
-            from read_parquet($files, hive_partitioning = false)
+            from {scan_below(settings.quarantine, "*/landing_date=*/dead_letters.parquet")}
         )
         select source, landing_date, batch_id, row_number, record_key, reject_reasons, first_failed_at, last_failed_at,
             attempts, {reading}
@@ -61,7 +61,6 @@ def remember(settings: Settings, connection: duckdb.DuckDBPyConnection, first: d
         order by source, landing_date, batch_id, row_number
         """,
         {
-            "files": str(settings.quarantine / "*" / "landing_date=*" / "dead_letters.parquet"),
             "first": first,
             "last": last,
         },
@@ -75,7 +74,7 @@ def remember(settings: Settings, connection: duckdb.DuckDBPyConnection, first: d
 def _append(settings: Settings, source: str, day: date, new: pa.Table) -> None:
     path = dead_letter_file(settings, source, day)
     own = new.filter(pc.and_(pc.equal(new["source"], source), pc.equal(new["landing_date"], pa.scalar(day))))
-    before = [pq.read_table(path, schema=SCHEMA)] if path.exists() else []
+    before = [read_table(path, schema=SCHEMA)] if path.exists() else []
     together = pa.concat_tables([*before, own]).sort_by([("batch_id", "ascending"), ("row_number", "ascending")])
     write_atomically(path, parquet_bytes(together))
     seal_again(settings, path)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from reliability_platform.parquet import scan
 from reliability_platform.warehouse.marts import Mart, keys_of
 
 NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "U")
@@ -76,11 +77,10 @@ def difference(marts: Sequence[Mart], manifest: Path, before: Path, after: Path)
 def _compared(
     connection: duckdb.DuckDBPyConnection, name: str, keys: Sequence[str], files: Sequence[Path]
 ) -> TableDifference:
-    quoted = [str(path).replace("'", "''") if path.exists() else None for path in files]
-    there = next(path for path in quoted if path is not None)
-    for side, path in zip(("before", "after"), quoted, strict=True):
+    there = next(path for path in files if path.exists())
+    for side, path in zip(("before", "after"), files, strict=True):
         # A table that is not there has the columns of the other, and no rows.
-        query = f"from read_parquet('{path}')" if path else f"from read_parquet('{there}') limit 0"
+        query = f"from {scan(path)}" if path.exists() else f"from {scan(there)} limit 0"
         connection.execute(f"create or replace view {side} as {query}")
     columns = {
         side: dict(connection.execute(f"select column_name, column_type from (describe {side})").fetchall())

@@ -13,6 +13,7 @@ from sqlalchemy import Column, Date, DateTime, Engine, String, Table, func, inse
 
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.operations import metadata
+from reliability_platform.parquet import scan
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.marts import Mart
 from reliability_platform.warehouse.publication import Partition, Publication, publications
@@ -67,7 +68,7 @@ def _shown(settings: Settings, publication: Publication, mart: Mart, landed: lis
     path = settings.published / publication.version / f"{mart.name}.parquet"
     try:
         with duckdb.connect() as connection:
-            relation = connection.read_parquet(str(path), hive_partitioning=False)
+            relation = connection.sql(f"from {scan(path)}")
             found = {row[0] for row in relation.project("event_date").distinct().fetchall()}
     except duckdb.Error:
         return set()  # altered or gone: a later version will show what it has

@@ -13,6 +13,7 @@ import duckdb
 
 from reliability_platform.damage import Written, what_is_wrong
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.parquet import scan
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.ledger import Ledger
 from reliability_platform.warehouse.published import Publication, PublishedTable, record_of
@@ -80,8 +81,7 @@ def _from_older(
 
 def _dates_in(file: Path) -> set[date]:
     with duckdb.connect() as connection:
-        dates = connection.read_parquet(str(file), hive_partitioning=False).project("event_date").distinct()
-        return {row[0] for row in dates.fetchall()}
+        return {row[0] for row in connection.execute(f"select distinct event_date from {scan(file)}").fetchall()}
 
 
 def _nowhere(version: str, table: str, day: date | None) -> str:

@@ -2,6 +2,7 @@
 
 import os
 
+from reliability_platform.parquet import literal
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 
@@ -9,7 +10,6 @@ from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 def without_freed_pages(settings: Settings) -> None:
     """Write the warehouse anew, table by table, and put the new file in the old one's place in one step."""
     draft = settings.warehouse.with_name(f".{settings.warehouse.name}.rewritten")
-    quoted = str(draft).replace("'", "''")
     with warehouse_lease(settings):
         for left in draft.parent.glob(f"{draft.name}*"):
             left.unlink()  # by a process that was killed; the lease says that it is not at work
@@ -18,7 +18,7 @@ def without_freed_pages(settings: Settings) -> None:
             found = connection.execute("select current_database()").fetchone()
             assert found is not None
             connection.execute("checkpoint")
-            connection.execute(f"attach '{quoted}' as rewritten")
+            connection.execute(f"attach {literal(draft)} as rewritten")
             connection.execute(f'copy from database "{found[0]}" to rewritten')
             connection.execute("checkpoint rewritten")
             connection.execute("detach rewritten")

@@ -15,6 +15,7 @@ import duckdb
 
 from reliability_platform.damage import Damage, written
 from reliability_platform.errors import UsageError
+from reliability_platform.parquet import literal, scan
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.last_good import Rows, rows_to_keep
 from reliability_platform.warehouse.lease import warehouse_lease, warehouse_reader
@@ -130,13 +131,11 @@ def _write_table(
     parts = [f"select * from {mart.name} where event_date in (select event_date from fresh)"]
     for rows in kept:
         wanted = ", ".join(f"date '{day.isoformat()}'" for day in rows.dates)
-        parts.append(
-            f"select * from read_parquet('{_quoted(rows.file)}', hive_partitioning = false) where event_date in ({wanted})"
-        )
+        parts.append(f"select * from {scan(rows.file)} where event_date in ({wanted})")
     columns = ", ".join(f'"{row[0]}"' for row in connection.execute(f"describe {mart.name}").fetchall())
     connection.execute(
         f"copy (select {columns} from ({' union all by name '.join(parts)}) order by all) "
-        f"to '{_quoted(target)}' (format parquet, compression zstd)"
+        f"to {literal(target)} (format parquet, compression zstd)"
     )
 
 
@@ -146,7 +145,7 @@ def _dates(
     """What a table holds by event date, and since which version it has held these very rows."""
     counted = connection.execute(
         "select event_date::varchar, count(*), sum(hash(one)::hugeint)::varchar "
-        f"from read_parquet('{_quoted(file)}', hive_partitioning = false) as one group by event_date order by event_date"
+        f"from {scan(file)} as one group by event_date order by event_date"
     ).fetchall()
     found = {}
     for day, rows, digest in counted:
@@ -154,10 +153,6 @@ def _dates(
         same = old is not None and (old.rows, old.digest) == (rows, digest)
         found[day] = PublishedDate(rows, digest, old.since if same and old is not None else version)
     return found
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
 
 
 def publish(

@@ -13,6 +13,7 @@ from reliability_platform.cli.quarantine.selection import shown_file
 from reliability_platform.errors import UsageError
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.file_quarantine import quarantined_files
+from reliability_platform.parquet import scan
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.lease import warehouse_reader
 
@@ -23,8 +24,10 @@ def _as_delivered(
     """The rows of a batch in bronze by their number, every value as it came."""
     found: dict[int, dict[str, Any]] = {}
     for source, day in places:
-        files = str(bronze_folder(settings, source, day) / "*.parquet")
-        cursor = connection.execute("select * from read_parquet(?) where _batch_id = ?", [files, batch_id])
+        file = bronze_folder(settings, source, day) / f"{batch_id}.parquet"
+        if not file.exists():
+            continue
+        cursor = connection.execute(f"from {scan(file)}")
         names = [column[0] for column in cursor.description or []]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
         found |= {row["_row_number"]: {name: row[name] for name in names if name != "landing_date"} for row in rows}

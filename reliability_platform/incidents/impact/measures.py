@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reliability_platform.incidents.model import Incident, State
+from reliability_platform.parquet import scan
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts, read_manifest
@@ -149,8 +150,8 @@ def measures(
         if set(mart.sources) & set(incident.sources):
             file, own = _published(settings, mart.name), names[mart.name]
             sides = [
-                _Side("published", "read_parquet(?)", [str(file)], _columns_published(file)),
-                _Side("warehouse", _quoted(mart.name), [], present.get(mart.name, set())),
+                _Side("published", scan(file), _columns_published(file)),
+                _Side("warehouse", _quoted(mart.name), present.get(mart.name, set())),
             ]
             values = _sums(connection, own, dates, [side for side in sides if side.columns])
             nothing = [0, *(None for _ in own)]
@@ -168,7 +169,6 @@ class _Side:
 
     name: str
     relation: str
-    parameters: list[str]
     columns: set[str]
 
 
@@ -184,7 +184,7 @@ def _sums(
             f"select '{side.name}', count(distinct event_date), {values} from {side.relation} "
             "where event_date in (select unnest(?::date[]))"
         )
-        parameters += [*side.parameters, list(dates)]
+        parameters.append(list(dates))
     if not queries:
         return {}
     with duckdb.connect() if connection is None else nullcontext(connection) as asked:

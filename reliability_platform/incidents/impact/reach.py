@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from reliability_platform.lineage.graph import Kind, data_graph, downstream
 from reliability_platform.lineage.tracing import Use
+from reliability_platform.parquet import read_table
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.marts import Mart, marts, read_manifest
@@ -100,7 +99,7 @@ def _shown(settings: Settings, tables: Sequence[Mart]) -> frozenset[tuple[str, d
     for mart in tables:
         path = settings.published / CURRENT / f"{mart.name}.parquet"
         if path.exists():
-            days = set(pq.read_table(path, columns=["event_date"])["event_date"].unique().to_pylist())
+            days = set(read_table(path, columns=["event_date"])["event_date"].unique().to_pylist())
             fresh = {day for day in days if day.isoformat() not in kept.get(mart.name, set())}
             found |= {(source, day) for source in mart.sources for day in fresh}
     return frozenset(pair for pair in found if f"{pair[0]}/{pair[1].isoformat()}" not in publication.held)

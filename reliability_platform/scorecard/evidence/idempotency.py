@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import select
 
 from reliability_platform.checks.store import check_results
+from reliability_platform.parquet import scan
 from reliability_platform.scorecard.evidence.report import Column, Folder, Report, Row
-from reliability_platform.scorecard.evidence.run import Run, quoted
+from reliability_platform.scorecard.evidence.run import Run
 from reliability_platform.warehouse.marts import Mart
 from reliability_platform.warehouse.publication import Publication, PublishedTable
 
@@ -53,7 +54,7 @@ def _changes(run: Run, before: str, after: str) -> dict[date, int]:
 
 
 def _file(path: Path) -> str:
-    return f"select * from read_parquet('{quoted(path)}')"
+    return f"select * from {scan(path)}"
 
 
 def _table(publication: Publication, name: str) -> PublishedTable | None:

@@ -5,7 +5,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -18,6 +17,7 @@ from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.landing.file_quarantine import quarantined_files
+from reliability_platform.parquet import literal, scan_days
 from reliability_platform.remediation.ledger import Replay, ReplayLedger
 from reliability_platform.scorecard.score import FaultScore, Scorecard
 from reliability_platform.settings import Settings
@@ -120,11 +120,6 @@ def is_merged(incident: Incident) -> bool:
     return incident.state is State.FALSE_ALARM and incident.linked_to is not None
 
 
-def quoted(path: Path) -> str:
-    """A path inside an SQL text."""
-    return str(path).replace("'", "''")
-
-
 def _union(select: str, database: str = "") -> str:
     return " union all ".join(
         select.format(source=source, key=CONTRACTS[source].key, database=database) for source in SOURCES
@@ -148,9 +143,9 @@ def _views(settings: Settings, *, oracle: bool) -> dict[str, str]:
         # Every source and landing day that was examined: on a day of silence there is no file that names it.
         "landed": f"select * from (values {pairs or '(null, null)'}) as pairs (source, landing_date) "
         "where source is not null",
-        "admissions": "select * exclude (landing_date), landing_date::date as landing_date from read_parquet("
-        f"'{quoted(settings.admissions)}/*/landing_date=*/*.parquet', hive_partitioning = true, "
-        "hive_types = {'landing_date': date})",
+        "admissions": " union all by name ".join(
+            f"from {scan_days(settings.admissions / source)}" for source in SOURCES
+        ),
         "staged": _union(_STAGED),
         "silver": _union(_SILVER),
         # Without an oracle the view is empty; `has_oracle` says that its counts mean nothing then.
@@ -168,7 +163,7 @@ def opened(settings: Settings, engine: Engine, card: Scorecard, stage_seconds: S
         has_oracle = oracle.warehouse.exists()
         if has_oracle:
             stack.enter_context(warehouse_lease(oracle))
-            connection.execute(f"attach '{quoted(oracle.warehouse)}' as oracle (read_only)")
+            connection.execute(f"attach {literal(oracle.warehouse)} as oracle (read_only)")
         for name, sql in _views(settings, oracle=has_oracle).items():
             connection.execute(f"create temp view {name} as {sql}")
         yield Run(settings, engine, card, stage_seconds, connection, has_oracle)

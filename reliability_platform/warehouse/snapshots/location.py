@@ -41,7 +41,8 @@ class SnapshotLocation:
 
     def __init__(self, url: str) -> None:
         try:
-            self._fs, root = fsspec.core.url_to_fs(url)
+            # A plain path is no URL: nothing in it is a protocol, as `::` and `://` are.
+            self._fs, root = (LocalFileSystem(), url) if url.startswith("/") else fsspec.core.url_to_fs(url)
         except (ValueError, ImportError) as error:
             raise UsageError(
                 f"RELIABILITY_SNAPSHOT_URL names a place that cannot be reached ({type(error).__name__}): "
@@ -50,7 +51,9 @@ class SnapshotLocation:
         self._root = str(root).rstrip("/")
         parts = urlsplit(url)
         # User, password and query of a URL may be secrets.
-        self.shown = url if "://" not in url else f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+        self.shown = (
+            url if url.startswith("/") or "://" not in url else f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+        )
 
     @classmethod
     def of(cls, settings: Settings) -> "SnapshotLocation":

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from reliability_platform.errors import UsageError
 from reliability_platform.landing.admission import landed_partitions
+from reliability_platform.parquet import literal
 from reliability_platform.settings import RESTORING, Settings
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
@@ -178,7 +179,7 @@ def tables_of(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str,
 
 def attach(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
     """Make the fetched warehouse of a snapshot known as `snapshot`."""
-    connection.execute(f"attach '{str(file).replace(chr(39), chr(39) * 2)}' as snapshot (read_only)")
+    connection.execute(f"attach {literal(file)} as snapshot (read_only)")
 
 
 def _known_table(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: str) -> list[tuple[str, str]]:
@@ -235,9 +236,7 @@ def warehouse_aside(settings: Settings, snapshot: Snapshot, table: str | None, f
                 _known_table(connection, snapshot, table)
                 _refuse_existing(target)
                 draft = staging / "table.parquet"
-                connection.execute(
-                    f"copy snapshot.main.{quoted(table)} to '{str(draft).replace(chr(39), chr(39) * 2)}'"
-                )
+                connection.execute(f"copy snapshot.main.{quoted(table)} to {literal(draft)}")
                 shutil.move(draft, target)
         else:
             _refuse_existing(target)

@@ -1,0 +1,51 @@
+"""Parquet files of a home by their exact path: nothing in a path is a pattern, a partition or SQL.
+
+A home may lie under `source=shop/` or `lake [prod]/`. DuckDB and pyarrow take a `key=value` folder for a column unless
+they are told not to, and a bracket, `*` or `?` for a pattern; so every file is read through here, and a test says so.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+DAY_FOLDER = "landing_date="
+_LANDING_DATE = f"cast(regexp_extract(filename, '{DAY_FOLDER}([0-9-]+)/[^/]*$', 1) as date)"
+"""The day of the file's own folder, the last of the path; DuckDB skips files by it as it does by a partition."""
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None, schema: pa.Schema | None = None) -> pa.Table:
+    """One file, with the columns that are in it and no others."""
+    return pq.read_table(path, columns=None if columns is None else list(columns), schema=schema, partitioning=None)
+
+
+def literal(text: str | Path) -> str:
+    """A text as SQL."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def exact(path: Path) -> str:
+    """A path as the part of a glob that only it fits."""
+    return re.sub(r"([\[*?])", r"[\1]", str(path))
+
+
+def scan(*paths: Path) -> str:
+    """Files as a table of a query."""
+    files = ", ".join(literal(exact(path)) for path in paths)
+    return f"read_parquet([{files}], hive_partitioning = false)"
+
+
+def scan_below(folder: Path, pattern: str) -> str:
+    """The files below a folder that fit a pattern as a table of a query."""
+    return f"read_parquet({literal(f'{exact(folder)}/{pattern}')}, hive_partitioning = false)"
+
+
+def scan_days(folder: Path) -> str:
+    """The files of all `landing_date=…` folders of a folder as a table of a query, with the day as `landing_date`."""
+    files = literal(f"{exact(folder)}/{DAY_FOLDER}*/*.parquet")
+    return (
+        f"(select * exclude (filename), {_LANDING_DATE} as landing_date "
+        f"from read_parquet({files}, hive_partitioning = false, filename = true))"
+    )

@@ -1,0 +1,57 @@
+"""No path of a home is a pattern, a partition, SQL or markup."""
+
+import ast
+from pathlib import Path
+
+import reliability_platform
+
+ROOT = Path(reliability_platform.__file__).parent
+MODULES = [path for path in sorted(ROOT.rglob("*.py")) if path != ROOT / "parquet.py"]
+
+
+def _calls(tree: ast.AST) -> list[ast.Call]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+
+def _texts(tree: ast.AST) -> list[str]:
+    """Every text of a module but its docstrings."""
+    said = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in said]
+    return [node.value for node in constants if isinstance(node.value, str)]
+
+
+def test_parquet_files_of_a_home_are_read_through_one_module() -> None:
+    """A reader of its own took the folder `source=shop` above a home for a column, and published other numbers."""
+    for path in MODULES:
+        tree = ast.parse(path.read_text())
+        assert not [text for text in _texts(tree) if "read_parquet(" in text or text.endswith("from '")], path
+        for call in _calls(tree):
+            assert not ast.unparse(call.func).endswith(".read_parquet"), f"{path}:{call.lineno}"
+            if ast.unparse(call.func) == "pq.read_table":
+                assert "BufferReader" in ast.unparse(call.args[0]), f"{path}:{call.lineno} reads by path"
+
+
+def test_paths_are_printed_as_they_are() -> None:
+    """`lake [prod]/home` was shown as `lake /home`: the terminal took the folder for markup."""
+    for path in MODULES:
+        for call in _calls(ast.parse(path.read_text())):
+            if ast.unparse(call.func) in ("people.print", "progress.print"):
+                plain = any(word.arg == "markup" and ast.unparse(word.value) == "False" for word in call.keywords)
+                paths = [one for one in _said(call) if _is_path(one)]
+                assert plain or not paths, f"{path}:{call.lineno} prints {paths} as markup"
+
+
+def _said(call: ast.Call) -> list[str]:
+    """The expressions in the texts that a call prints."""
+    parts = [part for text in call.args for part in ast.walk(text) if isinstance(part, ast.FormattedValue)]
+    return [ast.unparse(part.value) for part in parts]
+
+
+def _is_path(expression: str) -> bool:
+    return expression in ("path", "report", "home") or expression.startswith(("settings.home", "settings.alerts"))
