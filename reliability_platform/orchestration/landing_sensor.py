@@ -4,12 +4,12 @@ Deliveries of days whose turn is still to come are only noted, with the time at 
 run takes them in.
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import dagster as dg
 from sqlalchemy import Engine
 
-from reliability_platform.clock import utc_now
+from reliability_platform.clock import days, utc_now
 from reliability_platform.day_clock import scheduled_at
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
@@ -25,6 +25,7 @@ from reliability_platform.warehouse.journal import BuildJournal
 
 POLL_SECONDS = 30
 FOLDERS_PER_TICK = 200
+NEWEST = timedelta(days=14)
 DAYS_PER_TICK = 10
 """More days wait for the next tick: a run each is asked for, so that one bad day costs only itself."""
 
@@ -47,6 +48,12 @@ def _in_hand(engine: Engine, instance: dg.DagsterInstance) -> set[date]:
     return found
 
 
+def _waited_for(engine: Engine, now: datetime) -> set[date]:
+    """The newest days, and those of open incidents: what is corrected there may be written over in place."""
+    newest = days(now.date() - NEWEST, now.date())
+    return {*newest, *(day for incident in IncidentStore(engine).open() for day in incident.partitions)}
+
+
 def _run_is_due(settings: Settings, engine: Engine, one: Changed) -> bool:
     """Whether something came after the last build of the day had begun.
 
@@ -63,20 +70,20 @@ def collect(
 ) -> tuple[list[date], str]:
     """The landing days to run for what has come by itself, and what to remember for the next look."""
     watch = Watch.resumed(remembered, now)
-    changed = changed_folders(settings, watch.after_ns)
+    changed = changed_folders(settings, watch.after_ns, _waited_for(engine, now))
     if not changed:
         return [], watch.remembered(now, [])
     busy = _in_hand(engine, instance)
-    days: dict[date, None] = {}
+    found: dict[date, None] = {}
     left = changed[FOLDERS_PER_TICK:]
     for one in changed[:FOLDERS_PER_TICK]:
-        if one.day in busy or not is_settled(one, now) or (len(days) >= DAYS_PER_TICK and one.day not in days):
+        if one.day in busy or not is_settled(one, now) or (len(found) >= DAYS_PER_TICK and one.day not in found):
             left.append(one)
             continue
         look(settings, engine, one.source, [one.day], now, watch.since, watch.until)
         if scheduled_at(one.day) <= now and _run_is_due(settings, engine, one):
-            days[one.day] = None
-    return sorted(days), watch.remembered(now, left)
+            found[one.day] = None
+    return sorted(found), watch.remembered(now, left)
 
 
 @dg.sensor(
@@ -90,13 +97,13 @@ def landing_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Look at what has changed since the last tick."""
     settings = load_settings()
     now = utc_now()
-    days, cursor = collect(settings, operations_engine(settings), context.instance, context.cursor, now)
+    wanted, cursor = collect(settings, operations_engine(settings), context.instance, context.cursor, now)
     requests = [
         dg.RunRequest(
             run_key=f"landed-{day}-{now:%Y%m%d%H%M%S}",
             partition_key=day.isoformat(),
             tags={LANDED_TAG: f"something came by {now:%Y-%m-%d %H:%M:%S} UTC"},
         )
-        for day in days
+        for day in wanted
     ]
     return dg.SensorResult(run_requests=requests, cursor=cursor)

@@ -74,6 +74,20 @@ def test_a_file_that_comes_by_itself_has_its_day_run_once(home: Home) -> None:
     assert home.tick(SETTLED_AFTER * 4) == []
 
 
+def test_a_manifest_that_is_written_over_in_place_is_noticed(home: Home) -> None:
+    """`cp` keeps the entry of the folder: only the file itself changes, and nobody sends a right manifest otherwise."""
+    batch = home.land(YESTERDAY)
+    home.build(YESTERDAY, YESTERDAY)
+    assert home.tick() == []
+    assert home.remembered is not None
+    home.remembered = json.dumps(json.loads(home.remembered) | {"after_ns": time.time_ns()})  # ticks here run ahead
+    time.sleep(0.05)  # a file system's clock is coarser than ours
+    manifest = landing_folder(home.settings, "shipments", YESTERDAY) / f"{batch.batch_id}.manifest.json"
+    with manifest.open("r+") as file:
+        file.write("{ ")
+    assert home.tick() == [YESTERDAY]
+
+
 def test_a_tick_that_died_before_it_asked_asks_again(home: Home) -> None:
     """Arrivals are written down before the daemon has the request: what decides is that no build has begun since."""
     home.build(YESTERDAY, YESTERDAY)
