@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reliability_platform.atomic import parquet_bytes, write_atomically
-from reliability_platform.errors import PlatformError
+from reliability_platform.errors import EnvironmentUnusableError, PlatformError
 from reliability_platform.landing.attempts import UNASKED, Candidate, settle_attempts
 from reliability_platform.landing.bronze import (
     ADMISSION_SCHEMA,
@@ -371,7 +371,7 @@ class _Day:
         except NotReadableError as error:
             raise _RefusedError("unreadable_file", str(error)) from None
         try:
-            approved = partial(read_shim, self.settings, self.source, manifest.batch_id)
+            approved = partial(self._approved, manifest.batch_id)
             table, reading = _read(table, contract, approved, self.day)
             bronze, unknown = _bronze_table(contract, table, manifest)
         except (_RefusedError, PlatformError):
@@ -394,6 +394,14 @@ class _Day:
             state="admitted" if reading is None else "replayed",
             discarded_reasons=_in_one_text(self.discarded.rows.get((record.batch_id, fingerprint), ())),
         )
+
+    def _approved(self, batch_id: str) -> Shim | None:
+        """The approval of another reading. One that is damaged or was edited keeps its own file out, and no other."""
+        try:
+            return read_shim(self.settings, self.source, batch_id)
+        except EnvironmentUnusableError:
+            words = f"what approves another reading of it is damaged: delete shims/{self.source}/{batch_id}.json"
+            raise _RefusedError("approval_unreadable", words) from None
 
 
 class _RowsError(_RefusedError):

@@ -76,7 +76,10 @@ def permission_of(settings: Settings, source: str, day: date, batch_id: str) -> 
 
 def permits(settings: Settings, source: str, day: date, batch_id: str, fingerprint: str) -> bool:
     """Whether an attempt with this content may replace its slot whatever it holds."""
-    found = permission_of(settings, source, day, batch_id)
+    try:
+        found = permission_of(settings, source, day, batch_id)
+    except EnvironmentUnusableError:
+        return False  # a damaged permission is none: the attempt is compared, and waits at worst
     return found is not None and found.fingerprint == fingerprint
 
 

@@ -857,3 +857,16 @@ def test_a_value_that_is_meant_for_millions_of_rows_does_not_fill_the_memory(
     put(landed, content, attempt=1)
     record = records(landed)[f"{SECOND}.parquet"]
     assert (record.reason, record.detail) == ("unreadable_file", "it decodes to more than 0 GiB")
+
+
+def test_a_damaged_permission_is_none_and_stops_nobody(landed: Platform) -> None:
+    """One file among the approvals must not end the run of a source; without it the attempt waits for a person."""
+    put(landed, parquet_bytes(rows_of(landed).slice(3)))
+    records(landed)
+    [offer] = offers(landed.settings, landed.engine, waiting_letters_of_files(landed), named=True)
+    perform(landed.settings, [offer], "somebody")
+    [permission] = (landed.settings.shims / ORDERS).glob("*-replaces-*.json")
+    permission.write_text("{")
+    assert records(landed)[f"{ATTEMPT}.parquet"].status == "held"
+    perform(landed.settings, [offer], "somebody")
+    assert records(landed)[f"{ATTEMPT}.parquet"].status == "admitted"

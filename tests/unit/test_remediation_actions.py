@@ -10,7 +10,6 @@ import pytest
 from click.testing import CliRunner
 
 from reliability_platform.cli.main import cli
-from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.columns import Reading
@@ -252,12 +251,13 @@ def test_a_cast_that_fails_refuses_the_file_again_and_counts(home: BrokenHome) -
 
 
 def test_a_shim_of_an_unknown_cast_is_no_shim(home: BrokenHome) -> None:
-    """Whoever edits one by hand is told, and nothing is read."""
+    """Whoever edits one by hand is told, its file is not read, and every other file is."""
     home.land(retyped={2: with_comma})
     reading = Reading(casts={"amount": "eval"})
     approve_shim(home.settings, "orders", "orders-20260105-02", reading, "test", "because")
-    with pytest.raises(EnvironmentUnusableError, match="is not a shim"):
-        home.admit()
+    assert home.admit()["orders-20260105-02"] == "quarantined"
+    [refused] = quarantined_files(home.settings)
+    assert refused["reason"] == "approval_unreadable"
 
 
 def test_a_hostile_column_name_is_never_read_as_another_column(home: BrokenHome) -> None:
