@@ -233,9 +233,7 @@ Measured = Iterator[tuple[str, Kind, Floats]]
 def _measured(rows: Rows, column: str, values: pa.ChunkedArray) -> Measured:
     codes = _encoded(values)
     for companion in rows.past.companions:
-        if column in companion.rows.column_names:
-            name = f"the same in {companion.source} for the same {companion.key}"
-            yield name, SHARE, _as_elsewhere(rows, column, values, companion)
+        yield from _elsewhere(rows, column, values, companion)
     yield from _spread(rows, codes)
     others = [name for name in rows.table.column_names if name != column]
     if _is_ordered(values.type):
@@ -278,17 +276,34 @@ def _beside(rows: Rows, name: str, numbers: Floats, *, both_moments: bool) -> Me
         yield from _three(SECONDS, rows.quantiles(numbers - other), f"{{}} distance from {name}")
 
 
-def _as_elsewhere(rows: Rows, column: str, values: pa.ChunkedArray, companion: Companion) -> Floats:
-    """By group, how often the other source has the same value for the same key."""
-    theirs = companion.rows
-    both = pa.chunked_array([*rows.table[companion.key].chunks, *theirs[companion.key].chunks])
-    same = pa.chunked_array([*pc.cast(values, theirs[column].type, safe=False).chunks, *theirs[column].chunks])
-    keys, codes, own = _encoded(both), _encoded(same), len(values)
-    said = np.full(int(keys.max(initial=-1)) + 1, -1, dtype=np.int64)
-    there = keys[own:] >= 0
-    said[keys[own:][there]] = codes[own:][there]
-    found = np.where(keys[:own] >= 0, said[keys[:own]], -1)
-    return rows.share(found == codes[:own], (found >= 0) & (codes[:own] >= 0))
+def _elsewhere(rows: Rows, column: str, values: pa.ChunkedArray, companion: Companion) -> Measured:
+    """How often another source has the same values for the same key. A column that is the key itself is judged by what
+    the other source has for it."""
+    own, theirs, key = rows.table.column_names, companion.rows.column_names, companion.key
+    if column == key:
+        for name in own:
+            if name in theirs and name != key:
+                same = _same(rows, companion, values, name, rows.table[name])
+                yield f"the same {name} in {companion.source} for it", SHARE, same
+    elif column in theirs and key in own:
+        same = _same(rows, companion, rows.table[key], column, values)
+        yield f"the same in {companion.source} for the same {key}", SHARE, same
+
+
+def _same(rows: Rows, companion: Companion, keys: pa.ChunkedArray, name: str, values: pa.ChunkedArray) -> Floats:
+    """By group, the share of rows whose key the other source knows that have the same value there."""
+    theirs, count = companion.rows, len(values)
+    key_of = _encoded(pa.chunked_array([*keys.chunks, *theirs[companion.key].chunks]))
+    value_of = _encoded(
+        pa.chunked_array([*pc.cast(values, theirs[name].type, safe=False).chunks, *theirs[name].chunks])
+    )
+    said = np.full(int(key_of.max(initial=-1)) + 1, -1, dtype=np.int64)
+    there = key_of[count:] >= 0
+    said[key_of[count:][there]] = value_of[count:][there]
+    found = np.full(count, -1, dtype=np.int64)
+    known = key_of[:count] >= 0
+    found[known] = said[key_of[:count][known]]
+    return rows.share(found == value_of[:count], (found >= 0) & (value_of[:count] >= 0))
 
 
 def measures(rows: Rows, column: str, values: pa.ChunkedArray) -> Iterator[Measure]:

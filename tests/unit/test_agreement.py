@@ -177,6 +177,35 @@ def test_columns_that_came_otherwise_do_not_speak_for_each_other(with_past: Brok
     assert not any(one.agrees for one in judged_readings(home.settings, "orders", home.day))
 
 
+def test_a_key_is_judged_by_what_other_sources_have_for_it(with_past: BrokenHome) -> None:
+    """The number of an order names the customer of its payment; a running number of its own does not."""
+    [column] = judged(with_past, put("order_id", "order_no")).columns
+    assert column.status is PASSED, column.why
+    assert "the same customer_id in payments for it" in {one.name for one in column.measures}
+    moved = judged(with_past, put("order_id", "order_no", lambda table: pc.add(table["order_id"], 1)))
+    [column] = moved.columns
+    assert column.status is FAILED, column.why
+
+
+def test_whatever_came_the_test_says_something(with_past: BrokenHome) -> None:
+    """Numbers at the ends of their types, nothing at all, every name another: one file must not stop a whole runbook."""
+    home, least, most = with_past, -(2**63), 2**63 - 1
+
+    def full_of(values: list[object], kind: pa.DataType) -> Callable[[pa.Table], pa.Array]:
+        return lambda table: pa.array((values * table.num_rows)[: table.num_rows], kind)
+
+    for change in (
+        put("event_time", "event_timestamp", full_of([least, most, 0], pa.timestamp("us"))),
+        put("customer_id", "user_id", full_of([least, most, None], pa.int64())),
+        put("customer_id", "user_id", full_of([7], pa.int64())),
+        put("customer_id", "user_id", full_of([str(most), "-1"], pa.string())),
+        put("channel", "channels", full_of(["\x00", None, "é"], pa.string())),
+        put("amount", "amount", full_of([0.01, 0.0, -0.0], pa.float64())),
+        lambda table: table.rename_columns([f"{name}_x" for name in table.column_names]),
+    ):
+        assert not judged(home, change).agrees
+
+
 OTHERS = {
     ("web_events", "session_id", "visit_id", None): PASSED,
     ("web_events", "customer_id", "visitor_no", keys(20_000)): FAILED,
