@@ -9,20 +9,32 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.gate import Partition
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
-from reliability_platform.warehouse.built import changed_since_built
+from reliability_platform.warehouse.built import changed_since_built, is_anothers
+from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import warehouse_reader
+from reliability_platform.warehouse.ledger import home_id
 
 
 def _check_of(source: str) -> str:
     return f"stg_{source}__as_built"
 
 
-def changed_partitions(settings: Settings) -> dict[Partition, list[str]]:
-    """The tables of each source and landing day that somebody has changed since they were built."""
+def changed_partitions(settings: Settings, engine: Engine) -> dict[Partition, list[str]]:
+    """The tables of each source and landing day that somebody has changed since they were built.
+
+    Raises `EnvironmentUnusableError` if the warehouse is not the one that was built here last.
+    """
     found: dict[Partition, list[str]] = {}
+    journal = BuildJournal(engine, settings.builds)
     with warehouse_reader(settings) as connection:
+        words = is_anothers(connection, home_id(settings), journal.last_success())
+        if words is not None:
+            raise EnvironmentUnusableError(
+                f"Nothing is published: {settings.warehouse.name} {words}; put it back with `reliability restore`."
+            )
         for table, source, day in changed_since_built(settings, connection):
             found.setdefault((source, day), []).append(table)
     return found

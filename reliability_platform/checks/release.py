@@ -74,7 +74,7 @@ def release(
         on_change(confirm(settings, store, now, run_id))
         partitions = landed_partitions(settings)
         withheld = _withheld(store, engine, partitions)
-        for partition, reason in record_changed(engine, changed_partitions(settings), now, run_id).items():
+        for partition, reason in record_changed(engine, changed_partitions(settings, engine), now, run_id).items():
             if partition in partitions:
                 withheld.setdefault(partition, []).append(reason)
         changed_from_outside: list[Damage] = []

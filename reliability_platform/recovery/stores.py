@@ -18,8 +18,9 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.sealed import examine_landed
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
+from reliability_platform.warehouse.built import is_anothers
 from reliability_platform.warehouse.journal import BuildJournal
-from reliability_platform.warehouse.lease import warehouse_lease
+from reliability_platform.warehouse.lease import warehouse_lease, warehouse_reader
 from reliability_platform.warehouse.ledger import Ledger, home_id, identify, identity_trouble
 from reliability_platform.warehouse.published import current_version, record_of, versions
 from reliability_platform.warehouse.published_integrity import (
@@ -116,7 +117,18 @@ def examine_warehouse(settings: Settings) -> list[Damage]:
         return [Damage(WAREHOUSE, name, "has blocks that cannot be read, or is no warehouse", MEND)]
     if not tables and _was_built(settings):
         return [Damage(WAREHOUSE, name, "has no table", MEND)]
-    return []
+    words = _origin(settings)
+    return [Damage(WAREHOUSE, name, words, MEND)] if words is not None else []
+
+
+def _origin(settings: Settings) -> str | None:
+    """Whether the warehouse is another's, as far as the operations store can tell."""
+    file = operations_file(settings)
+    if file is not None and file_damage(file) is not None:
+        return None
+    last = BuildJournal(operations_engine(settings), settings.builds).last_success()
+    with warehouse_reader(settings) as connection:
+        return is_anothers(connection, home_id(settings), last)
 
 
 def _was_built(settings: Settings) -> bool:

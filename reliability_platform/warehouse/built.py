@@ -19,7 +19,7 @@ from reliability_platform.atomic import write_atomically
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 
-BUILT = "built_rows"
+BUILT, ORIGIN = "built_rows", "built_by"
 STAGING, SILVER = "stg_{source}", "int_{source}__deduplicated"
 SHARED = ("qtn_rows", "hld_too_late")
 """Tables of all sources, with a column that says which."""
@@ -155,6 +155,22 @@ def note_built(
     connection.execute(f"insert into {BUILT} from fresh")
     connection.execute(f"update {BUILT} set is_suspect = (table_name, source, day) in (from suspect)")
     connection.execute("commit")
+
+
+def note_origin(connection: duckdb.DuckDBPyConnection, home: str, build: int) -> None:
+    """Leave whose warehouse it is, and which entry of the journal of builds wrote it last."""
+    connection.execute(f"create or replace table {ORIGIN} as select '{home}' as home, {int(build)} as build")
+
+
+def is_anothers(connection: duckdb.DuckDBPyConnection, home: str | None, last_build: int) -> str | None:
+    """Why the file is not the one that the last build of this home has left, in words; None if it is, or does not say."""
+    row = connection.execute(f"select count(*) from duckdb_tables() where table_name = '{ORIGIN}'").fetchone()
+    origin = connection.execute(f"from {ORIGIN}").fetchone() if row is not None and row[0] else None
+    if origin is None or home is None:
+        return None
+    if origin[0] != home:
+        return "is the warehouse of another home"
+    return "is older than the last build of this home" if origin[1] < last_build else None
 
 
 def end_build(settings: Settings) -> None:

@@ -18,12 +18,13 @@ from reliability_platform.landing.sound_bronze import ensure_sound_bronze
 from reliability_platform.masking import error_words
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
-from reliability_platform.warehouse.built import begin_build, end_build, note_built
+from reliability_platform.warehouse.built import begin_build, end_build, note_built, note_origin
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest, parsed_project, quiet_arguments
 from reliability_platform.warehouse.dead_letters import readings, remember
 from reliability_platform.warehouse.failures import damaged, is_damage
 from reliability_platform.warehouse.journal import BLOCKED, FAILED, MAX_ERROR, SUCCEEDED, BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
+from reliability_platform.warehouse.ledger import home_id, identify, identity_trouble
 from reliability_platform.warehouse.versions import ModelsBuilt, models_of
 
 
@@ -67,7 +68,7 @@ def _environment(settings: Settings) -> Iterator[None]:
 
 
 @contextmanager
-def _journaled(settings: Settings, first: date, last: date, *, whole: bool = True) -> Iterator[None]:
+def _journaled(settings: Settings, first: date, last: date, *, whole: bool = True) -> Iterator[int]:
     """Keep the journal of builds, and after one of all models (`whole`) what it was built from; refuse one over days
     that another process builds, or with models that are too old.
     """
@@ -88,7 +89,7 @@ def _journaled(settings: Settings, first: date, last: date, *, whole: bool = Tru
         journal.end(number, utc_now(), BLOCKED, older)
         raise UsageError(f"This backfill is not safe: {older}")
     try:
-        yield
+        yield number
     except BaseException as error:
         journal.end(number, utc_now(), FAILED, error_words(error, MAX_ERROR))
         raise
@@ -96,6 +97,14 @@ def _journaled(settings: Settings, first: date, last: date, *, whole: bool = Tru
         BuildInputs(engine).record(settings, list(days(first, last)))
     known.built(models, utc_now())
     journal.end(number, utc_now(), SUCCEEDED)
+
+
+def _home(settings: Settings) -> str:
+    """The identity of the home; where the operations store is not its own, publication says so, not the build."""
+    engine = operations_engine(settings)
+    if identity_trouble(settings, engine) is not None:
+        return home_id(settings) or ""
+    return identify(settings, engine)
 
 
 def _raise_what_went_wrong(result: Any) -> None:
@@ -153,7 +162,8 @@ def build(
         if on_model_start is not None and is_model:
             on_model_start(event.data.node_info.node_name)
 
-    with _journaled(settings, first, last, whole=not select), warehouse_lease(settings), _environment(settings):
+    journaled = _journaled(settings, first, last, whole=not select)
+    with journaled as number, warehouse_lease(settings), _environment(settings):
         ensure_sound_bronze(settings, set(days(first, last)))
         manifest = ensure_manifest(settings.dbt_project)
         with open_when_free(settings, read_only=False) as connection:  # dbt would retry blindly, or print a lock error
@@ -169,6 +179,7 @@ def build(
         with open_when_free(settings, read_only=False) as connection:
             remember(settings, connection, first, last)
             note_built(connection, set(days(first, last)), changed)
+            note_origin(connection, _home(settings), number)
         end_build(settings)
     nodes: Any = result.result
     return [

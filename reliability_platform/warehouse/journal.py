@@ -205,6 +205,12 @@ class BuildJournal:
             assert key is not None
             return int(key[0])
 
+    def last_success(self) -> int:
+        """The number of the last build that ended well; 0 if none has."""
+        query = select(func.max(builds.c.id)).where(builds.c.outcome == SUCCEEDED)
+        with self._engine.connect() as connection:
+            return int(connection.execute(query).scalar() or 0)
+
     def successes_after(self, number: int) -> list[Build]:
         """Builds that ended well and were begun after an entry."""
         query = select(builds).where(builds.c.outcome == SUCCEEDED, builds.c.id > number).order_by(builds.c.id)

@@ -118,8 +118,11 @@ def replace(path: Path) -> None:
         identify(other, operations_engine(other))
         shutil.copyfile(other.home / "operations.sqlite", path)
     elif path.suffix == ".duckdb":
+        before = path.read_bytes()
         path.unlink()
-        duckdb.connect(str(path)).close()
+        path.write_bytes(before)
+        with duckdb.connect(str(path)) as connection:  # whole, and with all its tables
+            connection.execute("update built_by set home = 'another'")
     else:
         _write(path, beside[0].read_bytes() if beside else b'{"another": "file"}')
 
