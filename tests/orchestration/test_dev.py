@@ -41,6 +41,7 @@ def test_backfill_from_the_ui_detects_heals_and_ends_at_the_oracle(tmp_path: Pat
     Simulation(seed=11, events_per_day=900).save(settings)
     ActivePlan(11, (Strike("missing_batch", "shipments", BROKEN, "medium"),)).save(settings)
     with served(settings.home, tmp_path / "dev.log") as platform:
+        assert [platform.status(), platform.status(Host="rebound.example.org")] == [200, 403]
         nodes = platform.query(ASSETS)["assetNodes"]
         keys = [node["assetKey"] for node in nodes if node["isPartitioned"] and node["groupName"] != "incidents"]
         days = [(FIRST + timedelta(days=offset)).isoformat() for offset in range(DAYS)]
