@@ -44,6 +44,7 @@ class _Property:
 
 
 _HEAL = "`reliability heal` asks the source for the affected batches again and re-runs the day."
+_BOTH_SIDES = "`reliability heal` asks both sources for the batches of the day again and re-runs it."
 _LOOK = "See the rejected rows with `reliability quarantine list`; then `reliability heal`."
 _AGAIN = "`reliability heal` runs the days again: a build begins anew and leaves nothing half-done."
 _REBUILD = "A transformation is wrong: mend the model, then `reliability run --from DAY --to DAY`."
@@ -255,7 +256,7 @@ _CONSERVED = _Property(
     "rows_unaccounted", True, "P1", "Delivered = accepted + duplicate + quarantined + held late.", _REBUILD
 )
 _GOLD = _Property("reconciliation_mismatch", True, "P1", "Gold adds up to silver.", _REBUILD)
-_MATCHED = _Property("reconciliation_mismatch", True, "P1", "Every payment has its order, of the same amount.", _HEAL)
+_MATCHED = _Property("sources_disagree", True, "P1", "Every payment has its order, of the same amount.", _BOTH_SIDES)
 _DBT = _Property("transform_failure", True, "P1", "Every dbt model was built and every dbt test passed.", _REBUILD)
 
 

@@ -28,7 +28,7 @@ from reliability_platform.warehouse.lease import warehouse_lease
 from reliability_platform.warehouse.marts import Mart
 from reliability_platform.warehouse.publication import Publication, publish
 
-CLASSES_OF_TABLES = frozenset({"data_loss", "rows_unaccounted", "reconciliation_mismatch"})
+CLASSES_OF_TABLES = frozenset({"data_loss", "rows_unaccounted", "reconciliation_mismatch", "sources_disagree"})
 TABLE_CHECKS = frozenset(
     spec.name
     for spec in CHECKS.values()

@@ -127,9 +127,9 @@ _ROWS = "The rows are in quarantine, and the landing day is held."
 _SEE_FILES = "See which files were refused, and why: `reliability quarantine list`."
 _SEE_ROWS = "See the rejected rows and their reasons: `reliability quarantine list`, then `quarantine show` on a batch."
 _ASK_OWNER = "Tell the owner of the source which batches are concerned, and ask what changed."
-_SAME_GAPS = frozenset({"volume_anomaly", "reconciliation_mismatch", "freshness_breach", "key_skew", "late_data"})
+_SAME_GAPS = frozenset({"volume_anomaly", "sources_disagree", "freshness_breach", "key_skew", "late_data"})
 """What rows that are not there look like downstream; among those left, the late ones have a larger share."""
-_AFTER_REJECTS = frozenset({"reject_share", "volume_anomaly", "reconciliation_mismatch", "key_skew"})
+_AFTER_REJECTS = frozenset({"reject_share", "volume_anomaly", "sources_disagree", "key_skew"})
 """What rejected rows look like downstream."""
 _SEE_MODELS = "See which model or test failed, in the run's log or on the page of the asset."
 
@@ -162,7 +162,8 @@ _TABLE = (
         cause=ROWS_REMOVED,
         origin=Origin.OURS,
         aspect=Aspect.QUALITY,
-        explains=frozenset({"rows_unaccounted", "missing_data", "transform_failure"}) | _SAME_GAPS,
+        explains=frozenset({"rows_unaccounted", "missing_data", "transform_failure", "reconciliation_mismatch"})
+        | _SAME_GAPS,
         spoils_numbers=True,
         what_it_means="Rows that had been built are gone, while the layer before still has them: somebody deleted them.",
         contained_by="All days concerned are held; the published version is a file of its own and stays as it was.",
@@ -424,7 +425,7 @@ _TABLE = (
         cause=PRODUCER,
         origin=Origin.OURS,
         aspect=Aspect.QUALITY,
-        explains=frozenset({"volume_anomaly", "reconciliation_mismatch"}),
+        explains=frozenset({"volume_anomaly", "sources_disagree"}),
         spoils_numbers=True,
         what_it_means="More rows than tolerated are rejected, for reasons that no other check explains.",
         contained_by=_ROWS,
@@ -538,7 +539,7 @@ _TABLE = (
         cause=PRODUCER,
         origin=Origin.UPSTREAM,
         aspect=Aspect.QUALITY,
-        explains=frozenset({"reconciliation_mismatch", "invalid_values", "reject_share"}),
+        explains=frozenset({"sources_disagree", "invalid_values", "reject_share"}),
         spoils_numbers=True,
         what_it_means="The usual amount changed overnight by a factor: most likely another unit or currency.",
         contained_by=_HELD,
@@ -557,12 +558,31 @@ _TABLE = (
         cause=PRODUCER,
         origin=Origin.UPSTREAM,
         aspect=Aspect.QUALITY,
-        explains=frozenset({"reconciliation_mismatch"}),
+        explains=frozenset({"sources_disagree"}),
         spoils_numbers=True,
         what_it_means="The number of rows is far from what the source's own past promises.",
         contained_by=_HELD,
         first_steps=("Ask the owner whether the volume is real: a campaign, a migration, an outage.",),
         prevention="Announce campaigns and migrations that change volumes.",
+    ),
+    FailureClass(
+        name="sources_disagree",
+        title="Two sources contradict each other",
+        type=IncidentType.CORRUPTION,
+        harm=Harm.WRONG_NUMBERS,
+        cause=PRODUCER,
+        origin=Origin.UPSTREAM,
+        aspect=Aspect.QUALITY,
+        explains=frozenset(),
+        spoils_numbers=True,
+        what_it_means="What two sources tell of the same fact differs: one of them is wrong, or lacks rows.",
+        contained_by=_HELD,
+        first_steps=(
+            "See how many rows have no partner, and how many are of another amount, in the table of the checks.",
+            "Find out with the question below which of the two sources left its own past.",
+            "Ask both owners what changed.",
+        ),
+        prevention="Let the two producers compare their totals before they send.",
     ),
     FailureClass(
         name="key_skew",
@@ -699,7 +719,7 @@ _TABLE = (
         cause=OUR_MODELS,
         origin=Origin.OURS,
         aspect=Aspect.QUALITY,
-        explains=frozenset({"reconciliation_mismatch"}),
+        explains=frozenset({"sources_disagree"}),
         spoils_numbers=True,
         what_it_means="Delivered rows are neither accepted nor duplicate nor quarantined nor held.",
         contained_by=_HELD,
@@ -717,7 +737,7 @@ _TABLE = (
         cause=OUR_MODELS,
         origin=Origin.OURS,
         aspect=Aspect.STRUCTURE,
-        explains=frozenset({"check_not_evaluated", "rows_unaccounted", "reconciliation_mismatch"}),
+        explains=frozenset({"check_not_evaluated", "rows_unaccounted", "reconciliation_mismatch", "sources_disagree"}),
         spoils_numbers=True,
         what_it_means="A dbt model broke, or one of the tests that guard the models failed.",
         contained_by="All landing days of the run are held.",
@@ -726,7 +746,7 @@ _TABLE = (
     ),
     FailureClass(
         name="reconciliation_mismatch",
-        title="Two tables that should agree do not",
+        title="Two layers of the warehouse that should agree do not",
         type=IncidentType.CORRUPTION,
         harm=Harm.WRONG_NUMBERS,
         cause=OUR_MODELS,
@@ -734,7 +754,7 @@ _TABLE = (
         aspect=Aspect.QUALITY,
         explains=frozenset(),
         spoils_numbers=True,
-        what_it_means="The same fact has different numbers in two places.",
+        what_it_means="Gold does not add up to silver: no delivery explains that, it is our own work.",
         contained_by=_HELD,
         first_steps=("See which table and measure differ, in the table of the checks.", _SEE_MODELS),
         prevention="Never write to gold but through dbt.",

@@ -82,11 +82,8 @@ class Cause:
         return min(own, key=lambda dataset: (LAYERS.index(dataset.split("_")[0]), dataset))
 
 
-def explains(cause: str, symptom: str, check: str | None = None) -> bool:
-    """Whether `cause` explains a failure of class `symptom`, seen by `check`."""
-    if symptom == "reconciliation_mismatch" and check is not None and len(CHECKS[check].sources) == 1:
-        # Silver against gold compares our own work with our own work: no delivery, however bad, explains a difference.
-        return cause in ("transform_failure", "data_loss")
+def explains(cause: str, symptom: str) -> bool:
+    """Whether `cause` explains a failure of class `symptom`."""
     return symptom in CLASSES[cause].explains
 
 
@@ -112,8 +109,7 @@ def _root(signal: RawSignal, failure_class: str, present: dict[str, list[RawSign
     """The class among those present on a source and day that explains the signal; the upper one of the table."""
     found = []
     for name in present:
-        check = signal.result.check if failure_class == signal.failure_class else None
-        if name == failure_class or not explains(name, failure_class, check):
+        if name == failure_class or not explains(name, failure_class):
             continue
         refused_file = name in ("schema_break", "file_corruption")
         if failure_class == "missing_data" and refused_file and not _refusals_explain_gap(name, present):

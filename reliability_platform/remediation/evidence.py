@@ -104,6 +104,17 @@ def rejected_slots(settings: Settings, source: str, days: Sequence[date]) -> dic
     return found
 
 
+def earlier_event_dates(settings: Settings, source: str, days: Sequence[date]) -> list[date]:
+    """The event dates before their landing that rows of these landing days are of, as far as those days have landed."""
+    with warehouse_reader(settings) as connection:
+        found = connection.execute(
+            f"select distinct event_date from int_{source}__deduplicated "
+            "where event_date < landing_date and list_contains(?, landing_date::varchar) order by event_date",
+            [[day.isoformat() for day in days]],
+        ).fetchall()
+    return [day for (day,) in found if admissions_file(settings, source, day).exists() and day not in days]
+
+
 def held_slots(settings: Settings, source: str, day: date) -> set[int]:
     """Slots with an attempt that nobody asked for, and that waits for a person."""
     return {

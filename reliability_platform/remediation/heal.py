@@ -1,6 +1,6 @@
 """The healing of one incident: act, let the pipeline run again, verify. Journaled before and after; it never loops."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from reliability_platform.incidents.impact import BAD, phase_of, record_impact
 from reliability_platform.incidents.model import Incident, State, TimelineEntry
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.masking import error_words
-from reliability_platform.remediation.actions import ACTIONS, Action, Done, action_named
+from reliability_platform.remediation.actions import ACTIONS, EVENT_DATES, Action, Done, action_named, in_words
 from reliability_platform.remediation.at_work import at_work
 from reliability_platform.remediation.changes import (
     BROKEN_OFF,
@@ -32,7 +32,7 @@ from reliability_platform.remediation.changes import (
 )
 from reliability_platform.remediation.evidence import replacements
 from reliability_platform.remediation.ledger import REPLACEMENT, Replay, ReplayLedger
-from reliability_platform.remediation.policy import ON_THE_RECORD, POLICIES
+from reliability_platform.remediation.policy import POLICIES, stays_on_record
 from reliability_platform.remediation.time_limit import within
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.publication import is_due as publication_is_due
@@ -42,6 +42,9 @@ RERUN_WITHIN = timedelta(hours=6)
 
 LONGEST_RUN = timedelta(hours=2)
 """No run lasts longer; Dagster ends it (`max_runtime_seconds`)."""
+
+MAX_TOLD = 400
+"""Letters of what the last attempt did, in an escalation."""
 
 if not {policy.action for policy in POLICIES.values()} <= ACTIONS.keys():
     raise RuntimeError("a policy names an action that does not exist")
@@ -180,11 +183,12 @@ def _last(incident: Incident, phase: str) -> TimelineEntry:
 
 def _judged_since(engine: Engine, incident: Incident) -> bool:
     conserved = f"rec_batches__conserved__{incident.source}"
-    judged = {day for check, day in _later(CheckStore(engine), incident) if check == conserved}
+    later = _later(CheckStore(engine), incident, incident.pending_reruns)
+    judged = {day for check, day in later if check == conserved}
     return set(incident.pending_reruns) <= judged
 
 
-def _later(checks: CheckStore, incident: Incident) -> set[tuple[str, date]]:
+def _later(checks: CheckStore, incident: Incident, days: Sequence[date]) -> set[tuple[str, date]]:
     """The checks and days that were judged after the last action.
 
     Results have an order of their own, for clocks are set back. It is not enough: an audit that began before the
@@ -193,30 +197,53 @@ def _later(checks: CheckStore, incident: Incident) -> set[tuple[str, date]]:
     acted_at = incident.acted_at
     return {
         (result.check, result.partition)
-        for result in checks.latest(incident.partitions, after=incident.acted_after or 0)
+        for result in checks.latest(days, after=incident.acted_after or 0)
         if acted_at is None
         or result.evaluated_at >= acted_at
         or (incident.acted_after is not None and result.evaluated_at < acted_at - LONGEST_RUN)
     }
 
 
-def _stands(result: CheckResult | None) -> bool:
-    """Whether a verdict speaks for recovery: passed, or too young to say."""
+def _stands(result: CheckResult | None, had_failed: bool) -> bool:
+    """Whether a verdict speaks for recovery: passed. Too young to say is enough for what has never failed."""
     if result is None:
         return False
     young = result.reason == INSUFFICIENT_HISTORY and CHECKS[result.check].requires_history
-    return result.verdict is Verdict.PASSED or young
+    return result.verdict is Verdict.PASSED or (young and not had_failed)
+
+
+def _failed(incident: Incident) -> set[tuple[str, date]]:
+    """The checks that objected to the data, by landing day; those that broke off only have to be evaluated."""
+    return {(signal.check, signal.partition) for signal in incident.signals if signal.verdict == Verdict.FAILED.value}
+
+
+def _on_record(incident: Incident) -> dict[str, list[date]]:
+    """The failures that stay, rightly: by their check."""
+    found: dict[str, list[date]] = {}
+    for signal in incident.signals:
+        if stays_on_record(signal.check, signal.dataset) and signal.partition not in found.get(signal.check, []):
+            found.setdefault(signal.check, []).append(signal.partition)
+    return found
 
 
 def _wanted(incident: Incident) -> set[tuple[str, date]]:
     """The checks that must pass, by landing day: those that had failed and can pass again, and the policy's proof."""
-    proof = [name.format(source=incident.source) for name in POLICIES[incident.failure_class].proof]
+    policy = POLICIES[incident.failure_class]
     failed = {
         (signal.check, signal.partition)
         for signal in incident.signals
-        if signal.check.removeprefix(f"{signal.dataset}__") not in ON_THE_RECORD
+        if stays_on_record(signal.check, signal.dataset) is None
     }
-    return failed | {(name, day) for name in proof for day in incident.partitions}
+    proof = {(name, day) for name in policy.proof for day in incident.partitions}
+    proof |= {(name, day) for name in policy.event_date_proof for day in _event_dates(incident)}
+    return failed | {(name.format(source=incident.source), day) for name, day in proof}
+
+
+def _event_dates(incident: Incident) -> set[date]:
+    """The event dates that the last action has let be judged anew besides the landing days."""
+    done = next((one for one in reversed(incident.timeline) if one.data.get("phase") == "done"), None)
+    facts = done.data.get("facts", {}) if done else {}
+    return {*incident.partitions, *map(date.fromisoformat, facts.get(EVENT_DATES, []))}
 
 
 def _held_by_others(reasons: Iterable[str], day: date, others: Iterable[Incident]) -> list[str] | None:
@@ -234,19 +261,21 @@ def _held_by_others(reasons: Iterable[str], day: date, others: Iterable[Incident
 def _objections(engine: Engine, incident: Incident, others: Iterable[Incident]) -> tuple[list[str], list[str]]:
     """What still speaks against recovery, and the other incidents that hold the same days; empty if nothing does."""
     checks = CheckStore(engine)
-    verdicts = {(result.check, result.partition): result for result in checks.latest(incident.partitions)}
+    wanted, had_failed = _wanted(incident), _failed(incident)
+    days = sorted({*incident.partitions, *(day for _, day in wanted)})
+    verdicts = {(result.check, result.partition): result for result in checks.latest(days)}
     changed = set(incident.pending_reruns)
 
-    later = _later(checks, incident)
+    later = _later(checks, incident, days)
 
     def speaks(check: str, day: date) -> bool:
         # A verdict on a run is about a run that is over: running its days again does not make it older.
         return day not in changed or CHECKS[check].engine == "run" or (check, day) in later
 
     found = [
-        f"{check} on {day} has not passed"
-        for check, day in sorted(_wanted(incident))
-        if not (speaks(check, day) and _stands(verdicts.get((check, day))))
+        f"{check} on {day} has not passed{_because(verdicts.get((check, day)))}"
+        for check, day in sorted(wanted)
+        if not (speaks(check, day) and _stands(verdicts.get((check, day)), (check, day) in had_failed))
     ]
     holders: list[str] = []
     about_days = not CLASSES[incident.failure_class].of_the_home
@@ -258,6 +287,11 @@ def _objections(engine: Engine, incident: Incident, others: Iterable[Incident]) 
         else:
             holders += elsewhere
     return found, list(dict.fromkeys(holders))
+
+
+def _because(result: CheckResult | None) -> str:
+    """Why a check that neither passed nor failed has no verdict."""
+    return f" ({result.message})" if result is not None and result.verdict is Verdict.NOT_EVALUATED else ""
 
 
 def _give_up(
@@ -295,8 +329,10 @@ def _give_up(
         words = f"{what} No attempts are left: a person must decide."
     store.move(incident.id, State.CONTAINED, now, actor, words, **data)
     tried = "once" if incident.attempts == 1 else f"{incident.attempts} times"
-    why = f"The platform is at its end, having tried {tried}: {policy.escalation} must decide."
-    key = f"escalation-{incident.id}-{incident.lives}"
+    done = next((one for one in incident.timeline if one.number > last.number and one.kind == "action"), None)
+    came = f" What the last attempt did: {done.why[:MAX_TOLD]}" if done else ""
+    why = f"The platform is at its end, having tried {tried}: {policy.escalation} must decide.{came}"
+    key = f"escalation-{incident.id}-{incident.lives}-{incident.attempts}"
     store.append(incident.id, now, actor, "escalation", why, {"to": policy.escalation}, key=key)
 
 
@@ -328,15 +364,63 @@ def verify(settings: Settings, engine: Engine, incident_id: str, now: datetime, 
         what = f"Not recovered: {'; '.join(objections[:3])}."
         _give_up(settings, store, incident, now, actor, what, NOT_RECOVERED)
         return False
-    words = "Its checks pass on all its landing days; " + (
-        f"what is still held belongs to {', '.join(holders)}." if holders else "nothing is held."
+    _resolve(engine, store, incident, holders, now, actor)
+    return True
+
+
+def _resolve(
+    engine: Engine,
+    store: IncidentStore,
+    incident: Incident,
+    holders: Sequence[str],
+    now: datetime,
+    actor: str,
+    first: Sequence[tuple[State, str]] = (),
+) -> None:
+    """End an incident to which nothing objects, and say what passes, what stays on record, and what is still held."""
+    wanted = sorted(_wanted(incident))
+    failed = [one for one in _wanted_of_signals(incident) if one in wanted]
+    passes = (
+        f"What had failed passes on all its landing days ({', '.join(dict.fromkeys(check for check, _ in failed))})"
     )
-    evidence = [{"check": check, "partition": day.isoformat()} for check, day in sorted(_wanted(incident))]
+    words = f"{passes if failed else 'What proves that no harm was done passes on all its landing days'}; "
+    words += f"what is still held belongs to {', '.join(holders)}." if holders else "nothing is held."
+    on_record = _on_record(incident)
+    for check, days in on_record.items():
+        why = stays_on_record(check, CHECKS[check].dataset)
+        words += f" On record stays {check} of {in_words(sorted(days))}: {why}."
     measured = _recovery_measured(engine, incident, now)
     if measured:
         words += f" RPO {measured['rpo_rows']:g} rows, RTO {measured['rto_seconds']:.0f} s."
-    steps = [(State.VERIFIED, words), (State.RESOLVED, "Recovery verified.")]
+    end = "Recovery verified: what had failed passes."
+    if on_record:
+        end = "Recovery verified; what stays on record made no number wrong."
+    evidence = [{"check": check, "partition": day.isoformat()} for check, day in wanted]
+    steps = [*first, (State.VERIFIED, words), (State.RESOLVED, end)]
     store.move_through(incident.id, steps, now, actor, passed=evidence, **measured)
+
+
+def _wanted_of_signals(incident: Incident) -> list[tuple[str, date]]:
+    return [(signal.check, signal.partition) for signal in incident.signals]
+
+
+def end_if_recovered(settings: Settings, engine: Engine, incident_id: str, now: datetime, actor: str) -> bool:
+    """Resolve an incident that nobody is healing, if what had failed passes since: late batches have come, a later run
+    has ended well. It costs no attempt, and none need be left. Whether it did.
+    """
+    store = IncidentStore(engine)
+    incident = store.get(incident_id)
+    left = [one for one in incident.still_failing.values() if stays_on_record(one.check, one.dataset) is None]
+    waits = incident.is_open and incident.state is not State.RECOVERING
+    # Of what stays on record alone nothing passes by itself: its action proves that it did no harm.
+    judged = len(_on_record(incident)) < len({signal.check for signal in incident.signals}) or incident.attempts
+    if not waits or left or not judged or publication_is_due(settings):
+        return False
+    objections, holders = _objections(engine, incident, [one for one in store.open() if one.id != incident.id])
+    if objections:
+        return False
+    began = "What had failed has passed since, without an action on it."
+    _resolve(engine, store, incident, holders, now, actor, [(State.RECOVERING, began)])
     return True
 
 

@@ -1,5 +1,6 @@
 """Policy as data: failure class → action, on which conditions, how often, and what proves that it helped."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -21,6 +22,8 @@ class Policy:
     proof: tuple[str, ...] = ()
     """Checks that must pass after the action besides those that had failed, with `{source}` to fill in. In any case what
     had failed must pass on all landing days of the incident, and no check may hold one of them."""
+    event_date_proof: tuple[str, ...] = ()
+    """Checks that must pass on each earlier event date, too, on which the action lets rows count."""
     backoff: timedelta = timedelta(seconds=30)
     """The wait before the second attempt; it doubles for each further one."""
     time_limit: timedelta = timedelta(minutes=10)
@@ -30,21 +33,28 @@ class Policy:
 AUTOMATION = "remediation sensor"
 """The actor where nobody has approved anything."""
 
-ON_THE_RECORD = frozenset(
-    {
-        "duplicate_batches",
-        "repeated_keys",
-        "late_share",
-        "landed_on_time",
-        "no_stale_batches",
-        "no_unknown_columns",
-        "arrival_agrees",
-    }
-)
-"""Properties that no recovery changes: the batch did come twice, the rows did come late. They stay failed, rightly."""
+ON_THE_RECORD: Mapping[str, str] = {
+    "duplicate_batches": "the batches did come twice; no row counts twice",
+    "repeated_keys": "the keys did come twice; silver holds each once",
+    "late_share": "the rows did come late; the event dates that they are of have been computed again with them",
+    "landed_on_time": "the batches did come after their deadline; all of them are there",
+    "no_stale_batches": "the batches of another day did come again; their first delivery counts",
+    "no_unknown_columns": "the columns did come unannounced; their values are kept, and no other column changed",
+    "arrival_agrees": "the moments of producer and landing do differ; no number rests on them",
+}
+"""Properties that no recovery changes, and why no number is wrong for it: they stay failed, rightly. Any other check
+that failed must pass; what each sentence says beyond the failure itself is what `proof` and the gate hold."""
+
+
+def stays_on_record(check: str, dataset: str) -> str | None:
+    """Why a failure of the check stays on record without any number being wrong; None for one that must pass."""
+    return ON_THE_RECORD.get(check.removeprefix(f"{dataset}__"))
 
 
 _CONSERVED = "rec_batches__conserved__{source}"
+_UNIQUE = "int_{source}__deduplicated__duplicate_keys"
+_COMPLETE = "bronze_{source}__batch_completeness"
+_VOLUME = "int_{source}__deduplicated__volume"
 _OWNER = "the owner of the source"
 _DATA_TEAM = "whoever is on call for data"
 _BOTH = f"{_DATA_TEAM}, with {_OWNER}"
@@ -90,7 +100,7 @@ POLICIES: dict[str, Policy] = {
         automatic=True,
         max_attempts=1,
         escalation=_DATA_TEAM,
-        proof=("int_{source}__deduplicated__duplicate_keys", _CONSERVED),
+        proof=(_UNIQUE, _CONSERVED),
     ),
     "late_data": Policy(
         "recompute_event_dates",
@@ -98,6 +108,8 @@ POLICIES: dict[str, Policy] = {
         max_attempts=2,
         escalation=_DATA_TEAM,
         proof=("rec_silver__vs__gold__{source}", _CONSERVED),
+        # Rows that are late count on the event dates that they are of: these must still look like themselves with them.
+        event_date_proof=(_VOLUME,),
     ),
     "held_late": Policy(
         "accept_held_rows",
@@ -108,7 +120,7 @@ POLICIES: dict[str, Policy] = {
     ),
     "stale_redelivery": _VERIFY,
     "schema_addition": _VERIFY,
-    "freshness_breach": _VERIFY,
+    "freshness_breach": replace(_VERIFY, proof=(_COMPLETE, _CONSERVED)),
     "source_silent": _ASK_AT_ONCE,
     # The waits of 2, 4, … 32 minutes add up to an hour: most outages are over by then, and nobody need get up.
     "upstream_unavailable": replace(_ASK_AT_ONCE, max_attempts=6, backoff=timedelta(minutes=2)),
@@ -163,6 +175,8 @@ POLICIES: dict[str, Policy] = {
     "recovery_at_risk": _CONFIRM,
     "capacity_low": _CONFIRM,
     "clock_disagreement": _VERIFY,
+    # Nothing of ours can make two sources agree: both are asked once more, and if they send the same, their owners decide.
+    "sources_disagree": replace(_ASK_AT_ONCE, escalation="the owners of both sources"),
     "check_not_evaluated": _retry_when(*_WRITABLE, "nobody_builds_these_days"),
 }
 

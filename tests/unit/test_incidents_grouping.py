@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.grouping import Cause, RawSignal, explains, group
@@ -196,9 +197,9 @@ def test_causes_come_in_a_stable_order() -> None:
 
 def test_explaining_is_judged_by_class_and_by_check() -> None:
     """The table alone cannot tell a reconciliation between sources from one inside the platform."""
-    assert explains("missing_data", "reconciliation_mismatch", "rec_orders__vs__payments__matched")
-    assert not explains("missing_data", "reconciliation_mismatch", "rec_silver__vs__gold__orders")
-    assert explains("transform_failure", "reconciliation_mismatch", "rec_silver__vs__gold__orders")
+    assert explains("missing_data", CHECKS["rec_orders__vs__payments__matched"].failure_class)
+    assert not explains("missing_data", CHECKS["rec_silver__vs__gold__orders"].failure_class)
+    assert explains("transform_failure", CHECKS["rec_silver__vs__gold__orders"].failure_class)
 
 
 def test_a_hostile_column_name_breaks_nothing() -> None:

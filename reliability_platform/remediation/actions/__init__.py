@@ -5,6 +5,7 @@ what it would do. Which failure class is met with which action is the policy's b
 from reliability_platform.errors import UsageError
 from reliability_platform.remediation.actions.action import Action as Action
 from reliability_platform.remediation.actions.action import Done as Done
+from reliability_platform.remediation.actions.action import in_words as in_words
 from reliability_platform.remediation.actions.catch_up import CATCH_UP
 from reliability_platform.remediation.actions.containment import FALL_BACK, HOLD, RELEASE
 from reliability_platform.remediation.actions.late_rows import ACCEPT_HELD
@@ -17,6 +18,7 @@ from reliability_platform.remediation.actions.reference import RELOAD
 from reliability_platform.remediation.actions.replay import REPLAY
 from reliability_platform.remediation.actions.restore import RESTORE
 from reliability_platform.remediation.actions.run_again import CONFIRM, REBUILD, RECOMPUTE, RETRY, VERIFY_ONLY
+from reliability_platform.remediation.actions.run_again import EVENT_DATES as EVENT_DATES
 
 ACTIONS: dict[str, Action] = {
     action.name: action

@@ -38,6 +38,9 @@ class Action:
     """How many different things it tries, one with each attempt. A failure that stays is met with each of them once."""
     from_the_source: bool = False
     """Whether the landing days that it changes are run from landing on, not from what has landed."""
+    idle: Callable[[Settings, Incident], str | None] | None = None
+    """Why it would change nothing now, in half a sentence; None if it would. The platform does not take it then by
+    itself: an attempt that does nothing is none."""
     heals: bool = True
     """Whether it can end the incident. Others keep consumers safe meanwhile: they are no attempts, and people choose
     them."""

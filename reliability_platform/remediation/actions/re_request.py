@@ -1,18 +1,20 @@
 """Asks the source again for the batches that an incident gives reason to ask for, and for no others."""
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, field
 from datetime import date
 
 from reliability_platform.atomic import parquet_bytes
 from reliability_platform.clock import utc_now
+from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, SourceUnavailableError
 from reliability_platform.incidents.model import Incident
 from reliability_platform.landing.attempts import How, Permission, permission_of, permit
 from reliability_platform.landing.fetch import fetch_again
 from reliability_platform.landing.manifest import Manifest
 from reliability_platform.landing.replacement import land_replacement, landed_manifests, next_attempt
+from reliability_platform.masking import error_words
 from reliability_platform.remediation import evidence
-from reliability_platform.remediation.actions.action import Action, Done
+from reliability_platform.remediation.actions.action import Action, Done, in_words
 from reliability_platform.remediation.ledger import REPLACEMENT, Replay
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
@@ -24,9 +26,18 @@ SHOWN = 5
 """So many entries are named that nobody can send again."""
 
 
-def slots_to_request(settings: Settings, incident: Incident) -> Slots:
-    """Which slots an incident gives reason to ask for again: those of its own failure, no others."""
-    source, days = incident.source, incident.partitions
+BETWEEN_SOURCES = frozenset({"sources_disagree"})
+"""Classes that say of no source alone that it is wrong: all that are concerned are asked."""
+
+
+def asked_sources(incident: Incident) -> tuple[str, ...]:
+    """The sources that are asked about an incident."""
+    return incident.sources if incident.failure_class in BETWEEN_SOURCES else (incident.source,)
+
+
+def slots_to_request(settings: Settings, incident: Incident, source: str | None = None) -> Slots:
+    """Which slots of a source an incident gives reason to ask for again: those of its own failure, no others."""
+    source, days = source or incident.source, incident.partitions
     match incident.failure_class:
         case "missing_data":
             return {day: evidence.missing_slots(settings, source, day) for day in days}
@@ -38,7 +49,9 @@ def slots_to_request(settings: Settings, incident: Incident) -> Slots:
             return {day: evidence.refused_slots(settings, source, day, schema=False) for day in days}
         case "source_silent" | "upstream_unavailable":
             return {day: evidence.missing_slots(settings, source, day) for day in days}
-        case "volume_anomaly" | "distribution_shift" | "key_skew":  # nothing says which batch is wrong
+        case (
+            "volume_anomaly" | "distribution_shift" | "key_skew" | "sources_disagree"
+        ):  # nothing says which batch is wrong
             return {day: evidence.all_slots(source) for day in days}
         case _:
             return evidence.rejected_slots(settings, source, days)
@@ -63,11 +76,28 @@ def _is_the_same_delivery(settings: Settings, landed: Manifest, batch: Batch, fi
     return said and evidence.landed_fingerprint(settings, landed) == fingerprint
 
 
+@dataclass
+class _Answers:
+    """What came of asking one source, batch by batch."""
+
+    landed: list[Replay] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    confirmed: list[str] = field(default_factory=list)
+    """Came unasked, and the source stands by them when it is asked."""
+    asked_before: list[str] = field(default_factory=list)
+    unasked: list[str] = field(default_factory=list)
+    """Landed by themselves since the last run, and wait to be examined."""
+    failed: dict[str, Exception] = field(default_factory=dict)
+    reruns: set[date] = field(default_factory=set)
+
+
 def request(settings: Settings, source: str, slots: Slots) -> Done:
-    """Ask the source for slots and land what it sends as the next attempt; what has landed already is not asked for."""
-    landed_now: list[Replay] = []
-    unchanged, confirmed, asked_before, unasked = list[str](), list[str](), list[str](), list[str]()
-    reruns = set()
+    """Ask the source for slots and land what it sends as the next attempt; what has landed already is not asked for.
+
+    One batch that does not come keeps no other from being asked for. Raises what the first request raised if nothing
+    came of any.
+    """
+    answers = _Answers()
     for day, wanted in sorted(slots.items()):
         in_landing = landed_manifests(settings, source, day)
         under_way = evidence.waiting(settings, source, day)
@@ -76,10 +106,15 @@ def request(settings: Settings, source: str, slots: Slots) -> Done:
             before = [manifest for manifest in in_landing if manifest.sequence == slot]
             if slot in under_way:
                 name = under_way[slot].batch_id
-                (unasked if permission_of(settings, source, day, name) is None else asked_before).append(name)
-                reruns.add(day)
+                unasked = permission_of(settings, source, day, name) is None
+                (answers.unasked if unasked else answers.asked_before).append(name)
+                answers.reruns.add(day)
                 continue
-            batch = _ask(settings, source, day, slot, next_attempt(settings, source, day, slot))
+            try:
+                batch = _ask(settings, source, day, slot, next_attempt(settings, source, day, slot))
+            except SourceUnavailableError as error:
+                answers.failed[f"{source}-{day:%Y%m%d}-{slot:02d}"] = error
+                continue
             fingerprint = hashlib.sha256(parquet_bytes(batch.table)).hexdigest()
             last = max((manifest.attempt for manifest in before), default=1)
             latest = [manifest for manifest in before if manifest.attempt == last]
@@ -91,46 +126,90 @@ def request(settings: Settings, source: str, slots: Slots) -> Done:
                     permit(
                         settings, source, day, Permission(one.batch_id, fingerprint, How.REQUESTED, "remediation", why)
                     )
-                confirmed += [one.batch_id for one in same]
-                reruns.add(day)
+                answers.confirmed += [one.batch_id for one in same]
+                answers.reruns.add(day)
                 continue
             if same:
-                unchanged.append(batch.batch_id)
+                answers.unchanged.append(batch.batch_id)
                 continue
             land_replacement(settings, batch)
-            landed_now.append(Replay(batch.batch_id, source, day, REPLACEMENT, fingerprint))
-            reruns.add(day)
+            answers.landed.append(Replay(batch.batch_id, source, day, REPLACEMENT, fingerprint))
+            answers.reruns.add(day)
+    if answers.failed and not (answers.reruns or answers.unchanged):
+        raise next(iter(answers.failed.values()))
+    facts = {"unchanged": answers.unchanged} if answers.unchanged else {}
+    return Done(_summary(source, answers), sorted(answers.reruns), tuple(answers.landed), facts)
+
+
+def _summary(source: str, answers: _Answers) -> str:
     words = []
-    if landed_now:
-        words.append(f"Asked {source} again and landed {', '.join(one.batch_id for one in landed_now)}.")
-    if asked_before:
-        words.append(f"Asked for before, and examined with the next run: {', '.join(asked_before)}.")
-    if unasked:
-        words.append(f"Landed since the last run, and examined first: {', '.join(unasked)}.")
-    if confirmed:
-        words.append(
-            f"The source stands by what it had sent unasked: {', '.join(confirmed)} counts from the next run on."
-        )
-    if unchanged:
-        words.append(f"The source sends the same content again, so nothing was written for {', '.join(unchanged)}.")
-    if not words:
-        words.append("There is no batch to ask for again.")
-    return Done(" ".join(words), sorted(reruns), tuple(landed_now))
+    if answers.landed:
+        words.append(f"Asked {source} again and landed {', '.join(one.batch_id for one in answers.landed)}.")
+    if answers.asked_before:
+        words.append(f"Asked for before, and examined with the next run: {', '.join(answers.asked_before)}.")
+    if answers.unasked:
+        words.append(f"Landed since the last run, and examined first: {', '.join(answers.unasked)}.")
+    if answers.confirmed:
+        named = ", ".join(answers.confirmed)
+        words.append(f"The source stands by what it had sent unasked: {named} counts from the next run on.")
+    if answers.unchanged:
+        named = ", ".join(answers.unchanged)
+        words.append(f"Asked {source} again: it sends the same content again, so nothing was written for {named}.")
+    for slot, error in answers.failed.items():
+        words.append(f"Asked {source} again for {slot}, which did not come: {error_words(error)}.")
+    return " ".join(words) or "There is no batch to ask for again."
+
+
+NOTHING = "there is no batch to ask for again"
 
 
 def _re_request(settings: Settings, incident: Incident, actor: str) -> Done:
     del actor
-    done = request(settings, incident.source, slots_to_request(settings, incident))
-    return replace(done, summary=" ".join([done.summary, *_nobody_can_send(settings, incident)]))
+    asked, failed = list[Done](), list[Exception]()
+    for source in asked_sources(incident):
+        slots = slots_to_request(settings, incident, source)
+        if any(slots.values()):
+            try:
+                asked.append(request(settings, source, slots))
+            except SourceUnavailableError as error:
+                failed.append(error)  # the other source is asked all the same
+    if failed and not asked:
+        raise failed[0]
+    rest = _nobody_can_send(settings, incident)
+    if not asked:  # a person wants it, or something has changed: what is there now is judged anew
+        return Done(" ".join([_rerun_words(incident), *rest]), list(incident.partitions))
+    unchanged = [batch for done in asked for batch in done.facts.get("unchanged", ())]
+    return Done(
+        " ".join([*(done.summary for done in asked), *(error_words(one) for one in failed), *rest]),
+        sorted({day for done in asked for day in done.reruns}),
+        tuple(replay for done in asked for replay in done.replays),
+        {"unchanged": unchanged} if unchanged else {},
+    )
+
+
+def _rerun_words(incident: Incident) -> str:
+    return f"{NOTHING[:1].upper()}{NOTHING[1:]}. Run {in_words(incident.partitions)} again from what has landed."
+
+
+def _wanted_words(settings: Settings, incident: Incident) -> list[str]:
+    found = {one: slots_in_words(one, slots_to_request(settings, incident, one)) for one in asked_sources(incident)}
+    return [f"{source} again for {slots}" for source, slots in found.items() if slots]
 
 
 def _describe_re_request(settings: Settings, incident: Incident) -> str:
-    wanted = slots_in_words(incident.source, slots_to_request(settings, incident))
+    wanted = _wanted_words(settings, incident)
     rest = _nobody_can_send(settings, incident)
     if not wanted:
-        return " ".join(["There is no batch to ask for again.", *rest])
-    words = f"Ask {incident.source} again for {wanted}, land the answers as replacements, run the days again."
+        return " ".join([_rerun_words(incident), *rest])
+    words = f"Ask {' and '.join(wanted)}, land the answers as replacements, run the days again."
     return " ".join([words, *rest])
+
+
+def _nothing_to_ask(settings: Settings, incident: Incident) -> str | None:
+    try:
+        return None if _wanted_words(settings, incident) else NOTHING
+    except (EnvironmentUnusableError, HomeBusyError):
+        return None  # nobody can tell before the warehouse can be read
 
 
 def _nobody_can_send(settings: Settings, incident: Incident) -> list[str]:
@@ -153,4 +232,5 @@ RE_REQUEST = Action(
     _re_request,
     _describe_re_request,
     leaves="replacements in landing: what the source says now, kept like every delivery; their days stay held",
+    idle=_nothing_to_ask,
 )

@@ -78,7 +78,8 @@ def _replay(settings: Settings, incident: Incident, actor: str) -> Done:
     if asked is not None:
         words.append(asked.summary)
     if not words:
-        words.append("No refused file waits to be replayed.")
+        words.append(f"{_NOTHING}: run {in_words(incident.partitions)} again from what has landed.")
+        return Done(" ".join(words), list(incident.partitions))
     days = {one.landing_date for one in replays} | set(asked.reruns if asked else ())
     return Done(" ".join(words), sorted(days), (*replays, *(asked.replays if asked else ())))
 
@@ -88,6 +89,7 @@ def _approved(judged: Judged, actor: str) -> str:
 
 
 _FIT = "fit the contract of today"
+_NOTHING = "No refused file waits to be replayed"
 
 
 def _named(settings: Settings, replays: list[Replay]) -> str:
@@ -116,7 +118,8 @@ def rename_waits(settings: Settings, incident: Incident) -> bool:
     return any(one.waits_for_a_person and one.file.batch_id not in fitting for one in _readings(settings, incident))
 
 
-def _describe_replay(settings: Settings, incident: Incident) -> str:
+def _planned(settings: Settings, incident: Incident) -> list[str]:
+    """What there is to do, a sentence each."""
     fitting = _fitting(settings, incident)
     files, apart = _needing_shims(settings, incident, fitting) if incident.attempts == 0 else ([], [])
     rest = _beyond(settings, incident, fitting, files, incident.attempts)
@@ -128,7 +131,18 @@ def _describe_replay(settings: Settings, incident: Incident) -> str:
     words += [f"Not read in another way: {one.words}." for one in apart]
     if any(rest.values()):
         words.append(f"Ask {incident.source} again for {slots_in_words(incident.source, rest)}.")
-    return " ".join(words) + " Then run the days again." if words else "No refused file waits to be replayed."
+    return words
+
+
+def _describe_replay(settings: Settings, incident: Incident) -> str:
+    words = _planned(settings, incident)
+    if not words:
+        return f"{_NOTHING}: run {in_words(incident.partitions)} again from what has landed."
+    return " ".join(words) + " Then run the days again."
+
+
+def _nothing_to_replay(settings: Settings, incident: Incident) -> str | None:
+    return None if _planned(settings, incident) else "no refused file waits to be replayed"
 
 
 _ON_APPROVAL = "On a person's approval, replay from quarantine through a shim"
@@ -155,4 +169,5 @@ REPLAY = Action(
     leaves="nothing of a shim, which is withdrawn; replacements in landing, their days held",
     undo=_withdraw,
     ways=2,
+    idle=_nothing_to_replay,
 )

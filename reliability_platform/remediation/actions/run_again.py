@@ -1,9 +1,16 @@
 """The pipeline over the same days once more. What may change the outcome differs: time, late rows, or bronze itself."""
 
+from datetime import date
+
+from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.incidents.model import Incident
+from reliability_platform.remediation import evidence
 from reliability_platform.remediation.actions.action import Action, Done, in_words
+from reliability_platform.remediation.policy import stays_on_record
 from reliability_platform.settings import Settings
 
+EVENT_DATES = "event_dates"
+"""Under this name the timeline keeps the earlier event dates that an action has let be judged anew."""
 INERT = "tables built again from what has landed, as every run builds them; days that fail stay held"
 
 
@@ -21,9 +28,37 @@ def _run_again(name: str, words: str, leaves: str = INERT) -> Action:
 
 RETRY = _run_again("retry", "Run {days} once more as they are: what stopped the last run passes by itself.")
 REBUILD = _run_again("rebuild", "Run {days} again from bronze.")
-RECOMPUTE = _run_again(
-    "recompute_event_dates", "Run {days} again: each landing day recomputes every event date that its rows touch."
-)
+
+
+def _recompute(settings: Settings, incident: Incident, actor: str) -> Done:
+    del actor
+    touched = _touched(settings, incident)
+    facts = {EVENT_DATES: [day.isoformat() for day in touched]}
+    return Done(_describe_recompute(settings, incident), sorted({*incident.partitions, *touched}), facts=facts)
+
+
+def _touched(settings: Settings, incident: Incident) -> list[date]:
+    """The earlier landing days on whose event dates the late rows count."""
+    try:
+        return evidence.earlier_event_dates(settings, incident.source, incident.partitions)
+    except EnvironmentUnusableError:
+        return []  # nothing has been built yet
+
+
+def _describe_recompute(settings: Settings, incident: Incident) -> str:
+    touched = _touched(settings, incident)
+    judged = f" and {in_words(touched)}, on whose event dates late rows count," if touched else ""
+    return f"Run {in_words(incident.partitions)}{judged} again, and judge each of these event dates anew."
+
+
+RECOMPUTE = Action("recompute_event_dates", _recompute, _describe_recompute, INERT)
+
+
+def _must_pass(settings: Settings, incident: Incident) -> str | None:
+    """It proves that what happened did no harm; what says that it did harm, it cannot make good."""
+    del settings
+    bad = [one for one in incident.still_failing.values() if stays_on_record(one.check, one.dataset) is None]
+    return f"nothing of ours makes {bad[0].check} pass" if bad else None
 
 
 def _verify_only(settings: Settings, incident: Incident, actor: str) -> Done:
@@ -36,7 +71,7 @@ def _describe_verify_only(settings: Settings, incident: Incident) -> str:
     return "Nothing to change: verify that every row is accounted for, and that nothing is held."
 
 
-VERIFY_ONLY = Action("verify_only", _verify_only, _describe_verify_only)
+VERIFY_ONLY = Action("verify_only", _verify_only, _describe_verify_only, idle=_must_pass)
 
 
 def _confirm(settings: Settings, incident: Incident, actor: str) -> Done:
