@@ -107,6 +107,8 @@ class FailureClass:
     first_steps: tuple[str, ...]
     """What a person looks at before anything is done."""
     prevention: str
+    between_sources: bool = False
+    """Whether it says of no source alone that it is wrong: all sources of its checks are concerned."""
     of_the_home: bool = False
     """Whether it is about the home itself and no landing day: then its date is the day on which it was noticed."""
 
@@ -583,6 +585,7 @@ _TABLE = (
             "Ask both owners what changed.",
         ),
         prevention="Let the two producers compare their totals before they send.",
+        between_sources=True,
     ),
     FailureClass(
         name="key_skew",

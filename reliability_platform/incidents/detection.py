@@ -276,6 +276,8 @@ class _Observer:
         contained = _is_contained(self._engine, cause)
         found = self._triage(cause, contained)
         concerned = {signal.result.source for signal in cause.own_signals} | {cause.source}
+        if kind.between_sources:
+            concerned.update(*(CHECKS[signal.result.check].sources for signal in cause.own_signals))
         opened = self._store.create(
             f"{cause.failure_class}-{cause.source}-{cause.partitions[0].isoformat()}",
             self._now,

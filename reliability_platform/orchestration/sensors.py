@@ -5,7 +5,7 @@ nothing, because results belong to incidents once and runs are keyed by what the
 """
 
 import hashlib
-from datetime import datetime
+from datetime import date, datetime
 
 import dagster as dg
 
@@ -22,10 +22,13 @@ from reliability_platform.orchestration.failed_runs import note_failed_runs
 from reliability_platform.orchestration.jobs import incident_job, pipeline_job, remediation, reprocess_job
 from reliability_platform.orchestration.partitions import INCIDENT_TAG, INCIDENTS, range_tags
 from reliability_platform.orchestration.run_storage import without_values
+from reliability_platform.remediation.apart import noted
+from reliability_platform.remediation.changes import world_of
 from reliability_platform.remediation.due import due
-from reliability_platform.remediation.heal import rerun_is_due, runs_from_the_source, verify
+from reliability_platform.remediation.heal import end_if_recovered, rerun_is_due, runs_from_the_source, verify
 from reliability_platform.remediation.policy import POLICIES
-from reliability_platform.settings import load_settings
+from reliability_platform.remediation.standstill import arrived, note_standstill
+from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 RESULTS_PER_TICK = 20_000
@@ -85,12 +88,27 @@ def incident_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     )
     changed += note_missed(settings, engine, utc_now())
     store = IncidentStore(engine)
+    for incident in store.open():
+        with noted(store, incident, utc_now(), "Whether it has recovered could not be found out"):
+            if end_if_recovered(settings, engine, incident.id, utc_now(), "incident sensor"):
+                changed.append(incident.id)
     incidents = [store.get(incident_id) for incident_id in dict.fromkeys(changed)]
     cursor = str(results[-1][0]) if results else context.cursor
     return dg.SensorResult(
         run_requests=document_requests(incidents),
         cursor=cursor,
         dynamic_partitions_requests=_partitions_of(incidents),
+    )
+
+
+def _take_in(settings: Settings, incident: Incident, days: list[date]) -> dg.RunRequest:
+    """One run over the days on which something has landed by itself; keyed by what has landed."""
+    key = f"{incident.id} {world_of(settings, incident)['deliveries']}"
+    return dg.RunRequest(
+        run_key=f"arrivals-{hashlib.sha256(key.encode()).hexdigest()[:16]}",
+        job_name=reprocess_job.name,
+        partition_key=days[0].isoformat() if len(days) == 1 else None,
+        tags={INCIDENT_TAG: incident.id, **({} if len(days) == 1 else range_tags(days[0], days[-1]))},
     )
 
 
@@ -123,6 +141,7 @@ def remediation_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     requests: list[dg.RunRequest] = []
     waiting: list[Incident] = []
     documents: list[Incident] = []
+    arrivals: list[tuple[Incident, list[date]]] = []
     open_ones = store.open()
     acted_upon = {incident.id for incident in due(settings, engine, open_ones, utc_now())}
     for incident in open_ones:
@@ -136,15 +155,25 @@ def remediation_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
                 )
             )
         elif incident.state is State.RECOVERING and incident.attempts:
-            if rerun_is_due(settings, engine, incident):
-                waiting.append(incident)
-            else:
-                verify(settings, engine, incident.id, utc_now(), "remediation sensor")
-                documents.append(store.get(incident.id))
+            with noted(store, incident, utc_now(), "Its recovery could not be verified"):
+                if rerun_is_due(settings, engine, incident):
+                    waiting.append(incident)
+                else:
+                    verify(settings, engine, incident.id, utc_now(), "remediation sensor")
+                    documents.append(store.get(incident.id))
+        else:
+            with noted(store, incident, utc_now(), "What has landed for it could not be found out"):
+                days = arrived(settings, incident)
+                if days:
+                    arrivals.append((incident, days))
+                else:
+                    note_standstill(settings, engine, incident, utc_now(), "remediation sensor")
     if not requests:  # first all actions, then one run for all days that they changed
         for job, from_the_source in ((pipeline_job, True), (reprocess_job, False)):
             some = [one for one in waiting if runs_from_the_source(one) is from_the_source]
             requests += [_rerun(job.name, some)] if some else []
+    if not requests:  # what has come by itself is taken in, whether an attempt is left or not
+        requests += [_take_in(settings, incident, days) for incident, days in arrivals]
     return dg.SensorResult(
         run_requests=requests + document_requests(documents), dynamic_partitions_requests=_partitions_of(documents)
     )

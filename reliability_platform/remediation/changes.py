@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from reliability_platform.incidents.model import Incident, TimelineEntry
-from reliability_platform.landing.replacement import landed_manifests
+from reliability_platform.landing.writer import landing_folder
 from reliability_platform.remediation.conditions import can_be_written
 from reliability_platform.settings import Settings
 from reliability_platform.sources.contracts import CONTRACTS
@@ -20,6 +20,8 @@ OUTCOME = "outcome"
 NOT_RECOVERED, FAILED, BROKEN_OFF, NOT_RUN = "not_recovered", "failed", "broken_off", "not_run"
 """How an attempt ended that did not help: judged and found wanting, raised, killed, its days never run again. Only the
 first two say anything about its cause."""
+NOTHING_TO_DO = "nothing_to_do"
+"""No attempt was made, for it would have changed nothing."""
 
 
 def _digest(parts: Iterable[bytes | str]) -> str:
@@ -39,6 +41,24 @@ def _files(folder: Path, *patterns: str) -> list[bytes | str]:
     return found
 
 
+def _entries(folder: Path) -> list[bytes | str]:
+    """What has landed on a day: names and sizes, and of manifests what they say. A file alone is a delivery too."""
+    found: list[bytes | str] = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        try:
+            found += [path.name, str(path.lstat().st_size)]
+            found += [path.read_bytes()] if path.suffix == ".json" and path.is_file() else []
+        except OSError:
+            continue  # admission refuses it, with the reason
+    return found
+
+
+def changed_since(settings: Settings, incident: Incident) -> list[str]:
+    """What is other now than when the last attempt ended; nothing if it did not end, or nobody knows."""
+    last = last_outcome(incident)
+    return what_changed(last.data[WORLD], world_of(settings, incident)) if last and WORLD in last.data else []
+
+
 def _models(project: Path) -> str:
     """Of what the project is written in; what dbt makes of it beside it changes with every parse."""
     written = [part for folder in ("models", "macros") for part in _files(project / folder, "*.sql", "*.yml")]
@@ -47,16 +67,16 @@ def _models(project: Path) -> str:
 
 def world_of(settings: Settings, incident: Incident) -> dict[str, str]:
     """What the outcome of an action depends on, each as a short digest, under names for people."""
-    manifests = [
-        f"{one.batch_id} {one.checksum}"
+    deliveries = [
+        part
         for source in incident.sources
         for day in incident.partitions
-        for one in landed_manifests(settings, source, day)
+        for part in _entries(landing_folder(settings, source, day))
     ]
     shims = [part for source in incident.sources for part in _files(settings.shims / source, "*.json")]
     room = can_be_written(settings) and os.access(settings.home, os.W_OK)
     return {
-        "deliveries": _digest(manifests),
+        "deliveries": _digest(deliveries),
         "approvals": _digest(shims),
         "models": _models(settings.dbt_project),
         "contract": _digest(repr(CONTRACTS[source]) for source in incident.sources),

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError
@@ -25,7 +26,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.actions import ACTIONS
 from reliability_platform.remediation.due import obstacle
 from reliability_platform.remediation.heal import describe
-from reliability_platform.remediation.policy import POLICIES
+from reliability_platform.remediation.policy import ON_THE_RECORD, POLICIES
 from reliability_platform.settings import DEFAULT_HOME, Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import warehouse_reader
@@ -59,6 +60,13 @@ JUDGED_BEFORE = 20
 """Earlier results that are looked at: by then the story is told."""
 
 
+def _raises(failure_class: str, name: str) -> bool:
+    """Whether a check of this property fails as a case of the class."""
+    return any(
+        spec.failure_class == failure_class and spec.name == f"{spec.dataset}__{name}" for spec in CHECKS.values()
+    )
+
+
 def remedy_of(failure_class: str, plan: str | None = None, hindrance: str | None = None) -> Remedy:
     """What the policy says about a class; for an incident, what healing would do and what keeps the platform from it."""
     policy = POLICIES[failure_class]
@@ -66,7 +74,10 @@ def remedy_of(failure_class: str, plan: str | None = None, hindrance: str | None
         action=IN_WORDS[policy.action],
         automatic=policy.automatic,
         max_attempts=policy.max_attempts,
-        proof=policy.proof,
+        proof=(*policy.proof, *(name for name in policy.event_date_proof if name not in policy.proof)),
+        on_record=tuple(
+            f"{name.replace('_', ' ')} ({why})" for name, why in ON_THE_RECORD.items() if _raises(failure_class, name)
+        ),
         escalation=policy.escalation,
         conditions=tuple(name.replace("_", " ") for name in policy.conditions),
         backoff=policy.backoff,

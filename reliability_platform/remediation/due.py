@@ -9,8 +9,9 @@ from reliability_platform.causes import CAUSES
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.remediation.actions import action_named
+from reliability_platform.remediation.apart import noted
 from reliability_platform.remediation.at_work import broken_off
-from reliability_platform.remediation.changes import WORLD, last_outcome, what_changed, world_of
+from reliability_platform.remediation.changes import WORLD, changed_since, last_outcome
 from reliability_platform.remediation.conditions import CONDITIONS
 from reliability_platform.remediation.policy import POLICIES, Policy
 from reliability_platform.settings import Settings
@@ -72,9 +73,17 @@ def _blindly(settings: Settings, incident: Incident, policy: Policy) -> str | No
     if last is None or WORLD not in last.data or incident.attempts < action_named(policy.action).ways:
         return None
     cause = CAUSES[last.data["cause"]]
-    if cause.is_transient or what_changed(last.data[WORLD], world_of(settings, incident)):
+    if cause.is_transient or changed_since(settings, incident):
         return None
     return f"nothing has changed since the last attempt, and {cause.why}"
+
+
+def idle(settings: Settings, incident: Incident) -> str | None:
+    """Why the action of the class would change nothing now; None if it would, or something has changed for it to see."""
+    action = action_named(POLICIES[incident.failure_class].action)
+    if action.idle is None or changed_since(settings, incident):
+        return None
+    return action.idle(settings, incident)
 
 
 def obstacle(
@@ -99,7 +108,8 @@ def obstacle(
         return "it is over"
     if incident.state is State.RECOVERING:
         return _resuming(settings, incident)
-    if incident.attempts >= policy.max_attempts and not decided:
+    # What has changed since the last attempt renews it once: a late file that lands by itself, a mended model.
+    if incident.attempts >= policy.max_attempts and not decided and not changed_since(settings, incident):
         return f"no attempt is left: {policy.escalation} must decide"
     if approved or decided:
         return None
@@ -111,6 +121,9 @@ def obstacle(
     blind = _blindly(settings, incident, policy)
     if blind is not None:
         return blind
+    nothing = idle(settings, incident)
+    if nothing is not None:
+        return f"{nothing}: {policy.escalation} must decide"
     return None if settings.attended else _alone(settings, engine, incident, policy, now, begun)
 
 
@@ -126,7 +139,9 @@ def due(settings: Settings, engine: Engine, incidents: Sequence[Incident], now: 
     """
     begun, found = begun_lately(engine, now), list[Incident]()
     for incident in incidents:
-        if obstacle(settings, engine, incident, now, begun=begun) is None:
+        with noted(IncidentStore(engine), incident, now, "Whether it can be healed could not be found out"):
+            if obstacle(settings, engine, incident, now, begun=begun) is not None:
+                continue
             found.append(incident)
             # An action that is taken up again was begun before: it has been counted, or is older than the hour.
             begun += incident.state is not State.RECOVERING

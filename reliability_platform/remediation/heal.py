@@ -26,8 +26,7 @@ from reliability_platform.remediation.changes import (
     NOT_RUN,
     OUTCOME,
     WORLD,
-    last_outcome,
-    what_changed,
+    changed_since,
     world_of,
 )
 from reliability_platform.remediation.evidence import replacements
@@ -120,9 +119,11 @@ def _act(settings: Settings, engine: Engine, incident: Incident, now: datetime, 
             )  # what the bad data did; healing takes the evidence away
         chosen = action_named(action or policy.action)
         words = f"{chosen.name.replace('_', ' ')}, attempt {incident.attempts + 1} of {policy.max_attempts}"
-        last = last_outcome(incident)
-        changed = what_changed(last.data[WORLD], world_of(settings, incident)) if last and WORLD in last.data else []
-        words += f"; changed since the last one: {', '.join(changed)}" if changed else ""
+        changed = changed_since(settings, incident)
+        if changed:
+            words += f"; changed since the last one: {', '.join(changed)}"
+        elif incident.attempts:
+            words += "; nothing has changed since the last one"
         # Journaled before: an action that kills its process was an attempt, and must not be tried for ever.
         begun = {"action": chosen.name, "phase": "begun"}
         store.move(incident.id, State.RECOVERING, now, actor, f"Action: {words}", **begun)

@@ -310,15 +310,22 @@ def test_rows_beyond_the_watermark_are_not_healed_by_a_run(home: BrokenHome) -> 
     assert too_late in home.incidents.get(one).timeline[-2].why
 
 
-def test_a_check_without_a_past_to_compare_with_holds_no_recovery(home: BrokenHome) -> None:
-    """A source in its first weeks must be able to recover."""
+@pytest.mark.parametrize("had_failed", [False, True])
+def test_a_check_that_could_not_judge_is_no_proof_that_what_had_failed_is_right(
+    home: BrokenHome, had_failed: bool
+) -> None:
+    """A source in its first weeks must be able to recover; but a volume that was wrong is not right for want of a past."""
     volume = "int_orders__deduplicated__volume"
-    one = home.incident(GAP, volume).id
+    one = home.incident(GAP, *([volume] if had_failed else [])).id
     begin(home, one)
     home.judge(at=later(2))
     young = result(volume, verdict=Verdict.NOT_EVALUATED, value=None, at=later(2))
     home.checks.record([CheckResult(**{**vars(young), "reason": INSUFFICIENT_HISTORY})])
-    assert check_it(home, one, 3)
+    assert check_it(home, one, 3) is not had_failed
+    assert (
+        any(f"{volume} on {home.day} has not passed" in one.why for one in home.incidents.get(one).timeline)
+        is had_failed
+    )
 
 
 def test_what_needs_a_decision_waits_for_a_person(home: BrokenHome) -> None:

@@ -100,7 +100,8 @@ def verification(remedy: Remedy, source: str = UNKNOWN["source"]) -> str:
     """What proves that it helped, in words that follow upon "once"."""
     proof = [name.format(source=source) for name in remedy.proof]
     besides = f", and {', '.join(proof)}" if proof else ""
-    return f"what had failed passes on all its days{besides}; no check may hold one of them"
+    stays = f"; on record stays, without a wrong number: {'; '.join(remedy.on_record)}" if remedy.on_record else ""
+    return f"what had failed passes on all its days{besides}; no check may hold one of them{stays}"
 
 
 def _wait(remedy: Remedy) -> str:

@@ -57,6 +57,8 @@ def _doing(incident: Incident, situation: Situation) -> str:
         return f"Under way: {remedy.action}."
     if incident.attempts >= remedy.max_attempts:
         return f"{count(incident.attempts, 'attempt')} did not heal it; a person is to decide."
+    if remedy.obstacle is not None:
+        return f"The platform does nothing by itself: {remedy.obstacle}."
     return f"Next, {'by itself' if remedy.automatic else 'after an approval'}: {remedy.action}."
 
 

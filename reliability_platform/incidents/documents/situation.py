@@ -20,6 +20,8 @@ class Remedy:
     max_attempts: int
     proof: tuple[str, ...] = ()
     """Checks that must pass besides those that had failed."""
+    on_record: tuple[str, ...] = ()
+    """Failures of the class that no recovery changes: the check, and why no number is wrong for it."""
     escalation: str = "the owner of the platform"
     """Who decides once no attempt is left."""
     conditions: tuple[str, ...] = ()

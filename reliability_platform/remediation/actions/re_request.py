@@ -7,6 +7,7 @@ from datetime import date
 from reliability_platform.atomic import parquet_bytes
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, SourceUnavailableError
+from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.model import Incident
 from reliability_platform.landing.attempts import How, Permission, permission_of, permit
 from reliability_platform.landing.fetch import fetch_again
@@ -26,13 +27,9 @@ SHOWN = 5
 """So many entries are named that nobody can send again."""
 
 
-BETWEEN_SOURCES = frozenset({"sources_disagree"})
-"""Classes that say of no source alone that it is wrong: all that are concerned are asked."""
-
-
 def asked_sources(incident: Incident) -> tuple[str, ...]:
     """The sources that are asked about an incident."""
-    return incident.sources if incident.failure_class in BETWEEN_SOURCES else (incident.source,)
+    return incident.sources if CLASSES[incident.failure_class].between_sources else (incident.source,)
 
 
 def slots_to_request(settings: Settings, incident: Incident, source: str | None = None) -> Slots:
