@@ -1,8 +1,16 @@
 {# The few expressions that engines spell differently. Another engine needs its own spelling of these and nothing else. #}
 
-{% macro is_json_object(column) -%} {{ return(adapter.dispatch('is_json_object')(column)) }} {%- endmacro %}
-{% macro default__is_json_object(column) -%}
-    coalesce(json_type(try_cast({{ column }} as json)) = 'OBJECT', false)
+{# Why a text is no JSON object by RFC 8259: `malformed`, `poisonous`, or null. DuckDB's own parser is laxer than the RFC;
+   the function is `reliability_platform/json_text.py`, which the plugin of the profile gives to each connection. #}
+{% macro json_fault(column) -%} {{ return(adapter.dispatch('json_fault')(column)) }} {%- endmacro %}
+{% macro default__json_fault(column) -%} json_fault({{ column }}) {%- endmacro %}
+
+{# A moment of the years 1 to 9999; null for what no date holds, as the NaT of numpy written raw, or infinity. #}
+{% macro possible_moment(column) -%} {{ return(adapter.dispatch('possible_moment')(column)) }} {%- endmacro %}
+{% macro default__possible_moment(column) -%}
+    case
+        when {{ column }} between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999999' then {{ column }}
+    end
 {%- endmacro %}
 
 {# `shown` maps a column to what stands in its place. #}

@@ -1,8 +1,11 @@
 {# What free text must not be. #}
 
 {# Nested deeper than recursive parsers survive, or longer than any honest payload: kept away from every parser. #}
-{% macro is_poisonous(column) -%}
-    coalesce(length({{ column }}) > 20000 or {{ contains_text(column, '[' * 200) }}, false)
+{% macro is_poisonous(column) -%} coalesce({{ json_fault(column) }} = 'poisonous', false) {%- endmacro %}
+
+{# No JSON object, as RFC 8259 has it. #}
+{% macro is_malformed(column) -%}
+    {{ column }} is null or coalesce({{ json_fault(column) }} = 'malformed', false)
 {%- endmacro %}
 
 {# A mail address, or 13 to 19 digits as card numbers have them. The cheap test goes first. #}

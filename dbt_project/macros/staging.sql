@@ -14,8 +14,17 @@
 {%- endmacro %}
 
 {# The whole of a staging model. `rules` maps a reason to its condition; `references` maps a column to the reference
-   table and key that it must lead to; `shown` maps a column to what may be kept of it. #}
-{% macro staged(source_name, key, columns, rules, references={}, shown={}) %}
+   table and key that it must lead to; `shown` maps a column to what may be kept of it; `moments` are the columns of time.
+   A moment that cannot be stays in bronze alone: here it is null, for the next cast would end the build. #}
+{% macro staged(source_name, key, columns, rules, references={}, shown={}, moments=['event_time']) %}
+{%- set impossible = {} -%}
+{%- for moment in moments -%}
+    {%- set never = moment ~ "_was_impossible or live." ~ moment ~ " < timestamp '" ~ first_known_day() ~ "'" -%}
+    {%- do impossible.update({moment ~ "_impossible": "live." ~ never}) -%}
+    {%- do impossible.update({moment ~ "_missing": "live." ~ moment ~ " is null and not live." ~ moment ~ "_was_impossible"}) -%}
+{%- endfor -%}
+{%- set rules = dict(rules, **impossible) -%}
+
 with delivered as (
     select * from {{ read_bronze(source_name) }}
     where {{ in_window() }}
@@ -38,7 +47,12 @@ given_up as (
 
 live as (
     select
-        delivered.*,
+        delivered.* exclude ({{ moments | join(', ') }}),
+        {% for moment in moments -%}
+        {{ possible_moment('delivered.' ~ moment) }} as {{ moment }},
+        delivered.{{ moment }} is not null and {{ possible_moment('delivered.' ~ moment) }} is null
+            as {{ moment }}_was_impossible,
+        {% endfor -%}
         delivered._batch_attempt < coalesce(latest_attempts.attempt, delivered._batch_attempt) as is_superseded,
         coalesce(latest_attempts.late_accepted, false) as late_accepted,
         given_up.discarded_reasons
@@ -126,10 +140,24 @@ select
 from judged
 {% endmacro %}
 
+{# The first day of which the reference data know a currency rate: nothing before it can be valued, or have happened. #}
+{% macro first_known_day() -%}
+    {%- set found = none -%}
+    {%- if execute -%}
+        {%- set file = home() ~ '/reference/currency_rates.parquet' -%}
+        {%- if run_query("select count(*) from glob('" ~ file ~ "')").columns[0].values()[0] -%}
+            {%- set days = run_query(
+                "select cast(min(rate_date) as varchar) from read_parquet('" ~ file ~ "', hive_partitioning = false)"
+            ) -%}
+            {{ return(days.columns[0].values()[0] or '0001-01-01') }}
+        {%- endif -%}
+    {%- endif -%}
+    {{ return('0001-01-01') }}
+{%- endmacro %}
+
 {# Rules that hold for every source. #}
 {% macro event_time_rules() -%}
     {{ return({
-        'event_time_missing': "live.event_time is null",
         'event_time_in_future': "(live.event_time > live._landed_at or live.event_time >= " ~ days_later("live.landing_date", 1) ~ ")",
     }) }}
 {%- endmacro %}

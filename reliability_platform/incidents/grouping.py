@@ -32,6 +32,7 @@ _REASONS = (  # the commonest reason of rejected rows → the class that explain
     ("_unknown_value", "unknown_values"),
     ("_out_of_range", "invalid_values"),
     ("event_time_in_future", "future_data"),
+    ("_impossible", "invalid_values"),
 )
 
 

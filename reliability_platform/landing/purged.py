@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reliability_platform.atomic import parquet_bytes, write_atomically
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.json_text import fault_of
 from reliability_platform.landing.entries import read_file
 from reliability_platform.landing.seals import seal_again
 from reliability_platform.masking import SOMEBODYS_IN_PAYLOADS
@@ -28,8 +28,7 @@ MASKED = "purged@purged.invalid"
 """An address that nobody has (RFC 2606). The rules of the warehouse take it for personal data: a purged row stays
 rejected for the reasons for which it had been, and so does a decision about it."""
 AS_OBJECT = f'{{"purged": "{MASKED}"}}'
-POISONOUS_DEPTH, POISONOUS_LENGTH = 200, 20_000
-AS_POISON = "[" * POISONOUS_DEPTH + MASKED
+AS_POISON = "[" * 200 + MASKED
 """What stands for a text that was no payload at all, for one that no parser may see: malformed stays malformed."""
 
 
@@ -102,15 +101,10 @@ def _betrays(texts: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _masks(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     """The mask of each text: an object for an object, so that nothing else about the row changes."""
-    poisonous = pc.or_(
-        pc.greater(pc.utf8_length(texts), POISONOUS_LENGTH), pc.match_substring(texts, "[" * POISONOUS_DEPTH)
+    by_fault = {None: AS_OBJECT, "poisonous": AS_POISON, "malformed": MASKED}
+    return pa.chunked_array(
+        [pa.array([None if one is None else by_fault[fault_of(one)] for one in texts.to_pylist()], pa.string())]
     )
-    harmless = pa.table({"text": pc.if_else(poisonous, pa.scalar(None, texts.type), texts)})
-    with duckdb.connect() as engine:
-        engine.register("harmless", harmless)
-        objects = engine.execute("select coalesce(json_type(try_cast(text as json)) = 'OBJECT', false) from harmless")
-        is_object = pa.chunked_array([objects.to_arrow_table().column(0).combine_chunks()])
-    return pc.if_else(poisonous, AS_POISON, pc.if_else(is_object, AS_OBJECT, MASKED))
 
 
 def _as_texts(values: pa.ChunkedArray) -> pa.ChunkedArray | None:

@@ -7,16 +7,24 @@ the shell the lease lasts as long as the process.
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
+from duckdb.func import FunctionNullHandling
+from duckdb.sqltypes import VARCHAR
 
 from reliability_platform.home_path import checked
+from reliability_platform.json_text import fault_of
 from reliability_platform.settings import keep_private, load_settings
 from reliability_platform.warehouse.lease import lease_is_ours, take_lease
 
 
 class Plugin(BasePlugin):  # type: ignore[misc]
     """The class that dbt-duckdb looks for."""
+
+    def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
+        """Called by dbt-duckdb once it has connected: what staging asks for and SQL cannot say."""
+        conn.create_function("json_fault", fault_of, [VARCHAR], VARCHAR, null_handling=FunctionNullHandling.SPECIAL)
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
         """Called by dbt-duckdb right before it connects."""

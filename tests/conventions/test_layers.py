@@ -9,7 +9,7 @@ import reliability_platform
 
 ROOT = Path(reliability_platform.__file__).parent
 ORDER = [
-    "errors", "causes", "csv_cell", "yaml_places", "home_path", "settings", "atomic", "parquet", "damage", "clock",
+    "errors", "causes", "csv_cell", "yaml_places", "home_path", "settings", "atomic", "parquet", "json_text", "damage", "clock",
     "operations", "day_clock",
     "sources", "masking", "system_errors", "faults",
     "landing", "warehouse", "checks", "lineage", "openlineage_events", "incidents", "slo", "alerts", "backfills",

@@ -6,8 +6,6 @@
     'carrier_missing': "live.carrier is null",
     'status_missing': "live.status is null",
     'weight_grams_missing': "live.weight_grams is null",
-    'ordered_at_missing': "live.ordered_at is null",
-    'promised_at_missing': "live.promised_at is null",
     'carrier_unknown_value': "live.carrier not in ('dhl', 'ups', 'fedex', 'postnord')",
     'status_unknown_value': "live.status not in ('shipped', 'delivered', 'returned')",
     'weight_grams_out_of_range': "live.weight_grams not between 1 and 100000",
@@ -17,4 +15,4 @@
     'shipment_event_id', 'shipment_id', 'order_id', 'carrier', 'status', 'weight_grams', 'ordered_at', 'promised_at', 'event_time'
 ] %}
 
-{{ staged('shipments', 'shipment_event_id', columns, rules) }}
+{{ staged('shipments', 'shipment_event_id', columns, rules, moments=['event_time', 'ordered_at', 'promised_at']) }}

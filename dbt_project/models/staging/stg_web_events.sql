@@ -4,7 +4,7 @@
     'session_id_missing': "live.session_id is null",
     'event_type_missing': "live.event_type is null",
     'event_type_unknown_value': "live.event_type not in ('page_view', 'product_view', 'add_to_cart', 'checkout', 'purchase')",
-    'payload_malformed': "not " ~ is_poisonous("live.payload") ~ " and not " ~ is_json_object("live.payload"),
+    'payload_malformed': is_malformed("live.payload"),
     'payload_poisonous': is_poisonous("live.payload"),
     'payload_personal_data': holds_personal_data("live.payload"),
 } %}
