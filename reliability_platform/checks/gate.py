@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, Verdict
+from reliability_platform.checks.results import INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 
 Partition = tuple[str, date]
@@ -20,6 +20,9 @@ def _objection(result: CheckResult | None, requires_history: bool) -> str | None
         return "failed"
     # Every source is young once: a check that only lacks a past to compare with holds nothing.
     if requires_history and result.reason == INSUFFICIENT_HISTORY:
+        return None
+    # An empty partition is held by the check that counts its rows, where it should not be empty.
+    if result.reason == NOTHING_TO_JUDGE:
         return None
     return "could not be evaluated"
 

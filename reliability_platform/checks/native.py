@@ -11,7 +11,7 @@ from datetime import date, datetime
 import duckdb
 
 from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES
-from reliability_platform.checks.results import ERROR, CheckResult, Verdict
+from reliability_platform.checks.results import ERROR, NOTHING_TO_JUDGE, CheckResult, Verdict
 from reliability_platform.landing.arrivals import arrivals_of
 from reliability_platform.masking import error_words
 from reliability_platform.operations import operations_engine
@@ -39,6 +39,8 @@ class NativeCheck:
     unit: str
     absent: float = 0.0
     """The value of a landing day that the SQL does not return."""
+    subject: str | None = None
+    """SQL that returns the landing days of which there is something to judge; None for what judges an empty day too."""
 
 
 def _admissions(settings: Settings, source: str) -> str:
@@ -51,6 +53,7 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
     admissions = f"(select * from {_admissions(settings, source)})"
     window = "landing_date between $first and $last"
     slots = contract.batches_per_day
+    came = f"select distinct landing_date from {admissions} where {window}"
     refused = f"from {admissions} where {window} and status = 'refused' and state = 'quarantined'"
     return {
         f"bronze_{source}__batch_completeness": NativeCheck(
@@ -76,12 +79,14 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
             f"order by batch_id) {refused} and starts_with(reason, 'schema_') group by landing_date",
             0,
             "files refused for their columns",
+            subject=came,
         ),
         f"bronze_{source}__file_integrity": NativeCheck(
             f"select landing_date, count(*), string_agg(concat(batch_id, ': ', reason, ' (' || detail || ')'), '; ' order by batch_id) "
             f"{refused} and not starts_with(reason, 'schema_') group by landing_date",
             0,
             "files refused as broken",
+            subject=came,
         ),
         f"bronze_{source}__duplicate_batches": NativeCheck(
             f"""
@@ -98,6 +103,7 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
             """,
             0,
             "batches with the bytes of an earlier one",
+            subject=came,
         ),
         f"bronze_{source}__not_silent": NativeCheck(
             f"""
@@ -124,12 +130,14 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
             """,
             0,
             "batches with columns that the contract does not know",
+            subject=came,
         ),
         f"bronze_{source}__no_stale_batches": NativeCheck(
             f"select landing_date, count(*), string_agg(batch_id, ', ' order by batch_id) from {admissions} "
             f"where {window} and status = 'ignored' group by landing_date",
             0,
             "batches that had been delivered on another day",
+            subject=came,
         ),
         f"bronze_{source}__no_unasked_attempts": NativeCheck(
             f"select landing_date, count(*), string_agg(batch_id || ': ' || detail, '; ' order by batch_id) "
@@ -173,6 +181,14 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
     }
 
 
+def _live_days(source: str) -> str:
+    """The landing days of which staging has rows that count."""
+    return (
+        f"select distinct landing_date from stg_{source} where landing_date between $first and $last "
+        "and not is_superseded and disposition <> 'discarded'"
+    )
+
+
 def _rejected_for(source: str, reason: str, unit: str) -> NativeCheck:
     """Not one row may be rejected for this reason."""
     return NativeCheck(
@@ -180,6 +196,7 @@ def _rejected_for(source: str, reason: str, unit: str) -> NativeCheck:
         f"and not is_superseded and disposition <> 'discarded' and contains(reject_reasons, '{reason}') group by landing_date",
         0,
         unit,
+        subject=_live_days(source),
     )
 
 
@@ -205,12 +222,14 @@ def _staging(source: str) -> dict[str, NativeCheck]:
             f"reject_reasons is null) / greatest(count(distinct {key}), 1), null {live} group by landing_date",
             LATE_LIMIT_PERCENT,
             "% of the rows are of an earlier day",
+            subject=_live_days(source),
         ),
         f"stg_{source}__reject_share": NativeCheck(
             "select landing_date, 100.0 * count(*) filter (where reject_reasons is not null) / count(*), "
             f"(mode(reject_reasons))::varchar {live} group by landing_date",
             REJECT_LIMIT_PERCENT,
             "% of the rows are rejected",
+            subject=_live_days(source),
         ),
         f"stg_{source}__no_conflicting_keys": _rejected_for(
             source, "key_conflict", "rows contradict an earlier one of their key"
@@ -220,6 +239,7 @@ def _staging(source: str) -> dict[str, NativeCheck]:
             f"where source = '{source}' and landing_date between $first and $last group by landing_date",
             0,
             "rows held as too late",
+            subject=_live_days(source),
         ),
     }
 
@@ -231,6 +251,8 @@ def _reconciliation(source: str) -> dict[str, NativeCheck]:
             f"where source = '{source}' and landing_date between $first and $last group by landing_date",
             0,
             "delivered rows unaccounted for",
+            subject="select distinct landing_date from rec_batches__conserved "
+            f"where source = '{source}' and landing_date between $first and $last",
         ),
         f"rec_silver__vs__gold__{source}": NativeCheck(
             f"""
@@ -245,6 +267,8 @@ def _reconciliation(source: str) -> dict[str, NativeCheck]:
             """,
             0,
             "difference between silver and gold",
+            subject=f"select distinct landing_date from int_{source}__deduplicated "
+            "where landing_date between $first and $last",
         ),
     }
 
@@ -316,6 +340,7 @@ def native_checks(settings: Settings) -> dict[str, NativeCheck]:
         "where landing_date between $first and $last",
         0,
         "payments without their order or of another amount",
+        subject="select landing_date from rec_orders__vs__payments where landing_date between $first and $last",
     )
     return checks
 
@@ -328,10 +353,19 @@ def _verdict(check: NativeCheck, value: float | None) -> Verdict:
 
 def _message(check: NativeCheck, value: float | None, detail: str | None) -> str:
     if value is None:
-        return "no value"
+        return "there was nothing to judge"
     number = f"{value:.0f}" if float(value).is_integer() else f"{value:.2f}"
     text = f"{number} {check.unit}"
     return f"{text} ({detail})" if detail and value > check.limit else text
+
+
+def _days(
+    connection: duckdb.DuckDBPyConnection, subject: str, parameters: dict[str, date], known: dict[str, set[date]]
+) -> set[date]:
+    """The days that a subject returns; asked once for all checks that share it."""
+    if subject not in known:
+        known[subject] = {row[0] for row in connection.execute(subject, parameters).fetchall()}
+    return known[subject]
 
 
 def evaluate_native(
@@ -347,6 +381,7 @@ def evaluate_native(
     results = []
     checks = native_checks(settings)
     first, last = min(partitions), max(partitions)
+    known: dict[str, set[date]] = {}
     engine = operations_engine(settings)
     for source in {CHECKS[name].source for name in names if name.endswith(("__landed_on_time", "__arrival_agrees"))}:
         connection.register(f"{ARRIVALS}{source}", arrivals_of(engine, source, first, last))
@@ -354,15 +389,19 @@ def evaluate_native(
         on_check(name)
         check, spec = checks[name], CHECKS[name]
         rows: dict[date, tuple[float | None, str | None]] = {}
-        error = None
+        error, there = None, None
         try:
             parameters = {"first": first, "last": last}
+            there = None if check.subject is None else _days(connection, check.subject, parameters, known)
             for day, value, detail in connection.execute(check.sql, parameters).fetchall():
                 rows[day] = (None if value is None else float(value), detail)
         except duckdb.Error as problem:  # a crashing check is no verdict on the data
             error = error_words(str(problem))
         for day in partitions:
             value, detail = (None, None) if error else rows.get(day, (check.absent, None))
+            empty = there is not None and day not in there and not value
+            if empty:
+                value = None
             verdict = Verdict.NOT_EVALUATED if error else _verdict(check, value)
             results.append(
                 CheckResult(
@@ -378,7 +417,7 @@ def evaluate_native(
                     evaluated_at=now,
                     column=spec.column,
                     details={"detail": detail} if detail else {},
-                    reason=ERROR if verdict is Verdict.NOT_EVALUATED else None,
+                    reason=None if verdict is not Verdict.NOT_EVALUATED else NOTHING_TO_JUDGE if empty else ERROR,
                 )
             )
     return results

@@ -16,6 +16,10 @@ class Verdict(StrEnum):
 
 ERROR = "error"
 INSUFFICIENT_HISTORY = "insufficient_history"
+NOTHING_TO_JUDGE = "nothing_to_judge"
+"""There were no rows: neither good nor bad. Whether there should have been some is the business of checks of their own."""
+UNTOLD = frozenset({INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE})
+"""Why a check that works says nothing; any other reason is a check that crashed."""
 
 
 @dataclass(frozen=True)
@@ -37,4 +41,4 @@ class CheckResult:
     column: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
     reason: str | None = None
-    """Why it was not evaluated: `error` or `insufficient_history`."""
+    """Why it was not evaluated: `error`, `insufficient_history` or `nothing_to_judge`."""

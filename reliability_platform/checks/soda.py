@@ -9,6 +9,7 @@ import copy
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +19,7 @@ import duckdb
 import yaml
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import ERROR, CheckResult, Verdict
+from reliability_platform.checks.results import ERROR, NOTHING_TO_JUDGE, CheckResult, Verdict
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.masking import error_words, sample
 from reliability_platform.settings import SODA_CHECKS, SODA_SETTINGS
@@ -195,7 +196,40 @@ def evaluate_soda(
         found = {check.name: _result(check, day, run_id, now, first_error) for check in checks if check.name in wanted}
         for name in sorted(wanted):
             results.append(found.get(name) or _lost(name, day, run_id, now, first_error))
+    filled = {dataset: _days_with_rows(connection, dataset, partitions) for dataset in sorted(datasets)}
+    results = [_unless_empty(result, filled[result.dataset]) for result in results]
     return [_with_sample(connection, result) for result in results]
+
+
+_COUNTS_ROWS = ("__schema", "__row_count")
+"""Checks that judge an empty table too."""
+
+
+def _days_with_rows(
+    connection: duckdb.DuckDBPyConnection, dataset: str, partitions: Sequence[date]
+) -> frozenset[date] | None:
+    """The days of which a table has rows to judge; None for a table that cannot be asked: its checks have crashed."""
+    mart = dataset.startswith(("agg_", "fct_"))
+    day, live = ("event_date", "") if mart else ("landing_date", "")
+    if dataset.startswith("stg_"):
+        live = "and not is_superseded and disposition <> 'discarded'"
+    try:
+        rows = connection.execute(
+            f"select distinct {day} from {dataset} where {day} between ? and ? {live}",
+            [min(partitions), max(partitions)],
+        ).fetchall()
+    except duckdb.Error:
+        return None
+    return frozenset(row[0] for row in rows)
+
+
+def _unless_empty(result: CheckResult, filled: frozenset[date] | None) -> CheckResult:
+    """Of no rows, Soda says that none of them is bad: that is no pass."""
+    judged = filled is None or result.partition in filled or result.check.endswith(_COUNTS_ROWS)
+    if judged or result.verdict is not Verdict.PASSED:
+        return result
+    said = "there were no rows to judge"
+    return replace(result, verdict=Verdict.NOT_EVALUATED, value=None, message=said, reason=NOTHING_TO_JUDGE)
 
 
 def _lost(name: str, day: date, run_id: str, now: datetime, error: str) -> CheckResult:

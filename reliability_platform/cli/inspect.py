@@ -23,7 +23,7 @@ def checks(
     first: date, last: date | None, source: str | None, everything: bool, home: Path | None, as_json: bool
 ) -> None:
     """Show check results by landing day: the latest of each check, those that did not pass."""
-    from reliability_platform.checks.results import INSUFFICIENT_HISTORY, Verdict
+    from reliability_platform.checks.results import UNTOLD, Verdict
     from reliability_platform.checks.store import CheckStore
     from reliability_platform.operations import operations_engine
 
@@ -40,7 +40,7 @@ def checks(
     shown = [
         result
         for result in sorted(results, key=lambda one: (one.partition, one.check))
-        if everything or (result.verdict is not Verdict.PASSED and result.reason != INSUFFICIENT_HISTORY)
+        if everything or (result.verdict is not Verdict.PASSED and result.reason not in UNTOLD)
     ]
     if as_json:
         print_json({"counts": counts, "results": [vars(result) for result in shown]})

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, or_
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.gate import held
-from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, Verdict
+from reliability_platform.checks.results import UNTOLD, CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.grouping import Cause, RawSignal, group
@@ -50,9 +50,7 @@ class Surroundings:
 
 
 def _is_signal(result: CheckResult) -> bool:
-    return result.verdict is Verdict.FAILED or (
-        result.verdict is Verdict.NOT_EVALUATED and result.reason != INSUFFICIENT_HISTORY
-    )
+    return result.verdict is Verdict.FAILED or (result.verdict is Verdict.NOT_EVALUATED and result.reason not in UNTOLD)
 
 
 def _signal_data(signals: Sequence[RawSignal]) -> list[dict[str, Any]]:

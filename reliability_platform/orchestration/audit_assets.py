@@ -12,7 +12,7 @@ import dagster as dg
 
 from reliability_platform.checks.catalogue import CHECKS, CheckSpec
 from reliability_platform.checks.evaluate import evaluate
-from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.results import UNTOLD, CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
@@ -100,14 +100,14 @@ def report_evaluations(instance: dg.DagsterInstance, run_id: str, results: Seque
     evaluations = [
         _evaluation(AUDITED[result.check], result)
         for result in results
-        if result.reason != "insufficient_history" and result.check in AUDITED
+        if result.reason not in UNTOLD and result.check in AUDITED
     ]
     store_evaluations(instance, run_id, "audit", evaluations)
 
 
 def _summary(results: Sequence[CheckResult]) -> dict[str, dg.MetadataValue]:
     failing = [result for result in results if result.verdict is not Verdict.PASSED]
-    failing = [result for result in failing if result.reason != "insufficient_history"]
+    failing = [result for result in failing if result.reason not in UNTOLD]
     lines = [
         f"| {result.partition} | {result.check} | {result.verdict.value} | {result.value} | {result.threshold} |"
         for result in failing[:100]
@@ -180,7 +180,7 @@ def checks_on_demand(context: dg.AssetCheckExecutionContext) -> Iterator[dg.Asse
         if result.check not in worst or worst[result.check].verdict is Verdict.PASSED:
             worst[result.check] = result
     for name, result in worst.items():
-        if result.reason == "insufficient_history":
+        if result.reason in UNTOLD:
             continue
         evaluation = _evaluation(AUDITED[name], result)
         yield dg.AssetCheckResult(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sqlalchemy import Engine, case, func, select
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import INSUFFICIENT_HISTORY, Verdict
+from reliability_platform.checks.results import UNTOLD, Verdict
 from reliability_platform.checks.store import check_results
 
 Marks = npt.NDArray[np.int8]
@@ -80,7 +80,7 @@ def _firsts(engine: Engine, start: date, last: date) -> list[tuple[str, date, in
             results.partition_date,
             func.min(case((evaluated, results.id))),
             func.min(case((results.verdict == Verdict.FAILED.value, results.id))),
-            func.max(case((results.reason == INSUFFICIENT_HISTORY, 1), else_=0)),
+            func.max(case((results.reason.in_(UNTOLD), 1), else_=0)),
         )
         .where(results.partition_date.between(start, last))
         .group_by(results.partition_date, results.check_name)

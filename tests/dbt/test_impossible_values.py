@@ -59,7 +59,8 @@ def _plant(platform: Platform, source: str) -> list[Spoilt]:
     for one in sound:
         write_batch(platform.settings, one)
     referring = {column.name for column in contract.columns if column.references}
-    table, spoilt = batch.table, []
+    table = batch.table
+    spoilt: list[Spoilt] = []
     for column in contract.columns:
         for value in PAYLOADS if column.json else EXTREMES[column.type]:
             known = column.name in referring or column.type != "BIGINT"
@@ -107,7 +108,7 @@ def test_a_moment_that_cannot_be_has_a_reason_of_its_own_and_is_not_held_as_late
         found = platform.query(
             f"select count(*) from stg_shipments where contains(reject_reasons, '{column}_impossible')"
         )
-        assert found == [(len(MOMENTS),)] if column != "promised_at" else found[0][0] >= len(MOMENTS) - 1
+        assert found == [(len(MOMENTS),)] if column != "promised_at" else found >= [(len(MOMENTS) - 1,)]
     assert platform.query("select count(*) from hld_too_late") == [(0,)]
 
 

@@ -1,0 +1,32 @@
+"""A check that had no rows to judge has not passed, and holds nothing either."""
+
+from pathlib import Path
+
+from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.gate import held
+from reliability_platform.checks.results import NOTHING_TO_JUDGE, Verdict
+from reliability_platform.faults.plan import Strike
+from tests.conftest import Platform, day
+
+JUDGE_EMPTY_DAYS = ("__schema", "__row_count", "__batch_completeness", "__not_silent", "__no_rows_lost")
+
+
+def test_on_a_day_of_silence_no_check_of_rows_has_passed(tmp_path: Path) -> None:
+    """0 % of no rows is under every limit: a source that was silent had 30 green checks."""
+    strike = Strike("stale_source", "shipments", day(1), "small")
+    platform = Platform(tmp_path / "home", events_per_day=200, strikes=[strike])
+    platform.land(day(1), day(1))
+    results = platform.check(day(1), day(1), platform.build(day(1), day(1)))
+    of_rows = [one for one in results if one.dataset in ("stg_shipments", "int_shipments__deduplicated")]
+    of_rows += [one for one in results if one.check.startswith("rec_") and one.check.endswith("shipments")]
+    of_rows = [
+        one for one in of_rows if not one.check.endswith(JUDGE_EMPTY_DAYS) and not CHECKS[one.check].requires_history
+    ]
+    assert not [one.check for one in of_rows if one.verdict is Verdict.PASSED]
+    assert {one.reason for one in of_rows if one.verdict is Verdict.NOT_EVALUATED} == {NOTHING_TO_JUDGE}
+    # What holds the day is that nothing came, and not that nothing could be said of it.
+    reasons = held(platform.checks, [("shipments", day(1))])["shipments", day(1)]
+    assert not [reason for reason in reasons if "could not be evaluated" in reason]
+    assert [reason for reason in reasons if "row_count failed" in reason]
+    elsewhere = [one for one in results if one.source == "orders" and one.reason == NOTHING_TO_JUDGE]
+    assert not elsewhere
