@@ -22,7 +22,7 @@ from reliability_platform.errors import ExitCode
 from reliability_platform.settings import Settings, load_settings
 
 
-def _run(settings: Settings, grid: str, seeds: int, kills: int, with_drills: bool) -> dict[str, Any]:
+def _run(settings: Settings, grid: str, seeds: int, first_seed: int, kills: int, with_drills: bool) -> dict[str, Any]:
     from reliability_platform.scorecard.campaign.campaign import measured, run_campaign
     from reliability_platform.scorecard.campaign.grade import WorldOutcome
 
@@ -36,7 +36,7 @@ def _run(settings: Settings, grid: str, seeds: int, kills: int, with_drills: boo
             words = f"world {done} of {total}: {len(world.scenarios)} scenarios, {len(world.controls)} controls"
             progress.print(words + (f", missed {', '.join(missed)}" if missed else ""), highlight=False)
 
-        document = run_campaign(settings.home / "campaign", grid, seeds, on_world)
+        document = run_campaign(settings.home / "campaign", grid, seeds, on_world, first_seed)
     return (
         document
         | _lost_on_purpose(settings, document["seeds"][0], kills, with_drills)
@@ -154,12 +154,16 @@ def _show_healing(document: dict[str, Any]) -> None:
 @click.option("--grid", type=click.Choice(["standard", "quick"]), default="standard", show_default=True,
               help="All faults, sizes, sources and windows; or each fault and size once.")  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1, 50), default=1, show_default=True, help="Repeat the grid so often.")
+@click.option("--first-seed", type=click.IntRange(0, 1_000_000), default=101, show_default=True,
+              help="The seed of the first grid; each further one counts on. Another one with each release.")  # fmt: skip
 @click.option("--with-kills", "kills", type=click.IntRange(0, 1000), default=0, show_default=True,
               help="Kill a process at its work so often, at seeded moments, and run it again.")  # fmt: skip
 @click.option("--with-drills", is_flag=True, help="Do every drill on a small world: rows lost, seconds to recover.")
 @home_option
 @json_option
-def campaign(grid: str, seeds: int, kills: int, with_drills: bool, home: Path | None, as_json: bool) -> int:
+def campaign(
+    grid: str, seeds: int, first_seed: int, kills: int, with_drills: bool, home: Path | None, as_json: bool
+) -> int:
     """Measure which faults the checks catch at which size, what slips through, what cries wolf, and what healing takes.
 
     Runs in worlds of its own; the data of the home are not touched. The document is kept in scorecards/campaign.json.
@@ -168,7 +172,7 @@ def campaign(grid: str, seeds: int, kills: int, with_drills: bool, home: Path | 
     """
     settings = load_settings(home)
     with home_session(settings):
-        document = _run(settings, grid, seeds, kills, with_drills)
+        document = _run(settings, grid, seeds, first_seed, kills, with_drills)
         from reliability_platform.scorecard.campaign.document import keep_campaign
         from reliability_platform.scorecard.report.healing import healing_of
         from reliability_platform.scorecard.report.render import write_report

@@ -36,6 +36,16 @@ SEES_MESSAGE = frozenset({"write_failure", "check_not_evaluated", "run_killed", 
 """Classes of our own machinery, whose error tells whether it passes by itself."""
 
 
+WIDESPREAD_DAYS = 7
+
+
+def spread(severity: Severity, days: int, widespread_days: int = WIDESPREAD_DAYS) -> Severity:
+    """What a failure on so many landing days is: one worse than on a few, P1 at most. Whoever grades expects the same."""
+    if days < widespread_days:
+        return severity
+    return min(severity, max(Severity.P1, list(Severity)[max(0, list(Severity).index(severity) - 1)]))
+
+
 @dataclass(frozen=True)
 class Step:
     """One question of the decision tree."""
@@ -102,7 +112,7 @@ def triage(
     declared: Iterable[str] = (),
     shown_to: Sequence[str] = (),
     days: int = 1,
-    widespread_days: int = 7,
+    widespread_days: int = WIDESPREAD_DAYS,
     messages: Iterable[str] = (),
 ) -> Triage:
     """Type, classification and severity.
@@ -139,7 +149,7 @@ def triage(
         evidence = "It spoils no numbers."
     ask("Were critical consumers shown bad numbers?", shown, evidence, Severity.P1)
     if days >= widespread_days:
-        worse = max(Severity.P1, list(Severity)[max(0, list(Severity).index(severity) - 1)])
+        worse = spread(severity, days, widespread_days)
         ask("Is it widespread?", True, f"It is on {days} landing days ({widespread_days} count as widespread).", worse)
     return Triage(kind.type, classify(failure_class, messages), severity, "; ".join(reasons), tuple(steps))
 

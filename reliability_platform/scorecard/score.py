@@ -9,8 +9,10 @@ from sqlalchemy import Engine
 from reliability_platform.faults.catalogue import fault_named
 from reliability_platform.faults.fault import Containment, Stage
 from reliability_platform.faults.truth import Truth, load_truths
+from reliability_platform.incidents.classes import Severity
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.incidents.triage import spread
 from reliability_platform.scorecard.containment import Difference, differences, own_dates
 from reliability_platform.scorecard.quarantined import quarantined_rows
 from reliability_platform.settings import Settings
@@ -121,6 +123,13 @@ def _is_contained(settings: Settings, truth: Truth, shown: Sequence[Difference])
     return bool(found.true_rows) and found.hit_rows == found.true_rows
 
 
+def _expected(settings: Settings, truth: Truth) -> str | None:
+    """The severity that the catalogue declares, raised as triage raises what is on many days; None for a control."""
+    if truth.expected_severity is None:
+        return None
+    return spread(Severity(truth.expected_severity), len(truth.landing_dates), settings.widespread_days).value
+
+
 def _score(settings: Settings, truth: Truth, incident: Incident | None, shown: Sequence[Difference]) -> FaultScore:
     recovered = incident.recovered_at if incident else None
     return FaultScore(
@@ -128,7 +137,7 @@ def _score(settings: Settings, truth: Truth, incident: Incident | None, shown: S
         source=truth.source,
         partition=truth.landing_date.isoformat(),
         magnitude=truth.magnitude,
-        expected_severity=truth.expected_severity,
+        expected_severity=_expected(settings, truth),
         detected=incident is not None,
         detected_by=sorted(incident.checks) if incident else [],
         incident=incident.id if incident else None,

@@ -43,14 +43,18 @@ def measured(now: datetime) -> dict[str, Any]:
 
 
 def run_campaign(
-    folder: Path, grid: str, seeds: int, on_world: Callable[[int, int, WorldOutcome], None] = lambda *_: None
+    folder: Path,
+    grid: str,
+    seeds: int,
+    on_world: Callable[[int, int, WorldOutcome], None] = lambda *_: None,
+    first_seed: int = FIRST_SEED,
 ) -> dict[str, Any]:
     """The campaign's document: `scenarios`, `controls`, `summary`, `mutation`, and what it cost.
 
     Worlds are made in `folder` and removed again. Raises `UsageError` for a grid that does not exist.
     """
     started = time.perf_counter()
-    plans = worlds_of(scenarios_of(grid, seeds))
+    plans = worlds_of(scenarios_of(grid, seeds, first_seed))
     ensure_manifest()
     folder.mkdir(parents=True, exist_ok=True)
     outcomes: dict[int, WorldOutcome] = {}
@@ -71,7 +75,7 @@ def run_campaign(
     kills = {key: value for world in worlds for key, value in world.kills.items()}
     return {
         "grid": grid,
-        "seeds": list(range(FIRST_SEED, FIRST_SEED + seeds)),
+        "seeds": list(range(first_seed, first_seed + seeds)),
         "seconds": round(time.perf_counter() - started, 1),
         "worlds": [{"seconds": world.seconds, "scenarios": len(world.scenarios)} for world in worlds],
         "scenarios": [asdict(one) for one in scenarios],

@@ -9,7 +9,9 @@ from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.clock import FIRST_DAY
 from reliability_platform.faults.fault import Containment
 from reliability_platform.faults.truth import Truth
+from reliability_platform.incidents.classes import Severity
 from reliability_platform.incidents.model import Incident, State
+from reliability_platform.incidents.triage import spread
 from reliability_platform.scorecard.campaign.grid import Scenario, lane_of
 from reliability_platform.scorecard.campaign.recovery import actions_begun, seconds_to_recover
 from reliability_platform.scorecard.campaign.world import RERUN_DAYS, Observation
@@ -163,6 +165,9 @@ def outcome_of(
     primary = _primary(scenario, found)
     cause = _root_cause(truth, primary)
     ended = all(one.state in HEALED or one.state is State.FALSE_ALARM for one in found)
+    declared = scenario.declared.expected_severity
+    # The catalogue says how bad the fault is on a day; the platform raises what is on many.
+    expected = spread(Severity(declared), len(truth.landing_dates)).value if declared else None
     return ScenarioOutcome(
         id=scenario.id,
         fault=scenario.fault,
@@ -182,8 +187,8 @@ def outcome_of(
         root_cause_right=all(value is not False for value in cause.values()),
         root_cause=cause,
         severity=primary.severity.value if primary else None,
-        expected_severity=scenario.declared.expected_severity,
-        severity_right=primary is not None and primary.severity.value == scenario.declared.expected_severity,
+        expected_severity=expected,
+        severity_right=primary is not None and primary.severity.value == expected,
         contained=_contained(truth, shown, quarantine),
         healed=primary is not None and ended and not wrong_in_the_end,
         quarantine=_against_truth(truth, quarantine),

@@ -149,11 +149,11 @@ def _quick(seed: int) -> Iterator[Scenario]:
 GRIDS = {"standard": _standard, "quick": _quick}
 
 
-def scenarios_of(grid: str, seeds: int) -> list[Scenario]:
+def scenarios_of(grid: str, seeds: int, first_seed: int = FIRST_SEED) -> list[Scenario]:
     """Every scenario of a grid, not placed yet. Raises `UsageError` for a grid that does not exist."""
     if grid not in GRIDS:
         raise UsageError(f"There is no grid {grid!r}: choose one of {', '.join(GRIDS)}.")
-    return [scenario for number in range(seeds) for scenario in GRIDS[grid](FIRST_SEED + number)]
+    return [scenario for number in range(seeds) for scenario in GRIDS[grid](first_seed + number)]
 
 
 def lane_of(source: str) -> tuple[str, ...]:
