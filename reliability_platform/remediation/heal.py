@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from reliability_platform.causes import CAUSES, Cause, cause_of
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.gate import held
-from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, Verdict
+from reliability_platform.checks.results import UNTOLD, CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.classes import CLASSES
@@ -206,11 +206,12 @@ def _later(checks: CheckStore, incident: Incident, days: Sequence[date]) -> set[
 
 
 def _stands(result: CheckResult | None, had_failed: bool) -> bool:
-    """Whether a verdict speaks for recovery: passed. Too young to say is enough for what has never failed."""
+    """Whether a verdict speaks for recovery: passed. What has never failed may also have had too little past to compare
+    with, or no rows to judge.
+    """
     if result is None:
         return False
-    young = result.reason == INSUFFICIENT_HISTORY and CHECKS[result.check].requires_history
-    return result.verdict is Verdict.PASSED or (young and not had_failed)
+    return result.verdict is Verdict.PASSED or (result.reason in UNTOLD and not had_failed)
 
 
 def _failed(incident: Incident) -> set[tuple[str, date]]:
