@@ -144,6 +144,7 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
             f"from {admissions} where {window} and status = 'held' and state = 'quarantined' group by landing_date",
             0,
             "attempts that nobody asked for, held for a decision",
+            subject=came,
         ),
         f"bronze_{source}__landed_on_time": NativeCheck(
             # Nothing came after we saw it, nor before a look that did not find it: in between the producer's word counts.
@@ -157,6 +158,7 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
             """,
             0,
             "batches after their deadline",
+            subject=came,
         ),
         f"bronze_{source}__arrival_agrees": NativeCheck(
             f"""
@@ -177,6 +179,7 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
             """,
             0,
             "manifests contradict what we saw",
+            subject=came,
         ),
     }
 
@@ -324,6 +327,8 @@ def _no_rows_lost(settings: Settings, source: str) -> NativeCheck:
         """,
         0,
         "tables without the rows of the day",
+        subject=f"select landing_date from {_admissions(settings, source)} "
+        "where admitted_rows > 0 and landing_date between $first and $last",
     )
 
 
