@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import re
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,6 +57,12 @@ def _home(settings: Settings) -> str:
         probe.unlink()
     except OSError as error:
         raise _WrongError(f"{settings.home} cannot be written ({error.strerror}): choose another with --home") from None
+    open_to = stat.S_IMODE(settings.home.stat().st_mode) & 0o077
+    if open_to and not settings.shared_home:
+        raise _WrongError(
+            f"{settings.home} is open to other users of this machine: run `chmod -R go-rwx` on it, or set "
+            "RELIABILITY_SHARED_HOME=true"
+        )
     return f"{settings.home} can be written"
 
 

@@ -40,6 +40,18 @@ home_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document for a program to read.")
 
 
+yes_option = click.option("--yes", is_flag=True, help="Do it without being asked first.")
+
+
+def ask_first(what: str, yes: bool) -> None:
+    """Ask before something is destroyed. Raises `UsageError` where nobody can be asked, `click.Abort` for a no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(f"{what} Nobody can be asked here: look with --dry-run, then add --yes. Nothing was changed.")
+    click.confirm(f"{what} Go on?", abort=True, err=True)
+
+
 class Day(click.ParamType[date]):
     """A landing day, YYYY-MM-DD, not in the future and not before the platform's first day."""
 

@@ -9,6 +9,7 @@ import click
 from reliability_platform.cli.backfill import clearance, guard_options, reason_given, show_rehearsal
 from reliability_platform.cli.options import (
     DAY,
+    ask_first,
     check_range,
     day_range,
     home_option,
@@ -17,6 +18,7 @@ from reliability_platform.cli.options import (
     people,
     print_json,
     progress,
+    yes_option,
 )
 from reliability_platform.clock import FIRST_DAY, utc_now
 from reliability_platform.errors import ExitCode, UsageError
@@ -273,13 +275,37 @@ def heal(
     return ExitCode.NOT_HEALED if incidents or daemon.troubles else ExitCode.OK
 
 
+def _leaving(settings: Settings) -> str:
+    from reliability_platform.warehouse.publication import current_version
+
+    version = current_version(settings)
+    if version is None:
+        raise UsageError("Nothing is published yet: there is no version to go back from.")
+    return version
+
+
 @click.command()
 @click.option("--rollback", is_flag=True, help="Point consumers back to the version before.")
+@click.option(
+    "--dry-run", is_flag=True, help="With --rollback: name the version that consumers would leave; change nothing."
+)
+@yes_option
 @home_option
 @json_option
-def publish(rollback: bool, home: Path | None, as_json: bool) -> int:
-    """Publish what the gate releases, or go back one version."""
+def publish(rollback: bool, dry_run: bool, yes: bool, home: Path | None, as_json: bool) -> int:
+    """Publish what the gate releases, or go back one version.
+
+    Going back asks first, and needs --yes where nobody can be asked.
+    """
+    if dry_run and not rollback:
+        raise UsageError("--dry-run is for --rollback: what would be published `reliability run --dry-run` shows.")
     settings = load_settings(home)
+    if rollback:
+        leaving = _leaving(settings)
+        if dry_run:
+            people.print(f"Consumers would go back one version from {leaving}.", highlight=False)
+            return ExitCode.OK
+        ask_first(f"Consumers go back one version from {leaving}.", yes)
     with home_session(settings):
         if rollback:
             from reliability_platform.warehouse.publication import rollback as go_back

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import click
 
-from reliability_platform.cli.options import home_option, home_session, json_option, people, print_json
+from reliability_platform.cli.options import (
+    ask_first,
+    home_option,
+    home_session,
+    json_option,
+    people,
+    print_json,
+    yes_option,
+)
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.settings import Settings, load_settings
@@ -37,6 +45,8 @@ def _moment(text: str | None) -> datetime:
     default=None,
     help="Write into this folder, as it was then, instead of into place.",
 )
+@click.option("--dry-run", is_flag=True, help="Say from which snapshot what would be put back, and change nothing.")
+@yes_option
 @home_option
 @json_option
 def restore(
@@ -45,6 +55,8 @@ def restore(
     damaged: bool,
     everything: bool,
     aside: Path | None,
+    dry_run: bool,
+    yes: bool,
     home: Path | None,
     as_json: bool,
 ) -> int:
@@ -52,6 +64,7 @@ def restore(
 
     Checksums are verified before anything is touched. Into place: then the landing days that the snapshot lacks are
     built, judged and published again, so the home is of today, not of then. With --aside, what is written is of then.
+    Into place it asks first, and needs --yes where nobody can be asked.
     Exits with 1 if the gate holds landing days afterwards, or something stays damaged.
     """
     if damaged and (table is not None or everything or aside is not None or as_of is not None):
@@ -64,7 +77,10 @@ def restore(
     from reliability_platform.warehouse.snapshots.restore import restore_home, warehouse_aside
 
     settings = load_settings(home)
+    if damaged and dry_run:
+        raise UsageError("`reliability doctor` names what is damaged and changes nothing: leave out --dry-run.")
     if damaged:
+        ask_first(f"What is damaged in {settings.home} is replaced.", yes)
         return _restore_damaged(settings, as_json)
     snapshot = newest_until(SnapshotLocation.of(settings), _moment(as_of))
     if aside is not None:
@@ -81,6 +97,17 @@ def restore(
         return ExitCode.OK
     if not everything and not settings.landing.exists():
         raise UsageError(f"{settings.home} has no landing to go on from: restore the home with --everything.")
+    what = "the whole home" if everything else "the warehouse" if table is None else f"the table {table}"
+    taken = f"{snapshot.taken_at:%Y-%m-%d %H:%M:%S} UTC"
+    if dry_run:
+        if as_json:
+            print_json({"dry_run": True, "snapshot": snapshot.id, "taken_at": snapshot.taken_at, "would_replace": what})
+        else:
+            people.print(
+                f"Would replace {what} in {settings.home} from snapshot {snapshot.id} of {taken}.", highlight=False
+            )
+        return ExitCode.OK
+    ask_first(f"In {settings.home}, {what} is replaced from snapshot {snapshot.id} of {taken}.", yes)
     with home_session(settings, restoring=everything):
         if everything:
             done = recover_home(settings, snapshot, utc_now)

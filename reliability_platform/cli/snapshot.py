@@ -8,10 +8,10 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from reliability_platform.cli.options import home_option, json_option, people, print_json
+from reliability_platform.cli.options import ask_first, home_option, json_option, people, print_json, yes_option
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode
-from reliability_platform.settings import load_settings
+from reliability_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from reliability_platform.warehouse.snapshots.retention import Pruned
@@ -128,9 +128,11 @@ def verify(name: str | None, home: Path | None, as_json: bool) -> int:
 
 
 @snapshot.command()
+@click.option("--dry-run", is_flag=True, help="Name the snapshots that the rule does not keep, and change nothing.")
+@yes_option
 @home_option
 @json_option
-def prune(home: Path | None, as_json: bool) -> int:
+def prune(dry_run: bool, yes: bool, home: Path | None, as_json: bool) -> int:
     """Forget the snapshots that the rule does not keep, and what killed processes left half-written.
 
     The rule: RELIABILITY_SNAPSHOT_KEEP_LAST newest ones, and of those before the newest of each of
@@ -139,10 +141,31 @@ def prune(home: Path | None, as_json: bool) -> int:
     """
     from reliability_platform.recovery.retention import forget_snapshots
 
-    pruned = forget_snapshots(load_settings(home))
+    settings = load_settings(home)
+    going = _not_kept(settings)
+    if dry_run:
+        if as_json:
+            print_json({"dry_run": True, "would_forget": going})
+        else:
+            people.print(f"Would forget: {', '.join(going) or 'no snapshot'}.", highlight=False)
+        return ExitCode.OK
+    if going:
+        ask_first(f"{len(going)} snapshots are forgotten for good: {', '.join(going)}.", yes)
+    pruned = forget_snapshots(settings)
     if as_json:
         print_json(asdict(pruned))
     else:
         _tell_pruned(pruned)
         people.print("What the rule keeps is kept.")
     return ExitCode.OK
+
+
+def _not_kept(settings: Settings) -> list[str]:
+    """The snapshots that the rule does not keep. What else speaks for one, as an open incident of loss, may keep it."""
+    from reliability_platform.warehouse.snapshots.location import SnapshotLocation
+    from reliability_platform.warehouse.snapshots.manifest import read_snapshots
+    from reliability_platform.warehouse.snapshots.retention import kept
+
+    found, _ = read_snapshots(SnapshotLocation.of(settings))
+    keep = kept([one.taken_at for one in found], settings.snapshot_keep_last, settings.snapshot_keep_weekly)
+    return [one.id for one in found if one.taken_at not in keep]

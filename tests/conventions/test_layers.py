@@ -85,3 +85,9 @@ def test_every_module_says_what_it_is_for() -> None:
     for path in MODULES:
         assert ast.get_docstring(ast.parse(path.read_text())), path
         assert path.stem not in ("utils", "helpers", "common", "misc"), path
+
+
+def test_the_guide_names_every_layer_in_its_order() -> None:
+    """A contributor was told of an order in which packages were missing."""
+    guide = " ".join((ROOT.parent / "CONTRIBUTING.md").read_text().split())
+    assert " → ".join(ORDER) in guide, f"put this into CONTRIBUTING.md: {' → '.join(ORDER)}"

@@ -51,7 +51,7 @@ def test_what_is_replayed_and_what_is_given_up_ends_the_incidents(tmp_path: Path
     assert landing == {path: path.read_bytes() for path in landing}
     assert {one.how for one in ReplayLedger(platform.engine).all()} == {"replacement"}
 
-    where = ("--source", "orders", "--date", str(DAY), "--why", "test orders")
+    where = ("--source", "orders", "--date", str(DAY), "--why", "test orders", "--yes")
     given_up = quarantine(home, "discard", *where)
     assert given_up["open_incidents"] == []
     assert quarantine(home, "discard", *where)["discarded"] == []

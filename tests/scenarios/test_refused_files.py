@@ -67,7 +67,7 @@ def command(platform: Platform, *words: str) -> int:
     """`reliability quarantine purge` on the leak."""
     where = ["--source", LEAKY, "--date", str(ONE), "--home", str(platform.settings.home)]
     try:
-        return int(main(["quarantine", "purge", *where, *words]))
+        return int(main(["quarantine", "purge", *where, "--yes", *words]))
     except SystemExit as stop:
         assert isinstance(stop.code, int)
         return stop.code

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from reliability_platform.cli.incidents.decisions import whoami
-from reliability_platform.cli.options import home_option, json_option, people, print_json
+from reliability_platform.cli.options import ask_first, home_option, json_option, people, print_json, yes_option
 from reliability_platform.cli.quarantine.selection import selected, selection_options
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
@@ -24,6 +24,7 @@ SHOWN = 5
 @selection_options
 @click.option("--why", required=True, help="For the journal: it stands there for good.")
 @click.option("--dry-run", is_flag=True, help="Say what would be discarded, and change nothing.")
+@yes_option
 @home_option
 @json_option
 def discard(
@@ -35,6 +36,7 @@ def discard(
     reason: str | None,
     why: str,
     dry_run: bool,
+    yes: bool,
     home: Path | None,
     as_json: bool,
 ) -> None:
@@ -57,6 +59,7 @@ def discard(
         letters = waiting_letters(settings, wanted)
         left: list[str] = []
         if letters:
+            ask_first(f"{len(letters)} dead letters are given up, without a way back.", yes)
             daemon.tick()  # what has been judged and not been read yet becomes an incident first
             incidents = concerned(engine, {(one.source, one.landing_date) for one in letters})
             more = f" and {len(letters) - SHOWN} more" if len(letters) > SHOWN else ""

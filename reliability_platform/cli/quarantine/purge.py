@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reliability_platform.cli.incidents.decisions import whoami
-from reliability_platform.cli.options import DAY, home_option, home_session, json_option, people, print_json
+from reliability_platform.cli.options import (
+    DAY,
+    ask_first,
+    home_option,
+    home_session,
+    json_option,
+    people,
+    print_json,
+    yes_option,
+)
 from reliability_platform.cli.quarantine.selection import check_source
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
@@ -26,9 +35,12 @@ RUN_ID = "purge"
 @click.option("--batch", default=None, help="Only the files of this batch.")
 @click.option("--why", required=True, help="The reason; it stands in the journal and on the incident.")
 @click.option("--dry-run", is_flag=True, help="Say which files and how many rows, and change nothing.")
+@yes_option
 @home_option
 @json_option
-def purge(source: str, day: date, batch: str | None, why: str, dry_run: bool, home: Path | None, as_json: bool) -> None:
+def purge(
+    source: str, day: date, batch: str | None, why: str, dry_run: bool, yes: bool, home: Path | None, as_json: bool
+) -> None:
     """Mask for good the personal data that a leak left in landing, bronze, file quarantine and warehouse.
 
     Refused while a row of it waits for a clean one. Manifests, rows and counts stay; snapshots are named, not rewritten.
@@ -49,6 +61,7 @@ def purge(source: str, day: date, batch: str | None, why: str, dry_run: bool, ho
         found = survey(settings, engine, source, day, batch)
         refuse_if_needed(found)
         if not found.is_clean:
+            ask_first(f"{len(found.files)} files of {source} on {day} are masked for good.", yes)
             purge_files(settings, engine, found, why.strip(), whoami(), utc_now())
             replay(settings, engine, [day], utc_now, RUN_ID)
             finish(settings, engine, source, day, utc_now())

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from reliability_platform.errors import EnvironmentUnusableError, UsageError
+from reliability_platform.errors import EnvironmentUnusableError, PlatformError, UsageError
 from reliability_platform.settings import Settings
 
 OBJECTS, MANIFESTS = "objects", "manifests"
@@ -36,6 +36,32 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+class _Remote:
+    """A file system elsewhere, whose refusals are said as what they are: of that place, and not of the home."""
+
+    def __init__(self, fs: Any) -> None:
+        self._fs = fs
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._fs, name)
+        if not callable(found):
+            return found
+
+        def ask(*words: Any, **options: Any) -> Any:
+            try:
+                return found(*words, **options)
+            except (FileNotFoundError, FileExistsError, PlatformError):
+                raise
+            except Exception as error:  # each protocol has errors of its own
+                how = "refuses access" if isinstance(error, PermissionError) else "cannot be used"
+                raise EnvironmentUnusableError(
+                    f"The place of the snapshots that RELIABILITY_SNAPSHOT_URL names {how} ({type(error).__name__}): "
+                    "look at its address, its key and whether it answers."
+                ) from error
+
+        return ask
+
+
 class SnapshotLocation:
     """Contents by checksum and manifests by name. Every write is finished before it gets its name."""
 
@@ -48,6 +74,8 @@ class SnapshotLocation:
                 f"RELIABILITY_SNAPSHOT_URL names a place that cannot be reached ({type(error).__name__}): "
                 "use a folder, file://…, or a protocol whose fsspec package is installed."
             ) from None
+        if not isinstance(self._fs, LocalFileSystem):
+            self._fs = _Remote(self._fs)
         self._root = str(root).rstrip("/")
         parts = urlsplit(url)
         # User, password and query of a URL may be secrets.

@@ -1,0 +1,60 @@
+"""A signal ends any command with one line, its exit code, and no child left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from reliability_platform.cli.stopping import LINE
+
+STUBBORN = """
+import subprocess, sys, time
+from reliability_platform.cli.stopping import stoppable
+with stoppable():
+    child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])
+    print(child.pid, flush=True)
+    try:
+        time.sleep(600)
+    except KeyboardInterrupt:
+        raise RuntimeError('a library made something else of it')
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_is_one_line_whatever_a_library_makes_of_it(number: signal.Signals, code: int) -> None:
+    """dbt made a failed result of an interrupt, SIGTERM left without a word, and children went on."""
+    with subprocess.Popen(
+        [sys.executable, "-c", STUBBORN], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        process.send_signal(number)
+        _, said = process.communicate(timeout=120)
+    assert (process.returncode, said) == (code, LINE)
+    deadline = time.monotonic() + 60
+    while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{child}").exists()
+
+
+def test_a_command_is_stoppable_from_its_first_import_on(tmp_path: Path) -> None:
+    """The second of loading is when people see that they have typed the wrong thing."""
+    words = [sys.executable, "-X", "importtime", "-m", "reliability_platform.cli", "run", "--from", "2026-01-01"]
+    with subprocess.Popen(
+        [*words, "--to", "2026-01-02", "--home", str(tmp_path)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "reliability_platform.errors" in line:
+                break
+        process.send_signal(signal.SIGTERM)
+        said = "".join(one for one in process.stderr if not one.startswith("import time"))
+        assert process.wait(timeout=120) == 143
+    assert said == LINE
