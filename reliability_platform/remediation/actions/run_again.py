@@ -2,6 +2,8 @@
 
 from datetime import date
 
+import duckdb
+
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.incidents.model import Incident
 from reliability_platform.remediation import evidence
@@ -41,7 +43,7 @@ def _touched(settings: Settings, incident: Incident) -> list[date]:
     """The earlier landing days on whose event dates the late rows count."""
     try:
         return evidence.earlier_event_dates(settings, incident.source, incident.partitions)
-    except EnvironmentUnusableError:
+    except (EnvironmentUnusableError, duckdb.CatalogException):
         return []  # nothing has been built yet
 
 
