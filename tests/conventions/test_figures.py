@@ -1,0 +1,53 @@
+"""Figures that a reader takes for this version are of this version, and are those that were measured."""
+
+import json
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+
+from reliability_platform.scorecard.campaign.statistics import wilson
+from reliability_platform.settings import PROJECT_ROOT
+
+README = (PROJECT_ROOT / "README.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def kept() -> dict[str, Any]:
+    """What was measured of this version."""
+    path = PROJECT_ROOT / "docs" / "measurements" / f"campaign-{version('reliability-platform')}.json"
+    assert path.exists(), f"measure this version before it is released, and keep what was measured in {path.name}"
+    document: dict[str, Any] = json.loads(path.read_text())
+    return document
+
+
+def _interval(hits: int, n: int) -> str:
+    share = wilson(hits, n)
+    assert share.low is not None
+    assert share.high is not None
+    return f"{share.low:.1%} to {share.high:.1%}".replace("%", " %")
+
+
+def test_the_figures_of_the_readme_are_those_that_were_measured_of_this_version(kept: dict[str, Any]) -> None:
+    """It showed 350 of 350 of the version before, while this one had 349."""
+    assert kept["version"] == version("reliability-platform")
+    assert f"Version {kept['version']}, seed {kept['first_seed']}" in README
+    rows = [f"| {name} | {hits} of {n} | {_interval(hits, n)} |" for name, (hits, n) in kept["shares"].items()]
+    rows += [
+        f"| quarantined rows that are bad ones; bad rows that are quarantined | {kept['quarantine_precision']:.0%}; "
+        f"{kept['quarantine_recall']:.0%} | |".replace("%", " %"),
+        f"| incidents for each fault | {kept['incidents_per_fault']:.3f} | |",
+    ]
+    [table] = [part for part in README.split("\n\n") if part.startswith("| standard grid | measured |")]
+    assert table.splitlines()[2:] == rows
+
+
+def test_the_readme_says_what_others_found(kept: dict[str, Any]) -> None:
+    """A grid of one's own faults says little about those of others."""
+    others = kept["by_others"]
+    share = wilson(others["detected"], others["corruptions"])
+    assert share.share is not None and share.low is not None and share.high is not None
+    words = f"{share.share:.0%}, {share.low:.0%} to {share.high:.0%}".replace("%", " %")
+    assert f"Of {others['corruptions']} corruptions" in README
+    assert f"the same version detected {others['detected']} ({words})" in README
+    assert f'{others["recoveries_verified_falsely"]} of its "Recovery verified" were false' in README
