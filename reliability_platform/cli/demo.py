@@ -171,18 +171,15 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
 
 def _approve(settings: Settings, daemon: "LocalDaemon") -> list[dict[str, str]]:
     """Say yes to every action that waits for a person, as the person on call would after asking the source's owner."""
-    from reliability_platform.incidents.store import IncidentStore
     from reliability_platform.operations import operations_engine
-    from reliability_platform.remediation.due import may_act
+    from reliability_platform.pipeline.ticks import waiting_for_a_person
     from reliability_platform.remediation.heal import act, describe
 
     engine = operations_engine(settings)
     approved = []
-    for incident in IncidentStore(engine).all():
-        waits = not may_act(settings, engine, incident, utc_now())
-        if waits and may_act(settings, engine, incident, utc_now(), approved=True):
-            approved.append({"incident": incident.id, "action": describe(settings, incident), "why": APPROVAL})
-            act(settings, engine, incident.id, utc_now(), APPROVAL)
+    for incident in waiting_for_a_person(settings, engine, utc_now()):
+        approved.append({"incident": incident.id, "action": describe(settings, incident), "why": APPROVAL})
+        act(settings, engine, incident.id, utc_now(), APPROVAL)
     daemon.settle()
     return approved
 

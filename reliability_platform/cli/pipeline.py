@@ -314,10 +314,10 @@ def publish(rollback: bool, dry_run: bool, yes: bool, home: Path | None, as_json
         else:
             from reliability_platform.checks.failed_runs import PUBLICATION
             from reliability_platform.cli.session import telling
-            from reliability_platform.orchestration.published_assets import publish_audited
+            from reliability_platform.pipeline.days import publish_audited
 
             with telling(settings, "publish", PUBLICATION):
-                publication = publish_audited(settings, "command line")
+                publication = publish_audited(settings, utc_now, "command line")
     if as_json:
         print_json(vars(publication) | {"tables": [vars(table) for table in publication.tables]})
     else:

@@ -25,9 +25,9 @@ from reliability_platform.orchestration.lineage_events import AUDIT, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, run_days, tagged_days
 from reliability_platform.orchestration.retries import RETRIES, only_transient
 from reliability_platform.orchestration.run_storage import without_values
+from reliability_platform.pipeline.days import record_verdicts
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
-from reliability_platform.warehouse.publication import announce
 
 AUDITED = {name: spec for name, spec in CHECKS.items() if spec.engine in ("soda", "native")}
 
@@ -137,8 +137,7 @@ def audit(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: i
     """Evaluate every check on the landing days of the run."""
     settings = load_settings()
     results = _judge(settings, context.run, run_days(context))
-    announce(settings)
-    CheckStore(operations_engine(settings)).record(results)
+    record_verdicts(settings, operations_engine(settings), results)
     report_evaluations(context.instance, context.run_id, results)
     return dg.MaterializeResult(metadata=_summary(results))
 

@@ -5,11 +5,7 @@ from dataclasses import replace
 
 import dagster as dg
 
-from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
-from reliability_platform.landing.admission import admit
-from reliability_platform.landing.arrivals import look
-from reliability_platform.landing.discards import write_discards
 from reliability_platform.openlineage_events import datasets
 from reliability_platform.openlineage_events.run import Datasets, Metrics
 from reliability_platform.operations import operations_engine
@@ -17,8 +13,7 @@ from reliability_platform.orchestration.backfill_guard import guarded_days
 from reliability_platform.orchestration.lineage_events import BRONZE, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.orchestration.run_storage import without_values
-from reliability_platform.remediation.contract_change import fit_since_the_contract_changed
-from reliability_platform.remediation.ledger import NO_INCIDENT, ReplayLedger
+from reliability_platform.pipeline.days import admit_days
 from reliability_platform.settings import load_settings
 from reliability_platform.sources import SOURCES
 
@@ -37,21 +32,12 @@ def _bronze_asset(source: str) -> dg.AssetsDefinition:
     def _admitted(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         settings = load_settings()
         days = guarded_days(context, settings)
-        engine = operations_engine(settings)
-        # The data of these partitions change now: no verdict of before may release them.
-        CheckStore(engine).invalidate([source], days)
-        look(settings, engine, source, days, utc_now())
-        write_discards(settings, engine, source, days)
         read, written = datasets.landing(source), datasets.bronze(source)
         with told(
             News(settings, context.run, days), f"bronze.{source}", BRONZE, lambda: Datasets([read], [written])
         ) as job:
-            by_day = {day: admit(settings, source, day) for day in days}
+            by_day = admit_days(settings, operations_engine(settings), source, days, utc_now)
             admissions = [admission for records in by_day.values() for admission in records]
-            fitting = [
-                one for day, records in by_day.items() for one in fit_since_the_contract_changed(settings, records, day)
-            ]
-            ReplayLedger(operations_engine(settings)).record(fitting, NO_INCIDENT, 0, utc_now())
             by_status = Counter(admission.status for admission in admissions)
             rows = sum(admission.admitted_rows for admission in admissions)
             delivered = Metrics(sum(admission.delivered_rows for admission in admissions), len(admissions))

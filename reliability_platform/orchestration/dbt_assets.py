@@ -6,17 +6,16 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
-from reliability_platform.checks.dbt_tests import results_of_dbt
-from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.backfill_guard import guarded_days
 from reliability_platform.orchestration.lineage_events import News, models_told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.orchestration.run_storage import without_values
+from reliability_platform.pipeline.days import build_days, failed
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
-from reliability_platform.warehouse.dbt_runner import TransformFailedError, build
+from reliability_platform.warehouse.dbt_runner import TransformFailedError
 
 WAREHOUSE_POOL = "warehouse"
 
@@ -49,21 +48,18 @@ def dbt_models(
     selected = {key.path[-1] for key in context.op_execution_context.selected_asset_keys}
     everything = {key.path[-1] for key in dbt_models.keys}
     with models_told(News(settings, context.run, days)) as models:
-        nodes = build(
+        nodes = build_days(
             settings,
-            days[0],
-            days[-1],
+            operations_engine(settings),
+            days,
+            utc_now,
+            context.run_id,
             select=() if selected == everything else sorted(selected),
             on_node=lambda name: context.log.debug(f"dbt finished {name}"),
             on_model_start=models.started,
         )
         models.ended(nodes)
-    verdicts = results_of_dbt(
-        [vars(node) for node in nodes], partitions=days, run_id=context.run_id, evaluated_at=utc_now()
-    )
-    CheckStore(operations_engine(settings)).record(verdicts)
     checks = {spec.name: spec for spec in dbt_models.check_specs if spec.key in context.selected_asset_check_keys}
-    failed = []
     for node in nodes:
         if node.resource_type == "model" and node.status == "success":
             yield dg.MaterializeResult(asset_key=node.name, metadata={"seconds": round(node.seconds, 3)})
@@ -75,14 +71,14 @@ def dbt_models(
                 severity=dg.AssetCheckSeverity.WARN if node.status == "warn" else dg.AssetCheckSeverity.ERROR,
                 metadata={"failing_rows": node.failures or 0, "message": node.message},
             )
-        if node.status in ("error", "fail"):
-            failed.append(node)
-            context.log.error(f"{node.name}: {node.message}")
-    if failed:
+    broken = failed(nodes)
+    for node in broken:
+        context.log.error(f"{node.name}: {node.message}")
+    if broken:
         # The verdicts above are recorded: the partitions of this run stay out of publication until this is mended.
-        first = failed[0]
+        first = broken[0]
         raise TransformFailedError(
-            f"{len(failed)} of {len(nodes)} dbt nodes failed, first {first.name}: {first.message.splitlines()[0]}"
+            f"{len(broken)} of {len(nodes)} dbt nodes failed, first {first.name}: {first.message.splitlines()[0]}"
             if first.message
-            else f"{len(failed)} of {len(nodes)} dbt nodes failed, first {first.name}"
+            else f"{len(broken)} of {len(nodes)} dbt nodes failed, first {first.name}"
         )

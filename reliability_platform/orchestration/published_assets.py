@@ -1,36 +1,24 @@
 """Publication: the one thing that consumers read, swapped after the audit."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import dagster as dg
 
 from reliability_platform.checks.published import judge_published
-from reliability_platform.checks.release import release
-from reliability_platform.checks.results import CheckResult
 from reliability_platform.clock import utc_now
 from reliability_platform.damage import in_one_line
-from reliability_platform.incidents.anchor import note_end
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.audit_assets import audit, report_evaluations
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.orchestration.retries import RETRIES, only_transient
 from reliability_platform.orchestration.run_storage import without_values
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.pipeline.days import publish_audited
+from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
-from reliability_platform.warehouse.publication import Publication
 
 MARTS = marts(ensure_manifest())
-
-
-def publish_audited(
-    settings: Settings, run_id: str, on_change: Callable[[list[CheckResult]], None] = lambda _: None
-) -> Publication:
-    """Publish whatever the gate releases now, over all landed partitions."""
-    publication = release(settings, MARTS, utc_now(), run_id, on_change, utc_now)
-    note_end(settings, operations_engine(settings))
-    return publication
 
 
 @dg.multi_asset(
@@ -56,6 +44,7 @@ def published(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
     """Swap in a new version; event dates that a held partition touches keep their last good rows."""
     publication = publish_audited(
         load_settings(),
+        utc_now,
         context.run_id,
         lambda changed: report_evaluations(context.instance, context.run_id, changed),
     )

@@ -9,29 +9,19 @@ from datetime import date, datetime
 
 import dagster as dg
 
-from reliability_platform.checks.run_monitor import monitor_runs
-from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
-from reliability_platform.incidents.deadlines import note_missed
-from reliability_platform.incidents.detection import Surroundings, observe
-from reliability_platform.incidents.impact import consumers
-from reliability_platform.incidents.model import Incident, State
+from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.failed_runs import note_failed_runs
 from reliability_platform.orchestration.jobs import incident_job, pipeline_job, remediation, reprocess_job
 from reliability_platform.orchestration.partitions import INCIDENT_TAG, INCIDENTS, range_tags
 from reliability_platform.orchestration.run_storage import without_values
-from reliability_platform.remediation.apart import noted
+from reliability_platform.pipeline.ticks import notice, take_steps
 from reliability_platform.remediation.changes import world_of
-from reliability_platform.remediation.due import due
-from reliability_platform.remediation.heal import end_if_recovered, rerun_is_due, runs_from_the_source, verify
 from reliability_platform.remediation.policy import POLICIES
-from reliability_platform.remediation.standstill import arrived, note_standstill
 from reliability_platform.settings import Settings, load_settings
-from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
-RESULTS_PER_TICK = 20_000
 POLL_SECONDS = 15
 MAX_RUNTIME = "dagster/max_runtime"
 """Dagster's run monitoring ends a run that takes longer, in seconds."""
@@ -81,22 +71,11 @@ def incident_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     settings = load_settings()
     engine = operations_engine(settings)
     note_failed_runs(settings, engine, context.instance, utc_now())
-    monitor_runs(settings, engine, utc_now())
-    results = CheckStore(engine).after(int(context.cursor or 0), RESULTS_PER_TICK)
-    changed = observe(
-        engine, results, utc_now(), Surroundings(settings, lambda: consumers(settings, ensure_manifest()))
-    )
-    changed += note_missed(settings, engine, utc_now())
-    store = IncidentStore(engine)
-    for incident in store.open():
-        with noted(store, incident, utc_now(), "Whether it has recovered could not be found out"):
-            if end_if_recovered(settings, engine, incident.id, utc_now(), "incident sensor"):
-                changed.append(incident.id)
-    incidents = [store.get(incident_id) for incident_id in dict.fromkeys(changed)]
-    cursor = str(results[-1][0]) if results else context.cursor
+    changed, cursor = notice(settings, engine, int(context.cursor or 0), utc_now)
+    incidents = [IncidentStore(engine).get(incident_id) for incident_id in changed]
     return dg.SensorResult(
         run_requests=document_requests(incidents),
-        cursor=cursor,
+        cursor=str(cursor),
         dynamic_partitions_requests=_partitions_of(incidents),
     )
 
@@ -137,43 +116,21 @@ def remediation_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     del context
     settings = load_settings()
     engine = operations_engine(settings)
-    store = IncidentStore(engine)
-    requests: list[dg.RunRequest] = []
-    waiting: list[Incident] = []
-    documents: list[Incident] = []
-    arrivals: list[tuple[Incident, list[date]]] = []
-    open_ones = store.open()
-    acted_upon = {incident.id for incident in due(settings, engine, open_ones, utc_now())}
-    for incident in open_ones:
-        if incident.id in acted_upon:
-            requests.append(
-                dg.RunRequest(
-                    run_key=f"remediation-{_attempt(incident, utc_now())}",
-                    job_name=remediation.name,
-                    run_config={"ops": {"take_action": {"config": {"incident_id": incident.id}}}},
-                    tags={INCIDENT_TAG: incident.id, MAX_RUNTIME: _time_limit(incident)},
-                )
-            )
-        elif incident.state is State.RECOVERING and incident.attempts:
-            with noted(store, incident, utc_now(), "Its recovery could not be verified"):
-                if rerun_is_due(settings, engine, incident):
-                    waiting.append(incident)
-                else:
-                    verify(settings, engine, incident.id, utc_now(), "remediation sensor")
-                    documents.append(store.get(incident.id))
-        else:
-            with noted(store, incident, utc_now(), "What has landed for it could not be found out"):
-                days = arrived(settings, incident)
-                if days:
-                    arrivals.append((incident, days))
-                else:
-                    note_standstill(settings, engine, incident, utc_now(), "remediation sensor")
-    if not requests:  # first all actions, then one run for all days that they changed
-        for job, from_the_source in ((pipeline_job, True), (reprocess_job, False)):
-            some = [one for one in waiting if runs_from_the_source(one) is from_the_source]
-            requests += [_rerun(job.name, some)] if some else []
-    if not requests:  # what has come by itself is taken in, whether an attempt is left or not
-        requests += [_take_in(settings, incident, days) for incident, days in arrivals]
+    steps = take_steps(settings, engine, utc_now, "remediation sensor")
+    requests = [
+        dg.RunRequest(
+            run_key=f"remediation-{_attempt(incident, utc_now())}",
+            job_name=remediation.name,
+            run_config={"ops": {"take_action": {"config": {"incident_id": incident.id}}}},
+            tags={INCIDENT_TAG: incident.id, MAX_RUNTIME: _time_limit(incident)},
+        )
+        for incident in steps.act
+    ]
+    requests += [
+        _rerun(pipeline_job.name if run.from_the_source else reprocess_job.name, run.incidents) for run in steps.runs
+    ]
+    requests += [_take_in(settings, incident, days) for incident, days in steps.arrivals]
+    documents = steps.verified
     return dg.SensorResult(
         run_requests=requests + document_requests(documents), dynamic_partitions_requests=_partitions_of(documents)
     )

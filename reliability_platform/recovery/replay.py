@@ -6,18 +6,13 @@ from datetime import date, timedelta
 from sqlalchemy import Engine
 
 from reliability_platform.checks import gate
-from reliability_platform.checks.dbt_tests import results_of_dbt
-from reliability_platform.checks.evaluate import evaluate
-from reliability_platform.checks.release import release
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import Clock, days
-from reliability_platform.incidents.anchor import note_end
-from reliability_platform.landing.admission import admit, landed_partitions
+from reliability_platform.landing.admission import landed_partitions
+from reliability_platform.pipeline.days import admit_days, audit_days, build_days, publish_audited
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
-from reliability_platform.warehouse.dbt_manifest import ensure_manifest
-from reliability_platform.warehouse.dbt_runner import TransformFailedError, build
-from reliability_platform.warehouse.marts import marts
+from reliability_platform.warehouse.dbt_runner import TransformFailedError
 from reliability_platform.warehouse.publication import Publication
 
 
@@ -50,19 +45,14 @@ def replay(settings: Settings, engine: Engine, landing_days: Sequence[date], clo
 
     Raises `TransformFailedError` if a model fails. A failed check raises nothing: it holds its day.
     """
-    store = CheckStore(engine)
     for first, last in spans(landing_days):
         window = list(days(first, last))
         make_void(engine, window)
-        for day in window:
-            for source in SOURCES:
-                admit(settings, source, day)
-        nodes = build(settings, first, last)
-        store.record(evaluate(settings, window, clock(), run_id))
-        store.record(results_of_dbt([vars(node) for node in nodes], window, run_id, clock()))
+        for source in SOURCES:
+            admit_days(settings, engine, source, window, clock)
+        nodes = build_days(settings, engine, window, clock, run_id)
+        audit_days(settings, engine, window, clock, run_id)
         broken = next((node for node in nodes if node.status == "error"), None)
         if broken is not None:
             raise TransformFailedError(f"{first} to {last} could not be built: {broken.name}: {broken.message}")
-    publication = release(settings, marts(ensure_manifest(settings.dbt_project)), clock(), run_id)
-    note_end(settings, engine)
-    return publication
+    return publish_audited(settings, clock, run_id)

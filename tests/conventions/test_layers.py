@@ -13,7 +13,7 @@ ORDER = [
     "operations", "day_clock",
     "sources", "masking", "system_errors", "faults",
     "landing", "warehouse", "checks", "lineage", "openlineage_events", "incidents", "slo", "alerts", "backfills",
-    "remediation", "recovery", "scorecard", "orchestration", "cli",
+    "remediation", "pipeline", "recovery", "scorecard", "orchestration", "cli",
 ]  # fmt: skip
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path.name != "__init__.py" or path.parent != ROOT)
 
@@ -43,7 +43,7 @@ def test_a_package_imports_only_what_stands_before_it(path: Path) -> None:
 
 BLIND_PACKAGES = (
     *("masking", "warehouse", "checks", "lineage", "openlineage_events", "incidents", "slo", "alerts", "backfills"),
-    *("remediation", "recovery"),
+    *("remediation", "pipeline", "recovery"),
 )
 BLIND = [path for path in MODULES if _package(path) in BLIND_PACKAGES]
 BLIND += [path for path in MODULES if _package(path) == "landing" and path.name != "delivery.py"]

@@ -612,7 +612,9 @@ def test_what_is_missing_is_said_and_never_breaks_the_page(demo: Any, campaign: 
     page = Page(html)
     shown = [name for name in SECTIONS if campaign or name not in ("matrix", "curves", "healing", "honesty")]
     assert [one["id"] for one in page.named("section")] == shown
-    assert {one["href"] for one in page.named("a") if (one["href"] or "").startswith("#")} == {f"#{one}" for one in shown}
+    assert {one["href"] for one in page.named("a") if (one["href"] or "").startswith("#")} == {
+        f"#{one}" for one in shown
+    }
     assert html.count("No campaign has been run yet") == (not campaign)
     if not demo and not campaign:
         assert "Nothing has been graded yet." in html and "verdict good" not in html

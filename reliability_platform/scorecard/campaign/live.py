@@ -23,9 +23,8 @@ def _respond(world: World, scenario: Scenario) -> list[CheckResult]:
     """What the platform would do by itself after the strike: run the day, or audit what it has."""
     match scenario.declared.stage:
         case Stage.TRANSFORM | Stage.SOURCE:
-            day = [scenario.first_day]
-            world.admit([(scenario.source, scenario.first_day)])
-            return world.judge(day)
+            world.admit([scenario.first_day])
+            return world.judge([scenario.first_day])
         case Stage.RUN:
             world.observe()
             return []

@@ -6,27 +6,29 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
+from reliability_platform.backfills.decisions import admit_run
+from reliability_platform.backfills.guard import Purpose, Request
 from reliability_platform.checks.dbt_tests import results_of_dbt
-from reliability_platform.checks.evaluate import evaluate
-from reliability_platform.checks.release import release
 from reliability_platform.checks.results import CheckResult
-from reliability_platform.checks.run_monitor import monitor_runs
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import FIRST_DAY, days, utc_now
+from reliability_platform.day_clock import simulate
 from reliability_platform.errors import PlatformError
 from reliability_platform.faults.plan import ActivePlan
 from reliability_platform.faults.truth import Truth, load_truths
-from reliability_platform.incidents.detection import Surroundings, observe
-from reliability_platform.incidents.impact import consumers
-from reliability_platform.incidents.model import ENDED, Incident, State
+from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.landing.admission import admit, landed_partitions
+from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.landing.delivery import deliver
 from reliability_platform.operations import operations_engine
-from reliability_platform.remediation.due import may_act
-from reliability_platform.remediation.heal import act, reruns_of, verify
+from reliability_platform.pipeline.days import admit_days, audit_days, build_days, failed, publish_audited
+from reliability_platform.pipeline.ticks import notice, take_steps, waiting_for_a_person
+from reliability_platform.recovery.rehearsal import changes
+from reliability_platform.remediation.heal import act
 from reliability_platform.scorecard.campaign.grid import WorldPlan
 from reliability_platform.scorecard.containment import differences
 from reliability_platform.scorecard.quarantined import Quarantined, quarantined_rows
@@ -35,7 +37,6 @@ from reliability_platform.sources import SOURCES
 from reliability_platform.sources.reference import write_reference
 from reliability_platform.sources.simulation import Simulation
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
-from reliability_platform.warehouse.dbt_runner import build
 from reliability_platform.warehouse.lease import warehouse_reader
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.oracle import build_oracle
@@ -43,10 +44,11 @@ from reliability_platform.warehouse.publication import CURRENT
 
 EVENTS_PER_DAY = 8_400
 """The demo's size: some 1,000 orders a day, of which 60 in a rare currency."""
-HEALING_ROUNDS = 5
+MAX_TICKS = 20
+"""A world that still moves after so many ticks stays as it is: its incidents are not over."""
 RERUN_DAYS = 5
 ACTOR = "campaign"
-APPROVED = "campaign, which approves every action"
+APPROVED = "campaign, which approves what waits for a person"
 
 
 @dataclass
@@ -71,6 +73,11 @@ class Observation:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
+def _watched(home: Path) -> Settings:
+    """The settings of a home that somebody watches, as in the demo: no healing waits."""
+    return load_settings(home).model_copy(update={"attended": True})
+
+
 class World:
     """One world in a home of its own; `landing_days` are those of its plan, if nothing else is said."""
 
@@ -79,7 +86,7 @@ class World:
     ) -> None:
         ensure_manifest()
         self.plan = plan
-        self.settings: Settings = load_settings(home)
+        self.settings: Settings = _watched(home)
         self.simulation = Simulation(plan.seed, events_per_day)
         self.simulation.save(self.settings)
         self.faults = ActivePlan(plan.seed, tuple(scenario.strike() for scenario in plan.scenarios))
@@ -91,71 +98,85 @@ class World:
 
     def land(self) -> None:
         """Deliver and admit everything."""
+        simulate(self.engine, self.window, utc_now())
         write_reference(self.settings, self.simulation)
+        self._ask(self.window, Purpose.ROUTINE, asks_source=True)
+        self._deliver(self.window)
+        self.admit(self.window)
+
+    def _deliver(self, landing_days: Sequence[date]) -> None:
         for source in SOURCES:
-            for day in self.window:
+            for day in landing_days:
                 deliver(self.settings, self.simulation, self.faults, source, day)
-        self.admit([(source, day) for day in self.window for source in SOURCES])
 
-    def admit(self, partitions: Sequence[tuple[str, date]]) -> None:
-        """Admit partitions; their verdicts of before are stale."""
-        for source, day in partitions:
-            admit(self.settings, source, day)
+    def admit(self, landing_days: Sequence[date]) -> None:
+        """Admit all sources of some days."""
         for source in SOURCES:
-            self.checks.invalidate([source], [day for one, day in partitions if one == source])
+            admit_days(self.settings, self.engine, source, landing_days, utc_now)
 
-    def judge(self, partitions: Sequence[date]) -> list[CheckResult]:
-        """Build, check, publish, and let incidents be opened."""
-        self.settings = load_settings(self.settings.home)  # another version of the models may be deployed
-        nodes = build(self.settings, min(partitions), max(partitions))
-        return self.audit(partitions, results_of_dbt([vars(node) for node in nodes], partitions, ACTOR, utc_now()))
+    def judge(self, landing_days: Sequence[date]) -> list[CheckResult]:
+        """Build, check and publish an unbroken row of days, and let incidents be opened."""
+        self.settings = _watched(self.settings.home)  # another version of the models may be deployed
+        nodes = build_days(self.settings, self.engine, landing_days, utc_now, ACTOR)
+        known = results_of_dbt([vars(node) for node in nodes], landing_days, ACTOR, utc_now())
+        if failed(nodes):  # as a run that fails: nothing is audited or published
+            self.observe()
+            return known
+        return [*self.audit(landing_days), *known]
 
-    def audit(self, partitions: Sequence[date], known: Sequence[CheckResult] = ()) -> list[CheckResult]:
-        """Check, publish, and let incidents be opened; `known` are verdicts that came with the build."""
-        results = [*evaluate(self.settings, partitions, utc_now(), ACTOR), *known]
-        self.checks.record(results)
-        release(self.settings, marts(ensure_manifest()), utc_now(), ACTOR)
+    def audit(self, landing_days: Sequence[date]) -> list[CheckResult]:
+        """Check, publish, and let incidents be opened."""
+        results = audit_days(self.settings, self.engine, landing_days, utc_now, ACTOR)
+        publish_audited(self.settings, utc_now, ACTOR)
         self.observe()
         return results
 
     def observe(self) -> None:
-        """What the incident sensor does at a tick."""
-        monitor_runs(self.settings, self.engine, utc_now())
-        fresh = self.checks.after(self._seen, 10_000_000)
-        observe(
-            self.engine,
-            fresh,
-            utc_now(),
-            Surroundings(self.settings, lambda: consumers(self.settings, ensure_manifest())),
-        )
-        self._seen = fresh[-1][0] if fresh else self._seen
+        """What the incident sensor does until it has nothing left to read."""
+        before = -1
+        while before < self._seen:
+            before = self._seen
+            _, self._seen = notice(self.settings, self.engine, self._seen, utc_now)
 
     def heal(self) -> None:
-        """What the remediation sensor does until nothing moves any more; every action is approved."""
-        for _ in range(HEALING_ROUNDS):
-            reruns: set[tuple[str, date]] = set()
-            moved = False
-            for incident in self.incidents.all():
-                if incident.state in ENDED:
-                    continue
-                if may_act(self.settings, self.engine, incident, utc_now(), approved=True):
-                    moved = True
-                    self._act(incident)
-                    incident = self.incidents.get(incident.id)
-                reruns |= reruns_of(incident)
-            if reruns:
-                self.admit(sorted(reruns))
-                self.judge(sorted({day for _, day in reruns}))
+        """What the demo does: the platform heals what its policy allows, then what waits for a person is approved."""
+        self.settle()
+        for incident in waiting_for_a_person(self.settings, self.engine, utc_now()):
+            self._act(incident, APPROVED)
+        self.settle()
+
+    def settle(self) -> None:
+        """What the sensors do until nothing moves any more."""
+        for _ in range(MAX_TICKS):
             self.observe()
-            for incident in self.incidents.all():
-                if incident.state is State.RECOVERING:
-                    verify(self.settings, self.engine, incident.id, utc_now(), ACTOR)
-            if not moved:
+            steps = take_steps(self.settings, self.engine, utc_now, ACTOR)
+            for incident in steps.act:
+                self._act(incident, ACTOR)
+            for run in steps.runs:
+                again = list(days(*run.days))
+                self._ask(again, Purpose.REMEDIATION, asks_source=run.from_the_source)
+                if run.from_the_source:
+                    self._deliver(again)
+                self.admit(again)
+                self.judge(again)
+            for _, there in steps.arrivals:
+                again = list(days(min(there), max(there)))
+                self.admit(again)
+                self.judge(again)
+            if not steps.act and not steps.verified and not steps.runs and not steps.arrivals:
                 return
 
-    def _act(self, incident: Incident) -> None:
+    def _ask(self, landing_days: Sequence[date], purpose: Purpose, *, asks_source: bool = False) -> None:
+        """Ask the guard, as the first step of every run does."""
+        first, last = landing_days[0], landing_days[-1]
+        request = Request(first, last, purpose, asks_source, utc_now())
+        admit_run(
+            self.settings, self.engine, request, f"{ACTOR}-{uuid4()}", partial(changes, self.settings, first, last)
+        )
+
+    def _act(self, incident: Incident, actor: str) -> None:
         try:
-            act(self.settings, self.engine, incident.id, utc_now(), APPROVED)
+            act(self.settings, self.engine, incident.id, utc_now(), actor)
         except PlatformError:
             return  # it stands on the timeline, and the incident stays open
 
@@ -163,7 +184,8 @@ class World:
         """Run the first clean days once more; returns the incidents that this opened."""
         before = {incident.id for incident in self.incidents.all()}
         again = self.window[:RERUN_DAYS]
-        self.admit([(source, day) for day in again for source in SOURCES])
+        self._ask(again, Purpose.ROUTINE)
+        self.admit(again)
         self.judge(again)
         return sorted({incident.id for incident in self.incidents.all()} - before)
 

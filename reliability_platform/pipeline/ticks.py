@@ -1,0 +1,109 @@
+"""What the sensors do at a tick: failed checks become incidents, and each open incident goes one step further."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Engine
+
+from reliability_platform.checks.run_monitor import monitor_runs
+from reliability_platform.checks.store import CheckStore
+from reliability_platform.clock import Clock
+from reliability_platform.incidents.deadlines import note_missed
+from reliability_platform.incidents.detection import Surroundings, observe
+from reliability_platform.incidents.impact import consumers
+from reliability_platform.incidents.model import Incident, State
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.remediation.apart import noted
+from reliability_platform.remediation.due import due, may_act
+from reliability_platform.remediation.heal import end_if_recovered, rerun_is_due, runs_from_the_source, verify
+from reliability_platform.remediation.standstill import arrived, note_standstill
+from reliability_platform.settings import Settings
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+
+RESULTS_PER_TICK = 20_000
+
+
+def notice(settings: Settings, engine: Engine, after: int, clock: Clock) -> tuple[list[str], int]:
+    """Read the verdicts recorded after a number: the ids of the incidents that changed, and the number to go on from."""
+    monitor_runs(settings, engine, clock())
+    results = CheckStore(engine).after(after, RESULTS_PER_TICK)
+    around = Surroundings(settings, lambda: consumers(settings, ensure_manifest()))
+    changed = [*observe(engine, results, clock(), around), *note_missed(settings, engine, clock())]
+    store = IncidentStore(engine)
+    for incident in store.open():
+        with noted(store, incident, clock(), "Whether it has recovered could not be found out"):
+            if end_if_recovered(settings, engine, incident.id, clock(), "incident sensor"):
+                changed.append(incident.id)
+    return list(dict.fromkeys(changed)), results[-1][0] if results else after
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """One run over all landing days that the last actions on these incidents changed."""
+
+    incidents: list[Incident]
+    from_the_source: bool
+    """From landing on; else from admission on."""
+
+    @property
+    def days(self) -> tuple[date, date]:
+        """The first and the last of them."""
+        pending = [day for incident in self.incidents for day in incident.pending_reruns]
+        return min(pending), max(pending)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What is to be done next about the open incidents, and what has been."""
+
+    act: list[Incident]
+    """The action of their policy is to be taken."""
+    verified: list[Incident]
+    """Their days had been run again: it has been looked whether that helped."""
+    runs: list[Rerun]
+    """Their days are to be run again: first all actions, then one run for all days that they changed."""
+    arrivals: list[tuple[Incident, list[date]]]
+    """What has come by itself is to be taken in, whether an attempt is left or not."""
+
+
+def take_steps(settings: Settings, engine: Engine, clock: Clock, actor: str) -> Steps:
+    """Verify what can be verified, and say what is due by policy and limits. One incident that fails costs only itself."""
+    store = IncidentStore(engine)
+    waiting: list[Incident] = []
+    verified: list[Incident] = []
+    arrivals: list[tuple[Incident, list[date]]] = []
+    open_ones = store.open()
+    act = due(settings, engine, open_ones, clock())
+    chosen = {incident.id for incident in act}
+    for incident in open_ones:
+        if incident.id in chosen:
+            continue
+        if incident.state is State.RECOVERING and incident.attempts:
+            with noted(store, incident, clock(), "Its recovery could not be verified"):
+                if rerun_is_due(settings, engine, incident):
+                    waiting.append(incident)
+                else:
+                    verify(settings, engine, incident.id, clock(), actor)
+                    verified.append(store.get(incident.id))
+        else:
+            with noted(store, incident, clock(), "What has landed for it could not be found out"):
+                days = arrived(settings, incident)
+                if days:
+                    arrivals.append((incident, days))
+                else:
+                    note_standstill(settings, engine, incident, clock(), actor)
+    runs = []
+    for from_the_source in (True, False):
+        some = [one for one in waiting if runs_from_the_source(one) is from_the_source]
+        runs += [Rerun(some, from_the_source)] if some and not act else []
+    return Steps(act, verified, runs, [] if act or runs else arrivals)
+
+
+def waiting_for_a_person(settings: Settings, engine: Engine, now: datetime) -> Sequence[Incident]:
+    """The incidents whose action is taken as soon as somebody approves it."""
+    return [
+        incident
+        for incident in IncidentStore(engine).all()
+        if not may_act(settings, engine, incident, now) and may_act(settings, engine, incident, now, approved=True)
+    ]
