@@ -51,7 +51,7 @@ def _packages(_: Settings) -> str:
 
 def _home(settings: Settings) -> str:
     try:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        settings.home.mkdir(mode=0o777 if settings.shared_home else 0o700, parents=True, exist_ok=True)
         probe = settings.home / ".doctor"
         probe.write_text("x")
         probe.unlink()
