@@ -89,7 +89,7 @@ def test_the_gap_is_what_changed_since_and_nothing_else(home: Settings) -> None:
     assert gap(home, engine, snapshot) == [day(1), day(2), day(3)]
 
 
-@pytest.mark.parametrize("loss", ["gone", "garbage"])
+@pytest.mark.parametrize("loss", [pytest.param("gone", marks=pytest.mark.exhaustive), "garbage"])
 def test_a_lost_or_corrupt_warehouse_comes_back_and_equals_the_oracle(home: Settings, loss: str) -> None:
     """From a snapshot in which a day was broken and another one missing."""
     before, version = gold(home), current_version(home)

@@ -575,4 +575,4 @@ def test_a_year_of_results_is_read_in_a_moment(engine: Engine) -> None:
     assert found.as_of == date(2026, 1, 1) + timedelta(days=364)
     assert sum(one.budget.judged for one in found.objectives) == 27 * 28
     assert sum(one.budget.bad for one in found.objectives) > 27
-    assert took < 3, f"{took:.2f} s"
+    assert took < 15, f"{took:.2f} s"  # 1 s on an idle core; a query for each day would take minutes

@@ -249,7 +249,7 @@ def test_two_fetchers_at_once_land_each_batch_once(settings: Settings, tmp_path:
     assert len(FetchLog(operations_engine(settings)).all()) == 1
 
 
-@pytest.mark.parametrize("answers", [2, 4, 6])
+@pytest.mark.parametrize("answers", [4, *(pytest.param(one, marks=pytest.mark.exhaustive) for one in (2, 6))])
 def test_a_fetch_killed_in_its_middle_is_resumed_without_a_lost_or_doubled_row(
     settings: Settings, tmp_path: Path, answers: int
 ) -> None:
