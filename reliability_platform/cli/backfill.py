@@ -12,6 +12,7 @@ import click
 from reliability_platform.cli.options import (
     check_range,
     day_range,
+    held_words,
     home_option,
     home_session,
     json_option,
@@ -175,5 +176,5 @@ def backfill(
     if as_json:
         print_json({"from": first, "to": last, "published": newest.version, "held": newest.held})
     else:
-        people.print(f"Published {newest.version}; {len(newest.held)} landing partitions are held.")
+        people.print(f"Published {newest.version}; {held_words(newest.held)}.")
     return ExitCode.NOT_HEALED if daemon.troubles else ExitCode.OK

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ class _Console(Console):
 
 people = _Console() if sys.stdout.isatty() else _Console(width=PLAIN_WIDTH)
 """What a person reads on stdout; in a file or a pipe, wide enough not to break words."""
-progress = Console(stderr=True)
+progress = Console(stderr=True) if sys.stderr.isatty() else Console(stderr=True, width=PLAIN_WIDTH)
 """Progress of long work: stderr, so that `--json` on stdout stays one document."""
 
 home_option = click.option(
@@ -38,6 +38,12 @@ home_option = click.option(
     help="Where the data live. [default: $RELIABILITY_HOME or data/ in the project]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document for a program to read.")
+
+
+def held_words(held: Sized) -> str:
+    """How many landing partitions a publication holds, as people say it."""
+    many = len(held)
+    return f"{many or 'no'} landing {'partition is' if many < 2 else 'partitions are'} held"
 
 
 yes_option = click.option("--yes", is_flag=True, help="Do it without being asked first.")

@@ -12,6 +12,7 @@ from reliability_platform.cli.options import (
     ask_first,
     check_range,
     day_range,
+    held_words,
     home_option,
     home_session,
     json_option,
@@ -99,7 +100,7 @@ def run(
             {"from": first, "to": last, "published": newest.version, "held": newest.held, "incidents": incidents}
         )
     else:
-        people.print(f"Published {newest.version}; {len(newest.held)} landing partitions are held.")
+        people.print(f"Published {newest.version}; {held_words(newest.held)}.")
         _tell_unjudged(newest.held)
         _tell_incidents(incidents)
     return ExitCode.NOT_HEALED if daemon.troubles else ExitCode.OK
@@ -321,7 +322,7 @@ def publish(rollback: bool, dry_run: bool, yes: bool, home: Path | None, as_json
     if as_json:
         print_json(vars(publication) | {"tables": [vars(table) for table in publication.tables]})
     else:
-        people.print(f"Consumers read {publication.version}; {len(publication.held)} landing partitions are held.")
+        people.print(f"Consumers read {publication.version}; {held_words(publication.held)}.")
         for key, reasons in publication.held.items():
             people.print(f"  {key}: {reasons[0]}", highlight=False)
     return ExitCode.OK

@@ -59,9 +59,8 @@ def _wrong(incident: Incident) -> list[Block]:
     if worst is not None:
         items.append(_short(f"{worst.check} on {worst.partition}: {worst.message}"))
     sorts = triage.classification
-    items.append(
-        _short(f"{incident.severity_reason}. {triage.type}; {sorts.persistence}, {sorts.origin}, {sorts.aspect}.")
-    )
+    nature = f"{triage.type.capitalize()}; {sorts.persistence}, {sorts.origin}, about {sorts.aspect}."
+    items.append(_short(f"{incident.severity_reason}. {nature}"))
     return [Heading(2, "What is wrong"), Bullets(items)]
 
 

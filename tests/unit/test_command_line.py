@@ -4,12 +4,14 @@ import errno
 import io
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from reliability_platform.cli.main import COMMANDS, cli, first_sentence, main
+from reliability_platform.cli.options import held_words
 from reliability_platform.errors import EnvironmentUnusableError, ExitCode, HomeBusyError, PlatformError, UsageError
 from reliability_platform.masking import MASK, error_words, operator_said, shown_path
 from reliability_platform.settings import HOMES, PROJECT_ROOT
@@ -53,6 +55,26 @@ def test_an_exit_code_says_of_which_kind_the_failure_is(
     said = capfd.readouterr().err
     assert said.startswith("reliability: ")
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        ({}, "no landing partition is held"),
+        ({"orders/2026-01-03": ["a reason"]}, "1 landing partition is held"),
+        (dict.fromkeys("ab"), "2 landing partitions are held"),
+    ],
+)
+def test_the_number_of_held_partitions_agrees_with_its_noun(held: Mapping[str, object], said: str) -> None:
+    """`run`, `backfill` and `publish` said "1 landing partitions are held"."""
+    assert held_words(held) == said
+
+
+def test_progress_in_a_file_stays_on_one_line() -> None:
+    """The stages of the demo, written to a log, broke after 80 columns: "59.7" on one line and "s" on the next."""
+    script = "from reliability_platform.cli.options import progress; progress.print('word ' * 20 + 'end')"
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert told.stderr.count("\n") == 1
 
 
 def test_the_exit_codes_are_documented_where_people_look() -> None:
