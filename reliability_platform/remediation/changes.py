@@ -27,7 +27,8 @@ NOTHING_TO_DO = "nothing_to_do"
 def _digest(parts: Iterable[bytes | str]) -> str:
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(part if isinstance(part, bytes) else part.encode())
+        # A name in landing may be no text: it is a name all the same.
+        digest.update(part if isinstance(part, bytes) else part.encode(errors="surrogateescape"))
         digest.update(b"\0")
     return digest.hexdigest()[:16]
 

@@ -30,6 +30,7 @@ from reliability_platform.remediation.changes import (
     world_of,
 )
 from reliability_platform.remediation.evidence import replacements
+from reliability_platform.remediation.lateness import out_of_turn
 from reliability_platform.remediation.ledger import REPLACEMENT, Replay, ReplayLedger
 from reliability_platform.remediation.policy import POLICIES, stays_on_record
 from reliability_platform.remediation.time_limit import within
@@ -260,7 +261,9 @@ def _held_by_others(reasons: Iterable[str], day: date, others: Iterable[Incident
     return list(holders)
 
 
-def _objections(engine: Engine, incident: Incident, others: Iterable[Incident]) -> tuple[list[str], list[str]]:
+def _objections(
+    settings: Settings, engine: Engine, incident: Incident, others: Iterable[Incident]
+) -> tuple[list[str], list[str]]:
     """What still speaks against recovery, and the other incidents that hold the same days; empty if nothing does."""
     checks = CheckStore(engine)
     wanted, had_failed = _wanted(incident), _failed(incident)
@@ -279,6 +282,8 @@ def _objections(engine: Engine, incident: Incident, others: Iterable[Incident]) 
         for check, day in sorted(wanted)
         if not (speaks(check, day) and _stands(verdicts.get((check, day)), (check, day) in had_failed))
     ]
+    if incident.failure_class in ("late_data", "future_data"):
+        found += [one.words for one in out_of_turn(settings, incident.source, incident.partitions)]
     holders: list[str] = []
     about_days = not CLASSES[incident.failure_class].of_the_home
     partitions = [(source, day) for source in incident.sources for day in incident.partitions if about_days]
@@ -361,7 +366,7 @@ def verify(settings: Settings, engine: Engine, incident_id: str, now: datetime, 
             _give_up(settings, store, incident, now, actor, "Its landing days were not run again.", NOT_RUN)
         return False
     others = [one for one in store.open() if one.id != incident.id]
-    objections, holders = _objections(engine, incident, others)
+    objections, holders = _objections(settings, engine, incident, others)
     if objections:
         what = f"Not recovered: {'; '.join(objections[:3])}."
         _give_up(settings, store, incident, now, actor, what, NOT_RECOVERED)
@@ -387,7 +392,13 @@ def _resolve(
     )
     words = f"{passes if failed else 'What proves that no harm was done passes on all its landing days'}; "
     words += f"what is still held belongs to {', '.join(holders)}." if holders else "nothing is held."
-    on_record = _on_record(incident)
+    # What was asked for again has come in time since: of it nothing stays.
+    failing = set(incident.still_failing)
+    on_record = {
+        check: left
+        for check, days in _on_record(incident).items()
+        if (left := [day for day in days if (check, day) in failing])
+    }
     for check, days in on_record.items():
         why = stays_on_record(check, CHECKS[check].dataset)
         words += f" On record stays {check} of {in_words(sorted(days))}: {why}."
@@ -418,7 +429,9 @@ def end_if_recovered(settings: Settings, engine: Engine, incident_id: str, now: 
     judged = len(_on_record(incident)) < len({signal.check for signal in incident.signals}) or incident.attempts
     if not waits or left or not judged or publication_is_due(settings):
         return False
-    objections, holders = _objections(engine, incident, [one for one in store.open() if one.id != incident.id])
+    objections, holders = _objections(
+        settings, engine, incident, [one for one in store.open() if one.id != incident.id]
+    )
     if objections:
         return False
     began = "What had failed has passed since, without an action on it."

@@ -238,4 +238,4 @@ def _rows(path: str, schema: pa.Schema, *more: str) -> pa.Table | None:
     found = pq.read_schema(path)
     if any(one.name not in found.names or found.field(one.name).type != one.type for one in schema):
         return None
-    return read_table(path, columns=[*schema.names, *more])
+    return read_table(Path(path), columns=[*schema.names, *more])

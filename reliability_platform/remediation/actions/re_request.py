@@ -1,6 +1,7 @@
 """Asks the source again for the batches that an incident gives reason to ask for, and for no others."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -16,6 +17,7 @@ from reliability_platform.landing.replacement import land_replacement, landed_ma
 from reliability_platform.masking import error_words
 from reliability_platform.remediation import evidence
 from reliability_platform.remediation.actions.action import Action, Done, in_words
+from reliability_platform.remediation.lateness import out_of_turn
 from reliability_platform.remediation.ledger import REPLACEMENT, Replay
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
@@ -46,12 +48,21 @@ def slots_to_request(settings: Settings, incident: Incident, source: str | None 
             return {day: evidence.refused_slots(settings, source, day, schema=False) for day in days}
         case "source_silent" | "upstream_unavailable":
             return {day: evidence.missing_slots(settings, source, day) for day in days}
+        case "late_data":  # what is truly late is there already
+            return _with_a_wrong_clock(settings, source, days)
+        case "future_data":  # a clock that is wrong may be wrong both ways
+            return evidence.rejected_slots(settings, source, days) | _with_a_wrong_clock(settings, source, days)
         case (
             "volume_anomaly" | "distribution_shift" | "key_skew" | "sources_disagree"
         ):  # nothing says which batch is wrong
             return {day: evidence.all_slots(source) for day in days}
         case _:
             return evidence.rejected_slots(settings, source, days)
+
+
+def _with_a_wrong_clock(settings: Settings, source: str, days: Sequence[date]) -> Slots:
+    """All slots of the days of which rows cannot be late: nothing says which batch is right."""
+    return {one.day: evidence.all_slots(source) for one in out_of_turn(settings, source, days)}
 
 
 def slots_in_words(source: str, slots: Slots) -> str:

@@ -8,6 +8,7 @@ from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.incidents.model import Incident
 from reliability_platform.remediation import evidence
 from reliability_platform.remediation.actions.action import Action, Done, in_words
+from reliability_platform.remediation.actions.re_request import RE_REQUEST, slots_to_request
 from reliability_platform.remediation.policy import stays_on_record
 from reliability_platform.settings import Settings
 
@@ -33,7 +34,8 @@ REBUILD = _run_again("rebuild", "Run {days} again from bronze.")
 
 
 def _recompute(settings: Settings, incident: Incident, actor: str) -> Done:
-    del actor
+    if slots_to_request(settings, incident):
+        return RE_REQUEST.perform(settings, incident, actor)  # rows that cannot be late are wrong, wherever they count
     touched = _touched(settings, incident)
     facts = {EVENT_DATES: [day.isoformat() for day in touched]}
     return Done(_describe_recompute(settings, incident), sorted({*incident.partitions, *touched}), facts=facts)
@@ -48,6 +50,8 @@ def _touched(settings: Settings, incident: Incident) -> list[date]:
 
 
 def _describe_recompute(settings: Settings, incident: Incident) -> str:
+    if slots_to_request(settings, incident):
+        return RE_REQUEST.describe(settings, incident)
     touched = _touched(settings, incident)
     judged = f" and {in_words(touched)}, on whose event dates late rows count," if touched else ""
     return f"Run {in_words(incident.partitions)}{judged} again, and judge each of these event dates anew."

@@ -1,0 +1,82 @@
+"""Whether rows that came late can be late: by the schedule, a batch brings what has happened since the one before.
+
+A row of hours before its batch is a straggler; of every source some are, and its past shows how many. If many more are,
+their clock is the likelier reason: a third of a day with its times eight hours earlier is late by every other measure,
+counted on the wrong days before it is computed again and after it. Rows of a day or more before were held back whole, and
+whether they belong where they say, the volume of their event dates tells.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import duckdb
+
+from reliability_platform.landing.bronze import bronze_folder
+from reliability_platform.parquet import scan
+from reliability_platform.settings import Settings
+from reliability_platform.sources.contracts import CONTRACTS
+
+HOURS = 12
+"""What was held back for a day and came with the next batch of its slot is 18 hours before it or more; two zones are
+seldom further apart than this."""
+PAST_DAYS = 14
+LIMIT = 0.05
+"""The share of a day's rows that is never too much; clean days have about one percent."""
+TIMES = 2
+"""So many times the highest share of the past is too much."""
+
+
+@dataclass(frozen=True)
+class OutOfTurn:
+    """A landing day of which more rows are of the hours before their batch than can be stragglers."""
+
+    day: date
+    share: float
+    usual: float
+    """The highest share of the days before."""
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return (
+            f"{100 * self.share:.0f} % of the rows of {self.day} are of the hours before their batch "
+            f"(at most {100 * self.usual:.0f} % before), which no delay explains"
+        )
+
+
+def out_of_turn(settings: Settings, source: str, days: Sequence[date]) -> list[OutOfTurn]:
+    """Those among landing days whose rows cannot have come late."""
+    found = []
+    for day in days:
+        share = _share(settings, source, day)
+        before = [day - timedelta(days=back) for back in range(1, PAST_DAYS + 1)]
+        past = [one for other in before if other not in days and (one := _share(settings, source, other)) is not None]
+        usual = max(past, default=0.0)
+        if share is not None and share > max(LIMIT, TIMES * usual):
+            found.append(OutOfTurn(day, share, usual))
+    return found
+
+
+def _share(settings: Settings, source: str, day: date) -> float | None:
+    """How much of a landing day is of the hours before its batch; None for a day without rows."""
+    files = sorted(bronze_folder(settings, source, day).glob("*.parquet"))
+    contract = CONTRACTS[source]
+    if not files:
+        return None
+    with duckdb.connect() as engine:
+        [(share,)] = engine.execute(
+            f"""
+            with delivered as (
+                select {contract.event_time} as event_time, _batch_sequence, _batch_attempt,
+                    $day::timestamp + to_minutes((_batch_sequence - 1) * {24 * 60 // contract.batches_per_day}) as since
+                from {scan(*files)}
+            ), counting as (
+                select * from delivered
+                qualify _batch_attempt = max(_batch_attempt) over (partition by _batch_sequence)
+            )
+            select avg((event_time < since and event_time >= since - interval {HOURS} hour)::int) from counting
+            """,
+            {"day": day},
+        ).fetchall()
+    return None if share is None else float(share)
