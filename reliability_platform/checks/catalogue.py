@@ -235,6 +235,13 @@ _SCALE = _Property(
     "The median amount, overall and by currency, is within 30 % (or 6 standard errors) of the source's own past.",
     _APPROVE,
 )
+_SHIFTED = _Property(
+    "shifted_timestamps",
+    True,
+    "P1",
+    "Rows of a batch are of its slot or a neighbouring one, but for 2 % more than in the source's own past.",
+    _HEAL,
+)
 _KEY_SHARE = _Property(
     "key_skew",
     False,
@@ -267,6 +274,8 @@ def _native_checks() -> list[CheckSpec]:
         specs += [_spec(f"bronze_{source}__{name}", f"bronze_{source}", one, what) for name, what in _BRONZE.items()]
         specs += [_spec(f"stg_{source}__{name}", f"stg_{source}", one, what) for name, what in _STAGING.items()]
         specs.append(_spec(f"stg_{source}__no_conflicting_keys", f"stg_{source}", one, _CONFLICT))
+        shifted = f"stg_{source}__rows_of_their_slot"
+        specs.append(_spec(shifted, f"stg_{source}", one, _SHIFTED, column="event_time", requires_history=True))
         silver = f"int_{source}__deduplicated"
         specs.append(_spec(f"{silver}__no_rows_lost", silver, one, _LOST))
         specs.append(_spec(f"{silver}__volume", silver, one, _VOLUME, requires_history=True))

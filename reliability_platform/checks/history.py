@@ -1,4 +1,4 @@
-"""Checks against the source's own past: how many rows, at what scale, how much of them of one key.
+"""Checks against the source's own past: how many rows, of which hours, at what scale, how much of them of one key.
 
 What is expected comes from the last 28 good days before the judged one: never the day itself, never a day that a
 blocking check holds, and never one that this very evaluation has just found strange. With fewer than 14 good days in
@@ -18,6 +18,7 @@ import duckdb
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, CheckResult, Verdict
 from reliability_platform.masking import error_words
+from reliability_platform.sources.contracts import CONTRACTS
 
 HISTORY_DAYS = 28
 MIN_HISTORY_DAYS = 14
@@ -29,6 +30,9 @@ VOLUME_LIMIT = 0.29
 SCALE_LIMIT = 1.3
 """At least this factor. Prices grow by a few percent a week; a unit changes by 1.609, 10 or 100 overnight."""
 MIN_SEGMENT_ROWS = 20
+SHIFTED_LIMIT = 0.02
+"""So many rows of another time than their slot, beyond the usual. A third of a day moved by 8 hours makes 11 %."""
+MIN_SHIFTED_ROWS = 3
 KEY_SHARE_LIMIT = 0.10
 KEY_SHARE_TIMES = 4.0
 MAD_TO_SIGMA = 1.4826
@@ -117,9 +121,30 @@ def judge_key_share(profile: Days, past: Sequence[date], day: date) -> Finding:
     )
 
 
+def judge_shifted(profile: Days, past: Sequence[date], day: date) -> Finding:
+    """Percent of the rows of the later slots that are of more than a slot's length away from their own.
+
+    Rows that are late by nature come with the first slot; what its rows say of the day before is told beside it.
+    """
+    today = profile.get(day)
+    if today is None:
+        return Finding(None, 0, "the later slots of the day have no rows")
+    shares = [profile[one]["shifted"] / profile[one]["rows"] for one in past]
+    usual = median(shares)
+    limit = usual + max(SHIFTED_LIMIT, SIGMAS * _mad_sigma(shares), MIN_SHIFTED_ROWS / today["rows"])
+    share = today["shifted"] / today["rows"]
+    words = f"{100 * share:.1f} % of the rows are of more than a slot's length away from their slot, usual {100 * usual:.1f} %"
+    if today["shifted"]:
+        before = median(profile[one]["day_before"] for one in past)
+        words += (
+            f"; of the first slot {100 * today['day_before']:.1f} % are of an earlier day, usual {100 * before:.1f} %"
+        )
+    return Finding(100 * share, 100 * limit, words)
+
+
 @dataclass(frozen=True)
 class HistoryCheck:
-    """A profile by event date (columns: event date, name, value) and how it is judged."""
+    """A profile by day (columns: day, name, value) and how it is judged."""
 
     profile: str
     judge: Callable[[Days, Sequence[date], date], Finding]
@@ -128,6 +153,8 @@ class HistoryCheck:
 def _checks_of(source: str) -> dict[str, HistoryCheck]:
     silver = f"int_{source}__deduplicated"
     window = "event_date between $first and $last"
+    slots = CONTRACTS[source].batches_per_day
+    slot = f"(interval 1 day / {slots})"
     found = {
         f"{silver}__volume": HistoryCheck(
             f"select event_date, 'rows', count(*) from {silver} where {window} group by event_date", judge_volume
@@ -155,6 +182,31 @@ def _checks_of(source: str) -> dict[str, HistoryCheck]:
             union all select event_date, segment || '/sigma', sigma from segments
             """,
             judge_scale,
+        ),
+        # By landing day. Up to a slot's length a row may wait for the next batch: a shift of less is below what slots tell.
+        f"stg_{source}__rows_of_their_slot": HistoryCheck(
+            f"""
+            with placed as (
+                select landing_date, batch_sequence, event_date,
+                    event_time - (landing_date + (batch_sequence - 1) * {slot}) as after_start
+                from stg_{source}
+                where landing_date between $first and $last and batch_sequence between 1 and {slots}
+                    and not is_superseded and reject_reasons is null
+            ), counted as (
+                select landing_date,
+                    count(*) filter (where batch_sequence > 1) as n,
+                    count(*) filter (
+                        where batch_sequence > 1 and (after_start < -{slot} or after_start >= 2 * {slot})
+                    ) as shifted,
+                    count(*) filter (where batch_sequence = 1 and event_date < landing_date)
+                        / greatest(count(*) filter (where batch_sequence = 1), 1) as day_before
+                from placed group by landing_date
+            )
+            select landing_date, 'rows', n from counted where n > 0
+            union all select landing_date, 'shifted', shifted from counted where n > 0
+            union all select landing_date, 'day_before', day_before from counted where n > 0
+            """,
+            judge_shifted,
         ),
     }
     return {name: check for name, check in found.items() if name in CHECKS}

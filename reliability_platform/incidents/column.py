@@ -15,7 +15,7 @@ _IN_REASONS = {
     "unknown_values": re.compile(r"(\w+?)_unknown_value"),
     "invalid_values": re.compile(r"(\w+?)_out_of_range"),
 }
-_ALWAYS = {"future_data": "event_time", "payload_corruption": "payload"}
+_ALWAYS = {"future_data": "event_time", "shifted_timestamps": "event_time", "payload_corruption": "payload"}
 
 
 def _commonest(found: Iterable[str]) -> str | None:

@@ -150,6 +150,7 @@ POLICIES: dict[str, Policy] = {
     "file_corruption": _ASK_AT_ONCE,
     "key_conflict": _ASK_AT_ONCE,
     "future_data": _ASK_AT_ONCE,
+    "shifted_timestamps": _ASK_AT_ONCE,
     "poison_message": _ASK_AT_ONCE,
     "pii_leak": _ASK_AT_ONCE,
     "unknown_values": _ASK,

@@ -53,7 +53,7 @@ def slots_to_request(settings: Settings, incident: Incident, source: str | None 
         case "future_data":  # a clock that is wrong may be wrong both ways
             return evidence.rejected_slots(settings, source, days) | _with_a_wrong_clock(settings, source, days)
         case (
-            "volume_anomaly" | "distribution_shift" | "key_skew" | "sources_disagree"
+            "shifted_timestamps" | "volume_anomaly" | "distribution_shift" | "key_skew" | "sources_disagree"
         ):  # nothing says which batch is wrong
             return {day: evidence.all_slots(source) for day in days}
         case _:
