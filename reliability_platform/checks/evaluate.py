@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.episodes import EPISODE_DAYS
 from reliability_platform.checks.history import LOOK_BACK_DAYS, evaluate_history
 from reliability_platform.checks.native import evaluate_native
 from reliability_platform.checks.results import CheckResult, Verdict
@@ -24,6 +25,11 @@ def _held_days(known: Iterable[CheckResult], fresh: Iterable[CheckResult]) -> di
             for source in spec.sources:
                 found.setdefault(source, set()).add(result.partition)
     return found
+
+
+def _around(partitions: Sequence[date]) -> list[date]:
+    reach = range(-EPISODE_DAYS, EPISODE_DAYS + 1)
+    return sorted({day + timedelta(days=offset) for day in partitions for offset in reach} - set(partitions))
 
 
 def evaluate(
@@ -47,5 +53,6 @@ def evaluate(
                 if not (one.check in names and one.partition in partitions)
             ]
             held = _held_days(known, results)
-            results += evaluate_history(connection, partitions, history, held, run_id, now)
+            beside = store.latest(_around(partitions), history)
+            results += evaluate_history(connection, partitions, history, held, run_id, now, beside)
     return results

@@ -9,13 +9,14 @@ a mean and a standard deviation do not survive (Hampel 1974; Leys et al. 2013).
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from statistics import median
 
 import duckdb
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.episodes import EPISODE_DAYS, EPISODE_SIGMAS, Lean, drawn_in
 from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, CheckResult, Verdict
 from reliability_platform.masking import error_words
 from reliability_platform.sources.contracts import CONTRACTS
@@ -51,6 +52,14 @@ class Finding:
     value: float | None
     limit: float
     words: str
+    lean: Lean = field(default_factory=dict)
+    shared_with: date | None = None
+    """The failed day beside it whose deviation the day shares."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the day is beyond the limit by itself."""
+        return self.value is not None and self.value > self.limit
 
 
 TOO_SHORT = Finding(None, 0, "too few good days in the past to compare with")
@@ -74,7 +83,9 @@ def judge_volume(profile: Days, past: Sequence[date], day: date) -> Finding:
     noise = _mad_sigma([count / _usual(rows, one) - 1 for one, count in rows.items()])
     limit = max(VOLUME_LIMIT, SIGMAS * noise)
     today = profile.get(day, {}).get("rows", 0.0)
-    return Finding(100 * abs(today / usual - 1), 100 * limit, f"{today:.0f} rows of the day, usual {usual:.0f}")
+    away = today / usual - 1
+    lean = {"rows": away / limit} if abs(away) > EPISODE_SIGMAS * noise else {}
+    return Finding(100 * abs(away), 100 * limit, f"{today:.0f} rows of the day, usual {usual:.0f}", lean)
 
 
 def judge_scale(profile: Days, past: Sequence[date], day: date) -> Finding:
@@ -84,6 +95,7 @@ def judge_scale(profile: Days, past: Sequence[date], day: date) -> Finding:
     same factor. A segment speaks only with 20 rows a day, here and in 14 days of the past.
     """
     worst = Finding(1.0, SCALE_LIMIT, "at its usual scale")
+    lean: dict[str, float] = {}
     for name, today in profile.get(day, {}).items():
         segment, _, measure = name.partition("/")
         if measure != "median" or profile[day][f"{segment}/rows"] < MIN_SEGMENT_ROWS:
@@ -97,10 +109,12 @@ def judge_scale(profile: Days, past: Sequence[date], day: date) -> Finding:
             continue
         shift = today - median(before)
         error = MEDIAN_ERROR * profile[day][f"{segment}/sigma"] / math.sqrt(profile[day][f"{segment}/rows"])
-        far = abs(shift) > SIGMAS * max(_mad_sigma(before), error)
-        if far and math.exp(abs(shift)) > (worst.value or 1.0):
+        sigma = max(_mad_sigma(before), error)
+        if abs(shift) > EPISODE_SIGMAS * sigma:
+            lean[segment] = shift / math.log(SCALE_LIMIT)
+        if abs(shift) > SIGMAS * sigma and math.exp(abs(shift)) > (worst.value or 1.0):
             worst = Finding(math.exp(abs(shift)), SCALE_LIMIT, _in_words(segment, shift))
-    return worst
+    return replace(worst, lean=lean)
 
 
 def _in_words(segment: str, shift: float) -> str:
@@ -231,6 +245,11 @@ def good_past(profile: Days, day: date, strange: set[date]) -> list[date]:
     return [one for one in known if one in profile and one not in strange][-HISTORY_DAYS:]
 
 
+def _finding(check: HistoryCheck, profile: Days, day: date, strange: set[date]) -> Finding:
+    past = good_past(profile, day, strange)
+    return check.judge(profile, past, day) if len(past) >= MIN_HISTORY_DAYS else TOO_SHORT
+
+
 def evaluate_history(
     connection: duckdb.DuckDBPyConnection,
     partitions: Sequence[date],
@@ -238,8 +257,13 @@ def evaluate_history(
     held: Mapping[str, set[date]],
     run_id: str,
     now: datetime,
+    beside: Sequence[CheckResult] = (),
 ) -> list[CheckResult]:
-    """One result per wanted check and landing day. `held` are the days of each source that no check may learn from."""
+    """One result per wanted check and landing day. `held` are the days of each source that no check may learn from.
+
+    `beside` is what the same checks last said of the days around. Where one of these shares a deviation that is noticed
+    only now, or no longer shares one that has gone, it has a new result as well.
+    """
     results = []
     by_source: dict[str, list[str]] = {}
     for name in sorted(names):
@@ -247,38 +271,72 @@ def evaluate_history(
     for source, wanted in by_source.items():
         checks = history_checks([source])
         strange = set(held.get(source, ()))
-        profiles: dict[str, Days | str] = {}
+        profiles: dict[str, Days] = {}
+        errors: dict[str, str] = {}
         for name in wanted:
             try:
-                profiles[name] = _profile(connection, checks[name], min(partitions), max(partitions))
+                last = max(partitions) + timedelta(days=EPISODE_DAYS)
+                profiles[name] = _profile(connection, checks[name], min(partitions), last)
             except duckdb.Error as problem:  # a crashing check is no verdict on the data
-                profiles[name] = error_words(str(problem))
+                profiles[name], errors[name] = {}, error_words(str(problem))
+        findings: dict[str, dict[date, Finding]] = {name: {} for name in wanted}
         for day in sorted(partitions):
-            found = []
             for name in wanted:
-                profile = profiles[name]
-                if isinstance(profile, str):
-                    found.append(_result(name, day, TOO_SHORT, run_id, now, error=profile))
-                    continue
-                past = good_past(profile, day, strange)
-                enough = len(past) >= MIN_HISTORY_DAYS
-                finding = checks[name].judge(profile, past, day) if enough else TOO_SHORT
-                found.append(_result(name, day, finding, run_id, now))
-            if any(result.verdict is Verdict.FAILED for result in found):
+                findings[name][day] = _finding(checks[name], profiles[name], day, strange)
+            if any(findings[name][day].failed for name in wanted):
                 strange.add(day)
-            results += found
+        for name in wanted:
+            around = {one.partition: one for one in beside if one.check == name}
+            found = _of_one_episode(checks[name], profiles[name], findings[name], around, strange)
+            results += [_result(name, day, one, run_id, now, errors.get(name)) for day, one in found.items()]
     return results
+
+
+def _of_one_episode(
+    check: HistoryCheck,
+    profile: Days,
+    findings: Mapping[date, Finding],
+    around: Mapping[date, CheckResult],
+    strange: set[date],
+) -> dict[date, Finding]:
+    """The findings, with the days drawn in that share a deviation, and with those around of which that is news."""
+    failed_around = {day for day, one in around.items() if one.verdict is Verdict.FAILED}
+    failed = {day for day, one in findings.items() if one.failed}
+    if not (failed or failed_around):
+        return dict(findings)
+    nearby = {day: _finding(check, profile, day, strange) for day in around}
+    failed |= {day for day in failed_around if nearby[day].failed}
+    known = {**nearby, **findings}
+    drawn = drawn_in({day: one.lean for day, one in known.items()}, failed)
+    found = dict(findings)
+    for day, one in around.items():
+        joins = one.verdict is Verdict.PASSED and day in drawn
+        leaves = _EPISODE in one.details and day not in drawn and not nearby[day].failed
+        if joins or (leaves and nearby[day].value is not None):
+            found[day] = nearby[day]
+    return {day: replace(one, shared_with=drawn.get(day)) for day, one in found.items()}
+
+
+_EPISODE = "shares_the_deviation_of"
+"""The detail by which a result says that its day failed for the sake of another."""
 
 
 def _result(
     name: str, day: date, finding: Finding, run_id: str, now: datetime, error: str | None = None
 ) -> CheckResult:
     spec = CHECKS[name]
-    reason = None
+    reason, words, limit = None, finding.words, finding.limit
+    details: dict[str, object] = {}
     if finding.value is None:
         verdict, reason = Verdict.NOT_EVALUATED, ERROR if error else INSUFFICIENT_HISTORY
+    elif finding.shared_with is not None:
+        verdict = Verdict.FAILED
+        words += f"; by itself within {limit:.3g}, but of one deviation with {finding.shared_with}"
+        details = {"detail": words, _EPISODE: finding.shared_with.isoformat()}
+    elif finding.failed:
+        verdict, details = Verdict.FAILED, {"detail": words}
     else:
-        verdict = Verdict.FAILED if finding.value > finding.limit else Verdict.PASSED
+        verdict = Verdict.PASSED
     return CheckResult(
         check=name,
         dataset=spec.dataset,
@@ -286,11 +344,11 @@ def _result(
         partition=day,
         verdict=verdict,
         value=finding.value,
-        threshold="" if finding.value is None else f"<= {finding.limit:.3g}",
-        message=f"could not be evaluated: {error}" if error else finding.words,
+        threshold="" if finding.value is None else f"<= {limit:.3g}",
+        message=f"could not be evaluated: {error}" if error else words,
         run_id=run_id,
         evaluated_at=now,
         column=spec.column,
-        details={"detail": finding.words} if verdict is Verdict.FAILED else {},
+        details=details,
         reason=reason,
     )
