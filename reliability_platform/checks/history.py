@@ -17,7 +17,7 @@ import duckdb
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.episodes import EPISODE_DAYS, EPISODE_SIGMAS, Lean, drawn_in
-from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, CheckResult, Verdict
+from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, Verdict
 from reliability_platform.masking import error_words
 from reliability_platform.sources.contracts import CONTRACTS
 
@@ -47,12 +47,14 @@ Days = Mapping[date, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Finding:
-    """What a comparison with the past says about one day; `value` is None if there is too little past."""
+    """What a comparison with the past says about one day; `value` is None if there is too little to judge by."""
 
     value: float | None
     limit: float
     words: str
     lean: Lean = field(default_factory=dict)
+    reason: str = INSUFFICIENT_HISTORY
+    """Why there is no value, if there is none."""
     shared_with: date | None = None
     """The failed day beside it whose deviation the day shares."""
 
@@ -142,7 +144,7 @@ def judge_shifted(profile: Days, past: Sequence[date], day: date) -> Finding:
     """
     today = profile.get(day)
     if today is None:
-        return Finding(None, 0, "the later slots of the day have no rows")
+        return Finding(None, 0, "the later slots of the day have no rows", reason=NOTHING_TO_JUDGE)
     shares = [profile[one]["shifted"] / profile[one]["rows"] for one in past]
     usual = median(shares)
     limit = usual + max(SHIFTED_LIMIT, SIGMAS * _mad_sigma(shares), MIN_SHIFTED_ROWS / today["rows"])
@@ -328,7 +330,7 @@ def _result(
     reason, words, limit = None, finding.words, finding.limit
     details: dict[str, object] = {}
     if finding.value is None:
-        verdict, reason = Verdict.NOT_EVALUATED, ERROR if error else INSUFFICIENT_HISTORY
+        verdict, reason = Verdict.NOT_EVALUATED, ERROR if error else finding.reason
     elif finding.shared_with is not None:
         verdict = Verdict.FAILED
         words += f"; by itself within {limit:.3g}, but of one deviation with {finding.shared_with}"

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pytest
 
 from reliability_platform.checks.history import evaluate_history, judge_shifted
-from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, Verdict
+from reliability_platform.checks.results import INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, Verdict
 from reliability_platform.clock import utc_now
 from reliability_platform.faults.fault import Deliveries
 from reliability_platform.faults.timing import late_events, shuffled_within_the_day
@@ -120,6 +120,13 @@ def test_without_a_past_nothing_is_said(clean: Deliveries) -> None:
     """Thirteen good days are too few."""
     [result] = _judged(clean, day(14), day(14))
     assert (result.verdict, result.reason) == (Verdict.NOT_EVALUATED, INSUFFICIENT_HISTORY)
+
+
+def test_a_day_without_later_slots_has_nothing_to_judge(clean: Deliveries) -> None:
+    """That batches are missing is for the checks to say that count them."""
+    [struck, *after] = _judged({**clean, STRUCK: clean[STRUCK][:1]})
+    assert (struck.verdict, struck.reason) == (Verdict.NOT_EVALUATED, NOTHING_TO_JUDGE)
+    assert _verdicts(after) == [Verdict.PASSED] * 3
 
 
 def test_what_a_shift_does_to_the_day_is_one_incident_with_it() -> None:
