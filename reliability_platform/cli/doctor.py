@@ -10,7 +10,7 @@ import click
 import duckdb
 from rich.markup import escape
 
-from reliability_platform.cli.options import home_option, json_option, people, print_json
+from reliability_platform.cli.options import counted, home_option, json_option, people, print_json
 from reliability_platform.clock import utc_now
 from reliability_platform.damage import in_one_line
 from reliability_platform.errors import ExitCode, PlatformError
@@ -155,7 +155,7 @@ def _snapshots(settings: Settings) -> str:
     found, _ = read_snapshots(SnapshotLocation.of(settings))
     if not found:
         return "there is no snapshot yet; `reliability snapshot create` takes one"
-    return f"{len(found)} snapshots, the newest of {found[-1].taken_at:%Y-%m-%d %H:%M} UTC"
+    return f"{counted(len(found), 'snapshot')}, the newest of {found[-1].taken_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _drills(settings: Settings) -> str:

@@ -40,10 +40,14 @@ home_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document for a program to read.")
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, which is a regular one: 1 file, 2 files."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def held_words(held: Sized) -> str:
     """How many landing partitions a publication holds, as people say it."""
-    many = len(held)
-    return f"{many or 'no'} landing {'partition is' if many < 2 else 'partitions are'} held"
+    return f"{counted(len(held), 'landing partition')} {'is' if len(held) == 1 else 'are'} held"
 
 
 yes_option = click.option("--yes", is_flag=True, help="Do it without being asked first.")

@@ -8,6 +8,7 @@ import click
 from reliability_platform.cli.options import (
     DAY,
     check_range,
+    counted,
     home_option,
     home_session,
     json_option,
@@ -44,6 +45,6 @@ def plan(plan: str, first: date, last: date, seed: int, home: Path | None, as_js
     if as_json:
         print_json({"strikes": [vars(strike) for strike in active.strikes], "landed_again": days})
         return ExitCode.OK
-    people.print(f"{len(active.strikes)} strikes from {first} to {last}.", highlight=False)
+    people.print(f"{counted(len(active.strikes), 'strike')} from {first} to {last}.", highlight=False)
     people.print(f"Let the platform notice: reliability run --from {first} --to {last}", highlight=False)
     return ExitCode.OK

@@ -8,7 +8,15 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from reliability_platform.cli.options import ask_first, home_option, json_option, people, print_json, yes_option
+from reliability_platform.cli.options import (
+    ask_first,
+    counted,
+    home_option,
+    json_option,
+    people,
+    print_json,
+    yes_option,
+)
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode
 from reliability_platform.settings import Settings, load_settings
@@ -43,8 +51,8 @@ def create(home: Path | None, as_json: bool) -> int:
         print_json({**taken.summary(), "pruned": asdict(pruned)})
     else:
         people.print(
-            f"Snapshot {taken.id}: {len(taken.files):,} files, {taken.bytes / MEGABYTE:,.1f} MB, "
-            f"{len(taken.landing_days)} landing days.",
+            f"Snapshot {taken.id}: {counted(len(taken.files), 'file')}, {taken.bytes / MEGABYTE:,.1f} MB, "
+            f"{counted(len(taken.landing_days), 'landing day')}.",
             highlight=False,
         )
         for what, why in taken.left_out.items():

@@ -60,13 +60,13 @@ def test_an_exit_code_says_of_which_kind_the_failure_is(
 @pytest.mark.parametrize(
     ("held", "said"),
     [
-        ({}, "no landing partition is held"),
+        ({}, "0 landing partitions are held"),
         ({"orders/2026-01-03": ["a reason"]}, "1 landing partition is held"),
         (dict.fromkeys("ab"), "2 landing partitions are held"),
     ],
 )
 def test_the_number_of_held_partitions_agrees_with_its_noun(held: Mapping[str, object], said: str) -> None:
-    """`run`, `backfill` and `publish` said "1 landing partitions are held"."""
+    """`run`, `backfill` and `publish` said "1 landing partitions are held", `snapshot create` "1 landing days"."""
     assert held_words(held) == said
 
 

@@ -8,7 +8,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from reliability_platform.cli.options import home_option, json_option, people, percent, print_json
+from reliability_platform.cli.options import counted, home_option, json_option, people, percent, print_json
 from reliability_platform.cli.quarantine.selection import selected, selection_options
 from reliability_platform.remediation.dead_letters.analysis import Analysis
 from reliability_platform.remediation.dead_letters.analysis import analyze as look
@@ -42,7 +42,7 @@ def analyze(
     if not (found.rows or found.files):
         people.print("Nothing in quarantine is meant: see `reliability quarantine list`.")
         return
-    people.print(f"{found.rows:,} rejected rows, {found.files:,} refused files.", highlight=False)
+    people.print(f"{counted(found.rows, 'rejected row')}, {counted(found.files, 'refused file')}.", highlight=False)
     for line in found.patterns:
         people.print(f"• {line}", highlight=False, markup=False)
     _tables(found)

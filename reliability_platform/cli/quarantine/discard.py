@@ -6,7 +6,15 @@ from pathlib import Path
 import click
 
 from reliability_platform.cli.incidents.decisions import whoami
-from reliability_platform.cli.options import ask_first, home_option, json_option, people, print_json, yes_option
+from reliability_platform.cli.options import (
+    ask_first,
+    counted,
+    home_option,
+    json_option,
+    people,
+    print_json,
+    yes_option,
+)
 from reliability_platform.cli.quarantine.selection import selected, selection_options
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
@@ -59,7 +67,7 @@ def discard(
         letters = waiting_letters(settings, wanted)
         left: list[str] = []
         if letters:
-            ask_first(f"{len(letters)} dead letters are given up, without a way back.", yes)
+            ask_first(f"{counted(len(letters), 'dead letter')} to be given up, without a way back.", yes)
             daemon.tick()  # what has been judged and not been read yet becomes an incident first
             incidents = concerned(engine, {(one.source, one.landing_date) for one in letters})
             more = f" and {len(letters) - SHOWN} more" if len(letters) > SHOWN else ""

@@ -10,6 +10,7 @@ from reliability_platform.cli.incidents.decisions import whoami
 from reliability_platform.cli.options import (
     DAY,
     ask_first,
+    counted,
     home_option,
     home_session,
     json_option,
@@ -61,7 +62,7 @@ def purge(
         found = survey(settings, engine, source, day, batch)
         refuse_if_needed(found)
         if not found.is_clean:
-            ask_first(f"{len(found.files)} files of {source} on {day} are masked for good.", yes)
+            ask_first(f"{counted(len(found.files), 'file')} of {source} on {day} to be masked for good.", yes)
             purge_files(settings, engine, found, why.strip(), whoami(), utc_now())
             replay(settings, engine, [day], utc_now, RUN_ID)
             finish(settings, engine, source, day, utc_now())
