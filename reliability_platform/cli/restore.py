@@ -104,7 +104,9 @@ def restore(
             print_json({"dry_run": True, "snapshot": snapshot.id, "taken_at": snapshot.taken_at, "would_replace": what})
         else:
             people.print(
-                f"Would replace {what} in {settings.home} from snapshot {snapshot.id} of {taken}.", highlight=False
+                f"Would replace {what} in {settings.home} from snapshot {snapshot.id} of {taken}.",
+                highlight=False,
+                markup=False,
             )
         return ExitCode.OK
     ask_first(f"In {settings.home}, {what} is replaced from snapshot {snapshot.id} of {taken}.", yes)
