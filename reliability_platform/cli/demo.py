@@ -24,6 +24,7 @@ from reliability_platform.cli.options import (
     print_json,
     progress,
 )
+from reliability_platform.cli.parameters import SEED
 from reliability_platform.clock import FIRST_DAY, utc_now
 from reliability_platform.clock import days as day_range
 from reliability_platform.errors import ExitCode, UsageError
@@ -251,8 +252,10 @@ def show(document: dict[str, Any]) -> None:
 
 @click.command()
 @click.option("--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="Landing days.")
-@click.option("--events", type=click.IntRange(1), default=250_000, show_default=True, help="Events, at least.")
-@click.option("--seed", type=int, default=7, show_default=True, help="The same seed gives the same bytes.")
+@click.option(
+    "--events", type=click.IntRange(1, 1_000_000_000), default=250_000, show_default=True, help="Events, at least."
+)
+@click.option("--seed", type=SEED, default=7, show_default=True, help="The same seed gives the same bytes.")
 @click.option("--plan", default="showcase", show_default=True, help="A plan's name, or a YAML file of your own.")
 @home_option
 @json_option

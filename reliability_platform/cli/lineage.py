@@ -8,6 +8,7 @@ import click
 from rich.table import Table
 
 from reliability_platform.cli.options import as_json_text, people, write_or_print
+from reliability_platform.cli.parameters import FilePath
 from reliability_platform.errors import UsageError
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Graph tools read GraphML, graph databases Cypher.",
 )
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file, not to stdout.")
+@click.option("--output", type=FilePath(dir_okay=False, path_type=Path), help="Write to this file, not to stdout.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def lineage(dataset: str | None, column: str | None, form: str, output: Path | None, as_json: bool) -> None:
     """Show the data graph: what feeds what, who owns it, who reads it.

@@ -13,7 +13,7 @@ import click
 
 from reliability_platform.cli.stopping import stoppable
 from reliability_platform.errors import ExitCode
-from reliability_platform.masking import error_words, operator_said, traceback_words
+from reliability_platform.masking import error_words, operator_said, printable, traceback_words
 from reliability_platform.settings import DEFAULT_HOME, PROJECT_ROOT, keep_private, load_settings
 from reliability_platform.system_errors import foreseen
 
@@ -49,6 +49,7 @@ COMMANDS = {
 }
 
 EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {code.meaning}" for code in ExitCode)
+MAX_LINE = 2000
 HELP = frozenset({"-h", "--help", "--version"})
 
 
@@ -149,7 +150,8 @@ def _prepare_streams() -> None:
 
 
 def _say(text: str) -> None:
-    click.echo(f"reliability: {' '.join(text.split())}", err=True)
+    # An operator's own words come back; a control sign in them must not act on his terminal, nor fill it.
+    click.echo(f"reliability: {printable(' '.join(text.split()), MAX_LINE)}", err=True)
 
 
 def _databases() -> Path:

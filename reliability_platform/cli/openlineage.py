@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import click
 
 from reliability_platform.cli.options import home_option, json_option, people, print_json
+from reliability_platform.cli.parameters import FilePath
 from reliability_platform.errors import ExitCode
 from reliability_platform.openlineage_events.emitter import event_file
 from reliability_platform.openlineage_events.spool import Spool
@@ -90,7 +91,7 @@ def send(again: bool, home: Path | None, as_json: bool) -> int:
 @openlineage.command()
 @click.option(
     "--specification",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=FilePath(exists=True, file_okay=False, path_type=Path),
     default=None,
     help="The `spec` folder of OpenLineage with its JSON schemas. [default: those behind the installed client]",
 )

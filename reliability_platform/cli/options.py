@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.cli.parameters import FilePath
 from reliability_platform.clock import parse_day, utc_now
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, UsageError
 from reliability_platform.settings import RESTORING, Settings
@@ -33,7 +34,7 @@ progress = Console(stderr=True) if sys.stderr.isatty() else Console(stderr=True,
 
 home_option = click.option(
     "--home",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FilePath(file_okay=False, path_type=Path),
     default=None,
     help="Where the data live. [default: $RELIABILITY_HOME or data/ in the project]",
 )

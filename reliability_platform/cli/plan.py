@@ -15,6 +15,7 @@ from reliability_platform.cli.options import (
     people,
     print_json,
 )
+from reliability_platform.cli.parameters import SEED
 from reliability_platform.clock import FIRST_DAY
 from reliability_platform.errors import ExitCode
 from reliability_platform.settings import load_settings
@@ -24,7 +25,7 @@ from reliability_platform.settings import load_settings
 @click.argument("plan")
 @click.option("--from", "first", type=DAY, default=FIRST_DAY.isoformat(), show_default=True, help="The plan's day 1.")
 @click.option("--to", "last", type=DAY, required=True, help="The last landing day that it may touch.")
-@click.option("--seed", type=int, default=7, show_default=True, help="The same seed strikes the same rows.")
+@click.option("--seed", type=SEED, default=7, show_default=True, help="The same seed strikes the same rows.")
 @home_option
 @json_option
 def plan(plan: str, first: date, last: date, seed: int, home: Path | None, as_json: bool) -> int:

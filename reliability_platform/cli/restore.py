@@ -14,6 +14,7 @@ from reliability_platform.cli.options import (
     print_json,
     yes_option,
 )
+from reliability_platform.cli.parameters import FilePath
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.settings import Settings, load_settings
@@ -41,7 +42,7 @@ def _moment(text: str | None) -> datetime:
 @click.option("--everything", is_flag=True, help="The whole home: landing, operations store, published versions …")
 @click.option(
     "--aside",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FilePath(file_okay=False, path_type=Path),
     default=None,
     help="Write into this folder, as it was then, instead of into place.",
 )
@@ -93,7 +94,9 @@ def restore(
         if as_json:
             print_json({"snapshot": snapshot.id, "taken_at": snapshot.taken_at, "written": written})
         else:
-            people.print(f"{written} is as it was at {snapshot.taken_at:%Y-%m-%d %H:%M:%S} UTC.", highlight=False)
+            people.print(
+                f"{written} is as it was at {snapshot.taken_at:%Y-%m-%d %H:%M:%S} UTC.", highlight=False, markup=False
+            )
         return ExitCode.OK
     if not everything and not settings.landing.exists():
         raise UsageError(f"{settings.home} has no landing to go on from: restore the home with --everything.")

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from reliability_platform.cli.options import echo, home_option, json_option, people, print_json, progress
+from reliability_platform.cli.parameters import SEED, Number
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.settings import Settings, load_settings
@@ -130,11 +131,9 @@ def list_sources(home: Path | None, as_json: bool) -> None:
 @click.option(
     "--misbehave", "names", multiple=True, help="A kind of misbehaviour, several times for several. [default: all]"
 )
-@click.option(
-    "--share", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of requests that meet it."
-)
-@click.option("--seed", type=int, default=7, show_default=True, help="Draws which ones; the same seed draws the same.")
-@click.option("--seconds", type=click.FloatRange(min=0), default=None, help="End after so long. [default: Ctrl-C]")
+@click.option("--share", type=Number(0, 1), default=0.0, show_default=True, help="Share of requests that meet it.")
+@click.option("--seed", type=SEED, default=7, show_default=True, help="Draws which ones; the same seed draws the same.")
+@click.option("--seconds", type=Number(min=0), default=None, help="End after so long. [default: Ctrl-C]")
 @home_option
 def serve(port: int, names: tuple[str, ...], share: float, seed: int, seconds: float | None, home: Path | None) -> None:
     """Serve the home's simulated sources over HTTP on loopback, and answer a share of requests badly.

@@ -90,7 +90,8 @@ def warehouse_reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     with warehouse_lease(settings):
         if not settings.warehouse.exists():
             raise EnvironmentUnusableError(
-                "The warehouse does not exist yet: make it with `reliability demo` or `reliability run`."
+                f"The warehouse {settings.warehouse} does not exist yet: "
+                "make it with `reliability demo` or `reliability run`."
             )
         connection = open_when_free(settings, read_only=True)
         try:

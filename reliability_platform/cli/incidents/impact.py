@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from reliability_platform.cli.options import as_json_text, home_option, people, write_or_print
+from reliability_platform.cli.parameters import FilePath
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.store import IncidentStore
@@ -28,7 +29,7 @@ from reliability_platform.warehouse.dbt_manifest import ensure_manifest
     show_default=True,
     help="svg is the picture; graph tools read GraphML, graph databases Cypher.",
 )
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file, not to stdout.")
+@click.option("--output", type=FilePath(dir_okay=False, path_type=Path), help="Write to this file, not to stdout.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @home_option
 def impact(incident_id: str, form: str, output: Path | None, as_json: bool, home: Path | None) -> None:

@@ -1,0 +1,121 @@
+"""Every command, walked through the tree that click has of them, with arguments and homes that no one should give."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from reliability_platform.cli.main import cli, main
+from reliability_platform.errors import ExitCode
+from reliability_platform.operations import operations_engine
+from reliability_platform.settings import load_settings
+
+WORKING = {("dev",), ("demo",), ("campaign",), ("run",), ("backfill",), ("heal",), ("drill",), ("verify",)}
+"""They work for long, or serve, once their arguments are accepted: only what must be refused is tried on them."""
+SERVING = {("sources", "serve")}
+TEXTS = ("x" * 5000, "a\x1b[2Jb\x07", "[bold]no[/nothing]")
+DAYS = ("2026-13-01", "", "[bold]", "9999-01-01", "0001-01-01", "2026-02-30")
+NUMBERS = ("", "nan", "-1", "1e400", "[bold]")
+PATHS = ("", "a\x01b", "x" * 300)
+
+
+def leaves(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            found = command.get_command(click.Context(command), name)
+            assert found is not None
+            yield from leaves(found, (*words, name))
+    else:
+        yield words, command
+
+
+def kind(parameter: click.Parameter) -> str:
+    return type(parameter.type).__name__
+
+
+def hostile(words: tuple[str, ...], parameter: click.Parameter) -> tuple[str, ...]:
+    if getattr(parameter, "is_flag", False):
+        return ()
+    if kind(parameter) == "Day":
+        return DAYS
+    if kind(parameter) == "FilePath":
+        return PATHS if parameter.name != "home" or words in WORKING | SERVING else PATHS[:1]  # one option for all
+    if isinstance(parameter.type, click.IntRange | click.FloatRange):
+        return NUMBERS
+    return () if words in WORKING | SERVING else TEXTS
+
+
+def valid(parameter: click.Parameter) -> str:
+    if isinstance(parameter.type, click.Choice):
+        return str(parameter.type.choices[0])
+    return {"Day": "2026-01-02"}.get(kind(parameter), "1")
+
+
+def line(words: tuple[str, ...], command: click.Command, home: Path, given: dict[str | None, str]) -> list[str]:
+    options, arguments = list(words), []
+    for one in command.params:
+        if one.name in given:
+            value = given[one.name]
+        elif one.required:
+            value = valid(one)
+        elif one.name == "home":
+            value = str(home)
+        else:
+            continue
+        if isinstance(one, click.Argument):
+            arguments.append(value)
+        else:
+            options += [one.opts[0], value]
+    return [*options, "--", *arguments] if arguments else options
+
+
+def call(words: list[str], capfd: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    code = 0
+    try:
+        code = main(words) or 0
+    except SystemExit as stop:
+        code = int(stop.code or 0)
+    out = capfd.readouterr()
+    said = out.out + out.err
+    assert code in {one.value for one in ExitCode} - {ExitCode.INTERNAL}, (words, code, said)
+    assert "Traceback" not in said, words
+    assert not set("\x1b\x07\x01") & set(said), (words, said)
+    return code, said
+
+
+def test_no_argument_is_a_fault_of_the_platform(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty path wrote into the working folder, `nan` was a share, a negative seed was a fault of the platform."""
+    monkeypatch.chdir(tmp_path)
+    home = tmp_path / "home"
+    operations_engine(load_settings(home))
+    for words, command in leaves(cli):
+        for parameter in command.params:
+            for value in hostile(words, parameter):
+                code, said = call(line(words, command, home, {parameter.name: value}), capfd)
+                if value in DAYS + NUMBERS + PATHS and kind(parameter) in {"Day", "FilePath", "Number"}:
+                    assert code == ExitCode.USAGE, (words, parameter.name, value, said)
+                    assert "•" not in said, (words, said)
+    assert {one.name for one in tmp_path.iterdir()} == {"home"}
+
+
+@pytest.mark.parametrize("state", ["file", "operations", "warehouse", "none"])
+def test_no_state_of_a_home_is_a_fault_of_the_platform(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], state: str
+) -> None:
+    """Where a home cannot be used, its path is named: "the warehouse does not exist" did not say which."""
+    home = tmp_path / "home"
+    if state == "file":
+        home.write_text("no folder")
+    elif state != "none":
+        settings = load_settings(home)
+        operations_engine(settings).dispose()
+        broken = home / "operations.sqlite" if state == "operations" else settings.warehouse
+        broken.write_bytes(b"garbage" * 999)
+    for words, command in leaves(cli):
+        if words not in WORKING | SERVING and any(one.name == "home" for one in command.params):
+            code, said = call(line(words, command, home, {}), capfd)
+            if code == ExitCode.ENVIRONMENT:
+                assert str(home) in said.replace("\n", ""), (words, said)
