@@ -18,7 +18,7 @@ RELIABILITY = str(Path(sys.executable).parent / "reliability")
 def reliability(*words: str, home: Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
     """Run the command as a person would."""
     done = subprocess.run(
-        [RELIABILITY, *words, "--home", str(home)], capture_output=True, text=True, timeout=900, check=False
+        [RELIABILITY, *words, "--home", str(home)], capture_output=True, text=True, timeout=3000, check=False
     )
     assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
@@ -104,30 +104,3 @@ def test_a_second_heal_changes_nothing(showcase: tuple[Path, dict[str, Any]]) ->
     reliability("heal", home=home)
     assert reliability("incidents", "list", "--json", home=home).stdout == before
     assert (home / "published" / "current").readlink() == version
-
-
-def test_injected_by_hand_noticed_healed_and_replayed(showcase: tuple[Path, dict[str, Any]]) -> None:
-    """The commands of the README: inject, run, look, replay; a rollback and back again."""
-    home, _ = showcase
-    reliability("inject", "null_spike", "--source", "orders", "--date", "2026-01-02", "--magnitude", "large", home=home)
-    run = json.loads(reliability("run", "--from", "2026-01-02", "--to", "2026-01-02", "--json", home=home).stdout)
-    [incident] = run["incidents"]
-    assert incident["source"] == "orders"
-    assert "orders/2026-01-02" in run["held"]
-    shown = reliability("incidents", "show", incident["id"], home=home).stdout
-    assert "A required field is suddenly null" in shown
-    assert "stg_orders__missing_customer_id" in shown
-    listed = json.loads(
-        reliability("quarantine", "list", "--source", "orders", "--from", "2026-01-02", "--to", "2026-01-02", "--json",
-                    home=home).stdout
-    )  # fmt: skip
-    assert sum(row["rows"] for row in listed["rows"]) > 0
-    letters = json.loads(reliability("quarantine", "show", listed["rows"][0]["batch_id"], "--json", home=home).stdout)
-    assert letters["rows"][0]["reasons"] == "customer_id_missing"
-    reliability("incidents", "ack", incident["id"], "--why", "on it", home=home)
-    reliability("quarantine", "replay", "--source", "orders", "--date", "2026-01-02", home=home)
-    reliability("verify", home=home)
-    reliability("publish", "--rollback", "--yes", home=home)
-    reliability("publish", home=home)
-    reliability("incidents", "audit", home=home)
-    reliability("doctor", home=home)
