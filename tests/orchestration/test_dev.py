@@ -88,7 +88,7 @@ def test_backfill_from_the_ui_detects_heals_and_ends_at_the_oracle(tmp_path: Pat
             text = next(entry["mdStr"] for entry in newest["metadataEntries"] if entry["label"] == "page")
             return text if "is resolved" in text else ""
 
-        runbook = platform.wait("the runbook", documented, 60)
+        runbook = platform.wait("the runbook", documented, 300)
         assert incident.id in runbook
         assert json.dumps(runbook)
     log = (tmp_path / "dev.log").read_text()

@@ -83,10 +83,9 @@ def lines_of(blocks: list[Block]) -> list[tuple[str, set[int]]]:
 def _check_of(failure_class: str, source: str) -> str | None:
     if failure_class == "check_not_evaluated":
         return f"stg_{source}__row_count"
-    names = [name for name, spec in CHECKS.items() if spec.failure_class == failure_class and spec.sources == (source,)]
-    if failure_class in ("run_killed", "write_failure", "unsafe_backfill"):
-        names = [name for name, spec in CHECKS.items() if spec.failure_class == failure_class]
-    return next((name for name in names if CHECKS[name].source == source), None)
+    of_class = [name for name, spec in CHECKS.items() if spec.failure_class == failure_class and spec.source == source]
+    of_it_alone = [name for name in of_class if CHECKS[name].sources == (source,)]
+    return next(iter(of_it_alone or of_class), None)
 
 
 def _related(one: str, other: str) -> bool:

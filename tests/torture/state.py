@@ -21,6 +21,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.ledger import ReplayLedger
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
+from reliability_platform.warehouse.built import ORIGIN
 from reliability_platform.warehouse.publication import CURRENT, current_version, read_publication
 
 State = dict[str, dict[str, Any]]
@@ -55,7 +56,8 @@ def _tables(settings: Settings) -> dict[str, list[Any]]:
     if not settings.warehouse.exists():
         return {}
     with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
-        names = connection.execute("select table_name from duckdb_tables() order by 1").fetchall()
+        query = "select table_name from duckdb_tables() where table_name <> ? order by 1"
+        names = connection.execute(query, [ORIGIN]).fetchall()  # says of which home, and by which build
         return {
             name: list(
                 connection.execute(
