@@ -35,6 +35,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.documents import remedy_of, situation_of
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import Settings, load_settings
+from reliability_platform.sources import SOURCES
 from reliability_platform.sources.simulation import Simulation
 from reliability_platform.warehouse.lease import warehouse_reader
 from tests.unit.failing import day, result
@@ -95,16 +96,20 @@ def _related(one: str, other: str) -> bool:
 def places() -> dict[str, tuple[str, date]]:
     """Class → a check of it and a landing day, so that no two classes of one source and day explain each other."""
     taken: dict[tuple[str, int], list[str]] = {}
-    found = {}
-    for name in CLASSES:
-        for number in range(1, DAYS + 1):
-            for source in ("orders", "payments", "shipments", "web_events"):
-                check, there = _check_of(name, source), taken.setdefault((source, number), [])
-                # A check has one verdict a day: two classes must not use the same one.
-                used = {found[one][0] for one in there}
-                if check and check not in used and not any(_related(name, one) for one in there) and name not in found:
-                    there.append(name)
-                    found[name] = (check, day(number))
+    found: dict[str, tuple[str, date]] = {}
+    everywhere = [(number, source) for number in range(1, DAYS + 1) for source in SOURCES]
+    # What concerns several sources finds room first.
+    for name in sorted(CLASSES, key=lambda name: name != "sources_disagree"):
+        for number, source in everywhere:
+            check = _check_of(name, source)
+            concerned = CHECKS[check].sources if check else ()
+            there = [one for place in concerned for one in taken.get((place, number), [])]
+            # A check has one result a day: two classes must not use the same one.
+            used = {found[one][0] for one in there}
+            if check and name not in found and check not in used and not any(_related(name, one) for one in there):
+                for place in concerned:
+                    taken.setdefault((place, number), []).append(name)
+                found[name] = (check, day(number))
     return found
 
 
@@ -184,7 +189,9 @@ def test_every_command_of_the_runbook_works_as_pasted(worked: dict[str, Worked],
         if not line.startswith("export"):
             assert one.codes[line] in allowed, f"{line} ended with {one.codes[line]}"
     done = {line.split()[1] for line in one.codes}
-    assert done >= {"incidents", "checks", "quarantine", "heal", "run", "publish", "verify"}
+    # Whether something is misplaced the monitor sees for itself at the same tick: nothing is left to recover.
+    recovery = set() if failure_class == "misplaced_delivery" else {"heal", "run"}
+    assert done >= {"incidents", "checks", "quarantine", "publish", "verify"} | recovery
 
 
 def test_what_the_runbooks_did_ended_every_incident(settings: Settings, worked: dict[str, Worked]) -> None:
