@@ -22,6 +22,8 @@ metadata = MetaData()
 
 BUSY_TIMEOUT_MILLISECONDS = 30_000
 OPERATIONS_URL = variable("operations_url")
+RESTORED = "`reliability restore --damaged` puts it back"
+"""The home's own store must not be moved away: nothing is published beside a new one."""
 
 
 _SQLITE: tuple[tuple[str, Cause], ...] = (
@@ -42,7 +44,9 @@ system is asked."""
 _PROBE_BYTES = 1 << 16
 
 
-def store_error(error: sqlite3.Error, file: Path, what: str = "The operations store") -> PlatformError | None:
+def store_error(
+    error: sqlite3.Error, file: Path, what: str = "The operations store", if_damaged: str = RESTORED
+) -> PlatformError | None:
     """The platform's error for one of SQLite; None for what says nothing about the file: a statement of ours is wrong.
 
     Whatever it had begun is undone. `file` is the database, or the folder that holds it.
@@ -59,7 +63,8 @@ def store_error(error: sqlite3.Error, file: Path, what: str = "The operations st
     if cause is HELD:
         return HomeBusyError(f"Another program holds the operations store {file}: {cause.remedy}.")
     how = "has no room" if cause is NO_ROOM else "cannot be read" if cause is DAMAGE else "cannot be used"
-    return EnvironmentUnusableError(f"{what} {file} {how} ({said}): {cause.remedy}.")
+    remedy = if_damaged if cause is DAMAGE else cause.remedy
+    return EnvironmentUnusableError(f"{what} {file} {how} ({said}): {remedy}.")
 
 
 def _what_the_system_says(file: Path) -> OSError | None:
@@ -126,8 +131,11 @@ def _in_words(context: ExceptionContext) -> None:
         ) from error
 
 
-def operations_engine(settings: Settings, *, keep_open: bool = False) -> Engine:
+def operations_engine(settings: Settings, *, keep_open: bool = False, begin: bool = False) -> Engine:
     """An engine on the store, its tables made where they are missing.
+
+    A home that has an identity has had a store: only `begin` makes a new one in the place of one that is lost. Whoever
+    asked for the incidents of such a home was told that there are none.
 
     SQLite runs in WAL mode, so that the Dagster UI reads while a run writes, and waits for its turn instead
     of failing. NullPool: a connection per transaction, so that no process carries an open file over a fork.
@@ -138,6 +146,8 @@ def operations_engine(settings: Settings, *, keep_open: bool = False) -> Engine:
         engine = _usable(url)
     else:
         _make_folder(settings)
+        if not begin:
+            _refuse_lost_store(settings)
         engine = _usable(url, poolclass=QueuePool if keep_open else NullPool)
         event.listen(engine, "connect", _prepare)
     event.listen(engine, "handle_error", _in_words)
@@ -150,6 +160,20 @@ def operations_engine(settings: Settings, *, keep_open: bool = False) -> Engine:
             if not attempts_left:
                 raise
     return engine
+
+
+def _refuse_lost_store(settings: Settings) -> None:
+    file = settings.home / "operations.sqlite"
+    if settings.operations_url is not None or not settings.identity.exists():
+        return
+    lost = "is missing" if not file.exists() else "is empty" if not _has_content(file) else None
+    if lost is not None:
+        raise EnvironmentUnusableError(f"The operations store {file} {lost}: {RESTORED}.")
+
+
+def _has_content(file: Path) -> bool:
+    """A store that has just been begun has all of it in its log."""
+    return file.stat().st_size > 0 or Path(f"{file}-wal").exists()
 
 
 def _make_folder(settings: Settings) -> None:

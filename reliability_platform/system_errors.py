@@ -35,7 +35,7 @@ def foreseen(error: BaseException, databases: Path) -> PlatformError | None:
         if isinstance(one, MemoryError):
             return EnvironmentUnusableError(f"There is no memory left: {LIMIT.remedy}.")
         if isinstance(one, sqlite3.Error):
-            return store_error(one, databases, "A database of the home")
+            return store_error(one, databases, "A database of the home", DAMAGE.remedy)
         cause = cause_of_number(one.errno) if isinstance(one, OSError) else cause_in(str(one))
         if cause is not None:
             return as_error(cause, one)

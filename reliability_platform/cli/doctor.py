@@ -265,6 +265,8 @@ def doctor(home: Path | None, as_json: bool) -> int:
             findings.append({"what": name, "ok": True, "says": examine(settings)})
         except _WrongError as wrong:
             findings.append({"what": name, "ok": False, "says": str(wrong)})
+        except PlatformError as error:
+            findings.append({"what": name, "ok": False, "says": str(error).rstrip(".")})
         except Exception as error:  # a doctor must not die of the disease
             findings.append({"what": name, "ok": False, "says": error_words(error)})
     if as_json:

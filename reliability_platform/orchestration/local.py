@@ -200,5 +200,12 @@ def _first_error(result: dg.ExecuteInProcessResult) -> StepError | None:
             while error is not None and error.cause is not None:
                 error = error.cause
             if error is not None:
-                return StepError(event.step_key or "", error.cls_name or "", error_words(error.message))
+                return StepError(event.step_key or "", error.cls_name or "", _said(error.cls_name or "", error.message))
     return None
+
+
+def _said(kind: str, message: str) -> str:
+    """What an error says; our own say it all, and the path of their class helps nobody who reads it."""
+    words = error_words(message)
+    module, found, said = words.partition(f"{kind}: ")
+    return said if found and module.startswith("reliability_platform.") else words

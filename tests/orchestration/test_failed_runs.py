@@ -13,11 +13,11 @@ from reliability_platform.checks.run_monitor import monitor_failed_runs
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
-from reliability_platform.errors import ExitCode
+from reliability_platform.errors import EnvironmentUnusableError, ExitCode
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.failed_runs import note_failed_runs
-from reliability_platform.orchestration.local import LOCAL, LocalDaemon, StepError, failed_run
+from reliability_platform.orchestration.local import LOCAL, LocalDaemon, RunFailedError, StepError, failed_run
 from reliability_platform.orchestration.partitions import PARTITION
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources.simulation import Simulation
@@ -172,3 +172,22 @@ def test_one_run_or_sensor_that_fails_keeps_no_other_from_its_turn(tmp_path: Pat
     assert done.exists()
     assert [one.what for one in daemon.troubles][:2] == ["dying", "failing"]
     assert "OSError" in daemon.troubles[1].words
+
+
+def test_a_failed_run_says_what_failed_without_the_path_of_its_class(home: Settings) -> None:
+    """`reliability run` said "dbt: reliability_platform.errors.EnvironmentUnusableError: The warehouse file …"."""
+
+    @dg.op
+    def fail() -> None:
+        raise EnvironmentUnusableError("The warehouse has no room.")
+
+    @dg.job
+    def failing() -> None:
+        fail()
+
+    with dg.instance_for_test() as instance:
+        daemon = LocalDaemon(instance, dg.Definitions(jobs=[failing]), [])
+        with pytest.raises(RunFailedError) as raised:
+            daemon.run("failing")
+    assert str(raised.value) == "The run of failing failed: fail: The warehouse has no room."
+    assert raised.value.exit_code == ExitCode.ENVIRONMENT

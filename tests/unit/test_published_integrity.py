@@ -19,6 +19,8 @@ from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
+from reliability_platform.recovery.damaged import mend
+from reliability_platform.recovery.stores import examine_home
 from reliability_platform.remediation.heal import act, verify
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
@@ -235,9 +237,35 @@ def test_the_store_of_another_home_an_older_one_and_none_at_all_publish_nothing(
     with pytest.raises(EnvironmentUnusableError, match="of another home"):
         again(home)
     store.unlink()
+    operations_engine(home, begin=True).dispose()
     with pytest.raises(EnvironmentUnusableError, match="is gone"):
         again(home)
     assert current_version(home) == "v000003"
+
+
+def test_what_nothing_has_as_it_was_is_not_promised_again(home: Settings) -> None:
+    """`restore --damaged` said of what it could not put back that `restore --damaged` puts it back."""
+    multiply(home.published / "v000001" / f"{REVENUE}.parquet")
+    [left] = mend(home, utc_now).left
+    assert left.path == f"published/v000001/{REVENUE}.parquet"
+    assert "restore --damaged" not in left.mend
+    assert "no snapshot has it" in left.mend
+
+
+@pytest.mark.parametrize("what", ["is missing", "is empty"])
+def test_no_command_begins_a_new_store_where_the_one_of_the_home_is_lost(home: Settings, what: str) -> None:
+    """`reliability incidents list` made an empty store and said "There are no incidents" of a home that had lost its own."""
+    store = home.home / "operations.sqlite"
+    for file in home.home.glob("operations.sqlite*"):
+        file.unlink()
+    if what == "is empty":
+        store.touch()
+    with pytest.raises(EnvironmentUnusableError, match=f"operations.sqlite {what}.*restore --damaged"):
+        operations_engine(home)
+    assert not store.exists() or store.stat().st_size == 0
+    found = [one for one in examine_home(home) if one.store == "operations store"]
+    assert [(one.path, one.what) for one in found] == [("operations.sqlite", what)]
+    assert mend(home, utc_now).left == []
 
 
 def test_a_change_of_what_is_published_is_an_incident(home: Settings) -> None:
