@@ -1,13 +1,13 @@
 """Whether the layers below gold are as the last build left them: asked before each publication, recorded as a check."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy import Engine
 
-from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.gate import Partition
-from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.monitor_result import monitor_result
+from reliability_platform.checks.results import Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.settings import Settings
@@ -58,27 +58,14 @@ def record_changed(
     over = [partition for partition in failing if partition not in reasons]
     store.record(
         [
-            *(_result(partition, Verdict.FAILED, words, now, run_id) for partition, words in said.items()),
-            *(_result(partition, Verdict.PASSED, "its layers are as built", now, run_id) for partition in over),
+            *(
+                monitor_result(_check_of(source), day, Verdict.FAILED, words, run_id, now)
+                for (source, day), words in said.items()
+            ),
+            *(
+                monitor_result(_check_of(source), day, Verdict.PASSED, "its layers are as built", run_id, now)
+                for source, day in over
+            ),
         ]
     )
     return reasons
-
-
-def _result(partition: tuple[str, date], verdict: Verdict, message: str, now: datetime, run_id: str) -> CheckResult:
-    source, day = partition
-    spec = CHECKS[_check_of(source)]
-    failed = verdict is Verdict.FAILED
-    return CheckResult(
-        check=spec.name,
-        dataset=spec.dataset,
-        source=source,
-        partition=day,
-        verdict=verdict,
-        value=1.0 if failed else 0.0,
-        threshold="= 0",
-        message=message,
-        run_id=run_id,
-        evaluated_at=now,
-        details={"detail": message} if failed else {},
-    )

@@ -1,11 +1,12 @@
 """Whether what consumers read is what was audited: recorded as a check of its own, so that an incident tells of it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Engine
 
-from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.monitor_result import monitor_result
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.damage import Damage, in_one_line
@@ -23,7 +24,8 @@ def record_damage(
 
     A failure is filed under the last landing day, for a version is about all of them, and passes on that day.
     """
-    store, spec = CheckStore(engine), CHECKS[AS_AUDITED]
+    store = CheckStore(engine)
+    verdict = Verdict.FAILED if damages else Verdict.PASSED
     failing = [one for one in store.latest(checks=[AS_AUDITED]) if one.verdict is Verdict.FAILED]
     last = max((day for _, day in landed_partitions(settings)), default=None)
     message = in_one_line(damages) or "everything consumers read has its checksum"
@@ -32,19 +34,7 @@ def record_damage(
     else:
         days = [one.partition for one in failing]
     fresh = [
-        CheckResult(
-            check=AS_AUDITED,
-            dataset=spec.dataset,
-            source=spec.source,
-            partition=day,
-            verdict=Verdict.FAILED if damages else Verdict.PASSED,
-            value=float(len(damages)),
-            threshold="= 0",
-            message=message,
-            run_id=run_id,
-            evaluated_at=now,
-            details={"detail": message} if damages else {},
-        )
+        replace(monitor_result(AS_AUDITED, day, verdict, message, run_id, now), value=float(len(damages)))
         for day in days
     ]
     store.record(fresh)

@@ -14,6 +14,7 @@ from reliability_platform.causes import DAMAGE, HELD, NO_RIGHTS, NO_ROOM, cause_
 from reliability_platform.causes import KILLED as PROCESS_KILLED
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.failed_runs import PUBLICATION, FailedRun, FailedRuns
+from reliability_platform.checks.monitor_result import monitor_result
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import days
@@ -69,26 +70,8 @@ def _words(build: Build) -> str:
     return f"{cause.persistence if cause else 'unknown'} failure to write: {build.error}"
 
 
-def _result(check: str, day: date, verdict: Verdict, words: str, run_id: str, now: datetime) -> CheckResult:
-    spec = CHECKS[check]
-    failed = verdict is Verdict.FAILED
-    return CheckResult(
-        check=check,
-        dataset=spec.dataset,
-        source=spec.source,
-        partition=day,
-        verdict=verdict,
-        value=1.0 if failed else 0.0,
-        threshold="= 0",
-        message=words,
-        run_id=run_id,
-        evaluated_at=now,
-        details={"detail": words} if failed else {},
-    )
-
-
 def _fetch_result(fetch: Fetch, verdict: Verdict, words: str, run_id: str, now: datetime) -> CheckResult:
-    result = _result(f"bronze_{fetch.source}__source_answers", fetch.landing_date, verdict, words, run_id, now)
+    result = monitor_result(f"bronze_{fetch.source}__source_answers", fetch.landing_date, verdict, words, run_id, now)
     return replace(result, value=float(fetch.refusals), threshold=f"< {MANY_REFUSALS}")
 
 
@@ -125,7 +108,7 @@ def monitor_fetches(settings: Settings, engine: Engine, now: datetime) -> list[C
 
 def _risk(source: str, day: date, verdict: Verdict, words: str, missing: int, now: datetime) -> CheckResult:
     run_id = f"{RISK}{source}/{day.isoformat()}" + ("" if verdict is Verdict.FAILED else MENDED)
-    result = _result(f"bronze_{source}__deadline_within_reach", day, verdict, words, run_id, now)
+    result = monitor_result(f"bronze_{source}__deadline_within_reach", day, verdict, words, run_id, now)
     return replace(result, value=float(missing), threshold="time to spare")
 
 
@@ -161,11 +144,11 @@ def monitor_builds(settings: Settings, engine: Engine, now: datetime) -> list[Ch
             continue
         window = list(days(build.first_day, build.last_day))
         if run_id not in known:
-            fresh += [_result(check, day, Verdict.FAILED, _words(build), run_id, now) for day in window]
+            fresh += [monitor_result(check, day, Verdict.FAILED, _words(build), run_id, now) for day in window]
         later = journal.successes_after(build.id)
         if f"{run_id}-mended" not in known and all(any(one.covers(day) for one in later) for day in window):
             words = "a later build of the day has ended well"
-            fresh += [_result(check, day, Verdict.PASSED, words, f"{run_id}-mended", now) for day in window]
+            fresh += [monitor_result(check, day, Verdict.PASSED, words, f"{run_id}-mended", now) for day in window]
     store.record(fresh)
     return fresh
 
@@ -205,7 +188,7 @@ def monitor_failed_runs(settings: Settings, engine: Engine, now: datetime) -> li
         if mended not in known and _made_good(settings, store, run):
             verdicts.append((Verdict.PASSED, "a later run of the day has ended well", mended))
         for verdict, words, name in verdicts:
-            results = [_result(check, day, verdict, words, name, now) for day in window]
+            results = [monitor_result(check, day, verdict, words, name, now) for day in window]
             fresh += [replace(one, source=run.source) if run.source else one for one in results]
     store.record(fresh)
     return fresh
@@ -229,7 +212,7 @@ def monitor_schedule(settings: Settings, engine: Engine, now: datetime) -> list[
         run_id = f"{NOT_RUN}{day.isoformat()}"
         if run_id not in known:
             words = f"its turn was at {scheduled_at(day):%Y-%m-%d %H:%M} UTC, and no build of it has begun"
-            fresh.append(_result(IN_TIME, day, Verdict.FAILED, words, run_id, now))
+            fresh.append(monitor_result(IN_TIME, day, Verdict.FAILED, words, run_id, now))
     missed = [
         date.fromisoformat(run_id.removeprefix(NOT_RUN))
         for run_id in sorted(known)
@@ -237,7 +220,7 @@ def monitor_schedule(settings: Settings, engine: Engine, now: datetime) -> list[
     ]
     built = BuildJournal(engine, settings.builds).built(missed[0], missed[-1]) if missed else set()
     fresh += [
-        _result(IN_TIME, day, Verdict.PASSED, "the day has been run", f"{NOT_RUN}{day.isoformat()}{MENDED}", now)
+        monitor_result(IN_TIME, day, Verdict.PASSED, "the day has been run", f"{NOT_RUN}{day.isoformat()}{MENDED}", now)
         for day in missed
         if day in built
     ]
@@ -264,11 +247,11 @@ def monitor_landing(settings: Settings, engine: Engine, now: datetime) -> list[C
     for (check, day), entries in found.items():
         words = f"{len(entries)} {_IN_LANDING[check.rpartition('__')[2]]}: {'; '.join(sorted(entries)[:MANY_ENTRIES])}"
         if (check, day) not in failing or failing[check, day].message != words:
-            result = _result(check, day, Verdict.FAILED, words, f"{LOOK}{now:%Y%m%d%H%M%S%f}", now)
+            result = monitor_result(check, day, Verdict.FAILED, words, f"{LOOK}{now:%Y%m%d%H%M%S%f}", now)
             fresh.append(replace(result, value=float(len(entries))))
     for check, day in failing.keys() - found.keys():
         words = "nothing of it lies there any more"
-        fresh.append(_result(check, day, Verdict.PASSED, words, f"{LOOK}{now:%Y%m%d%H%M%S%f}{MENDED}", now))
+        fresh.append(monitor_result(check, day, Verdict.PASSED, words, f"{LOOK}{now:%Y%m%d%H%M%S%f}{MENDED}", now))
     store.record(fresh)
     return fresh
 

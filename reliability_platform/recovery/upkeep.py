@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.monitor_result import monitor_result
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.run_monitor import monitor_schedule
 from reliability_platform.checks.store import CheckStore
@@ -92,20 +93,9 @@ def _news(last: CheckResult | None, check: str, words: str | None, now: datetime
     failing = last is not None and last.verdict is Verdict.FAILED
     if failing is (words is not None):
         return None
-    spec = CHECKS[check]
-    return CheckResult(
-        check=check,
-        dataset=spec.dataset,
-        source=spec.source,
-        partition=last.partition if failing and last is not None else now.date(),
-        verdict=Verdict.PASSED if words is None else Verdict.FAILED,
-        value=0.0 if words is None else 1.0,
-        threshold="= 0",
-        message=words or "it is mended",
-        run_id=f"{check}-{now:%Y%m%dT%H%M%S}",
-        evaluated_at=now,
-        details={} if words is None else {"detail": words},
-    )
+    day = last.partition if failing and last is not None else now.date()
+    verdict = Verdict.PASSED if words is None else Verdict.FAILED
+    return monitor_result(check, day, verdict, words or "it is mended", f"{check}-{now:%Y%m%dT%H%M%S}", now)
 
 
 def _last(store: CheckStore) -> dict[str, CheckResult]:

@@ -1,0 +1,25 @@
+"""What a monitor says of a landing day: it looks at runs, stores and files, not at rows, so its value is yes or no."""
+
+from datetime import date, datetime
+
+from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.results import CheckResult, Verdict
+
+
+def monitor_result(check: str, day: date, verdict: Verdict, message: str, run_id: str, now: datetime) -> CheckResult:
+    """One result of a check that a monitor evaluates; the value is 1 for a failure."""
+    spec = CHECKS[check]
+    failed = verdict is Verdict.FAILED
+    return CheckResult(
+        check=spec.name,
+        dataset=spec.dataset,
+        source=spec.source,
+        partition=day,
+        verdict=verdict,
+        value=1.0 if failed else 0.0,
+        threshold="= 0",
+        message=message,
+        run_id=run_id,
+        evaluated_at=now,
+        details={"detail": message} if failed else {},
+    )
