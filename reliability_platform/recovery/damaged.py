@@ -164,7 +164,7 @@ def _taken_up(settings: Settings, clock: Clock) -> Engine:
     adopt(settings, ledger)
     current = ledger.current()
     holds = Holds(engine)
-    held = record_of(ledger.records()[current]).held if current is not None else {}
+    held = record_of(ledger.record(current)).held if current is not None else {}
     for key, reasons in held.items():
         people = [reason for reason in reasons if reason.startswith("held by ")]
         source, day = key.split("/")

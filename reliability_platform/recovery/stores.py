@@ -98,7 +98,7 @@ def _operations(name: str, words: str) -> Damage:
 
 def _ledger(settings: Settings, engine: Engine) -> Ledger:
     ledger = Ledger(engine, identify(settings, engine))
-    if not ledger.records():
+    if not ledger.versions():
         adopt(settings, ledger)
     return ledger
 

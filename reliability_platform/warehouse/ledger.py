@@ -78,22 +78,34 @@ class Ledger:
         self._engine, self._home = engine, home
         self._ours = published_versions.c.home == home
 
-    def _records(self, *states: str) -> dict[str, str]:
-        query = select(published_versions).where(self._ours, published_versions.c.state.in_(states))
+    def records(self) -> dict[str, str]:
+        """The record of every version that consumers have ever read, as it was written, oldest first."""
+        query = select(published_versions).where(self._ours, published_versions.c.state.in_((KEPT, CURRENT)))
         with self._engine.connect() as connection:
             return {row.version: row.record for row in connection.execute(query.order_by(published_versions.c.version))}
 
-    def records(self) -> dict[str, str]:
-        """The record of every version that consumers have ever read, as it was written, oldest first."""
-        return self._records(KEPT, CURRENT)
+    def record(self, version: str) -> str:
+        """The record of one version, as it was written. Raises `NoResultFound` for one that the store does not know."""
+        query = select(published_versions.c.record).where(self._ours, published_versions.c.version == version)
+        with self._engine.connect() as connection:
+            return str(connection.execute(query).scalar_one())
+
+    def _versions(self, *states: str) -> list[str]:
+        query = select(published_versions.c.version).where(self._ours, published_versions.c.state.in_(states))
+        with self._engine.connect() as connection:
+            return list(connection.execute(query.order_by(published_versions.c.version)).scalars())
+
+    def versions(self) -> list[str]:
+        """Every version that consumers have ever read, oldest first."""
+        return self._versions(KEPT, CURRENT)
 
     def drafts(self) -> list[str]:
         """Versions whose publication was killed before consumers read them."""
-        return list(self._records(DRAFT))
+        return self._versions(DRAFT)
 
     def current(self) -> str | None:
         """The version that consumers are to read."""
-        return next(iter(self._records(CURRENT)), None)
+        return next(iter(self._versions(CURRENT)), None)
 
     def write(self, version: str, record: str) -> None:
         """Take a version in, before it gets its name in the home."""

@@ -176,8 +176,9 @@ def publish(
     with warehouse_reader(settings) as connection:
         ledger = open_ledger(settings)
         previous, damaged = mended(settings, ledger, on_damage)
-        last = record_of(ledger.records()[previous]) if previous is not None else None
-        newest = max([*versions(settings), *ledger.records()], default="v000000")
+        record = ledger.record(previous) if previous is not None else None
+        last = record_of(record) if record is not None else None
+        newest = max([*versions(settings), *ledger.versions()], default="v000000")
         version = f"v{int(newest[1:]) + 1:06d}"
         draft = settings.published / f".{version}.draft"
         shutil.rmtree(draft, ignore_errors=True)  # left by a process that was killed; the lease says it is not at work
@@ -212,7 +213,7 @@ def publish(
             run_id=run_id,
             tables=tables,
             held={f"{source}/{day.isoformat()}": list(reasons) for (source, day), reasons in sorted(held.items())},
-            previous_record=digest_of(ledger.records()[previous]) if previous is not None else None,
+            previous_record=digest_of(record) if record is not None else None,
         )
         if last is not None and not damaged and _same(last, publication):
             shutil.rmtree(draft)
@@ -277,8 +278,8 @@ def rollback(settings: Settings) -> Publication:
         current = ledger.current()
         if current is None:
             raise UsageError("Nothing is published yet, so there is nothing to go back to.")
-        before = record_of(ledger.records()[current]).previous
+        before = record_of(ledger.record(current)).previous
         if before is None or before not in versions(settings):
             raise UsageError(f"{current} is the first version kept; there is no version before it.")
         point_to(settings, before)
-        return record_of(ledger.records()[before])
+        return record_of(ledger.record(before))

@@ -36,7 +36,7 @@ def open_ledger(settings: Settings) -> Ledger:
             f"The operations store {trouble}: put it back with `reliability restore --damaged`."
         )
     ledger = Ledger(engine, identify(settings, engine))
-    if not ledger.records():
+    if not ledger.versions():
         adopt(settings, ledger)
     unknown = unknown_current(settings, ledger)
     if unknown is not None:
@@ -50,7 +50,7 @@ def open_ledger(settings: Settings) -> Ledger:
 def unknown_current(settings: Settings, ledger: Ledger) -> str | None:
     """The version that consumers read, if the store does not know it although it lies there."""
     shown = current_version(settings)
-    return shown if shown is not None and shown in versions(settings) and shown not in ledger.records() else None
+    return shown if shown is not None and shown in versions(settings) and shown not in ledger.versions() else None
 
 
 def adopt(settings: Settings, ledger: Ledger) -> list[str]:
@@ -58,7 +58,7 @@ def adopt(settings: Settings, ledger: Ledger) -> list[str]:
 
     For homes of earlier releases, and for a store that was put back and is older than what is published.
     """
-    taken, of_an_earlier_release = [], not ledger.records()
+    taken, of_an_earlier_release = [], not ledger.versions()
     for version in versions(settings):
         known = ledger.records()
         try:
@@ -72,7 +72,7 @@ def adopt(settings: Settings, ledger: Ledger) -> list[str]:
             ledger.keep(version)
             taken.append(version)
     current = current_version(settings)
-    if current is not None and (current in taken or (current in ledger.records() and ledger.current() is None)):
+    if current is not None and (current in taken or (current in ledger.versions() and ledger.current() is None)):
         ledger.point_to(current)
     return taken
 
@@ -108,7 +108,7 @@ def examine_pointer(settings: Settings, ledger: Ledger) -> list[Damage]:
         words = "is missing" if not link.exists() and target is None else "is no link"
         words = f"points to {target} instead of {wanted}" if target is not None else words
         found.append(Damage(STORE, f"published/{CURRENT}", words, "`reliability publish` points it back"))
-    known = {*ledger.records(), *ledger.drafts(), CURRENT}
+    known = {*ledger.versions(), *ledger.drafts(), CURRENT}
     for path in sorted(settings.published.glob("*")):
         if path.name not in known and not path.name.startswith("."):
             found.append(Damage(STORE, f"published/{path.name}", "was never published", "move it away"))
@@ -153,7 +153,7 @@ def examine_current(settings: Settings, ledger: Ledger) -> list[Damage]:
     current = ledger.current()
     if current is None:
         return []
-    text = ledger.records()[current]
+    text = ledger.record(current)
     return [*examine_pointer(settings, ledger), *examine_version(settings, record_of(text), text)]
 
 
@@ -208,7 +208,7 @@ def mended(
         return current, set()
     on_damage(found)
     left = {one.path for one in put_back(settings, ledger, found)}
-    record = record_of(ledger.records()[current])
+    record = record_of(ledger.record(current))
     names = {
         str(table_file(settings, current, table.name).relative_to(settings.home)): table.name for table in record.tables
     }

@@ -30,12 +30,6 @@ class SnapshotDamagedError(EnvironmentUnusableError):
     """A stored content is missing or is not what its name says."""
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 class _Remote:
     """A file system elsewhere, whose refusals are said as what they are: of that place, and not of the home."""
 

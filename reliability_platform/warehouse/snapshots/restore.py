@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 from sqlalchemy import Engine
 
+from reliability_platform.damage import sha256_of
 from reliability_platform.errors import UsageError
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.parquet import literal
@@ -21,7 +22,7 @@ from reliability_platform.settings import RESTORING, Settings
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 from reliability_platform.warehouse.snapshots.inventory import days_that_differ, landing_day_of, shown_path, walk
-from reliability_platform.warehouse.snapshots.location import SnapshotDamagedError, SnapshotLocation, sha256_of
+from reliability_platform.warehouse.snapshots.location import SnapshotDamagedError, SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import OPERATIONS, WAREHOUSE, Snapshot, read_snapshots
 from reliability_platform.warehouse.snapshots.take import operations_file
 from reliability_platform.warehouse.snapshots.turn import snapshot_turn

@@ -17,6 +17,7 @@ import duckdb
 from sqlalchemy.engine import make_url
 
 from reliability_platform.clock import Clock
+from reliability_platform.damage import sha256_of
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.operations import operations_engine, store_url
@@ -24,7 +25,7 @@ from reliability_platform.settings import RESTORING, Settings
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 from reliability_platform.warehouse.snapshots.inventory import FoundFile, days_that_differ, shown_path, walk
-from reliability_platform.warehouse.snapshots.location import FileChangedError, SnapshotLocation, sha256_of
+from reliability_platform.warehouse.snapshots.location import FileChangedError, SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import (
     OPERATIONS,
     WAREHOUSE,
