@@ -3,7 +3,19 @@
 {# Why a text is no JSON object by RFC 8259: `malformed`, `poisonous`, or null. DuckDB's own parser is laxer than the RFC;
    the function is `reliability_platform/json_text.py`, which the plugin of the profile gives to each connection. #}
 {% macro json_fault(column) -%} {{ return(adapter.dispatch('json_fault')(column)) }} {%- endmacro %}
-{% macro default__json_fault(column) -%} json_fault({{ column }}) {%- endmacro %}
+{# Nearly every text is plain: DuckDB's own parser takes it, and it holds nothing in which that one is laxer (`NaN` and
+   infinities, trailing commas), nor what the function looks at more closely. Only of the others the function is asked: it
+   is called row by row, and takes 45 times as long. #}
+{% macro default__json_fault(column) -%}
+    case
+        when length({{ column }}) <= 20000
+            and length({{ column }}) - length(translate({{ column }}, '[{', '')) <= 100
+            and not regexp_matches({{ column }}, '(?i)nan|inf|,[ \t\r\n]*[\]}]|\\u')
+            and json_type(try_cast({{ column }} as json)) = 'OBJECT'
+            then null
+        else json_fault({{ column }})
+    end
+{%- endmacro %}
 
 {# A moment of the years 1 to 9999; null for what no date holds, as the NaT of numpy written raw, or infinity. #}
 {% macro possible_moment(column) -%} {{ return(adapter.dispatch('possible_moment')(column)) }} {%- endmacro %}
