@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from reliability_platform.warehouse.snapshots.location import SnapshotLocation, sha256_of
+from reliability_platform.damage import sha256_of
+from reliability_platform.warehouse.snapshots.location import SnapshotLocation
 
 OTHER_DISK = Path("/dev/shm")  # noqa: S108 (the one other disk that most machines have)
 
