@@ -3,6 +3,7 @@
 import fcntl
 import os
 import re
+import shutil
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +30,12 @@ def write_atomically(target: Path, content: bytes) -> None:
         except BaseException:  # no room: what was written of the draft only takes more of it
             draft.unlink(missing_ok=True)
             raise
+
+
+def make_way(target: Path) -> None:
+    """Move a folder that stands in the place of a file beside it: no file replaces a folder."""
+    if target.is_dir() and not target.is_symlink():
+        shutil.move(target, target.with_name(f".{target.name}.replaced"))
 
 
 def _locked(draft: Path) -> BinaryIO:

@@ -5,10 +5,13 @@ checksum proves that there is none.
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from reliability_platform.atomic import write_atomically
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,11 @@ def written(path: Path) -> Written:
     return Written(sha256_of(path), path.stat().st_size)
 
 
+def written_as(content: bytes) -> Written:
+    """A content that is about to be written."""
+    return Written(hashlib.sha256(content).hexdigest(), len(content))
+
+
 def what_is_wrong(path: Path, expected: Written, others: Mapping[str, str] | None = None) -> str | None:
     """How a file differs from what was written, in words; None if it does not.
 
@@ -77,3 +85,24 @@ def in_one_line(damages: Iterable[Damage], shown: int = 3) -> str:
     found = list(damages)
     more = f" … and {len(found) - shown} more" if len(found) > shown else ""
     return "; ".join(str(one) for one in found[:shown]) + more
+
+
+def write_seal(path: Path, files: Mapping[str, Written]) -> None:
+    """Write down files as they are, by their paths below the home, with a checksum over all of it."""
+    body = json.dumps({name: asdict(one) for name, one in sorted(files.items())})
+    content = json.dumps({"sha256": hashlib.sha256(body.encode()).hexdigest(), "body": body}) + "\n"
+    if not path.is_file() or path.read_bytes() != content.encode():
+        write_atomically(path, content.encode())
+
+
+def read_seal(path: Path) -> dict[str, Written] | None:
+    """What a seal says; None where there is none. Raises `ValueError` if it is not what was written."""
+    if not path.exists():
+        return None
+    try:
+        outer = json.loads(path.read_text())
+        if hashlib.sha256(outer["body"].encode()).hexdigest() != outer["sha256"]:
+            raise ValueError("its checksum differs")
+        return {name: Written(**one) for name, one in json.loads(outer["body"]).items()}
+    except (OSError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"it is no seal: {type(error).__name__}") from None

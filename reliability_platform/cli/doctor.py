@@ -106,7 +106,7 @@ def _warehouse(settings: Settings) -> str:
 
 SOUND = {
     "operations": "the operations store holds together, and is the one of this home",
-    "landing": "landing, bronze, quarantine and decisions are as they were admitted",
+    "landing": "landing, bronze, quarantine and decisions are as they were admitted, reference data as they were loaded",
     "published": "every published file is what was audited",
 }
 

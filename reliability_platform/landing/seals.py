@@ -5,15 +5,12 @@ differs from its seal was changed from outside, unless it is another delivery: a
 each other have landed since and wait for their admission.
 """
 
-import hashlib
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 
-from reliability_platform.atomic import write_atomically
+from reliability_platform import damage
 from reliability_platform.damage import Written, written
 from reliability_platform.landing.bronze import admissions_file, bronze_folder
 from reliability_platform.landing.file_quarantine import quarantine_folder
@@ -53,28 +50,12 @@ def seal(settings: Settings, source: str, landing_date: date, admitted: Iterable
     files = {
         name_of(settings, path): written(path) for path in paths if path.is_file() and not path.name.startswith(".")
     }
-    _write(seal_file(settings, source, landing_date), files)
-
-
-def _write(path: Path, files: Mapping[str, Written]) -> None:
-    body = json.dumps({name: asdict(one) for name, one in sorted(files.items())})
-    content = json.dumps({"sha256": hashlib.sha256(body.encode()).hexdigest(), "body": body}) + "\n"
-    if not path.exists() or path.read_bytes() != content.encode():
-        write_atomically(path, content.encode())
+    damage.write_seal(seal_file(settings, source, landing_date), files)
 
 
 def read_seal(settings: Settings, source: str, landing_date: date) -> Files | None:
     """The seal of a landing day; None for one that was admitted by an earlier release. Raises `ValueError`."""
-    path = seal_file(settings, source, landing_date)
-    if not path.exists():
-        return None
-    try:
-        outer = json.loads(path.read_text())
-        if hashlib.sha256(outer["body"].encode()).hexdigest() != outer["sha256"]:
-            raise ValueError("its checksum differs")
-        return {name: Written(**one) for name, one in json.loads(outer["body"]).items()}
-    except (OSError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"it is no seal: {type(error).__name__}") from None
+    return damage.read_seal(seal_file(settings, source, landing_date))
 
 
 def seal_again(settings: Settings, path: Path) -> None:
@@ -89,7 +70,7 @@ def seal_again(settings: Settings, path: Path) -> None:
     files.pop(name_of(settings, path), None)
     if path.is_file():
         files[name_of(settings, path)] = written(path)
-    _write(seal_file(settings, *day), files)
+    damage.write_seal(seal_file(settings, *day), files)
 
 
 def _day_of(path: Path) -> tuple[str, date] | None:

@@ -20,6 +20,7 @@ from reliability_platform.damage import Damage, Written, sha256_of
 from reliability_platform.incidents.anchor import forget_end, note_end
 from reliability_platform.landing.admission import admit, landed_partitions
 from reliability_platform.landing.sealed import BRONZE, LANDING, examine_day
+from reliability_platform.landing.sound_reference import load_damaged_again
 from reliability_platform.operations import operations_engine
 from reliability_platform.recovery.replay import make_void, replay, unjudged_days
 from reliability_platform.recovery.stores import SNAPSHOTS, WAREHOUSE, examine_home, examine_landing, file_damage
@@ -182,7 +183,12 @@ def _mend_landed(settings: Settings, steps: list[str]) -> set[date]:
     _fetch_lost_days(settings, found, steps)
     fetched = [one for one in found if one.store != BRONZE and _fetched(settings, one)]
     if fetched:
-        steps.append(f"put back {len(fetched)} files of landing, quarantine and decisions from snapshots")
+        steps.append(
+            f"put back {len(fetched)} files of landing, quarantine, decisions and reference data from snapshots"
+        )
+    loaded = load_damaged_again(settings)
+    if loaded:
+        steps.append(f"loaded {len(loaded)} files of the reference data again from the source")
     days = {partition for one in fetched if (partition := _partition(one)) is not None and one.store == LANDING}
     bad = {partition for one in found if one.store == BRONZE and (partition := _partition(one)) is not None}
     changed: set[date] = set()

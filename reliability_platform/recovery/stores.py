@@ -16,6 +16,7 @@ from reliability_platform.errors import EnvironmentUnusableError, PlatformError
 from reliability_platform.incidents.anchor import lost_end
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.sealed import examine_landed
+from reliability_platform.landing.sound_reference import examine_reference
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.built import is_anothers
@@ -139,10 +140,11 @@ def _was_built(settings: Settings) -> bool:
 
 
 def examine_landing(settings: Settings) -> list[Damage]:
-    """Landing with its manifests, bronze, quarantine, decisions."""
+    """Landing with its manifests, bronze, quarantine, decisions, and the reference data."""
     file = operations_file(settings)
     sound = file is None or file_damage(file) is None
-    return examine_landed(settings, operations_engine(settings) if sound and has_lived(settings) else None)
+    engine = operations_engine(settings) if sound and has_lived(settings) else None
+    return [*examine_landed(settings, engine), *examine_reference(settings)]
 
 
 def examine_versions(settings: Settings) -> list[Damage]:

@@ -1,12 +1,15 @@
 """Reference data: what events refer to. A pure function of the seed; delivered whole."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from reliability_platform.atomic import parquet_bytes, write_atomically
+from reliability_platform.damage import write_seal, written_as
 from reliability_platform.settings import Settings
 from reliability_platform.sources.columns import choice, decimal
 from reliability_platform.sources.simulation import Simulation
@@ -97,7 +100,25 @@ def reference_files(simulation: Simulation) -> dict[str, bytes]:
     return {name: parquet_bytes(table) for name, table in tables.items()}
 
 
+def reference_file(settings: Settings, name: str) -> Path:
+    """Where a reference table is."""
+    return settings.reference / f"{name}.parquet"
+
+
+def reference_seal(settings: Settings) -> Path:
+    """Where the checksums of the last load are: not beside the tables, or whoever deletes these deletes them, too."""
+    return settings.admissions / "reference" / "seal.json"
+
+
+def load_reference(settings: Settings, files: Mapping[str, bytes]) -> None:
+    """Write all reference tables, each in one step. Their seal comes first: a load that is killed can be finished."""
+    paths = {name: reference_file(settings, name) for name in files}
+    names = {paths[name].relative_to(settings.home).as_posix(): content for name, content in files.items()}
+    write_seal(reference_seal(settings), {name: written_as(content) for name, content in names.items()})
+    for name, content in files.items():
+        write_atomically(paths[name], content)
+
+
 def write_reference(settings: Settings, simulation: Simulation) -> None:
-    """Write all reference tables, each in one step."""
-    for name, content in reference_files(simulation).items():
-        write_atomically(settings.reference / f"{name}.parquet", content)
+    """Load all reference tables as the source has them."""
+    load_reference(settings, reference_files(simulation))

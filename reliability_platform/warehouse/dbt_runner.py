@@ -15,6 +15,7 @@ from reliability_platform.clock import days, utc_now
 from reliability_platform.errors import HomeBusyError, PlatformError, UsageError
 from reliability_platform.landing.inputs import BuildInputs
 from reliability_platform.landing.sound_bronze import ensure_sound_bronze
+from reliability_platform.landing.sound_reference import ensure_sound_reference
 from reliability_platform.masking import error_words
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
@@ -165,6 +166,7 @@ def build(
     journaled = _journaled(settings, first, last, whole=not select)
     with journaled as number, warehouse_lease(settings), _environment(settings):
         ensure_sound_bronze(settings, set(days(first, last)))
+        ensure_sound_reference(settings)
         manifest = ensure_manifest(settings.dbt_project)
         with open_when_free(settings, read_only=False) as connection:  # dbt would retry blindly, or print a lock error
             remember(settings, connection, first, last)  # what a build left that was killed before it could itself

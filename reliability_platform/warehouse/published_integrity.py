@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reliability_platform.atomic import write_atomically
+from reliability_platform.atomic import make_way, write_atomically
 from reliability_platform.damage import Damage, Written, in_one_line, what_is_wrong
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.operations import operations_engine
@@ -178,8 +178,7 @@ def fetch_content(settings: Settings, content: Written, target: Path) -> bool:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".restore-") as draft:
             location.fetch(content.sha256, Path(draft) / "content")
-            if target.is_dir() and not target.is_symlink():
-                shutil.move(target, target.with_name(f".{target.name}.replaced"))
+            make_way(target)
             (Path(draft) / "content").replace(target)
     except (SnapshotDamagedError, OSError):
         return False

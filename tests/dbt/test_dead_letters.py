@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from reliability_platform.atomic import parquet_bytes
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.clock import utc_now
 from reliability_platform.faults.plan import Strike
@@ -18,6 +19,7 @@ from reliability_platform.remediation.dead_letters.discard import discard
 from reliability_platform.remediation.dead_letters.letters import Selection, waiting_letters
 from reliability_platform.remediation.dead_letters.replay import offers
 from reliability_platform.remediation.evidence import rejected_slots
+from reliability_platform.sources.reference import load_reference, reference_files, write_reference
 from reliability_platform.warehouse.dbt_runner import NodeResult, build
 from tests.conftest import Platform, day
 
@@ -39,7 +41,7 @@ class Worked:
         self.first_offers = offers(platform.settings, platform.engine, self.letters(UNKNOWN))
 
         # The merchant's record arrives, and a person gives up the rows without a customer.
-        (platform.settings.reference / "merchants.parquet").write_bytes(self.merchants)
+        write_reference(platform.settings, platform.simulation)
         self.later_offers = offers(platform.settings, platform.engine, self.letters(UNKNOWN))
         discard(platform.settings, platform.engine, self.letters(MISSING), "a test order", "somebody", utc_now())
         write_discards(platform.settings, platform.engine, "orders", [DAY])
@@ -53,13 +55,13 @@ class Worked:
 
     def without_merchant(self) -> None:
         """Take the record of the merchant with the most orders away."""
-        path = self.platform.settings.reference / "merchants.parquet"
-        self.merchants = path.read_bytes()
-        files = str(self.platform.settings.bronze / "orders" / f"landing_date={DAY}" / "*.parquet")
+        settings, known = self.platform.settings, reference_files(self.platform.simulation)
+        files = str(settings.bronze / "orders" / f"landing_date={DAY}" / "*.parquet")
         found = duckdb.execute(f"select mode(merchant_id) from read_parquet('{files}')").fetchone()
         assert found is not None
-        table = pq.read_table(path)
-        pq.write_table(table.filter(pc.not_equal(table["merchant_id"], pa.scalar(found[0]))), path)
+        table = pq.read_table(settings.reference / "merchants.parquet")
+        without = table.filter(pc.not_equal(table["merchant_id"], pa.scalar(found[0])))
+        load_reference(settings, {**known, "merchants": parquet_bytes(without)})
 
     def letters(self, reason: str) -> list:  # type: ignore[type-arg]
         """Those that wait with one reason."""

@@ -13,10 +13,13 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reliability_platform.atomic import parquet_bytes
 from reliability_platform.cli.main import main
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
+from reliability_platform.sources.reference import load_reference, reference_files
+from reliability_platform.sources.simulation import Simulation
 from tests.scenarios.planted import CARD, MAIL, NAME, PHONE
 
 
@@ -52,11 +55,11 @@ def look(settings: Settings, batches: list[str]) -> None:
 
 def retype(settings: Settings) -> None:
     """Behind the pipeline's back: numbers become text, and somebody's name stands in it. Soda and dbt fail over it."""
-    reference = settings.reference / "customers.parquet"
-    customers = pq.read_table(reference)
+    customers = pq.read_table(settings.reference / "customers.parquet")
     place = customers.column_names.index("customer_id")
     names = pa.array([NAME] * customers.num_rows)
-    pq.write_table(customers.set_column(place, "customer_id", names), reference)
+    named = parquet_bytes(customers.set_column(place, "customer_id", names))
+    load_reference(settings, {**reference_files(Simulation.load(settings)), "customers": named})
     with duckdb.connect(str(settings.warehouse)) as connection:
         connection.execute("alter table stg_orders alter quantity type varchar")
         connection.execute("update stg_orders set quantity = ? where disposition = 'valid'", [NAME])

@@ -10,6 +10,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from reliability_platform.atomic import parquet_bytes
 from reliability_platform.checks.dbt_tests import results_of_dbt
 from reliability_platform.checks.evaluate import evaluate
 from reliability_platform.checks.holds import Holds
@@ -29,6 +30,8 @@ from reliability_platform.remediation.due import obstacle
 from reliability_platform.remediation.heal import act, describe, undo, verify
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
+from reliability_platform.sources.reference import load_reference, reference_files
+from reliability_platform.sources.simulation import Simulation
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import build
 from reliability_platform.warehouse.marts import marts
@@ -212,9 +215,9 @@ def test_an_incident_holds_its_days_and_lets_them_go(home: Settings) -> None:
 def test_reference_data_that_are_outdated_are_reloaded_without_a_person(home: Settings) -> None:
     """Half of the customers are not known yet: their orders are rejected, and right as soon as they are known."""
     before, engine = rows(home), operations_engine(home)
-    customers = home.reference / "customers.parquet"
-    whole = pq.read_table(customers)
-    pq.write_table(whole.slice(0, whole.num_rows // 2), customers)
+    whole = pq.read_table(home.reference / "customers.parquet")
+    half = parquet_bytes(whole.slice(0, whole.num_rows // 2))
+    load_reference(home, {**reference_files(Simulation.load(home)), "customers": half})
     run_again(home, [day(3)])
     [incident] = [
         one

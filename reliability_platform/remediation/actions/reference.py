@@ -1,11 +1,10 @@
 """Reloads reference data from the source, and then asks again for rows that still refer to nothing."""
 
-from reliability_platform.atomic import write_atomically
 from reliability_platform.incidents.model import Incident
 from reliability_platform.remediation.actions.action import Action, Done, in_words
 from reliability_platform.remediation.actions.re_request import RE_REQUEST
 from reliability_platform.settings import Settings
-from reliability_platform.sources.reference import reference_files
+from reliability_platform.sources.reference import reference_file, reference_files, write_reference
 from reliability_platform.sources.simulation import Simulation
 
 
@@ -13,16 +12,16 @@ def outdated(settings: Settings) -> dict[str, bytes]:
     """The reference tables that are missing or other than at the source, with their bytes as they are there."""
     found = {}
     for name, content in reference_files(Simulation.load(settings)).items():
-        path = settings.reference / f"{name}.parquet"
-        if not path.exists() or path.read_bytes() != content:
+        path = reference_file(settings, name)
+        if not path.is_file() or path.read_bytes() != content:
             found[name] = content
     return found
 
 
 def _reload(settings: Settings, incident: Incident, actor: str) -> Done:
     fresh = outdated(settings)
-    for name, content in fresh.items():
-        write_atomically(settings.reference / f"{name}.parquet", content)
+    if fresh:
+        write_reference(settings, Simulation.load(settings))
     # What a killed attempt has reloaded is not outdated any more, but its days have not been run again.
     if fresh or incident.resumed:
         tables = ", ".join(fresh) or "nothing that had not been before"

@@ -1,0 +1,60 @@
+"""Reference data as a build finds them: what differs from the seal of its load is loaded again, or the build is refused.
+
+They concern every day, so only the content that was loaded may take the place of what is damaged. A source that has
+another one by now gives it to the next run, which loads and seals anew.
+"""
+
+from pathlib import PurePosixPath
+
+from reliability_platform.atomic import make_way, write_atomically
+from reliability_platform.damage import Damage, in_one_line, read_seal, what_is_wrong, written_as
+from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.settings import Settings
+from reliability_platform.sources.reference import load_reference, reference_files, reference_seal
+from reliability_platform.sources.simulation import Simulation
+
+REFERENCE = "reference data"
+MEND = "`reliability restore --damaged` puts it back, or `reliability run` loads what the source has now"
+
+
+def examine_reference(settings: Settings) -> list[Damage]:
+    """What differs from the last load; nothing where an earlier release has loaded them."""
+    try:
+        files = read_seal(reference_seal(settings)) or {}
+    except ValueError:
+        name = reference_seal(settings).relative_to(settings.home).as_posix()
+        return [Damage(REFERENCE, name, "is not what was written", MEND)]
+    others = {one.sha256: PurePosixPath(name).name for name, one in files.items()}
+    return [
+        Damage(REFERENCE, name, words, MEND, one)
+        for name, one in files.items()
+        if (words := what_is_wrong(settings.home / name, one, others)) is not None
+    ]
+
+
+def load_damaged_again(settings: Settings) -> list[Damage]:
+    """Put back what the source still gives as it was loaded; returns what was damaged."""
+    found = examine_reference(settings)
+    if not found:
+        return []
+    there = reference_files(Simulation.load(settings))
+    if any(one.written is None for one in found):  # nobody knows any more what was loaded
+        load_reference(settings, there)
+    for one in found:
+        content, path = there.get(PurePosixPath(one.path).stem), settings.home / one.path
+        if content is not None and written_as(content) == one.written:
+            make_way(path)
+            write_atomically(path, content)
+    return found
+
+
+def ensure_sound_reference(settings: Settings) -> list[Damage]:
+    """Load again what is damaged before it is built from; returns what was.
+
+    Raises `EnvironmentUnusableError`, naming the file, if the source does not give it as it was any more.
+    """
+    found = load_damaged_again(settings)
+    left = examine_reference(settings) if found else []
+    if left:
+        raise EnvironmentUnusableError(f"Nothing was built: {in_one_line(left, 1)}.")
+    return found
