@@ -51,16 +51,29 @@ def held_words(held: Sized) -> str:
     return f"{counted(len(held), 'landing partition')} {'is' if len(held) == 1 else 'are'} held"
 
 
-yes_option = click.option("--yes", is_flag=True, help="Do it without being asked first.")
+yes_option = click.option("--yes", is_flag=True, help="Do it without being asked first; needs --why.")
+why_option = click.option(
+    "--why", default=None, help="The reason: it is recorded with your name. Asked for on a terminal."
+)
 
 
-def ask_first(what: str, yes: bool) -> None:
-    """Ask before something is destroyed. Raises `UsageError` where nobody can be asked, `click.Abort` for a no."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError(f"{what} Nobody can be asked here: look with --dry-run, then add --yes. Nothing was changed.")
-    click.confirm(f"{what} Go on?", abort=True, err=True)
+def ask_first(what: str, why: str | None, yes: bool) -> str:
+    """Ask before something is destroyed, and why it should be. Returns the reason.
+
+    Raises `UsageError` where nobody can be asked or the reason is empty, `click.Abort` for a no.
+    """
+    asked = sys.stdin.isatty()
+    if not asked and (why is None or not yes):
+        lacking = " and ".join(option for option, lacks in (("--yes", not yes), ("--why", why is None)) if lacks)
+        raise UsageError(
+            f"{what} Nobody can be asked here: look with --dry-run, then add {lacking}. Nothing was changed."
+        )
+    if not yes:
+        click.confirm(f"{what} Go on?", abort=True, err=True)
+    why = (click.prompt("Why", err=True) if why is None else why).strip()
+    if not why:
+        raise UsageError("--why is empty: say in a few words why. Nothing was changed.")
+    return why
 
 
 class Day(click.ParamType[date]):

@@ -19,6 +19,7 @@ from reliability_platform.cli.options import (
     people,
     print_json,
     progress,
+    why_option,
     yes_option,
 )
 from reliability_platform.clock import FIRST_DAY, utc_now
@@ -290,28 +291,35 @@ def _leaving(settings: Settings) -> str:
 @click.option(
     "--dry-run", is_flag=True, help="With --rollback: name the version that consumers would leave; change nothing."
 )
+@why_option
 @yes_option
 @home_option
 @json_option
-def publish(rollback: bool, dry_run: bool, yes: bool, home: Path | None, as_json: bool) -> int:
+def publish(rollback: bool, dry_run: bool, why: str | None, yes: bool, home: Path | None, as_json: bool) -> int:
     """Publish what the gate releases, or go back one version.
 
-    Going back asks first, and needs --yes where nobody can be asked.
+    Going back asks first; where nobody can be asked it needs --yes and --why.
     """
     if dry_run and not rollback:
         raise UsageError("--dry-run is for --rollback: what would be published `reliability run --dry-run` shows.")
     settings = load_settings(home)
+    leaving, reason = "", ""
     if rollback:
         leaving = _leaving(settings)
         if dry_run:
             people.print(f"Consumers would go back one version from {leaving}.", highlight=False)
             return ExitCode.OK
-        ask_first(f"Consumers go back one version from {leaving}.", yes)
+        reason = ask_first(f"Consumers go back one version from {leaving}.", why, yes)
     with home_session(settings):
         if rollback:
+            from reliability_platform.audit_log import Destroys, recorded
+            from reliability_platform.cli.incidents.decisions import whoami
+            from reliability_platform.operations import operations_engine
             from reliability_platform.warehouse.publication import rollback as go_back
 
-            publication = go_back(settings)
+            engine, what = operations_engine(settings), f"the version {leaving}"
+            with recorded(engine, Destroys.ROLLBACK, what, whoami(), reason, utc_now):
+                publication = go_back(settings)
         else:
             from reliability_platform.checks.failed_runs import PUBLICATION
             from reliability_platform.cli.session import telling

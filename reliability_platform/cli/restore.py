@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from reliability_platform.audit_log import AuditLog, Destroys, Phase, recorded
+from reliability_platform.cli.incidents.decisions import whoami
 from reliability_platform.cli.options import (
     ask_first,
     home_option,
@@ -12,11 +14,13 @@ from reliability_platform.cli.options import (
     json_option,
     people,
     print_json,
+    why_option,
     yes_option,
 )
 from reliability_platform.cli.parameters import FilePath
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode, UsageError
+from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
 
 
@@ -47,6 +51,7 @@ def _moment(text: str | None) -> datetime:
     help="Write into this folder, as it was then, instead of into place.",
 )
 @click.option("--dry-run", is_flag=True, help="Say from which snapshot what would be put back, and change nothing.")
+@why_option
 @yes_option
 @home_option
 @json_option
@@ -57,6 +62,7 @@ def restore(
     everything: bool,
     aside: Path | None,
     dry_run: bool,
+    why: str | None,
     yes: bool,
     home: Path | None,
     as_json: bool,
@@ -65,7 +71,7 @@ def restore(
 
     Checksums are verified before anything is touched. Into place: then the landing days that the snapshot lacks are
     built, judged and published again, so the home is of today, not of then. With --aside, what is written is of then.
-    Into place it asks first, and needs --yes where nobody can be asked.
+    Into place it asks first; where nobody can be asked it needs --yes and --why.
     Exits with 1 if the gate holds landing days afterwards, or something stays damaged.
     """
     if damaged and (table is not None or everything or aside is not None or as_of is not None):
@@ -81,8 +87,8 @@ def restore(
     if damaged and dry_run:
         raise UsageError("`reliability doctor` names what is damaged and changes nothing: leave out --dry-run.")
     if damaged:
-        ask_first(f"What is damaged in {settings.home} is replaced.", yes)
-        return _restore_damaged(settings, as_json)
+        reason = ask_first(f"What is damaged in {settings.home} is replaced.", why, yes)
+        return _restore_damaged(settings, reason, as_json)
     snapshot = newest_until(SnapshotLocation.of(settings), _moment(as_of))
     if aside is not None:
         aside = aside.expanduser().absolute()
@@ -112,12 +118,15 @@ def restore(
                 markup=False,
             )
         return ExitCode.OK
-    ask_first(f"In {settings.home}, {what} is replaced from snapshot {snapshot.id} of {taken}.", yes)
+    reason = ask_first(f"In {settings.home}, {what} is replaced from snapshot {snapshot.id} of {taken}.", why, yes)
+    replaced = f"{what}, from snapshot {snapshot.id}"
     with home_session(settings, restoring=everything):
         if everything:
             done = recover_home(settings, snapshot, utc_now)
+            _record(settings, replaced, reason)
         else:
-            done = recover_warehouse(settings, snapshot, utc_now, table)
+            with recorded(operations_engine(settings), Destroys.RESTORE, replaced, whoami(), reason, utc_now):
+                done = recover_warehouse(settings, snapshot, utc_now, table)
     if as_json:
         print_json(done.document())
     else:
@@ -131,12 +140,19 @@ def restore(
     return ExitCode.NOT_HEALED if done.publication.held else ExitCode.OK
 
 
-def _restore_damaged(settings: Settings, as_json: bool) -> int:
+def _record(settings: Settings, what: str, why: str) -> None:
+    """Record what may have replaced the operations store itself: an entry of before would have gone with it."""
+    AuditLog(operations_engine(settings)).append(Destroys.RESTORE, Phase.DONE, what, whoami(), why, utc_now())
+
+
+def _restore_damaged(settings: Settings, why: str, as_json: bool) -> int:
     """Put back what is not as it was written, and say what was found, done, and left."""
     from reliability_platform.recovery.damaged import mend
 
     with home_session(settings):
         done = mend(settings, utc_now)
+        if done.steps:
+            _record(settings, f"what was damaged: {'; '.join(done.steps)}", why)
     held = done.publication.held if done.publication is not None else {}
     if as_json:
         print_json(done.document())

@@ -8,6 +8,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
+from reliability_platform.cli.incidents.decisions import whoami
 from reliability_platform.cli.options import (
     ask_first,
     counted,
@@ -15,6 +16,7 @@ from reliability_platform.cli.options import (
     json_option,
     people,
     print_json,
+    why_option,
     yes_option,
 )
 from reliability_platform.clock import utc_now
@@ -46,7 +48,7 @@ def create(home: Path | None, as_json: bool) -> int:
 
     settings = load_settings(home)
     taken = take_snapshot(settings, utc_now)
-    pruned = forget_snapshots(settings)
+    pruned = forget_snapshots(settings, whoami(), utc_now)
     if as_json:
         print_json({**taken.summary(), "pruned": asdict(pruned)})
     else:
@@ -137,17 +139,18 @@ def verify(name: str | None, home: Path | None, as_json: bool) -> int:
 
 @snapshot.command()
 @click.option("--dry-run", is_flag=True, help="Name the snapshots that the rule does not keep, and change nothing.")
+@why_option
 @yes_option
 @home_option
 @json_option
-def prune(dry_run: bool, yes: bool, home: Path | None, as_json: bool) -> int:
+def prune(dry_run: bool, why: str | None, yes: bool, home: Path | None, as_json: bool) -> int:
     """Forget the snapshots that the rule does not keep, and what killed processes left half-written.
 
     The rule: RELIABILITY_SNAPSHOT_KEEP_LAST newest ones, and of those before the newest of each of
     RELIABILITY_SNAPSHOT_KEEP_WEEKLY weeks; always the newest one that is whole. While an incident of loss or damage is
     open, none is forgotten.
     """
-    from reliability_platform.recovery.retention import forget_snapshots
+    from reliability_platform.recovery.retention import BY_THE_RULE, forget_snapshots
 
     settings = load_settings(home)
     going = _not_kept(settings)
@@ -157,9 +160,10 @@ def prune(dry_run: bool, yes: bool, home: Path | None, as_json: bool) -> int:
         else:
             people.print(f"Would forget: {', '.join(going) or 'no snapshot'}.", highlight=False)
         return ExitCode.OK
+    reason = BY_THE_RULE  # nothing but what killed processes have left
     if going:
-        ask_first(f"{len(going)} snapshots are forgotten for good: {', '.join(going)}.", yes)
-    pruned = forget_snapshots(settings)
+        reason = ask_first(f"To be forgotten for good: {', '.join(going)}.", why, yes)
+    pruned = forget_snapshots(settings, whoami(), utc_now, reason)
     if as_json:
         print_json(asdict(pruned))
     else:

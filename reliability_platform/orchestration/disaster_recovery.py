@@ -38,7 +38,7 @@ def snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type
     settings = load_settings()
     with attempting(operations_engine(settings), SNAPSHOT_TAKEN, utc_now()):
         taken = take_snapshot(settings, utc_now)
-    pruned = forget_snapshots(settings)
+    pruned = forget_snapshots(settings, "snapshot job", utc_now)
     for words in pruned.damaged:
         context.log.warning(words)
     return dg.MaterializeResult(

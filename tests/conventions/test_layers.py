@@ -11,7 +11,7 @@ ROOT = Path(reliability_platform.__file__).parent
 ORDER = [
     "errors", "causes", "csv_cell", "yaml_places", "home_path", "settings", "atomic", "parquet", "json_text", "damage", "clock",
     "operations", "day_clock",
-    "sources", "masking", "system_errors", "faults",
+    "sources", "masking", "audit_log", "system_errors", "faults",
     "landing", "warehouse", "checks", "lineage", "openlineage_events", "incidents", "slo", "alerts", "backfills",
     "remediation", "pipeline", "recovery", "scorecard", "orchestration", "cli",
 ]  # fmt: skip

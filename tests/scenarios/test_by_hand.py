@@ -28,7 +28,7 @@ def test_injected_by_hand_noticed_healed_and_replayed(tmp_path: Path) -> None:
     reliability("incidents", "ack", incident["id"], "--why", "on it", home=home)
     reliability("quarantine", "replay", "--source", "orders", "--date", "2026-01-02", home=home)
     reliability("verify", home=home)
-    reliability("publish", "--rollback", "--yes", home=home)
+    reliability("publish", "--rollback", "--yes", "--why", "to look", home=home)
     reliability("publish", home=home)
     reliability("incidents", "audit", home=home)
     reliability("doctor", home=home)

@@ -249,7 +249,7 @@ def test_commands_inside_sentences_work_too(settings: Settings, worked: dict[str
     # The way back is tried last; then what was held is let go, and the newest version is published again.
     for line in [*sorted(whole, key=lambda one: "rollback" in one), *back, "reliability publish"]:
         # A person at a terminal is asked before consumers go back; here nobody can be.
-        assert execute(f"{line} --yes" if "rollback" in line else line) == 0, line
+        assert execute(f"{line} --yes --why runbook" if "rollback" in line else line) == 0, line
 
 
 @pytest.mark.parametrize("command", ["runbook", "assess", "postmortem", "message", "page", "show"])

@@ -211,11 +211,11 @@ def test_people_look_back_and_go_on(home: Settings, tmp_path: Path, capsys: pyte
     assert "no time" in refused("restore", "--as-of", "yesterday")
     assert "No snapshot is as old" in refused("restore", "--as-of", (taken - timedelta(seconds=1)).isoformat())
     assert "leave out" in refused("restore", "--everything", "--table", "agg_daily_funnel")
-    assert "still holds" in refused("restore", "--everything", "--yes")
+    assert "still holds" in refused("restore", "--everything", "--yes", "--why", "lost")
     home.warehouse.unlink()
     assert asked("restore", "--dry-run")["would_replace"] == "the warehouse"
-    assert "add --yes" in refused("restore")
-    assert asked("restore", "--yes")["held"] == {}
+    assert "add --yes and --why" in refused("restore")
+    assert asked("restore", "--yes", "--why", "lost")["held"] == {}
     created = asked("snapshot", "create")
     assert created["landing_days"] == 3
     assert len(asked("snapshot", "list")["snapshots"]) == 2  # type: ignore[arg-type]

@@ -398,7 +398,7 @@ def test_no_snapshot_is_forgotten_while_a_loss_is_open(home: Settings) -> None:
     last = checks.last_id()
     checks.record([result("int_orders__deduplicated__no_rows_lost", 1)])
     [incident] = observe(engine, checks.after(last, 100), utc_now())
-    kept_now = forget_snapshots(settings)
+    kept_now = forget_snapshots(settings, "somebody", utc_now)
     assert (kept_now.snapshots, kept_now.kept_for) == ([], [incident])
     IncidentStore(engine).move(incident, State.FALSE_ALARM, utc_now(), "a test", "it was none")
-    assert forget_snapshots(settings).snapshots == [first.id]
+    assert forget_snapshots(settings, "somebody", utc_now).snapshots == [first.id]

@@ -1,9 +1,10 @@
-"""`reliability incidents audit`: the proof that no timeline was edited."""
+"""`reliability incidents audit`: the proof that no timeline was edited, and who destroyed what, and why."""
 
 from pathlib import Path
 
 import click
 
+from reliability_platform.audit_log import AuditLog
 from reliability_platform.cli.options import echo, home_option, json_option, print_json
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
@@ -17,13 +18,20 @@ SHOWN = 5
 @home_option
 @json_option
 def audit(noted: str | None, home: Path | None, as_json: bool) -> None:
-    """Prove that no timeline was edited and no entry is lost: each carries the hash of the one before."""
-    store = IncidentStore(operations_engine(load_settings(home)))
+    """Prove that no timeline was edited and no entry is lost: each carries the hash of the one before.
+
+    Then list what was destroyed or replaced (restore, prune, purge, discard, rollback): by whom, when and why.
+    """
+    engine = operations_engine(load_settings(home))
+    store, destroyed = IncidentStore(engine), AuditLog(engine).all()
     broken = store.broken_links()
     if noted is not None and not store.has_hash(noted):
         broken.append(f"no entry has the hash {noted[:64]}")
     if as_json:
-        print_json({"entries": store.last_position(), "head": store.head(), "broken": broken})
+        told = {"entries": store.last_position(), "head": store.head(), "broken": broken}
+        print_json(told | {"destroyed": [vars(one) for one in destroyed]})
+    for one in () if as_json else destroyed:
+        echo(f"{one.at:%Y-%m-%d %H:%M:%S} {one.command} {one.phase} by {one.who}: {one.what} ({one.why})")
     if broken:
         more = f" and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
         raise click.ClickException(f"the timeline was edited: {', '.join(broken[:SHOWN])}{more}")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from reliability_platform.audit_log import Destroys, recorded
 from reliability_platform.cli.incidents.decisions import whoami
 from reliability_platform.cli.options import (
     ask_first,
@@ -13,6 +14,7 @@ from reliability_platform.cli.options import (
     json_option,
     people,
     print_json,
+    why_option,
     yes_option,
 )
 from reliability_platform.cli.quarantine.selection import selected, selection_options
@@ -30,8 +32,8 @@ SHOWN = 5
 
 @click.command()
 @selection_options
-@click.option("--why", required=True, help="For the journal: it stands there for good.")
 @click.option("--dry-run", is_flag=True, help="Say what would be discarded, and change nothing.")
+@why_option
 @yes_option
 @home_option
 @json_option
@@ -42,8 +44,8 @@ def discard(
     last: date | None,
     batch: str | None,
     reason: str | None,
-    why: str,
     dry_run: bool,
+    why: str | None,
     yes: bool,
     home: Path | None,
     as_json: bool,
@@ -55,24 +57,28 @@ def discard(
     wanted = selected(source, day, first, last, batch, reason)
     if batch is None and (source is None or (day or first) is None):
         raise UsageError("Say what to discard: --source with --date or --from, or --batch.")
-    if not why.strip():
-        raise UsageError("--why is empty: say why these rows may be given up.")
-    if dry_run:
-        _tell(waiting_letters(load_settings(home), wanted), [], as_json, dry_run=True)
+    settings = load_settings(home)
+    letters = waiting_letters(settings, wanted)
+    left: list[str] = []
+    if dry_run or not letters:
+        _tell(letters, left, as_json, dry_run=dry_run)
         return
+    what = counted(len(letters), "dead letter")
+    reason = ask_first(f"{what} to be given up, without a way back.", why, yes)
     from reliability_platform.cli.session import driving
 
     with driving(home, healing=False) as (settings, daemon):
         engine = operations_engine(settings)
-        letters = waiting_letters(settings, wanted)
-        left: list[str] = []
+        # What came while a person was asked is not meant.
+        letters = [one for one in waiting_letters(settings, wanted) if one in letters]
         if letters:
-            ask_first(f"{counted(len(letters), 'dead letter')} to be given up, without a way back.", yes)
             daemon.tick()  # what has been judged and not been read yet becomes an incident first
             incidents = concerned(engine, {(one.source, one.landing_date) for one in letters})
             more = f" and {len(letters) - SHOWN} more" if len(letters) > SHOWN else ""
-            words = f"Discarded: {'; '.join(one.words for one in letters[:SHOWN])}{more}. {why}"
-            days = give_up(settings, engine, letters, why, whoami(), utc_now())
+            words = f"Discarded: {'; '.join(one.words for one in letters[:SHOWN])}{more}. {reason}"
+            meant = f"{what}: {', '.join(dict.fromkeys(one.batch_id for one in letters))}"
+            with recorded(engine, Destroys.DISCARD, meant, whoami(), reason, utc_now):
+                days = give_up(settings, engine, letters, reason, whoami(), utc_now())
             note(engine, incidents, words, whoami(), utc_now(), f"discard-{utc_now():%Y%m%d%H%M%S%f}")
             daemon.run("reprocess", first=days[0], last=days[-1])
             daemon.settle()

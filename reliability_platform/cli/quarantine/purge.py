@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reliability_platform.audit_log import Destroys, recorded
 from reliability_platform.cli.incidents.decisions import whoami
 from reliability_platform.cli.options import (
     DAY,
@@ -16,11 +17,11 @@ from reliability_platform.cli.options import (
     json_option,
     people,
     print_json,
+    why_option,
     yes_option,
 )
 from reliability_platform.cli.quarantine.selection import check_source
 from reliability_platform.clock import utc_now
-from reliability_platform.errors import UsageError
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
 
@@ -34,21 +35,26 @@ RUN_ID = "purge"
 @click.option("--source", required=True, help="The source.")
 @click.option("--date", "day", type=DAY, required=True, help="The landing day.")
 @click.option("--batch", default=None, help="Only the files of this batch.")
-@click.option("--why", required=True, help="The reason; it stands in the journal and on the incident.")
 @click.option("--dry-run", is_flag=True, help="Say which files and how many rows, and change nothing.")
+@why_option
 @yes_option
 @home_option
 @json_option
 def purge(
-    source: str, day: date, batch: str | None, why: str, dry_run: bool, yes: bool, home: Path | None, as_json: bool
+    source: str,
+    day: date,
+    batch: str | None,
+    dry_run: bool,
+    why: str | None,
+    yes: bool,
+    home: Path | None,
+    as_json: bool,
 ) -> None:
     """Mask for good the personal data that a leak left in landing, bronze, file quarantine and warehouse.
 
     Refused while a row of it waits for a clean one. Manifests, rows and counts stay; snapshots are named, not rewritten.
     """
     check_source(source)
-    if not why.strip():
-        raise UsageError("The reason is empty: say it in a few words.")
     from reliability_platform.recovery.replay import replay
     from reliability_platform.remediation.purge import finish, refuse_if_needed, survey
     from reliability_platform.remediation.purge import purge as purge_files
@@ -62,10 +68,12 @@ def purge(
         found = survey(settings, engine, source, day, batch)
         refuse_if_needed(found)
         if not found.is_clean:
-            ask_first(f"{counted(len(found.files), 'file')} of {source} on {day} to be masked for good.", yes)
-            purge_files(settings, engine, found, why.strip(), whoami(), utc_now())
-            replay(settings, engine, [day], utc_now, RUN_ID)
-            finish(settings, engine, source, day, utc_now())
+            what = f"{counted(len(found.files), 'file')} of {source} on {day}"
+            reason = ask_first(f"{what} to be masked for good.", why, yes)
+            with recorded(engine, Destroys.PURGE, what, whoami(), reason, utc_now):
+                purge_files(settings, engine, found, reason, whoami(), utc_now())
+                replay(settings, engine, [day], utc_now, RUN_ID)
+                finish(settings, engine, source, day, utc_now())
     _tell(found, settings, as_json, done=True)
 
 

@@ -1,6 +1,6 @@
 """Which snapshots are kept, and how the others are forgotten."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -42,10 +42,13 @@ def _last_whole(location: SnapshotLocation, newest_first: Sequence[Snapshot]) ->
     return next((one for one in newest_first if not damages(location, [one])[one.id]), None)
 
 
-def prune(settings: Settings, kept_for: Sequence[str] = ()) -> Pruned:
+def prune(
+    settings: Settings, kept_for: Sequence[str] = (), before: Callable[[Sequence[str]], None] = lambda _: None
+) -> Pruned:
     """Forget what the rule does not keep: manifests first, so that no snapshot ever lacks a content.
 
-    The newest snapshot that is whole is always kept. `kept_for` names what speaks against forgetting any now.
+    The newest snapshot that is whole is always kept. `kept_for` names what speaks against forgetting any now; `before` is told of
+    those that go, before anything is removed.
     """
     location = SnapshotLocation.of(settings)
     with snapshot_turn(settings):
@@ -57,6 +60,8 @@ def prune(settings: Settings, kept_for: Sequence[str] = ()) -> Pruned:
         gone = [snapshot for snapshot in snapshots if snapshot.taken_at not in keep and not kept_for]
         whole = _last_whole(location, snapshots[::-1]) if gone else None
         gone = [snapshot for snapshot in gone if snapshot != whole]
+        if gone:
+            before([snapshot.id for snapshot in gone])
         for snapshot in gone:
             location.remove_manifest(snapshot.id)
         needed = {file.sha256 for snapshot in snapshots if snapshot not in gone for file in snapshot.files}
