@@ -116,6 +116,7 @@ INTERRUPTED = Cause(
     ),
     remedy="look whether it runs and whether its address is right, then try again",
 )
+STOPPED = Cause("stopped", _T, "it was stopped with Ctrl-C or SIGTERM, and can be run again")
 KILLED = Cause("process_killed", _T, "a process was killed, and what it did can be done again")
 NOT_STARTED = Cause("not_started", _T, "nothing started it when its turn came, and it can be started now")
 OVERDUE = Cause("overdue", _D, "what is overdue stays so until it is done")
@@ -138,8 +139,8 @@ CAUSES: dict[str, Cause] = {
     for cause in (
         # The order is that of the search for signs: the first one that matches counts.
         DAMAGE, HELD, NO_ROOM, NO_RIGHTS, LIMIT, NO_SUCH_PATH, SOURCE_DOWN, SOURCE_REFUSES, LOST_ON_THE_WAY, UNTIMELY,
-        INTERRUPTED, KILLED, NOT_STARTED, OVERDUE, CHECK_BROKE_OFF, PRODUCER, WATERMARK, ROWS_REMOVED, OTHER_BUILD, OUR_MODELS,
-        UNUSABLE, UNFORESEEN,
+        INTERRUPTED, STOPPED, KILLED, NOT_STARTED, OVERDUE, CHECK_BROKE_OFF, PRODUCER, WATERMARK, ROWS_REMOVED, OTHER_BUILD,
+        OUR_MODELS, UNUSABLE, UNFORESEEN,
     )
 }  # fmt: skip
 

@@ -57,6 +57,10 @@ class SourceUnavailableError(PlatformError):
     """The source does not answer, or is left alone."""
 
 
+class StoppedError(KeyboardInterrupt):
+    """A signal asks the command to end. A KeyboardInterrupt, for libraries know what to do with that."""
+
+
 def kinds_of_errors() -> list[type[PlatformError]]:
     """Every kind of error of the platform that has been imported so far."""
     kinds: list[type[PlatformError]] = [PlatformError]

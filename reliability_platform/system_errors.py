@@ -29,17 +29,20 @@ _ENVIRONMENT = (DAMAGE, NO_ROOM, NO_RIGHTS, LIMIT, INTERRUPTED, NO_SUCH_PATH)
 
 def foreseen(error: BaseException, databases: Path) -> PlatformError | None:
     """The platform's own error for what a library raised; None for a bug. `databases` is where its SQLite files are."""
-    for one in _chain(error):
+    chain = list(_chain(error))
+    # By type first: the text of a library's error quotes the one below it, around which only its own words are masked.
+    for one in chain:
         if isinstance(one, PlatformError):
             return one
         if isinstance(one, MemoryError):
             return EnvironmentUnusableError(f"There is no memory left: {LIMIT.remedy}.")
         if isinstance(one, sqlite3.Error):
             return store_error(one, databases, "A database of the home", DAMAGE.remedy)
-        cause = cause_of_number(one.errno) if isinstance(one, OSError) else cause_in(str(one))
+        cause = cause_of_number(one.errno) if isinstance(one, OSError) else None
         if cause is not None:
             return as_error(cause, one)
-    return None
+    texts = ((cause_in(str(one)), one) for one in chain if not isinstance(one, OSError))
+    return next((as_error(cause, one) for cause, one in texts if cause is not None), None)
 
 
 def as_error(cause: Cause, error: BaseException) -> PlatformError | None:

@@ -17,16 +17,14 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from reliability_platform.errors import StoppedError
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE_SECONDS = 20.0
 """How long a command may take to put its things away. dbt lets statements that run come to their end first."""
 CHILDREN_SECONDS = 5.0
 """How long its children may; then they are killed, which every stage survives."""
 LINE = "reliability: stopped; what was finished is kept, run the command again to go on.\n"
-
-
-class StoppedError(KeyboardInterrupt):
-    """A signal asks the command to end. A KeyboardInterrupt, for libraries know what to do with that."""
 
 
 class _Stop:

@@ -8,6 +8,7 @@ well: those come together, and go together, 0.2 ms each.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy
@@ -19,12 +20,18 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from sqlalchemy import Connection, Engine
 from sqlalchemy.dialects.sqlite import insert
 
+from reliability_platform.orchestration.run_endings import RunEndings
+
 VERDICTS_AT_ONCE = 500
 """So many verdicts are one transaction: readers and other writers never wait long."""
 
 
 class PooledSqliteEventLogStorage(ConsolidatedSqliteEventLogStorage):
     """The consolidated SQLite event log on one pooled engine per process."""
+
+    @cached_property
+    def _endings(self) -> RunEndings:
+        return RunEndings(Path(self._base_dir))
 
     @cached_property
     def _engine(self) -> Engine:
@@ -44,13 +51,19 @@ class PooledSqliteEventLogStorage(ConsolidatedSqliteEventLogStorage):
         with self._engine.connect() as connection, connection.begin():
             yield connection
 
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store one event; that it could not be is told beside it."""
+        with self._endings.told_if_it_fails(event.run_id):
+            super().store_event(event)
+
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events; verdicts of checks on partitions, which are many, in few statements instead of four each."""
         if not all(_is_verdict(event) for event in events):
             super().store_event_batch(events)
             return
-        for start in range(0, len(events), VERDICTS_AT_ONCE):
-            self._store_verdicts(events[start : start + VERDICTS_AT_ONCE])
+        with self._endings.told_if_it_fails(events[0].run_id if events else None):
+            for start in range(0, len(events), VERDICTS_AT_ONCE):
+                self._store_verdicts(events[start : start + VERDICTS_AT_ONCE])
 
     def _store_verdicts(self, events: Sequence[EventLogEntry]) -> None:
         rows = [self._event_to_row(event) for event in events]

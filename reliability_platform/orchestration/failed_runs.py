@@ -4,20 +4,25 @@ It holds for every run alike, launched by a schedule, in the UI or on the comman
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.events import JobFailureData
 from dagster._core.storage.dagster_run import RunRecord
+from dagster_shared.error import SerializableErrorInfo
 from sqlalchemy import Engine
 
-from reliability_platform.causes import KILLED, UNFORESEEN, cause_named
+from reliability_platform.causes import CAUSES, KILLED, STOPPED, UNFORESEEN, Cause, cause_named
 from reliability_platform.checks.failed_runs import PUBLICATION, FailedRun, FailedRuns
 from reliability_platform.checks.run_monitor import tells
 from reliability_platform.checks.store import CheckStore
-from reliability_platform.errors import UsageError
+from reliability_platform.errors import StoppedError, UsageError
 from reliability_platform.masking import error_words
 from reliability_platform.orchestration.local import LOCAL
 from reliability_platform.orchestration.partitions import tagged_days
+from reliability_platform.orchestration.run_endings import endings_of
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.journal import BuildJournal
@@ -33,6 +38,8 @@ STAGES = {
     "audit": "audit",
     "published": PUBLICATION,
 }
+INTERRUPTIONS = {one.__name__ for one in (KeyboardInterrupt, StoppedError, DagsterExecutionInterruptedError)}
+"""The errors by which a run ends that somebody stops."""
 """By the beginning of a step's name, the stage as people know it. Other steps move no data."""
 
 
@@ -45,17 +52,50 @@ def _stage(step: str) -> tuple[str, str | None] | None:
     return (f"{STAGES[first]} of {source}" if source else STAGES[first]), source
 
 
-def _failures(instance: dg.DagsterInstance, run_id: str) -> list[tuple[str, str, str]]:
-    """The steps that failed: step, type of the error that began it, its words."""
-    found = []
-    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
-        event = entry.dagster_event
-        error = event.step_failure_data.error if event else None
-        while error is not None and error.cause is not None:
+@dataclass(frozen=True)
+class _Failure:
+    """An error that ended a run."""
+
+    step: str
+    """Empty for one of no step."""
+    kind: str
+    words: str
+
+    @classmethod
+    def of(cls, step: str, error: SerializableErrorInfo) -> "_Failure":
+        """From the error that began it."""
+        while error.cause is not None:
             error = error.cause
-        if event is not None and error is not None:
-            found.append((event.step_key or "", error.cls_name or "", error_words(error.message)))
-    return found
+        kind = error.cls_name or ""
+        words = "it was stopped" if kind in INTERRUPTIONS else error_words(error.message)
+        return cls(step, kind, words)
+
+    @property
+    def cause(self) -> Cause | None:
+        """None for what nobody foresaw."""
+        return STOPPED if self.kind in INTERRUPTIONS else cause_named(self.kind, self.words)
+
+
+def _failures(instance: dg.DagsterInstance, run_id: str) -> list[_Failure]:
+    """The errors of the steps that failed."""
+    return [
+        _Failure.of(event.step_key or "", event.step_failure_data.error)
+        for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+        if (event := entry.dagster_event) is not None and event.step_failure_data.error is not None
+    ]
+
+
+def _end(instance: dg.DagsterInstance, run_id: str) -> tuple[Cause, str]:
+    """Why a run ended of which no step failed, and its words. It was killed if nothing says what else it was."""
+    word = endings_of(instance).told(run_id)
+    if word is not None:
+        return CAUSES[word.outcome], word.error
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE):
+        data = entry.dagster_event.event_specific_data if entry.dagster_event else None
+        if isinstance(data, JobFailureData) and data.error is not None:
+            failure = _Failure.of("", data.error)
+            return failure.cause or UNFORESEEN, failure.words
+    return KILLED, "its process was killed, or ended by a time limit"
 
 
 def _where(instance: dg.DagsterInstance, run_id: str) -> str:
@@ -87,18 +127,17 @@ def _read(settings: Settings, instance: dg.DagsterInstance, engine: Engine, reco
         return None
     failures = _failures(instance, run.run_id)
     if failures:
-        stages = dict.fromkeys(stage for step, _, _ in failures if (stage := _stage(step)) is not None)
+        stages = dict.fromkeys(stage for one in failures if (stage := _stage(one.step)) is not None)
         if not stages or (set(stages) == {_stage("dbt")} and CheckStore(engine).run_ids(run.run_id)):
             return None  # it moved no data; or dbt's results say which model failed
         # What an operator asked for wrongly is said to the operator, who waits for it.
-        if LOCAL.items() <= run.tags.items() and all(kind == UsageError.__name__ for _, kind, _ in failures):
+        if LOCAL.items() <= run.tags.items() and all(one.kind == UsageError.__name__ for one in failures):
             return None
-        causes = [cause_named(kind, words) for _, kind, words in failures]
-        cause = next((one for one in causes if one is not None), UNFORESEEN)
-        words = failures[causes.index(cause) if cause in causes else 0][2]
+        first = next((one for one in failures if one.cause is not None), failures[0])
+        cause, words = first.cause or UNFORESEEN, first.words
     else:
-        stages, cause = {(_where(instance, run.run_id), None): None}, KILLED
-        words = "its process was killed, or ended by a time limit"
+        stages = {(_where(instance, run.run_id), None): None}
+        cause, words = _end(instance, run.run_id)
     sources = {source for _, source in stages}
     return FailedRun(
         run_id=run.run_id,
@@ -122,3 +161,4 @@ def note_failed_runs(settings: Settings, engine: Engine, instance: dg.DagsterIns
             found = _read(settings, instance, engine, record)
             if found is not None:
                 store.record(found)
+        endings_of(instance).forget(record.dagster_run.run_id)

@@ -14,6 +14,10 @@ DAGSTER_YAML = """\
 # Made by the platform. Nothing leaves this machine.
 telemetry: {enabled: false}
 nux: {enabled: false}
+run_storage:
+  module: reliability_platform.orchestration.run_endings
+  class: WordLeavingSqliteRunStorage
+  config: {base_dir: {env: DAGSTER_HOME}}
 event_log_storage:
   module: reliability_platform.orchestration.event_log
   class: PooledSqliteEventLogStorage

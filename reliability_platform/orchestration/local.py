@@ -14,6 +14,7 @@ from reliability_platform.causes import DAMAGE, HELD, NO_RIGHTS, NO_ROOM, UNUSAB
 from reliability_platform.errors import ExitCode, PlatformError, UsageError
 from reliability_platform.masking import error_words
 from reliability_platform.orchestration.partitions import FOR_DAYS, INCIDENT_TAG, range_tags
+from reliability_platform.orchestration.run_endings import endings_of
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 LOCAL = {"reliability/started_by": "command line"}
@@ -81,13 +82,15 @@ class LocalDaemon:
         self._on_run = on_run
         self.troubles: list[Trouble] = []
         """What failed while sensors were settled. It stopped nothing else; whoever settles tells of it."""
-        self._end_killed_runs()
+        self._end_left_runs()
 
-    def _end_killed_runs(self) -> None:
-        """Runs of a command that was killed would stay "started" for ever: only one command drives a home at a time."""
+    def _end_left_runs(self) -> None:
+        """Runs whose end nobody recorded would stay "started" for ever: only one command drives a home at a time."""
         alive = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
         for run in self._instance.get_runs(dg.RunsFilter(statuses=alive, tags=LOCAL)):
-            self._instance.report_run_failed(run, "The process of this run was killed. Run it again; nothing is lost.")
+            word = endings_of(self._instance).told(run.run_id)
+            why = f"Its end could not be recorded: {word.error}" if word else "The process of this run was killed."
+            self._instance.report_run_failed(run, f"{why} Run it again; nothing is lost.")
 
     def run(
         self,

@@ -91,13 +91,13 @@ def _journaled(settings: Settings, first: date, last: date, *, whole: bool = Tru
         raise UsageError(f"This backfill is not safe: {older}")
     try:
         yield number
+        if whole:
+            BuildInputs(engine).record(settings, list(days(first, last)))
+        known.built(models, utc_now())
+        journal.end(number, utc_now(), SUCCEEDED)
     except BaseException as error:
         journal.end(number, utc_now(), FAILED, error_words(error, MAX_ERROR))
         raise
-    if whole:
-        BuildInputs(engine).record(settings, list(days(first, last)))
-    known.built(models, utc_now())
-    journal.end(number, utc_now(), SUCCEEDED)
 
 
 def _home(settings: Settings) -> str:

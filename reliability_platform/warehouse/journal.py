@@ -1,7 +1,8 @@
 """The journal of builds: which landing days were being built when, by which process, and how it ended.
 
 A build that never says how it ended, and that nobody is at work on, was killed. Nothing else could tell: the warehouse
-file itself is whole after a crash, only its content is of two times.
+file itself is whole after a crash, only its content is of two times. One that cannot say so in the store, because there
+is no room, says it in the file of its lock, which has room for that (`ending`).
 
 Who is at work holds the lock of his build, and the kernel lets go of it when he dies. The number of a process would
 not do: it is given to another one after a restart, and means nothing in another container.
@@ -10,6 +11,7 @@ not do: it is given to another one after a restart, and means nothing in another
 import fcntl
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,6 +19,8 @@ from pathlib import Path
 from sqlalchemy import Column, Date, DateTime, Engine, Integer, String, Table, Text, func, insert, select, update
 
 from reliability_platform.clock import days
+from reliability_platform.ending import Ending, reserve, tell, told
+from reliability_platform.errors import PlatformError
 from reliability_platform.operations import metadata
 
 RUNNING, SUCCEEDED, FAILED, BLOCKED = "running", "succeeded", "failed", "blocked"
@@ -76,56 +80,91 @@ class BuildJournal:
             "outcome": RUNNING,
             "began_at": _stored(now),
         }
-        with self._engine.begin() as connection:
-            key = connection.execute(insert(builds).values(**values)).inserted_primary_key
-            assert key is not None
-            number = int(key[0])
-            # Before anybody can read the entry: one without its lock would be taken for dead.
-            self._held[number] = self._take(number)
+        number = None
+        try:
+            with self._engine.begin() as connection:
+                key = connection.execute(insert(builds).values(**values)).inserted_primary_key
+                assert key is not None
+                number = int(key[0])
+                # Before anybody can read the entry: one without its lock would be taken for dead.
+                self._take(number)
+        except BaseException:
+            if number is not None:
+                self._release(number)  # the next build gets this number, and must not wait for its lock
+            raise
         return number
 
     def _path(self, number: int) -> Path:
         return self._locks / f"{number}.lock"
 
-    def _take(self, number: int) -> int:
+    def _take(self, number: int) -> None:
         self._locks.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path(number), os.O_RDWR | os.O_CREAT, 0o666)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        return descriptor
+        self._held[number] = os.open(self._path(number), os.O_RDWR | os.O_CREAT, 0o666)
+        fcntl.flock(self._held[number], fcntl.LOCK_EX)
+        reserve(self._held[number])
 
-    def _is_alive(self, build: Build) -> bool:
-        if build.outcome != RUNNING:
-            return False
-        try:
-            descriptor = os.open(self._path(build.id), os.O_RDONLY)
-        except FileNotFoundError:
-            return False
-        try:
-            # Shared: two who look at the same time must not take each other for the builder.
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            self._path(build.id).unlink(missing_ok=True)  # of a dead one, and nobody takes this number again
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-        return False
-
-    def end(self, number: int, now: datetime, outcome: str, error: str | None = None) -> None:
-        """Say how it ended."""
-        values = {"outcome": outcome, "ended_at": _stored(now), "error": error[:MAX_ERROR] if error else None}
-        with self._engine.begin() as connection:
-            connection.execute(update(builds).where(builds.c.id == number).values(**values))
+    def _release(self, number: int) -> None:
         descriptor = self._held.pop(number, None)
         if descriptor is not None:
             self._path(number).unlink(missing_ok=True)
             os.close(descriptor)
+
+    def _as_it_stands(self, build: Build) -> Build | None:
+        """A build that says `running` with the outcome that it has by now; None if somebody is at work on it."""
+        try:
+            descriptor = os.open(self._path(build.id), os.O_RDONLY)
+        except FileNotFoundError:
+            return replace(build, outcome=KILLED)
+        try:
+            # Shared: two who look at the same time must not take each other for the builder.
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            ending = told(descriptor)
+            if ending is not None:
+                build = replace(build, outcome=ending.outcome, error=ending.error)
+                with suppress(PlatformError):  # there is no room yet: it stays in the file, and is as true
+                    self._enter(build.id, ending, None)
+                    self._path(build.id).unlink(missing_ok=True)
+                return build
+            self._path(build.id).unlink(missing_ok=True)  # of a dead one, and nobody takes this number again
+        except BlockingIOError:
+            return None
+        finally:
+            os.close(descriptor)
+        return replace(build, outcome=KILLED)
+
+    def end(self, number: int, now: datetime, outcome: str, error: str | None = None) -> None:
+        """Say how it ended, in the store or beside it. Raises if one that ended well cannot be entered as such."""
+        ending = Ending(outcome, (error or "")[:MAX_ERROR])
+        try:
+            self._enter(number, ending, now)
+        except Exception:
+            if outcome == SUCCEEDED:
+                raise  # then it has failed: nobody could rely on it
+            self._leave_word(number, ending)
+        else:
+            self._release(number)
+
+    def _enter(self, number: int, ending: Ending, now: datetime | None) -> None:
+        values = {"outcome": ending.outcome, "error": ending.error or None, "ended_at": now and _stored(now)}
+        with self._engine.begin() as connection:
+            connection.execute(update(builds).where(builds.c.id == number).values(**values))
+
+    def _leave_word(self, number: int, ending: Ending) -> None:
+        descriptor = self._held.pop(number)
+        with suppress(OSError):
+            tell(descriptor, ending)
+        os.close(descriptor)
+
+    def _working(self, query: object) -> Build | None:
+        """The first of these that somebody is at work on; the query asks for running ones."""
+        return next((build for build in self._read(query) if self._as_it_stands(build) is None), None)
 
     def at_work(self, first: date, last: date) -> Build | None:
         """A build that is at work on one of these days now."""
         query = select(builds).where(
             builds.c.outcome == RUNNING, builds.c.first_day <= last, builds.c.last_day >= first
         )
-        return next((build for build in self._read(query) if self._is_alive(build)), None)
+        return self._working(query)
 
     def overlapping(self, first: date, last: date, before: int) -> Build | None:
         """A build that is at work on one of these days, and said so before entry `before`."""
@@ -135,28 +174,25 @@ class BuildJournal:
             builds.c.last_day >= first,
             builds.c.id < before,
         )
-        return next((build for build in self._read(query) if self._is_alive(build)), None)
+        return self._working(query)
 
     def troubled(self) -> list[Build]:
         """Builds that were killed, failed or blocked, oldest first."""
-        query = select(builds).where(builds.c.outcome != SUCCEEDED).order_by(builds.c.id)
-        ended = [build for build in self._read(query) if not self._is_alive(build)]
-        gone = {build.id for build in ended if build.outcome == RUNNING}
-        # One that ended well while we looked is not running any more, nor locked, and was not killed.
-        gone -= {build.id for build in self._read(select(builds).where(builds.c.outcome != RUNNING))}
-        return [
-            replace(build, outcome=KILLED) if build.id in gone else build
-            for build in ended
-            if build.outcome != RUNNING or build.id in gone
-        ]
+        running = self._read(select(builds).where(builds.c.outcome == RUNNING))
+        stands = {build.id: self._as_it_stands(build) for build in running}
+        # Read afterwards: one that ended well while we looked is not among them, and one that has just begun is not in
+        # `stands`.
+        found = self._read(select(builds).where(builds.c.outcome != SUCCEEDED).order_by(builds.c.id))
+        ended = [build if build.outcome != RUNNING else stands.get(build.id) for build in found]
+        return [build for build in ended if build is not None]
 
     def settled(self) -> int:
         """The number of an entry up to which every build has ended, well or not; later ones may still be at work."""
         query = select(builds).where(builds.c.outcome == RUNNING).order_by(builds.c.id)
         with self._engine.connect() as connection:
             newest = connection.execute(select(func.max(builds.c.id))).scalar()
-        working = next((build.id for build in self._read(query) if self._is_alive(build)), None)
-        return int(newest or 0) if working is None else working - 1
+        working = self._working(query)
+        return int(newest or 0) if working is None else working.id - 1
 
     def days_after(self, number: int) -> set[date]:
         """The landing days of all builds after an entry, however they ended: each may have written."""

@@ -52,7 +52,7 @@ def test_a_command_is_stoppable_from_its_first_import_on(tmp_path: Path) -> None
     ) as process:
         assert process.stderr is not None
         for line in process.stderr:
-            if "reliability_platform.errors" in line:
+            if "reliability_platform.settings" in line:
                 break
         process.send_signal(signal.SIGTERM)
         said = "".join(one for one in process.stderr if not one.startswith("import time"))

@@ -1,0 +1,48 @@
+"""How work ended, told in a file whose room was taken before the work began.
+
+A full disk keeps the store from being told that it was the full disk that ended a build or a run: its entry stays
+"running", and whoever comes next would take it for killed. Overwriting a file in place needs no new room. What was
+really killed tells nothing.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+
+ROOM = 4096
+"""Bytes: one block of the file systems in use. Less would take as much."""
+MAX_ERROR = 800
+"""Letters of an error; at four bytes each they always fit."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What whoever did the work says of its end."""
+
+    outcome: str
+    error: str
+
+
+def reserve(descriptor: int) -> None:
+    """Take the room of one ending. Raises `OSError` if there is none: then the work had better not begin."""
+    _overwrite(descriptor, b"")
+
+
+def tell(descriptor: int, ending: Ending) -> None:
+    """Say how the work ended, in the room that was taken."""
+    content = {"outcome": ending.outcome, "error": ending.error[:MAX_ERROR]}
+    _overwrite(descriptor, json.dumps(content, ensure_ascii=False).encode(errors="replace"))
+
+
+def told(descriptor: int) -> Ending | None:
+    """What was said; None if nothing was, or only half of it."""
+    try:
+        found = json.loads(os.pread(descriptor, ROOM, 0))
+        return Ending(str(found["outcome"]), str(found["error"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _overwrite(descriptor: int, content: bytes) -> None:
+    os.pwrite(descriptor, content.ljust(ROOM), 0)
+    os.fsync(descriptor)

@@ -1,0 +1,136 @@
+"""What ends a build or a run is told even where no store can be written any more; only what says nothing was killed."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from reliability_platform.causes import KILLED, NO_ROOM, STOPPED, Cause, cause_in
+from reliability_platform.checks.failed_runs import FailedRuns
+from reliability_platform.checks.run_monitor import monitor_builds
+from reliability_platform.clock import utc_now
+from reliability_platform.ending import ROOM, Ending, reserve, tell, told
+from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.operations import operations_engine
+from reliability_platform.orchestration.failed_runs import note_failed_runs
+from reliability_platform.orchestration.home import platform_instance
+from reliability_platform.orchestration.local import LocalDaemon
+from reliability_platform.orchestration.partitions import PARTITION
+from reliability_platform.orchestration.run_endings import ENDINGS
+from reliability_platform.settings import Settings, load_settings
+from reliability_platform.warehouse.dbt_runner import _journaled
+from reliability_platform.warehouse.journal import FAILED, SUCCEEDED, BuildJournal
+from tests.conftest import day
+
+
+@contextmanager
+def no_more_room() -> Iterator[None]:
+    """As on a full disk, no file of this process grows; what has its room can be overwritten."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A home with nothing in it."""
+    return load_settings(tmp_path / "home")
+
+
+def test_an_ending_takes_no_new_room(tmp_path: Path) -> None:
+    """A longer text is cut, and half of one is none."""
+    with (tmp_path / "one").open("w+b") as file:
+        reserve(file.fileno())
+        assert told(file.fileno()) is None
+        with no_more_room():
+            tell(file.fileno(), Ending("failed", "•" * 3 * ROOM))
+        assert os.fstat(file.fileno()).st_size == ROOM
+        found = told(file.fileno())
+        assert found is not None
+        assert (found.outcome, found.error[:3]) == ("failed", "•••")
+        file.truncate(100)
+        assert told(file.fileno()) is None
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), None])
+def test_a_build_that_ran_out_of_room_is_not_called_killed(settings: Settings, error: OSError | None) -> None:
+    """The store could not be told how it ended, nor that it ended well; then "a build was killed" was an incident."""
+    engine = operations_engine(settings)
+    journal = BuildJournal(engine, settings.builds)
+    full = ExitStack()
+    with (
+        full,
+        pytest.raises((OSError, EnvironmentUnusableError), match=r"No space left|has no room"),
+        _journaled(settings, day(1), day(2), whole=False),
+    ):
+        full.enter_context(no_more_room())
+        if error is not None:
+            raise error
+    for _ in range(2):  # whoever looks first, and everybody after him
+        [found] = journal.troubled()
+        assert (found.outcome, cause_in(found.error or "")) == (FAILED, NO_ROOM)
+    assert list(settings.builds.glob("*.lock")) == []
+    assert {one.check for one in monitor_builds(settings, engine, utc_now())} == {"dbt_build__written"}
+
+
+def test_a_build_that_has_no_room_to_begin_leaves_nothing_that_would_hinder_the_next(settings: Settings) -> None:
+    """Its number is given again; a lock that this process still held would let the next build wait for ever."""
+    engine = operations_engine(settings)
+    journal = BuildJournal(engine, settings.builds)
+    with no_more_room(), pytest.raises(EnvironmentUnusableError, match="has no room"):
+        journal.begin(day(1), day(2), utc_now())
+    assert list(settings.builds.glob("*.lock")) == []
+    assert journal.troubled() == []
+    journal.end(journal.begin(day(1), day(2), utc_now()), utc_now(), SUCCEEDED)
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from tests.unit.test_endings import *
+run_to_its_end(load_settings(Path(sys.argv[1])), sys.argv[2])
+"""
+
+
+def run_to_its_end(settings: Settings, end: str) -> None:
+    """A run over a landing day that does not end well."""
+    full = ExitStack()
+
+    @dg.op(name="landing__orders")
+    def landing() -> None:
+        if end == "no room":
+            full.enter_context(no_more_room())
+        elif end == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        else:
+            raise KeyboardInterrupt
+
+    @dg.job
+    def pipeline() -> None:
+        landing()
+
+    with full, platform_instance(settings) as instance, suppress(Exception):
+        LocalDaemon(instance, dg.Definitions(jobs=[pipeline]), []).run("pipeline", tags={PARTITION: str(day(1))})
+
+
+@pytest.mark.parametrize(("end", "cause"), [("no room", NO_ROOM), ("killed", KILLED), ("stopped", STOPPED)])
+def test_a_run_that_could_not_record_its_end_has_its_own_cause(settings: Settings, end: str, cause: Cause) -> None:
+    """Dagster's record stays "started" when its store is full, as that of a killed process does; both were "killed"."""
+    engine = operations_engine(settings)
+    done = subprocess.run([sys.executable, "-c", PROGRAM, str(settings.home), end], check=False, stderr=subprocess.PIPE)
+    assert (done.returncode == -signal.SIGKILL) == (end == "killed"), done.stderr
+    with platform_instance(settings) as instance:
+        LocalDaemon(instance, dg.Definitions(), [])  # the next command
+        note_failed_runs(settings, engine, instance, utc_now())
+    assert [(one.stage, one.cause) for one in FailedRuns(engine).since()] == [("landing of orders", cause)]
+    assert list((settings.dagster_home / ENDINGS).iterdir()) == []
