@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 from rich.markup import escape
-from rich.table import Table
 
 from reliability_platform.alerts.channels import channels
 from reliability_platform.alerts.delivery import Outcome, rehearse, send
@@ -13,6 +12,7 @@ from reliability_platform.alerts.ledger import Alert, Ledger
 from reliability_platform.alerts.status import channel_statuses
 from reliability_platform.alerts.trial import try_channels
 from reliability_platform.cli.options import echo, home_option, json_option, people, print_json
+from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.operations import operations_engine

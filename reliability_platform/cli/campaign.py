@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
 from reliability_platform.cli.options import (
@@ -17,6 +16,7 @@ from reliability_platform.cli.options import (
     print_json,
     progress,
 )
+from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode
 from reliability_platform.settings import Settings, load_settings

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from reliability_platform.cli.options import (
     home_option,
@@ -25,6 +24,7 @@ from reliability_platform.cli.options import (
     progress,
 )
 from reliability_platform.cli.parameters import SEED
+from reliability_platform.cli.tables import Table
 from reliability_platform.clock import FIRST_DAY, utc_now
 from reliability_platform.clock import days as day_range
 from reliability_platform.errors import ExitCode, UsageError
@@ -174,12 +174,17 @@ def _approve(settings: Settings, daemon: "LocalDaemon") -> list[dict[str, str]]:
     """Say yes to every action that waits for a person, as the person on call would after asking the source's owner."""
     from reliability_platform.operations import operations_engine
     from reliability_platform.pipeline.ticks import waiting_for_a_person
+    from reliability_platform.remediation.documents import IN_WORDS
     from reliability_platform.remediation.heal import act, describe
+    from reliability_platform.remediation.policy import POLICIES
 
     engine = operations_engine(settings)
     approved = []
     for incident in waiting_for_a_person(settings, engine, utc_now()):
-        approved.append({"incident": incident.id, "action": describe(settings, incident), "why": APPROVAL})
+        summary = IN_WORDS[POLICIES[incident.failure_class].action]
+        approved.append(
+            {"incident": incident.id, "summary": summary, "action": describe(settings, incident), "why": APPROVAL}
+        )
         act(settings, engine, incident.id, utc_now(), APPROVAL)
     daemon.settle()
     return approved
@@ -190,6 +195,19 @@ def _first_of(checks: list[str]) -> str:
     return checks[0] + (f" +{len(checks) - 1}" if len(checks) > 1 else "") if checks else ""
 
 
+def _number(incident: str) -> str:
+    """`INC-0007`, by which every command knows it."""
+    return "-".join(incident.split("-")[:2])
+
+
+def approvals(approved: list[dict[str, str]]) -> str:
+    """What was approved for which incidents. What each of these actions would do stands in its incident and in --json."""
+    by_action: dict[str, list[str]] = {}
+    for one in approved:
+        by_action.setdefault(one["summary"], []).append(_number(one["incident"]))
+    return "; ".join(f"{action} ({', '.join(sorted(ids))})" for action, ids in by_action.items())
+
+
 def _seconds(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f} s"
 
@@ -197,7 +215,7 @@ def _seconds(value: float | None) -> str:
 def show(document: dict[str, Any]) -> None:
     """The summary for a person."""
     yes, no = "[green]yes[/green]", "[bold red]NO[/bold red]"
-    faults = Table(title="What was broken, and what became of it")
+    faults = Table(title="What was broken, and what became of it", spare=("healed after", "incident"))
     for column in (
         "fault",
         "source",
@@ -209,7 +227,7 @@ def show(document: dict[str, Any]) -> None:
         "healed",
         "healed after",
     ):
-        faults.add_column(column, overflow="fold")
+        faults.add_column(column)
     for fault in document["faults"]:
         silent = fault["expected_severity"] is None
         faults.add_row(
@@ -217,7 +235,7 @@ def show(document: dict[str, Any]) -> None:
             fault["source"],
             fault["partition"],
             _first_of(fault["detected_by"]) or ("nothing to notice" if silent else no),
-            "-".join(fault["incident"].split("-")[:2]) if fault["incident"] else "–" if silent else no,
+            _number(fault["incident"]) if fault["incident"] else "–" if silent else no,
             fault["severity"] or "–",
             yes if fault["contained"] else no,
             yes if fault["healed"] else no,
@@ -235,8 +253,8 @@ def show(document: dict[str, Any]) -> None:
     for name, table in document["oracle"]["tables"].items():
         tables.add_row(name, f"{table['rows']:,}", yes if table["equal"] else no)
     people.print(tables)
-    for one in document["approved"]:
-        people.print(f"[yellow]Approved[/yellow] {one['incident']}: {one['action']}", highlight=False)
+    if document["approved"]:
+        people.print(f"[yellow]Approved[/yellow] by {APPROVAL}: {approvals(document['approved'])}.", highlight=False)
     counts = document["incidents"]
     people.print(
         f"Incidents: {counts['opened']} opened, {counts['resolved']} resolved, "

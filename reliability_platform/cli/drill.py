@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 from rich.markup import escape
-from rich.table import Table
 
 from reliability_platform.cli.options import home_option, json_option, people, print_json
+from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode
 from reliability_platform.settings import load_settings

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.table import Table
 
 from reliability_platform.cli.options import json_option, people, print_json
+from reliability_platform.cli.tables import Table
 
 if TYPE_CHECKING:
     from reliability_platform.faults.fault import Fault
@@ -54,7 +54,7 @@ def list_faults(controls: bool, as_json: bool) -> None:
         return
     table = Table(title=f"{len(chosen)} {'controls' if controls else 'faults'}")
     for column in ("name", "family", "stage", "severity", "what strikes", "contained by"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column)
     for one in chosen:
         severity = one.expected_severity or "–"
         table.add_row(one.name, one.family, one.stage.value, severity, one.description, one.containment.value)

@@ -4,9 +4,9 @@ from datetime import date
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 from reliability_platform.cli.options import DAY, check_range, home_option, json_option, people, print_json
+from reliability_platform.cli.tables import Table
 from reliability_platform.errors import UsageError
 from reliability_platform.settings import load_settings
 from reliability_platform.sources import SOURCES
@@ -48,7 +48,7 @@ def checks(
     if shown:
         table = Table()
         for column in ("landing day", "check", "verdict", "value", "limit", "in words"):
-            table.add_column(column, overflow="fold")
+            table.add_column(column)
         for result in shown:
             value = "–" if result.value is None else f"{result.value:g}"
             table.add_row(

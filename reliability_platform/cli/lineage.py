@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.table import Table
 
 from reliability_platform.cli.options import as_json_text, people, write_or_print
 from reliability_platform.cli.parameters import FilePath
+from reliability_platform.cli.tables import Table
 from reliability_platform.errors import UsageError
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 

@@ -50,7 +50,8 @@ def _tell_incidents(incidents: list[dict[str, str]]) -> None:
             f"[yellow]{incident['severity']}[/yellow] {incident['id']} is {incident['state']}", highlight=False
         )
     if incidents:
-        people.print("Look: reliability incidents show ID. Heal: reliability heal.")
+        worst = min(incidents, key=lambda one: one["severity"])
+        people.print(f"Look: reliability incidents show {worst['id']}. Heal: reliability heal.", highlight=False)
 
 
 def _tell_unjudged(held: dict[str, list[str]]) -> None:

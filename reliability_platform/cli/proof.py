@@ -4,9 +4,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 from reliability_platform.cli.options import home_option, home_session, json_option, people, print_json, progress
+from reliability_platform.cli.tables import Table
 from reliability_platform.errors import ExitCode
 from reliability_platform.settings import load_settings
 

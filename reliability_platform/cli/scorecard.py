@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 from rich.markup import escape
-from rich.table import Table
 
 from reliability_platform.cli.options import (
     home_option,
@@ -15,6 +14,7 @@ from reliability_platform.cli.options import (
     print_json,
     progress,
 )
+from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode
 from reliability_platform.settings import load_settings

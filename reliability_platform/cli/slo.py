@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 from rich.markup import escape
-from rich.table import Table
 
 from reliability_platform.cli.options import DAY, echo, home_option, json_option, people, print_json
+from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
 from reliability_platform.operations import operations_engine

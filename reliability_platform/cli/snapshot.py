@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.markup import escape
-from rich.table import Table
 
 from reliability_platform.cli.incidents.decisions import whoami
 from reliability_platform.cli.options import (
@@ -19,6 +18,7 @@ from reliability_platform.cli.options import (
     why_option,
     yes_option,
 )
+from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode
 from reliability_platform.settings import Settings, load_settings

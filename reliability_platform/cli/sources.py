@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 from rich.markup import escape
-from rich.table import Table
 
 from reliability_platform.cli.options import echo, home_option, json_option, people, print_json, progress
 from reliability_platform.cli.parameters import SEED, Number
+from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.settings import Settings, load_settings
@@ -94,7 +94,7 @@ def _show(home: Path | None, as_json: bool) -> None:
         return
     table = Table(title="Sources")
     for column in HEADER:
-        table.add_column(column, overflow="fold")
+        table.add_column(column)
     for one in documents:
         style = "red" if one["at_risk"] else None if one["breaker"] == "closed" else "yellow"
         table.add_row(*map(escape, _row(one)), style=style)

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from reliability_platform.cli.demo import approvals
 from reliability_platform.cli.main import COMMANDS, cli, first_sentence, main
 from reliability_platform.cli.options import held_words
+from reliability_platform.cli.pipeline import _tell_incidents
 from reliability_platform.errors import EnvironmentUnusableError, ExitCode, HomeBusyError, PlatformError, UsageError
 from reliability_platform.masking import MASK, error_words, operator_said, shown_path
 from reliability_platform.settings import HOMES, PROJECT_ROOT
@@ -68,6 +70,23 @@ def test_an_exit_code_says_of_which_kind_the_failure_is(
 def test_the_number_of_held_partitions_agrees_with_its_noun(held: Mapping[str, object], said: str) -> None:
     """`run`, `backfill` and `publish` said "1 landing partitions are held", `snapshot create` "1 landing days"."""
     assert held_words(held) == said
+
+
+def test_the_demo_says_in_one_sentence_what_it_approved() -> None:
+    """Ten lines of batch names hid which actions had waited for a person."""
+    asked = {"summary": "ask the source for the batches again", "action": "Ask orders again for …", "why": "…"}
+    approved = [asked | {"incident": f"INC-000{number}-key_skew-orders-2026-01-03"} for number in (3, 1)]
+    approved.append(asked | {"incident": "INC-0002-held_late-orders-2026-01-03", "summary": "let the held rows count"})
+    assert approvals(approved) == (
+        "ask the source for the batches again (INC-0001, INC-0003); let the held rows count (INC-0002)"
+    )
+
+
+def test_the_hint_of_a_run_names_an_incident_that_is_open(capsys: pytest.CaptureFixture[str]) -> None:
+    """`incidents show ID` had to be put together by hand from the line above; the worst comes first."""
+    opened = {"INC-0001-null_spike-orders-2026-01-03": "P2", "INC-0002-pii_leak-web_events-2026-01-03": "P0"}
+    _tell_incidents([{"id": one, "severity": how, "state": "open", "source": "orders"} for one, how in opened.items()])
+    assert "reliability incidents show INC-0002-pii_leak-web_events-2026-01-03." in capsys.readouterr().out
 
 
 def test_progress_in_a_file_stays_on_one_line() -> None:

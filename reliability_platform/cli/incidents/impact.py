@@ -7,10 +7,10 @@ from typing import Any
 import click
 from rich.console import Group
 from rich.markup import escape
-from rich.table import Table
 
 from reliability_platform.cli.options import as_json_text, home_option, people, write_or_print
 from reliability_platform.cli.parameters import FilePath
+from reliability_platform.cli.tables import Table
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.store import IncidentStore

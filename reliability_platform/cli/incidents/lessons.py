@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.table import Table
 
 from reliability_platform.cli.incidents.decisions import whoami
 from reliability_platform.cli.incidents.look import unmarked
 from reliability_platform.cli.options import home_option, json_option, people, print_json
+from reliability_platform.cli.tables import Table
 from reliability_platform.clock import parse_day, utc_now
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.decisions import add_action_item, finish_action_item

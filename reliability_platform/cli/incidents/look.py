@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 from rich.markup import escape
-from rich.table import Table
 from sqlalchemy import ColumnElement, and_
 
 from reliability_platform.cli.options import DAY, echo, home_option, json_option, people, print_json
+from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.classes import CLASSES, Severity
 from reliability_platform.incidents.documents.render import plain

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 from reliability_platform.cli.options import home_option, json_option, people, print_json
+from reliability_platform.cli.tables import Table
 from reliability_platform.incidents import metrics as measured
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine

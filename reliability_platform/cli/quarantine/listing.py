@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 from rich.markup import escape
-from rich.table import Table
 
 from reliability_platform.cli.options import DAY, home_option, json_option, people, print_json
 from reliability_platform.cli.quarantine.selection import check_source, shown_file
+from reliability_platform.cli.tables import Table
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.lease import warehouse_reader
