@@ -100,6 +100,7 @@ class Settings(BaseSettings):
     )
 
     home: Path = DEFAULT_HOME
+    """Where the data live; a relative path counts from the working folder."""
     shared_home: bool = False
     """Whether other users of the machine may read the home, as far as the umask lets them; else it is private (0700)."""
     tracebacks: bool = False
@@ -175,6 +176,7 @@ class Settings(BaseSettings):
     openlineage_url: str | None = None
     """An OpenLineage server that lineage events are sent to; without one they are written to a file in the home."""
     openlineage_api_key: SecretStr | None = None
+    """Sent to that server as a bearer token; shown and stored nowhere."""
     openlineage_timeout_seconds: float = Field(default=2, gt=0, le=60)
     """How long one event may take, and how long the end of a run may wait for the last ones."""
     openlineage_file_megabytes: int = Field(default=64, gt=0)

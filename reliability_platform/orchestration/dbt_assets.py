@@ -29,6 +29,10 @@ class Translator(DagsterDbtTranslator):
             return dg.AssetKey([dbt_resource_props["source_name"], dbt_resource_props["name"]])
         return dg.AssetKey(dbt_resource_props["name"])
 
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """What the model's yml says. Dagster's own adds the SQL, which the list of assets shows as raw Markdown."""
+        return str(dbt_resource_props["description"]).strip()
+
 
 @dbt_assets(
     manifest=ensure_manifest(),

@@ -1,0 +1,94 @@
+"""What the README and CONTRIBUTING say of the code is compared with the code."""
+
+import re
+
+import click
+import pytest
+
+from reliability_platform.cli.main import COMMANDS, cli
+from reliability_platform.faults.catalogue import CATALOGUE, CONTROLS
+from reliability_platform.faults.fault import Stage
+from reliability_platform.masking import PLACES
+from reliability_platform.settings import PROJECT_ROOT
+from tests.conventions.test_layers import ORDER
+
+README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (PROJECT_ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def _section(title: str) -> str:
+    [found] = re.findall(rf"^## {title}\n(.*?)(?=^## |\Z)", README, re.DOTALL | re.MULTILINE)
+    return str(found)
+
+
+def test_the_counts_of_faults_are_those_of_the_catalogue() -> None:
+    """A fault more, and the first paragraph that anybody reads is wrong."""
+    landing = sum(one.stage is Stage.LANDING for one in CATALOGUE.values())
+    assert f"{landing} on what lands and {len(CATALOGUE) - landing} on the running platform" in README
+    assert f"… {len(CATALOGUE)} in all" in README
+    assert f"The whole demo of {len(CATALOGUE)} faults" in README
+
+
+def test_the_sample_of_the_demo_has_faults_that_there_are() -> None:
+    """A sample is copied once; its names and severities change afterwards."""
+    sample = _between(" fault ", "… ").splitlines()[1:]
+    assert len(sample) > 8
+    for line in sample:
+        fault, source, _, rest = line.split(maxsplit=3)
+        declared = (CATALOGUE | CONTROLS)[fault]
+        assert f" {declared.expected_severity or '–'} " in rest, line
+        assert source in declared.applies_to, line
+
+
+def _between(start: str, end: str) -> str:
+    [block] = [one for one in README.split("```") if f"\n{start}" in one]
+    return block[block.index(f"\n{start}") + 1 : block.index(f"\n {end}")]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_row_of_a_command_names_its_parts(name: str) -> None:
+    """A subcommand that the table of commands leaves out is found by nobody; an option that is gone is looked for."""
+    [row] = [
+        line
+        for line in README.splitlines()
+        if f"`reliability {name}`" in line.split(" | ")[0] and line.startswith("| `")
+    ]
+    context = click.Context(cli)
+    command = cli.get_command(context, name)
+    assert command is not None
+    words = set(re.findall(r"`([a-z][a-z-]*)`", row))
+    options = {option for one in command.get_params(context) for option in one.opts}
+    if isinstance(command, click.Group):
+        parts = {part: command.get_command(context, part) for part in command.list_commands(context)}
+        assert set(parts) <= words, "the row leaves a subcommand out"
+        options |= {
+            option for part in parts.values() if part for one in part.get_params(context) for option in one.opts
+        }
+    assert set(re.findall(r"`(--[a-z-]+)", row)) <= options
+
+
+def test_the_map_names_every_package() -> None:
+    """`pipeline/`, which spells the order of a run, was not on it."""
+    tree = _section("Where things are")
+    folder = PROJECT_ROOT / "reliability_platform"
+    packages = {path.name for path in folder.iterdir() if (path / "__init__.py").exists()}
+    assert {name for name in packages if f"\n  {name}/" not in tree} == set()
+    named = {
+        name for line in tree.splitlines() if line.startswith("  ") for name in re.findall(r"([\w.]+?)/? ", line[2:27])
+    }
+    assert {name for name in named if not (folder / name).exists()} == set()
+
+
+def test_the_layers_of_contributing_are_those_that_the_test_holds() -> None:
+    """The list lacked one."""
+    [said] = re.findall(r"what stands before it\*\*: (.*?)\. ", CONTRIBUTING, re.DOTALL)
+    assert said.replace("→", " ").split() == ORDER
+
+
+def test_the_places_of_raw_values_are_all_in_the_readme() -> None:
+    """Its table said that it was `PLACES`, and left out the folders in which drills and restores work."""
+    table = _section("Personal data").partition("\n\nResults,")[0]
+    for place in PLACES:
+        if place.raw:
+            begin = place.pattern.partition("*")[0]
+            assert f"`{begin}" in table or (begin == "warehouse.duckdb" and "in the warehouse" in table), place
