@@ -67,7 +67,7 @@ NO_ROOM = Cause(
     "no_room",
     _D,
     "there is no more room until somebody makes some",
-    r"no space left|file too large|disk (is )?full|disk quota|out of disk",
+    r"no space left|has no room|file too large|disk (is )?full|disk quota|out of disk",
     errnos=frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG}),
     remedy="make room, then run the command again; nothing is lost",
 )

@@ -186,14 +186,14 @@ _VALUES = re.compile(
 )
 _ENGINES_WORDS = """
 a an and argument arguments at base be because bigint boolean byte bytes can't cannot cast casting character
-characters check code column columns constraint contains conversion convert could data database date decimal denied
+characters check checkpoint code column columns commit constraint contains conversion convert could data database date decimal denied
 destination device did directory disk division does double duplicate elements errno error exceeded exist exists
 expected failed failure file find for foreign format found from full function happened have hugeint id in index
 input int128 int16 int32 int64 int8 integer interval into invalid is it items its json key large left length line
 list literal locked malformed match mismatch missing model more must name nan negative no not null number numeric
-object of on operation or out overflow parse parsing permission permitted position precision primary process quota
+object of on open operation or out overflow parse parsing permission permitted position precision primary process quota
 range read-only row rows runtime scale single size smallint source space specifier string such system table test
-text than that the this time timestamp tinyint to too truncated try type types ubigint unexpected unicode unique
+text than that the this time timestamp tinyint to too transactioncontext truncated try type types ubigint unexpected unicode unique
 unsupported use utf-8 utf8 uuid value values varchar violates when while width with within write
 """
 """What engines say around the values that they quote, and what `warehouse.failures` looks for."""

@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from reliability_platform.causes import DAMAGE, HELD, LIMIT, NO_RIGHTS, NO_ROOM, Cause, cause_of_number
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, PlatformError, UsageError
+from reliability_platform.room import room_at
 from reliability_platform.settings import Settings, variable
 
 metadata = MetaData()
@@ -30,6 +31,7 @@ _SQLITE: tuple[tuple[str, Cause], ...] = (
     ("SQLITE_BUSY", HELD),
     ("SQLITE_LOCKED", HELD),
     ("SQLITE_FULL", NO_ROOM),
+    ("SQLITE_IOERR_SHMSIZE", NO_ROOM),
     ("SQLITE_READONLY", NO_RIGHTS),
     ("SQLITE_PERM", NO_RIGHTS),
     ("SQLITE_AUTH", NO_RIGHTS),
@@ -60,6 +62,8 @@ def store_error(
         cause = cause_of_number(asked.errno)
     said = os.strerror(asked.errno) if asked is not None and asked.errno else str(error)
     cause = cause or DAMAGE
+    if cause is NO_ROOM:
+        said = f"{said}; {room_at(file if file.is_dir() else file.parent).words}"
     if cause is HELD:
         return HomeBusyError(f"Another program holds the operations store {file}: {cause.remedy}.")
     how = "has no room" if cause is NO_ROOM else "cannot be read" if cause is DAMAGE else "cannot be used"
@@ -70,11 +74,12 @@ def store_error(
 def _what_the_system_says(file: Path) -> OSError | None:
     """SQLite says "unable to open" or "disk I/O error" of a full disk, missing rights and too many open files alike."""
     folder = file if file.is_dir() else file.parent
-    probe = folder / f".probe.{os.getpid()}"
+    probe, second = (folder / f".probe.{os.getpid()}{end}" for end in ("", ".second"))
     beside = [one for one in (file, Path(f"{file}-wal")) if one.is_file()]
     try:
         for one in beside:
             os.close(os.open(one, os.O_RDWR))
+        second.touch()  # SQLite makes two files beside its own: where there is room for one, there need not be for the other
         with probe.open("wb") as draft:
             draft.write(bytes(_PROBE_BYTES))
             draft.flush()
@@ -86,6 +91,7 @@ def _what_the_system_says(file: Path) -> OSError | None:
     finally:
         with suppress(OSError):
             probe.unlink(missing_ok=True)
+            second.unlink(missing_ok=True)
     return None
 
 
@@ -180,9 +186,15 @@ def _make_folder(settings: Settings) -> None:
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise EnvironmentUnusableError(
-            f"The home folder {settings.home} cannot be used ({error.strerror}): choose another with --home."
-        ) from None
+        raise unusable_folder(settings.home, error) from None
+
+
+def unusable_folder(folder: Path, error: OSError) -> EnvironmentUnusableError:
+    """The error of a home that cannot be written, with what can be done about its cause."""
+    cause = cause_of_number(error.errno)
+    said = f"{error.strerror}; {room_at(folder).words}" if cause is NO_ROOM else error.strerror
+    remedy = cause.remedy if cause in (NO_ROOM, NO_RIGHTS) else "choose another with --home"
+    return EnvironmentUnusableError(f"The home folder {folder} cannot be used ({said}): {remedy}.")
 
 
 def _prepare(connection: Any, _record: object) -> None:

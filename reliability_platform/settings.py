@@ -30,6 +30,8 @@ SODA_SETTINGS = PROJECT_ROOT / ".soda" / "config.yml"
 DEFAULT_HOME = PROJECT_ROOT / "data"
 HOMES: set[str] = set()
 """The homes that this process was told of: an operator's own words, which errors may repeat."""
+WRITTEN_TO: set[str] = set()
+"""The places that this process writes to: one of them is full where an error about that names no file."""
 RESTORING = ".restoring"
 """In a home that is being put back; its content is the snapshot's id. A home that has it is not whole."""
 
@@ -400,6 +402,9 @@ def load_settings(home: Path | None = None) -> Settings:
     except (RuntimeError, OSError) as error:  # ~nobody, or a working folder that has been deleted
         raise UsageError(f"The home {str(settings.home)!r} leads nowhere: {error}.") from None
     HOMES.add(str(found))
+    WRITTEN_TO.update([str(found), str(settings.cache), tempfile.gettempdir()])
+    if settings.snapshot_url is not None and settings.snapshot_url.startswith("/"):
+        WRITTEN_TO.add(settings.snapshot_url)
     return settings.model_copy(update={"home": found})
 
 

@@ -4,6 +4,8 @@ The causes and what a person can do about each are in `causes`; here is only how
 here is a bug of ours.
 """
 
+import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +25,8 @@ from reliability_platform.causes import (
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, PlatformError
 from reliability_platform.masking import error_words
 from reliability_platform.operations import store_error
+from reliability_platform.room import least_room, room_at
+from reliability_platform.settings import WRITTEN_TO
 
 _ENVIRONMENT = (DAMAGE, NO_ROOM, NO_RIGHTS, LIMIT, INTERRUPTED, NO_SUCH_PATH)
 
@@ -49,7 +53,22 @@ def as_error(cause: Cause, error: BaseException) -> PlatformError | None:
     """The error of a cause, in the words of the library without the values that it quotes."""
     if cause is HELD:
         return HomeBusyError(f"{_said(error)}: {cause.remedy}.")
+    if cause is NO_ROOM:
+        return EnvironmentUnusableError(f"{_said(error)}{_shortage(error)}: {cause.remedy}.")
     return EnvironmentUnusableError(f"{_said(error)}: {cause.remedy}.") if cause in _ENVIRONMENT else None
+
+
+def _shortage(error: BaseException) -> str:
+    """Which place is full: that of the file where the error has one, or else the fullest of those that we write to.
+
+    Nothing where it is no disk that is full: a quota, a limit of a file's size.
+    """
+    if (error.errno != errno.ENOSPC) if isinstance(error, OSError) else "no space left" not in str(error).lower():
+        return ""
+    file: object = getattr(error, "filename", None)
+    named = Path(os.fsdecode(file)) if isinstance(file, str | bytes) else None
+    room = room_at(named.parent) if named is not None else least_room(map(Path, WRITTEN_TO))
+    return f" ({room.words})" if room is not None and room.is_little else ""
 
 
 def _said(error: BaseException) -> str:

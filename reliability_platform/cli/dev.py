@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import click
 from rich.markup import escape
@@ -16,20 +17,21 @@ from reliability_platform.orchestration.home import prepare_dagster_home
 from reliability_platform.settings import PROJECT_ROOT, Settings, load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
-SHUTDOWN_SECONDS = 20
+SHUTDOWN_SECONDS = 15
+"""How long the servers may take to end: less than the whole command may (`stopping.GRACE_SECONDS`)."""
 
 
 @click.command()
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port on 127.0.0.1.")
 @home_option
-def dev(port: int, home: Path | None) -> int:
+def dev(port: int, home: Path | None) -> None:
     """Dagster UI on loopback, with the daemon that runs schedules and sensors. Stop both with Ctrl-C."""
     settings = load_settings(home)
     with home_served(settings):
-        return _serve(settings, port)
+        _serve(settings, port)
 
 
-def _serve(settings: Settings, port: int) -> int:
+def _serve(settings: Settings, port: int) -> NoReturn:
     """Run both servers until one ends or somebody stops us."""
     prepare_dagster_home(settings)
     ensure_manifest()
@@ -49,10 +51,6 @@ def _serve(settings: Settings, port: int) -> int:
         ],
         [str(programs / "dagster-daemon"), "run", "-w", workspace],
     ]
-    # A shell that starts us in the background has SIGINT ignored, Dagster copies that to SIGTERM, and then nothing
-    # short of SIGKILL would stop its servers.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
     environment = {**os.environ, "RELIABILITY_SERVED": "true"}
     processes = [subprocess.Popen(command, cwd=settings.dagster_home, env=environment) for command in commands]
     progress.print(f"Dagster UI: http://127.0.0.1:{port} (home: {escape(str(settings.home))}); stop with Ctrl-C.")
@@ -62,8 +60,6 @@ def _serve(settings: Settings, port: int) -> int:
         raise EnvironmentUnusableError(
             f"Dagster stopped by itself; the lines above say why. If port {port} is taken, choose another with --port."
         )
-    except KeyboardInterrupt:
-        return 0
     finally:
         for process in processes:
             if process.poll() is None:

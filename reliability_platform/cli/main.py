@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from reliability_platform.cli.stopping import stoppable
+from reliability_platform.cli.stopping import leave_the_end_alone, stoppable
 from reliability_platform.errors import ExitCode
 from reliability_platform.masking import error_words, operator_said, printable, traceback_words
 from reliability_platform.settings import DEFAULT_HOME, PROJECT_ROOT, keep_private, load_settings
@@ -100,34 +100,45 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command; turn every error into one line on stderr and an exit code of its kind."""
     words = sys.argv[1:] if arguments is None else arguments
-    with stoppable():
-        _prepare_streams()
-        try:
-            done = _run(words)
-            sys.stdout.flush()
-            return done
-        except click.exceptions.Exit as stop:
-            sys.exit(stop.exit_code)
-        except click.exceptions.NoArgsIsHelpError as error:
-            error.show()
-            sys.exit(ExitCode.USAGE)
-        except click.ClickException as error:
-            _say(error.format_message())
-            sys.exit(ExitCode.USAGE)
-        except click.Abort:
-            _say("nothing was done.")
-            sys.exit(ExitCode.USAGE)
-        except BrokenPipeError:
-            # Whoever read the output stopped reading; what Python still holds of it must not fail at the very end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(ExitCode.NO_READER)
-        except Exception as error:
-            ours = foreseen(error, _databases())
-            if ours is None:
-                _say(_unforeseen(error))
-                sys.exit(ExitCode.INTERNAL)
-            _say(str(ours) or type(ours).__name__)
-            sys.exit(ours.exit_code)
+    try:
+        with stoppable() as stop:
+            _prepare_streams()
+            try:
+                done = _run(words)
+                sys.stdout.flush()
+                return done
+            except Exception as error:
+                if stop.received:
+                    raise  # whatever a library made of the signal
+                sys.exit(_told(error))
+    finally:
+        if arguments is None:
+            leave_the_end_alone()
+
+
+def _told(error: Exception) -> int:
+    """Tell of an error in one line; the exit code of its kind."""
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return ExitCode.USAGE
+    if isinstance(error, click.ClickException):
+        _say(error.format_message())
+        return ExitCode.USAGE
+    if isinstance(error, click.Abort):
+        _say("nothing was done.")
+        return ExitCode.USAGE
+    if isinstance(error, BrokenPipeError):
+        # Whoever read the output stopped reading; what Python still holds of it must not fail at the very end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.NO_READER
+    ours = foreseen(error, _databases())
+    if ours is None:
+        _say(_unforeseen(error))
+        return ExitCode.INTERNAL
+    _say(str(ours) or type(ours).__name__)
+    return ours.exit_code
 
 
 def _run(words: list[str]) -> Any:

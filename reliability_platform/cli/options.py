@@ -16,6 +16,7 @@ from reliability_platform.atomic import write_atomically
 from reliability_platform.cli.parameters import FilePath
 from reliability_platform.clock import parse_day, utc_now
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, UsageError
+from reliability_platform.operations import unusable_folder
 from reliability_platform.settings import RESTORING, Settings
 
 PLAIN_WIDTH = 140
@@ -157,9 +158,7 @@ def _held(settings: Settings, name: str, who: str) -> Iterator[None]:
     except Timeout:
         raise HomeBusyError(f"{who} is at work in {settings.home}: end it or wait, or choose another --home.") from None
     except OSError as error:
-        raise EnvironmentUnusableError(
-            f"The home folder {settings.home} cannot be used ({error.strerror}): choose another with --home."
-        ) from None
+        raise unusable_folder(settings.home, error) from None
     try:
         yield
     finally:

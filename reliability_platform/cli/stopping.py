@@ -68,10 +68,13 @@ def _raise(number: int, _: FrameType | None) -> NoReturn:
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
-    """End the process in one line if a signal comes within the block, whatever becomes of it there."""
+def stoppable() -> Iterator[_Stop]:
+    """End the process in one line if a signal comes within the block, whatever becomes of it there.
+
+    What it yields knows whether one has come: what goes wrong afterwards is not told.
+    """
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread gets signals
+        yield _Stop()  # only the main thread gets signals
         return
     stop, (reader, writer) = _Stop(), os.pipe()
     os.set_blocking(writer, False)
@@ -84,7 +87,7 @@ def stoppable() -> Iterator[None]:
         signal.signal(number, _raise)
     try:
         try:
-            yield
+            yield stop
         finally:
             for number in SIGNALS:
                 signal.signal(number, signal.SIG_IGN if stop.received else before[number])
@@ -105,6 +108,15 @@ def stoppable() -> Iterator[None]:
         else:
             for number in SIGNALS:
                 signal.signal(number, before[number])
+
+
+def leave_the_end_alone() -> None:
+    """Let the interpreter put its things away, which takes a second: the command is over, and its exit code is known.
+
+    A signal in between was a traceback out of some library's last call.
+    """
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def end_children() -> None:

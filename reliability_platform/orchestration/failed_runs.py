@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
-from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import JobFailureData
 from dagster._core.storage.dagster_run import RunRecord
 from dagster_shared.error import SerializableErrorInfo
@@ -18,9 +17,9 @@ from reliability_platform.causes import CAUSES, KILLED, STOPPED, UNFORESEEN, Cau
 from reliability_platform.checks.failed_runs import PUBLICATION, FailedRun, FailedRuns
 from reliability_platform.checks.run_monitor import tells
 from reliability_platform.checks.store import CheckStore
-from reliability_platform.errors import StoppedError, UsageError
+from reliability_platform.errors import UsageError
 from reliability_platform.masking import error_words
-from reliability_platform.orchestration.local import LOCAL
+from reliability_platform.orchestration.local import INTERRUPTIONS, LOCAL
 from reliability_platform.orchestration.partitions import tagged_days
 from reliability_platform.orchestration.run_endings import endings_of
 from reliability_platform.settings import Settings
@@ -38,8 +37,6 @@ STAGES = {
     "audit": "audit",
     "published": PUBLICATION,
 }
-INTERRUPTIONS = {one.__name__ for one in (KeyboardInterrupt, StoppedError, DagsterExecutionInterruptedError)}
-"""The errors by which a run ends that somebody stops."""
 """By the beginning of a step's name, the stage as people know it. Other steps move no data."""
 
 

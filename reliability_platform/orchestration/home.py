@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from reliability_platform.atomic import write_atomically
-from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.operations import unusable_folder
 from reliability_platform.settings import Settings
 
 DAGSTER_YAML = """\
@@ -47,9 +47,7 @@ def prepare_dagster_home(settings: Settings) -> None:
         if not target.exists() or target.read_text() != DAGSTER_YAML:
             write_atomically(target, DAGSTER_YAML.encode())
     except OSError as error:
-        raise EnvironmentUnusableError(
-            f"The home folder {settings.home} cannot be written ({error.strerror}): choose another with --home."
-        ) from None
+        raise unusable_folder(settings.home, error) from None
     os.environ["RELIABILITY_HOME"] = str(settings.home)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "true")

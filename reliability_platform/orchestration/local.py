@@ -3,15 +3,17 @@
 Runs, materializations and check evaluations land in the same Dagster home, where the UI shows them afterwards.
 """
 
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
 
 from reliability_platform.causes import DAMAGE, HELD, NO_RIGHTS, NO_ROOM, UNUSABLE, cause_named
-from reliability_platform.errors import ExitCode, PlatformError, UsageError
+from reliability_platform.errors import ExitCode, PlatformError, StoppedError, UsageError
 from reliability_platform.masking import error_words
 from reliability_platform.orchestration.partitions import FOR_DAYS, INCIDENT_TAG, range_tags
 from reliability_platform.orchestration.run_endings import endings_of
@@ -32,6 +34,10 @@ EXIT_CODES = dict.fromkeys((cause.name for cause in (DAMAGE, NO_RIGHTS, NO_ROOM,
     HELD.name: ExitCode.BUSY
 }
 """By the cause that the error of a step names; any other is a bug of ours, or a program's beside us."""
+
+
+INTERRUPTIONS = {one.__name__ for one in (KeyboardInterrupt, StoppedError, DagsterExecutionInterruptedError)}
+"""The errors by which a run ends that somebody stops."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +121,7 @@ class LocalDaemon:
             tags={**LOCAL, **(tags or {})},
             raise_on_error=False,
         )
-        if not result.success:
-            raise failed_run(job, _first_error(result))
+        _raise_if_failed(job, result)
         return result
 
     def materialize(
@@ -127,8 +132,7 @@ class LocalDaemon:
         result = dg.materialize(
             assets, instance=self._instance, run_config=QUIET, tags={**LOCAL, **tags}, raise_on_error=False
         )
-        if not result.success:
-            raise failed_run("reference_data", _first_error(result))
+        _raise_if_failed("reference_data", result)
 
     def tick(self) -> int:
         """Evaluate every sensor once and execute its run requests. Returns how many runs there were.
@@ -194,6 +198,17 @@ class LocalDaemon:
         raise RunFailedError(
             f"The sensors still ask for runs after {MAX_TICKS} rounds: see `reliability incidents list`."
         )
+
+
+def _raise_if_failed(job: str, result: dg.ExecuteInProcessResult) -> None:
+    if result.success:
+        return
+    first = _first_error(result)
+    if first is not None and first.kind in INTERRUPTIONS:
+        raise StoppedError(
+            signal.SIGINT
+        )  # Dagster makes a failed step of it; whoever stopped it wants the command to end
+    raise failed_run(job, first)
 
 
 def _first_error(result: dg.ExecuteInProcessResult) -> StepError | None:

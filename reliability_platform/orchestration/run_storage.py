@@ -9,6 +9,8 @@ from typing import Any, ParamSpec, TypeVar, cast
 from reliability_platform.causes import Cause, cause_of
 from reliability_platform.errors import PlatformError
 from reliability_platform.masking import error_words
+from reliability_platform.settings import load_settings
+from reliability_platform.system_errors import foreseen
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,7 +33,8 @@ def _masked_errors() -> Iterator[None]:
         raise
     except Exception as error:
         # Neither cause nor context: Dagster would keep and show them as well. The places in the code stay.
-        raise StepFailedError(error_words(error), cause_of(error)).with_traceback(error.__traceback__) from None
+        ours = foreseen(error, load_settings().dagster_home) or StepFailedError(error_words(error), cause_of(error))
+        raise ours.with_traceback(error.__traceback__) from None
 
 
 def without_values(work: Callable[P, R]) -> Callable[P, R]:

@@ -110,6 +110,8 @@ def _home(settings: Settings) -> str:
 
 def _raise_what_went_wrong(result: Any) -> None:
     """A model that failed because nothing could be written says nothing about the model."""
+    if isinstance(result.exception, KeyboardInterrupt):
+        raise result.exception
     if result.exception is not None:
         raise TransformFailedError(f"dbt could not run: {error_words(str(result.exception), 400)}")
     for node in getattr(result.result, "results", None) or ():
