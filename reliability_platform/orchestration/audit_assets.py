@@ -32,6 +32,13 @@ from reliability_platform.sources import SOURCES
 AUDITED = {name: spec for name, spec in CHECKS.items() if spec.engine in ("soda", "native")}
 
 
+HOLDS = (
+    "Holds publication: a landing day on which this check does not pass is not published, while the other days of the run "
+    "are. (Dagster calls a check blocking only if it stops all of them.)"
+)
+HOLDS_NOTHING = "Does not hold publication: a failure opens an incident."
+
+
 def asset_key_of(dataset: str) -> dg.AssetKey:
     """The asset that a check's dataset stands for: `bronze_orders` is bronze/orders, any other is a dbt model."""
     layer, _, rest = dataset.partition("_")
@@ -144,14 +151,13 @@ def audit(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: i
 
 @dg.multi_asset_check(
     name="checks_on_demand",
-    # Not `blocking` in Dagster's sense, although its page says "non-blocking" for it: that stops the steps after the check
-    # for all landing days of a run, while the gate holds the days concerned and lets the others go. The description says
-    # what a failure does; evaluations carry it as well.
+    # Not `blocking` in Dagster's sense, so that its page says "non-blocking": that stops the steps after the check, audit
+    # and publication, for all landing days of a run, while the gate holds the days concerned and lets the others go.
     specs=[
         dg.AssetCheckSpec(
             name=spec.name,
             asset=asset_key_of(spec.dataset),
-            description=f"Holds publication. {spec.description}" if spec.blocking else spec.description,
+            description=f"{spec.description} {HOLDS if spec.blocking else HOLDS_NOTHING}",
             metadata={
                 "failure_class": spec.failure_class,
                 "severity": str(spec.severity),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
 from reliability_platform.clock import utc_now
 from reliability_platform.operations import operations_engine
@@ -32,6 +32,25 @@ class Translator(DagsterDbtTranslator):
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
         """What the model's yml says. Dagster's own adds the SQL, which the list of assets shows as raw Markdown."""
         return str(dbt_resource_props["description"]).strip()
+
+    def get_asset_check_spec(
+        self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> dg.AssetCheckSpec | None:
+        """A dbt test with what it says, and what it does when it fails."""
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        if spec is None:
+            return None
+        test = manifest["nodes"][unique_id]
+        kind = (test.get("test_metadata") or {}).get("name")
+        said = (f"The dbt test {kind} of {test['column_name']}." if kind else _header(test["raw_code"])) + (
+            " If it fails, the build ends, and none of its landing days is published before it passes."
+        )
+        return spec._replace(description=said)
+
+
+def _header(sql: str) -> str:
+    """The comment with which the file of a test begins: what a returned row means."""
+    return sql.partition("\n")[0].removeprefix("--").strip()
 
 
 @dbt_assets(
@@ -73,7 +92,7 @@ def dbt_models(
                 check_name=node.name,
                 passed=node.status == "pass",
                 severity=dg.AssetCheckSeverity.WARN if node.status == "warn" else dg.AssetCheckSeverity.ERROR,
-                metadata={"failing_rows": node.failures or 0, "message": node.message},
+                metadata={"failing_rows": node.failures or 0, **({"message": node.message} if node.message else {})},
             )
     broken = failed(nodes)
     for node in broken:

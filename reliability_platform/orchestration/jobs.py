@@ -47,8 +47,16 @@ audit_job = dg.define_asset_job(
     selection=dg.AssetSelection.assets(audit, published).without_checks(),
     description="The checks alone, on what the warehouse holds, and the publication after them.",
 )
-reference_job = dg.define_asset_job("reference_data", selection=dg.AssetSelection.assets(reference))
-incident_job = dg.define_asset_job("incident_documents", selection=dg.AssetSelection.assets(incident_asset))
+reference_job = dg.define_asset_job(
+    "reference_data",
+    selection=dg.AssetSelection.assets(reference),
+    description="What the events refer to, as the source has it now.",
+)
+incident_job = dg.define_asset_job(
+    "incident_documents",
+    selection=dg.AssetSelection.assets(incident_asset),
+    description="The page of an incident as it stands now: launch it on the incident's partition.",
+)
 scorecard_job = dg.define_asset_job(
     "grading",
     selection=dg.AssetSelection.assets(scorecard),

@@ -11,6 +11,7 @@ import pytest
 
 from reliability_platform.errors import ExitCode
 from reliability_platform.faults.catalogue import CATALOGUE
+from tests.conventions.test_readme import sample_of_the_demo
 
 RELIABILITY = str(Path(sys.executable).parent / "reliability")
 
@@ -60,6 +61,17 @@ def test_every_fault_is_detected_contained_and_healed(showcase: tuple[Path, dict
         assert fault["time_to_recover_seconds"] >= 0
     assert document["incidents"] == {"opened": len(loud), "resolved": len(loud), "without_a_fault": 0}
     assert document["approved"], "some actions wait for a person, and the demo says yes to them where all can see it"
+
+
+def test_the_sample_of_the_readme_is_what_the_demo_prints(showcase: tuple[Path, dict[str, Any]]) -> None:
+    """`stale_source` was shown with another check than the one that the demo names first."""
+    _, document = showcase
+    printed = {fault["fault"]: fault for fault in document["faults"]}
+    for name, source, day, caught_by, severity in sample_of_the_demo():
+        fault = printed[name]
+        assert (fault["source"], str(fault["partition"])) == (source, day), name
+        assert (fault["severity"] or "–") == severity, name
+        assert ([*fault["detected_by"], "nothing to notice"][0]) == caught_by.split(" +")[0], name
 
 
 def test_no_row_is_lost_and_recovery_is_proved(showcase: tuple[Path, dict[str, Any]]) -> None:

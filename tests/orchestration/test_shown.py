@@ -1,0 +1,52 @@
+"""What the UI shows of the platform's parts: each says what it is and does, and none says what it does not do."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.orchestration.audit_assets import AUDITED, HOLDS
+from reliability_platform.orchestration.bronze_assets import admissions, bronze_assets
+from reliability_platform.orchestration.dbt_assets import dbt_models
+from reliability_platform.orchestration.definitions import defs
+from reliability_platform.orchestration.landing_assets import landing_assets
+from reliability_platform.orchestration.local import QUIET
+from reliability_platform.settings import load_settings
+from reliability_platform.sources.simulation import Simulation
+from tests.conftest import day
+
+GRAPH = defs.resolve_asset_graph()
+
+
+def test_everything_that_the_ui_lists_says_what_it_is() -> None:
+    """Tests of dbt had "No description provided", models showed their SQL as raw Markdown, two jobs said nothing."""
+    said = {key.to_user_string(): GRAPH.get(key).description for key in GRAPH.get_all_asset_keys()}
+    said |= {key.name: GRAPH.get_check_spec(key).description for key in GRAPH.asset_check_keys}
+    said |= {job.name: job.description for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
+    said |= {one.name: one.description for one in [*(defs.sensors or ()), *(defs.schedules or ())]}
+    assert len(said) > 200
+    assert {name for name, words in said.items() if not words} == set()
+    assert {name for name, words in said.items() if words and ("```" in words or "####" in words)} == set()
+
+
+def test_a_check_says_whether_it_holds_publication() -> None:
+    """Its page calls it non-blocking, in Dagster's sense; that alone reads as if it held nothing."""
+    for key in GRAPH.asset_check_keys:
+        if key.name in AUDITED:
+            assert (HOLDS in (GRAPH.get_check_spec(key).description or "")) == CHECKS[key.name].blocking, key.name
+    assert all("none of its landing days is published" in str(spec.description) for spec in dbt_models.check_specs)
+
+
+def test_records_of_admission_are_shown_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The asset that all models of quarantine read showed a dash, as if nobody had ever written it."""
+    settings = load_settings(tmp_path / "home")
+    Simulation(seed=3, events_per_day=40).save(settings)
+    monkeypatch.setenv("RELIABILITY_HOME", str(settings.home))
+    with dg.instance_for_test() as instance:
+        parts = [landing_assets[0], bronze_assets[0], admissions]
+        assert dg.materialize(parts, instance=instance, partition_key=str(day(1)), run_config=QUIET).success
+        written = instance.get_latest_materialization_event(admissions.key)
+    assert written is not None and written.asset_materialization is not None
+    assert written.asset_materialization.partition is None
+    assert written.asset_materialization.metadata["records"].value == 4
