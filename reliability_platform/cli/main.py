@@ -108,7 +108,7 @@ def main(arguments: list[str] | None = None) -> Any:
                 sys.stdout.flush()
                 return done
             except Exception as error:
-                if stop.received:
+                if stop.came:
                     raise  # whatever a library made of the signal
                 sys.exit(_told(error))
     finally:

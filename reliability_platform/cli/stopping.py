@@ -24,20 +24,34 @@ GRACE_SECONDS = 20.0
 """How long a command may take to put its things away. dbt lets statements that run come to their end first."""
 CHILDREN_SECONDS = 5.0
 """How long its children may; then they are killed, which every stage survives."""
+LOOK, LOOK_SECONDS = b"\0", 5.0
+"""What is written into the pipe of signals to learn that all before it have been noted, and how long that may take."""
 LINE = "reliability: stopped; what was finished is kept, run the command again to go on.\n"
 
 
 class _Stop:
     """What is known of signals while a command runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, writer: int | None = None) -> None:
         self.received: int | None = None
         self.done = threading.Event()
+        self._writer, self._looked = writer, threading.Event()
         self._said = False
+
+    @property
+    def came(self) -> bool:
+        """Whether a signal has come by now, though the thread that notes them may not have had its turn since."""
+        if self._writer is not None:
+            self._looked.clear()
+            os.write(self._writer, LOOK)
+            self._looked.wait(LOOK_SECONDS)
+        return self.received is not None
 
     def watch(self, pipe: int) -> None:
         """Note each signal; end the process if it takes too long, or is asked twice."""
         while byte := os.read(pipe, 1):
+            if byte == LOOK:
+                self._looked.set()
             if byte[0] not in SIGNALS:
                 continue
             if self.received is not None:
@@ -76,7 +90,8 @@ def stoppable() -> Iterator[_Stop]:
     if threading.current_thread() is not threading.main_thread():
         yield _Stop()  # only the main thread gets signals
         return
-    stop, (reader, writer) = _Stop(), os.pipe()
+    reader, writer = os.pipe()
+    stop = _Stop(writer)
     os.set_blocking(writer, False)
     before = {number: signal.getsignal(number) for number in SIGNALS}
     pipe_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)

@@ -14,6 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from reliability_platform.cli.stopping import LINE
+from reliability_platform.errors import ExitCode
+
 
 class Served:
     """One platform that is up."""
@@ -87,3 +90,5 @@ def served(home: Path, log: Path) -> Iterator[Served]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        assert process.returncode == ExitCode.INTERRUPTED
+        assert log.read_text().endswith(LINE), "what the servers say when they are stopped is nobody's business"

@@ -13,7 +13,7 @@ from reliability_platform.checks.run_monitor import monitor_failed_runs
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
-from reliability_platform.errors import EnvironmentUnusableError, ExitCode
+from reliability_platform.errors import EnvironmentUnusableError, ExitCode, StoppedError
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.failed_runs import note_failed_runs
@@ -172,6 +172,21 @@ def test_one_run_or_sensor_that_fails_keeps_no_other_from_its_turn(tmp_path: Pat
     assert done.exists()
     assert [one.what for one in daemon.troubles][:2] == ["dying", "failing"]
     assert "OSError" in daemon.troubles[1].words
+
+
+def test_a_run_that_somebody_stops_ends_the_command_and_is_no_failed_run(home: Settings) -> None:
+    """Dagster makes a failed step of Ctrl-C; the command then said so, and went on to look for incidents."""
+
+    @dg.op
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    @dg.job
+    def stopping() -> None:
+        stopped()
+
+    with dg.instance_for_test() as instance, pytest.raises(StoppedError):
+        LocalDaemon(instance, dg.Definitions(jobs=[stopping]), []).run("stopping")
 
 
 def test_a_failed_run_says_what_failed_without_the_path_of_its_class(home: Settings) -> None:

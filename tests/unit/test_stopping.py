@@ -41,6 +41,32 @@ def test_a_signal_is_one_line_whatever_a_library_makes_of_it(number: signal.Sign
     assert not Path(f"/proc/{child}").exists()
 
 
+MISTAKEN = """
+import os, signal, sys
+import reliability_platform.faults.catalogue as catalogue
+from reliability_platform.cli.main import main
+
+def stopped(name):
+    try:
+        os.kill(os.getpid(), int(sys.argv[1]))
+        signal.pause()
+    except KeyboardInterrupt:
+        raise ValueError('a run failed') from None
+
+catalogue.fault_named = stopped
+main(['faults', 'show', 'null_spike'])
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_what_a_library_makes_of_a_signal_is_not_told_as_an_error(number: signal.Signals, code: int) -> None:
+    """`reliability run` said first that the run of the pipeline had failed, and looked for incidents meanwhile."""
+    done = subprocess.run(
+        [sys.executable, "-c", MISTAKEN, str(int(number))], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stderr) == (code, LINE)
+
+
 def test_a_command_is_stoppable_from_its_first_import_on(tmp_path: Path) -> None:
     """The second of loading is when people see that they have typed the wrong thing."""
     words = [sys.executable, "-X", "importtime", "-m", "reliability_platform.cli", "run", "--from", "2026-01-01"]
