@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -353,10 +354,11 @@ def _suggestion(said: str, known: Iterable[str]) -> str:
     return f": do you mean {alike[0]}?" if alike else "."
 
 
-def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+@cache  # settings are read some 25 times a run; comparing 60 names with 50 each time took 4 % of it
+def _refuse_unknown_variables(names: frozenset[str]) -> None:
     """Raise `UsageError` for a variable that is no setting, but was surely meant for one."""
     known = [variable(name) for name in Settings.model_fields]
-    for name in sorted(environment):
+    for name in sorted(names):
         said = name.upper()  # as pydantic reads them
         if said in known or said.startswith(FOR_DBT):
             continue
@@ -384,7 +386,7 @@ def _refuse_undeclared_names(settings: Settings) -> None:
 
 def load_settings(home: Path | None = None) -> Settings:
     """Settings from the environment; `home` overrides where the data live. Always absolute. Raises `UsageError`."""
-    _refuse_unknown_variables(os.environ)
+    _refuse_unknown_variables(frozenset(os.environ))
     _refuse_empty_values(os.environ, None if home is None else "home")
     try:
         settings = Settings() if home is None else Settings(home=home)

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import yaml
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import ERROR, NOTHING_TO_JUDGE, CheckResult, Verdict
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.masking import error_words, sample
 from reliability_platform.settings import SODA_CHECKS, SODA_SETTINGS
+from reliability_platform.yaml_text import read_yaml
 
 os.environ.setdefault("OTEL_SDK_DISABLED", "true")  # Soda's telemetry; without it a scan waits 9 s for the network
 
@@ -40,7 +40,7 @@ def names_in_files() -> set[str]:
     """The names of all checks in the files."""
     names: set[str] = set()
     for path in check_files():
-        for section, checks in yaml.safe_load(path.read_text()).items():
+        for section, checks in read_yaml(path.read_text()).items():
             if section.startswith("checks for"):
                 for check in checks:
                     names.update(body["name"] for body in check.values())

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.classes import Severity
 from reliability_platform.incidents.model import Incident, State
+from reliability_platform.yaml_text import read_yaml
 
 SATURDAY = 5
 
@@ -40,7 +41,7 @@ _FILE = TypeAdapter(dict[Severity, Terms])
 @lru_cache(maxsize=4)
 def _read(path: Path, _stamp: int) -> ResponsePolicy:
     try:
-        policy = _FILE.validate_python(yaml.safe_load(path.read_text()))
+        policy = _FILE.validate_python(read_yaml(path.read_text()))
     except (ValidationError, yaml.YAMLError) as error:
         first = error.errors()[0] if isinstance(error, ValidationError) else None
         what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else "it is no YAML"

@@ -27,6 +27,7 @@ from sqlalchemy.exc import IntegrityError
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.operations import metadata
 from reliability_platform.sources.contracts import CONTRACTS
+from reliability_platform.yaml_text import read_yaml
 
 models_built = Table(
     "models_built",
@@ -74,7 +75,7 @@ def _content(path: Path) -> str:
     text = path.read_text(errors="surrogateescape")
     if path.suffix in (".yml", ".yaml"):
         with suppress(yaml.YAMLError):
-            return json.dumps(yaml.safe_load(text), sort_keys=True, default=str)
+            return json.dumps(read_yaml(text), sort_keys=True, default=str)
     if path.suffix == ".sql":
         return _COMMENT.sub(lambda found: found["kept"] or " ", text).strip()
     return text
@@ -93,7 +94,7 @@ def models_of(project: Path) -> Models:
     version.
     """
     try:
-        declared = str(yaml.safe_load((project / "dbt_project.yml").read_text())["version"])
+        declared = str(read_yaml((project / "dbt_project.yml").read_text())["version"])
     except (OSError, yaml.YAMLError, KeyError, TypeError):
         raise EnvironmentUnusableError(
             f"{project} is no dbt project with a version: set RELIABILITY_DBT_PROJECT to one, or unset it."

@@ -6,9 +6,8 @@ Texts are the platform's own Markdown. `{id}`, `{source}`, `{first}`, `{last}` s
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.yaml_text import read_yaml
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def _read(name: str, declared: dict[str, object]) -> ClassText:
 
 
 def _texts() -> dict[str, ClassText]:
-    declared = yaml.safe_load(Path(__file__).with_name("class_texts.yml").read_text())
+    declared = read_yaml(Path(__file__).with_name("class_texts.yml").read_text())
     if declared.keys() != CLASSES.keys():
         raise RuntimeError(f"every failure class needs its texts; these disagree: {declared.keys() ^ CLASSES.keys()}")
     return {name: _read(name, texts) for name, texts in declared.items()}

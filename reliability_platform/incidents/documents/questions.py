@@ -10,12 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from reliability_platform.checks.catalogue import MART_SOURCES
 from reliability_platform.incidents.documents.class_texts import TEXTS
 from reliability_platform.incidents.model import Incident
 from reliability_platform.sources.contracts import CONTRACTS, Contract
+from reliability_platform.yaml_text import read_yaml
 
 LISTED = 3
 """So many days are named one by one."""
@@ -32,7 +31,7 @@ class Question:
 @cache
 def declared() -> dict[str, dict[str, str]]:
     """Every question by name: `answers`, `sql` with places to fill in, and perhaps `needs`."""
-    found: dict[str, dict[str, str]] = yaml.safe_load(Path(__file__).with_name("questions.yml").read_text())
+    found: dict[str, dict[str, str]] = read_yaml(Path(__file__).with_name("questions.yml").read_text())
     return found
 
 

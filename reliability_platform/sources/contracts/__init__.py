@@ -20,9 +20,9 @@ from typing import Any
 from zoneinfo import available_timezones
 
 import pyarrow as pa
-import yaml
 
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.yaml_text import read_yaml
 
 ARROW_TYPES = {
     "BIGINT": pa.int64(),
@@ -128,7 +128,7 @@ def _objections(contract: Contract) -> list[str]:
 def read_contract(path: Path) -> Contract:
     """Read one contract file. Raises `EnvironmentUnusableError` if its names or zones contradict each other."""
     try:
-        contract = _read(yaml.safe_load(path.read_text()))
+        contract = _read(read_yaml(path.read_text()))
     except ValueError as error:
         raise EnvironmentUnusableError(f"{path}: {error}.") from None
     objections = _objections(contract)
