@@ -98,7 +98,9 @@ class Platform:
 
 @pytest.fixture(scope="session")
 def outward_calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where what this process or one that it starts asks of other hosts is written down; it is refused as well."""
+    """Where what this process or one that it starts asks of other hosts, or writes into the installation, is written down;
+    it is refused as well.
+    """
     log = tmp_path_factory.mktemp("outward") / "calls"
     log.touch()
     folder = str(Path(__file__).parent / "outward")
@@ -110,7 +112,7 @@ def outward_calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _nothing_goes_out(outward_calls: Path) -> Iterator[None]:
-    """Whatever library is underneath: telemetry, update checks, look-ups of names."""
+    """Whatever library is underneath: telemetry, update checks, look-ups of names; and a read-only installation works."""
     before = outward_calls.stat().st_size
     yield
     assert outward_calls.read_text()[before:] == ""

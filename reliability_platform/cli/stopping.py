@@ -158,4 +158,6 @@ def _children() -> list[int]:
     with suppress(OSError):
         for task in Path("/proc/self/task").iterdir():
             found += map(int, (task / "children").read_text().split())
-    return found
+    # Python's own, which ends with us. Killed before, it is started anew, and prints a traceback of what it never knew.
+    tracker = sys.modules.get("multiprocessing.resource_tracker")
+    return [child for child in found if tracker is None or child != tracker._resource_tracker._pid]

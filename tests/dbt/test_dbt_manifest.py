@@ -1,6 +1,7 @@
 """The platform reads what dbt has parsed from a place of its own: dbt by hand beside it cannot break it."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -32,6 +33,7 @@ def project(tmp_path: Path) -> Path:
 def dbt_by_hand() -> Iterator[None]:
     """Rewrites the files of `target` of the checkout without end, as dbt does: truncated first, then in pieces."""
     target, stop = DBT_PROJECT / "target", threading.Event()
+    watched = os.environ.pop("OUTWARD_CALLS")  # whoever runs dbt by hand may write there
     was_there = target.exists()
     target.mkdir(exist_ok=True)
     files = [target / "manifest.json", target / "partial_parse.msgpack"]
@@ -56,6 +58,7 @@ def dbt_by_hand() -> Iterator[None]:
                 path.write_bytes(before[path])
         if not was_there:
             target.rmdir()
+        os.environ["OUTWARD_CALLS"] = watched
 
 
 def test_a_run_that_starts_while_dbt_rewrites_its_target_meets_whole_files_only() -> None:

@@ -1,10 +1,9 @@
 """What ends a build or a run is told even where no store can be written any more; only what says nothing was killed."""
 
+import multiprocessing
 import os
 import resource
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -17,7 +16,7 @@ from reliability_platform.checks.failed_runs import FailedRuns
 from reliability_platform.checks.run_monitor import monitor_builds
 from reliability_platform.clock import utc_now
 from reliability_platform.ending import ROOM, Ending, reserve, tell, told
-from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.errors import EnvironmentUnusableError, StoppedError
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.failed_runs import note_failed_runs
 from reliability_platform.orchestration.home import platform_instance
@@ -94,14 +93,6 @@ def test_a_build_that_has_no_room_to_begin_leaves_nothing_that_would_hinder_the_
     journal.end(journal.begin(day(1), day(2), utc_now()), utc_now(), SUCCEEDED)
 
 
-PROGRAM = """
-import sys
-from pathlib import Path
-from tests.unit.test_endings import *
-run_to_its_end(load_settings(Path(sys.argv[1])), sys.argv[2])
-"""
-
-
 def run_to_its_end(settings: Settings, end: str) -> None:
     """A run over a landing day that does not end well."""
     full = ExitStack()
@@ -119,7 +110,7 @@ def run_to_its_end(settings: Settings, end: str) -> None:
     def pipeline() -> None:
         landing()
 
-    with full, platform_instance(settings) as instance, suppress(Exception):
+    with full, platform_instance(settings) as instance, suppress(Exception, StoppedError):
         LocalDaemon(instance, dg.Definitions(jobs=[pipeline]), []).run("pipeline", tags={PARTITION: str(day(1))})
 
 
@@ -127,8 +118,13 @@ def run_to_its_end(settings: Settings, end: str) -> None:
 def test_a_run_that_could_not_record_its_end_has_its_own_cause(settings: Settings, end: str, cause: Cause) -> None:
     """Dagster's record stays "started" when its store is full, as that of a killed process does; both were "killed"."""
     engine = operations_engine(settings)
-    done = subprocess.run([sys.executable, "-c", PROGRAM, str(settings.home), end], check=False, stderr=subprocess.PIPE)
-    assert (done.returncode == -signal.SIGKILL) == (end == "killed"), done.stderr
+    if end == "killed":
+        process = multiprocessing.get_context("fork").Process(target=run_to_its_end, args=(settings, end))
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+    else:
+        run_to_its_end(settings, end)
     with platform_instance(settings) as instance:
         LocalDaemon(instance, dg.Definitions(), [])  # the next command
         note_failed_runs(settings, engine, instance, utc_now())
