@@ -65,7 +65,7 @@ class _Stop:
 
     def end_now(self) -> NoReturn:
         """Without putting anything away: the kernel lets go of all locks, and the next command removes what is left."""
-        end_children()
+        end_children(_children())
         self.say()
         os._exit(128 + (self.received or signal.SIGINT))
 
@@ -114,7 +114,7 @@ def stoppable() -> Iterator[_Stop]:
         received: int = stop.received or (error.args[0] if isinstance(error, StoppedError) else signal.SIGINT)
         if stop.received is None and not isinstance(error, KeyboardInterrupt):
             raise
-        end_children()
+        end_children([child for child in _children() if child != _trackers_number()])
         stop.say()
         sys.exit(128 + received)
     finally:
@@ -134,10 +134,9 @@ def leave_the_end_alone() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def end_children() -> None:
-    """End the processes that this one has started, and wait for them."""
+def end_children(children: list[int]) -> None:
+    """End processes that this one has started, and wait for them."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        children = _children()
         for child in children:
             with suppress(OSError):
                 os.kill(child, number)
@@ -158,6 +157,12 @@ def _children() -> list[int]:
     with suppress(OSError):
         for task in Path("/proc/self/task").iterdir():
             found += map(int, (task / "children").read_text().split())
-    # Python's own, which ends with us. Killed before, it is started anew, and prints a traceback of what it never knew.
+    return found
+
+
+def _trackers_number() -> int | None:
+    """The process in which Python keeps account of semaphores. It ends after us; ended before, it is started anew at the
+    very end, and prints a traceback of what it never knew.
+    """
     tracker = sys.modules.get("multiprocessing.resource_tracker")
-    return [child for child in found if tracker is None or child != tracker._resource_tracker._pid]
+    return None if tracker is None else tracker._resource_tracker._pid

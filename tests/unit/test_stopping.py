@@ -12,8 +12,9 @@ import pytest
 from reliability_platform.cli.stopping import LINE
 
 STUBBORN = """
-import subprocess, sys, time
+import multiprocessing, subprocess, sys, time
 from reliability_platform.cli.stopping import stoppable
+lock = multiprocessing.get_context('spawn').Lock()  # Python keeps account of it in a process of its own
 with stoppable():
     child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])
     print(child.pid, flush=True)
@@ -26,7 +27,9 @@ with stoppable():
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_is_one_line_whatever_a_library_makes_of_it(number: signal.Signals, code: int) -> None:
-    """dbt made a failed result of an interrupt, SIGTERM left without a word, and children went on."""
+    """dbt made a failed result of an interrupt, SIGTERM left without a word, and children went on. Python's own child, that keeps account of
+    semaphores, was ended as well, came back and printed a traceback.
+    """
     with subprocess.Popen(
         [sys.executable, "-c", STUBBORN], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
