@@ -114,13 +114,14 @@ class LocalDaemon:
         elif first is not None and last is not None:
             tags = {**range_tags(first, last), **(tags or {})}
         self._on_run(job)
-        result = self._definitions.resolve_job_def(job).execute_in_process(
-            instance=self._instance,
-            partition_key=partition_key,
-            run_config={**QUIET, **(run_config or {})},
-            tags={**LOCAL, **(tags or {})},
-            raise_on_error=False,
-        )
+        with endings_of(self._instance).told_if_it_fails():
+            result = self._definitions.resolve_job_def(job).execute_in_process(
+                instance=self._instance,
+                partition_key=partition_key,
+                run_config={**QUIET, **(run_config or {})},
+                tags={**LOCAL, **(tags or {})},
+                raise_on_error=False,
+            )
         _raise_if_failed(job, result)
         return result
 
@@ -129,9 +130,10 @@ class LocalDaemon:
     ) -> None:
         """Materialize unpartitioned assets, for the sake of landing days `first`..`last`. Raises `RunFailedError`."""
         tags = {FOR_DAYS: f"{first}/{last}"} if first and last else {}
-        result = dg.materialize(
-            assets, instance=self._instance, run_config=QUIET, tags={**LOCAL, **tags}, raise_on_error=False
-        )
+        with endings_of(self._instance).told_if_it_fails():
+            result = dg.materialize(
+                assets, instance=self._instance, run_config=QUIET, tags={**LOCAL, **tags}, raise_on_error=False
+            )
         _raise_if_failed("reference_data", result)
 
     def tick(self) -> int:

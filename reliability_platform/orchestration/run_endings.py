@@ -29,6 +29,7 @@ class RunEndings:
 
     def __init__(self, dagster_home: Path) -> None:
         self._home, self._folder = dagster_home, dagster_home / ENDINGS
+        self._made_here: set[str] = set()
 
     def reserve(self, run_id: str) -> None:
         """Take the room for a run's word. Raises `OSError` if there is none."""
@@ -40,17 +41,22 @@ class RunEndings:
         except OSError:
             path.unlink(missing_ok=True)
             raise
+        self._made_here.add(run_id)
 
     @contextmanager
-    def told_if_it_fails(self, run_id: str | None) -> Iterator[None]:
-        """Leave word of an error that keeps something from being recorded of a run."""
+    def told_if_it_fails(self, run_id: str | None = None) -> Iterator[None]:
+        """Leave word of an error that keeps something from being recorded of a run, or of all that this process has made
+        and that have not ended: reading fails on a full disk, too, and need not say of which run.
+        """
         try:
             yield
         except Exception as error:
             said = foreseen(error, self._home) or error
             ending = Ending((cause_of(said) or UNFORESEEN).name, error_words(said))
-            with suppress(OSError), (self._folder / str(run_id)).open("r+b") as file:
-                tell(file.fileno(), ending)
+            for one in self._made_here if run_id is None else (run_id,):
+                with suppress(OSError), (self._folder / one).open("r+b") as file:
+                    if told(file.fileno()) is None:  # the first is the one that others came of
+                        tell(file.fileno(), ending)
             raise
 
     def told(self, run_id: str) -> Ending | None:
@@ -64,24 +70,28 @@ class RunEndings:
     def forget(self, run_id: str) -> None:
         """Remove the file of a run: it is recorded, or its word has been read."""
         (self._folder / run_id).unlink(missing_ok=True)
+        self._made_here.discard(run_id)
 
 
 def endings_of(instance: DagsterInstance) -> RunEndings:
     """The files of an instance."""
+    storage = instance.run_storage
+    if isinstance(storage, WordLeavingSqliteRunStorage):
+        return storage.endings
     return RunEndings(Path(instance.root_directory))
 
 
 class WordLeavingSqliteRunStorage(SqliteRunStorage):
     """Dagster's run storage in SQLite that takes the room when a run is made, and leaves word when it cannot write."""
 
-    _endings: RunEndings
+    endings: RunEndings
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:
         """As Dagster makes it from its configuration; the files are where they have always been."""
         home = Path(config_value["base_dir"])
         made = cls.from_local(str(home / "history"), inst_data=inst_data)
-        made._endings = RunEndings(home)
+        made.endings = RunEndings(home)
         return made
 
     @classmethod
@@ -91,18 +101,18 @@ class WordLeavingSqliteRunStorage(SqliteRunStorage):
 
     def add_run(self, dagster_run: DagsterRun) -> DagsterRun:
         """Make a run, once there is the room for its word."""
-        self._endings.reserve(dagster_run.run_id)
+        self.endings.reserve(dagster_run.run_id)
         try:
             return super().add_run(dagster_run)
         except BaseException:
-            self._endings.forget(dagster_run.run_id)
+            self.endings.forget(dagster_run.run_id)
             raise
 
     def handle_run_event(self, run_id: str, event: DagsterEvent, update_timestamp: Any = None) -> None:
         """Record a change of a run's state."""
-        with self._endings.told_if_it_fails(run_id):
+        with self.endings.told_if_it_fails(run_id):
             super().handle_run_event(run_id, event, update_timestamp)
         status = EVENT_TYPE_TO_PIPELINE_RUN_STATUS.get(event.event_type)
         # Of one that was ended for it (by the next command, by the daemon), the word is still to be read.
-        if status is DagsterRunStatus.SUCCESS or (status in FINISHED_STATUSES and self._endings.told(run_id) is None):
-            self._endings.forget(run_id)
+        if status is DagsterRunStatus.SUCCESS or (status in FINISHED_STATUSES and self.endings.told(run_id) is None):
+            self.endings.forget(run_id)

@@ -22,7 +22,7 @@ from reliability_platform.orchestration.failed_runs import note_failed_runs
 from reliability_platform.orchestration.home import platform_instance
 from reliability_platform.orchestration.local import LocalDaemon
 from reliability_platform.orchestration.partitions import PARTITION
-from reliability_platform.orchestration.run_endings import ENDINGS
+from reliability_platform.orchestration.run_endings import ENDINGS, RunEndings, endings_of
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.dbt_runner import _journaled
 from reliability_platform.warehouse.journal import FAILED, SUCCEEDED, BuildJournal
@@ -112,6 +112,20 @@ def run_to_its_end(settings: Settings, end: str) -> None:
 
     with full, platform_instance(settings) as instance, suppress(Exception, StoppedError):
         LocalDaemon(instance, dg.Definitions(jobs=[pipeline]), []).run("pipeline", tags={PARTITION: str(day(1))})
+
+
+def test_what_ends_a_run_is_told_where_not_even_its_record_can_be_read(settings: Settings) -> None:
+    """A full disk keeps SQLite from reading as well; that error says nothing of the run, but its process knows it."""
+    with platform_instance(settings) as instance:
+        run = instance.create_run_for_job(dg.GraphDefinition("pipeline").to_job())
+        endings = endings_of(instance)
+        with pytest.raises(OSError, match="No space"), endings.told_if_it_fails():
+            raise OSError(28, "No space left on device")
+        with pytest.raises(OSError, match="later"), endings.told_if_it_fails():
+            raise OSError("later")
+    word = RunEndings(settings.dagster_home).told(run.run_id)  # as another process reads it
+    assert word is not None
+    assert (word.outcome, "No space left" in word.error) == (NO_ROOM.name, True)
 
 
 @pytest.mark.parametrize(("end", "cause"), [("no room", NO_ROOM), ("killed", KILLED), ("stopped", STOPPED)])
