@@ -26,6 +26,7 @@ class Destroys(StrEnum):
     PURGE = "quarantine purge"
     DISCARD = "quarantine discard"
     ROLLBACK = "publish --rollback"
+    WITHDRAW = "withdraw"
 
 
 class Phase(StrEnum):

@@ -37,6 +37,7 @@ COMMANDS = {
     "publish": "pipeline",
     "hold": "holds",
     "release": "holds",
+    "withdraw": "withdraw",
     "snapshot": "snapshot",
     "restore": "restore",
     "drill": "drill",

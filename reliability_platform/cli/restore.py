@@ -85,7 +85,7 @@ def restore(
 
     settings = load_settings(home)
     if damaged and dry_run:
-        raise UsageError("`reliability doctor` names what is damaged and changes nothing: leave out --dry-run.")
+        return _damage_found(settings, as_json)
     if damaged:
         reason = ask_first(f"What is damaged in {settings.home} is replaced.", why, yes)
         return _restore_damaged(settings, reason, as_json)
@@ -143,6 +143,21 @@ def restore(
 def _record(settings: Settings, what: str, why: str) -> None:
     """Record what may have replaced the operations store itself: an entry of before would have gone with it."""
     AuditLog(operations_engine(settings)).append(Destroys.RESTORE, Phase.DONE, what, whoami(), why, utc_now())
+
+
+def _damage_found(settings: Settings, as_json: bool) -> int:
+    """What `--damaged` would be about, and what it would do about each."""
+    from reliability_platform.recovery.damaged import mend
+
+    with home_session(settings):
+        found = mend(settings, utc_now, dry_run=True)
+    if as_json:
+        print_json({"dry_run": True, **found.document()})
+    for one in () if as_json else found.found:
+        people.print(f"Found: {one}.", highlight=False, markup=False)
+    if not found.found and not as_json:
+        people.print("Nothing is damaged: every checksum that was written is right.")
+    return ExitCode.NOT_HEALED if found.found else ExitCode.OK
 
 
 def _restore_damaged(settings: Settings, why: str, as_json: bool) -> int:

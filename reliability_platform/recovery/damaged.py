@@ -5,7 +5,7 @@ and decided, bronze from it, the warehouse, what is published. What is nowhere t
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,6 @@ from reliability_platform.warehouse.ledger import Ledger, home_id, identify, kno
 from reliability_platform.warehouse.publication import put_back_published
 from reliability_platform.warehouse.published import Publication, record_of
 from reliability_platform.warehouse.published_integrity import OPERATIONS, adopt, fetch_content
-from reliability_platform.warehouse.published_integrity import STORE as PUBLISHED
 from reliability_platform.warehouse.snapshots.inventory import PARTITION_FOLDER
 from reliability_platform.warehouse.snapshots.location import SnapshotDamagedError, SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import OPERATIONS as OPERATIONS_FILE
@@ -46,7 +45,6 @@ from reliability_platform.warehouse.snapshots.take import operations_file
 from reliability_platform.warehouse.snapshots.turn import snapshot_turn
 
 Partition = tuple[str, date]
-NOWHERE = "no snapshot has it as it was; consumers must not read this version"
 
 
 @dataclass(frozen=True)
@@ -99,13 +97,7 @@ def mend(settings: Settings, clock: Clock, *, dry_run: bool = False) -> Mended:
     wanted = sorted(days & landed)
     publication = replay(settings, engine, wanted, clock, "restore-damaged") if landed else None
     note_end(settings, engine)
-    left = [_as_left(one) for one in examine_home(settings)]
-    return Mended(found, steps, left, wanted, publication)
-
-
-def _as_left(damage: Damage) -> Damage:
-    """A published table is fetched from the snapshots alone; where they lack it, the promise is not made again."""
-    return replace(damage, mend=NOWHERE) if damage.store == PUBLISHED and damage.written is not None else damage
+    return Mended(found, steps, examine_home(settings), wanted, publication)
 
 
 def _newest_first(settings: Settings) -> Iterable[Snapshot]:

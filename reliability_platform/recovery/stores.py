@@ -155,13 +155,13 @@ def examine_versions(settings: Settings) -> list[Damage]:
 
 
 def _by_their_own_records(settings: Settings) -> Iterator[Damage]:
+    shown = current_version(settings)
     for version in versions(settings):
         try:
             text = (settings.published / version / "publication.json").read_text()
-            yield from examine_version(settings, record_of(text), text)
+            yield from examine_version(settings, record_of(text), text, is_current=version == shown)
         except (OSError, ValueError):
             yield Damage("published", f"published/{version}/publication.json", "cannot be read", MEND)
-    shown = current_version(settings)
     if shown not in versions(settings) and versions(settings):
         yield Damage("published", "published/current", "leads to no version", "`reliability publish` points it back")
 

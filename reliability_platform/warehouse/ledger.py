@@ -22,8 +22,8 @@ published_versions = Table(
     Column("record", Text, nullable=False),
     Column("state", String(10), nullable=False),
 )
-DRAFT, KEPT, CURRENT = "draft", "kept", "current"
-"""A version that consumers have never read, have read, and read now."""
+DRAFT, KEPT, CURRENT, WITHDRAWN = "draft", "kept", "current", "withdrawn"
+"""A version that consumers have never read, have read, read now, and cannot read any more by a person's decision."""
 homes = Table("homes", metadata, Column("id", String(36), primary_key=True))
 
 
@@ -80,7 +80,7 @@ class Ledger:
 
     def records(self) -> dict[str, str]:
         """The record of every version that consumers have ever read, as it was written, oldest first."""
-        query = select(published_versions).where(self._ours, published_versions.c.state.in_((KEPT, CURRENT)))
+        query = select(published_versions).where(self._ours, published_versions.c.state != DRAFT)
         with self._engine.connect() as connection:
             return {row.version: row.record for row in connection.execute(query.order_by(published_versions.c.version))}
 
@@ -96,8 +96,12 @@ class Ledger:
             return list(connection.execute(query.order_by(published_versions.c.version)).scalars())
 
     def versions(self) -> list[str]:
-        """Every version that consumers have ever read, oldest first."""
+        """Every version that consumers have read and still can, oldest first."""
         return self._versions(KEPT, CURRENT)
+
+    def withdrawn(self) -> list[str]:
+        """Every version that a person has withdrawn, oldest first."""
+        return self._versions(WITHDRAWN)
 
     def drafts(self) -> list[str]:
         """Versions whose publication was killed before consumers read them."""
@@ -122,9 +126,16 @@ class Ledger:
 
     def keep(self, version: str) -> None:
         """Say that consumers have read a version."""
+        self._say(version, KEPT)
+
+    def withdraw(self, version: str) -> None:
+        """Say that consumers cannot read a version any more. Its record stays: the next one follows from it."""
+        self._say(version, WITHDRAWN)
+
+    def _say(self, version: str, state: str) -> None:
         with self._engine.begin() as connection:
             one = (self._ours, published_versions.c.version == version)
-            connection.execute(update(published_versions).where(*one).values(state=KEPT))
+            connection.execute(update(published_versions).where(*one).values(state=state))
 
     def point_to(self, version: str) -> None:
         """Say which version consumers are to read; the link in the home follows."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from reliability_platform.damage import Damage, written
+from reliability_platform.damage import Damage, in_one_line, written
 from reliability_platform.errors import UsageError
 from reliability_platform.parquet import literal, scan
 from reliability_platform.settings import Settings
@@ -37,10 +37,12 @@ from reliability_platform.warehouse.published import (
 from reliability_platform.warehouse.published_integrity import (
     examine_published,
     examine_version,
+    is_lost,
     mended,
     open_ledger,
     put_back,
 )
+from reliability_platform.warehouse.withdrawn import WITHDRAWAL, Withdrawal, remains, take_away, write_withdrawal
 
 __all__ = [
     "CURRENT",
@@ -178,7 +180,7 @@ def publish(
         previous, damaged = mended(settings, ledger, on_damage)
         record = ledger.record(previous) if previous is not None else None
         last = record_of(record) if record is not None else None
-        newest = max([*versions(settings), *ledger.versions()], default="v000000")
+        newest = max([*versions(settings), *ledger.versions(), *ledger.withdrawn()], default="v000000")
         version = f"v{int(newest[1:]) + 1:06d}"
         draft = settings.published / f".{version}.draft"
         shutil.rmtree(draft, ignore_errors=True)  # left by a process that was killed; the lease says it is not at work
@@ -247,10 +249,12 @@ def point_to(settings: Settings, version: str) -> None:
     """Let consumers read a version that is still kept. Raises `UsageError` if it is not, or is not what was published."""
     with warehouse_lease(settings):
         ledger = open_ledger(settings)
+        if version in ledger.withdrawn():
+            raise UsageError(f"{version} was withdrawn: see {settings.published / version / WITHDRAWAL}.")
         record = ledger.records().get(version)
         if record is None or version not in versions(settings):
             raise UsageError(f"There is no version {version!r} in {settings.published} any more.")
-        damages = examine_version(settings, record_of(record), record)
+        damages = examine_version(settings, record_of(record), record, is_current=version == ledger.current())
         if damages:
             raise UsageError(f"{version} is not what was published, and consumers must not read it: {damages[0]}")
         _point_to(settings, ledger, version)
@@ -272,14 +276,52 @@ def put_back_published(settings: Settings) -> tuple[list[Damage], list[Damage]]:
 
 
 def rollback(settings: Settings) -> Publication:
-    """Point `current` back to the version before. The version left stays on disk."""
+    """Point `current` back to the version before that is still kept. The version left stays on disk."""
     with warehouse_lease(settings):
         ledger = open_ledger(settings)
         current = ledger.current()
         if current is None:
             raise UsageError("Nothing is published yet, so there is nothing to go back to.")
-        before = record_of(ledger.record(current)).previous
-        if before is None or before not in versions(settings):
+        records, withdrawn = ledger.records(), ledger.withdrawn()
+        before = record_of(records[current]).previous
+        while before in withdrawn:
+            before = record_of(records[before]).previous
+        if before is None or before not in records:
             raise UsageError(f"{current} is the first version kept; there is no version before it.")
         point_to(settings, before)
-        return record_of(ledger.record(before))
+        return record_of(records[before])
+
+
+def withdraw(
+    settings: Settings, version: str, who: str, why: str, now: datetime, *, dry_run: bool = False
+) -> list[Damage]:
+    """Take a version away for good, with word of who did so and why; returns what was damaged of it.
+
+    Only one that consumers do not read, and of which something is nowhere to be had as it was. Killed anywhere it can be
+    run again. With `dry_run`, only what is damaged. Raises `UsageError` for any other version.
+    """
+    with warehouse_lease(settings):
+        ledger = open_ledger(settings)
+        if version in ledger.withdrawn():
+            left = remains(settings, version)
+            if not left:
+                raise UsageError(f"{version} was withdrawn before: see {settings.published / version / WITHDRAWAL}.")
+            if not dry_run:
+                take_away(settings, version)
+            return left
+        if version not in ledger.versions():
+            raise UsageError(f"There is no version {version!r} among those that were published.")
+        if version == ledger.current():
+            raise UsageError(f"Consumers read {version}: let them read another one first, with `reliability publish`.")
+        text = ledger.record(version)
+        damages = examine_version(settings, record_of(text), text, is_current=False)
+        lost = [one for one in damages if is_lost(settings, one)]
+        if damages and not lost:
+            raise UsageError(f"{version} can be had as it was published: {in_one_line(damages, 1)}.")
+        if not lost:
+            raise UsageError(f"{version} is what was published, so there is no reason to withdraw it.")
+        if not dry_run:
+            write_withdrawal(settings, Withdrawal(version, now.isoformat(), who, why, [str(one) for one in lost], text))
+            ledger.withdraw(version)
+            take_away(settings, version)
+        return lost

@@ -11,16 +11,18 @@ from pathlib import Path
 
 from reliability_platform.atomic import make_way, write_atomically
 from reliability_platform.damage import Damage, Written, in_one_line, what_is_wrong
-from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.errors import EnvironmentUnusableError, PlatformError
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.last_good import table_file
 from reliability_platform.warehouse.ledger import Ledger, digest_of, identify, identity_trouble
 from reliability_platform.warehouse.published import CURRENT, RECORD, Publication, current_version, record_of, versions
 from reliability_platform.warehouse.snapshots.location import SnapshotDamagedError, SnapshotLocation
+from reliability_platform.warehouse.withdrawn import remains, take_in_withdrawals
 
 STORE = "published"
 PUT_BACK = "`reliability restore --damaged` puts it back"
+LOST = "no snapshot has it as it was"
 OPERATIONS = "operations store"
 
 
@@ -59,6 +61,7 @@ def adopt(settings: Settings, ledger: Ledger) -> list[str]:
     For homes of earlier releases, and for a store that was put back and is older than what is published.
     """
     taken, of_an_earlier_release = [], not ledger.versions()
+    take_in_withdrawals(settings, ledger)
     for version in versions(settings):
         known = ledger.records()
         try:
@@ -77,7 +80,7 @@ def adopt(settings: Settings, ledger: Ledger) -> list[str]:
     return taken
 
 
-def examine_version(settings: Settings, record: Publication, text: str) -> list[Damage]:
+def examine_version(settings: Settings, record: Publication, text: str, *, is_current: bool) -> list[Damage]:
     """What is wrong with one version: every table is read and compared, and nothing else may lie beside them."""
     folder = settings.published / record.version
     names = {f"{table.name}.parquet": table for table in record.tables}
@@ -87,7 +90,8 @@ def examine_version(settings: Settings, record: Publication, text: str) -> list[
         expected = Written(table.checksum, table.bytes or None)
         words = what_is_wrong(folder / name, expected, others)
         if words is not None:
-            found.append(Damage(STORE, f"published/{record.version}/{name}", words, PUT_BACK, expected))
+            mend = _mend(settings, record.version, expected, is_current=is_current)
+            found.append(Damage(STORE, f"published/{record.version}/{name}", words, mend, expected))
     there = folder / RECORD
     if not there.is_file() or there.read_bytes() != text.encode():
         words = "is not what was published" if there.exists() else "is missing"
@@ -99,6 +103,26 @@ def examine_version(settings: Settings, record: Publication, text: str) -> list[
     return found
 
 
+def is_lost(settings: Settings, damage: Damage) -> bool:
+    """Whether nothing has a damaged table as it was any more: it is stored as a content of snapshots alone."""
+    return damage.written is not None and not _in_a_snapshot(settings, damage.written)
+
+
+def _in_a_snapshot(settings: Settings, content: Written) -> bool:
+    return SnapshotLocation.of(settings).damage(content.sha256) is None
+
+
+def _mend(settings: Settings, version: str, expected: Written, *, is_current: bool) -> str:
+    try:
+        if _in_a_snapshot(settings, expected):
+            return PUT_BACK
+    except PlatformError:
+        return PUT_BACK + ", if the snapshots, which cannot be read now, have it"
+    if is_current:
+        return f"{LOST}, and consumers must not read it: `reliability publish` replaces the version"
+    return f"{LOST}: `reliability withdraw {version}` takes the version away for good"
+
+
 def examine_pointer(settings: Settings, ledger: Ledger) -> list[Damage]:
     """What is wrong with the link that consumers follow, and what else lies beside the versions."""
     wanted, link = ledger.current(), settings.published / CURRENT
@@ -108,11 +132,12 @@ def examine_pointer(settings: Settings, ledger: Ledger) -> list[Damage]:
         words = "is missing" if not link.exists() and target is None else "is no link"
         words = f"points to {target} instead of {wanted}" if target is not None else words
         found.append(Damage(STORE, f"published/{CURRENT}", words, "`reliability publish` points it back"))
-    known = {*ledger.versions(), *ledger.drafts(), CURRENT}
+    withdrawn = ledger.withdrawn()
+    known = {*ledger.versions(), *ledger.drafts(), *withdrawn, CURRENT}
     for path in sorted(settings.published.glob("*")):
         if path.name not in known and not path.name.startswith("."):
             found.append(Damage(STORE, f"published/{path.name}", "was never published", "move it away"))
-    return found
+    return [*found, *(one for version in withdrawn for one in remains(settings, version))]
 
 
 def examine_chain(ledger: Ledger) -> list[Damage]:
@@ -140,11 +165,13 @@ def examine_chain(ledger: Ledger) -> list[Damage]:
 def examine_published(settings: Settings, ledger: Ledger) -> list[Damage]:
     """Everything that is wrong with what is published, and was: all versions that the store knows."""
     found = [*examine_pointer(settings, ledger), *examine_chain(ledger)]
-    for text in ledger.records().values():
+    records, current = ledger.records(), ledger.current()
+    for version in ledger.versions():
         try:
-            found += examine_version(settings, record_of(text), text)
+            record = record_of(records[version])
         except ValueError:
             continue  # named above
+        found += examine_version(settings, record, records[version], is_current=version == current)
     return found
 
 
@@ -154,7 +181,7 @@ def examine_current(settings: Settings, ledger: Ledger) -> list[Damage]:
     if current is None:
         return []
     text = ledger.record(current)
-    return [*examine_pointer(settings, ledger), *examine_version(settings, record_of(text), text)]
+    return [*examine_pointer(settings, ledger), *examine_version(settings, record_of(text), text, is_current=True)]
 
 
 def put_back(settings: Settings, ledger: Ledger, damages: Sequence[Damage]) -> list[Damage]:

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 
+from reliability_platform.audit_log import AuditLog
 from reliability_platform.checks.holds import Holds
 from reliability_platform.checks.published import judge_published
 from reliability_platform.checks.release import release
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.cli.main import cli
 from reliability_platform.clock import utc_now
 from reliability_platform.damage import sha256_of
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
@@ -26,7 +29,15 @@ from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.ledger import identify
 from reliability_platform.warehouse.marts import marts
-from reliability_platform.warehouse.publication import Publication, current_version, point_to, publish, read_publication
+from reliability_platform.warehouse.publication import (
+    Publication,
+    current_version,
+    point_to,
+    publish,
+    read_publication,
+    rollback,
+    withdraw,
+)
 from reliability_platform.warehouse.published_integrity import examine_published, open_ledger
 from reliability_platform.warehouse.snapshots.take import take_snapshot
 from tests.conftest import Platform, day
@@ -250,6 +261,74 @@ def test_what_nothing_has_as_it_was_is_not_promised_again(home: Settings) -> Non
     assert left.path == f"published/v000001/{REVENUE}.parquet"
     assert "restore --damaged" not in left.mend
     assert "no snapshot has it" in left.mend
+
+
+def _say(*words: str) -> tuple[int, str]:
+    done = CliRunner().invoke(cli, list(words), standalone_mode=False)
+    return int(done.return_value or 0) if done.exception is None else -1, str(done.exception or done.output)
+
+
+def test_a_version_that_nothing_can_bring_back_is_withdrawn_by_a_person(home: Settings) -> None:
+    """One old table that no snapshot had kept doctor at 3 and verify at 1 for ever, and no command ended it."""
+    (home.published / "v000001" / f"{REVENUE}.parquet").unlink()
+    good = rows(home)
+    [found] = examine_home(home)
+    assert "reliability withdraw v000001" in found.mend
+    place = ["--home", str(home.home)]
+    assert "needs" not in _say("restore", "--damaged", "--dry-run", *place)[1]
+    assert _say("withdraw", "v000001", "--dry-run", *place)[0] == 0
+    assert [one.path for one in examine_home(home)] == [found.path]  # a dry run changes nothing
+    assert "--why" in _say("withdraw", "v000001", "--yes", *place)[1]
+    assert _say("withdraw", "v000001", "--yes", "--why", "the disk of March", *place)[0] == 0
+    assert examine_home(home) == []
+    assert rows(home) == good
+    told = json.loads((home.published / "v000001" / "withdrawn.json").read_text())
+    assert (told["why"], bool(told["by"]), told["damaged"][0].split()[0]) == ("the disk of March", True, found.path)
+    assert [one.phase for one in AuditLog(operations_engine(home)).all()] == ["begun", "done"]
+    assert again(home, "orders", "payments").version == "v000003"
+    assert rollback(home).version == "v000002"
+    with pytest.raises(UsageError, match="first version kept"):
+        rollback(home)  # and not "there is no v000001"
+    assert again(home, "shipments").version == "v000004"
+    assert examine_home(home) == []
+
+
+def test_only_what_is_damaged_for_good_and_read_by_nobody_is_withdrawn(home: Settings) -> None:
+    """What is whole, what a snapshot has and what consumers read stay; a withdrawal that was killed is finished."""
+    now = utc_now()
+    with pytest.raises(UsageError, match="no reason to withdraw"):
+        withdraw(home, "v000001", "Ada", "a test", now)
+    multiply(home.published / "v000002" / f"{REVENUE}.parquet")
+    with pytest.raises(UsageError, match="Consumers read v000002"):
+        withdraw(home, "v000002", "Ada", "a test", now)
+    with pytest.raises(UsageError, match="no version 'v9'"):
+        withdraw(home, "v9", "Ada", "a test", now)
+    assert again(home, "orders", "payments").version == "v000003"
+    table = home.published / "v000002" / "agg_daily_funnel.parquet"
+    content = table.read_bytes()
+    withdraw(home, "v000002", "Ada", "a test", now)
+    table.write_bytes(content)  # as if it had been killed before the last file was gone
+    assert [one.what for one in examine_home(home)] == ["is of a version that was withdrawn"]
+    withdraw(home, "v000002", "Ada", "a test", now)
+    assert examine_home(home) == []
+    assert rollback(home).version == "v000001"  # the one before is not to be had any more
+    point_to(home, "v000003")
+    take_snapshot(home, utc_now)
+    (home.published / "v000001" / f"{REVENUE}.parquet").unlink()
+    with pytest.raises(UsageError, match="can be had as it was published"):
+        withdraw(home, "v000001", "Ada", "a test", now)
+    assert mend(home, utc_now).left == []
+
+
+def test_a_store_of_before_takes_a_withdrawal_in_again(home: Settings) -> None:
+    """A store that was put back, or begun anew, asked for the tables of the version again."""
+    (home.published / "v000001" / f"{REVENUE}.parquet").unlink()
+    withdraw(home, "v000001", "Ada", "a test", utc_now())
+    for file in home.home.glob("operations.sqlite*"):
+        file.unlink()
+    assert mend(home, utc_now).left == []
+    ledger = open_ledger(home)
+    assert (ledger.withdrawn(), ledger.current()) == (["v000001"], current_version(home))
 
 
 @pytest.mark.parametrize("what", ["is missing", "is empty"])
