@@ -98,12 +98,20 @@ def test_every_door_refuses_a_misspelt_kill_switch(door: str) -> None:
     assert "do you mean RELIABILITY_AUTOMATION?" in done.stderr
 
 
-@pytest.mark.parametrize(("shared", "folder", "file"), [(False, 0o700, 0o600), (True, 0o755, 0o644)])
+@pytest.mark.parametrize(
+    ("umask", "shared", "folder", "file"),
+    [
+        (0o022, False, 0o700, 0o600),
+        (0o000, False, 0o700, 0o600),
+        (0o022, True, 0o755, 0o644),
+        (0o027, True, 0o750, 0o640),
+    ],
+)
 def test_the_home_is_private_unless_a_setting_says_otherwise(
-    tmp_path: Path, shared: bool, folder: int, file: int
+    tmp_path: Path, umask: int, shared: bool, folder: int, file: int
 ) -> None:
     """Landing holds personal data as it came: other users of the machine have no business in it."""
-    before = os.umask(0o022)
+    before = os.umask(umask)
     try:
         keep_private(Settings(shared_home=shared))
         (tmp_path / "home").mkdir()
