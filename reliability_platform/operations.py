@@ -61,9 +61,10 @@ def store_error(
     if asked is not None:
         cause = cause_of_number(asked.errno)
     said = os.strerror(asked.errno) if asked is not None and asked.errno else str(error)
-    cause = cause or DAMAGE
+    room = room_at(file if file.is_dir() else file.parent)
+    cause = cause or (NO_ROOM if room.is_none else DAMAGE)
     if cause is NO_ROOM:
-        said = f"{said}; {room_at(file if file.is_dir() else file.parent).words}"
+        said = f"{said}; {room.words}"
     if cause is HELD:
         return HomeBusyError(f"Another program holds the operations store {file}: {cause.remedy}.")
     how = "has no room" if cause is NO_ROOM else "cannot be read" if cause is DAMAGE else "cannot be used"

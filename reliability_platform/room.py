@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-FEW_FILES = 4
-"""A file system with fewer inodes left is out of them: SQLite alone makes two files beside each of its databases."""
-
+FEW_FILES = 16
+"""A file system with fewer inodes left is out of them: SQLite makes two files beside each of its databases, of which a
+command has several open, and when it has failed they are gone again."""
 LITTLE_BYTES = 2**30
+NO_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,11 @@ class Room:
     def is_little(self) -> bool:
         """Whether it can have been too little. What was being written is often gone again when somebody looks."""
         return self.bytes < LITTLE_BYTES or self.is_out_of_files
+
+    @property
+    def is_none(self) -> bool:
+        """Whether next to nothing is left."""
+        return self.bytes < NO_BYTES or self.is_out_of_files
 
     @property
     def is_out_of_files(self) -> bool:

@@ -145,6 +145,7 @@ def build(
     """
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
+    from dbt_common.events.event_manager_client import cleanup_event_logger
 
     words = [
         command,
@@ -175,6 +176,8 @@ def build(
             changed = begin_build(settings, connection)
         runner = dbtRunner(manifest=parsed_project(manifest), callbacks=[listen])
         try:
+            # Interrupted before it has read its own options, dbt prints a traceback where it was last told to.
+            cleanup_event_logger()
             result = runner.invoke(quiet_arguments(*words, project=settings.dbt_project, target=settings.dbt_target))
         finally:
             # dbt keeps its DuckDB handle for the life of the process; nobody else could open the file.

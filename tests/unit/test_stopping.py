@@ -8,8 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
+from dbt.cli.main import dbtRunnerResult
 
 from reliability_platform.cli.stopping import LINE
+from reliability_platform.errors import StoppedError
+from reliability_platform.warehouse.dbt_runner import _raise_what_went_wrong
 
 STUBBORN = """
 import multiprocessing, subprocess, sys, time
@@ -68,6 +71,12 @@ def test_what_a_library_makes_of_a_signal_is_not_told_as_an_error(number: signal
         [sys.executable, "-c", MISTAKEN, str(int(number))], capture_output=True, text=True, timeout=120, check=False
     )
     assert (done.returncode, done.stderr) == (code, LINE)
+
+
+def test_an_interrupt_of_dbt_is_one_of_the_command() -> None:
+    """dbt hands it back as a result: the build was journaled as one that "could not run", and the command went on."""
+    with pytest.raises(StoppedError):
+        _raise_what_went_wrong(dbtRunnerResult(success=False, exception=StoppedError(signal.SIGINT)))
 
 
 def test_a_command_is_stoppable_from_its_first_import_on(tmp_path: Path) -> None:
