@@ -3,13 +3,15 @@
 import importlib.metadata
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import duckdb
 from rich.markup import escape
 
+from reliability_platform.causes import NO_ROOM, cause_in
 from reliability_platform.cli.options import counted, home_option, json_option, people, print_json
 from reliability_platform.clock import utc_now
 from reliability_platform.damage import in_one_line
@@ -253,26 +255,65 @@ EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
 }
 
 
+READ_OPERATIONS = frozenset({"sources", "alerts", "drills", "schedule", "upkeep"})
+"""Examinations that say nothing without the operations store."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one examination says."""
+
+    what: str
+    ok: bool
+    says: str
+    because_of: str | None = None
+    """The examination that has named the cause for which this one could not look."""
+
+
+def _because_of(what: str, says: str, before: Sequence[Finding], *, looked: bool) -> str | None:
+    """The finding that has told the cause of this one: another examination, the store that is read, a full disk."""
+    full = cause_in(says) is NO_ROOM
+    for one in before:
+        same = one.says == says or (full and cause_in(one.says) is NO_ROOM)
+        lost = one.what == "operations" and what in READ_OPERATIONS and not looked
+        if not one.ok and one.because_of is None and (same or lost):
+            return one.what
+    return None
+
+
+def examined(settings: Settings) -> list[Finding]:
+    """Every examination; each cause is told once, by the first that meets it."""
+    found: list[Finding] = []
+    for what, examine in EXAMINATIONS.items():
+        looked = True
+        try:
+            found.append(Finding(what, True, examine(settings)))
+            continue
+        except _WrongError as wrong:
+            says = str(wrong)
+        except PlatformError as error:
+            says, looked = str(error).rstrip("."), False
+        except Exception as error:  # a doctor must not die of the disease
+            says, looked = error_words(error), False
+        root = _because_of(what, says, found, looked=looked)
+        found.append(Finding(what, False, says if root is None else f"could not look: see {root}", root))
+    return found
+
+
 @click.command()
 @home_option
 @json_option
 def doctor(home: Path | None, as_json: bool) -> int:
     """Say what is wrong with this installation and how to mend it. Exits with 3 if anything is."""
     settings = load_settings(home)
-    findings = []
-    for name, examine in EXAMINATIONS.items():
-        try:
-            findings.append({"what": name, "ok": True, "says": examine(settings)})
-        except _WrongError as wrong:
-            findings.append({"what": name, "ok": False, "says": str(wrong)})
-        except PlatformError as error:
-            findings.append({"what": name, "ok": False, "says": str(error).rstrip(".")})
-        except Exception as error:  # a doctor must not die of the disease
-            findings.append({"what": name, "ok": False, "says": error_words(error)})
+    findings = examined(settings)
     if as_json:
-        print_json(findings)
-    else:
-        for finding in findings:
-            mark = "[green]✓[/green]" if finding["ok"] else "[bold red]✗[/bold red]"
-            people.print(f"{mark} {finding['what']}: {escape(str(finding['says']))}", highlight=False, soft_wrap=True)
-    return ExitCode.OK if all(finding["ok"] for finding in findings) else ExitCode.ENVIRONMENT
+        print_json([{"what": one.what, "ok": one.ok, "says": one.says} for one in findings])
+    for one in () if as_json else findings:
+        if one.because_of is None:
+            mark = "[green]✓[/green]" if one.ok else "[bold red]✗[/bold red]"
+            people.print(f"{mark} {one.what}: {escape(one.says)}", highlight=False, soft_wrap=True)
+            silent = ", ".join(other.what for other in findings if other.because_of == one.what)
+            if silent:
+                people.print(f"  could not be looked at for this: {silent}", highlight=False, soft_wrap=True)
+    return ExitCode.OK if all(one.ok for one in findings) else ExitCode.ENVIRONMENT

@@ -17,17 +17,18 @@ from reliability_platform.settings import load_settings
 def verify(home: Path | None, as_json: bool) -> int:
     """Prove that what is published is what was audited, and equals a run without any failure, row for row.
 
-    Compares every published file, and the reference data, with their checksums. Then builds the same days again from the clean source and compares
+    Compares every published file, and the reference data, with their checksums, and asks whether the operations store,
+    which knows them, is the one of this home and whole. Then builds the same days again from the clean source and compares
     every published table as a multiset of rows. Exits with 1 and shows what differs if anything does.
     """
     from reliability_platform.landing.admission import landed_partitions
     from reliability_platform.landing.sound_reference import examine_reference
-    from reliability_platform.recovery.stores import examine_versions
+    from reliability_platform.recovery.stores import examine_operations, examine_versions
     from reliability_platform.warehouse.oracle import verify as compare
 
     settings = load_settings(home)
     with home_session(settings):
-        damages = [*examine_versions(settings), *examine_reference(settings)]
+        damages = [*examine_operations(settings), *examine_versions(settings), *examine_reference(settings)]
         tables = compare(settings, landed_partitions(settings), lambda step: progress.print(f"[dim]{step} …[/dim]"))
     equal = all(table.equal for table in tables) and not damages
     if as_json:

@@ -194,3 +194,94 @@ def test_what_is_damaged_everywhere_at_once_comes_back(home: Settings, kind: str
     assert rows(home) == good
     assert done.publication is not None
     assert list(done.publication.held) == [f"orders/{day(2)}"]  # what somebody held is held
+
+
+def _swap(one: Path, other: Path) -> None:
+    aside = one.with_name(f".{one.name}.aside")
+    one.rename(aside)
+    other.rename(one)
+    aside.rename(other)
+
+
+def _point(home: Settings, target: str) -> None:
+    link = home.published / "current"
+    link.unlink()
+    link.symlink_to(target)
+
+
+def _point_with(home: Settings, put: Callable[[Path], object]) -> None:
+    link = home.published / "current"
+    link.unlink()
+    put(link)
+
+
+def _first(home: Settings, pattern: str, number: int = 0) -> Path:
+    return sorted(home.home.glob(pattern))[number]
+
+
+def _days(home: Settings, pattern: str) -> None:
+    """What fits in the first landing day in place of what fits in the second one."""
+    _swap(_first(home, pattern.format(day=day(1))), _first(home, pattern.format(day=day(2))))
+
+
+TABLE = "agg_daily_revenue.parquet"
+ATTACKS: dict[str, Callable[[Settings], object]] = {
+    "two tables of a version": lambda home: _swap(
+        home.published / "v000002" / TABLE, home.published / "v000002" / "agg_daily_funnel.parquet"
+    ),
+    "a table of two versions": lambda home: _swap(
+        home.published / "v000002" / "publication.json", home.published / "v000001" / "publication.json"
+    ),
+    "two versions": lambda home: _swap(home.published / "v000002", home.published / "v000001"),
+    "a table added": lambda home: (home.published / "v000002" / "more.parquet").write_bytes(b"PAR1"),
+    "current to an older version": lambda home: _point(home, "v000001"),
+    "current to nothing": lambda home: _point(home, "v000099"),
+    "current to somewhere else": lambda home: _point(home, "/"),
+    "current is a file": lambda home: _point_with(home, lambda link: link.write_text("v000002")),
+    "current is a copy": lambda home: _point_with(home, lambda link: shutil.copytree(home.published / "v000001", link)),
+    "two manifests": lambda home: _swap(
+        _first(home, f"landing/orders/landing_date={day(2)}/*.manifest.json"),
+        _first(home, f"landing/orders/landing_date={day(2)}/*.manifest.json", 1),
+    ),
+    "two landed files": lambda home: _days(home, "landing/orders/landing_date={day}/orders*-04.parquet"),
+    "bronze of two days": lambda home: _days(home, "bronze/orders/landing_date={day}/orders*-04.parquet"),
+    "admissions of two days": lambda home: _days(
+        home, "bronze/admissions/orders/landing_date={day}/admissions.parquet"
+    ),
+    "seals of two days": lambda home: _days(home, "bronze/admissions/orders/landing_date={day}/seal.json"),
+    "a quarantined file is a folder": lambda home: _folder(
+        _first(home, f"quarantine/orders/landing_date={day(1)}/*.parquet")
+    ),
+    "two reference tables": lambda home: _swap(
+        home.reference / "customers.parquet", home.reference / "currency_rates.parquet"
+    ),
+    "two contents of snapshots": lambda home: _swap(*_largest(home)),
+    "a snapshot of another home": lambda home: _foreign(_first(home, "snapshots/manifests/*.json")),
+}
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _largest(home: Settings) -> list[Path]:
+    return sorted(home.home.glob("snapshots/objects/*/*"), key=lambda path: path.stat().st_size)[-2:]
+
+
+def _foreign(manifest: Path) -> None:
+    text = manifest.read_text().replace('"sha256": "', '"sha256": "0')[:-1]
+    manifest.with_name("20260101T000000000000Z.json").write_text(text)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_what_was_swapped_redirected_or_added_is_named_and_never_published(home: Settings, attack: str) -> None:
+    """Each file is whole in itself and in the place of another one: sizes and formats say that all is well."""
+    good = rows(home)
+    ATTACKS[attack](home)
+    assert examine_home(home) != []
+    partitions = [
+        (source, day(number)) for source in ("orders", "payments", "shipments", "web_events") for number in (1, 2)
+    ]
+    publish(home, marts(ensure_manifest()), partitions, {("orders", day(2)): ["held"]}, utc_now(), "test")
+    assert rows(home) == good

@@ -1,0 +1,38 @@
+"""`doctor` says each cause once, and by whom it was met besides."""
+
+from pathlib import Path
+
+import pytest
+
+from reliability_platform.cli.doctor import Finding, _because_of, examined
+from reliability_platform.operations import operations_engine
+from reliability_platform.settings import load_settings
+from reliability_platform.warehouse.ledger import identify
+
+SILENT = ["sources", "alerts", "drills", "schedule", "upkeep"]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database at all", None])
+def test_a_lost_operations_store_is_one_cause(tmp_path: Path, content: bytes | None) -> None:
+    """The same sentence came under five headings, and the reader looked for five faults."""
+    settings = load_settings(tmp_path / "elsewhere")
+    identify(settings, operations_engine(settings))
+    for file in settings.home.glob("operations.sqlite*"):
+        file.unlink()
+    if content is not None:
+        (settings.home / "operations.sqlite").write_bytes(content)
+    wrong = {one.what: one for one in examined(settings) if not one.ok}
+    assert [one for one in SILENT if wrong[one].because_of != "operations"] == []
+    told = [one.says for one in wrong.values() if one.because_of is None and "operations.sqlite" in one.says]
+    assert len(told) == 1
+    assert "restore --damaged" in told[0]
+
+
+def test_a_full_disk_is_one_cause_and_another_fault_stays_another() -> None:
+    """What does not come from a cause that is told is told itself, though something else is wrong, too."""
+    full = Finding("home", False, "/x cannot be written (No space left on device): make room")
+    before = [full, Finding("operations", False, "operations.sqlite is empty: put it back")]
+    assert _because_of("dbt", "The manifest cannot be written: No space left on device", before, looked=True) == "home"
+    assert _because_of("dbt", "The project does not parse", before, looked=True) is None
+    assert _because_of("alerts", "The operations store is empty", before, looked=False) == "operations"
+    assert _because_of("alerts", "a channel is failing", before, looked=True) is None
