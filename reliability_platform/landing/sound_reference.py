@@ -10,7 +10,13 @@ from reliability_platform.atomic import make_way, write_atomically
 from reliability_platform.damage import Damage, in_one_line, read_seal, what_is_wrong, written_as
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.settings import Settings
-from reliability_platform.sources.reference import load_reference, reference_files, reference_seal
+from reliability_platform.sources.reference import (
+    REFERENCE_TABLES,
+    load_reference,
+    reference_file,
+    reference_files,
+    reference_seal,
+)
 from reliability_platform.sources.simulation import Simulation
 
 REFERENCE = "reference data"
@@ -18,12 +24,18 @@ MEND = "`reliability restore --damaged` puts it back, or `reliability run` loads
 
 
 def examine_reference(settings: Settings) -> list[Damage]:
-    """What differs from the last load; nothing where an earlier release has loaded them."""
+    """What differs from the last load. Where an earlier release has loaded them, what the warehouse was built of and is
+    not there any more.
+    """
     try:
-        files = read_seal(reference_seal(settings)) or {}
+        files = read_seal(reference_seal(settings))
     except ValueError:
         name = reference_seal(settings).relative_to(settings.home).as_posix()
         return [Damage(REFERENCE, name, "is not what was written", MEND)]
+    if files is None:
+        paths = [reference_file(settings, name) for name in REFERENCE_TABLES] if settings.warehouse.exists() else []
+        gone = [path.relative_to(settings.home).as_posix() for path in paths if not path.exists()]
+        return [Damage(REFERENCE, name, "is missing", MEND) for name in gone]
     others = {one.sha256: PurePosixPath(name).name for name, one in files.items()}
     return [
         Damage(REFERENCE, name, words, MEND, one)

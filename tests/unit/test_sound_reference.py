@@ -80,6 +80,19 @@ def test_all_of_it_gone_is_missed_and_put_back(home: Settings) -> None:
     assert {table: file(home, table).read_bytes() for table in REFERENCE_TABLES} == before
 
 
+def test_what_an_earlier_release_has_loaded_is_missed_where_it_was_built_from(home: Settings) -> None:
+    """Without a seal nobody knows the content, but a warehouse had one: its builds died of "No files found"."""
+    [seal] = home.admissions.rglob("seal.json")
+    seal.unlink()
+    shutil.rmtree(home.reference)
+    assert examine_reference(home) == []
+    home.warehouse.touch()
+    assert {one.what for one in examine_reference(home)} == {"is missing"}
+    ensure_sound_reference(home)
+    assert examine_reference(home) == []
+    assert file(home).exists()
+
+
 def test_what_the_source_does_not_give_any_more_is_not_built_from(home: Settings) -> None:
     """Another content under the old name would change the numbers of days that nobody runs again."""
     load_reference(home, {**reference_files(Simulation.load(home)), RATES: file(home, "customers").read_bytes()})
