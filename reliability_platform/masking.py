@@ -16,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from reliability_platform.counted import counted
 from reliability_platform.errors import PlatformError, kinds_of_errors
 from reliability_platform.settings import HOMES, PROJECT_ROOT
 from reliability_platform.sources.contracts import CONTRACTS
@@ -133,7 +134,7 @@ def masked(name: str, value: Any) -> Any:
         return str(value)
     text = str(value)
     if name in FREE_TEXT:
-        return f"text of {len(text)} characters" + (" with NUL bytes" if "\x00" in text else "")
+        return f"text of {counted(len(text), 'character')}" + (" with NUL bytes" if "\x00" in text else "")
     if name in OURS or (name, text) in LABELS:
         return printable(scrub(text), MAX_TEXT)
     return shape(text)

@@ -13,6 +13,7 @@ from reliability_platform.alerts.ledger import Alert
 from reliability_platform.alerts.message import Message, Surroundings, compose
 from reliability_platform.alerts.pagerduty import action, event
 from reliability_platform.alerts.policy import allowance, room
+from reliability_platform.counted import counted
 from reliability_platform.incidents.model import Incident
 
 News = Mapping[str, Sequence[Alert]]
@@ -49,7 +50,7 @@ class Decision:
 
 def cap_reason(cap: int) -> str:
     """Why an alert waits for room."""
-    return f"the cap of {cap} messages an hour"
+    return f"the cap of {counted(cap, 'message')} an hour"
 
 
 def ready(channel: Channel, waiting: Sequence[Alert], now: datetime, cap: int) -> News:
@@ -86,7 +87,7 @@ def _digest(decision: Decision, news: News, facts: Facts) -> None:
     if not free:
         decision.deferred.append((everything, again))
         return
-    last = f"This channel gets {facts.cap} messages an hour at the most; what follows comes together, later."
+    last = f"This channel gets {counted(facts.cap, 'message')} an hour at the most; what follows comes together, later."
     notes = [*facts.notes, *([last] if free == 1 else [])]
     decision.messages.append(compose(news, facts.incidents, facts.around, notes))
 

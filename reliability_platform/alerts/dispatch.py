@@ -15,6 +15,7 @@ from reliability_platform.alerts.delivery import Delivered, Delivery, Outcome, k
 from reliability_platform.alerts.ledger import Alert, Health, Ledger, Status
 from reliability_platform.alerts.message import Message, Surroundings
 from reliability_platform.alerts.policy import MAX_ATTEMPTS, URGENT, WINDOW, wait
+from reliability_platform.counted import counted
 from reliability_platform.incidents.impact import reach
 from reliability_platform.incidents.response import read_policy
 from reliability_platform.incidents.store import IncidentStore
@@ -121,7 +122,7 @@ class _Tick:
         ]
         missed = self.ledger.undelivered(health) if health.failures else 0
         if missed:
-            notes.append(f"{missed} earlier alerts could not be delivered here: reliability alerts list")
+            notes.append(f"{counted(missed, 'earlier alert')} could not be delivered here: reliability alerts list")
         return notes
 
     def _settle(

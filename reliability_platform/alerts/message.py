@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from reliability_platform.alerts.ledger import Alert
 from reliability_platform.alerts.policy import URGENT
+from reliability_platform.counted import counted
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.render import plain
 from reliability_platform.incidents.model import ENDED, Incident
@@ -107,7 +108,7 @@ def _seen(incident: Incident) -> list[str]:
         + (f": {signal.value:g}, limit {harmless(signal.threshold)}" if signal.value is not None else "")
         for _, signal in sorted(last.items())[:CHECKS_SHOWN]
     ]
-    return [*shown, f"and {len(last) - CHECKS_SHOWN} more checks"] if len(last) > CHECKS_SHOWN else shown
+    return [*shown, f"and {counted(len(last) - CHECKS_SHOWN, 'more check')}"] if len(last) > CHECKS_SHOWN else shown
 
 
 def _single(incident: Incident, news: Sequence[Alert], around: Surroundings) -> list[str]:
@@ -136,7 +137,7 @@ def compose(
         title = headline(only, news[only.id])
         lines = _single(only, news[only.id], around)
     else:
-        title = f"{len(ids)} incidents changed, the worst is {min(incidents[one].severity for one in ids)}"
+        title = f"{counted(len(ids), 'incident')} changed, the worst is {min(incidents[one].severity for one in ids)}"
         more = [f"- and {len(ids) - LISTED} more"] if len(ids) > LISTED else []
         lines = [f"- {headline(incidents[one], news[one])} ({one})" for one in ids[:LISTED]]
         lines += [*more, "All of them: reliability incidents list"]

@@ -11,6 +11,7 @@ from sqlalchemy import Column, Date, DateTime, Engine, Integer, String, Table, T
 
 from reliability_platform.backfills.guard import bound_by
 from reliability_platform.clock import days
+from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.masking import scrub
@@ -52,7 +53,7 @@ def reason(why: str) -> str:
     if not why.strip():
         raise UsageError("The reason is empty: say in a few words why the days must be run again, with --why.")
     if len(why) > MAX_WHY:
-        raise UsageError(f"The reason has {len(why)} characters: {MAX_WHY} are the most.")
+        raise UsageError(f"The reason has {counted(len(why), 'character')}: {MAX_WHY} is the most.")
     return scrub(why.strip())
 
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from sqlalchemy import Engine
 
 from reliability_platform.checks.holds import Holds
+from reliability_platform.counted import counted
 from reliability_platform.errors import HomeBusyError, PlatformError, UsageError
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.inputs import BuildInputs
@@ -146,8 +147,9 @@ def _closed(seen: Situation) -> str | None:
     if not changed:
         return None
     rows = sum(one.added + one.removed + one.changed for one in changed.values())
-    return f"they would change {rows} published rows of event dates before {first_open}, which are closed: " + _listed(
-        list(changed)
+    return (
+        f"they would change {counted(rows, 'published row')} of event dates before {first_open}, which are closed: "
+        + _listed(list(changed))
     )
 
 

@@ -36,6 +36,7 @@ from reliability_platform.checks.column_measures import (
     measures,
 )
 from reliability_platform.checks.results import Verdict
+from reliability_platform.counted import counted
 from reliability_platform.masking import PERSONAL
 
 PAST_DAYS = 14
@@ -119,7 +120,8 @@ def agreement(
     """Whether `column` of a file that landed on `day`, read as it would be, agrees with the past. `others` are the other
     columns that may speak for it."""
     if len(past.days) < MIN_PAST_DAYS:
-        why = f"{len(past.days)} good days of the past are too few to compare with: it takes {MIN_PAST_DAYS}"
+        there = counted(len(past.days), "good day of the past is", "good days of the past are")
+        why = f"{there} too few to compare with: it takes {MIN_PAST_DAYS}"
         return Agreement(column, Verdict.NOT_EVALUATED, why, days=past.days)
     own = file[column]
     if len(own) - own.null_count < MIN_ROWS:
@@ -150,7 +152,7 @@ def agreement(
     if blind:
         why = f"the past of {column} does not tell: it would not be noticed if {blind[0]}"
         return Agreement(column, Verdict.NOT_EVALUATED, why, found, past.days)
-    why = f"it agrees with {len(past.days)} days of its past"
+    why = f"it agrees with {counted(len(past.days), 'day')} of its past"
     return Agreement(column, Verdict.PASSED, why, found, past.days, tuple(dict.fromkeys(noticed)))
 
 
@@ -179,5 +181,7 @@ def beside_its_past(found: Agreement) -> str:
     ]
     told = "; ".join(in_words(one, found.column) for one in shown)
     return (
-        f"{found.column} beside {len(found.days)} days from {found.days[0]} to {found.days[-1]}: {told}" if told else ""
+        f"{found.column} beside {counted(len(found.days), 'day')} from {found.days[0]} to {found.days[-1]}: {told}"
+        if told
+        else ""
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import ERROR, CheckResult, Verdict
+from reliability_platform.counted import counted
 
 
 def results_of_dbt(
@@ -15,10 +16,12 @@ def results_of_dbt(
     failed = [node for node in nodes if node["status"] == "fail"]
     broken = [node for node in nodes if node["status"] == "error"]
     verdict = Verdict.NOT_EVALUATED if broken else Verdict.FAILED if failed else Verdict.PASSED
-    message = f"{len(nodes)} dbt nodes ran"
+    message = f"{counted(len(nodes), 'dbt node')} ran"
     if broken or failed:
         first = (broken or failed)[0]
-        message = f"{len(broken)} models broke and {len(failed)} tests failed, first {first['name']}"
+        message = (
+            f"{counted(len(broken), 'model')} broke and {counted(len(failed), 'test')} failed, first {first['name']}"
+        )
     return [
         CheckResult(
             check=spec.name,

@@ -12,6 +12,7 @@ import duckdb
 
 from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES
 from reliability_platform.checks.results import ERROR, NOTHING_TO_JUDGE, CheckResult, Verdict
+from reliability_platform.counted import agreeing, counted
 from reliability_platform.landing.arrivals import arrivals_of
 from reliability_platform.masking import error_words
 from reliability_platform.operations import operations_engine
@@ -37,6 +38,7 @@ class NativeCheck:
     sql: str
     limit: float
     unit: str
+    """What is counted, for one and for any other number: `row|rows of its|their day`."""
     absent: float = 0.0
     """The value of a landing day that the SQL does not return."""
     subject: str | None = None
@@ -72,20 +74,20 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
             group by landing_date
             """,
             0,
-            f"of {slots} batches missing",
+            f"of {counted(slots, 'batch')} missing",
         ),
         f"bronze_{source}__schema_contract": NativeCheck(
             f"select landing_date, count(*), string_agg(batch_id || ': ' || reason || ' ' || coalesce(detail, ''), '; ' "
             f"order by batch_id) {refused} and starts_with(reason, 'schema_') group by landing_date",
             0,
-            "files refused for their columns",
+            "file|files refused for its|their columns",
             subject=came,
         ),
         f"bronze_{source}__file_integrity": NativeCheck(
             f"select landing_date, count(*), string_agg(concat(batch_id, ': ', reason, ' (' || detail || ')'), '; ' order by batch_id) "
             f"{refused} and not starts_with(reason, 'schema_') group by landing_date",
             0,
-            "files refused as broken",
+            "file|files refused as broken",
             subject=came,
         ),
         f"bronze_{source}__duplicate_batches": NativeCheck(
@@ -102,7 +104,7 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
             group by landing_date
             """,
             0,
-            "batches with the bytes of an earlier one",
+            "batch|batches with the bytes of an earlier one",
             subject=came,
         ),
         f"bronze_{source}__not_silent": NativeCheck(
@@ -116,7 +118,7 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
             select landing_date, 1, 'nothing came at all' from days anti join spoken using (landing_date)
             """,
             0,
-            "days of silence",
+            "day|days of silence",
         ),
         f"bronze_{source}__no_unknown_columns": NativeCheck(
             f"""
@@ -129,21 +131,21 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
             where status = 'admitted' and rescued_columns is not null group by landing_date
             """,
             0,
-            "batches with columns that the contract does not know",
+            "batch|batches with columns that the contract does not know",
             subject=came,
         ),
         f"bronze_{source}__no_stale_batches": NativeCheck(
             f"select landing_date, count(*), string_agg(batch_id, ', ' order by batch_id) from {admissions} "
             f"where {window} and status = 'ignored' group by landing_date",
             0,
-            "batches that had been delivered on another day",
+            "batch|batches that had been delivered on another day",
             subject=came,
         ),
         f"bronze_{source}__no_unasked_attempts": NativeCheck(
             f"select landing_date, count(*), string_agg(batch_id || ': ' || detail, '; ' order by batch_id) "
             f"from {admissions} where {window} and status = 'held' and state = 'quarantined' group by landing_date",
             0,
-            "attempts that nobody asked for, held for a decision",
+            "attempt|attempts that nobody asked for, held for a decision",
             subject=came,
         ),
         f"bronze_{source}__landed_on_time": NativeCheck(
@@ -157,7 +159,7 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
             group by landing_date
             """,
             0,
-            "batches after their deadline",
+            "batch|batches after its|their deadline",
             subject=came,
         ),
         f"bronze_{source}__arrival_agrees": NativeCheck(
@@ -178,7 +180,7 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
             from claims where contradiction is not null group by landing_date
             """,
             0,
-            "manifests contradict what we saw",
+            "manifest|manifests contradicts|contradict what we saw",
             subject=came,
         ),
     }
@@ -205,9 +207,11 @@ def _rejected_for(source: str, reason: str, unit: str) -> NativeCheck:
 
 def _payload(source: str) -> dict[str, NativeCheck]:
     return {
-        f"stg_{source}__no_poison": _rejected_for(source, "payload_poisonous", "records that break parsers"),
+        f"stg_{source}__no_poison": _rejected_for(
+            source, "payload_poisonous", "record|records that breaks|break parsers"
+        ),
         f"stg_{source}__no_personal_data": _rejected_for(
-            source, "payload_personal_data", "rows with somebody's data in free text"
+            source, "payload_personal_data", "row|rows with personal data in free text"
         ),
     }
 
@@ -235,13 +239,13 @@ def _staging(source: str) -> dict[str, NativeCheck]:
             subject=_live_days(source),
         ),
         f"stg_{source}__no_conflicting_keys": _rejected_for(
-            source, "key_conflict", "rows contradict an earlier one of their key"
+            source, "key_conflict", "row|rows contradicts|contradict an earlier one of its|their key"
         ),
         f"hld_too_late__no_{source}": NativeCheck(
             "select landing_date, count(*), min(event_date)::varchar from hld_too_late "
             f"where source = '{source}' and landing_date between $first and $last group by landing_date",
             0,
-            "rows held as too late",
+            "row|rows held as too late",
             subject=_live_days(source),
         ),
     }
@@ -253,7 +257,7 @@ def _reconciliation(source: str) -> dict[str, NativeCheck]:
             "select landing_date, sum(abs(unaccounted_rows)), null from rec_batches__conserved "
             f"where source = '{source}' and landing_date between $first and $last group by landing_date",
             0,
-            "delivered rows unaccounted for",
+            "delivered row|rows unaccounted for",
             subject="select distinct landing_date from rec_batches__conserved "
             f"where source = '{source}' and landing_date between $first and $last",
         ),
@@ -326,7 +330,7 @@ def _no_rows_lost(settings: Settings, source: str) -> NativeCheck:
         from lost group by landing_date
         """,
         0,
-        "tables without the rows of the day",
+        "table|tables without the rows of the day",
         subject=f"select landing_date from {_admissions(settings, source)} "
         "where admitted_rows > 0 and landing_date between $first and $last",
     )
@@ -344,7 +348,7 @@ def native_checks(settings: Settings) -> dict[str, NativeCheck]:
         "payments_without_order || ' without order' from rec_orders__vs__payments "
         "where landing_date between $first and $last",
         0,
-        "payments without their order or of another amount",
+        "payment|payments without its|their order or of another amount",
         subject="select landing_date from rec_orders__vs__payments where landing_date between $first and $last",
     )
     return checks
@@ -360,7 +364,7 @@ def _message(check: NativeCheck, value: float | None, detail: str | None) -> str
     if value is None:
         return "there was nothing to judge"
     number = f"{value:.0f}" if float(value).is_integer() else f"{value:.2f}"
-    text = f"{number} {check.unit}"
+    text = f"{number} {agreeing(value, check.unit)}"
     return f"{text} ({detail})" if detail and value > check.limit else text
 
 

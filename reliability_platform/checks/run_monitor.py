@@ -18,6 +18,7 @@ from reliability_platform.checks.monitor_result import monitor_result
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import days
+from reliability_platform.counted import counted
 from reliability_platform.day_clock import Service, scheduled_at
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.deadline import outlooks
@@ -96,7 +97,7 @@ def monitor_fetches(settings: Settings, engine: Engine, now: datetime) -> list[C
         if fetch.refusals < MANY_REFUSALS and not fetch.missing:
             continue
         if run_id not in known:
-            words = f"{fetch.refusals} requests were turned away, {fetch.missing} batches did not come, "
+            words = f"{counted(fetch.refusals, 'request was', 'requests were')} turned away, {counted(fetch.missing, 'batch')} did not come, "
             words += f"the breaker is {fetch.breaker.replace('_', '-')}"
             fresh.append(_fetch_result(fetch, Verdict.FAILED, words, run_id, now))
         elif f"{run_id}-mended" not in known and _all_batches_admitted(settings, fetch.source, fetch.landing_date):
@@ -241,7 +242,7 @@ def monitor_landing(settings: Settings, engine: Engine, now: datetime) -> list[C
         day = next((day for name, day in failing if name == check), None) or newest_examined(settings, entry.source)
         found.setdefault((check, day), []).append(entry.words)
     for (source, day), number in unexamined(settings, before=now - UNNOTICED_FOR).items():
-        words = f"{number} entries came since the day was examined last, or it never was"
+        words = f"{counted(number, 'entry')} came since the day was examined last, or it never was"
         found[f"bronze_{source}__nothing_unexamined", day] = [words]
     fresh = []
     for (check, day), entries in found.items():

@@ -14,6 +14,7 @@ from reliability_platform.alerts.trial import try_channels
 from reliability_platform.cli.options import echo, home_option, json_option, people, print_json
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
+from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
@@ -86,7 +87,7 @@ def status(home: Path | None, as_json: bool) -> int:
         return ExitCode.NOT_HEALED if failing else ExitCode.OK
     people.print(escape(_mode(settings)), highlight=False)
     quiet = f"{settings.alert_quiet_hours} {settings.alert_timezone}" if settings.alert_quiet_hours else "never"
-    people.print(f"At most {settings.alert_cap_per_hour} messages an hour and channel; P3 is quiet {quiet}.")
+    people.print(f"At most {counted(settings.alert_cap_per_hour, 'message')} an hour and channel; P3 is quiet {quiet}.")
     table = Table()
     for column in ("channel", "takes", "state", "waiting", "undelivered", "last sent (UTC)", "last error"):
         table.add_column(column)
@@ -145,6 +146,6 @@ def send_due(home: Path | None, as_json: bool) -> int:
             echo(NOBODY)
         how = "rehearsed" if settings.alert_dry_run else "sent"
         echo(
-            f"{done.sent} alerts {how}, {done.retried} to be tried again, {done.failed} given up, {done.deferred} waiting."
+            f"{counted(done.sent, 'alert')} {how}, {done.retried} to be tried again, {done.failed} given up, {done.deferred} waiting."
         )
     return ExitCode.NOT_HEALED if done.retried or done.failed else ExitCode.OK

@@ -18,6 +18,7 @@ from reliability_platform.cli.options import (
 )
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
+from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode
 from reliability_platform.settings import Settings, load_settings
 
@@ -33,7 +34,7 @@ def _run(settings: Settings, grid: str, seeds: int, first_seed: int, kills: int,
         def on_world(done: int, total: int, world: WorldOutcome) -> None:
             bar.update(task, completed=done, total=total)
             missed = [one.id for one in world.scenarios if not one.detected and one.window != "limit"]
-            words = f"world {done} of {total}: {len(world.scenarios)} scenarios, {len(world.controls)} controls"
+            words = f"world {done} of {total}: {counted(len(world.scenarios), 'scenario')}, {counted(len(world.controls), 'control')}"
             progress.print(words + (f", missed {', '.join(missed)}" if missed else ""), highlight=False)
 
         document = run_campaign(settings.home / "campaign", grid, seeds, on_world, first_seed)
@@ -76,7 +77,10 @@ def _interval(one: dict[str, Any]) -> str:
 def show(document: dict[str, Any]) -> None:
     """The campaign for a person: what was seen, and as loudly what was not."""
     summary, mutation = document["summary"], document["mutation"]
-    headline = Table(title=f"{summary['scenarios']} scenarios, {summary['controls']} controls", show_header=False)
+    headline = Table(
+        title=f"{counted(summary['scenarios'], 'scenario')}, {counted(summary['controls'], 'control')}",
+        show_header=False,
+    )
     names = {
         "detected": "detected",
         "root_cause": "root cause right",
@@ -112,7 +116,7 @@ def show(document: dict[str, Any]) -> None:
             f"cries at {percent(row['false_alarm_share'])} of the controls."
         )
     for row in summary["limits"]:
-        people.print(f"Limit: {row['fault']} of {row['size']:g} seen {row['detected']} of {row['n']} times.")
+        people.print(f"Limit: {row['fault']} of {row['size']:g} seen {row['detected']} of {counted(row['n'], 'time')}.")
     for row in mutation["surviving_faults"]:
         people.print(
             f"[bold red]SURVIVED[/bold red] {row['fault']} ({row['magnitude']}) on {row['source']}: "
@@ -124,7 +128,7 @@ def show(document: dict[str, Any]) -> None:
     for one in summary["false_alarms_elsewhere"]:
         people.print(f"[bold red]FALSE ALARM[/bold red] on a clean day: {one}", highlight=False)
     people.print(
-        f"{len(mutation['redundant_checks'])} checks caught nothing that another did not catch too; "
+        f"{counted(len(mutation['redundant_checks']), 'check')} caught nothing that another did not catch too; "
         f"{len(mutation['never_fired'])} never fired."
     )
     if not mutation["surviving_faults"]:

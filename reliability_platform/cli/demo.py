@@ -27,6 +27,7 @@ from reliability_platform.cli.parameters import SEED
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import FIRST_DAY, utc_now
 from reliability_platform.clock import days as day_range
+from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.settings import Settings, load_settings
 
@@ -120,7 +121,8 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
     with platform_instance(settings) as instance:
         daemon = LocalDaemon(instance, defs, [incident_sensor, remediation_sensor])
         with stages.stage(
-            "pipeline", f"Landing, building, checking and publishing {days} days, {len(plan.strikes)} faults among them"
+            "pipeline",
+            f"Landing, building, checking and publishing {counted(days, 'day')}, {counted(len(plan.strikes), 'fault')} among them",
         ):
             simulate(operations_engine(settings), day_range(first, last), utc_now())
             daemon.materialize([reference])
@@ -132,7 +134,9 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
         with stages.stage("snapshot", "Taking a snapshot, as every night"):
             take_snapshot(settings, utc_now)
         live = [strike for strike in active.strikes if fault_named(strike.fault).stage is not Stage.LANDING]
-        with stages.stage("live", f"Striking the running platform {len(live)} times, each healed before the next"):
+        with stages.stage(
+            "live", f"Striking the running platform {counted(len(live), 'time')}, each healed before the next"
+        ):
             for strike in live:
                 progress.print(f"[dim]  {strike.fault} on {strike.source}[/dim]")
                 strike_and_respond(settings, daemon, active.seed, strike)

@@ -12,8 +12,9 @@ import duckdb
 from rich.markup import escape
 
 from reliability_platform.causes import NO_ROOM, cause_in
-from reliability_platform.cli.options import counted, home_option, json_option, people, print_json
+from reliability_platform.cli.options import home_option, json_option, people, print_json
 from reliability_platform.clock import utc_now
+from reliability_platform.counted import counted
 from reliability_platform.damage import in_one_line
 from reliability_platform.errors import ExitCode, PlatformError
 from reliability_platform.masking import error_words
@@ -103,7 +104,7 @@ def _warehouse(settings: Settings) -> str:
             row = connection.execute("select count(*) from duckdb_tables()").fetchone()
     except (PlatformError, duckdb.Error) as error:
         raise _WrongError(str(error)) from None
-    return f"the warehouse opens and holds {row[0] if row else 0} tables"
+    return f"the warehouse opens and holds {counted(row[0] if row else 0, 'table')}"
 
 
 SOUND = {
@@ -136,7 +137,7 @@ def _alerts(settings: Settings) -> str:
     if failing:
         raise _WrongError(f"{'; '.join(failing)}: see `reliability alerts status`")
     lost = sum(one.undelivered for one in statuses)
-    kept = f"; {lost} alerts are in {settings.alerts / 'undelivered.jsonl'}" if lost else ""
+    kept = f"; {counted(lost, 'alert is', 'alerts are')} in {settings.alerts / 'undelivered.jsonl'}" if lost else ""
     if settings.alert_dry_run:
         return f"a dry run: alerts are written to a file only (RELIABILITY_ALERT_DRY_RUN=false sends them){kept}"
     if not settings.alert_urls:
@@ -185,7 +186,7 @@ def _sources(settings: Settings) -> str:
             for one in away
         )
         raise _WrongError(f"{words}: nobody asks it before that; see `reliability sources`")
-    return f"the breakers of all {len(views)} sources are closed"
+    return f"every breaker is closed ({counted(len(views), 'source')})"
 
 
 def _schedule(settings: Settings) -> str:
@@ -196,7 +197,11 @@ def _schedule(settings: Settings) -> str:
     engine = operations_engine(settings)
     missed = days_not_run(settings, engine, utc_now())
     if missed:
-        days = f"{missed[0]}" if len(missed) == 1 else f"{len(missed)} landing days, {missed[0]} to {missed[-1]},"
+        days = (
+            f"{missed[0]}"
+            if len(missed) == 1
+            else f"{counted(len(missed), 'landing day')}, {missed[0]} to {missed[-1]},"
+        )
         raise _WrongError(
             f"{days} had their turn and were not run: see that `reliability dev` is up; "
             f"`reliability run --from {missed[0]} --to {missed[-1]}` makes up for it"
@@ -229,8 +234,8 @@ def _landing(settings: Settings) -> str:
     waiting = unexamined(settings)
     if waiting:
         (source, day), number = next(iter(waiting.items()))
-        words = f"{number} entries of {source} {day}" + (
-            f" and {len(waiting) - 1} more days" if len(waiting) > 1 else ""
+        words = f"{counted(number, 'entry')} of {source} {day}" + (
+            f" and {counted(len(waiting) - 1, 'more day')}" if len(waiting) > 1 else ""
         )
         return f"{words} wait to be examined by a run of their day"
     return "everything lies in a landing day of a declared source, and was examined"

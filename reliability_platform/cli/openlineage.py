@@ -9,6 +9,7 @@ import click
 
 from reliability_platform.cli.options import home_option, json_option, people, print_json
 from reliability_platform.cli.parameters import FilePath
+from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode
 from reliability_platform.openlineage_events.emitter import event_file
 from reliability_platform.openlineage_events.spool import Spool
@@ -48,9 +49,9 @@ def status(home: Path | None, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    people.print(f"In {', '.join(found['files']) or 'no file'}: {found['in_file']:,} events.", highlight=False)
+    people.print(f"In {', '.join(found['files']) or 'no file'}: {counted(found['in_file'], 'event')}.", highlight=False)
     if found["torn_lines"]:
-        people.print(f"{found['torn_lines']:,} lines are halves: a writer was killed. Readers pass over them.")
+        people.print(f"{counted(found['torn_lines'], 'half line')}: a writer was killed. Readers pass over them.")
     if found["endpoint"] is None:
         people.print("No endpoint is set (RELIABILITY_OPENLINEAGE_URL): new events go into the file.")
     else:
@@ -115,5 +116,5 @@ def validate(specification: Path | None, home: Path | None, as_json: bool) -> in
     else:
         for problem in problems[:MAX_PROBLEMS]:
             people.print(problem, highlight=False, markup=False)
-        people.print(f"{count:,} events, {invalid:,} invalid.", highlight=False)
+        people.print(f"{counted(count, 'event')}, {invalid:,} invalid.", highlight=False)
     return ExitCode.NOT_HEALED if invalid else ExitCode.OK

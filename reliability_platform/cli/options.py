@@ -15,6 +15,7 @@ from rich.console import Console
 from reliability_platform.atomic import write_atomically
 from reliability_platform.cli.parameters import FilePath
 from reliability_platform.clock import parse_day, utc_now
+from reliability_platform.counted import counted
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, UsageError
 from reliability_platform.operations import unusable_folder
 from reliability_platform.settings import RESTORING, Settings
@@ -40,11 +41,6 @@ home_option = click.option(
     help="Where the data live. [default: $RELIABILITY_HOME or data/ in the project]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document for a program to read.")
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun, which is a regular one: 1 file, 2 files."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def held_words(held: Sized) -> str:

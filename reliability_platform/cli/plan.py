@@ -8,7 +8,6 @@ import click
 from reliability_platform.cli.options import (
     DAY,
     check_range,
-    counted,
     home_option,
     home_session,
     json_option,
@@ -17,6 +16,7 @@ from reliability_platform.cli.options import (
 )
 from reliability_platform.cli.parameters import SEED
 from reliability_platform.clock import FIRST_DAY
+from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode
 from reliability_platform.settings import load_settings
 

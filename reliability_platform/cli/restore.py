@@ -19,6 +19,7 @@ from reliability_platform.cli.options import (
 )
 from reliability_platform.cli.parameters import FilePath
 from reliability_platform.clock import utc_now
+from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
@@ -131,8 +132,8 @@ def restore(
         print_json(done.document())
     else:
         people.print(
-            f"Restored: {done.what}, from snapshot {done.snapshot}. Built again since: {len(done.landing_days)} landing "
-            f"days. Consumers read {done.publication.version}.",
+            f"Restored: {done.what}, from snapshot {done.snapshot}. Built again since: "
+            f"{counted(len(done.landing_days), 'landing day')}. Consumers read {done.publication.version}.",
             highlight=False,
         )
         for key, reasons in done.publication.held.items():

@@ -16,6 +16,7 @@ from reliability_platform.cli.options import (
 )
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
+from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode
 from reliability_platform.settings import load_settings
 
@@ -64,6 +65,8 @@ def scorecard(home: Path | None, as_json: bool) -> int:
         people.print(f"[bold red]✗[/bold red] {escape(failure)}")
     people.print(f"The report: {graded.report}", highlight=False, markup=False, soft_wrap=True)
     people.print(
-        f"{len(graded.files) - 1} files; what they hold stands in {graded.files[-1]}", highlight=False, markup=False
+        f"{counted(len(graded.files) - 1, 'file')}; what they hold stands in {graded.files[-1]}",
+        highlight=False,
+        markup=False,
     )
     return ExitCode.NOT_HEALED if failures else ExitCode.OK

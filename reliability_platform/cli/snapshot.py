@@ -10,7 +10,6 @@ from rich.markup import escape
 from reliability_platform.cli.incidents.decisions import whoami
 from reliability_platform.cli.options import (
     ask_first,
-    counted,
     home_option,
     json_option,
     people,
@@ -20,6 +19,7 @@ from reliability_platform.cli.options import (
 )
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
+from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode
 from reliability_platform.settings import Settings, load_settings
 
@@ -66,8 +66,8 @@ def create(home: Path | None, as_json: bool) -> int:
 def _tell_pruned(pruned: "Pruned") -> None:
     if pruned.snapshots or pruned.contents or pruned.drafts:
         people.print(
-            f"Forgotten: {len(pruned.snapshots)} snapshots, {pruned.contents} contents of "
-            f"{pruned.bytes / MEGABYTE:,.1f} MB, {pruned.drafts} half-written drafts.",
+            f"Forgotten: {counted(len(pruned.snapshots), 'snapshot')}, {counted(pruned.contents, 'content')} of "
+            f"{pruned.bytes / MEGABYTE:,.1f} MB, {counted(pruned.drafts, 'half-written draft')}.",
             highlight=False,
         )
     if pruned.kept_for:
@@ -126,7 +126,9 @@ def verify(name: str | None, home: Path | None, as_json: bool) -> int:
         print_json({"whole": good, "snapshots": wrong, "damaged_manifests": damaged})
         return ExitCode.OK if good else ExitCode.NOT_HEALED
     for one, paths in wrong.items():
-        verdict = "[green]whole[/green]" if not paths else f"[bold red]{len(paths)} files cannot be had[/bold red]"
+        verdict = (
+            "[green]whole[/green]" if not paths else f"[bold red]{counted(len(paths), 'file')} cannot be had[/bold red]"
+        )
         people.print(f"{one}: {verdict}", highlight=False)
         for path, words in list(paths.items())[:10]:
             people.print(f"  {path}: {words}", markup=False, highlight=False)

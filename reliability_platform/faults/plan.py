@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.counted import counted
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.faults.catalogue import fault_named
 from reliability_platform.faults.fault import Fault
@@ -179,7 +180,7 @@ def resolve_strike(planned: PlannedStrike, first: date, last: date) -> Strike:
     earliest = day - timedelta(days=fault.days_read)
     if earliest < first:
         raise UsageError(
-            f"{label} delivers again what landed {fault.days_read} days before, on {earliest}; the window begins on "
+            f"{label} delivers again what landed {counted(fault.days_read, 'day')} before, on {earliest}; the window begins on "
             f"{first}: choose a later day."
         )
     return strike

@@ -7,6 +7,7 @@ import json
 from sqlalchemy import Engine
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.counted import counted
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.settings import Settings
 
@@ -32,7 +33,7 @@ def lost_end(settings: Settings, engine: Engine) -> str | None:
     store = IncidentStore(engine)
     if not entries or store.has_hash(head):
         return None
-    return f"lacks the end of the timeline: it had {entries} entries, and has {store.last_position()}"
+    return f"lacks the end of the timeline: it had {counted(entries, 'entry')}, and has {store.last_position()}"
 
 
 def forget_end(settings: Settings) -> None:

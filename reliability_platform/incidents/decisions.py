@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
@@ -49,7 +50,7 @@ def _text(what: str, value: str, limit: int) -> str:
     if not value.strip():
         raise UsageError(f"{what} is empty: say it in a few words.")
     if len(value) > limit:
-        raise UsageError(f"{what} has {len(value)} characters: {limit} are the most.")
+        raise UsageError(f"{what} has {counted(len(value), 'character')}: {limit} is the most.")
     return value.strip()
 
 

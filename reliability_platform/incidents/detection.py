@@ -15,6 +15,7 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.gate import held
 from reliability_platform.checks.results import UNTOLD, CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.counted import counted
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.grouping import Cause, RawSignal, group
 from reliability_platform.incidents.impact import Consumers
@@ -93,7 +94,7 @@ def _remembered(signal: Signal) -> RawSignal:
 def _words(signals: Sequence[RawSignal]) -> str:
     days = sorted({signal.result.partition for signal in signals})
     span = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    count = "1 check" if len(signals) == 1 else f"{len(signals)} checks"
+    count = counted(len(signals), "check")
     return f"{count} did not pass on {span}"
 
 
@@ -350,7 +351,7 @@ class _Observer:
             keys = [key for key, one in incident.still_failing.items() if by_key.get(key, 0) > one.result_id]
             if keys:
                 left = len(incident.still_failing) - len(keys)
-                words = f"{'1 check' if len(keys) == 1 else f'{len(keys)} checks'} passed"
+                words = f"{counted(len(keys), 'check')} passed"
                 words += f"; {left} left that failed." if left else "; all that failed have passed since."
                 data = {"passed": [{"check": check, "partition": day.isoformat()} for check, day in sorted(keys)]}
                 ids = sorted(by_key[key] for key in keys)

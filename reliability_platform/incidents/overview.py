@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.counted import counted
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Commands, Heading, Paragraph
 from reliability_platform.incidents.documents.render import plain, text
-from reliability_platform.incidents.documents.words import count
 from reliability_platform.incidents.impact import Numbers, Reach
 from reliability_platform.incidents.model import Incident, State, TimelineEntry
 from reliability_platform.incidents.response import ResponsePolicy, overdue, postmortem_due, response_due
@@ -41,7 +41,7 @@ def _short(text: str, limit: int = MAX_WORDS) -> str:
 
 def _days(incident: Incident) -> str:
     first, last = incident.partitions[0], incident.partitions[-1]
-    return f"{first}" if first == last else f"{first} to {last} ({len(incident.partitions)} landing days)"
+    return f"{first}" if first == last else f"{first} to {last} ({counted(len(incident.partitions), 'landing day')})"
 
 
 def _several(names: Sequence[str], limit: int = 3) -> str:
@@ -70,8 +70,8 @@ def _hit(reach: Reach, numbers: Numbers | None) -> list[Block]:
     if numbers is not None:
         bad = numbers.quarantined_rows + numbers.held_late_rows
         rows = (
-            f"{numbers.delivered_rows:,} rows delivered on these days, {bad:,} of them kept back, "
-            f"{count(numbers.refused_files, 'file')} refused; {count(len(numbers.event_dates), 'event date')}."
+            f"{counted(numbers.delivered_rows, 'row')} delivered on these days, {bad:,} of them kept back, "
+            f"{counted(numbers.refused_files, 'file')} refused; {counted(len(numbers.event_dates), 'event date')}."
         )
     return [
         Heading(2, "Who is hit"),
@@ -87,7 +87,7 @@ def _since(incident: Incident, now: datetime) -> list[Block]:
 
 def _going_on(incident: Incident) -> list[Block]:
     failing = len(incident.still_failing)
-    verdicts = f"{count(failing, 'verdict')} of {count(len(incident.checks), 'check')} not cleared"
+    verdicts = f"{counted(failing, 'verdict')} of {counted(len(incident.checks), 'check')} not cleared"
     if not incident.is_open:
         words = f"No: it is {incident.state.value.replace('_', ' ')}."
     elif incident.times.contained is not None:
@@ -107,7 +107,7 @@ def _done(incident: Incident) -> list[Block]:
     left = len(told) - LAST_STEPS
     steps = [_step(entry) for entry in told[-LAST_STEPS:]]
     if left > 0:
-        steps.insert(0, f"{left} earlier steps: `reliability incidents timeline {incident.id}`")
+        steps.insert(0, f"{counted(left, 'earlier step')}: `reliability incidents timeline {incident.id}`")
     return [Heading(2, "What has been done"), Bullets(steps)]
 
 
@@ -124,7 +124,7 @@ def _now(incident: Incident, policy: ResponsePolicy, now: datetime, next_step: s
             items.append(f"Postmortem due {_moment(due, now)}.")
     left = [item for item in incident.action_items if item.done_at is None]
     if left:
-        items.append(f"{count(len(left), 'action item')} left to do.")
+        items.append(f"{counted(len(left), 'action item')} left to do.")
     where = f" --home {shlex.quote(str(home))}" if home else ""
     commands = [f"reliability incidents runbook {incident.id}{where}"]
     if incident.is_open and incident.state is not State.RECOVERING:

@@ -36,6 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from reliability_platform.counted import counted
 from reliability_platform.errors import HomeBusyError, UsageError
 from reliability_platform.incidents.model import KINDS, Incident, State, TimelineEntry, check_transition, fold
 from reliability_platform.operations import metadata
@@ -146,7 +147,7 @@ class IncidentStore:
             found: list[str] = list(connection.execute(query).scalars()) if incident_id else []
             exact = [one for one in found if one == incident_id]
             if len(exact or found) != 1:
-                what = f"{len(found)} incidents begin with" if found else "There is no incident"
+                what = f"{counted(len(found), 'incident')} begin with" if found else "There is no incident"
                 raise UsageError(f"{what} {incident_id!r}: see `reliability incidents list`.")
             return self._fold(connection, (exact or found)[0])
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from reliability_platform.causes import Cause, Persistence, cause_in
+from reliability_platform.counted import counted
 from reliability_platform.incidents.classes import (
     CLASSES,
     Aspect,
@@ -150,7 +151,12 @@ def triage(
     ask("Were critical consumers shown bad numbers?", shown, evidence, Severity.P1)
     if days >= widespread_days:
         worse = spread(severity, days, widespread_days)
-        ask("Is it widespread?", True, f"It is on {days} landing days ({widespread_days} count as widespread).", worse)
+        ask(
+            "Is it widespread?",
+            True,
+            f"It is on {counted(days, 'landing day')} ({widespread_days} count as widespread).",
+            worse,
+        )
     return Triage(kind.type, classify(failure_class, messages), severity, "; ".join(reasons), tuple(steps))
 
 

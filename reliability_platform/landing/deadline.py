@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import Engine
 
 from reliability_platform.clock import day_end, days
+from reliability_platform.counted import counted
 from reliability_platform.landing.breaker import Breaker, BreakerState, BreakerView
 from reliability_platform.landing.fetch import FetchLog, slots_landed
 from reliability_platform.settings import Settings
@@ -49,7 +50,7 @@ class Outlook:
         if self.complete_at is None:
             return "all batches have landed"
         return (
-            f"{self.missing} batches have not come; they can be here at {self.complete_at:%H:%M:%S} UTC at the soonest, "
+            f"{counted(self.missing, 'batch has', 'batches have')} not come; {'it' if self.missing == 1 else 'they'} can be here at {self.complete_at:%H:%M:%S} UTC at the soonest, "
             f"the deadline is {self.deadline:%Y-%m-%d %H:%M:%S}"
         )
 

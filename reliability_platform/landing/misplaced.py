@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from reliability_platform.clock import FIRST_DAY
+from reliability_platform.counted import counted
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.entries import Entry, Kind, entries, files_below, os_words
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX
@@ -48,7 +49,7 @@ def _what(entry: Entry) -> str:
     if entry.kind is not Kind.FOLDER:
         return entry.kind.value
     files = sum(1 for _ in files_below(entry.path, MOST_FILES_COUNTED))
-    return f"a folder with {files} files" if files != 1 else "a folder with 1 file"
+    return f"a folder with {counted(files, 'file')}"
 
 
 def _listed(folder: Path, settings: Settings) -> list[Entry] | str:

@@ -4,6 +4,7 @@ import dagster as dg
 
 from reliability_platform.alerts.dispatch import dispatch
 from reliability_platform.clock import utc_now
+from reliability_platform.counted import counted
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.settings import load_settings
@@ -23,7 +24,5 @@ def alert_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     settings = load_settings()
     done = dispatch(settings, operations_engine(settings), utc_now())
     how = "rehearsed" if settings.alert_dry_run else "sent"
-    words = (
-        f"{done.sent} alerts {how}, {done.retried} to be tried again, {done.failed} given up, {done.deferred} waiting"
-    )
+    words = f"{counted(done.sent, 'alert')} {how}, {done.retried} to be tried again, {done.failed} given up, {done.deferred} waiting"
     return dg.SensorResult(skip_reason=words)

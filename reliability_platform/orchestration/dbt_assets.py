@@ -7,6 +7,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
 from reliability_platform.clock import utc_now
+from reliability_platform.counted import counted
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.backfill_guard import guarded_days
 from reliability_platform.orchestration.lineage_events import News, models_told
@@ -101,7 +102,7 @@ def dbt_models(
         # The verdicts above are recorded: the partitions of this run stay out of publication until this is mended.
         first = broken[0]
         raise TransformFailedError(
-            f"{len(broken)} of {len(nodes)} dbt nodes failed, first {first.name}: {first.message.splitlines()[0]}"
+            f"{len(broken)} of {counted(len(nodes), 'dbt node')} failed, first {first.name}: {first.message.splitlines()[0]}"
             if first.message
-            else f"{len(broken)} of {len(nodes)} dbt nodes failed, first {first.name}"
+            else f"{len(broken)} of {counted(len(nodes), 'dbt node')} failed, first {first.name}"
         )

@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool
 
 from reliability_platform.checks.holds import Holds
 from reliability_platform.clock import Clock
+from reliability_platform.counted import counted
 from reliability_platform.damage import Damage, Written, sha256_of
 from reliability_platform.incidents.anchor import forget_end, note_end
 from reliability_platform.landing.admission import admit, landed_partitions
@@ -90,7 +91,7 @@ def mend(settings: Settings, clock: Clock, *, dry_run: bool = False) -> Mended:
     with warehouse_lease(settings):
         before, left = put_back_published(settings)
     if len(left) < len(before):
-        steps.append(f"put back {len(before) - len(left)} files of what is published, or the pointer to it")
+        steps.append(f"put back {counted(len(before) - len(left), 'file')} of what is published, or the pointer to it")
     engine = operations_engine(settings)
     days |= unjudged_days(settings, engine)
     landed = {day for _, day in landed_partitions(settings)}
@@ -176,11 +177,11 @@ def _mend_landed(settings: Settings, steps: list[str]) -> set[date]:
     fetched = [one for one in found if one.store != BRONZE and _fetched(settings, one)]
     if fetched:
         steps.append(
-            f"put back {len(fetched)} files of landing, quarantine, decisions and reference data from snapshots"
+            f"put back {counted(len(fetched), 'file')} of landing, quarantine, decisions and reference data from snapshots"
         )
     loaded = load_damaged_again(settings)
     if loaded:
-        steps.append(f"loaded {len(loaded)} files of the reference data again from the source")
+        steps.append(f"loaded {counted(len(loaded), 'file')} of the reference data again from the source")
     days = {partition for one in fetched if (partition := _partition(one)) is not None and one.store == LANDING}
     bad = {partition for one in found if one.store == BRONZE and (partition := _partition(one)) is not None}
     changed: set[date] = set()
@@ -288,4 +289,6 @@ def _mend_snapshots(settings: Settings, steps: list[str]) -> None:
                 location.remove_object(sha)
                 removed += 1
     if stored or removed:
-        steps.append(f"stored {stored} damaged contents of snapshots anew, and removed {removed} that nobody has whole")
+        steps.append(
+            f"stored {counted(stored, 'damaged content')} of snapshots anew, and removed {removed} that nobody has whole"
+        )

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from sqlalchemy import Boolean, Column, DateTime, Engine, Float, Integer, String, Table, Text, func, insert, select
 
+from reliability_platform.counted import counted
 from reliability_platform.operations import metadata
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.journal import BuildJournal
@@ -106,5 +107,5 @@ def overdue(settings: Settings, engine: Engine, now: datetime) -> dict[Drill, st
         since = last.get(drill.value, first.replace(tzinfo=UTC))
         if now - since > interval:
             words = "has not been done with success" if drill.value not in last else "was last done with success"
-            found[drill] = f"{drill} {words} for {(now - since).days} days, {interval.days} are allowed"
+            found[drill] = f"{drill} {words} for {counted((now - since).days, 'day')}, {interval.days} is the limit"
     return found

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from reliability_platform.causes import CAUSES
+from reliability_platform.counted import counted
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.remediation.actions import action_named
@@ -52,9 +53,9 @@ def _alone(
     if waits_until is not None and now < waits_until:
         return f"the next attempt is at {waits_until:%H:%M:%S} UTC"
     if incident.actions_taken >= settings.remediation_budget:
-        return f"it has been acted upon {incident.actions_taken} times, which is all that its budget allows"
+        return f"it has been acted upon {counted(incident.actions_taken, 'time')}, which is all that its budget allows"
     if (begun_lately(engine, now) if begun is None else begun) >= settings.remediations_per_hour:
-        return f"{settings.remediations_per_hour} actions in one hour are the most (RELIABILITY_REMEDIATIONS_PER_HOUR)"
+        return f"{counted(settings.remediations_per_hour, 'action')} in one hour is the limit (RELIABILITY_REMEDIATIONS_PER_HOUR)"
     return None
 
 
@@ -63,7 +64,7 @@ def _resuming(settings: Settings, incident: Incident) -> str | None:
     if not broken_off(settings, incident):
         return "it is being healed"
     if incident.resumed >= MAX_RESUMED:
-        return f"its action was broken off {incident.resumed + 1} times: it may be what kills its process"
+        return f"its action was broken off {counted(incident.resumed + 1, 'time')}: it may be what kills its process"
     return None if settings.attended else _switch(settings, incident)
 
 

@@ -11,6 +11,7 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.gate import held
 from reliability_platform.checks.results import UNTOLD, CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.impact import BAD, phase_of, record_impact
@@ -335,7 +336,7 @@ def _give_up(
     else:
         words = f"{what} No attempts are left: a person must decide."
     store.move(incident.id, State.CONTAINED, now, actor, words, **data)
-    tried = "once" if incident.attempts == 1 else f"{incident.attempts} times"
+    tried = "once" if incident.attempts == 1 else counted(incident.attempts, "time")
     done = next((one for one in incident.timeline if one.number > last.number and one.kind == "action"), None)
     came = f" What the last attempt did: {done.why[:MAX_TOLD]}" if done else ""
     why = f"The platform is at its end, having tried {tried}: {policy.escalation} must decide.{came}"

@@ -14,6 +14,7 @@ from sqlalchemy import Column, Date, DateTime, Engine, Integer, String, Table, U
 from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.admission import admit, fingerprint_of, known_as
@@ -213,7 +214,7 @@ def finish(settings: Settings, engine: Engine, source: str, day: date, now: date
     names = sorted(entry.batch_id for entry in ended)
     for incident in store.all():
         if incident.failure_class == LEAK and incident.source == source and day in incident.partitions:
-            words = f"Personal data of {rows} rows were purged from {', '.join(names)}: {ended[0].why}"
+            words = f"Personal data of {counted(rows, 'row')} were purged from {', '.join(names)}: {ended[0].why}"
             key = f"purge-{incident.id}-{sha256_of(str(sorted(entry.now for entry in ended)).encode())}"
             store.append(incident.id, now, ended[0].purged_by, "note", words, {"purged": names}, key=key)
 

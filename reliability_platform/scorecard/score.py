@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
+from reliability_platform.counted import counted
 from reliability_platform.faults.catalogue import fault_named
 from reliability_platform.faults.fault import Containment, Stage
 from reliability_platform.faults.truth import Truth, load_truths
@@ -80,11 +81,17 @@ class Scorecard:
                 if not getattr(score, property_name):
                     found.append(f"{name} was not {property_name}")
         if self.incidents["without_a_fault"]:
-            found.append(f"{self.incidents['without_a_fault']} incidents have no fault behind them")
+            found.append(
+                f"{counted(self.incidents['without_a_fault'], 'incident has', 'incidents have')} no fault behind them"
+            )
         if self.incidents["opened"] != self.incidents["resolved"]:
-            found.append(f"{self.incidents['opened'] - self.incidents['resolved']} incidents are not resolved")
+            found.append(
+                f"{counted(self.incidents['opened'] - self.incidents['resolved'], 'incident is', 'incidents are')} not resolved"
+            )
         if self.conservation.unaccounted:
-            found.append(f"{self.conservation.unaccounted} delivered rows are unaccounted for")
+            found.append(
+                f"{counted(self.conservation.unaccounted, 'delivered row is', 'delivered rows are')} unaccounted for"
+            )
         found += [f"{table.name} differs from the oracle" for table in self.oracle if not table.equal]
         return found
 

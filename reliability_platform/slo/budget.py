@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from reliability_platform.counted import counted
 from reliability_platform.slo.judgement import BAD, GOOD, UNKNOWN, Marks
 
 
@@ -65,7 +66,7 @@ class Budget:
         """The state of the budget in one sentence."""
         if not self.judged:
             return "No day of the window has been judged."
-        days = f"{self.window} days" + (f" less {self.unknown} unknown" if self.unknown else "")
+        days = counted(self.window, "day") + (f" less {self.unknown} unknown" if self.unknown else "")
         allows = f"{days} at {float(100 * self.target):g} % allow {float(self.allowed):.2f} bad ones"
         if self.allowed < 1:
             allows += ", less than one: a single bad day exceeds it"

@@ -9,7 +9,8 @@ import reliability_platform
 
 ROOT = Path(reliability_platform.__file__).parent
 ORDER = [
-    "errors", "causes", "csv_cell", "yaml_places", "yaml_text", "home_path", "settings", "room", "atomic", "ending", "parquet",
+    "errors", "counted", "causes", "csv_cell", "yaml_places", "yaml_text", "home_path", "settings", "room", "atomic", "ending",
+    "parquet",
     "json_text", "damage", "clock", "operations", "day_clock",
     "sources", "masking", "audit_log", "system_errors", "faults",
     "landing", "warehouse", "checks", "lineage", "openlineage_events", "incidents", "slo", "alerts", "backfills",

@@ -87,7 +87,7 @@ def test_the_map_names_every_package() -> None:
 
 def test_the_layers_of_contributing_are_those_that_the_test_holds() -> None:
     """The list lacked one."""
-    [said] = re.findall(r"what stands before it\*\*: (.*?)\. ", CONTRIBUTING, re.DOTALL)
+    [said] = re.findall(r"what stands before it\*\*: (.*?)\.\s", CONTRIBUTING, re.DOTALL)
     assert said.replace("→", " ").split() == ORDER
 
 

@@ -381,7 +381,7 @@ def test_the_sensor_sends_and_needs_no_cursor(
     monkeypatch.setenv("RELIABILITY_ALERT_URLS", server.url)
     monkeypatch.setenv("RELIABILITY_ALERT_DRY_RUN", "false")
     with dg.instance_for_test() as instance:
-        for expected in ("1 alerts sent", "0 alerts sent"):
+        for expected in ("1 alert sent", "0 alerts sent"):
             with dg.build_sensor_context(instance=instance) as context:
                 outcome = alert_sensor(context)
             assert isinstance(outcome, dg.SensorResult) and isinstance(outcome.skip_reason, dg.SkipReason)

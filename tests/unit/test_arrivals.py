@@ -72,7 +72,7 @@ def test_a_batch_that_a_look_after_the_deadline_did_not_find_is_late_whatever_it
     path = landing.land(last)
     os.utime(path, (0, last.landed_at.replace(tzinfo=UTC).timestamp()))
     assert landing.look(at(9)) == 2  # its file and its manifest
-    assert landing.verdict(LATE) == (1.0, f"1 batches after their deadline ({last.batch_id})")
+    assert landing.verdict(LATE) == (1.0, f"1 batch after its deadline ({last.batch_id})")
     value, message = landing.verdict(AGREES)
     assert value == 1.0 and "long before a look that did not find it" in message
 

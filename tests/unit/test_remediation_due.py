@@ -85,7 +85,7 @@ def test_the_platform_does_not_act_more_often_than_a_person_could_follow(home: B
     """If everything breaks at once, healing everything at once is one more outage."""
     one = home.incident(GAP).id
     incident = fail_once(home, one, 10)
-    assert "1 actions in one hour are the most" in why_not(home, incident, 20, remediations_per_hour=1)
+    assert "1 action in one hour is the limit" in why_not(home, incident, 20, remediations_per_hour=1)
     assert why_not(home, incident, 71, remediations_per_hour=1) == ""
 
 

@@ -6,6 +6,7 @@ import click
 
 from reliability_platform.audit_log import AuditLog
 from reliability_platform.cli.options import echo, home_option, json_option, print_json
+from reliability_platform.counted import counted
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import load_settings
@@ -36,4 +37,6 @@ def audit(noted: str | None, home: Path | None, as_json: bool) -> None:
         more = f" and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
         raise click.ClickException(f"the timeline was edited: {', '.join(broken[:SHOWN])}{more}")
     if not as_json:
-        echo(f"{store.last_position()} entries are whole; the last one has the hash {store.head() or '(none)'}.")
+        echo(
+            f"{counted(store.last_position(), 'entry is', 'entries are')} whole; the last one has the hash {store.head() or '(none)'}."
+        )

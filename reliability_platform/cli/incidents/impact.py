@@ -11,6 +11,7 @@ from rich.markup import escape
 from reliability_platform.cli.options import as_json_text, home_option, people, write_or_print
 from reliability_platform.cli.parameters import FilePath
 from reliability_platform.cli.tables import Table
+from reliability_platform.counted import counted
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.store import IncidentStore
@@ -123,15 +124,19 @@ def _text(document: dict[str, Any]) -> Group:
         span = f"{dates[0]}" if len(dates) == 1 else f"{dates[0]} … {dates[-1]} ({len(dates)})"
         published = _number(one["published"])
         if one["published"] is not None and one["published_dates"] < len(dates):
-            published += f" ({one['published_dates']} of {len(dates)} dates)"
+            published += f" ({one['published_dates']} of {counted(len(dates), 'date')})"
         values = [published, *(_number(one[name]) for name in ("bad", "recovered", "difference"))]
         measures.add_row(f"{one['table']}.{one['measure']}", span, *values)
-    counted = f"{document['rows']:,} rows, {document['keys']:,} keys. " if document["rows"] is not None else ""
+    size = (
+        f"{counted(document['rows'], 'row')}, {counted(document['keys'], 'key')}. "
+        if document["rows"] is not None
+        else ""
+    )
     return Group(
         escape(
             f"{document['incident']}, {document['severity']}, {document['state'].replace('_', ' ')}. Began in {began}."
         ),
-        f"{counted}{len(document['tables'])} tables, {len(document['checks'])} checks downstream.",
+        f"{size}{counted(len(document['tables']), 'table')}, {counted(len(document['checks']), 'check')} downstream.",
         readers,
         columns,
         measures,

@@ -9,7 +9,6 @@ from reliability_platform.audit_log import Destroys, recorded
 from reliability_platform.cli.incidents.decisions import whoami
 from reliability_platform.cli.options import (
     ask_first,
-    counted,
     home_option,
     json_option,
     people,
@@ -19,6 +18,7 @@ from reliability_platform.cli.options import (
 )
 from reliability_platform.cli.quarantine.selection import selected, selection_options
 from reliability_platform.clock import utc_now
+from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.dead_letters.conclude import concerned, conclude, note

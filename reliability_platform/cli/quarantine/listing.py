@@ -10,6 +10,7 @@ from rich.markup import escape
 from reliability_platform.cli.options import DAY, home_option, json_option, people, print_json
 from reliability_platform.cli.quarantine.selection import check_source, shown_file
 from reliability_platform.cli.tables import Table
+from reliability_platform.counted import counted
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.lease import warehouse_reader
@@ -65,7 +66,7 @@ def list_quarantine(source: str | None, first: date, last: date | None, home: Pa
             row["source"],
             str(row["landing_date"]),
             row["batch_id"],
-            f"{row['rows']:,} rows",
+            f"{counted(row['rows'], 'row')}",
             row["reason"],
             row["state"],
         )

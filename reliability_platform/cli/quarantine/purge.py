@@ -11,7 +11,6 @@ from reliability_platform.cli.incidents.decisions import whoami
 from reliability_platform.cli.options import (
     DAY,
     ask_first,
-    counted,
     home_option,
     home_session,
     json_option,
@@ -22,6 +21,7 @@ from reliability_platform.cli.options import (
 )
 from reliability_platform.cli.quarantine.selection import check_source
 from reliability_platform.clock import utc_now
+from reliability_platform.counted import counted
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
 
@@ -98,7 +98,7 @@ def _tell(found: "Survey", settings: Settings, as_json: bool, *, done: bool) -> 
         )
     for one in files:
         verb = "Masked" if done else "Would mask"
-        people.print(f"{verb} {one['rows']:,} rows of {one['file']}", highlight=False, markup=False)
+        people.print(f"{verb} {counted(int(str(one['rows'])), 'row')} of {one['file']}", highlight=False, markup=False)
     for batch, why in found.waiting.items():
         people.print(f"{batch} may not be purged yet: {why}.", highlight=False, markup=False)
     for batch in found.unreadable:

@@ -6,13 +6,13 @@ from typing import Any
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.clock import FIRST_DAY
+from reliability_platform.counted import counted
 from reliability_platform.incidents.classes import CLASSES, FailureClass
 from reliability_platform.incidents.documents.blocks import Block, Commands, Grid, Heading, Hints, Paragraph
 from reliability_platform.incidents.documents.class_texts import TEXTS
 from reliability_platform.incidents.documents.questions import questions_of
 from reliability_platform.incidents.documents.runbook import prevention_table
 from reliability_platform.incidents.documents.situation import Remedy
-from reliability_platform.incidents.documents.words import count
 from reliability_platform.incidents.response import ResponsePolicy, in_words
 from reliability_platform.sources import SOURCES
 
@@ -31,7 +31,7 @@ def _checks(failure_class: str) -> list[list[str]]:
         if spec.failure_class == failure_class:
             found.setdefault((spec.description, spec.blocking), []).append(spec.name)
     return [
-        [description, "yes" if blocking else "no", count(len(names), "check"), names[0]]
+        [description, "yes" if blocking else "no", counted(len(names), "check"), names[0]]
         for (description, blocking), names in found.items()
     ]
 
@@ -79,7 +79,7 @@ def class_page(failure_class: str, remedy: Remedy, terms: ResponsePolicy) -> lis
         Paragraph(f"As they stand for {source} on {FIRST_DAY}; the runbook of an incident has its own names and days."),
         Commands([line for one in asked for line in (f"-- {one.answers}", *one.sql.splitlines())], "sql"),
         Heading(2, "Recovery"),
-        Paragraph(f"Healed {automatic}: {remedy.action}, at most {count(remedy.max_attempts, 'attempt')}."),
+        Paragraph(f"Healed {automatic}: {remedy.action}, at most {counted(remedy.max_attempts, 'attempt')}."),
         Grid(["of the remedy", ""], _terms(kind, remedy)),
         Hints([f"To decide: {one}" for one in _filled((texts.decide,))]),
         Commands(["reliability heal"] if remedy.automatic else ["reliability incidents list"]),

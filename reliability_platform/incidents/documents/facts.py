@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.counted import counted
 from reliability_platform.incidents.classes import CLASSES, Severity
 from reliability_platform.incidents.documents.class_texts import Prevention
 from reliability_platform.incidents.documents.measures import is_wrong, was_seen
 from reliability_platform.incidents.documents.situation import Situation
-from reliability_platform.incidents.documents.words import count, joined, length
+from reliability_platform.incidents.documents.words import joined, length
 from reliability_platform.incidents.impact import MeasureRow, Numbers, measure_table
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.response import response_due
@@ -166,7 +167,7 @@ FACTORS: tuple[Rule, ...] = (
     Rule(
         lambda facts: bool(facts.seen),
         lambda facts: (
-            f"{count(len(facts.seen), 'measure')} had been published with a wrong value before it was noticed."
+            f"{counted(len(facts.seen), 'measure')} had been published with a wrong value before it was noticed."
         ),
         Prevention("Find a check that fails before publication for this case", "platform", 14),
     ),
@@ -198,20 +199,20 @@ FACTORS: tuple[Rule, ...] = (
     ),
     Rule(
         lambda facts: facts.attempts > 1,
-        lambda facts: f"It took {count(facts.attempts, 'attempt')}, of {facts.max_attempts} at a time.",
+        lambda facts: f"It took {counted(facts.attempts, 'attempt')}, of {facts.max_attempts} at a time.",
     ),
     Rule(
         lambda facts: facts.failed_actions > 0,
-        lambda facts: f"{count(facts.failed_actions, 'action')} broke off with an error.",
+        lambda facts: f"{counted(facts.failed_actions, 'action')} broke off with an error.",
         Prevention("Mend the action that broke off and add the case as a test", "platform", 14),
     ),
     Rule(
         lambda facts: facts.not_recovered > 0,
-        lambda facts: f"{count(facts.not_recovered, 'verification')} found that the action before had not helped.",
+        lambda facts: f"{counted(facts.not_recovered, 'verification')} found that the action before had not helped.",
     ),
     Rule(
         lambda facts: facts.reopened > 0,
-        lambda facts: f"The failure came back {count(facts.reopened, 'time')} after it had been resolved.",
+        lambda facts: f"The failure came back {counted(facts.reopened, 'time')} after it had been resolved.",
         Prevention("Find out why what was done did not last", "platform", 14),
     ),
     Rule(
@@ -233,7 +234,7 @@ WENT_WELL: tuple[Rule, ...] = (
     Rule(
         lambda facts: bool(facts.wrong) and not facts.seen,
         lambda facts: (
-            f"{count(len(facts.wrong), 'measure')} had a wrong value in the warehouse; readers saw none of them."
+            f"{counted(len(facts.wrong), 'measure')} had a wrong value in the warehouse; readers saw none of them."
         ),
     ),
     Rule(
@@ -254,7 +255,7 @@ WENT_WELL: tuple[Rule, ...] = (
     ),
     Rule(
         lambda facts: bool(facts.bad_rows),
-        lambda facts: f"All {count(facts.bad_rows, 'row')} that could not be used are kept, with the reasons.",
+        lambda facts: f"All {counted(facts.bad_rows, 'row')} that could not be used are kept, with the reasons.",
     ),
 )
 
@@ -265,7 +266,7 @@ LUCKY: tuple[Rule, ...] = (
     ),
     Rule(
         _small,
-        lambda facts: f"Only {count(facts.bad_rows, 'row')} were bad; nothing but chance kept it so few.",
+        lambda facts: f"Only {counted(facts.bad_rows, 'row')} were bad; nothing but chance kept it so few.",
     ),
     Rule(
         lambda facts: bool(facts.non_blocking) and not any(CHECKS[one].blocking for one in facts.incident.checks),

@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
+from reliability_platform.counted import counted
 from reliability_platform.incidents.documents.blocks import Block, Grid, Paragraph
-from reliability_platform.incidents.documents.words import count
 from reliability_platform.incidents.impact import MeasureRow, measure_table
 from reliability_platform.incidents.model import Incident
 
@@ -44,5 +44,5 @@ def measured(incident: Incident) -> list[Block]:
             if told
             else []
         ),
-        Paragraph(words + (f" {count(same, 'measure')} did not change." if same else "")),
+        Paragraph(words + (f" {counted(same, 'measure')} did not change." if same else "")),
     ]

@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from reliability_platform.counted import counted
 from reliability_platform.incidents.classes import CLASSES, Severity
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Heading, Paragraph
 from reliability_platform.incidents.documents.facts import facts_of
 from reliability_platform.incidents.documents.runbook import containment_done, is_over, state, title
 from reliability_platform.incidents.documents.situation import Situation
-from reliability_platform.incidents.documents.words import count, joined, length, moment, span
+from reliability_platform.incidents.documents.words import joined, length, moment, span
 from reliability_platform.incidents.impact import Exposure
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.sources.contracts import CONTRACTS
@@ -56,7 +57,7 @@ def _doing(incident: Incident, situation: Situation) -> str:
     if incident.state is State.RECOVERING:
         return f"Under way: {remedy.action}."
     if incident.attempts >= remedy.max_attempts:
-        return f"{count(incident.attempts, 'attempt')} did not heal it; a person is to decide."
+        return f"{counted(incident.attempts, 'attempt')} did not heal it; a person is to decide."
     if remedy.obstacle is not None:
         return f"The platform does nothing by itself: {remedy.obstacle}."
     return f"Next, {'by itself' if remedy.automatic else 'after an approval'}: {remedy.action}."

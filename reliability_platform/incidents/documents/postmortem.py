@@ -1,6 +1,7 @@
 """The postmortem: what happened, in numbers and times, without blame. It fills itself from the timeline."""
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.counted import counted
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.action_items import action_table, propose_action_items
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Grid, Heading, Paragraph
@@ -15,7 +16,7 @@ from reliability_platform.incidents.documents.runbook import (
     triage_steps,
 )
 from reliability_platform.incidents.documents.situation import Situation
-from reliability_platform.incidents.documents.words import count, joined, length, moment, second, span
+from reliability_platform.incidents.documents.words import joined, length, moment, second, span
 from reliability_platform.incidents.model import Incident
 from reliability_platform.sources.contracts import CONTRACTS
 
@@ -32,7 +33,7 @@ def _summary(incident: Incident, facts: Facts) -> list[Block]:
         Heading(2, "Summary"),
         Paragraph(
             f"{kind.what_it_means} It concerned {joined(list(incident.sources or (incident.source,)))}, "
-            f"{count(len(incident.partitions), 'landing day')} ({span(incident.partitions)}). "
+            f"{counted(len(incident.partitions), 'landing day')} ({span(incident.partitions)}). "
             f"It was detected at {moment(times.detected)}, {end}{people}."
         ),
     ]

@@ -4,12 +4,13 @@ import json
 import shlex
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.counted import counted
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Commands, Grid, Heading, Hints, Paragraph
 from reliability_platform.incidents.documents.class_texts import TEXTS
 from reliability_platform.incidents.documents.questions import questions
 from reliability_platform.incidents.documents.situation import Situation
-from reliability_platform.incidents.documents.words import count, joined, moment, number, second, span
+from reliability_platform.incidents.documents.words import joined, moment, number, second, span
 from reliability_platform.incidents.impact import Numbers, Reach
 from reliability_platform.incidents.model import TRANSITIONS, Incident, Signal, State, TimelineEntry
 from reliability_platform.incidents.response import in_words, overdue, postmortem_due, response_due
@@ -92,10 +93,12 @@ def _symptoms(incident: Incident) -> list[Block]:
     if not standing:
         now = "all have passed since"
     elif is_over(incident):
-        now = f"{count(standing, 'verdict')} on the record for good, for what was found stays in the data"
+        now = f"{counted(standing, 'verdict')} on the record for good, for what was found stays in the data"
     else:
-        now = f"{count(standing, 'verdict')} still to be cleared"
-    words = f"{count(len(incident.checks), 'check')} did not pass on {count(len(incident.partitions), 'landing day')}"
+        now = f"{counted(standing, 'verdict')} still to be cleared"
+    words = (
+        f"{counted(len(incident.checks), 'check')} did not pass on {counted(len(incident.partitions), 'landing day')}"
+    )
     return [
         Heading(2, "Symptoms"),
         Hints(_filled(incident, TEXTS[incident.failure_class].symptoms)),
@@ -122,7 +125,7 @@ def detection(incident: Incident) -> list[Block]:
         Grid(["landing day", "check", "verdict", "value", "limit", "in words"], rows[:VERDICTS]),
     ]
     if len(rows) > VERDICTS:
-        more = count(len(rows) - VERDICTS, "more verdict")
+        more = counted(len(rows) - VERDICTS, "more verdict")
         blocks.append(Paragraph(f"And {more}: the list of checks in the first five minutes shows them all."))
     samples = [(signal.check, row) for signal in signals for row in signal.sample[:3]]
     if samples:
@@ -171,7 +174,7 @@ def rows_concerned(numbers: Numbers | None) -> list[Block]:
         "held late": f"{numbers.held_late_rows:,}",
         "keys in quarantine": f"{numbers.quarantined_keys:,}",
         "files refused": str(numbers.refused_files),
-        "event dates": f"{span(dates)} ({count(len(dates), 'event date')})" if dates else "none",
+        "event dates": f"{span(dates)} ({counted(len(dates), 'event date')})" if dates else "none",
     }
     return [Grid(list(cells), [list(cells.values())])]
 
@@ -233,12 +236,12 @@ def containment_done(incident: Incident, situation: Situation) -> list[str]:
             words = f"{incident.source} {day} is held: {reasons[0] if reasons else 'the gate objects'}"
             done.append(f"{words}. Readers of {readers.version} keep the last good rows.")
     if numbers is not None:
-        counted = {
+        holding = {
             "row": (numbers.quarantined_rows, "in quarantine"),
             "file": (numbers.refused_files, "refused whole, and kept in quarantine"),
             "late row": (numbers.held_late_rows, "held, not dropped"),
         }
-        done += [f"{count(found, thing)} {where}." for thing, (found, where) in counted.items() if found]
+        done += [f"{counted(found, thing)} {where}." for thing, (found, where) in holding.items() if found]
     return done
 
 
@@ -285,7 +288,7 @@ def _assessment(incident: Incident) -> list[Block]:
 def automation(incident: Incident, situation: Situation) -> str:
     """Whether the platform heals by itself, by which command, and how often it has tried, in words."""
     remedy = situation.remedy
-    used = f"{incident.attempts} of {count(remedy.max_attempts, 'attempt')} used"
+    used = f"{incident.attempts} of {counted(remedy.max_attempts, 'attempt')} used"
     if incident.state is State.RECOVERING:
         return f"It is being healed, and ends by itself once its checks pass: {remedy.action}; {used}."
     if remedy.obstacle is None and remedy.automatic:
@@ -362,7 +365,7 @@ def _validation(incident: Incident, situation: Situation) -> list[Block]:
 def _escalation(incident: Incident, situation: Situation) -> list[Block]:
     owner = CONTRACTS[incident.source].owner
     critical = [f"{one.owner}, {one.email}" for one in situation.reach.exposures if one.critical]
-    attempts = count(situation.remedy.max_attempts, "attempt")
+    attempts = counted(situation.remedy.max_attempts, "attempt")
     rows = [
         ["at once", f"{incident.severity}, so {situation.terms[incident.severity].notify}"],
         [f"nobody has answered by {moment(response_due(incident, situation.terms))}", "the next person on call"],
@@ -379,7 +382,7 @@ def _escalation(incident: Incident, situation: Situation) -> list[Block]:
 
 def prevention_table(failure_class: str) -> Grid:
     """What would keep a class from coming back, whose work it is, how long it may take."""
-    rows = [[one.what, one.owner, f"{one.days} days"] for one in TEXTS[failure_class].prevention]
+    rows = [[one.what, one.owner, counted(one.days, "day")] for one in TEXTS[failure_class].prevention]
     return Grid(["what", "owner", "within"], rows)
 
 

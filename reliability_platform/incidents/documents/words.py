@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
-
-def count(number: int, thing: str) -> str:
-    """`1 row`, `2 rows`, `1,000 rows`."""
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+from reliability_platform.counted import counted
 
 
 def number(value: object) -> str:
@@ -43,7 +40,7 @@ def length(time: timedelta | None) -> str:
     left, parts = int(time.total_seconds()), []
     for size, name in _UNITS:
         if left >= size:
-            parts.append(count(left // size, name))
+            parts.append(counted(left // size, name))
             left %= size
     return " ".join(parts[:2]) or "0 seconds"
 

@@ -6,6 +6,7 @@ from typing import Any
 import duckdb
 from sqlalchemy import Engine
 
+from reliability_platform.counted import counted
 from reliability_platform.errors import PlatformError
 from reliability_platform.incidents.impact.measures import MeasureChange, measures, touched_dates, unreadable
 from reliability_platform.incidents.impact.numbers import Numbers, numbers
@@ -54,7 +55,7 @@ def record_impact(settings: Settings, engine: Engine, incident: Incident, now: d
 
 def _measured(settings: Settings, incident: Incident, dates: list[date] | None) -> tuple[dict[str, Any], str]:
     """The data of an entry, and what they say in words."""
-    counted: dict[str, Numbers] = {}
+    by_source: dict[str, Numbers] = {}
     changes: list[MeasureChange] = []
     missing = []
     try:
@@ -62,7 +63,7 @@ def _measured(settings: Settings, incident: Incident, dates: list[date] | None) 
         with warehouse_reader(settings) as connection:
             dates = dates or touched_dates(connection, incident.sources, incident.partitions)
             changes = measures(settings, connection, incident, dates)
-            counted = {source: numbers(connection, source, incident.partitions) for source in incident.sources}
+            by_source = {source: numbers(connection, source, incident.partitions) for source in incident.sources}
     except (PlatformError, duckdb.Error) as error:
         missing.append(_short(error))
         dates = dates or sorted(incident.partitions)
@@ -74,17 +75,21 @@ def _measured(settings: Settings, incident: Incident, dates: list[date] | None) 
     missing += [f"{name} is published and cannot be read" for name in unreadable(settings)]
     if not any(one.published is not None for one in changes):
         missing.append("nothing is published of these event dates")
-    rows = sum(one.delivered_rows for one in counted.values()) if counted else None
-    keys = sum(one.keys for one in counted.values()) if counted else None
+    rows = sum(one.delivered_rows for one in by_source.values()) if by_source else None
+    keys = sum(one.keys for one in by_source.values()) if by_source else None
     data = {
         "rows": rows,
         "keys": keys,
         "event_dates": [day.isoformat() for day in dates],
-        "numbers": {source: {**vars(one), "event_dates": len(one.event_dates)} for source, one in counted.items()},
+        "numbers": {source: {**vars(one), "event_dates": len(one.event_dates)} for source, one in by_source.items()},
         "measures": [_plain(one) for one in changes],
     }
-    said = f"{rows:,} rows, {keys:,} keys" if rows is not None and keys is not None else "rows and keys unknown"
-    words = f"{said}, {len(dates)} event dates, {len(changes)} measures"
+    said = (
+        f"{counted(rows, 'row')}, {counted(keys, 'key')}"
+        if rows is not None and keys is not None
+        else "rows and keys unknown"
+    )
+    words = f"{said}, {counted(len(dates), 'event date')}, {counted(len(changes), 'measure')}"
     return data, "; ".join([words, *missing]) + "."
 
 

@@ -1,6 +1,7 @@
 """Masks personal data of a leak for good, wherever files hold them: a person's decision, for it cannot be taken back."""
 
 from reliability_platform.clock import utc_now
+from reliability_platform.counted import counted
 from reliability_platform.incidents.model import Incident
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.actions.action import Action, Done
@@ -15,7 +16,7 @@ def _purge(settings: Settings, incident: Incident, actor: str) -> Done:
             continue
         done = purge(settings, engine, found, f"{incident.id}: the leak is contained", actor, utc_now())
         finish(settings, engine, found.source, found.day, utc_now())
-        words += [f"{one.batch_id} ({one.rows} rows)" for one in done]
+        words += [f"{one.batch_id} ({counted(one.rows, 'row')})" for one in done]
     if not words:
         return Done("No file of these days holds personal data any more.", list(incident.partitions))
     return Done(f"Masked for good what is personal in {', '.join(words)}.", list(incident.partitions))
@@ -28,7 +29,7 @@ def _surveys(settings: Settings, incident: Incident) -> list[Survey]:
 
 def _describe_purge(settings: Settings, incident: Incident) -> str:
     surveys = _surveys(settings, incident)
-    named = [f"{one.layer}/{one.batch_id} ({one.rows} rows)" for found in surveys for one in found.files]
+    named = [f"{one.layer}/{one.batch_id} ({counted(one.rows, 'row')})" for found in surveys for one in found.files]
     waiting = [f"{batch}: {why}" for found in surveys for batch, why in found.waiting.items()]
     if waiting:
         return f"Nothing can be purged yet: {'; '.join(waiting)}."

@@ -9,6 +9,7 @@ from reliability_platform.checks.evaluate import evaluate
 from reliability_platform.checks.gate import unjudged_days
 from reliability_platform.checks.results import Verdict
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.counted import counted
 from reliability_platform.incidents.model import Incident
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.operations import operations_engine
@@ -23,7 +24,7 @@ LOST = "int_{source}__deduplicated__no_rows_lost"
 
 
 def _tables(loss: Loss) -> str:
-    return ", ".join(f"{table} ({rows} rows)" for table, rows in sorted(loss.rows.items()))
+    return ", ".join(f"{table} ({counted(rows, 'row')})" for table, rows in sorted(loss.rows.items()))
 
 
 def _restore(settings: Settings, incident: Incident, actor: str) -> Done:

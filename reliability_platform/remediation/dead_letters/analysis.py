@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from reliability_platform.counted import counted
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.masking import masked
 from reliability_platform.remediation.dead_letters.letters import Selection
@@ -195,9 +196,11 @@ def _patterns(connection: duckdb.DuckDBPyConnection) -> list[str]:
             *_in_slots(source, slots),
             *_in_hours(first_hour, last_hour),
             *_in_labels(connection, source, reason, rows),
-            *([f"each has failed at least {attempts} times"] if attempts > 1 else []),
+            *([f"each has failed at least {counted(attempts, 'time')}"] if attempts > 1 else []),
         ]
-        words.append(f"{source}, {reason} ({rows} rows): {'; '.join(said) if said else 'nothing in common'}.")
+        words.append(
+            f"{source}, {reason} ({counted(rows, 'row')}): {'; '.join(said) if said else 'nothing in common'}."
+        )
     return words
 
 
@@ -213,7 +216,7 @@ def _in_days(first: date, last: date, on_days: int, built: tuple[date, date]) ->
         return [f"only on {first}"]
     if on_days == (last - first).days + 1 and first > built[0] and last == built[1]:
         return [f"on each day since {first}"]
-    return [f"on {on_days} days from {first} to {last}"]
+    return [f"on {counted(on_days, 'day')} from {first} to {last}"]
 
 
 def _in_slots(source: str, slots: Sequence[int]) -> list[str]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
+from reliability_platform.counted import counted
 from reliability_platform.landing.admission import fingerprint_of
 from reliability_platform.landing.discards import FILE, ROWS
 from reliability_platform.landing.file_quarantine import quarantined_file, quarantined_files
@@ -51,7 +52,7 @@ class Letter:
     @property
     def words(self) -> str:
         """As a person reads it."""
-        return f"{self.batch_id} ({f'{self.rows} rows' if self.what == ROWS else 'whole file'}: {self.reasons})"
+        return f"{self.batch_id} ({counted(self.rows, 'row') if self.what == ROWS else 'whole file'}: {self.reasons})"
 
 
 def waiting_files(settings: Settings, wanted: Selection) -> list[Letter]:

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from reliability_platform.counted import counted
 from reliability_platform.scorecard.report.chart import Row, Table
-from reliability_platform.scorecard.report.text import NOTHING, count, percent, plain, records, words
+from reliability_platform.scorecard.report.text import NOTHING, percent, plain, records, words
 
 Document = Mapping[str, Any]
 
@@ -86,7 +87,7 @@ def _family(one: Document) -> Row:
     per_incident = one.get("remediations_per_incident")
     return (
         words(one.get("family")),
-        count(int(one.get("scenarios") or 0), "fault"),
+        counted(int(one.get("scenarios") or 0), "fault"),
         percent(int(one.get("healed") or 0) / int(one.get("scenarios") or 1)) if one.get("scenarios") else NOTHING,
         seconds(one.get("median_seconds")),
         seconds(one.get("p95_seconds")) + longest,

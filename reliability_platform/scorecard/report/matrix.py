@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from reliability_platform.counted import counted
 from reliability_platform.scorecard.report.chart import Chart, Table
 from reliability_platform.scorecard.report.svg import HEAT, HEAT_STEPS, INK, SOFT, STRONG_INK, Canvas, draw_svg
-from reliability_platform.scorecard.report.text import count, label, records, words
+from reliability_platform.scorecard.report.text import label, records, words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,8 +29,8 @@ def matrix_chart(campaign: Mapping[str, Any] | None) -> Chart | None:
     rows, cells = _folded(fired, sources)
     title = "Checks against faults"
     description = (
-        f"{count(len({row['check'] for row in fired}), 'check')} that fired, in {count(len(rows), 'row')}, against "
-        f"{count(len(faults), 'kind')} of faults. Each cell is the share of the fault's scenarios in which the check "
+        f"{counted(len({row['check'] for row in fired}), 'check')} that fired, in {counted(len(rows), 'row')}, against "
+        f"{counted(len(faults), 'kind')} of faults. Each cell is the share of the fault's scenarios in which the check "
         "failed, in percent; an empty cell is never."
     )
     canvas = Canvas("matrix", 2.9 + CELL * len(faults), 1.9 + 0.2 * len(rows), shrinks_to=0.9)

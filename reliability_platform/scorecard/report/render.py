@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.counted import counted
 from reliability_platform.scorecard.report.curves import detection_chart, limits_chart
 from reliability_platform.scorecard.report.healing import healing_of
 from reliability_platform.scorecard.report.matrix import matrix_chart
 from reliability_platform.scorecard.report.text import (
     as_moment,
-    count,
     duration,
     percent,
     plain,
@@ -21,7 +21,7 @@ from reliability_platform.scorecard.report.text import (
     words,
 )
 from reliability_platform.scorecard.report.timeline import is_healed, numbered_faults, timeline_chart
-from reliability_platform.scorecard.report.verdict import counted, survivors, verdict
+from reliability_platform.scorecard.report.verdict import in_campaign, survivors, verdict
 from reliability_platform.scorecard.report.volumes import KEYS, volume_charts
 
 Document = Mapping[str, Any]
@@ -44,7 +44,7 @@ def render_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(percent=percent, words=words, count=count, days=span_of_days, runbooks=runbooks)
+    environment.globals.update(percent=percent, words=words, count=counted, days=span_of_days, runbooks=runbooks)
     summary = (campaign or {}).get("summary")
     return environment.get_template("page.html.j2").render(
         verdict=verdict(demo, campaign),
@@ -62,7 +62,7 @@ def render_report(
         volume_keys=KEYS,
         incidents=[_incident(one) for one in records(month, "incidents")],
         survivors=survivors(campaign),
-        scenarios=counted(campaign),
+        scenarios=in_campaign(campaign),
         **_honesty(campaign),
     )
 
@@ -87,12 +87,12 @@ def _scope(demo: Document | None, campaign: Document | None) -> list[str]:
         window = demo.get("window") or {}
         when = f", {span_of_days(window.get('from'), window.get('to'))}" if window else ""
         seed = f", seed {words(demo['seed'])}" if demo.get("seed") is not None else ""
-        found.append(f"This run: {count(len(records(demo, 'faults')), 'planned strike')}{when}{seed}.")
+        found.append(f"This run: {counted(len(records(demo, 'faults')), 'planned strike')}{when}{seed}.")
     if campaign:
         seeds = ", ".join(words(seed) for seed in campaign.get("seeds") or [])
         found.append(
-            f"The campaign: {count(counted(campaign), 'scenario')} and "
-            f"{count(counted(campaign, 'controls'), 'control')} of the grid {words(campaign.get('grid', '?'))}"
+            f"The campaign: {counted(in_campaign(campaign), 'scenario')} and "
+            f"{counted(in_campaign(campaign, 'controls'), 'control')} of the grid {words(campaign.get('grid', '?'))}"
             f"{f', seeds {seeds}' if seeds else ''}; in each the truth is known."
         )
     return found

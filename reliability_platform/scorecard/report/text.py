@@ -32,11 +32,6 @@ def percent(value: object) -> str:
     return f"{rounded}\u00a0%"
 
 
-def count(number: int, one: str, many: str | None = None) -> str:
-    """`1 fault`, `2 faults`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def enumerated(parts: Sequence[str]) -> str:
     """`a, b and c`."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from reliability_platform.counted import counted
 from reliability_platform.faults.catalogue import CATALOGUE, CONTROLS
 from reliability_platform.scorecard.report.chart import Chart, Key, Table
 from reliability_platform.scorecard.report.days import day_axis, days_of, extent
 from reliability_platform.scorecard.report.svg import ALARM, FAULT, HEALED, PAPER, Canvas, draw_svg
 from reliability_platform.scorecard.report.text import (
     NOTHING,
-    count,
     label,
     plain,
     records,
@@ -72,9 +72,9 @@ def timeline_chart(month: Mapping[str, Any] | None) -> Chart | None:
     open_ones = sum(not is_healed(one) for one in incidents)
     title = "Faults, incidents and healing"
     description = (
-        f"{count(len(strikes), 'fault')} and {count(len(incidents), 'incident')} on {count(len(sources), 'source')} "
+        f"{counted(len(strikes), 'fault')} and {counted(len(incidents), 'incident')} on {counted(len(sources), 'source')} "
         f"from {days[0]} to {days[-1]}: above what was struck, below the incident that was opened, with a dot once "
-        f"it is healed. {count(open_ones, 'incident')} still open."
+        f"it is healed. {counted(open_ones, 'incident')} still open."
     )
     svg = draw_svg(
         Canvas("timeline", 11, 0.7 + LANE * (lanes + len(bands))),

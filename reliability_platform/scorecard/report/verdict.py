@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from reliability_platform.counted import counted
 from reliability_platform.scorecard.report.healing import seconds
 from reliability_platform.scorecard.report.text import (
     NOTHING,
-    count,
     enumerated,
     percent,
     plain,
@@ -65,9 +65,9 @@ def graded(demo: Document) -> list[Document]:
 def _sentence(
     demo: Document | None, run_proved: bool | None, findings: int, campaign: Document | None, against: Sequence[str]
 ) -> str:
-    struck = count(len(graded(demo)), "fault") if demo else ""
-    size = count(counted(campaign), "scenario")
-    quiet = f"{count(counted(campaign, 'controls'), 'control')} raised no false alarm"
+    struck = counted(len(graded(demo)), "fault") if demo else ""
+    size = counted(in_campaign(campaign), "scenario")
+    quiet = f"{counted(in_campaign(campaign, 'controls'), 'control')} raised no false alarm"
     match run_proved, (not against if campaign else None):
         case None, None:
             return "Nothing has been graded yet."
@@ -97,7 +97,7 @@ def _all(demo: Document | None, struck: str) -> str:
 
 def _stand(findings: int) -> str:
     return (
-        f"{count(findings, 'finding')} {'stands' if findings == 1 else 'stand'}"
+        f"{counted(findings, 'finding')} {'stands' if findings == 1 else 'stand'}"
         if findings
         else "its own verdict stands"
     )
@@ -111,7 +111,7 @@ def survivors(campaign: Document | None) -> list[Document]:
     return known + [{"fault": name} for name in summary.get("surviving_faults") or [] if name not in names]
 
 
-def counted(campaign: Document | None, what: str = "scenarios") -> int:
+def in_campaign(campaign: Document | None, what: str = "scenarios") -> int:
     """A count of the campaign: how many scenarios were graded, or what else is asked for."""
     return int(((campaign or {}).get("summary") or {}).get(what) or 0)
 
@@ -119,20 +119,20 @@ def counted(campaign: Document | None, what: str = "scenarios") -> int:
 def _against(campaign: Document) -> list[str]:
     """Everything that keeps the campaign from being proved."""
     summary = campaign.get("summary") or {}
-    found = [] if counted(campaign) else ["nothing was tried"]
+    found = [] if in_campaign(campaign) else ["nothing was tried"]
     lost = len({one.get("fault") for one in survivors(campaign)})
     if lost:
-        found.append(f"{count(lost, 'kind')} of fault slipped through")
+        found.append(f"{counted(lost, 'kind')} of fault slipped through")
     elif short := _short(summary, "detected"):
         found.append(f"{short} went unnoticed")
     for key, what in (("contained", "contained"), ("healed", "healed")):
         if short := _short(summary, key):
             found.append(f"{short} {'was' if short.startswith('1 ') else 'were'} not {what}")
-    alarms = counted(campaign, "false_alarms")
+    alarms = in_campaign(campaign, "false_alarms")
     if alarms:
-        found.append(f"{count(alarms, 'false alarm')} {'was' if alarms == 1 else 'were'} raised")
+        found.append(f"{counted(alarms, 'false alarm')} {'was' if alarms == 1 else 'were'} raised")
     if odd := len(summary.get("unexplained_differences") or []):
-        found.append(f"{count(odd, 'difference')} to a run without faults {'has' if odd == 1 else 'have'} no cause")
+        found.append(f"{counted(odd, 'difference')} to a run without faults {'has' if odd == 1 else 'have'} no cause")
     return found
 
 
@@ -144,14 +144,16 @@ def _short(summary: Document, key: str) -> str:
         int(one.get("n") or summary.get("scenarios") or 0),
     )
     missing = n - round(share * n) if share is not None else 0
-    return f"{missing:,} of {count(n, 'scenario')}" if missing else ""
+    return f"{missing:,} of {counted(n, 'scenario')}" if missing else ""
 
 
 def _of(faults: Sequence[Document], name: str, *, among: str) -> Number:
     hits = sum(bool(one.get(name)) for one in faults)
     if not faults:
         return Number(among, NOTHING, "nothing was broken")
-    return Number(among, percent(hits / len(faults)), f"{hits:,} of {count(len(faults), 'fault')}", hits == len(faults))
+    return Number(
+        among, percent(hits / len(faults)), f"{hits:,} of {counted(len(faults), 'fault')}", hits == len(faults)
+    )
 
 
 def _run_numbers(demo: Document) -> list[Number]:
@@ -172,7 +174,7 @@ def _run_numbers(demo: Document) -> list[Number]:
             Number("rows delivered", f"{rows.get('delivered') or 0:,}", f"{lost:,} unaccounted for", lost == 0)
         )
     if oracle:
-        tables = count(len(oracle.get("tables") or {}), "table")
+        tables = counted(len(oracle.get("tables") or {}), "table")
         equal = bool(oracle.get("equal"))
         numbers.append(
             Number("equal to a run without faults", "yes" if equal else "no", f"{tables}, row for row", equal)
@@ -200,10 +202,14 @@ def _campaign_numbers(campaign: Document) -> list[Number]:
         share = share_of((intervals.get(key) or {}).get("share", summary.get(f"{key}_share")))
         good = None if share is None else share == wanted
         numbers.append(Number(name, percent(share), _interval(intervals.get(key) or {}), good))
-    lost, alarms, controls = survivors(campaign), counted(campaign, "false_alarms"), counted(campaign, "controls")
+    lost, alarms, controls = (
+        survivors(campaign),
+        in_campaign(campaign, "false_alarms"),
+        in_campaign(campaign, "controls"),
+    )
     numbers[3:3] = [
-        Number("survivors", f"{len(lost):,}", "faults missed at least once", _quiet(len(lost), counted(campaign))),
-        Number("false alarms", f"{alarms:,}", f"in {count(controls, 'control')}", _quiet(alarms, controls)),
+        Number("survivors", f"{len(lost):,}", "faults missed at least once", _quiet(len(lost), in_campaign(campaign))),
+        Number("false alarms", f"{alarms:,}", f"in {counted(controls, 'control')}", _quiet(alarms, controls)),
     ]
     per_fault, healing = summary.get("incidents_per_fault"), summary.get("healing") or {}
     kills, actions = campaign.get("kills") or {}, healing.get("remediations_per_incident")

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from reliability_platform.counted import counted
 from reliability_platform.scorecard.report.chart import Chart, Key, Table
 from reliability_platform.scorecard.report.days import day_axis, days_of
 from reliability_platform.scorecard.report.svg import ALARM, VOLUME, Canvas, draw_svg
-from reliability_platform.scorecard.report.text import as_day, as_moment, count, records, words
+from reliability_platform.scorecard.report.text import as_day, as_moment, records, words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +45,7 @@ def _chart(number: int, source: str, days: Sequence[date], rows: Mapping[date, i
     on_axis = [rows.get(day, 0) for day in days]
     description = (
         f"Rows of {words(source)} by landing day, {min(on_axis):,} to {max(on_axis):,}; "
-        f"{count(sum(day in held for day in days), 'day')} of {len(days)} held at some time."
+        f"{counted(sum(day in held for day in days), 'day')} of {len(days)} held at some time."
     )
     svg = draw_svg(
         Canvas(f"volume-{number}", 5.4, 1.9, shrinks_to=0.6),
