@@ -114,6 +114,8 @@ def run_drill(settings: Settings, drill: Drill, clock: Clock, table: str | None 
         raise UsageError(f"There is nothing to lose in {settings.home} yet: `reliability run` makes something.")
     if table is not None and drill is not Drill.TABLE_LOSS:
         raise UsageError(f"--table says which table is lost; {drill} loses more than one.")
+    if drill is not Drill.SOURCE_OUTAGE:
+        newest_until(SnapshotLocation.of(settings), clock())  # asked here, where the message names the home's own place
     report = DrillReport(
         drill, clock(), objective_seconds=settings.drill_rto_seconds, objective_rows=settings.drill_rpo_rows
     )

@@ -246,8 +246,10 @@ def test_commands_inside_sentences_work_too(settings: Settings, worked: dict[str
     whole = sorted(code for code in found - {SERVES} if not re.search(r"\b(DAY|ID)\b", code))
     assert {"reliability heal", "reliability quarantine list", "reliability publish --rollback"} <= set(whole)
     back = [line.split(" --why")[0].replace(" hold ", " release ") for line in whole if " hold " in line]
-    # The way back is tried last; then what was held is let go, and the newest version is published again.
-    for line in [*sorted(whole, key=lambda one: "rollback" in one), *back, "reliability publish"]:
+    # A drill needs the snapshot that the same hint asks for, and the way back is tried last; then what was held is let
+    # go, and the newest version is published again.
+    whole.sort(key=lambda one: ("rollback" in one, "snapshot create" not in one))
+    for line in [*whole, *back, "reliability publish"]:
         # A person at a terminal is asked before consumers go back; here nobody can be.
         assert execute(f"{line} --yes --why runbook" if "rollback" in line else line) == 0, line
 
