@@ -1,6 +1,7 @@
 """Every command that destroys is refused without a person and a reason, can be looked at first, and is on record."""
 
 import io
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,6 +29,7 @@ LINES = {
     Destroys.PURGE: ("quarantine", "purge", *LEAK),
     Destroys.DISCARD: ("quarantine", "discard", *LEAK),
     Destroys.ROLLBACK: ("publish", "--rollback"),
+    Destroys.WITHDRAW: ("withdraw", "v000001"),
 }
 BUILDS = (Destroys.RESTORE, Destroys.PURGE, Destroys.DISCARD)
 """They build days again, which takes seconds."""
@@ -73,6 +75,9 @@ def nothing_waits(settings: Settings) -> None:
 def ready(settings: Settings, command: Destroys) -> Sequence[str]:
     if command is Destroys.PURGE:
         nothing_waits(settings)
+    if command is Destroys.WITHDRAW:  # nothing can bring the old version back
+        shutil.rmtree(settings.home / "snapshots")
+        (settings.published / "v000001" / "agg_daily_revenue.parquet").unlink()
     return LINES[command]
 
 
