@@ -65,9 +65,15 @@ def run_days(context: dg.AssetExecutionContext) -> list[date]:
 
 
 def tagged_days(tags: Mapping[str, str]) -> list[date]:
-    """The landing days that a run's tags name; none if it has no partition, as a run of checks alone."""
+    """The landing days that a run's tags name; none if it has no partition, as a run of checks alone, or other ones.
+
+    A run of an incident's documents has the incident's id there.
+    """
     one = tags.get(PARTITION)
     first, last = tags.get(RANGE_START, one), tags.get(RANGE_END, one)
     if FOR_DAYS in tags:
         first, last = tags[FOR_DAYS].split("/")
-    return list(days(date.fromisoformat(first), date.fromisoformat(last))) if first and last else []
+    try:
+        return list(days(date.fromisoformat(first), date.fromisoformat(last))) if first and last else []
+    except ValueError:
+        return []

@@ -17,8 +17,9 @@ from reliability_platform.errors import EnvironmentUnusableError, ExitCode, Stop
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.failed_runs import note_failed_runs
+from reliability_platform.orchestration.landing_sensor import _in_hand
 from reliability_platform.orchestration.local import LOCAL, LocalDaemon, RunFailedError, StepError, failed_run
-from reliability_platform.orchestration.partitions import PARTITION
+from reliability_platform.orchestration.partitions import PARTITION, range_tags
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources.simulation import Simulation
 from reliability_platform.warehouse.publication import DUE, announce
@@ -121,6 +122,24 @@ def test_a_run_whose_process_was_killed_is_on_record_with_the_stage_that_it_was_
         note_failed_runs(home, engine, instance, utc_now())
         assert [one.cause.name for one in FailedRuns(engine).since()] == ["process_killed"]
         assert FailedRuns(engine).known(run.run_id)
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE])
+def test_a_run_over_incidents_that_ended_badly_stops_no_sensor(home: Settings, status: dg.DagsterRunStatus) -> None:
+    """Its partition is an incident's id, which was read as a day: after one killed run of documents each tick of the
+    incident sensor died, so no incident was opened any more."""
+    engine = operations_engine(home)
+    documents = {PARTITION: "INC-0032-run_killed-orders-2026-01-28"}, range_tags(DAY, DAY)
+
+    @dg.job
+    def pipeline() -> None:
+        pass
+
+    with dg.instance_for_test() as instance:
+        for tags in documents:
+            instance.create_run_for_job(pipeline, tags=tags, status=status)
+        note_failed_runs(home, engine, instance, utc_now())
+        assert _in_hand(engine, instance) == ({DAY} if status is dg.DagsterRunStatus.STARTED else set())
 
 
 @pytest.mark.parametrize(
