@@ -213,6 +213,13 @@ class Settings(BaseSettings):
     ui_url: str = "http://127.0.0.1:3000"
     """Where `reliability dev` serves the UI, for links in alerts."""
 
+    @field_validator("ui_url", "alert_pagerduty_url")
+    @classmethod
+    def _usable_address(cls, url: str | None) -> str | None:
+        if url is not None:
+            _require_plain_http(url, "whoever reads the alerts would see it")
+        return url
+
     @field_validator("alert_urls", mode="before")
     @classmethod
     def _parted(cls, value: Any) -> Any:
@@ -397,7 +404,8 @@ def load_settings(home: Path | None = None) -> Settings:
     except SettingsError as error:  # a list or a table that is no JSON; the text of the error quotes no value
         named = re.search(r'field "(\w+)"', str(error))
         name = variable(named[1]) if named else "of a list"
-        raise UsageError(f"The setting {name} is not usable: it must be JSON, as in '[\"one\"]'.") from None
+        form = '{"orders": "http://…"}' if named and named[1] == "source_urls" else '["one"]'
+        raise UsageError(f"The setting {name} is not usable: it must be JSON, as in '{form}'.") from None
     _refuse_undeclared_names(settings)
     try:
         found = checked(settings.home)

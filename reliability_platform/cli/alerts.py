@@ -12,6 +12,7 @@ from reliability_platform.alerts.ledger import Alert, Ledger
 from reliability_platform.alerts.status import channel_statuses
 from reliability_platform.alerts.trial import try_channels
 from reliability_platform.cli.options import echo, home_option, json_option, people, print_json
+from reliability_platform.cli.parameters import Whole
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
@@ -43,7 +44,7 @@ def _document(alert: Alert) -> dict[str, object]:
 
 @alerts.command(name="list")
 @click.option("--waiting", is_flag=True, help="Only those that are not settled: deferred, or to be tried again.")
-@click.option("--last", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many at the most.")
+@click.option("--last", type=Whole(1, 100_000), default=50, show_default=True, help="How many at the most.")
 @home_option
 @json_option
 def list_alerts(waiting: bool, last: int, home: Path | None, as_json: bool) -> None:

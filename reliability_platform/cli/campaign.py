@@ -16,6 +16,7 @@ from reliability_platform.cli.options import (
     print_json,
     progress,
 )
+from reliability_platform.cli.parameters import Whole
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
@@ -157,10 +158,10 @@ def _show_healing(document: dict[str, Any]) -> None:
 @click.command()
 @click.option("--grid", type=click.Choice(["standard", "quick"]), default="standard", show_default=True,
               help="All faults, sizes, sources and windows; or each fault and size once.")  # fmt: skip
-@click.option("--seeds", type=click.IntRange(1, 50), default=1, show_default=True, help="Repeat the grid so often.")
-@click.option("--first-seed", type=click.IntRange(0, 1_000_000), default=101, show_default=True,
+@click.option("--seeds", type=Whole(1, 50), default=1, show_default=True, help="Repeat the grid so often.")
+@click.option("--first-seed", type=Whole(0, 1_000_000), default=101, show_default=True,
               help="The seed of the first grid; each further one counts on. Another one with each release.")  # fmt: skip
-@click.option("--with-kills", "kills", type=click.IntRange(0, 1000), default=0, show_default=True,
+@click.option("--with-kills", "kills", type=Whole(0, 1000), default=0, show_default=True,
               help="Kill a process at its work so often, at seeded moments, and run it again.")  # fmt: skip
 @click.option("--with-drills", is_flag=True, help="Do every drill on a small world: rows lost, seconds to recover.")
 @home_option

@@ -16,6 +16,7 @@ import click
 from rich.markup import escape
 
 from reliability_platform.cli.options import home_option, home_served, progress
+from reliability_platform.cli.parameters import Whole
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.orchestration.home import prepare_dagster_home
 from reliability_platform.settings import PROJECT_ROOT, Settings, load_settings
@@ -30,7 +31,7 @@ PR_SET_PDEATHSIG = 1
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port on 127.0.0.1.")
+@click.option("--port", type=Whole(1, 65535), default=3000, show_default=True, help="Port on 127.0.0.1.")
 @home_option
 def dev(port: int, home: Path | None) -> None:
     """Dagster UI on loopback, with the daemon that runs schedules and sensors. Stop both with Ctrl-C."""

@@ -14,7 +14,7 @@ from reliability_platform.sources import SOURCES
 
 @click.command()
 @click.option("--from", "first", type=DAY, default="2026-01-01", show_default=True, help="First landing day.")
-@click.option("--to", "last", type=DAY, default=None, help="Last landing day. [default: yesterday]")
+@click.option("--to", "last", type=DAY, default=None, help="Last landing day. [default: the newest]")
 @click.option("--source", default=None, help="Only this source.")
 @click.option("--all", "everything", is_flag=True, help="Passed checks too.")
 @home_option

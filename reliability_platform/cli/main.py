@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from reliability_platform.cli.stopping import leave_the_end_alone, stoppable
-from reliability_platform.errors import ExitCode
+from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.masking import error_words, operator_said, printable, traceback_words
 from reliability_platform.settings import DEFAULT_HOME, PROJECT_ROOT, keep_private, load_settings
 from reliability_platform.system_errors import foreseen
@@ -144,11 +144,19 @@ def _told(error: Exception) -> int:
 
 def _run(words: list[str]) -> Any:
     """Not by click's own `main`: it answers an interrupt with an empty line."""
+    _refuse_undecodable(words)
     operator_said(words)
     if not HELP & set(words):
         keep_private(load_settings(DEFAULT_HOME))
     with cli.make_context("reliability", list(words)) as context:
         return cli.invoke(context) or ExitCode.OK
+
+
+def _refuse_undecodable(words: list[str]) -> None:
+    """Raise `UsageError` for bytes that are no text here: Python passes them on, but no store, file or JSON takes them."""
+    for word in words:
+        if not word.isascii() and any("\ud800" <= sign <= "\udfff" for sign in word):
+            raise UsageError(f"The argument {word!r} is not text in {sys.getfilesystemencoding()}: write it anew.")
 
 
 def _prepare_streams() -> None:

@@ -11,7 +11,15 @@ from reliability_platform.errors import UsageError
 
 MAX_NAME = 255
 """Bytes of a name in a folder on the file systems that we run on."""
-SEED = click.IntRange(0, 2**63 - 1)
+
+
+class Whole(click.IntRange):
+    """A whole number in a range; click says of a wrong one that it "is not a valid integer range"."""
+
+    name = "integer"
+
+
+SEED = Whole(0, 2**63 - 1)
 """numpy takes no negative seed."""
 
 
@@ -32,6 +40,8 @@ class FilePath(click.Path):
 
 class Number(click.FloatRange):
     """A finite number in a range: `nan` lies in every range."""
+
+    name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Raises `click.BadParameter`."""

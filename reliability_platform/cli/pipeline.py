@@ -257,6 +257,8 @@ def heal(
     if incident_id is not None and (take_back or not heals):
         _at_once(load_settings(home), incident_id, action, as_json)
         return ExitCode.OK
+    if incident_id is not None:  # a slip is said at once, and not after Dagster has started
+        IncidentStore(operations_engine(load_settings(home))).get(incident_id)
     with driving(home, healing=True) as (settings, daemon):
         if incident_id is not None:
             engine = operations_engine(settings)
@@ -303,6 +305,8 @@ def publish(rollback: bool, dry_run: bool, why: str | None, yes: bool, home: Pat
     """
     if dry_run and not rollback:
         raise UsageError("--dry-run is for --rollback: what would be published `reliability run --dry-run` shows.")
+    if why is not None and not rollback:
+        raise UsageError("--why is for --rollback: a publication goes by what the checks say.")
     settings = load_settings(home)
     leaving, reason = "", ""
     if rollback:

@@ -9,7 +9,7 @@ import click
 from rich.markup import escape
 
 from reliability_platform.cli.options import echo, home_option, json_option, people, print_json, progress
-from reliability_platform.cli.parameters import SEED, Number
+from reliability_platform.cli.parameters import SEED, Number, Whole
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
@@ -46,7 +46,7 @@ def _standing(settings: Settings, now: datetime) -> list[dict[str, Any]]:
         documents.append(
             {
                 "source": source,
-                "comes_by": "the process" if settings.url_of(source) is None else "HTTP",
+                "comes_by": "simulation" if settings.url_of(source) is None else "HTTP",
                 "breaker": breaker.state.value,
                 "breaker_since": breaker.since,
                 "failures_in_a_row": breaker.failures,
@@ -127,7 +127,7 @@ def list_sources(home: Path | None, as_json: bool) -> None:
 
 
 @sources.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=8470, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=Whole(0, 65535), default=8470, show_default=True, help="0 takes a free one.")
 @click.option(
     "--misbehave", "names", multiple=True, help="A kind of misbehaviour, several times for several. [default: all]"
 )

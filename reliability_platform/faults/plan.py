@@ -126,8 +126,9 @@ def load_plan(name_or_path: str) -> Plan:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
+        said = "it must be a mapping of names to values" if first["type"] == "model_type" else first["msg"]
         raise UsageError(
-            f"The plan {name_or_path}, line {line_of(tree, first['loc'])}: {where or 'plan'}: {first['msg']}."
+            f"The plan {name_or_path}, line {line_of(tree, first['loc'])}: {where or 'plan'}: {said}."
         ) from None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"The plan {name_or_path} holds a value that cannot be: {error}.") from None

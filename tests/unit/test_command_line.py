@@ -155,6 +155,8 @@ def test_a_closed_stream_is_no_fault() -> None:
         ("mysql+pymysql://me:secret@localhost/db", ExitCode.ENVIRONMENT, "the driver pymysql, which is not installed"),
         ("nonsense-secret", ExitCode.USAGE, "no SQLAlchemy URL"),
         ("postgresql://me:secret@localhost:port/db", ExitCode.USAGE, "RELIABILITY_OPERATIONS_URL"),
+        ("sqlite://", ExitCode.USAGE, "a database in memory, which forgets everything at once"),
+        ("sqlite:///:memory:", ExitCode.USAGE, "a database in memory, which forgets everything at once"),
         ("sqlite:////nowhere/at/all/secret.db", ExitCode.ENVIRONMENT, "cannot be used (No such file or directory)"),
     ],
 )

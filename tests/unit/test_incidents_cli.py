@@ -10,6 +10,7 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
+from reliability_platform.errors import ExitCode
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.impact import reach
@@ -120,7 +121,10 @@ def test_filters_find_what_they_say(capsys: pytest.CaptureFixture[str], home: Pa
         (("incidents", "actions", "INC-0001", "--add", "x"), "--owner and --due"),
         (("incidents", "actions", "INC-0001", "--add", "x", "--owner", "y", "--due", "2020-01-01"), "is over"),
         (("incidents", "actions", "INC-0001", "--done", "3"), "no action item 3"),
-        (("incidents", "audit", "--noted", "feed"), "no entry has the hash feed"),
+        (("incidents", "actions", "--owner", "y"), "--owner goes with --add"),
+        (("incidents", "actions", "INC-0001", "--due", "tomorrow"), "--due goes with --add"),
+        (("incidents", "actions", "INC-0001", "--why", "done long ago"), "--why goes with --done"),
+        (("incidents", "audit", "--noted", "feed"), "'feed' is not a hash"),
     ],
 )
 def test_a_slip_gets_a_sentence_and_changes_nothing(
@@ -131,6 +135,15 @@ def test_a_slip_gets_a_sentence_and_changes_nothing(
     before = store.last_position()
     assert expected in refused(capsys, *words, home=home)
     assert store.last_position() == before
+
+
+def test_a_chain_that_lacks_a_noted_hash_is_a_finding_and_no_wrong_request(
+    capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    """An edited timeline ended with the exit code of a typing error: whoever scripts the audit must tell the two apart."""
+    noted = "feed" * 16
+    assert main(["incidents", "audit", "--noted", noted, "--home", str(home)]) == ExitCode.NOT_HEALED
+    assert f"no entry has the hash {noted}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("failure_class", CLASSES)

@@ -187,7 +187,7 @@ def test_sources_are_shown_as_they_stand(settings: Settings) -> None:
     assert (orders["comes_by"], orders["breaker"], orders["failures_in_a_row"]) == ("HTTP", "open", 2)
     assert orders["last_fetch"]["missing"] == 4
     assert orders["next_probe_at"] == "2026-01-06T02:00:30"
-    assert (payments["comes_by"], payments["breaker"], payments["at_risk"]) == ("the process", "closed", False)
+    assert (payments["comes_by"], payments["breaker"], payments["at_risk"]) == ("simulation", "closed", False)
     listed = CliRunner().invoke(cli, ["sources", "list", "--json", "--home", str(settings.home)])
     assert {one["source"]: one["breaker"] for one in json.loads(listed.output)} == {
         name: one["breaker"] for name, one in by_source.items()

@@ -1,5 +1,6 @@
 """`reliability incidents audit`: the proof that no timeline was edited, and who destroyed what, and why."""
 
+import re
 from pathlib import Path
 
 import click
@@ -7,27 +8,31 @@ import click
 from reliability_platform.audit_log import AuditLog
 from reliability_platform.cli.options import echo, home_option, json_option, print_json
 from reliability_platform.counted import counted
+from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import load_settings
 
 SHOWN = 5
+HASH = "[0-9a-f]{64}"
 
 
 @click.command()
 @click.option("--noted", help="A hash that an earlier audit printed: it must still be in the chain.")
 @home_option
 @json_option
-def audit(noted: str | None, home: Path | None, as_json: bool) -> None:
+def audit(noted: str | None, home: Path | None, as_json: bool) -> int:
     """Prove that no timeline was edited and no entry is lost: each carries the hash of the one before.
 
     Then list what was destroyed or replaced (restore, prune, purge, discard, rollback): by whom, when and why.
     """
+    if noted is not None and not re.fullmatch(HASH, noted):
+        raise UsageError(f"--noted {noted!r} is not a hash: give the 64 hexadecimal digits that an audit has printed.")
     engine = operations_engine(load_settings(home))
     store, destroyed = IncidentStore(engine), AuditLog(engine).all()
     broken = store.broken_links()
     if noted is not None and not store.has_hash(noted):
-        broken.append(f"no entry has the hash {noted[:64]}")
+        broken.append(f"no entry has the hash {noted}")
     if as_json:
         told = {"entries": store.last_position(), "head": store.head(), "broken": broken}
         print_json(told | {"destroyed": [vars(one) for one in destroyed]})
@@ -35,8 +40,10 @@ def audit(noted: str | None, home: Path | None, as_json: bool) -> None:
         echo(f"{one.at:%Y-%m-%d %H:%M:%S} {one.command} {one.phase} by {one.who}: {one.what} ({one.why})")
     if broken:
         more = f" and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
-        raise click.ClickException(f"the timeline was edited: {', '.join(broken[:SHOWN])}{more}")
+        click.echo(f"reliability: the timeline was edited: {', '.join(broken[:SHOWN])}{more}", err=True)
+        return ExitCode.NOT_HEALED
     if not as_json:
         echo(
             f"{counted(store.last_position(), 'entry is', 'entries are')} whole; the last one has the hash {store.head() or '(none)'}."
         )
+    return ExitCode.OK

@@ -51,7 +51,7 @@ def _due(text: str) -> date:
 @click.option("--owner", help="Who does it.")
 @click.option("--due", help="By when, YYYY-MM-DD.")
 @click.option("--done", type=int, help="The number of an action item that is done; --why says how.")
-@click.option("--why", default="done", show_default=True, help="For the timeline.")
+@click.option("--why", help="How, for the timeline. [default: done]")
 @home_option
 @json_option
 def actions(
@@ -61,11 +61,15 @@ def actions(
     owner: str | None,
     due: str | None,
     done: int | None,
-    why: str,
+    why: str | None,
     home: Path | None,
     as_json: bool,
 ) -> None:
     """What has to be done so that it does not come again: of one incident, or of all. Tracked until done."""
+    strayed = [name for name, value in {"--owner": owner, "--due": due}.items() if value is not None and what is None]
+    strayed += ["--why"] if why is not None and done is None else []
+    if strayed:
+        raise UsageError(f"{strayed[0]} goes with {'--done' if strayed[0] == '--why' else '--add'}.")
     store = IncidentStore(operations_engine(load_settings(home)))
     if (what is not None or done is not None) and incident_id is None:
         raise UsageError("Name the incident: `reliability incidents actions INC-0003 --add …`.")
@@ -74,7 +78,7 @@ def actions(
             raise UsageError("An action item needs somebody and a day: give --owner and --due.")
         add_action_item(store, incident_id, what, owner, _due(due), utc_now(), whoami())
     if incident_id is not None and done is not None:
-        finish_action_item(store, incident_id, done, utc_now(), whoami(), why)
+        finish_action_item(store, incident_id, done, utc_now(), whoami(), why or "done")
     found = _items([store.get(incident_id)] if incident_id is not None else store.all(), finished_too)
     if as_json:
         print_json(found)

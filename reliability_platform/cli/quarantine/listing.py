@@ -7,9 +7,10 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from reliability_platform.cli.options import DAY, home_option, json_option, people, print_json
+from reliability_platform.cli.options import DAY, check_range, home_option, json_option, people, print_json
 from reliability_platform.cli.quarantine.selection import check_source, shown_file
 from reliability_platform.cli.tables import Table
+from reliability_platform.clock import FIRST_DAY
 from reliability_platform.counted import counted
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.settings import Settings, load_settings
@@ -31,7 +32,7 @@ def _rows(settings: Settings, source: str | None, first: date, last: date) -> li
 @click.command(name="list")
 @click.option("--source", default=None, help="Only this source.")
 @click.option("--from", "first", type=DAY, default="2026-01-01", show_default=True, help="First landing day.")
-@click.option("--to", "last", type=DAY, default=None, help="Last landing day. [default: yesterday]")
+@click.option("--to", "last", type=DAY, default=None, help="Last landing day. [default: the newest]")
 @home_option
 @json_option
 def list_quarantine(source: str | None, first: date, last: date | None, home: Path | None, as_json: bool) -> None:
@@ -39,6 +40,7 @@ def list_quarantine(source: str | None, first: date, last: date | None, home: Pa
     check_source(source)
     settings = load_settings(home)
     until = last or date.max
+    check_range(first, until)
     files = [
         shown_file(record)
         for record in quarantined_files(settings)
@@ -70,4 +72,6 @@ def list_quarantine(source: str | None, first: date, last: date | None, home: Pa
             row["reason"],
             row["state"],
         )
-    people.print(table if files or rows else "The quarantine is empty.")
+    asked = source is not None or last is not None or first != FIRST_DAY
+    empty = "Nothing of what was asked for is in quarantine." if asked else "The quarantine is empty."
+    people.print(table if files or rows else empty)

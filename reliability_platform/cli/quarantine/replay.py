@@ -8,6 +8,7 @@ import click
 
 from reliability_platform.cli.incidents.decisions import whoami
 from reliability_platform.cli.options import home_option, json_option, people, print_json, progress
+from reliability_platform.cli.parameters import Whole
 from reliability_platform.cli.quarantine.selection import selected, selection_options
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode, UsageError
@@ -26,9 +27,7 @@ SHOWN = 5
 
 @click.command()
 @selection_options
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=None, help="Files and groups of rows at most, oldest first."
-)
+@click.option("--limit", type=Whole(min=1), default=None, help="Files and groups of rows at most, oldest first.")
 @click.option("--dry-run", is_flag=True, help="Say exactly what would be done, and change nothing.")
 @home_option
 @json_option
@@ -137,5 +136,5 @@ def _tell(words: list[str], found: list[Offer], left: list[str], as_json: bool, 
         people.print("Then the landing days are run again. Nothing was changed.")
     for incident_id in left:
         people.print(f"{incident_id} is still open: see `reliability incidents show {incident_id}`.", highlight=False)
-    if not dry_run and not left and not any(one.refusal for one in found):
+    if (words or found or healed) and not dry_run and not left and not any(one.refusal for one in found):
         people.print("Nothing of it waits any more.")

@@ -9,6 +9,7 @@ import click
 import duckdb
 
 from reliability_platform.cli.options import echo, home_option, json_option, print_json
+from reliability_platform.cli.parameters import Whole
 from reliability_platform.cli.quarantine.selection import shown_file
 from reliability_platform.errors import UsageError
 from reliability_platform.landing.bronze import bronze_folder
@@ -36,7 +37,7 @@ def _as_delivered(
 
 @click.command()
 @click.argument("batch_id")
-@click.option("--limit", type=click.IntRange(1, 1000), default=5, show_default=True, help="Rows at most.")
+@click.option("--limit", type=Whole(1, 1000), default=5, show_default=True, help="Rows at most.")
 @click.option("--unmasked", is_flag=True, help="Show every value as it was delivered, from bronze: personal data too.")
 @home_option
 @json_option
