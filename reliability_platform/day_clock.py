@@ -109,3 +109,11 @@ class Service:
         with self._engine.connect() as connection:
             periods = connection.execute(select(service_periods).order_by(service_periods.c.id)).all()
         return sorted({day for one in periods for day in days(one.first_day, min(one.last_day or newest, newest))})
+
+
+def due_after(engine: Engine, day: date, now: datetime) -> int:
+    """How many later days are over and should be there: after a past that the lab has played, none but those in service."""
+    played = simulated(engine).began_at
+    if not played:
+        return max((now.date() - day).days - 1, 0)
+    return sum(one > day for one in {*played, *Service(engine).due(now)})

@@ -110,7 +110,8 @@ def _result(check: Any, day: date, run_id: str, now: datetime, errors: str) -> C
     raw = None if crashed else getattr(check, "check_value", None)  # a schema check has none
     value = float(raw) if isinstance(raw, int | float) else raw.total_seconds() if isinstance(raw, timedelta) else None
     threshold = _threshold(check)
-    message = f"{threshold}: {raw}" if value is not None else threshold
+    shown = f"{raw:.4g}" if isinstance(raw, float) and raw < 1000 else raw  # Soda gives 16 digits of a percentage
+    message = f"{threshold}: {shown}" if value is not None else threshold
     if verdict is Verdict.NOT_EVALUATED:
         message = f"Soda could not evaluate it: {errors or 'no value came back'}"
     return CheckResult(

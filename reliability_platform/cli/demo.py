@@ -23,7 +23,7 @@ from reliability_platform.cli.options import (
     print_json,
     progress,
 )
-from reliability_platform.cli.parameters import SEED
+from reliability_platform.cli.parameters import SEED, Whole
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import FIRST_DAY, utc_now
 from reliability_platform.clock import days as day_range
@@ -178,7 +178,7 @@ def _approve(settings: Settings, daemon: "LocalDaemon") -> list[dict[str, str]]:
     """Say yes to every action that waits for a person, as the person on call would after asking the source's owner."""
     from reliability_platform.operations import operations_engine
     from reliability_platform.pipeline.ticks import waiting_for_a_person
-    from reliability_platform.remediation.documents import IN_WORDS
+    from reliability_platform.remediation.action_words import IN_WORDS
     from reliability_platform.remediation.heal import act, describe
     from reliability_platform.remediation.policy import POLICIES
 
@@ -273,10 +273,8 @@ def show(document: dict[str, Any]) -> None:
 
 
 @click.command()
-@click.option("--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="Landing days.")
-@click.option(
-    "--events", type=click.IntRange(1, 1_000_000_000), default=250_000, show_default=True, help="Events, at least."
-)
+@click.option("--days", type=Whole(1, 3660), default=30, show_default=True, help="Landing days.")
+@click.option("--events", type=Whole(1, 1_000_000_000), default=250_000, show_default=True, help="Events, at least.")
 @click.option("--seed", type=SEED, default=7, show_default=True, help="The same seed gives the same bytes.")
 @click.option("--plan", default="showcase", show_default=True, help="A plan's name, or a YAML file of your own.")
 @home_option

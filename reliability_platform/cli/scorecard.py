@@ -20,6 +20,13 @@ from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode
 from reliability_platform.settings import load_settings
 
+SAID = {"strikes": "planned faults", "oracle_equal": "equal to a run without faults"}
+"""Figures whose name in the documents is not what people call them."""
+
+
+def _yes(value: object) -> str:
+    return "yes" if value else "no"
+
 
 @click.command()
 @home_option
@@ -57,8 +64,8 @@ def scorecard(home: Path | None, as_json: bool) -> int:
     table = Table(title="Scorecard", show_header=False)
     for name, value in numbers.items():
         table.add_row(
-            name.replace("_", " "),
-            percent(value) if name.endswith("_share") else str(bool(value)) if name == "oracle_equal" else str(value),
+            SAID.get(name, name.replace("_", " ")),
+            percent(value) if name.endswith("_share") else _yes(value) if name == "oracle_equal" else str(value),
         )
     people.print(table)
     for failure in failures:

@@ -32,7 +32,8 @@ def slo(as_of: date | None, datasets: tuple[str, ...], home: Path | None, as_jso
     if as_json and as_csv:
         raise UsageError("--json and --csv contradict each other: give one of them.")
     settings = load_settings(home)
-    found = status(operations_engine(settings), read_objectives(settings.slo_file, datasets), utc_now(), as_of)
+    engine, now = operations_engine(settings), utc_now()
+    found = status(engine, read_objectives(settings.slo_file, datasets), now, as_of)
     if as_json:
         print_json(report.document(found))
         return
@@ -51,6 +52,6 @@ def slo(as_of: date | None, datasets: tuple[str, ...], home: Path | None, as_jso
             people.print(
                 f"{one.objective.dataset} {one.objective.name}: {one.budget.words}", highlight=False, soft_wrap=True
             )
-    stale = None if as_of else report.staleness(found, utc_now().date())
+    stale = None if as_of else report.staleness(found, engine, now)
     if stale:
         people.print(stale, highlight=False, soft_wrap=True)

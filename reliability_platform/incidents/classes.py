@@ -138,7 +138,7 @@ _SEE_MODELS = "See which model or test failed, in the run's log or on the page o
 _TABLE = (
     FailureClass(
         name="pii_leak",
-        title="Somebody's data stand in free text",
+        title="Personal data in free text",
         type=IncidentType.BREACH,
         harm=Harm.EXPOSURE,
         cause=PRODUCER,
@@ -530,7 +530,7 @@ _TABLE = (
         explains=frozenset({"volume_anomaly"}),
         spoils_numbers=False,
         what_it_means="Rows belong to earlier event dates, whose published numbers change with them.",
-        contained_by="The event dates concerned are recomputed.",
+        contained_by="The rows are within the watermark: they count once their event dates have been built again.",
         first_steps=(
             "See which event dates changed, below.",
             "Tell those who have already reported the earlier numbers.",
@@ -548,7 +548,7 @@ _TABLE = (
         explains=frozenset(),
         spoils_numbers=False,
         what_it_means="The newest data are older than the schedule promises.",
-        contained_by="Consumers keep the last good rows.",
+        contained_by="What has come is whole; of what has not, consumers keep the last good rows.",
         first_steps=("Ask the owner when the data will come.", "Tell the consumers below that their numbers are old."),
         prevention="Agree on a deadline that the source can keep, or move the job.",
     ),

@@ -11,6 +11,7 @@ from reliability_platform.counted import counted
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Commands, Heading, Paragraph
 from reliability_platform.incidents.documents.render import plain, text
+from reliability_platform.incidents.documents.runbook import follow_up
 from reliability_platform.incidents.impact import Numbers, Reach
 from reliability_platform.incidents.model import Incident, State, TimelineEntry
 from reliability_platform.incidents.response import ResponsePolicy, overdue, postmortem_due, response_due
@@ -122,6 +123,7 @@ def _now(incident: Incident, policy: ResponsePolicy, now: datetime, next_step: s
         due = postmortem_due(incident, policy)
         if due is not None and incident.postmortem_at is None and "postmortem" not in late:
             items.append(f"Postmortem due {_moment(due, now)}.")
+        items += follow_up(incident)
     left = [item for item in incident.action_items if item.done_at is None]
     if left:
         items.append(f"{counted(len(left), 'action item')} left to do.")

@@ -22,8 +22,8 @@ from reliability_platform.incidents.classes import (
 
 # The first question that is answered with yes decides; what stands beside it is then the reason.
 TREE: tuple[tuple[Harm, str, str], ...] = (
-    (Harm.EXPOSURE, "Are somebody's data exposed?", "somebody's data are exposed"),
-    (Harm.LOSS, "Are data gone that the platform had?", "data are gone that the platform had"),
+    (Harm.EXPOSURE, "Is personal data exposed?", "personal data is exposed"),
+    (Harm.LOSS, "Is data lost that the platform had?", "data is lost that the platform had"),
     (
         Harm.WRONG_NUMBERS,
         "Would decisions rest on wrong or incomplete numbers if nobody acted?",
@@ -147,7 +147,7 @@ def triage(
     elif kind.spoils_numbers:
         evidence = "No critical consumer was shown these days before it was noticed."
     else:
-        evidence = "It spoils no numbers."
+        evidence = "A failure of this class spoils no numbers."
     ask("Were critical consumers shown bad numbers?", shown, evidence, Severity.P1)
     if days >= widespread_days:
         worse = spread(severity, days, widespread_days)

@@ -33,11 +33,12 @@ def slo(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ign
     """Count good and bad landing days against their budgets. Reads the operations store alone: no turn to wait for."""
     settings = load_settings()
     engine = operations_engine(settings)
-    found = status(engine, read_objectives(settings.slo_file), utc_now())
+    now = utc_now()
+    found = status(engine, read_objectives(settings.slo_file), now)
     files = write_report(settings, found)
     for one in found.exhausted:
         context.log.warning(f"{one.objective.dataset} {one.objective.name}: {one.budget.words}")
-    stale = staleness(found, utc_now().date())
+    stale = staleness(found, engine, now)
     incidents = metrics(IncidentStore(engine).all(), GroupedBy.SEVERITY)
     blocks = [*page(found), *([Paragraph(stale)] if stale else []), *metrics_page(incidents)]
     return dg.MaterializeResult(

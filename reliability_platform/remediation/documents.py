@@ -23,6 +23,7 @@ from reliability_platform.incidents.overview import overview, screen
 from reliability_platform.incidents.response import read_policy
 from reliability_platform.lineage.picture import picture
 from reliability_platform.operations import operations_engine
+from reliability_platform.remediation.action_words import IN_WORDS
 from reliability_platform.remediation.actions import ACTIONS
 from reliability_platform.remediation.due import obstacle
 from reliability_platform.remediation.heal import describe
@@ -32,29 +33,6 @@ from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import warehouse_reader
 from reliability_platform.warehouse.marts import read_manifest
 from reliability_platform.warehouse.publication import current_version, read_publication
-
-IN_WORDS = {
-    "re_request_batches": "ask the source for the batches again",
-    "replay_through_shim": "replay refused files through a shim, or ask the source for them again",
-    "accept_held_rows": "let the held rows count",
-    "purge_personal_data": "mask for good what is personal in the files of the days",
-    "verify_only": "change nothing, and verify that nothing is lost",
-    "recompute_event_dates": "build the event dates concerned again",
-    "confirm": "nothing by itself: a person mends it, and the platform confirms it",
-    "catch_up": "run the landing days from landing on, late",
-    "rebuild": "build the landing days again from bronze",
-    "retry": "run the landing days once more as they are",
-    "restore_from_snapshot": "put lost rows back from a snapshot, or build them again from bronze",
-    "put_back_published": "put published files back as they were audited, or publish anew",
-    "reload_reference_data": "reload the reference data, then ask the source again for rows that refer to nothing",
-    "fall_back_to_last_good_publication": "let consumers read the last version that no open incident condemns",
-    "hold": "hold the landing days",
-    "release": "let the landing days go that somebody holds",
-}
-"""Each action, for people."""
-
-if IN_WORDS.keys() != ACTIONS.keys():
-    raise RuntimeError(f"every action needs words for people; these disagree: {IN_WORDS.keys() ^ ACTIONS.keys()}")
 
 JUDGED_BEFORE = 20
 """Earlier results that are looked at: by then the story is told."""

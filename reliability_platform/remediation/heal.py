@@ -18,6 +18,7 @@ from reliability_platform.incidents.impact import BAD, phase_of, record_impact
 from reliability_platform.incidents.model import Incident, State, TimelineEntry
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.masking import error_words
+from reliability_platform.remediation.action_words import IN_WORDS
 from reliability_platform.remediation.actions import ACTIONS, EVENT_DATES, Action, Done, action_named, in_words
 from reliability_platform.remediation.at_work import at_work
 from reliability_platform.remediation.changes import (
@@ -78,7 +79,7 @@ def _keep_safe(
     """What heals nothing is no attempt, and leaves the incident open."""
     if not incident.is_open:
         raise UsageError(f"{incident.id} is over: use `reliability publish --rollback`, `hold` or `release`.")
-    words = f"Action: {action.name.replace('_', ' ')}"
+    words = f"Action: {IN_WORDS[action.name]}"
     store.append(incident.id, now, actor, "action", words, {"action": action.name, "phase": "keeping_safe"})
     with within(POLICIES[incident.failure_class].time_limit, action.name):
         done = action.perform(settings, store.get(incident.id), actor)
@@ -120,7 +121,7 @@ def _act(settings: Settings, engine: Engine, incident: Incident, now: datetime, 
                 settings, engine, incident, now, BAD
             )  # what the bad data did; healing takes the evidence away
         chosen = action_named(action or policy.action)
-        words = f"{chosen.name.replace('_', ' ')}, attempt {incident.attempts + 1} of {policy.max_attempts}"
+        words = f"{IN_WORDS[chosen.name]}; attempt {incident.attempts + 1} of {policy.max_attempts}"
         changed = changed_since(settings, incident)
         if changed:
             words += f"; changed since the last one: {', '.join(changed)}"
@@ -133,7 +134,7 @@ def _act(settings: Settings, engine: Engine, incident: Incident, now: datetime, 
         return Done(f"Done already: {_last(incident, 'done').why}", list(incident.pending_reruns))
     else:  # nobody else is at work: whoever began it is gone
         chosen = action_named(_last(incident, "begun").data["action"])
-        words = f"{chosen.name.replace('_', ' ')} was broken off: taken up again."
+        words = f"The attempt to {IN_WORDS[chosen.name]} was broken off: it is taken up again."
         store.append(incident.id, now, actor, "action", words, {"action": chosen.name, "phase": "resumed"})
     incident = store.get(incident.id)
     try:

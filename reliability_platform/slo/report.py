@@ -3,12 +3,16 @@
 import csv
 import io
 import json
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Engine
+
 from reliability_platform.atomic import write_atomically
+from reliability_platform.counted import counted
 from reliability_platform.csv_cell import csv_cell
+from reliability_platform.day_clock import due_after
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Grid, Heading, Paragraph
 from reliability_platform.settings import Settings
 from reliability_platform.slo.status import BadDay, ObjectiveStatus, SloStatus
@@ -108,14 +112,17 @@ def write_report(settings: Settings, status: SloStatus) -> list[Path]:
     return list(files)
 
 
-def staleness(status: SloStatus, today: date) -> str | None:
-    """What to say if days that are over have not been judged at all; None if the newest was."""
+def staleness(status: SloStatus, engine: Engine, now: datetime) -> str | None:
+    """What to say if days that were due have not been judged at all; None if the newest was."""
     if status.as_of is None:
         return "No landing day has been judged yet: `reliability run --from DAY --to DAY` does."
-    unjudged = (today - status.as_of).days - 1
-    if unjudged < 1:
+    unjudged = due_after(engine, status.as_of, now)
+    if not unjudged:
         return None
-    return f"{status.as_of} is the newest day looked at; the {unjudged} since then are over and not in these numbers."
+    return (
+        f"{status.as_of} is the newest day looked at; {counted(unjudged, 'later day is', 'later days are')} over and "
+        "not in these numbers."
+    )
 
 
 def share(value: float | None) -> str:

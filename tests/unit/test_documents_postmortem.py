@@ -27,7 +27,7 @@ from reliability_platform.incidents.documents.postmortem import postmortem, why_
 from reliability_platform.incidents.documents.render import markdown, text
 from reliability_platform.incidents.documents.situation import Readers
 from reliability_platform.incidents.impact import Numbers, Reach, measure_table
-from reliability_platform.incidents.model import State
+from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.incidents.triage import triage
 from reliability_platform.operations import operations_engine
@@ -166,7 +166,7 @@ def test_luck_is_a_matter_of_facts(tmp_path: Path) -> None:
     lucky = said(LUCKY, incident, situation(incident, numbers=few, reach=uncritical))
     assert "Only 10 rows were bad" in lucky
     assert "One check alone saw it" in lucky
-    assert "No check that failed holds a publication" in lucky
+    assert "no check that failed holds a publication" in lucky
     assert "Only" not in said(LUCKY, incident, situation(incident))
     seen = healed(tmp_path / "seen", published="1050000.00")
     assert "no critical reader is downstream" in said(LUCKY, seen, situation(seen, reach=uncritical))
@@ -246,6 +246,33 @@ def test_action_items_are_proposed_once_recorded_once_and_tracked_until_done(tmp
     table = sections(postmortem(store.get(incident.id), now))["Action items"][1]
     assert isinstance(table, Grid)
     assert [row[-1] for row in table.rows] == ["done 2026-02-01 04:33 UTC", *["open"] * (len(proposals) - 1)]
+
+
+def test_a_postmortem_names_what_was_done_and_not_what_the_policy_would_have_done(tmp_path: Path) -> None:
+    """ "Healed by: ask the source for the batches again" stood under an incident that had passed without any action."""
+
+    def healed_by(incident: Incident) -> str:
+        grids = [one for one in postmortem(incident, situation(incident, 60)) if isinstance(one, Grid)]
+        return next(row[1] for one in grids for row in one.rows if row[0] == "healed by")
+
+    assert healed_by(healed(tmp_path)) == "Asked orders again."
+    other = opened(tmp_path / "other", "bronze_orders__batch_completeness")
+    assert healed_by(other).startswith("not healed yet; the policy is to ask the source")
+    store = IncidentStore(operations_engine(load_settings(tmp_path / "other")))
+    store.move(other.id, State.RESOLVED, later(9), "incident sensor", "What had failed has passed since.")
+    assert healed_by(store.get(other.id)) == "no action of the platform"
+
+
+def test_the_owner_of_a_source_is_asked_nothing_about_our_own_failures(tmp_path: Path) -> None:
+    """Each killed build asked the owner of a source what they had changed, "on landing days 2026-01-05"."""
+    ours = opened(tmp_path, "dbt_build__ended")
+    assert {one.kind for one in messages(ours, situation(ours))} == {"internal", "readers"}
+    (asked_for,) = messages(ours, situation(ours), "source")
+    assert "nothing is asked of you" in markdown(asked_for.blocks)
+    theirs = opened(tmp_path / "theirs", "bronze_orders__batch_completeness")
+    (told,) = messages(theirs, situation(theirs), "source")
+    assert "Please tell us what changed" in markdown(told.blocks)
+    assert "landing day 2026-01-05" in markdown(told.blocks)
 
 
 def test_a_postmortem_blames_nobody(tmp_path: Path) -> None:

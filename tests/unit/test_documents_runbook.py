@@ -14,7 +14,7 @@ from reliability_platform.cli.main import cli
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents import web
-from reliability_platform.incidents.documents.blocks import Commands, Heading, Hints
+from reliability_platform.incidents.documents.blocks import Commands, Heading, Hints, Paragraph
 from reliability_platform.incidents.documents.class_texts import TEXTS
 from reliability_platform.incidents.documents.questions import declared, questions_of
 from reliability_platform.incidents.documents.render import markdown, text
@@ -130,6 +130,22 @@ def test_containment_is_shown_and_not_promised(tmp_path: Path) -> None:
     ]
 
 
+def test_what_recovery_leaves_to_people_is_not_called_nothing(tmp_path: Path) -> None:
+    """A leak that had healed said "Nothing is left to do", while its raw files held the values and a postmortem was due."""
+    incident = opened(tmp_path, "stg_web_events__no_personal_data")
+    store = IncidentStore(operations_engine(load_settings(tmp_path)))
+    store.move(incident.id, State.RESOLVED, later(6), "somebody", "mended")
+    over = store.get(incident.id)
+    assert any("quarantine purge" in one for one in containment_to_do(over, situation(over)))
+    opening = runbook(over, situation(over))[1]
+    assert isinstance(opening, Paragraph)
+    assert "its postmortem is due and Containment says what must follow" in opening.text
+    minor = opened(tmp_path / "minor", "bronze_orders__no_unknown_columns")
+    store = IncidentStore(operations_engine(load_settings(tmp_path / "minor")))
+    store.move(minor.id, State.RESOLVED, later(6), "somebody", "mended")
+    assert "Nothing is left to do." in markdown(runbook(store.get(minor.id), situation(store.get(minor.id)))[:2])
+
+
 def test_every_question_is_asked_by_some_class_and_every_class_asks_some() -> None:
     """A question that nobody asks rots; a class without one leaves whoever is on call alone."""
     asked = {name for one in TEXTS.values() for name in one.questions}
@@ -146,6 +162,18 @@ def test_many_days_in_a_row_are_one_condition_and_others_are_named() -> None:
     gap = questions_of("data_loss", "orders", [*month[:5], *month[6:9]])[0].sql
     assert "between" not in gap
     assert "date '2026-01-05', date '2026-01-07'" in gap
+
+
+def test_hours_of_a_day_are_compared_with_days_and_not_with_a_week() -> None:
+    """The sum of seven days stood beside one day: whoever was on call saw six of seven rows missing at every hour."""
+    connection = duckdb.connect()
+    connection.execute(
+        "create table int_orders__deduplicated as select date '2026-01-01' + day::integer as landing_date, "
+        "landing_date + hour * interval 1 hour as event_time from range(8) d(day), range(24) h(hour), range(5)"
+    )
+    found = next(one for one in questions_of("missing_data", "orders", [day(8)]) if "hours" in one.answers)
+    rows = connection.execute(found.sql).fetchall()
+    assert (len(rows), {row[1:] for row in rows}) == (24, {(5.0, 5.0)})
 
 
 def test_the_home_of_the_commands_survives_the_shell() -> None:

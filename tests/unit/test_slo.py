@@ -56,6 +56,10 @@ datasets:
 """
 
 
+def noon(number: int) -> datetime:
+    return datetime.combine(day(number), time(12), UTC)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return load_settings(tmp_path / "home")
@@ -253,7 +257,7 @@ def test_a_home_without_results_says_so(engine: Engine, settings: Settings, tmp_
     found = status(engine, declared(tmp_path), NOW)
     assert (found.as_of, found.objectives) == (None, [])
     assert "never" in markdown(page(found))
-    assert "reliability run" in (staleness(found, day(3)) or "")
+    assert "reliability run" in (staleness(found, engine, noon(3)) or "")
     record(engine, replace(passed(BATCHES, 1), check="stg_orders__of_an_older_version"))
     assert status(engine, declared(tmp_path), NOW).as_of is None
     assert len(write_report(settings, found)) == 2
@@ -263,8 +267,19 @@ def test_days_that_are_over_and_not_judged_are_not_passed_over(engine: Engine, t
     """A pipeline that stands still has no bad days: the report must not look fine."""
     record(engine, *both_passed(1))
     found = status(engine, declared(tmp_path), NOW)
-    assert staleness(found, day(2)) is None
-    assert "the 3 since then" in (staleness(found, day(5)) or "")
+    assert staleness(found, engine, noon(2)) is None
+    assert "1 later day is over" in (staleness(found, engine, noon(3)) or "")
+    assert "3 later days are over" in (staleness(found, engine, noon(5)) or "")
+
+
+def test_days_that_were_never_due_are_not_missed(engine: Engine, tmp_path: Path) -> None:
+    """After a demo, which plays a past, the page said that 301 days since then were not in its numbers."""
+    record(engine, *both_passed(1))
+    simulate(engine, [day(1)], NOW)
+    found = status(engine, declared(tmp_path), NOW)
+    assert staleness(found, engine, noon(20)) is None
+    Service(engine).note(True, noon(20))
+    assert "2 later days are over" in (staleness(found, engine, noon(22)) or "")
 
 
 HOSTILE = {

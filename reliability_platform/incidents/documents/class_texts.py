@@ -40,12 +40,17 @@ class ClassText:
     questions: tuple[str, ...]
     """Names of questions to the warehouse."""
     prevention: tuple[Prevention, ...]
+    afterwards: tuple[str, ...] = ()
+    """What recovery does not do, and people must once it is over."""
+
+
+OPTIONAL = frozenset({"afterwards"})
 
 
 def _read(name: str, declared: dict[str, object]) -> ClassText:
     wanted = set(ClassText.__dataclass_fields__)
-    if set(declared) != wanted:
-        raise RuntimeError(f"class_texts.yml: {name} has not exactly the texts {sorted(wanted)}")
+    if set(declared) | OPTIONAL != wanted:
+        raise RuntimeError(f"class_texts.yml: {name} has not exactly the texts {sorted(wanted - OPTIONAL)}")
     lists = {key: tuple(value) for key, value in declared.items() if isinstance(value, list)}
     items = tuple(Prevention(**item) for item in lists["prevention"])
     return ClassText(**{**declared, **lists, "prevention": items})  # type: ignore[arg-type]

@@ -225,7 +225,7 @@ FACTORS: tuple[Rule, ...] = (
 WENT_WELL: tuple[Rule, ...] = (
     Rule(
         lambda facts: facts.contained_at_once,
-        _said("It was contained in the moment of its detection; nobody had to do anything for that."),
+        _said("It was contained at the moment of its detection; nobody had to do anything for that."),
     ),
     Rule(
         lambda facts: _quick(facts.times.time_to_detect),
@@ -266,11 +266,13 @@ LUCKY: tuple[Rule, ...] = (
     ),
     Rule(
         _small,
-        lambda facts: f"Only {counted(facts.bad_rows, 'row')} were bad; nothing but chance kept it so few.",
+        lambda facts: f"Only {counted(facts.bad_rows, 'row was', 'rows were')} bad; nothing but chance kept it so few.",
     ),
     Rule(
         lambda facts: bool(facts.non_blocking) and not any(CHECKS[one].blocking for one in facts.incident.checks),
-        lambda facts: f"No check that failed holds a publication ({joined(list(facts.non_blocking)[:3])}).",
+        lambda facts: (
+            f"Nothing would have kept wrong rows from readers: no check that failed holds a publication ({joined(list(facts.non_blocking)[:3])})."
+        ),
     ),
     Rule(
         lambda facts: len(facts.incident.checks) == 1,

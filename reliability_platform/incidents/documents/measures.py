@@ -29,20 +29,14 @@ def measured(incident: Incident) -> list[Block]:
         return [Paragraph("The timeline holds no measurement of the published numbers.")]
     told = [row for row in rows if row.recovered is None or is_wrong(row)]
     same = len(rows) - len(told)
+    if not told:
+        return [Paragraph(f"{counted(same, 'measure')} of the event dates concerned did not change.")]
+    shown = [
+        [one.table, one.measure, *map(_shown, (one.published, one.bad, one.recovered, one.difference))]
+        for one in sorted(told, key=lambda row: (not is_wrong(row), row.table, row.measure))
+    ]
     words = "Sums over the event dates concerned; another incident on the same dates shows in them, too."
     return [
-        *(
-            [
-                Grid(
-                    ["table", "measure", "published before", "with the bad data", "recovered", "difference"],
-                    [
-                        [one.table, one.measure, *map(_shown, (one.published, one.bad, one.recovered, one.difference))]
-                        for one in sorted(told, key=lambda row: (not is_wrong(row), row.table, row.measure))
-                    ],
-                )
-            ]
-            if told
-            else []
-        ),
+        Grid(["table", "measure", "published before", "with the bad data", "recovered", "difference"], shown),
         Paragraph(words + (f" {counted(same, 'measure')} did not change." if same else "")),
     ]

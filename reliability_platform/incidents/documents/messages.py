@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from reliability_platform.counted import counted
-from reliability_platform.incidents.classes import CLASSES, Severity
+from reliability_platform.incidents.classes import CLASSES, Origin, Severity
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Heading, Paragraph
 from reliability_platform.incidents.documents.facts import facts_of
 from reliability_platform.incidents.documents.runbook import containment_done, is_over, state, title
 from reliability_platform.incidents.documents.situation import Situation
-from reliability_platform.incidents.documents.words import joined, length, moment, span
+from reliability_platform.incidents.documents.words import joined, landing_days, length, moment, span
 from reliability_platform.incidents.impact import Exposure
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.sources.contracts import CONTRACTS
@@ -40,6 +40,11 @@ class Message:
     blocks: Sequence[Block]
 
 
+def is_of_the_source(incident: Incident) -> bool:
+    """Whether it came with what a source delivers, or does not deliver, and not out of our own work."""
+    return CLASSES[incident.failure_class].origin is Origin.UPSTREAM
+
+
 def _next(incident: Incident, situation: Situation) -> str:
     if is_over(incident):
         return "This is the last update."
@@ -47,26 +52,27 @@ def _next(incident: Incident, situation: Situation) -> str:
 
 
 def _concerned(incident: Incident) -> str:
-    return f"{joined(list(incident.sources or (incident.source,)))}, landing days {span(incident.partitions)}"
+    return f"{joined(list(incident.sources or (incident.source,)))}, {landing_days(incident.partitions)}"
 
 
 def _doing(incident: Incident, situation: Situation) -> str:
     remedy = situation.remedy
     if is_over(incident):
-        return f"Nothing is left to do; it is {state(incident)}."
+        return f"Nothing is left to recover; it is {state(incident)}."
     if incident.state is State.RECOVERING:
         return f"Under way: {remedy.action}."
     if incident.attempts >= remedy.max_attempts:
         return f"{counted(incident.attempts, 'attempt')} did not heal it; a person is to decide."
     if remedy.obstacle is not None:
         return f"The platform does nothing by itself: {remedy.obstacle}."
-    return f"Next, {'by itself' if remedy.automatic else 'after an approval'}: {remedy.action}."
+    return f"Next, {'by itself' if remedy.automatic else 'after an approval'}, the platform will {remedy.action}."
 
 
 def internal(incident: Incident, situation: Situation) -> Message:
     """To everybody who works on it."""
     times = incident.times
-    since = f"Since {moment(times.onset)}" if times.onset else f"Detected {moment(times.detected)}"
+    told = times.onset if is_of_the_source(incident) else None  # what we broke ourselves did not begin as it landed
+    since = f"Since {moment(told)}" if told else f"Detected {moment(times.detected)}"
     items = [
         f"What: {CLASSES[incident.failure_class].what_it_means}",
         f"Where: {_concerned(incident)}; root {incident.root_dataset}.",
@@ -129,15 +135,20 @@ def to_readers(incident: Incident, situation: Situation) -> list[Message]:
 
 
 def to_source(incident: Incident, situation: Situation) -> Message:
-    """To the owner of the source: what was seen, and what is asked of them."""
+    """To the owner of the source: what was seen, and what is asked of them; nothing where the cause lies with us."""
     owner = CONTRACTS[incident.source].owner
+    asked = (
+        "Please tell us what changed, and whether more days are concerned."
+        if is_of_the_source(incident)
+        else "The cause lies with us: nothing is asked of you."
+    )
     own = list(dict.fromkeys(f"{one.check} on {one.partition}: {one.message}" for one in incident.signals))
     blocks: list[Block] = [
         Heading(1, f"{incident.source}: {CLASSES[incident.failure_class].title}"),
-        Paragraph(f"To {owner}. {incident.id}, landing days {span(incident.partitions)}."),
+        Paragraph(f"To {owner}. {incident.id}, {landing_days(incident.partitions)}."),
         Paragraph("What our checks saw:"),
         Bullets(own[:5]),
-        Paragraph(f"{_doing(incident, situation)} Please tell us what changed, and whether more days are concerned."),
+        Paragraph(f"{_doing(incident, situation)} {asked}"),
         Paragraph(_next(incident, situation)),
     ]
     return Message(SOURCE, owner, blocks)
@@ -170,7 +181,8 @@ def all_clear(incident: Incident, situation: Situation) -> Message:
         Bullets(items if ready else ["To be filled in by the facts of recovery."]),
     ]
     owners = list(dict.fromkeys(f"{one.owner}, {one.email}" for one in situation.reach.exposures))
-    return Message(ALL_CLEAR, "; ".join(["those on call", *owners, CONTRACTS[incident.source].owner]), blocks)
+    source = [CONTRACTS[incident.source].owner] if is_of_the_source(incident) else []
+    return Message(ALL_CLEAR, "; ".join(["those on call", *owners, *source]), blocks)
 
 
 _MADE_BY: dict[str, Callable[[Incident, Situation], list[Message]]] = {
@@ -183,6 +195,10 @@ KINDS = tuple(_MADE_BY)
 
 
 def messages(incident: Incident, situation: Situation, kind: str | None = None) -> list[Message]:
-    """Those of one of `KINDS`; or all that fit the state: updates while it is open, the all-clear when it is over."""
-    fitting = (ALL_CLEAR,) if is_over(incident) else (INTERNAL, READERS, SOURCE)
+    """Those of one of `KINDS`; or all that fit the state: updates while it is open, the all-clear when it is over.
+
+    The owner of the source has no part in what is of our own making, and is written to only if asked for.
+    """
+    updates = (INTERNAL, READERS, SOURCE) if is_of_the_source(incident) else (INTERNAL, READERS)
+    fitting = (ALL_CLEAR,) if is_over(incident) else updates
     return [made for one in ((kind,) if kind else fitting) for made in _MADE_BY[one](incident, situation)]

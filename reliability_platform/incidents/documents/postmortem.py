@@ -60,7 +60,7 @@ def _impact(incident: Incident, situation: Situation, facts: Facts) -> list[Bloc
 def _times(facts: Facts) -> list[Block]:
     times = facts.times
     moments = {
-        "the bad data landed": times.onset,
+        "the first of the data landed": times.onset,
         "first bad write": times.first_bad_write,
         "detected": times.detected,
         "alerted": times.alerted,
@@ -75,7 +75,7 @@ def _times(facts: Facts) -> list[Block]:
     known = sorted(((name, at) for name, at in moments.items() if at is not None), key=lambda one: one[1])
     lengths = [
         ["to detect, from the first bad write", length(times.time_to_detect)],
-        ["to acknowledge, from detection", length(times.time_to_acknowledge)],
+        ["to first answer (by a person or the remediation), from detection", length(times.time_to_acknowledge)],
         ["to recover, from detection", length(times.time_to_recover)],
         ["to resolve, from detection", length(times.time_to_resolve)],
         ["data downtime, from the first bad write or else detection", length(times.data_downtime)],
@@ -116,6 +116,14 @@ def _detection(incident: Incident, facts: Facts) -> list[Block]:
     ]
 
 
+def _healed_by(incident: Incident, situation: Situation) -> str:
+    """What was done, and not what the policy would have done."""
+    done = [entry.why for entry in incident.timeline if entry.data.get("phase") == "done"]
+    if incident.is_open:
+        return f"not healed yet; the policy is to {situation.remedy.action}"
+    return " ".join(dict.fromkeys(done)) or "no action of the platform"
+
+
 def _cause(incident: Incident, situation: Situation) -> list[Block]:
     kind, nature = CLASSES[incident.failure_class], incident.triage.classification
     own = [
@@ -134,7 +142,7 @@ def _cause(incident: Incident, situation: Situation) -> list[Block]:
         ["column", incident.column or "–"],
         ["landing days", span(incident.partitions)],
         ["symptoms", "; ".join(symptoms) or "–"],
-        ["healed by", situation.remedy.action],
+        ["healed by", _healed_by(incident, situation)],
     ]
     return [
         Heading(2, "Root cause"),

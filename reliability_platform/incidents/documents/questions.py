@@ -73,6 +73,7 @@ def _filling(contract: Contract, days: Sequence[date]) -> dict[str, Any]:
         "slots": contract.batches_per_day,
         "days": ", ".join(map(_day, days)),
         "on_days": on_days,
+        "day_count": len(set(days)),
         "first": _day(min(days)),
         "last": _day(max(days)),
         "missing": ", ".join(f"count(*) - count({name}) as {name}" for name in required),

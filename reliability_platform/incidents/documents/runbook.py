@@ -139,7 +139,7 @@ def detection(incident: Incident) -> list[Block]:
 def _columns(incident: Incident, reach: Reach) -> list[Block]:
     """The columns that failed, and the published columns that come from them: by lineage, or else by their names."""
     if reach.spoiled:
-        return [Paragraph(_by_lineage(reach))]
+        return [Paragraph(_by_lineage(reach, CLASSES[incident.failure_class].spoils_numbers))]
     names = sorted({CHECKS[one.check].column or "" for one in incident.signals if one.check in CHECKS} - {""})
     if not names:
         return []
@@ -150,14 +150,20 @@ def _columns(incident: Incident, reach: Reach) -> list[Block]:
     ]
 
 
-def _by_lineage(reach: Reach) -> str:
+def _by_lineage(reach: Reach, spoils_numbers: bool) -> str:
     uses: dict[str, list[str]] = {"direct": [], "indirect": []}
     for table in reach.published:
         for column, use in reach.spoiled.get(f"published/{table}", {}).items():
             uses[use].append(f"{table}.{column}")
-    words = f"Published columns made of bad values: {', '.join(uses['direct']) or 'none'}. "
+    direct, indirect = (", ".join(uses[use]) or "none" for use in ("direct", "indirect"))
+    if not spoils_numbers:
+        return (
+            f"A failure of this class spoils no numbers. Published columns downstream: {direct}. "
+            f"Depending on its rows: {indirect}."
+        )
     return (
-        words + f"Influenced by them, through rows that are missing or wrong: {', '.join(uses['indirect']) or 'none'}."
+        f"Published columns made of bad values: {direct}. "
+        f"Influenced by them, through rows that are missing or wrong: {indirect}."
     )
 
 
@@ -245,10 +251,16 @@ def containment_done(incident: Incident, situation: Situation) -> list[str]:
     return done
 
 
+def follow_up(incident: Incident) -> list[str]:
+    """What recovery leaves to people, as hints; nothing after a false alarm."""
+    texts = TEXTS[incident.failure_class].afterwards
+    return [] if incident.state is State.FALSE_ALARM else _filled(incident, texts)
+
+
 def containment_to_do(incident: Incident, situation: Situation) -> list[str]:
     """What is left for people, as hints."""
     if is_over(incident):
-        return []
+        return follow_up(incident)
     to_do = _filled(incident, TEXTS[incident.failure_class].to_do)
     readers = situation.readers
     if readers is None:
@@ -347,10 +359,11 @@ def _recovery(incident: Incident, situation: Situation) -> list[Block]:
 
 def _validation(incident: Incident, situation: Situation) -> list[Block]:
     proof = [name.format(source=incident.source) for name in situation.remedy.proof]
-    more = f" Besides those that had failed, these must pass: {', '.join(proof)}." if proof else ""
+    more = f"Besides those that had failed, these must pass: {', '.join(proof)}." if proof else ""
     return [
         Heading(2, "Validation"),
-        Paragraph(f"{TEXTS[incident.failure_class].validation}{more}"),
+        Hints([TEXTS[incident.failure_class].validation]),
+        *([Paragraph(more)] if more else []),
         Commands(
             [
                 f"reliability checks {window(incident)}",
@@ -365,10 +378,10 @@ def _validation(incident: Incident, situation: Situation) -> list[Block]:
 def _escalation(incident: Incident, situation: Situation) -> list[Block]:
     owner = CONTRACTS[incident.source].owner
     critical = [f"{one.owner}, {one.email}" for one in situation.reach.exposures if one.critical]
-    attempts = counted(situation.remedy.max_attempts, "attempt")
+    attempts, due = counted(situation.remedy.max_attempts, "attempt"), moment(response_due(incident, situation.terms))
     rows = [
         ["at once", f"{incident.severity}, so {situation.terms[incident.severity].notify}"],
-        [f"nobody has answered by {moment(response_due(incident, situation.terms))}", "the next person on call"],
+        *([] if incident.times.answered else [[f"nobody has answered by {due}", "the next person on call"]]),
         ["the source must act, or knows more", owner],
         *([["critical readers have seen wrong or old numbers", "; ".join(critical)]] if critical else []),
         [f"{attempts} did not heal it", situation.remedy.escalation],
@@ -407,10 +420,19 @@ def timeline(incident: Incident) -> list[Block]:
     return [Heading(2, "Timeline (UTC)"), Grid(["when", "who", "what", "why"], rows)]
 
 
+def _afterwards(incident: Incident, situation: Situation) -> str:
+    due = postmortem_due(incident, situation.terms) if incident.postmortem_at is None else None
+    left = [
+        *(["its postmortem is due"] if due else []),
+        *(["Containment says what must follow"] if follow_up(incident) else []),
+    ]
+    return f"Nothing is left to recover; {joined(left)}." if left else "Nothing is left to do."
+
+
 def opening(incident: Incident, situation: Situation) -> list[Block]:
     """The title, and the state of things in two sentences."""
     words = f"{incident.id} is {state(incident)}. "
-    words += "Nothing is left to do." if is_over(incident) else automation(incident, situation)
+    words += _afterwards(incident, situation) if is_over(incident) else automation(incident, situation)
     return [Heading(1, title(incident)), Paragraph(words)]
 
 

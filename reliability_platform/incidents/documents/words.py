@@ -20,6 +20,11 @@ def span(days: Sequence[date]) -> str:
     return f"{days[0]}" + (f" to {days[-1]}" if len(days) > 1 else "")
 
 
+def landing_days(days: Sequence[date]) -> str:
+    """`landing day 2026-01-03`, or `landing days 2026-01-03 to 2026-01-05`."""
+    return f"landing {'day' if len(days) == 1 else 'days'} {span(days)}"
+
+
 def moment(at: datetime | None) -> str:
     """A moment in UTC, to the minute; a dash where it has not come."""
     return "–" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

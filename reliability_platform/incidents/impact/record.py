@@ -19,6 +19,7 @@ from reliability_platform.warehouse.lease import warehouse_reader
 
 ACTOR = "impact recorder"
 BAD, RECOVERED = "bad", "recovered"
+SAID = {BAD: "While bad", RECOVERED: "After recovery"}
 _RECOVERED_STATES = frozenset({State.VERIFIED, State.RESOLVED, State.CLOSED})
 
 
@@ -49,7 +50,7 @@ def record_impact(settings: Settings, engine: Engine, incident: Incident, now: d
     data, why = _measured(settings, incident, dates)
     key = f"impact-{incident.id}-{phase}-{len(lives)}"
     return IncidentStore(engine).append(
-        incident.id, now, ACTOR, "impact", f"{phase.capitalize()}: {why}", {"phase": phase, **data}, key=key
+        incident.id, now, ACTOR, "impact", f"{SAID[phase]}: {why}", {"phase": phase, **data}, key=key
     )
 
 
@@ -85,7 +86,7 @@ def _measured(settings: Settings, incident: Incident, dates: list[date] | None) 
         "measures": [_plain(one) for one in changes],
     }
     said = (
-        f"{counted(rows, 'row')}, {counted(keys, 'key')}"
+        f"{counted(rows, 'row')} delivered, {counted(keys, 'key')}"
         if rows is not None and keys is not None
         else "rows and keys unknown"
     )

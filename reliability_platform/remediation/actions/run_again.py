@@ -29,7 +29,7 @@ def _run_again(name: str, words: str, leaves: str = INERT) -> Action:
     return Action(name, perform, describe, leaves)
 
 
-RETRY = _run_again("retry", "Run {days} once more as they are: what stopped the last run passes by itself.")
+RETRY = _run_again("retry", "Run {days} once more, unchanged.")
 REBUILD = _run_again("rebuild", "Run {days} again from bronze.")
 
 
@@ -53,8 +53,8 @@ def _describe_recompute(settings: Settings, incident: Incident) -> str:
     if slots_to_request(settings, incident):
         return RE_REQUEST.describe(settings, incident)
     touched = _touched(settings, incident)
-    judged = f" and {in_words(touched)}, on whose event dates late rows count," if touched else ""
-    return f"Run {in_words(incident.partitions)}{judged} again, and judge each of these event dates anew."
+    judged = f", and {in_words(touched)}, to which late rows belong" if touched else ""
+    return f"Run {in_words(incident.partitions)} again{judged}; judge each of these event dates anew."
 
 
 RECOMPUTE = Action("recompute_event_dates", _recompute, _describe_recompute, INERT)

@@ -48,13 +48,20 @@ def _volumes(settings: Settings) -> list[dict[str, Any]]:
 
 
 def _held(settings: Settings) -> list[dict[str, Any]]:
-    """Partitions that some version held back, and since the publication of which they are."""
+    """Partitions that some version held back: from which publication on, and until which; None while they are."""
     since: dict[str, str] = {}
+    until: dict[str, str] = {}
     for publication in publications(settings):
         for key in publication.held:
             since.setdefault(key, publication.published_at)
-    split = [(key.split("/"), moment) for key, moment in sorted(since.items())]
-    return [{"source": source, "day": date.fromisoformat(day), "from": moment} for (source, day), moment in split]
+            until.pop(key, None)
+        for key in since.keys() - publication.held.keys():
+            until.setdefault(key, publication.published_at)
+    split = [(key, key.split("/")) for key in sorted(since)]
+    return [
+        {"source": source, "day": date.fromisoformat(day), "from": since[key], "until": until.get(key)}
+        for key, (source, day) in split
+    ]
 
 
 def _incident(incident: Incident) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from reliability_platform.scorecard.report.text import (
     words,
 )
 from reliability_platform.scorecard.report.timeline import is_healed, numbered_faults, timeline_chart
-from reliability_platform.scorecard.report.verdict import in_campaign, survivors, verdict
+from reliability_platform.scorecard.report.verdict import graded, in_campaign, survivors, verdict
 from reliability_platform.scorecard.report.volumes import KEYS, volume_charts
 
 Document = Mapping[str, Any]
@@ -87,7 +87,10 @@ def _scope(demo: Document | None, campaign: Document | None) -> list[str]:
         window = demo.get("window") or {}
         when = f", {span_of_days(window.get('from'), window.get('to'))}" if window else ""
         seed = f", seed {words(demo['seed'])}" if demo.get("seed") is not None else ""
-        found.append(f"This run: {counted(len(records(demo, 'faults')), 'planned strike')}{when}{seed}.")
+        faults = len(graded(demo))
+        controls = len(records(demo, "faults")) - faults
+        besides = f" and {counted(controls, 'control')}" if controls else ""
+        found.append(f"This run: {counted(faults, 'planned fault')}{besides}{when}{seed}.")
     if campaign:
         seeds = ", ".join(words(seed) for seed in campaign.get("seeds") or [])
         found.append(

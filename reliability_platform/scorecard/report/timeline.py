@@ -73,7 +73,7 @@ def timeline_chart(month: Mapping[str, Any] | None) -> Chart | None:
     title = "Faults, incidents and healing"
     description = (
         f"{counted(len(strikes), 'fault')} and {counted(len(incidents), 'incident')} on {counted(len(sources), 'source')} "
-        f"from {days[0]} to {days[-1]}: above what was struck, below the incident that was opened, with a dot once "
+        f"from {days[0]} to {days[-1]}: above the faults that were injected, below the incidents that were opened, with a dot once "
         f"it is healed. {counted(open_ones, 'incident')} still open."
     )
     svg = draw_svg(

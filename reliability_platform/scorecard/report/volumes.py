@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 KEYS = (Key("volume", "rows delivered"), Key("held", "the day was held from consumers until it had healed"))
-Held = Mapping[date, object]
-"""Day → since when it is held, if that is known."""
+Held = Mapping[date, tuple[object, object]]
+"""Day → since when it was held and until when, if that is known."""
 
 
 def volume_charts(month: Mapping[str, Any] | None) -> list[Chart]:
@@ -27,11 +27,11 @@ def volume_charts(month: Mapping[str, Any] | None) -> list[Chart]:
         if day is not None:
             of_source = volumes.setdefault(str(row.get("source")), {})
             of_source[day] = of_source.get(day, 0) + int(row.get("rows") or 0)
-    held: dict[str, dict[date, object]] = {}
+    held: dict[str, dict[date, tuple[object, object]]] = {}
     for row in records(month, "held"):
         day = as_day(row.get("day"))
         if day is not None:
-            held.setdefault(str(row.get("source")), {})[day] = row.get("from")
+            held.setdefault(str(row.get("source")), {})[day] = (row.get("from"), row.get("until"))
     if not days:
         return []
     return [
@@ -53,13 +53,16 @@ def _chart(number: int, source: str, days: Sequence[date], rows: Mapping[date, i
         description,
         lambda figure: _draw(figure, days, on_axis, held),
     )
-    table = [(day, f"{rows.get(day, 0):,}", _since(held[day]) if day in held else "") for day in days]
-    return Chart(svg, Table(title, ("landing day", "rows", "held since"), table))
+    table = [(day, f"{rows.get(day, 0):,}", _span(*held[day]) if day in held else "") for day in days]
+    return Chart(svg, Table(title, ("landing day", "rows", "held from consumers"), table))
 
 
-def _since(moment: object) -> str:
-    found = as_moment(moment) if moment is not None else None
-    return f"held since {found:%Y-%m-%d %H:%M}" if found else "held"
+def _span(begin: object, end: object) -> str:
+    since, until = (as_moment(one) if one is not None else None for one in (begin, end))
+    if since is None:
+        return "held"
+    began = f"{since:%Y-%m-%d %H:%M}"
+    return f"held since {began}" if until is None else f"held {began} to {until:%Y-%m-%d %H:%M}"
 
 
 def _draw(figure: "Figure", days: Sequence[date], heights: Sequence[int], held: Held) -> None:
