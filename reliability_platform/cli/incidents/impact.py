@@ -13,6 +13,7 @@ from reliability_platform.cli.parameters import FilePath
 from reliability_platform.cli.tables import Table
 from reliability_platform.counted import counted
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
+from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
@@ -93,6 +94,7 @@ def _document(settings: Settings, manifest: Path, incident: Incident) -> dict[st
         "keys": numbers.get("keys"),
         "tables": reach.tables,
         "published": reach.published,
+        "spoils_numbers": CLASSES[incident.failure_class].spoils_numbers,
         "columns": reach.spoiled,
         "checks": reach.checks,
         "exposures": [vars(one) for one in reach.exposures],
@@ -112,7 +114,8 @@ def _text(document: dict[str, Any]) -> Group:
         readers.add_column(name)
     for one in document["exposures"]:
         readers.add_row(one["name"], f"{one['owner']}, {one['email']}", "yes" if one["critical"] else "no")
-    for name in ("dataset", "columns made of bad values", "influenced only"):
+    direct_ones = "columns made of bad values" if document["spoils_numbers"] else "columns made of its rows"
+    for name in ("dataset", direct_ones, "influenced only"):
         columns.add_column(name)
     for dataset, uses in document["columns"].items():
         direct = [column for column, use in uses.items() if use == "direct"]
