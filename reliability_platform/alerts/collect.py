@@ -7,6 +7,7 @@ from datetime import datetime
 from reliability_platform.alerts.channels import Channel
 from reliability_platform.alerts.ledger import Alert, Ledger
 from reliability_platform.alerts.policy import quiet_until
+from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.classes import Severity
 from reliability_platform.incidents.model import Incident, fold
 from reliability_platform.incidents.store import IncidentStore, heads
@@ -57,6 +58,9 @@ def _alert(
     )
 
 
+UNTOLD = "Nobody could be told of what is new about it"
+
+
 def _openings(
     settings: Settings, channel: Channel, incidents: Iterable[Incident], now: datetime
 ) -> Iterable[Alert | None]:
@@ -93,11 +97,12 @@ def collect(settings: Settings, store: IncidentStore, ledger: Ledger, channel: C
     for incident in incidents_of(store, [one for one, numbers in unread.items() if numbers]):
         hears = bool(told[incident.id])
         for number in unread[incident.id]:
-            severity = fold(incident.id, incident.timeline[:number]).severity
-            one = _alert(settings, channel, incident, number, severity, now)
-            # Who was told that an incident is a P1 must also hear that it is a P3 now, and that it is over.
-            if one is not None and (hears or one.severity in channel.severities):
-                new.append(one)
-                hears = True
+            with noted(store, incident, now, UNTOLD):
+                severity = fold(incident.id, incident.timeline[:number]).severity
+                one = _alert(settings, channel, incident, number, severity, now)
+                # Who was told that an incident is a P1 must also hear that it is a P3 now, and that it is over.
+                if one is not None and (hears or one.severity in channel.severities):
+                    new.append(one)
+                    hears = True
     ledger.record(channel.name, dry_run, entries[-1][0], new)
     return len(new)

@@ -10,15 +10,20 @@ from sqlalchemy import Engine
 
 from reliability_platform.alerts.channels import Channel, channels
 from reliability_platform.alerts.collect import collect, incidents_of
-from reliability_platform.alerts.decide import Decision, Facts, cap_reason, decide, ready
+from reliability_platform.alerts.decide import Decision, Facts, News, cap_reason, decide, ready
 from reliability_platform.alerts.delivery import Delivered, Delivery, Outcome, keep, rehearse, send
 from reliability_platform.alerts.ledger import Alert, Health, Ledger, Status
 from reliability_platform.alerts.message import Message, Surroundings
 from reliability_platform.alerts.policy import MAX_ATTEMPTS, URGENT, WINDOW, wait
+from reliability_platform.checks.steps import ALERTS_TOLD, Step, steps
 from reliability_platform.counted import counted
+from reliability_platform.errors import UsageError
+from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.impact import reach
+from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.response import read_policy
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.masking import error_words
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
@@ -42,6 +47,8 @@ class Dispatched:
     """Given up, and written to the file of undelivered messages."""
     deferred: int = 0
     """Waiting for the end of quiet hours, for room under the cap, or for a channel that does not answer."""
+    trouble: tuple[str, ...] = ()
+    """The steps that failed; the others were taken. It is a failed check of the home, too."""
 
     def __add__(self, other: "Dispatched") -> "Dispatched":
         return Dispatched(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
@@ -58,10 +65,24 @@ def _readers(source: str) -> list[str]:
 class _Tick:
     """What all channels of one tick share."""
 
-    def __init__(self, settings: Settings, engine: Engine, now: datetime, random: Random, delivery: Delivery) -> None:
-        self.settings, self.now, self.random, self.delivery = settings, now, random, delivery
+    def __init__(
+        self, settings: Settings, engine: Engine, now: datetime, random: Random, delivery: Delivery, step: Step
+    ) -> None:
+        self.settings, self.now, self.random, self.delivery, self.step = settings, now, random, delivery, step
         self.store, self.ledger = IncidentStore(engine), Ledger(engine)
         self.dry_run = settings.alert_dry_run
+
+    def collect(self, channel: Channel) -> Dispatched:
+        """Write down what one channel should hear."""
+        with self.step(f"what is new for {channel.name} could not be read"):
+            return Dispatched(new=collect(self.settings, self.store, self.ledger, channel, self.now))
+        return Dispatched()
+
+    def serve_apart(self, channel: Channel, waiting: Sequence[Alert]) -> Dispatched:
+        """`serve`, so that a channel that fails costs no other its turn."""
+        with self.step(f"{channel.name} could not be served"):
+            return self.serve(channel, waiting)
+        return Dispatched(deferred=len(waiting))
 
     def serve(self, channel: Channel, waiting: Sequence[Alert]) -> Dispatched:
         """Deliver what is due for one channel, if nobody else is at it."""
@@ -78,9 +99,9 @@ class _Tick:
             left_alone = health.retry_at is not None and health.retry_at > self.now
             if left_alone and not any(map(self._cannot_wait, waiting)):
                 return Dispatched(deferred=len(waiting))
-            decision = self._decide(channel, waiting, health)
+            decision, unspeakable = self._decide(channel, waiting, health)
             moved = sum(len(one.alerts) for one in decision.messages) + sum(map(len, decision.symptoms))
-            done = Dispatched(deferred=len(waiting) - moved)
+            done = Dispatched(deferred=len(waiting) - moved - unspeakable.failed - unspeakable.retried) + unspeakable
             if not decision.messages:
                 return done
             outcomes = self.delivery(self.settings, channel, decision.messages, self.now)
@@ -90,8 +111,8 @@ class _Tick:
         """What is urgent and new is tried at once, even on a channel that is left alone for a while."""
         return alert.severity in URGENT and not alert.attempts and alert.due_at <= self.now
 
-    def _decide(self, channel: Channel, waiting: Sequence[Alert], health: Health) -> Decision:
-        """Decide, and write down what is not the outcome of a delivery."""
+    def _decide(self, channel: Channel, waiting: Sequence[Alert], health: Health) -> tuple[Decision, Dispatched]:
+        """Decide, and write down what is not the outcome of a delivery; also what became of alerts without a message."""
         cap = self.settings.alert_cap_per_hour
         news = ready(channel, waiting, self.now, cap)
         facts = Facts(
@@ -103,7 +124,11 @@ class _Tick:
             around=Surroundings(self.settings.ui_url, read_policy(self.settings.response_policy), _readers),
             notes=self._notes(health),
         )
-        decision = decide(channel, news, facts)
+        failed = _undecidable(channel, news, facts)
+        decision = decide(channel, {one: alerts for one, alerts in news.items() if one not in failed}, facts)
+        unspeakable = sum(
+            (self._put_off(news[one], facts.incidents.get(one), error) for one, error in failed.items()), Dispatched()
+        )
         for alerts, until in decision.deferred:
             self.ledger.mark(_ids(alerts), status=Status.PENDING, due_at=until, reason=cap_reason(cap))
         for alerts in decision.symptoms:
@@ -111,7 +136,20 @@ class _Tick:
             self.ledger.mark(_ids(alerts), status=Status.SUPPRESSED, reason=f"it turned out to be a symptom of {cause}")
         for message in decision.messages:
             self.ledger.mark(_ids(message.alerts), status=Status.SENDING, message=message.id)
-        return decision
+        return decision, unspeakable
+
+    def _put_off(self, alerts: Sequence[Alert], incident: Incident | None, error: Exception) -> Dispatched:
+        """What no message could be made of is tried again like what was not delivered, and given up as late."""
+        words, attempts = error_words(error), max(alert.attempts for alert in alerts) + 1
+        what = f"no message could be made of what is new about {alerts[0].incident_id}"
+        with noted(self.store, incident, self.now, what[0].upper() + what[1:]) if incident else self.step(what):
+            raise error
+        if attempts < MAX_ATTEMPTS:
+            again = self.now + wait(attempts, self.random)
+            self.ledger.mark(_ids(alerts), attempts=attempts, status=Status.PENDING, due_at=again, reason=words)
+            return Dispatched(retried=len(alerts))
+        self.ledger.mark(_ids(alerts), attempts=attempts, status=Status.FAILED, reason=words)
+        return Dispatched(failed=len(alerts))
 
     def _notes(self, health: Health) -> list[str]:
         """What a channel should know beside the incidents: which others are dead, and what it missed itself."""
@@ -141,7 +179,11 @@ class _Tick:
         self.ledger.note_health(channel.name, self.dry_run, **health)
         # A channel that has been dead for long gets one try, and then the file.
         tries = 1 if failures >= MAX_ATTEMPTS else MAX_ATTEMPTS
-        return sum((self._settle_one(channel, one, outcomes[one.id], again, tries) for one in messages), Dispatched())
+        done = Dispatched()
+        for one in messages:
+            with self.step(f"what became of a message to {channel.name} could not be written down"):
+                done += self._settle_one(channel, one, outcomes[one.id], again, tries)
+        return done
 
     def _settle_one(
         self, channel: Channel, message: Message, delivered: Delivered, again: datetime, tries: int
@@ -181,6 +223,23 @@ class _Tick:
             self.ledger.mark(_ids(stale), status=Status.SUPPRESSED, reason="its channel is not configured any more")
 
 
+def _undecidable(channel: Channel, news: News, facts: Facts) -> dict[str, Exception]:
+    """The incidents of which no message can be made, and why. They are looked for one by one once all together fail."""
+    try:
+        decide(channel, news, facts)
+    except Exception:
+        failed: dict[str, Exception] = {}
+        for one, alerts in news.items():
+            try:
+                decide(channel, {one: alerts}, facts)
+            except UsageError:
+                raise
+            except Exception as error:
+                failed[one] = error
+        return failed
+    return {}
+
+
 def _ids(alerts: Sequence[Alert]) -> list[int]:
     return [alert.id for alert in alerts]
 
@@ -197,17 +256,23 @@ def dispatch(
 
     `random` is for the jitter of retries. By default, a dry run writes to a file and anything else sends.
     """
-    tick = _Tick(settings, engine, now, random or Random(), delivery or (rehearse if settings.alert_dry_run else send))
-    configured = channels(settings)
-    done = Dispatched(new=sum(collect(settings, tick.store, tick.ledger, channel, now) for channel in configured))
+    how = delivery or (rehearse if settings.alert_dry_run else send)
+    with steps(engine, ALERTS_TOLD, now) as step:
+        done = _dispatch(_Tick(settings, engine, now, random or Random(), how, step), channels(settings))
+    return done + Dispatched(trouble=tuple(step.failed))
+
+
+def _dispatch(tick: _Tick, configured: Sequence[Channel]) -> Dispatched:
+    done = sum(map(tick.collect, configured), Dispatched())
     waiting = tick.ledger.waiting()
     if not waiting:
         return done
-    tick.suppress(waiting, {(channel.name, tick.dry_run) for channel in configured})
+    with tick.step("alerts of channels that are not configured could not be suppressed"):
+        tick.suppress(waiting, {(channel.name, tick.dry_run) for channel in configured})
     queues = {
         channel: [one for one in waiting if (one.channel, one.dry_run) == (channel.name, tick.dry_run)]
         for channel in configured
     }
     busy = [(channel, queue) for channel, queue in queues.items() if queue]
     with ThreadPoolExecutor(max_workers=len(busy) or 1) as pool:
-        return sum(pool.map(lambda one: tick.serve(*one), busy), done)
+        return sum(pool.map(lambda one: tick.serve_apart(*one), busy), done)

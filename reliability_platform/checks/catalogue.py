@@ -325,11 +325,16 @@ _UPKEEP = {
     "drill_ended": _Property("recovery_at_risk", False, "P2", "The last drill on schedule ran to its end.", ""),
     "drills_met": _Property("recovery_at_risk", False, "P2", "The last drill of each kind met its objectives.", ""),
     "drills_in_time": _Property("recovery_at_risk", False, "P2", "No drill is overdue.", ""),
+    "incidents_noticed": _Property(
+        "recovery_at_risk", False, "P2", "Every step from failed checks to incidents ended well.", ""
+    ),
+    "alerts_told": _Property("recovery_at_risk", False, "P2", "Every step from incidents to alerts ended well.", ""),
     "room": _Property("capacity_low", False, "P2", "There is as much room on the disk as the settings ask for.", ""),
     "memory": _Property("capacity_low", False, "P2", "As much memory is available as the settings ask for.", ""),
 }
 _UPKEEP_RECOVERY = {
-    "recovery_at_risk": "`reliability doctor` says which; then `reliability snapshot create`, or `reliability drill table-loss`.",
+    "recovery_at_risk": "`reliability doctor` says which; then `reliability snapshot create`, or `reliability drill table-loss`. "
+    "Where a step failed, mend what its error says.",
     "capacity_low": "Make room or add memory; the incident ends by itself once there is enough.",
 }
 _RUNS = {

@@ -6,6 +6,16 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult, Verdict
 
 
+def change(last: CheckResult | None, check: str, words: str | None, now: datetime) -> CheckResult | None:
+    """The result to record if it is another than the last: failed for what `words` say, passed if they are None."""
+    failing = last is not None and last.verdict is Verdict.FAILED
+    if failing is (words is not None):
+        return None
+    day = last.partition if failing and last is not None else now.date()
+    verdict = Verdict.PASSED if words is None else Verdict.FAILED
+    return monitor_result(check, day, verdict, words or "it is mended", f"{check}-{now:%Y%m%dT%H%M%S}", now)
+
+
 def monitor_result(check: str, day: date, verdict: Verdict, message: str, run_id: str, now: datetime) -> CheckResult:
     """One result of a check that a monitor evaluates; the value is 1 for a failure."""
     spec = CHECKS[check]

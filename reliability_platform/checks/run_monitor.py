@@ -5,6 +5,7 @@ The data cannot show these: after a crash every table may be whole and yet of tw
 builds, the log of fetches and the breakers alone.
 """
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -16,6 +17,7 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.failed_runs import PUBLICATION, FailedRun, FailedRuns
 from reliability_platform.checks.monitor_result import monitor_result
 from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.steps import Step
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import days
 from reliability_platform.counted import counted
@@ -257,14 +259,20 @@ def monitor_landing(settings: Settings, engine: Engine, now: datetime) -> list[C
     return fresh
 
 
-def monitor_runs(settings: Settings, engine: Engine, now: datetime) -> list[CheckResult]:
-    """All news of builds, runs, fetches, deadlines, the schedule and landing."""
-    monitors = (
-        monitor_builds,
-        monitor_failed_runs,
-        monitor_fetches,
-        monitor_deadlines,
-        monitor_schedule,
-        monitor_landing,
-    )
-    return [result for monitor in monitors for result in monitor(settings, engine, now)]
+_MONITORS = {
+    "builds": monitor_builds,
+    "runs that died": monitor_failed_runs,
+    "fetches": monitor_fetches,
+    "deadlines": monitor_deadlines,
+    "the schedule": monitor_schedule,
+    "landing": monitor_landing,
+}
+
+
+def monitor_runs(settings: Settings, engine: Engine, now: datetime, step: Step | None = None) -> list[CheckResult]:
+    """All news of builds, runs, fetches, deadlines, the schedule and landing. What `step` guards fails for itself."""
+    found: list[CheckResult] = []
+    for about, monitor in _MONITORS.items():
+        with step(f"what is new about {about} could not be found out") if step else nullcontext():
+            found += monitor(settings, engine, now)
+    return found

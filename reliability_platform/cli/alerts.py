@@ -149,4 +149,6 @@ def send_due(home: Path | None, as_json: bool) -> int:
         echo(
             f"{counted(done.sent, 'alert')} {how}, {done.retried} to be tried again, {done.failed} given up, {done.deferred} waiting."
         )
-    return ExitCode.NOT_HEALED if done.retried or done.failed else ExitCode.OK
+        for trouble in done.trouble:
+            echo(f"A step failed: {trouble}.")
+    return ExitCode.NOT_HEALED if done.retried or done.failed or done.trouble else ExitCode.OK

@@ -791,7 +791,7 @@ _TABLE = (
         aspect=Aspect.DELIVERY,
         explains=frozenset(),
         spoils_numbers=False,
-        what_it_means="A snapshot failed or is too old, or a drill failed or is overdue. What is lost now may stay lost.",
+        what_it_means="A snapshot failed or is too old, a drill failed or is overdue, or a step of detection or alerting failed. What is lost now may stay lost, or unseen.",
         contained_by="Published data are not concerned.",
         first_steps=(
             "Read in the table of the checks which of them it is; `reliability doctor` says the same.",

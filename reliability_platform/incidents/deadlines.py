@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine
 
+from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.response import overdue, read_policy
 from reliability_platform.incidents.store import IncidentStore, heads
 from reliability_platform.settings import Settings
@@ -24,10 +25,11 @@ def note_missed(settings: Settings, engine: Engine, now: datetime) -> list[str]:
             written_before = moment - timedelta(hours=terms.postmortem_within_hours)
             late += store.find(of_it, heads.c.awaits_postmortem, heads.c.ended_at < written_before)
         for incident in late:
-            for deadline, words in overdue(incident, policy, now).items():
-                key = f"deadline-{incident.id}-{incident.lives}-{deadline}"
-                if deadline not in incident.missed:
-                    data = {"deadline": deadline}
-                    if store.append(incident.id, now, ACTOR, "deadline", words, data, key=key):
-                        found.append(incident.id)
+            with noted(store, incident, now, "Whether its deadlines have passed could not be found out"):
+                for deadline, words in overdue(incident, policy, now).items():
+                    key = f"deadline-{incident.id}-{incident.lives}-{deadline}"
+                    if deadline not in incident.missed:
+                        data = {"deadline": deadline}
+                        if store.append(incident.id, now, ACTOR, "deadline", words, data, key=key):
+                            found.append(incident.id)
     return list(dict.fromkeys(found))

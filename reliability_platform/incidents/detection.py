@@ -3,7 +3,8 @@
 Reading the same results again changes nothing: each belongs to one incident, once.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -14,8 +15,10 @@ from sqlalchemy import Engine, or_
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.gate import held
 from reliability_platform.checks.results import UNTOLD, CheckResult, Verdict
+from reliability_platform.checks.steps import INCIDENTS_NOTICED, Step, steps
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.counted import counted
+from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.grouping import Cause, RawSignal, group
 from reliability_platform.incidents.impact import Consumers
@@ -131,15 +134,19 @@ def _ended_at(incident: Incident) -> datetime:
 class _Observer:
     """One reading of results against the incidents that there are."""
 
-    def __init__(self, engine: Engine, now: datetime, around: Surroundings | None) -> None:
-        self._engine, self._now, self._around = engine, now, around
+    def __init__(self, engine: Engine, now: datetime, around: Surroundings | None, step: Step) -> None:
+        self._engine, self._now, self._around, self._step = engine, now, around, step
         self._store = IncidentStore(engine)
         self._changed: dict[str, None] = {}
+        self.failed: set[int] = set()
+        """The results that a step failed with."""
 
     @cached_property
     def _consumers(self) -> Consumers | None:
-        """Asked once in a reading: it looks into every published table."""
-        return self._around.consumers() if self._around else None
+        """Asked once in a reading: it looks into every published table. Nobody's incident stays shut for want of it."""
+        with self._step("who reads the data could not be found out"):
+            return self._around.consumers() if self._around else None
+        return None
 
     def observe(self, results: Sequence[Numbered]) -> list[str]:
         left = self._unknown(results)
@@ -151,9 +158,20 @@ class _Observer:
             if passed:
                 self._note_recovery(passed)
             left = self._unknown([(signal.result_id, signal.result) for signal in signals])
+            left = [(number, result) for number, result in left if number not in self.failed]
             if not left:
                 break
         return list(self._changed)
+
+    @contextmanager
+    def _apart(self, what: str, signals: Sequence[RawSignal]) -> Iterator[None]:
+        """A step with these signals: where it fails, they are left for the next reading, and the others go on."""
+        ended = False
+        with self._step(what):
+            yield
+            ended = True
+        if not ended:
+            self.failed.update(signal.result_id for signal in signals)
 
     def _unknown(self, results: Sequence[Numbered]) -> list[Numbered]:
         known = self._store.known_results([number for number, _ in results])
@@ -191,7 +209,8 @@ class _Observer:
                 again.setdefault(owner.id, []).append(signal)
         for owner in {incident.id: incident for incident in owners.values()}.values():
             if owner.id in again:
-                self._append(owner, "signals", f"Seen again: {_words(again[owner.id])}", again[owner.id])
+                with self._apart(f"{owner.id} could not be extended", again[owner.id]):
+                    self._append(owner, "signals", f"Seen again: {_words(again[owner.id])}", again[owner.id])
         return left
 
     def _take_in(self, signals: Sequence[RawSignal], passed: Sequence[Numbered]) -> None:
@@ -209,7 +228,9 @@ class _Observer:
             new = [signal for signal in cause.signals if signal.result_id in fresh]
             if new:
                 old = {owners[one.result_id].id: owners[one.result_id] for one in cause.signals if one not in new}
-                self._place(cause, new, list(old.values()))
+                what = f"{cause.failure_class} of {cause.source} on {cause.partitions[0]} could not become an incident"
+                with self._apart(what, new):
+                    self._place(cause, new, list(old.values()))
 
     def _place(self, cause: Cause, new: Sequence[RawSignal], involved: Sequence[Incident]) -> None:
         """Bring the new signals of one cause into the incident that it has, or into one of its own."""
@@ -309,10 +330,10 @@ class _Observer:
         if self._around is None:
             return {}
         failed = {(signal.result.check, signal.result.partition) for signal in signals}
-        found = {
-            "onset": onset(self._around.settings, source, {day for _, day in failed}),
-            "first_bad_write": first_bad_write(self._engine, failed, self._now),
-        }
+        found: dict[str, datetime | None] = {}
+        with self._step("when a failure began could not be found out"):  # an incident opens without it, too
+            found["onset"] = onset(self._around.settings, source, {day for _, day in failed})
+            found["first_bad_write"] = first_bad_write(self._engine, failed, self._now)
         return {name: moment.isoformat() for name, moment in found.items() if moment is not None}
 
     def _triage(self, cause: Cause, contained: bool) -> Triage:
@@ -348,15 +369,19 @@ class _Observer:
         """A failed check that passes now is evidence of recovery; whether it is enough is for remediation to say."""
         by_key = {(result.check, result.partition): number for number, result in passed}
         for incident in self._open_incidents(result for _, result in passed):
-            keys = [key for key, one in incident.still_failing.items() if by_key.get(key, 0) > one.result_id]
-            if keys:
-                left = len(incident.still_failing) - len(keys)
-                words = f"{counted(len(keys), 'check')} passed"
-                words += f"; {left} left that failed." if left else "; all that failed have passed since."
-                data = {"passed": [{"check": check, "partition": day.isoformat()} for check, day in sorted(keys)]}
-                ids = sorted(by_key[key] for key in keys)
-                if self._store.append(incident.id, self._now, ACTOR, "recovery", words, data, results=ids):
-                    self._changed[incident.id] = None
+            with noted(self._store, incident, self._now, "What has passed of it could not be written down"):
+                self._note_passed(incident, by_key)
+
+    def _note_passed(self, incident: Incident, by_key: Mapping[tuple[str, date], int]) -> None:
+        keys = [key for key, one in incident.still_failing.items() if by_key.get(key, 0) > one.result_id]
+        if keys:
+            left = len(incident.still_failing) - len(keys)
+            words = f"{counted(len(keys), 'check')} passed"
+            words += f"; {left} left that failed." if left else "; all that failed have passed since."
+            data = {"passed": [{"check": check, "partition": day.isoformat()} for check, day in sorted(keys)]}
+            ids = sorted(by_key[key] for key in keys)
+            if self._store.append(incident.id, self._now, ACTOR, "recovery", words, data, results=ids):
+                self._changed[incident.id] = None
 
 
 def observe(
@@ -367,6 +392,18 @@ def observe(
 ) -> list[str]:
     """Take in check results; returns the ids of the incidents that changed.
 
-    Without `around` nobody is known to read anything, and when a failure began is not known.
+    Without `around` nobody is known to read anything, and when a failure began is not known. A cause that fails costs
+    only itself: it is a failed check of the home.
     """
-    return _Observer(engine, now, around).observe(results)
+    with steps(engine, INCIDENTS_NOTICED, now, whole=False) as step:
+        return take_in(engine, results, now, around, step)[0]
+
+
+def take_in(
+    engine: Engine, results: Sequence[Numbered], now: datetime, around: Surroundings | None, step: Step
+) -> tuple[list[str], int | None]:
+    """`observe` as one step of a tick; also the first result that belongs to an incident and could not be brought into
+    one: from there on results are to be read again.
+    """
+    observer = _Observer(engine, now, around, step)
+    return observer.observe(results), min(observer.failed, default=None)

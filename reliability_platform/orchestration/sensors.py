@@ -10,6 +10,7 @@ from datetime import date, datetime
 import dagster as dg
 
 from reliability_platform.clock import utc_now
+from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
@@ -70,8 +71,13 @@ def incident_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Read the check results since the last tick."""
     settings = load_settings()
     engine = operations_engine(settings)
-    note_failed_runs(settings, engine, context.instance, utc_now())
-    changed, cursor = notice(settings, engine, int(context.cursor or 0), utc_now)
+    changed, cursor = notice(
+        settings,
+        engine,
+        int(context.cursor or 0),
+        utc_now,
+        first=lambda: note_failed_runs(settings, engine, context.instance, utc_now()),
+    )
     incidents = [IncidentStore(engine).get(incident_id) for incident_id in changed]
     return dg.SensorResult(
         run_requests=document_requests(incidents),
@@ -129,7 +135,9 @@ def remediation_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     requests += [
         _rerun(pipeline_job.name if run.from_the_source else reprocess_job.name, run.incidents) for run in steps.runs
     ]
-    requests += [_take_in(settings, incident, days) for incident, days in steps.arrivals]
+    for incident, days in steps.arrivals:
+        with noted(IncidentStore(engine), incident, utc_now(), "What has landed for it could not be taken in"):
+            requests.append(_take_in(settings, incident, days))
     documents = steps.verified
     return dg.SensorResult(
         run_requests=requests + document_requests(documents), dynamic_partitions_requests=_partitions_of(documents)

@@ -1,20 +1,21 @@
 """What the sensors do at a tick: failed checks become incidents, and each open incident goes one step further."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import Engine
 
 from reliability_platform.checks.run_monitor import monitor_runs
+from reliability_platform.checks.steps import INCIDENTS_NOTICED, steps
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import Clock
+from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.deadlines import note_missed
-from reliability_platform.incidents.detection import Surroundings, observe
+from reliability_platform.incidents.detection import Surroundings, take_in
 from reliability_platform.incidents.impact import consumers
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.remediation.apart import noted
 from reliability_platform.remediation.due import due, may_act
 from reliability_platform.remediation.heal import end_if_recovered, rerun_is_due, runs_from_the_source, verify
 from reliability_platform.remediation.standstill import arrived, note_standstill
@@ -24,18 +25,33 @@ from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 RESULTS_PER_TICK = 20_000
 
 
-def notice(settings: Settings, engine: Engine, after: int, clock: Clock) -> tuple[list[str], int]:
-    """Read the verdicts recorded after a number: the ids of the incidents that changed, and the number to go on from."""
-    monitor_runs(settings, engine, clock())
-    results = CheckStore(engine).after(after, RESULTS_PER_TICK)
-    around = Surroundings(settings, lambda: consumers(settings, ensure_manifest()))
-    changed = [*observe(engine, results, clock(), around), *note_missed(settings, engine, clock())]
+def notice(
+    settings: Settings, engine: Engine, after: int, clock: Clock, first: Callable[[], None] = lambda: None
+) -> tuple[list[str], int]:
+    """Read the results recorded after a number: the ids of the incidents that changed, and the number to go on from.
+
+    `first` writes down what the monitors read. Each step that fails costs only itself. Results that it failed with are
+    read again at the next tick, as long as all that came since fits into one reading.
+    """
+    with steps(engine, INCIDENTS_NOTICED, clock()) as step:
+        with step("runs that died could not be written down"):
+            first()
+        monitor_runs(settings, engine, clock(), step)
+        results = CheckStore(engine).after(after, RESULTS_PER_TICK)
+        around = Surroundings(settings, lambda: consumers(settings, ensure_manifest()))
+        changed: list[str] = []
+        again: int | None = results[0][0] if results else None
+        with step("new check results could not be read"):
+            changed, again = take_in(engine, results, clock(), around, step)
+        with step("deadlines could not be looked at"):
+            changed += note_missed(settings, engine, clock())
     store = IncidentStore(engine)
     for incident in store.open():
         with noted(store, incident, clock(), "Whether it has recovered could not be found out"):
             if end_if_recovered(settings, engine, incident.id, clock(), "incident sensor"):
                 changed.append(incident.id)
-    return list(dict.fromkeys(changed)), results[-1][0] if results else after
+    read = results[-1][0] if results else after
+    return list(dict.fromkeys(changed)), again - 1 if again and len(results) < RESULTS_PER_TICK else read
 
 
 @dataclass(frozen=True)
@@ -102,8 +118,9 @@ def take_steps(settings: Settings, engine: Engine, clock: Clock, actor: str) -> 
 
 def waiting_for_a_person(settings: Settings, engine: Engine, now: datetime) -> Sequence[Incident]:
     """The incidents whose action is taken as soon as somebody approves it."""
-    return [
-        incident
-        for incident in IncidentStore(engine).all()
-        if not may_act(settings, engine, incident, now) and may_act(settings, engine, incident, now, approved=True)
-    ]
+    store, found = IncidentStore(engine), list[Incident]()
+    for incident in store.all():
+        with noted(store, incident, now, "Whether it waits for a person could not be found out"):
+            if not may_act(settings, engine, incident, now) and may_act(settings, engine, incident, now, approved=True):
+                found.append(incident)
+    return found

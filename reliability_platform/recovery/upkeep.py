@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.monitor_result import monitor_result
+from reliability_platform.checks.monitor_result import change
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.run_monitor import monitor_schedule
 from reliability_platform.checks.store import CheckStore
@@ -88,16 +88,6 @@ def findings(settings: Settings, engine: Engine, now: datetime, low: set[str] | 
     }
 
 
-def _news(last: CheckResult | None, check: str, words: str | None, now: datetime) -> CheckResult | None:
-    """The verdict to record, if it is another one than the last."""
-    failing = last is not None and last.verdict is Verdict.FAILED
-    if failing is (words is not None):
-        return None
-    day = last.partition if failing and last is not None else now.date()
-    verdict = Verdict.PASSED if words is None else Verdict.FAILED
-    return monitor_result(check, day, verdict, words or "it is mended", f"{check}-{now:%Y%m%dT%H%M%S}", now)
-
-
 def _last(store: CheckStore) -> dict[str, CheckResult]:
     """The last verdict of each check of the home."""
     names = [name for name, spec in CHECKS.items() if spec.dataset == "home"]
@@ -110,7 +100,7 @@ def monitor_upkeep(settings: Settings, engine: Engine, now: datetime) -> list[Ch
     last = _last(store)
     failing = {name for name, one in last.items() if one.verdict is Verdict.FAILED}
     said = findings(settings, engine, now, failing)
-    news = [_news(last.get(check), check, words, now) for check, words in said.items()]
+    news = [change(last.get(check), check, words, now) for check, words in said.items()]
     fresh = [one for one in news if one is not None]
     store.record(fresh)
     return fresh
@@ -122,7 +112,7 @@ def attempting(engine: Engine, check: str, now: datetime) -> Iterator[None]:
 
     def record(words: str | None) -> None:
         store = CheckStore(engine)
-        one = _news(_last(store).get(check), check, words, now)
+        one = change(_last(store).get(check), check, words, now)
         store.record([] if one is None else [one])
 
     try:

@@ -7,10 +7,10 @@ from sqlalchemy import Engine
 
 from reliability_platform.causes import CAUSES
 from reliability_platform.counted import counted
+from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.remediation.actions import action_named
-from reliability_platform.remediation.apart import noted
 from reliability_platform.remediation.at_work import broken_off
 from reliability_platform.remediation.changes import WORLD, changed_since, last_outcome
 from reliability_platform.remediation.conditions import CONDITIONS

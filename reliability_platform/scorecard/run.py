@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.remediation.documents import write_page
@@ -51,9 +52,16 @@ def leave_evidence(
 ) -> Graded:
     """Write the reports, the pages of the incidents and the page to look at."""
     files = write_evidence(settings, engine, card, stage_seconds)
-    for incident in IncidentStore(engine).all():
-        write_page(settings, engine, incident, now)
+    write_pages(settings, engine, now)
     path = settings.home / "scorecards" / "report.html"
     month = month_of(settings, engine)
     report = write_report(path, run_document(card), last_campaign(settings), month, runbooks="../incidents")
     return Graded(card, files, report)
+
+
+def write_pages(settings: Settings, engine: Engine, now: datetime) -> None:
+    """Write the page of each incident; one that cannot be written costs only itself."""
+    store = IncidentStore(engine)
+    for incident in store.all():
+        with noted(store, incident, now, "Its page could not be written"):
+            write_page(settings, engine, incident, now)

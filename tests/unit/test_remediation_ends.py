@@ -15,7 +15,7 @@ from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.writer import write_batch
 from reliability_platform.remediation.actions import ACTIONS
-from reliability_platform.remediation.apart import noted
+from reliability_platform.incidents.apart import noted
 from reliability_platform.remediation.documents import remedy_of
 from reliability_platform.remediation.due import obstacle
 from reliability_platform.remediation.heal import act, describe, end_if_recovered, verify

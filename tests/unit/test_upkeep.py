@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from reliability_platform.alerts.dispatch import dispatch
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.steps import ALERTS_TOLD, INCIDENTS_NOTICED
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.day_clock import Service
 from reliability_platform.incidents.model import Incident, State
@@ -16,7 +17,14 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.recovery.capacity import available_memory
 from reliability_platform.recovery.drill_log import Drill, DrillLog
-from reliability_platform.recovery.upkeep import SNAPSHOT_TAKEN, attempting, findings, monitor_upkeep, notice
+from reliability_platform.recovery.upkeep import (
+    DRILL_ENDED,
+    SNAPSHOT_TAKEN,
+    attempting,
+    findings,
+    monitor_upkeep,
+    notice,
+)
 from reliability_platform.remediation.due import obstacle
 from reliability_platform.remediation.heal import act, verify
 from reliability_platform.settings import Settings, load_settings
@@ -135,4 +143,7 @@ def test_a_container_has_what_its_limit_leaves(tmp_path: Path) -> None:
 def test_every_check_of_the_home_is_monitored(settings: Settings, engine: Engine) -> None:
     """A check that nothing evaluates could not fail."""
     declared = {name for name, spec in CHECKS.items() if spec.dataset == "home"}
-    assert set(findings(settings, engine, after(1))) | {"home__snapshot_taken", "home__drill_ended"} == declared
+    assert (
+        set(findings(settings, engine, after(1))) | {SNAPSHOT_TAKEN, DRILL_ENDED, INCIDENTS_NOTICED, ALERTS_TOLD}
+        == declared
+    )
