@@ -250,8 +250,9 @@ def test_commands_inside_sentences_work_too(settings: Settings, worked: dict[str
     # go, and the newest version is published again.
     whole.sort(key=lambda one: ("rollback" in one, "snapshot create" not in one))
     for line in [*whole, *back, "reliability publish"]:
-        # A person at a terminal is asked before consumers go back; here nobody can be.
-        assert execute(f"{line} --yes --why runbook" if "rollback" in line else line) == 0, line
+        # A person at a terminal is asked before anything is replaced; here nobody can be.
+        destroys = "rollback" in line or "restore" in line
+        assert execute(f"{line} --yes --why runbook" if destroys else line) == 0, line
 
 
 @pytest.mark.parametrize("command", ["runbook", "assess", "postmortem", "message", "page", "show"])
