@@ -1,6 +1,7 @@
 """The house: who may import whom, and that detection is blind."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ ORDER = [
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path.name != "__init__.py" or path.parent != ROOT)
 
 
+@cache  # each module stands on the way of many others: parsed once, not 40 times
 def _imports(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
