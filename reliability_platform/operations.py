@@ -7,6 +7,7 @@ import os
 import re
 import sqlite3
 from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ _SQLITE: tuple[tuple[str, Cause], ...] = (
 """What SQLite's codes mean, by their beginning. SQLITE_CANTOPEN and the other SQLITE_IOERR mean anything: for these the
 system is asked."""
 _PROBE_BYTES = 1 << 16
+DATABASES = ("sqlite", "postgresql", "mysql", "mariadb", "oracle", "mssql")
+"""Those that SQLAlchemy brings a dialect for."""
 
 
 def store_error(
@@ -99,12 +102,11 @@ def _what_the_system_says(file: Path) -> OSError | None:
 def _usable(url: str | URL, **options: Any) -> Engine:
     """An engine for a URL. Raises `UsageError` in words without the URL: it may hold a password."""
     scheme = url.drivername if isinstance(url, URL) else url.partition("://")[0]
-    name = scheme if re.fullmatch(r"[a-z0-9_+]{1,40}", scheme) else "…"  # without a scheme it is all of the URL
+    name = scheme if re.fullmatch(r"[A-Za-z0-9_+.-]{1,40}", scheme) else "…"  # without a scheme it is all of the URL
     try:
-        return create_engine(url, **options)
+        engine = create_engine(url, **options)
     except NoSuchModuleError:
-        better = ": write postgresql://" if name == "postgres" else ""
-        raise UsageError(f"{OPERATIONS_URL} names a database {name!r} that SQLAlchemy does not know{better}.") from None
+        raise _unknown(name) from None
     except ImportError as error:
         raise EnvironmentUnusableError(
             f"{OPERATIONS_URL} needs the driver {error.name or name}, which is not installed: install it, or name "
@@ -115,6 +117,31 @@ def _usable(url: str | URL, **options: Any) -> Engine:
             f"{OPERATIONS_URL} is no SQLAlchemy URL: write it as in postgresql+psycopg://user:password@host/database, "
             "or unset it for SQLite in the home."
         ) from None
+    _refuse_memory(engine.url)
+    return engine
+
+
+def _unknown(name: str) -> UsageError:
+    """What the URL names that SQLAlchemy does not have: the database, or one driver of a database that it has."""
+    database, _, driver = name.partition("+")
+    if database in DATABASES:
+        return UsageError(
+            f"{OPERATIONS_URL} names a driver {driver!r} that SQLAlchemy does not know for {database}: install the package "
+            f"that brings it, or write {database}:// for the usual one."
+        )
+    alike = get_close_matches(database.lower(), DATABASES, n=1)
+    better = f": write {alike[0]}://" if alike else ""
+    return UsageError(f"{OPERATIONS_URL} names a database {database!r} that SQLAlchemy does not know{better}.")
+
+
+def _refuse_memory(url: URL) -> None:
+    """SQLite in memory is another store for each connection: tables that were just made would not be there."""
+    in_memory = url.database in (None, "", ":memory:", "file::memory:") or "memory" in url.query.get("mode", ())
+    if url.get_backend_name() == "sqlite" and in_memory:
+        raise UsageError(
+            f"{OPERATIONS_URL} names a SQLite database in memory, which ends with each connection: name a file, as in "
+            "sqlite:////var/lib/reliability/operations.sqlite, or unset it for the one in the home."
+        )
 
 
 def store_url(settings: Settings) -> str | URL:

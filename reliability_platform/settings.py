@@ -49,6 +49,8 @@ DECLARED_NAMES = {
 ALIKE = 0.85
 """From this likeness on, a name is taken for a slip of another. RELIABILTY_AUTOMATION (0.98) and RELIABILITY_AUTO (0.88)
 are; names that share no more than RELIABILITY_ need none, for they are refused by their beginning."""
+MEANT = 0.55
+"""From this likeness on, a name is asked back for one that does not exist: AUTO for AUTOMATION is 0.57."""
 
 _URL = r"(?:P[0-3](?:,P[0-3])*=)?[A-Za-z][\w+.-]*://"
 """How the URL of a channel begins: the severities that it takes, if not all, and the scheme."""
@@ -356,9 +358,13 @@ def variable(name: str) -> str:
     return f"{PREFIX}{name.upper()}"
 
 
-def _suggestion(said: str, known: Iterable[str]) -> str:
-    alike = get_close_matches(said, list(known), n=1, cutoff=0.6)
-    return f": do you mean {alike[0]}?" if alike else "."
+def _suggestion(said: str, known: Iterable[str], shared: str = "") -> str:
+    """What somebody may have meant. A beginning that all names share makes none of them alike: RELIABILITY_KILL_SWITCH
+    would mean RELIABILITY_CACHE."""
+    beginning = shared if said.startswith(shared) else ""
+    by_rest = {one.removeprefix(beginning).lower(): one for one in known}
+    alike = get_close_matches(said.removeprefix(beginning).lower(), by_rest, n=1, cutoff=MEANT)
+    return f": do you mean {by_rest[alike[0]]}?" if alike else "."
 
 
 @cache  # settings are read some 25 times a run; comparing 60 names with 50 each time took 4 % of it
@@ -370,7 +376,7 @@ def _refuse_unknown_variables(names: frozenset[str]) -> None:
         if said in known or said.startswith(FOR_DBT):
             continue
         if said.startswith(PREFIX) or get_close_matches(said, known, n=1, cutoff=ALIKE):
-            raise UsageError(f"There is no setting {name[:80]!r}{_suggestion(said, known)}")
+            raise UsageError(f"There is no setting {name[:80]!r}{_suggestion(said, known, PREFIX)}")
 
 
 def _refuse_empty_values(environment: Mapping[str, str], overridden: str | None) -> None:
@@ -400,7 +406,9 @@ def load_settings(home: Path | None = None) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         what = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"The setting {variable('_'.join(map(str, first['loc'])))} is not usable: {what}.") from None
+        name, *within = map(str, first["loc"])
+        place = f" at {within[0]}" if within else ""
+        raise UsageError(f"The setting {variable(name)} is not usable{place}: {what}.") from None
     except SettingsError as error:  # a list or a table that is no JSON; the text of the error quotes no value
         named = re.search(r'field "(\w+)"', str(error))
         name = variable(named[1]) if named else "of a list"

@@ -221,16 +221,29 @@ def _upkeep(settings: Settings) -> str:
     return "snapshots, drills, room and memory are as the settings ask for" if said else "the schedules are not on"
 
 
-def _landing(settings: Settings) -> str:
-    from reliability_platform.landing.misplaced import misplaced, unexamined
+def _first(found: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(found) - SHOWN_ENTRIES} more" if len(found) > SHOWN_ENTRIES else ""
+    return f"{'; '.join(found[:SHOWN_ENTRIES])}{more}"
 
+
+def _landing(settings: Settings) -> str:
+    from reliability_platform.landing.misplaced import misplaced, unexamined, unreadable
+
+    wrong = []
     found = [one.words for one in misplaced(settings)]
     if found:
-        more = f" and {len(found) - SHOWN_ENTRIES} more" if len(found) > SHOWN_ENTRIES else ""
-        raise _WrongError(
-            f"no run looks at {'; '.join(found[:SHOWN_ENTRIES])}{more}: move each into a landing day of a declared source, "
-            "or out of landing"
+        wrong.append(
+            f"no run looks at {_first(found)}: move each into a landing day of a declared source, or out of landing"
         )
+    closed = unreadable(settings)
+    if closed:
+        wrong.append(
+            f"nothing can be read of {_first(closed)}: give this user the rights to it, put a file there, remove it, "
+            "or `reliability quarantine discard` it"
+        )
+    if wrong:
+        raise _WrongError("; ".join(wrong))
     waiting = unexamined(settings)
     if waiting:
         (source, day), number = next(iter(waiting.items()))

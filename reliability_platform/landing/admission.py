@@ -34,7 +34,7 @@ from reliability_platform.landing.bronze import (
     ensure_bronze,
     swap_folder,
 )
-from reliability_platform.landing.canonical import canonical
+from reliability_platform.landing.canonical import canonical, meant_by
 from reliability_platform.landing.columns import Reading, breach, read_as
 from reliability_platform.landing.dead_letters import ensure_dead_letters
 from reliability_platform.landing.discards import Discarded, read_discards
@@ -367,7 +367,7 @@ class _Day:
             footer = read_footer(content)
             if footer.rows != manifest.expected_rows:  # the others never came
                 raise _RowsError(manifest.expected_rows, footer.rows)
-            table = read_content(content, contract.arrow_schema.names)
+            table = read_content(content, list(meant_by(footer.names, contract)))
         except NotReadableError as error:
             raise _RefusedError("unreadable_file", str(error)) from None
         try:

@@ -81,16 +81,28 @@ def spelled(table: pa.Table, contract: Contract, names: Iterable[str]) -> pa.Tab
 
 
 def _under_declared_names(table: pa.Table, contract: Contract) -> pa.Table:
-    """Two aliases of one column, or one beside the column itself, are left alone: which of them counts nobody said."""
+    """Declared aliases, and names that differ in case, in white space around them or in a byte order mark before them:
+    SQL has no case, and some warehouses write all names in capitals.
+
+    Two such names of one column, or one beside the column itself, are left alone: which of them counts nobody said.
+    """
     names = table.column_names
-    came = [name for name in names if name in contract.aliases]
-    stands_for = [contract.aliases[name] for name in came]
+    meant = meant_by(names, contract)
+    came = [name for name in names if name in meant and meant[name] != name]
+    stands_for = [meant[name] for name in came]
     rename = {
         name: column
         for name, column in zip(came, stands_for, strict=True)
         if column not in names and stands_for.count(column) == 1
     }
     return table.rename_columns([rename.get(name, name) for name in names]) if rename else table
+
+
+def meant_by(names: Iterable[str], contract: Contract) -> dict[str, str]:
+    """The contract's column for each delivered name that says one."""
+    declared = {name.casefold(): name for name in contract.arrow_schema.names} | contract.aliases
+    said = {name: declared.get(name) or declared.get(name.removeprefix("\ufeff").strip().casefold()) for name in names}
+    return {name: column for name, column in said.items() if column is not None}
 
 
 def in_type(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:

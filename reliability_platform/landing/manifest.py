@@ -1,7 +1,7 @@
 """What a producer says of a delivered file, and how strictly it is read.
 
 A manifest is a JSON object as RFC 8259 has it, in UTF-8. What is equal in meaning is equal: a byte order mark before it,
-`375.0` for 375, any ISO form of a moment, hexadecimal in upper case or after `sha256:`. What could mean two things, or
+`375.0` for 375, any ISO form of a moment, hexadecimal in upper case, by pairs or after `sha256:`. What could mean two things, or
 is of another type (a number as text, a moment without a time), is refused with the name of what is wrong.
 """
 
@@ -25,7 +25,8 @@ SAFE_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234
 SAFE_NAME_LENGTH = 100
 """Leaves room for the suffixes of drafts, copies and reasons within the 255 bytes of a file name."""
 INT32_MAX, INT64_MAX = 2**31 - 1, 2**63 - 1
-_SHA256 = re.compile("(?:sha-?256:)?([0-9a-f]{64})")
+_SHA256 = re.compile("(?:sha-?256[:=] *)?((?:[0-9a-f]{2}[ :]?){31}[0-9a-f]{2})")
+"""Some programs part the bytes: certutil of Windows by spaces, openssl by colons."""
 _WITH_TIME = re.compile(r"\d{4}-?\d\d-?\d\d[T ]\d\d.*")
 
 
@@ -125,7 +126,7 @@ def _checksum(value: Any) -> str:
     found = _SHA256.fullmatch(_text(value).strip().lower())
     if found is None:
         raise ManifestError("is no SHA-256 in hexadecimal")
-    return found[1]
+    return found[1].replace(" ", "").replace(":", "")
 
 
 def _kind(value: Any) -> str:

@@ -37,6 +37,11 @@ def _beside_its_file(entry: Entry, head: bytes) -> bool:
     return entry.size <= SMALL and head.startswith(b"crc\0") and any(one.exists() for one in beside)
 
 
+def _hexadecimal(entry: Entry, head: bytes) -> bool:
+    """A checksum as the programs of its name print it, with or without the file that it is of."""
+    return entry.size <= SMALL and bool(re.match(rb"[0-9A-Fa-f]{16}|(MD5|SHA[0-9-]*) ?\(", head))
+
+
 def _has_no_rows_of_its_own(entry: Entry, head: bytes) -> bool:
     """A summary of Parquet files: each column that it counts lies in another file."""
     if not head.startswith(b"PAR1"):
@@ -71,16 +76,28 @@ MARKS = (
     Mark(r"_committed_(vacuum)?[0-9]+", "the list of files of a Databricks job", _JSON),
     Mark(r"_(common_)?metadata", "a summary of Parquet files without rows of its own", _has_no_rows_of_its_own),
     Mark(r"\.?.+\.crc", "a checksum of Hadoop for the file beside it", _beside_its_file),
-    Mark(r"_(temporary|delta_log|spark_metadata)|\.hoodie", "the log of a table format", kind=Kind.FOLDER),
+    Mark(r".+_\$folder\$", "the sign of Hadoop for a folder in an object store"),
+    Mark(
+        r"(?i:.+\.(?:done|ok|ready|complete|completed|success|trg|trigger|fin|finished|eof)|_?(?:done|ready|complete|finished))",
+        "the sign of a producer that a delivery is whole",
+    ),
+    Mark(r"(?i:.+\.(?:md5|sha1|sha256|sha512)|(?:md5|sha1|sha256|sha512)sums?(?:\.txt)?)", "checksums of files", _hexadecimal),
+    Mark(r".+\.(?:asc|sig|minisig)", "a signature of a file", _begins(b"-----BEGIN PGP", b"untrusted comment")),
+    Mark(r"_(delta_log|spark_metadata)|\.hoodie", "the log of a table format", kind=Kind.FOLDER),
+    Mark(
+        r"_temporary|\.hive-staging.*|\.spark-staging.*|_impala_insert_staging|\.rsync-partial|\.~tmp~",
+        "the drafts of a job that has not ended",
+        kind=Kind.FOLDER,
+    ),
     Mark(r"(?i:thumbs\.db|ehthumbs\.db)", "thumbnails of Windows", _begins(b"\xd0\xcf\x11\xe0")),
     Mark(r"(?i:desktop\.ini)", "folder settings of Windows", _begins(b"[", b"\r\n[", b"\xff\xfe", b"\xef\xbb\xbf[", b";")),
     Mark(r"\.DS_Store", "folder settings of macOS", _begins(b"\0\0\0\1Bud1")),
     Mark(r"\._.+", "attributes of a file of macOS (AppleDouble)", _begins(b"\0\5\x16\7")),
-    Mark(r"__MACOSX|\.(Trashes|fseventsd|Spotlight-V100)|@eaDir|lost\+found", "a folder of the system", kind=Kind.FOLDER),
+    Mark(r"__MACOSX|\.(Trashes|Trash-\d+|fseventsd|Spotlight-V100)|@eaDir|lost\+found|\$RECYCLE\.BIN|System Volume Information", "a folder of the system", kind=Kind.FOLDER),
     Mark(r"\.directory|\.localized|\.keep|\.gitkeep|\.gitignore|\.placeholder", "a placeholder of a folder", _begins(b"[", b"*", b"#")),
     Mark(r"\.nfs[0-9a-f]+|\.fuse_hidden[0-9a-f]+", "a deleted file that a program still has open", _anything),
     Mark(
-        r".+\.(?i:part|partial|filepart|crdownload|crswap|download|inprogress|tmp|temp)|.+\._COPYING_|.+~",
+        r".+\.(?i:part|partial|filepart|crdownload|crswap|download|inprogress|tmp|temp|gstmp|aria2)|.+\._COPYING_|.+~",
         "the draft of a copy that has not ended",
         _anything,
     ),

@@ -1,9 +1,12 @@
 """What lies in landing where no run looks: beside the landing days of the sources, or in a day that was examined before
 it came. Admission finds what lies in the day that it admits; everything else is found here, by looking, not by a run.
 
+Beside these, what admission refused because nothing can be read of it, for as long as it lies there.
+
 Nothing is opened and nothing changes. A name that is no word of a program is shown by its shape alone.
 """
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,6 +18,7 @@ from reliability_platform.clock import FIRST_DAY
 from reliability_platform.counted import counted
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.entries import Entry, Kind, entries, files_below, os_words
+from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX
 from reliability_platform.landing.markers import mark_of
 from reliability_platform.masking import shown_name
@@ -109,6 +113,24 @@ def _names(settings: Settings, folder: Path) -> set[str]:
         if name.endswith(MANIFEST_SUFFIX) and f"{name.removesuffix(MANIFEST_SUFFIX)}.parquet" in names
     }
     return {name.encode(errors="surrogateescape").decode(errors="backslashreplace") for name in names - told}
+
+
+def unreadable(settings: Settings) -> list[str]:
+    """What waits to be read, lies in its landing day still, and is no file that this user can read, or its manifest."""
+    found = []
+    for one in quarantined_files(settings):
+        source, day, name = one["source"], one["landing_date"], one["file"].rpartition("/")[2]
+        folder = settings.landing / source / f"landing_date={day}"
+        manifest = folder / f"{name.removesuffix('.parquet')}{MANIFEST_SUFFIX}"
+        # Only what has no bytes that could be read has no fingerprint.
+        nothing = one.get("fingerprint") == "" or (os.path.lexists(manifest) and not _may_read(manifest))
+        if one["state"] == "quarantined" and nothing and name in _names(settings, folder):
+            found.append(f"{source} {day} {one['batch_id']} ({one['detail'] or one['reason']})")
+    return found
+
+
+def _may_read(path: Path) -> bool:
+    return os.access(path, os.R_OK, effective_ids=True)
 
 
 def _days(settings: Settings) -> Iterator[tuple[str, date, Path]]:

@@ -25,8 +25,22 @@ def landing_folder(settings: Settings, source: str, landing_date: date) -> Path:
 
 def make_landing_folder(settings: Settings, source: str, landing_date: date) -> None:
     """Make the folder of a landing day, so that a day of which nothing came has one too. What lies in its place stays."""
-    with suppress(FileExistsError):
-        landing_folder(settings, source, landing_date).mkdir(parents=True, exist_ok=True)
+    folder = landing_folder(settings, source, landing_date)
+    if not is_closed(folder, settings.landing):
+        with suppress(FileExistsError):
+            folder.mkdir(parents=True, exist_ok=True)
+
+
+def is_closed(folder: Path, landing: Path) -> bool:
+    """Whether this user may not look into the folder of a landing day, while landing itself is open: nothing can be put
+    there, admission refuses it as a folder that cannot be read, and all others go on."""
+    needed = {folder.parent: os.X_OK, folder: os.R_OK | os.X_OK}
+    lacking = [one for one, rights in needed.items() if os.path.lexists(one) and not _has(one, rights)]
+    return bool(lacking) and _has(landing, os.R_OK | os.X_OK)
+
+
+def _has(folder: Path, rights: int) -> bool:
+    return os.access(folder, rights, effective_ids=True)
 
 
 def fingerprint(columns: list[dict[str, str]]) -> str:
@@ -54,6 +68,8 @@ def write_batch(settings: Settings, batch: Batch) -> Path:
         "landed_at": batch.landed_at.isoformat(),
     }
     folder = landing_folder(settings, batch.source, batch.landing_date)
+    if is_closed(folder, settings.landing):
+        return folder / f"{batch.batch_id}.parquet"
     if os.path.lexists(folder) and not folder.is_dir():  # admission refuses what lies in the place of the folder
         return folder / f"{batch.batch_id}.parquet"
     target = folder / f"{batch.batch_id}.parquet"

@@ -1,6 +1,7 @@
 """Equal spellings of a contract are admitted at once; what could mean something else is not."""
 
 import io
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -187,6 +188,18 @@ def test_a_declared_alias_is_the_column_itself(tmp_path: Path) -> None:
         read = canonical(renamed, contract)
         assert breach(contract, read, DAY) is None
         assert read["customer_id"].equals(events(SIMULATION, "orders", DAY)["customer_id"])
+
+
+@pytest.mark.parametrize("spelling", [str.upper, str.title, lambda name: f"{name} ", lambda name: f"\ufeff{name}"])
+def test_a_name_that_differs_in_case_or_in_what_cannot_be_seen_is_the_columns_own(
+    spelling: Callable[[str], str],
+) -> None:
+    """Whole exports in capitals, and a mark of a text file before the first name, were columns that are missing."""
+    contract, expected = CONTRACTS["orders"], delivered("orders")
+    came = expected.rename_columns([spelling(name) for name in expected.column_names])
+    assert canonical(came, contract).column_names == expected.column_names
+    twice = came.append_column(spelling("amount") + " ", came[spelling("amount")])
+    assert spelling("amount") in canonical(twice, contract).column_names
 
 
 def test_of_two_columns_that_claim_the_name_none_is_guessed(tmp_path: Path) -> None:

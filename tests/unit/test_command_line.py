@@ -146,12 +146,51 @@ def test_a_closed_stream_is_no_fault() -> None:
 @pytest.mark.parametrize(
     ("url", "code", "says"),
     [
+        ("s3://me:secret@bucket/x", ExitCode.ENVIRONMENT, "s3://, for which a package is missing: Install s3fs"),
+        ("gs://secret/x", ExitCode.ENVIRONMENT, "gcsfs"),
+        ("nowhere://secret/x", ExitCode.USAGE, "cannot be reached (ValueError)"),
+    ],
+)
+def test_a_place_of_snapshots_that_cannot_be_opened_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    url: str,
+    code: ExitCode,
+    says: str,
+) -> None:
+    """`(ImportError)` was all that was said of a package that is not installed."""
+    monkeypatch.setenv("RELIABILITY_SNAPSHOT_URL", url)
+    with pytest.raises(SystemExit) as stop:
+        main(["snapshot", "list", "--home", str(tmp_path)])
+    said = capfd.readouterr().err
+    assert (stop.value.code, said.count("\n")) == (code, 1), said
+    assert says in said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "says"),
+    [
         (
             "postgres://me:secret@localhost/db",
             ExitCode.USAGE,
             "'postgres' that SQLAlchemy does not know: write postgresql://",
         ),
-        ("postgresql+nodriver://me:secret@localhost/db", ExitCode.USAGE, "'postgresql+nodriver'"),
+        (
+            "Postgresql://me:secret@localhost/db",
+            ExitCode.USAGE,
+            "'Postgresql' that SQLAlchemy does not know: write post",
+        ),
+        ("duckdb:///secret", ExitCode.USAGE, "'duckdb' that SQLAlchemy does not know."),
+        (
+            "postgresql+nodriver://me:secret@localhost/db",
+            ExitCode.USAGE,
+            "'nodriver' that SQLAlchemy does not know for",
+        ),
+        ("sqlite://", ExitCode.USAGE, "a SQLite database in memory"),
+        ("sqlite:///:memory:", ExitCode.USAGE, "a SQLite database in memory"),
+        ("sqlite:///file:x?mode=memory&uri=true", ExitCode.USAGE, "a SQLite database in memory"),
         ("mysql+pymysql://me:secret@localhost/db", ExitCode.ENVIRONMENT, "the driver pymysql, which is not installed"),
         ("nonsense-secret", ExitCode.USAGE, "no SQLAlchemy URL"),
         ("postgresql://me:secret@localhost:port/db", ExitCode.USAGE, "RELIABILITY_OPERATIONS_URL"),

@@ -31,6 +31,7 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing import admission, entries, parquet_file
 from reliability_platform.landing.admission import Admission, admit
 from reliability_platform.landing.bronze import bronze_folder
+from reliability_platform.landing.delivery import deliver
 from reliability_platform.landing.entries import read_file
 from reliability_platform.landing.file_quarantine import quarantined_file, quarantined_files
 from reliability_platform.landing.manifest import Manifest
@@ -49,6 +50,7 @@ from reliability_platform.remediation.ledger import ACCEPTED
 from reliability_platform.remediation.purge import survey
 from reliability_platform.sources.system import request_batch, scheduled_batches
 from tests.conftest import Platform, day
+from tests.rights import without_overriding_rights
 
 ORDERS, SECOND = "orders", "orders-20260101-02"
 MAGIC_OF_DS_STORE = b"\0\0\0\1Bud1"
@@ -290,6 +292,30 @@ def test_a_manifest_without_rights_is_refused_with_this_reason(landed: Platform,
     assert (record.reason, record.detail) == ("manifest_unreadable", "permission denied")
 
 
+@pytest.mark.parametrize(
+    ("level", "mode"), [("day", 0o000), ("day", 0o311), ("day", 0o444), ("source", 0o000), ("source", 0o444)]
+)
+def test_a_folder_without_rights_costs_its_own_days_alone(landed: Platform, level: str, mode: int) -> None:
+    """The delivery of one source died of it, and no other source was built."""
+    closed = folder(landed) if level == "day" else folder(landed).parent
+    closed.chmod(mode)
+    try:
+        with without_overriding_rights():
+            for source in (ORDERS, "payments"):
+                deliver(landed.settings, landed.simulation, landed.plan, source, day(1))
+            found, others = admit(landed.settings, ORDERS, day(1)), admit(landed.settings, "payments", day(1))
+            with pytest.raises(
+                doctor._WrongError, match=r"nothing can be read of .*orders 2026-01-01|orders: permission"
+            ):
+                doctor._landing(landed.settings)
+    finally:
+        closed.chmod(0o700)
+    assert {one.status for one in found} == {"refused"}
+    assert {one.status for one in others} == {"admitted"}
+    deliver(landed.settings, landed.simulation, landed.plan, ORDERS, day(1))
+    assert {one.status for one in admit(landed.settings, ORDERS, day(1))} == {"admitted"}
+
+
 def test_a_file_that_vanishes_while_the_day_is_examined_costs_only_itself(
     landed: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -331,6 +357,12 @@ def test_a_file_that_vanishes_while_the_day_is_examined_costs_only_itself(
         ("x.parquet~", b"PAR1", "copy"),
         (".x.parquet.Qw3rT9", b"PAR1", "written"),
         (f".{SECOND}.parquet.140223", b"PAR1", "written"),
+        (f"{SECOND}.done", b"", "delivery is whole"),
+        ("_READY", b"", "delivery is whole"),
+        ("landing_date=2026-01-01_$folder$", b"", "Hadoop"),
+        (f"{SECOND}.parquet.sha256", b"0" * 64 + b"  x.parquet\n", "checksums"),
+        ("SHA256SUMS", b"SHA256 (x.parquet) = 00\n", "checksums"),
+        (f"{SECOND}.parquet.asc", b"-----BEGIN PGP SIGNATURE-----", "signature"),
     ],
 )
 def test_marks_of_well_known_programs_are_noted_as_what_they_are(
@@ -344,15 +376,19 @@ def test_marks_of_well_known_programs_are_noted_as_what_they_are(
     assert quarantined_files(landed.settings) == []
 
 
-def test_a_folder_of_a_table_format_is_noted(landed: Platform) -> None:
+@pytest.mark.parametrize("name", ["_delta_log", "_temporary", ".hive-staging_hive_2026-01-01", "$RECYCLE.BIN"])
+def test_a_folder_of_a_table_format_a_job_or_a_system_is_noted(landed: Platform, name: str) -> None:
     """The log of Delta Lake lies beside its files."""
-    (folder(landed) / "_delta_log").mkdir()
-    assert records(landed)["_delta_log"].status == "noted"
+    (folder(landed) / name).mkdir()
+    assert records(landed)[name].status == "noted"
 
 
 @pytest.mark.parametrize(
     ("name", "content"),
     [
+        (f"{SECOND}.done", b"order_id,amount\n1,2\n"),
+        ("x.sha256", b"order_id,amount\n1,2\n"),
+        ("_$folder$.parquet", b""),
         ("_SUCCESS.parquet", b""),
         ("_SUCCESS", b"order_id,amount\n1,2\n"),
         ("_SUCCESS", b"PAR1 rows PAR1"),
@@ -495,6 +531,15 @@ def test_values_that_nobody_asked_for_never_refuse_a_good_batch(landed: Platform
         assert first["endless"] == "4611686018427387904 us"
 
 
+def test_a_column_under_another_spelling_is_checked_as_the_contracts_own(landed: Platform) -> None:
+    """Text that is none stops every query on the partition later, whatever the name of its column came as."""
+    table = rows_of(landed)
+    no_text = _column(table.num_rows, UNKNOWN["no_text"])
+    put(landed, parquet_bytes(table.set_column(table.column_names.index("currency"), "CURRENCY", no_text)), attempt=1)
+    record = records(landed)[f"{SECOND}.parquet"]
+    assert (record.status, record.reason) == ("refused", "unreadable_file")
+
+
 # Manifests
 
 
@@ -518,6 +563,9 @@ def _with(key: str, make: Callable[[Any], Any]) -> Callable[[str], str]:
     [
         _with("checksum", str.upper),
         _with("checksum", lambda one: f"sha256:{one}"),
+        _with("checksum", lambda one: f"SHA-256= {one}"),
+        _with("checksum", lambda one: bytes.fromhex(one).hex(" ")),
+        _with("checksum", lambda one: f"SHA256:{bytes.fromhex(one).hex(':').upper()}"),
         _with("expected_rows", float),
         _with("sequence", float),
         _saying(produced_at="2026-01-01T12:00:00Z"),

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
+from fsspec.registry import known_implementations
 
 from reliability_platform.errors import EnvironmentUnusableError, PlatformError, UsageError
 from reliability_platform.settings import Settings
@@ -56,6 +57,20 @@ class _Remote:
         return ask
 
 
+def _unreachable(url: str, error: Exception) -> PlatformError:
+    """Why fsspec cannot open a URL, without the URL: it may hold a key."""
+    protocol = url.partition("://")[0]
+    needs = known_implementations.get(protocol, {}).get("err")
+    if isinstance(error, ImportError) and needs:
+        return EnvironmentUnusableError(
+            f"RELIABILITY_SNAPSHOT_URL begins with {protocol}://, for which a package is missing: {needs.rstrip('.')}."
+        )
+    return UsageError(
+        f"RELIABILITY_SNAPSHOT_URL names a place that cannot be reached ({type(error).__name__}): "
+        "use a folder, file://…, or a protocol whose fsspec package is installed."
+    )
+
+
 class SnapshotLocation:
     """Contents by checksum and manifests by name. Every write is finished before it gets its name."""
 
@@ -64,10 +79,7 @@ class SnapshotLocation:
             # A plain path is no URL: nothing in it is a protocol, as `::` and `://` are.
             self._fs, root = (LocalFileSystem(), url) if url.startswith("/") else fsspec.core.url_to_fs(url)
         except (ValueError, ImportError) as error:
-            raise UsageError(
-                f"RELIABILITY_SNAPSHOT_URL names a place that cannot be reached ({type(error).__name__}): "
-                "use a folder, file://…, or a protocol whose fsspec package is installed."
-            ) from None
+            raise _unreachable(url, error) from None
         if not isinstance(self._fs, LocalFileSystem):
             self._fs = _Remote(self._fs)
         self._root = str(root).rstrip("/")
