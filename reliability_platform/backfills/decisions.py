@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.backfills.approvals import Approvals, reason
 from reliability_platform.backfills.guard import GUARDS, Rehearse, Request, objections
+from reliability_platform.errors import UsageError
 from reliability_platform.operations import metadata
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.journal import BuildJournal
@@ -100,8 +101,12 @@ def admit_run(
                     at=moment,
                 )
             )
-    except IntegrityError:  # another step of the run was quicker
-        return admit_run(settings, engine, request, run, rehearse, consent)
+    except IntegrityError:  # another step of the run was quicker, or the name has been decided about for other days
+        with engine.connect() as connection:
+            known = connection.execute(query).first()
+        if known is None:
+            raise UsageError(f"The run {run!r} was let in for other days: give this one a name of its own.") from None
+        return _raise_refusal(known, request)
     if words is not None:
         BuildJournal(engine, settings.builds).refused(request.first, request.last, request.now, words)
         raise GUARDS[next(iter(left))].error(_with_advice(words, request, approvable))

@@ -206,7 +206,13 @@ _BRONZE = {
     ),
 }
 _STAGING = {
-    "late_share": _Property("late_data", False, "P3", "Under 2 % of the rows are of an earlier day.", _RECOMPUTE),
+    "late_share": _Property(
+        "late_data",
+        False,
+        "P3",
+        "Under 2 % of the rows are of an earlier day, or no more than chance makes them.",
+        _RECOMPUTE,
+    ),
     "reject_share": _Property("reject_share", True, "P2", "Under 1 % of the rows are rejected.", _LOOK),
 }
 _CONFLICT = _Property("key_conflict", True, "P1", "No key came twice on a day with different contents.", _LOOK)

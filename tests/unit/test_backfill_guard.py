@@ -339,3 +339,13 @@ def test_busy_is_busy() -> None:
     """Two who want the same days: the exit code says that waiting helps; elsewhere it does not."""
     assert {name for name, guard in GUARDS.items() if guard.error is HomeBusyError} == {"overlap"}
     assert {name for name, guard in GUARDS.items() if not guard.approvable} == {"overlap", "older models"}
+
+
+def test_a_name_that_was_decided_about_for_other_days_is_refused(tmp_path: Path) -> None:
+    """The decision was looked for under its days and kept under its name: the command asked itself until Python gave up."""
+    settings = load_settings(tmp_path)
+    engine = operations_engine(settings)
+    admit_run(settings, engine, request(), "nightly")
+    admit_run(settings, engine, request(), "nightly")
+    with pytest.raises(UsageError, match="give this one a name of its own"):
+        admit_run(settings, engine, request(first=1), "nightly")

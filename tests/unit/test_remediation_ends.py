@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.runbook import automation
 from reliability_platform.incidents.documents.situation import Situation
@@ -15,7 +16,6 @@ from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.writer import write_batch
 from reliability_platform.remediation.actions import ACTIONS
-from reliability_platform.incidents.apart import noted
 from reliability_platform.remediation.documents import remedy_of
 from reliability_platform.remediation.due import obstacle
 from reliability_platform.remediation.heal import act, describe, end_if_recovered, verify

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from reliability_platform.cli.options import echo, home_option, json_option, print_json
 from reliability_platform.cli.parameters import Whole
@@ -14,24 +16,32 @@ from reliability_platform.cli.quarantine.selection import shown_file
 from reliability_platform.errors import UsageError
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.file_quarantine import quarantined_files
-from reliability_platform.parquet import scan
+from reliability_platform.parquet import read_table
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.lease import warehouse_reader
 
 
-def _as_delivered(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, batch_id: str, places: set[tuple[str, date]]
-) -> dict[int, dict[str, Any]]:
-    """The rows of a batch in bronze by their number, every value as it came."""
+def _as_it_came(value: pa.Scalar) -> Any:
+    """A value as Python knows it; a moment that Python cannot hold (NaT, the year 290000) as numpy writes it."""
+    try:
+        return value.as_py()
+    except (ValueError, OverflowError):
+        return str(np.datetime64(value.value, value.type.unit))
+
+
+def _as_delivered(settings: Settings, batch_id: str, letters: set[tuple[str, date, int]]) -> dict[int, dict[str, Any]]:
+    """Rows of a batch in bronze by their number, every value as it came."""
     found: dict[int, dict[str, Any]] = {}
-    for source, day in places:
+    numbers = pa.array(sorted({number for _, _, number in letters}), pa.int64())
+    for source, day in {(source, day) for source, day, _ in letters}:
         file = bronze_folder(settings, source, day) / f"{batch_id}.parquet"
         if not file.exists():
             continue
-        cursor = connection.execute(f"from {scan(file)}")
-        names = [column[0] for column in cursor.description or []]
-        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        found |= {row["_row_number"]: {name: row[name] for name in names if name != "landing_date"} for row in rows}
+        table = read_table(file)
+        table = table.filter(pc.is_in(table["_row_number"].cast(pa.int64()), value_set=numbers))
+        columns = {name: [*map(_as_it_came, table[name])] for name in table.column_names if name != "landing_date"}
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        found |= {row["_row_number"]: row for row in rows}
     return found
 
 
@@ -51,8 +61,7 @@ def show(batch_id: str, limit: int, unmasked: bool, home: Path | None, as_json: 
             "original_row from qtn_rows where batch_id = ? order by row_number limit ?",
             [batch_id, limit],
         ).fetchall()
-        places = {(row[0], row[1]) for row in rows}
-        delivered = _as_delivered(connection, settings, batch_id, places) if unmasked else {}
+    delivered = _as_delivered(settings, batch_id, {(row[0], row[1], row[2]) for row in rows}) if unmasked else {}
     if not files and not rows:
         raise UsageError(f"Nothing of {batch_id!r} is in quarantine: see `reliability quarantine list`.")
     names = (
