@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, ExceptionContext, MetaData, create_engine, event, make_url
+from sqlalchemy import URL, Engine, ExceptionContext, MetaData, create_engine, event
 from sqlalchemy.exc import NoSuchModuleError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
@@ -151,14 +151,6 @@ def store_url(settings: Settings) -> str | URL:
     return settings.operations_url
 
 
-def _in_memory(url: str | URL) -> bool:
-    """Whether each connection to a SQLite would find an empty database of its own."""
-    try:
-        return (make_url(url).database or ":memory:") == ":memory:"
-    except (SQLAlchemyError, ValueError):
-        return False  # no URL at all: whoever uses it says so
-
-
 def _in_words(context: ExceptionContext) -> None:
     """SQLAlchemy's hook: let an error out as the platform's own where it is about the store and not a statement."""
     error, engine = context.original_exception, context.engine
@@ -187,11 +179,6 @@ def operations_engine(settings: Settings, *, keep_open: bool = False, begin: boo
     if not str(url).startswith("sqlite"):
         engine = _usable(url)
     else:
-        if settings.operations_url is not None and _in_memory(url):
-            raise UsageError(
-                f"{OPERATIONS_URL} names a database in memory, which forgets everything at once: give the path of a "
-                "file, as in sqlite:////path/of/store.sqlite, or unset it for SQLite in the home."
-            )
         _make_folder(settings)
         if not begin:
             _refuse_lost_store(settings)

@@ -194,8 +194,6 @@ def test_a_place_of_snapshots_that_cannot_be_opened_says_what_is_missing(
         ("mysql+pymysql://me:secret@localhost/db", ExitCode.ENVIRONMENT, "the driver pymysql, which is not installed"),
         ("nonsense-secret", ExitCode.USAGE, "no SQLAlchemy URL"),
         ("postgresql://me:secret@localhost:port/db", ExitCode.USAGE, "RELIABILITY_OPERATIONS_URL"),
-        ("sqlite://", ExitCode.USAGE, "a database in memory, which forgets everything at once"),
-        ("sqlite:///:memory:", ExitCode.USAGE, "a database in memory, which forgets everything at once"),
         ("sqlite:////nowhere/at/all/secret.db", ExitCode.ENVIRONMENT, "cannot be used (No such file or directory)"),
     ],
 )
