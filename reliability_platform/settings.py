@@ -135,7 +135,8 @@ class Settings(BaseSettings):
     slo_file: Path = PROJECT_ROOT / "reliability_platform" / "slo" / "objectives.yml"
     """The service level objectives; by default those that come with the platform."""
     automation: bool = True
-    """Whether the platform heals by itself what its policy allows. Off: each incident says what it would have done."""
+    """Whether the platform heals by itself what its policy allows. Off: each incident says what it would have done. What is
+    delivered late is still taken in: to land deliveries is the pipeline's own work, no remediation."""
     automation_off_for: list[str] = []
     """Failure classes that the platform leaves to people."""
     remediations_per_hour: int = Field(default=60, ge=1)

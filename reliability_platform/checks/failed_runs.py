@@ -17,6 +17,8 @@ from reliability_platform.operations import metadata
 MAX_ERROR = 500
 PUBLICATION = "publication"
 """The stage that needs no days judged anew: what was judged before it is published by the next one."""
+UNTIL_LANDED = ("reference data", "landing")
+"""Stages before all batches of a day have landed."""
 
 failed_runs = Table(
     "failed_runs",
@@ -48,6 +50,11 @@ class FailedRun:
     cause: Cause
     error: str
     failed_at: datetime
+
+    @property
+    def landed_all(self) -> bool:
+        """Whether it came as far as to land what the days should have."""
+        return not self.stage.startswith(UNTIL_LANDED)
 
     @property
     def summary(self) -> str:

@@ -112,7 +112,9 @@ def _done(incident: Incident) -> list[Block]:
     return [Heading(2, "What has been done"), Bullets(steps)]
 
 
-def _now(incident: Incident, policy: ResponsePolicy, now: datetime, next_step: str, home: Path | None) -> list[Block]:
+def _now(
+    incident: Incident, policy: ResponsePolicy, now: datetime, next_step: str, home: Path | None, heals: bool
+) -> list[Block]:
     late = overdue(incident, policy, now)
     items = list(late.values())
     if incident.is_open:
@@ -132,7 +134,7 @@ def _now(incident: Incident, policy: ResponsePolicy, now: datetime, next_step: s
     if incident.is_open and incident.state is not State.RECOVERING:
         commands = [
             f"reliability incidents ack {incident.id}{where}",
-            f"reliability heal --incident {incident.id}{where}",
+            *([f"reliability heal --incident {incident.id}{where}"] if heals else []),
             *commands,
         ]
     return [
@@ -150,6 +152,8 @@ def overview(
     now: datetime,
     next_step: str,
     home: Path | None = None,
+    *,
+    heals: bool = True,
 ) -> list[Block]:
     """The screen. `next_step` says what remediation does or waits for; `home` stands where it is not the default."""
     kind = CLASSES[incident.failure_class]
@@ -165,7 +169,7 @@ def overview(
         *_since(incident, now),
         *_going_on(incident),
         *_done(incident),
-        *_now(incident, policy, now, next_step, home),
+        *_now(incident, policy, now, next_step, home, heals),
     ]
 
 

@@ -25,7 +25,7 @@ from reliability_platform.lineage.picture import picture
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.action_words import IN_WORDS
 from reliability_platform.remediation.actions import ACTIONS
-from reliability_platform.remediation.due import obstacle
+from reliability_platform.remediation.due import left_to_a_person, obstacle
 from reliability_platform.remediation.heal import describe
 from reliability_platform.remediation.policy import ON_THE_RECORD, POLICIES
 from reliability_platform.settings import DEFAULT_HOME, Settings
@@ -45,7 +45,9 @@ def _raises(failure_class: str, name: str) -> bool:
     )
 
 
-def remedy_of(failure_class: str, plan: str | None = None, hindrance: str | None = None) -> Remedy:
+def remedy_of(
+    failure_class: str, plan: str | None = None, hindrance: str | None = None, by_person: str | None = None
+) -> Remedy:
     """What the policy says about a class; for an incident, what healing would do and what keeps the platform from it."""
     policy = POLICIES[failure_class]
     return Remedy(
@@ -63,6 +65,7 @@ def remedy_of(failure_class: str, plan: str | None = None, hindrance: str | None
         leaves=ACTIONS[policy.action].leaves,
         plan=plan,
         obstacle=hindrance,
+        left_to_a_person=by_person,
     )
 
 
@@ -146,7 +149,12 @@ def situation_of(settings: Settings, engine: Engine, incident: Incident, now: da
     return Situation(
         now=now,
         reach=downstream,
-        remedy=remedy_of(incident.failure_class, _plan(settings, incident), hindrance),
+        remedy=remedy_of(
+            incident.failure_class,
+            _plan(settings, incident),
+            hindrance,
+            left_to_a_person(settings, engine, incident, now) if incident.is_open else None,
+        ),
         terms=read_policy(settings.response_policy),
         numbers=_numbers(settings, incident),
         readers=_readers(settings, incident),
@@ -156,12 +164,21 @@ def situation_of(settings: Settings, engine: Engine, incident: Incident, now: da
     )
 
 
+def _by_hand(incident: Incident) -> str:
+    """What the failed checks say that a person is to do."""
+    hints = dict.fromkeys(CHECKS[one.check].recovery for one in incident.signals if one.check in CHECKS)
+    return " ".join(hint for hint in hints if "reliability heal" not in hint)
+
+
 def _next_step(settings: Settings, incident: Incident, now: datetime) -> str:
     """What the platform does by itself, or what keeps it from that; and what healing would do."""
     reason = obstacle(settings, operations_engine(settings), incident, now)
     if incident.state is State.RECOVERING:
         return "Wait: it is being healed, and ends by itself once its checks pass."
     plan = _plan(settings, incident) or ""
+    by_person = left_to_a_person(settings, operations_engine(settings), incident, now)
+    if by_person is not None:
+        return f"Only a person can end it: {by_person}. {plan} {_by_hand(incident)}".strip()
     if reason is None:
         return f"The platform heals it by itself. {plan}"
     return f"The platform does nothing by itself: {reason}. `reliability heal` would: {plan}"
@@ -172,7 +189,8 @@ def render_overview(settings: Settings, incident: Incident, now: datetime) -> st
     lineage, counted = reach(ensure_manifest(), incident.source), _numbers(settings, incident)
     step = _next_step(settings, incident, now) if incident.is_open else ""
     policy = read_policy(settings.response_policy)
-    return screen(overview(incident, lineage, counted, policy, now, step, _elsewhere(settings)))
+    heals = incident.is_open and left_to_a_person(settings, operations_engine(settings), incident, now) is None
+    return screen(overview(incident, lineage, counted, policy, now, step, _elsewhere(settings), heals=heals))
 
 
 def documents_folder(settings: Settings) -> Path:

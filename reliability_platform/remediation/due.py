@@ -11,6 +11,7 @@ from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.remediation.actions import action_named
+from reliability_platform.remediation.actions.re_request import nobody_can_send
 from reliability_platform.remediation.at_work import broken_off
 from reliability_platform.remediation.changes import WORLD, changed_since, last_outcome
 from reliability_platform.remediation.conditions import CONDITIONS
@@ -85,6 +86,15 @@ def idle(settings: Settings, incident: Incident) -> str | None:
     if action.idle is None or changed_since(settings, incident):
         return None
     return action.idle(settings, incident)
+
+
+def left_to_a_person(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> str | None:
+    """Why `heal` would change nothing, so that a person must end the incident; None if it would do something."""
+    policy = POLICIES[incident.failure_class]
+    mended = CONDITIONS["what_failed_passes_again"]
+    if policy.action == "confirm" and not mended.holds(settings, engine, incident, now):
+        return mended.otherwise
+    return idle(settings, incident) if nobody_can_send(settings, incident) else None
 
 
 def obstacle(

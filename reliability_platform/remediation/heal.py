@@ -19,7 +19,15 @@ from reliability_platform.incidents.model import Incident, State, TimelineEntry
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.masking import error_words
 from reliability_platform.remediation.action_words import IN_WORDS
-from reliability_platform.remediation.actions import ACTIONS, EVENT_DATES, Action, Done, action_named, in_words
+from reliability_platform.remediation.actions import (
+    ACTIONS,
+    EVENT_DATES,
+    FROM_THE_SOURCE,
+    Action,
+    Done,
+    action_named,
+    in_words,
+)
 from reliability_platform.remediation.at_work import at_work
 from reliability_platform.remediation.changes import (
     BROKEN_OFF,
@@ -40,7 +48,10 @@ from reliability_platform.settings import Settings
 from reliability_platform.warehouse.publication import is_due as publication_is_due
 
 RERUN_WITHIN = timedelta(hours=6)
-"""Landing days that have not been run and judged after so long will not be without a person."""
+"""Landing days that have not been run and judged after so long will not be without a person. The run is asked for
+anew every hour and may last two: one that fails at once has six tries, one that takes all its time two or three, before an
+attempt is spent on it.
+"""
 
 LONGEST_RUN = timedelta(hours=2)
 """No run lasts longer; Dagster ends it (`max_runtime_seconds`)."""
@@ -163,8 +174,12 @@ def _landed_before(settings: Settings, incident: Incident) -> list[Replay]:
 
 
 def runs_from_the_source(incident: Incident) -> bool:
-    """Whether the landing days that the last action changed are to be run from landing on."""
-    return action_named(_last(incident, "begun").data["action"]).from_the_source
+    """Whether the landing days that the last action changed are to be run from landing on: by the action, or by what it
+    found.
+    """
+    done = next((one for one in reversed(incident.timeline) if one.data.get("phase") == "done"), None)
+    found = done is not None and done.data.get("facts", {}).get(FROM_THE_SOURCE, False)
+    return bool(found) or action_named(_last(incident, "begun").data["action"]).from_the_source
 
 
 def reruns_of(incident: Incident) -> set[tuple[str, date]]:

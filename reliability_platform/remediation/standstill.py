@@ -18,7 +18,8 @@ from reliability_platform.sources import SOURCES
 def arrived(settings: Settings, incident: Incident) -> list[date]:
     """The landing days of an incident on which a batch has landed that admission has not seen.
 
-    To take it in is no attempt: it is what a run of the day does, and needs neither policy nor approval.
+    To take it in is no attempt: it is what a run of the day does, and needs neither policy nor approval. So it goes on
+    with automation switched off (`RELIABILITY_AUTOMATION`), which stops what the platform does about failures.
     """
     sources = [source for source in incident.sources if source in SOURCES]
     return [day for day in incident.partitions if any(evidence.waiting(settings, source, day) for source in sources)]

@@ -307,7 +307,9 @@ def test_with_automation_off_one_command_heals_each_class(landed: BrokenHome, fa
     incident = of_class(landed, failure_class)
     off = landed.settings.model_copy(update={"automation": False})
     shown = render_overview(off, incident, later(1))
-    assert f"reliability heal --incident {incident.id}" in shown
+    by_hand = POLICIES[failure_class].action == "confirm"  # healing changes nothing before a person has mended it
+    assert (f"reliability heal --incident {incident.id}" in shown) is not by_hand
+    assert ("Only a person can end it: " in shown) is by_hand
     assert obstacle(off, landed.engine, incident, later(1)) is not None
     incident.attempts = POLICIES[failure_class].max_attempts
     assert obstacle(off, landed.engine, incident, later(1), approved=True) is not None

@@ -7,18 +7,23 @@ from typing import cast
 
 import pytest
 
+from reliability_platform.causes import CAUSES
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.failed_runs import FailedRun, FailedRuns
+from reliability_platform.checks.store import CheckStore
 from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.documents.runbook import automation
 from reliability_platform.incidents.documents.situation import Situation
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.writer import write_batch
 from reliability_platform.remediation.actions import ACTIONS
-from reliability_platform.remediation.documents import remedy_of
-from reliability_platform.remediation.due import obstacle
-from reliability_platform.remediation.heal import act, describe, end_if_recovered, verify
+from reliability_platform.remediation.dead_letters.conclude import conclude
+from reliability_platform.remediation.documents import remedy_of, render_overview
+from reliability_platform.remediation.due import left_to_a_person, obstacle
+from reliability_platform.remediation.heal import act, describe, end_if_recovered, runs_from_the_source, verify
 from reliability_platform.remediation.policy import ON_THE_RECORD, POLICIES
 from reliability_platform.remediation.standstill import arrived, note_standstill
 from reliability_platform.sources.system import scheduled_batches
@@ -197,3 +202,47 @@ def test_what_fails_for_one_incident_is_noted_on_it_once_and_the_next_one_has_it
     (note,) = [entry for entry in store.get(one.id).timeline if entry.kind == "note"]
     assert note.data == {"trouble": "OSError", "cause": "no_room"}
     assert "It could not be verified: " in note.why
+
+
+def test_an_incident_whose_cause_a_person_has_ended_resolves_though_no_attempt_is_left(home: BrokenHome) -> None:
+    """It said "no attempt is left" though only the conclusion was outstanding, and stayed open for ever."""
+    home.land()
+    home.judge(failing=[GAP])
+    one = home.incident(GAP).id
+    for minute in (10, 20):
+        home.incidents.move(one, State.RECOVERING, later(minute), "test", "tried", action="retry", phase="begun")
+        home.incidents.move(one, State.CONTAINED, later(minute + 1), "test", "it did not help")
+    assert "no attempt is left" in why_not(home, one)
+    home.judge(at=later(30))
+    observe(home.engine, CheckStore(home.engine).after(0, 10_000), later(31))
+    assert conclude(home.settings, home.engine, [home.incidents.get(one)], lambda: later(32), "somebody") == []
+    assert not home.incidents.get(one).is_open
+
+
+def test_what_only_a_person_can_end_offers_no_healing(home: BrokenHome) -> None:
+    """`heal --incident` was printed for stray and misplaced entries, on which it does nothing."""
+    home.land()
+    home.write_stray_file("orders-20260105-77.parquet")
+    home.judge(failing=["bronze_orders__file_integrity"])
+    stray, misplaced = home.incident("bronze_orders__file_integrity"), home.incident("bronze_orders__nothing_misplaced")
+    gap = home.incident(GAP)
+    for one in (stray, misplaced):
+        shown = render_overview(home.settings, one, later(5))
+        assert "heal --incident" not in shown
+        assert "Only a person can end" in shown
+        assert one.id in shown
+    assert left_to_a_person(home.settings, home.engine, stray, later(5))
+    assert gap.is_open
+
+
+@pytest.mark.parametrize(("stage", "from_landing_on"), [("landing", True), ("reference data", True), ("dbt", False)])
+def test_a_run_that_died_in_landing_is_tried_again_from_landing_on(
+    home: BrokenHome, stage: str, from_landing_on: bool
+) -> None:
+    """What had not landed stayed missing: the retry only admitted what was there."""
+    one = of_class(home, "run_failed").id
+    FailedRuns(home.engine).record(
+        FailedRun("died", "pipeline", stage, None, home.day, home.day, CAUSES["unforeseen"], "it broke", NOW)
+    )
+    act(home.settings, home.engine, one, later(1), "test")
+    assert runs_from_the_source(home.incidents.get(one)) is from_landing_on

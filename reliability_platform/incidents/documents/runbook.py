@@ -306,6 +306,8 @@ def automation(incident: Incident, situation: Situation) -> str:
     if remedy.obstacle is None and remedy.automatic:
         return f"The remediation sensor heals it by itself, as reliability heal would: {remedy.action}; {used}."
     reason = remedy.obstacle or "it waits for a person's approval"
+    if remedy.left_to_a_person is not None:
+        return f"Only a person can end it: {remedy.left_to_a_person}. Healing would change nothing; {used}."
     return (
         f"The platform does nothing by itself: {reason}. The command with --incident is the approval to "
         f"{remedy.action}; {used}."
@@ -334,6 +336,9 @@ def _recovery(incident: Incident, situation: Situation) -> list[Block]:
         return [*blocks, Paragraph("Nothing is left to recover.")]
     remedy = situation.remedy
     hints = sorted({CHECKS[signal.check].recovery for signal in incident.signals if signal.check in CHECKS})
+    by_hand = remedy.left_to_a_person is not None
+    if by_hand:
+        hints = [one for one in hints if "reliability heal" not in one]
     spent = incident.attempts >= remedy.max_attempts
     return [
         *blocks,
@@ -345,8 +350,10 @@ def _recovery(incident: Incident, situation: Situation) -> list[Block]:
             if spent
             else []
         ),
-        Commands(_heal(incident)),
-        Paragraph("If that does not help, run the days again after the cause is mended, and end the incident:"),
+        *([] if by_hand else [Commands(_heal(incident))]),
+        Paragraph(
+            f"{'Then' if by_hand else 'If that does not help,'} run the days again after the cause is mended, and end the incident:"
+        ),
         Commands(
             [
                 f"reliability run {window(incident)}",

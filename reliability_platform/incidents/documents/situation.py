@@ -35,6 +35,8 @@ class Remedy:
     """What it would do now, in words; None where that cannot be said."""
     obstacle: str | None = None
     """What keeps the platform from doing it by itself now, in half a sentence; None if nothing does."""
+    left_to_a_person: str | None = None
+    """Why healing would change nothing, so that a person must end the incident; None if it would do something."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from reliability_platform.remediation.actions.replay import REPLAY
 from reliability_platform.remediation.actions.restore import RESTORE
 from reliability_platform.remediation.actions.run_again import CONFIRM, REBUILD, RECOMPUTE, RETRY, VERIFY_ONLY
 from reliability_platform.remediation.actions.run_again import EVENT_DATES as EVENT_DATES
+from reliability_platform.remediation.actions.run_again import FROM_THE_SOURCE as FROM_THE_SOURCE
 
 ACTIONS: dict[str, Action] = {
     action.name: action

@@ -183,7 +183,7 @@ def _re_request(settings: Settings, incident: Incident, actor: str) -> Done:
                 failed.append(error)  # the other source is asked all the same
     if failed and not asked:
         raise failed[0]
-    rest = _nobody_can_send(settings, incident)
+    rest = nobody_can_send(settings, incident)
     if not asked:  # a person wants it, or something has changed: what is there now is judged anew
         return Done(" ".join([_rerun_words(incident), *rest]), list(incident.partitions))
     unchanged = [batch for done in asked for batch in done.facts.get("unchanged", ())]
@@ -206,7 +206,7 @@ def _wanted_words(settings: Settings, incident: Incident) -> list[str]:
 
 def _describe_re_request(settings: Settings, incident: Incident) -> str:
     wanted = _wanted_words(settings, incident)
-    rest = _nobody_can_send(settings, incident)
+    rest = nobody_can_send(settings, incident)
     if not wanted:
         return " ".join([_rerun_words(incident), *rest])
     words = f"Ask {' and '.join(wanted)}, land the answers as replacements, run the days again."
@@ -220,7 +220,7 @@ def _nothing_to_ask(settings: Settings, incident: Incident) -> str | None:
         return None  # nobody can tell before the warehouse can be read
 
 
-def _nobody_can_send(settings: Settings, incident: Incident) -> list[str]:
+def nobody_can_send(settings: Settings, incident: Incident) -> list[str]:
     """What only a person can end: refused entries that fit no slot, so that no source can send them again."""
     if incident.failure_class != "file_corruption":
         return []

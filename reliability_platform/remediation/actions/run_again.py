@@ -4,8 +4,10 @@ from datetime import date
 
 import duckdb
 
+from reliability_platform.checks.failed_runs import FailedRuns
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.incidents.model import Incident
+from reliability_platform.operations import operations_engine
 from reliability_platform.remediation import evidence
 from reliability_platform.remediation.actions.action import Action, Done, in_words
 from reliability_platform.remediation.actions.re_request import RE_REQUEST, slots_to_request
@@ -29,7 +31,30 @@ def _run_again(name: str, words: str, leaves: str = INERT) -> Action:
     return Action(name, perform, describe, leaves)
 
 
-RETRY = _run_again("retry", "Run {days} once more, unchanged.")
+FROM_THE_SOURCE = "from_the_source"
+"""Under this name the timeline keeps that the days are to be run from landing on."""
+
+
+def _died_in_landing(settings: Settings, incident: Incident) -> bool:
+    """Whether a run of the days died before all had landed: then what has landed is not all that there is."""
+    runs = FailedRuns(operations_engine(settings)).since()
+    return any(
+        not run.landed_all and any(run.first_day <= day <= run.last_day for day in incident.partitions) for run in runs
+    )
+
+
+def _retry(settings: Settings, incident: Incident, actor: str) -> Done:
+    del actor
+    facts = {FROM_THE_SOURCE: _died_in_landing(settings, incident)}
+    return Done(_describe_retry(settings, incident), list(incident.partitions), facts=facts)
+
+
+def _describe_retry(settings: Settings, incident: Incident) -> str:
+    how = "from landing on" if _died_in_landing(settings, incident) else "unchanged"
+    return f"Run {in_words(incident.partitions)} once more, {how}."
+
+
+RETRY = Action("retry", _retry, _describe_retry, INERT)
 REBUILD = _run_again("rebuild", "Run {days} again from bronze.")
 
 

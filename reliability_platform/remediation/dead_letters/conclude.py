@@ -9,8 +9,8 @@ from reliability_platform.clock import Clock
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.masking import scrub
-from reliability_platform.remediation.due import may_act
-from reliability_platform.remediation.heal import act, verify
+from reliability_platform.remediation.due import obstacle
+from reliability_platform.remediation.heal import act, end_if_recovered, verify
 from reliability_platform.settings import Settings
 
 
@@ -35,10 +35,13 @@ def conclude(settings: Settings, engine: Engine, incidents: Iterable[Incident], 
     left = []
     for one in incidents:
         incident = IncidentStore(engine).get(one.id)
+        if end_if_recovered(settings, engine, one.id, clock(), who):
+            continue
+        # What stays on record alone has to be proved harmless. A person has ended its cause: no attempt need be left.
         if (
             incident.is_open
             and not incident.still_failing
-            and may_act(settings, engine, incident, clock(), approved=True)
+            and obstacle(settings, engine, incident, clock(), decided=True) is None
         ):
             act(settings, engine, incident.id, clock(), who, "verify_only")
             verify(settings, engine, incident.id, clock(), who)
