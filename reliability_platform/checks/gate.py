@@ -44,7 +44,21 @@ def held(store: CheckStore, partitions: Sequence[Partition]) -> dict[Partition, 
     return found
 
 
+def unjudged_checks(store: CheckStore, partitions: Sequence[Partition]) -> dict[Partition, set[str]]:
+    """The blocking checks that have no verdict, by partition."""
+    days = sorted({day for _, day in partitions})
+    judged = {(result.check, result.partition) for result in store.latest(days)}
+    lacking = {
+        (source, day): {
+            spec.name
+            for spec in CHECKS.values()
+            if spec.blocking and source in spec.sources and (spec.name, day) not in judged
+        }
+        for source, day in partitions
+    }
+    return {partition: checks for partition, checks in lacking.items() if checks}
+
+
 def unjudged_days(store: CheckStore, partitions: Sequence[Partition]) -> set[date]:
     """Landing days on which a blocking check has no verdict: their run was cut off, or their data are about to change."""
-    found = held(store, partitions)
-    return {day for (_, day), reasons in found.items() if any(reason.endswith(UNJUDGED) for reason in reasons)}
+    return {day for _, day in unjudged_checks(store, partitions)}

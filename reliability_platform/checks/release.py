@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
+from reliability_platform.checks.added import judge_added
 from reliability_platform.checks.as_built import changed_partitions, record_changed
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.evaluate import evaluate
@@ -71,8 +72,9 @@ def release(
     engine = operations_engine(settings)
     store = CheckStore(engine)
     with warehouse_lease(settings):  # nobody of ours writes between the last look and the publication
-        on_change(confirm(settings, store, now, run_id))
         partitions = landed_partitions(settings)
+        changed = confirm(settings, store, now, run_id)
+        on_change([*changed, *judge_added(settings, store, partitions, now, run_id)])
         withheld = _withheld(store, engine, partitions)
         for partition, reason in record_changed(engine, changed_partitions(settings, engine), now, run_id).items():
             if partition in partitions:

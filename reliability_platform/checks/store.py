@@ -136,6 +136,14 @@ class CheckStore:
         with self._engine.connect() as connection:
             return connection.execute(select(func.max(check_results.c.id))).scalar() or 0
 
+    def numbers(self) -> dict[tuple[str, date], tuple[int, int]]:
+        """The numbers of the first and the last result of each check on each day, those included that are stale."""
+        ids = check_results.c.id
+        by = (check_results.c.check_name, check_results.c.partition_date)
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(*by, func.min(ids), func.max(ids)).group_by(*by)).all()
+        return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+
     def latest(
         self, partitions: Sequence[date] | None = None, checks: Iterable[str] | None = None, after: int = 0
     ) -> list[CheckResult]:

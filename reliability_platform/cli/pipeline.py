@@ -55,14 +55,16 @@ def _tell_incidents(incidents: list[dict[str, str]]) -> None:
 
 
 def _tell_unjudged(held: dict[str, list[str]]) -> None:
-    """Days whose run was cut off are held without an incident: say how to finish them."""
+    """Days that lack a verdict (a run was cut off, a dbt test is new) are held without an incident: say how to get it."""
     unjudged = sorted(
         key.split("/")[1]
         for key, why in held.items()
         if any(reason.endswith("has not been evaluated") for reason in why)
     )
     if unjudged:
-        people.print("Some of them have not been judged since their data changed. Finish them:")
+        people.print(
+            "Some of them lack a verdict: their data changed since, or a check is newer than they are. Judge them:"
+        )
         people.print(f"  reliability run --from {unjudged[0]} --to {unjudged[-1]}", highlight=False)
 
 
