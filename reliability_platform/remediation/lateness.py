@@ -4,6 +4,9 @@ A row of hours before its batch is a straggler; of every source some are, and it
 their clock is the likelier reason: a third of a day with its times eight hours earlier is late by every other measure,
 counted on the wrong days before it is computed again and after it. Rows of a day or more before were held back whole, and
 whether they belong where they say, the volume of their event dates tells.
+
+The check `stg_<source>__rows_of_their_slot` asks the same of a day before it is published, in both directions, and holds
+it; but it needs 14 good days, and lets a row be a slot away. This one needs no past and holds nothing.
 """
 
 from collections.abc import Sequence
