@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import re
+import shlex
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -63,8 +64,8 @@ def _home(settings: Settings) -> str:
     open_to = stat.S_IMODE(settings.home.stat().st_mode) & 0o077
     if open_to and not settings.shared_home:
         raise _WrongError(
-            f"{settings.home} is open to other users of this machine: run `chmod -R go-rwx` on it, or set "
-            "RELIABILITY_SHARED_HOME=true"
+            f"{settings.home} is open to other users of this machine: run `chmod go-rwx {shlex.quote(str(settings.home))}`, "
+            "which shuts all beneath it, or set RELIABILITY_SHARED_HOME=true"
         )
     return f"{settings.home} can be written"
 
