@@ -33,10 +33,11 @@ def make_landing_folder(settings: Settings, source: str, landing_date: date) -> 
 
 def is_closed(folder: Path, landing: Path) -> bool:
     """Whether this user may not look into the folder of a landing day, while landing itself is open: nothing can be put
-    there, admission refuses it as a folder that cannot be read, and all others go on."""
-    needed = {folder.parent: os.X_OK, folder: os.R_OK | os.X_OK}
-    lacking = [one for one, rights in needed.items() if os.path.lexists(one) and not _has(one, rights)]
-    return bool(lacking) and _has(landing, os.R_OK | os.X_OK)
+    there, admission refuses it as a folder that cannot be read, and all others go on. A file in the place of the source's
+    folder is no such thing: where nothing of the source can land ever, landing says so."""
+    closed_source = folder.parent.is_dir() and not _has(folder.parent, os.X_OK)
+    closed_day = os.path.lexists(folder) and not _has(folder, os.R_OK | os.X_OK)
+    return (closed_source or closed_day) and _has(landing, os.R_OK | os.X_OK)
 
 
 def _has(folder: Path, rights: int) -> bool:
