@@ -1,6 +1,6 @@
 """Days that an earlier release judged, and the blocking checks that it did not have: judged now, from what is built.
 
-The gate holds a day that lacks a verdict, and every check that a release adds is lacking on all earlier days: the first
+The gate holds a day that lacks a result, and every check that a release adds is lacking on all earlier days: the first
 home of 0.3.0 that was upgraded had its 12 published partitions held. Whether a check is newer than a day's audit is told
 by the numbers of the results, not by their times, for a played past has its own clock.
 """
@@ -16,7 +16,7 @@ from reliability_platform.checks.store import CheckStore
 from reliability_platform.settings import Settings
 
 AUDITED_BY = ("native", "soda")
-"""The engines of an audit; their verdicts on a day are recorded together."""
+"""The engines of an audit; their results on a day are recorded together."""
 
 
 def judge_added(
@@ -42,8 +42,8 @@ def added_since(
 ) -> set[tuple[str, date]]:
     """Checks and days of which the audit was over before the check was first recorded anywhere.
 
-    A day that lacks one check for another reason (its data change, its run was cut off, its verdict was deleted) keeps
-    lacking all: it is to be run again. Where every earlier verdict of a check was deleted, none of it is left to be told
+    A day that lacks one check for another reason (its data change, its run was cut off, its result was deleted) keeps
+    lacking all: it is to be run again. Where every earlier result of a check was deleted, none of it is left to be told
     from a new one; it is evaluated, which lets nothing through that fails.
     """
     began: dict[str, int] = {}
@@ -56,7 +56,7 @@ def added_since(
             for name, spec in CHECKS.items()
             if spec.blocking and source in spec.sources and (name, day) in numbers
         }
-        # An audit is recorded as a whole, dbt's tests before it: without any of its verdicts, it never took place.
+        # An audit is recorded as a whole, dbt's tests before it: without any of its results, it never took place.
         audited = any(CHECKS[name].engine in AUDITED_BY for name in judged)
         if audited and all(
             CHECKS[check].engine in AUDITED_BY

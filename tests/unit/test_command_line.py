@@ -143,6 +143,15 @@ def test_a_closed_stream_is_no_fault() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def refusal(capfd: pytest.CaptureFixture[str], code: ExitCode, *words: str) -> str:
+    """The one line with which a command refuses to run."""
+    with pytest.raises(SystemExit) as stop:
+        main(list(words))
+    said = capfd.readouterr().err
+    assert (stop.value.code, said.count("\n")) == (code, 1), said
+    return said
+
+
 @pytest.mark.parametrize(
     ("url", "code", "says"),
     [
@@ -161,10 +170,7 @@ def test_a_place_of_snapshots_that_cannot_be_opened_says_what_is_missing(
 ) -> None:
     """`(ImportError)` was all that was said of a package that is not installed."""
     monkeypatch.setenv("RELIABILITY_SNAPSHOT_URL", url)
-    with pytest.raises(SystemExit) as stop:
-        main(["snapshot", "list", "--home", str(tmp_path)])
-    said = capfd.readouterr().err
-    assert (stop.value.code, said.count("\n")) == (code, 1), said
+    said = refusal(capfd, code, "snapshot", "list", "--home", str(tmp_path))
     assert says in said
     assert "secret" not in said
 
@@ -207,10 +213,7 @@ def test_a_url_of_the_operations_store_that_cannot_be_used_is_one_line(
 ) -> None:
     """Forty lines of traceback said less, and the password must never be among what is said."""
     monkeypatch.setenv("RELIABILITY_OPERATIONS_URL", url)
-    with pytest.raises(SystemExit) as stop:
-        main(["incidents", "list", "--home", str(tmp_path)])
-    said = capfd.readouterr().err
-    assert (stop.value.code, said.count("\n")) == (code, 1), said
+    said = refusal(capfd, code, "incidents", "list", "--home", str(tmp_path))
     if "sqlite" not in url:
         assert "secret" not in said
     assert says in said or "postgresql://" in url
