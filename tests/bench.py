@@ -23,15 +23,15 @@ from reliability_platform.checks.evaluate import evaluate
 from reliability_platform.checks.gate import held
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
+from reliability_platform.lab.simulation.events import events
+from reliability_platform.lab.simulation.simulation import Simulation
+from reliability_platform.lab.simulation.system import scheduled_batches
 from reliability_platform.landing.admission import admit, landed_partitions
+from reliability_platform.landing.reference import refresh_reference
 from reliability_platform.landing.writer import write_batch
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import load_settings
 from reliability_platform.sources import SOURCES
-from reliability_platform.sources.events import events
-from reliability_platform.sources.reference import write_reference
-from reliability_platform.sources.simulation import Simulation
-from reliability_platform.sources.system import scheduled_batches
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import build
 from reliability_platform.warehouse.marts import marts
@@ -174,7 +174,7 @@ def measure(count: int) -> dict[str, Any]:
         settings = load_settings(Path(folder))
         simulation = Simulation(seed=7, events_per_day=-(-count // DAYS))
         simulation.save(settings)
-        write_reference(settings, simulation)
+        refresh_reference(settings)
         rate = generation(simulation)
         for day in WINDOW:
             for source in SOURCES:

@@ -21,6 +21,7 @@ from typing import Any
 
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import FIRST_DAY, utc_now
+from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.orchestration import audit_assets, dbt_assets, published_assets, sensors
 from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.home import platform_instance
@@ -29,7 +30,6 @@ from reliability_platform.orchestration.lineage_events import ModelNews, News
 from reliability_platform.orchestration.local import LocalDaemon
 from reliability_platform.remediation.ledger import ReplayLedger
 from reliability_platform.settings import Settings, load_settings
-from reliability_platform.sources.simulation import Simulation
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import build
 from reliability_platform.warehouse.journal import BuildJournal

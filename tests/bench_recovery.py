@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from reliability_platform.clock import utc_now
+from reliability_platform.lab.drills.baseline import missing_rows, published_tables, write_tables
+from reliability_platform.lab.oracle import verify
+from reliability_platform.lab.simulation.simulation import Simulation
+from reliability_platform.lab.simulation.system import scheduled_batches
 from reliability_platform.landing.admission import landed_partitions
+from reliability_platform.landing.reference import refresh_reference
 from reliability_platform.landing.writer import write_batch
 from reliability_platform.operations import operations_engine
 from reliability_platform.recovery.replay import replay
 from reliability_platform.recovery.restore import recover_warehouse
-from reliability_platform.recovery.witness import missing_rows, published_tables, write_tables
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
-from reliability_platform.sources.reference import write_reference
-from reliability_platform.sources.simulation import Simulation
-from reliability_platform.sources.system import scheduled_batches
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
-from reliability_platform.warehouse.oracle import verify
 from reliability_platform.warehouse.snapshots.location import SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import newest_until
 from reliability_platform.warehouse.snapshots.restore import damages
@@ -36,7 +36,7 @@ def _home(folder: Path, events: int) -> Settings:
     settings = load_settings(folder)
     simulation = Simulation(seed=7, events_per_day=-(-events // DAYS))
     simulation.save(settings)
-    write_reference(settings, simulation)
+    refresh_reference(settings)
     for day in WINDOW:
         for source in SOURCES:
             for batch in scheduled_batches(simulation, source, day):

@@ -16,14 +16,14 @@ from reliability_platform.checks.results import CheckResult
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
 from reliability_platform.day_clock import simulate
-from reliability_platform.faults.plan import ActivePlan, Strike
+from reliability_platform.lab.faults.plan import ActivePlan, Strike
+from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.landing.admission import admit
-from reliability_platform.landing.delivery import deliver
+from reliability_platform.landing.reference import refresh_reference
 from reliability_platform.operations import operations_engine
+from reliability_platform.pipeline.days import land_days
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
-from reliability_platform.sources.reference import write_reference
-from reliability_platform.sources.simulation import Simulation
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import NodeResult, build
 from reliability_platform.warehouse.marts import marts
@@ -44,14 +44,17 @@ class Platform:
         self.plan.save(self.settings)
         self.engine = operations_engine(self.settings)
         self.checks = CheckStore(self.engine)
-        write_reference(self.settings, self.simulation)
+        refresh_reference(self.settings)
 
     def land(self, first: date, last: date) -> None:
         """Deliver and admit all sources."""
-        for day in days(first, last):
-            for source in SOURCES:
-                deliver(self.settings, self.simulation, self.plan, source, day)
+        for source in SOURCES:
+            self.deliver(source, *days(first, last))
         self.admit(first, last)
+
+    def deliver(self, source: str, *landing_days: date) -> None:
+        """Let one source deliver some days."""
+        land_days(self.settings, self.engine, source, landing_days, utc_now)
 
     def admit(self, first: date, last: date) -> None:
         """Admit what has landed; verdicts of before are stale."""

@@ -25,8 +25,8 @@ from reliability_platform.settings import Settings, load_settings
 
 
 def _run(settings: Settings, grid: str, seeds: int, first_seed: int, kills: int, with_drills: bool) -> dict[str, Any]:
-    from reliability_platform.scorecard.campaign.campaign import measured, run_campaign
-    from reliability_platform.scorecard.campaign.grade import WorldOutcome
+    from reliability_platform.lab.campaign.campaign import measured, run_campaign
+    from reliability_platform.lab.campaign.grade import WorldOutcome
 
     columns = (TextColumn("worlds"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=progress, disable=not progress.is_terminal) as bar:
@@ -48,9 +48,9 @@ def _run(settings: Settings, grid: str, seeds: int, first_seed: int, kills: int,
 
 def _lost_on_purpose(settings: Settings, seed: int, kills: int, with_drills: bool) -> dict[str, Any]:
     """What was asked for beside the grid; None for what was not."""
-    from reliability_platform.recovery.drills import DrillReport
-    from reliability_platform.scorecard.campaign.kills import Kill, run_kills
-    from reliability_platform.scorecard.campaign.rehearsals import run_drills
+    from reliability_platform.lab.campaign.kills import Kill, run_kills
+    from reliability_platform.lab.campaign.rehearsals import run_drills
+    from reliability_platform.lab.drills.drills import DrillReport
 
     def on_drill(report: DrillReport) -> None:
         words = "objectives met" if report.met else "objectives NOT met"
@@ -137,7 +137,7 @@ def show(document: dict[str, Any]) -> None:
 
 
 def _show_healing(document: dict[str, Any]) -> None:
-    from reliability_platform.scorecard.report.healing import healing_of
+    from reliability_platform.lab.scorecard.report.healing import healing_of
 
     found = healing_of(document)
     if found is None:
@@ -178,9 +178,9 @@ def campaign(
     settings = load_settings(home)
     with home_session(settings):
         document = _run(settings, grid, seeds, first_seed, kills, with_drills)
-        from reliability_platform.scorecard.campaign.document import keep_campaign
-        from reliability_platform.scorecard.report.healing import healing_of
-        from reliability_platform.scorecard.report.render import write_report
+        from reliability_platform.lab.campaign.document import keep_campaign
+        from reliability_platform.lab.scorecard.report.healing import healing_of
+        from reliability_platform.lab.scorecard.report.render import write_report
 
         path = keep_campaign(settings, document)
         report = write_report(path.with_name("report.html"), None, document, None)

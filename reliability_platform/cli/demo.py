@@ -87,23 +87,27 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
     """The loop itself; returns the document that `--json` prints."""
     with stages.stage("start", "Starting"):
         # What is wrong with the request is said before what takes seconds to load.
-        from reliability_platform.faults.catalogue import fault_named
-        from reliability_platform.faults.fault import Stage
-        from reliability_platform.faults.plan import ActivePlan, load_plan
-        from reliability_platform.faults.strike import rehearse
-        from reliability_platform.sources.simulation import Simulation
+        from reliability_platform.lab.faults.catalogue import fault_named
+        from reliability_platform.lab.faults.fault import Stage
+        from reliability_platform.lab.faults.plan import ActivePlan, load_plan
+        from reliability_platform.lab.faults.strike import rehearse
+        from reliability_platform.lab.simulation.simulation import Simulation
+        from reliability_platform.lab.simulation.system import simulated_sources
 
         first, last = FIRST_DAY, FIRST_DAY + timedelta(days=days - 1)
         plan = load_plan(plan_name)
         active = ActivePlan.resolve(plan, seed=seed, first=first, last=last)
         simulation = Simulation(seed=seed, events_per_day=ceil(events / days))
-        rehearse(simulation, active)
+        rehearse(simulated_sources(simulation), active)
         _fresh_home(settings)
         simulation.save(settings)
         active.save(settings)
 
         from reliability_platform.cli.live import strike_and_respond
         from reliability_platform.day_clock import simulate
+        from reliability_platform.lab.oracle import verify
+        from reliability_platform.lab.scorecard.run import leave_evidence
+        from reliability_platform.lab.scorecard.score import score
         from reliability_platform.landing.admission import landed_partitions
         from reliability_platform.operations import operations_engine
         from reliability_platform.orchestration.definitions import defs
@@ -112,11 +116,8 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
         from reliability_platform.orchestration.local import LocalDaemon
         from reliability_platform.orchestration.scorecard_asset import show_scorecard, stage_timings
         from reliability_platform.orchestration.sensors import incident_sensor, remediation_sensor
-        from reliability_platform.scorecard.run import leave_evidence
-        from reliability_platform.scorecard.score import score
         from reliability_platform.warehouse.dbt_manifest import ensure_manifest
         from reliability_platform.warehouse.marts import marts
-        from reliability_platform.warehouse.oracle import verify
         from reliability_platform.warehouse.snapshots.take import take_snapshot
     with platform_instance(settings) as instance:
         daemon = LocalDaemon(instance, defs, [incident_sensor, remediation_sensor])

@@ -22,10 +22,10 @@ def drill() -> None:
 
 
 def _do(name: str, table: str | None, home: Path | None, as_json: bool) -> int:
+    from reliability_platform.lab.drills.drills import run_drill
+    from reliability_platform.lab.drills.report import keep
     from reliability_platform.operations import operations_engine
     from reliability_platform.recovery.drill_log import Drill
-    from reliability_platform.recovery.drill_report import keep
-    from reliability_platform.recovery.drills import run_drill
 
     settings = load_settings(home)
     report = run_drill(settings, Drill(name), utc_now, table)

@@ -8,7 +8,7 @@ from reliability_platform.cli.options import json_option, people, print_json
 from reliability_platform.cli.tables import Table
 
 if TYPE_CHECKING:
-    from reliability_platform.faults.fault import Fault
+    from reliability_platform.lab.faults.fault import Fault
 
 
 def _document(fault: "Fault") -> dict[str, Any]:
@@ -45,8 +45,8 @@ def faults(context: click.Context) -> None:
 @json_option
 def list_faults(controls: bool, as_json: bool) -> None:
     """Every fault: what strikes, how bad it is, what catches it, how it ends."""
-    from reliability_platform.faults.catalogue import CATALOGUE, CONTROLS
-    from reliability_platform.faults.plan import plan_names
+    from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
+    from reliability_platform.lab.faults.plan import plan_names
 
     chosen = list((CONTROLS if controls else CATALOGUE).values())
     if as_json:
@@ -67,7 +67,7 @@ def list_faults(controls: bool, as_json: bool) -> None:
 @json_option
 def show_fault(name: str, as_json: bool) -> None:
     """All that the catalogue declares of the fault or control NAME."""
-    from reliability_platform.faults.catalogue import fault_named
+    from reliability_platform.lab.faults.catalogue import fault_named
 
     document = _document(fault_named(name))
     if as_json:

@@ -1,11 +1,11 @@
 """Strikes the running platform, and lets it do what it would do by itself: run the day, audit, or notice at a tick."""
 
-from reliability_platform.faults.catalogue import fault_named
-from reliability_platform.faults.fault import Stage
-from reliability_platform.faults.plan import Strike
+from reliability_platform.lab.faults.catalogue import fault_named
+from reliability_platform.lab.faults.fault import Stage
+from reliability_platform.lab.faults.plan import Strike
+from reliability_platform.lab.scorecard.live_fault import live_fault
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.orchestration.local import LocalDaemon
-from reliability_platform.scorecard.live_fault import live_fault
 from reliability_platform.settings import Settings
 
 

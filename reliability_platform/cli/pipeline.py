@@ -27,7 +27,7 @@ from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from reliability_platform.faults.plan import Strike
+    from reliability_platform.lab.faults.plan import Strike
 
 
 def _open_incidents(settings: Settings) -> list[dict[str, str]]:
@@ -127,12 +127,13 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
     The day lands again, broken. Then `reliability run --from DAY --to DAY` lets the platform notice. A fault of the
     running platform strikes it at once, and is noticed at once.
     """
-    from reliability_platform.faults.catalogue import fault_named
-    from reliability_platform.faults.fault import Stage
-    from reliability_platform.faults.plan import ActivePlan, PlannedStrike, resolve_strike
-    from reliability_platform.faults.strike import rehearse
-    from reliability_platform.landing.delivery import redeliver
-    from reliability_platform.sources.simulation import Simulation
+    from reliability_platform.lab.faults.catalogue import fault_named
+    from reliability_platform.lab.faults.fault import Stage
+    from reliability_platform.lab.faults.landed_again import redeliver
+    from reliability_platform.lab.faults.plan import ActivePlan, PlannedStrike, resolve_strike
+    from reliability_platform.lab.faults.strike import rehearse
+    from reliability_platform.lab.simulation.simulation import Simulation
+    from reliability_platform.lab.simulation.system import simulated_sources
 
     settings = load_settings(home)
     planned = PlannedStrike(fault=fault, source=source, date=day, magnitude=magnitude)
@@ -150,10 +151,9 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
             people.print(f"{fault} has struck {source} on {day} already: nothing is left to do.", highlight=False)
             return ExitCode.OK
         plan = before.with_strike(strike)
-        simulation = Simulation.load(settings)
-        rehearse(simulation, plan)
+        rehearse(simulated_sources(Simulation.load(settings)), plan)
         for touched in days:
-            redeliver(settings, simulation, plan, source, touched)
+            redeliver(settings, plan, source, touched)
         plan.save(settings)  # last: an injection that was cut off can be run again, and is not refused as a second one
     people.print(f"{fault} has struck {source} on {day}. Let the platform notice it:", highlight=False)
     people.print(f"  reliability run --from {days[0]} --to {days[-1]}", highlight=False)
@@ -164,7 +164,7 @@ def _strike_live(home: Path | None, strike: "Strike") -> None:
     """Strike the running platform, and let it notice at once: what heals comes with `reliability heal`."""
     from reliability_platform.cli.live import strike_and_respond
     from reliability_platform.cli.session import driving
-    from reliability_platform.faults.plan import ActivePlan
+    from reliability_platform.lab.faults.plan import ActivePlan
     from reliability_platform.warehouse.publication import publications
 
     with driving(home, healing=False) as (settings, daemon):

@@ -35,14 +35,13 @@ def plan(plan: str, first: date, last: date, seed: int, home: Path | None, as_js
     the running platform are for `reliability demo` and `reliability inject`.
     """
     check_range(first, last)
-    from reliability_platform.faults.plan import ActivePlan, load_plan
-    from reliability_platform.landing.delivery import follow
-    from reliability_platform.sources.simulation import Simulation
+    from reliability_platform.lab.faults.landed_again import follow
+    from reliability_platform.lab.faults.plan import ActivePlan, load_plan
 
     settings = load_settings(home)
     with home_session(settings):
         active = ActivePlan.resolve(load_plan(plan), seed=seed, first=first, last=last)
-        days = follow(settings, Simulation.load(settings), active)
+        days = follow(settings, active)
     if as_json:
         print_json({"strikes": [vars(strike) for strike in active.strikes], "landed_again": days})
         return ExitCode.OK

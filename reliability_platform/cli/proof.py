@@ -21,10 +21,10 @@ def verify(home: Path | None, as_json: bool) -> int:
     which knows them, is the one of this home and whole. Then builds the same days again from the clean source and compares
     every published table as a multiset of rows. Exits with 1 and shows what differs if anything does.
     """
+    from reliability_platform.lab.oracle import verify as compare
     from reliability_platform.landing.admission import landed_partitions
     from reliability_platform.landing.sound_reference import examine_reference
     from reliability_platform.recovery.stores import examine_operations, examine_versions
-    from reliability_platform.warehouse.oracle import verify as compare
 
     settings = load_settings(home)
     with home_session(settings):

@@ -36,9 +36,9 @@ def scorecard(home: Path | None, as_json: bool) -> int:
 
     Builds the same days again without failures first. Exits with 1 if something keeps the run from being proved.
     """
+    from reliability_platform.lab.scorecard.headline import headline
+    from reliability_platform.lab.scorecard.run import grade_home
     from reliability_platform.operations import operations_engine
-    from reliability_platform.scorecard.headline import headline
-    from reliability_platform.scorecard.run import grade_home
 
     settings = load_settings(home)
     with home_session(settings):

@@ -140,9 +140,9 @@ def serve(port: int, names: tuple[str, ...], share: float, seed: int, seconds: f
 
     Then run the pipeline in another shell with RELIABILITY_SOURCE_URL set to the address that is printed.
     """
-    from reliability_platform.sources.misbehaviour import MISBEHAVIOURS, seeded
-    from reliability_platform.sources.server import serving
-    from reliability_platform.sources.simulation import Simulation
+    from reliability_platform.lab.simulation.misbehaviour import MISBEHAVIOURS, seeded
+    from reliability_platform.lab.simulation.server import serving
+    from reliability_platform.lab.simulation.simulation import Simulation
 
     unknown = sorted(set(names) - MISBEHAVIOURS.keys())
     if unknown:

@@ -9,15 +9,9 @@ from pathlib import PurePosixPath
 from reliability_platform.atomic import make_way, write_atomically
 from reliability_platform.damage import Damage, in_one_line, read_seal, what_is_wrong, written_as
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.landing.reference import REFERENCE_TABLES, load_reference, reference_file, reference_seal
 from reliability_platform.settings import Settings
-from reliability_platform.sources.reference import (
-    REFERENCE_TABLES,
-    load_reference,
-    reference_file,
-    reference_files,
-    reference_seal,
-)
-from reliability_platform.sources.simulation import Simulation
+from reliability_platform.sources.source import reference_files
 
 REFERENCE = "reference data"
 MEND = "`reliability restore --damaged` puts it back, or `reliability run` loads what the source has now"
@@ -49,7 +43,7 @@ def load_damaged_again(settings: Settings) -> list[Damage]:
     found = examine_reference(settings)
     if not found:
         return []
-    there = reference_files(Simulation.load(settings))
+    there = reference_files(settings)
     if any(one.written is None for one in found):  # nobody knows any more what was loaded
         load_reference(settings, there)
     for one in found:

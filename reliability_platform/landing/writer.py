@@ -75,7 +75,7 @@ def write_batch(settings: Settings, batch: Batch) -> Path:
         return folder / f"{batch.batch_id}.parquet"
     target = folder / f"{batch.batch_id}.parquet"
     for path, data in (
-        (target, content[: int(len(content) * batch.arriving_share)]),
+        (target, content if batch.file is None else batch.file),
         (folder / f"{batch.batch_id}{MANIFEST_SUFFIX}", (json.dumps(manifest, indent=2) + "\n").encode()),
     ):
         purged = path == target and is_purged(settings, batch.source, batch.landing_date, batch.batch_id, data)

@@ -7,12 +7,12 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import PlatformError
+from reliability_platform.lab.drills.drills import run_drill
+from reliability_platform.lab.drills.report import keep
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.published_assets import published_as_audited
 from reliability_platform.orchestration.run_storage import without_values
 from reliability_platform.recovery.drill_log import Drill, overdue
-from reliability_platform.recovery.drill_report import keep
-from reliability_platform.recovery.drills import run_drill
 from reliability_platform.recovery.retention import forget_snapshots
 from reliability_platform.recovery.upkeep import DRILL_ENDED, SNAPSHOT_TAKEN, attempting
 from reliability_platform.settings import Settings, load_settings

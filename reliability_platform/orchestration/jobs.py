@@ -5,8 +5,8 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from pydantic import Field
 
 from reliability_platform.clock import FIRST_DAY, parse_day, utc_now
-from reliability_platform.faults.plan import ActivePlan, load_plan
-from reliability_platform.landing.delivery import follow
+from reliability_platform.lab.faults.landed_again import follow
+from reliability_platform.lab.faults.plan import ActivePlan, load_plan
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.audit_assets import audit
 from reliability_platform.orchestration.bronze_assets import bronze_assets
@@ -21,7 +21,6 @@ from reliability_platform.orchestration.slo_asset import slo
 from reliability_platform.remediation.heal import act
 from reliability_platform.remediation.policy import AUTOMATION
 from reliability_platform.settings import load_settings
-from reliability_platform.sources.simulation import Simulation
 
 _after_landing = dg.AssetSelection.assets(*bronze_assets, dbt_models, audit, published)
 # The audit evaluates the Soda and native checks; running them once more as check steps would only double the work.
@@ -109,7 +108,7 @@ def follow_plan(context: dg.OpExecutionContext, config: PlanConfig) -> None:
     settings = load_settings()
     first, last = parse_day(config.first), parse_day(config.last)
     active = ActivePlan.resolve(load_plan(config.plan), seed=config.seed, first=first, last=last)
-    days = follow(settings, Simulation.load(settings), active)
+    days = follow(settings, active)
     context.add_output_metadata(
         {"strikes": len(active.strikes), "landed_again": [day.isoformat() for day in days], "seed": config.seed}
     )

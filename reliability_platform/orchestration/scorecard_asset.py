@@ -3,14 +3,14 @@
 import dagster as dg
 
 from reliability_platform.clock import utc_now
+from reliability_platform.lab.scorecard.evidence import StageTiming
+from reliability_platform.lab.scorecard.headline import headline
+from reliability_platform.lab.scorecard.run import Graded, grade_home
+from reliability_platform.lab.scorecard.score import Scorecard
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL
 from reliability_platform.orchestration.published_assets import MARTS
 from reliability_platform.orchestration.run_storage import without_values
-from reliability_platform.scorecard.evidence import StageTiming
-from reliability_platform.scorecard.headline import headline
-from reliability_platform.scorecard.run import Graded, grade_home
-from reliability_platform.scorecard.score import Scorecard
 from reliability_platform.settings import load_settings
 
 STAGE_OF_STEP = {

@@ -14,15 +14,25 @@ from reliability_platform.clock import Clock
 from reliability_platform.incidents.anchor import note_end
 from reliability_platform.landing.admission import Admission, admit
 from reliability_platform.landing.arrivals import look
+from reliability_platform.landing.deliveries import Landed, fetch, land
 from reliability_platform.landing.discards import write_discards
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.contract_change import fit_since_the_contract_changed
 from reliability_platform.remediation.ledger import NO_INCIDENT, ReplayLedger
 from reliability_platform.settings import Settings
+from reliability_platform.sources.source import source_named
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import NodeResult, build
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import Publication, announce
+
+
+def land_days(settings: Settings, engine: Engine, source: str, days: Sequence[date], clock: Clock) -> Landed:
+    """Let a source deliver some days, or fetch them where it is behind HTTP."""
+    url = settings.url_of(source)
+    if url is None:
+        return land(settings, engine, source_named(settings, source), days)
+    return fetch(settings, engine, source, days, url, clock)
 
 
 def admit_days(

@@ -1,3 +1,7 @@
-"""The simulated systems of record: what happened, as a pure function of seed, source and day. No failures here."""
+"""What the platform knows of its sources: their contracts, the batches that they deliver, and how they are asked.
+
+What belongs here: the interface and the kinds. What a source of some kind does stands with the kind; the lab has one that
+simulates.
+"""
 
 SOURCES = ("orders", "payments", "web_events", "shipments")

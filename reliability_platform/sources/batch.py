@@ -26,8 +26,9 @@ class Batch:
     landed_at: datetime
     declared_rows: int | None = None
     """What the manifest will say; by default the rows that are there."""
-    arriving_share: float = 1.0
-    """Share of the file's bytes that arrive; less than 1 if the transfer broke off."""
+    file: bytes | None = None
+    """The file as it arrived, where that is not the rows as Parquet: a transfer may break off. The manifest speaks of the
+    rows."""
 
 
 def batch_id(source: str, landing_date: date, sequence: int, suffix: str = "") -> str:

@@ -14,11 +14,11 @@ from reliability_platform.checks.native import native_checks
 from reliability_platform.checks.soda import names_in_files
 from reliability_platform.cli.doctor import locked_versions
 from reliability_platform.cli.main import COMMANDS, cli
-from reliability_platform.faults.catalogue import CATALOGUE
-from reliability_platform.faults.plan import load_plan, plan_names
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.class_page import policy_table
 from reliability_platform.incidents.documents.render import markdown
+from reliability_platform.lab.faults.catalogue import CATALOGUE
+from reliability_platform.lab.faults.plan import load_plan, plan_names
 from reliability_platform.lineage.graph import data_graph, node_of
 from reliability_platform.orchestration.audit_assets import asset_key_of
 from reliability_platform.orchestration.definitions import defs

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reliability_platform.scorecard.campaign.statistics import wilson
+from reliability_platform.lab.campaign.statistics import wilson
 from reliability_platform.settings import PROJECT_ROOT
 
 README = (PROJECT_ROOT / "README.md").read_text()

@@ -7,8 +7,8 @@ import pytest
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.cli.main import COMMANDS, cli
-from reliability_platform.faults.catalogue import CATALOGUE, CONTROLS
-from reliability_platform.faults.fault import Stage
+from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
+from reliability_platform.lab.faults.fault import Stage
 from reliability_platform.masking import PLACES
 from reliability_platform.settings import PROJECT_ROOT
 from tests.conventions.test_layers import ORDER

@@ -12,14 +12,15 @@ import pytest
 from reliability_platform.atomic import parquet_bytes
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.clock import utc_now
-from reliability_platform.faults.plan import Strike
+from reliability_platform.lab.faults.plan import Strike
 from reliability_platform.landing.discards import write_discards
+from reliability_platform.landing.reference import load_reference, refresh_reference
 from reliability_platform.remediation.dead_letters.analysis import Analysis, analyze
 from reliability_platform.remediation.dead_letters.discard import discard
 from reliability_platform.remediation.dead_letters.letters import Selection, waiting_letters
 from reliability_platform.remediation.dead_letters.replay import offers
 from reliability_platform.remediation.evidence import rejected_slots
-from reliability_platform.sources.reference import load_reference, reference_files, write_reference
+from reliability_platform.sources.source import reference_files
 from reliability_platform.warehouse.dbt_runner import NodeResult, build
 from tests.conftest import Platform, day
 
@@ -41,7 +42,7 @@ class Worked:
         self.first_offers = offers(platform.settings, platform.engine, self.letters(UNKNOWN))
 
         # The merchant's record arrives, and a person gives up the rows without a customer.
-        write_reference(platform.settings, platform.simulation)
+        refresh_reference(platform.settings)
         self.later_offers = offers(platform.settings, platform.engine, self.letters(UNKNOWN))
         discard(platform.settings, platform.engine, self.letters(MISSING), "a test order", "somebody", utc_now())
         write_discards(platform.settings, platform.engine, "orders", [DAY])
@@ -55,7 +56,8 @@ class Worked:
 
     def without_merchant(self) -> None:
         """Take the record of the merchant with the most orders away."""
-        settings, known = self.platform.settings, reference_files(self.platform.simulation)
+        settings = self.platform.settings
+        known = reference_files(settings)
         files = str(settings.bronze / "orders" / f"landing_date={DAY}" / "*.parquet")
         found = duckdb.execute(f"select mode(merchant_id) from read_parquet('{files}')").fetchone()
         assert found is not None

@@ -5,7 +5,7 @@ from pathlib import Path
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.gate import held
 from reliability_platform.checks.results import NOTHING_TO_JUDGE, Verdict
-from reliability_platform.faults.plan import Strike
+from reliability_platform.lab.faults.plan import Strike
 from tests.conftest import Platform, day
 
 JUDGE_EMPTY_DAYS = ("__schema", "__row_count", "__batch_completeness", "__not_silent")

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from reliability_platform.faults.plan import Strike
+from reliability_platform.lab.faults.plan import Strike
+from reliability_platform.lab.simulation.system import request_batch, scheduled_batches
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.writer import landing_folder, write_batch
 from reliability_platform.sources.batch import Batch
-from reliability_platform.sources.system import request_batch, scheduled_batches
 from tests.conftest import Platform, day, days
 
 LAST = 5

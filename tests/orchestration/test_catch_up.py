@@ -10,9 +10,9 @@ from reliability_platform.clock import utc_now
 from reliability_platform.day_clock import Service, next_day
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import load_settings
-from reliability_platform.sources.simulation import Simulation
 from reliability_platform.warehouse.journal import BuildJournal
 
 

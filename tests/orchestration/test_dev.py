@@ -4,14 +4,14 @@ import json
 from datetime import date, timedelta
 from pathlib import Path
 
-from reliability_platform.faults.plan import ActivePlan, Strike
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.lab.faults.plan import ActivePlan, Strike
+from reliability_platform.lab.oracle import verify
+from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import load_settings
-from reliability_platform.sources.simulation import Simulation
-from reliability_platform.warehouse.oracle import verify
 from tests.orchestration.served import served
 
 FIRST = date(2026, 1, 1)

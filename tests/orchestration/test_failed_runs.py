@@ -15,13 +15,13 @@ from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import EnvironmentUnusableError, ExitCode, StoppedError
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.failed_runs import note_failed_runs
 from reliability_platform.orchestration.landing_sensor import _in_hand
 from reliability_platform.orchestration.local import LOCAL, LocalDaemon, RunFailedError, StepError, failed_run
 from reliability_platform.orchestration.partitions import PARTITION, range_tags
 from reliability_platform.settings import Settings, load_settings
-from reliability_platform.sources.simulation import Simulation
 from reliability_platform.warehouse.publication import DUE, announce
 from tests.unit.failing import NOW, day, passed, result
 

@@ -10,6 +10,8 @@ import dagster as dg
 import pytest
 
 from reliability_platform.day_clock import scheduled_at
+from reliability_platform.lab.simulation.simulation import Simulation
+from reliability_platform.lab.simulation.system import scheduled_batches
 from reliability_platform.landing.arrivals import came_from_us, look
 from reliability_platform.landing.watch import SETTLED_AFTER, Watch, changed_folders
 from reliability_platform.landing.writer import landing_folder, write_batch
@@ -21,8 +23,6 @@ from reliability_platform.orchestration.partitions import range_tags
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.batch import Batch
-from reliability_platform.sources.simulation import Simulation
-from reliability_platform.sources.system import scheduled_batches
 from reliability_platform.warehouse.journal import SUCCEEDED, BuildJournal
 
 TODAY = datetime.now(UTC).date()

@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.orchestration.audit_assets import AUDITED, HOLDS
 from reliability_platform.orchestration.bronze_assets import admissions, bronze_assets
 from reliability_platform.orchestration.dbt_assets import dbt_models
@@ -13,7 +14,6 @@ from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.landing_assets import landing_assets
 from reliability_platform.orchestration.local import QUIET
 from reliability_platform.settings import load_settings
-from reliability_platform.sources.simulation import Simulation
 from tests.conftest import day
 
 GRAPH = defs.resolve_asset_graph()

@@ -14,6 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reliability_platform.lab.simulation.simulation import Simulation
+from reliability_platform.lab.simulation.system import request_batch
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX
 from reliability_platform.landing.replacement import land_replacement
 from reliability_platform.landing.writer import landing_folder, write_batch
@@ -21,8 +23,6 @@ from reliability_platform.masking import FREE_TEXT, LABELS, PERSONAL
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
 from reliability_platform.sources.contracts import CONTRACTS, Contract
-from reliability_platform.sources.simulation import Simulation
-from reliability_platform.sources.system import request_batch
 
 NAME = "Zyxander O'Quillfeather"
 MAIL = "zyxander@leak.example"

@@ -5,10 +5,10 @@ import shutil
 from collections.abc import Callable
 
 from reliability_platform.clock import utc_now
-from reliability_platform.faults.plan import ActivePlan, Strike
-from reliability_platform.faults.truth import load_truths
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.lab.faults.plan import ActivePlan, Strike
+from reliability_platform.lab.faults.truth import load_truths
 from tests.conftest import Platform, day
 
 STRIKES = [

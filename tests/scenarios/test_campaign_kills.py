@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from reliability_platform.clock import utc_now
+from reliability_platform.lab.campaign.kills import broken, not_right, run_kills
+from reliability_platform.lab.campaign.rehearsals import run_drills
 from reliability_platform.recovery.drill_log import Drill
-from reliability_platform.scorecard.campaign.kills import broken, not_right, run_kills
-from reliability_platform.scorecard.campaign.rehearsals import run_drills
 from reliability_platform.warehouse.publication import CURRENT
 from tests.conftest import Platform, day
 

@@ -20,7 +20,6 @@ from reliability_platform.atomic import parquet_bytes
 from reliability_platform.cli.main import main
 from reliability_platform.errors import ExitCode
 from reliability_platform.landing.bronze import admissions_file
-from reliability_platform.landing.delivery import deliver
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.parquet import read_table
 from reliability_platform.sources import SOURCES
@@ -199,7 +198,7 @@ class Shop:
         self.platform = Platform(home, events_per_day=3_000)
         home.chmod(0o700)
         for source in SOURCES:
-            deliver(self.platform.settings, self.platform.simulation, self.platform.plan, source, ONE)
+            self.platform.deliver(source, ONE)
         landing = Landing(self.platform)
         self.clean_rows = {
             source: sum(landing.clean(source, slot).num_rows for slot in range(1, 5)) for source in SOURCES

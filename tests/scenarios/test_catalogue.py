@@ -7,10 +7,10 @@ import pytest
 
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, Verdict
 from reliability_platform.clock import FIRST_DAY
-from reliability_platform.faults.catalogue import CATALOGUE, CONTROLS
-from reliability_platform.scorecard.campaign.grade import ScenarioOutcome, WorldOutcome, grade
-from reliability_platform.scorecard.campaign.grid import HISTORY_DAYS, Scenario, lane_of, worlds_of
-from reliability_platform.scorecard.campaign.world import Observation, run_world
+from reliability_platform.lab.campaign.grade import ScenarioOutcome, WorldOutcome, grade
+from reliability_platform.lab.campaign.grid import HISTORY_DAYS, Scenario, lane_of, worlds_of
+from reliability_platform.lab.campaign.world import Observation, run_world
+from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
 
 SEED = 777
 LANDING = [fault for fault in CATALOGUE.values() if fault.stage == "landing"]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from reliability_platform.faults.plan import Strike
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.lab.faults.plan import Strike
 from reliability_platform.remediation.ledger import ReplayLedger
 from tests.conftest import Platform, day
 

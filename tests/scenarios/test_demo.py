@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from reliability_platform.errors import ExitCode
-from reliability_platform.faults.catalogue import CATALOGUE
+from reliability_platform.lab.faults.catalogue import CATALOGUE
 from tests.conventions.test_readme import sample_of_the_demo
 
 RELIABILITY = str(Path(sys.executable).parent / "reliability")

@@ -3,11 +3,11 @@
 import pytest
 
 from reliability_platform.clock import FIRST_DAY
-from reliability_platform.faults.catalogue import CATALOGUE
-from reliability_platform.faults.fault import Stage
-from reliability_platform.scorecard.campaign.grade import WorldOutcome
-from reliability_platform.scorecard.campaign.grid import Scenario, worlds_of
-from reliability_platform.scorecard.campaign.live import run_live_world
+from reliability_platform.lab.campaign.grade import WorldOutcome
+from reliability_platform.lab.campaign.grid import Scenario, worlds_of
+from reliability_platform.lab.campaign.live import run_live_world
+from reliability_platform.lab.faults.catalogue import CATALOGUE
+from reliability_platform.lab.faults.fault import Stage
 
 # The demo strikes with the same faults; here each is judged by exactly its checks, as in the campaign.
 pytestmark = pytest.mark.exhaustive

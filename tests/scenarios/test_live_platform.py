@@ -11,22 +11,22 @@ import pytest
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.run_monitor import monitor_runs
 from reliability_platform.clock import utc_now
-from reliability_platform.faults.catalogue import CATALOGUE
-from reliability_platform.faults.fault import Stage
-from reliability_platform.faults.plan import Strike
-from reliability_platform.faults.truth import Truth, load_truths
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.model import ENDED, Incident, State
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.lab.faults.catalogue import CATALOGUE
+from reliability_platform.lab.faults.fault import Stage
+from reliability_platform.lab.faults.plan import Strike
+from reliability_platform.lab.faults.truth import Truth, load_truths
+from reliability_platform.lab.oracle import build_oracle
+from reliability_platform.lab.scorecard.live_fault import live_fault
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.remediation.due import may_act
 from reliability_platform.remediation.heal import act, reruns_of, verify
-from reliability_platform.scorecard.live_fault import live_fault
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.comparison import compare_tables
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
-from reliability_platform.warehouse.oracle import build_oracle
 from reliability_platform.warehouse.publication import CURRENT
 from tests.conftest import Platform, day
 

@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from reliability_platform.cli.main import main
+from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.masking import MASK, MASKED_TABLES, place_of, shape
 from reliability_platform.settings import PROJECT_ROOT, Settings, load_settings
-from reliability_platform.sources.simulation import Simulation
 from tests.scenarios.planted import ID, NAME, SIGNS, WHO, plant, signs_in, signs_in_tables, signs_of
 
 DAYS = (date(2026, 1, 2), date(2026, 1, 3), date(2026, 1, 4))

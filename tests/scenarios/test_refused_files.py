@@ -14,11 +14,10 @@ import pytest
 from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode
-from reliability_platform.faults.plan import Strike
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.landing.delivery import deliver
+from reliability_platform.lab.faults.plan import Strike
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.recovery.replay import replay
 from reliability_platform.remediation.heal import act, verify
@@ -143,7 +142,7 @@ def test_after_the_purge_nobody_can_read_it_anywhere_and_all_else_is_as_it_was(
 @pytest.mark.exhaustive
 def test_a_rebuild_from_landing_and_a_second_delivery_bring_nothing_back(clean: Platform, struck: Platform) -> None:
     """The source is asked for the day once more and sends the leak again: the file stays as it is."""
-    deliver(struck.settings, struck.simulation, struck.plan, LEAKY, ONE)
+    struck.deliver(LEAKY, ONE)
     struck.settings.warehouse.unlink()
     shutil.rmtree(struck.settings.bronze)
     replay(struck.settings, struck.engine, [ONE], utc_now, "test")

@@ -31,12 +31,12 @@ from reliability_platform.incidents.documents.runbook import runbook
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.response import read_policy
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.documents import remedy_of, situation_of
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
-from reliability_platform.sources.simulation import Simulation
 from reliability_platform.warehouse.lease import warehouse_reader
 from tests.unit.failing import day, result
 

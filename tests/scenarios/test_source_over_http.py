@@ -9,19 +9,19 @@ import pytest
 from sqlalchemy import update
 
 from reliability_platform.clock import utc_now
-from reliability_platform.faults.plan import ActivePlan, Strike
+from reliability_platform.lab.faults.plan import ActivePlan, Strike
+from reliability_platform.lab.oracle import build_oracle
+from reliability_platform.lab.scorecard.containment import differences
+from reliability_platform.lab.simulation.misbehaviour import FAILING, at_first
+from reliability_platform.lab.simulation.server import serving
+from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.landing.breaker import breakers
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.landing_assets import landing_assets
 from reliability_platform.orchestration.schedules import early_fetch
-from reliability_platform.scorecard.containment import differences
 from reliability_platform.settings import load_settings
 from reliability_platform.sources import SOURCES
-from reliability_platform.sources.misbehaviour import FAILING, at_first
-from reliability_platform.sources.server import serving
-from reliability_platform.sources.simulation import Simulation
-from reliability_platform.warehouse.oracle import build_oracle
 from reliability_platform.warehouse.publication import CURRENT
 from tests.conftest import Platform, day
 

@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 from reliability_platform.atomic import parquet_bytes
 from reliability_platform.cli.main import main
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.landing.reference import load_reference
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
-from reliability_platform.sources.reference import load_reference, reference_files
-from reliability_platform.sources.simulation import Simulation
+from reliability_platform.sources.source import reference_files
 from tests.scenarios.planted import CARD, MAIL, NAME, PHONE
 
 
@@ -59,7 +59,7 @@ def retype(settings: Settings) -> None:
     place = customers.column_names.index("customer_id")
     names = pa.array([NAME] * customers.num_rows)
     named = parquet_bytes(customers.set_column(place, "customer_id", names))
-    load_reference(settings, {**reference_files(Simulation.load(settings)), "customers": named})
+    load_reference(settings, {**reference_files(settings), "customers": named})
     with duckdb.connect(str(settings.warehouse)) as connection:
         connection.execute("alter table stg_orders alter quantity type varchar")
         connection.execute("update stg_orders set quantity = ? where disposition = 'valid'", [NAME])

@@ -18,23 +18,24 @@ from reliability_platform.checks.run_monitor import monitor_runs
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli.main import main
 from reliability_platform.clock import days, utc_now
-from reliability_platform.faults.plan import ActivePlan, Strike
 from reliability_platform.incidents.deadlines import note_missed
 from reliability_platform.incidents.detection import Surroundings, observe
 from reliability_platform.incidents.impact import consumers
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.lab.faults.landed_again import follow
+from reliability_platform.lab.faults.plan import ActivePlan, Strike
+from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.landing.admission import admit
-from reliability_platform.landing.delivery import deliver, follow
 from reliability_platform.landing.discards import write_discards
+from reliability_platform.landing.reference import refresh_reference
 from reliability_platform.operations import operations_engine
+from reliability_platform.pipeline.days import land_days
 from reliability_platform.remediation.dead_letters.discard import discard
 from reliability_platform.remediation.dead_letters.letters import Selection, waiting_letters
 from reliability_platform.remediation.due import may_act
 from reliability_platform.remediation.heal import act
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
-from reliability_platform.sources.reference import write_reference
-from reliability_platform.sources.simulation import Simulation
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import build
 from reliability_platform.warehouse.marts import marts
@@ -59,11 +60,10 @@ RESULTS = 1_000_000
 
 def land(settings: Settings, first: date = STRUCK) -> None:
     """Deliver all sources."""
-    simulation, plan = Simulation.load(settings), ActivePlan.load(settings)
-    write_reference(settings, simulation)
-    for day in days(first, STRUCK if first == STRUCK else LAST_CLEAN):
-        for source in SOURCES:
-            deliver(settings, simulation, plan, source, day)
+    refresh_reference(settings)
+    window = list(days(first, STRUCK if first == STRUCK else LAST_CLEAN))
+    for source in SOURCES:
+        land_days(settings, operations_engine(settings), source, window, utc_now)
 
 
 def _admit(settings: Settings, first: date = STRUCK, last: date = STRUCK) -> None:
@@ -124,7 +124,7 @@ def _command(*words: str, as_json: bool = True) -> Callable[[Settings], None]:
 
 def _follow(settings: Settings) -> None:
     struck = tuple(Strike("duplicate_retry_storm", one, LAST_CLEAN, "medium") for one in ("orders", "shipments"))
-    follow(settings, Simulation.load(settings), ActivePlan(SEED, struck))
+    follow(settings, ActivePlan(SEED, struck))
 
 
 def _snapshot(settings: Settings) -> None:

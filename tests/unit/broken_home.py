@@ -17,13 +17,13 @@ from reliability_platform.checks.store import CheckStore
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.lab.simulation.simulation import Simulation
+from reliability_platform.lab.simulation.system import request_batch, scheduled_batches
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.writer import landing_folder, write_batch
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources.batch import Batch
-from reliability_platform.sources.simulation import Simulation
-from reliability_platform.sources.system import request_batch, scheduled_batches
 from tests.unit.failing import NOW, day, passed, result
 
 

@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from reliability_platform.lab.simulation.system import request_batch, scheduled_batches
 from reliability_platform.landing.admission import Admission, admit
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.columns import Reading
 from reliability_platform.landing.file_quarantine import quarantined_file, quarantined_files
 from reliability_platform.landing.shims import approve_shim
 from reliability_platform.landing.writer import landing_folder, write_batch
-from reliability_platform.sources.system import request_batch, scheduled_batches
 from tests.conftest import Platform, day
 
 ORDERS = "orders"

@@ -13,9 +13,9 @@ from reliability_platform.checks.store import CheckStore
 from reliability_platform.incidents import deadlines, detection
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.lab.scorecard import run as scorecards
 from reliability_platform.operations import operations_engine
 from reliability_platform.pipeline import ticks
-from reliability_platform.scorecard import run as scorecards
 from reliability_platform.settings import Settings, load_settings
 from tests.unit.alerting import Ground
 from tests.unit.failing import NOW, later, result

@@ -11,14 +11,14 @@ import duckdb
 import pytest
 
 from reliability_platform.checks.native import evaluate_native
+from reliability_platform.lab.simulation.simulation import Simulation
+from reliability_platform.lab.simulation.system import scheduled_batches
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.arrivals import arrivals_of, came_from_us, look
 from reliability_platform.landing.writer import landing_folder, write_batch
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources.batch import Batch
-from reliability_platform.sources.simulation import Simulation
-from reliability_platform.sources.system import scheduled_batches
 
 DAY = date(2026, 1, 5)
 LATE, AGREES = "bronze_shipments__landed_on_time", "bronze_shipments__arrival_agrees"

@@ -26,6 +26,7 @@ from reliability_platform.checks.store import CheckStore
 from reliability_platform.errors import HomeBusyError, UsageError
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.lab.simulation.system import scheduled_batches
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.inputs import BuildInputs
 from reliability_platform.landing.replacement import land_replacement
@@ -34,7 +35,6 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.recovery.rehearsal import rehearse
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
-from reliability_platform.sources.system import scheduled_batches
 from reliability_platform.warehouse.difference import DateChange, TableDifference
 from reliability_platform.warehouse.journal import BLOCKED, SUCCEEDED, BuildJournal
 from tests.conftest import Platform, day

@@ -8,12 +8,12 @@ import pytest
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.errors import UsageError
-from reliability_platform.faults.catalogue import CATALOGUE, CONTROLS
-from reliability_platform.scorecard.campaign.grade import ScenarioOutcome, WorldOutcome
-from reliability_platform.scorecard.campaign.grid import HISTORY_DAYS, all_sizes, lane_of, scenarios_of, worlds_of
-from reliability_platform.scorecard.campaign.mutation import mutation_score
-from reliability_platform.scorecard.campaign.statistics import wilson
-from reliability_platform.scorecard.campaign.summary import summarise
+from reliability_platform.lab.campaign.grade import ScenarioOutcome, WorldOutcome
+from reliability_platform.lab.campaign.grid import HISTORY_DAYS, all_sizes, lane_of, scenarios_of, worlds_of
+from reliability_platform.lab.campaign.mutation import mutation_score
+from reliability_platform.lab.campaign.statistics import wilson
+from reliability_platform.lab.campaign.summary import summarise
+from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from reliability_platform.incidents.decisions import Decision, decide
+from reliability_platform.lab.campaign.document import keep_campaign, last_campaign
+from reliability_platform.lab.campaign.healing import healing
+from reliability_platform.lab.campaign.recovery import actions_begun, seconds_to_recover
+from reliability_platform.lab.scorecard.report.healing import healing_of
 from reliability_platform.remediation.heal import act, verify
-from reliability_platform.scorecard.campaign.document import keep_campaign, last_campaign
-from reliability_platform.scorecard.campaign.healing import healing
-from reliability_platform.scorecard.campaign.recovery import actions_begun, seconds_to_recover
-from reliability_platform.scorecard.report.healing import healing_of
 from reliability_platform.settings import load_settings
 from tests.unit.broken_home import BrokenHome
 from tests.unit.failing import later

@@ -15,12 +15,12 @@ import pytest
 
 import reliability_platform.sources.contracts as contracts
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.lab.simulation.events import events
+from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.canonical import canonical
 from reliability_platform.landing.columns import breach
 from reliability_platform.sources.contracts import CONTRACTS, Contract, read_contract
-from reliability_platform.sources.events import events
-from reliability_platform.sources.simulation import Simulation
 from tests.unit.broken_home import BrokenHome
 
 DAY = date(2026, 1, 5)

@@ -50,7 +50,7 @@ def test_an_exit_code_says_of_which_kind_the_failure_is(
     def fail(*_: object) -> None:
         raise raised
 
-    monkeypatch.setattr("reliability_platform.faults.catalogue.fault_named", fail)
+    monkeypatch.setattr("reliability_platform.lab.faults.catalogue.fault_named", fail)
     with pytest.raises(SystemExit) as stop:
         main(["faults", "show", "null_spike"])
     assert stop.value.code == code

@@ -13,7 +13,7 @@ from reliability_platform.checks.holds import Holds
 from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode
-from reliability_platform.faults.plan import Strike
+from reliability_platform.lab.faults.plan import Strike
 from reliability_platform.operations import operations_engine
 from reliability_platform.recovery.retention import BY_THE_RULE
 from reliability_platform.settings import Settings

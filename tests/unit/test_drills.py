@@ -15,14 +15,14 @@ import pytest
 from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode, HomeBusyError, UsageError
+from reliability_platform.lab.drills.drills import DrillReport, compare, run_drill
+from reliability_platform.lab.drills.report import keep
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.disaster_recovery import daily_snapshot, monthly_table_drill
 from reliability_platform.orchestration.local import QUIET
 from reliability_platform.recovery.clone import WORKSPACE, twin_of
 from reliability_platform.recovery.drill_log import Drill, DrillLog, overdue
-from reliability_platform.recovery.drill_report import keep
-from reliability_platform.recovery.drills import DrillReport, compare, run_drill
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.snapshots.take import take_snapshot

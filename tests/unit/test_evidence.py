@@ -18,28 +18,28 @@ from click.testing import CliRunner
 from reliability_platform.cli.main import cli
 from reliability_platform.clock import utc_now
 from reliability_platform.csv_cell import csv_cell
-from reliability_platform.faults.plan import Strike
 from reliability_platform.incidents.detection import Surroundings, observe
 from reliability_platform.incidents.impact import consumers
 from reliability_platform.incidents.model import ENDED
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.lab.faults.plan import Strike
+from reliability_platform.lab.oracle import verify as compare_with_oracle
+from reliability_platform.lab.scorecard.evidence import StageTiming, write_evidence
+from reliability_platform.lab.scorecard.evidence.catalogue import REPORTS
+from reliability_platform.lab.scorecard.evidence.report import WALL_CLOCK, Report
+from reliability_platform.lab.scorecard.evidence.sla import STAGES
+from reliability_platform.lab.scorecard.evidence.text import cell
+from reliability_platform.lab.scorecard.headline import headline
+from reliability_platform.lab.scorecard.score import Scorecard, score
 from reliability_platform.landing.admission import admit, landed_partitions
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.due import may_act
 from reliability_platform.remediation.heal import act, verify
-from reliability_platform.scorecard.evidence import StageTiming, write_evidence
-from reliability_platform.scorecard.evidence.catalogue import REPORTS
-from reliability_platform.scorecard.evidence.report import WALL_CLOCK, Report
-from reliability_platform.scorecard.evidence.sla import STAGES
-from reliability_platform.scorecard.evidence.text import cell
-from reliability_platform.scorecard.headline import headline
-from reliability_platform.scorecard.score import Scorecard, score
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
-from reliability_platform.warehouse.oracle import verify as compare_with_oracle
 from tests.conftest import Platform, day
 
 DAYS = 7

@@ -15,7 +15,6 @@ import pytest
 
 from reliability_platform.cli.main import main
 from reliability_platform.errors import UsageError
-from reliability_platform.faults.plan import ActivePlan, Strike
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.impact import (
     BAD,
@@ -32,7 +31,7 @@ from reliability_platform.incidents.impact import (
 )
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.landing.delivery import deliver
+from reliability_platform.lab.faults.plan import ActivePlan, Strike
 from reliability_platform.lineage.columns import column_lineage
 from reliability_platform.lineage.export import flat_graph, graphml
 from reliability_platform.lineage.picture import picture
@@ -79,8 +78,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     made = Platform(tmp_path_factory.mktemp("impact") / "home")
     made.run(day(1), STRUCK)
     clean = sums(made)
-    plan = ActivePlan(7, (Strike("null_spike", "orders", STRUCK, "large"),))
-    deliver(made.settings, made.simulation, plan, "orders", STRUCK)
+    ActivePlan(7, (Strike("null_spike", "orders", STRUCK, "large"),)).save(made.settings)
+    made.deliver("orders", STRUCK)
     again(made)
     spoiled, store = sums(made), IncidentStore(made.engine)
     [incident] = store.all()

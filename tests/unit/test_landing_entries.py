@@ -28,10 +28,10 @@ from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli import doctor
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.lab.simulation.system import request_batch, scheduled_batches
 from reliability_platform.landing import admission, entries, parquet_file
 from reliability_platform.landing.admission import Admission, admit
 from reliability_platform.landing.bronze import bronze_folder
-from reliability_platform.landing.delivery import deliver
 from reliability_platform.landing.entries import read_file
 from reliability_platform.landing.file_quarantine import quarantined_file, quarantined_files
 from reliability_platform.landing.manifest import Manifest
@@ -48,7 +48,6 @@ from reliability_platform.remediation.due import may_act
 from reliability_platform.remediation.evidence import held_slots
 from reliability_platform.remediation.ledger import ACCEPTED
 from reliability_platform.remediation.purge import survey
-from reliability_platform.sources.system import request_batch, scheduled_batches
 from tests.conftest import Platform, day
 from tests.rights import without_overriding_rights
 
@@ -302,7 +301,7 @@ def test_a_folder_without_rights_costs_its_own_days_alone(landed: Platform, leve
     try:
         with without_overriding_rights():
             for source in (ORDERS, "payments"):
-                deliver(landed.settings, landed.simulation, landed.plan, source, day(1))
+                landed.deliver(source, day(1))
             found, others = admit(landed.settings, ORDERS, day(1)), admit(landed.settings, "payments", day(1))
             with pytest.raises(
                 doctor._WrongError, match=r"nothing can be read of .*orders 2026-01-01|orders: permission"
@@ -312,7 +311,7 @@ def test_a_folder_without_rights_costs_its_own_days_alone(landed: Platform, leve
         closed.chmod(0o700)
     assert {one.status for one in found} == {"refused"}
     assert {one.status for one in others} == {"admitted"}
-    deliver(landed.settings, landed.simulation, landed.plan, ORDERS, day(1))
+    landed.deliver(ORDERS, day(1))
     assert {one.status for one in admit(landed.settings, ORDERS, day(1))} == {"admitted"}
 
 

@@ -8,12 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.landing.reference import REFERENCE_TABLES, refresh_reference
 from reliability_platform.lineage.columns import CACHE, column_lineage, columns_of, downstream_columns, traced
 from reliability_platform.lineage.tracing import ColumnSource, UnreadableSqlError, inputs_of
 from reliability_platform.settings import load_settings
 from reliability_platform.sources.contracts import CONTRACTS
-from reliability_platform.sources.reference import REFERENCE_TABLES, write_reference
-from reliability_platform.sources.simulation import Simulation
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 TABLES = {"a": ["x", "y", "d"], "b": ["x", "z"], "bronze/orders": ["amount", "landing_date"]}
@@ -106,7 +105,7 @@ def test_every_column_of_a_contract_is_followed(manifest: Path) -> None:
 def test_the_columns_of_reference_data_are_those_that_are_delivered(manifest: Path, tmp_path: Path) -> None:
     """They are declared in sources.yml, since no model makes them."""
     settings = load_settings(tmp_path)
-    write_reference(settings, Simulation(seed=1, events_per_day=100))
+    refresh_reference(settings)
     for table in REFERENCE_TABLES:
         delivered = pq.read_schema(settings.reference / f"{table}.parquet").names
         assert columns_of(manifest, f"reference/{table}") == delivered

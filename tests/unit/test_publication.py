@@ -12,8 +12,8 @@ from reliability_platform.checks.results import Verdict
 from reliability_platform.checks.store import check_results
 from reliability_platform.cli.main import main
 from reliability_platform.errors import HomeBusyError, UsageError
-from reliability_platform.faults.plan import Strike
-from reliability_platform.landing.delivery import redeliver
+from reliability_platform.lab.faults.landed_again import redeliver
+from reliability_platform.lab.faults.plan import Strike
 from reliability_platform.warehouse.lease import warehouse_lease
 from reliability_platform.warehouse.publication import CURRENT, current_version, rollback
 from tests.conftest import Platform, day
@@ -35,8 +35,9 @@ def test_a_held_day_keeps_its_last_good_rows_and_holds_no_other(platform: Callab
     version = current_version(made.settings)
     old = (made.settings.published / CURRENT / "agg_daily_fulfilment.parquet").read_bytes()
 
-    made.plan = made.plan.with_strike(Strike("missing_batch", "shipments", day(2), "large"))
-    redeliver(made.settings, made.simulation, made.plan, "shipments", day(2))
+    plan = made.plan.with_strike(Strike("missing_batch", "shipments", day(2), "large"))
+    plan.save(made.settings)
+    redeliver(made.settings, plan, "shipments", day(2))
     publication = made.run(day(2), day(3))
     assert list(publication.held) == [f"shipments/{day(2)}"]
     table = next(one for one in publication.tables if one.name == "agg_daily_fulfilment")

@@ -17,14 +17,14 @@ from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode, UsageError
-from reliability_platform.faults.plan import ActivePlan, Strike
+from reliability_platform.lab.faults.landed_again import redeliver
+from reliability_platform.lab.faults.plan import ActivePlan, Strike
+from reliability_platform.lab.oracle import verify
 from reliability_platform.landing.admission import landed_partitions
-from reliability_platform.landing.delivery import redeliver
 from reliability_platform.operations import operations_engine
 from reliability_platform.recovery.replay import spans
 from reliability_platform.recovery.restore import recover_home, recover_warehouse
 from reliability_platform.settings import RESTORING, Settings
-from reliability_platform.warehouse.oracle import verify
 from reliability_platform.warehouse.publication import current_version, publications
 from reliability_platform.warehouse.snapshots.location import SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import Snapshot, read_snapshots
@@ -45,7 +45,8 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     made.run(day(1), day(2))
     take_snapshot(made.settings, utc_now)
     made.plan = ActivePlan(7, ())
-    redeliver(made.settings, made.simulation, made.plan, "orders", day(2))
+    made.plan.save(made.settings)
+    redeliver(made.settings, made.plan, "orders", day(2))
     made.run(day(2), day(3))
     assert publications(made.settings)[-1].held == {}
     return made

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from reliability_platform.cli.main import cli
 from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.lab.simulation.system import scheduled_batches
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.columns import Reading
 from reliability_platform.landing.file_quarantine import quarantined_files
@@ -21,7 +22,6 @@ from reliability_platform.remediation.evidence import missing_slots, refused_slo
 from reliability_platform.remediation.heal import describe
 from reliability_platform.remediation.policy import BY_PERSON_ONLY, POLICIES
 from reliability_platform.remediation.readings import candidates
-from reliability_platform.sources.system import scheduled_batches
 from tests.unit.broken_home import BrokenHome, shim_of
 from tests.unit.failing import NOW
 

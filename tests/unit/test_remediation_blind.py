@@ -17,6 +17,7 @@ from reliability_platform.cli.main import cli
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.model import Incident, State
+from reliability_platform.lab.simulation.system import request_batch
 from reliability_platform.landing.replacement import land_replacement
 from reliability_platform.landing.shims import accept_late_rows, late_rows_accepted, read_shim
 from reliability_platform.remediation import actions, conditions
@@ -28,7 +29,6 @@ from reliability_platform.remediation.heal import act, describe, undo, verify
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.remediation.time_limit import ActionTimedOutError, within
 from reliability_platform.settings import Settings
-from reliability_platform.sources.system import request_batch
 from tests.unit.broken_home import BrokenHome
 from tests.unit.failing import NOW, later
 

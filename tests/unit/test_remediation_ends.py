@@ -18,6 +18,7 @@ from reliability_platform.incidents.documents.runbook import automation
 from reliability_platform.incidents.documents.situation import Situation
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.lab.simulation.system import scheduled_batches
 from reliability_platform.landing.writer import write_batch
 from reliability_platform.remediation.actions import ACTIONS
 from reliability_platform.remediation.dead_letters.conclude import conclude
@@ -26,7 +27,6 @@ from reliability_platform.remediation.due import left_to_a_person, obstacle
 from reliability_platform.remediation.heal import act, describe, end_if_recovered, runs_from_the_source, verify
 from reliability_platform.remediation.policy import ON_THE_RECORD, POLICIES
 from reliability_platform.remediation.standstill import arrived, note_standstill
-from reliability_platform.sources.system import scheduled_batches
 from tests.unit.broken_home import BrokenHome
 from tests.unit.failing import NOW, later, passed
 from tests.unit.test_remediation_blind import of_class

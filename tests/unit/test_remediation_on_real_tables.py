@@ -18,20 +18,20 @@ from reliability_platform.checks.release import release
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
-from reliability_platform.faults.plan import Strike
 from reliability_platform.incidents.detection import Surroundings, observe
 from reliability_platform.incidents.impact import consumers
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.lab.faults.plan import Strike
 from reliability_platform.landing.admission import admit
+from reliability_platform.landing.reference import load_reference
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.actions import restore
 from reliability_platform.remediation.due import obstacle
 from reliability_platform.remediation.heal import act, describe, undo, verify
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
-from reliability_platform.sources.reference import load_reference, reference_files
-from reliability_platform.sources.simulation import Simulation
+from reliability_platform.sources.source import reference_files
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import build
 from reliability_platform.warehouse.marts import marts
@@ -217,7 +217,7 @@ def test_reference_data_that_are_outdated_are_reloaded_without_a_person(home: Se
     before, engine = rows(home), operations_engine(home)
     whole = pq.read_table(home.reference / "customers.parquet")
     half = parquet_bytes(whole.slice(0, whole.num_rows // 2))
-    load_reference(home, {**reference_files(Simulation.load(home)), "customers": half})
+    load_reference(home, {**reference_files(home), "customers": half})
     run_again(home, [day(3)])
     [incident] = [
         one

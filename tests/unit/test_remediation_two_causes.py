@@ -11,12 +11,12 @@ from reliability_platform.incidents.detection import Surroundings, observe
 from reliability_platform.incidents.impact import consumers
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.lab.simulation.system import scheduled_batches
 from reliability_platform.landing.writer import landing_folder, write_batch
 from reliability_platform.remediation.due import may_act
 from reliability_platform.remediation.heal import act, rerun_is_due, verify
 from reliability_platform.remediation.ledger import ReplayLedger
 from reliability_platform.sources.batch import Batch
-from reliability_platform.sources.system import scheduled_batches
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from tests.conftest import Platform, day
 

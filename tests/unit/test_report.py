@@ -15,16 +15,16 @@ from typing import Any
 import pytest
 
 from reliability_platform.clock import utc_now
-from reliability_platform.faults.plan import Strike
 from reliability_platform.incidents.detection import observe
-from reliability_platform.scorecard.report.graded import run_document
-from reliability_platform.scorecard.report.matrix import any_source
-from reliability_platform.scorecard.report.month import month_of
-from reliability_platform.scorecard.report.render import render_report, write_report
-from reliability_platform.scorecard.report.svg import VARIABLES
-from reliability_platform.scorecard.report.text import duration, percent, plain
-from reliability_platform.scorecard.report.verdict import verdict
-from reliability_platform.scorecard.score import Conservation, FaultScore, Scorecard
+from reliability_platform.lab.faults.plan import Strike
+from reliability_platform.lab.scorecard.report.graded import run_document
+from reliability_platform.lab.scorecard.report.matrix import any_source
+from reliability_platform.lab.scorecard.report.month import month_of
+from reliability_platform.lab.scorecard.report.render import render_report, write_report
+from reliability_platform.lab.scorecard.report.svg import VARIABLES
+from reliability_platform.lab.scorecard.report.text import duration, percent, plain
+from reliability_platform.lab.scorecard.report.verdict import verdict
+from reliability_platform.lab.scorecard.score import Conservation, FaultScore, Scorecard
 from reliability_platform.warehouse.comparison import TableComparison
 from tests.conftest import Platform, day
 
@@ -703,7 +703,7 @@ def test_the_same_data_make_the_same_bytes(html: str, tmp_path: Path) -> None:
 
 def test_importing_the_report_does_not_load_the_drawing_library() -> None:
     """It takes longer to load than most commands run."""
-    code = "import sys, reliability_platform.scorecard.report.render; print('matplotlib' in sys.modules)"
+    code = "import sys, reliability_platform.lab.scorecard.report.render; print('matplotlib' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"
 

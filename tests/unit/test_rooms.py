@@ -13,13 +13,13 @@ from reliability_platform.causes import NO_RIGHTS, NO_ROOM, Cause, cause_in
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode
+from reliability_platform.lab.simulation.simulation import Simulation
+from reliability_platform.lab.simulation.system import scheduled_batches
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.writer import write_batch
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.home import platform_instance
 from reliability_platform.settings import Settings
-from reliability_platform.sources.simulation import Simulation
-from reliability_platform.sources.system import scheduled_batches
 from reliability_platform.system_errors import foreseen
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 from reliability_platform.warehouse.snapshots.take import take_snapshot

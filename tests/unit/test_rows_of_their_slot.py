@@ -13,11 +13,11 @@ import pytest
 from reliability_platform.checks.history import evaluate_history, judge_shifted
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, Verdict
 from reliability_platform.clock import utc_now
-from reliability_platform.faults.fault import Deliveries
-from reliability_platform.faults.timing import late_events, shuffled_within_the_day
 from reliability_platform.incidents.grouping import RawSignal, group
-from reliability_platform.sources.simulation import Simulation
-from reliability_platform.sources.system import scheduled_batches
+from reliability_platform.lab.faults.fault import Deliveries
+from reliability_platform.lab.faults.timing import late_events, shuffled_within_the_day
+from reliability_platform.lab.simulation.simulation import Simulation
+from reliability_platform.lab.simulation.system import scheduled_batches
 from tests.conftest import day, days
 
 CHECK = "stg_orders__rows_of_their_slot"

@@ -21,9 +21,9 @@ from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli.main import main
 from reliability_platform.day_clock import Service, simulate
 from reliability_platform.errors import ExitCode, UsageError
-from reliability_platform.faults.plan import ActivePlan, Strike
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.documents.render import markdown
+from reliability_platform.lab.faults.plan import ActivePlan, Strike
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.slo.budget import Budget, budget, exhausted_since
@@ -438,6 +438,7 @@ def test_an_exhausted_budget_stops_no_publication(platform: Callable[..., Platfo
     assert counts(late) == (1, 1, 0)  # the day was held when first judged: consumers did not get it on time
 
     made.plan = ActivePlan(7, ())
+    made.plan.save(made.settings)
     healed = made.run(landing_day(2), landing_day(3))
     assert not healed.held
     table = next(one for one in healed.tables if one.name == "agg_daily_payments")
@@ -556,6 +557,7 @@ def test_the_moment_of_publication_is_written_down_by_the_publication_itself(
         connection.execute(delete(first_published).where(first_published.c.mart == "agg_daily_funnel"))
         connection.execute(update(first_published).values(version="v000000"))
     made.plan = ActivePlan(7, ())
+    made.plan.save(made.settings)
     made.run(landing_day(2), landing_day(2))
     after = published_at(made.engine, "agg_daily_payments", days)
     assert after[landing_day(1)] == first[landing_day(1)] < after[landing_day(2)]

@@ -12,12 +12,12 @@ import pytest
 
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.landing.reference import REFERENCE_TABLES, load_reference, refresh_reference
 from reliability_platform.landing.sound_reference import ensure_sound_reference, examine_reference
 from reliability_platform.recovery.damaged import mend
 from reliability_platform.recovery.stores import examine_home
 from reliability_platform.settings import Settings, load_settings
-from reliability_platform.sources.reference import REFERENCE_TABLES, load_reference, reference_files, write_reference
-from reliability_platform.sources.simulation import Simulation
+from reliability_platform.sources.source import reference_files
 
 RATES = "currency_rates"
 
@@ -26,7 +26,7 @@ RATES = "currency_rates"
 def home(tmp_path: Path) -> Settings:
     """A home into which reference data have just been loaded."""
     settings = load_settings(tmp_path / "home")
-    write_reference(settings, Simulation.load(settings))
+    refresh_reference(settings)
     return settings
 
 
@@ -95,12 +95,12 @@ def test_what_an_earlier_release_has_loaded_is_missed_where_it_was_built_from(ho
 
 def test_what_the_source_does_not_give_any_more_is_not_built_from(home: Settings) -> None:
     """Another content under the old name would change the numbers of days that nobody runs again."""
-    load_reference(home, {**reference_files(Simulation.load(home)), RATES: file(home, "customers").read_bytes()})
+    load_reference(home, {**reference_files(home), RATES: file(home, "customers").read_bytes()})
     assert examine_reference(home) == []  # what is loaded is what it is
     file(home).unlink()
     with pytest.raises(EnvironmentUnusableError, match=rf"Nothing was built: reference/{RATES}.parquet is missing"):
         ensure_sound_reference(home)
-    write_reference(home, Simulation.load(home))  # as each run does
+    refresh_reference(home)  # as each run does
     assert ensure_sound_reference(home) == []
 
 

@@ -21,6 +21,9 @@ from reliability_platform.cli.main import cli
 from reliability_platform.errors import SourceUnavailableError, UsageError
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.lab.simulation.misbehaviour import FAILING, at_first
+from reliability_platform.lab.simulation.server import serving
+from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.breaker import BreakerState, BreakerView, breakers
 from reliability_platform.landing.client import Terms
@@ -31,9 +34,6 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.actions import action_named
 from reliability_platform.remediation.due import obstacle
 from reliability_platform.settings import Settings, load_settings
-from reliability_platform.sources.misbehaviour import FAILING, at_first
-from reliability_platform.sources.server import serving
-from reliability_platform.sources.simulation import Simulation
 from tests.unit.alerting import Server, in_process
 
 DAY = date(2026, 1, 5)

@@ -19,15 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reliability_platform.clock import utc_now
-from reliability_platform.landing.breaker import Breaker, BreakerState
-from reliability_platform.landing.client import Terms
-from reliability_platform.landing.fetch import Fetch, FetchLog, fetch_day
-from reliability_platform.landing.listing import read_listing
-from reliability_platform.landing.spool import Spool
-from reliability_platform.landing.writer import landing_folder, write_batch
-from reliability_platform.operations import operations_engine
-from reliability_platform.settings import Settings, load_settings
-from reliability_platform.sources.misbehaviour import (
+from reliability_platform.lab.simulation.misbehaviour import (
     BUSY,
     BUSY_UNTIL,
     CUT,
@@ -42,9 +34,17 @@ from reliability_platform.sources.misbehaviour import (
     at_first,
     seeded,
 )
-from reliability_platform.sources.server import serving
-from reliability_platform.sources.simulation import Simulation
-from reliability_platform.sources.system import scheduled_batches
+from reliability_platform.lab.simulation.server import serving
+from reliability_platform.lab.simulation.simulation import Simulation
+from reliability_platform.lab.simulation.system import scheduled_batches
+from reliability_platform.landing.breaker import Breaker, BreakerState
+from reliability_platform.landing.client import Terms
+from reliability_platform.landing.fetch import Fetch, FetchLog, fetch_day
+from reliability_platform.landing.listing import read_listing
+from reliability_platform.landing.spool import Spool
+from reliability_platform.landing.writer import landing_folder, write_batch
+from reliability_platform.operations import operations_engine
+from reliability_platform.settings import Settings, load_settings
 
 DAY = date(2026, 1, 5)
 WORLD = Simulation(7, 8400)

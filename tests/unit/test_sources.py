@@ -7,11 +7,11 @@ import pytest
 
 from reliability_platform.atomic import parquet_bytes
 from reliability_platform.errors import UsageError
+from reliability_platform.lab.simulation.events import events
+from reliability_platform.lab.simulation.simulation import Simulation
+from reliability_platform.lab.simulation.system import request_batch, scheduled_batches
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
-from reliability_platform.sources.events import events
-from reliability_platform.sources.simulation import Simulation
-from reliability_platform.sources.system import request_batch, scheduled_batches
 
 DAY = date(2026, 1, 7)
 WORLD = Simulation(seed=3, events_per_day=2000)

@@ -49,7 +49,7 @@ def test_a_signal_is_one_line_whatever_a_library_makes_of_it(number: signal.Sign
 
 MISTAKEN = """
 import os, signal, sys
-import reliability_platform.faults.catalogue as catalogue
+import reliability_platform.lab.faults.catalogue as catalogue
 from reliability_platform.cli.main import main
 
 def stopped(name):

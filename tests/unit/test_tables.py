@@ -8,7 +8,7 @@ from rich.console import Console
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.cli.tables import Table
-from reliability_platform.faults.catalogue import CATALOGUE
+from reliability_platform.lab.faults.catalogue import CATALOGUE
 from reliability_platform.settings import PROJECT_ROOT
 from reliability_platform.sources import SOURCES
 

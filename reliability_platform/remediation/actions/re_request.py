@@ -21,8 +21,7 @@ from reliability_platform.remediation.lateness import out_of_turn
 from reliability_platform.remediation.ledger import REPLACEMENT, Replay
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
-from reliability_platform.sources.simulation import Simulation
-from reliability_platform.sources.system import request_batch
+from reliability_platform.sources.source import source_named
 
 Slots = dict[date, set[int]]
 SHOWN = 5
@@ -74,7 +73,7 @@ def _ask(settings: Settings, source: str, day: date, slot: int, attempt: int) ->
     """One batch from the source, wherever it is. Raises `SourceUnavailableError` if it does not come over HTTP."""
     url = settings.url_of(source)
     if url is None:
-        return request_batch(Simulation.load(settings), source, day, slot, attempt)
+        return source_named(settings, source).deliver_again(day, slot, attempt)
     return fetch_again(settings, source, day, slot, attempt, url, utc_now)
 
 

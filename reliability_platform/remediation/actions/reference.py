@@ -1,17 +1,17 @@
 """Reloads reference data from the source, and then asks again for rows that still refer to nothing."""
 
 from reliability_platform.incidents.model import Incident
+from reliability_platform.landing.reference import load_reference, reference_file
 from reliability_platform.remediation.actions.action import Action, Done, in_words
 from reliability_platform.remediation.actions.re_request import RE_REQUEST
 from reliability_platform.settings import Settings
-from reliability_platform.sources.reference import reference_file, reference_files, write_reference
-from reliability_platform.sources.simulation import Simulation
+from reliability_platform.sources.source import reference_files
 
 
 def outdated(settings: Settings) -> dict[str, bytes]:
     """The reference tables that are missing or other than at the source, with their bytes as they are there."""
     found = {}
-    for name, content in reference_files(Simulation.load(settings)).items():
+    for name, content in reference_files(settings).items():
         path = reference_file(settings, name)
         if not path.is_file() or path.read_bytes() != content:
             found[name] = content
@@ -21,7 +21,7 @@ def outdated(settings: Settings) -> dict[str, bytes]:
 def _reload(settings: Settings, incident: Incident, actor: str) -> Done:
     fresh = outdated(settings)
     if fresh:
-        write_reference(settings, Simulation.load(settings))
+        load_reference(settings, reference_files(settings))
     # What a killed attempt has reloaded is not outdated any more, but its days have not been run again.
     if fresh or incident.resumed:
         tables = ", ".join(fresh) or "nothing that had not been before"

@@ -1,0 +1,85 @@
+"""Runs all worlds of a grid, two at a time, and joins what became of them into one document."""
+
+import multiprocessing
+import os
+import shutil
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from reliability_platform.lab.campaign.grade import WorldOutcome, grade
+from reliability_platform.lab.campaign.grid import FIRST_SEED, WorldPlan, scenarios_of, worlds_of
+from reliability_platform.lab.campaign.live import run_live_world
+from reliability_platform.lab.campaign.mutation import mutation_score
+from reliability_platform.lab.campaign.summary import GRADED, summarise
+from reliability_platform.lab.campaign.world import run_world
+from reliability_platform.settings import DBT_PROJECT
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+from reliability_platform.warehouse.versions import models_of
+
+
+def _one(folder: Path, plan: WorldPlan) -> WorldOutcome:
+    home = folder / f"world-{plan.number:03d}"
+    shutil.rmtree(home, ignore_errors=True)
+    try:
+        return run_live_world(home, plan) if plan.is_live else grade(run_world(home, plan))
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def measured(now: datetime) -> dict[str, Any]:
+    """When, with what and on what a campaign was run: no figure of its is worth anything without."""
+    return {
+        "at": now.isoformat(timespec="seconds"),
+        "platform_version": version("reliability-platform"),
+        "models_version": str(models_of(DBT_PROJECT)),
+        "cores": os.cpu_count(),
+    }
+
+
+def run_campaign(
+    folder: Path,
+    grid: str,
+    seeds: int,
+    on_world: Callable[[int, int, WorldOutcome], None] = lambda *_: None,
+    first_seed: int = FIRST_SEED,
+) -> dict[str, Any]:
+    """The campaign's document: `scenarios`, `controls`, `summary`, `mutation`, and what it cost.
+
+    Worlds are made in `folder` and removed again. Raises `UsageError` for a grid that does not exist.
+    """
+    started = time.perf_counter()
+    plans = worlds_of(scenarios_of(grid, seeds, first_seed))
+    ensure_manifest()
+    folder.mkdir(parents=True, exist_ok=True)
+    outcomes: dict[int, WorldOutcome] = {}
+    # Fresh interpreters: dbt and DuckDB hold threads and handles that a fork would share.
+    workers = min(len(plans), os.cpu_count() or 1)
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        waiting = {pool.submit(_one, folder, plan): plan for plan in plans}
+        try:
+            for done in as_completed(waiting):
+                outcomes[waiting[done].number] = done.result()
+                on_world(len(outcomes), len(plans), done.result())
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    worlds = [outcomes[number] for number in sorted(outcomes)]
+    scenarios = [one for world in worlds for one in world.scenarios]
+    graded = [one for one in scenarios if one.window in GRADED]
+    kills = {key: value for world in worlds for key, value in world.kills.items()}
+    return {
+        "grid": grid,
+        "seeds": list(range(first_seed, first_seed + seeds)),
+        "seconds": round(time.perf_counter() - started, 1),
+        "worlds": [{"seconds": world.seconds, "scenarios": len(world.scenarios)} for world in worlds],
+        "scenarios": [asdict(one) for one in scenarios],
+        "controls": [asdict(one) for world in worlds for one in world.controls],
+        "summary": summarise(worlds),
+        "mutation": mutation_score(graded, kills),
+    }

@@ -1,0 +1,311 @@
+"""Joins what happened in a world with the truth of each scenario. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.clock import FIRST_DAY
+from reliability_platform.incidents.classes import Severity
+from reliability_platform.incidents.model import Incident, State
+from reliability_platform.incidents.triage import spread
+from reliability_platform.lab.campaign.grid import Scenario, lane_of
+from reliability_platform.lab.campaign.recovery import actions_begun, seconds_to_recover
+from reliability_platform.lab.campaign.world import RERUN_DAYS, Observation
+from reliability_platform.lab.faults.fault import Containment
+from reliability_platform.lab.faults.truth import Truth
+from reliability_platform.lab.scorecard.containment import own_dates
+from reliability_platform.lab.scorecard.quarantined import Quarantined
+from reliability_platform.lab.scorecard.score import HEALED, seconds_between
+from reliability_platform.sources import SOURCES
+
+
+@dataclass(frozen=True)
+class ScenarioOutcome:
+    """What became of one scenario. The fields are those of `scenarios[]` in the campaign's document."""
+
+    id: str
+    fault: str
+    family: str
+    source: str
+    magnitude: str
+    window: str
+    first_day: str
+    last_day: str
+    seed: int
+    detected: bool
+    """Whether an incident names its source and its failure class on its days."""
+    detected_by: list[str]
+    """The checks of that incident."""
+    expected_class: str | None
+    incident: str | None
+    incidents: int
+    """Incidents on its lane and days; 1 is the aim."""
+    other_incidents: list[str]
+    root_cause_right: bool
+    """Source, class, root dataset, no day too many, and the column where there is one."""
+    root_cause: dict[str, Any]
+    severity: str | None
+    expected_severity: str | None
+    severity_right: bool
+    contained: bool
+    healed: bool
+    quarantine: dict[str, Any]
+    days_to_detect: float | None
+    """Landing days from its first one to the first that failed a check; 0 is the same day."""
+    seconds_to_detect: float | None
+    """From the landing of its first bad row to the opened incident, in a world whose days all land at once."""
+    seconds_to_recover: float | None
+    """From the detection to data that are right again; see `recovery`."""
+    remediations: int
+    """Actions that were begun on its incidents."""
+
+
+@dataclass(frozen=True)
+class ControlOutcome:
+    """What became of one control; `false_alarms` are incidents on its source and days."""
+
+    id: str
+    control: str
+    source: str
+    first_day: str
+    last_day: str
+    seed: int
+    false_alarms: int
+    checks: list[str]
+
+
+@dataclass(frozen=True)
+class WorldOutcome:
+    """One world, graded."""
+
+    scenarios: list[ScenarioOutcome]
+    controls: list[ControlOutcome]
+    kills: dict[str, list[str]]
+    """Scenario → checks that failed on its lane and days."""
+    false_alarms_elsewhere: list[str]
+    """Incidents that no scenario and no control explains."""
+    clean_partition_days: int
+    """Landing days of sources that no fault touched."""
+    z_score: dict[str, bool]
+    """Scenario or control → whether a plain z-score on the row count alarms."""
+    unexplained_differences: list[str]
+    """`source/event date` whose published rows differ in the end although no fault or control explains it."""
+    seconds: dict[str, float]
+
+
+def _days(scenario: Scenario) -> set[date]:
+    return {scenario.first_day + timedelta(days=offset) for offset in range(scenario.span)}
+
+
+def _is_real(incident: Incident) -> bool:
+    # A symptom that was merged into its cause ends as a false alarm that is linked to it.
+    return incident.state is not State.FALSE_ALARM or incident.linked_to is None
+
+
+def _incidents_of(scenario: Scenario, incidents: Iterable[Incident]) -> list[Incident]:
+    lane, days = lane_of(scenario.source), _days(scenario)
+    return [one for one in incidents if _is_real(one) and one.source in lane and days & set(one.partitions)]
+
+
+def _primary(scenario: Scenario, found: list[Incident]) -> Incident | None:
+    expected = scenario.declared.expected_class
+    same = [one for one in found if (one.source, one.failure_class) == (scenario.source, expected)]
+    return same[0] if same else None
+
+
+def _root_cause(truth: Truth, incident: Incident | None) -> dict[str, Any]:
+    if incident is None:
+        return {"class": False, "dataset": False, "days": False, "column": None}
+    column = None
+    if truth.expected_column is not None:
+        column = incident.column == truth.expected_column
+    return {
+        "class": incident.failure_class == truth.expected_class,
+        "dataset": incident.root_dataset == truth.expected_root,
+        "days": set(incident.partitions) <= set(truth.landing_dates),
+        "column": column,
+    }
+
+
+def _contained(truth: Truth, shown: set[date], quarantine: Quarantined) -> bool:
+    """No bad row was ever published: the dates were held, or each bad row sits in quarantine."""
+    if truth.containment == Containment.NONE_NEEDED.value or not shown:
+        return True
+    return bool(quarantine.true_rows) and quarantine.hit_rows == quarantine.true_rows
+
+
+def _against_truth(truth: Truth, quarantine: Quarantined) -> dict[str, Any]:
+    """Rows of the quarantine; precision and recall only where the bad rows belong there."""
+    wanted = truth.containment in (Containment.ROWS.value, Containment.FILES.value)
+    return {
+        **asdict(quarantine),
+        "precision": quarantine.precision if wanted else None,
+        "recall": quarantine.recall if wanted else None,
+    }
+
+
+def outcome_of(
+    scenario: Scenario,
+    truth: Truth,
+    incidents: Iterable[Incident],
+    quarantine: Quarantined,
+    *,
+    shown: set[date],
+    wrong_in_the_end: set[date],
+    known: Mapping[str, int] | None = None,
+) -> ScenarioOutcome:
+    """Grade one scenario by the incidents on its lane and days.
+
+    `shown` are the event dates of its own that some version showed differently than the oracle, `wrong_in_the_end`
+    those that the last one still does. `known` says how long the timelines of incidents were already that came back.
+    """
+    found, known = list(incidents), known or {}
+    primary = _primary(scenario, found)
+    cause = _root_cause(truth, primary)
+    ended = all(one.state in HEALED or one.state is State.FALSE_ALARM for one in found)
+    declared = scenario.declared.expected_severity
+    # The catalogue says how bad the fault is on a day; the platform raises what is on many.
+    expected = spread(Severity(declared), len(truth.landing_dates)).value if declared else None
+    return ScenarioOutcome(
+        id=scenario.id,
+        fault=scenario.fault,
+        family=scenario.declared.family,
+        source=scenario.source,
+        magnitude=scenario.magnitude,
+        window=scenario.window,
+        first_day=scenario.first_day.isoformat(),
+        last_day=truth.landing_dates[-1].isoformat() if truth.landing_dates else scenario.last_day.isoformat(),
+        seed=scenario.seed,
+        detected=primary is not None,
+        detected_by=primary.checks if primary else [],
+        expected_class=scenario.declared.expected_class,
+        incident=primary.id if primary else None,
+        incidents=len(found),
+        other_incidents=[one.id for one in found if one is not primary],
+        root_cause_right=all(value is not False for value in cause.values()),
+        root_cause=cause,
+        severity=primary.severity.value if primary else None,
+        expected_severity=expected,
+        severity_right=primary is not None and primary.severity.value == expected,
+        contained=_contained(truth, shown, quarantine),
+        healed=primary is not None and ended and not wrong_in_the_end,
+        quarantine=_against_truth(truth, quarantine),
+        days_to_detect=float(max(0, (primary.partitions[0] - scenario.first_day).days)) if primary else None,
+        seconds_to_detect=seconds_between(truth.struck_at, primary.detected_at) if primary else None,
+        seconds_to_recover=seconds_to_recover(primary, known.get(primary.id, 0) if primary else 0),
+        remediations=sum(actions_begun(one, known.get(one.id, 0)) for one in found),
+    )
+
+
+def _scenario(observation: Observation, scenario: Scenario, truth: Truth) -> ScenarioOutcome:
+    dates = own_dates(truth, observation.truths, (scenario.source,))
+    return outcome_of(
+        scenario,
+        truth,
+        _incidents_of(scenario, observation.incidents),
+        observation.quarantined[truth.fault, truth.source, truth.landing_date],
+        shown=observation.shown_wrong[scenario.source] & dates,
+        wrong_in_the_end=observation.wrong_in_the_end[scenario.source] & dates,
+    )
+
+
+def _control(observation: Observation, scenario: Scenario) -> ControlOutcome:
+    found = [one for one in _incidents_of(scenario, observation.incidents) if one.source == scenario.source]
+    return ControlOutcome(
+        id=scenario.id,
+        control=scenario.fault,
+        source=scenario.source,
+        first_day=scenario.first_day.isoformat(),
+        last_day=scenario.last_day.isoformat(),
+        seed=scenario.seed,
+        false_alarms=len(found),
+        checks=sorted({check for one in found for check in one.checks}),
+    )
+
+
+def _rerun_controls(observation: Observation) -> list[ControlOutcome]:
+    """The re-run of the first clean days, a control for each source."""
+    return [
+        ControlOutcome(
+            id=f"rerun_of_clean_days/{source}/{observation.plan.number}",
+            control="rerun_of_clean_days",
+            source=source,
+            first_day=FIRST_DAY.isoformat(),
+            last_day=(FIRST_DAY + timedelta(days=RERUN_DAYS - 1)).isoformat(),
+            seed=observation.plan.seed,
+            false_alarms=sum(f"-{source}-" in one for one in observation.incidents_of_rerun),
+            checks=[],
+        )
+        for source in SOURCES
+    ]
+
+
+def _failing(results: Iterable[CheckResult]) -> dict[tuple[str, date], set[str]]:
+    found: dict[tuple[str, date], set[str]] = {}
+    for result in results:
+        if result.verdict is Verdict.FAILED:
+            found.setdefault((result.source, result.partition), set()).add(result.check)
+    return found
+
+
+def _z_score_alarms(
+    delivered: dict[tuple[str, date], int], limit: float = 3.0, days: int = 28
+) -> set[tuple[str, date]]:
+    """The baseline that everybody has: the day's rows against mean and standard deviation of the four weeks before."""
+    alarms = set()
+    for source in SOURCES:
+        series = sorted((day, count) for (one, day), count in delivered.items() if one == source)
+        for place, (day, count) in enumerate(series):
+            past = [rows for _, rows in series[max(0, place - days) : place]]
+            if len(past) >= 14:
+                mean = sum(past) / len(past)
+                deviation = (sum((rows - mean) ** 2 for rows in past) / (len(past) - 1)) ** 0.5
+                if abs(count - mean) > limit * max(deviation, 1e-9):
+                    alarms.add((source, day))
+    return alarms
+
+
+def grade(observation: Observation) -> WorldOutcome:
+    """Grade one world."""
+    truths = {(one.fault, one.source, one.landing_date): one for one in observation.truths}
+    failing = _failing(observation.results)
+    z_alarms = _z_score_alarms(observation.delivered_rows)
+    scenarios, controls = [], _rerun_controls(observation)
+    kills: dict[str, list[str]] = {}
+    z_score: dict[str, bool] = {}
+    explained: set[str] = set()
+    touched: set[tuple[str, date]] = set()
+    differences = {(source, day) for source, dates in observation.wrong_in_the_end.items() for day in dates}
+    for scenario in observation.plan.scenarios:
+        truth = truths[scenario.fault, scenario.source, scenario.first_day]
+        lane, days = lane_of(scenario.source), _days(scenario)
+        explained |= {one.id for one in _incidents_of(scenario, observation.incidents)}
+        touched |= {(source, day) for source in lane for day in days}
+        # Rows late by nature belong to the day before; where some did not come, that date differs as well.
+        before = {day - timedelta(days=1) for day in truth.landing_dates}
+        differences -= {(scenario.source, day) for day in before | set(truth.event_dates)}
+        z_score[scenario.id] = any((scenario.source, day) in z_alarms for day in days)
+        if scenario.declared.is_control:
+            controls.append(_control(observation, scenario))
+        else:
+            failed = [failing.get((source, day), set()) for source in lane for day in days]
+            kills[scenario.id] = sorted(set().union(*failed))
+            scenarios.append(_scenario(observation, scenario, truth))
+    real = {one.id for one in observation.incidents if _is_real(one)}
+    partition_days = {(source, date.fromordinal(day)) for source in SOURCES for day in _ordinals(observation)}
+    return WorldOutcome(
+        scenarios=scenarios,
+        controls=controls,
+        kills=kills,
+        false_alarms_elsewhere=sorted(real - explained),
+        clean_partition_days=len(partition_days - touched),
+        z_score=z_score,
+        unexplained_differences=sorted(f"{source}/{day}" for source, day in differences),
+        seconds=observation.seconds,
+    )
+
+
+def _ordinals(observation: Observation) -> range:
+    return range(FIRST_DAY.toordinal(), FIRST_DAY.toordinal() + observation.plan.days)

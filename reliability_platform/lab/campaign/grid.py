@@ -1,0 +1,206 @@
+"""Which scenarios there are, and how they share worlds.
+
+A world is a simulated platform over some months. Its sources are independent lanes (orders and payments share one,
+because they are reconciled with each other); on a lane, scenarios follow each other with clean days between them. The
+first weeks are clean: checks that compare with the past need one.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from reliability_platform.clock import FIRST_DAY
+from reliability_platform.errors import UsageError
+from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS, fault_named
+from reliability_platform.lab.faults.fault import Fault, Stage
+from reliability_platform.lab.faults.plan import Strike
+from reliability_platform.sources import SOURCES
+
+LANES: tuple[tuple[str, ...], ...] = (("orders", "payments"), ("web_events",), ("shipments",))
+HISTORY_DAYS = 21
+CLEAN_DAYS_BETWEEN = 1
+"""Failures of one kind on neighbouring days are one incident; one clean day keeps them apart."""
+WORLD_DAYS = 120
+WINDOWS = {"day": 1, "week": 7, "month": 30}
+LIVE_DAY, LIVE_SCENARIOS = 10, 8
+"""Strikes on a running platform: on which landing day, and how many in one world."""
+SIZES = ("small", "medium", "large")
+FIRST_SEED = 101
+"""Reported seeds begin here; thresholds were chosen on others."""
+SWEEPS = {
+    "volume_spike": ("1.1", "1.2", "1.25", "1.3", "1.35", "1.4"),
+    "volume_drop": ("0.9", "0.8", "0.75", "0.7", "0.65"),
+    "unit_change": ("1.1", "1.2", "1.3", "1.4", "1.5"),
+    "hot_partition_skew": ("0.06", "0.09", "0.12", "0.15"),
+}
+"""Sizes around the limit of each check that compares with the past: the smallest one that it sees is measured."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One fault or control, on one source, for some landing days of one world."""
+
+    fault: str
+    source: str
+    magnitude: str
+    window: str
+    """`day`, `week`, `month`; `limit` for a size of a sweep; `live` for a strike on the running platform."""
+    seed: int
+    first_day: date = date.min
+    """Set when it is placed in a world."""
+
+    @property
+    def id(self) -> str:
+        """Unique within a campaign."""
+        return f"{self.fault}/{self.source}/{self.magnitude}/{self.window}/{self.seed}/{self.first_day.isoformat()}"
+
+    @property
+    def declared(self) -> Fault:
+        """The catalogue's entry."""
+        return fault_named(self.fault)
+
+    @property
+    def days(self) -> int:
+        """On how many landing days it strikes."""
+        return WINDOWS.get(self.window, 1)
+
+    @property
+    def span(self) -> int:
+        """Landing days that it may touch."""
+        return self.days - 1 + self.declared.days_touched
+
+    @property
+    def last_day(self) -> date:
+        """The last landing day that it may touch."""
+        return self.first_day + timedelta(days=self.span - 1)
+
+    def strike(self) -> Strike:
+        """The strike of a plan."""
+        return Strike(self.fault, self.source, self.first_day, self.magnitude, self.days)
+
+
+@dataclass(frozen=True)
+class WorldPlan:
+    """The scenarios of one world, and how many days it has."""
+
+    number: int
+    seed: int
+    scenarios: tuple[Scenario, ...]
+
+    @property
+    def is_live(self) -> bool:
+        """Whether its platform is struck while it runs, and not what lands on it."""
+        return self.scenarios[0].window == "live"
+
+    @property
+    def days(self) -> int:
+        """From the first day to the last clean day after the last scenario."""
+        last = max(scenario.last_day for scenario in self.scenarios)
+        return (last - FIRST_DAY).days + 1 + CLEAN_DAYS_BETWEEN
+
+
+def _long_windows(fault: Fault) -> Sequence[str]:
+    # Silence of several days is a size of its own; nothing is left of the source to be silent again.
+    return () if fault.name == "stale_source" else ("week", "month")
+
+
+def _landing_faults() -> list[Fault]:
+    return [fault for fault in CATALOGUE.values() if fault.stage is Stage.LANDING]
+
+
+def _live(seed: int, sources: int, sizes: Sequence[str] = SIZES) -> Iterator[Scenario]:
+    """Each fault of the running platform at some sizes, on so many sources."""
+    live = [fault for fault in CATALOGUE.values() if fault.stage is not Stage.LANDING]
+    for number, fault in enumerate(live):
+        for place, size in enumerate(sizes):
+            for offset in range(min(sources, len(fault.applies_to))):
+                source = fault.applies_to[(number + place + offset) % len(fault.applies_to)]
+                yield Scenario(fault.name, source, size, "live", seed)
+
+
+def _standard(seed: int) -> Iterator[Scenario]:
+    for number, fault in enumerate(_landing_faults()):
+        for source in fault.applies_to:
+            for size in SIZES:
+                yield Scenario(fault.name, source, size, "day", seed)
+        for place, window in enumerate(_long_windows(fault)):
+            source = fault.applies_to[-1 - (number + place) % len(fault.applies_to)]
+            yield Scenario(fault.name, source, "medium", window, seed)
+        for size in SWEEPS.get(fault.name, ()):
+            for source in fault.applies_to:
+                yield Scenario(fault.name, source, size, "limit", seed)
+    yield from _live(seed, 2)
+    for control in CONTROLS.values():
+        for source in control.applies_to:
+            for _ in range(3):
+                yield Scenario(control.name, source, "medium", "day", seed)
+
+
+def _quick(seed: int) -> Iterator[Scenario]:
+    for number, fault in enumerate(_landing_faults()):
+        for place, size in enumerate(SIZES):
+            yield Scenario(fault.name, fault.applies_to[(number + place) % len(fault.applies_to)], size, "day", seed)
+    yield from _live(seed, 1, ("medium",))
+    for control in CONTROLS.values():
+        for source in control.applies_to:
+            yield Scenario(control.name, source, "medium", "day", seed)
+
+
+GRIDS = {"standard": _standard, "quick": _quick}
+
+
+def scenarios_of(grid: str, seeds: int, first_seed: int = FIRST_SEED) -> list[Scenario]:
+    """Every scenario of a grid, not placed yet. Raises `UsageError` for a grid that does not exist."""
+    if grid not in GRIDS:
+        raise UsageError(f"There is no grid {grid!r}: choose one of {', '.join(GRIDS)}.")
+    return [scenario for number in range(seeds) for scenario in GRIDS[grid](first_seed + number)]
+
+
+def lane_of(source: str) -> tuple[str, ...]:
+    """The sources that share a lane with this one."""
+    return next(lane for lane in LANES if source in lane)
+
+
+def worlds_of(scenarios: Iterable[Scenario]) -> list[WorldPlan]:
+    """Place scenarios on lanes, long ones first, each in the first world that has room.
+
+    Two month-long ones never share a source's lane: nothing good would be left of its past.
+    """
+    every = list(scenarios)
+    live = [one for one in every if one.window == "live"]
+    ordered = sorted(
+        (one for one in every if one.window != "live"), key=lambda one: (one.seed, -one.span, SOURCES.index(one.source))
+    )
+    worlds: list[tuple[int, dict[tuple[str, ...], int], list[Scenario]]] = []
+    for scenario in ordered:
+        lane = lane_of(scenario.source)
+        for seed, ends, placed in worlds:
+            # What is delivered again must have been delivered whole the first time.
+            start = ends.get(lane, HISTORY_DAYS) + scenario.declared.days_read
+            month_there = any(one.window == "month" and one.source == scenario.source for one in placed)
+            fits = start + scenario.span <= WORLD_DAYS and not (month_there and scenario.window == "month")
+            if seed == scenario.seed and fits:
+                break
+        else:
+            ends, placed, start = {}, [], HISTORY_DAYS + scenario.declared.days_read
+            worlds.append((scenario.seed, ends, placed))
+        placed.append(replace(scenario, first_day=FIRST_DAY + timedelta(days=start)))
+        ends[lane] = start + scenario.span + CLEAN_DAYS_BETWEEN
+    landed = [(seed, tuple(placed)) for seed, _, placed in worlds]
+    return [WorldPlan(number, seed, placed) for number, (seed, placed) in enumerate([*landed, *_live_worlds(live)], 1)]
+
+
+def _live_worlds(live: Sequence[Scenario]) -> Iterator[tuple[int, tuple[Scenario, ...]]]:
+    """Strikes on a running platform follow each other on one, each after the one before has healed."""
+    first = FIRST_DAY + timedelta(days=LIVE_DAY - 1)
+    for seed in sorted({one.seed for one in live}):
+        mine = [replace(one, first_day=first) for one in live if one.seed == seed]
+        for start in range(0, len(mine), LIVE_SCENARIOS):
+            yield seed, tuple(mine[start : start + LIVE_SCENARIOS])
+
+
+def all_sizes(grid: str, seeds: int) -> dict[str, int]:
+    """How many scenarios, controls and worlds a grid has."""
+    scenarios = scenarios_of(grid, seeds)
+    silent = sum(one.declared.is_control for one in scenarios)
+    return {"scenarios": len(scenarios) - silent, "controls": silent, "worlds": len(worlds_of(scenarios))}

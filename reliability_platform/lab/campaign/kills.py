@@ -1,0 +1,178 @@
+"""Kills: a process at its real work is killed at seeded moments; then the same work once more, and everything is right.
+
+Three landing days are struck by three faults; the work lands, builds, judges, publishes and heals them. What is published
+right after the kill must be whole, and after the re-run equal, row for row, to a run without faults. `make torture`
+strikes each stage by itself, at counted points; here it is the whole, as a machine that loses power does it.
+"""
+
+import hashlib
+import multiprocessing
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from reliability_platform.clock import FIRST_DAY
+from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.lab.campaign.grid import Scenario, WorldPlan
+from reliability_platform.lab.campaign.world import World, prove
+from reliability_platform.operations import operations_engine
+from reliability_platform.settings import Settings, load_settings
+from reliability_platform.warehouse.comparison import compare_tables
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+from reliability_platform.warehouse.marts import marts
+from reliability_platform.warehouse.publication import CURRENT, current_version, read_publication
+
+CLEAN_DAYS = 2
+"""Published before the first kill: there is something to spoil."""
+EVENTS_PER_DAY = 600
+TRIES = 8
+"""A process that ended before its moment was not killed: it is tried again, with another moment."""
+LIMIT_SECONDS = 600
+STRUCK = FIRST_DAY + timedelta(days=CLEAN_DAYS)
+STRIKES = (("missing_batch", "shipments"), ("schema_column_renamed", "orders"), ("null_spike", "payments"))
+
+
+@dataclass
+class Kill:
+    """One kill, and what was wrong after it; nothing, if it was survived."""
+
+    at_seconds: float
+    """After the work began."""
+    work_seconds: float
+    """What the work takes if nobody kills it."""
+    rerun_seconds: float = 0.0
+    wrong: list[str] = field(default_factory=list)
+
+
+def _plan(seed: int) -> WorldPlan:
+    return WorldPlan(
+        0, seed, tuple(Scenario(fault, source, "medium", "day", seed, STRUCK) for fault, source in STRIKES)
+    )
+
+
+def _work(home: Path, seed: int, landing_days: int | None, ready: Connection) -> None:
+    """The life of a process that may be killed."""
+    ensure_manifest()
+    world = World(home, _plan(seed), landing_days, EVENTS_PER_DAY)
+    ready.send(None)
+    world.land()
+    world.judge(world.window)
+    world.heal()
+
+
+def _begun(home: Path, seed: int, landing_days: int | None = None) -> SpawnProcess:
+    """A fresh process that has imported everything and begins now."""
+    context = multiprocessing.get_context("spawn")
+    listening, ready = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(home, seed, landing_days, ready))
+    process.start()
+    ready.close()
+    with listening:
+        try:
+            listening.recv()
+        except EOFError:
+            raise EnvironmentUnusableError(
+                "The work that is to be killed cannot even begin: see the lines above."
+            ) from None
+    return process
+
+
+def _done(home: Path, seed: int, landing_days: int | None = None) -> tuple[float, str]:
+    """The whole work: its seconds, and in words how it failed, if it did."""
+    process, began = _begun(home, seed, landing_days), time.perf_counter()
+    process.join(LIMIT_SECONDS)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+        return time.perf_counter() - began, f"the work did not end within {LIMIT_SECONDS} s"
+    words = f"the work ended with {process.exitcode}" if process.exitcode else ""
+    return time.perf_counter() - began, words
+
+
+def _copy(home: Path, target: Path) -> Path:
+    shutil.rmtree(target, ignore_errors=True)
+    return Path(shutil.copytree(home, target, symlinks=True))
+
+
+def _killed(template: Path, target: Path, seed: int, work_seconds: float, rng: Random) -> float:
+    """Kill a work on a copy of a home; after how many seconds."""
+    for _ in range(TRIES):
+        moment = rng.uniform(0, work_seconds)
+        process = _begun(_copy(template, target), seed)
+        process.join(moment)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            return round(moment, 3)
+    raise EnvironmentUnusableError(f"The work always ended before it was killed; it took {work_seconds:.1f} s before.")
+
+
+def broken(settings: Settings) -> list[str]:
+    """What may be broken at no moment, not even right after a kill: the timeline's chain and what consumers read."""
+    found = [f"timeline: {one}" for one in IncidentStore(operations_engine(settings)).broken_links()]
+    version = current_version(settings)
+    if version is None:
+        return [*found, "published: nothing any more"]
+    for table in read_publication(settings, version).tables:
+        path = settings.published / CURRENT / f"{table.name}.parquet"
+        if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != table.checksum:
+            found.append(f"published: {table.name} is not what its record says")
+    return found
+
+
+def not_right(settings: Settings, oracle: Path) -> list[str]:
+    """What is not as if nothing had happened: tables that differ from the oracle's, incidents that are not over."""
+    names = [mart.name for mart in marts(ensure_manifest())]
+    tables = compare_tables(names, settings.published / CURRENT, oracle)
+    incidents = IncidentStore(operations_engine(settings)).open()
+    return [
+        *broken(settings),
+        *(f"published: {one.name} differs from a run without faults" for one in tables if not one.equal),
+        *(f"incident {one.id} is {one.state.value}" for one in incidents),
+    ]
+
+
+def run_kills(folder: Path, number: int, seed: int, on_kill: Callable[[Kill], None] = lambda _: None) -> dict[str, Any]:
+    """`kills` of the campaign's document. Homes are made in `folder` and removed again.
+
+    Raises `EnvironmentUnusableError` if the work does not even succeed where nobody kills it.
+    """
+    template, twin, home = folder / "template", folder / "twin", folder / "home"
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        ensure_manifest()
+        _, failed = _done(template, seed, CLEAN_DAYS)
+        work_seconds, failed_too = _done(_copy(template, twin), seed)
+        prove(World(twin, _plan(seed), events_per_day=EVENTS_PER_DAY))
+        oracle = load_settings(twin).oracle / "published" / CURRENT
+        wrong = list(filter(None, [failed, failed_too])) or not_right(load_settings(twin), oracle)
+        if wrong:
+            raise EnvironmentUnusableError(f"Without any kill the work is not right already: {'; '.join(wrong[:3])}.")
+        kills = []
+        for one in range(1, number + 1):
+            moment = _killed(template, home, seed, work_seconds, Random(f"{seed}/{one}"))
+            kill = Kill(moment, round(work_seconds, 3))
+            settings = load_settings(home)
+            kill.wrong += [f"before the re-run: {words}" for words in broken(settings)]
+            seconds, failed = _done(home, seed)
+            kill.rerun_seconds = round(seconds, 3)
+            kill.wrong += [f"the re-run: {failed}"] if failed else not_right(settings, oracle)
+            kills.append(kill)
+            on_kill(kill)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return {
+        "seed": seed,
+        "n": len(kills),
+        "survived": sum(not one.wrong for one in kills),
+        "work": f"{CLEAN_DAYS + 2} landing days of {EVENTS_PER_DAY} events, {len(STRIKES)} faults: from landing to healing",
+        "kills": [asdict(one) for one in kills],
+    }

@@ -1,0 +1,95 @@
+"""Strikes on a running platform, one after the other: struck, noticed, lifted, healed, and compared with the oracle."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.incidents.model import Incident
+from reliability_platform.lab.campaign.grade import ScenarioOutcome, WorldOutcome, outcome_of
+from reliability_platform.lab.campaign.grid import Scenario, WorldPlan
+from reliability_platform.lab.campaign.world import World, prove
+from reliability_platform.lab.faults.fault import Stage
+from reliability_platform.lab.faults.truth import Truth, load_truths
+from reliability_platform.lab.scorecard.live_fault import live_fault
+from reliability_platform.lab.scorecard.quarantined import Quarantined
+from reliability_platform.sources import SOURCES
+from reliability_platform.warehouse.publication import CURRENT, publications
+
+
+def _respond(world: World, scenario: Scenario) -> list[CheckResult]:
+    """What the platform would do by itself after the strike: run the day, or audit what it has."""
+    match scenario.declared.stage:
+        case Stage.TRANSFORM | Stage.SOURCE:
+            world.admit([scenario.first_day])
+            return world.judge([scenario.first_day])
+        case Stage.RUN:
+            world.observe()
+            return []
+        case _:
+            return world.audit(world.window)
+
+
+def _truth_of(world: World, scenario: Scenario, known: Sequence[Truth]) -> Truth:
+    before = {(one.fault, one.source, one.magnitude) for one in known}
+    found = [one for one in load_truths(world.settings) if (one.fault, one.source, one.magnitude) not in before]
+    return next(one for one in found if (one.fault, one.source) == (scenario.fault, scenario.source))
+
+
+def _one(world: World, scenario: Scenario) -> tuple[ScenarioOutcome, list[str]]:
+    """Strike, respond, lift, heal, compare; the outcome and the checks that failed."""
+    known_truths = load_truths(world.settings)
+    known = {incident.id: len(incident.timeline) for incident in world.incidents.all()}
+    versions = {publication.version for publication in publications(world.settings)}
+    with live_fault(world.settings, world.plan.seed, scenario.strike()) as struck:
+        truth = _truth_of(world, scenario, known_truths)
+        results = _respond(world, scenario)
+    monitored = [one for one in world.checks.latest(world.window) if CHECKS[one.check].engine == "run"]
+    world.heal()
+    # Opened by this strike, or opened again: the same failure of the same day had healed before.
+    incidents: list[Incident] = [one for one in world.incidents.all() if len(one.timeline) > known.get(one.id, 0)]
+    fresh = [one.version for one in publications(world.settings) if one.version not in versions]
+    shown = world.wrong([world.settings.published / version for version in fresh])
+    final = world.wrong([world.settings.published / CURRENT])
+    dates = set(struck.event_dates)
+    outcome = outcome_of(
+        scenario,
+        truth,
+        incidents,
+        Quarantined(0, 0, 0),
+        shown=shown[scenario.source] & dates,
+        wrong_in_the_end=final[scenario.source] & dates,
+        known=known,
+    )
+    failed = sorted({result.check for result in [*results, *monitored] if result.verdict is Verdict.FAILED})
+    return outcome, failed
+
+
+def run_live_world(home: Path, plan: WorldPlan) -> WorldOutcome:
+    """A clean platform, struck again and again."""
+    started = time.perf_counter()
+    world = World(home, plan)
+    world.faults = replace(world.faults, strikes=())
+    world.faults.save(world.settings)
+    world.land()
+    clean = world.judge(world.window)
+    prove(world)
+    built = time.perf_counter()
+    outcomes, kills = [], {}
+    for scenario in plan.scenarios:
+        outcome, failed = _one(world, scenario)
+        outcomes.append(outcome)
+        kills[scenario.id] = failed
+    in_the_end = world.wrong([world.settings.published / CURRENT])
+    return WorldOutcome(
+        scenarios=outcomes,
+        controls=[],
+        kills=kills,
+        false_alarms_elsewhere=sorted({one.check for one in clean if one.verdict is Verdict.FAILED}),
+        clean_partition_days=len(world.window) * len(SOURCES),
+        z_score={scenario.id: False for scenario in plan.scenarios},  # rows that landed do not change
+        unexplained_differences=[f"{source}/{day}" for source, days in in_the_end.items() for day in sorted(days)],
+        seconds={"build": round(built - started, 2), "strikes": round(time.perf_counter() - built, 2)},
+    )

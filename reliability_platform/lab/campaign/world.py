@@ -1,0 +1,256 @@
+"""Runs one world: lands it with its faults, lets the platform judge, publish, open incidents and heal, and writes down
+what happened. Every part is the platform's own; only the orchestrator is left out, for its overhead.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+from reliability_platform.backfills.decisions import admit_run
+from reliability_platform.backfills.guard import Purpose, Request
+from reliability_platform.checks.dbt_tests import results_of_dbt
+from reliability_platform.checks.results import CheckResult
+from reliability_platform.checks.store import CheckStore
+from reliability_platform.clock import FIRST_DAY, days, utc_now
+from reliability_platform.day_clock import simulate
+from reliability_platform.errors import PlatformError
+from reliability_platform.incidents.model import Incident
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.lab.campaign.grid import WorldPlan
+from reliability_platform.lab.faults.plan import ActivePlan
+from reliability_platform.lab.faults.truth import Truth, load_truths
+from reliability_platform.lab.oracle import build_oracle
+from reliability_platform.lab.scorecard.containment import differences
+from reliability_platform.lab.scorecard.quarantined import Quarantined, quarantined_rows
+from reliability_platform.lab.simulation.simulation import Simulation
+from reliability_platform.landing.admission import landed_partitions
+from reliability_platform.landing.reference import refresh_reference
+from reliability_platform.operations import operations_engine
+from reliability_platform.pipeline.days import admit_days, audit_days, build_days, failed, land_days, publish_audited
+from reliability_platform.pipeline.ticks import notice, take_steps, waiting_for_a_person
+from reliability_platform.recovery.rehearsal import changes
+from reliability_platform.remediation.heal import act
+from reliability_platform.settings import Settings, load_settings
+from reliability_platform.sources import SOURCES
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+from reliability_platform.warehouse.lease import warehouse_reader
+from reliability_platform.warehouse.marts import marts
+from reliability_platform.warehouse.publication import CURRENT
+
+EVENTS_PER_DAY = 8_400
+"""The demo's size: some 1,000 orders a day, of which 60 in a rare currency."""
+MAX_TICKS = 20
+"""A world that still moves after so many ticks stays as it is: its incidents are not over."""
+RERUN_DAYS = 5
+ACTOR = "campaign"
+APPROVED = "campaign, which approves what waits for a person"
+
+
+@dataclass
+class Observation:
+    """What happened in one world."""
+
+    plan: WorldPlan
+    truths: list[Truth]
+    results: list[CheckResult]
+    """Every check of every landing day, before anything was healed."""
+    incidents: list[Incident]
+    """As they stand in the end."""
+    incidents_of_rerun: list[str]
+    """Incidents that a re-run of clean days opened; there should be none."""
+    quarantined: dict[tuple[str, str, date], Quarantined]
+    """By fault, source and first day: the quarantine against the truth."""
+    shown_wrong: dict[str, set[date]]
+    """By source, the event dates of its own tables that some published version showed differently than the oracle."""
+    wrong_in_the_end: dict[str, set[date]]
+    """The same of the last version alone."""
+    delivered_rows: dict[tuple[str, date], int]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def _watched(home: Path) -> Settings:
+    """The settings of a home that somebody watches, as in the demo: no healing waits."""
+    return load_settings(home).model_copy(update={"attended": True})
+
+
+class World:
+    """One world in a home of its own; `landing_days` are those of its plan, if nothing else is said."""
+
+    def __init__(
+        self, home: Path, plan: WorldPlan, landing_days: int | None = None, events_per_day: int = EVENTS_PER_DAY
+    ) -> None:
+        ensure_manifest()
+        self.plan = plan
+        self.settings: Settings = _watched(home)
+        Simulation(plan.seed, events_per_day).save(self.settings)
+        self.faults = ActivePlan(plan.seed, tuple(scenario.strike() for scenario in plan.scenarios))
+        self.faults.save(self.settings)
+        self.engine = operations_engine(self.settings)
+        self.checks = CheckStore(self.engine)
+        self.incidents = IncidentStore(self.engine)
+        self.window = list(days(FIRST_DAY, FIRST_DAY + timedelta(days=(landing_days or plan.days) - 1)))
+        self._seen = 0
+
+    def land(self) -> None:
+        """Deliver and admit everything."""
+        simulate(self.engine, self.window, utc_now())
+        refresh_reference(self.settings)
+        self._ask(self.window, Purpose.ROUTINE, asks_source=True)
+        self._deliver(self.window)
+        self.admit(self.window)
+
+    def _deliver(self, landing_days: Sequence[date]) -> None:
+        for source in SOURCES:
+            land_days(self.settings, self.engine, source, landing_days, utc_now)
+
+    def admit(self, landing_days: Sequence[date]) -> None:
+        """Admit all sources of some days."""
+        for source in SOURCES:
+            admit_days(self.settings, self.engine, source, landing_days, utc_now)
+
+    def judge(self, landing_days: Sequence[date]) -> list[CheckResult]:
+        """Build, check and publish an unbroken row of days, and let incidents be opened."""
+        self.settings = _watched(self.settings.home)  # another version of the models may be deployed
+        nodes = build_days(self.settings, self.engine, landing_days, utc_now, ACTOR)
+        known = results_of_dbt([vars(node) for node in nodes], landing_days, ACTOR, utc_now())
+        if failed(nodes):  # as a run that fails: nothing is audited or published
+            self.observe()
+            return known
+        return [*self.audit(landing_days), *known]
+
+    def audit(self, landing_days: Sequence[date]) -> list[CheckResult]:
+        """Check, publish, and let incidents be opened."""
+        results = audit_days(self.settings, self.engine, landing_days, utc_now, ACTOR)
+        publish_audited(self.settings, utc_now, ACTOR)
+        self.observe()
+        return results
+
+    def observe(self) -> None:
+        """What the incident sensor does until it has nothing left to read."""
+        before = -1
+        while before < self._seen:
+            before = self._seen
+            _, self._seen = notice(self.settings, self.engine, self._seen, utc_now)
+
+    def heal(self) -> None:
+        """What the demo does: the platform heals what its policy allows, then what waits for a person is approved."""
+        self.settle()
+        for incident in waiting_for_a_person(self.settings, self.engine, utc_now()):
+            self._act(incident, APPROVED)
+        self.settle()
+
+    def settle(self) -> None:
+        """What the sensors do until nothing moves any more."""
+        for _ in range(MAX_TICKS):
+            self.observe()
+            steps = take_steps(self.settings, self.engine, utc_now, ACTOR)
+            for incident in steps.act:
+                self._act(incident, ACTOR)
+            for run in steps.runs:
+                again = list(days(*run.days))
+                self._ask(again, Purpose.REMEDIATION, asks_source=run.from_the_source)
+                if run.from_the_source:
+                    self._deliver(again)
+                self.admit(again)
+                self.judge(again)
+            for _, there in steps.arrivals:
+                again = list(days(min(there), max(there)))
+                self.admit(again)
+                self.judge(again)
+            if not steps.act and not steps.verified and not steps.runs and not steps.arrivals:
+                return
+
+    def _ask(self, landing_days: Sequence[date], purpose: Purpose, *, asks_source: bool = False) -> None:
+        """Ask the guard, as the first step of every run does."""
+        first, last = landing_days[0], landing_days[-1]
+        request = Request(first, last, purpose, asks_source, utc_now())
+        admit_run(
+            self.settings, self.engine, request, f"{ACTOR}-{uuid4()}", partial(changes, self.settings, first, last)
+        )
+
+    def _act(self, incident: Incident, actor: str) -> None:
+        try:
+            act(self.settings, self.engine, incident.id, utc_now(), actor)
+        except PlatformError:
+            return  # it stands on the timeline, and the incident stays open
+
+    def rerun_clean_days(self) -> list[str]:
+        """Run the first clean days once more; returns the incidents that this opened."""
+        before = {incident.id for incident in self.incidents.all()}
+        again = self.window[:RERUN_DAYS]
+        self._ask(again, Purpose.ROUTINE)
+        self.admit(again)
+        self.judge(again)
+        return sorted({incident.id for incident in self.incidents.all()} - before)
+
+    def delivered(self) -> dict[tuple[str, date], int]:
+        """Rows delivered by source and landing day."""
+        with warehouse_reader(self.settings) as connection:
+            rows = connection.execute(
+                "select source, landing_date, sum(delivered_rows) from rec_batches__conserved group by all"
+            ).fetchall()
+        return {(source, day): int(count) for source, day, count in rows}
+
+    def wrong(self, versions: Sequence[Path]) -> dict[str, set[date]]:
+        """By source, the event dates on which one of its own tables differs from the oracle's in some version."""
+        oracle = self.settings.oracle / "published" / CURRENT
+        found: dict[str, set[date]] = {source: set() for source in SOURCES}
+        for mart in marts(ensure_manifest()):
+            if len(mart.sources) == 1:  # a table of several sources cannot say whose fault a difference is
+                found[mart.sources[0]] |= {one.event_date for one in differences(versions, oracle, [mart.name])}
+        return found
+
+
+def prove(world: World) -> None:
+    """Build the oracle of a world."""
+    build_oracle(world.settings, landed_partitions(world.settings))
+
+
+def run_world(home: Path, plan: WorldPlan) -> Observation:
+    """Everything that happens in one world, from landing to proof."""
+    seconds: dict[str, float] = {}
+    started = time.perf_counter()
+
+    def lap(name: str) -> None:
+        nonlocal started
+        now = time.perf_counter()
+        seconds[name], started = round(now - started, 2), now
+
+    world = World(home, plan)
+    world.land()
+    lap("land")
+    results = world.judge(world.window)
+    lap("detect")
+    truths = load_truths(world.settings)
+    quarantined = {
+        (truth.fault, truth.source, truth.landing_date): quarantined_rows(world.settings, truth)
+        for truth in truths
+        if not truth.is_silent
+    }
+    delivered = world.delivered()
+    lap("grade")
+    world.heal()
+    lap("heal")
+    rerun = world.rerun_clean_days()
+    lap("rerun")
+    prove(world)
+    current = world.settings.published / CURRENT
+    versions = sorted(world.settings.published.glob("v[0-9]*"))
+    observation = Observation(
+        plan=plan,
+        truths=truths,
+        results=results,
+        incidents=world.incidents.all(),
+        incidents_of_rerun=rerun,
+        quarantined=quarantined,
+        shown_wrong=world.wrong(versions),
+        wrong_in_the_end=world.wrong([current]),
+        delivered_rows=delivered,
+        seconds=seconds,
+    )
+    lap("oracle")
+    return observation

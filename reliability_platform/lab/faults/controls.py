@@ -1,0 +1,112 @@
+"""Controls: changes that nothing may notice. A check that cries at one of these cries wolf."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from reliability_platform.lab.faults.fault import BAD_ROWS, Containment, Deliveries, Fault, StrikeFunction, Struck
+from reliability_platform.lab.faults.rows import copy_of, filled, spoil_files, with_table
+from reliability_platform.lab.faults.timing import late_events, shuffled_within_the_day
+from reliability_platform.lab.faults.value import null_spike
+from reliability_platform.lab.faults.volume import fewer_rows, more_rows
+from reliability_platform.sources import SOURCES
+from reliability_platform.sources.batch import Batch
+from reliability_platform.sources.contracts import CONTRACTS
+
+
+def _nothing(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+    del day, magnitude, rng
+    return Struck(copy_of(clean), [], [], [], BAD_ROWS.empty_table())
+
+
+def _few_duplicates(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+    """A share of rows is delivered twice, in the same batch."""
+    deliveries = copy_of(clean)
+    touched = []
+    for position in filled(clean[day]):
+        batch = clean[day][position]
+        count = int(batch.table.num_rows * magnitude)
+        again = batch.table.take(pa.array(np.sort(rng.choice(batch.table.num_rows, count, replace=False))))
+        deliveries[day][position] = with_table(batch, pa.concat_tables([batch.table, again]))
+        touched.append(batch.batch_id)
+    return Struck(deliveries, touched, [day], [day], BAD_ROWS.empty_table())
+
+
+def _announced_column(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+    name = CONTRACTS[clean[day][0].source].announced[0]
+
+    def add(batch: Batch) -> Batch:
+        values = pa.array(("yes", None)).take(pa.array(rng.integers(0, 2, batch.table.num_rows)))
+        return with_table(batch, batch.table.append_column(name, values))
+
+    return spoil_files(clean, day, magnitude, rng, add, refused=False)
+
+
+def _early_by_a_minute(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+    """The last batch lands shortly before its deadline."""
+    del rng
+    deliveries = copy_of(clean)
+    position = filled(clean[day])[-1]
+    batch = clean[day][position]
+    deliveries[day][position] = replace(batch, landed_at=batch.landed_at + timedelta(minutes=magnitude))
+    return Struck(deliveries, [batch.batch_id], [day], [day], BAD_ROWS.empty_table())
+
+
+def _control(
+    name: str,
+    description: str,
+    strike: StrikeFunction,
+    size: float,
+    meaning: str,
+    applies_to: tuple[str, ...] = SOURCES,
+    days_touched: int = 1,
+) -> Fault:
+    return Fault(
+        name=name,
+        family="control",
+        description=description,
+        applies_to=applies_to,
+        magnitudes={"small": size, "medium": size, "large": size},
+        magnitude_meaning=meaning,
+        expected_class=None,
+        expected_severity=None,
+        root="",
+        signature=(),
+        containment=Containment.NONE_NEEDED,
+        end_state="nothing is noticed",
+        strike=strike,
+        days_touched=days_touched,
+        whole_day=True,
+    )
+
+
+CONTROLS = (
+    _control("clean_day", "Nothing is changed.", _nothing, 0, "nothing"),
+    _control("volume_a_fifth_up", "A good day: a fifth more rows than usual.", more_rows, 1.2, "times the rows"),
+    _control(
+        "volume_a_fifth_down",
+        "A bad day: a fifth fewer rows than usual.",
+        fewer_rows,
+        0.8,
+        "share of the rows",
+        # Orders without their payments, or the other way round, would be a true failure of another kind.
+        applies_to=("payments", "web_events", "shipments"),
+    ),
+    _control("nulls_below_the_limit", "Few rows lack a required field.", null_spike, 0.007, "share of the rows"),
+    _control(
+        "lateness_below_the_limit",
+        "Few rows land a day or two late.",
+        late_events,
+        0.012,
+        "share of the rows",
+        days_touched=3,
+    ),
+    _control("duplicates_below_the_limit", "Few rows come twice.", _few_duplicates, 0.007, "share of the rows"),
+    _control("announced_column", "A nullable column that the contract announces.", _announced_column, 4, "batches"),
+    _control("out_of_order_arrival", "Rows come shuffled.", shuffled_within_the_day, 0.3, "share held back a batch"),
+    _control(
+        "just_before_the_deadline", "The last batch lands late, in time.", _early_by_a_minute, 39, "minutes later"
+    ),
+)

@@ -1,0 +1,250 @@
+"""Plans: which faults strike where. A YAML file for people, and the resolved plan that a home follows.
+
+A plan that names what does not exist or contradicts itself is refused before anything is written.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from importlib import resources
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from reliability_platform.atomic import write_atomically
+from reliability_platform.counted import counted
+from reliability_platform.errors import EnvironmentUnusableError, UsageError
+from reliability_platform.lab.faults.catalogue import fault_named
+from reliability_platform.lab.faults.fault import Fault
+from reliability_platform.settings import Settings
+from reliability_platform.sources import SOURCES
+from reliability_platform.yaml_places import line_of, repeated_key
+
+MAX_DAY = 3660
+"""No window is longer than ten years."""
+
+Day = date  # a field called `date` hides the type inside its class
+
+
+class PlannedStrike(BaseModel):
+    """One line of a plan: a fault, its source, its day of the window (1 is the first) or date, its size."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fault: str
+    source: str
+    day: int | None = Field(default=None, ge=1, le=MAX_DAY, strict=True)
+    date: Day | None = None
+    days: int = Field(default=1, ge=1, le=MAX_DAY, strict=True)
+    """On how many consecutive landing days it strikes."""
+    magnitude: str | float = "medium"
+    """small, medium or large, or a number in the unit that the fault declares."""
+    seed: int | None = None
+    """Another choice of rows and batches than the plan's own seed would make."""
+
+
+class Plan(BaseModel):
+    """A plan file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    description: str = ""
+    strikes: tuple[PlannedStrike, ...] = ()
+
+
+@dataclass(frozen=True)
+class Strike:
+    """A fault bound to a source, a landing day and a size; with `days`, on so many consecutive landing days."""
+
+    fault: str
+    source: str
+    landing_date: date
+    magnitude: str
+    days: int = 1
+    seed: int | None = None
+
+    def struck_days(self) -> list[date]:
+        """The landing days that it strikes, one after the other."""
+        return [self.landing_date + timedelta(days=offset) for offset in range(self.days)]
+
+    def landing_dates(self) -> list[date]:
+        """The landing days that the strike may touch."""
+        last = self.days - 1 + fault_named(self.fault).days_touched
+        return [self.landing_date + timedelta(days=offset) for offset in range(last)]
+
+
+def plan_names() -> list[str]:
+    """The plans that come with the platform."""
+    folder = resources.files("reliability_platform.lab.faults") / "plans"
+    return sorted(path.name.removesuffix(".yml") for path in folder.iterdir() if path.name.endswith(".yml"))
+
+
+class _PlanLoader(yaml.SafeLoader):
+    """Leaves dates as text: YAML would fail on 2026-13-45 without saying in which line."""
+
+
+_PlanLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def load_plan(name_or_path: str) -> Plan:
+    """A plan by its name, from a YAML file, or from the YAML text itself (which has more than one line).
+
+    Raises `UsageError` that names the line and what is wrong.
+    """
+    path = Path(name_or_path)
+    if "\n" in name_or_path:
+        name_or_path, text = "given", name_or_path
+    elif name_or_path in plan_names():
+        text = (resources.files("reliability_platform.lab.faults") / "plans" / f"{name_or_path}.yml").read_text()
+    elif _is_file(path):
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"The plan {path} cannot be read: {error}.") from None
+    else:
+        raise UsageError(
+            f"There is no plan {name_or_path[:200]!r}: choose one of {', '.join(plan_names())}, or give the path of a file."
+        )
+    try:
+        tree = yaml.compose(text, Loader=_PlanLoader)
+        twice = repeated_key(tree)
+        if twice is not None:  # a second list of strikes would silently drop the first
+            raise UsageError(f"The plan {name_or_path}, line {twice[1]}: {twice[0]} stands there twice.")
+        return Plan.model_validate(yaml.load(text, Loader=_PlanLoader))  # noqa: S506 — a SafeLoader
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise UsageError(f"The plan {name_or_path}{line} is not YAML: {problem}.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        said = "it must be a mapping of names to values" if first["type"] == "model_type" else first["msg"]
+        raise UsageError(
+            f"The plan {name_or_path}, line {line_of(tree, first['loc'])}: {where or 'plan'}: {said}."
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"The plan {name_or_path} holds a value that cannot be: {error}.") from None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long for a path, or not one
+        return False
+
+
+def _magnitude(fault: Fault, planned: PlannedStrike, label: str) -> str:
+    """The size as a strike keeps it. A number must lie within ten times what the fault declares."""
+    if planned.magnitude in fault.magnitudes:
+        return str(planned.magnitude)
+    low, high = min(fault.magnitudes.values()), max(fault.magnitudes.values())
+    try:
+        size = float(planned.magnitude)
+    except ValueError:
+        size = math.nan
+    if not 0 < size <= (1 if high <= 1 else 10 * high):
+        raise UsageError(
+            f"{label}: {planned.magnitude!r} is no magnitude; use {', '.join(fault.magnitudes)}, or a number like those "
+            f"from {low:g} to {high:g} ({fault.magnitude_meaning})."
+        )
+    return f"{size:g}"
+
+
+def resolve_strike(planned: PlannedStrike, first: date, last: date) -> Strike:
+    """Bind one planned strike to a window. Raises `UsageError` if it does not fit."""
+    fault = fault_named(planned.fault)
+    label = f"{planned.fault} on {planned.source}"
+    if planned.source not in SOURCES:
+        raise UsageError(f"There is no source {planned.source!r}: choose one of {', '.join(SOURCES)}.")
+    if planned.source not in fault.applies_to:
+        raise UsageError(f"{label}: the source has nothing that this fault strikes; use {', '.join(fault.applies_to)}.")
+    magnitude = _magnitude(fault, planned, label)
+    if (planned.day is None) == (planned.date is None):
+        raise UsageError(f"{label}: give either day (1 is the first of the window) or date.")
+    day = planned.date or first + timedelta(days=(planned.day or 1) - 1)
+    strike = Strike(planned.fault, planned.source, day, magnitude, planned.days, planned.seed)
+    if day > date.max - timedelta(days=fault.days_touched + planned.days):
+        raise UsageError(f"{label}: {day} is too far ahead: choose a day of the window {first} to {last}.")
+    if not first <= strike.landing_dates()[0] <= strike.landing_dates()[-1] <= last:
+        raise UsageError(
+            f"{label} strikes {strike.landing_dates()[0]} to {strike.landing_dates()[-1]}, outside the window "
+            f"{first} to {last}: choose another day or a longer window."
+        )
+    earliest = day - timedelta(days=fault.days_read)
+    if earliest < first:
+        raise UsageError(
+            f"{label} delivers again what landed {counted(fault.days_read, 'day')} before, on {earliest}; the window begins on "
+            f"{first}: choose a later day."
+        )
+    return strike
+
+
+def check_together(strikes: Sequence[Strike]) -> None:
+    """Refuse strikes that contradict each other: the same twice, or two that each need a whole day of one source."""
+    taken: dict[tuple[str, date], Strike] = {}
+    seen: set[tuple[str, str, date]] = set()
+    for strike in strikes:
+        fault = fault_named(strike.fault)
+        for day in strike.struck_days():
+            if (strike.fault, strike.source, day) in seen:
+                raise UsageError(f"{strike.fault} strikes {strike.source} on {day} twice: leave one of them out.")
+            seen.add((strike.fault, strike.source, day))
+            other = taken.setdefault((strike.source, day), strike) if fault.whole_day else strike
+            if other is not strike:
+                raise UsageError(
+                    f"{strike.fault} and {other.fault} each need all of what {strike.source} delivers on {day}: "
+                    "move one of them to another day or source."
+                )
+
+
+@dataclass(frozen=True)
+class ActivePlan:
+    """The strikes that a home follows, with the seed of their randomness."""
+
+    seed: int = 7
+    strikes: tuple[Strike, ...] = ()
+
+    @classmethod
+    def resolve(cls, plan: Plan, *, seed: int, first: date, last: date) -> "ActivePlan":
+        """Bind a plan to a window. Raises `UsageError` if it does not fit or contradicts itself."""
+        strikes = tuple(resolve_strike(planned, first, last) for planned in plan.strikes)
+        check_together(strikes)
+        return cls(seed, strikes)
+
+    @classmethod
+    def load(cls, settings: Settings) -> "ActivePlan":
+        """The home's plan; one without strikes if there is none."""
+        path = settings.faults / "plan.json"
+        if not path.exists():
+            return cls()
+        try:
+            raw = json.loads(path.read_text())
+            strikes = tuple(
+                Strike(**{**item, "landing_date": date.fromisoformat(item["landing_date"])}) for item in raw["strikes"]
+            )
+            return cls(raw["seed"], strikes)
+        except (ValueError, KeyError, TypeError):
+            raise EnvironmentUnusableError(f"{path} is not a plan: delete it to go on without faults.") from None
+
+    def save(self, settings: Settings) -> None:
+        """Write it to the home in one step."""
+        write_atomically(
+            settings.faults / "plan.json",
+            json.dumps(
+                {"seed": self.seed, "strikes": [asdict(strike) for strike in self.strikes]}, default=str
+            ).encode(),
+        )
+
+    def with_strike(self, strike: Strike) -> "ActivePlan":
+        """The plan and one more strike. Raises `UsageError` if it contradicts those there."""
+        strikes = (*self.strikes, strike)
+        check_together(strikes)
+        return ActivePlan(self.seed, strikes)

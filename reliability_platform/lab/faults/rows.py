@@ -1,0 +1,129 @@
+"""Small operations on batches that several faults share. Input is never changed."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reliability_platform.lab.faults.fault import BAD_ROWS, Deliveries, Struck
+from reliability_platform.sources.batch import Batch
+from reliability_platform.sources.contracts import CONTRACTS
+
+Positions = npt.NDArray[np.int64]
+Spoil = Callable[[Batch, Positions], pa.Table]
+"""The rows of a batch with those at some positions spoiled."""
+
+
+def copy_of(deliveries: Deliveries) -> dict[date, list[Batch]]:
+    """The same batches in lists of their own."""
+    return {day: list(batches) for day, batches in deliveries.items()}
+
+
+def with_table(batch: Batch, table: pa.Table) -> Batch:
+    """The batch with other rows."""
+    return replace(batch, table=table)
+
+
+def filled(batches: Sequence[Batch]) -> list[int]:
+    """Positions of the batches that have rows."""
+    return [position for position, batch in enumerate(batches) if batch.table.num_rows]
+
+
+def some_batches(batches: Sequence[Batch], count: float, rng: np.random.Generator) -> list[int]:
+    """Sorted positions of `count` random batches with rows, of all of them if there are fewer."""
+    there = filled(batches)
+    return sorted(rng.choice(there, min(max(1, int(count)), len(there)), replace=False).tolist())
+
+
+def chosen(rng: np.random.Generator, count: int, share: float) -> Positions:
+    """Sorted positions of a random share of `count` rows, at least one where there are any."""
+    wanted = min(count, max(1, round(count * share))) if count else 0
+    return np.sort(rng.choice(count, wanted, replace=False))
+
+
+def marked(count: int, positions: Positions) -> pa.Array:
+    """True at the given positions."""
+    marks = np.zeros(count, dtype=bool)
+    marks[positions] = True
+    return pa.array(marks)
+
+
+def with_column(table: pa.Table, name: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """The table with one column replaced; its type may change."""
+    return table.set_column(table.column_names.index(name), name, values)
+
+
+def keys_of(batch: Batch, positions: Positions | None = None) -> pa.Table:
+    """The keys of some rows of a batch (of all, by default) as `BAD_ROWS`."""
+    column = batch.table[CONTRACTS[batch.source].key]
+    keys = column.combine_chunks() if positions is None else column.take(pa.array(positions)).combine_chunks()
+    return pa.table([pa.repeat(batch.batch_id, len(keys)), keys], schema=BAD_ROWS)
+
+
+def all_keys(batches: Iterable[Batch]) -> pa.Table:
+    """The keys of all rows of some batches as `BAD_ROWS`."""
+    return pa.concat_tables([BAD_ROWS.empty_table(), *(keys_of(batch) for batch in batches)])
+
+
+def event_dates(tables: Iterable[pa.Table]) -> list[date]:
+    """The event dates of all rows, sorted."""
+    found: set[date] = set()
+    for table in tables:
+        if "event_time" in table.column_names:
+            found.update(pc.unique(table["event_time"].cast(pa.date32())).to_pylist())
+    return sorted(day for day in found if day is not None)
+
+
+def spoil_rows(
+    clean: Deliveries, day: date, share: float, rng: np.random.Generator, spoil: Spoil, column: str | None = None
+) -> Struck:
+    """Spoil a random share of each batch's rows."""
+    hits = [chosen(rng, batch.table.num_rows, share) for batch in clean[day]]
+    return spoil_positions(clean, day, hits, spoil, column)
+
+
+def spoil_positions(
+    clean: Deliveries, day: date, hits: Sequence[Positions], spoil: Spoil, column: str | None = None
+) -> Struck:
+    """Spoil given rows of each batch, by its position in the day."""
+    deliveries = copy_of(clean)
+    bad, touched, rows = [], [], [BAD_ROWS.empty_table()]
+    for position, (batch, hit) in enumerate(zip(clean[day], hits, strict=True)):
+        if not len(hit):
+            continue
+        deliveries[day][position] = with_table(batch, spoil(batch, hit))
+        touched.append(batch.batch_id)
+        bad.append(batch.table.take(pa.array(hit)))
+        rows.append(keys_of(batch, hit))
+    return Struck(deliveries, touched, [day], event_dates(bad), pa.concat_tables(rows), column)
+
+
+def spoil_files(
+    clean: Deliveries,
+    day: date,
+    count: float,
+    rng: np.random.Generator,
+    spoil: Callable[[Batch], Batch],
+    *,
+    refused: bool = True,
+    column: str | None = None,
+) -> Struck:
+    """Spoil whole files of the day; if they are to be `refused`, every row that they deliver is a bad one."""
+    deliveries = copy_of(clean)
+    hit = some_batches(clean[day], count, rng)
+    for position in hit:
+        deliveries[day][position] = spoil(clean[day][position])
+    before = [clean[day][position] for position in hit]
+    after = [deliveries[day][position] for position in hit]
+    return Struck(
+        deliveries=deliveries,
+        batches=[batch.batch_id for batch in before],
+        landing_dates=[day],
+        event_dates=event_dates(batch.table for batch in before),
+        rows=all_keys(after) if refused else BAD_ROWS.empty_table(),
+        column=column,
+    )

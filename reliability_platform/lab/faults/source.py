@@ -1,0 +1,64 @@
+"""Faults of a source behind HTTP: it answers, but not now."""
+
+import os
+import shutil
+import subprocess
+import sys
+from datetime import date
+
+import numpy as np
+
+from reliability_platform.lab.faults.fault import AFTER_A_GAP, Containment, Fault, LiveStruck, Stage
+from reliability_platform.lab.simulation.misbehaviour import at_first
+from reliability_platform.lab.simulation.server import serving
+from reliability_platform.lab.simulation.simulation import Simulation
+from reliability_platform.settings import Settings
+from reliability_platform.sources import SOURCES
+
+FETCH_SECONDS = 180
+
+
+def _upstream_rate_limited(
+    settings: Settings, source: str, day: date, size: float, rng: np.random.Generator
+) -> LiveStruck:
+    """The day is fetched anew over HTTP, from a server that turns the first requests away."""
+    del rng
+    # The day has not come yet: nothing of it landed, was quarantined, or is kept.
+    for root in (settings.landing, settings.quarantine, settings.spool):
+        shutil.rmtree(root / source / f"landing_date={day.isoformat()}", ignore_errors=True)
+    with serving(Simulation.load(settings), at_first(int(size))) as server:
+        words = [sys.executable, "-m", "reliability_platform.landing.fetch"]
+        subprocess.run(
+            [*words, str(settings.home), source, day.isoformat(), server.url],
+            check=True,
+            timeout=FETCH_SECONDS,
+            env=dict(os.environ),
+            stdout=subprocess.DEVNULL,
+        )
+    return LiveStruck([day], [day], [])
+
+
+SOURCE_FAULTS = (
+    Fault(
+        name="upstream_rate_limited",
+        family="pipeline",
+        description="A source answers 429 for a while.",
+        applies_to=SOURCES,
+        magnitudes={"small": 3, "medium": 8, "large": 1000},
+        magnitude_meaning="requests that are turned away, each for a second; retries make up for four in a row",
+        expected_class="upstream_unavailable",
+        expected_severity="P2",
+        root="bronze_{source}",
+        signature=("bronze_{source}__source_answers",),
+        symptoms=(
+            "bronze_{source}__batch_completeness",
+            "bronze_{source}__not_silent",
+            "stg_{source}__row_count",
+            *AFTER_A_GAP,
+        ),
+        containment=Containment.HELD,
+        end_state="source recovers, resumed, oracle-equal",
+        stage=Stage.SOURCE,
+        live=_upstream_rate_limited,
+    ),
+)

@@ -1,0 +1,150 @@
+"""Applies the strikes of a plan to the clean deliveries of a source.
+
+Strikes on the same landing day share its batches: each sees only those that none before it has touched, so the truth
+of one is never blurred by another. Those that strike some batches come first, those that need the whole rest last.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from functools import lru_cache
+
+import numpy as np
+
+from reliability_platform.clock import utc_now
+from reliability_platform.errors import UsageError
+from reliability_platform.lab.faults.catalogue import fault_named
+from reliability_platform.lab.faults.fault import LiveStruck, Stage, Struck
+from reliability_platform.lab.faults.plan import ActivePlan, Strike
+from reliability_platform.lab.faults.truth import Truth, save_truth, truth_of, truth_of_live
+from reliability_platform.settings import Settings
+from reliability_platform.sources.batch import Batch
+from reliability_platform.sources.source import Source
+
+
+@dataclass(frozen=True)
+class Blow:
+    """A strike on one of its landing days."""
+
+    strike: Strike
+    landing_date: date
+
+    def touched(self) -> range:
+        """Ordinals of the landing days that it may touch."""
+        first = self.landing_date.toordinal()
+        return range(first, first + fault_named(self.strike.fault).days_touched)
+
+
+def blows(strikes: Sequence[Strike]) -> list[Blow]:
+    """Every strike day by day, in the order in which they are applied."""
+    landing = [strike for strike in strikes if fault_named(strike.fault).stage is Stage.LANDING]
+    every = [Blow(strike, day) for strike in landing for day in strike.struck_days()]
+    return sorted(every, key=lambda blow: (blow.landing_date, fault_named(blow.strike.fault).whole_day))
+
+
+def _generator(seed: int, blow: Blow) -> np.random.Generator:
+    strike = blow.strike
+    # The first day for all days of a strike: it goes on choosing the same column.
+    words = f"{strike.fault}/{strike.source}/{strike.landing_date}/{strike.magnitude}"
+    key = int.from_bytes(words.encode(), "big") % (2**61 - 1)
+    chosen = seed if strike.seed is None else strike.seed
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([chosen % 2**63, key])))
+
+
+def _connected(every: Sequence[Blow], day: date) -> tuple[Blow, ...]:
+    """The blows that touch a day, and those that meet one of them on any day, and so on."""
+    days, found = {day.toordinal()}, set[Blow]()
+    while True:
+        more = [blow for blow in every if blow not in found and days & set(blow.touched())]
+        if not more:
+            return tuple(blow for blow in every if blow in found)
+        found.update(more)
+        days.update(one for blow in more for one in blow.touched())
+
+
+def _one(source: Source, seed: int, blow: Blow, now: dict[date, list[Batch]], taken: set[str]) -> Struck:
+    """One blow on what is there now; only batches that are not `taken` are shown to it."""
+    strike = blow.strike
+    fault = fault_named(strike.fault)
+    free = {
+        date.fromordinal(one): [
+            batch for batch in now[date.fromordinal(one)] if batch.batch_id not in taken and batch.kind == "scheduled"
+        ]
+        for one in blow.touched()
+    }
+    if not all(any(batch.table.num_rows for batch in batches) for batches in free.values()):
+        raise UsageError(
+            f"{strike.fault} finds nothing left to strike of {strike.source} on {blow.landing_date}: other strikes of "
+            "the plan take all its batches. Move one of them to another day or source."
+        )
+    shown = dict(free)
+    for offset in range(1, fault.days_read + 1):
+        before = blow.landing_date - timedelta(days=offset)
+        shown[before] = list(source.deliver(before))
+    assert fault.strike is not None
+    struck = fault.strike(shown, blow.landing_date, fault.size(strike.magnitude), _generator(seed, blow))
+    merged = {}
+    for day, batches in free.items():
+        ids = {batch.batch_id for batch in batches}
+        merged[day] = [batch for batch in now[day] if batch.batch_id not in ids] + struck.deliveries[day]
+        merged[day].sort(key=lambda batch: (batch.batch_id, batch.attempt))
+    return replace(struck, deliveries=merged)
+
+
+@lru_cache(maxsize=64)
+def _together(source: Source, seed: int, group: tuple[Blow, ...]) -> tuple[list[Struck], dict[date, list[Batch]]]:
+    """Blows that meet each other, one after the other; what each did, and what is delivered in the end."""
+    days = sorted({date.fromordinal(one) for blow in group for one in blow.touched()})
+    now = {day: list(source.deliver(day)) for day in days}
+    taken: set[str] = set()
+    done = []
+    for blow in group:
+        struck = _one(source, seed, blow, now, taken)
+        taken |= set(struck.batches)
+        now |= struck.deliveries
+        done.append(struck)
+    return done, now
+
+
+def struck_batches(source: Source, plan: ActivePlan, day: date) -> tuple[list[Batch], list[Truth]]:
+    """The batches of a source and landing day under the plan, and the truth of the blows that touch it.
+
+    Raises `UsageError` if the plan leaves one of them nothing to strike.
+    """
+    group = _connected(blows([strike for strike in plan.strikes if strike.source == source.name]), day)
+    if not group:
+        return list(source.deliver(day)), []
+    done, now = _together(source, plan.seed, group)
+    truths = [
+        truth_of(fault_named(blow.strike.fault), blow.strike, blow.landing_date, struck, plan.seed)
+        for blow, struck in zip(group, done, strict=True)
+        if day.toordinal() in blow.touched()
+    ]
+    return now[day], truths
+
+
+def apply_strike(source: Source, seed: int, strike: Strike) -> Struck:
+    """What one strike alone makes of the clean deliveries of its first day. Pure."""
+    done, _ = _together(source, seed, (Blow(strike, strike.landing_date),))
+    return done[0]
+
+
+def strike_live(settings: Settings, seed: int, strike: Strike) -> LiveStruck:
+    """Strike the running platform, and write down the truth of it."""
+    fault = fault_named(strike.fault)
+    assert fault.live is not None
+    blow = Blow(strike, strike.landing_date)
+    struck_at = utc_now()
+    struck = fault.live(
+        settings, strike.source, strike.landing_date, fault.size(strike.magnitude), _generator(seed, blow)
+    )
+    save_truth(settings, truth_of_live(fault, strike, struck, seed), struck_at)
+    return struck
+
+
+def rehearse(sources: Mapping[str, Source], plan: ActivePlan) -> None:
+    """Refuse a plan that contradicts itself before anything is written. Raises `UsageError`."""
+    for source in {strike.source for strike in plan.strikes}:
+        every = blows([strike for strike in plan.strikes if strike.source == source])
+        for blow in every:
+            struck_batches(sources[source], plan, blow.landing_date)

@@ -1,0 +1,104 @@
+"""Faults that strike the warehouse behind the pipeline's back: rows altered, rows deleted."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import duckdb
+import numpy as np
+from filelock import FileLock
+
+from reliability_platform.lab.faults.fault import Containment, Fault, LiveStruck, Stage
+from reliability_platform.settings import Settings
+from reliability_platform.sources import SOURCES
+
+GOLD = {
+    "orders": ("agg_daily_revenue", "gross_amount"),
+    "payments": ("agg_daily_payments", "attempts"),
+    "web_events": ("agg_daily_funnel", "page_views"),
+    "shipments": ("agg_daily_fulfilment", "shipped"),
+}
+"""The gold table of each source, and a measure that somebody corrects by hand."""
+
+
+def _as_a_stranger(settings: Settings, statements: Sequence[str]) -> list[list[tuple[object, ...]]]:
+    """Run statements as somebody with a DuckDB shell would. He waits until nobody else has the file open."""
+    with FileLock(settings.lease), duckdb.connect(str(settings.warehouse)) as connection:
+        return [connection.execute(statement).fetchall() for statement in statements]
+
+
+def _landing_days(settings: Settings, source: str, where: str = "true") -> list[date]:
+    [rows] = _as_a_stranger(
+        settings, [f"select distinct landing_date from int_{source}__deduplicated where {where} order by landing_date"]
+    )
+    return [day for (day,) in rows if isinstance(day, date)]
+
+
+def _downstream_metric_mismatch(
+    settings: Settings, source: str, day: date, size: float, rng: np.random.Generator
+) -> LiveStruck:
+    table, measure = GOLD[source]
+    factor = 1 + size
+    # At least one more, so that a small factor on a small count is not rounded away.
+    _as_a_stranger(
+        settings,
+        [
+            f"update {table} set {measure} = greatest({measure} + 1, {measure} * {factor:g}) "
+            f"where event_date = date '{day.isoformat()}'"
+        ],
+    )
+    del rng
+    concerned = _landing_days(settings, source, f"event_date = date '{day.isoformat()}'")
+    return LiveStruck(concerned, [day], [table])
+
+
+def _accidental_delete(settings: Settings, source: str, day: date, size: float, rng: np.random.Generator) -> LiveStruck:
+    del day, rng
+    concerned = _landing_days(settings, source)
+    tables = [GOLD[source][0], f"int_{source}__deduplicated", f"stg_{source}"][: int(size)]
+    _as_a_stranger(settings, [f"delete from {table}" for table in tables])
+    return LiveStruck(concerned, concerned, tables)
+
+
+WAREHOUSE_FAULTS = (
+    Fault(
+        name="downstream_metric_mismatch",
+        family="warehouse",
+        description="Somebody corrects numbers in gold by hand.",
+        applies_to=SOURCES,
+        magnitudes={"small": 0.001, "medium": 0.1, "large": 1},
+        magnitude_meaning="by which share a measure of one event date is raised, by one at least",
+        expected_class="reconciliation_mismatch",
+        expected_severity="P1",
+        root="rec_silver__vs__gold",
+        signature=("rec_silver__vs__gold__{source}",),
+        containment=Containment.HELD,
+        end_state="rebuilt from silver, oracle-equal",
+        stage=Stage.WAREHOUSE,
+        live=_downstream_metric_mismatch,
+    ),
+    Fault(
+        name="accidental_delete",
+        family="warehouse",
+        description="A DELETE without WHERE.",
+        applies_to=SOURCES,
+        magnitudes={"small": 1, "medium": 2, "large": 3},
+        magnitude_meaning="tables that lose all their rows: gold; silver too; staging too",
+        expected_class="data_loss",
+        expected_severity="P0",
+        root="int_{source}__deduplicated",
+        signature=("int_{source}__deduplicated__no_rows_lost",),
+        symptoms=(
+            "rec_silver__vs__gold__{source}",
+            "rec_batches__conserved__{source}",
+            "int_{source}__deduplicated__volume",
+            "rec_orders__vs__payments__matched",
+            "stg_{source}__row_count",
+            "stg_{source}__freshness",
+            "stg_{source}__as_built",
+        ),
+        containment=Containment.HELD,
+        end_state="restored from a snapshot (without one, rebuilt from bronze), oracle-equal",
+        stage=Stage.WAREHOUSE,
+        live=_accidental_delete,
+    ),
+)

@@ -1,0 +1,59 @@
+"""The oracle: what would be published if no failure had ever happened.
+
+A second home, built from the clean source alone by the same admission, the same dbt models and the same publication.
+It is always built anew: a proof that reuses an old result proves nothing.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+
+from reliability_platform.clock import utc_now
+from reliability_platform.errors import UsageError
+from reliability_platform.lab.simulation.reference import reference_files
+from reliability_platform.lab.simulation.simulation import Simulation
+from reliability_platform.lab.simulation.system import scheduled_batches
+from reliability_platform.landing.admission import admit
+from reliability_platform.landing.reference import load_reference
+from reliability_platform.landing.writer import write_batch
+from reliability_platform.settings import DBT_PROJECT, Settings
+from reliability_platform.warehouse.comparison import TableComparison, compare_tables
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+from reliability_platform.warehouse.dbt_runner import TransformFailedError, build
+from reliability_platform.warehouse.marts import marts
+from reliability_platform.warehouse.publication import CURRENT, Partition, publish
+
+
+def build_oracle(
+    settings: Settings, partitions: Sequence[Partition], on_step: Callable[[str], None] = lambda _: None
+) -> Settings:
+    """Build the oracle's home over the given landed partitions; returns its settings."""
+    ensure_manifest()
+    simulation = Simulation.load(settings)
+    shutil.rmtree(settings.oracle, ignore_errors=True)
+    oracle = settings.model_copy(update={"home": settings.oracle, "dbt_project": DBT_PROJECT})
+    on_step("clean deliveries")
+    load_reference(oracle, reference_files(simulation))
+    for source, day in partitions:
+        for batch in scheduled_batches(simulation, source, day):
+            write_batch(oracle, batch)
+        admit(oracle, source, day)
+    on_step("dbt")
+    days = [day for _, day in partitions]
+    failed = [node for node in build(oracle, min(days), max(days), command="run") if node.status == "error"]
+    if failed:
+        raise TransformFailedError(f"The oracle could not be built: {failed[0].name}: {failed[0].message}")
+    on_step("publication")
+    publish(oracle, marts(ensure_manifest()), partitions, {}, utc_now(), "oracle")
+    return oracle
+
+
+def verify(
+    settings: Settings, partitions: Sequence[Partition], on_step: Callable[[str], None] = lambda _: None
+) -> list[TableComparison]:
+    """Compare every published table with the oracle's, row for row."""
+    if not partitions or not (settings.published / CURRENT).exists():
+        raise UsageError("Nothing is published yet: run `reliability demo` or `reliability run` first.")
+    oracle = build_oracle(settings, partitions, on_step)
+    on_step("comparison")
+    names = [mart.name for mart in marts(ensure_manifest())]
+    return compare_tables(names, settings.published / CURRENT, oracle.published / CURRENT)

@@ -1,0 +1,60 @@
+"""Did any bad row of a fault ever reach consumers? Judged on every version that was ever published.
+
+For the event dates that a fault touches, a version is clean if it shows the oracle's rows or none at all (held).
+Where it shows something else, the fault is still contained if each of its bad rows sits in quarantine: the numbers
+were incomplete for a while, but nothing wrong was in them.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from reliability_platform.lab.faults.truth import Truth
+from reliability_platform.parquet import scan
+
+
+@dataclass(frozen=True)
+class Difference:
+    """An event date of a table that a version shows with other rows than the oracle."""
+
+    version: str
+    table: str
+    event_date: date
+
+    def __str__(self) -> str:
+        return f"{self.version}/{self.table}/{self.event_date.isoformat()}"
+
+
+def own_dates(truth: Truth, truths: Iterable[Truth], sources: Collection[str]) -> set[date]:
+    """The event dates of a fault that no other fault of `sources` touches: only there is a difference its doing."""
+    others = [other for other in truths if other is not truth and other.source in sources]
+    return set(truth.event_dates) - {day for other in others for day in other.event_dates}
+
+
+def differences(versions: Sequence[Path], oracle: Path, tables: Sequence[str]) -> list[Difference]:
+    """Every event date that a version shows with other rows than the oracle; one that it does not show is none."""
+    found = []
+    with duckdb.connect() as connection:
+        connection.execute("set enable_progress_bar = false")
+        for version in versions:
+            for table in tables:
+                shown, expected = version / f"{table}.parquet", oracle / f"{table}.parquet"
+                if not shown.exists() or not expected.exists():
+                    continue
+                rows = connection.execute(
+                    f"""
+                    with shown as (from {scan(shown)}),
+                    expected as (
+                        from {scan(expected)}
+                        where event_date in (select event_date from shown)
+                    )
+                    select distinct event_date from (
+                        (from shown except all from expected) union all (from expected except all from shown)
+                    ) order by event_date
+                    """
+                ).fetchall()
+                found += [Difference(version.name, table, row[0]) for row in rows]
+    return found

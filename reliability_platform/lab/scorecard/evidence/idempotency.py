@@ -1,0 +1,161 @@
+"""Published versions: that the same content gives the same bytes, and that nothing changes without a reason."""
+
+import itertools
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from reliability_platform.checks.store import check_results
+from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
+from reliability_platform.lab.scorecard.evidence.run import Run
+from reliability_platform.parquet import scan
+from reliability_platform.warehouse.marts import Mart
+from reliability_platform.warehouse.publication import Publication, PublishedTable
+
+Pair = tuple[str, date]
+
+
+def _judged_between(run: Run, first: str, last: str) -> set[Pair]:
+    """Sources and landing days whose checks were evaluated after one publication and before the next."""
+    start, end = (datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None) for text in (first, last))
+    query = (
+        select(check_results.c.source, check_results.c.partition_date)
+        .where(check_results.c.evaluated_at > start, check_results.c.evaluated_at <= end)
+        .distinct()
+    )
+    with run.engine.connect() as connection:
+        return {(row[0], row[1]) for row in connection.execute(query)}
+
+
+def _held(publication: Publication) -> set[Pair]:
+    return {(key.split("/")[0], date.fromisoformat(key.split("/")[1])) for key in publication.held}
+
+
+def _event_dates(run: Run, pairs: set[Pair], sources: Sequence[str]) -> set[date]:
+    """Event dates of all rows of these partitions, and the landing days themselves."""
+    own = sorted(pair for pair in pairs if pair[0] in sources)
+    if not own:
+        return set()
+    wanted = ", ".join(f"('{source}', date '{day}')" for source, day in own)
+    rows = run.query(
+        f"select distinct event_date from staged where (source, landing_date) in ({wanted}) and event_date is not null"
+    )
+    return {row["event_date"] for row in rows} | {day for _, day in own}
+
+
+def _changes(run: Run, before: str, after: str) -> dict[date, int]:
+    """Rows that only one of two row sets has, by event date."""
+    sql = f"(({before}) except all ({after})) union all (({after}) except all ({before}))"
+    rows = run.query(f"select event_date, count(*) as rows from ({sql}) group by event_date order by event_date")
+    return {row["event_date"]: row["rows"] for row in rows}
+
+
+def _file(path: Path) -> str:
+    return f"select * from {scan(path)}"
+
+
+def _table(publication: Publication, name: str) -> PublishedTable | None:
+    return next((table for table in publication.tables if table.name == name), None)
+
+
+def _step(run: Run, mart: Mart, before: Publication, after: Publication, rerun: set[Pair]) -> dict[str, Any] | None:
+    """One table from one version to the next."""
+    old, new = _table(before, mart.name), _table(after, mart.name)
+    if old is None or new is None:
+        return None
+    folders = [run.settings.published / one.version / f"{mart.name}.parquet" for one in (before, after)]
+    same = old.checksum == new.checksum
+    changed = {} if same else _changes(run, _file(folders[0]), _file(folders[1]))
+    causes = rerun | (_held(before) ^ _held(after))
+    unexplained = sorted(set(changed) - _event_dates(run, causes, mart.sources)) if changed else []
+    own = sorted(f"{source}/{day}" for source, day in rerun if source in mart.sources)
+    return {
+        "table": mart.name,
+        "control": "version to version",
+        "before": before.version,
+        "after": after.version,
+        "rerun_partitions": own,
+        "checksum_before": old.checksum,
+        "checksum_after": new.checksum,
+        "same_bytes": same,
+        "rows_before": old.rows,
+        "rows_after": new.rows,
+        "rows_changed": sum(changed.values()),
+        "event_dates_changed": list(changed),
+        "event_dates_unexplained": unexplained,
+        "verdict": "unexplained change" if unexplained else "changed by a re-run" if changed else "unchanged",
+    }
+
+
+def _replay(run: Run, mart: Mart, current: Publication) -> dict[str, Any] | None:
+    """What publishing once more would change: the current version against gold, on the dates that it shows fresh."""
+    table = _table(current, mart.name)
+    if table is None:
+        return None
+    shown = _file(run.settings.published / current.version / f"{mart.name}.parquet")
+    kept = ", ".join(f"date '{day}'" for day in table.kept_dates)
+    fresh = f"where event_date not in ({kept})" if kept else ""
+    dates = f"(select distinct event_date from ({shown}) {fresh})"
+    here = f"select * from ({shown}) where event_date in {dates}"
+    columns = ", ".join(f'"{row["column_name"]}"' for row in run.query(f"describe {shown}"))
+    gold = f"select {columns} from {mart.name} where event_date in {dates}"
+    changed = _changes(run, here, gold)
+    [counts] = run.query(f"select (select count(*) from ({here})) as here, (select count(*) from ({gold})) as gold")
+    return {
+        "table": mart.name,
+        "control": "publish again",
+        "before": current.version,
+        "after": "gold",
+        "rerun_partitions": [],
+        "checksum_before": table.checksum,
+        "checksum_after": None,
+        "same_bytes": None,
+        "rows_before": counts["here"],
+        "rows_after": counts["gold"],
+        "rows_changed": sum(changed.values()),
+        "event_dates_changed": list(changed),
+        "event_dates_unexplained": list(changed),
+        "verdict": "unexplained change" if changed else "unchanged",
+    }
+
+
+def _control(run: Run) -> list[Row]:
+    versions = run.publications
+    found: list[dict[str, Any] | None] = []
+    for before, after in itertools.pairwise(versions):
+        rerun = _judged_between(run, before.published_at, after.published_at)
+        found += [_step(run, mart, before, after, rerun) for mart in run.marts]
+    if versions:
+        found += [_replay(run, mart, versions[-1]) for mart in run.marts]
+    return [row for row in found if row is not None]
+
+
+CONTROL = Report(
+    name="idempotency_control_report",
+    folder=Folder.SCORECARDS,
+    about="Does running again change nothing but what was wrong before?",
+    grain=(
+        "One row per published table and step from version to version, oldest first; then one per table for the "
+        "question what publishing once more would change."
+    ),
+    columns=(
+        Column("table", "Published table"),
+        Column("control", "version to version, or publish again"),
+        Column("before", "Version before the step"),
+        Column("after", "Version after it; gold for `publish again`"),
+        Column("rerun_partitions", "source/landing day judged between the two, of the table's sources", "list"),
+        Column("checksum_before", "SHA-256 of the table's file before"),
+        Column("checksum_after", "SHA-256 of the table's file after"),
+        Column("same_bytes", "Whether both are the same", "yes/no"),
+        Column("rows_before", "Rows before", "rows"),
+        Column("rows_after", "Rows after", "rows"),
+        Column("rows_changed", "Rows that only one of the two has", "rows"),
+        Column("event_dates_changed", "Event dates of these rows", "list of dates"),
+        Column("event_dates_unexplained", "Those that no re-run, held or released partition touches", "list of dates"),
+        Column("verdict", "unchanged, changed by a re-run, or unexplained change"),
+    ),
+    rows=_control,
+)

@@ -1,0 +1,199 @@
+"""Incidents, their timelines, and whom they reach."""
+
+from typing import Any
+
+from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.incidents.impact import numbers, reach
+from reliability_platform.incidents.model import Incident
+from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
+from reliability_platform.lab.scorecard.evidence.run import Run
+from reliability_platform.masking import scrub
+from reliability_platform.sources.contracts import CONTRACTS
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+
+
+def _seconds(incident: Incident) -> float | None:
+    recovered = incident.recovered_at
+    return None if recovered is None else round((recovered - incident.detected_at).total_seconds(), 3)
+
+
+def _incidents(run: Run) -> list[Row]:
+    return [
+        {
+            "incident": incident.id,
+            "title": CLASSES[incident.failure_class].title,
+            "fingerprint": incident.fingerprint if incident.partitions else None,
+            "failure_class": incident.failure_class,
+            "sources": list(incident.sources),
+            "landing_dates": incident.partitions,
+            "root_dataset": incident.root_dataset,
+            "column": incident.column,
+            "severity": incident.severity,
+            "state": incident.state,
+            "linked_to": incident.linked_to,
+            "signals": len(incident.signals),
+            "still_failing": len(incident.still_failing),
+            "attempts": incident.attempts,
+            "batches_replayed": sum(replay.incident_id == incident.id for replay in run.replays),
+            "timeline_entries": len(incident.timeline),
+            "timeline_intact": incident.id not in run.edited_incidents,
+            "detected_at_wall_clock": incident.detected_at,
+            "recovered_at_wall_clock": incident.recovered_at,
+            "seconds_to_recover_wall_clock": _seconds(incident),
+        }
+        for incident in run.incidents
+    ]
+
+
+INCIDENTS = Report(
+    name="incidents",
+    folder=Folder.INCIDENTS,
+    about="Which incidents were there, and where does each stand?",
+    grain="One row per incident, in the order of their numbers.",
+    columns=(
+        Column("incident", "The incident"),
+        Column("title", "What its class means, in words"),
+        Column("fingerprint", "Root dataset, failure class, source and landing days"),
+        Column("failure_class", "What failed"),
+        Column("sources", "Sources concerned", "list"),
+        Column("landing_dates", "Landing days covered", "list of dates"),
+        Column("root_dataset", "Dataset where it began"),
+        Column("column", "Column that it is about, where it is one"),
+        Column("severity", "P0 to P3"),
+        Column("state", "Where the incident is in its life"),
+        Column("linked_to", "The earlier incident of the same failure, or the cause of which it was a symptom"),
+        Column("signals", "Failed evaluations that belong to it", "count"),
+        Column("still_failing", "Checks and days that no passed evaluation has followed", "count"),
+        Column("attempts", "Remediation actions begun", "count"),
+        Column("batches_replayed", "Batches that came again for it", "count"),
+        Column("timeline_entries", "Entries of its timeline", "count"),
+        Column("timeline_intact", "Whether each entry's hash follows from the one before", "yes/no"),
+        Column("detected_at_wall_clock", "When it was opened", "timestamp"),
+        Column("recovered_at_wall_clock", "When recovery was verified", "timestamp"),
+        Column("seconds_to_recover_wall_clock", "Between the two", "seconds"),
+    ),
+    rows=_incidents,
+)
+
+
+def _struck(run: Run, incident: Incident) -> list[Row]:
+    """The strike behind an incident, which its own timeline cannot know."""
+    score = run.strike_of.get(incident.id)
+    return [
+        {
+            "incident": incident.id,
+            "number": 0,
+            "kind": "struck",
+            "to_state": None,
+            "actor": "fault plan",
+            "why": f"{truth.fault}, {truth.magnitude}, struck {truth.source} on {truth.landing_date}",
+            "at_wall_clock": truth.struck_at,
+        }
+        for truth in run.truths
+        if score is not None
+        and (truth.fault, truth.source, truth.landing_date.isoformat()) == (score.fault, score.source, score.partition)
+    ]
+
+
+def _timelines(run: Run) -> list[Row]:
+    found: list[Row] = []
+    for incident in run.incidents:
+        found += _struck(run, incident)
+        found += [
+            {
+                "incident": incident.id,
+                "number": entry.number,
+                "kind": entry.kind,
+                "to_state": entry.data.get("to"),
+                "actor": scrub(entry.actor),
+                "why": scrub(entry.why),
+                "at_wall_clock": entry.at,
+            }
+            for entry in incident.timeline
+        ]
+    return found
+
+
+TIMELINES = Report(
+    name="incident_timelines",
+    folder=Folder.INCIDENTS,
+    about="What happened to each incident, when, by whom and why?",
+    grain="One row per entry, by incident and number; entry 0 is the strike behind it, added by the scorecard.",
+    columns=(
+        Column("incident", "The incident"),
+        Column("number", "Place in its timeline; 0 for the strike", "number"),
+        Column("kind", "struck, opened, signals, recovery, transition, action or note"),
+        Column("to_state", "State that a transition led to"),
+        Column("actor", "Who did it"),
+        Column("why", "Why, in words"),
+        Column("at_wall_clock", "When", "timestamp"),
+    ),
+    rows=_timelines,
+)
+
+
+def _impact(run: Run, incident: Incident) -> dict[str, Any]:
+    reached = [reach(ensure_manifest(), source) for source in incident.sources]
+    counted = [numbers(run.connection, source, incident.partitions) for source in incident.sources]
+    exposures = {one.name: one for each in reached for one in each.exposures}
+    days = sorted({day for each in counted for day in each.event_dates})
+    held = run.publications[-1].held if run.publications else {}
+    return {
+        "incident": incident.id,
+        "severity": incident.severity,
+        "state": incident.state,
+        "sources": list(incident.sources),
+        "source_owners": sorted({CONTRACTS[source].owner for source in incident.sources}),
+        "tables": sorted({table for each in reached for table in each.tables}),
+        "published_tables": sorted({table for each in reached for table in each.published}),
+        "metrics": sorted(
+            {f"{table}.{column}" for each in reached for table, names in each.columns.items() for column in names}
+        ),
+        "exposures": sorted(exposures),
+        "critical_exposures": sorted(one.name for one in exposures.values() if one.critical),
+        "exposure_owners": sorted({one.owner for one in exposures.values()}),
+        "event_dates": days,
+        "delivered_rows": sum(each.delivered_rows for each in counted),
+        "accepted_rows": sum(each.accepted_rows for each in counted),
+        "duplicate_rows": sum(each.duplicate_rows for each in counted),
+        "quarantined_rows": sum(each.quarantined_rows for each in counted),
+        "held_late_rows": sum(each.held_late_rows for each in counted),
+        "refused_files": sum(each.refused_files for each in counted),
+        "quarantined_keys": sum(each.quarantined_keys for each in counted),
+        "contained_by": CLASSES[incident.failure_class].contained_by,
+        "held_now": any(f"{source}/{day}" in held for source in incident.sources for day in incident.partitions),
+        "recovered": incident.recovered_at is not None,
+    }
+
+
+IMPACT = Report(
+    name="downstream_impact_report",
+    folder=Folder.SCORECARDS,
+    about="Which tables, numbers, readers and rows does each incident concern?",
+    grain="One row per incident, in the order of their numbers. Rows are those of its landing days, as they stand now.",
+    columns=(
+        Column("incident", "The incident"),
+        Column("severity", "P0 to P3"),
+        Column("state", "Where the incident is in its life"),
+        Column("sources", "Sources concerned", "list"),
+        Column("source_owners", "Teams that own them, as their contracts say", "list"),
+        Column("tables", "Tables downstream, by dbt's lineage", "list"),
+        Column("published_tables", "Those that consumers read", "list"),
+        Column("metrics", "Columns of the published tables", "list"),
+        Column("exposures", "What reads the published tables", "list"),
+        Column("critical_exposures", "Those declared critical", "list"),
+        Column("exposure_owners", "Teams that own the exposures", "list"),
+        Column("event_dates", "Event dates of the rows of its landing days", "list of dates"),
+        Column("delivered_rows", "Rows delivered on its landing days", "rows"),
+        Column("accepted_rows", "Those in silver", "rows"),
+        Column("duplicate_rows", "Those that silver holds already", "rows"),
+        Column("quarantined_rows", "Those rejected, or in a refused file", "rows"),
+        Column("held_late_rows", "Those held beyond the watermark", "rows"),
+        Column("refused_files", "Files refused whole", "files"),
+        Column("quarantined_keys", "Rejected keys that no later attempt has replaced", "count"),
+        Column("contained_by", "What keeps it from consumers"),
+        Column("held_now", "Whether the current version holds one of its landing days", "yes/no"),
+        Column("recovered", "Whether recovery was verified", "yes/no"),
+    ),
+    rows=lambda run: [_impact(run, incident) for incident in run.incidents],
+)

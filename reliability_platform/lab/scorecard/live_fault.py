@@ -1,0 +1,26 @@
+"""A fault of the running platform, from the injection until it is lifted: the same for demo, command line and campaign."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from reliability_platform.clock import utc_now
+from reliability_platform.lab.faults.catalogue import fault_named
+from reliability_platform.lab.faults.fault import LiveStruck, Stage
+from reliability_platform.lab.faults.plan import Strike
+from reliability_platform.lab.faults.strike import strike_live
+from reliability_platform.operations import operations_engine
+from reliability_platform.settings import Settings
+from reliability_platform.warehouse.versions import ModelsBuilt, models_of
+
+
+@contextmanager
+def live_fault(settings: Settings, seed: int, strike: Strike) -> Iterator[LiveStruck]:
+    """Inject; what must be lifted before anything can heal is lifted at the end of the block."""
+    struck = strike_live(settings, seed, strike)
+    try:
+        yield struck
+    finally:
+        struck.lift()
+        if fault_named(strike.fault).stage is Stage.TRANSFORM:
+            # Whoever takes wrong models back does so on purpose; the guard would keep the right ones out as older.
+            ModelsBuilt(operations_engine(settings)).built(models_of(settings.dbt_project), utc_now())

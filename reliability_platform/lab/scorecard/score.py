@@ -1,0 +1,214 @@
+"""Grades one run of the loop: each planned fault against the incidents, the publications and the oracle."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from reliability_platform.counted import counted
+from reliability_platform.incidents.classes import Severity
+from reliability_platform.incidents.model import Incident, State
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.incidents.triage import spread
+from reliability_platform.lab.faults.catalogue import fault_named
+from reliability_platform.lab.faults.fault import Containment, Stage
+from reliability_platform.lab.faults.truth import Truth, load_truths
+from reliability_platform.lab.scorecard.containment import Difference, differences, own_dates
+from reliability_platform.lab.scorecard.quarantined import quarantined_rows
+from reliability_platform.settings import Settings
+from reliability_platform.warehouse.comparison import TableComparison
+from reliability_platform.warehouse.lease import warehouse_reader
+from reliability_platform.warehouse.marts import Mart
+from reliability_platform.warehouse.publication import CURRENT, Publication, publications
+
+HEALED = (State.VERIFIED, State.RESOLVED, State.CLOSED)
+
+
+@dataclass(frozen=True)
+class FaultScore:
+    """What became of one planned fault."""
+
+    fault: str
+    source: str
+    partition: str
+    magnitude: str
+    expected_severity: str | None
+    detected: bool
+    detected_by: list[str]
+    incident: str | None
+    severity: str | None
+    contained: bool
+    healed: bool
+    time_to_detect_seconds: float | None
+    """From the landing of the first bad row to the opening of the incident, on the wall clock of the run."""
+    time_to_recover_seconds: float | None
+    """From the opening of the incident to its verified recovery."""
+    shown_wrong: list[str] = field(default_factory=list)
+    """`version/table/event date` that consumers saw differ from the oracle; empty if contained by holding."""
+
+
+@dataclass(frozen=True)
+class Conservation:
+    """Where every delivered row ended. `unaccounted` must be zero."""
+
+    delivered: int
+    accepted: int
+    duplicate: int
+    quarantined: int
+    held_late: int
+    unaccounted: int
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """The whole verdict of a run."""
+
+    faults: list[FaultScore]
+    incidents: dict[str, int]
+    conservation: Conservation
+    oracle: list[TableComparison]
+
+    @property
+    def failures(self) -> list[str]:
+        """Everything that keeps the run from being proved, in words; empty if it is."""
+        found = []
+        for score in self.faults:
+            name = f"{score.fault} on {score.source} {score.partition}"
+            # What nothing may notice has no expected severity; an incident of it would be one without a fault.
+            wanted = ("contained",) if score.expected_severity is None else ("detected", "contained", "healed")
+            for property_name in wanted:
+                if not getattr(score, property_name):
+                    found.append(f"{name} was not {property_name}")
+        if self.incidents["without_a_fault"]:
+            found.append(
+                f"{counted(self.incidents['without_a_fault'], 'incident has', 'incidents have')} no fault behind them"
+            )
+        if self.incidents["opened"] != self.incidents["resolved"]:
+            found.append(
+                f"{counted(self.incidents['opened'] - self.incidents['resolved'], 'incident is', 'incidents are')} not resolved"
+            )
+        if self.conservation.unaccounted:
+            found.append(
+                f"{counted(self.conservation.unaccounted, 'delivered row is', 'delivered rows are')} unaccounted for"
+            )
+        found += [f"{table.name} differs from the oracle" for table in self.oracle if not table.equal]
+        return found
+
+
+def incident_of(truth: Truth, incidents: Sequence[Incident]) -> Incident | None:
+    """The incident that names this fault's source, class and days; None if nobody noticed."""
+    days = {day.isoformat() for day in truth.landing_dates}
+    for incident in incidents:
+        covered = {day.isoformat() for day in incident.partitions}
+        if (
+            incident.source == truth.source
+            and incident.failure_class == truth.expected_class
+            and incident.state is not State.FALSE_ALARM
+            and days & covered
+        ):
+            return incident
+    return None
+
+
+def conservation(settings: Settings) -> Conservation:
+    """Sum of the batch reconciliation over everything ever landed."""
+    with warehouse_reader(settings) as connection:
+        row = connection.execute(
+            "select sum(delivered_rows), sum(accepted_rows), sum(duplicate_rows), sum(quarantined_rows), "
+            "sum(held_late_rows), sum(abs(unaccounted_rows)) from rec_batches__conserved"
+        ).fetchone()
+    assert row is not None
+    return Conservation(*(int(value or 0) for value in row))
+
+
+def _is_contained(settings: Settings, truth: Truth, shown: Sequence[Difference]) -> bool:
+    """No bad row was ever shown: nothing differs, or all that differs is that bad rows sit in quarantine."""
+    if truth.containment == Containment.NONE_NEEDED.value or not shown:
+        return True
+    found = quarantined_rows(settings, truth)
+    return bool(found.true_rows) and found.hit_rows == found.true_rows
+
+
+def _expected(settings: Settings, truth: Truth) -> str | None:
+    """The severity that the catalogue declares, raised as triage raises what is on many days; None for a control."""
+    if truth.expected_severity is None:
+        return None
+    return spread(Severity(truth.expected_severity), len(truth.landing_dates), settings.widespread_days).value
+
+
+def _score(settings: Settings, truth: Truth, incident: Incident | None, shown: Sequence[Difference]) -> FaultScore:
+    recovered = incident.recovered_at if incident else None
+    return FaultScore(
+        fault=truth.fault,
+        source=truth.source,
+        partition=truth.landing_date.isoformat(),
+        magnitude=truth.magnitude,
+        expected_severity=_expected(settings, truth),
+        detected=incident is not None,
+        detected_by=sorted(incident.checks) if incident else [],
+        incident=incident.id if incident else None,
+        severity=str(incident.severity) if incident else None,
+        contained=_is_contained(settings, truth, shown),
+        healed=truth.is_silent or (incident is not None and incident.state in HEALED),
+        time_to_detect_seconds=seconds_between(truth.struck_at, incident.detected_at if incident else None),
+        time_to_recover_seconds=seconds_between(incident.detected_at if incident else None, recovered),
+        shown_wrong=[str(one) for one in shown],
+    )
+
+
+def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
+    """Seconds from one moment to another; None if one of them is not known."""
+    return round((end - start).total_seconds(), 3) if start is not None and end is not None else None
+
+
+def _is_live(truth: Truth) -> bool:
+    return fault_named(truth.fault).stage is not Stage.LANDING
+
+
+def _at_the_same_time(truth: Truth, truths: Sequence[Truth]) -> list[Truth]:
+    """All strikes that land are there together; one on the running platform finds those before it healed."""
+    return [truth] if _is_live(truth) else [one for one in truths if not _is_live(one)]
+
+
+def _versions_of(truth: Truth, truths: Sequence[Truth], published: Sequence[Publication]) -> set[str]:
+    """The versions that could show the doing of a strike: from it (or from the landing) to the next live one."""
+    assert truth.struck_at is not None
+    lives = sorted(one.struck_at for one in truths if _is_live(one) and one.struck_at is not None)
+    start = truth.struck_at if _is_live(truth) else None
+    end = next((moment for moment in lives if start is None or moment > start), None)
+    return {
+        one.version
+        for one in published
+        if (start is None or datetime.fromisoformat(one.published_at) >= start)
+        and (end is None or datetime.fromisoformat(one.published_at) < end)
+    }
+
+
+def score(settings: Settings, engine: Engine, marts: Sequence[Mart], oracle: Sequence[TableComparison]) -> Scorecard:
+    """Join the truth of every strike with what the platform noticed, held and healed."""
+    incidents = IncidentStore(engine).all()
+    truths = load_truths(settings)
+    published = publications(settings)
+    wrong = differences(
+        [settings.published / publication.version for publication in published],
+        settings.oracle / "published" / CURRENT,
+        [mart.name for mart in marts],
+    )
+    scores, matched = [], set()
+    for truth in truths:
+        beside = _at_the_same_time(truth, truths)
+        versions = _versions_of(truth, truths, published)
+        dates = {mart.name: own_dates(truth, beside, mart.sources) for mart in marts if truth.source in mart.sources}
+        incident = None if truth.is_silent else incident_of(truth, incidents)
+        shown = [one for one in wrong if one.version in versions and one.event_date in dates.get(one.table, ())]
+        scores.append(_score(settings, truth, incident, shown))
+        if incident is not None:
+            matched.add(incident.id)
+    real = [incident for incident in incidents if incident.state is not State.FALSE_ALARM]
+    counts: Mapping[str, int] = {
+        "opened": len(incidents),
+        "resolved": sum(incident.state in (*HEALED, State.FALSE_ALARM) for incident in incidents),
+        "without_a_fault": sum(incident.id not in matched for incident in real),
+    }
+    return Scorecard(scores, dict(counts), conservation(settings), list(oracle))

@@ -1,0 +1,1 @@
+"""The simulated systems of record: what happened, as a pure function of seed, source and day. No failures here."""

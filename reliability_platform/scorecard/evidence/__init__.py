@@ -1,6 +1,0 @@
-"""Evidence files: what a run can show for itself, as tables that people and programs read."""
-
-from reliability_platform.scorecard.evidence.run import StageTiming
-from reliability_platform.scorecard.evidence.write import write_evidence
-
-__all__ = ["StageTiming", "write_evidence"]

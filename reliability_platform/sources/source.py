@@ -1,0 +1,66 @@
+"""The interface of a source, and the kinds that are installed.
+
+Landing and remediation ask `source_named(...)`; whether a simulation, a recording or a faulty proxy answers, they cannot
+tell. A kind is an entry point of the group `reliability_platform.source_kinds`, so a package of your own can add one.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Protocol
+
+from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.settings import Settings
+from reliability_platform.sources.batch import Batch
+
+KINDS = "reliability_platform.source_kinds"
+DEFAULT_KIND = "simulated"
+
+
+class Source(Protocol):
+    """One upstream system of record. Hashable: what it delivers never changes."""
+
+    @property
+    def name(self) -> str:
+        """As its contract calls it."""
+
+    def deliver(self, day: date) -> Sequence[Batch]:
+        """What the source delivers on a landing day. The same day gives the same batches."""
+
+    def deliver_again(self, day: date, sequence: int, attempt: int) -> Batch:
+        """One slot once more. `attempt` must be higher than any that landed."""
+
+    def __hash__(self) -> int:
+        """Equal sources deliver the same."""
+
+
+class Kind(Protocol):
+    """What a kind of source offers for a home."""
+
+    def source(self, settings: Settings, name: str) -> Source:
+        """The source of that name."""
+
+    def reference_files(self, settings: Settings) -> Mapping[str, bytes]:
+        """The Parquet file of each reference table, as the system of record has it now."""
+
+
+@cache
+def _kind(name: str) -> Kind:
+    found = [point for point in entry_points(group=KINDS) if point.name == name]
+    if not found:
+        raise EnvironmentUnusableError(
+            f"No kind of source {name!r} is installed: install the platform again (`make .venv`), or the package that has it."
+        )
+    kind: Kind = found[0].load()
+    return kind
+
+
+def source_named(settings: Settings, name: str) -> Source:
+    """A source of the home. Raises `EnvironmentUnusableError` if its kind is not installed."""
+    return _kind(DEFAULT_KIND).source(settings, name)
+
+
+def reference_files(settings: Settings) -> Mapping[str, bytes]:
+    """The reference tables as the system of record has them now, as Parquet files by name."""
+    return _kind(DEFAULT_KIND).reference_files(settings)
