@@ -2,12 +2,14 @@
 
 import os
 import runpy
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
+from filelock import FileLock
 
 from reliability_platform.checks.dbt_tests import results_of_dbt
 from reliability_platform.checks.evaluate import evaluate
@@ -30,6 +32,8 @@ from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import Publication
 
 FIRST = date(2026, 1, 1)
+EVENTS = 300
+"""A day's events of a home that has lived."""
 
 
 class Platform:
@@ -139,6 +143,27 @@ def days(first: date, last: date) -> list[date]:
 def day(number: int) -> date:
     """The n-th landing day; 1 is the first."""
     return FIRST + timedelta(days=number - 1)
+
+
+@pytest.fixture(scope="session")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Platform]:
+    """Makes homes that have lived: two clean landing days, landed, built, judged and published. Most tests begin with
+    that, so it is done once for all workers, and copied. Views of a copy read the bronze of the first until it builds.
+    """
+    base = tmp_path_factory.getbasetemp()
+    whole = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "lived"
+    ready = whole.with_suffix(".ready")
+
+    def copy(home: Path) -> Platform:
+        with FileLock(whole.with_suffix(".lock")):
+            if not ready.exists():
+                shutil.rmtree(whole, ignore_errors=True)  # of a worker that was stopped while it made it
+                Platform(whole, events_per_day=EVENTS).run(day(1), day(2))
+                ready.touch()
+        shutil.copytree(whole, home, symlinks=True)
+        return Platform(home, events_per_day=EVENTS)
+
+    return copy
 
 
 @pytest.fixture

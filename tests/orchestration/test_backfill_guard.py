@@ -1,7 +1,8 @@
 """The backfill guard where runs are launched: from the UI, by healing, by the command line."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -26,12 +27,13 @@ FROM_UI = {**range_tags(day(1), day(2)), "dagster/backfill": "abcdefgh"}
 
 
 @pytest.fixture(scope="module")
-def bound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Platform, str]]:
+def bound(
+    lived: Callable[[Path], Platform], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Platform, str]]:
     """A home with two published days, one of them held and bound by an incident."""
     with pytest.MonkeyPatch.context() as patch:
-        made = Platform(tmp_path_factory.mktemp("guarded") / "home", events_per_day=300)
+        made = lived(tmp_path_factory.mktemp("guarded") / "home")
         patch.setenv("RELIABILITY_HOME", str(made.settings.home))
-        made.run(day(1), day(2))
         Holds(made.engine).hold("orders", day(2), "ann", "the books are audited", utc_now())
         failed = CheckResult(
             check="stg_orders__missing_customer_id",

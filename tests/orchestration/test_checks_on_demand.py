@@ -1,6 +1,7 @@
 """A check executed alone, as from the page of its asset."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -14,10 +15,11 @@ from tests.conftest import Platform, day
 CHECK = "stg_orders__missing_customer_id"
 
 
-def test_one_check_on_one_landing_day(platform: Callable[..., Platform], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_check_on_one_landing_day(
+    lived: Callable[[Path], Platform], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It really judges, tells Dagster on its partition and the store; without a landing day it says what to do."""
-    made = platform(events_per_day=400)
-    made.run(day(1), day(1))
+    made = lived(tmp_path / "home")
     monkeypatch.setenv("RELIABILITY_HOME", str(made.settings.home))
     alone = dg.define_asset_job(
         "one_check", dg.AssetSelection.checks(dg.AssetCheckKey(asset_key_of("stg_orders"), CHECK))

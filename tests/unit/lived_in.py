@@ -1,4 +1,4 @@
-"""Homes that have lived: landed, built, judged and published, and twins of them for tests that break things."""
+"""Twins of homes for tests that break things, and what there is in a home."""
 
 import hashlib
 import os
@@ -6,16 +6,6 @@ import shutil
 from pathlib import Path
 
 from reliability_platform.settings import Settings, load_settings
-from tests.conftest import Platform, day
-
-EVENTS = 300
-
-
-def live(home: Path) -> Platform:
-    """Two landing days, published."""
-    made = Platform(home, events_per_day=EVENTS)
-    made.run(day(1), day(2))
-    return made
 
 
 def twin(home: Path, target: Path, **more: object) -> Settings:

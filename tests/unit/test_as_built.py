@@ -1,13 +1,12 @@
 """What somebody changed in staging, silver or quarantine between an audit and a publication is not published."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import duckdb
 
 from reliability_platform.checks.results import Verdict
 from tests.conftest import Platform, day
-
-EVENTS = 200
 
 
 def change(made: Platform, *statements: str) -> None:
@@ -22,10 +21,12 @@ def verdicts(made: Platform, source: str) -> dict[str, Verdict]:
     return {str(one.partition): one.verdict for one in made.checks.latest(checks=[f"stg_{source}__as_built"])}
 
 
-def test_a_layer_that_was_changed_after_its_build_holds_its_day(platform: Callable[..., Platform]) -> None:
+def test_a_layer_that_was_changed_after_its_build_holds_its_day(
+    lived: Callable[[Path], Platform], tmp_path: Path
+) -> None:
     """A build of the next day made gold of a silver that somebody had multiplied: all layers agreed, and it was published."""
-    made = platform(events_per_day=EVENTS)
-    assert made.run(day(1), day(2)).held == {}
+    made = lived(tmp_path / "home")
+    assert made.publish().held == {}
     assert verdicts(made, "orders") == {}
 
     change(

@@ -22,9 +22,8 @@ from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import publish
 from reliability_platform.warehouse.snapshots.take import take_snapshot
-from tests.conftest import Platform, day
+from tests.conftest import EVENTS, Platform, day
 from tests.unit.failing import result
-from tests.unit.lived_in import EVENTS
 
 STRAY = b"PAR1 no, it is not"
 IN_PLACE = ("operations.sqlite", "operations.sqlite-wal", "operations.sqlite-shm", "warehouse.duckdb", "timeline.json")

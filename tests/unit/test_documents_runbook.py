@@ -209,11 +209,9 @@ def test_a_source_that_does_not_exist_becomes_no_sql() -> None:
         numbers(connection, "orders; drop table orders", [failing.day(1)])
 
 
-def test_numbers_on_a_real_warehouse(platform: Callable[..., Platform]) -> None:
+def test_numbers_on_a_real_warehouse(lived: Callable[[Path], Platform], tmp_path: Path) -> None:
     """The numbers add up; what is shown is known."""
-    made = platform(events_per_day=300)
-    one = failing.day(1)
-    made.run(one, one)
+    made, one = lived(tmp_path / "home"), failing.day(1)
     with duckdb.connect(str(made.settings.warehouse), read_only=True) as connection:
         for source in SOURCES:
             found = numbers(connection, source, [one])

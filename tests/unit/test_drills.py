@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, timedelta
 from pathlib import Path
 
@@ -27,15 +28,15 @@ from reliability_platform.settings import Settings
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.snapshots.take import take_snapshot
 from tests.conftest import Platform, day
-from tests.unit.lived_in import live, state, twin
+from tests.unit.lived_in import state, twin
 
 pytestmark = pytest.mark.exhaustive
 
 
 @pytest.fixture(scope="module")
-def origin(tmp_path_factory: pytest.TempPathFactory) -> Platform:
+def origin(lived: Callable[[Path], Platform], tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """Two days, a snapshot, one day more."""
-    made = live(tmp_path_factory.mktemp("origin") / "home")
+    made = lived(tmp_path_factory.mktemp("origin") / "home")
     take_snapshot(made.settings, utc_now)
     made.run(day(3), day(3))
     return made

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -27,10 +28,11 @@ def published_dates(made: Platform, table: str) -> dict[str, int]:
     return {str(row[0]): row[1] for row in rows}
 
 
-def test_a_held_day_keeps_its_last_good_rows_and_holds_no_other(platform: Callable[..., Platform]) -> None:
+def test_a_held_day_keeps_its_last_good_rows_and_holds_no_other(
+    lived: Callable[[Path], Platform], tmp_path: Path
+) -> None:
     """Day 2 of shipments breaks after it was good: its rows stay as they were, day 3 is published anew."""
-    made = platform(events_per_day=900)
-    made.run(day(1), day(2))
+    made = lived(tmp_path / "home")
     good = published_dates(made, "agg_daily_fulfilment")
     version = current_version(made.settings)
     old = (made.settings.published / CURRENT / "agg_daily_fulfilment.parquet").read_bytes()
@@ -62,10 +64,9 @@ def test_a_day_that_was_never_good_is_absent(platform: Callable[..., Platform]) 
     assert str(day(2)) in published_dates(made, "agg_daily_funnel")
 
 
-def test_the_gate_fails_closed(platform: Callable[..., Platform]) -> None:
+def test_the_gate_fails_closed(lived: Callable[[Path], Platform], tmp_path: Path) -> None:
     """A blocking verdict that is missing, stale or not evaluated holds; so does a day that nobody judged."""
-    made = platform(events_per_day=600)
-    made.run(day(1), day(1))
+    made = lived(tmp_path / "home")
     partition = ("orders", day(1))
     assert held(made.checks, [partition]) == {}
     made.checks.invalidate(["orders"], [day(1)])
@@ -77,10 +78,11 @@ def test_the_gate_fails_closed(platform: Callable[..., Platform]) -> None:
     assert held(made.checks, [partition]) == {partition: ["stg_orders__row_count has not been evaluated"]}
 
 
-def test_a_crashing_check_is_not_evaluated_and_the_others_judge_on(platform: Callable[..., Platform]) -> None:
+def test_a_crashing_check_is_not_evaluated_and_the_others_judge_on(
+    lived: Callable[[Path], Platform], tmp_path: Path
+) -> None:
     """A column that SodaCL asks for is gone: one scan's SQL fails, no verdict turns into passed or failed by that."""
-    made = platform(events_per_day=600)
-    made.run(day(1), day(1))
+    made = lived(tmp_path / "home")
     with duckdb.connect(str(made.settings.warehouse)) as connection:
         connection.execute("alter table stg_orders drop column channel")
     results = {result.check: result for result in made.check(day(1), day(1))}
@@ -94,22 +96,22 @@ def test_a_crashing_check_is_not_evaluated_and_the_others_judge_on(platform: Cal
     assert "stg_orders__missing_channel could not be evaluated" in held(made.checks, [partition])[partition]
 
 
-def test_publishing_the_same_again_makes_no_version_and_readers_never_wait(platform: Callable[..., Platform]) -> None:
+def test_publishing_the_same_again_makes_no_version_and_readers_never_wait(
+    lived: Callable[[Path], Platform], tmp_path: Path
+) -> None:
     """Idempotent; and a consumer reads while somebody holds the warehouse."""
-    made = platform(events_per_day=600)
-    first = made.run(day(1), day(1))
-    assert made.publish().version == first.version
+    made = lived(tmp_path / "home")
+    assert made.publish().version == current_version(made.settings)
     with warehouse_lease(made.settings):
         assert published_dates(made, "agg_daily_funnel")
 
 
-def test_a_second_process_waits_for_the_lease_and_says_so(platform: Callable[..., Platform]) -> None:
+def test_a_second_process_waits_for_the_lease_and_says_so(lived: Callable[[Path], Platform], tmp_path: Path) -> None:
     """No lock error: a wait, then words."""
     import subprocess
     import sys
 
-    made = platform(events_per_day=600)
-    made.run(day(1), day(1))
+    made = lived(tmp_path / "home")
     code = (
         "from pathlib import Path; from reliability_platform.settings import load_settings;"
         "from reliability_platform.warehouse.lease import warehouse_lease\n"
@@ -128,11 +130,10 @@ def test_a_second_process_waits_for_the_lease_and_says_so(platform: Callable[...
 
 
 def test_a_person_holds_a_day_that_all_checks_like_and_lets_it_go_again(
-    platform: Callable[..., Platform], capsys: pytest.CaptureFixture[str]
+    lived: Callable[[Path], Platform], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Somebody may know what no check does; the reason stands beside the day, and saying it twice is saying it once."""
-    made = platform(events_per_day=400)
-    made.run(day(1), day(2))
+    made = lived(tmp_path / "home")
     home = ["--home", str(made.settings.home)]
     words = ["--source", "shipments", "--date", str(day(2)), *home]
     for expected in (True, False):

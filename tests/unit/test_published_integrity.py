@@ -41,15 +41,15 @@ from reliability_platform.warehouse.publication import (
 from reliability_platform.warehouse.published_integrity import examine_published, open_ledger
 from reliability_platform.warehouse.snapshots.take import take_snapshot
 from tests.conftest import Platform, day
-from tests.unit.lived_in import live, twin
+from tests.unit.lived_in import twin
 
 REVENUE = "agg_daily_revenue"
 
 
 @pytest.fixture(scope="module")
-def origin(tmp_path_factory: pytest.TempPathFactory) -> Platform:
+def origin(lived: Callable[[Path], Platform], tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """Two good days; then the second one is held for all sources, so that the second version keeps its rows."""
-    made = live(tmp_path_factory.mktemp("origin") / "home")
+    made = lived(tmp_path_factory.mktemp("origin") / "home")
     Holds(made.engine).hold("orders", day(2), "a test", "it is looked at", utc_now())
     again(made.settings)
     return made

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -50,15 +50,15 @@ from reliability_platform.warehouse.snapshots.retention import kept, prune
 from reliability_platform.warehouse.snapshots.take import take_snapshot
 from tests.conftest import Platform, day
 from tests.unit.failing import result
-from tests.unit.lived_in import live, state, twin
+from tests.unit.lived_in import state, twin
 
 MADE_ANEW = ("builds", "dbt", "snapshots", "operations.sqlite", "operations.sqlite-wal", "operations.sqlite-shm")
 
 
 @pytest.fixture(scope="module")
-def origin(tmp_path_factory: pytest.TempPathFactory) -> Platform:
+def origin(lived: Callable[[Path], Platform], tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """One home that all tests copy."""
-    return live(tmp_path_factory.mktemp("origin") / "home")
+    return lived(tmp_path_factory.mktemp("origin") / "home")
 
 
 @pytest.fixture
