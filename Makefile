@@ -29,7 +29,7 @@ lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests
+	RELIABILITY_HOME=$(CURDIR)/.venv/lint $(BIN)/sqlfluff lint dbt_project
 
 bench: .venv/ready  ## speed, as ratios to one bare DuckDB script in the same run
 	$(BIN)/python -m tests.bench

@@ -20,7 +20,7 @@
                 '{{ home() }}/bronze/{{ folder }}/landing_date=*/*.parquet',
                 hive_partitioning = false, filename = true{{ ', union_by_name = true' if table == 'admissions' }}
             )
-        )
+        ) as delivered_{{ table }}
     {%- else -%}
         {{ tracked }}
     {%- endif -%}
@@ -34,9 +34,4 @@
 {% macro read_reference(table) -%}
     {%- set tracked = source('reference', table) -%}
     {%- if execute and '__dbt__cte__' not in (tracked | string) -%} read_parquet('{{ home() }}/reference/{{ table }}.parquet', hive_partitioning = false) {%- else -%} {{ tracked }} {%- endif -%}
-{%- endmacro %}
-
-{# The unique key of each source, for models that treat all of them alike. #}
-{% macro keys_of_sources() -%}
-    {{ return({'orders': 'order_id', 'payments': 'payment_id', 'web_events': 'event_id', 'shipments': 'shipment_event_id'}) }}
 {%- endmacro %}

@@ -25,10 +25,12 @@
     end
 {%- endmacro %}
 
-{# `shown` maps a column to what stands in its place. #}
-{% macro row_as_json(columns, shown={}) -%} {{ return(adapter.dispatch('row_as_json')(columns, shown)) }} {%- endmacro %}
-{% macro default__row_as_json(columns, shown) -%}
-    cast(to_json(struct_pack({% for column in columns %}{{ column }} := {{ shown.get(column, column) }}{{ ', ' if not loop.last }}{% endfor %})) as varchar)
+{# `values` maps a column to the expression of its value; a list takes each column as it is. #}
+{% macro row_as_json(values) -%}
+    {{ return(adapter.dispatch('row_as_json')(values if values is mapping else dict(zip(values, values)))) }}
+{%- endmacro %}
+{% macro default__row_as_json(values) -%}
+    cast(to_json(struct_pack({% for column, value in values.items() %}{{ column }} := {{ value }}{{ ', ' if not loop.last }}{% endfor %})) as varchar)
 {%- endmacro %}
 
 {# How a text looks and not what it says: letters as X and x, digits as 9. #}

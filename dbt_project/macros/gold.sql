@@ -4,20 +4,25 @@
     create table if not exists touched_event_dates (source varchar, event_date date)
 {% endmacro %}
 
-{% macro touched_dates(source_names) -%}
+{# The event dates that a mart must rewrite: those touched by the sources of the silver models that it reads. #}
+{% macro touched_dates() -%}
+    {%- set source_names = [] -%}
+    {%- for parent in model.depends_on.nodes if graph.nodes[parent].config.meta.source -%}
+        {%- do source_names.append(graph.nodes[parent].config.meta.source) -%}
+    {%- endfor -%}
     select event_date from touched_event_dates where source in ('{{ source_names | join("', '") }}')
 {%- endmacro %}
 
 {# Pre-hook of a mart: the touched dates are rewritten, and those that lost all their rows leave. #}
-{% macro clear_touched_dates(source_names) %}
+{% macro clear_touched_dates() %}
     {%- if execute and load_relation(this) is not none -%}
-        delete from {{ this }} where event_date in ({{ touched_dates(source_names) }})
+        delete from {{ this }} where event_date in ({{ touched_dates() }})
     {%- endif -%}
 {% endmacro %}
 
 {# The rows of silver that a mart must aggregate in this run. #}
-{% macro in_touched_dates(source_names) -%}
-    {%- if is_incremental() -%} event_date in ({{ touched_dates(source_names) }}) {%- else -%} true {%- endif -%}
+{% macro in_touched_dates() -%}
+    {%- if execute and is_incremental() -%} event_date in ({{ touched_dates() }}) {%- else -%} true {%- endif -%}
 {%- endmacro %}
 
 {# After a run: the ledger is emptied only if every published mart has been rebuilt in it. #}

@@ -7,20 +7,20 @@
     {{ return(['currency', 'channel', 'method', 'status', 'carrier', 'event_type']) }}
 {%- endmacro %}
 
-{# By column, what stands in its place. A label that the contract does not know may be anything: a name, a number. #}
-{% macro masked_columns(columns) -%}
-    {%- set shown = {} -%}
+{# A row of `relation` as JSON, masked. A label that is rejected as unknown may be anything: a name, a number. #}
+{% macro masked_row(columns, relation, reject_reasons) -%}
+    {%- set values = {} -%}
     {%- for column in columns -%}
+        {%- set value = relation ~ '.' ~ column -%}
         {%- if column in personal_columns() -%}
-            {%- do shown.update({column: "case when " ~ column ~ " is not null then '•••' end"}) -%}
+            {%- set value = "case when " ~ value ~ " is not null then '•••' end" -%}
         {%- elif column in free_text_columns() -%}
-            {%- do shown.update({column: "'text of ' || length(" ~ column ~ ") || ' characters'"}) -%}
+            {%- set value = "'text of ' || length(" ~ value ~ ") || ' characters'" -%}
         {%- elif column in label_columns() -%}
-            {%- set unknown = contains_text('reject_reasons', column ~ '_unknown_value') -%}
-            {%- do shown.update({
-                column: "case when " ~ unknown ~ " then " ~ shape_of(column) ~ " else " ~ column ~ " end"
-            }) -%}
+            {%- set is_unknown = contains_text(reject_reasons, column ~ '_unknown_value') -%}
+            {%- set value = "case when " ~ is_unknown ~ " then " ~ shape_of(value) ~ " else " ~ value ~ " end" -%}
         {%- endif -%}
+        {%- do values.update({column: value}) -%}
     {%- endfor -%}
-    {{ return(shown) }}
+    {{ return(row_as_json(values)) }}
 {%- endmacro %}

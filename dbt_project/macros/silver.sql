@@ -1,13 +1,16 @@
 {# Deduplication that does not depend on the order in which landing days are processed.
 
    A re-run of some landing days affects every key that they hold now or whose winner they held before. For those keys
-   the winner is chosen anew among all valid rows of all days; keys that no valid row holds any more leave silver. #}
+   the winner is chosen anew among all valid rows of all days; keys that no valid row holds any more leave silver.
+
+   A silver model says in its configuration which source it deduplicates (`meta.source`) and by which key (`unique_key`). #}
 
 {% macro affected_keys_table() -%} affected_{{ this.identifier }} {%- endmacro %}
 
 {# Pre-hook: note the affected keys and the event dates of their old winners, then remove those. #}
-{% macro forget_old_winners(source_name, key) %}
+{% macro forget_old_winners() %}
     {%- if execute and load_relation(this) is not none -%}
+        {%- set source_name, key = model.config.meta.source, model.config.unique_key -%}
         create or replace temp table {{ affected_keys_table() }} as
         select {{ key }} from {{ ref('stg_' ~ source_name) }} where {{ in_window() }} and disposition = 'valid'
         union
@@ -23,58 +26,22 @@
 {% endmacro %}
 
 {# Post-hook: note the event dates of the new winners. #}
-{% macro note_new_winners(source_name, key) %}
+{% macro note_new_winners() %}
     insert into touched_event_dates
-    select distinct '{{ source_name }}', event_date
+    select distinct '{{ model.config.meta.source }}', event_date
     from {{ this }}
-    {% if execute and is_incremental() %} where {{ key }} in (select {{ key }} from {{ affected_keys_table() }}) {% endif %}
+    where {{ is_affected(model.config.unique_key) }}
 {% endmacro %}
 
-{# The winner of a key: the highest attempt, then the first delivery. Only facts of the data decide.
-   Almost all keys come once; only the others are ranked, which halves the time of a full build. #}
-{% macro winners(source_name, key, columns) %}
-with candidates as (
-    select
-        {% for column in columns %}{{ column }},
-        {% endfor -%}
-        event_date,
-        landing_date,
-        batch_id,
-        row_number,
-        batch_attempt
-    from {{ ref('stg_' ~ source_name) }}
-    where
-        disposition = 'valid'
-        {% if is_incremental() %} and {{ key }} in (select {{ key }} from {{ affected_keys_table() }}) {% endif %}
-),
+{# The rows of staging whose keys this run affects; all of them in a full build. #}
+{% macro is_affected(key) -%}
+    {%- if execute and is_incremental() -%} {{ key }} in (select {{ key }} from {{ affected_keys_table() }}) {%- else -%} true {%- endif -%}
+{%- endmacro %}
 
-repeated as (
-    select {{ key }} from candidates group by {{ key }} having count(*) > 1
-),
-
-ranked as (
-    select
-        *,
-        row_number() over (
-            partition by {{ key }}
-            order by batch_attempt desc, landing_date asc, batch_id asc, row_number asc
-        ) as preference
-    from candidates
-    where {{ key }} in (select {{ key }} from repeated)
-),
-
-chosen as (
-    select *, 1 as preference from candidates where {{ key }} not in (select {{ key }} from repeated)
-    union all
-    select * from ranked where preference = 1
-)
-
-select
-    {% for column in columns %}{{ column }},
-    {% endfor -%}
-    event_date,
-    landing_date,
-    batch_id,
-    row_number
-from chosen
-{% endmacro %}
+{# The winner of a key has rank 1: the highest attempt of its batch, then the first delivery. Only facts of the data decide. #}
+{% macro deduplication_rank(key) -%}
+    row_number() over (
+        partition by {{ key }}
+        order by batch_attempt desc, landing_date asc, batch_id asc, row_number asc
+    )
+{%- endmacro %}

@@ -22,12 +22,14 @@
     {%- endif -%}
 {% endmacro %}
 
-{# A test on `where: __window__` judges the landing days of this run alone; one bad day must not fail all later ones. #}
+{# A test on `where: __window__` judges the landing days of this run alone, one on `where: __touched_dates__` the event
+   dates that it rewrites: one bad day must not fail all later ones. #}
 {% macro get_where_subquery(relation) -%}
     {%- set where = config.get('where') -%}
     {%- if where -%}
-        {%- set condition = where | replace('__window__', in_window()) -%}
-        (select * from {{ relation }} where {{ condition }}) as windowed
+        {%- set touched = 'event_date in (select event_date from touched_event_dates)' -%}
+        {%- set condition = where | replace('__window__', in_window()) | replace('__touched_dates__', touched) -%}
+        (select * from {{ relation }} where {{ condition }}) as judged
     {%- else -%}
         {{ relation }}
     {%- endif -%}

@@ -1,18 +1,18 @@
 -- A returned row is a dead letter of this run's landing days that is missing from the quarantine, or in it twice: it
 -- would have no state, or several.
 with rejected as (
-    {%- for source_name in keys_of_sources() %}
-    select
-        '{{ source_name }}' as source,
-        landing_date,
-        batch_id,
-        row_number,
-        1 as rejections,
-        0 as letters
-    from {{ ref('stg_' ~ source_name) }}
-    where reject_reasons is not null and {{ in_window() }}
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    {% for source_name in keys_of_sources() %}
+        select
+            '{{ source_name }}' as source,
+            landing_date,
+            batch_id,
+            row_number,
+            1 as rejections,
+            0 as letters
+        from {{ ref('stg_' ~ source_name) }}
+        where reject_reasons is not null and {{ in_window() }}
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 ),
 
 letters as (

@@ -42,11 +42,15 @@ class Translator(DagsterDbtTranslator):
         if spec is None:
             return None
         test = manifest["nodes"][unique_id]
-        kind = (test.get("test_metadata") or {}).get("name")
-        said = (f"The dbt test {kind} of {test['column_name']}." if kind else _header(test["raw_code"])) + (
-            " If it fails, the build ends, and none of its landing days is published before it passes."
-        )
-        return spec._replace(description=said)
+        generic = test.get("test_metadata")
+        said = _generic(generic["name"], test["column_name"], generic["kwargs"]) if generic else _header(test["raw_code"])
+        consequence = "If it fails, the build ends, and none of its landing days is published before it passes."
+        return spec._replace(description=f"{said} {consequence}")
+
+
+def _generic(name: str, column: str | None, arguments: Mapping[str, Any]) -> str:
+    """A test of a column says which, a test of a grain names its columns."""
+    return f"The dbt test {name} of {column or ', '.join(arguments['combination_of_columns'])}."
 
 
 def _header(sql: str) -> str:

@@ -1,18 +1,6 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key=['event_date', 'carrier'],
-        on_schema_change='fail',
-        contract={'enforced': true},
-        meta={'published': true, 'dagster': {'group': 'gold'}},
-        pre_hook="{{ clear_touched_dates(['shipments']) }}"
-    )
-}}
-
 with shipments as (
     select * from {{ ref('int_shipments__deduplicated') }}
-where {{ in_touched_dates(['shipments']) }}
+    where {{ in_touched_dates() }}
 )
 
 select

@@ -1,18 +1,6 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key=['event_date'],
-        on_schema_change='fail',
-        contract={'enforced': true},
-        meta={'published': true, 'dagster': {'group': 'gold'}},
-        pre_hook="{{ clear_touched_dates(['web_events']) }}"
-    )
-}}
-
 with web_events as (
     select * from {{ ref('int_web_events__deduplicated') }}
-where {{ in_touched_dates(['web_events']) }}
+    where {{ in_touched_dates() }}
 )
 
 select

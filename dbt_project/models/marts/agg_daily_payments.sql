@@ -1,18 +1,6 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key=['event_date', 'method'],
-        on_schema_change='fail',
-        contract={'enforced': true},
-        meta={'published': true, 'dagster': {'group': 'gold'}},
-        pre_hook="{{ clear_touched_dates(['payments']) }}"
-    )
-}}
-
 with payments as (
     select * from {{ ref('int_payments__deduplicated') }}
-where {{ in_touched_dates(['payments']) }}
+    where {{ in_touched_dates() }}
 ),
 
 rates as (

@@ -1,18 +1,6 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key=['event_date', 'currency', 'merchant_category'],
-        on_schema_change='fail',
-        contract={'enforced': true},
-        meta={'published': true, 'dagster': {'group': 'gold'}},
-        pre_hook="{{ clear_touched_dates(['orders']) }}"
-    )
-}}
-
 with orders as (
     select * from {{ ref('int_orders__deduplicated') }}
-where {{ in_touched_dates(['orders']) }}
+    where {{ in_touched_dates() }}
 ),
 
 merchants as (

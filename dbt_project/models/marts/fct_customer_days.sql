@@ -1,17 +1,3 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key=['event_date', 'customer_id'],
-        on_schema_change='fail',
-        contract={'enforced': true},
-        meta={'published': true, 'dagster': {'group': 'gold'}},
-        pre_hook="{{ clear_touched_dates(['orders', 'payments', 'web_events']) }}"
-    )
-}}
-
-{% set sources = ['orders', 'payments', 'web_events'] %}
-
 with rates as (
     select * from {{ ref('dim_currency_rates') }}
 ),
@@ -24,7 +10,7 @@ orders as (
         sum(cast(round(orders.amount * rates.rate_to_eur, 2) as decimal(18, 2))) as order_amount_eur
     from {{ ref('int_orders__deduplicated') }} as orders
     inner join rates on orders.currency = rates.currency and orders.event_date = rates.rate_date
-    where {{ in_touched_dates(sources) }}
+    where {{ in_touched_dates() }}
     group by orders.event_date, orders.customer_id
 ),
 
@@ -35,7 +21,7 @@ payments as (
         count(*) filter (where status = 'captured') as payments_captured,
         count(*) filter (where status = 'declined') as payments_declined
     from {{ ref('int_payments__deduplicated') }}
-    where {{ in_touched_dates(sources) }}
+    where {{ in_touched_dates() }}
     group by event_date, customer_id
 ),
 
@@ -46,7 +32,7 @@ web_events as (
         count(*) as web_events,
         count(distinct session_id) as sessions
     from {{ ref('int_web_events__deduplicated') }}
-    where customer_id is not null and {{ in_touched_dates(sources) }}
+    where customer_id is not null and {{ in_touched_dates() }}
     group by event_date, customer_id
 ),
 

@@ -1,26 +1,26 @@
 with staged as (
-    {%- for source_name, key in keys_of_sources().items() %}
-    select
-        '{{ source_name }}' as source,
-        staged.landing_date,
-        staged.batch_id,
-        count(*) filter (where staged.disposition in ('rejected', 'discarded')) as rejected_rows,
-        count(*) filter (where staged.disposition = 'discarded') as discarded_rows,
-        count(*) filter (where staged.disposition = 'superseded') as superseded_rows,
-        count(*) filter (where staged.disposition = 'held_late') as held_late_rows,
-        count(*) filter (
-            where staged.disposition = 'valid'
-            and winner.batch_id = staged.batch_id and winner.row_number = staged.row_number
-        ) as accepted_rows,
-        count(*) filter (
-            where staged.disposition = 'valid'
-            and (winner.batch_id <> staged.batch_id or winner.row_number <> staged.row_number)
-        ) as losing_rows
-    from {{ ref('stg_' ~ source_name) }} as staged
-    left join {{ ref('int_' ~ source_name ~ '__deduplicated') }} as winner on staged.{{ key }} = winner.{{ key }}
-    group by staged.landing_date, staged.batch_id
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    {% for source_name, key in keys_of_sources().items() %}
+        select
+            '{{ source_name }}' as source,
+            staged.landing_date,
+            staged.batch_id,
+            count(*) filter (where staged.disposition in ('rejected', 'discarded')) as rejected_rows,
+            count(*) filter (where staged.disposition = 'discarded') as discarded_rows,
+            count(*) filter (where staged.disposition = 'superseded') as superseded_rows,
+            count(*) filter (where staged.disposition = 'held_late') as held_late_rows,
+            count(*) filter (
+                where staged.disposition = 'valid'
+                and winner.batch_id = staged.batch_id and winner.row_number = staged.row_number
+            ) as accepted_rows,
+            count(*) filter (
+                where staged.disposition = 'valid'
+                and (winner.batch_id <> staged.batch_id or winner.row_number <> staged.row_number)
+            ) as losing_rows
+        from {{ ref('stg_' ~ source_name) }} as staged
+        left join {{ ref('int_' ~ source_name ~ '__deduplicated') }} as winner on staged.{{ key }} = winner.{{ key }}
+        group by staged.landing_date, staged.batch_id
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 ),
 
 admissions as (

@@ -7,7 +7,7 @@ orders as (
 ),
 
 -- Delivered, and in quarantine or held: known, and counted elsewhere.
-put_aside as (
+rejected_or_held as (
     select distinct order_id from {{ ref('stg_orders') }}
     where disposition in ('rejected', 'discarded', 'held_late')
 )
@@ -15,11 +15,11 @@ put_aside as (
 select
     payments.landing_date,
     count(*) as payments,
-    count(*) filter (where orders.order_id is null and put_aside.order_id is null) as payments_without_order,
+    count(*) filter (where orders.order_id is null and rejected_or_held.order_id is null) as payments_without_order,
     count(*) filter (
         where orders.amount <> payments.amount or orders.currency <> payments.currency
     ) as payments_of_another_amount
 from payments
 left join orders on payments.order_id = orders.order_id
-left join put_aside on payments.order_id = put_aside.order_id
+left join rejected_or_held on payments.order_id = rejected_or_held.order_id
 group by payments.landing_date

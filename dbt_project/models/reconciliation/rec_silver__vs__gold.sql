@@ -1,99 +1,179 @@
-{# Every measure of every mart, and what it must add up to over silver; both sides by event date. A share adds up to
-   nothing: multiplied by its base it must give back the number that it is a share of. #}
-{% set in_eur = "sum(cast(round(entries.amount * rates.rate_to_eur, 2) as decimal(18, 2)))" %}
-{% set captured = "count(*) filter (where status = 'captured')" %}
-{% set declined = "count(*) filter (where status = 'declined')" %}
-{% set compared = [
-    ('orders', 'agg_daily_revenue', [
-        ('orders', 'count(*)'),
-        ('units', 'sum(entries.quantity)'),
-        ('gross_amount', 'sum(entries.amount)'),
-        ('gross_amount_eur', in_eur),
-    ]),
-    ('orders', 'fct_customer_days', [
-        ('orders', 'count(*)'),
-        ('order_amount_eur', in_eur),
-    ]),
-    ('payments', 'agg_daily_payments', [
-        ('attempts', 'count(*)'),
-        ('captured', captured),
-        ('declined', declined),
-        ('captured_amount_eur', in_eur ~ " filter (where status = 'captured')"),
-        ('success_share', captured, 'sum(round(success_share * attempts))'),
-    ]),
-    ('payments', 'fct_customer_days', [
-        ('payments_captured', captured),
-        ('payments_declined', declined),
-    ]),
-    ('web_events', 'agg_daily_funnel', [
-        ('sessions', 'count(distinct entries.session_id)'),
-        ('page_views', "count(*) filter (where event_type = 'page_view')"),
-        ('product_views', "count(*) filter (where event_type = 'product_view')"),
-        ('carts', "count(*) filter (where event_type = 'add_to_cart')"),
-        ('checkouts', "count(*) filter (where event_type = 'checkout')"),
-        ('purchases', "count(*) filter (where event_type = 'purchase')"),
-    ]),
-    ('web_events', 'fct_customer_days', [
-        ('web_events', 'count(entries.customer_id)'),
-        ('sessions', "count(distinct concat(entries.customer_id, '/', entries.session_id)) filter (where entries.customer_id is not null)"),
-    ]),
-    ('shipments', 'agg_daily_fulfilment', [
-        ('shipped', "count(*) filter (where status = 'shipped')"),
-        ('delivered', "count(*) filter (where status = 'delivered')"),
-        ('delivered_on_time', "count(*) filter (where status = 'delivered' and event_time <= promised_at)"),
-        ('returned', "count(*) filter (where status = 'returned')"),
-    ]),
-] %}
+{# Every measure of every mart, and what it must add up to over silver. #}
 
-with
-{% for source_name, mart, measures in compared %}
-{{ source_name }}_in_{{ mart }} as (
+with orders as (
     select
-        coalesce(silver.event_date, gold.event_date) as event_date
-        {%- for measure in measures %},
-        coalesce(silver.{{ measure[0] }}, 0) as silver_{{ measure[0] }},
-        coalesce(gold.{{ measure[0] }}, 0) as gold_{{ measure[0] }}
-        {%- endfor %}
-    from (
-        select
-            entries.event_date
-            {%- for measure in measures %},
-            cast({{ measure[1] }} as decimal(38, 2)) as {{ measure[0] }}
-            {%- endfor %}
-        from {{ ref('int_' ~ source_name ~ '__deduplicated') }} as entries
-        {%- if source_name in ('orders', 'payments') %}
-        left join {{ ref('dim_currency_rates') }} as rates
-            on entries.currency = rates.currency and entries.event_date = rates.rate_date
-        {%- endif %}
-        group by entries.event_date
-    ) as silver
-    full outer join (
-        select
-            event_date
-            {%- for measure in measures %},
-            cast({{ measure[2] or 'sum(' ~ measure[0] ~ ')' }} as decimal(38, 2)) as {{ measure[0] }}
-            {%- endfor %}
-        from {{ ref(mart) }}
-        group by event_date
-    ) as gold on silver.event_date = gold.event_date
+        orders.*,
+        cast(round(orders.amount * rates.rate_to_eur, 2) as decimal(18, 2)) as amount_eur
+    from {{ ref('int_orders__deduplicated') }} as orders
+    left join {{ ref('dim_currency_rates') }} as rates
+        on orders.currency = rates.currency and orders.event_date = rates.rate_date
 ),
-{% endfor %}
+
+payments as (
+    select
+        payments.*,
+        cast(round(payments.amount * rates.rate_to_eur, 2) as decimal(18, 2)) as amount_eur
+    from {{ ref('int_payments__deduplicated') }} as payments
+    left join {{ ref('dim_currency_rates') }} as rates
+        on payments.currency = rates.currency and payments.event_date = rates.rate_date
+),
+
+orders_in_silver as (
+    select
+        event_date,
+        count(*) as orders,
+        sum(quantity) as units,
+        sum(amount) as gross_amount,
+        sum(amount_eur) as gross_amount_eur,
+        sum(amount_eur) as order_amount_eur
+    from orders
+    group by event_date
+),
+
+payments_in_silver as (
+    select
+        event_date,
+        count(*) as attempts,
+        count(*) filter (where status = 'captured') as captured,
+        count(*) filter (where status = 'declined') as declined,
+        count(*) filter (where status = 'captured') as payments_captured,
+        count(*) filter (where status = 'declined') as payments_declined,
+        sum(amount_eur) filter (where status = 'captured') as captured_amount_eur,
+        count(*) filter (where status = 'captured') as success_share
+    from payments
+    group by event_date
+),
+
+web_events_in_silver as (
+    select
+        event_date,
+        count(distinct session_id) as sessions,
+        count(*) filter (where event_type = 'page_view') as page_views,
+        count(*) filter (where event_type = 'product_view') as product_views,
+        count(*) filter (where event_type = 'add_to_cart') as carts,
+        count(*) filter (where event_type = 'checkout') as checkouts,
+        count(*) filter (where event_type = 'purchase') as purchases
+    from {{ ref('int_web_events__deduplicated') }}
+    group by event_date
+),
+
+-- A session of two customers counts for both.
+known_customers_in_silver as (
+    select
+        event_date,
+        count(customer_id) as web_events,
+        count(distinct concat(customer_id, '/', session_id)) filter (where customer_id is not null) as sessions
+    from {{ ref('int_web_events__deduplicated') }}
+    group by event_date
+),
+
+shipments_in_silver as (
+    select
+        event_date,
+        count(*) filter (where status = 'shipped') as shipped,
+        count(*) filter (where status = 'delivered') as delivered,
+        count(*) filter (where status = 'delivered' and event_time <= promised_at) as delivered_on_time,
+        count(*) filter (where status = 'returned') as returned
+    from {{ ref('int_shipments__deduplicated') }}
+    group by event_date
+),
+
+revenue as (
+    select
+        event_date,
+        sum(orders) as orders,
+        sum(units) as units,
+        sum(gross_amount) as gross_amount,
+        sum(gross_amount_eur) as gross_amount_eur
+    from {{ ref('agg_daily_revenue') }}
+    group by event_date
+),
+
+payment_attempts as (
+    select
+        event_date,
+        sum(attempts) as attempts,
+        sum(captured) as captured,
+        sum(declined) as declined,
+        sum(captured_amount_eur) as captured_amount_eur,
+        -- A share adds up to nothing: multiplied by its base it gives back the number that it is a share of.
+        sum(round(success_share * attempts)) as success_share
+    from {{ ref('agg_daily_payments') }}
+    group by event_date
+),
+
+funnel as (
+    select
+        event_date,
+        sum(sessions) as sessions,
+        sum(page_views) as page_views,
+        sum(product_views) as product_views,
+        sum(carts) as carts,
+        sum(checkouts) as checkouts,
+        sum(purchases) as purchases
+    from {{ ref('agg_daily_funnel') }}
+    group by event_date
+),
+
+fulfilment as (
+    select
+        event_date,
+        sum(shipped) as shipped,
+        sum(delivered) as delivered,
+        sum(delivered_on_time) as delivered_on_time,
+        sum(returned) as returned
+    from {{ ref('agg_daily_fulfilment') }}
+    group by event_date
+),
+
+customer_days as (
+    select
+        event_date,
+        sum(orders) as orders,
+        sum(order_amount_eur) as order_amount_eur,
+        sum(payments_captured) as payments_captured,
+        sum(payments_declined) as payments_declined,
+        sum(web_events) as web_events,
+        sum(sessions) as sessions
+    from {{ ref('fct_customer_days') }}
+    group by event_date
+),
 
 compared as (
-    {%- for source_name, mart, measures in compared %}
-    {%- set last_mart = loop.last %}
-    {%- for measure in measures %}
-    select
-        '{{ source_name }}' as source,
-        '{{ mart }}' as table_name,
-        '{{ measure[0] }}' as measure,
-        event_date,
-        silver_{{ measure[0] }} as silver_value,
-        gold_{{ measure[0] }} as gold_value
-    from {{ source_name }}_in_{{ mart }}
-    {{ 'union all' if not (last_mart and loop.last) }}
-    {%- endfor %}
-    {%- endfor %}
+    {{ differences(
+        'orders', 'agg_daily_revenue', 'orders_in_silver', 'revenue',
+        ['orders', 'units', 'gross_amount', 'gross_amount_eur']
+    ) }}
+    union all
+    {{ differences(
+        'orders', 'fct_customer_days', 'orders_in_silver', 'customer_days',
+        ['orders', 'order_amount_eur']
+    ) }}
+    union all
+    {{ differences(
+        'payments', 'agg_daily_payments', 'payments_in_silver', 'payment_attempts',
+        ['attempts', 'captured', 'declined', 'captured_amount_eur', 'success_share']
+    ) }}
+    union all
+    {{ differences(
+        'payments', 'fct_customer_days', 'payments_in_silver', 'customer_days',
+        ['payments_captured', 'payments_declined']
+    ) }}
+    union all
+    {{ differences(
+        'web_events', 'agg_daily_funnel', 'web_events_in_silver', 'funnel',
+        ['sessions', 'page_views', 'product_views', 'carts', 'checkouts', 'purchases']
+    ) }}
+    union all
+    {{ differences(
+        'web_events', 'fct_customer_days', 'known_customers_in_silver', 'customer_days',
+        ['web_events', 'sessions']
+    ) }}
+    union all
+    {{ differences(
+        'shipments', 'agg_daily_fulfilment', 'shipments_in_silver', 'fulfilment',
+        ['shipped', 'delivered', 'delivered_on_time', 'returned']
+    ) }}
 )
 
 select

@@ -1,22 +1,91 @@
-{# Why a row of payments is rejected; a row may have several reasons. #}
-{% set rules = {
-    'payment_id_missing': "live.payment_id is null",
-    'order_id_missing': "live.order_id is null",
-    'customer_id_missing': "live.customer_id is null",
-    'method_missing': "live.method is null",
-    'status_missing': "live.status is null",
-    'amount_missing': "live.amount is null",
-    'currency_missing': "live.currency is null",
-    'customer_id_unknown_reference': "live.customer_id is not null and customers.customer_id is null",
-    'amount_out_of_range': "live.amount not between 0.01 and 100000",
-    'currency_unknown_value': "live.currency not in ('EUR', 'USD', 'GBP', 'CHF', 'SEK', 'PLN')",
-    'method_unknown_value': "live.method not in ('card', 'paypal', 'transfer', 'wallet')",
-    'status_unknown_value': "live.status not in ('captured', 'declined')",
-} %}
-{% do rules.update(event_time_rules()) %}
-{% set columns = [
-    'payment_id', 'order_id', 'customer_id', 'method', 'status', 'amount', 'currency', 'event_time'
-] %}
-{% set references = {'customer_id': 'customers'} %}
+with delivered as (
+    select * from {{ read_bronze('payments') }}
+    where {{ in_window() }}
+),
 
-{{ staged('payments', 'payment_id', columns, rules, references) }}
+latest_attempts as (
+    {{ latest_attempts('payments') }}
+),
+
+discards as (
+    {{ discards('payments') }}
+),
+
+customers as (
+    select * from {{ read_reference('customers') }}
+),
+
+-- Each delivered row with what is known of its batch. A moment that no date holds is null: a cast would end the build.
+live as (
+    select
+        delivered.* exclude (event_time),
+        delivered.event_time as delivered_event_time,
+        {{ possible_moment('delivered.event_time') }} as event_time,
+        delivered._batch_attempt < coalesce(latest_attempts.attempt, delivered._batch_attempt) as is_superseded,
+        coalesce(latest_attempts.late_accepted, false) as late_accepted,
+        discards.discarded_reasons
+    from delivered
+    left join latest_attempts
+        on
+            delivered.landing_date = latest_attempts.landing_date
+            and delivered._batch_sequence = latest_attempts.batch_sequence
+    left join discards
+        on delivered.landing_date = discards.landing_date and delivered._batch_id = discards.batch_id
+),
+
+conflicts as (
+    {{ conflicting_rows('payments') }}
+),
+
+judged as (
+    select
+        live.*,
+        cast(live.event_time as date) as event_date,
+        {{ reject_reasons({
+            'payment_id_missing': "live.payment_id is null",
+            'order_id_missing': "live.order_id is null",
+            'customer_id_missing': "live.customer_id is null",
+            'method_missing': "live.method is null",
+            'status_missing': "live.status is null",
+            'amount_missing': "live.amount is null",
+            'currency_missing': "live.currency is null",
+            'customer_id_unknown_reference': "live.customer_id is not null and customers.customer_id is null",
+            'amount_out_of_range': "live.amount not between 0.01 and 100000",
+            'currency_unknown_value': "live.currency not in ('EUR', 'USD', 'GBP', 'CHF', 'SEK', 'PLN')",
+            'method_unknown_value': "live.method not in ('card', 'paypal', 'transfer', 'wallet')",
+            'status_unknown_value': "live.status not in ('captured', 'declined')",
+            'event_time_missing': "live.delivered_event_time is null",
+            'event_time_impossible': is_impossible('live.delivered_event_time'),
+            'event_time_in_future': is_in_future('live.event_time'),
+            'key_conflict': "conflicts._row_number is not null",
+        }) }} as reject_reasons
+    from live
+    left join conflicts
+        on
+            live.landing_date = conflicts.landing_date
+            and live._batch_id = conflicts._batch_id
+            and live._row_number = conflicts._row_number
+    left join customers on live.customer_id = customers.customer_id
+)
+
+select
+    payment_id,
+    order_id,
+    customer_id,
+    method,
+    status,
+    amount,
+    currency,
+    event_time,
+    _rescued as rescued,
+    event_date,
+    landing_date,
+    _batch_id as batch_id,
+    _batch_sequence as batch_sequence,
+    _batch_attempt as batch_attempt,
+    _row_number as row_number,
+    _landed_at as landed_at,
+    reject_reasons,
+    is_superseded,
+    {{ disposition() }} as disposition
+from judged

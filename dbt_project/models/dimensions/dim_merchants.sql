@@ -1,0 +1,5 @@
+select
+    merchant_id,
+    category,
+    country
+from {{ read_reference('merchants') }}

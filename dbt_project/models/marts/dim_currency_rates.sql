@@ -1,3 +1,0 @@
-{{ config(materialized='view') }}
-
-select * from {{ read_reference('currency_rates') }}
