@@ -40,7 +40,7 @@ from reliability_platform.remediation.changes import (
     world_of,
 )
 from reliability_platform.remediation.evidence import replacements
-from reliability_platform.remediation.lateness import out_of_turn
+from reliability_platform.remediation.lateness import LATE_SLOTS, TOLD_BY_CLOCK, Slot, out_of_turn
 from reliability_platform.remediation.ledger import REPLACEMENT, Replay, ReplayLedger
 from reliability_platform.remediation.policy import POLICIES, stays_on_record
 from reliability_platform.remediation.time_limit import within
@@ -266,6 +266,12 @@ def _event_dates(incident: Incident) -> set[date]:
     return {*incident.partitions, *map(date.fromisoformat, facts.get(EVENT_DATES, []))}
 
 
+def _late_slots(incident: Incident) -> set[Slot]:
+    """The slots of which the source has said, when it was asked again, that their rows came late."""
+    told = [entry.data.get("facts", {}).get(LATE_SLOTS, ()) for entry in incident.timeline]
+    return {(date.fromisoformat(day), slot) for slots in told for day, slot in slots}
+
+
 def _held_by_others(reasons: Iterable[str], day: date, others: Iterable[Incident]) -> list[str] | None:
     """The other open incidents to which all reasons to hold a day belong; None if one of the reasons is nobody's."""
     holders: dict[str, None] = {}
@@ -299,8 +305,9 @@ def _objections(
         for check, day in sorted(wanted)
         if not (speaks(check, day) and _stands(verdicts.get((check, day)), (check, day) in had_failed))
     ]
-    if incident.failure_class in ("late_data", "future_data"):
-        found += [one.words for one in out_of_turn(settings, incident.source, incident.partitions)]
+    if incident.failure_class in TOLD_BY_CLOCK:
+        late = _late_slots(incident)
+        found += [one.words for one in out_of_turn(settings, incident.source, incident.partitions, late)]
     holders: list[str] = []
     about_days = not CLASSES[incident.failure_class].of_the_home
     partitions = [(source, day) for source in incident.sources for day in incident.partitions if about_days]

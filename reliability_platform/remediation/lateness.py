@@ -7,18 +7,29 @@ whether they belong where they say, the volume of their event dates tells.
 
 The check `stg_<source>__rows_of_their_slot` asks the same of a day before it is published, in both directions, and holds
 it; but it needs 14 good days, and lets a row be a slot away. This one needs no past and holds nothing.
+
+Who is right, the source tells when it is asked again: a wrong clock is the same rows with other times. An answer that lacks
+rows which landed shows that they did come late, with a batch of which they are no part. It may not take the place of what
+landed, or they would be lost.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import duckdb
+import pyarrow as pa
 
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.parquet import scan
 from reliability_platform.settings import Settings
 from reliability_platform.sources.contracts import CONTRACTS
+
+Slot = tuple[date, int]
+LATE_SLOTS = "late_slots"
+"""The fact of an action: slots of which the source says, by what it sends again, that their rows came late."""
+TOLD_BY_CLOCK = ("late_data", "future_data")
+"""The failure classes that a wrong clock can be behind, though their checks ask for something else."""
 
 HOURS = 12
 """What was held back for a day and came with the next batch of its slot is 18 hours before it or more; two zones are
@@ -48,11 +59,11 @@ class OutOfTurn:
         )
 
 
-def out_of_turn(settings: Settings, source: str, days: Sequence[date]) -> list[OutOfTurn]:
-    """Those among landing days whose rows cannot have come late."""
+def out_of_turn(settings: Settings, source: str, days: Sequence[date], late: Collection[Slot] = ()) -> list[OutOfTurn]:
+    """Those among landing days whose rows cannot have come late; nothing is said of slots known to be `late`."""
     found = []
     for day in days:
-        share = _share(settings, source, day)
+        share = _share(settings, source, day, [slot for one, slot in late if one == day])
         before = [day - timedelta(days=back) for back in range(1, PAST_DAYS + 1)]
         past = [one for other in before if other not in days and (one := _share(settings, source, other)) is not None]
         usual = max(past, default=0.0)
@@ -61,8 +72,29 @@ def out_of_turn(settings: Settings, source: str, days: Sequence[date]) -> list[O
     return found
 
 
-def _share(settings: Settings, source: str, day: date) -> float | None:
-    """How much of a landing day is of the hours before its batch; None for a day without rows."""
+def rows_missing(settings: Settings, source: str, day: date, slot: int, answer: pa.Table) -> int:
+    """How many rows that landed in a slot are not in what the source sends when it is asked for the slot again, by key."""
+    files = sorted(bronze_folder(settings, source, day).glob("*.parquet"))
+    key = CONTRACTS[source].key
+    if not files or key not in answer.column_names:  # an answer without its key is refused at admission
+        return 0
+    with duckdb.connect() as engine:
+        engine.register("answer", answer.select([key]))
+        [(count,)] = engine.execute(
+            f"""
+            with landed as (
+                select {key}::varchar as key from {scan(*files)} where _batch_sequence = $slot
+                qualify _batch_attempt = max(_batch_attempt) over ()
+            )
+            select count(*) from landed where key is not null and key not in (select {key}::varchar from answer where {key} is not null)
+            """,
+            {"slot": slot},
+        ).fetchall()
+    return int(count)
+
+
+def _share(settings: Settings, source: str, day: date, without: Sequence[int] = ()) -> float | None:
+    """How much of a landing day is of the hours before its batch, some slots left out; None for a day without rows."""
     files = sorted(bronze_folder(settings, source, day).glob("*.parquet"))
     contract = CONTRACTS[source]
     if not files:
@@ -78,8 +110,12 @@ def _share(settings: Settings, source: str, day: date) -> float | None:
                 select * from delivered
                 qualify _batch_attempt = max(_batch_attempt) over (partition by _batch_sequence)
             )
-            select avg((event_time < since and event_time >= since - interval {HOURS} hour)::int) from counting
+            select avg((
+                event_time < since and event_time >= since - interval {HOURS} hour
+                and not list_contains($without::integer[], _batch_sequence)
+            )::int)
+            from counting
             """,
-            {"day": day},
+            {"day": day, "without": list(without)},
         ).fetchall()
     return None if share is None else float(share)

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
+from reliability_platform.landing.replacement import landed_manifests
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.remediation.changes import world_of
 from reliability_platform.remediation.heal import act, verify
@@ -59,6 +61,26 @@ def test_a_source_that_stands_by_times_that_cannot_be_is_not_recovered(home: Bro
     assert not verify(home.settings, home.engine, one.id, later(3), "test")
     told = " ".join(entry.why for entry in home.incidents.get(one.id).timeline)
     assert "are of the hours before their batch" in told and "which no delay explains" in told
+
+
+def test_rows_that_the_source_does_not_have_in_the_batch_again_came_late_and_stay(home: BrokenHome) -> None:
+    """The answer took the place of the batch that had brought them: they were lost, and that was called recovered."""
+
+    def with_rows_of_the_night(table: pa.Table) -> pa.Table:
+        night = earlier(7, every=1)(table)
+        place = night.column_names.index("order_id")
+        keys = [pc.add(night["order_id"], number * 5_000_000_000) for number in range(1, 9)]
+        return pa.concat_tables([table, *(night.set_column(place, "order_id", one) for one in keys)])
+
+    home.land(retyped={1: with_rows_of_the_night})
+    assert out_of_turn(home.settings, "orders", [home.day]) != []
+    one = home.incident(LATE)
+    done = act(home.settings, home.engine, one.id, later(1), "test")
+    assert "it does not have all rows of orders-20260105-01" in done.summary
+    assert done.reruns == [home.day]
+    assert {one.attempt for one in landed_manifests(home.settings, "orders", home.day)} == {1}
+    home.judge(failing=[LATE], at=later(2))
+    assert verify(home.settings, home.engine, one.id, later(3), "test")
 
 
 @pytest.mark.parametrize("hours", [0, 24, 48])

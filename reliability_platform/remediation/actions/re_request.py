@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 from reliability_platform.atomic import parquet_bytes
 from reliability_platform.clock import utc_now
@@ -17,7 +18,7 @@ from reliability_platform.landing.replacement import land_replacement, landed_ma
 from reliability_platform.masking import error_words
 from reliability_platform.remediation import evidence
 from reliability_platform.remediation.actions.action import Action, Done, in_words
-from reliability_platform.remediation.lateness import out_of_turn
+from reliability_platform.remediation.lateness import LATE_SLOTS, TOLD_BY_CLOCK, Slot, out_of_turn, rows_missing
 from reliability_platform.remediation.ledger import REPLACEMENT, Replay
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
@@ -59,6 +60,15 @@ def slots_to_request(settings: Settings, incident: Incident, source: str | None 
             return evidence.rejected_slots(settings, source, days)
 
 
+def _by_clock(settings: Settings, incident: Incident, source: str) -> Slots:
+    """Those among the slots to request that are asked for because their times cannot be, whoever's rows they are."""
+    if incident.failure_class == "shifted_timestamps":
+        return {day: evidence.all_slots(source) for day in incident.partitions}
+    if incident.failure_class not in TOLD_BY_CLOCK:
+        return {}
+    return _with_a_wrong_clock(settings, source, incident.partitions)
+
+
 def _with_a_wrong_clock(settings: Settings, source: str, days: Sequence[date]) -> Slots:
     """All slots of the days of which rows cannot be late: nothing says which batch is right."""
     return {one.day: evidence.all_slots(source) for one in out_of_turn(settings, source, days)}
@@ -94,14 +104,17 @@ class _Answers:
     asked_before: list[str] = field(default_factory=list)
     unasked: list[str] = field(default_factory=list)
     """Landed by themselves since the last run, and wait to be examined."""
+    late: list[Slot] = field(default_factory=list)
+    """Have rows that the source's answer lacks: they came late, and what landed stays."""
     failed: dict[str, Exception] = field(default_factory=dict)
     reruns: set[date] = field(default_factory=set)
 
 
-def request(settings: Settings, source: str, slots: Slots) -> Done:
+def request(settings: Settings, source: str, slots: Slots, by_clock: Slots | None = None) -> Done:
     """Ask the source for slots and land what it sends as the next attempt; what has landed already is not asked for.
 
-    One batch that does not come keeps no other from being asked for. Raises what the first request raised if nothing
+    For slots asked for because of their clock (`by_clock`) the answer must have every row that landed; else those rows
+    came late, and nothing takes their place. One batch that does not come keeps no other from being asked for. Raises what the first request raised if nothing
     came of any.
     """
     answers = _Answers()
@@ -139,12 +152,18 @@ def request(settings: Settings, source: str, slots: Slots) -> Done:
             if same:
                 answers.unchanged.append(batch.batch_id)
                 continue
+            if slot in (by_clock or {}).get(day, ()) and rows_missing(settings, source, day, slot, batch.table):
+                answers.late.append((day, slot))
+                answers.reruns.add(day)
+                continue
             land_replacement(settings, batch)
             answers.landed.append(Replay(batch.batch_id, source, day, REPLACEMENT, fingerprint))
             answers.reruns.add(day)
     if answers.failed and not (answers.reruns or answers.unchanged):
         raise next(iter(answers.failed.values()))
-    facts = {"unchanged": answers.unchanged} if answers.unchanged else {}
+    facts: dict[str, Any] = {"unchanged": answers.unchanged} if answers.unchanged else {}
+    if answers.late:
+        facts[LATE_SLOTS] = [[day.isoformat(), slot] for day, slot in answers.late]
     return Done(_summary(source, answers), sorted(answers.reruns), tuple(answers.landed), facts)
 
 
@@ -162,6 +181,13 @@ def _summary(source: str, answers: _Answers) -> str:
     if answers.unchanged:
         named = ", ".join(answers.unchanged)
         words.append(f"Asked {source} again: it sends the same content again, so nothing was written for {named}.")
+    if answers.late:
+        named = slots_in_words(
+            source, {day: {slot for one, slot in answers.late if one == day} for day, _ in answers.late}
+        )
+        words.append(
+            f"Asked {source} again: it does not have all rows of {named} in these batches, so they did come late. They stay."
+        )
     for slot, error in answers.failed.items():
         words.append(f"Asked {source} again for {slot}, which did not come: {error_words(error)}.")
     return " ".join(words) or "There is no batch to ask for again."
@@ -177,7 +203,7 @@ def _re_request(settings: Settings, incident: Incident, actor: str) -> Done:
         slots = slots_to_request(settings, incident, source)
         if any(slots.values()):
             try:
-                asked.append(request(settings, source, slots))
+                asked.append(request(settings, source, slots, _by_clock(settings, incident, source)))
             except SourceUnavailableError as error:
                 failed.append(error)  # the other source is asked all the same
     if failed and not asked:
@@ -185,12 +211,16 @@ def _re_request(settings: Settings, incident: Incident, actor: str) -> Done:
     rest = nobody_can_send(settings, incident)
     if not asked:  # a person wants it, or something has changed: what is there now is judged anew
         return Done(" ".join([_rerun_words(incident), *rest]), list(incident.partitions))
-    unchanged = [batch for done in asked for batch in done.facts.get("unchanged", ())]
+    facts = {
+        name: [one for done in asked for one in done.facts.get(name, ())]
+        for name in ("unchanged", LATE_SLOTS)
+        if any(name in done.facts for done in asked)
+    }
     return Done(
         " ".join([*(done.summary for done in asked), *(error_words(one) for one in failed), *rest]),
         sorted({day for done in asked for day in done.reruns}),
         tuple(replay for done in asked for replay in done.replays),
-        {"unchanged": unchanged} if unchanged else {},
+        facts,
     )
 
 
