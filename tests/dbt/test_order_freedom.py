@@ -16,7 +16,7 @@ from reliability_platform.landing.writer import landing_folder, write_batch
 from reliability_platform.sources.batch import Batch
 from tests.conftest import Platform, day, days
 
-LAST = 5
+LAST = 4
 STRIKES = [
     Strike("late_events", "orders", day(1), "large"),
     Strike("late_events", "web_events", day(3), "medium"),

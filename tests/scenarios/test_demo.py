@@ -12,6 +12,7 @@ import pytest
 from reliability_platform.errors import ExitCode
 from reliability_platform.lab.faults.catalogue import CATALOGUE
 from tests.conventions.test_readme import sample_of_the_demo
+from tests.scenarios.typed import typed
 
 RELIABILITY = str(Path(sys.executable).parent / "reliability")
 
@@ -98,10 +99,10 @@ def test_the_proof_can_fail(showcase: tuple[Path, dict[str, Any]]) -> None:
         connection.execute("update t set sessions = sessions + 1 where event_date = date '2026-01-12'")
         connection.execute(f"copy (from t) to '{table}' (format parquet)")
     try:
-        done = reliability("verify", "--json", home=home, expect=ExitCode.NOT_HEALED)
+        printed = typed("verify", "--json", home=home, expect=ExitCode.NOT_HEALED)
     finally:
         table.write_bytes(original)
-    document = json.loads(done.stdout)
+    document = json.loads(printed)
     assert not document["equal"]
     wrong = {name for name, found in document["tables"].items() if not found["equal"]}
     assert wrong == {"agg_daily_funnel"}
@@ -111,8 +112,8 @@ def test_the_proof_can_fail(showcase: tuple[Path, dict[str, Any]]) -> None:
 def test_a_second_heal_changes_nothing(showcase: tuple[Path, dict[str, Any]]) -> None:
     """Nothing is open: no run, no new version, no new entry."""
     home, _ = showcase
-    before = reliability("incidents", "list", "--json", home=home).stdout
+    before = typed("incidents", "list", "--json", home=home)
     version = (home / "published" / "current").readlink()
-    reliability("heal", home=home)
-    assert reliability("incidents", "list", "--json", home=home).stdout == before
+    typed("heal", home=home)
+    assert typed("incidents", "list", "--json", home=home) == before
     assert (home / "published" / "current").readlink() == version

@@ -192,6 +192,7 @@ def test_writing_again_gives_the_same_bytes_and_leaves_no_draft(home: Home) -> N
         assert not [path for path in folder.iterdir() if path.is_file() and path.name.startswith(".")]
 
 
+@pytest.mark.exhaustive  # a second home of seven days; that landing and gold are the same is held elsewhere
 def test_the_same_seed_gives_the_same_rows(home: Home, tmp_path: Path) -> None:
     """All but the wall clock is a function of seed, plan and code."""
     other = Home(tmp_path / "another")
