@@ -3,7 +3,8 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -23,7 +24,7 @@ from reliability_platform.day_clock import Service, simulate
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.documents.render import markdown
-from reliability_platform.lab.faults.plan import ActivePlan, Strike
+from reliability_platform.lab.faults.plan import Strike
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.slo.budget import Budget, budget, exhausted_since
@@ -424,11 +425,25 @@ def test_the_command_shows_and_refuses(
     assert stopped.value.code == ExitCode.USAGE
 
 
-def test_an_exhausted_budget_stops_no_publication(platform: Callable[..., Platform]) -> None:
-    """Through the real pipeline: a null spike spends the budget, healing publishes the day, the budget stays spent."""
-    made = platform(strikes=[Strike("null_spike", "payments", landing_day(2), "large")])
-    objectives = read_objectives(made.settings.slo_file, ["agg_daily_payments", "agg_daily_funnel"])
+@pytest.fixture(scope="module")
+def spent(tmp_path_factory: pytest.TempPathFactory) -> Platform:
+    """Two landing days, of which the second one of payments is held for its nulls. Each test has a copy."""
+    strikes = [Strike("null_spike", "payments", landing_day(2), "large")]
+    made = Platform(tmp_path_factory.mktemp("spent") / "home", strikes=strikes)
     made.run(landing_day(1), landing_day(2))
+    return made
+
+
+def healthy_again(spent: Platform, home: Path) -> Platform:
+    """A copy whose source delivers without nulls from now on."""
+    shutil.copytree(spent.settings.home, home, symlinks=True)
+    return Platform(home)
+
+
+def test_an_exhausted_budget_stops_no_publication(spent: Platform, tmp_path: Path) -> None:
+    """Through the real pipeline: a null spike spends the budget, healing publishes the day, the budget stays spent."""
+    made = healthy_again(spent, tmp_path / "home")
+    objectives = read_objectives(made.settings.slo_file, ["agg_daily_payments", "agg_daily_funnel"])
     observe(made.engine, made.checks.after(0, 10_000), NOW)
     wrong = objective(made.engine, objectives, "correctness")
     assert (wrong.objective.dataset, counts(wrong), wrong.budget.missed) == ("agg_daily_payments", (1, 1, 0), True)
@@ -437,8 +452,6 @@ def test_an_exhausted_budget_stops_no_publication(platform: Callable[..., Platfo
     late = objective(made.engine, objectives, "freshness")
     assert counts(late) == (1, 1, 0)  # the day was held when first judged: consumers did not get it on time
 
-    made.plan = ActivePlan(7, ())
-    made.plan.save(made.settings)
     healed = made.run(landing_day(2), landing_day(3))
     assert not healed.held
     table = next(one for one in healed.tables if one.name == "agg_daily_payments")
@@ -543,12 +556,9 @@ def test_every_mart_promises_an_hour() -> None:
     assert all((one.published_by is not None) == (one.dataset in MART_SOURCES) for one in found)
 
 
-def test_the_moment_of_publication_is_written_down_by_the_publication_itself(
-    platform: Callable[..., Platform],
-) -> None:
+def test_the_moment_of_publication_is_written_down_by_the_publication_itself(spent: Platform, tmp_path: Path) -> None:
     """Through the real release: a held day has none, its later version gives it one, and nothing ever changes it."""
-    made = platform(strikes=[Strike("null_spike", "payments", landing_day(2), "large")])
-    made.run(landing_day(1), landing_day(2))
+    made = healthy_again(spent, tmp_path / "home")
     days = np.array([landing_day(1), landing_day(2)], dtype="datetime64[D]")
     first = published_at(made.engine, "agg_daily_payments", days)
     assert set(first) == {landing_day(1)}
@@ -556,8 +566,6 @@ def test_the_moment_of_publication_is_written_down_by_the_publication_itself(
     with made.engine.begin() as connection:  # the process was killed before it could write that down
         connection.execute(delete(first_published).where(first_published.c.mart == "agg_daily_funnel"))
         connection.execute(update(first_published).values(version="v000000"))
-    made.plan = ActivePlan(7, ())
-    made.plan.save(made.settings)
     made.run(landing_day(2), landing_day(2))
     after = published_at(made.engine, "agg_daily_payments", days)
     assert after[landing_day(1)] == first[landing_day(1)] < after[landing_day(2)]
