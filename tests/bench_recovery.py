@@ -19,7 +19,8 @@ from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.landing.reference import refresh_reference
 from reliability_platform.landing.writer import write_batch
 from reliability_platform.operations import operations_engine
-from reliability_platform.recovery.replay import replay
+from reliability_platform.pipeline.run import reprocess
+from reliability_platform.pipeline.steps import RunContext
 from reliability_platform.recovery.restore import recover_warehouse
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
@@ -56,17 +57,17 @@ def measure(events: int, *, oracle: bool) -> dict[str, Any]:
         aside = [settings.landing / source / f"landing_date={last[0]}" for source in SOURCES]
         for path in aside:
             path.rename(path.with_name(f".{path.name}"))
-        found["run_of_29_days"] = timed(lambda: replay(settings, engine, month, utc_now, "bench"))
+        found["run_of_29_days"] = timed(lambda: reprocess(RunContext(settings, engine, utc_now, "bench"), month))
         found["first_snapshot"] = timed(lambda: take_snapshot(settings, utc_now))
         found["warehouse_megabytes"] = settings.warehouse.stat().st_size / 1e6
         found["copy_under_the_lease"] = timed(lambda: copy_warehouse(settings, Path(name) / "copy"))
         found["reading_it_through"] = timed(lambda: read_through(Path(name) / "copy"))
         for path in aside:
             path.with_name(f".{path.name}").rename(path)
-        found["run_of_the_last_day"] = timed(lambda: replay(settings, engine, last, utc_now, "bench"))
+        found["run_of_the_last_day"] = timed(lambda: reprocess(RunContext(settings, engine, utc_now, "bench"), last))
         snapshot = newest_until(SnapshotLocation.of(settings), utc_now())
         write_tables(settings, published_tables(settings), Path(name) / "before")
-        found["last_day_again"] = timed(lambda: replay(settings, engine, last, utc_now, "bench"))
+        found["last_day_again"] = timed(lambda: reprocess(RunContext(settings, engine, utc_now, "bench"), last))
         settings.warehouse.unlink()
         found["recovery"] = timed(lambda: recover_warehouse(settings, snapshot, utc_now))
         write_tables(settings, published_tables(settings), Path(name) / "after")

@@ -13,7 +13,6 @@ from filelock import FileLock
 
 from reliability_platform.checks.dbt_tests import results_of_dbt
 from reliability_platform.checks.evaluate import evaluate
-from reliability_platform.checks.release import release
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
@@ -23,7 +22,8 @@ from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.reference import refresh_reference
 from reliability_platform.operations import operations_engine
-from reliability_platform.pipeline.days import land_days
+from reliability_platform.pipeline import steps
+from reliability_platform.pipeline.run import run_days
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
@@ -56,9 +56,14 @@ class Platform:
             self.deliver(source, *days(first, last))
         self.admit(first, last)
 
+    @property
+    def context(self) -> steps.RunContext:
+        """Of its runs."""
+        return steps.RunContext(self.settings, self.engine, utc_now, "test")
+
     def deliver(self, source: str, *landing_days: date) -> None:
         """Let one source deliver some days."""
-        land_days(self.settings, self.engine, source, landing_days, utc_now)
+        steps.land(self.context, source, landing_days)
 
     def admit(self, first: date, last: date) -> None:
         """Admit what has landed; verdicts of before are stale."""
@@ -84,14 +89,14 @@ class Platform:
 
     def publish(self) -> Publication:
         """Publish what the gate releases."""
-        return release(self.settings, marts(ensure_manifest()), utc_now(), "test")
+        return steps.publish(self.context)
 
     def run(self, first: date, last: date) -> Publication:
         """Land, admit, build, check, publish; a past that is played, so each day runs by its own clock."""
         simulate(self.engine, days(first, last), utc_now())
-        self.land(first, last)
-        self.check(first, last, self.build(first, last))
-        return self.publish()
+        done = run_days(self.context, days(first, last))
+        assert done.publication is not None, steps.failed(done.nodes)
+        return done.publication
 
     def query(self, sql: str) -> list[tuple[object, ...]]:
         """Rows from the warehouse."""

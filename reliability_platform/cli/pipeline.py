@@ -330,10 +330,10 @@ def publish(rollback: bool, dry_run: bool, why: str | None, yes: bool, home: Pat
         else:
             from reliability_platform.checks.failed_runs import PUBLICATION
             from reliability_platform.cli.session import telling
-            from reliability_platform.pipeline.days import publish_audited
+            from reliability_platform.pipeline import steps
 
             with telling(settings, "publish", PUBLICATION):
-                publication = publish_audited(settings, utc_now, "command line")
+                publication = steps.publish(steps.RunContext.of(settings, "command line"))
     if as_json:
         print_json(vars(publication) | {"tables": [vars(table) for table in publication.tables]})
     else:

@@ -36,7 +36,7 @@ class Landed:
     fetch: Fetched | None = None
 
 
-def land(settings: Settings, engine: Engine, source: Source, days: Sequence[date]) -> Landed:
+def deliver(settings: Settings, engine: Engine, source: Source, days: Sequence[date]) -> Landed:
     """Land the batches of some days. Again gives the same bytes; replacements stay."""
     batches = []
     for day in days:

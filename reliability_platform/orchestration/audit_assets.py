@@ -25,7 +25,7 @@ from reliability_platform.orchestration.lineage_events import AUDIT, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, run_days, tagged_days
 from reliability_platform.orchestration.retries import RETRIES, only_transient
 from reliability_platform.orchestration.run_storage import without_values
-from reliability_platform.pipeline.days import record_verdicts
+from reliability_platform.pipeline import steps
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
 
@@ -144,8 +144,8 @@ def audit(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: i
     """Evaluate every check on the landing days of the run."""
     settings = load_settings()
     results = _judge(settings, context.run, run_days(context))
-    record_verdicts(settings, operations_engine(settings), results)
-    report_evaluations(context.instance, context.run_id, results)
+    steps.record_results(steps.RunContext.of(settings, context.run.run_id), results)
+    report_evaluations(context.instance, context.run.run_id, results)
     return dg.MaterializeResult(metadata=_summary(results))
 
 

@@ -5,15 +5,13 @@ from dataclasses import replace
 
 import dagster as dg
 
-from reliability_platform.clock import utc_now
 from reliability_platform.openlineage_events import datasets
 from reliability_platform.openlineage_events.run import Datasets, Metrics
-from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.backfill_guard import guarded_days
 from reliability_platform.orchestration.lineage_events import BRONZE, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.orchestration.run_storage import without_values
-from reliability_platform.pipeline.days import admit_days
+from reliability_platform.pipeline import steps
 from reliability_platform.settings import load_settings
 from reliability_platform.sources import SOURCES
 
@@ -44,7 +42,7 @@ def _bronze_asset(source: str) -> dg.AssetsDefinition:
         with told(
             News(settings, context.run, days), f"bronze.{source}", BRONZE, lambda: Datasets([read], [written])
         ) as job:
-            by_day = admit_days(settings, operations_engine(settings), source, days, utc_now)
+            by_day = steps.admit(steps.RunContext.of(settings, context.run.run_id), source, days)
             examined = [admission for records in by_day.values() for admission in records]
             by_status = Counter(admission.status for admission in examined)
             rows = sum(admission.admitted_rows for admission in examined)

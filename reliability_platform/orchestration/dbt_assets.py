@@ -6,14 +6,12 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
-from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
-from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.backfill_guard import guarded_days
 from reliability_platform.orchestration.lineage_events import News, models_told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.orchestration.run_storage import without_values
-from reliability_platform.pipeline.days import build_days, failed
+from reliability_platform.pipeline import steps
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import TransformFailedError
@@ -43,7 +41,9 @@ class Translator(DagsterDbtTranslator):
             return None
         test = manifest["nodes"][unique_id]
         generic = test.get("test_metadata")
-        said = _generic(generic["name"], test["column_name"], generic["kwargs"]) if generic else _header(test["raw_code"])
+        said = (
+            _generic(generic["name"], test["column_name"], generic["kwargs"]) if generic else _header(test["raw_code"])
+        )
         consequence = "If it fails, the build ends, and none of its landing days is published before it passes."
         return spec._replace(description=f"{said} {consequence}")
 
@@ -76,12 +76,9 @@ def dbt_models(
     selected = {key.path[-1] for key in context.op_execution_context.selected_asset_keys}
     everything = {key.path[-1] for key in dbt_models.keys}
     with models_told(News(settings, context.run, days)) as models:
-        nodes = build_days(
-            settings,
-            operations_engine(settings),
+        nodes = steps.build(
+            steps.RunContext.of(settings, context.run.run_id),
             days,
-            utc_now,
-            context.run_id,
             select=() if selected == everything else sorted(selected),
             on_node=lambda name: context.log.debug(f"dbt finished {name}"),
             on_model_start=models.started,
@@ -99,7 +96,7 @@ def dbt_models(
                 severity=dg.AssetCheckSeverity.WARN if node.status == "warn" else dg.AssetCheckSeverity.ERROR,
                 metadata={"failing_rows": node.failures or 0, **({"message": node.message} if node.message else {})},
             )
-    broken = failed(nodes)
+    broken = steps.failed(nodes)
     for node in broken:
         context.log.error(f"{node.name}: {node.message}")
     if broken:

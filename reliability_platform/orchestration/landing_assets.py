@@ -6,7 +6,6 @@ from datetime import date
 
 import dagster as dg
 
-from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
 from reliability_platform.lab.faults.catalogue import fault_named
 from reliability_platform.lab.faults.fault import Stage
@@ -15,12 +14,11 @@ from reliability_platform.landing.deliveries import Fetched
 from reliability_platform.landing.reference import REFERENCE_TABLES, refresh_reference
 from reliability_platform.openlineage_events import datasets
 from reliability_platform.openlineage_events.run import Datasets
-from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.backfill_guard import guarded_days
 from reliability_platform.orchestration.lineage_events import LANDING, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.orchestration.run_storage import without_values
-from reliability_platform.pipeline.days import land_days
+from reliability_platform.pipeline import steps
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
 
@@ -88,7 +86,7 @@ def _landing_asset(source: str) -> dg.AssetsDefinition:
         with told(
             News(settings, context.run, days), f"landing.{source}", LANDING, lambda: Datasets(outputs=[written])
         ) as job:
-            landed = land_days(settings, operations_engine(settings), source, days, utc_now)
+            landed = steps.land(steps.RunContext.of(settings, context.run.run_id), source, days)
             job.learned = lambda: Datasets(
                 outputs=[replace(written, rows_written=landed.rows, files_written=landed.batches)],
             )

@@ -13,7 +13,7 @@ from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.orchestration.retries import RETRIES, only_transient
 from reliability_platform.orchestration.run_storage import without_values
-from reliability_platform.pipeline.days import publish_audited
+from reliability_platform.pipeline import steps
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
@@ -42,11 +42,9 @@ MARTS = marts(ensure_manifest())
 @without_values
 def published(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     """Swap in a new version; event dates that a held partition touches keep their last good rows."""
-    publication = publish_audited(
-        load_settings(),
-        utc_now,
-        context.run_id,
-        lambda changed: report_evaluations(context.instance, context.run_id, changed),
+    publication = steps.publish(
+        steps.RunContext.of(load_settings(), context.run.run_id),
+        lambda changed: report_evaluations(context.instance, context.run.run_id, changed),
     )
     reasons = "\n".join(f"- `{key}`: {'; '.join(why)}" for key, why in publication.held.items())
     for table in publication.tables:

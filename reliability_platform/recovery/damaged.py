@@ -23,8 +23,10 @@ from reliability_platform.landing.admission import admit, landed_partitions
 from reliability_platform.landing.sealed import BRONZE, LANDING, examine_day
 from reliability_platform.landing.sound_reference import load_damaged_again
 from reliability_platform.operations import operations_engine
-from reliability_platform.recovery.replay import make_void, replay, unjudged_days
+from reliability_platform.pipeline.run import reprocess
+from reliability_platform.pipeline.steps import RunContext
 from reliability_platform.recovery.stores import SNAPSHOTS, WAREHOUSE, examine_home, examine_landing, file_damage
+from reliability_platform.recovery.unjudged import invalidate_days, unjudged_days
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_lease
 from reliability_platform.warehouse.ledger import Ledger, home_id, identify, known_homes
@@ -96,7 +98,7 @@ def mend(settings: Settings, clock: Clock, *, dry_run: bool = False) -> Mended:
     days |= unjudged_days(settings, engine)
     landed = {day for _, day in landed_partitions(settings)}
     wanted = sorted(days & landed)
-    publication = replay(settings, engine, wanted, clock, "restore-damaged") if landed else None
+    publication = reprocess(RunContext(settings, engine, clock, "restore-damaged"), wanted) if landed else None
     note_end(settings, engine)
     return Mended(found, steps, examine_home(settings), wanted, publication)
 
@@ -123,7 +125,7 @@ def _mend_operations(settings: Settings, clock: Clock, steps: list[str]) -> set[
         break
     if days is None:
         days = _begin_anew(settings, clock, steps)
-    make_void(operations_engine(settings), sorted(days))
+    invalidate_days(operations_engine(settings), sorted(days))
     return days
 
 
@@ -210,7 +212,7 @@ def _admitted_anew(settings: Settings, source: str, day: date, steps: list[str])
             _fetched(settings, one)
         return set()
     # Its verdicts are about a bronze that may have been built from while it was damaged.
-    make_void(operations_engine(settings), [day])
+    invalidate_days(operations_engine(settings), [day])
     admit(settings, source, day)
     steps.append(f"made the bronze of {source} of {day} anew from landing")
     return {day}
@@ -246,7 +248,7 @@ def _mend_warehouse(settings: Settings, steps: list[str]) -> set[date]:
     engine = operations_engine(settings)
 
     def void(days: list[date]) -> None:
-        make_void(engine, days)
+        invalidate_days(engine, days)
 
     for snapshot in _newest_first(settings):
         try:
@@ -256,7 +258,7 @@ def _mend_warehouse(settings: Settings, steps: list[str]) -> set[date]:
         steps.append(f"put back the warehouse of {snapshot.taken_at:%Y-%m-%d %H:%M} UTC")
         return set(days)
     landed = sorted({day for _, day in landed_partitions(settings)})
-    make_void(engine, landed)
+    invalidate_days(engine, landed)
     with warehouse_lease(settings):
         for suffix in ("", ".wal"):
             file = settings.warehouse.with_name(settings.warehouse.name + suffix)

@@ -5,8 +5,9 @@ from datetime import date
 
 from reliability_platform.clock import days, utc_now
 from reliability_platform.operations import operations_engine
+from reliability_platform.pipeline.run import reprocess
+from reliability_platform.pipeline.steps import RunContext
 from reliability_platform.recovery.clone import twin_of
-from reliability_platform.recovery.replay import replay
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.difference import TableDifference, difference
@@ -34,7 +35,7 @@ def rehearse(settings: Settings, first: date, last: date) -> Rehearsal:
     with twin_of(settings, WORKSPACE) as twin:
         engine = operations_engine(twin.settings)
         window = list(days(first, last))
-        published = replay(twin.settings, engine, window, utc_now, "rehearsal")
+        published = reprocess(RunContext(twin.settings, engine, utc_now, "rehearsal"), window)
         manifest = ensure_manifest(settings.dbt_project)
         tables = difference(marts(manifest), manifest, twin.published, twin.settings.published / CURRENT)
         names = {day.isoformat() for day in window}

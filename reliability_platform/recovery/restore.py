@@ -7,7 +7,9 @@ from typing import Any
 from reliability_platform.clock import Clock
 from reliability_platform.incidents.anchor import forget_end
 from reliability_platform.operations import operations_engine
-from reliability_platform.recovery.replay import make_void, replay, unjudged_days
+from reliability_platform.pipeline.run import reprocess
+from reliability_platform.pipeline.steps import RunContext
+from reliability_platform.recovery.unjudged import invalidate_days, unjudged_days
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.ledger import Ledger, identify
 from reliability_platform.warehouse.publication import Publication
@@ -45,14 +47,14 @@ def recover_warehouse(settings: Settings, snapshot: Snapshot, clock: Clock, tabl
     engine = operations_engine(settings)
 
     def void(landing_days: list[date]) -> None:
-        make_void(engine, landing_days)
+        invalidate_days(engine, landing_days)
 
     if table is None:
         lacking = restore_warehouse(settings, engine, snapshot, void)
     else:
         lacking = restore_tables(settings, engine, snapshot, [table], void)
     landing_days = sorted({*lacking, *unjudged_days(settings, engine)})
-    publication = replay(settings, engine, landing_days, clock, f"restore-{snapshot.id}")
+    publication = reprocess(RunContext(settings, engine, clock, f"restore-{snapshot.id}"), landing_days)
     return Restored(table or "warehouse", snapshot.id, landing_days, publication)
 
 
@@ -66,8 +68,8 @@ def recover_home(settings: Settings, snapshot: Snapshot, clock: Clock) -> Restor
         # Files are never older than the store: versions that were published while the snapshot was taken are taken in.
         adopt(settings, Ledger(engine, identify(settings, engine)))
         landing_days.extend(sorted({*gap(settings, engine, snapshot), *unjudged_days(settings, engine)}))
-        make_void(engine, landing_days)
+        invalidate_days(engine, landing_days)
 
     restore_home(settings, snapshot, settings.home, settle)
-    publication = replay(settings, operations_engine(settings), landing_days, clock, f"restore-{snapshot.id}")
+    publication = reprocess(RunContext.of(settings, f"restore-{snapshot.id}", clock), landing_days)
     return Restored("home", snapshot.id, landing_days, publication)

@@ -158,7 +158,8 @@ def test_a_broken_model_fails_and_what_needs_it_is_aborted(
     project = tmp_path / "dbt_project"
     shutil.copytree(DBT_PROJECT, project, ignore=shutil.ignore_patterns("logs"))
     (project / "models/marts/agg_daily_funnel.sql").write_text(
-        "{{ config(materialized='table') }} select error('no visits of ann@example.com in /var/lib/x.parquet') as event_date\n"
+        "{{ config(materialized='table', contract={'enforced': false}) }} "
+        "select error('no visits of ann@example.com in /var/lib/x.parquet') as event_date\n"
     )
     monkeypatch.setenv("RELIABILITY_HOME", str(home))
     monkeypatch.setenv("RELIABILITY_DBT_PROJECT", str(project))

@@ -19,7 +19,8 @@ from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.lab.faults.plan import Strike
 from reliability_platform.landing.writer import landing_folder
-from reliability_platform.recovery.replay import replay
+from reliability_platform.pipeline.run import reprocess
+from reliability_platform.pipeline.steps import RunContext
 from reliability_platform.remediation.heal import act, verify
 from reliability_platform.remediation.ledger import ReplayLedger
 from tests.conftest import Platform, day
@@ -145,7 +146,7 @@ def test_a_rebuild_from_landing_and_a_second_delivery_bring_nothing_back(clean: 
     struck.deliver(LEAKY, ONE)
     struck.settings.warehouse.unlink()
     shutil.rmtree(struck.settings.bronze)
-    replay(struck.settings, struck.engine, [ONE], utc_now, "test")
+    reprocess(RunContext(struck.settings, struck.engine, utc_now, "test"), [ONE])
     assert betrayed(struck) == {}
     assert struck.gold() == clean.gold()
     assert not struck.publish().held

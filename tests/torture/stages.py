@@ -29,7 +29,7 @@ from reliability_platform.landing.admission import admit
 from reliability_platform.landing.discards import write_discards
 from reliability_platform.landing.reference import refresh_reference
 from reliability_platform.operations import operations_engine
-from reliability_platform.pipeline.days import land_days
+from reliability_platform.pipeline import steps
 from reliability_platform.remediation.dead_letters.discard import discard
 from reliability_platform.remediation.dead_letters.letters import Selection, waiting_letters
 from reliability_platform.remediation.due import may_act
@@ -63,7 +63,7 @@ def land(settings: Settings, first: date = STRUCK) -> None:
     refresh_reference(settings)
     window = list(days(first, STRUCK if first == STRUCK else LAST_CLEAN))
     for source in SOURCES:
-        land_days(settings, operations_engine(settings), source, window, utc_now)
+        steps.land(steps.RunContext.of(settings, ACTOR), source, window)
 
 
 def _admit(settings: Settings, first: date = STRUCK, last: date = STRUCK) -> None:

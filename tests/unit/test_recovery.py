@@ -22,7 +22,7 @@ from reliability_platform.lab.faults.plan import ActivePlan, Strike
 from reliability_platform.lab.oracle import verify
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.operations import operations_engine
-from reliability_platform.recovery.replay import spans
+from reliability_platform.pipeline.run import spans
 from reliability_platform.recovery.restore import recover_home, recover_warehouse
 from reliability_platform.settings import RESTORING, Settings
 from reliability_platform.warehouse.comparison import compare_tables
@@ -136,7 +136,7 @@ from reliability_platform.warehouse.snapshots.location import SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import newest_until
 
 settings = load_settings(Path(sys.argv[1]))
-restore.replay = lambda *_: os._exit(9)
+restore.reprocess = lambda *_: os._exit(9)
 restore.recover_warehouse(settings, newest_until(SnapshotLocation.of(settings), utc_now()), utc_now)
 """
 

@@ -55,7 +55,8 @@ def purge(
     Refused while a row of it waits for a clean one. Manifests, rows and counts stay; snapshots are named, not rewritten.
     """
     check_source(source)
-    from reliability_platform.recovery.replay import replay
+    from reliability_platform.pipeline.run import reprocess
+    from reliability_platform.pipeline.steps import RunContext
     from reliability_platform.remediation.purge import finish, refuse_if_needed, survey
     from reliability_platform.remediation.purge import purge as purge_files
 
@@ -72,7 +73,7 @@ def purge(
             reason = ask_first(f"{what} to be masked for good.", why, yes)
             with recorded(engine, Destroys.PURGE, what, whoami(), reason, utc_now):
                 purge_files(settings, engine, found, reason, whoami(), utc_now())
-                replay(settings, engine, [day], utc_now, RUN_ID)
+                reprocess(RunContext(settings, engine, utc_now, RUN_ID), [day])
                 finish(settings, engine, source, day, utc_now())
     _tell(found, settings, as_json, done=True)
 

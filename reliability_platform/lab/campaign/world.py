@@ -30,7 +30,8 @@ from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.landing.reference import refresh_reference
 from reliability_platform.operations import operations_engine
-from reliability_platform.pipeline.days import admit_days, audit_days, build_days, failed, land_days, publish_audited
+from reliability_platform.pipeline.run import Step, run_days
+from reliability_platform.pipeline.steps import RunContext, admit, land
 from reliability_platform.pipeline.ticks import notice, take_steps, waiting_for_a_person
 from reliability_platform.recovery.rehearsal import changes
 from reliability_platform.remediation.heal import act
@@ -95,6 +96,11 @@ class World:
         self.window = list(days(FIRST_DAY, FIRST_DAY + timedelta(days=(landing_days or plan.days) - 1)))
         self._seen = 0
 
+    @property
+    def context(self) -> RunContext:
+        """Of the platform's runs in this world."""
+        return RunContext(self.settings, self.engine, utc_now, ACTOR)
+
     def land(self) -> None:
         """Deliver and admit everything."""
         simulate(self.engine, self.window, utc_now())
@@ -105,29 +111,26 @@ class World:
 
     def _deliver(self, landing_days: Sequence[date]) -> None:
         for source in SOURCES:
-            land_days(self.settings, self.engine, source, landing_days, utc_now)
+            land(self.context, source, landing_days)
 
     def admit(self, landing_days: Sequence[date]) -> None:
         """Admit all sources of some days."""
         for source in SOURCES:
-            admit_days(self.settings, self.engine, source, landing_days, utc_now)
+            admit(self.context, source, landing_days)
 
     def judge(self, landing_days: Sequence[date]) -> list[CheckResult]:
         """Build, check and publish an unbroken row of days, and let incidents be opened."""
         self.settings = _watched(self.settings.home)  # another version of the models may be deployed
-        nodes = build_days(self.settings, self.engine, landing_days, utc_now, ACTOR)
-        known = results_of_dbt([vars(node) for node in nodes], landing_days, ACTOR, utc_now())
-        if failed(nodes):  # as a run that fails: nothing is audited or published
-            self.observe()
-            return known
-        return [*self.audit(landing_days), *known]
+        return self._run(landing_days, Step.BUILD)
 
     def audit(self, landing_days: Sequence[date]) -> list[CheckResult]:
         """Check, publish, and let incidents be opened."""
-        results = audit_days(self.settings, self.engine, landing_days, utc_now, ACTOR)
-        publish_audited(self.settings, utc_now, ACTOR)
+        return self._run(landing_days, Step.AUDIT)
+
+    def _run(self, landing_days: Sequence[date], since: Step) -> list[CheckResult]:
+        run = run_days(self.context, landing_days, since=since)
         self.observe()
-        return results
+        return [*run.results, *results_of_dbt([vars(node) for node in run.nodes], landing_days, ACTOR, utc_now())]
 
     def observe(self) -> None:
         """What the incident sensor does until it has nothing left to read."""

@@ -29,9 +29,10 @@ from reliability_platform.landing.fetch import fetch_day
 from reliability_platform.landing.writer import landing_folder, write_batch
 from reliability_platform.operations import operations_engine
 from reliability_platform.parquet import read_table
+from reliability_platform.pipeline.run import reprocess
+from reliability_platform.pipeline.steps import RunContext
 from reliability_platform.recovery.clone import Twin, twin_of
 from reliability_platform.recovery.drill_log import Drill
-from reliability_platform.recovery.replay import replay
 from reliability_platform.recovery.restore import recover_home, recover_warehouse
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
@@ -182,7 +183,7 @@ def _ask_again(settings: Settings, wanted: Sequence[Partition], clock: Clock) ->
         for batch in scheduled_batches(simulation, source, day):
             write_batch(settings, batch)
     again = sorted({day for _, day in missing})
-    replay(settings, operations_engine(settings), again, clock, "drill")
+    reprocess(RunContext.of(settings, "drill", clock), again)
     return again
 
 
@@ -246,14 +247,14 @@ def _source_outage(twin: Twin, report: DrillReport, clock: Clock, _: str | None)
     with report.timed("outage"), serving(simulation, at_first(OUTAGE_REQUESTS)) as server:
         landing_folder(settings, source, day).mkdir(parents=True, exist_ok=True)
         fetch_day(settings, source, day, server.url, promised, clock)
-        during = replay(settings, engine, [day], clock, "drill")
+        during = reprocess(RunContext(settings, engine, clock, "drill"), [day])
     if f"{source}/{day}" not in during.held:
         report.remarks.append("The day was published although its source had sent nothing.")
     alone = [mart.name for mart in marts(ensure_manifest(settings.dbt_project)) if mart.sources == (source,)]
     compare(report, "published", alone, twin.published, settings.published / CURRENT)
     with report.timed("fetch, build and publication", recovering=True), serving(simulation) as server:
         fetch_day(settings, source, day, server.url, promised, _when_it_may_be_asked(engine, source, clock))
-        after = replay(settings, engine, [day], clock, "drill")
+        after = reprocess(RunContext(settings, engine, clock, "drill"), [day])
     report.landing_days_built_again = [day]
     if f"{source}/{day}" in after.held:
         report.partitions_lost = [f"{source}/{day}"]

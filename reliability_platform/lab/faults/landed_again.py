@@ -11,7 +11,7 @@ from reliability_platform.lab.faults.plan import ActivePlan
 from reliability_platform.lab.faults.strike import rehearse
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.lab.simulation.system import SimulatedSource, simulated_sources
-from reliability_platform.landing.deliveries import land
+from reliability_platform.landing.deliveries import deliver
 from reliability_platform.landing.file_quarantine import quarantine_folder
 from reliability_platform.landing.inputs import BuildInputs
 from reliability_platform.landing.seals import break_seal
@@ -59,7 +59,7 @@ def redeliver(settings: Settings, plan: ActivePlan, source: str, day: date) -> N
     for shim in (settings.shims / source).glob(f"{source}-{day:%Y%m%d}-*.json"):
         shim.unlink()
     behind = SimulatedSource(Simulation.load(settings), source)
-    land(settings, operations_engine(settings), InjectedSource(behind, plan, settings), [day])
+    deliver(settings, operations_engine(settings), InjectedSource(behind, plan, settings), [day])
     shutil.rmtree(leaving, ignore_errors=True)  # last: until then it says that this day had landed
 
 

@@ -1,0 +1,91 @@
+"""The order of a run over landing days. It is spelled here and nowhere else; Dagster's graph has the same steps as assets."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from enum import IntEnum
+
+from reliability_platform.checks.results import CheckResult
+from reliability_platform.clock import days as days_between
+from reliability_platform.pipeline.steps import RunContext, admit, audit, build, failed, land, publish
+from reliability_platform.sources import SOURCES
+from reliability_platform.warehouse.dbt_runner import NodeResult, TransformFailedError
+from reliability_platform.warehouse.publication import Publication
+
+
+class Step(IntEnum):
+    """The steps in their order."""
+
+    LAND = 1
+    ADMIT = 2
+    BUILD = 3
+    AUDIT = 4
+    PUBLISH = 5
+
+
+@dataclass
+class Run:
+    """What became of a run."""
+
+    nodes: list[NodeResult] = field(default_factory=list)
+    results: list[CheckResult] = field(default_factory=list)
+    publication: Publication | None = None
+    """None if a failed model or dbt test ended the run before its audit."""
+
+
+def spans(wanted: Iterable[date]) -> Iterator[tuple[date, date]]:
+    """Days as first and last of each unbroken row of them: one build for each."""
+    first = last = None
+    for day in sorted(set(wanted)):
+        if first is None or last is None:
+            first = day
+        elif day - last > timedelta(days=1):
+            yield first, last
+            first = day
+        last = day
+    if first is not None and last is not None:
+        yield first, last
+
+
+def run_days(
+    context: RunContext, days: Sequence[date], *, since: Step = Step.LAND, audit_failed_builds: bool = False
+) -> Run:
+    """Run landing days from a step to the publication.
+
+    A failed model or dbt test ends the run before its audit, so that its days stay held; with `audit_failed_builds` the
+    checks are evaluated all the same.
+    """
+    run = Run()
+    for first, last in spans(days):
+        window = list(days_between(first, last))
+        for source in SOURCES:
+            if since <= Step.LAND:
+                land(context, source, window)
+            if since <= Step.ADMIT:
+                admit(context, source, window)
+        if since <= Step.BUILD:
+            nodes = build(context, window)
+            run.nodes += nodes
+            if failed(nodes) and not audit_failed_builds:
+                return run
+        if since <= Step.AUDIT:
+            run.results += audit(context, window)
+        _raise_if_broken(run.nodes, first, last)
+    run.publication = publish(context)
+    return run
+
+
+def _raise_if_broken(nodes: Sequence[NodeResult], first: date, last: date) -> None:
+    broken = next((node for node in nodes if node.status == "error"), None)
+    if broken is not None:
+        raise TransformFailedError(f"{first} to {last} could not be built: {broken.name}: {broken.message}")
+
+
+def reprocess(context: RunContext, days: Sequence[date]) -> Publication:
+    """Run days that have landed once more, and publish what the gate releases.
+
+    Raises `TransformFailedError` if a model fails. A failed check raises nothing: it holds its day.
+    """
+    publication = run_days(context, days, since=Step.ADMIT, audit_failed_builds=True).publication
+    assert publication is not None
+    return publication

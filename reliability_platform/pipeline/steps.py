@@ -1,0 +1,113 @@
+"""The steps of a run over landing days: land, admit, build, audit, publish. `run.py` says in which order."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import Engine
+
+from reliability_platform.checks.dbt_tests import results_of_dbt
+from reliability_platform.checks.evaluate import evaluate
+from reliability_platform.checks.release import release
+from reliability_platform.checks.results import CheckResult
+from reliability_platform.checks.store import CheckStore
+from reliability_platform.clock import Clock, utc_now
+from reliability_platform.incidents.anchor import note_end
+from reliability_platform.landing.admission import Admission
+from reliability_platform.landing.admission import admit as admit_day
+from reliability_platform.landing.arrivals import look
+from reliability_platform.landing.deliveries import Landed, deliver, fetch
+from reliability_platform.landing.discards import write_discards
+from reliability_platform.operations import operations_engine
+from reliability_platform.remediation.contract_change import fit_since_the_contract_changed
+from reliability_platform.remediation.ledger import NO_INCIDENT, ReplayLedger
+from reliability_platform.settings import Settings
+from reliability_platform.sources.source import source_named
+from reliability_platform.warehouse import dbt_runner
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+from reliability_platform.warehouse.dbt_runner import NodeResult
+from reliability_platform.warehouse.marts import marts
+from reliability_platform.warehouse.publication import Publication, announce
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """The home of a run, its clock, and the name under which it stands on record."""
+
+    settings: Settings
+    engine: Engine
+    clock: Clock
+    run_id: str
+
+    @classmethod
+    def of(cls, settings: Settings, run_id: str, clock: Clock = utc_now) -> "RunContext":
+        """With the operations store of the home."""
+        return cls(settings, operations_engine(settings), clock, run_id)
+
+
+def land(context: RunContext, source: str, days: Sequence[date]) -> Landed:
+    """Let a source deliver some days, or fetch them where it is behind HTTP."""
+    settings, engine = context.settings, context.engine
+    url = settings.url_of(source)
+    if url is None:
+        return deliver(settings, engine, source_named(settings, source), days)
+    return fetch(settings, engine, source, days, url, context.clock)
+
+
+def admit(context: RunContext, source: str, days: Sequence[date]) -> dict[date, list[Admission]]:
+    """Admit what has landed of one source, or refuse it; by landing day."""
+    settings, engine, now = context.settings, context.engine, context.clock
+    # The data of these partitions change now: no result of before may release them.
+    CheckStore(engine).invalidate([source], days)
+    look(settings, engine, source, days, now())
+    write_discards(settings, engine, source, days)
+    by_day = {day: admit_day(settings, source, day) for day in days}
+    fitting = [one for day, records in by_day.items() for one in fit_since_the_contract_changed(settings, records, day)]
+    ReplayLedger(engine).record(fitting, NO_INCIDENT, 0, now())
+    return by_day
+
+
+def build(
+    context: RunContext,
+    days: Sequence[date],
+    *,
+    select: Sequence[str] = (),
+    on_node: Callable[[str], None] | None = None,
+    on_model_start: Callable[[str], None] | None = None,
+) -> list[NodeResult]:
+    """Build the tables of an unbroken row of days, and record what dbt's own tests say. What failed is a result."""
+    nodes = dbt_runner.build(
+        context.settings, days[0], days[-1], select=select, on_node=on_node, on_model_start=on_model_start
+    )
+    CheckStore(context.engine).record(
+        results_of_dbt([vars(node) for node in nodes], days, context.run_id, context.clock())
+    )
+    return nodes
+
+
+def failed(nodes: Sequence[NodeResult]) -> list[NodeResult]:
+    """What keeps a run from going on to the audit: its days stay without results, and so out of publication."""
+    return [node for node in nodes if node.status in ("error", "fail")]
+
+
+def record_results(context: RunContext, results: Sequence[CheckResult]) -> None:
+    """Keep what an audit found; a publication must follow, and whoever dies in between leaves word of that."""
+    announce(context.settings)
+    CheckStore(context.engine).record(results)
+
+
+def audit(context: RunContext, days: Sequence[date]) -> list[CheckResult]:
+    """Evaluate every check on some days, and record the results."""
+    results = evaluate(context.settings, days, context.clock(), context.run_id)
+    record_results(context, results)
+    return results
+
+
+def publish(context: RunContext, on_change: Callable[[list[CheckResult]], None] = lambda _: None) -> Publication:
+    """Publish whatever the gate releases now, over all landed partitions. `on_change` hears of results that turned."""
+    settings, clock = context.settings, context.clock
+    publication = release(
+        settings, marts(ensure_manifest(settings.dbt_project)), clock(), context.run_id, on_change, clock
+    )
+    note_end(settings, context.engine)
+    return publication
