@@ -8,7 +8,7 @@ export OTEL_SDK_DISABLED := true
 # Containers often set it; then each process compiles 1,700 modules of Dagster and dbt again, 2 to 3 seconds every time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all torture dev lint bench lock clean
+.PHONY: demo test test-all torture dev lint bench docs lock clean
 
 demo: .venv/ready  ## break a month of data, heal it, prove it
 	$(BIN)/reliability demo
@@ -37,6 +37,10 @@ bench: .venv/ready  ## speed, as ratios to one bare DuckDB script in the same ru
 	$(BIN)/python -m tests.bench_recovery
 	$(BIN)/python -m tests.bench_machinery
 
+docs: .venv/ready  ## the site of docs/ in site/; a dead link fails
+	$(BIN)/python -m docs.generate
+	$(BIN)/mkdocs build --strict --quiet
+
 .venv: .venv/ready
 
 # uv installs the lock in seconds; --no-deps because one package's metadata forbids the DuckDB we run (see pyproject.toml).
@@ -48,8 +52,8 @@ bench: .venv/ready  ## speed, as ratios to one bare DuckDB script in the same ru
 	touch $@
 
 lock: .venv/ready  ## resolve again, for all supported Pythons at once
-	$(BIN)/uv pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --quiet --extra dev --extra docs --universal --python-version 3.11 \
 	  --upgrade --no-header --no-annotate --no-emit-index-url --output-file requirements.lock
 
 clean:  ## remove what the platform and its tools made; never the lock, never your code
-	rm -rf data dbt_project/target dbt_project/logs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf data dbt_project/target dbt_project/logs .pytest_cache .mypy_cache .ruff_cache site

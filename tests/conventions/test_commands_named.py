@@ -7,9 +7,11 @@ import pytest
 
 from reliability_platform.cli.main import cli
 from reliability_platform.settings import PROJECT_ROOT
+from tests.conventions.documents import PAGES
 
 TEXTS = [
-    *(PROJECT_ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile")),
+    *(PROJECT_ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "Makefile")),
+    *PAGES,
     *(path for path in (PROJECT_ROOT / "reliability_platform").rglob("*") if path.suffix in {".py", ".yml", ".j2"}),
 ]
 NAMED = re.compile(r"(?:[`\"]|^ *)reliability ([a-z][^`\"\n#]*)", re.MULTILINE)

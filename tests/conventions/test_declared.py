@@ -15,15 +15,12 @@ from reliability_platform.checks.soda import names_in_files
 from reliability_platform.cli.doctor import locked_versions
 from reliability_platform.cli.main import COMMANDS, cli
 from reliability_platform.incidents.classes import CLASSES
-from reliability_platform.incidents.documents.class_page import policy_table
-from reliability_platform.incidents.documents.render import markdown
 from reliability_platform.lab.faults.catalogue import CATALOGUE
 from reliability_platform.lab.faults.plan import load_plan, plan_names
 from reliability_platform.lineage.graph import data_graph, node_of
 from reliability_platform.orchestration.audit_assets import asset_key_of
 from reliability_platform.orchestration.definitions import defs
 from reliability_platform.remediation.actions import ACTIONS
-from reliability_platform.remediation.documents import remedy_of
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import DBT_PROJECT, PROJECT_ROOT, load_settings
 from reliability_platform.sources import SOURCES
@@ -111,20 +108,11 @@ def test_what_is_installed_is_what_is_locked() -> None:
     assert all(re.match(r"^[a-z0-9A-Z._-]+==[^ ]+( ; .+)?$", line) for line in text.splitlines())
 
 
-def test_every_command_has_help_and_the_readme_names_it() -> None:
-    """What is not documented does not exist."""
-    readme = (PROJECT_ROOT / "README.md").read_text()
+def test_every_command_has_help() -> None:
+    """The reference page is made of it."""
     for name in COMMANDS:
         result = CliRunner().invoke(cli, [name, "--help"])
         assert result.exit_code == 0, result.output
-        assert f"reliability {name}" in readme or f"make {name}" in readme, name
-
-
-def test_the_readme_has_the_policy_as_it_is() -> None:
-    """A table that people copy by hand is wrong within a month."""
-    table = markdown([policy_table({name: remedy_of(name) for name in CLASSES})])
-    assert table.strip() in (PROJECT_ROOT / "README.md").read_text(), f"put this into README.md:\n{table}"
-    assert all(f"`{name}`" in (PROJECT_ROOT / "README.md").read_text() for name in ACTIONS)
 
 
 def test_dagster_can_load_all_of_it() -> None:

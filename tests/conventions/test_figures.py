@@ -10,6 +10,7 @@ from reliability_platform.lab.campaign.statistics import wilson
 from reliability_platform.settings import PROJECT_ROOT
 
 README = (PROJECT_ROOT / "README.md").read_text()
+PAGE = (PROJECT_ROOT / "docs" / "explanation" / "measurements.md").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +32,14 @@ def _interval(hits: int, n: int) -> str:
 def test_the_figures_of_the_readme_are_those_that_were_measured_of_this_version(kept: dict[str, Any]) -> None:
     """It showed 350 of 350 of the version before, while this one had 349."""
     assert kept["version"] == version("reliability-platform")
-    assert f"Version {kept['version']}, seed {kept['first_seed']}" in README
+    assert f"Version {kept['version']}, seed {kept['first_seed']}" in PAGE
     rows = [f"| {name} | {hits} of {n} | {_interval(hits, n)} |" for name, (hits, n) in kept["shares"].items()]
     rows += [
         f"| quarantined rows that are bad ones; bad rows that are quarantined | {kept['quarantine_precision']:.0%}; "
         f"{kept['quarantine_recall']:.0%} | |".replace("%", " %"),
         f"| incidents for each fault | {kept['incidents_per_fault']:.3f} | |",
     ]
-    [table] = [part for part in README.split("\n\n") if part.startswith("| standard grid | measured |")]
+    [table] = [part for part in PAGE.split("\n\n") if part.startswith("| standard grid | measured |")]
     assert table.splitlines()[2:] == rows
 
 
@@ -48,6 +49,11 @@ def test_the_readme_says_what_others_found(kept: dict[str, Any]) -> None:
     share = wilson(others["detected"], others["corruptions"])
     assert share.share is not None and share.low is not None and share.high is not None
     words = f"{share.share:.0%}, {share.low:.0%} to {share.high:.0%}".replace("%", " %")
-    assert f"Of {others['corruptions']} corruptions" in README
-    assert f"the same version detected {others['detected']} ({words})" in README
-    assert f'{others["recoveries_verified_falsely"]} of its "Recovery verified" were false' in README
+    assert f"Of {others['corruptions']} corruptions" in PAGE
+    assert f"the same version detected {others['detected']} ({words})" in PAGE
+    assert f'{others["recoveries_verified_falsely"]} of its "Recovery verified" were false' in PAGE
+    assert "detect {} of {} faults".format(*kept["shares"]["faults detected"]) in README
+    assert (
+        f"Of {others['corruptions']} corruptions made by others, the same version detected {others['detected']}"
+        in README
+    )

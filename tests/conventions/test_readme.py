@@ -2,11 +2,7 @@
 
 import re
 
-import click
-import pytest
-
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.cli.main import COMMANDS, cli
 from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
 from reliability_platform.lab.faults.fault import Stage
 from reliability_platform.masking import PLACES
@@ -15,6 +11,10 @@ from tests.conventions.test_layers import ORDER
 
 README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (PROJECT_ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+SPEED = (PROJECT_ROOT / "docs" / "explanation" / "speed.md").read_text(encoding="utf-8")
+PERSONAL_DATA = (PROJECT_ROOT / "docs" / "explanation" / "personal-data.md").read_text(encoding="utf-8")
 
 
 def _section(title: str) -> str:
@@ -27,7 +27,7 @@ def test_the_counts_of_faults_are_those_of_the_catalogue() -> None:
     landing = sum(one.stage is Stage.LANDING for one in CATALOGUE.values())
     assert f"{landing} on what lands and {len(CATALOGUE) - landing} on the running platform" in README
     assert f"… {len(CATALOGUE)} in all" in README
-    assert f"The whole demo of {len(CATALOGUE)} faults" in README
+    assert f"The whole demo of {len(CATALOGUE)} faults" in SPEED
 
 
 def sample_of_the_demo() -> list[list[str]]:
@@ -51,26 +51,16 @@ def _between(start: str, end: str) -> str:
     return block[block.index(f"\n{start}") + 1 : block.index(f"\n {end}")]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_the_row_of_a_command_names_its_parts(name: str) -> None:
-    """A subcommand that the table of commands leaves out is found by nobody; an option that is gone is looked for."""
-    [row] = [
-        line
-        for line in README.splitlines()
-        if f"`reliability {name}`" in line.split(" | ")[0] and line.startswith("| `")
-    ]
-    context = click.Context(cli)
-    command = cli.get_command(context, name)
-    assert command is not None
-    words = set(re.findall(r"`([a-z][a-z-]*)`", row))
-    options = {option for one in command.get_params(context) for option in one.opts}
-    if isinstance(command, click.Group):
-        parts = {part: command.get_command(context, part) for part in command.list_commands(context)}
-        assert set(parts) <= words, "the row leaves a subcommand out"
-        options |= {
-            option for part in parts.values() if part for one in part.get_params(context) for option in one.opts
-        }
-    assert set(re.findall(r"`(--[a-z-]+)", row)) <= options
+def test_the_readme_is_short() -> None:
+    """It had grown to 50 KB."""
+    assert len(README.encode()) <= 8 * 1024
+
+
+def test_every_link_of_the_readme_leads_somewhere() -> None:
+    """The strict build of the site sees the pages, not the README."""
+    links = [one.partition("#")[0] for one in re.findall(r"\]\((?!https?:)([^)]+)\)", README)]
+    assert len(links) > 10
+    assert [one for one in links if not (PROJECT_ROOT / one).exists()] == []
 
 
 def test_the_map_names_every_package() -> None:
@@ -93,7 +83,7 @@ def test_the_layers_of_contributing_are_those_that_the_test_holds() -> None:
 
 def test_the_places_of_raw_values_are_all_in_the_readme() -> None:
     """Its table said that it was `PLACES`, and left out the folders in which drills and restores work."""
-    table = _section("Personal data").partition("\n\nResults,")[0]
+    table = PERSONAL_DATA.partition("\n\nResults,")[0]
     for place in PLACES:
         if place.raw:
             begin = place.pattern.partition("*")[0]

@@ -35,8 +35,8 @@ def _shell(cwd: Path, script: str, **more: str) -> subprocess.CompletedProcess[s
 
 
 def _of_the_readme() -> str:
-    """The block of README.md that calls dbt and Soda, as it stands."""
-    blocks = re.findall(r"```shell\n(.*?)```", (PROJECT_ROOT / "README.md").read_text(), re.DOTALL)
+    """The block of the how-to guide that calls dbt and Soda, as it stands."""
+    blocks = re.findall(r"```shell\n(.*?)```", (PROJECT_ROOT / "docs" / "how-to" / "dbt-and-soda.md").read_text(), re.DOTALL)
     [block] = [one for one in blocks if "soda scan" in one]
     return str(block)
 
