@@ -9,7 +9,7 @@ from reliability_platform.settings import PROJECT_ROOT
 @pytest.mark.parametrize("name", PAGES)
 def test_a_generated_page_is_what_the_code_says(name: str) -> None:
     """Tables that people copy by hand are wrong within a month."""
-    assert (REFERENCE / name).read_text(encoding="utf-8") == PAGES[name](), "run: python docs/generate.py"
+    assert (REFERENCE / name).read_text(encoding="utf-8") == PAGES[name](), "run: python -m docs.generate"
 
 
 def test_no_generated_page_knows_this_machine() -> None:
