@@ -273,7 +273,7 @@ def _typed_fields(error: BaseException) -> str | None:
 # Errors in words
 
 
-def error_words(error: BaseException | str, limit: int = MAX_ERROR) -> str:
+def error_text(error: BaseException | str, limit: int = MAX_ERROR) -> str:
     """What an error says, on one line, without the values that it quotes.
 
     Engines tell the value that they could not convert, the key that came twice, the pattern that made no sense, with
@@ -291,13 +291,13 @@ def error_words(error: BaseException | str, limit: int = MAX_ERROR) -> str:
     return printable(scrub(text if ours or names_only else _engines_words(text)), limit)
 
 
-def traceback_words(text: str) -> str:
+def traceback_text(text: str) -> str:
     """A printed traceback without the values that its errors quote: every place in the code stays."""
     kept, code = [], False
     for line in text.splitlines():
         place = _PLACE_IN_CODE.match(line) is not None
         stays = place or code or not line.strip(" ~^")
-        kept.append(line if stays else error_words(line))
+        kept.append(line if stays else error_text(line))
         code = place  # the line after a place is code, too
     return "\n".join(kept)
 

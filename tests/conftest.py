@@ -17,7 +17,7 @@ from reliability_platform.checks.results import CheckResult
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
 from reliability_platform.day_clock import simulate
-from reliability_platform.lab.faults.plan import ActivePlan, Strike
+from reliability_platform.lab.faults.plan import ActivePlan, Injection
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.reference import refresh_reference
@@ -39,7 +39,9 @@ EVENTS = 300
 class Platform:
     """A small platform in a temporary home. Every part is the real one; only Dagster is left out."""
 
-    def __init__(self, home: Path, *, seed: int = 7, events_per_day: int = 600, strikes: Sequence[Strike] = ()) -> None:
+    def __init__(
+        self, home: Path, *, seed: int = 7, events_per_day: int = 600, strikes: Sequence[Injection] = ()
+    ) -> None:
         ensure_manifest()
         self.settings: Settings = load_settings(home)
         self.simulation = Simulation(seed, events_per_day)

@@ -23,7 +23,7 @@ from reliability_platform.incidents.impact import reach
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.response import read_policy
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.masking import error_words
+from reliability_platform.masking import error_text
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
@@ -140,7 +140,7 @@ class _Tick:
 
     def _put_off(self, alerts: Sequence[Alert], incident: Incident | None, error: Exception) -> Dispatched:
         """What no message could be made of is tried again like what was not delivered, and given up as late."""
-        words, attempts = error_words(error), max(alert.attempts for alert in alerts) + 1
+        words, attempts = error_text(error), max(alert.attempts for alert in alerts) + 1
         what = f"no message could be made of what is new about {alerts[0].incident_id}"
         with noted(self.store, incident, self.now, what[0].upper() + what[1:]) if incident else self.step(what):
             raise error

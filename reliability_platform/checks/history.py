@@ -18,7 +18,7 @@ import duckdb
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.episodes import EPISODE_DAYS, EPISODE_SIGMAS, Lean, drawn_in
 from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, Verdict
-from reliability_platform.masking import error_words
+from reliability_platform.masking import error_text
 from reliability_platform.sources.contracts import CONTRACTS
 
 HISTORY_DAYS = 28
@@ -280,7 +280,7 @@ def evaluate_history(
                 last = max(partitions) + timedelta(days=EPISODE_DAYS)
                 profiles[name] = _profile(connection, checks[name], min(partitions), last)
             except duckdb.Error as problem:  # a crashing check is no verdict on the data
-                profiles[name], errors[name] = {}, error_words(str(problem))
+                profiles[name], errors[name] = {}, error_text(str(problem))
         findings: dict[str, dict[date, Finding]] = {name: {} for name in wanted}
         for day in sorted(partitions):
             for name in wanted:

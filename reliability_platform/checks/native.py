@@ -16,7 +16,7 @@ from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES
 from reliability_platform.checks.results import ERROR, NOTHING_TO_JUDGE, CheckResult, Verdict
 from reliability_platform.counted import agreeing, counted
 from reliability_platform.landing.arrivals import arrivals_of
-from reliability_platform.masking import error_words
+from reliability_platform.masking import error_text
 from reliability_platform.operations import operations_engine
 from reliability_platform.parquet import scan_days
 from reliability_platform.settings import Settings
@@ -432,7 +432,7 @@ def evaluate_native(
                 if carried == [False]:
                     too_few.add(day)
         except duckdb.Error as problem:  # a crashing check is no verdict on the data
-            error = error_words(str(problem))
+            error = error_text(str(problem))
         for day in partitions:
             value, detail = (None, None) if error else rows.get(day, (check.absent, None))
             empty = there is not None and day not in there and not value

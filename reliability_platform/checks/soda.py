@@ -20,7 +20,7 @@ import duckdb
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import ERROR, NOTHING_TO_JUDGE, CheckResult, Verdict
 from reliability_platform.errors import EnvironmentUnusableError
-from reliability_platform.masking import error_words, sample
+from reliability_platform.masking import error_text, sample
 from reliability_platform.settings import SODA_CHECKS, SODA_SETTINGS
 from reliability_platform.yaml_text import read_yaml
 
@@ -193,7 +193,7 @@ def evaluate_soda(
             checks, errors = _scan(connection, files, day) if files else ([], "")
         except Exception as error:  # a crashing scan is no verdict on the data
             checks, errors = [], f"{type(error).__name__}: {error}"
-        first_error = error_words(errors)
+        first_error = error_text(errors)
         found = {check.name: _result(check, day, run_id, now, first_error) for check in checks if check.name in wanted}
         for name in sorted(wanted):
             results.append(found.get(name) or _lost(name, day, run_id, now, first_error))

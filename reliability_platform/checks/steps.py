@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from reliability_platform.checks.monitor_result import change
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.errors import UsageError
-from reliability_platform.masking import error_words
+from reliability_platform.masking import error_text
 
 INCIDENTS_NOTICED, ALERTS_TOLD = "home__incidents_noticed", "home__alerts_told"
 """The checks of the home that say whether all steps of a tick ended well."""
@@ -37,7 +37,7 @@ class Steps:
         except UsageError:
             raise
         except Exception as error:
-            self.failed.append(f"{what}: {error_words(error)}")
+            self.failed.append(f"{what}: {error_text(error)}")
 
     @property
     def words(self) -> str | None:

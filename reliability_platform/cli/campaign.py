@@ -26,19 +26,19 @@ from reliability_platform.settings import Settings, load_settings
 
 def _run(settings: Settings, grid: str, seeds: int, first_seed: int, kills: int, with_drills: bool) -> dict[str, Any]:
     from reliability_platform.lab.campaign.campaign import measured, run_campaign
-    from reliability_platform.lab.campaign.grade import WorldOutcome
+    from reliability_platform.lab.campaign.grade import TrialOutcome
 
     columns = (TextColumn("worlds"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=progress, disable=not progress.is_terminal) as bar:
         task = bar.add_task("", total=None)
 
-        def on_world(done: int, total: int, world: WorldOutcome) -> None:
+        def on_trial(done: int, total: int, world: TrialOutcome) -> None:
             bar.update(task, completed=done, total=total)
             missed = [one.id for one in world.scenarios if not one.detected and one.window != "limit"]
             words = f"world {done} of {total}: {counted(len(world.scenarios), 'scenario')}, {counted(len(world.controls), 'control')}"
             progress.print(words + (f", missed {', '.join(missed)}" if missed else ""), highlight=False)
 
-        document = run_campaign(settings.home / "campaign", grid, seeds, on_world, first_seed)
+        document = run_campaign(settings.home / "campaign", grid, seeds, on_trial, first_seed)
     return (
         document
         | _lost_on_purpose(settings, document["seeds"][0], kills, with_drills)

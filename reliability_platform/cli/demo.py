@@ -103,7 +103,7 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
         simulation.save(settings)
         active.save(settings)
 
-        from reliability_platform.cli.live import strike_and_respond
+        from reliability_platform.cli.live import inject_and_respond
         from reliability_platform.day_clock import simulate
         from reliability_platform.lab.oracle import verify
         from reliability_platform.lab.scorecard.run import leave_evidence
@@ -140,7 +140,7 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
         ):
             for strike in live:
                 progress.print(f"[dim]  {strike.fault} on {strike.source}[/dim]")
-                strike_and_respond(settings, daemon, active.seed, strike)
+                inject_and_respond(settings, daemon, active.seed, strike)
                 approved += _approve(settings, daemon)
         timings = stage_timings(instance)
     partitions = landed_partitions(settings)

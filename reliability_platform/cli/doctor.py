@@ -18,7 +18,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.damage import in_one_line
 from reliability_platform.errors import ExitCode, PlatformError
-from reliability_platform.masking import error_words
+from reliability_platform.masking import error_text
 from reliability_platform.settings import PROJECT_ROOT, RESTORING, Settings, load_settings
 
 SHOWN_ENTRIES = 5
@@ -313,7 +313,7 @@ def examined(settings: Settings) -> list[Finding]:
         except PlatformError as error:
             says, looked = str(error).rstrip("."), False
         except Exception as error:  # a doctor must not die of the disease
-            says, looked = error_words(error), False
+            says, looked = error_text(error), False
         root = _because_of(what, says, found, looked=looked)
         found.append(Finding(what, False, says if root is None else f"could not look: see {root}", root))
     return found

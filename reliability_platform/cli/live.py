@@ -2,15 +2,15 @@
 
 from reliability_platform.lab.faults.catalogue import fault_named
 from reliability_platform.lab.faults.fault import Stage
-from reliability_platform.lab.faults.plan import Strike
+from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.lab.scorecard.live_fault import live_fault
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.orchestration.local import LocalDaemon
 from reliability_platform.settings import Settings
 
 
-def strike_and_respond(settings: Settings, daemon: LocalDaemon, seed: int, strike: Strike) -> None:
-    """Strike, respond, and lift what must be lifted before anything can heal; incidents are opened, nothing is healed
+def inject_and_respond(settings: Settings, daemon: LocalDaemon, seed: int, strike: Injection) -> None:
+    """Inject a fault, respond, and lift what must be lifted before anything can heal; incidents are opened, nothing is healed
     but what the daemon's sensors heal.
     """
     with live_fault(settings, seed, strike):

@@ -13,7 +13,7 @@ import click
 
 from reliability_platform.cli.stopping import leave_the_end_alone, stoppable
 from reliability_platform.errors import ExitCode, UsageError
-from reliability_platform.masking import error_words, operator_said, printable, traceback_words
+from reliability_platform.masking import error_text, operator_said, printable, traceback_text
 from reliability_platform.settings import DEFAULT_HOME, PROJECT_ROOT, keep_private, load_settings
 from reliability_platform.system_errors import foreseen
 
@@ -182,10 +182,10 @@ def _databases() -> Path:
 def _unforeseen(error: Exception) -> str:
     """A bug of ours, in one line: what and where. The values that it quotes are nobody's business."""
     if load_settings(DEFAULT_HOME).tracebacks:
-        click.echo(traceback_words("".join(traceback.format_exception(error))), err=True)
+        click.echo(traceback_text("".join(traceback.format_exception(error))), err=True)
     places = [one for one in traceback.extract_tb(error.__traceback__) if one.filename.startswith(str(PROJECT_ROOT))]
     place = f" at {Path(places[-1].filename).relative_to(PROJECT_ROOT)}:{places[-1].lineno}" if places else ""
     return (
-        f"a fault of the platform{place}: {error_words(error)}. RELIABILITY_TRACEBACKS=true shows all places; "
+        f"a fault of the platform{place}: {error_text(error)}. RELIABILITY_TRACEBACKS=true shows all places; "
         "nothing that was finished is lost."
     )

@@ -27,7 +27,7 @@ from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from reliability_platform.lab.faults.plan import Strike
+    from reliability_platform.lab.faults.plan import Injection
 
 
 def _open_incidents(settings: Settings) -> list[dict[str, str]]:
@@ -130,19 +130,19 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
     from reliability_platform.lab.faults.catalogue import fault_named
     from reliability_platform.lab.faults.fault import Stage
     from reliability_platform.lab.faults.landed_again import redeliver
-    from reliability_platform.lab.faults.plan import ActivePlan, PlannedStrike, resolve_strike
+    from reliability_platform.lab.faults.plan import ActivePlan, PlannedInjection, resolve_injection
     from reliability_platform.lab.faults.strike import rehearse
     from reliability_platform.lab.simulation.simulation import Simulation
     from reliability_platform.lab.simulation.system import simulated_sources
 
     settings = load_settings(home)
-    planned = PlannedStrike(fault=fault, source=source, date=day, magnitude=magnitude)
-    strike = resolve_strike(planned, FIRST_DAY, date.max)
+    planned = PlannedInjection(fault=fault, source=source, date=day, magnitude=magnitude)
+    strike = resolve_injection(planned, FIRST_DAY, date.max)
     days = strike.landing_dates()
     if days[-1] >= utc_now().date():
         raise UsageError(f"{fault} on {day} reaches {days[-1]}, which is not over yet: choose an earlier day.")
     if fault_named(strike.fault).stage is not Stage.LANDING:
-        _strike_live(home, strike)
+        _inject_live(home, strike)
         return ExitCode.OK
     with home_session(settings):
         before = ActivePlan.load(settings)
@@ -150,7 +150,7 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
             # The plan is saved last: it was killed when all was done, or somebody asks for the same once more.
             people.print(f"{fault} has struck {source} on {day} already: nothing is left to do.", highlight=False)
             return ExitCode.OK
-        plan = before.with_strike(strike)
+        plan = before.with_injection(strike)
         rehearse(simulated_sources(Simulation.load(settings)), plan)
         for touched in days:
             redeliver(settings, plan, source, touched)
@@ -160,9 +160,9 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
     return ExitCode.OK
 
 
-def _strike_live(home: Path | None, strike: "Strike") -> None:
-    """Strike the running platform, and let it notice at once: what heals comes with `reliability heal`."""
-    from reliability_platform.cli.live import strike_and_respond
+def _inject_live(home: Path | None, strike: "Injection") -> None:
+    """Inject a fault into the running platform, and let it notice at once: what heals comes with `reliability heal`."""
+    from reliability_platform.cli.live import inject_and_respond
     from reliability_platform.cli.session import driving
     from reliability_platform.lab.faults.plan import ActivePlan
     from reliability_platform.warehouse.publication import publications
@@ -173,7 +173,7 @@ def _strike_live(home: Path | None, strike: "Strike") -> None:
                 f"{strike.fault} strikes a platform at work, and nothing is published in {settings.home} yet: "
                 "run `reliability demo` or `reliability run` first."
             )
-        strike_and_respond(settings, daemon, ActivePlan.load(settings).seed, strike)
+        inject_and_respond(settings, daemon, ActivePlan.load(settings).seed, strike)
         people.print(f"{strike.fault} has struck {strike.source} on {strike.landing_date}.", highlight=False)
         _tell_incidents(_open_incidents(settings))
 

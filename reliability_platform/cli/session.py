@@ -12,7 +12,7 @@ from reliability_platform.cli.options import home_session, progress
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
 from reliability_platform.landing.admission import landed_partitions
-from reliability_platform.masking import error_words
+from reliability_platform.masking import error_text
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.alert_sensor import alert_sensor
 from reliability_platform.orchestration.definitions import defs
@@ -77,7 +77,7 @@ def telling(settings: Settings, job: str, stage: str) -> Iterator[None]:
 
 def _open_incident(settings: Settings, job: str, stage: str, error: Exception) -> None:
     landed = max(day for _, day in landed_partitions(settings))
-    words, cause = error_words(error), cause_of(error) or UNFORESEEN
+    words, cause = error_text(error), cause_of(error) or UNFORESEEN
     died = FailedRun(f"command line {uuid4()}", job, stage, None, landed, landed, cause, words, utc_now())
     FailedRuns(operations_engine(settings)).record(died)
     with platform_instance(settings) as instance:

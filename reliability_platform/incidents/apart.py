@@ -9,7 +9,7 @@ from reliability_platform.causes import cause_of
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.masking import error_words
+from reliability_platform.masking import error_text
 
 ACTOR = "platform"
 
@@ -24,7 +24,7 @@ def noted(store: IncidentStore, incident: Incident, now: datetime, what: str) ->
     except UsageError:
         raise
     except Exception as error:
-        words, cause = f"{what}: {error_words(error)}", cause_of(error)
+        words, cause = f"{what}: {error_text(error)}", cause_of(error)
         key = f"trouble-{incident.id}-{incident.lives}-{hashlib.sha256(words.encode()).hexdigest()[:16]}"
         data = {"trouble": type(error).__name__, "cause": cause.name if cause else None}
         with suppress(Exception):  # a store that cannot be written keeps nobody from the other incidents

@@ -38,7 +38,7 @@ from reliability_platform.landing.canonical import canonical, meant_by
 from reliability_platform.landing.columns import Reading, breach, read_as
 from reliability_platform.landing.dead_letters import ensure_dead_letters
 from reliability_platform.landing.discards import Discarded, read_discards
-from reliability_platform.landing.entries import Entry, Kind, entries, files_below, look, os_words, read_file
+from reliability_platform.landing.entries import Entry, Kind, entries, files_below, look, os_error_text, read_file
 from reliability_platform.landing.file_quarantine import Examined, quarantine_files, refused_for_its_columns
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest, ManifestError
 from reliability_platform.landing.markers import mark_of
@@ -331,7 +331,7 @@ class _Day:
             content = read_file(path)
         except OSError as error:
             record = self._no_file(entry, is_manifest=False)
-            return _Examined(entry, replace(record, reason="unreadable_file", detail=os_words(error)))
+            return _Examined(entry, replace(record, reason="unreadable_file", detail=os_error_text(error)))
         manifest_path = self._manifest_of(path)
         try:
             manifest = None if manifest_path is None else _claimed(manifest_path, self.source, self.day)
@@ -482,7 +482,7 @@ def _examine_day(settings: Settings, source: str, landing_date: date, draft: Pat
         record = _unvouched(settings, source, folder)
         return [
             _Examined(
-                look(folder, settings.landing), replace(record, reason="folder_unreadable", detail=os_words(error))
+                look(folder, settings.landing), replace(record, reason="folder_unreadable", detail=os_error_text(error))
             )
         ]
     names = frozenset(entry.path.name for entry in found)

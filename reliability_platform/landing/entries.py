@@ -60,7 +60,7 @@ class Entry:
     """Bytes of a file."""
 
 
-def os_words(error: OSError) -> str:
+def os_error_text(error: OSError) -> str:
     """Why an entry could not be read."""
     return _WORDS.get(error.errno or 0, errno.errorcode.get(error.errno or 0, "input/output error"))
 

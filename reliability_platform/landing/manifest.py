@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from reliability_platform.landing.entries import os_words, read_file
+from reliability_platform.landing.entries import os_error_text, read_file
 
 MANIFEST_SUFFIX = ".manifest.json"
 MANIFEST_MAX_BYTES = 1_000_000
@@ -188,7 +188,7 @@ class Manifest:
         try:
             content = read_file(path, MANIFEST_MAX_BYTES + 1)
         except OSError as error:
-            raise ManifestError(os_words(error)) from None
+            raise ManifestError(os_error_text(error)) from None
         if len(content) > MANIFEST_MAX_BYTES:
             raise ManifestError("it is too large to be one")
         raw = parse(content)

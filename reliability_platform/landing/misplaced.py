@@ -17,7 +17,7 @@ from pathlib import Path
 from reliability_platform.clock import FIRST_DAY
 from reliability_platform.counted import counted
 from reliability_platform.landing.bronze import admissions_file
-from reliability_platform.landing.entries import Entry, Kind, entries, files_below, os_words
+from reliability_platform.landing.entries import Entry, Kind, entries, files_below, os_error_text
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX
 from reliability_platform.landing.markers import mark_of
@@ -61,7 +61,7 @@ def _listed(folder: Path, settings: Settings) -> list[Entry] | str:
     try:
         return entries(folder, settings.landing)
     except OSError as error:
-        return os_words(error)
+        return os_error_text(error)
 
 
 def landing_day_of(name: str) -> date | None:

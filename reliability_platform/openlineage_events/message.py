@@ -2,7 +2,7 @@
 
 import re
 
-from reliability_platform.masking import error_words, printable, scrub
+from reliability_platform.masking import error_text, printable, scrub
 from reliability_platform.settings import Settings
 
 MAX_LETTERS = 300
@@ -14,7 +14,7 @@ def shown_error(error: BaseException | str, settings: Settings) -> str:
     if isinstance(error, str):  # words of ours, as a model's result has them
         text = scrub(" ".join(error.split()))
     else:  # cut only when paths are gone: half a path is known by nobody as one
-        text = error_words(error, 4 * MAX_LETTERS).removeprefix(f"{type(error).__name__}:").strip()
+        text = error_text(error, 4 * MAX_LETTERS).removeprefix(f"{type(error).__name__}:").strip()
     text = _PATH.sub("<path>", text.replace(str(settings.home), "<home>"))
     if not text:
         return "no message" if isinstance(error, str) else type(error).__name__

@@ -6,7 +6,7 @@ from reliability_platform.alerts.dispatch import dispatch
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.operations import operations_engine
-from reliability_platform.orchestration.run_storage import without_values
+from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.settings import load_settings
 
 POLL_SECONDS = 15
@@ -17,7 +17,7 @@ POLL_SECONDS = 15
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Tells the configured channels of incidents that opened, changed, or are overdue.",
 )
-@without_values
+@redact_errors
 def alert_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Send what is due. What was decided stands in the operations store, not in a cursor: `reliability alerts list`."""
     del context

@@ -24,7 +24,7 @@ from reliability_platform.orchestration.evaluations import store_evaluations
 from reliability_platform.orchestration.lineage_events import AUDIT, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, run_days, tagged_days
 from reliability_platform.orchestration.retries import RETRIES, only_transient
-from reliability_platform.orchestration.run_storage import without_values
+from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.pipeline import steps
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
@@ -139,7 +139,7 @@ def _summary(results: Sequence[CheckResult]) -> dict[str, dg.MetadataValue]:
     description="One verdict per check and landing day: passed, failed or not evaluated. Decides what is published.",
 )
 @only_transient
-@without_values
+@redact_errors
 def audit(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Evaluate every check on the landing days of the run."""
     settings = load_settings()
@@ -170,7 +170,7 @@ def audit(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: i
     can_subset=True,
     pool=WAREHOUSE_POOL,
 )
-@without_values
+@redact_errors
 def checks_on_demand(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
     """Execute chosen checks alone, from the page of an asset, on the landing days of the run."""
     settings = load_settings()

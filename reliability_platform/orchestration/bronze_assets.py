@@ -10,7 +10,7 @@ from reliability_platform.openlineage_events.run import Datasets, Metrics
 from reliability_platform.orchestration.backfill_guard import guarded_days
 from reliability_platform.orchestration.lineage_events import BRONZE, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
-from reliability_platform.orchestration.run_storage import without_values
+from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.pipeline import steps
 from reliability_platform.settings import load_settings
 from reliability_platform.sources import SOURCES
@@ -34,7 +34,7 @@ def _bronze_asset(source: str) -> dg.AssetsDefinition:
         backfill_policy=ONE_RUN,
         description=f"The admitted files of {source}: every value as delivered, unknown columns in one rescued column.",
     )
-    @without_values
+    @redact_errors
     def _admitted(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         settings = load_settings()
         days = guarded_days(context, settings)

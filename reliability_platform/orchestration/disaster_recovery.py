@@ -11,7 +11,7 @@ from reliability_platform.lab.drills.drills import run_drill
 from reliability_platform.lab.drills.report import keep
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.published_assets import published_as_audited
-from reliability_platform.orchestration.run_storage import without_values
+from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.recovery.drill_log import Drill, overdue
 from reliability_platform.recovery.retention import forget_snapshots
 from reliability_platform.recovery.upkeep import DRILL_ENDED, SNAPSHOT_TAKEN, attempting
@@ -32,7 +32,7 @@ class DrillFailedError(PlatformError):
     kinds={"duckdb"},
     description="The newest snapshot of the home. Taken under a short lease, while others work.",
 )
-@without_values
+@redact_errors
 def snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Take one, then forget those that the rule does not keep."""
     settings = load_settings()
@@ -51,7 +51,7 @@ def snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type
     name="recovery_snapshot__fresh",
     description="The newest snapshot is young enough (RELIABILITY_SNAPSHOT_MAX_AGE_HOURS, 30).",
 )
-@without_values
+@redact_errors
 def snapshot_fresh() -> dg.AssetCheckResult:
     """The newest usable snapshot, whoever took it."""
     settings = load_settings()
@@ -70,7 +70,7 @@ def snapshot_fresh() -> dg.AssetCheckResult:
 
 
 @dg.asset_check(asset=snapshot, name="recovery_drills__in_time", description="No drill is overdue.")
-@without_values
+@redact_errors
 def drills_in_time() -> dg.AssetCheckResult:
     """A recovery that nobody has rehearsed for long may not work any more."""
     settings = load_settings()
@@ -100,14 +100,14 @@ def _drill(context: dg.OpExecutionContext, drill: Drill) -> None:
 
 
 @dg.op
-@without_values
+@redact_errors
 def lose_a_table(context: dg.OpExecutionContext) -> None:
     """On a twin of the home."""
     _drill(context, Drill.TABLE_LOSS)
 
 
 @dg.op
-@without_values
+@redact_errors
 def lose_the_warehouse(context: dg.OpExecutionContext) -> None:
     """On a twin of the home."""
     _drill(context, Drill.WAREHOUSE_LOSS)

@@ -18,7 +18,7 @@ from reliability_platform.checks.failed_runs import PUBLICATION, FailedRun, Fail
 from reliability_platform.checks.run_monitor import tells
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.errors import UsageError
-from reliability_platform.masking import error_words
+from reliability_platform.masking import error_text
 from reliability_platform.orchestration.local import INTERRUPTIONS, LOCAL
 from reliability_platform.orchestration.partitions import tagged_days
 from reliability_platform.orchestration.run_endings import endings_of
@@ -64,7 +64,7 @@ class _Failure:
         while error.cause is not None:
             error = error.cause
         kind = error.cls_name or ""
-        words = "it was stopped" if kind in INTERRUPTIONS else error_words(error.message)
+        words = "it was stopped" if kind in INTERRUPTIONS else error_text(error.message)
         return cls(step, kind, words)
 
     @property

@@ -16,7 +16,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL
 from reliability_platform.orchestration.partitions import INCIDENTS
 from reliability_platform.orchestration.retries import RETRIES, only_transient
-from reliability_platform.orchestration.run_storage import without_values
+from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.remediation.documents import documents_folder, write_page
 from reliability_platform.settings import Settings, load_settings
 
@@ -41,7 +41,7 @@ RESOLVED = "incident__resolved"
     description="One partition per incident: what failed, who is hit, what to do, and its history.",
 )
 @only_transient
-@without_values
+@redact_errors
 def incident_asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Write the page of one incident as it stands now, and show it here."""
     settings = load_settings()

@@ -12,7 +12,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.evaluations import store_evaluations
 from reliability_platform.orchestration.incident_assets import incident_asset, incident_evaluation, incident_metadata
 from reliability_platform.orchestration.partitions import INCIDENTS
-from reliability_platform.orchestration.run_storage import without_values
+from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.settings import load_settings
 
 # Dagster takes the names of an enumeration's members, people are told their values: here both are the same.
@@ -29,7 +29,7 @@ class DecisionConfig(dg.Config):
 
 
 @dg.op
-@without_values
+@redact_errors
 def decide_incident(context: dg.OpExecutionContext, config: DecisionConfig) -> None:
     """Write the decision on the timeline, and the page of the incident anew."""
     settings = load_settings()

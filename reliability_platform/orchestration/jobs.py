@@ -15,7 +15,7 @@ from reliability_platform.orchestration.incident_assets import incident_asset
 from reliability_platform.orchestration.incident_decisions import incident_decision
 from reliability_platform.orchestration.landing_assets import landing_assets, reference
 from reliability_platform.orchestration.published_assets import published
-from reliability_platform.orchestration.run_storage import without_values
+from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.orchestration.scorecard_asset import scorecard
 from reliability_platform.orchestration.slo_asset import slo
 from reliability_platform.remediation.heal import act
@@ -77,7 +77,7 @@ class RemediationConfig(dg.Config):
 
 
 @dg.op(pool=WAREHOUSE_POOL)
-@without_values
+@redact_errors
 def take_action(context: dg.OpExecutionContext, config: RemediationConfig) -> None:
     """Take the action that the policy names for the incident's class. Safe to run twice."""
     settings = load_settings()
@@ -102,7 +102,7 @@ class PlanConfig(dg.Config):
 
 
 @dg.op
-@without_values
+@redact_errors
 def follow_plan(context: dg.OpExecutionContext, config: PlanConfig) -> None:
     """Let the home follow a plan. What has landed and is other under it lands again; then run the pipeline."""
     settings = load_settings()

@@ -17,7 +17,7 @@ from reliability_platform.openlineage_events.run import Datasets
 from reliability_platform.orchestration.backfill_guard import guarded_days
 from reliability_platform.orchestration.lineage_events import LANDING, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
-from reliability_platform.orchestration.run_storage import without_values
+from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.pipeline import steps
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
@@ -29,7 +29,7 @@ from reliability_platform.sources import SOURCES
         for table in REFERENCE_TABLES
     ]
 )
-@without_values
+@redact_errors
 def reference() -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     """Reference data: what the events refer to."""
     settings = load_settings()
@@ -75,7 +75,7 @@ def _landing_asset(source: str) -> dg.AssetsDefinition:
         backfill_policy=ONE_RUN,
         description=f"The batches that {source} delivered on a landing day, exactly as they came, each with a manifest.",
     )
-    @without_values
+    @redact_errors
     def _deliveries(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         settings = load_settings()
         days = guarded_days(context, settings, asks_source=True)

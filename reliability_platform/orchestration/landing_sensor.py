@@ -19,7 +19,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.backfill_guard import LANDED_TAG
 from reliability_platform.orchestration.jobs import reprocess_job
 from reliability_platform.orchestration.partitions import tagged_days
-from reliability_platform.orchestration.run_storage import without_values
+from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.journal import BuildJournal
 
@@ -92,7 +92,7 @@ def collect(
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Runs a landing day again when something has come for it by itself after its run.",
 )
-@without_values
+@redact_errors
 def landing_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Look at what has changed since the last tick."""
     settings = load_settings()

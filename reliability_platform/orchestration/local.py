@@ -14,7 +14,7 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 
 from reliability_platform.causes import DAMAGE, HELD, NO_RIGHTS, NO_ROOM, UNUSABLE, cause_named
 from reliability_platform.errors import ExitCode, PlatformError, StoppedError, UsageError
-from reliability_platform.masking import error_words
+from reliability_platform.masking import error_text
 from reliability_platform.orchestration.partitions import FOR_DAYS, INCIDENT_TAG, range_tags
 from reliability_platform.orchestration.run_endings import endings_of
 
@@ -187,7 +187,7 @@ class LocalDaemon:
             self._note(what, error)
 
     def _note(self, what: str, error: Exception) -> None:
-        trouble = Trouble(what, str(error) if isinstance(error, PlatformError) else error_words(error))
+        trouble = Trouble(what, str(error) if isinstance(error, PlatformError) else error_text(error))
         if trouble not in self.troubles:  # the next tick may fail at the same again
             self.troubles.append(trouble)
 
@@ -226,6 +226,6 @@ def _first_error(result: dg.ExecuteInProcessResult) -> StepError | None:
 
 def _said(kind: str, message: str) -> str:
     """What an error says; our own say it all, and the path of their class helps nobody who reads it."""
-    words = error_words(message)
+    words = error_text(message)
     module, found, said = words.partition(f"{kind}: ")
     return said if found and module.startswith("reliability_platform.") else words

@@ -12,7 +12,7 @@ from reliability_platform.orchestration.audit_assets import audit, report_evalua
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.orchestration.retries import RETRIES, only_transient
-from reliability_platform.orchestration.run_storage import without_values
+from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.pipeline import steps
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
@@ -39,7 +39,7 @@ MARTS = marts(ensure_manifest())
     retry_policy=RETRIES,
 )
 @only_transient
-@without_values
+@redact_errors
 def published(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     """Swap in a new version; event dates that a held partition touches keep their last good rows."""
     publication = steps.publish(
@@ -75,7 +75,7 @@ def published(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
     can_subset=True,
     pool=WAREHOUSE_POOL,
 )
-@without_values
+@redact_errors
 def published_as_audited(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
     """Compare what consumers read with its record, now; a difference is on record as a failed check, too."""
     settings = load_settings()

@@ -34,15 +34,15 @@ def _deterministic_ones_fail_at_once() -> Iterator[None]:
 
 
 def only_transient(work: Callable[P, R]) -> Callable[P, R]:
-    """Let a step with `RETRIES` be tried again for transient causes alone. Stands above `without_values`."""
+    """Let a step with `RETRIES` be tried again for transient causes alone. Stands above `redact_errors`."""
     if inspect.isgeneratorfunction(work):
 
         @wraps(work)
-        def piecemeal(*args: P.args, **kwargs: P.kwargs) -> Iterator[Any]:
+        def redacted_parts(*args: P.args, **kwargs: P.kwargs) -> Iterator[Any]:
             with _deterministic_ones_fail_at_once():
                 yield from work(*args, **kwargs)
 
-        return cast(Callable[P, R], piecemeal)
+        return cast(Callable[P, R], redacted_parts)
 
     @wraps(work)
     def at_once(*args: P.args, **kwargs: P.kwargs) -> R:

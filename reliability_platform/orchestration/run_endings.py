@@ -17,7 +17,7 @@ from dagster._serdes import ConfigurableClassData
 
 from reliability_platform.causes import UNFORESEEN, cause_of
 from reliability_platform.ending import Ending, reserve, tell, told
-from reliability_platform.masking import error_words
+from reliability_platform.masking import error_text
 from reliability_platform.system_errors import foreseen
 
 ENDINGS = "endings"
@@ -52,7 +52,7 @@ class RunEndings:
             yield
         except Exception as error:
             said = foreseen(error, self._home) or error
-            ending = Ending((cause_of(said) or UNFORESEEN).name, error_words(said))
+            ending = Ending((cause_of(said) or UNFORESEEN).name, error_text(said))
             for one in self._made_here if run_id is None else (run_id,):
                 with suppress(OSError), (self._folder / one).open("r+b") as file:
                     if told(file.fileno()) is None:  # the first is the one that others came of

@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from reliability_platform.causes import Cause, cause_of
 from reliability_platform.errors import PlatformError
-from reliability_platform.masking import error_words
+from reliability_platform.masking import error_text
 from reliability_platform.settings import load_settings
 from reliability_platform.system_errors import foreseen
 
@@ -33,20 +33,20 @@ def _masked_errors() -> Iterator[None]:
         raise
     except Exception as error:
         # Neither cause nor context: Dagster would keep and show them as well. The places in the code stay.
-        ours = foreseen(error, load_settings().dagster_home) or StepFailedError(error_words(error), cause_of(error))
+        ours = foreseen(error, load_settings().dagster_home) or StepFailedError(error_text(error), cause_of(error))
         raise ours.with_traceback(error.__traceback__) from None
 
 
-def without_values(work: Callable[P, R]) -> Callable[P, R]:
+def redact_errors(work: Callable[P, R]) -> Callable[P, R]:
     """Let errors out of a step or a sensor without the values that they quote; every one needs this."""
     if inspect.isgeneratorfunction(work):
 
         @wraps(work)
-        def piecemeal(*args: P.args, **kwargs: P.kwargs) -> Iterator[Any]:
+        def redacted_parts(*args: P.args, **kwargs: P.kwargs) -> Iterator[Any]:
             with _masked_errors():
                 yield from work(*args, **kwargs)
 
-        return cast(Callable[P, R], piecemeal)
+        return cast(Callable[P, R], redacted_parts)
 
     @wraps(work)
     def at_once(*args: P.args, **kwargs: P.kwargs) -> R:

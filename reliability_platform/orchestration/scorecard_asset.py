@@ -10,7 +10,7 @@ from reliability_platform.lab.scorecard.score import Scorecard
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL
 from reliability_platform.orchestration.published_assets import MARTS
-from reliability_platform.orchestration.run_storage import without_values
+from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.settings import load_settings
 
 STAGE_OF_STEP = {
@@ -68,7 +68,7 @@ def _number(value: float | int) -> dg.MetadataValue:
     pool=WAREHOUSE_POOL,
     description="Truth against verdicts: what was broken, noticed, kept from consumers and healed; with the evidence.",
 )
-@without_values
+@redact_errors
 def scorecard(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Compare with the oracle, grade every strike, write the evidence files."""
     settings = load_settings()

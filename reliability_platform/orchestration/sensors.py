@@ -17,9 +17,9 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.failed_runs import note_failed_runs
 from reliability_platform.orchestration.jobs import incident_job, pipeline_job, remediation, reprocess_job
 from reliability_platform.orchestration.partitions import INCIDENT_TAG, INCIDENTS, range_tags
-from reliability_platform.orchestration.run_storage import without_values
+from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.pipeline.ticks import notice, take_steps
-from reliability_platform.remediation.changes import world_of
+from reliability_platform.remediation.changes import environment_fingerprint
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import Settings, load_settings
 
@@ -66,7 +66,7 @@ def _attempt(incident: Incident, now: datetime) -> str:
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Turns failed checks into incidents, one per cause, and writes their runbooks.",
 )
-@without_values
+@redact_errors
 def incident_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Read the check results since the last tick."""
     settings = load_settings()
@@ -88,7 +88,7 @@ def incident_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
 def _take_in(settings: Settings, incident: Incident, days: list[date]) -> dg.RunRequest:
     """One run over the days on which something has landed by itself; keyed by what has landed."""
-    key = f"{incident.id} {world_of(settings, incident)['deliveries']}"
+    key = f"{incident.id} {environment_fingerprint(settings, incident)['deliveries']}"
     return dg.RunRequest(
         run_key=f"arrivals-{hashlib.sha256(key.encode()).hexdigest()[:16]}",
         job_name=reprocess_job.name,
@@ -116,7 +116,7 @@ def _rerun(job: str, incidents: list[Incident]) -> dg.RunRequest:
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Heals incidents as the policy says: act, run the days again, verify, resolve.",
 )
-@without_values
+@redact_errors
 def remediation_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Take each open incident one step further."""
     del context

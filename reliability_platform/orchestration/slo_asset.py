@@ -11,7 +11,7 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.published_assets import MARTS
 from reliability_platform.orchestration.retries import RETRIES, only_transient
-from reliability_platform.orchestration.run_storage import without_values
+from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.settings import load_settings
 from reliability_platform.slo.objectives import read_objectives
 from reliability_platform.slo.report import document, page, staleness, write_report
@@ -28,7 +28,7 @@ from reliability_platform.slo.status import status
     "An exhausted budget is said here and stops nothing.",
 )
 @only_transient
-@without_values
+@redact_errors
 def slo(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Count good and bad landing days against their budgets. Reads the operations store alone: no turn to wait for."""
     settings = load_settings()

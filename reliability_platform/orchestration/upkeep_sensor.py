@@ -9,7 +9,7 @@ from dagster._core.scheduler.instigation import InstigatorStatus
 from reliability_platform.clock import utc_now
 from reliability_platform.day_clock import Service
 from reliability_platform.operations import operations_engine
-from reliability_platform.orchestration.run_storage import without_values
+from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.orchestration.schedules import daily_pipeline
 from reliability_platform.recovery.upkeep import monitor_upkeep
 from reliability_platform.settings import load_settings
@@ -28,7 +28,7 @@ def schedule_is_on(instance: dg.DagsterInstance) -> bool:
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Notices landing days that were due and not run, overdue snapshots and drills, low room and memory.",
 )
-@without_values
+@redact_errors
 def upkeep_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Record what is wrong; the incident sensor opens incidents of it, and the alert sensor tells people."""
     settings = load_settings()

@@ -25,7 +25,7 @@ REPLACED_WHOLE = ("landing", "bronze", "published", "quarantine", "reference")
 
 
 @dataclass(frozen=True)
-class Twin:
+class Clone:
     """The twin, what consumers of the home read when it was made, and a folder for evidence."""
 
     settings: Settings
@@ -44,7 +44,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def twin_of(settings: Settings, name: str = WORKSPACE) -> Iterator[Twin]:
+def clone_of(settings: Settings, name: str = WORKSPACE) -> Iterator[Clone]:
     """A twin for the length of the block, in a hidden folder of the home; what a killed process left is removed first."""
     if operations_file(settings) is None:
         raise UsageError(
@@ -63,7 +63,7 @@ def twin_of(settings: Settings, name: str = WORKSPACE) -> Iterator[Twin]:
         raise HomeBusyError(f"Another {name[1:]} is at work in {settings.home}: wait until it has ended.") from None
 
 
-def _made(settings: Settings, workspace: Path) -> Twin:
+def _made(settings: Settings, workspace: Path) -> Clone:
     location = SnapshotLocation.of(settings)
     home, snapshots = workspace / "home", workspace / "snapshots"
     inside = location.folder is not None and location.folder.resolve().is_relative_to(settings.home.resolve())
@@ -99,7 +99,7 @@ def _made(settings: Settings, workspace: Path) -> Twin:
                 if content.is_file():
                     _link(content, snapshots / content.relative_to(location.folder))
     current = settings.published / links.get("published/current", "")
-    return Twin(twin, current, workspace / "evidence", inside)
+    return Clone(twin, current, workspace / "evidence", inside)
 
 
 def _copy(source: Path, target: Path) -> None:

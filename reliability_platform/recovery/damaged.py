@@ -35,6 +35,7 @@ from reliability_platform.warehouse.published import Publication, record_of
 from reliability_platform.warehouse.published_integrity import OPERATIONS, adopt, fetch_content
 from reliability_platform.warehouse.snapshots.inventory import PARTITION_FOLDER
 from reliability_platform.warehouse.snapshots.location import SnapshotDamagedError, SnapshotLocation
+from reliability_platform.warehouse.snapshots.lock import snapshot_lock
 from reliability_platform.warehouse.snapshots.manifest import OPERATIONS as OPERATIONS_FILE
 from reliability_platform.warehouse.snapshots.manifest import WAREHOUSE as WAREHOUSE_FILE
 from reliability_platform.warehouse.snapshots.manifest import Snapshot, read_snapshots
@@ -45,7 +46,6 @@ from reliability_platform.warehouse.snapshots.restore import (
     set_aside,
 )
 from reliability_platform.warehouse.snapshots.take import operations_file
-from reliability_platform.warehouse.snapshots.turn import snapshot_turn
 
 Partition = tuple[str, date]
 
@@ -279,7 +279,7 @@ def _mend_snapshots(settings: Settings, steps: list[str]) -> None:
     snapshots, _ = read_snapshots(location)
     files = {file.sha256: file for one in snapshots for file in one.files}
     stored, removed = 0, 0
-    with snapshot_turn(settings):
+    with snapshot_lock(settings):
         for sha, file in files.items():
             words, path = location.damage(sha), settings.home / file.path
             if words is None:

@@ -7,7 +7,7 @@ from reliability_platform.clock import days, utc_now
 from reliability_platform.operations import operations_engine
 from reliability_platform.pipeline.run import reprocess
 from reliability_platform.pipeline.steps import RunContext
-from reliability_platform.recovery.clone import twin_of
+from reliability_platform.recovery.clone import clone_of
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.difference import TableDifference, difference
@@ -32,7 +32,7 @@ def rehearse(settings: Settings, first: date, last: date) -> Rehearsal:
 
     Raises `TransformFailedError` if a model fails, `UsageError` if the home has no twin.
     """
-    with twin_of(settings, WORKSPACE) as twin:
+    with clone_of(settings, WORKSPACE) as twin:
         engine = operations_engine(twin.settings)
         window = list(days(first, last))
         published = reprocess(RunContext(twin.settings, engine, utc_now, "rehearsal"), window)

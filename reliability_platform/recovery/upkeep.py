@@ -20,7 +20,7 @@ from reliability_platform.checks.store import CheckStore
 from reliability_platform.day_clock import Service, scheduled_at
 from reliability_platform.incidents.detection import Surroundings, observe
 from reliability_platform.incidents.impact import consumers
-from reliability_platform.masking import error_words
+from reliability_platform.masking import error_text
 from reliability_platform.recovery.capacity import available_memory, free_room
 from reliability_platform.recovery.drill_log import DrillLog, overdue
 from reliability_platform.settings import Settings
@@ -41,7 +41,7 @@ def stale_snapshot(settings: Settings, service_since: date, now: datetime) -> st
     try:
         found, damaged = read_snapshots(SnapshotLocation.of(settings))
     except Exception as error:  # whatever the place of the snapshots answers with
-        return f"the snapshots cannot be read: {error_words(error)}"
+        return f"the snapshots cannot be read: {error_text(error)}"
     if damaged:
         return f"a snapshot is damaged: {damaged[0]}"
     since = max([scheduled_at(service_since), *(one.taken_at for one in found[-1:])])
@@ -118,7 +118,7 @@ def attempting(engine: Engine, check: str, now: datetime) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        record(f"it failed: {error_words(error)}")
+        record(f"it failed: {error_text(error)}")
         raise
     record(None)
 

@@ -57,7 +57,11 @@ def _entries(folder: Path) -> list[bytes | str]:
 def changed_since(settings: Settings, incident: Incident) -> list[str]:
     """What is other now than when the last attempt ended; nothing if it did not end, or nobody knows."""
     last = last_outcome(incident)
-    return what_changed(last.data[WORLD], world_of(settings, incident)) if last and WORLD in last.data else []
+    return (
+        what_changed(last.data[WORLD], environment_fingerprint(settings, incident))
+        if last and WORLD in last.data
+        else []
+    )
 
 
 def _models(project: Path) -> str:
@@ -66,7 +70,7 @@ def _models(project: Path) -> str:
     return _digest([version("reliability-platform"), *written])
 
 
-def world_of(settings: Settings, incident: Incident) -> dict[str, str]:
+def environment_fingerprint(settings: Settings, incident: Incident) -> dict[str, str]:
     """What the outcome of an action depends on, each as a short digest, under names for people."""
     deliveries = [
         part

@@ -17,7 +17,7 @@ from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.impact import BAD, phase_of, record_impact
 from reliability_platform.incidents.model import Incident, State, TimelineEntry
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.masking import error_words
+from reliability_platform.masking import error_text
 from reliability_platform.remediation.action_words import IN_WORDS
 from reliability_platform.remediation.actions import (
     ACTIONS,
@@ -37,7 +37,7 @@ from reliability_platform.remediation.changes import (
     OUTCOME,
     WORLD,
     changed_since,
-    world_of,
+    environment_fingerprint,
 )
 from reliability_platform.remediation.evidence import replacements
 from reliability_platform.remediation.lateness import LATE_SLOTS, TOLD_BY_CLOCK, Slot, out_of_turn
@@ -153,14 +153,14 @@ def _act(settings: Settings, engine: Engine, incident: Incident, now: datetime, 
             done = chosen.perform(settings, incident, actor)
     except Exception as error:
         failed = {"action": chosen.name, "phase": "failed", "reruns": []}
-        store.append(incident.id, now, actor, "action", f"Failed: {error_words(error)}", failed)
+        store.append(incident.id, now, actor, "action", f"Failed: {error_text(error)}", failed)
         _give_up(settings, store, incident, now, actor, "The action failed.", FAILED, cause_of(error))
         raise
     replays = [*done.replays, *(_landed_before(settings, incident) if incident.resumed else ())]
     ReplayLedger(engine).record(replays, incident.id, incident.attempts, now)
     days = [day.isoformat() for day in done.reruns]
     data = {"action": chosen.name, "phase": "done", "reruns": days, "results_before": CheckStore(engine).last_id()}
-    data |= {"facts": dict(done.facts), WORLD: world_of(settings, incident)}
+    data |= {"facts": dict(done.facts), WORLD: environment_fingerprint(settings, incident)}
     store.append(incident.id, now, actor, "action", done.summary, data)
     return done
 
@@ -350,7 +350,7 @@ def _give_up(
     if outcome in (NOT_RECOVERED, FAILED):
         # As the attempt left it: what anybody has changed since is a reason to try again. What was undone is none.
         left = [one.data[WORLD] for one in incident.timeline if WORLD in one.data and one.number > last.number]
-        data[WORLD] = left[-1] if left and taken_back is None else world_of(settings, incident)
+        data[WORLD] = left[-1] if left and taken_back is None else environment_fingerprint(settings, incident)
     if incident.attempts < policy.max_attempts and not stays:
         store.move(incident.id, State.CONTAINED, now, actor, f"{what} It will be tried again.", **data)
         return

@@ -30,7 +30,7 @@ from reliability_platform.remediation import evidence
 from reliability_platform.settings import Settings
 from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.lease import warehouse_reader
-from reliability_platform.warehouse.pages import without_freed_pages
+from reliability_platform.warehouse.pages import compact_warehouse
 from reliability_platform.warehouse.snapshots.location import SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import read_snapshots
 
@@ -204,7 +204,7 @@ def purge(settings: Settings, engine: Engine, found: Survey, why: str, who: str,
 
 def finish(settings: Settings, engine: Engine, source: str, day: date, now: datetime) -> None:
     """Drop the pages that old rows have left in the warehouse, and say in the journal and on incidents that all is done."""
-    without_freed_pages(settings)
+    compact_warehouse(settings)
     ended = _unfinished(settings, engine, source, day)
     for entry in ended:
         _journal(engine, source, day, entry, DONE, now)

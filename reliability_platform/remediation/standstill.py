@@ -7,7 +7,13 @@ from sqlalchemy import Engine
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.remediation import evidence
-from reliability_platform.remediation.changes import NOTHING_TO_DO, OUTCOME, WORLD, last_outcome, world_of
+from reliability_platform.remediation.changes import (
+    NOTHING_TO_DO,
+    OUTCOME,
+    WORLD,
+    environment_fingerprint,
+    last_outcome,
+)
 from reliability_platform.remediation.conditions import CONDITIONS
 from reliability_platform.remediation.due import idle
 from reliability_platform.remediation.policy import POLICIES
@@ -42,7 +48,7 @@ def note_standstill(settings: Settings, engine: Engine, incident: Incident, now:
         "to": policy.escalation,
         OUTCOME: NOTHING_TO_DO,
         "cause": incident.triage.classification.cause,
-        WORLD: world_of(settings, incident),
+        WORLD: environment_fingerprint(settings, incident),
     }
     words = f"The platform can do nothing about it by itself: {why}. {policy.escalation[:1].upper()}"
     words += f"{policy.escalation[1:]} must decide."

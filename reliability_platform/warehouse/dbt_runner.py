@@ -16,7 +16,7 @@ from reliability_platform.errors import HomeBusyError, PlatformError, UsageError
 from reliability_platform.landing.inputs import BuildInputs
 from reliability_platform.landing.sound_bronze import ensure_sound_bronze
 from reliability_platform.landing.sound_reference import ensure_sound_reference
-from reliability_platform.masking import error_words
+from reliability_platform.masking import error_text
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.built import begin_build, end_build, note_built, note_origin
@@ -96,7 +96,7 @@ def _journaled(settings: Settings, first: date, last: date, *, whole: bool = Tru
         known.built(models, utc_now())
         journal.end(number, utc_now(), SUCCEEDED)
     except BaseException as error:
-        journal.end(number, utc_now(), FAILED, error_words(error, MAX_ERROR))
+        journal.end(number, utc_now(), FAILED, error_text(error, MAX_ERROR))
         raise
 
 
@@ -113,13 +113,13 @@ def _raise_what_went_wrong(result: Any) -> None:
     if isinstance(result.exception, KeyboardInterrupt):
         raise result.exception
     if result.exception is not None:
-        raise TransformFailedError(f"dbt could not run: {error_words(str(result.exception), 400)}")
+        raise TransformFailedError(f"dbt could not run: {error_text(str(result.exception), 400)}")
     for node in getattr(result.result, "results", None) or ():
         message = str(node.message or "")
         if is_damage(message):
             raise damaged(message)
         if str(node.status) == "error" and cause_in(message) is not None:
-            raise TransformFailedError(f"{node.node.name} could not be written: {error_words(message)}")
+            raise TransformFailedError(f"{node.node.name} could not be written: {error_text(message)}")
 
 
 def _ended_at(node: Any) -> datetime | None:
@@ -197,7 +197,7 @@ def build(
             status=str(node.status),
             seconds=node.execution_time,
             failures=node.failures,
-            message=error_words(node.message or "", MAX_ERROR),
+            message=error_text(node.message or "", MAX_ERROR),
             ended_at=_ended_at(node),
         )
         for node in nodes.results

@@ -7,7 +7,7 @@ from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 
 
-def without_freed_pages(settings: Settings) -> None:
+def compact_warehouse(settings: Settings) -> None:
     """Write the warehouse anew, table by table, and put the new file in the old one's place in one step."""
     draft = settings.warehouse.with_name(f".{settings.warehouse.name}.rewritten")
     with warehouse_lease(settings):

@@ -12,7 +12,7 @@ import pytest
 from reliability_platform.atomic import parquet_bytes
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.clock import utc_now
-from reliability_platform.lab.faults.plan import Strike
+from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.landing.discards import write_discards
 from reliability_platform.landing.reference import load_reference, refresh_reference
 from reliability_platform.remediation.dead_letters.analysis import Analysis, analyze
@@ -33,7 +33,7 @@ class Worked:
     """One day of orders with nulls, and with a merchant that the reference data do not know yet; what became of it."""
 
     def __init__(self, home: Path) -> None:
-        self.platform = platform = Platform(home, strikes=[Strike("null_spike", "orders", DAY, "medium")])
+        self.platform = platform = Platform(home, strikes=[Injection("null_spike", "orders", DAY, "medium")])
         platform.land(DAY, DAY)
         self.without_merchant()
         platform.build(DAY, DAY)

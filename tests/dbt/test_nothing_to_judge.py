@@ -5,7 +5,7 @@ from pathlib import Path
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.gate import held
 from reliability_platform.checks.results import NOTHING_TO_JUDGE, Verdict
-from reliability_platform.lab.faults.plan import Strike
+from reliability_platform.lab.faults.plan import Injection
 from tests.conftest import Platform, day
 
 JUDGE_EMPTY_DAYS = ("__schema", "__row_count", "__batch_completeness", "__not_silent")
@@ -13,7 +13,7 @@ JUDGE_EMPTY_DAYS = ("__schema", "__row_count", "__batch_completeness", "__not_si
 
 def test_on_a_day_of_silence_no_check_of_rows_has_passed(tmp_path: Path) -> None:
     """0 % of no rows is under every limit: a source that was silent had 30 green checks."""
-    strike = Strike("stale_source", "shipments", day(1), "small")
+    strike = Injection("stale_source", "shipments", day(1), "small")
     platform = Platform(tmp_path / "home", events_per_day=200, strikes=[strike])
     platform.land(day(1), day(1))
     results = platform.check(day(1), day(1), platform.build(day(1), day(1)))

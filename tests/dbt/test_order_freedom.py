@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from reliability_platform.lab.faults.plan import Strike
+from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.lab.simulation.system import request_batch, scheduled_batches
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.writer import landing_folder, write_batch
@@ -18,10 +18,10 @@ from tests.conftest import Platform, day, days
 
 LAST = 4
 STRIKES = [
-    Strike("late_events", "orders", day(1), "large"),
-    Strike("late_events", "web_events", day(3), "medium"),
-    Strike("duplicate_retry_storm", "payments", day(2), "medium"),
-    Strike("null_spike", "payments", day(4), "small"),
+    Injection("late_events", "orders", day(1), "large"),
+    Injection("late_events", "web_events", day(3), "medium"),
+    Injection("duplicate_retry_storm", "payments", day(2), "medium"),
+    Injection("null_spike", "payments", day(4), "small"),
 ]
 
 

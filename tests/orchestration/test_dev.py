@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.lab.faults.plan import ActivePlan, Strike
+from reliability_platform.lab.faults.plan import ActivePlan, Injection
 from reliability_platform.lab.oracle import verify
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.landing.admission import landed_partitions
@@ -39,7 +39,7 @@ def test_backfill_from_the_ui_detects_heals_and_ends_at_the_oracle(tmp_path: Pat
     """A window launched from the UI, one single day, live sensors: the incident is opened, healed and documented."""
     settings = load_settings(tmp_path / "home")
     Simulation(seed=11, events_per_day=900).save(settings)
-    ActivePlan(11, (Strike("missing_batch", "shipments", BROKEN, "medium"),)).save(settings)
+    ActivePlan(11, (Injection("missing_batch", "shipments", BROKEN, "medium"),)).save(settings)
     with served(settings.home, tmp_path / "dev.log") as platform:
         assert [platform.status(), platform.status(Host="rebound.example.org")] == [200, 403]
         nodes = platform.query(ASSETS)["assetNodes"]

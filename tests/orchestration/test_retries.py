@@ -15,7 +15,7 @@ from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.incident_assets import incident_asset
 from reliability_platform.orchestration.local import QUIET
 from reliability_platform.orchestration.published_assets import published
-from reliability_platform.orchestration.run_storage import without_values
+from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.orchestration.slo_asset import slo
 from reliability_platform.settings import load_settings
 from tests.unit.failing import passed
@@ -27,7 +27,7 @@ def _run(error: Exception, times: int) -> tuple[bool, int]:
 
     @dg.asset(retry_policy=dg.RetryPolicy(max_retries=2))
     @retries.only_transient
-    @without_values
+    @redact_errors
     def step() -> None:
         nonlocal begun
         begun += 1

@@ -12,7 +12,7 @@ import pytest
 import reliability_platform.orchestration
 from reliability_platform.errors import UsageError
 from reliability_platform.orchestration.home import platform_instance
-from reliability_platform.orchestration.run_storage import without_values
+from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.settings import load_settings
 
 VALUE = "Zyxander O'Quillfeather"
@@ -28,14 +28,14 @@ def _convert() -> None:
 
 
 @dg.op
-@without_values
+@redact_errors
 def convert() -> None:
     """Fails at once."""
     _convert()
 
 
 @dg.op
-@without_values
+@redact_errors
 def convert_later(context: dg.OpExecutionContext) -> Iterator[dg.Output[int]]:
     """Fails between two results."""
     context.log.info("begun")
@@ -44,7 +44,7 @@ def convert_later(context: dg.OpExecutionContext) -> Iterator[dg.Output[int]]:
 
 
 @dg.op
-@without_values
+@redact_errors
 def refuse() -> None:
     """An error of ours, whose words are meant to be read."""
     raise UsageError("There is no partition 4711: choose another.")
@@ -82,5 +82,5 @@ def test_every_step_and_sensor_lets_errors_out_without_values() -> None:
                 names = [ast.unparse(one).split("(")[0].removeprefix("dg.") for one in node.decorator_list]
                 if STEPS & set(names):
                     found.append(node.name)
-                    assert names[-1] == "without_values", f"{path.name}: {node.name}"
+                    assert names[-1] == "redact_errors", f"{path.name}: {node.name}"
     assert len(found) >= 12

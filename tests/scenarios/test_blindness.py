@@ -7,14 +7,14 @@ from collections.abc import Callable
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.lab.faults.plan import ActivePlan, Strike
+from reliability_platform.lab.faults.plan import ActivePlan, Injection
 from reliability_platform.lab.faults.truth import load_truths
 from tests.conftest import Platform, day
 
 STRIKES = [
-    Strike("missing_batch", "orders", day(2), "small"),
-    Strike("null_spike", "orders", day(2), "large"),
-    Strike("corrupt_payloads", "web_events", day(3), "medium"),
+    Injection("missing_batch", "orders", day(2), "small"),
+    Injection("null_spike", "orders", day(2), "large"),
+    Injection("corrupt_payloads", "web_events", day(3), "medium"),
 ]
 
 
@@ -51,7 +51,7 @@ def test_scrambled_truth_changes_nothing(platform: Callable[..., Platform]) -> N
         path.write_text(json.dumps(raw))
     for path in truth.glob("*.parquet"):
         path.write_bytes(b"not the truth")
-    ActivePlan(99, (Strike("volume_spike", "payments", day(4), "large"),)).save(scrambled.settings)
+    ActivePlan(99, (Injection("volume_spike", "payments", day(4), "large"),)).save(scrambled.settings)
     assert _seen(honest) == _seen(scrambled)
 
 

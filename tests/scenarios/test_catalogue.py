@@ -7,9 +7,9 @@ import pytest
 
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, Verdict
 from reliability_platform.clock import FIRST_DAY
-from reliability_platform.lab.campaign.grade import ScenarioOutcome, WorldOutcome, grade
-from reliability_platform.lab.campaign.grid import HISTORY_DAYS, Scenario, lane_of, worlds_of
-from reliability_platform.lab.campaign.world import Observation, run_world
+from reliability_platform.lab.campaign.grade import ScenarioOutcome, TrialOutcome, grade
+from reliability_platform.lab.campaign.grid import HISTORY_DAYS, Scenario, lane_of, trials_of
+from reliability_platform.lab.campaign.trial import Observation, run_trial
 from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
 
 SEED = 777
@@ -25,10 +25,10 @@ def _scenarios() -> Iterator[Scenario]:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Observation, WorldOutcome]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Observation, TrialOutcome]:
     """One world with all of them, from landing to proof."""
-    [plan] = worlds_of(_scenarios())
-    observation = run_world(tmp_path_factory.mktemp("catalogue") / "home", plan)
+    [plan] = trials_of(_scenarios())
+    observation = run_trial(tmp_path_factory.mktemp("catalogue") / "home", plan)
     return observation, grade(observation)
 
 
@@ -36,11 +36,11 @@ def _placed(observation: Observation, name: str) -> Scenario:
     return next(one for one in observation.plan.scenarios if one.fault == name)
 
 
-def _outcome(world: tuple[Observation, WorldOutcome], name: str) -> ScenarioOutcome:
+def _outcome(world: tuple[Observation, TrialOutcome], name: str) -> ScenarioOutcome:
     return next(one for one in world[1].scenarios if one.fault == name)
 
 
-def test_the_clean_weeks_pass_every_check(world: tuple[Observation, WorldOutcome]) -> None:
+def test_the_clean_weeks_pass_every_check(world: tuple[Observation, TrialOutcome]) -> None:
     """Only then does a failed check mean anything. Those that need a past say so until they have one."""
     last_clean = FIRST_DAY + timedelta(days=HISTORY_DAYS - 1)
     clean = [result for result in world[0].results if result.partition <= last_clean]
@@ -53,7 +53,7 @@ def test_the_clean_weeks_pass_every_check(world: tuple[Observation, WorldOutcome
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_exactly_the_expected_checks_fail_on_exactly_its_days(
-    world: tuple[Observation, WorldOutcome], name: str
+    world: tuple[Observation, TrialOutcome], name: str
 ) -> None:
     """All of the fault's signature, nothing but its declared symptoms besides, on no day that it did not touch."""
     observation, _ = world
@@ -76,7 +76,7 @@ def test_exactly_the_expected_checks_fail_on_exactly_its_days(
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_every_fault_is_one_incident_that_names_its_cause_and_heals(
-    world: tuple[Observation, WorldOutcome], name: str
+    world: tuple[Observation, TrialOutcome], name: str
 ) -> None:
     """Detected, root cause and severity right, contained, healed; the quarantine holds the bad rows and no others."""
     found = _outcome(world, name)
@@ -93,14 +93,14 @@ def test_every_fault_is_one_incident_that_names_its_cause_and_heals(
 
 
 @pytest.mark.parametrize("name", SILENT)
-def test_no_control_raises_anything(world: tuple[Observation, WorldOutcome], name: str) -> None:
+def test_no_control_raises_anything(world: tuple[Observation, TrialOutcome], name: str) -> None:
     """Below every limit is below every limit."""
     [control] = [one for one in world[1].controls if one.control == name]
     assert control.checks == []
     assert control.false_alarms == 0
 
 
-def test_nothing_cries_on_a_clean_day_and_a_re_run_opens_nothing(world: tuple[Observation, WorldOutcome]) -> None:
+def test_nothing_cries_on_a_clean_day_and_a_re_run_opens_nothing(world: tuple[Observation, TrialOutcome]) -> None:
     """And what is published in the end differs from the oracle only where a control put rows that stay."""
     _, outcome = world
     assert outcome.clean_partition_days > 100

@@ -1,4 +1,4 @@
-"""A handful of the blows of `make torture`: kills, a full disk and a held file, each survived."""
+"""A handful of the day_injections of `make torture`: kills, a full disk and a held file, each survived."""
 
 import json
 import subprocess
@@ -17,6 +17,6 @@ def test_whatever_is_struck_a_plain_rerun_makes_it_whole() -> None:
     done = subprocess.run(words, capture_output=True, text=True, cwd=PROJECT_ROOT, timeout=600, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     report = json.loads(done.stdout)
-    assert (report["kills"], report["blows"], report["survived"]) == (3, 5, 5)
+    assert (report["kills"], report["day_injections"], report["survived"]) == (3, 5, 5)
     assert {row["stage"] for row in report["stages"] if row["kind"] == "kill"} == set(QUICK)
     assert report["leftovers"] == []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.lab.faults.plan import Strike
+from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.remediation.ledger import ReplayLedger
 from tests.conftest import Platform, day
 
@@ -29,8 +29,8 @@ def quarantine(home: Path, *words: str, code: int = 0) -> Any:
 def test_what_is_replayed_and_what_is_given_up_ends_the_incidents(tmp_path: Path) -> None:
     """Refused files one by one asked for again, rejected rows discarded: then the day is published, and all adds up."""
     strikes = [
-        Strike("null_spike", "orders", DAY, "medium"),
-        Strike("schema_column_renamed", "payments", DAY, "medium"),
+        Injection("null_spike", "orders", DAY, "medium"),
+        Injection("schema_column_renamed", "payments", DAY, "medium"),
     ]
     platform = Platform(tmp_path / "home", strikes=strikes)
     home = platform.settings.home

@@ -3,9 +3,9 @@
 import pytest
 
 from reliability_platform.clock import FIRST_DAY
-from reliability_platform.lab.campaign.grade import WorldOutcome
-from reliability_platform.lab.campaign.grid import Scenario, worlds_of
-from reliability_platform.lab.campaign.live import run_live_world
+from reliability_platform.lab.campaign.grade import TrialOutcome
+from reliability_platform.lab.campaign.grid import Scenario, trials_of
+from reliability_platform.lab.campaign.live import run_live_trial
 from reliability_platform.lab.faults.catalogue import CATALOGUE
 from reliability_platform.lab.faults.fault import Stage
 
@@ -16,22 +16,22 @@ LIVE = [fault for fault in CATALOGUE.values() if fault.stage is not Stage.LANDIN
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> WorldOutcome:
+def world(tmp_path_factory: pytest.TempPathFactory) -> TrialOutcome:
     """One clean platform, struck by all of them, each healed before the next."""
-    [plan] = worlds_of(Scenario(fault.name, fault.applies_to[-1], "medium", "live", 778) for fault in LIVE)
+    [plan] = trials_of(Scenario(fault.name, fault.applies_to[-1], "medium", "live", 778) for fault in LIVE)
     assert plan.days > 1
     assert plan.scenarios[0].first_day > FIRST_DAY
-    return run_live_world(tmp_path_factory.mktemp("live") / "home", plan)
+    return run_live_trial(tmp_path_factory.mktemp("live") / "home", plan)
 
 
-def test_the_clean_platform_passes_and_ends_equal_to_the_oracle(world: WorldOutcome) -> None:
+def test_the_clean_platform_passes_and_ends_equal_to_the_oracle(world: TrialOutcome) -> None:
     """Nothing failed before the first strike, and nothing is left after the last one."""
     assert world.false_alarms_elsewhere == []
     assert world.unexplained_differences == []
 
 
 @pytest.mark.parametrize("name", [fault.name for fault in LIVE])
-def test_it_is_one_incident_that_names_its_cause_and_heals(world: WorldOutcome, name: str) -> None:
+def test_it_is_one_incident_that_names_its_cause_and_heals(world: TrialOutcome, name: str) -> None:
     """By exactly its checks; consumers saw nothing wrong; in the end the tables equal the oracle's."""
     [found] = [one for one in world.scenarios if one.fault == name]
     fault = CATALOGUE[name]

@@ -16,7 +16,7 @@ from reliability_platform.incidents.model import ENDED, Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.lab.faults.catalogue import CATALOGUE
 from reliability_platform.lab.faults.fault import Stage
-from reliability_platform.lab.faults.plan import Strike
+from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.lab.faults.truth import Truth, load_truths
 from reliability_platform.lab.oracle import build_oracle
 from reliability_platform.lab.scorecard.live_fault import live_fault
@@ -124,10 +124,10 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 @contextmanager
 def strike(made: Live, name: str, magnitude: str) -> Iterator[Truth]:
-    """Strike, and read the truth as the scorecard would."""
+    """Inject a fault, and read the truth as the scorecard would."""
     fault = CATALOGUE[name]
     source = fault.applies_to[0]
-    with live_fault(made.settings, 7, Strike(name, source, STRUCK, magnitude)):
+    with live_fault(made.settings, 7, Injection(name, source, STRUCK, magnitude)):
         [truth] = [one for one in load_truths(made.settings) if (one.fault, one.source) == (name, source)]
         yield truth
 

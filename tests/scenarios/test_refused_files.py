@@ -17,7 +17,7 @@ from reliability_platform.errors import ExitCode
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.lab.faults.plan import Strike
+from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.pipeline.run import reprocess
 from reliability_platform.pipeline.steps import RunContext
@@ -43,9 +43,9 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Platform:
 @pytest.fixture(scope="module")
 def struck(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """The same day with types changed in three sources, and personal data in the fourth; incidents are open."""
-    strikes = [Strike("schema_type_changed", source, ONE, "medium") for source in RETYPED]
+    strikes = [Injection("schema_type_changed", source, ONE, "medium") for source in RETYPED]
     made = Platform(
-        tmp_path_factory.mktemp("struck") / "home", strikes=[*strikes, Strike("pii_leak", LEAKY, ONE, "medium")]
+        tmp_path_factory.mktemp("struck") / "home", strikes=[*strikes, Injection("pii_leak", LEAKY, ONE, "medium")]
     )
     made.run(ONE, ONE)
     observe(made.engine, made.checks.after(0, 10_000), utc_now())

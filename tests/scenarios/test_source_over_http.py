@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from reliability_platform.clock import utc_now
-from reliability_platform.lab.faults.plan import ActivePlan, Strike
+from reliability_platform.lab.faults.plan import ActivePlan, Injection
 from reliability_platform.lab.oracle import build_oracle
 from reliability_platform.lab.scorecard.containment import differences
 from reliability_platform.lab.simulation.misbehaviour import FAILING, at_first
@@ -94,7 +94,7 @@ def test_a_source_that_is_away_leaves_the_day_incomplete_and_what_is_published_a
 
 def test_a_plan_cannot_break_deliveries_that_come_over_http(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A drill that silently strikes nothing would be believed to have been passed."""
-    ActivePlan(7, (Strike("null_spike", "orders", day(3), "medium"),)).save(load_settings(home))
+    ActivePlan(7, (Injection("null_spike", "orders", day(3), "medium"),)).save(load_settings(home))
     monkeypatch.setenv("RELIABILITY_SOURCE_URL", "http://127.0.0.1:9")
     with pytest.raises(Exception, match="null_spike"):
         land("orders", 3)

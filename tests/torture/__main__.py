@@ -13,7 +13,7 @@ import click
 
 from reliability_platform.orchestration import definitions  # noqa: F401  (imported once, for all processes)
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest, parsed_project
-from tests.torture.campaign import Blow, Campaign, document, planned
+from tests.torture.campaign import Campaign, DayInjection, document, planned
 from tests.torture.killing import HARD_LIMIT_SECONDS
 from tests.torture.stages import STAGES
 
@@ -33,7 +33,7 @@ def _imported() -> None:
     gc.freeze()  # or the first collection in each process copies all that was imported
 
 
-def _line(blow: Blow) -> str:
+def _line(blow: DayInjection) -> str:
     words = "; ".join(blow.wrong) if blow.wrong else "survived"
     left = f"; left over: {', '.join(blow.leftovers)}" if blow.leftovers else ""
     return f"{blow.kind} {blow.stage} {blow.number} ({blow.moment}): {words}{left}"
@@ -61,7 +61,7 @@ def torture(
     folder: Path | None,
     as_json: bool,
 ) -> None:
-    """Strike every stage at seeded moments; after a plain re-run all must be as if nothing had happened."""
+    """Kill every stage at seeded moments; after a plain re-run all must be as if nothing had happened."""
     _imported()
     where = folder or Path(tempfile.mkdtemp(prefix="torture-"))
     began, campaign, done = time.monotonic(), Campaign(where, seed, patience), []
@@ -75,10 +75,12 @@ def torture(
     else:
         for row in report["stages"]:
             click.echo("  ".join(f"{name} {value}" for name, value in row.items()))
-        click.echo(f"{report['survived']} of {report['blows']} blows survived in {report['seconds']} s.")
-    if folder is None and report["survived"] == report["blows"]:
+        click.echo(
+            f"{report['survived']} of {report['day_injections']} day_injections survived in {report['seconds']} s."
+        )
+    if folder is None and report["survived"] == report["day_injections"]:
         shutil.rmtree(where)
-    sys.exit(report["survived"] != report["blows"])
+    sys.exit(report["survived"] != report["day_injections"])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The campaign: a home for each stage, an uncrashed twin of it, and blows after each of which all must be as in the twin."""
+"""The campaign: a home for each stage, an uncrashed twin of it, and day_injections after each of which all must be as in the twin."""
 
 import shutil
 import statistics
@@ -31,7 +31,7 @@ TRIES = 8
 
 
 @dataclass(frozen=True)
-class Twin:
+class Clone:
     """What a stage does when nobody kills it."""
 
     begins_on: Path
@@ -42,7 +42,7 @@ class Twin:
 
 
 @dataclass
-class Blow:
+class DayInjection:
     """One trouble, and what was wrong after the re-run; nothing, if it was survived."""
 
     kind: str
@@ -68,7 +68,7 @@ class Campaign:
 
     def __init__(self, folder: Path, seed: int, patience: float = HARD_LIMIT_SECONDS) -> None:
         self._folder, self._seed, self._patience = folder, seed, patience
-        self._twins: dict[str, Twin] = {}
+        self._twins: dict[str, Clone] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def _log(self) -> Path:
@@ -93,24 +93,24 @@ class Campaign:
             self._surely(lambda: found(home) and None)
         return home
 
-    def twin(self, name: str) -> Twin:
+    def twin(self, name: str) -> Clone:
         """The uncrashed twin of a stage, and how long and how many points it is."""
         if name not in self._twins:
             stage, begins_on = STAGES[name], self.template(STAGES[name].after)
             home = copy(begins_on, self._folder / f"twin-{name}")
             ended = self._surely(lambda: stage.work(load_settings(home)))
             state = self._surely(lambda: state_of(load_settings(home))).answer
-            self._twins[name] = Twin(begins_on, home, state, ended.points, ended.seconds)
+            self._twins[name] = Clone(begins_on, home, state, ended.points, ended.seconds)
         return self._twins[name]
 
-    def strike(self, kind: str, name: str, number: int) -> Blow:
+    def strike(self, kind: str, name: str, number: int) -> DayInjection:
         """One trouble of a kind, for one stage; examined."""
         rng = Random(f"{self._seed}/{kind}/{name}/{number}")
         with small_disk(self._folder / "disk") as resize:
             try:
                 blow, home = _KINDS[kind](self, name, number, rng, resize)
-            except RuntimeError as error:  # the other blows are worth their results
-                return Blow(kind, name, number, "never struck", wrong=[f"the harness failed: {error}"])
+            except RuntimeError as error:  # the other day_injections are worth their results
+                return DayInjection(kind, name, number, "never struck", wrong=[f"the harness failed: {error}"])
             blow.wrong += [f"before the re-run: {one}" for one in self._ask(broken, home)]
             self._examine(blow, self.twin(name), home)
             if blow.wrong:
@@ -120,17 +120,17 @@ class Campaign:
     def _ask(self, question: Callable[[Settings], Any], home: Path) -> Any:
         return self._surely(lambda: question(load_settings(home))).answer
 
-    def _kill(self, name: str, number: int, rng: Random, _: Resize) -> tuple[Blow, Path]:
+    def _kill(self, name: str, number: int, rng: Random, _: Resize) -> tuple[DayInjection, Path]:
         """The process is killed at a seeded moment."""
         stage, twin = STAGES[name], self.twin(name)
         for _try in range(TRIES):
             home = copy(twin.begins_on, self._folder / "home")
             moment = choose(rng, twin.points, twin.seconds)
             if self.do(partial(stage.work, load_settings(home)), moment).killed:
-                return Blow("kill", name, number, str(moment)), home
+                return DayInjection("kill", name, number, str(moment)), home
         raise RuntimeError(f"{name} always ends before it is killed")
 
-    def _fill(self, name: str, number: int, rng: Random, resize: Resize) -> tuple[Blow, Path]:
+    def _fill(self, name: str, number: int, rng: Random, resize: Resize) -> tuple[DayInjection, Path]:
         """The disk is full at a seeded place; then there is room again."""
         stage, twin = STAGES[name], self.twin(name)
         growth = max(size_of(twin.home) - size_of(twin.begins_on), 10 * PAGE)
@@ -141,9 +141,9 @@ class Campaign:
             prepare = no_file_beyond(PAGE + room)
         ended = self.do(partial(stage.work, load_settings(home)), prepare=prepare)
         resize(PLENTY)
-        return Blow("fill", name, number, f"{room // 1024} KiB of room", ended.error is not None), home
+        return DayInjection("fill", name, number, f"{room // 1024} KiB of room", ended.error is not None), home
 
-    def _hold(self, name: str, number: int, rng: Random, _: Resize) -> tuple[Blow, Path]:
+    def _hold(self, name: str, number: int, rng: Random, _: Resize) -> tuple[DayInjection, Path]:
         """Somebody else has the warehouse open, or the operations store locked, for a while: the stage must wait."""
         stage, twin = STAGES[name], self.twin(name)
         home = copy(twin.begins_on, self._folder / "home")
@@ -152,21 +152,21 @@ class Campaign:
         holder = take(home, seconds, self._log())
         ended = self.do(partial(stage.work, load_settings(home)))
         holder.wait()
-        blow = Blow("hold", name, number, f"{what} held for {seconds:.1f} s", ended.error is not None)
+        blow = DayInjection("hold", name, number, f"{what} held for {seconds:.1f} s", ended.error is not None)
         if ended.error:
             blow.wrong.append(f"it did not wait: {ended.error}")
         return blow, home
 
-    def _jump(self, name: str, number: int, rng: Random, _: Resize) -> tuple[Blow, Path]:
+    def _jump(self, name: str, number: int, rng: Random, _: Resize) -> tuple[DayInjection, Path]:
         """The clock is set a day forth or back, again and again, while the stage runs."""
         home = copy(self.twin(name).begins_on, self._folder / "home")
         ended = self.do(partial(STAGES[name].work, load_settings(home)), prepare=jumping(rng))
-        blow = Blow("jump", name, number, "all the time", ended.error is not None)
+        blow = DayInjection("jump", name, number, "all the time", ended.error is not None)
         if ended.error:
             blow.wrong.append(f"a clock that jumps broke it: {ended.error}")
         return blow, home
 
-    def _examine(self, blow: Blow, twin: Twin, home: Path) -> None:
+    def _examine(self, blow: DayInjection, twin: Clone, home: Path) -> None:
         """Run it again in a fresh process; everything must be as in the twin."""
         again = self.do(partial(STAGES[blow.stage].work, load_settings(home)))
         blow.rerun_seconds = again.seconds
@@ -191,7 +191,7 @@ STAGES_OF = {
 
 
 def planned(kind: str, count: int, only: Sequence[str]) -> list[tuple[str, str, int]]:
-    """Kind, stage and number of so many blows; kills by the shares of the stages, the rest evenly."""
+    """Kind, stage and number of so many day_injections; kills by the shares of the stages, the rest evenly."""
     names = [name for name in STAGES_OF[kind] if not only or name in only]
     shares = {name: STAGES[name].share if kind == "kill" else 1.0 for name in names}
     by_stage: dict[str, int] = dict.fromkeys(names, 0)
@@ -201,16 +201,16 @@ def planned(kind: str, count: int, only: Sequence[str]) -> list[tuple[str, str, 
     return [(kind, name, number) for name in names for number in range(1, by_stage[name] + 1)]
 
 
-def table(blows: Sequence[Blow]) -> list[dict[str, Any]]:
+def table(day_injections: Sequence[DayInjection]) -> list[dict[str, Any]]:
     """By kind and stage: how many, how many survived, how many left no file behind, median seconds of the re-run."""
-    groups: dict[tuple[str, str], list[Blow]] = {}
-    for blow in blows:
+    groups: dict[tuple[str, str], list[DayInjection]] = {}
+    for blow in day_injections:
         groups.setdefault((blow.kind, blow.stage), []).append(blow)
     return [
         {
             "kind": kind,
             "stage": stage,
-            "blows": len(mine),
+            "day_injections": len(mine),
             "survived": sum(not one.wrong for one in mine),
             "clean": sum(not one.leftovers for one in mine),
             "rerun_median_seconds": round(statistics.median(one.rerun_seconds for one in mine), 2),
@@ -219,15 +219,15 @@ def table(blows: Sequence[Blow]) -> list[dict[str, Any]]:
     ]
 
 
-def document(blows: Sequence[Blow], seed: int, seconds: float) -> dict[str, Any]:
+def document(day_injections: Sequence[DayInjection], seed: int, seconds: float) -> dict[str, Any]:
     """What `--json` prints."""
     return {
         "seed": seed,
         "seconds": round(seconds, 1),
-        "blows": len(blows),
-        "kills": sum(one.kind == "kill" for one in blows),
-        "survived": sum(not one.wrong for one in blows),
-        "stages": table(blows),
-        "not_survived": [asdict(one) for one in blows if one.wrong],
-        "leftovers": [asdict(one) for one in blows if one.leftovers and not one.wrong],
+        "day_injections": len(day_injections),
+        "kills": sum(one.kind == "kill" for one in day_injections),
+        "survived": sum(not one.wrong for one in day_injections),
+        "stages": table(day_injections),
+        "not_survived": [asdict(one) for one in day_injections if one.wrong],
+        "leftovers": [asdict(one) for one in day_injections if one.leftovers and not one.wrong],
     }

@@ -23,7 +23,7 @@ from reliability_platform.incidents.detection import Surroundings, observe
 from reliability_platform.incidents.impact import consumers
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.lab.faults.landed_again import follow
-from reliability_platform.lab.faults.plan import ActivePlan, Strike
+from reliability_platform.lab.faults.plan import ActivePlan, Injection
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.discards import write_discards
@@ -50,9 +50,9 @@ FIRST = date(2026, 1, 1)
 LAST_CLEAN, STRUCK = date(2026, 1, 2), date(2026, 1, 3)
 """Two days have been published when the third one is killed: there is something to spoil."""
 STRIKES = (
-    Strike("missing_batch", "shipments", STRUCK, "medium"),
-    Strike("schema_column_renamed", "orders", STRUCK, "medium"),
-    Strike("null_spike", "payments", STRUCK, "medium"),
+    Injection("missing_batch", "shipments", STRUCK, "medium"),
+    Injection("schema_column_renamed", "orders", STRUCK, "medium"),
+    Injection("null_spike", "payments", STRUCK, "medium"),
 )
 ACTOR = "torture"
 RESULTS = 1_000_000
@@ -123,7 +123,7 @@ def _command(*words: str, as_json: bool = True) -> Callable[[Settings], None]:
 
 
 def _follow(settings: Settings) -> None:
-    struck = tuple(Strike("duplicate_retry_storm", one, LAST_CLEAN, "medium") for one in ("orders", "shipments"))
+    struck = tuple(Injection("duplicate_retry_storm", one, LAST_CLEAN, "medium") for one in ("orders", "shipments"))
     follow(settings, ActivePlan(SEED, struck))
 
 

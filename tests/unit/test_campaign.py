@@ -8,8 +8,8 @@ import pytest
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.errors import UsageError
-from reliability_platform.lab.campaign.grade import ScenarioOutcome, WorldOutcome
-from reliability_platform.lab.campaign.grid import HISTORY_DAYS, all_sizes, lane_of, scenarios_of, worlds_of
+from reliability_platform.lab.campaign.grade import ScenarioOutcome, TrialOutcome
+from reliability_platform.lab.campaign.grid import HISTORY_DAYS, all_sizes, lane_of, scenarios_of, trials_of
 from reliability_platform.lab.campaign.mutation import mutation_score
 from reliability_platform.lab.campaign.statistics import wilson
 from reliability_platform.lab.campaign.summary import summarise
@@ -60,7 +60,7 @@ def test_a_miss_and_a_false_alarm_cannot_hide_in_the_summary() -> None:
         an_outcome(1, "a"),
         an_outcome(2, "b", detected=False, contained=False, healed=False, incident=None, incidents=0),
     ]
-    world = WorldOutcome(scenarios, [], {}, ["INC-9"], 10, {"s1": True, "s2": False}, ["orders/2026-01-01"], {})
+    world = TrialOutcome(scenarios, [], {}, ["INC-9"], 10, {"s1": True, "s2": False}, ["orders/2026-01-01"], {})
     summary = summarise([world])
     assert summary["detected_share"] == summary["contained_share"] == summary["healed_share"] == 0.5
     assert summary["surviving_faults"] == ["b"]
@@ -87,7 +87,7 @@ def test_the_standard_grid_has_every_fault_size_and_source() -> None:
 
 def test_no_two_scenarios_of_a_lane_touch() -> None:
     """At least one clean day between them, and a clean past before the first."""
-    for world in worlds_of(scenarios_of("standard", 2)):
+    for world in trials_of(scenarios_of("standard", 2)):
         if world.is_live:
             continue
         for lane in {lane_of(one.source) for one in world.scenarios}:

@@ -15,7 +15,7 @@ from reliability_platform.cli.main import COMMANDS, cli, first_sentence, main
 from reliability_platform.cli.options import held_words
 from reliability_platform.cli.pipeline import _tell_incidents
 from reliability_platform.errors import EnvironmentUnusableError, ExitCode, HomeBusyError, PlatformError, UsageError
-from reliability_platform.masking import MASK, error_words, operator_said, shown_path
+from reliability_platform.masking import MASK, error_text, operator_said, shown_path
 from reliability_platform.settings import HOMES, PROJECT_ROOT
 from reliability_platform.system_errors import foreseen
 
@@ -225,19 +225,19 @@ def test_an_operators_own_words_come_back_and_delivered_ones_do_not(tmp_path: Pa
     day = tmp_path / "landing" / "orders" / "landing_date=2026-01-02"
     ours, somebodys = day / "orders-20260102-01.parquet", day / "Erika Mustermann.parquet"
     denied = PermissionError(errno.EACCES, "Permission denied", str(ours))
-    assert error_words(denied) == f"PermissionError: Permission denied: {ours}"
+    assert error_text(denied) == f"PermissionError: Permission denied: {ours}"
     assert shown_path(somebodys) == f"{day}/Xxxxx Xxxxxxxxxx.xxxxxxx"
-    assert str(ours) in error_words(f"OSError: [Errno 13] Permission denied: '{ours}'")
-    assert "Mustermann" not in error_words(f"OSError: [Errno 13] Permission denied: '{somebodys}'")
+    assert str(ours) in error_text(f"OSError: [Errno 13] Permission denied: '{ours}'")
+    assert "Mustermann" not in error_text(f"OSError: [Errno 13] Permission denied: '{somebodys}'")
     assert shown_path("/mnt/Erika Mustermann") == MASK
     operator_said(["--table", "int_nothing", "--specification=/opt/spec", "Erika is here"])
-    assert error_words(KeyError("int_nothing")) == "KeyError: 'int_nothing'"
-    assert error_words(FileNotFoundError(errno.ENOENT, "x", "/opt/spec/a.json")).endswith("/opt/spec/a.json")
-    assert MASK in error_words(ValueError("Erika"))
-    assert error_words(KeyError("customer_id")) == "KeyError: 'customer_id'"
+    assert error_text(KeyError("int_nothing")) == "KeyError: 'int_nothing'"
+    assert error_text(FileNotFoundError(errno.ENOENT, "x", "/opt/spec/a.json")).endswith("/opt/spec/a.json")
+    assert MASK in error_text(ValueError("Erika"))
+    assert error_text(KeyError("customer_id")) == "KeyError: 'customer_id'"
     with pytest.raises(ImportError) as missing:
         __import__("no_such_driver")
-    assert error_words(missing.value) == "ModuleNotFoundError: there is no module no_such_driver"
+    assert error_text(missing.value) == "ModuleNotFoundError: there is no module no_such_driver"
 
 
 def test_what_a_library_raised_is_found_below_what_wraps_it(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from reliability_platform.checks.holds import Holds
 from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode
-from reliability_platform.lab.faults.plan import Strike
+from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.operations import operations_engine
 from reliability_platform.recovery.retention import BY_THE_RULE
 from reliability_platform.settings import Settings
@@ -40,7 +40,7 @@ OURS = ("dagster", "operations.sqlite", "operations.sqlite-shm", "operations.sql
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two versions, two snapshots, and a leak of personal data that waits."""
-    leak = Strike("pii_leak", "web_events", day(2), "medium")
+    leak = Injection("pii_leak", "web_events", day(2), "medium")
     made = Platform(tmp_path_factory.mktemp("lived") / "home", events_per_day=EVENTS, strikes=[leak])
     made.run(day(1), day(2))
     take_snapshot(made.settings, utc_now)

@@ -22,7 +22,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.disaster_recovery import daily_snapshot, monthly_table_drill
 from reliability_platform.orchestration.local import QUIET
-from reliability_platform.recovery.clone import WORKSPACE, twin_of
+from reliability_platform.recovery.clone import WORKSPACE, clone_of
 from reliability_platform.recovery.drill_log import Drill, DrillLog, overdue
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.journal import BuildJournal
@@ -124,10 +124,10 @@ def test_what_a_killed_drill_left_is_removed_and_two_do_not_meet(home: Settings)
     before = state(home.home)
     (home.home / WORKSPACE / "home" / "landing").mkdir(parents=True)
     (home.home / WORKSPACE / "home" / "landing" / "left").write_text("by a killed drill")
-    with twin_of(home) as made:
+    with clone_of(home) as made:
         assert not (made.settings.landing / "left").exists()
         assert made.settings.warehouse.read_bytes() == home.warehouse.read_bytes()
-        with pytest.raises(HomeBusyError, match="Another drill"), twin_of(home):
+        with pytest.raises(HomeBusyError, match="Another drill"), clone_of(home):
             pass
     assert state(home.home) == before
 
@@ -145,7 +145,7 @@ def test_a_drill_that_is_killed_leaves_the_home_as_it_was(home: Settings) -> Non
     assert lost.exists()
     assert drill.returncode == -signal.SIGKILL
     assert state(home.home, (WORKSPACE,)) == before
-    with twin_of(home) as made:
+    with clone_of(home) as made:
         assert not list(made.evidence.iterdir())
     assert state(home.home) == before
 

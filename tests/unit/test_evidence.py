@@ -22,7 +22,7 @@ from reliability_platform.incidents.detection import Surroundings, observe
 from reliability_platform.incidents.impact import consumers
 from reliability_platform.incidents.model import ENDED
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.lab.faults.plan import Strike
+from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.lab.oracle import verify as compare_with_oracle
 from reliability_platform.lab.scorecard.evidence import StageTiming, write_evidence
 from reliability_platform.lab.scorecard.evidence.catalogue import REPORTS
@@ -44,16 +44,16 @@ from tests.conftest import Platform, day
 
 DAYS = 7
 STRIKES = [
-    Strike("too_late_events", "orders", day(1), "medium"),
-    Strike("null_spike", "orders", day(2), "medium"),
-    Strike("duplicate_retry_storm", "web_events", day(2), "medium"),
-    Strike("schema_column_renamed", "payments", day(3), "medium"),
-    Strike("schema_type_changed", "shipments", day(3), "medium"),
-    Strike("sla_breach", "shipments", day(4), "medium"),
-    Strike("schema_column_added", "web_events", day(4), "medium"),
-    Strike("missing_batch", "payments", day(5), "medium"),
+    Injection("too_late_events", "orders", day(1), "medium"),
+    Injection("null_spike", "orders", day(2), "medium"),
+    Injection("duplicate_retry_storm", "web_events", day(2), "medium"),
+    Injection("schema_column_renamed", "payments", day(3), "medium"),
+    Injection("schema_type_changed", "shipments", day(3), "medium"),
+    Injection("sla_breach", "shipments", day(4), "medium"),
+    Injection("schema_column_added", "web_events", day(4), "medium"),
+    Injection("missing_batch", "payments", day(5), "medium"),
 ]
-NEVER_LANDED = Strike("null_spike", "orders", day(20), "small")
+NEVER_LANDED = Injection("null_spike", "orders", day(20), "small")
 
 
 class Home:

@@ -10,8 +10,8 @@ import pytest
 from reliability_platform.errors import UsageError
 from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
 from reliability_platform.lab.faults.fault import Containment
-from reliability_platform.lab.faults.plan import ActivePlan, Plan, PlannedStrike, Strike
-from reliability_platform.lab.faults.strike import apply_strike, rehearse, struck_batches
+from reliability_platform.lab.faults.plan import ActivePlan, Injection, Plan, PlannedInjection
+from reliability_platform.lab.faults.strike import inject_one, injected_batches, rehearse
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.lab.simulation.system import SimulatedSource, scheduled_batches, simulated_sources
 from reliability_platform.sources.batch import Batch
@@ -49,8 +49,8 @@ def _same(one: Batch, other: Batch) -> bool:
 @pytest.mark.parametrize(("name", "source", "size"), CASES)
 def test_the_truth_is_exactly_what_changed(name: str, source: str, size: str) -> None:
     """The difference between the clean and the broken landing, batch for batch and row for row, is what truth says."""
-    strike = Strike(name, source, day(15), size)
-    struck = apply_strike(SOURCES_OF_WORLD[strike.source], 1, strike)
+    strike = Injection(name, source, day(15), size)
+    struck = inject_one(SOURCES_OF_WORLD[strike.source], 1, strike)
     clean_batches, broken_batches = [], []
     changed: set[str] = set()
     for one in strike.landing_dates():
@@ -78,15 +78,15 @@ def test_the_truth_is_exactly_what_changed(name: str, source: str, size: str) ->
 @pytest.mark.parametrize(("name", "source", "size"), CASES[::3])
 def test_the_same_strike_is_the_same_bytes(name: str, source: str, size: str) -> None:
     """Twice the same seed; another seed strikes other rows or batches, unless there is no choice."""
-    strike = Strike(name, source, day(15), size)
-    first, again = (struck_batches(SOURCES_OF_WORLD[source], ActivePlan(1, (strike,)), day(15))[0] for _ in range(2))
+    strike = Injection(name, source, day(15), size)
+    first, again = (injected_batches(SOURCES_OF_WORLD[source], ActivePlan(1, (strike,)), day(15))[0] for _ in range(2))
     assert all(_same(one, other) for one, other in zip(first, again, strict=True))
 
 
 def test_late_rows_are_moved_not_lost() -> None:
     """Every row of the clean days is delivered exactly once, later."""
-    strike = Strike("late_events", "orders", day(5), "large")
-    struck = apply_strike(SOURCES_OF_WORLD[strike.source], 1, strike)
+    strike = Injection("late_events", "orders", day(5), "large")
+    struck = inject_one(SOURCES_OF_WORLD[strike.source], 1, strike)
     clean = [batch for one in strike.landing_dates() for batch in scheduled_batches(WORLD, "orders", one)]
     moved = [batch for one in strike.landing_dates() for batch in struck.deliveries[one]]
 
@@ -111,9 +111,9 @@ def test_the_clean_batches_are_never_changed() -> None:
 def test_two_faults_of_one_day_strike_different_batches() -> None:
     """Each tells the truth about its own; a batch that never came cannot hold nulls."""
     plan = ActivePlan(
-        1, (Strike("null_spike", "orders", day(5), "large"), Strike("missing_batch", "orders", day(5), "small"))
+        1, (Injection("null_spike", "orders", day(5), "large"), Injection("missing_batch", "orders", day(5), "small"))
     )
-    batches, truths = struck_batches(SOURCES_OF_WORLD["orders"], plan, day(5))
+    batches, truths = injected_batches(SOURCES_OF_WORLD["orders"], plan, day(5))
     missing, nulls = sorted(truths, key=lambda truth: truth.fault)
     assert (missing.fault, nulls.fault) == ("missing_batch", "null_spike")
     assert len(missing.batches) == 1
@@ -125,10 +125,10 @@ def test_two_faults_of_one_day_strike_different_batches() -> None:
 
 def test_a_strike_of_several_days_is_made_day_by_day() -> None:
     """Each day has its own truth; late rows of one day land on the next, which is struck as well."""
-    plan = ActivePlan(1, (Strike("late_events", "orders", day(5), "medium", days=4),))
+    plan = ActivePlan(1, (Injection("late_events", "orders", day(5), "medium", days=4),))
     keys = []
     for number in range(5, 11):
-        batches, truths = struck_batches(SOURCES_OF_WORLD["orders"], plan, day(number))
+        batches, truths = injected_batches(SOURCES_OF_WORLD["orders"], plan, day(number))
         keys += [key for batch in batches for key in batch.table["order_id"].to_pylist()]
         # A day knows of its own blow and of those of the two days before, whose rows land on it.
         assert [truth.blow for truth in truths] == [day(n) for n in range(max(5, number - 2), min(8, number) + 1)]
@@ -154,7 +154,9 @@ def test_a_strike_of_several_days_is_made_day_by_day() -> None:
 )
 def test_a_plan_that_contradicts_itself_is_refused(strikes: list[tuple[str, str, int, int]], words: str) -> None:
     """Before anything is written, with what to do."""
-    planned = tuple(PlannedStrike(fault=fault, source=source, day=at, days=days) for fault, source, at, days in strikes)
+    planned = tuple(
+        PlannedInjection(fault=fault, source=source, day=at, days=days) for fault, source, at, days in strikes
+    )
     with pytest.raises(UsageError, match=words):
         rehearse(
             SOURCES_OF_WORLD, ActivePlan.resolve(Plan(name="x", strikes=planned), seed=1, first=day(1), last=day(30))
@@ -163,13 +165,13 @@ def test_a_plan_that_contradicts_itself_is_refused(strikes: list[tuple[str, str,
 
 def test_a_size_may_be_a_number_in_the_unit_of_the_fault() -> None:
     """Whoever looks for the limit of a check needs more than three sizes."""
-    plan = Plan(name="x", strikes=(PlannedStrike(fault="null_spike", source="orders", day=5, magnitude=0.25),))
+    plan = Plan(name="x", strikes=(PlannedInjection(fault="null_spike", source="orders", day=5, magnitude=0.25),))
     active = ActivePlan.resolve(plan, seed=1, first=day(1), last=day(30))
-    _, [truth] = struck_batches(SOURCES_OF_WORLD["orders"], active, day(5))
+    _, [truth] = injected_batches(SOURCES_OF_WORLD["orders"], active, day(5))
     rows = sum(batch.table.num_rows for batch in scheduled_batches(WORLD, "orders", day(5)))
     assert truth.rows.num_rows == pytest.approx(0.25 * rows, abs=4)
     for wrong in (0, -1, 1.5, "huge", float("nan")):
-        strange = PlannedStrike(fault="null_spike", source="orders", day=5, magnitude=wrong)
+        strange = PlannedInjection(fault="null_spike", source="orders", day=5, magnitude=wrong)
         with pytest.raises(UsageError, match="is no magnitude"):
             ActivePlan.resolve(Plan(name="x", strikes=(strange,)), seed=1, first=day(1), last=day(30))
 
@@ -180,7 +182,7 @@ def test_every_control_changes_what_it_says(name: str) -> None:
     control = CONTROLS[name]
     source = control.applies_to[0]
     world = Simulation(seed=9, events_per_day=12_000)
-    struck = apply_strike(SimulatedSource(world, source), 1, Strike(name, source, day(15), "medium"))
+    struck = inject_one(SimulatedSource(world, source), 1, Injection(name, source, day(15), "medium"))
     clean = scheduled_batches(world, source, day(15))
     same = all(_same(one, other) for one, other in zip(clean, struck.deliveries[day(15)], strict=True))
     assert same is (name == "clean_day")

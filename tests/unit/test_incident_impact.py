@@ -31,7 +31,7 @@ from reliability_platform.incidents.impact import (
 )
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.lab.faults.plan import ActivePlan, Strike
+from reliability_platform.lab.faults.plan import ActivePlan, Injection
 from reliability_platform.lineage.columns import column_lineage
 from reliability_platform.lineage.export import flat_graph, graphml
 from reliability_platform.lineage.picture import picture
@@ -78,7 +78,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     made = Platform(tmp_path_factory.mktemp("impact") / "home")
     made.run(day(1), STRUCK)
     clean = sums(made)
-    ActivePlan(7, (Strike("null_spike", "orders", STRUCK, "large"),)).save(made.settings)
+    ActivePlan(7, (Injection("null_spike", "orders", STRUCK, "large"),)).save(made.settings)
     made.deliver("orders", STRUCK)
     again(made)
     spoiled, store = sums(made), IncidentStore(made.engine)

@@ -10,7 +10,7 @@ import pytest
 
 from reliability_platform.landing.replacement import landed_manifests
 from reliability_platform.landing.writer import landing_folder
-from reliability_platform.remediation.changes import world_of
+from reliability_platform.remediation.changes import environment_fingerprint
 from reliability_platform.remediation.heal import act, verify
 from reliability_platform.remediation.lateness import out_of_turn
 from tests.unit.broken_home import BrokenHome
@@ -95,6 +95,6 @@ def test_what_was_held_back_for_a_day_or_two_may_be_late(home: BrokenHome, hours
 def test_a_name_in_landing_that_is_no_text_keeps_no_incident_from_being_looked_at(home: BrokenHome) -> None:
     """Its digest could not be made, and whatever was due for the incident was left out at every tick."""
     home.land()
-    before = world_of(home.settings, home.incident(LATE))
+    before = environment_fingerprint(home.settings, home.incident(LATE))
     (landing_folder(home.settings, "orders", home.day) / "\udcff.parquet").touch()
-    assert world_of(home.settings, home.incident(LATE))["deliveries"] != before["deliveries"]
+    assert environment_fingerprint(home.settings, home.incident(LATE))["deliveries"] != before["deliveries"]

@@ -15,7 +15,7 @@ from reliability_platform.masking import (
     LABELS,
     MASK,
     PERSONAL,
-    error_words,
+    error_text,
     masked,
     place_of,
     sample,
@@ -23,7 +23,7 @@ from reliability_platform.masking import (
     shape,
     shown_name,
     shown_type,
-    traceback_words,
+    traceback_text,
 )
 from reliability_platform.settings import DBT_PROJECT
 
@@ -121,7 +121,7 @@ def test_no_error_of_the_engine_tells_a_value(sql: str) -> None:
         connection.execute("insert into people values (?, ?)", [ERIKA, NUMBER])
         with pytest.raises(duckdb.Error) as raised:
             connection.execute(sql).fetchall()
-    for words in (error_words(raised.value), error_words(f"Runtime Error in model x\n  {raised.value}")):
+    for words in (error_text(raised.value), error_text(f"Runtime Error in model x\n  {raised.value}")):
         assert not re.search(f"Erika|Mustermann|quoted|{NUMBER}", words), words
         assert len(words) > 15, "an error without words helps nobody"
 
@@ -138,13 +138,13 @@ def test_an_error_about_a_name_keeps_the_name(sql: str, kept: str) -> None:
     """A masked table name would leave whoever mends the model with nothing."""
     with pytest.raises(duckdb.Error) as raised, duckdb.connect() as connection:
         connection.execute(sql)
-    assert kept in error_words(raised.value)
+    assert kept in error_text(raised.value)
 
 
 def test_our_own_errors_stay_as_they_are_but_for_somebodys_address() -> None:
     """Process numbers and quoted options are what makes them useful."""
     words = "process 1234567 holds 'data'; ask a@b.example"
-    assert error_words(UsageError(words)) == f"UsageError: process 1234567 holds 'data'; ask {MASK}"
+    assert error_text(UsageError(words)) == f"UsageError: process 1234567 holds 'data'; ask {MASK}"
 
 
 def test_a_places_rule_is_the_first_that_fits() -> None:
@@ -168,7 +168,7 @@ def test_a_printed_traceback_keeps_its_places() -> None:
         except duckdb.Error as error:
             raise KeyError(f"{ERIKA}\n  {ERIKA}") from error
     except KeyError as error:
-        words = traceback_words("".join(traceback.format_exception(error)))
+        words = traceback_text("".join(traceback.format_exception(error)))
     assert "Erika" not in words
     assert words.count("test_masking.py") == 2
     assert 'duckdb.execute("select cast($1 as integer)", [ERIKA]).fetchall()' in words

@@ -14,7 +14,7 @@ from reliability_platform.checks.store import check_results
 from reliability_platform.cli.main import main
 from reliability_platform.errors import HomeBusyError, UsageError
 from reliability_platform.lab.faults.landed_again import redeliver
-from reliability_platform.lab.faults.plan import Strike
+from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.warehouse.lease import warehouse_lease
 from reliability_platform.warehouse.publication import CURRENT, current_version, rollback
 from tests.conftest import Platform, day
@@ -37,7 +37,7 @@ def test_a_held_day_keeps_its_last_good_rows_and_holds_no_other(
     version = current_version(made.settings)
     old = (made.settings.published / CURRENT / "agg_daily_fulfilment.parquet").read_bytes()
 
-    plan = made.plan.with_strike(Strike("missing_batch", "shipments", day(2), "large"))
+    plan = made.plan.with_injection(Injection("missing_batch", "shipments", day(2), "large"))
     plan.save(made.settings)
     redeliver(made.settings, plan, "shipments", day(2))
     publication = made.run(day(2), day(3))
@@ -57,7 +57,7 @@ def test_a_held_day_keeps_its_last_good_rows_and_holds_no_other(
 
 def test_a_day_that_was_never_good_is_absent(platform: Callable[..., Platform]) -> None:
     """Better no number than a wrong one."""
-    made = platform(events_per_day=900, strikes=[Strike("null_spike", "payments", day(2), "large")])
+    made = platform(events_per_day=900, strikes=[Injection("null_spike", "payments", day(2), "large")])
     publication = made.run(day(1), day(3))
     assert list(publication.held) == [f"payments/{day(2)}"]
     assert str(day(2)) not in published_dates(made, "agg_daily_payments")

@@ -18,7 +18,7 @@ from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.lab.faults.landed_again import redeliver
-from reliability_platform.lab.faults.plan import ActivePlan, Strike
+from reliability_platform.lab.faults.plan import ActivePlan, Injection
 from reliability_platform.lab.oracle import verify
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.operations import operations_engine
@@ -43,7 +43,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     made = Platform(
         tmp_path_factory.mktemp("origin") / "home",
         events_per_day=EVENTS,
-        strikes=[Strike("missing_batch", "orders", day(2), "large")],
+        strikes=[Injection("missing_batch", "orders", day(2), "large")],
     )
     made.run(day(1), day(2))
     take_snapshot(made.settings, utc_now)

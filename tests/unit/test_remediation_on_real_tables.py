@@ -22,7 +22,7 @@ from reliability_platform.incidents.detection import Surroundings, observe
 from reliability_platform.incidents.impact import consumers
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.lab.faults.plan import Strike
+from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.reference import load_reference
 from reliability_platform.operations import operations_engine
@@ -47,7 +47,7 @@ FALL_BACK = "fall_back_to_last_good_publication"
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """Two days, a snapshot, and a third day on which payments came after their deadline: published, for that holds nothing."""
-    late = Strike("sla_breach", "payments", day(3), "medium")
+    late = Injection("sla_breach", "payments", day(3), "medium")
     made = Platform(tmp_path_factory.mktemp("origin") / "home", events_per_day=EVENTS, strikes=[late])
     made.run(day(1), day(2))
     take_snapshot(made.settings, utc_now)

@@ -16,7 +16,7 @@ import pytest
 
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.detection import observe
-from reliability_platform.lab.faults.plan import Strike
+from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.lab.scorecard.report.graded import run_document
 from reliability_platform.lab.scorecard.report.matrix import any_source
 from reliability_platform.lab.scorecard.report.month import month_of
@@ -760,7 +760,7 @@ def test_a_scorecard_becomes_the_document_of_the_demo() -> None:
 
 def test_the_month_of_a_real_home(platform: Callable[..., Platform]) -> None:
     """Volumes, held days, strikes and incidents as the home has them."""
-    home = platform(strikes=[Strike("null_spike", "orders", day(2), "large")])
+    home = platform(strikes=[Injection("null_spike", "orders", day(2), "large")])
     home.run(day(1), day(3))
     observe(home.engine, home.checks.after(0, 100_000), utc_now())
     month = month_of(home.settings, home.engine)

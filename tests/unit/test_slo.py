@@ -24,7 +24,7 @@ from reliability_platform.day_clock import Service, simulate
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.documents.render import markdown
-from reliability_platform.lab.faults.plan import Strike
+from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.slo.budget import Budget, budget, exhausted_since
@@ -428,7 +428,7 @@ def test_the_command_shows_and_refuses(
 @pytest.fixture(scope="module")
 def spent(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """Two landing days, of which the second one of payments is held for its nulls. Each test has a copy."""
-    strikes = [Strike("null_spike", "payments", landing_day(2), "large")]
+    strikes = [Injection("null_spike", "payments", landing_day(2), "large")]
     made = Platform(tmp_path_factory.mktemp("spent") / "home", strikes=strikes)
     made.run(landing_day(1), landing_day(2))
     return made

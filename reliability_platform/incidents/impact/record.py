@@ -12,7 +12,7 @@ from reliability_platform.incidents.impact.measures import MeasureChange, measur
 from reliability_platform.incidents.impact.numbers import Numbers, numbers
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.masking import error_words
+from reliability_platform.masking import error_text
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import warehouse_reader
@@ -95,7 +95,7 @@ def _measured(settings: Settings, incident: Incident, dates: list[date] | None) 
 
 
 def _short(error: BaseException) -> str:
-    return error_words(error, 200).removeprefix(f"{type(error).__name__}: ").rstrip(".")
+    return error_text(error, 200).removeprefix(f"{type(error).__name__}: ").rstrip(".")
 
 
 def _plain(change: MeasureChange) -> dict[str, Any]:

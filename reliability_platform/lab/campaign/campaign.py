@@ -12,22 +12,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from reliability_platform.lab.campaign.grade import WorldOutcome, grade
-from reliability_platform.lab.campaign.grid import FIRST_SEED, WorldPlan, scenarios_of, worlds_of
-from reliability_platform.lab.campaign.live import run_live_world
+from reliability_platform.lab.campaign.grade import TrialOutcome, grade
+from reliability_platform.lab.campaign.grid import FIRST_SEED, TrialPlan, scenarios_of, trials_of
+from reliability_platform.lab.campaign.live import run_live_trial
 from reliability_platform.lab.campaign.mutation import mutation_score
 from reliability_platform.lab.campaign.summary import GRADED, summarise
-from reliability_platform.lab.campaign.world import run_world
+from reliability_platform.lab.campaign.trial import run_trial
 from reliability_platform.settings import DBT_PROJECT
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.versions import models_of
 
 
-def _one(folder: Path, plan: WorldPlan) -> WorldOutcome:
+def _one(folder: Path, plan: TrialPlan) -> TrialOutcome:
     home = folder / f"world-{plan.number:03d}"
     shutil.rmtree(home, ignore_errors=True)
     try:
-        return run_live_world(home, plan) if plan.is_live else grade(run_world(home, plan))
+        return run_live_trial(home, plan) if plan.is_live else grade(run_trial(home, plan))
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -46,7 +46,7 @@ def run_campaign(
     folder: Path,
     grid: str,
     seeds: int,
-    on_world: Callable[[int, int, WorldOutcome], None] = lambda *_: None,
+    on_trial: Callable[[int, int, TrialOutcome], None] = lambda *_: None,
     first_seed: int = FIRST_SEED,
 ) -> dict[str, Any]:
     """The campaign's document: `scenarios`, `controls`, `summary`, `mutation`, and what it cost.
@@ -54,10 +54,10 @@ def run_campaign(
     Worlds are made in `folder` and removed again. Raises `UsageError` for a grid that does not exist.
     """
     started = time.perf_counter()
-    plans = worlds_of(scenarios_of(grid, seeds, first_seed))
+    plans = trials_of(scenarios_of(grid, seeds, first_seed))
     ensure_manifest()
     folder.mkdir(parents=True, exist_ok=True)
-    outcomes: dict[int, WorldOutcome] = {}
+    outcomes: dict[int, TrialOutcome] = {}
     # Fresh interpreters: dbt and DuckDB hold threads and handles that a fork would share.
     workers = min(len(plans), os.cpu_count() or 1)
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -65,7 +65,7 @@ def run_campaign(
         try:
             for done in as_completed(waiting):
                 outcomes[waiting[done].number] = done.result()
-                on_world(len(outcomes), len(plans), done.result())
+                on_trial(len(outcomes), len(plans), done.result())
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

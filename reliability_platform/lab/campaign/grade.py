@@ -12,7 +12,7 @@ from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.triage import spread
 from reliability_platform.lab.campaign.grid import Scenario, lane_of
 from reliability_platform.lab.campaign.recovery import actions_begun, seconds_to_recover
-from reliability_platform.lab.campaign.world import RERUN_DAYS, Observation
+from reliability_platform.lab.campaign.trial import RERUN_DAYS, Observation
 from reliability_platform.lab.faults.fault import Containment
 from reliability_platform.lab.faults.truth import Truth
 from reliability_platform.lab.scorecard.containment import own_dates
@@ -77,7 +77,7 @@ class ControlOutcome:
 
 
 @dataclass(frozen=True)
-class WorldOutcome:
+class TrialOutcome:
     """One world, graded."""
 
     scenarios: list[ScenarioOutcome]
@@ -267,7 +267,7 @@ def _z_score_alarms(
     return alarms
 
 
-def grade(observation: Observation) -> WorldOutcome:
+def grade(observation: Observation) -> TrialOutcome:
     """Grade one world."""
     truths = {(one.fault, one.source, one.landing_date): one for one in observation.truths}
     failing = _failing(observation.results)
@@ -295,7 +295,7 @@ def grade(observation: Observation) -> WorldOutcome:
             scenarios.append(_scenario(observation, scenario, truth))
     real = {one.id for one in observation.incidents if _is_real(one)}
     partition_days = {(source, date.fromordinal(day)) for source in SOURCES for day in _ordinals(observation)}
-    return WorldOutcome(
+    return TrialOutcome(
         scenarios=scenarios,
         controls=controls,
         kills=kills,

@@ -13,7 +13,7 @@ from reliability_platform.clock import FIRST_DAY
 from reliability_platform.errors import UsageError
 from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS, fault_named
 from reliability_platform.lab.faults.fault import Fault, Stage
-from reliability_platform.lab.faults.plan import Strike
+from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.sources import SOURCES
 
 LANES: tuple[tuple[str, ...], ...] = (("orders", "payments"), ("web_events",), ("shipments",))
@@ -74,13 +74,13 @@ class Scenario:
         """The last landing day that it may touch."""
         return self.first_day + timedelta(days=self.span - 1)
 
-    def strike(self) -> Strike:
+    def strike(self) -> Injection:
         """The strike of a plan."""
-        return Strike(self.fault, self.source, self.first_day, self.magnitude, self.days)
+        return Injection(self.fault, self.source, self.first_day, self.magnitude, self.days)
 
 
 @dataclass(frozen=True)
-class WorldPlan:
+class TrialPlan:
     """The scenarios of one world, and how many days it has."""
 
     number: int
@@ -161,7 +161,7 @@ def lane_of(source: str) -> tuple[str, ...]:
     return next(lane for lane in LANES if source in lane)
 
 
-def worlds_of(scenarios: Iterable[Scenario]) -> list[WorldPlan]:
+def trials_of(scenarios: Iterable[Scenario]) -> list[TrialPlan]:
     """Place scenarios on lanes, long ones first, each in the first world that has room.
 
     Two month-long ones never share a source's lane: nothing good would be left of its past.
@@ -187,10 +187,10 @@ def worlds_of(scenarios: Iterable[Scenario]) -> list[WorldPlan]:
         placed.append(replace(scenario, first_day=FIRST_DAY + timedelta(days=start)))
         ends[lane] = start + scenario.span + CLEAN_DAYS_BETWEEN
     landed = [(seed, tuple(placed)) for seed, _, placed in worlds]
-    return [WorldPlan(number, seed, placed) for number, (seed, placed) in enumerate([*landed, *_live_worlds(live)], 1)]
+    return [TrialPlan(number, seed, placed) for number, (seed, placed) in enumerate([*landed, *_live_trials(live)], 1)]
 
 
-def _live_worlds(live: Sequence[Scenario]) -> Iterator[tuple[int, tuple[Scenario, ...]]]:
+def _live_trials(live: Sequence[Scenario]) -> Iterator[tuple[int, tuple[Scenario, ...]]]:
     """Strikes on a running platform follow each other on one, each after the one before has healed."""
     first = FIRST_DAY + timedelta(days=LIVE_DAY - 1)
     for seed in sorted({one.seed for one in live}):
@@ -203,4 +203,4 @@ def all_sizes(grid: str, seeds: int) -> dict[str, int]:
     """How many scenarios, controls and worlds a grid has."""
     scenarios = scenarios_of(grid, seeds)
     silent = sum(one.declared.is_control for one in scenarios)
-    return {"scenarios": len(scenarios) - silent, "controls": silent, "worlds": len(worlds_of(scenarios))}
+    return {"scenarios": len(scenarios) - silent, "controls": silent, "worlds": len(trials_of(scenarios))}

@@ -21,8 +21,8 @@ from typing import Any
 from reliability_platform.clock import FIRST_DAY
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.lab.campaign.grid import Scenario, WorldPlan
-from reliability_platform.lab.campaign.world import World, prove
+from reliability_platform.lab.campaign.grid import Scenario, TrialPlan
+from reliability_platform.lab.campaign.trial import Trial, prove
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.comparison import compare_tables
@@ -52,8 +52,8 @@ class Kill:
     wrong: list[str] = field(default_factory=list)
 
 
-def _plan(seed: int) -> WorldPlan:
-    return WorldPlan(
+def _plan(seed: int) -> TrialPlan:
+    return TrialPlan(
         0, seed, tuple(Scenario(fault, source, "medium", "day", seed, STRUCK) for fault, source in STRIKES)
     )
 
@@ -61,7 +61,7 @@ def _plan(seed: int) -> WorldPlan:
 def _work(home: Path, seed: int, landing_days: int | None, ready: Connection) -> None:
     """The life of a process that may be killed."""
     ensure_manifest()
-    world = World(home, _plan(seed), landing_days, EVENTS_PER_DAY)
+    world = Trial(home, _plan(seed), landing_days, EVENTS_PER_DAY)
     ready.send(None)
     world.land()
     world.judge(world.window)
@@ -151,7 +151,7 @@ def run_kills(folder: Path, number: int, seed: int, on_kill: Callable[[Kill], No
         ensure_manifest()
         _, failed = _done(template, seed, CLEAN_DAYS)
         work_seconds, failed_too = _done(_copy(template, twin), seed)
-        prove(World(twin, _plan(seed), events_per_day=EVENTS_PER_DAY))
+        prove(Trial(twin, _plan(seed), events_per_day=EVENTS_PER_DAY))
         oracle = load_settings(twin).oracle / "published" / CURRENT
         wrong = list(filter(None, [failed, failed_too])) or not_right(load_settings(twin), oracle)
         if wrong:

@@ -8,9 +8,9 @@ from pathlib import Path
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.incidents.model import Incident
-from reliability_platform.lab.campaign.grade import ScenarioOutcome, WorldOutcome, outcome_of
-from reliability_platform.lab.campaign.grid import Scenario, WorldPlan
-from reliability_platform.lab.campaign.world import World, prove
+from reliability_platform.lab.campaign.grade import ScenarioOutcome, TrialOutcome, outcome_of
+from reliability_platform.lab.campaign.grid import Scenario, TrialPlan
+from reliability_platform.lab.campaign.trial import Trial, prove
 from reliability_platform.lab.faults.fault import Stage
 from reliability_platform.lab.faults.truth import Truth, load_truths
 from reliability_platform.lab.scorecard.live_fault import live_fault
@@ -19,7 +19,7 @@ from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.publication import CURRENT, publications
 
 
-def _respond(world: World, scenario: Scenario) -> list[CheckResult]:
+def _respond(world: Trial, scenario: Scenario) -> list[CheckResult]:
     """What the platform would do by itself after the strike: run the day, or audit what it has."""
     match scenario.declared.stage:
         case Stage.TRANSFORM | Stage.SOURCE:
@@ -32,14 +32,14 @@ def _respond(world: World, scenario: Scenario) -> list[CheckResult]:
             return world.audit(world.window)
 
 
-def _truth_of(world: World, scenario: Scenario, known: Sequence[Truth]) -> Truth:
+def _truth_of(world: Trial, scenario: Scenario, known: Sequence[Truth]) -> Truth:
     before = {(one.fault, one.source, one.magnitude) for one in known}
     found = [one for one in load_truths(world.settings) if (one.fault, one.source, one.magnitude) not in before]
     return next(one for one in found if (one.fault, one.source) == (scenario.fault, scenario.source))
 
 
-def _one(world: World, scenario: Scenario) -> tuple[ScenarioOutcome, list[str]]:
-    """Strike, respond, lift, heal, compare; the outcome and the checks that failed."""
+def _one(world: Trial, scenario: Scenario) -> tuple[ScenarioOutcome, list[str]]:
+    """Inject a fault, respond, lift, heal, compare; the outcome and the checks that failed."""
     known_truths = load_truths(world.settings)
     known = {incident.id: len(incident.timeline) for incident in world.incidents.all()}
     versions = {publication.version for publication in publications(world.settings)}
@@ -67,10 +67,10 @@ def _one(world: World, scenario: Scenario) -> tuple[ScenarioOutcome, list[str]]:
     return outcome, failed
 
 
-def run_live_world(home: Path, plan: WorldPlan) -> WorldOutcome:
+def run_live_trial(home: Path, plan: TrialPlan) -> TrialOutcome:
     """A clean platform, struck again and again."""
     started = time.perf_counter()
-    world = World(home, plan)
+    world = Trial(home, plan)
     world.faults = replace(world.faults, strikes=())
     world.faults.save(world.settings)
     world.land()
@@ -83,7 +83,7 @@ def run_live_world(home: Path, plan: WorldPlan) -> WorldOutcome:
         outcomes.append(outcome)
         kills[scenario.id] = failed
     in_the_end = world.wrong([world.settings.published / CURRENT])
-    return WorldOutcome(
+    return TrialOutcome(
         scenarios=outcomes,
         controls=[],
         kills=kills,

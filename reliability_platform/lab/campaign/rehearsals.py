@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from reliability_platform.clock import Clock
-from reliability_platform.lab.campaign.grid import WorldPlan
-from reliability_platform.lab.campaign.world import EVENTS_PER_DAY, World
+from reliability_platform.lab.campaign.grid import TrialPlan
+from reliability_platform.lab.campaign.trial import EVENTS_PER_DAY, Trial
 from reliability_platform.lab.drills.drills import DrillReport, run_drill
 from reliability_platform.recovery.drill_log import Drill
 from reliability_platform.warehouse.snapshots.take import take_snapshot
@@ -24,11 +24,11 @@ def run_drills(
     folder: Path, seed: int, clock: Clock, on_drill: Callable[[DrillReport], None] = lambda _: None
 ) -> dict[str, Any]:
     """`drills` of the campaign's document. The home is made in `folder`, its snapshots beside it; both are removed."""
-    plan = WorldPlan(0, seed, ())
+    plan = TrialPlan(0, seed, ())
     try:
         shutil.rmtree(folder, ignore_errors=True)
         for landing_days in (DAYS - 1, DAYS):
-            world = World(folder / "home", plan, landing_days)
+            world = Trial(folder / "home", plan, landing_days)
             # On another disk, as it were: or a lost home would take its snapshots along.
             settings = world.settings.model_copy(update={"snapshot_url": str(folder / "snapshots")})
             world.land()

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from statistics import fmean
 from typing import Any
 
-from reliability_platform.lab.campaign.grade import ControlOutcome, ScenarioOutcome, WorldOutcome
+from reliability_platform.lab.campaign.grade import ControlOutcome, ScenarioOutcome, TrialOutcome
 from reliability_platform.lab.campaign.healing import healing
 from reliability_platform.lab.campaign.statistics import Share, wilson
 
@@ -85,7 +85,7 @@ def _baselines(
     ]
 
 
-def summarise(worlds: Sequence[WorldOutcome]) -> dict[str, Any]:
+def summarise(worlds: Sequence[TrialOutcome]) -> dict[str, Any]:
     """`summary` of the campaign's document."""
     every = [one for world in worlds for one in world.scenarios]
     outcomes = [one for one in every if one.window in GRADED]

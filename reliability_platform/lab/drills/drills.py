@@ -31,7 +31,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.parquet import read_table
 from reliability_platform.pipeline.run import reprocess
 from reliability_platform.pipeline.steps import RunContext
-from reliability_platform.recovery.clone import Twin, twin_of
+from reliability_platform.recovery.clone import Clone, clone_of
 from reliability_platform.recovery.drill_log import Drill
 from reliability_platform.recovery.restore import recover_home, recover_warehouse
 from reliability_platform.settings import Settings
@@ -120,7 +120,7 @@ def run_drill(settings: Settings, drill: Drill, clock: Clock, table: str | None 
     report = DrillReport(
         drill, clock(), objective_seconds=settings.drill_rto_seconds, objective_rows=settings.drill_rpo_rows
     )
-    with twin_of(settings) as twin:
+    with clone_of(settings) as twin:
         report.held_before = len(read_publication(twin.settings, twin.published.name).held)
         DRILLS[drill](twin, report, clock, table)
         if twin.settings.simulation_file.exists():
@@ -145,7 +145,7 @@ def compare(report: DrillReport, layer: str, names: Sequence[str], before: Path,
 
 
 def _lose_and_recover(
-    twin: Twin, report: DrillReport, clock: Clock, tables: Sequence[str], lose: Callable[[], None], table: str | None
+    twin: Clone, report: DrillReport, clock: Clock, tables: Sequence[str], lose: Callable[[], None], table: str | None
 ) -> None:
     """The common way: look, lose, recover, look again."""
     settings = twin.settings
@@ -187,7 +187,7 @@ def _ask_again(settings: Settings, wanted: Sequence[Partition], clock: Clock) ->
     return again
 
 
-def _table_loss(twin: Twin, report: DrillReport, clock: Clock, table: str | None) -> None:
+def _table_loss(twin: Clone, report: DrillReport, clock: Clock, table: str | None) -> None:
     settings = twin.settings
     with warehouse_reader(settings) as connection:
         rows = connection.execute(
@@ -206,12 +206,12 @@ def _table_loss(twin: Twin, report: DrillReport, clock: Clock, table: str | None
     _lose_and_recover(twin, report, clock, sorted({lost, *published_tables(settings)}), lose, lost)
 
 
-def _warehouse_loss(twin: Twin, report: DrillReport, clock: Clock, _: str | None) -> None:
+def _warehouse_loss(twin: Clone, report: DrillReport, clock: Clock, _: str | None) -> None:
     report.lost = "the warehouse file"
     _lose_and_recover(twin, report, clock, published_tables(twin.settings), twin.settings.warehouse.unlink, None)
 
 
-def _home_loss(twin: Twin, report: DrillReport, clock: Clock, _: str | None) -> None:
+def _home_loss(twin: Clone, report: DrillReport, clock: Clock, _: str | None) -> None:
     report.lost = "the home"
     if twin.snapshots_in_home:
         report.remarks.append(
@@ -232,7 +232,7 @@ def _when_it_may_be_asked(engine: Engine, source: str, clock: Clock) -> Clock:
     return lambda: clock() + ahead
 
 
-def _source_outage(twin: Twin, report: DrillReport, clock: Clock, _: str | None) -> None:
+def _source_outage(twin: Clone, report: DrillReport, clock: Clock, _: str | None) -> None:
     """The landing day after the last one: one source turns everybody away, then answers again."""
     settings, source = twin.settings, OUTAGE_SOURCE
     if not settings.simulation_file.exists():
@@ -263,7 +263,7 @@ def _source_outage(twin: Twin, report: DrillReport, clock: Clock, _: str | None)
     report.rows_lost += max(0, sent - sum(landed.to_pylist()))
 
 
-DRILLS: dict[Drill, Callable[[Twin, DrillReport, Clock, str | None], None]] = {
+DRILLS: dict[Drill, Callable[[Clone, DrillReport, Clock, str | None], None]] = {
     Drill.TABLE_LOSS: _table_loss,
     Drill.WAREHOUSE_LOSS: _warehouse_loss,
     Drill.HOME_LOSS: _home_loss,

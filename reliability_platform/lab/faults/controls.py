@@ -6,7 +6,14 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
-from reliability_platform.lab.faults.fault import BAD_ROWS, Containment, Deliveries, Fault, StrikeFunction, Struck
+from reliability_platform.lab.faults.fault import (
+    BAD_ROWS,
+    Containment,
+    Deliveries,
+    Fault,
+    InjectionFunction,
+    InjectionResult,
+)
 from reliability_platform.lab.faults.rows import copy_of, filled, spoil_files, with_table
 from reliability_platform.lab.faults.timing import late_events, shuffled_within_the_day
 from reliability_platform.lab.faults.value import null_spike
@@ -16,12 +23,12 @@ from reliability_platform.sources.batch import Batch
 from reliability_platform.sources.contracts import CONTRACTS
 
 
-def _nothing(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _nothing(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     del day, magnitude, rng
-    return Struck(copy_of(clean), [], [], [], BAD_ROWS.empty_table())
+    return InjectionResult(copy_of(clean), [], [], [], BAD_ROWS.empty_table())
 
 
-def _few_duplicates(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _few_duplicates(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     """A share of rows is delivered twice, in the same batch."""
     deliveries = copy_of(clean)
     touched = []
@@ -31,10 +38,10 @@ def _few_duplicates(clean: Deliveries, day: date, magnitude: float, rng: np.rand
         again = batch.table.take(pa.array(np.sort(rng.choice(batch.table.num_rows, count, replace=False))))
         deliveries[day][position] = with_table(batch, pa.concat_tables([batch.table, again]))
         touched.append(batch.batch_id)
-    return Struck(deliveries, touched, [day], [day], BAD_ROWS.empty_table())
+    return InjectionResult(deliveries, touched, [day], [day], BAD_ROWS.empty_table())
 
 
-def _announced_column(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _announced_column(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     name = CONTRACTS[clean[day][0].source].announced[0]
 
     def add(batch: Batch) -> Batch:
@@ -44,20 +51,20 @@ def _announced_column(clean: Deliveries, day: date, magnitude: float, rng: np.ra
     return spoil_files(clean, day, magnitude, rng, add, refused=False)
 
 
-def _early_by_a_minute(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _early_by_a_minute(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     """The last batch lands shortly before its deadline."""
     del rng
     deliveries = copy_of(clean)
     position = filled(clean[day])[-1]
     batch = clean[day][position]
     deliveries[day][position] = replace(batch, landed_at=batch.landed_at + timedelta(minutes=magnitude))
-    return Struck(deliveries, [batch.batch_id], [day], [day], BAD_ROWS.empty_table())
+    return InjectionResult(deliveries, [batch.batch_id], [day], [day], BAD_ROWS.empty_table())
 
 
 def _control(
     name: str,
     description: str,
-    strike: StrikeFunction,
+    strike: InjectionFunction,
     size: float,
     meaning: str,
     applies_to: tuple[str, ...] = SOURCES,

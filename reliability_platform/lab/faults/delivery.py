@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reliability_platform.atomic import parquet_bytes
-from reliability_platform.lab.faults.fault import AFTER_A_GAP, BAD_ROWS, Containment, Deliveries, Fault, Struck
+from reliability_platform.lab.faults.fault import AFTER_A_GAP, BAD_ROWS, Containment, Deliveries, Fault, InjectionResult
 from reliability_platform.lab.faults.rows import (
     chosen,
     copy_of,
@@ -42,13 +42,13 @@ def _resent(batch: Batch, number: int) -> Batch:
     )
 
 
-def _duplicate_retry_storm(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _duplicate_retry_storm(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     deliveries = copy_of(clean)
     hit = [clean[day][position] for position in some_batches(clean[day], magnitude, rng)]
     times = [int(rng.integers(1, MAX_RESENDS + 1)) for _ in hit]
     resent = [_resent(batch, number) for batch, last in zip(hit, times, strict=True) for number in range(1, last + 1)]
     deliveries[day] = deliveries[day] + resent
-    return Struck(
+    return InjectionResult(
         deliveries=deliveries,
         batches=[batch.batch_id for batch in resent],
         landing_dates=[day],
@@ -69,7 +69,7 @@ def _other_content(rows: pa.Table, source: str) -> pa.Table:
     return with_column(rows, name, pa.array([following[one] for one in labels]).take(found))
 
 
-def _conflicting_duplicate(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _conflicting_duplicate(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     deliveries = copy_of(clean)
     places = filled(clean[day])
     touched, bad, copies = [], [BAD_ROWS.empty_table()], []
@@ -83,14 +83,14 @@ def _conflicting_duplicate(clean: Deliveries, day: date, magnitude: float, rng: 
         copies.append(rows)
         keys = rows[CONTRACTS[batch.source].key].combine_chunks()
         bad.append(pa.table([pa.repeat(target.batch_id, len(keys)), keys], schema=BAD_ROWS))
-    return Struck(deliveries, touched, [day], event_dates(copies), pa.concat_tables(bad))
+    return InjectionResult(deliveries, touched, [day], event_dates(copies), pa.concat_tables(bad))
 
 
-def _missing_batch(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _missing_batch(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     deliveries = copy_of(clean)
     lost = {clean[day][position].batch_id for position in some_batches(clean[day], magnitude, rng)}
     deliveries[day] = [batch for batch in deliveries[day] if batch.batch_id not in lost]
-    return Struck(
+    return InjectionResult(
         deliveries=deliveries,
         batches=sorted(lost),
         landing_dates=[day],
@@ -100,7 +100,7 @@ def _missing_batch(clean: Deliveries, day: date, magnitude: float, rng: np.rando
     )
 
 
-def _partial_batch(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _partial_batch(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     def cut(batch: Batch) -> Batch:
         kept = batch.table.num_rows - max(1, round(batch.table.num_rows * magnitude))
         return replace(batch, table=batch.table.slice(0, kept), declared_rows=batch.table.num_rows)
@@ -108,7 +108,7 @@ def _partial_batch(clean: Deliveries, day: date, magnitude: float, rng: np.rando
     return spoil_files(clean, day, 1, rng, cut)
 
 
-def _truncated_file(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _truncated_file(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     def break_off(batch: Batch) -> Batch:
         whole = parquet_bytes(batch.table)
         return replace(batch, file=whole[: int(len(whole) * (1 - magnitude))])
@@ -116,7 +116,7 @@ def _truncated_file(clean: Deliveries, day: date, magnitude: float, rng: np.rand
     return spoil_files(clean, day, 1, rng, break_off)
 
 
-def _stale_redelivery(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _stale_redelivery(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     deliveries = copy_of(clean)
     old = clean[day - timedelta(days=STALE_DAYS)]
     hit = [old[position] for position in some_batches(old, magnitude, rng)]
@@ -124,7 +124,7 @@ def _stale_redelivery(clean: Deliveries, day: date, magnitude: float, rng: np.ra
     # Its name and its content are those of the old day; only the folder in which it lands is that of today.
     again = [replace(batch, landing_date=day, kind="resend", landed_at=landed_at) for batch in hit]
     deliveries[day] = deliveries[day] + again
-    return Struck(
+    return InjectionResult(
         deliveries=deliveries,
         batches=[batch.batch_id for batch in again],
         landing_dates=[day],

@@ -36,7 +36,7 @@ class Containment(StrEnum):
 
 
 @dataclass(frozen=True)
-class Struck:
+class InjectionResult:
     """Deliveries after a strike, and exactly what is wrong with them."""
 
     deliveries: dict[date, list[Batch]]
@@ -52,7 +52,7 @@ class Struck:
     """The column that was struck, where it is one."""
 
 
-StrikeFunction = Callable[[Deliveries, date, float, np.random.Generator], Struck]
+InjectionFunction = Callable[[Deliveries, date, float, np.random.Generator], InjectionResult]
 
 
 class Stage(StrEnum):
@@ -71,7 +71,7 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True)
-class LiveStruck:
+class LiveInjectionResult:
     """What a strike on the running platform did."""
 
     landing_dates: list[date]
@@ -81,7 +81,7 @@ class LiveStruck:
     """Ends what must end before anything can heal: the right model is deployed again."""
 
 
-LiveStrike = Callable[[Settings, str, date, float, np.random.Generator], LiveStruck]
+LiveInjection = Callable[[Settings, str, date, float, np.random.Generator], LiveInjectionResult]
 """Strikes a home that is at work: (settings, source, landing day, size, randomness)."""
 
 
@@ -105,9 +105,9 @@ class Fault:
     """The checks that must fail, with `{source}`."""
     containment: Containment
     end_state: str
-    strike: StrikeFunction | None = None
+    strike: InjectionFunction | None = None
     """How it changes deliveries; None for one that strikes elsewhere."""
-    live: LiveStrike | None = None
+    live: LiveInjection | None = None
     """How it strikes the running platform; None for one that strikes at landing."""
     symptoms: tuple[str, ...] = ()
     """Checks that may fail as well, by the size of the strike."""

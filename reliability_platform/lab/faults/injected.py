@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from reliability_platform.lab.faults.plan import ActivePlan
-from reliability_platform.lab.faults.strike import struck_batches
+from reliability_platform.lab.faults.strike import injected_batches
 from reliability_platform.lab.faults.truth import save_truth
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
@@ -26,7 +26,7 @@ class InjectedSource:
 
     def deliver(self, day: date) -> list[Batch]:
         """The batches of a day under the plan. Raises `UsageError` if the plan leaves a fault nothing to break."""
-        batches, truths = struck_batches(self.behind, self.plan, day)
+        batches, truths = injected_batches(self.behind, self.plan, day)
         for truth in truths:
             save_truth(self.settings, truth)
         return batches

@@ -29,7 +29,7 @@ MAX_DAY = 3660
 Day = date  # a field called `date` hides the type inside its class
 
 
-class PlannedStrike(BaseModel):
+class PlannedInjection(BaseModel):
     """One line of a plan: a fault, its source, its day of the window (1 is the first) or date, its size."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,11 +53,11 @@ class Plan(BaseModel):
 
     name: str
     description: str = ""
-    strikes: tuple[PlannedStrike, ...] = ()
+    strikes: tuple[PlannedInjection, ...] = ()
 
 
 @dataclass(frozen=True)
-class Strike:
+class Injection:
     """A fault bound to a source, a landing day and a size; with `days`, on so many consecutive landing days."""
 
     fault: str
@@ -67,7 +67,7 @@ class Strike:
     days: int = 1
     seed: int | None = None
 
-    def struck_days(self) -> list[date]:
+    def injected_days(self) -> list[date]:
         """The landing days that it strikes, one after the other."""
         return [self.landing_date + timedelta(days=offset) for offset in range(self.days)]
 
@@ -141,7 +141,7 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _magnitude(fault: Fault, planned: PlannedStrike, label: str) -> str:
+def _magnitude(fault: Fault, planned: PlannedInjection, label: str) -> str:
     """The size as a strike keeps it. A number must lie within ten times what the fault declares."""
     if planned.magnitude in fault.magnitudes:
         return str(planned.magnitude)
@@ -158,7 +158,7 @@ def _magnitude(fault: Fault, planned: PlannedStrike, label: str) -> str:
     return f"{size:g}"
 
 
-def resolve_strike(planned: PlannedStrike, first: date, last: date) -> Strike:
+def resolve_injection(planned: PlannedInjection, first: date, last: date) -> Injection:
     """Bind one planned strike to a window. Raises `UsageError` if it does not fit."""
     fault = fault_named(planned.fault)
     label = f"{planned.fault} on {planned.source}"
@@ -170,7 +170,7 @@ def resolve_strike(planned: PlannedStrike, first: date, last: date) -> Strike:
     if (planned.day is None) == (planned.date is None):
         raise UsageError(f"{label}: give either day (1 is the first of the window) or date.")
     day = planned.date or first + timedelta(days=(planned.day or 1) - 1)
-    strike = Strike(planned.fault, planned.source, day, magnitude, planned.days, planned.seed)
+    strike = Injection(planned.fault, planned.source, day, magnitude, planned.days, planned.seed)
     if day > date.max - timedelta(days=fault.days_touched + planned.days):
         raise UsageError(f"{label}: {day} is too far ahead: choose a day of the window {first} to {last}.")
     if not first <= strike.landing_dates()[0] <= strike.landing_dates()[-1] <= last:
@@ -187,13 +187,13 @@ def resolve_strike(planned: PlannedStrike, first: date, last: date) -> Strike:
     return strike
 
 
-def check_together(strikes: Sequence[Strike]) -> None:
+def check_together(strikes: Sequence[Injection]) -> None:
     """Refuse strikes that contradict each other: the same twice, or two that each need a whole day of one source."""
-    taken: dict[tuple[str, date], Strike] = {}
+    taken: dict[tuple[str, date], Injection] = {}
     seen: set[tuple[str, str, date]] = set()
     for strike in strikes:
         fault = fault_named(strike.fault)
-        for day in strike.struck_days():
+        for day in strike.injected_days():
             if (strike.fault, strike.source, day) in seen:
                 raise UsageError(f"{strike.fault} strikes {strike.source} on {day} twice: leave one of them out.")
             seen.add((strike.fault, strike.source, day))
@@ -210,12 +210,12 @@ class ActivePlan:
     """The strikes that a home follows, with the seed of their randomness."""
 
     seed: int = 7
-    strikes: tuple[Strike, ...] = ()
+    strikes: tuple[Injection, ...] = ()
 
     @classmethod
     def resolve(cls, plan: Plan, *, seed: int, first: date, last: date) -> "ActivePlan":
         """Bind a plan to a window. Raises `UsageError` if it does not fit or contradicts itself."""
-        strikes = tuple(resolve_strike(planned, first, last) for planned in plan.strikes)
+        strikes = tuple(resolve_injection(planned, first, last) for planned in plan.strikes)
         check_together(strikes)
         return cls(seed, strikes)
 
@@ -228,7 +228,8 @@ class ActivePlan:
         try:
             raw = json.loads(path.read_text())
             strikes = tuple(
-                Strike(**{**item, "landing_date": date.fromisoformat(item["landing_date"])}) for item in raw["strikes"]
+                Injection(**{**item, "landing_date": date.fromisoformat(item["landing_date"])})
+                for item in raw["strikes"]
             )
             return cls(raw["seed"], strikes)
         except (ValueError, KeyError, TypeError):
@@ -243,7 +244,7 @@ class ActivePlan:
             ).encode(),
         )
 
-    def with_strike(self, strike: Strike) -> "ActivePlan":
+    def with_injection(self, strike: Injection) -> "ActivePlan":
         """The plan and one more strike. Raises `UsageError` if it contradicts those there."""
         strikes = (*self.strikes, strike)
         check_together(strikes)

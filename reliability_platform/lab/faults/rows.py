@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reliability_platform.lab.faults.fault import BAD_ROWS, Deliveries, Struck
+from reliability_platform.lab.faults.fault import BAD_ROWS, Deliveries, InjectionResult
 from reliability_platform.sources.batch import Batch
 from reliability_platform.sources.contracts import CONTRACTS
 
@@ -80,7 +80,7 @@ def event_dates(tables: Iterable[pa.Table]) -> list[date]:
 
 def spoil_rows(
     clean: Deliveries, day: date, share: float, rng: np.random.Generator, spoil: Spoil, column: str | None = None
-) -> Struck:
+) -> InjectionResult:
     """Spoil a random share of each batch's rows."""
     hits = [chosen(rng, batch.table.num_rows, share) for batch in clean[day]]
     return spoil_positions(clean, day, hits, spoil, column)
@@ -88,7 +88,7 @@ def spoil_rows(
 
 def spoil_positions(
     clean: Deliveries, day: date, hits: Sequence[Positions], spoil: Spoil, column: str | None = None
-) -> Struck:
+) -> InjectionResult:
     """Spoil given rows of each batch, by its position in the day."""
     deliveries = copy_of(clean)
     bad, touched, rows = [], [], [BAD_ROWS.empty_table()]
@@ -99,7 +99,7 @@ def spoil_positions(
         touched.append(batch.batch_id)
         bad.append(batch.table.take(pa.array(hit)))
         rows.append(keys_of(batch, hit))
-    return Struck(deliveries, touched, [day], event_dates(bad), pa.concat_tables(rows), column)
+    return InjectionResult(deliveries, touched, [day], event_dates(bad), pa.concat_tables(rows), column)
 
 
 def spoil_files(
@@ -111,7 +111,7 @@ def spoil_files(
     *,
     refused: bool = True,
     column: str | None = None,
-) -> Struck:
+) -> InjectionResult:
     """Spoil whole files of the day; if they are to be `refused`, every row that they deliver is a bad one."""
     deliveries = copy_of(clean)
     hit = some_batches(clean[day], count, rng)
@@ -119,7 +119,7 @@ def spoil_files(
         deliveries[day][position] = spoil(clean[day][position])
     before = [clean[day][position] for position in hit]
     after = [deliveries[day][position] for position in hit]
-    return Struck(
+    return InjectionResult(
         deliveries=deliveries,
         batches=[batch.batch_id for batch in before],
         landing_dates=[day],

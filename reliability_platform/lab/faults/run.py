@@ -16,7 +16,7 @@ import numpy as np
 
 from reliability_platform.clock import FIRST_DAY, days
 from reliability_platform.errors import ExitCode
-from reliability_platform.lab.faults.fault import Containment, Fault, LiveStruck, Stage
+from reliability_platform.lab.faults.fault import Containment, Fault, LiveInjectionResult, Stage
 from reliability_platform.lab.faults.transform import VARIABLE, project_copy
 from reliability_platform.settings import Settings
 
@@ -66,7 +66,9 @@ def _writes(process: subprocess.Popen[bytes], settings: Settings) -> bool:
     return False
 
 
-def _crash_mid_write(settings: Settings, source: str, day: date, size: float, rng: np.random.Generator) -> LiveStruck:
+def _crash_mid_write(
+    settings: Settings, source: str, day: date, size: float, rng: np.random.Generator
+) -> LiveInjectionResult:
     del source
     delay = float(size * rng.uniform(0.5, 1.0))
     while True:
@@ -76,7 +78,7 @@ def _crash_mid_write(settings: Settings, source: str, day: date, size: float, rn
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             process.wait()
-            return LiveStruck([day], [day], [])
+            return LiveInjectionResult([day], [day], [])
         delay /= 2  # it was faster than the shot
 
 
@@ -107,7 +109,7 @@ def _obey_permissions() -> None:
 
 def _warehouse_write_failure(
     settings: Settings, source: str, day: date, size: float, rng: np.random.Generator
-) -> LiveStruck:
+) -> LiveInjectionResult:
     del source, rng
     first = max(FIRST_DAY, day - timedelta(days=BACKFILL_DAYS - 1))
     touched = list(days(first, day))
@@ -118,13 +120,13 @@ def _warehouse_write_failure(
         before = settings.warehouse.stat().st_mode
         settings.warehouse.chmod(0o444)
         _build(settings, first, day, _obey_permissions).wait(BUILD_SECONDS)
-        return LiveStruck(touched, touched, [], lambda: settings.warehouse.chmod(before))
+        return LiveInjectionResult(touched, touched, [], lambda: settings.warehouse.chmod(before))
     else:
         room = _room_left(settings)
         # A build may find the room that it needs in holes of the file; then there was still too much of it.
         while _build(settings, first, day, _quota(room)).wait(BUILD_SECONDS) == 0 and room > LEAST_ROOM:
             room //= 2
-    return LiveStruck(touched, touched, [])
+    return LiveInjectionResult(touched, touched, [])
 
 
 def _older_models(settings: Settings) -> str:
@@ -137,7 +139,7 @@ def _older_models(settings: Settings) -> str:
 
 def _unsafe_backfill_overlap(
     settings: Settings, source: str, day: date, size: float, rng: np.random.Generator
-) -> LiveStruck:
+) -> LiveInjectionResult:
     del source, rng
     first = day if int(size) == OVERLAP_OF_A_DAY else max(FIRST_DAY, day - timedelta(days=BACKFILL_DAYS - 1))
     touched = list(days(first, day))
@@ -145,11 +147,11 @@ def _unsafe_backfill_overlap(
         status = _build(settings, first, day, models=_older_models(settings)).wait(BUILD_SECONDS)
         if status != ExitCode.USAGE:
             raise RuntimeError(f"a build with older models ended with {status} instead of being refused")
-        return LiveStruck(touched, touched, [])
+        return LiveInjectionResult(touched, touched, [])
     for _ in range(MEETINGS):
         both = [_build(settings, first, day), _build(settings, day, day)]
         if ExitCode.BUSY in [one.wait(BUILD_SECONDS) for one in both]:
-            return LiveStruck(touched, touched, [])
+            return LiveInjectionResult(touched, touched, [])
     raise RuntimeError(f"two builds of the same days did not meet in {MEETINGS} attempts")
 
 

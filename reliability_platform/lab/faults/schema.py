@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reliability_platform.lab.faults.fault import AFTER_A_GAP, Containment, Deliveries, Fault, Struck
+from reliability_platform.lab.faults.fault import AFTER_A_GAP, Containment, Deliveries, Fault, InjectionResult
 from reliability_platform.lab.faults.rows import spoil_files, with_column, with_table
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.batch import Batch
@@ -33,7 +33,7 @@ RETYPED = {
 }
 
 
-def _schema_column_added(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _schema_column_added(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     def add(batch: Batch) -> Batch:
         values = pa.array(ADDED_VALUES).take(pa.array(rng.integers(0, len(ADDED_VALUES), batch.table.num_rows)))
         return with_table(batch, batch.table.append_column(ADDED, values))
@@ -41,7 +41,7 @@ def _schema_column_added(clean: Deliveries, day: date, magnitude: float, rng: np
     return spoil_files(clean, day, magnitude, rng, add, refused=False, column=ADDED)
 
 
-def _schema_column_missing(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _schema_column_missing(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     columns = REMOVED[clean[day][0].source]
     name = columns[rng.integers(len(columns))]
     return spoil_files(
@@ -49,7 +49,7 @@ def _schema_column_missing(clean: Deliveries, day: date, magnitude: float, rng: 
     )
 
 
-def _schema_column_renamed(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _schema_column_renamed(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     old, new = RENAMES[clean[day][0].source]
 
     def rename(batch: Batch) -> Batch:
@@ -71,7 +71,7 @@ def _as_epoch(times: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.cast(times, pa.int64())
 
 
-def _schema_type_changed(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _schema_type_changed(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     columns = RETYPED[clean[day][0].source]
     name = columns[rng.integers(len(columns))]
 

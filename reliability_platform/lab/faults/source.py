@@ -8,7 +8,7 @@ from datetime import date
 
 import numpy as np
 
-from reliability_platform.lab.faults.fault import AFTER_A_GAP, Containment, Fault, LiveStruck, Stage
+from reliability_platform.lab.faults.fault import AFTER_A_GAP, Containment, Fault, LiveInjectionResult, Stage
 from reliability_platform.lab.simulation.misbehaviour import at_first
 from reliability_platform.lab.simulation.server import serving
 from reliability_platform.lab.simulation.simulation import Simulation
@@ -20,7 +20,7 @@ FETCH_SECONDS = 180
 
 def _upstream_rate_limited(
     settings: Settings, source: str, day: date, size: float, rng: np.random.Generator
-) -> LiveStruck:
+) -> LiveInjectionResult:
     """The day is fetched anew over HTTP, from a server that turns the first requests away."""
     del rng
     # The day has not come yet: nothing of it landed, was quarantined, or is kept.
@@ -35,7 +35,7 @@ def _upstream_rate_limited(
             env=dict(os.environ),
             stdout=subprocess.DEVNULL,
         )
-    return LiveStruck([day], [day], [])
+    return LiveInjectionResult([day], [day], [])
 
 
 SOURCE_FAULTS = (

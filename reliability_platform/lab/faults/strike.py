@@ -14,8 +14,8 @@ import numpy as np
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
 from reliability_platform.lab.faults.catalogue import fault_named
-from reliability_platform.lab.faults.fault import LiveStruck, Stage, Struck
-from reliability_platform.lab.faults.plan import ActivePlan, Strike
+from reliability_platform.lab.faults.fault import InjectionResult, LiveInjectionResult, Stage
+from reliability_platform.lab.faults.plan import ActivePlan, Injection
 from reliability_platform.lab.faults.truth import Truth, save_truth, truth_of, truth_of_live
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
@@ -23,10 +23,10 @@ from reliability_platform.sources.source import Source
 
 
 @dataclass(frozen=True)
-class Blow:
+class DayInjection:
     """A strike on one of its landing days."""
 
-    strike: Strike
+    strike: Injection
     landing_date: date
 
     def touched(self) -> range:
@@ -35,14 +35,14 @@ class Blow:
         return range(first, first + fault_named(self.strike.fault).days_touched)
 
 
-def blows(strikes: Sequence[Strike]) -> list[Blow]:
+def day_injections(strikes: Sequence[Injection]) -> list[DayInjection]:
     """Every strike day by day, in the order in which they are applied."""
     landing = [strike for strike in strikes if fault_named(strike.fault).stage is Stage.LANDING]
-    every = [Blow(strike, day) for strike in landing for day in strike.struck_days()]
+    every = [DayInjection(strike, day) for strike in landing for day in strike.injected_days()]
     return sorted(every, key=lambda blow: (blow.landing_date, fault_named(blow.strike.fault).whole_day))
 
 
-def _generator(seed: int, blow: Blow) -> np.random.Generator:
+def _generator(seed: int, blow: DayInjection) -> np.random.Generator:
     strike = blow.strike
     # The first day for all days of a strike: it goes on choosing the same column.
     words = f"{strike.fault}/{strike.source}/{strike.landing_date}/{strike.magnitude}"
@@ -51,9 +51,9 @@ def _generator(seed: int, blow: Blow) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([chosen % 2**63, key])))
 
 
-def _connected(every: Sequence[Blow], day: date) -> tuple[Blow, ...]:
-    """The blows that touch a day, and those that meet one of them on any day, and so on."""
-    days, found = {day.toordinal()}, set[Blow]()
+def _connected(every: Sequence[DayInjection], day: date) -> tuple[DayInjection, ...]:
+    """The day_injections that touch a day, and those that meet one of them on any day, and so on."""
+    days, found = {day.toordinal()}, set[DayInjection]()
     while True:
         more = [blow for blow in every if blow not in found and days & set(blow.touched())]
         if not more:
@@ -62,7 +62,9 @@ def _connected(every: Sequence[Blow], day: date) -> tuple[Blow, ...]:
         days.update(one for blow in more for one in blow.touched())
 
 
-def _one(source: Source, seed: int, blow: Blow, now: dict[date, list[Batch]], taken: set[str]) -> Struck:
+def _one(
+    source: Source, seed: int, blow: DayInjection, now: dict[date, list[Batch]], taken: set[str]
+) -> InjectionResult:
     """One blow on what is there now; only batches that are not `taken` are shown to it."""
     strike = blow.strike
     fault = fault_named(strike.fault)
@@ -92,7 +94,9 @@ def _one(source: Source, seed: int, blow: Blow, now: dict[date, list[Batch]], ta
 
 
 @lru_cache(maxsize=64)
-def _together(source: Source, seed: int, group: tuple[Blow, ...]) -> tuple[list[Struck], dict[date, list[Batch]]]:
+def _together(
+    source: Source, seed: int, group: tuple[DayInjection, ...]
+) -> tuple[list[InjectionResult], dict[date, list[Batch]]]:
     """Blows that meet each other, one after the other; what each did, and what is delivered in the end."""
     days = sorted({date.fromordinal(one) for blow in group for one in blow.touched()})
     now = {day: list(source.deliver(day)) for day in days}
@@ -106,12 +110,12 @@ def _together(source: Source, seed: int, group: tuple[Blow, ...]) -> tuple[list[
     return done, now
 
 
-def struck_batches(source: Source, plan: ActivePlan, day: date) -> tuple[list[Batch], list[Truth]]:
-    """The batches of a source and landing day under the plan, and the truth of the blows that touch it.
+def injected_batches(source: Source, plan: ActivePlan, day: date) -> tuple[list[Batch], list[Truth]]:
+    """The batches of a source and landing day under the plan, and the truth of the day_injections that touch it.
 
     Raises `UsageError` if the plan leaves one of them nothing to strike.
     """
-    group = _connected(blows([strike for strike in plan.strikes if strike.source == source.name]), day)
+    group = _connected(day_injections([strike for strike in plan.strikes if strike.source == source.name]), day)
     if not group:
         return list(source.deliver(day)), []
     done, now = _together(source, plan.seed, group)
@@ -123,17 +127,17 @@ def struck_batches(source: Source, plan: ActivePlan, day: date) -> tuple[list[Ba
     return now[day], truths
 
 
-def apply_strike(source: Source, seed: int, strike: Strike) -> Struck:
+def inject_one(source: Source, seed: int, strike: Injection) -> InjectionResult:
     """What one strike alone makes of the clean deliveries of its first day. Pure."""
-    done, _ = _together(source, seed, (Blow(strike, strike.landing_date),))
+    done, _ = _together(source, seed, (DayInjection(strike, strike.landing_date),))
     return done[0]
 
 
-def strike_live(settings: Settings, seed: int, strike: Strike) -> LiveStruck:
-    """Strike the running platform, and write down the truth of it."""
+def inject_live(settings: Settings, seed: int, strike: Injection) -> LiveInjectionResult:
+    """Inject a fault into the running platform, and write down the truth of it."""
     fault = fault_named(strike.fault)
     assert fault.live is not None
-    blow = Blow(strike, strike.landing_date)
+    blow = DayInjection(strike, strike.landing_date)
     struck_at = utc_now()
     struck = fault.live(
         settings, strike.source, strike.landing_date, fault.size(strike.magnitude), _generator(seed, blow)
@@ -145,6 +149,6 @@ def strike_live(settings: Settings, seed: int, strike: Strike) -> LiveStruck:
 def rehearse(sources: Mapping[str, Source], plan: ActivePlan) -> None:
     """Refuse a plan that contradicts itself before anything is written. Raises `UsageError`."""
     for source in {strike.source for strike in plan.strikes}:
-        every = blows([strike for strike in plan.strikes if strike.source == source])
+        every = day_injections([strike for strike in plan.strikes if strike.source == source])
         for blow in every:
-            struck_batches(sources[source], plan, blow.landing_date)
+            injected_batches(sources[source], plan, blow.landing_date)

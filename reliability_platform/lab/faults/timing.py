@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reliability_platform.lab.faults.fault import AFTER_A_GAP, BAD_ROWS, Containment, Deliveries, Fault, Struck
+from reliability_platform.lab.faults.fault import AFTER_A_GAP, BAD_ROWS, Containment, Deliveries, Fault, InjectionResult
 from reliability_platform.lab.faults.rows import (
     Positions,
     chosen,
@@ -36,7 +36,7 @@ SILENT_DAYS = 4
 
 def _delayed(
     clean: Deliveries, day: date, share: float, delays: tuple[int, ...], rng: np.random.Generator, *, bad: bool
-) -> Struck:
+) -> InjectionResult:
     """Take rows out of a day and let them land `delays` days later; `bad` if they must not be accepted then."""
     deliveries = copy_of(clean)
     moved: dict[date, list[pa.Table]] = {day + timedelta(days=delay): [] for delay in delays}
@@ -60,7 +60,7 @@ def _delayed(
         rows.append(keys_of(with_table(first, late_rows)))
         deliveries[landing_date][0] = with_table(first, pa.concat_tables([late_rows, first.table]))
         touched.append(first.batch_id)
-    return Struck(
+    return InjectionResult(
         deliveries=deliveries,
         batches=touched,
         landing_dates=[day, *moved],
@@ -69,16 +69,18 @@ def _delayed(
     )
 
 
-def late_events(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def late_events(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     """A share of the day's rows lands within the watermark."""
     return _delayed(clean, day, magnitude, LATE_DAYS, rng, bad=False)
 
 
-def _too_late_events(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _too_late_events(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     return _delayed(clean, day, magnitude, TOO_LATE_DAYS, rng, bad=True)
 
 
-def shuffled_within_the_day(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def shuffled_within_the_day(
+    clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator
+) -> InjectionResult:
     """Shuffle each batch, and hold back a share of its rows until the next one: nothing arrives before it happened."""
     deliveries = copy_of(clean)
     places = filled(clean[day])
@@ -94,7 +96,7 @@ def shuffled_within_the_day(clean: Deliveries, day: date, magnitude: float, rng:
     for position in places:
         order = rng.permutation(tables[position].num_rows)
         deliveries[day][position] = with_table(clean[day][position], tables[position].take(pa.array(order)))
-    return Struck(
+    return InjectionResult(
         deliveries=deliveries,
         batches=[clean[day][position].batch_id for position in places],
         landing_dates=[day],
@@ -103,7 +105,7 @@ def shuffled_within_the_day(clean: Deliveries, day: date, magnitude: float, rng:
     )
 
 
-def _future_timestamps(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _future_timestamps(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     def ahead(batch: Batch, hit: Positions) -> pa.Table:
         hours: npt.NDArray[np.int64] = np.zeros(batch.table.num_rows, dtype=np.int64)
         hours[hit] = ZONE_HOURS * 3_600_000_000
@@ -116,23 +118,23 @@ def _future_timestamps(clean: Deliveries, day: date, magnitude: float, rng: np.r
     return replace(struck, event_dates=sorted({*struck.event_dates, *shown}))
 
 
-def _sla_breach(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _sla_breach(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     del rng
     deliveries = copy_of(clean)
     position = filled(clean[day])[-1]
     batch = clean[day][position]
     late = timedelta(hours=magnitude) + DEADLINE
     deliveries[day][position] = replace(batch, landed_at=batch.landed_at + late)
-    return Struck(deliveries, [batch.batch_id], [day], event_dates([batch.table]), BAD_ROWS.empty_table())
+    return InjectionResult(deliveries, [batch.batch_id], [day], event_dates([batch.table]), BAD_ROWS.empty_table())
 
 
-def _stale_source(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _stale_source(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     del rng
     deliveries = copy_of(clean)
     silent = [day + timedelta(days=offset) for offset in range(int(magnitude))]
     for one in silent:
         deliveries[one] = []
-    return Struck(
+    return InjectionResult(
         deliveries=deliveries,
         batches=[batch.batch_id for one in silent for batch in clean[one]],
         landing_dates=silent,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reliability_platform.lab.faults.fault import Containment, Fault, LiveStruck, Stage
+from reliability_platform.lab.faults.fault import Containment, Fault, LiveInjectionResult, Stage
 from reliability_platform.settings import DBT_PROJECT, Settings
 
 VARIABLE = "RELIABILITY_DBT_PROJECT"
@@ -44,7 +44,7 @@ def _with_bug(settings: Settings, source: str, factor: float) -> Path:
 
 def _silent_transform_bug(
     settings: Settings, source: str, day: date, size: float, rng: np.random.Generator
-) -> LiveStruck:
+) -> LiveInjectionResult:
     del rng
     before = os.environ.get(VARIABLE)
     os.environ[VARIABLE] = str(_with_bug(settings, source, size))
@@ -58,7 +58,7 @@ def _silent_transform_bug(
 
     # Rows that are late by nature carry the mistake to the date before, and from there to the landing day of that.
     around = [day - timedelta(days=1), day, day + timedelta(days=1)]
-    return LiveStruck(around, around[:2], [table], mend)
+    return LiveInjectionResult(around, around[:2], [table], mend)
 
 
 TRANSFORM_FAULTS = (

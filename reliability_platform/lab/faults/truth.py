@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime
 import pyarrow as pa
 
 from reliability_platform.atomic import parquet_bytes, write_atomically
-from reliability_platform.lab.faults.fault import BAD_ROWS, Fault, LiveStruck, Struck
-from reliability_platform.lab.faults.plan import Strike
+from reliability_platform.lab.faults.fault import BAD_ROWS, Fault, InjectionResult, LiveInjectionResult
+from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.parquet import read_table
 from reliability_platform.settings import Settings
 
@@ -46,7 +46,7 @@ class Truth:
         return self.expected_class is None
 
 
-def truth_of(fault: Fault, strike: Strike, day: date, struck: Struck, seed: int) -> Truth:
+def truth_of(fault: Fault, strike: Injection, day: date, struck: InjectionResult, seed: int) -> Truth:
     """Join the declaration with what was done on one landing day of the strike."""
     return Truth(
         fault=fault.name,
@@ -67,7 +67,7 @@ def truth_of(fault: Fault, strike: Strike, day: date, struck: Struck, seed: int)
     )
 
 
-def truth_of_live(fault: Fault, strike: Strike, struck: LiveStruck, seed: int) -> Truth:
+def truth_of_live(fault: Fault, strike: Injection, struck: LiveInjectionResult, seed: int) -> Truth:
     """Join the declaration with what was done to the running platform: whole tables and dates, no single rows."""
     return Truth(
         fault=fault.name,

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reliability_platform.lab.faults.fault import Containment, Deliveries, Fault, Struck
+from reliability_platform.lab.faults.fault import Containment, Deliveries, Fault, InjectionResult
 from reliability_platform.lab.faults.rows import (
     Positions,
     marked,
@@ -45,7 +45,7 @@ def _cents(column: pa.ChunkedArray) -> Positions:
     return cents
 
 
-def null_spike(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def null_spike(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     """A share of the day's rows lacks a required field."""
     name = NULLED[clean[day][0].source]
 
@@ -66,7 +66,7 @@ def _with_payloads(batch: Batch, hit: Positions, payloads: pa.Array) -> pa.Table
     return with_column(batch.table, "payload", payload)
 
 
-def _corrupt_payloads(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _corrupt_payloads(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     def spoil(batch: Batch, hit: Positions) -> pa.Table:
         return _with_payloads(batch, hit, pa.array(GARBAGE).take(pa.array(rng.integers(0, len(GARBAGE), len(hit)))))
 
@@ -81,7 +81,7 @@ def _rows_of_the_day(clean: Deliveries, day: date, count: float, rng: np.random.
     return [taken[(taken >= start) & (taken < end)] - start for start, end in itertools.pairwise(starts)]
 
 
-def _poison_message(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _poison_message(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     def spoil(batch: Batch, hit: Positions) -> pa.Table:
         return _with_payloads(batch, hit, pa.array([POISON] * len(hit)))
 
@@ -106,14 +106,14 @@ def _personal(rng: np.random.Generator) -> str:
     return f'{{"device": "mobile", "search": "{text}"}}'
 
 
-def _pii_leak(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _pii_leak(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     def spoil(batch: Batch, hit: Positions) -> pa.Table:
         return _with_payloads(batch, hit, pa.array([_personal(rng) for _ in hit]))
 
     return spoil_positions(clean, day, _rows_of_the_day(clean, day, magnitude, rng), spoil, "payload")
 
 
-def _unit_change(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _unit_change(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     name = MEASURES[clean[day][0].source]
     currencies = pc.unique(pa.chunked_array([batch.table["currency"].combine_chunks() for batch in clean[day]]))
     # Half of the hundredfold strikes are the minor units of one currency alone.
@@ -133,7 +133,7 @@ def _unit_change(clean: Deliveries, day: date, magnitude: float, rng: np.random.
     return spoil_positions(clean, day, [rows(batch) for batch in clean[day]], spoil, name)
 
 
-def _unknown_enum(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _unknown_enum(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     labels = LABELS[clean[day][0].source]
     name = sorted(labels)[rng.integers(len(labels))]
     label = labels[name][rng.integers(len(labels[name]))]
@@ -145,7 +145,7 @@ def _unknown_enum(clean: Deliveries, day: date, magnitude: float, rng: np.random
     return spoil_rows(clean, day, magnitude, rng, spoil, name)
 
 
-def _orphan_reference(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _orphan_reference(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     names = REFERENCES[clean[day][0].source]
     name = names[rng.integers(len(names))]
 
@@ -157,7 +157,7 @@ def _orphan_reference(clean: Deliveries, day: date, magnitude: float, rng: np.ra
     return spoil_rows(clean, day, magnitude, rng, spoil, name)
 
 
-def _out_of_range_values(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _out_of_range_values(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     names = ABSURD[clean[day][0].source]
     name = names[rng.integers(len(names))]
 

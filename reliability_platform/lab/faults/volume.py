@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reliability_platform.lab.faults.fault import BAD_ROWS, Containment, Deliveries, Fault, Struck
+from reliability_platform.lab.faults.fault import BAD_ROWS, Containment, Deliveries, Fault, InjectionResult
 from reliability_platform.lab.faults.rows import (
     Positions,
     chosen,
@@ -35,7 +35,7 @@ def _copies(batch: Batch, share: float, first_key: int, rng: np.random.Generator
     return with_column(rows, CONTRACTS[batch.source].key, keys)
 
 
-def more_rows(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def more_rows(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     """Add distinct rows to every batch until the day has `magnitude` times its rows."""
     deliveries = copy_of(clean)
     rows = [BAD_ROWS.empty_table()]
@@ -47,7 +47,7 @@ def more_rows(clean: Deliveries, day: date, magnitude: float, rng: np.random.Gen
             deliveries[day][position] = with_table(batch, pa.concat_tables([batch.table, added]))
             rows.append(keys_of(with_table(batch, added)))
     touched = [batch for batch in clean[day] if batch.table.num_rows]
-    return Struck(
+    return InjectionResult(
         deliveries,
         [batch.batch_id for batch in touched],
         [day],
@@ -56,7 +56,7 @@ def more_rows(clean: Deliveries, day: date, magnitude: float, rng: np.random.Gen
     )
 
 
-def fewer_rows(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def fewer_rows(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     """Keep a share `magnitude` of each batch's rows; all batches come."""
     deliveries = copy_of(clean)
     touched = []
@@ -65,7 +65,7 @@ def fewer_rows(clean: Deliveries, day: date, magnitude: float, rng: np.random.Ge
         if len(kept) < batch.table.num_rows:
             deliveries[day][position] = with_table(batch, batch.table.take(pa.array(kept)))
             touched.append(batch)
-    return Struck(
+    return InjectionResult(
         deliveries,
         [batch.batch_id for batch in touched],
         [day],
@@ -75,7 +75,7 @@ def fewer_rows(clean: Deliveries, day: date, magnitude: float, rng: np.random.Ge
     )
 
 
-def _hot_partition_skew(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> Struck:
+def _hot_partition_skew(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     customer = int(rng.integers(1, 20))
 
     def spoil(batch: Batch, hit: Positions) -> pa.Table:
@@ -84,7 +84,7 @@ def _hot_partition_skew(clean: Deliveries, day: date, magnitude: float, rng: np.
         return with_column(batch.table, "customer_id", hot)
 
     struck = spoil_rows(clean, day, magnitude, rng, spoil, "customer_id")
-    return Struck(
+    return InjectionResult(
         struck.deliveries,
         struck.batches,
         struck.landing_dates,

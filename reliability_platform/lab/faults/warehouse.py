@@ -7,7 +7,7 @@ import duckdb
 import numpy as np
 from filelock import FileLock
 
-from reliability_platform.lab.faults.fault import Containment, Fault, LiveStruck, Stage
+from reliability_platform.lab.faults.fault import Containment, Fault, LiveInjectionResult, Stage
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 
@@ -35,7 +35,7 @@ def _landing_days(settings: Settings, source: str, where: str = "true") -> list[
 
 def _downstream_metric_mismatch(
     settings: Settings, source: str, day: date, size: float, rng: np.random.Generator
-) -> LiveStruck:
+) -> LiveInjectionResult:
     table, measure = GOLD[source]
     factor = 1 + size
     # At least one more, so that a small factor on a small count is not rounded away.
@@ -48,15 +48,17 @@ def _downstream_metric_mismatch(
     )
     del rng
     concerned = _landing_days(settings, source, f"event_date = date '{day.isoformat()}'")
-    return LiveStruck(concerned, [day], [table])
+    return LiveInjectionResult(concerned, [day], [table])
 
 
-def _accidental_delete(settings: Settings, source: str, day: date, size: float, rng: np.random.Generator) -> LiveStruck:
+def _accidental_delete(
+    settings: Settings, source: str, day: date, size: float, rng: np.random.Generator
+) -> LiveInjectionResult:
     del day, rng
     concerned = _landing_days(settings, source)
     tables = [GOLD[source][0], f"int_{source}__deduplicated", f"stg_{source}"][: int(size)]
     _as_a_stranger(settings, [f"delete from {table}" for table in tables])
-    return LiveStruck(concerned, concerned, tables)
+    return LiveInjectionResult(concerned, concerned, tables)
 
 
 WAREHOUSE_FAULTS = (

@@ -5,18 +5,18 @@ from contextlib import contextmanager
 
 from reliability_platform.clock import utc_now
 from reliability_platform.lab.faults.catalogue import fault_named
-from reliability_platform.lab.faults.fault import LiveStruck, Stage
-from reliability_platform.lab.faults.plan import Strike
-from reliability_platform.lab.faults.strike import strike_live
+from reliability_platform.lab.faults.fault import LiveInjectionResult, Stage
+from reliability_platform.lab.faults.plan import Injection
+from reliability_platform.lab.faults.strike import inject_live
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.versions import ModelsBuilt, models_of
 
 
 @contextmanager
-def live_fault(settings: Settings, seed: int, strike: Strike) -> Iterator[LiveStruck]:
+def live_fault(settings: Settings, seed: int, strike: Injection) -> Iterator[LiveInjectionResult]:
     """Inject; what must be lifted before anything can heal is lifted at the end of the block."""
-    struck = strike_live(settings, seed, strike)
+    struck = inject_live(settings, seed, strike)
     try:
         yield struck
     finally:

@@ -15,7 +15,7 @@ from reliability_platform.landing.attempts import How, Permission, permission_of
 from reliability_platform.landing.fetch import fetch_again
 from reliability_platform.landing.manifest import Manifest
 from reliability_platform.landing.replacement import land_replacement, landed_manifests, next_attempt
-from reliability_platform.masking import error_words
+from reliability_platform.masking import error_text
 from reliability_platform.remediation import evidence
 from reliability_platform.remediation.actions.action import Action, Done, in_words
 from reliability_platform.remediation.lateness import LATE_SLOTS, TOLD_BY_CLOCK, Slot, out_of_turn, rows_missing
@@ -189,7 +189,7 @@ def _summary(source: str, answers: _Answers) -> str:
             f"Asked {source} again: it does not have all rows of {named} in these batches, so they did come late. They stay."
         )
     for slot, error in answers.failed.items():
-        words.append(f"Asked {source} again for {slot}, which did not come: {error_words(error)}.")
+        words.append(f"Asked {source} again for {slot}, which did not come: {error_text(error)}.")
     return " ".join(words) or "There is no batch to ask for again."
 
 
@@ -217,7 +217,7 @@ def _re_request(settings: Settings, incident: Incident, actor: str) -> Done:
         if any(name in done.facts for done in asked)
     }
     return Done(
-        " ".join([*(done.summary for done in asked), *(error_words(one) for one in failed), *rest]),
+        " ".join([*(done.summary for done in asked), *(error_text(one) for one in failed), *rest]),
         sorted({day for done in asked for day in done.reruns}),
         tuple(replay for done in asked for replay in done.replays),
         facts,

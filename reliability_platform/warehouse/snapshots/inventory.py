@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path, PurePosixPath
 
 from reliability_platform.landing.admission import known_as
-from reliability_platform.landing.entries import os_words
+from reliability_platform.landing.entries import os_error_text
 from reliability_platform.settings import Settings
 
 LEFT_OUT = {
@@ -65,7 +65,7 @@ def walk(settings: Settings, location: Path | None) -> tuple[list[FoundFile], di
         except FileNotFoundError:  # swapped for another one just now
             return
         except OSError as error:
-            unfit[folder.relative_to(settings.home).as_posix()] = os_words(error)
+            unfit[folder.relative_to(settings.home).as_posix()] = os_error_text(error)
             return
         for entry in entries:
             path = folder / entry.name

@@ -15,9 +15,9 @@ from sqlalchemy import Engine
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 from reliability_platform.warehouse.snapshots.location import SnapshotDamagedError, SnapshotLocation
+from reliability_platform.warehouse.snapshots.lock import snapshot_lock
 from reliability_platform.warehouse.snapshots.manifest import WAREHOUSE, Snapshot, read_snapshots
 from reliability_platform.warehouse.snapshots.restore import attach, gap, quoted, tables_of
-from reliability_platform.warehouse.snapshots.turn import snapshot_turn
 from reliability_platform.warehouse.versions import models_of
 
 DAYS = ("landing_date", "event_date")
@@ -49,7 +49,7 @@ def find_loss(settings: Settings, engine: Engine) -> Loss | None:
         stored = snapshot.file(WAREHOUSE)
         if stored is None:
             continue
-        with snapshot_turn(settings) as staging:
+        with snapshot_lock(settings) as staging:
             try:
                 location.fetch(stored.sha256, staging / WAREHOUSE)
             except SnapshotDamagedError:

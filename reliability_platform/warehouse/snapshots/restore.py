@@ -23,9 +23,9 @@ from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 from reliability_platform.warehouse.snapshots.inventory import days_that_differ, landing_day_of, shown_path, walk
 from reliability_platform.warehouse.snapshots.location import SnapshotDamagedError, SnapshotLocation
+from reliability_platform.warehouse.snapshots.lock import snapshot_lock
 from reliability_platform.warehouse.snapshots.manifest import OPERATIONS, WAREHOUSE, Snapshot, read_snapshots
 from reliability_platform.warehouse.snapshots.take import operations_file
-from reliability_platform.warehouse.snapshots.turn import snapshot_turn
 from reliability_platform.warehouse.versions import models_of
 
 LIVING = ("landing", "bronze", "published", WAREHOUSE, OPERATIONS)
@@ -102,7 +102,7 @@ def restore_warehouse(
     `before` hears of these days before anything is touched: verdicts about them are void from now on.
     """
     _check_models(settings, snapshot)
-    with snapshot_turn(settings) as staging, warehouse_lease(settings):
+    with snapshot_lock(settings) as staging, warehouse_lease(settings):
         fetched = staging / WAREHOUSE
         _fetch(SnapshotLocation.of(settings), snapshot, WAREHOUSE, fetched)
         duckdb.connect(str(fetched), read_only=True).close()
@@ -124,7 +124,7 @@ def restore_operations(settings: Settings, snapshot: Snapshot, fits: Callable[[P
     target = operations_file(settings)
     if target is None:
         raise UsageError("The operations store is in a database server, which has its own means.")
-    with snapshot_turn(settings) as staging, warehouse_lease(settings):
+    with snapshot_lock(settings) as staging, warehouse_lease(settings):
         fetched = staging / OPERATIONS
         _fetch(SnapshotLocation.of(settings), snapshot, OPERATIONS, fetched)
         if not fits(fetched):
@@ -199,7 +199,7 @@ def restore_tables(
 ) -> list[date]:
     """Put tables back in one transaction; returns the landing days to build again. `before` as above."""
     _check_models(settings, snapshot)
-    with snapshot_turn(settings) as staging, warehouse_lease(settings):
+    with snapshot_lock(settings) as staging, warehouse_lease(settings):
         _fetch(SnapshotLocation.of(settings), snapshot, WAREHOUSE, staging / WAREHOUSE)
         days = gap(settings, engine, snapshot)
         with closing(open_when_free(settings, read_only=False)) as connection:
@@ -227,7 +227,7 @@ def warehouse_aside(settings: Settings, snapshot: Snapshot, table: str | None, f
     """Write the snapshot's warehouse, or one table as Parquet, into a folder; returns the file."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / (f"{table}.parquet" if table is not None else WAREHOUSE)
-    with snapshot_turn(settings) as staging:
+    with snapshot_lock(settings) as staging:
         fetched = staging / WAREHOUSE
         _fetch(SnapshotLocation.of(settings), snapshot, WAREHOUSE, fetched)
         if table is not None:

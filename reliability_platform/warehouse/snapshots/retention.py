@@ -6,9 +6,9 @@ from datetime import datetime
 
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.snapshots.location import SnapshotLocation
+from reliability_platform.warehouse.snapshots.lock import snapshot_lock
 from reliability_platform.warehouse.snapshots.manifest import Snapshot, read_snapshots
 from reliability_platform.warehouse.snapshots.restore import damages
-from reliability_platform.warehouse.snapshots.turn import snapshot_turn
 
 
 def kept(moments: Sequence[datetime], last: int, weekly: int) -> set[datetime]:
@@ -51,7 +51,7 @@ def prune(
     those that go, before anything is removed.
     """
     location = SnapshotLocation.of(settings)
-    with snapshot_turn(settings):
+    with snapshot_lock(settings):
         drafts = location.remove_drafts()
         snapshots, damaged = read_snapshots(location)
         keep = kept(

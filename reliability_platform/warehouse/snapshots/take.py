@@ -26,6 +26,7 @@ from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 from reliability_platform.warehouse.snapshots.inventory import FoundFile, days_that_differ, shown_path, walk
 from reliability_platform.warehouse.snapshots.location import FileChangedError, SnapshotLocation
+from reliability_platform.warehouse.snapshots.lock import snapshot_lock
 from reliability_platform.warehouse.snapshots.manifest import (
     OPERATIONS,
     WAREHOUSE,
@@ -36,7 +37,6 @@ from reliability_platform.warehouse.snapshots.manifest import (
     snapshot_id,
 )
 from reliability_platform.warehouse.snapshots.soundness import read_through
-from reliability_platform.warehouse.snapshots.turn import snapshot_turn
 from reliability_platform.warehouse.versions import models_of
 
 ROUNDS = 5
@@ -76,7 +76,7 @@ def take_snapshot(settings: Settings, clock: Clock) -> Snapshot:
             "A restore of this home was cut off: finish it before you take a snapshot of it."
         )
     location = SnapshotLocation.of(settings)
-    with snapshot_turn(settings) as staging:
+    with snapshot_lock(settings) as staging:
         location.remove_drafts()
         stored = _Stored(settings, location)
         store = operations_file(settings)

@@ -15,7 +15,7 @@ from reliability_platform.remediation.policy import POLICIES
 
 def false_positives(run: Run) -> list[Incident]:
     """Incidents that no strike explains, those that a person has called a false alarm among them."""
-    return [incident for incident in run.incidents if incident.id not in run.strike_of and not is_merged(incident)]
+    return [incident for incident in run.incidents if incident.id not in run.injection_of and not is_merged(incident)]
 
 
 def _is_quiet(run: Run, control: Truth) -> bool:
@@ -111,7 +111,7 @@ ACCURACY = Report(
 def _detections(run: Run) -> list[Row]:
     found: list[Row] = []
     for incident in run.incidents:
-        first, score = incident.signals[0] if incident.signals else None, run.strike_of.get(incident.id)
+        first, score = incident.signals[0] if incident.signals else None, run.injection_of.get(incident.id)
         kind = CLASSES[incident.failure_class]
         found.append(
             {

@@ -78,7 +78,7 @@ INCIDENTS = Report(
 
 def _struck(run: Run, incident: Incident) -> list[Row]:
     """The strike behind an incident, which its own timeline cannot know."""
-    score = run.strike_of.get(incident.id)
+    score = run.injection_of.get(incident.id)
     return [
         {
             "incident": incident.id,

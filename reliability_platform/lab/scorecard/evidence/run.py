@@ -100,7 +100,7 @@ class Run:
         return marts(ensure_manifest())
 
     @cached_property
-    def strike_of(self) -> dict[str, FaultScore]:
+    def injection_of(self) -> dict[str, FaultScore]:
         """Incident → the strike behind it; the first one, where an incident covers several."""
         return {score.incident: score for score in reversed(self.card.faults) if score.incident is not None}
 

@@ -20,7 +20,7 @@ from reliability_platform.day_clock import simulate
 from reliability_platform.errors import PlatformError
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.lab.campaign.grid import WorldPlan
+from reliability_platform.lab.campaign.grid import TrialPlan
 from reliability_platform.lab.faults.plan import ActivePlan
 from reliability_platform.lab.faults.truth import Truth, load_truths
 from reliability_platform.lab.oracle import build_oracle
@@ -55,7 +55,7 @@ APPROVED = "campaign, which approves what waits for a person"
 class Observation:
     """What happened in one world."""
 
-    plan: WorldPlan
+    plan: TrialPlan
     truths: list[Truth]
     results: list[CheckResult]
     """Every check of every landing day, before anything was healed."""
@@ -78,11 +78,11 @@ def _watched(home: Path) -> Settings:
     return load_settings(home).model_copy(update={"attended": True})
 
 
-class World:
+class Trial:
     """One world in a home of its own; `landing_days` are those of its plan, if nothing else is said."""
 
     def __init__(
-        self, home: Path, plan: WorldPlan, landing_days: int | None = None, events_per_day: int = EVENTS_PER_DAY
+        self, home: Path, plan: TrialPlan, landing_days: int | None = None, events_per_day: int = EVENTS_PER_DAY
     ) -> None:
         ensure_manifest()
         self.plan = plan
@@ -208,12 +208,12 @@ class World:
         return found
 
 
-def prove(world: World) -> None:
+def prove(world: Trial) -> None:
     """Build the oracle of a world."""
     build_oracle(world.settings, landed_partitions(world.settings))
 
 
-def run_world(home: Path, plan: WorldPlan) -> Observation:
+def run_trial(home: Path, plan: TrialPlan) -> Observation:
     """Everything that happens in one world, from landing to proof."""
     seconds: dict[str, float] = {}
     started = time.perf_counter()
@@ -223,7 +223,7 @@ def run_world(home: Path, plan: WorldPlan) -> Observation:
         now = time.perf_counter()
         seconds[name], started = round(now - started, 2), now
 
-    world = World(home, plan)
+    world = Trial(home, plan)
     world.land()
     lap("land")
     results = world.judge(world.window)

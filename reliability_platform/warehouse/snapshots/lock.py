@@ -14,7 +14,7 @@ STAGING = ".snapshot-staging"
 
 
 @contextmanager
-def snapshot_turn(settings: Settings) -> Iterator[Path]:
+def snapshot_lock(settings: Settings) -> Iterator[Path]:
     """Hold the turn; gives a folder for drafts in the home, emptied before and after."""
     settings.home.mkdir(parents=True, exist_ok=True)
     lock = FileLock(settings.home / ".snapshots.lock", is_singleton=True, thread_local=False)

@@ -1,0 +1,48 @@
+"""One word for one thing, and that of the field: names that were retired do not return."""
+
+import io
+import tokenize
+from functools import cache
+
+import pytest
+
+from reliability_platform.settings import PROJECT_ROOT
+
+RETIRED = {
+    "without_values": "redact_errors",
+    "piecemeal": "redacted_parts",
+    "without_freed_pages": "compact_warehouse",
+    "error_words": "error_text",
+    "world_of": "environment_fingerprint",
+    "World": "Trial",
+    "WorldPlan": "TrialPlan",
+    "WorldOutcome": "TrialOutcome",
+    "Twin": "Clone",
+    "twin_of": "clone_of",
+    "snapshot_turn": "snapshot_lock",
+    "witness": "baseline",
+    "Strike": "Injection",
+    "PlannedStrike": "PlannedInjection",
+    "Struck": "InjectionResult",
+    "LiveStruck": "LiveInjectionResult",
+    "Blow": "DayInjection",
+}
+"""The retired name, and what the field says."""
+
+
+@cache
+def _names() -> dict[str, str]:
+    """Every name in the code, and a file that has it."""
+    found = {}
+    for folder in ("reliability_platform", "tests"):
+        for path in sorted((PROJECT_ROOT / folder).rglob("*.py")):
+            for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
+                if token.type == tokenize.NAME:
+                    found.setdefault(token.string, str(path.relative_to(PROJECT_ROOT)))
+    return found
+
+
+@pytest.mark.parametrize("name", RETIRED)
+def test_a_retired_name_does_not_return(name: str) -> None:
+    """Two names for one thing are two things to a reader."""
+    assert name not in _names(), f"{_names()[name]} has {name}: call it {RETIRED[name]}"
