@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import Column, DateTime, Engine, Integer, String, Table, insert, select
+from sqlalchemy import Engine, insert, select
 
 from reliability_platform.clock import Clock
 from reliability_platform.masking import scrub
-from reliability_platform.operations import metadata
-
-MAX_TEXT = 500
+from reliability_platform.operations.tables import MAX_REASON, audit_log
 
 
 class Destroys(StrEnum):
@@ -35,19 +33,6 @@ class Phase(StrEnum):
     BEGUN = "begun"
     DONE = "done"
     FAILED = "failed"
-
-
-audit_log = Table(
-    "audit_log",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("command", String(40), nullable=False),
-    Column("what", String(MAX_TEXT), nullable=False),
-    Column("phase", String(10), nullable=False),
-    Column("who", String(200), nullable=False),
-    Column("why", String(MAX_TEXT), nullable=False),
-    Column("at", DateTime, nullable=False),
-)
 
 
 @dataclass(frozen=True)
@@ -70,7 +55,7 @@ class AuditLog:
 
     def append(self, command: Destroys, phase: Phase, what: str, who: str, why: str, now: datetime) -> None:
         """Write one line."""
-        values = {"what": scrub(what)[:MAX_TEXT], "who": scrub(who), "why": scrub(why)[:MAX_TEXT]}
+        values = {"what": scrub(what)[:MAX_REASON], "who": scrub(who), "why": scrub(why)[:MAX_REASON]}
         at = now.astimezone(UTC).replace(tzinfo=None)
         with self._engine.begin() as connection:
             connection.execute(insert(audit_log).values(command=command.value, phase=phase.value, at=at, **values))

@@ -17,28 +17,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import Column, Date, DateTime, Engine, Integer, Table, delete, insert, select, update
+from sqlalchemy import Engine, delete, insert, select, update
 
 from reliability_platform.clock import days
-from reliability_platform.operations import metadata
+from reliability_platform.operations.tables import service_periods, simulated_days
 
 PIPELINE_AT = time(2, 0)
 """UTC, of the day after the landing day: an hour after the last deadline of a source."""
 _OFFSET = timedelta(days=1, hours=PIPELINE_AT.hour, minutes=PIPELINE_AT.minute)
-
-simulated_days = Table(
-    "simulated_days",
-    metadata,
-    Column("landing_date", Date, primary_key=True),
-    Column("began_at", DateTime, nullable=False),
-)
-service_periods = Table(
-    "service_periods",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("first_day", Date, nullable=False),
-    Column("last_day", Date),
-)
 
 
 def scheduled_at(day: date) -> datetime:

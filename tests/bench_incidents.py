@@ -16,8 +16,9 @@ from sqlalchemy import insert
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.model import State, TimelineEntry, fold
-from reliability_platform.incidents.store import IncidentStore, _hash, _hashed, _write_head, attached, numbers, timeline
+from reliability_platform.incidents.store import IncidentStore, _hash, _hashed, _write_head
 from reliability_platform.operations import operations_engine
+from reliability_platform.operations.tables import incident_numbers, incident_signals, incident_timeline
 from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.local import LocalDaemon
 from reliability_platform.orchestration.sensors import incident_sensor, remediation_sensor
@@ -69,9 +70,9 @@ def fill(home: Path, count: int) -> None:
                 position += 1
                 history.append(TimelineEntry(**{**vars(draft), "hash": previous}))
                 row = {**vars(history[-1]), "id": position, "incident_id": incident_id, "data": json.dumps(data)}
-                connection.execute(insert(timeline).values(**{**row, "at": draft.at.replace(tzinfo=None)}))
-            connection.execute(insert(numbers).values(number=number, incident_id=incident_id))
-            connection.execute(insert(attached).values(result_id=10_000_000 + number, incident_id=incident_id))
+                connection.execute(insert(incident_timeline).values(**{**row, "at": draft.at.replace(tzinfo=None)}))
+            connection.execute(insert(incident_numbers).values(number=number, incident_id=incident_id))
+            connection.execute(insert(incident_signals).values(result_id=10_000_000 + number, incident_id=incident_id))
             _write_head(connection, fold(incident_id, history), position)
 
 

@@ -10,7 +10,8 @@ from reliability_platform.alerts.policy import quiet_until
 from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.classes import Severity
 from reliability_platform.incidents.model import Incident, fold
-from reliability_platform.incidents.store import IncidentStore, heads
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.operations.tables import incident_heads
 from reliability_platform.settings import Settings
 
 TOLD = frozenset({"opened", "transition", "severity", "deadline", "escalation"})
@@ -72,7 +73,7 @@ def _openings(
 
 def incidents_of(store: IncidentStore, ids: Collection[str]) -> list[Incident]:
     """Several incidents by their ids, in one go."""
-    return store.find(heads.c.incident_id.in_(ids)) if ids else []
+    return store.find(incident_heads.c.incident_id.in_(ids)) if ids else []
 
 
 def collect(settings: Settings, store: IncidentStore, ledger: Ledger, channel: Channel, now: datetime) -> int:

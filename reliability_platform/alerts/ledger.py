@@ -13,16 +13,8 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
-    Column,
     ColumnElement,
-    DateTime,
     Engine,
-    Index,
-    Integer,
-    String,
-    Table,
-    UniqueConstraint,
     func,
     insert,
     or_,
@@ -32,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.incidents.classes import Severity
-from reliability_platform.operations import metadata
+from reliability_platform.operations.tables import alert_channels, alerts
 
 HOLD = timedelta(seconds=90)
 """Longer than the longest delivery, so that nobody takes a channel from a dispatcher that is still sending."""
@@ -52,45 +44,6 @@ class Status(StrEnum):
 
 
 WAITING = (Status.PENDING, Status.SENDING)
-
-alerts = Table(
-    "alerts",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("incident_id", String(200), nullable=False),
-    Column("number", Integer, nullable=False),  # of the timeline entry
-    Column("channel", String(80), nullable=False),
-    Column("dry_run", Boolean, nullable=False),
-    Column("event", String(20), nullable=False),
-    Column("words", String(200), nullable=False),
-    Column("severity", String(2), nullable=False),
-    Column("at", DateTime, nullable=False),
-    Column("status", String(20), nullable=False),
-    Column("attempts", Integer, nullable=False, default=0),
-    Column("due_at", DateTime, nullable=False),
-    Column("reason", String(200), nullable=False, default=""),
-    Column("message", String(40), nullable=False, default=""),
-    Column("capped", Boolean, nullable=False, default=True),  # whether the message counts against the cap
-    Column("sent_at", DateTime),
-    # Exactly one row, whatever is repeated by restarts and by two daemons.
-    UniqueConstraint("incident_id", "number", "channel", "dry_run"),
-    Index("alerts_by_status", "status", "channel"),
-    Index("alerts_by_time", "channel", "sent_at"),
-)
-channel_health = Table(
-    "alert_channels",
-    metadata,
-    Column("name", String(80), primary_key=True),
-    Column("dry_run", Boolean, primary_key=True),
-    Column("position", Integer, nullable=False),  # how far the timeline has been read for it
-    Column("failures", Integer, nullable=False, default=0),  # in a row
-    Column("retry_at", DateTime),
-    Column("last_sent_at", DateTime),
-    Column("last_failed_at", DateTime),
-    Column("last_error", String(200), nullable=False, default=""),
-    Column("held_by", String(40)),
-    Column("held_until", DateTime),
-)
 
 
 @dataclass(frozen=True)
@@ -167,7 +120,7 @@ class Ledger:
     def channels(self) -> dict[tuple[str, bool], Health]:
         """Every channel ever seen, by name and whether it was a dry run."""
         with self._engine.connect() as connection:
-            rows = connection.execute(select(channel_health).order_by(channel_health.c.name)).mappings().all()
+            rows = connection.execute(select(alert_channels).order_by(alert_channels.c.name)).mappings().all()
         return {(row["name"], row["dry_run"]): _health(row) for row in rows}
 
     def all(self) -> list[Alert]:
@@ -234,7 +187,7 @@ class Ledger:
 
     def record(self, channel: str, dry_run: bool, position: int, new: Sequence[Alert]) -> None:
         """Write new alerts and how far the channel has been read, in one step; what is there already stays."""
-        place = (channel_health.c.name == channel) & (channel_health.c.dry_run == dry_run)
+        place = (alert_channels.c.name == channel) & (alert_channels.c.dry_run == dry_run)
         try:
             self._insert(new)
         except IntegrityError:  # another dispatcher read some of the same entries: one by one, then
@@ -243,9 +196,9 @@ class Ledger:
                     self._insert([one])
         try:
             with self._engine.begin() as connection:
-                moved = connection.execute(update(channel_health).where(place).values(position=position))
+                moved = connection.execute(update(alert_channels).where(place).values(position=position))
                 if not moved.rowcount:
-                    connection.execute(insert(channel_health).values(name=channel, dry_run=dry_run, position=position))
+                    connection.execute(insert(alert_channels).values(name=channel, dry_run=dry_run, position=position))
         except IntegrityError:
             pass  # another dispatcher met the channel first
 
@@ -258,11 +211,11 @@ class Ledger:
     def held(self, channel: str, dry_run: bool, now: datetime) -> Iterator[bool]:
         """Hold a channel; False if another dispatcher has it."""
         token = secrets.token_hex(8)
-        place = (channel_health.c.name == channel) & (channel_health.c.dry_run == dry_run)
-        free = or_(channel_health.c.held_until.is_(None), channel_health.c.held_until < _stored(now))
+        place = (alert_channels.c.name == channel) & (alert_channels.c.dry_run == dry_run)
+        free = or_(alert_channels.c.held_until.is_(None), alert_channels.c.held_until < _stored(now))
         with self._engine.begin() as connection:
             taken = connection.execute(
-                update(channel_health).where(place, free).values(held_by=token, held_until=_stored(now + HOLD))
+                update(alert_channels).where(place, free).values(held_by=token, held_until=_stored(now + HOLD))
             )
             mine = bool(taken.rowcount)
         try:
@@ -271,8 +224,8 @@ class Ledger:
             if mine:
                 with self._engine.begin() as connection:
                     connection.execute(
-                        update(channel_health)
-                        .where(place, channel_health.c.held_by == token)
+                        update(alert_channels)
+                        .where(place, alert_channels.c.held_by == token)
                         .values(held_by=None, held_until=None)
                     )
 
@@ -285,9 +238,9 @@ class Ledger:
 
     def note_health(self, channel: str, dry_run: bool, **values: Any) -> None:
         """Write how a channel does."""
-        place = (channel_health.c.name == channel) & (channel_health.c.dry_run == dry_run)
+        place = (alert_channels.c.name == channel) & (alert_channels.c.dry_run == dry_run)
         with self._engine.begin() as connection:
-            connection.execute(update(channel_health).where(place).values(**_times(values)))
+            connection.execute(update(alert_channels).where(place).values(**_times(values)))
 
 
 def _times(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import Column, Date, DateTime, Engine, Integer, String, Table, Text, insert, select
+from sqlalchemy import Engine, insert, select
 
 from reliability_platform.backfills.guard import bound_by
 from reliability_platform.clock import days
@@ -15,23 +15,11 @@ from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.masking import scrub
-from reliability_platform.operations import metadata
+from reliability_platform.operations.tables import backfill_approvals
 
 STANDS_FOR = timedelta(hours=1)
 MAX_WHY = 2000
 SEPARATOR = ", "
-
-approvals = Table(
-    "backfill_approvals",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("first_day", Date, nullable=False),
-    Column("last_day", Date, nullable=False),
-    Column("actor", String(200), nullable=False),
-    Column("why", Text, nullable=False),
-    Column("guards", Text, nullable=False),
-    Column("at", DateTime, nullable=False),
-)
 
 
 @dataclass(frozen=True)
@@ -77,7 +65,7 @@ class Approvals:
             "at": now.astimezone(UTC).replace(tzinfo=None),
         }
         with self._engine.begin() as connection:
-            key = connection.execute(insert(approvals).values(**values)).inserted_primary_key
+            key = connection.execute(insert(backfill_approvals).values(**values)).inserted_primary_key
             assert key is not None
             number = int(key[0])
         store = IncidentStore(self._engine)
@@ -110,5 +98,5 @@ class Approvals:
                     tuple(row.guards.split(SEPARATOR)),
                     row.at.replace(tzinfo=UTC),
                 )
-                for row in connection.execute(select(approvals).order_by(approvals.c.id))
+                for row in connection.execute(select(backfill_approvals).order_by(backfill_approvals.c.id))
             ]

@@ -6,30 +6,19 @@ Later steps must not judge anew: what the run has landed itself is no longer wha
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 
-from sqlalchemy import Column, Date, DateTime, Engine, Row, String, Table, Text, delete, insert, select
+from sqlalchemy import Engine, Row, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.backfills.approvals import Approvals, reason
 from reliability_platform.backfills.guard import GUARDS, Rehearse, Request, objections
 from reliability_platform.errors import UsageError
-from reliability_platform.operations import metadata
+from reliability_platform.operations.tables import backfill_decisions
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.journal import BuildJournal
 
 APPROVAL_TAG = "reliability/approve_backfill"
 """A run with this tag is let through; its value is the reason."""
 KEPT_FOR = timedelta(days=7)
-
-decisions = Table(
-    "backfill_decisions",
-    metadata,
-    Column("run", String(100), primary_key=True),
-    Column("first_day", Date, nullable=False),
-    Column("last_day", Date, nullable=False),
-    Column("guard", String(40)),
-    Column("words", Text),
-    Column("at", DateTime, nullable=False),
-)
 
 
 @dataclass(frozen=True)
@@ -72,8 +61,10 @@ def admit_run(
     `run` names the run: the decision stands for all who ask under this name. A refusal is in the journal of builds,
     whence it becomes an incident; an approval is kept, and noted on the incidents concerned.
     """
-    query = select(decisions).where(
-        decisions.c.run == run, decisions.c.first_day == request.first, decisions.c.last_day == request.last
+    query = select(backfill_decisions).where(
+        backfill_decisions.c.run == run,
+        backfill_decisions.c.first_day == request.first,
+        backfill_decisions.c.last_day == request.last,
     )
     with engine.connect() as connection:
         known = connection.execute(query).first()
@@ -90,9 +81,9 @@ def admit_run(
     moment = request.now.astimezone(UTC).replace(tzinfo=None)
     try:
         with engine.begin() as connection:
-            connection.execute(delete(decisions).where(decisions.c.at < moment - KEPT_FOR))
+            connection.execute(delete(backfill_decisions).where(backfill_decisions.c.at < moment - KEPT_FOR))
             connection.execute(
-                insert(decisions).values(
+                insert(backfill_decisions).values(
                     run=run,
                     first_day=request.first,
                     last_day=request.last,

@@ -7,32 +7,18 @@ dbt's own results or the journal of builds tell already is not written a second 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from sqlalchemy import Column, Date, DateTime, Engine, String, Table, Text, insert, select
+from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.causes import CAUSES, Cause
 from reliability_platform.masking import scrub
-from reliability_platform.operations import metadata
+from reliability_platform.operations.tables import failed_runs
 
 MAX_ERROR = 500
 PUBLICATION = "publication"
 """The stage that needs no days judged anew: what was judged before it is published by the next one."""
 UNTIL_LANDED = ("reference data", "landing")
 """Stages before all batches of a day have landed."""
-
-failed_runs = Table(
-    "failed_runs",
-    metadata,
-    Column("run_id", String(64), primary_key=True),
-    Column("job", String(100), nullable=False),
-    Column("stage", String(200), nullable=False),
-    Column("source", String(100)),
-    Column("first_day", Date, nullable=False),
-    Column("last_day", Date, nullable=False),
-    Column("cause", String(40), nullable=False),
-    Column("error", Text, nullable=False),
-    Column("failed_at", DateTime, nullable=False),
-)
 
 
 @dataclass(frozen=True)

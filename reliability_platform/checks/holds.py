@@ -7,22 +7,10 @@ holding what its checks object to.
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from sqlalchemy import Boolean, Column, Date, DateTime, Engine, Integer, String, Table, Text, func, insert, select
+from sqlalchemy import Engine, func, insert, select
 
 from reliability_platform.masking import scrub
-from reliability_platform.operations import metadata
-
-holds = Table(
-    "holds",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("source", String(100), nullable=False),
-    Column("landing_date", Date, nullable=False),
-    Column("is_held", Boolean, nullable=False),
-    Column("actor", String(200), nullable=False),
-    Column("why", Text, nullable=False),
-    Column("at", DateTime, nullable=False),
-)
+from reliability_platform.operations.tables import holds
 
 
 @dataclass(frozen=True)

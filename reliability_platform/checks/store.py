@@ -6,19 +6,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
-    Column,
     ColumnElement,
-    Date,
-    DateTime,
     Engine,
-    Float,
-    Index,
-    Integer,
     Select,
-    String,
-    Table,
-    Text,
     func,
     insert,
     select,
@@ -28,29 +18,7 @@ from sqlalchemy.engine import Row
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult, Verdict
-from reliability_platform.operations import metadata
-
-check_results = Table(
-    "check_results",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("check_name", String(200), nullable=False),
-    Column("dataset", String(200), nullable=False),
-    Column("source", String(100), nullable=False),
-    Column("partition_date", Date, nullable=False),
-    Column("verdict", String(20), nullable=False),
-    Column("value", Float),
-    Column("threshold", Text, nullable=False),
-    Column("message", Text, nullable=False),
-    Column("sample", Text, nullable=False),
-    Column("column_name", String(200)),
-    Column("details", Text, nullable=False),
-    Column("reason", String(40)),
-    Column("run_id", String(64), nullable=False),
-    Column("evaluated_at", DateTime, nullable=False),
-    Column("stale", Boolean, nullable=False, default=False),
-    Index("check_results_by_partition", "partition_date", "check_name"),
-)
+from reliability_platform.operations.tables import check_results
 
 
 def _as_row(result: CheckResult) -> dict[str, Any]:

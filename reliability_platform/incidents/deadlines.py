@@ -6,7 +6,8 @@ from sqlalchemy import Engine
 
 from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.response import overdue, read_policy
-from reliability_platform.incidents.store import IncidentStore, heads
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.operations.tables import incident_heads
 from reliability_platform.settings import Settings
 
 ACTOR = "incident sensor"
@@ -18,12 +19,12 @@ def note_missed(settings: Settings, engine: Engine, now: datetime) -> list[str]:
     moment = now.astimezone(UTC).replace(tzinfo=None)
     found = []
     for severity, terms in policy.items():
-        of_it = heads.c.severity == severity.value
+        of_it = incident_heads.c.severity == severity.value
         answer_before = moment - timedelta(hours=terms.respond_within_hours)
-        late = store.find(of_it, heads.c.awaits_response, heads.c.detected_at < answer_before)
+        late = store.find(of_it, incident_heads.c.awaits_response, incident_heads.c.detected_at < answer_before)
         if terms.postmortem_within_hours is not None:
             written_before = moment - timedelta(hours=terms.postmortem_within_hours)
-            late += store.find(of_it, heads.c.awaits_postmortem, heads.c.ended_at < written_before)
+            late += store.find(of_it, incident_heads.c.awaits_postmortem, incident_heads.c.ended_at < written_before)
         for incident in late:
             with noted(store, incident, now, "Whether its deadlines have passed could not be found out"):
                 for deadline, words in overdue(incident, policy, now).items():

@@ -24,8 +24,9 @@ from reliability_platform.incidents.grouping import Cause, RawSignal, group
 from reliability_platform.incidents.impact import Consumers
 from reliability_platform.incidents.model import Incident, Signal, State
 from reliability_platform.incidents.onset import first_bad_write, onset
-from reliability_platform.incidents.store import IncidentStore, heads
+from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.incidents.triage import Triage, as_data, triage
+from reliability_platform.operations.tables import incident_heads
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
@@ -255,15 +256,15 @@ class _Observer:
     def _ended(self, cause: Cause) -> list[Incident]:
         """Incidents of the source that were on one of the days and are over, the last one first."""
         found = self._store.find(
-            heads.c.source == cause.source,
-            ~heads.c.is_open,
-            ~heads.c.is_symptom,
-            heads.c.first_day <= max(cause.partitions),
-            heads.c.last_day >= min(cause.partitions),
+            incident_heads.c.source == cause.source,
+            ~incident_heads.c.is_open,
+            ~incident_heads.c.is_symptom,
+            incident_heads.c.first_day <= max(cause.partitions),
+            incident_heads.c.last_day >= min(cause.partitions),
             or_(
-                heads.c.failure_class == cause.failure_class,
-                heads.c.failure_class.in_(sorted(ABSORBED)),
-                heads.c.state == State.FALSE_ALARM.value,
+                incident_heads.c.failure_class == cause.failure_class,
+                incident_heads.c.failure_class.in_(sorted(ABSORBED)),
+                incident_heads.c.state == State.FALSE_ALARM.value,
             ),
         )
         return [one for one in reversed(found) if set(one.partitions) & set(cause.partitions)]

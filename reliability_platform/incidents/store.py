@@ -16,19 +16,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
-    Column,
     ColumnElement,
     Connection,
-    Date,
-    DateTime,
     Engine,
-    Index,
-    Integer,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
     delete,
     func,
     insert,
@@ -39,64 +29,12 @@ from sqlalchemy.exc import IntegrityError
 from reliability_platform.counted import counted
 from reliability_platform.errors import HomeBusyError, UsageError
 from reliability_platform.incidents.model import KINDS, Incident, State, TimelineEntry, check_transition, fold
-from reliability_platform.operations import metadata
-
-timeline = Table(
-    "incident_timeline",
-    metadata,
-    # The place in the chain: of two writers that follow the same entry, the second one finds its place taken.
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("incident_id", String(200), nullable=False),
-    Column("number", Integer, nullable=False),
-    Column("at", DateTime, nullable=False),
-    Column("actor", String(200), nullable=False),
-    Column("kind", String(40), nullable=False),
-    Column("why", Text, nullable=False),
-    Column("data", Text, nullable=False),
-    Column("previous_hash", String(64), nullable=False),
-    Column("hash", String(64), nullable=False),
-    UniqueConstraint("incident_id", "number"),
-    Index("incident_timeline_by_time", "at"),
-)
-heads = Table(
-    "incident_heads",
-    metadata,
-    # What the timeline of an incident adds up to, for questions to all of them. Made anew from it where it is behind.
-    Column("incident_id", String(200), primary_key=True),
-    Column("position", Integer, nullable=False),
-    Column("state", String(20), nullable=False),
-    Column("is_open", Boolean, nullable=False),
-    Column("is_symptom", Boolean, nullable=False),
-    Column("severity", String(2), nullable=False),
-    Column("source", String(100), nullable=False),
-    Column("failure_class", String(100), nullable=False),
-    Column("assignee", String(200)),
-    Column("first_day", Date, nullable=False),
-    Column("last_day", Date, nullable=False),
-    Column("detected_at", DateTime, nullable=False),
-    Column("ended_at", DateTime),
-    Column("awaits_response", Boolean, nullable=False),
-    Column("awaits_postmortem", Boolean, nullable=False),
-    Index("incident_heads_open", "is_open", "first_day"),
-    Index("incident_heads_of_failure", "source", "failure_class"),
-    Index("incident_heads_by_position", "position"),
-)
-attached = Table(
-    "incident_signals",
-    metadata,
-    # A check result belongs to one incident, once, however often a sensor reads it.
-    Column("result_id", Integer, primary_key=True, autoincrement=False),
-    Column("incident_id", String(200), nullable=False),
-)
-keys = Table(
-    "incident_keys",
-    metadata,
-    # What a caller wants to be on the timeline once, however often it says so.
-    Column("key", String(300), primary_key=True),
-    Column("incident_id", String(200), nullable=False),
-)
-numbers = Table(
-    "incident_numbers", metadata, Column("number", Integer, primary_key=True), Column("incident_id", String(200))
+from reliability_platform.operations.tables import (
+    incident_heads,
+    incident_keys,
+    incident_numbers,
+    incident_signals,
+    incident_timeline,
 )
 
 ATTEMPTS = 50
@@ -121,21 +59,25 @@ class IncidentStore:
 
     def open(self) -> list[Incident]:
         """Those that are not over."""
-        return self.find(heads.c.is_open)
+        return self.find(incident_heads.c.is_open)
 
     def open_around(self, first: date, last: date) -> list[Incident]:
         """Those that are not over and touch one of the landing days."""
-        return self.find(heads.c.is_open, heads.c.first_day <= last, heads.c.last_day >= first)
+        return self.find(
+            incident_heads.c.is_open, incident_heads.c.first_day <= last, incident_heads.c.last_day >= first
+        )
 
     def find(self, *conditions: ColumnElement[bool]) -> list[Incident]:
         """The incidents whose heads meet all conditions, oldest first."""
         with self._engine.connect() as connection:
             self._catch_up(connection)
-            ids = select(heads.c.incident_id).where(*conditions)
+            ids = select(incident_heads.c.incident_id).where(*conditions)
             rows = connection.execute(
-                select(timeline).where(timeline.c.incident_id.in_(ids)).order_by(timeline.c.id)
+                select(incident_timeline)
+                .where(incident_timeline.c.incident_id.in_(ids))
+                .order_by(incident_timeline.c.id)
                 if conditions
-                else select(timeline).order_by(timeline.c.id)
+                else select(incident_timeline).order_by(incident_timeline.c.id)
             )
             return _folded(rows)
 
@@ -143,7 +85,9 @@ class IncidentStore:
         """One incident, by its id or an unambiguous beginning of it. Raises `UsageError`."""
         with self._engine.connect() as connection:
             self._catch_up(connection)
-            query = select(heads.c.incident_id).where(heads.c.incident_id.startswith(incident_id, autoescape=True))
+            query = select(incident_heads.c.incident_id).where(
+                incident_heads.c.incident_id.startswith(incident_id, autoescape=True)
+            )
             found: list[str] = list(connection.execute(query).scalars()) if incident_id else []
             exact = [one for one in found if one == incident_id]
             if len(exact or found) != 1:
@@ -153,16 +97,21 @@ class IncidentStore:
 
     def entries_after(self, position: int, limit: int) -> list[tuple[int, str, TimelineEntry]]:
         """The entries that follow upon a place in the chain, of whichever incident: place, incident, entry."""
-        query = select(timeline).where(timeline.c.id > position).order_by(timeline.c.id).limit(limit)
+        query = (
+            select(incident_timeline)
+            .where(incident_timeline.c.id > position)
+            .order_by(incident_timeline.c.id)
+            .limit(limit)
+        )
         with self._engine.connect() as connection:
             return [(row.id, row.incident_id, _entry(row)) for row in connection.execute(query)]
 
     def actions_since(self, moment: datetime) -> int:
         """How many remediation actions were begun after a moment, of all incidents."""
         begun = select(func.count()).where(
-            timeline.c.at > moment.astimezone(UTC).replace(tzinfo=None),
-            timeline.c.kind.in_(("transition", "action")),
-            timeline.c.data.contains('"phase": "begun"', autoescape=True),
+            incident_timeline.c.at > moment.astimezone(UTC).replace(tzinfo=None),
+            incident_timeline.c.kind.in_(("transition", "action")),
+            incident_timeline.c.data.contains('"phase": "begun"', autoescape=True),
         )
         with self._engine.connect() as connection:
             return connection.execute(begun).scalar() or 0
@@ -170,7 +119,7 @@ class IncidentStore:
     def last_position(self) -> int:
         """The place of the last entry in the chain; 0 if there is none."""
         with self._engine.connect() as connection:
-            return connection.execute(select(func.max(timeline.c.id))).scalar() or 0
+            return connection.execute(select(func.max(incident_timeline.c.id))).scalar() or 0
 
     def known_results(self, result_ids: Sequence[int]) -> set[int]:
         """Which of these check results belong to an incident already."""
@@ -178,7 +127,9 @@ class IncidentStore:
         with self._engine.connect() as connection:
             for start in range(0, len(result_ids), PARAMETERS):
                 some = list(result_ids[start : start + PARAMETERS])
-                rows = connection.execute(select(attached.c.result_id).where(attached.c.result_id.in_(some)))
+                rows = connection.execute(
+                    select(incident_signals.c.result_id).where(incident_signals.c.result_id.in_(some))
+                )
                 known.update(row.result_id for row in rows)
         return known
 
@@ -199,9 +150,9 @@ class IncidentStore:
         opened: list[str] = []
 
         def write(connection: Connection) -> None:
-            number = (connection.execute(select(func.max(numbers.c.number))).scalar() or 0) + 1
+            number = (connection.execute(select(func.max(incident_numbers.c.number))).scalar() or 0) + 1
             incident_id = f"INC-{number:04d}-{name}"
-            connection.execute(insert(numbers).values(number=number, incident_id=incident_id))
+            connection.execute(insert(incident_numbers).values(number=number, incident_id=incident_id))
             incident = self._append(connection, incident_id, now, actor, "opened", why, data)
             if contained is not None:
                 what = {"to": State.CONTAINED.value}
@@ -230,7 +181,7 @@ class IncidentStore:
 
         def write(connection: Connection) -> None:
             if key is not None:
-                connection.execute(insert(keys).values(key=key, incident_id=incident_id))
+                connection.execute(insert(incident_keys).values(key=key, incident_id=incident_id))
             self._attach(connection, incident_id, results)
             self._append(connection, incident_id, now, actor, kind, why, data or {})
 
@@ -264,14 +215,14 @@ class IncidentStore:
         previous, position = "", 0
         ends: dict[str, int] = {}
         with self._engine.connect() as connection:
-            for row in connection.execute(select(timeline).order_by(timeline.c.id)):
+            for row in connection.execute(select(incident_timeline).order_by(incident_timeline.c.id)):
                 entry = _entry(row)
                 follows = (row.id, entry.previous_hash) == (position + 1, previous)
                 if not follows or entry.hash != _hash(entry.previous_hash, _hashed(row.incident_id, entry)):
                     broken.append(f"{row.incident_id} entry {entry.number}")
                 previous, position = entry.hash, row.id
                 ends[row.incident_id] = row.id
-            for head in connection.execute(select(heads.c.incident_id, heads.c.position)):
+            for head in connection.execute(select(incident_heads.c.incident_id, incident_heads.c.position)):
                 # A later entry that is gone leaves a gap in the chain; the last ones of all leave none.
                 if head.position > max(position, ends.get(head.incident_id, 0)):
                     broken.append(f"{head.incident_id} its last entry")
@@ -280,13 +231,16 @@ class IncidentStore:
     def head(self) -> str:
         """The hash of the last entry. Who keeps it elsewhere can prove later that nothing before it was changed."""
         with self._engine.connect() as connection:
-            query = select(timeline.c.hash).order_by(timeline.c.id.desc()).limit(1)
+            query = select(incident_timeline.c.hash).order_by(incident_timeline.c.id.desc()).limit(1)
             return connection.execute(query).scalar() or ""
 
     def has_hash(self, noted: str) -> bool:
         """Whether an entry with this hash is in the chain."""
         with self._engine.connect() as connection:
-            return connection.execute(select(timeline.c.id).where(timeline.c.hash == noted)).first() is not None
+            return (
+                connection.execute(select(incident_timeline.c.id).where(incident_timeline.c.hash == noted)).first()
+                is not None
+            )
 
     def _write(self, write: Callable[[Connection], None], repeated: Callable[[], bool]) -> bool:
         """Run one transaction until it wins; False if what it would write is there already."""
@@ -304,7 +258,7 @@ class IncidentStore:
 
     def _has_key(self, key: str) -> bool:
         with self._engine.connect() as connection:
-            return connection.execute(select(keys.c.key).where(keys.c.key == key)).first() is not None
+            return connection.execute(select(incident_keys.c.key).where(incident_keys.c.key == key)).first() is not None
 
     def _fold(self, connection: Connection, incident_id: str) -> Incident:
         history = self._history(connection, incident_id)
@@ -330,7 +284,9 @@ class IncidentStore:
         if kind not in KINDS:
             raise ValueError(f"there is no kind of entry {kind!r}")
         history = before.timeline if before else self._history(connection, incident_id)
-        chain = select(timeline.c.id, timeline.c.hash).order_by(timeline.c.id.desc()).limit(1)
+        chain = (
+            select(incident_timeline.c.id, incident_timeline.c.hash).order_by(incident_timeline.c.id.desc()).limit(1)
+        )
         last = connection.execute(chain).first()
         draft = TimelineEntry(
             number=len(history) + 1,
@@ -346,7 +302,7 @@ class IncidentStore:
         entry = replace(draft, hash=_hash(draft.previous_hash, _hashed(incident_id, draft)))
         position = last.id + 1 if last else 1
         connection.execute(
-            insert(timeline).values(
+            insert(incident_timeline).values(
                 id=position,
                 incident_id=incident_id,
                 number=entry.number,
@@ -364,24 +320,32 @@ class IncidentStore:
         return incident
 
     def _history(self, connection: Connection, incident_id: str) -> list[TimelineEntry]:
-        query = select(timeline).where(timeline.c.incident_id == incident_id).order_by(timeline.c.number)
+        query = (
+            select(incident_timeline)
+            .where(incident_timeline.c.incident_id == incident_id)
+            .order_by(incident_timeline.c.number)
+        )
         return [_entry(row) for row in connection.execute(query)]
 
     def _catch_up(self, connection: Connection) -> None:
         """Make the heads of what the timeline knows and they do not: a store that was written before there were any."""
-        written = connection.execute(select(func.max(timeline.c.id))).scalar() or 0
-        if written <= (connection.execute(select(func.max(heads.c.position))).scalar() or 0):
+        written = connection.execute(select(func.max(incident_timeline.c.id))).scalar() or 0
+        if written <= (connection.execute(select(func.max(incident_heads.c.position))).scalar() or 0):
             return
         with suppress(IntegrityError), self._engine.begin() as writer:  # somebody else may be doing the same
-            ends = select(timeline.c.incident_id, func.max(timeline.c.id)).group_by(timeline.c.incident_id)
+            ends = select(incident_timeline.c.incident_id, func.max(incident_timeline.c.id)).group_by(
+                incident_timeline.c.incident_id
+            )
             positions = {row[0]: row[1] for row in writer.execute(ends)}
-            for incident in _folded(writer.execute(select(timeline).order_by(timeline.c.id))):
+            for incident in _folded(writer.execute(select(incident_timeline).order_by(incident_timeline.c.id))):
                 _write_head(writer, incident, positions[incident.id])
 
     @staticmethod
     def _attach(connection: Connection, incident_id: str, results: Sequence[int]) -> None:
         if results:
-            connection.execute(insert(attached), [{"result_id": one, "incident_id": incident_id} for one in results])
+            connection.execute(
+                insert(incident_signals), [{"result_id": one, "incident_id": incident_id} for one in results]
+            )
 
 
 def _folded(rows: Iterable[Any]) -> list[Incident]:
@@ -396,9 +360,9 @@ _OVER = frozenset({State.VERIFIED, State.RESOLVED, State.CLOSED})
 
 def _write_head(connection: Connection, incident: Incident, position: int) -> None:
     ended = max((entry.at for entry in incident.timeline if entry.kind in ("transition", "opened")), default=None)
-    connection.execute(delete(heads).where(heads.c.incident_id == incident.id))
+    connection.execute(delete(incident_heads).where(incident_heads.c.incident_id == incident.id))
     connection.execute(
-        insert(heads).values(
+        insert(incident_heads).values(
             incident_id=incident.id,
             position=position,
             state=incident.state.value,

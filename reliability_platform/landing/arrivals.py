@@ -18,14 +18,8 @@ from pathlib import Path
 
 import pyarrow as pa
 from sqlalchemy import (
-    BigInteger,
-    Column,
     Connection,
-    Date,
-    DateTime,
     Engine,
-    String,
-    Table,
     delete,
     func,
     insert,
@@ -38,34 +32,13 @@ from reliability_platform.landing.entries import Entry, Kind, entries, read_file
 from reliability_platform.landing.entries import look as one_entry
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX
 from reliability_platform.landing.writer import landing_folder
-from reliability_platform.operations import metadata
+from reliability_platform.operations.tables import arrivals, landing_looks
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
 
 WATCHED_WITHIN = timedelta(days=2)
 """Whoever looks for the first time later than this after a landing day's end has not watched it."""
 
-arrivals = Table(
-    "arrivals",
-    metadata,
-    Column("source", String(100), primary_key=True),
-    Column("landing_date", Date, primary_key=True),
-    Column("batch_id", String(200), primary_key=True),
-    Column("part", String(10), primary_key=True),
-    Column("checksum", String(64), nullable=False),
-    Column("size", BigInteger, nullable=False),
-    Column("modified_ns", BigInteger, nullable=False),
-    Column("seen_at", DateTime, nullable=False),
-    Column("absent_at", DateTime),
-)
-looks = Table(
-    "landing_looks",
-    metadata,
-    Column("source", String(100), primary_key=True),
-    Column("landing_date", Date, primary_key=True),
-    Column("first_looked_at", DateTime, nullable=False),
-    Column("looked_at", DateTime, nullable=False),
-)
 SCHEMA = pa.schema(
     [
         ("landing_date", pa.date32()),
@@ -116,11 +89,11 @@ def look(
     for day in landing_days:
         there = _there(settings, source, day)
         here = (arrivals.c.source == source) & (arrivals.c.landing_date == day)
-        of_day = (looks.c.source == source) & (looks.c.landing_date == day)
+        of_day = (landing_looks.c.source == source) & (landing_looks.c.landing_date == day)
         with engine.begin() as connection:
             rows = connection.execute(select(arrivals).where(here)).mappings()
             known = {(row["batch_id"], row["part"]): dict(row) for row in rows}
-            last = connection.execute(select(looks).where(of_day)).first()
+            last = connection.execute(select(landing_looks).where(of_day)).first()
             begun = [one for one in (last and last.first_looked_at, watched_since and _stored(watched_since)) if one]
             before = [one for one in (last and last.looked_at, watched_until and _stored(watched_until)) if one]
             watched = bool(begun) and min(begun) <= day_end(day) + WATCHED_WITHIN
@@ -131,10 +104,10 @@ def look(
                 if (row := _row(source, day, part, entry, known.get(part), moment, absent_at)) is not None
             ]
             _replace(connection, fresh)
-            connection.execute(delete(looks).where(of_day))
+            connection.execute(delete(landing_looks).where(of_day))
             first = min([*begun, moment])
             connection.execute(
-                insert(looks).values(source=source, landing_date=day, first_looked_at=first, looked_at=moment)
+                insert(landing_looks).values(source=source, landing_date=day, first_looked_at=first, looked_at=moment)
             )
         new = [(str(row["batch_id"]), str(row["part"])) for row in fresh if row["seen_at"] == moment]
         if new:

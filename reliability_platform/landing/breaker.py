@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, Connection, DateTime, Engine, Integer, String, Table, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from reliability_platform.operations import metadata
+from reliability_platform.operations.tables import breakers
 
 BREAKS_AFTER = 2
 """Requests in a row that stay unanswered, each with its retries, before the breaker opens."""
@@ -21,17 +21,6 @@ FIRST_COOL_DOWN = timedelta(seconds=30)
 LONGEST_COOL_DOWN = timedelta(minutes=15)
 PROBE_LASTS = timedelta(minutes=2)
 """How long a probe may take before another process may try: longer than one request without retries can."""
-
-breakers = Table(
-    "breakers",
-    metadata,
-    Column("source", String(100), primary_key=True),
-    Column("state", String(10), nullable=False),
-    Column("since", DateTime, nullable=False),
-    Column("failures", Integer, nullable=False),
-    Column("trips", Integer, nullable=False),
-    Column("next_probe_at", DateTime),
-)
 
 
 class BreakerState(StrEnum):

@@ -12,17 +12,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from sqlalchemy import Column, Date, DateTime, Engine, Integer, String, Table, insert, select
+from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.atomic import write_atomically
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.landing.seals import seal_again
 from reliability_platform.masking import scrub
-from reliability_platform.operations import metadata
+from reliability_platform.operations.tables import MAX_REASON, discards
 from reliability_platform.settings import Settings
 
-MAX_WHY = 500
 FILE = "file"
 """What is discarded: a file that was refused whole …"""
 ROWS = "rows"
@@ -32,23 +31,6 @@ OF_THE_MANIFEST = frozenset(
     {"no_manifest", "manifest_unreadable", "checksum_mismatch", "row_count_mismatch", "batch_of_another_day"}
 )
 """Reasons for which a delivery is refused that another manifest of the same bytes ends."""
-
-discards = Table(
-    "discards",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("key", String(64), nullable=False, unique=True),
-    Column("source", String(100), nullable=False),
-    Column("landing_date", Date, nullable=False),
-    Column("batch_id", String(200), nullable=False),
-    Column("what", String(10), nullable=False),
-    Column("reasons", String(2000), nullable=False),
-    Column("fingerprint", String(64), nullable=False),
-    Column("rows", Integer, nullable=False),
-    Column("why", String(MAX_WHY), nullable=False),
-    Column("who", String(200), nullable=False),
-    Column("discarded_at", DateTime, nullable=False),
-)
 
 
 @dataclass(frozen=True)
@@ -115,7 +97,7 @@ class Discards:
                             reasons=one.reasons,
                             fingerprint=one.fingerprint,
                             rows=one.rows,
-                            why=scrub(why)[:MAX_WHY],
+                            why=scrub(why)[:MAX_REASON],
                             who=scrub(who),
                             discarded_at=now.astimezone(UTC).replace(tzinfo=None),
                         )

@@ -20,7 +20,7 @@ from statistics import median
 import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
-from sqlalchemy import Column, Date, DateTime, Engine, Float, Integer, String, Table, func, insert, select
+from sqlalchemy import Engine, func, insert, select
 
 from reliability_platform.clock import Clock, utc_now
 from reliability_platform.errors import HomeBusyError, SourceUnavailableError
@@ -30,7 +30,8 @@ from reliability_platform.landing.listing import Listed, read_listing
 from reliability_platform.landing.replacement import attempts_landed
 from reliability_platform.landing.spool import Spool
 from reliability_platform.landing.writer import make_landing_folder, write_batch
-from reliability_platform.operations import metadata, operations_engine
+from reliability_platform.operations import operations_engine
+from reliability_platform.operations.tables import fetch_durations, fetches
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources.batch import Batch
 from reliability_platform.sources.contracts import CONTRACTS
@@ -38,26 +39,6 @@ from reliability_platform.sources.contracts import CONTRACTS
 PATIENT = Terms()
 DURATIONS = 20
 """Fetches whose median is the typical one."""
-
-fetches = Table(
-    "fetches",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("source", String(100), nullable=False),
-    Column("landing_date", Date, nullable=False),
-    Column("refusals", Integer, nullable=False),
-    Column("missing", Integer, nullable=False),
-    Column("breaker", String(10), nullable=False),
-    Column("fetched_at", DateTime, nullable=False),
-)
-# A table beside the one of 0.2.0, so that homes of that version stay readable.
-fetch_durations = Table(
-    "fetch_durations",
-    metadata,
-    Column("fetch_id", Integer, primary_key=True, autoincrement=False),
-    Column("source", String(100), nullable=False, index=True),
-    Column("seconds", Float, nullable=False),
-)
 
 
 @dataclass(frozen=True)

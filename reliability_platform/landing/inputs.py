@@ -9,24 +9,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import pyarrow.dataset as ds
-from sqlalchemy import Column, Date, DateTime, Engine, Integer, String, Table, delete, insert, select
+from sqlalchemy import Engine, delete, insert, select
 
 from reliability_platform.landing.bronze import ADMISSION_SCHEMA, admissions_file
 from reliability_platform.landing.replacement import landed_manifests
-from reliability_platform.operations import metadata
+from reliability_platform.operations.tables import build_inputs
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
-
-inputs = Table(
-    "build_inputs",
-    metadata,
-    Column("source", String(100), primary_key=True),
-    Column("landing_date", Date, primary_key=True),
-    Column("slot", Integer, primary_key=True, autoincrement=False),
-    Column("attempt", Integer, nullable=False),
-    Column("checksum", String(64), nullable=False),
-    Column("landed_at", DateTime, nullable=False),
-)
 
 
 @dataclass(frozen=True)
@@ -88,24 +77,28 @@ class BuildInputs:
         """Remember what these days have just been built from, in place of what was known of them."""
         found = [vars(one) for one in _admitted(settings, landing_days)]
         with self._engine.begin() as connection:
-            connection.execute(delete(inputs).where(inputs.c.landing_date.between(landing_days[0], landing_days[-1])))
+            connection.execute(
+                delete(build_inputs).where(build_inputs.c.landing_date.between(landing_days[0], landing_days[-1]))
+            )
             if found:
-                connection.execute(insert(inputs), found)
+                connection.execute(insert(build_inputs), found)
 
     def forget(self, source: str, landing_date: date) -> None:
         """The deliveries of this day are made anew: what was built of it says nothing about them."""
         with self._engine.begin() as connection:
-            connection.execute(delete(inputs).where(inputs.c.source == source, inputs.c.landing_date == landing_date))
+            connection.execute(
+                delete(build_inputs).where(build_inputs.c.source == source, build_inputs.c.landing_date == landing_date)
+            )
 
     def older(self, settings: Settings, first: date, last: date, *, asks_source: bool) -> list[Older]:
         """Slots whose landed deliveries are older than what was built: gone, of a lower attempt, or of another content
         that did not land later. A run that `asks_source` gets every first attempt anew, so those are no matter.
         """
-        query = select(inputs).where(inputs.c.landing_date.between(first, last))
+        query = select(build_inputs).where(build_inputs.c.landing_date.between(first, last))
         if asks_source:
-            query = query.where(inputs.c.attempt > 1)
+            query = query.where(build_inputs.c.attempt > 1)
         with self._engine.connect() as connection:
-            built = [Input(**row) for row in connection.execute(query.order_by(*inputs.primary_key)).mappings()]
+            built = [Input(**row) for row in connection.execute(query.order_by(*build_inputs.primary_key)).mappings()]
         landed = {
             (source, day): landed_manifests(settings, source, day)
             for source, day in dict.fromkeys((one.source, one.landing_date) for one in built)

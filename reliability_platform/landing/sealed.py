@@ -9,10 +9,10 @@ from sqlalchemy import Engine, select
 from reliability_platform.damage import Damage, Written, what_is_wrong
 from reliability_platform.landing.bronze import SENTINEL_DAY, admissions_file, bronze_folder
 from reliability_platform.landing.entries import read_file
-from reliability_platform.landing.inputs import inputs
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest
 from reliability_platform.landing.purged import fingerprint_as_landed
 from reliability_platform.landing.seals import SEAL, name_of, read_seal, seal_file
+from reliability_platform.operations.tables import build_inputs
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 
@@ -91,7 +91,11 @@ def _another_delivery(settings: Settings, source: str, landing_date: date, path:
 
 def lost_days(settings: Settings, engine: Engine) -> list[Damage]:
     """Landing days that have been built and of which bronze knows nothing any more."""
-    query = select(inputs.c.source, inputs.c.landing_date).distinct().order_by(inputs.c.landing_date, inputs.c.source)
+    query = (
+        select(build_inputs.c.source, build_inputs.c.landing_date)
+        .distinct()
+        .order_by(build_inputs.c.landing_date, build_inputs.c.source)
+    )
     with engine.connect() as connection:
         built = [(row.source, row.landing_date) for row in connection.execute(query)]
     gone = [admissions_file(settings, *one) for one in built if not admissions_file(settings, *one).exists()]

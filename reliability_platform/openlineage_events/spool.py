@@ -4,19 +4,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, Engine, Index, Integer, String, Table, Text, delete, func, insert, select, update
+from sqlalchemy import Engine, delete, func, insert, select, update
 
-from reliability_platform.operations import metadata
+from reliability_platform.operations.tables import openlineage_spool
 
-openlineage_spool = Table(
-    "openlineage_spool",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("event", Text, nullable=False),
-    Column("set_aside_because", String(200)),
-    Index("openlineage_spool_by_state", "set_aside_because", "id"),
-    sqlite_autoincrement=True,  # no number is given twice: the one that a sender holds stays that of its event
-)
 _waits = openlineage_spool.c.set_aside_because.is_(None)
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Boolean, Column, DateTime, Engine, Float, Integer, String, Table, Text, func, insert, select
+from sqlalchemy import Engine, func, insert, select
 
 from reliability_platform.counted import counted
-from reliability_platform.operations import metadata
+from reliability_platform.operations.tables import drills
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.journal import BuildJournal
 
@@ -20,19 +20,6 @@ class Drill(StrEnum):
     WAREHOUSE_LOSS = "warehouse-loss"
     HOME_LOSS = "home-loss"
     SOURCE_OUTAGE = "source-outage"
-
-
-drills = Table(
-    "drills",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("drill", String(40), nullable=False),
-    Column("began_at", DateTime, nullable=False),
-    Column("rows_lost", Integer, nullable=False),
-    Column("recovery_seconds", Float, nullable=False),
-    Column("met", Boolean, nullable=False),
-    Column("remark", Text, nullable=False),
-)
 
 
 @dataclass(frozen=True)

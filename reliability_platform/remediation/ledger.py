@@ -7,26 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from sqlalchemy import Column, Date, DateTime, Engine, Integer, String, Table, UniqueConstraint, insert, select
+from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from reliability_platform.operations import metadata
-
-replays = Table(
-    "replay_ledger",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("batch_id", String(200), nullable=False),
-    Column("source", String(100), nullable=False),
-    Column("landing_date", Date, nullable=False),
-    Column("how", String(20), nullable=False),
-    Column("fingerprint", String(64), nullable=False),
-    Column("incident_id", String(200), nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("replayed_at", DateTime, nullable=False),
-    # The same batch with the same content is replayed once, whoever asks.
-    UniqueConstraint("batch_id", "how", "fingerprint"),
-)
+from reliability_platform.operations.tables import replay_ledger
 
 REPLACEMENT = "replacement"
 SHIM = "shim"
@@ -66,7 +50,7 @@ class ReplayLedger:
             try:
                 with self._engine.begin() as connection:
                     connection.execute(
-                        insert(replays).values(
+                        insert(replay_ledger).values(
                             batch_id=one.batch_id,
                             source=one.source,
                             landing_date=one.landing_date,
@@ -82,9 +66,9 @@ class ReplayLedger:
 
     def all(self, incident_id: str | None = None) -> list[Replay]:
         """Every replay, or those of one incident, oldest first."""
-        query = select(replays).order_by(replays.c.id)
+        query = select(replay_ledger).order_by(replay_ledger.c.id)
         if incident_id is not None:
-            query = query.where(replays.c.incident_id == incident_id)
+            query = query.where(replay_ledger.c.incident_id == incident_id)
         with self._engine.connect() as connection:
             return [
                 Replay(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from sqlalchemy import Column, Date, DateTime, Engine, Integer, String, Table, UniqueConstraint, insert, select
+from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.atomic import write_atomically
@@ -25,7 +25,7 @@ from reliability_platform.landing.purged import Purged, purged_content, read_pur
 from reliability_platform.landing.shims import read_shim
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.masking import scrub
-from reliability_platform.operations import metadata
+from reliability_platform.operations.tables import MAX_REASON, purges
 from reliability_platform.remediation import evidence
 from reliability_platform.settings import Settings
 from reliability_platform.sources.contracts import CONTRACTS
@@ -34,29 +34,10 @@ from reliability_platform.warehouse.pages import compact_warehouse
 from reliability_platform.warehouse.snapshots.location import SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import read_snapshots
 
-MAX_WHY = 500
 BEGUN, DONE = "begun", "done"
 LEAK = "pii_leak"
 _REASON = "personal_data"
 """What the reasons of rows end with that were rejected for it."""
-
-purges = Table(
-    "purges",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("source", String(100), nullable=False),
-    Column("landing_date", Date, nullable=False),
-    Column("batch_id", String(200), nullable=False),
-    Column("landed", String(64), nullable=False),
-    Column("now", String(64), nullable=False),
-    Column("rows", Integer, nullable=False),
-    Column("phase", String(10), nullable=False),
-    Column("why", String(MAX_WHY), nullable=False),
-    Column("who", String(200), nullable=False),
-    Column("at", DateTime, nullable=False),
-    # The same content is purged once, whoever asks.
-    UniqueConstraint("source", "landing_date", "batch_id", "landed", "now", "phase"),
-)
 
 
 @dataclass(frozen=True)
@@ -193,7 +174,7 @@ def purge(settings: Settings, engine: Engine, found: Survey, why: str, who: str,
         content, rows = masked
         landed = fingerprint_of(settings, found.source, one.path)
         if one.layer == "landing":
-            entry = Purged(one.batch_id, landed, sha256_of(content), rows, scrub(who), scrub(why)[:MAX_WHY])
+            entry = Purged(one.batch_id, landed, sha256_of(content), rows, scrub(who), scrub(why)[:MAX_REASON])
             _journal(engine, found.source, found.day, entry, BEGUN, now)
             write_purged(settings, found.source, found.day, entry)
             done.append(entry)

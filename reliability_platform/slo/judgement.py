@@ -12,7 +12,7 @@ from sqlalchemy import Engine, case, func, select
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import UNTOLD, Verdict
-from reliability_platform.checks.store import check_results
+from reliability_platform.operations.tables import check_results
 
 Marks = npt.NDArray[np.int8]
 GOOD, BAD, UNKNOWN, NOT_ASKED = (np.int8(code) for code in range(4))

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from sqlalchemy import Engine, select
 
 from reliability_platform.day_clock import Service, simulated
-from reliability_platform.incidents.store import IncidentStore, attached, heads
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.operations.tables import incident_heads, incident_signals
 from reliability_platform.slo.budget import Budget, budget, exhausted_since
 from reliability_platform.slo.judgement import (
     BAD,
@@ -108,12 +109,16 @@ def _incidents_of(engine: Engine, failures: Sequence[int]) -> dict[int, str]:
     found: dict[int, str] = {}
     causes: dict[str, str] = {}
     for start in range(0, len(failures), PARAMETERS):
-        some = attached.c.result_id.in_(failures[start : start + PARAMETERS])
+        some = incident_signals.c.result_id.in_(failures[start : start + PARAMETERS])
         with engine.connect() as connection:
-            rows = connection.execute(select(attached.c.result_id, attached.c.incident_id).where(some)).all()
+            rows = connection.execute(
+                select(incident_signals.c.result_id, incident_signals.c.incident_id).where(some)
+            ).all()
         found.update((row.result_id, row.incident_id) for row in rows)
-        owners = select(attached.c.incident_id).where(some)
-        for symptom in IncidentStore(engine).find(heads.c.is_symptom, heads.c.incident_id.in_(owners)):
+        owners = select(incident_signals.c.incident_id).where(some)
+        for symptom in IncidentStore(engine).find(
+            incident_heads.c.is_symptom, incident_heads.c.incident_id.in_(owners)
+        ):
             causes[symptom.id] = symptom.linked_to or symptom.id
     return {failure: causes.get(incident, incident) for failure, incident in found.items()}
 

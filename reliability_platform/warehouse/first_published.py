@@ -9,23 +9,14 @@ from datetime import UTC, date, datetime
 import duckdb
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Column, Date, DateTime, Engine, String, Table, func, insert, select
+from sqlalchemy import Engine, func, insert, select
 
 from reliability_platform.landing.admission import landed_partitions
-from reliability_platform.operations import metadata
+from reliability_platform.operations.tables import first_published
 from reliability_platform.parquet import scan
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.marts import Mart
 from reliability_platform.warehouse.publication import Partition, Publication, publications
-
-first_published = Table(
-    "first_published",
-    metadata,
-    Column("mart", String(200), primary_key=True),
-    Column("event_date", Date, primary_key=True),
-    Column("version", String(20), nullable=False),
-    Column("published_at", DateTime, nullable=False),
-)
 
 
 def note_first_published(

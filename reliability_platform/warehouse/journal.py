@@ -16,30 +16,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from sqlalchemy import Column, Date, DateTime, Engine, Integer, String, Table, Text, func, insert, select, update
+from sqlalchemy import Engine, func, insert, select, update
 
 from reliability_platform.clock import days
 from reliability_platform.ending import Ending, reserve, tell, told
 from reliability_platform.errors import PlatformError
-from reliability_platform.operations import metadata
+from reliability_platform.operations.tables import builds
 
 RUNNING, SUCCEEDED, FAILED, BLOCKED = "running", "succeeded", "failed", "blocked"
 KILLED = "killed"
 """Never written down: what a build that says `running` is, once nobody is at work on it."""
 MAX_ERROR = 500
-
-builds = Table(
-    "builds",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("first_day", Date, nullable=False),
-    Column("last_day", Date, nullable=False),
-    Column("process", Integer, nullable=False),
-    Column("outcome", String(20), nullable=False),
-    Column("error", Text),
-    Column("began_at", DateTime, nullable=False),
-    Column("ended_at", DateTime),
-)
 
 
 @dataclass(frozen=True)

@@ -8,23 +8,14 @@ import hashlib
 import json
 import uuid
 
-from sqlalchemy import Column, Engine, String, Table, Text, delete, insert, select, update
+from sqlalchemy import Engine, delete, insert, select, update
 
 from reliability_platform.atomic import write_atomically
-from reliability_platform.operations import metadata
+from reliability_platform.operations.tables import homes, published_versions
 from reliability_platform.settings import Settings
 
-published_versions = Table(
-    "published_versions",
-    metadata,
-    Column("home", String(36), primary_key=True),
-    Column("version", String(20), primary_key=True),
-    Column("record", Text, nullable=False),
-    Column("state", String(10), nullable=False),
-)
 DRAFT, KEPT, CURRENT, WITHDRAWN = "draft", "kept", "current", "withdrawn"
 """A version that consumers have never read, have read, read now, and cannot read any more by a person's decision."""
-homes = Table("homes", metadata, Column("id", String(36), primary_key=True))
 
 
 def digest_of(record: str) -> str:

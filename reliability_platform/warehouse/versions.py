@@ -21,22 +21,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
-from sqlalchemy import Column, DateTime, Engine, Integer, String, Table, delete, insert, select
+from sqlalchemy import Engine, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.errors import EnvironmentUnusableError
-from reliability_platform.operations import metadata
+from reliability_platform.operations.tables import models_built
 from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.yaml_text import read_yaml
-
-models_built = Table(
-    "models_built",
-    metadata,
-    # Counted, not timed: a clock that jumps must not turn the order round.
-    Column("number", Integer, primary_key=True),
-    Column("version", String(100), nullable=False, unique=True),
-    Column("first_built_at", DateTime, nullable=False),
-)
 
 WRITTEN = ("models", "macros", "seeds", "snapshots")
 """The folders of a dbt project that decide what is built. Tests only judge it."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import reliability_platform
+from reliability_platform.operations import tables
 
 ROOT = Path(reliability_platform.__file__).parent
 ORDER = [
@@ -84,3 +85,20 @@ def test_the_guide_names_every_layer_in_its_order() -> None:
     """A contributor was told of an order in which packages were missing."""
     guide = " ".join((ROOT.parent / "CONTRIBUTING.md").read_text().split())
     assert " → ".join(ORDER) in guide, f"put this into CONTRIBUTING.md: {' → '.join(ORDER)}"
+
+
+def test_every_table_of_the_store_stands_in_one_module_under_its_own_name() -> None:
+    """A table that its module declared existed only in processes that had imported the module."""
+    assert [path for path in MODULES if "sqlalchemy.Table" in _names_from_sqlalchemy(path)] == [
+        ROOT / "operations" / "tables.py"
+    ]
+    assert all(getattr(tables, name) is table for name, table in tables.metadata.tables.items())
+
+
+def _names_from_sqlalchemy(path: Path) -> set[str]:
+    return {
+        f"sqlalchemy.{name.name}"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module == "sqlalchemy"
+        for name in node.names
+    }

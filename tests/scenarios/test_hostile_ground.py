@@ -108,7 +108,7 @@ def test_a_locked_operations_store_is_said_in_one_line(settings: Settings) -> No
     """Longer than anybody waits: nothing is changed, and it works as soon as the other one has ended."""
     before = state_of(settings)
     impatient = (
-        "import runpy; from reliability_platform import operations; operations.BUSY_TIMEOUT_MILLISECONDS = 300; "
+        "import runpy; from reliability_platform.operations import engine; engine.BUSY_TIMEOUT_MILLISECONDS = 300; "
         "runpy.run_module('reliability_platform.warehouse', run_name='__main__')"
     )
     words = [sys.executable, "-c", impatient, str(settings.home), str(day(1)), str(day(2))]

@@ -15,9 +15,9 @@ from reliability_platform.lab.scorecard.containment import differences
 from reliability_platform.lab.simulation.misbehaviour import FAILING, at_first
 from reliability_platform.lab.simulation.server import serving
 from reliability_platform.lab.simulation.simulation import Simulation
-from reliability_platform.landing.breaker import breakers
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.operations import operations_engine
+from reliability_platform.operations.tables import breakers
 from reliability_platform.orchestration.landing_assets import landing_assets
 from reliability_platform.orchestration.schedules import early_fetch
 from reliability_platform.settings import load_settings

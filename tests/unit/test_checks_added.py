@@ -7,7 +7,7 @@ from sqlalchemy import delete
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import Verdict
-from reliability_platform.checks.store import check_results
+from reliability_platform.operations.tables import check_results
 from tests.conftest import Platform, day
 
 ADDED = "stg_orders__rows_of_their_slot"

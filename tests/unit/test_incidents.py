@@ -16,7 +16,8 @@ from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.documents.render import escape
 from reliability_platform.incidents.grouping import RawSignal, group
 from reliability_platform.incidents.model import TRANSITIONS, State
-from reliability_platform.incidents.store import IncidentStore, timeline
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.operations.tables import incident_timeline
 from tests.conftest import Platform, day
 
 NOW = datetime(2026, 2, 1, 3, 0, tzinfo=UTC)
@@ -164,7 +165,9 @@ def test_an_edited_timeline_is_found_out(platform: Callable[..., Platform]) -> N
     observe(engine, checks.after(0, 10), NOW)
     assert store.broken_links() == []
     with engine.begin() as connection:
-        connection.execute(update(timeline).where(timeline.c.number == 1).values(why="nothing happened"))
+        connection.execute(
+            update(incident_timeline).where(incident_timeline.c.number == 1).values(why="nothing happened")
+        )
     assert len(store.broken_links()) == 1
 
 

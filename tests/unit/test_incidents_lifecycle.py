@@ -22,8 +22,9 @@ from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.onset import first_bad_write
 from reliability_platform.incidents.response import in_words, overdue, postmortem_due, read_policy, response_due
-from reliability_platform.incidents.store import IncidentStore, heads, timeline
+from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
+from reliability_platform.operations.tables import incident_heads, incident_timeline
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.journal import SUCCEEDED, BuildJournal
 from tests.unit.failing import NOW, Numbers, day, later, passed, result
@@ -225,7 +226,7 @@ def test_heads_answer_what_the_timelines_add_up_to(engine: Engine) -> None:
     decide(store, first.id, Decision.RESOLVE, NOW, "Ada", "x")
     assert [one.id for one in store.open()] == [one.id for one in store.all() if one.is_open]
     assert {one.partitions[0] for one in store.open_around(day(5), day(8))} == {day(5)}
-    assert [one.id for one in store.find(heads.c.assignee == "Ada")] == [first.id]
+    assert [one.id for one in store.find(incident_heads.c.assignee == "Ada")] == [first.id]
 
 
 def test_a_store_from_before_the_heads_is_read_whole(engine: Engine) -> None:
@@ -234,10 +235,10 @@ def test_a_store_from_before_the_heads_is_read_whole(engine: Engine) -> None:
     observe(engine, Numbers()(result(GAP, 1), result(LATE, 3)), NOW)
     before = store.all()
     with engine.begin() as connection:
-        connection.execute(delete(heads))
+        connection.execute(delete(incident_heads))
     assert IncidentStore(engine).all() == before
     with engine.begin() as connection:
-        connection.execute(delete(heads))
+        connection.execute(delete(incident_heads))
     decide(store, before[0].id, Decision.NOTE, NOW, "Ada", "x")
     assert len(IncidentStore(engine).open()) == 2
 
@@ -252,12 +253,12 @@ def test_an_entry_or_an_incident_that_is_gone_is_missed(engine: Engine, lost: st
     assert store.broken_links() == []
     noted = store.head()
     wanted = {
-        "the last entry": timeline.c.why == "the last entry",
-        "a whole incident in the middle": timeline.c.incident_id == two,
-        "the last incident": timeline.c.incident_id == three,
+        "the last entry": incident_timeline.c.why == "the last entry",
+        "a whole incident in the middle": incident_timeline.c.incident_id == two,
+        "the last incident": incident_timeline.c.incident_id == three,
     }[lost]
     with engine.begin() as connection:
-        connection.execute(delete(timeline).where(wanted))
+        connection.execute(delete(incident_timeline).where(wanted))
     assert store.broken_links()
     with engine.begin() as connection:  # whoever knows of the heads deletes their line too
         connection.execute(

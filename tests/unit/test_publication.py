@@ -10,11 +10,11 @@ from sqlalchemy import delete
 
 from reliability_platform.checks.gate import held
 from reliability_platform.checks.results import Verdict
-from reliability_platform.checks.store import check_results
 from reliability_platform.cli.main import main
 from reliability_platform.errors import HomeBusyError, UsageError
 from reliability_platform.lab.faults.landed_again import redeliver
 from reliability_platform.lab.faults.plan import Injection
+from reliability_platform.operations.tables import check_results
 from reliability_platform.warehouse.lease import warehouse_lease
 from reliability_platform.warehouse.publication import CURRENT, current_version, rollback
 from tests.conftest import Platform, day

@@ -26,13 +26,14 @@ from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.documents.render import markdown
 from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.operations import operations_engine
+from reliability_platform.operations.tables import first_published
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.slo.budget import Budget, budget, exhausted_since
 from reliability_platform.slo.judgement import BAD, GOOD, NOT_ASKED, UNKNOWN, Marks
 from reliability_platform.slo.objectives import DATASETS, Judged, Objectives, read_objectives
 from reliability_platform.slo.report import as_csv, as_json, document, page, staleness, write_report
 from reliability_platform.slo.status import ObjectiveStatus, status
-from reliability_platform.warehouse.first_published import first_published, published_at
+from reliability_platform.warehouse.first_published import published_at
 from tests.conftest import Platform
 from tests.conftest import day as landing_day
 from tests.unit.failing import NOW, crashed, day, later, passed, result

@@ -25,12 +25,13 @@ from reliability_platform.lab.simulation.misbehaviour import FAILING, at_first
 from reliability_platform.lab.simulation.server import serving
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.landing.admission import admit
-from reliability_platform.landing.breaker import BreakerState, BreakerView, breakers
+from reliability_platform.landing.breaker import BreakerState, BreakerView
 from reliability_platform.landing.client import Terms
 from reliability_platform.landing.deadline import TO_SPARE, days_ahead, outlook
 from reliability_platform.landing.fetch import fetch_day
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.operations import operations_engine
+from reliability_platform.operations.tables import breakers
 from reliability_platform.remediation.actions import action_named
 from reliability_platform.remediation.due import obstacle
 from reliability_platform.settings import Settings, load_settings

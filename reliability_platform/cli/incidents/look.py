@@ -16,8 +16,9 @@ from reliability_platform.incidents.classes import CLASSES, Severity
 from reliability_platform.incidents.documents.render import plain
 from reliability_platform.incidents.model import Incident, State, TimelineEntry
 from reliability_platform.incidents.response import overdue, postmortem_due, read_policy, response_due
-from reliability_platform.incidents.store import IncidentStore, heads
+from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
+from reliability_platform.operations.tables import incident_heads
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import SOURCES
 
@@ -87,13 +88,15 @@ def conditions(
 ) -> list[ColumnElement[bool]]:
     """What the options ask of the heads of incidents."""
     equal = {"state": state, "severity": severity, "source": source, "failure_class": failure_class}
-    found = [heads.c[name] == value for name, value in {**equal, "assignee": assignee}.items() if value is not None]
+    found = [
+        incident_heads.c[name] == value for name, value in {**equal, "assignee": assignee}.items() if value is not None
+    ]
     if only_open:
-        found.append(heads.c.is_open)
+        found.append(incident_heads.c.is_open)
     if day is not None:
-        found.append(and_(heads.c.first_day <= day, heads.c.last_day >= day))
+        found.append(and_(incident_heads.c.first_day <= day, incident_heads.c.last_day >= day))
     if since is not None:
-        found.append(heads.c.detected_at >= datetime(since.year, since.month, since.day))
+        found.append(incident_heads.c.detected_at >= datetime(since.year, since.month, since.day))
     return found
 
 

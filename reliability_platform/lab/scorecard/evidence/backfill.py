@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from reliability_platform.checks.store import check_results
 from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
 from reliability_platform.lab.scorecard.evidence.run import Run
+from reliability_platform.operations.tables import check_results
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
 

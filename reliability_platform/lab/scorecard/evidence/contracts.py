@@ -8,11 +8,11 @@ from sqlalchemy import func, select
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult, Verdict
-from reliability_platform.checks.store import check_results
 from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
 from reliability_platform.lab.scorecard.evidence.run import Run
 from reliability_platform.lab.scorecard.evidence.schema_drift import drift
 from reliability_platform.lab.scorecard.headline import share
+from reliability_platform.operations.tables import check_results
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS, Contract
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import select
 
-from reliability_platform.checks.store import check_results
 from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
 from reliability_platform.lab.scorecard.evidence.run import Run
+from reliability_platform.operations.tables import check_results
 from reliability_platform.parquet import scan
 from reliability_platform.warehouse.marts import Mart
 from reliability_platform.warehouse.publication import Publication, PublishedTable

@@ -10,11 +10,11 @@ from sqlalchemy import func, select
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import ERROR, Verdict
-from reliability_platform.checks.store import check_results
 from reliability_platform.incidents.model import ENDED
 from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
 from reliability_platform.lab.scorecard.evidence.run import Run, is_merged
 from reliability_platform.lab.scorecard.headline import share
+from reliability_platform.operations.tables import check_results
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest

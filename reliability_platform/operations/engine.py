@@ -1,7 +1,4 @@
-"""The operations store: one SQLAlchemy engine for check results, incidents, timeline, ledgers.
-
-Each package declares its own tables on `metadata`; nothing here knows what they hold.
-"""
+"""Opens the operations store: one SQLAlchemy engine, and the platform's words for what keeps it from opening."""
 
 import os
 import re
@@ -11,16 +8,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, ExceptionContext, MetaData, create_engine, event
+from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.exc import NoSuchModuleError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from reliability_platform.causes import DAMAGE, HELD, LIMIT, NO_RIGHTS, NO_ROOM, Cause, cause_of_number
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, PlatformError, UsageError
+from reliability_platform.operations.tables import metadata
 from reliability_platform.room import room_at
 from reliability_platform.settings import Settings, variable
-
-metadata = MetaData()
 
 BUSY_TIMEOUT_MILLISECONDS = 30_000
 OPERATIONS_URL = variable("operations_url")

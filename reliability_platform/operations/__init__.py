@@ -1,0 +1,5 @@
+"""The operations store: check results, incidents, ledgers. Its tables, and the one way to open it."""
+
+from reliability_platform.operations.engine import operations_engine, store_error, store_url, unusable_folder
+
+__all__ = ["operations_engine", "store_error", "store_url", "unusable_folder"]

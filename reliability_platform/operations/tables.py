@@ -1,0 +1,408 @@
+"""Every table of the operations store, under the name that it has there. Who reads and writes one is its module.
+
+Times are UTC. A table that is new, or a column that changes, comes with a migration in `migrations/versions/`.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+MAX_REASON = 500
+"""Characters of a reason that a person gives for what they destroy."""
+
+# Days
+
+simulated_days = Table(
+    "simulated_days",
+    metadata,
+    Column("landing_date", Date, primary_key=True),
+    Column("began_at", DateTime, nullable=False),
+)
+service_periods = Table(
+    "service_periods",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("first_day", Date, nullable=False),
+    Column("last_day", Date),
+)
+
+# Landing
+
+arrivals = Table(
+    "arrivals",
+    metadata,
+    Column("source", String(100), primary_key=True),
+    Column("landing_date", Date, primary_key=True),
+    Column("batch_id", String(200), primary_key=True),
+    Column("part", String(10), primary_key=True),
+    Column("checksum", String(64), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("modified_ns", BigInteger, nullable=False),
+    Column("seen_at", DateTime, nullable=False),
+    Column("absent_at", DateTime),
+)
+landing_looks = Table(
+    "landing_looks",
+    metadata,
+    Column("source", String(100), primary_key=True),
+    Column("landing_date", Date, primary_key=True),
+    Column("first_looked_at", DateTime, nullable=False),
+    Column("looked_at", DateTime, nullable=False),
+)
+breakers = Table(
+    "breakers",
+    metadata,
+    Column("source", String(100), primary_key=True),
+    Column("state", String(10), nullable=False),
+    Column("since", DateTime, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("trips", Integer, nullable=False),
+    Column("next_probe_at", DateTime),
+)
+discards = Table(
+    "discards",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("key", String(64), nullable=False, unique=True),
+    Column("source", String(100), nullable=False),
+    Column("landing_date", Date, nullable=False),
+    Column("batch_id", String(200), nullable=False),
+    Column("what", String(10), nullable=False),
+    Column("reasons", String(2000), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("why", String(MAX_REASON), nullable=False),
+    Column("who", String(200), nullable=False),
+    Column("discarded_at", DateTime, nullable=False),
+)
+fetches = Table(
+    "fetches",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("source", String(100), nullable=False),
+    Column("landing_date", Date, nullable=False),
+    Column("refusals", Integer, nullable=False),
+    Column("missing", Integer, nullable=False),
+    Column("breaker", String(10), nullable=False),
+    Column("fetched_at", DateTime, nullable=False),
+)
+# A table beside the one of 0.2.0, so that homes of that version stay readable.
+fetch_durations = Table(
+    "fetch_durations",
+    metadata,
+    Column("fetch_id", Integer, primary_key=True, autoincrement=False),
+    Column("source", String(100), nullable=False, index=True),
+    Column("seconds", Float, nullable=False),
+)
+build_inputs = Table(
+    "build_inputs",
+    metadata,
+    Column("source", String(100), primary_key=True),
+    Column("landing_date", Date, primary_key=True),
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, nullable=False),
+    Column("checksum", String(64), nullable=False),
+    Column("landed_at", DateTime, nullable=False),
+)
+
+# Builds and publications
+
+first_published = Table(
+    "first_published",
+    metadata,
+    Column("mart", String(200), primary_key=True),
+    Column("event_date", Date, primary_key=True),
+    Column("version", String(20), nullable=False),
+    Column("published_at", DateTime, nullable=False),
+)
+builds = Table(
+    "builds",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("first_day", Date, nullable=False),
+    Column("last_day", Date, nullable=False),
+    Column("process", Integer, nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("error", Text),
+    Column("began_at", DateTime, nullable=False),
+    Column("ended_at", DateTime),
+)
+published_versions = Table(
+    "published_versions",
+    metadata,
+    Column("home", String(36), primary_key=True),
+    Column("version", String(20), primary_key=True),
+    Column("record", Text, nullable=False),
+    Column("state", String(10), nullable=False),
+)
+homes = Table("homes", metadata, Column("id", String(36), primary_key=True))
+models_built = Table(
+    "models_built",
+    metadata,
+    # Counted, not timed: a clock that jumps must not turn the order round.
+    Column("number", Integer, primary_key=True),
+    Column("version", String(100), nullable=False, unique=True),
+    Column("first_built_at", DateTime, nullable=False),
+)
+
+# Checks
+
+failed_runs = Table(
+    "failed_runs",
+    metadata,
+    Column("run_id", String(64), primary_key=True),
+    Column("job", String(100), nullable=False),
+    Column("stage", String(200), nullable=False),
+    Column("source", String(100)),
+    Column("first_day", Date, nullable=False),
+    Column("last_day", Date, nullable=False),
+    Column("cause", String(40), nullable=False),
+    Column("error", Text, nullable=False),
+    Column("failed_at", DateTime, nullable=False),
+)
+holds = Table(
+    "holds",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("source", String(100), nullable=False),
+    Column("landing_date", Date, nullable=False),
+    Column("is_held", Boolean, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at", DateTime, nullable=False),
+)
+check_results = Table(
+    "check_results",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("check_name", String(200), nullable=False),
+    Column("dataset", String(200), nullable=False),
+    Column("source", String(100), nullable=False),
+    Column("partition_date", Date, nullable=False),
+    Column("verdict", String(20), nullable=False),
+    Column("value", Float),
+    Column("threshold", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("sample", Text, nullable=False),
+    Column("column_name", String(200)),
+    Column("details", Text, nullable=False),
+    Column("reason", String(40)),
+    Column("run_id", String(64), nullable=False),
+    Column("evaluated_at", DateTime, nullable=False),
+    Column("stale", Boolean, nullable=False, default=False),
+    Index("check_results_by_partition", "partition_date", "check_name"),
+)
+
+# Incidents
+
+incident_timeline = Table(
+    "incident_timeline",
+    metadata,
+    # The place in the chain: of two writers that follow the same entry, the second one finds its place taken.
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("incident_id", String(200), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("at", DateTime, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    UniqueConstraint("incident_id", "number"),
+    Index("incident_timeline_by_time", "at"),
+)
+incident_heads = Table(
+    "incident_heads",
+    metadata,
+    # What the timeline of an incident adds up to, for questions to all of them. Made anew from it where it is behind.
+    Column("incident_id", String(200), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("is_open", Boolean, nullable=False),
+    Column("is_symptom", Boolean, nullable=False),
+    Column("severity", String(2), nullable=False),
+    Column("source", String(100), nullable=False),
+    Column("failure_class", String(100), nullable=False),
+    Column("assignee", String(200)),
+    Column("first_day", Date, nullable=False),
+    Column("last_day", Date, nullable=False),
+    Column("detected_at", DateTime, nullable=False),
+    Column("ended_at", DateTime),
+    Column("awaits_response", Boolean, nullable=False),
+    Column("awaits_postmortem", Boolean, nullable=False),
+    Index("incident_heads_open", "is_open", "first_day"),
+    Index("incident_heads_of_failure", "source", "failure_class"),
+    Index("incident_heads_by_position", "position"),
+)
+incident_signals = Table(
+    "incident_signals",
+    metadata,
+    # A check result belongs to one incident, once, however often a sensor reads it.
+    Column("result_id", Integer, primary_key=True, autoincrement=False),
+    Column("incident_id", String(200), nullable=False),
+)
+incident_keys = Table(
+    "incident_keys",
+    metadata,
+    # What a caller wants to be on the timeline once, however often it says so.
+    Column("key", String(300), primary_key=True),
+    Column("incident_id", String(200), nullable=False),
+)
+incident_numbers = Table(
+    "incident_numbers", metadata, Column("number", Integer, primary_key=True), Column("incident_id", String(200))
+)
+
+# Alerts
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("incident_id", String(200), nullable=False),
+    Column("number", Integer, nullable=False),  # of the timeline entry
+    Column("channel", String(80), nullable=False),
+    Column("dry_run", Boolean, nullable=False),
+    Column("event", String(20), nullable=False),
+    Column("words", String(200), nullable=False),
+    Column("severity", String(2), nullable=False),
+    Column("at", DateTime, nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("due_at", DateTime, nullable=False),
+    Column("reason", String(200), nullable=False, default=""),
+    Column("message", String(40), nullable=False, default=""),
+    Column("capped", Boolean, nullable=False, default=True),  # whether the message counts against the cap
+    Column("sent_at", DateTime),
+    # Exactly one row, whatever is repeated by restarts and by two daemons.
+    UniqueConstraint("incident_id", "number", "channel", "dry_run"),
+    Index("alerts_by_status", "status", "channel"),
+    Index("alerts_by_time", "channel", "sent_at"),
+)
+alert_channels = Table(
+    "alert_channels",
+    metadata,
+    Column("name", String(80), primary_key=True),
+    Column("dry_run", Boolean, primary_key=True),
+    Column("position", Integer, nullable=False),  # how far the timeline has been read for it
+    Column("failures", Integer, nullable=False, default=0),  # in a row
+    Column("retry_at", DateTime),
+    Column("last_sent_at", DateTime),
+    Column("last_failed_at", DateTime),
+    Column("last_error", String(200), nullable=False, default=""),
+    Column("held_by", String(40)),
+    Column("held_until", DateTime),
+)
+
+# Backfills
+
+backfill_approvals = Table(
+    "backfill_approvals",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("first_day", Date, nullable=False),
+    Column("last_day", Date, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("guards", Text, nullable=False),
+    Column("at", DateTime, nullable=False),
+)
+backfill_decisions = Table(
+    "backfill_decisions",
+    metadata,
+    Column("run", String(100), primary_key=True),
+    Column("first_day", Date, nullable=False),
+    Column("last_day", Date, nullable=False),
+    Column("guard", String(40)),
+    Column("words", Text),
+    Column("at", DateTime, nullable=False),
+)
+
+# Remediation
+
+replay_ledger = Table(
+    "replay_ledger",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("batch_id", String(200), nullable=False),
+    Column("source", String(100), nullable=False),
+    Column("landing_date", Date, nullable=False),
+    Column("how", String(20), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("incident_id", String(200), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("replayed_at", DateTime, nullable=False),
+    # The same batch with the same content is replayed once, whoever asks.
+    UniqueConstraint("batch_id", "how", "fingerprint"),
+)
+purges = Table(
+    "purges",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("source", String(100), nullable=False),
+    Column("landing_date", Date, nullable=False),
+    Column("batch_id", String(200), nullable=False),
+    Column("landed", String(64), nullable=False),
+    Column("now", String(64), nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("phase", String(10), nullable=False),
+    Column("why", String(MAX_REASON), nullable=False),
+    Column("who", String(200), nullable=False),
+    Column("at", DateTime, nullable=False),
+    # The same content is purged once, whoever asks.
+    UniqueConstraint("source", "landing_date", "batch_id", "landed", "now", "phase"),
+)
+
+# Recovery
+
+drills = Table(
+    "drills",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("drill", String(40), nullable=False),
+    Column("began_at", DateTime, nullable=False),
+    Column("rows_lost", Integer, nullable=False),
+    Column("recovery_seconds", Float, nullable=False),
+    Column("met", Boolean, nullable=False),
+    Column("remark", Text, nullable=False),
+)
+
+# Audit log
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("command", String(40), nullable=False),
+    Column("what", String(MAX_REASON), nullable=False),
+    Column("phase", String(10), nullable=False),
+    Column("who", String(200), nullable=False),
+    Column("why", String(MAX_REASON), nullable=False),
+    Column("at", DateTime, nullable=False),
+)
+
+# Lineage events
+
+openlineage_spool = Table(
+    "openlineage_spool",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("event", Text, nullable=False),
+    Column("set_aside_because", String(200)),
+    Index("openlineage_spool_by_state", "set_aside_because", "id"),
+    sqlite_autoincrement=True,  # no number is given twice: the one that a sender holds stays that of its event
+)
