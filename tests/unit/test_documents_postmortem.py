@@ -284,3 +284,9 @@ def test_a_postmortem_blames_nobody(tmp_path: Path) -> None:
             words = [one.text for one in found if isinstance(one, Paragraph)]
             words += [item for one in found if isinstance(one, Bullets) for item in one.items]
             assert not any("rm -rf" in one for one in words), name
+
+
+def test_a_table_whose_rows_are_wider_than_its_header_is_refused() -> None:
+    """The index of classes showed titles under "severity" and severities under "nature"."""
+    with pytest.raises(ValueError, match="of 3 cells under a header of 2"):
+        Grid(["class", "severity"], [["pii_leak", "Personal data in free text", "P0"]])

@@ -48,6 +48,12 @@ class Grid:
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
 
+    def __post_init__(self) -> None:
+        """A cell too many would stand under the wrong name."""
+        for row in self.rows:
+            if len(row) != len(self.header):
+                raise ValueError(f"a row of {len(row)} cells under a header of {len(self.header)}: {self.header}")
+
 
 @dataclass(frozen=True)
 class Picture:

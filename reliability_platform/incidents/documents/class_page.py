@@ -124,6 +124,7 @@ def _terms(kind: FailureClass, remedy: Remedy) -> list[list[str]]:
 
 INDEX = [
     "class",
+    "title",
     "severity",
     "nature",
     "healed by",
