@@ -1,6 +1,6 @@
 """Every table of the operations store, under the name that it has there. Who reads and writes one is its module.
 
-Times are UTC. A table that is new, or a column that changes, comes with a migration in `migrations/versions/`.
+Times are UTC. A store makes the tables that it lacks when it is opened; columns of a table that is there never change.
 """
 
 from sqlalchemy import (

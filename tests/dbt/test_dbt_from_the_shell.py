@@ -36,7 +36,9 @@ def _shell(cwd: Path, script: str, **more: str) -> subprocess.CompletedProcess[s
 
 def _of_the_readme() -> str:
     """The block of the how-to guide that calls dbt and Soda, as it stands."""
-    blocks = re.findall(r"```shell\n(.*?)```", (PROJECT_ROOT / "docs" / "how-to" / "dbt-and-soda.md").read_text(), re.DOTALL)
+    blocks = re.findall(
+        r"```shell\n(.*?)```", (PROJECT_ROOT / "docs" / "how-to" / "dbt-and-soda.md").read_text(), re.DOTALL
+    )
     [block] = [one for one in blocks if "soda scan" in one]
     return str(block)
 
