@@ -69,7 +69,7 @@ def test_audit_publication_and_documents_have_the_policy() -> None:
 def test_the_real_report_survives_a_lock_of_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The operations store is locked by another program until the first attempt has given up: the run ends well."""
     monkeypatch.setenv("RELIABILITY_HOME", str(tmp_path))
-    monkeypatch.setattr("reliability_platform.operations.BUSY_TIMEOUT_MILLISECONDS", 50)
+    monkeypatch.setattr("reliability_platform.operations.engine.BUSY_TIMEOUT_MILLISECONDS", 50)
     settings = load_settings()
     CheckStore(operations_engine(settings)).record([passed("bronze_orders__batch_completeness", 1)])
     blocker = operations_engine(settings).connect()

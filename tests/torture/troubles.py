@@ -14,7 +14,8 @@ from random import Random
 
 import duckdb
 
-from reliability_platform import clock, operations
+from reliability_platform import clock
+from reliability_platform.operations import engine
 from reliability_platform.settings import load_settings
 from tests.torture.killing import Process, start
 
@@ -97,7 +98,7 @@ def hold_store(home: Path, seconds: float, log: Path) -> Process:
 def impatient() -> None:
     """Processes that wait for one second only, so that a test need not wait for thirty."""
     os.environ["RELIABILITY_STRANGER_TIMEOUT_SECONDS"] = "1"
-    operations.BUSY_TIMEOUT_MILLISECONDS = 1000
+    engine.BUSY_TIMEOUT_MILLISECONDS = 1000
 
 
 def _set_clock(now: Callable[[], datetime]) -> None:
