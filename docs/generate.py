@@ -47,7 +47,9 @@ def _commands(words: list[str], command: click.Command, parent: click.Context) -
 
 def command_line() -> str:
     """Every command with the help that it prints."""
-    found = list(_commands(["reliability"], cli, click.Context(click.Group())))[1:]
+    # `-h` is a name of help where the root says so, and a command keeps the option of the first context that asks.
+    root = click.Context(click.Group(), help_option_names=cli.context_settings["help_option_names"])
+    found = list(_commands(["reliability"], cli, root))[1:]
     found = [(name, context) for name, context in found]
     rows = []
     for command in COMMANDS:

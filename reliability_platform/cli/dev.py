@@ -18,7 +18,7 @@ from rich.markup import escape
 from reliability_platform.cli.options import home_option, home_served, progress
 from reliability_platform.cli.parameters import Whole
 from reliability_platform.errors import EnvironmentUnusableError
-from reliability_platform.orchestration.home import prepare_dagster_home
+from reliability_platform.orchestration.home import platform_instance
 from reliability_platform.settings import PROJECT_ROOT, Settings, load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
@@ -42,7 +42,8 @@ def dev(port: int, home: Path | None) -> None:
 
 def _serve(settings: Settings, port: int) -> NoReturn:
     """Run both servers until one ends or somebody stops us."""
-    prepare_dagster_home(settings)
+    with platform_instance(settings):
+        pass  # makes Dagster's storages: two servers that make them at once leave one that neither can open
     ensure_manifest()
     workspace = str(PROJECT_ROOT / "workspace.yaml")
     programs = Path(sys.executable).parent

@@ -20,7 +20,8 @@ NAMED = re.compile(r"(?:[`\"]|^ *)reliability ([a-z][^`\"\n#]*)", re.MULTILINE)
 def wrong_with(line: str) -> str | None:
     """What is not there of a command as a text names it; `list|show` names two, and `{id}` stands for any word."""
     command: click.Command = cli
-    context = click.Context(command)
+    # A command keeps the help option of the first context that asks, and the generated pages show it.
+    context = click.Context(command, **cli.context_settings)
     for word in re.sub(r"\{[^}]*\}", "X", line).split():
         if word.startswith("-"):
             option = re.split(r"[=.,;:)'…]", word)[0]
