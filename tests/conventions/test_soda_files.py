@@ -10,7 +10,7 @@ from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
 
 MARTS = sorted(
-    path.stem for path in (DBT_PROJECT / "models" / "marts").glob("*.yml") if path.stem.startswith(("agg_", "fct_"))
+    path.stem for path in (DBT_PROJECT / "models" / "marts").glob("*.sql") if path.stem.startswith(("agg_", "fct_"))
 )
 
 
