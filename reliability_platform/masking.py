@@ -57,8 +57,8 @@ PLACES = (
     Place("published/**", True, "what consumers are entitled to: customer_id by the contract of fct_customer_days"),
     Place("snapshots/**", True, "copies of all of these, and the names of their files"),
     Place(".snapshot-staging/**", True, "drafts of a snapshot or a restore, removed after it"),
-    Place(".drill/**", True, "the twin of a drill, removed after it"),
-    Place(".rehearsal/**", True, "the twin of a rehearsal, removed after it"),
+    Place(".drill/**", True, "the clone of a drill, removed after it"),
+    Place(".rehearsal/**", True, "the clone of a rehearsal, removed after it"),
     Place("**", False, "everything else: results, incidents, documents, logs, run storage, evidence, reports"),
 )
 """Where raw personal data may stand. Whatever a home holds besides must show none; a test plants and searches."""

@@ -32,10 +32,10 @@ def _run(settings: Settings, grid: str, seeds: int, first_seed: int, kills: int,
     with Progress(*columns, console=progress, disable=not progress.is_terminal) as bar:
         task = bar.add_task("", total=None)
 
-        def on_trial(done: int, total: int, world: TrialOutcome) -> None:
+        def on_trial(done: int, total: int, trial: TrialOutcome) -> None:
             bar.update(task, completed=done, total=total)
-            missed = [one.id for one in world.scenarios if not one.detected and one.window != "limit"]
-            words = f"world {done} of {total}: {counted(len(world.scenarios), 'scenario')}, {counted(len(world.controls), 'control')}"
+            missed = [one.id for one in trial.scenarios if not one.detected and one.window != "limit"]
+            words = f"world {done} of {total}: {counted(len(trial.scenarios), 'scenario')}, {counted(len(trial.controls), 'control')}"
             progress.print(words + (f", missed {', '.join(missed)}" if missed else ""), highlight=False)
 
         document = run_campaign(settings.home / "campaign", grid, seeds, on_trial, first_seed)
@@ -163,15 +163,15 @@ def _show_healing(document: dict[str, Any]) -> None:
               help="The seed of the first grid; each further one counts on. Another one with each release.")  # fmt: skip
 @click.option("--with-kills", "kills", type=Whole(0, 1000), default=0, show_default=True,
               help="Kill a process at its work so often, at seeded moments, and run it again.")  # fmt: skip
-@click.option("--with-drills", is_flag=True, help="Do every drill on a small world: rows lost, seconds to recover.")
+@click.option("--with-drills", is_flag=True, help="Do every drill on a small trial: rows lost, seconds to recover.")
 @home_option
 @json_option
 def campaign(
     grid: str, seeds: int, first_seed: int, kills: int, with_drills: bool, home: Path | None, as_json: bool
 ) -> int:
-    """Measure which faults the checks catch at which size, what slips through, what cries wolf, and what healing takes.
+    """Measure which faults the checks catch at which size, what slips through, false alarms, and what healing takes.
 
-    Runs in worlds of its own; the data of the home are not touched. The document is kept in scorecards/campaign.json.
+    Runs in trials of its own; the data of the home are not touched. The document is kept in scorecards/campaign.json.
     Exits with 1 if a fault of medium or large size survived, a control raised an alarm, a kill was not survived or a
     drill missed an objective.
     """

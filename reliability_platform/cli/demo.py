@@ -89,8 +89,8 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
         # What is wrong with the request is said before what takes seconds to load.
         from reliability_platform.lab.faults.catalogue import fault_named
         from reliability_platform.lab.faults.fault import Stage
+        from reliability_platform.lab.faults.injection import rehearse
         from reliability_platform.lab.faults.plan import ActivePlan, load_plan
-        from reliability_platform.lab.faults.strike import rehearse
         from reliability_platform.lab.simulation.simulation import Simulation
         from reliability_platform.lab.simulation.system import simulated_sources
 
@@ -134,13 +134,13 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
             approved = _approve(settings, daemon)
         with stages.stage("snapshot", "Taking a snapshot, as every night"):
             take_snapshot(settings, utc_now)
-        live = [strike for strike in active.strikes if fault_named(strike.fault).stage is not Stage.LANDING]
+        live = [injection for injection in active.strikes if fault_named(injection.fault).stage is not Stage.LANDING]
         with stages.stage(
             "live", f"Striking the running platform {counted(len(live), 'time')}, each healed before the next"
         ):
-            for strike in live:
-                progress.print(f"[dim]  {strike.fault} on {strike.source}[/dim]")
-                inject_and_respond(settings, daemon, active.seed, strike)
+            for injection in live:
+                progress.print(f"[dim]  {injection.fault} on {injection.source}[/dim]")
+                inject_and_respond(settings, daemon, active.seed, injection)
                 approved += _approve(settings, daemon)
         timings = stage_timings(instance)
     partitions = landed_partitions(settings)

@@ -44,7 +44,7 @@ def faults(context: click.Context) -> None:
 @click.option("--controls", is_flag=True, help="The controls, which nothing may notice.")
 @json_option
 def list_faults(controls: bool, as_json: bool) -> None:
-    """Every fault: what strikes, how bad it is, what catches it, how it ends."""
+    """Every fault: what it changes, how bad it is, what catches it, how it ends."""
     from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
     from reliability_platform.lab.faults.plan import plan_names
 

@@ -113,7 +113,7 @@ def run(
 @click.command()
 @click.argument("fault")
 @click.option("--source", required=True, help="The source to break.")
-@click.option("--date", "day", type=DAY, required=True, help="The landing day on which it strikes.")
+@click.option("--date", "day", type=DAY, required=True, help="The landing day into which it is injected.")
 @click.option(
     "--magnitude",
     default="medium",
@@ -125,32 +125,32 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
     """Break one source on one day with a declared FAULT. See `reliability faults` for what there is.
 
     The day lands again, broken. Then `reliability run --from DAY --to DAY` lets the platform notice. A fault of the
-    running platform strikes it at once, and is noticed at once.
+    running platform is injected at once, and is noticed at once.
     """
     from reliability_platform.lab.faults.catalogue import fault_named
     from reliability_platform.lab.faults.fault import Stage
+    from reliability_platform.lab.faults.injection import rehearse
     from reliability_platform.lab.faults.landed_again import redeliver
     from reliability_platform.lab.faults.plan import ActivePlan, PlannedInjection, resolve_injection
-    from reliability_platform.lab.faults.strike import rehearse
     from reliability_platform.lab.simulation.simulation import Simulation
     from reliability_platform.lab.simulation.system import simulated_sources
 
     settings = load_settings(home)
     planned = PlannedInjection(fault=fault, source=source, date=day, magnitude=magnitude)
-    strike = resolve_injection(planned, FIRST_DAY, date.max)
-    days = strike.landing_dates()
+    injection = resolve_injection(planned, FIRST_DAY, date.max)
+    days = injection.landing_dates()
     if days[-1] >= utc_now().date():
         raise UsageError(f"{fault} on {day} reaches {days[-1]}, which is not over yet: choose an earlier day.")
-    if fault_named(strike.fault).stage is not Stage.LANDING:
-        _inject_live(home, strike)
+    if fault_named(injection.fault).stage is not Stage.LANDING:
+        _inject_live(home, injection)
         return ExitCode.OK
     with home_session(settings):
         before = ActivePlan.load(settings)
-        if strike in before.strikes:
+        if injection in before.strikes:
             # The plan is saved last: it was killed when all was done, or somebody asks for the same once more.
             people.print(f"{fault} has struck {source} on {day} already: nothing is left to do.", highlight=False)
             return ExitCode.OK
-        plan = before.with_injection(strike)
+        plan = before.with_injection(injection)
         rehearse(simulated_sources(Simulation.load(settings)), plan)
         for touched in days:
             redeliver(settings, plan, source, touched)
@@ -160,7 +160,7 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
     return ExitCode.OK
 
 
-def _inject_live(home: Path | None, strike: "Injection") -> None:
+def _inject_live(home: Path | None, injection: "Injection") -> None:
     """Inject a fault into the running platform, and let it notice at once: what heals comes with `reliability heal`."""
     from reliability_platform.cli.live import inject_and_respond
     from reliability_platform.cli.session import driving
@@ -170,11 +170,11 @@ def _inject_live(home: Path | None, strike: "Injection") -> None:
     with driving(home, healing=False) as (settings, daemon):
         if not publications(settings):
             raise UsageError(
-                f"{strike.fault} strikes a platform at work, and nothing is published in {settings.home} yet: "
+                f"{injection.fault} strikes a platform at work, and nothing is published in {settings.home} yet: "
                 "run `reliability demo` or `reliability run` first."
             )
-        inject_and_respond(settings, daemon, ActivePlan.load(settings).seed, strike)
-        people.print(f"{strike.fault} has struck {strike.source} on {strike.landing_date}.", highlight=False)
+        inject_and_respond(settings, daemon, ActivePlan.load(settings).seed, injection)
+        people.print(f"{injection.fault} has struck {injection.source} on {injection.landing_date}.", highlight=False)
         _tell_incidents(_open_incidents(settings))
 
 

@@ -25,14 +25,14 @@ from reliability_platform.settings import load_settings
 @click.argument("plan")
 @click.option("--from", "first", type=DAY, default=FIRST_DAY.isoformat(), show_default=True, help="The plan's day 1.")
 @click.option("--to", "last", type=DAY, required=True, help="The last landing day that it may touch.")
-@click.option("--seed", type=SEED, default=7, show_default=True, help="The same seed strikes the same rows.")
+@click.option("--seed", type=SEED, default=7, show_default=True, help="The same seed chooses the same rows.")
 @home_option
 @json_option
 def plan(plan: str, first: date, last: date, seed: int, home: Path | None, as_json: bool) -> int:
     """Let the home follow PLAN: the name of one that comes with the platform, or a YAML file of your own.
 
-    What has landed and is other under the plan lands again. Then `reliability run` lets the platform notice. Strikes on
-    the running platform are for `reliability demo` and `reliability inject`.
+    What has landed and is other under the plan lands again. Then `reliability run` lets the platform notice. Injections
+    into the running platform are for `reliability demo` and `reliability inject`.
     """
     check_range(first, last)
     from reliability_platform.lab.faults.landed_again import follow
@@ -43,7 +43,7 @@ def plan(plan: str, first: date, last: date, seed: int, home: Path | None, as_js
         active = ActivePlan.resolve(load_plan(plan), seed=seed, first=first, last=last)
         days = follow(settings, active)
     if as_json:
-        print_json({"strikes": [vars(strike) for strike in active.strikes], "landed_again": days})
+        print_json({"strikes": [vars(injection) for injection in active.strikes], "landed_again": days})
         return ExitCode.OK
     people.print(f"{counted(len(active.strikes), 'strike')} from {first} to {last}.", highlight=False)
     people.print(f"Let the platform notice: reliability run --from {first} --to {last}", highlight=False)

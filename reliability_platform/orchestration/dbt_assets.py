@@ -76,16 +76,16 @@ def dbt_models(
     selected = {key.path[-1] for key in context.op_execution_context.selected_asset_keys}
     everything = {key.path[-1] for key in dbt_models.keys}
     with models_told(News(settings, context.run, days)) as models:
-        nodes = steps.build(
+        built = steps.build(
             steps.RunContext.of(settings, context.run.run_id),
             days,
             select=() if selected == everything else sorted(selected),
             on_node=lambda name: context.log.debug(f"dbt finished {name}"),
             on_model_start=models.started,
         )
-        models.ended(nodes)
+        models.ended(built.nodes)
     checks = {spec.name: spec for spec in dbt_models.check_specs if spec.key in context.selected_asset_check_keys}
-    for node in nodes:
+    for node in built.nodes:
         if node.resource_type == "model" and node.status == "success":
             yield dg.MaterializeResult(asset_key=node.name, metadata={"seconds": round(node.seconds, 3)})
         elif node.resource_type == "test" and node.name in checks and node.status in ("pass", "warn", "fail"):
@@ -96,14 +96,14 @@ def dbt_models(
                 severity=dg.AssetCheckSeverity.WARN if node.status == "warn" else dg.AssetCheckSeverity.ERROR,
                 metadata={"failing_rows": node.failures or 0, **({"message": node.message} if node.message else {})},
             )
-    broken = steps.failed(nodes)
+    broken = built.failed
     for node in broken:
         context.log.error(f"{node.name}: {node.message}")
     if broken:
         # The verdicts above are recorded: the partitions of this run stay out of publication until this is mended.
         first = broken[0]
         raise TransformFailedError(
-            f"{len(broken)} of {counted(len(nodes), 'dbt node')} failed, first {first.name}: {first.message.splitlines()[0]}"
+            f"{len(broken)} of {counted(len(built.nodes), 'dbt node')} failed, first {first.name}: {first.message.splitlines()[0]}"
             if first.message
-            else f"{len(broken)} of {counted(len(nodes), 'dbt node')} failed, first {first.name}"
+            else f"{len(broken)} of {counted(len(built.nodes), 'dbt node')} failed, first {first.name}"
         )

@@ -102,24 +102,24 @@ def _drill(context: dg.OpExecutionContext, drill: Drill) -> None:
 @dg.op
 @redact_errors
 def lose_a_table(context: dg.OpExecutionContext) -> None:
-    """On a twin of the home."""
+    """On a clone of the home."""
     _drill(context, Drill.TABLE_LOSS)
 
 
 @dg.op
 @redact_errors
 def lose_the_warehouse(context: dg.OpExecutionContext) -> None:
-    """On a twin of the home."""
+    """On a clone of the home."""
     _drill(context, Drill.WAREHOUSE_LOSS)
 
 
-@dg.job(description="Loses a table of a twin of the home and puts it back; measures and proves it.")
+@dg.job(description="Loses a table of a clone of the home and puts it back; measures and proves it.")
 def drill_table_loss() -> None:
     """One drill."""
     lose_a_table()
 
 
-@dg.job(description="Loses the warehouse of a twin of the home and puts it back; measures and proves it.")
+@dg.job(description="Loses the warehouse of a clone of the home and puts it back; measures and proves it.")
 def drill_warehouse_loss() -> None:
     """One drill."""
     lose_the_warehouse()

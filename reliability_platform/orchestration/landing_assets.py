@@ -42,11 +42,11 @@ def _refuse_plan_over_http(settings: Settings, source: str, days: Sequence[date]
     """Raises `UsageError` if the plan wants deliveries broken that come over HTTP: only those of the simulation can be."""
     broken = sorted(
         {
-            strike.fault
-            for strike in ActivePlan.load(settings).strikes
-            if strike.source == source
-            and fault_named(strike.fault).stage is Stage.LANDING
-            and set(strike.landing_dates()) & set(days)
+            injection.fault
+            for injection in ActivePlan.load(settings).strikes
+            if injection.source == source
+            and fault_named(injection.fault).stage is Stage.LANDING
+            and set(injection.landing_dates()) & set(days)
         }
     )
     if broken:

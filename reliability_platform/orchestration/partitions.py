@@ -23,9 +23,9 @@ def days_of_the_world(settings: Settings, now: datetime) -> tuple[date, list[dat
     played = set(simulated(engine).began_at)
     if not played:
         return FIRST_DAY, []
-    world = played | landed_days(settings)
-    first, live = min(world), Service(engine).since() or next_day(now)
-    return first, [day for day in days(first, live - timedelta(days=1)) if day not in world]
+    trial = played | landed_days(settings)
+    first, live = min(trial), Service(engine).since() or next_day(now)
+    return first, [day for day in days(first, live - timedelta(days=1)) if day not in trial]
 
 
 def _landing_days() -> dg.DailyPartitionsDefinition:

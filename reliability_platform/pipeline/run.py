@@ -7,9 +7,9 @@ from enum import IntEnum
 
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.clock import days as days_between
-from reliability_platform.pipeline.steps import RunContext, admit, audit, build, failed, land, publish
+from reliability_platform.pipeline.steps import RunContext, admit, audit, build, land, publish
 from reliability_platform.sources import SOURCES
-from reliability_platform.warehouse.dbt_runner import NodeResult, TransformFailedError
+from reliability_platform.warehouse.dbt_runner import TransformFailedError
 from reliability_platform.warehouse.publication import Publication
 
 
@@ -27,8 +27,8 @@ class Step(IntEnum):
 class Run:
     """What became of a run."""
 
-    nodes: list[NodeResult] = field(default_factory=list)
     results: list[CheckResult] = field(default_factory=list)
+    """Of dbt's own tests and of the audit."""
     publication: Publication | None = None
     """None if a failed model or dbt test ended the run before its audit."""
 
@@ -58,27 +58,24 @@ def run_days(
     run = Run()
     for first, last in spans(days):
         window = list(days_between(first, last))
+        broken = None
         for source in SOURCES:
             if since <= Step.LAND:
                 land(context, source, window)
             if since <= Step.ADMIT:
                 admit(context, source, window)
         if since <= Step.BUILD:
-            nodes = build(context, window)
-            run.nodes += nodes
-            if failed(nodes) and not audit_failed_builds:
+            built = build(context, window)
+            run.results += built.results
+            if built.failed and not audit_failed_builds:
                 return run
+            broken = next((node for node in built.failed if node.status == "error"), None)
         if since <= Step.AUDIT:
             run.results += audit(context, window)
-        _raise_if_broken(run.nodes, first, last)
+        if broken is not None:
+            raise TransformFailedError(f"{first} to {last} could not be built: {broken.name}: {broken.message}")
     run.publication = publish(context)
     return run
-
-
-def _raise_if_broken(nodes: Sequence[NodeResult], first: date, last: date) -> None:
-    broken = next((node for node in nodes if node.status == "error"), None)
-    if broken is not None:
-        raise TransformFailedError(f"{first} to {last} could not be built: {broken.name}: {broken.message}")
 
 
 def reprocess(context: RunContext, days: Sequence[date]) -> Publication:

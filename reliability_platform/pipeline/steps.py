@@ -67,6 +67,19 @@ def admit(context: RunContext, source: str, days: Sequence[date]) -> dict[date, 
     return by_day
 
 
+@dataclass(frozen=True)
+class Built:
+    """What a build did, and what dbt's own tests say of its days."""
+
+    nodes: list[NodeResult]
+    results: list[CheckResult]
+
+    @property
+    def failed(self) -> list[NodeResult]:
+        """What keeps a run from going on to the audit: its days stay without results, and so out of publication."""
+        return [node for node in self.nodes if node.status in ("error", "fail")]
+
+
 def build(
     context: RunContext,
     days: Sequence[date],
@@ -74,20 +87,14 @@ def build(
     select: Sequence[str] = (),
     on_node: Callable[[str], None] | None = None,
     on_model_start: Callable[[str], None] | None = None,
-) -> list[NodeResult]:
+) -> Built:
     """Build the tables of an unbroken row of days, and record what dbt's own tests say. What failed is a result."""
     nodes = dbt_runner.build(
         context.settings, days[0], days[-1], select=select, on_node=on_node, on_model_start=on_model_start
     )
-    CheckStore(context.engine).record(
-        results_of_dbt([vars(node) for node in nodes], days, context.run_id, context.clock())
-    )
-    return nodes
-
-
-def failed(nodes: Sequence[NodeResult]) -> list[NodeResult]:
-    """What keeps a run from going on to the audit: its days stay without results, and so out of publication."""
-    return [node for node in nodes if node.status in ("error", "fail")]
+    results = results_of_dbt([vars(node) for node in nodes], days, context.run_id, context.clock())
+    CheckStore(context.engine).record(results)
+    return Built(nodes, results)
 
 
 def record_results(context: RunContext, results: Sequence[CheckResult]) -> None:

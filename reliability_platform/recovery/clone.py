@@ -1,4 +1,4 @@
-"""A twin of a home to work on: drills and rehearsals never touch the home itself, so one that is killed leaves it as it
+"""A clone of a home to work on: drills and rehearsals never touch the home itself, so one that is killed leaves it as it
 was.
 """
 
@@ -21,12 +21,12 @@ from reliability_platform.warehouse.snapshots.take import copy_operations, copy_
 
 WORKSPACE = ".drill"
 REPLACED_WHOLE = ("landing", "bronze", "published", "quarantine", "reference")
-"""Folders whose files are replaced by new ones and never written into: a twin may share them by hard links."""
+"""Folders whose files are replaced by new ones and never written into: a clone may share them by hard links."""
 
 
 @dataclass(frozen=True)
 class Clone:
-    """The twin, what consumers of the home read when it was made, and a folder for evidence."""
+    """The clone, what consumers of the home read when it was made, and a folder for evidence."""
 
     settings: Settings
     published: Path
@@ -45,10 +45,10 @@ def _link(source: Path, target: Path) -> None:
 
 @contextmanager
 def clone_of(settings: Settings, name: str = WORKSPACE) -> Iterator[Clone]:
-    """A twin for the length of the block, in a hidden folder of the home; what a killed process left is removed first."""
+    """A clone for the length of the block, in a hidden folder of the home; what a killed process left is removed first."""
     if operations_file(settings) is None:
         raise UsageError(
-            "Drills and rehearsals work on a twin of the home, and the operations store of this one is in a database server: "
+            "Drills and rehearsals work on a clone of the home, and the operations store of this one is in a database server: "
             "rehearse in a home of its own, with RELIABILITY_OPERATIONS_URL unset."
         )
     workspace = settings.home / name
@@ -67,7 +67,7 @@ def _made(settings: Settings, workspace: Path) -> Clone:
     location = SnapshotLocation.of(settings)
     home, snapshots = workspace / "home", workspace / "snapshots"
     inside = location.folder is not None and location.folder.resolve().is_relative_to(settings.home.resolve())
-    twin = settings.model_copy(
+    clone = settings.model_copy(
         update={
             "home": home,
             "operations_url": None,
@@ -84,7 +84,7 @@ def _made(settings: Settings, workspace: Path) -> Clone:
     assert store is not None
     with warehouse_lease(settings):
         if settings.warehouse.exists():
-            copy_warehouse(settings, twin.warehouse)
+            copy_warehouse(settings, clone.warehouse)
         copy_operations(store, home / OPERATIONS)
         files, links, _unfit = walk(settings, location.folder)
         for file in files:
@@ -99,7 +99,7 @@ def _made(settings: Settings, workspace: Path) -> Clone:
                 if content.is_file():
                     _link(content, snapshots / content.relative_to(location.folder))
     current = settings.published / links.get("published/current", "")
-    return Clone(twin, current, workspace / "evidence", inside)
+    return Clone(clone, current, workspace / "evidence", inside)
 
 
 def _copy(source: Path, target: Path) -> None:

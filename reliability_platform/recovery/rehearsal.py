@@ -1,4 +1,4 @@
-"""What a run of landing days would change for consumers: run on a twin of the home, compared, thrown away."""
+"""What a run of landing days would change for consumers: run on a clone of the home, compared, thrown away."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +19,7 @@ WORKSPACE = ".rehearsal"
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """How it went on the twin."""
+    """How it went on the clone."""
 
     tables: list[TableDifference]
     """What would change of what is published, table by table."""
@@ -28,16 +28,16 @@ class Rehearsal:
 
 
 def rehearse(settings: Settings, first: date, last: date) -> Rehearsal:
-    """Admit, build, judge and publish days on a twin from what has landed. Nothing of the home is written.
+    """Admit, build, judge and publish days on a clone from what has landed. Nothing of the home is written.
 
-    Raises `TransformFailedError` if a model fails, `UsageError` if the home has no twin.
+    Raises `TransformFailedError` if a model fails, `UsageError` if the home has no clone.
     """
-    with clone_of(settings, WORKSPACE) as twin:
-        engine = operations_engine(twin.settings)
+    with clone_of(settings, WORKSPACE) as clone:
+        engine = operations_engine(clone.settings)
         window = list(days(first, last))
-        published = reprocess(RunContext(twin.settings, engine, utc_now, "rehearsal"), window)
+        published = reprocess(RunContext(clone.settings, engine, utc_now, "rehearsal"), window)
         manifest = ensure_manifest(settings.dbt_project)
-        tables = difference(marts(manifest), manifest, twin.published, twin.settings.published / CURRENT)
+        tables = difference(marts(manifest), manifest, clone.published, clone.settings.published / CURRENT)
         names = {day.isoformat() for day in window}
         return Rehearsal(tables, {key: why for key, why in published.held.items() if key.split("/")[1] in names})
 

@@ -26,7 +26,7 @@ def _imports(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
+            found.update((node.module, *(f"{node.module}.{name.name}" for name in node.names)))
         elif isinstance(node, ast.Import):
             found.update(name.name for name in node.names)
     return found

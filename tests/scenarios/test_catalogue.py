@@ -25,7 +25,7 @@ def _scenarios() -> Iterator[Scenario]:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Observation, TrialOutcome]:
+def trial(tmp_path_factory: pytest.TempPathFactory) -> tuple[Observation, TrialOutcome]:
     """One world with all of them, from landing to proof."""
     [plan] = trials_of(_scenarios())
     observation = run_trial(tmp_path_factory.mktemp("catalogue") / "home", plan)
@@ -36,14 +36,14 @@ def _placed(observation: Observation, name: str) -> Scenario:
     return next(one for one in observation.plan.scenarios if one.fault == name)
 
 
-def _outcome(world: tuple[Observation, TrialOutcome], name: str) -> ScenarioOutcome:
-    return next(one for one in world[1].scenarios if one.fault == name)
+def _outcome(trial: tuple[Observation, TrialOutcome], name: str) -> ScenarioOutcome:
+    return next(one for one in trial[1].scenarios if one.fault == name)
 
 
-def test_the_clean_weeks_pass_every_check(world: tuple[Observation, TrialOutcome]) -> None:
+def test_the_clean_weeks_pass_every_check(trial: tuple[Observation, TrialOutcome]) -> None:
     """Only then does a failed check mean anything. Those that need a past say so until they have one."""
     last_clean = FIRST_DAY + timedelta(days=HISTORY_DAYS - 1)
-    clean = [result for result in world[0].results if result.partition <= last_clean]
+    clean = [result for result in trial[0].results if result.partition <= last_clean]
     assert len(clean) > 130 * HISTORY_DAYS
     assert not [result for result in clean if result.verdict is Verdict.FAILED]
     unjudged = [result for result in clean if result.verdict is Verdict.NOT_EVALUATED]
@@ -53,10 +53,10 @@ def test_the_clean_weeks_pass_every_check(world: tuple[Observation, TrialOutcome
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_exactly_the_expected_checks_fail_on_exactly_its_days(
-    world: tuple[Observation, TrialOutcome], name: str
+    trial: tuple[Observation, TrialOutcome], name: str
 ) -> None:
     """All of the fault's signature, nothing but its declared symptoms besides, on no day that it did not touch."""
-    observation, _ = world
+    observation, _ = trial
     scenario = _placed(observation, name)
     [truth] = [one for one in observation.truths if one.fault == name and one.landing_date == scenario.first_day]
     lane = lane_of(scenario.source)
@@ -76,10 +76,10 @@ def test_exactly_the_expected_checks_fail_on_exactly_its_days(
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_every_fault_is_one_incident_that_names_its_cause_and_heals(
-    world: tuple[Observation, TrialOutcome], name: str
+    trial: tuple[Observation, TrialOutcome], name: str
 ) -> None:
     """Detected, root cause and severity right, contained, healed; the quarantine holds the bad rows and no others."""
-    found = _outcome(world, name)
+    found = _outcome(trial, name)
     assert found.detected
     assert found.incidents == 1, found.other_incidents
     assert found.root_cause_right, found.root_cause
@@ -93,16 +93,16 @@ def test_every_fault_is_one_incident_that_names_its_cause_and_heals(
 
 
 @pytest.mark.parametrize("name", SILENT)
-def test_no_control_raises_anything(world: tuple[Observation, TrialOutcome], name: str) -> None:
+def test_no_control_raises_anything(trial: tuple[Observation, TrialOutcome], name: str) -> None:
     """Below every limit is below every limit."""
-    [control] = [one for one in world[1].controls if one.control == name]
+    [control] = [one for one in trial[1].controls if one.control == name]
     assert control.checks == []
     assert control.false_alarms == 0
 
 
-def test_nothing_cries_on_a_clean_day_and_a_re_run_opens_nothing(world: tuple[Observation, TrialOutcome]) -> None:
+def test_nothing_cries_on_a_clean_day_and_a_re_run_opens_nothing(trial: tuple[Observation, TrialOutcome]) -> None:
     """And what is published in the end differs from the oracle only where a control put rows that stay."""
-    _, outcome = world
+    _, outcome = trial
     assert outcome.clean_partition_days > 100
     assert outcome.false_alarms_elsewhere == []
     assert [one.false_alarms for one in outcome.controls if one.control == "rerun_of_clean_days"] == [0, 0, 0, 0]

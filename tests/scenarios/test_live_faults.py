@@ -16,7 +16,7 @@ LIVE = [fault for fault in CATALOGUE.values() if fault.stage is not Stage.LANDIN
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> TrialOutcome:
+def trial(tmp_path_factory: pytest.TempPathFactory) -> TrialOutcome:
     """One clean platform, struck by all of them, each healed before the next."""
     [plan] = trials_of(Scenario(fault.name, fault.applies_to[-1], "medium", "live", 778) for fault in LIVE)
     assert plan.days > 1
@@ -24,16 +24,16 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> TrialOutcome:
     return run_live_trial(tmp_path_factory.mktemp("live") / "home", plan)
 
 
-def test_the_clean_platform_passes_and_ends_equal_to_the_oracle(world: TrialOutcome) -> None:
+def test_the_clean_platform_passes_and_ends_equal_to_the_oracle(trial: TrialOutcome) -> None:
     """Nothing failed before the first strike, and nothing is left after the last one."""
-    assert world.false_alarms_elsewhere == []
-    assert world.unexplained_differences == []
+    assert trial.false_alarms_elsewhere == []
+    assert trial.unexplained_differences == []
 
 
 @pytest.mark.parametrize("name", [fault.name for fault in LIVE])
-def test_it_is_one_incident_that_names_its_cause_and_heals(world: TrialOutcome, name: str) -> None:
+def test_it_is_one_incident_that_names_its_cause_and_heals(trial: TrialOutcome, name: str) -> None:
     """By exactly its checks; consumers saw nothing wrong; in the end the tables equal the oracle's."""
-    [found] = [one for one in world.scenarios if one.fault == name]
+    [found] = [one for one in trial.scenarios if one.fault == name]
     fault = CATALOGUE[name]
     assert found.detected
     assert found.incidents == 1, found.other_incidents
@@ -41,7 +41,7 @@ def test_it_is_one_incident_that_names_its_cause_and_heals(world: TrialOutcome, 
     assert found.severity == fault.expected_severity
     assert found.contained
     assert found.healed
-    failed = set(world.kills[found.id])
+    failed = set(trial.kills[found.id])
     signature = {check.format(source=found.source) for check in fault.signature}
     symptoms = {check.format(source=found.source) for check in fault.symptoms}
     assert signature <= failed <= signature | symptoms

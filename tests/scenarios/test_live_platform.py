@@ -123,7 +123,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 
 @contextmanager
-def strike(made: Live, name: str, magnitude: str) -> Iterator[Truth]:
+def injection(made: Live, name: str, magnitude: str) -> Iterator[Truth]:
     """Inject a fault, and read the truth as the scorecard would."""
     fault = CATALOGUE[name]
     source = fault.applies_to[0]
@@ -154,7 +154,7 @@ def test_struck_noticed_contained_healed(live: Live, name: str, size: str) -> No
     fault = CATALOGUE[name]
     before = live.consumers_see()
     known = {one.id: len(one.timeline) for one in IncidentStore(live.engine).all()}
-    with strike(live, name, size) as truth:
+    with injection(live, name, size) as truth:
         live.respond(fault.stage, STRUCK)
         found = failed(live.fresh_results())
         signature = {one.format(source=truth.source) for one in fault.signature}
@@ -178,7 +178,7 @@ def test_struck_noticed_contained_healed(live: Live, name: str, size: str) -> No
 def test_the_run_of_another_day_publishes_nothing_that_was_altered_since_its_audit(live: Live) -> None:
     """Day 4 had passed every check; then its gold is altered, and day 6 comes as every day does."""
     before = live.consumers_see()["agg_daily_revenue"]
-    with strike(live, "downstream_metric_mismatch", "large"):
+    with injection(live, "downstream_metric_mismatch", "large"):
         pass
     publication = live.run(day(LAST + 1), day(LAST + 1))
     assert [key for key in publication.held if key.startswith("orders/")] == [f"orders/{STRUCK}"]
@@ -204,7 +204,7 @@ def test_every_measure_of_every_mart_is_reconciled(live: Live) -> None:
 def test_a_build_that_dies_while_it_writes_shows_consumers_nothing(live: Live) -> None:
     """Killed after its first commit and before its last one; another run publishes before anybody has noticed."""
     before = live.consumers_see()
-    with strike(live, "crash_mid_write", "small"):
+    with injection(live, "crash_mid_write", "small"):
         pass
     log = live.settings.warehouse.with_name(f"{live.settings.warehouse.name}.wal")
     assert log.stat().st_size > 0

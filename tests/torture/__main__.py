@@ -13,7 +13,7 @@ import click
 
 from reliability_platform.orchestration import definitions  # noqa: F401  (imported once, for all processes)
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest, parsed_project
-from tests.torture.campaign import Campaign, DayInjection, document, planned
+from tests.torture.campaign import Campaign, Interruption, document, planned
 from tests.torture.killing import HARD_LIMIT_SECONDS
 from tests.torture.stages import STAGES
 
@@ -33,10 +33,10 @@ def _imported() -> None:
     gc.freeze()  # or the first collection in each process copies all that was imported
 
 
-def _line(blow: DayInjection) -> str:
-    words = "; ".join(blow.wrong) if blow.wrong else "survived"
-    left = f"; left over: {', '.join(blow.leftovers)}" if blow.leftovers else ""
-    return f"{blow.kind} {blow.stage} {blow.number} ({blow.moment}): {words}{left}"
+def _line(interruption: Interruption) -> str:
+    words = "; ".join(interruption.wrong) if interruption.wrong else "survived"
+    left = f"; left over: {', '.join(interruption.leftovers)}" if interruption.leftovers else ""
+    return f"{interruption.kind} {interruption.stage} {interruption.number} ({interruption.moment}): {words}{left}"
 
 
 @click.command()
@@ -67,7 +67,7 @@ def torture(
     began, campaign, done = time.monotonic(), Campaign(where, seed, patience), []
     for kind, count in (("kill", kills), ("fill", fills), ("hold", holds), ("jump", jumps)):
         for plan in planned(kind, count, only):
-            done.append(campaign.strike(*plan))
+            done.append(campaign.interrupt(*plan))
             click.echo(_line(done[-1]), err=True)
     report = document(done, seed, time.monotonic() - began)
     if as_json:
@@ -76,11 +76,11 @@ def torture(
         for row in report["stages"]:
             click.echo("  ".join(f"{name} {value}" for name, value in row.items()))
         click.echo(
-            f"{report['survived']} of {report['day_injections']} day_injections survived in {report['seconds']} s."
+            f"{report['survived']} of {report['interruptions']} interruptions survived in {report['seconds']} s."
         )
-    if folder is None and report["survived"] == report["day_injections"]:
+    if folder is None and report["survived"] == report["interruptions"]:
         shutil.rmtree(where)
-    sys.exit(report["survived"] != report["day_injections"])
+    sys.exit(report["survived"] != report["interruptions"])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The campaign: a home for each stage, an uncrashed twin of it, and day_injections after each of which all must be as in the twin."""
+"""The campaign: a home for each stage, an uncrashed clone of it, and interruptions after each of which all must be as in the clone."""
 
 import shutil
 import statistics
@@ -42,7 +42,7 @@ class Clone:
 
 
 @dataclass
-class DayInjection:
+class Interruption:
     """One trouble, and what was wrong after the re-run; nothing, if it was survived."""
 
     kind: str
@@ -68,7 +68,7 @@ class Campaign:
 
     def __init__(self, folder: Path, seed: int, patience: float = HARD_LIMIT_SECONDS) -> None:
         self._folder, self._seed, self._patience = folder, seed, patience
-        self._twins: dict[str, Clone] = {}
+        self._clones: dict[str, Clone] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def _log(self) -> Path:
@@ -87,97 +87,97 @@ class Campaign:
     def template(self, after: str | None) -> Path:
         """The home on which a stage begins."""
         if after is not None:
-            return self.twin(after).home
+            return self.clone(after).home
         home = self._folder / "template"
         if not home.exists():
             self._surely(lambda: found(home) and None)
         return home
 
-    def twin(self, name: str) -> Clone:
-        """The uncrashed twin of a stage, and how long and how many points it is."""
-        if name not in self._twins:
+    def clone(self, name: str) -> Clone:
+        """The uncrashed clone of a stage, and how long and how many points it is."""
+        if name not in self._clones:
             stage, begins_on = STAGES[name], self.template(STAGES[name].after)
-            home = copy(begins_on, self._folder / f"twin-{name}")
+            home = copy(begins_on, self._folder / f"clone-{name}")
             ended = self._surely(lambda: stage.work(load_settings(home)))
             state = self._surely(lambda: state_of(load_settings(home))).answer
-            self._twins[name] = Clone(begins_on, home, state, ended.points, ended.seconds)
-        return self._twins[name]
+            self._clones[name] = Clone(begins_on, home, state, ended.points, ended.seconds)
+        return self._clones[name]
 
-    def strike(self, kind: str, name: str, number: int) -> DayInjection:
+    def interrupt(self, kind: str, name: str, number: int) -> Interruption:
         """One trouble of a kind, for one stage; examined."""
         rng = Random(f"{self._seed}/{kind}/{name}/{number}")
         with small_disk(self._folder / "disk") as resize:
             try:
-                blow, home = _KINDS[kind](self, name, number, rng, resize)
-            except RuntimeError as error:  # the other day_injections are worth their results
-                return DayInjection(kind, name, number, "never struck", wrong=[f"the harness failed: {error}"])
-            blow.wrong += [f"before the re-run: {one}" for one in self._ask(broken, home)]
-            self._examine(blow, self.twin(name), home)
-            if blow.wrong:
+                interruption, home = _KINDS[kind](self, name, number, rng, resize)
+            except RuntimeError as error:  # the other interruptions are worth their results
+                return Interruption(kind, name, number, "never struck", wrong=[f"the harness failed: {error}"])
+            interruption.wrong += [f"before the re-run: {one}" for one in self._ask(broken, home)]
+            self._examine(interruption, self.clone(name), home)
+            if interruption.wrong:
                 copy(home, self._folder / f"failed-{kind}-{name}-{number}")
-        return blow
+        return interruption
 
     def _ask(self, question: Callable[[Settings], Any], home: Path) -> Any:
         return self._surely(lambda: question(load_settings(home))).answer
 
-    def _kill(self, name: str, number: int, rng: Random, _: Resize) -> tuple[DayInjection, Path]:
+    def _kill(self, name: str, number: int, rng: Random, _: Resize) -> tuple[Interruption, Path]:
         """The process is killed at a seeded moment."""
-        stage, twin = STAGES[name], self.twin(name)
+        stage, clone = STAGES[name], self.clone(name)
         for _try in range(TRIES):
-            home = copy(twin.begins_on, self._folder / "home")
-            moment = choose(rng, twin.points, twin.seconds)
+            home = copy(clone.begins_on, self._folder / "home")
+            moment = choose(rng, clone.points, clone.seconds)
             if self.do(partial(stage.work, load_settings(home)), moment).killed:
-                return DayInjection("kill", name, number, str(moment)), home
+                return Interruption("kill", name, number, str(moment)), home
         raise RuntimeError(f"{name} always ends before it is killed")
 
-    def _fill(self, name: str, number: int, rng: Random, resize: Resize) -> tuple[DayInjection, Path]:
+    def _fill(self, name: str, number: int, rng: Random, resize: Resize) -> tuple[Interruption, Path]:
         """The disk is full at a seeded place; then there is room again."""
-        stage, twin = STAGES[name], self.twin(name)
-        growth = max(size_of(twin.home) - size_of(twin.begins_on), 10 * PAGE)
+        stage, clone = STAGES[name], self.clone(name)
+        growth = max(size_of(clone.home) - size_of(clone.begins_on), 10 * PAGE)
         room, prepare = rng.randrange(growth), nothing
         own = resize(PLENTY)
-        home = copy(twin.begins_on, self._folder / "disk" / "home")
+        home = copy(clone.begins_on, self._folder / "disk" / "home")
         if not (own and resize(used(home) + room)):
             prepare = no_file_beyond(PAGE + room)
         ended = self.do(partial(stage.work, load_settings(home)), prepare=prepare)
         resize(PLENTY)
-        return DayInjection("fill", name, number, f"{room // 1024} KiB of room", ended.error is not None), home
+        return Interruption("fill", name, number, f"{room // 1024} KiB of room", ended.error is not None), home
 
-    def _hold(self, name: str, number: int, rng: Random, _: Resize) -> tuple[DayInjection, Path]:
+    def _hold(self, name: str, number: int, rng: Random, _: Resize) -> tuple[Interruption, Path]:
         """Somebody else has the warehouse open, or the operations store locked, for a while: the stage must wait."""
-        stage, twin = STAGES[name], self.twin(name)
-        home = copy(twin.begins_on, self._folder / "home")
+        stage, clone = STAGES[name], self.clone(name)
+        home = copy(clone.begins_on, self._folder / "home")
         take, what = (hold_warehouse, "warehouse") if rng.random() < 0.5 else (hold_store, "operations store")
         seconds = rng.uniform(0.5, 4)
         holder = take(home, seconds, self._log())
         ended = self.do(partial(stage.work, load_settings(home)))
         holder.wait()
-        blow = DayInjection("hold", name, number, f"{what} held for {seconds:.1f} s", ended.error is not None)
+        interruption = Interruption("hold", name, number, f"{what} held for {seconds:.1f} s", ended.error is not None)
         if ended.error:
-            blow.wrong.append(f"it did not wait: {ended.error}")
-        return blow, home
+            interruption.wrong.append(f"it did not wait: {ended.error}")
+        return interruption, home
 
-    def _jump(self, name: str, number: int, rng: Random, _: Resize) -> tuple[DayInjection, Path]:
+    def _jump(self, name: str, number: int, rng: Random, _: Resize) -> tuple[Interruption, Path]:
         """The clock is set a day forth or back, again and again, while the stage runs."""
-        home = copy(self.twin(name).begins_on, self._folder / "home")
+        home = copy(self.clone(name).begins_on, self._folder / "home")
         ended = self.do(partial(STAGES[name].work, load_settings(home)), prepare=jumping(rng))
-        blow = DayInjection("jump", name, number, "all the time", ended.error is not None)
+        interruption = Interruption("jump", name, number, "all the time", ended.error is not None)
         if ended.error:
-            blow.wrong.append(f"a clock that jumps broke it: {ended.error}")
-        return blow, home
+            interruption.wrong.append(f"a clock that jumps broke it: {ended.error}")
+        return interruption, home
 
-    def _examine(self, blow: DayInjection, twin: Clone, home: Path) -> None:
-        """Run it again in a fresh process; everything must be as in the twin."""
-        again = self.do(partial(STAGES[blow.stage].work, load_settings(home)))
-        blow.rerun_seconds = again.seconds
+    def _examine(self, interruption: Interruption, clone: Clone, home: Path) -> None:
+        """Run it again in a fresh process; everything must be as in the clone."""
+        again = self.do(partial(STAGES[interruption.stage].work, load_settings(home)))
+        interruption.rerun_seconds = again.seconds
         if again.error or again.killed:
-            blow.wrong.append(f"the re-run failed: {again.error or 'it took too long'}")
+            interruption.wrong.append(f"the re-run failed: {again.error or 'it took too long'}")
             return
-        blow.wrong += differences(self._ask(state_of, home), twin.state) + self._ask(broken, home)
+        interruption.wrong += differences(self._ask(state_of, home), clone.state) + self._ask(broken, home)
         of_crashes = self._ask(killed_builds, home)
-        if len(of_crashes) > 1 or (blow.stage == "heal" and set(of_crashes) - {"resolved"}):
-            blow.wrong.append(f"incidents of the killed build: {of_crashes}")
-        blow.leftovers += leftovers(home, twin.home)
+        if len(of_crashes) > 1 or (interruption.stage == "heal" and set(of_crashes) - {"resolved"}):
+            interruption.wrong.append(f"incidents of the killed build: {of_crashes}")
+        interruption.leftovers += leftovers(home, clone.home)
 
 
 _KINDS = {"kill": Campaign._kill, "fill": Campaign._fill, "hold": Campaign._hold, "jump": Campaign._jump}
@@ -191,7 +191,7 @@ STAGES_OF = {
 
 
 def planned(kind: str, count: int, only: Sequence[str]) -> list[tuple[str, str, int]]:
-    """Kind, stage and number of so many day_injections; kills by the shares of the stages, the rest evenly."""
+    """Kind, stage and number of so many interruptions; kills by the shares of the stages, the rest evenly."""
     names = [name for name in STAGES_OF[kind] if not only or name in only]
     shares = {name: STAGES[name].share if kind == "kill" else 1.0 for name in names}
     by_stage: dict[str, int] = dict.fromkeys(names, 0)
@@ -201,16 +201,16 @@ def planned(kind: str, count: int, only: Sequence[str]) -> list[tuple[str, str, 
     return [(kind, name, number) for name in names for number in range(1, by_stage[name] + 1)]
 
 
-def table(day_injections: Sequence[DayInjection]) -> list[dict[str, Any]]:
+def table(interruptions: Sequence[Interruption]) -> list[dict[str, Any]]:
     """By kind and stage: how many, how many survived, how many left no file behind, median seconds of the re-run."""
-    groups: dict[tuple[str, str], list[DayInjection]] = {}
-    for blow in day_injections:
-        groups.setdefault((blow.kind, blow.stage), []).append(blow)
+    groups: dict[tuple[str, str], list[Interruption]] = {}
+    for interruption in interruptions:
+        groups.setdefault((interruption.kind, interruption.stage), []).append(interruption)
     return [
         {
             "kind": kind,
             "stage": stage,
-            "day_injections": len(mine),
+            "interruptions": len(mine),
             "survived": sum(not one.wrong for one in mine),
             "clean": sum(not one.leftovers for one in mine),
             "rerun_median_seconds": round(statistics.median(one.rerun_seconds for one in mine), 2),
@@ -219,15 +219,15 @@ def table(day_injections: Sequence[DayInjection]) -> list[dict[str, Any]]:
     ]
 
 
-def document(day_injections: Sequence[DayInjection], seed: int, seconds: float) -> dict[str, Any]:
+def document(interruptions: Sequence[Interruption], seed: int, seconds: float) -> dict[str, Any]:
     """What `--json` prints."""
     return {
         "seed": seed,
         "seconds": round(seconds, 1),
-        "day_injections": len(day_injections),
-        "kills": sum(one.kind == "kill" for one in day_injections),
-        "survived": sum(not one.wrong for one in day_injections),
-        "stages": table(day_injections),
-        "not_survived": [asdict(one) for one in day_injections if one.wrong],
-        "leftovers": [asdict(one) for one in day_injections if one.leftovers and not one.wrong],
+        "interruptions": len(interruptions),
+        "kills": sum(one.kind == "kill" for one in interruptions),
+        "survived": sum(not one.wrong for one in interruptions),
+        "stages": table(interruptions),
+        "not_survived": [asdict(one) for one in interruptions if one.wrong],
+        "leftovers": [asdict(one) for one in interruptions if one.leftovers and not one.wrong],
     }

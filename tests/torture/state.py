@@ -179,6 +179,6 @@ def _names(home: Path) -> set[str]:
     return found
 
 
-def leftovers(home: Path, twin: Path) -> list[str]:
-    """Files that the crashed home has and its twin has not."""
-    return sorted(_names(home) - _names(twin))
+def leftovers(home: Path, clone: Path) -> list[str]:
+    """Files that the crashed home has and its clone has not."""
+    return sorted(_names(home) - _names(clone))

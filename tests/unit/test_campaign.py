@@ -60,8 +60,8 @@ def test_a_miss_and_a_false_alarm_cannot_hide_in_the_summary() -> None:
         an_outcome(1, "a"),
         an_outcome(2, "b", detected=False, contained=False, healed=False, incident=None, incidents=0),
     ]
-    world = TrialOutcome(scenarios, [], {}, ["INC-9"], 10, {"s1": True, "s2": False}, ["orders/2026-01-01"], {})
-    summary = summarise([world])
+    trial = TrialOutcome(scenarios, [], {}, ["INC-9"], 10, {"s1": True, "s2": False}, ["orders/2026-01-01"], {})
+    summary = summarise([trial])
     assert summary["detected_share"] == summary["contained_share"] == summary["healed_share"] == 0.5
     assert summary["surviving_faults"] == ["b"]
     assert summary["false_alarms"] == 1
@@ -87,12 +87,12 @@ def test_the_standard_grid_has_every_fault_size_and_source() -> None:
 
 def test_no_two_scenarios_of_a_lane_touch() -> None:
     """At least one clean day between them, and a clean past before the first."""
-    for world in trials_of(scenarios_of("standard", 2)):
-        if world.is_live:
+    for trial in trials_of(scenarios_of("standard", 2)):
+        if trial.is_live:
             continue
-        for lane in {lane_of(one.source) for one in world.scenarios}:
-            spans = sorted((one.first_day, one.last_day) for one in world.scenarios if lane_of(one.source) == lane)
+        for lane in {lane_of(one.source) for one in trial.scenarios}:
+            spans = sorted((one.first_day, one.last_day) for one in trial.scenarios if lane_of(one.source) == lane)
             assert (spans[0][0] - spans[0][0].replace(month=1, day=1)).days >= HISTORY_DAYS
             for (_, end), (start, _) in itertools.pairwise(spans):
                 assert (start - end).days >= 2
-        assert len({one.seed for one in world.scenarios}) == 1
+        assert len({one.seed for one in trial.scenarios}) == 1

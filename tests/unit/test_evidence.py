@@ -243,7 +243,7 @@ def test_the_scorecard_holds_every_strike_and_its_total(home: Home) -> None:
     assert Counter(row["row_kind"] for row in rows) == {"strike": len(STRIKES), "not landed": 1}
     assert rows[-1]["fault"] == NEVER_LANDED.fault
     assert {(row["fault"], row["source"], row["landing_date"]) for row in rows[:-1]} == {
-        (strike.fault, strike.source, strike.landing_date.isoformat()) for strike in STRIKES
+        (injection.fault, injection.source, injection.landing_date.isoformat()) for injection in STRIKES
     }
     assert all(row["detected"] and row["severity_as_expected"] for row in rows[:-1])
     healed = {row["fault"]: row["healed"] for row in rows[:-1]}

@@ -10,8 +10,8 @@ import pytest
 from reliability_platform.errors import UsageError
 from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
 from reliability_platform.lab.faults.fault import Containment
+from reliability_platform.lab.faults.injection import inject_one, injected_batches, rehearse
 from reliability_platform.lab.faults.plan import ActivePlan, Injection, Plan, PlannedInjection
-from reliability_platform.lab.faults.strike import inject_one, injected_batches, rehearse
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.lab.simulation.system import SimulatedSource, scheduled_batches, simulated_sources
 from reliability_platform.sources.batch import Batch
@@ -49,11 +49,11 @@ def _same(one: Batch, other: Batch) -> bool:
 @pytest.mark.parametrize(("name", "source", "size"), CASES)
 def test_the_truth_is_exactly_what_changed(name: str, source: str, size: str) -> None:
     """The difference between the clean and the broken landing, batch for batch and row for row, is what truth says."""
-    strike = Injection(name, source, day(15), size)
-    struck = inject_one(SOURCES_OF_WORLD[strike.source], 1, strike)
+    injection = Injection(name, source, day(15), size)
+    struck = inject_one(SOURCES_OF_WORLD[injection.source], 1, injection)
     clean_batches, broken_batches = [], []
     changed: set[str] = set()
-    for one in strike.landing_dates():
+    for one in injection.landing_dates():
         clean = {batch.batch_id: batch for batch in scheduled_batches(WORLD, source, one)}
         broken = {batch.batch_id: batch for batch in struck.deliveries[one]}
         clean_batches += clean.values()
@@ -61,7 +61,7 @@ def test_the_truth_is_exactly_what_changed(name: str, source: str, size: str) ->
         changed |= clean.keys() ^ broken.keys()
         changed |= {key for key in clean.keys() & broken.keys() if not _same(clean[key], broken[key])}
     assert changed == set(struck.batches)
-    assert set(struck.landing_dates) <= set(strike.landing_dates())
+    assert set(struck.landing_dates) <= set(injection.landing_dates())
     named = {(row["batch_id"], row["record_key"]) for row in struck.rows.to_pylist()}
     match CATALOGUE[name].containment:
         case Containment.FILES:  # whatever a refused file holds must not be taken for good
@@ -78,17 +78,19 @@ def test_the_truth_is_exactly_what_changed(name: str, source: str, size: str) ->
 @pytest.mark.parametrize(("name", "source", "size"), CASES[::3])
 def test_the_same_strike_is_the_same_bytes(name: str, source: str, size: str) -> None:
     """Twice the same seed; another seed strikes other rows or batches, unless there is no choice."""
-    strike = Injection(name, source, day(15), size)
-    first, again = (injected_batches(SOURCES_OF_WORLD[source], ActivePlan(1, (strike,)), day(15))[0] for _ in range(2))
+    injection = Injection(name, source, day(15), size)
+    first, again = (
+        injected_batches(SOURCES_OF_WORLD[source], ActivePlan(1, (injection,)), day(15))[0] for _ in range(2)
+    )
     assert all(_same(one, other) for one, other in zip(first, again, strict=True))
 
 
 def test_late_rows_are_moved_not_lost() -> None:
     """Every row of the clean days is delivered exactly once, later."""
-    strike = Injection("late_events", "orders", day(5), "large")
-    struck = inject_one(SOURCES_OF_WORLD[strike.source], 1, strike)
-    clean = [batch for one in strike.landing_dates() for batch in scheduled_batches(WORLD, "orders", one)]
-    moved = [batch for one in strike.landing_dates() for batch in struck.deliveries[one]]
+    injection = Injection("late_events", "orders", day(5), "large")
+    struck = inject_one(SOURCES_OF_WORLD[injection.source], 1, injection)
+    clean = [batch for one in injection.landing_dates() for batch in scheduled_batches(WORLD, "orders", one)]
+    moved = [batch for one in injection.landing_dates() for batch in struck.deliveries[one]]
 
     def keys(batches: list[Batch]) -> list[int]:
         return sorted(pa.concat_tables([batch.table for batch in batches])["order_id"].to_pylist())
@@ -103,7 +105,7 @@ def test_the_clean_batches_are_never_changed() -> None:
     before = scheduled_batches(WORLD, "payments", day(5))
     fault = CATALOGUE["null_spike"]
     clean = {day(5): [replace(batch) for batch in before]}
-    fault.strike(clean, day(5), 0.5, np.random.default_rng(1))
+    fault.injection(clean, day(5), 0.5, np.random.default_rng(1))
     assert [batch.table for batch in clean[day(5)]] == [batch.table for batch in before]
     assert all(batch.table["customer_id"].null_count == 0 for batch in clean[day(5)])
 
@@ -181,8 +183,8 @@ def test_every_control_changes_what_it_says(name: str) -> None:
     """A control that changes nothing would prove nothing; only the clean day may."""
     control = CONTROLS[name]
     source = control.applies_to[0]
-    world = Simulation(seed=9, events_per_day=12_000)
-    struck = inject_one(SimulatedSource(world, source), 1, Injection(name, source, day(15), "medium"))
-    clean = scheduled_batches(world, source, day(15))
+    trial = Simulation(seed=9, events_per_day=12_000)
+    struck = inject_one(SimulatedSource(trial, source), 1, Injection(name, source, day(15), "medium"))
+    clean = scheduled_batches(trial, source, day(15))
     same = all(_same(one, other) for one, other in zip(clean, struck.deliveries[day(15)], strict=True))
     assert same is (name == "clean_day")

@@ -1,1 +1,1 @@
-"""The campaign: every fault at every size, and every control, in worlds of their own; graded with ground truth."""
+"""The campaign: every fault at every size, and every control, in trials of their own; graded with ground truth."""

@@ -1,4 +1,4 @@
-"""Runs all worlds of a grid, two at a time, and joins what became of them into one document."""
+"""Runs all trials of a grid, two at a time, and joins what became of them into one document."""
 
 import multiprocessing
 import os
@@ -69,17 +69,17 @@ def run_campaign(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    worlds = [outcomes[number] for number in sorted(outcomes)]
-    scenarios = [one for world in worlds for one in world.scenarios]
+    trials = [outcomes[number] for number in sorted(outcomes)]
+    scenarios = [one for trial in trials for one in trial.scenarios]
     graded = [one for one in scenarios if one.window in GRADED]
-    kills = {key: value for world in worlds for key, value in world.kills.items()}
+    kills = {key: value for trial in trials for key, value in trial.kills.items()}
     return {
         "grid": grid,
         "seeds": list(range(first_seed, first_seed + seeds)),
         "seconds": round(time.perf_counter() - started, 1),
-        "worlds": [{"seconds": world.seconds, "scenarios": len(world.scenarios)} for world in worlds],
+        "worlds": [{"seconds": trial.seconds, "scenarios": len(trial.scenarios)} for trial in trials],
         "scenarios": [asdict(one) for one in scenarios],
-        "controls": [asdict(one) for world in worlds for one in world.controls],
-        "summary": summarise(worlds),
+        "controls": [asdict(one) for trial in trials for one in trial.controls],
+        "summary": summarise(trials),
         "mutation": mutation_score(graded, kills),
     }

@@ -1,4 +1,4 @@
-"""Joins what happened in a world with the truth of each scenario. Pure."""
+"""Joins what happened in a trial with the truth of each scenario. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -55,7 +55,7 @@ class ScenarioOutcome:
     days_to_detect: float | None
     """Landing days from its first one to the first that failed a check; 0 is the same day."""
     seconds_to_detect: float | None
-    """From the landing of its first bad row to the opened incident, in a world whose days all land at once."""
+    """From the landing of its first bad row to the opened incident, in a trial whose days all land at once."""
     seconds_to_recover: float | None
     """From the detection to data that are right again; see `recovery`."""
     remediations: int
@@ -78,7 +78,7 @@ class ControlOutcome:
 
 @dataclass(frozen=True)
 class TrialOutcome:
-    """One world, graded."""
+    """One trial, graded."""
 
     scenarios: list[ScenarioOutcome]
     controls: list[ControlOutcome]
@@ -268,7 +268,7 @@ def _z_score_alarms(
 
 
 def grade(observation: Observation) -> TrialOutcome:
-    """Grade one world."""
+    """Grade one trial."""
     truths = {(one.fault, one.source, one.landing_date): one for one in observation.truths}
     failing = _failing(observation.results)
     z_alarms = _z_score_alarms(observation.delivered_rows)

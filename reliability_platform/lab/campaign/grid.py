@@ -1,6 +1,6 @@
-"""Which scenarios there are, and how they share worlds.
+"""Which scenarios there are, and how they share trials.
 
-A world is a simulated platform over some months. Its sources are independent lanes (orders and payments share one,
+A trial is a simulated platform over some months. Its sources are independent lanes (orders and payments share one,
 because they are reconciled with each other); on a lane, scenarios follow each other with clean days between them. The
 first weeks are clean: checks that compare with the past need one.
 """
@@ -23,7 +23,7 @@ CLEAN_DAYS_BETWEEN = 1
 WORLD_DAYS = 120
 WINDOWS = {"day": 1, "week": 7, "month": 30}
 LIVE_DAY, LIVE_SCENARIOS = 10, 8
-"""Strikes on a running platform: on which landing day, and how many in one world."""
+"""Strikes on a running platform: on which landing day, and how many in one trial."""
 SIZES = ("small", "medium", "large")
 FIRST_SEED = 101
 """Reported seeds begin here; thresholds were chosen on others."""
@@ -38,7 +38,7 @@ SWEEPS = {
 
 @dataclass(frozen=True)
 class Scenario:
-    """One fault or control, on one source, for some landing days of one world."""
+    """One fault or control, on one source, for some landing days of one trial."""
 
     fault: str
     source: str
@@ -47,7 +47,7 @@ class Scenario:
     """`day`, `week`, `month`; `limit` for a size of a sweep; `live` for a strike on the running platform."""
     seed: int
     first_day: date = date.min
-    """Set when it is placed in a world."""
+    """Set when it is placed in a trial."""
 
     @property
     def id(self) -> str:
@@ -74,14 +74,14 @@ class Scenario:
         """The last landing day that it may touch."""
         return self.first_day + timedelta(days=self.span - 1)
 
-    def strike(self) -> Injection:
+    def injection(self) -> Injection:
         """The strike of a plan."""
         return Injection(self.fault, self.source, self.first_day, self.magnitude, self.days)
 
 
 @dataclass(frozen=True)
 class TrialPlan:
-    """The scenarios of one world, and how many days it has."""
+    """The scenarios of one trial, and how many days it has."""
 
     number: int
     seed: int
@@ -162,7 +162,7 @@ def lane_of(source: str) -> tuple[str, ...]:
 
 
 def trials_of(scenarios: Iterable[Scenario]) -> list[TrialPlan]:
-    """Place scenarios on lanes, long ones first, each in the first world that has room.
+    """Place scenarios on lanes, long ones first, each in the first trial that has room.
 
     Two month-long ones never share a source's lane: nothing good would be left of its past.
     """
@@ -171,10 +171,10 @@ def trials_of(scenarios: Iterable[Scenario]) -> list[TrialPlan]:
     ordered = sorted(
         (one for one in every if one.window != "live"), key=lambda one: (one.seed, -one.span, SOURCES.index(one.source))
     )
-    worlds: list[tuple[int, dict[tuple[str, ...], int], list[Scenario]]] = []
+    trials: list[tuple[int, dict[tuple[str, ...], int], list[Scenario]]] = []
     for scenario in ordered:
         lane = lane_of(scenario.source)
-        for seed, ends, placed in worlds:
+        for seed, ends, placed in trials:
             # What is delivered again must have been delivered whole the first time.
             start = ends.get(lane, HISTORY_DAYS) + scenario.declared.days_read
             month_there = any(one.window == "month" and one.source == scenario.source for one in placed)
@@ -183,10 +183,10 @@ def trials_of(scenarios: Iterable[Scenario]) -> list[TrialPlan]:
                 break
         else:
             ends, placed, start = {}, [], HISTORY_DAYS + scenario.declared.days_read
-            worlds.append((scenario.seed, ends, placed))
+            trials.append((scenario.seed, ends, placed))
         placed.append(replace(scenario, first_day=FIRST_DAY + timedelta(days=start)))
         ends[lane] = start + scenario.span + CLEAN_DAYS_BETWEEN
-    landed = [(seed, tuple(placed)) for seed, _, placed in worlds]
+    landed = [(seed, tuple(placed)) for seed, _, placed in trials]
     return [TrialPlan(number, seed, placed) for number, (seed, placed) in enumerate([*landed, *_live_trials(live)], 1)]
 
 
@@ -200,7 +200,7 @@ def _live_trials(live: Sequence[Scenario]) -> Iterator[tuple[int, tuple[Scenario
 
 
 def all_sizes(grid: str, seeds: int) -> dict[str, int]:
-    """How many scenarios, controls and worlds a grid has."""
+    """How many scenarios, controls and trials a grid has."""
     scenarios = scenarios_of(grid, seeds)
     silent = sum(one.declared.is_control for one in scenarios)
     return {"scenarios": len(scenarios) - silent, "controls": silent, "worlds": len(trials_of(scenarios))}

@@ -1,7 +1,7 @@
 """What healing took: actions and time, by fault family. Pure.
 
 The time to recover is that of `incidents.metrics`, R as in recover: from the detection to data that are right again. In
-a campaign it is work alone: every action is approved at once, nobody sleeps, and the incidents of one world are healed
+a campaign it is work alone: every action is approved at once, nobody sleeps, and the incidents of one trial are healed
 in the same rounds, so that each of them waits for the others. Median and 95th percentile are those of `metrics`.
 """
 
@@ -13,7 +13,7 @@ from reliability_platform.incidents.metrics import spread
 from reliability_platform.lab.campaign.grade import ScenarioOutcome
 
 MEANS = (
-    "Time to recover: detection to data that are right again, all actions approved at once, the incidents of a world "
+    "Time to recover: detection to data that are right again, all actions approved at once, the incidents of a trial "
     "healed together; wall clock of this campaign."
 )
 

@@ -61,11 +61,11 @@ def _plan(seed: int) -> TrialPlan:
 def _work(home: Path, seed: int, landing_days: int | None, ready: Connection) -> None:
     """The life of a process that may be killed."""
     ensure_manifest()
-    world = Trial(home, _plan(seed), landing_days, EVENTS_PER_DAY)
+    trial = Trial(home, _plan(seed), landing_days, EVENTS_PER_DAY)
     ready.send(None)
-    world.land()
-    world.judge(world.window)
-    world.heal()
+    trial.land()
+    trial.judge(trial.window)
+    trial.heal()
 
 
 def _begun(home: Path, seed: int, landing_days: int | None = None) -> SpawnProcess:
@@ -145,15 +145,15 @@ def run_kills(folder: Path, number: int, seed: int, on_kill: Callable[[Kill], No
 
     Raises `EnvironmentUnusableError` if the work does not even succeed where nobody kills it.
     """
-    template, twin, home = folder / "template", folder / "twin", folder / "home"
+    template, clone, home = folder / "template", folder / "twin", folder / "home"
     try:
         shutil.rmtree(folder, ignore_errors=True)
         ensure_manifest()
         _, failed = _done(template, seed, CLEAN_DAYS)
-        work_seconds, failed_too = _done(_copy(template, twin), seed)
-        prove(Trial(twin, _plan(seed), events_per_day=EVENTS_PER_DAY))
-        oracle = load_settings(twin).oracle / "published" / CURRENT
-        wrong = list(filter(None, [failed, failed_too])) or not_right(load_settings(twin), oracle)
+        work_seconds, failed_too = _done(_copy(template, clone), seed)
+        prove(Trial(clone, _plan(seed), events_per_day=EVENTS_PER_DAY))
+        oracle = load_settings(clone).oracle / "published" / CURRENT
+        wrong = list(filter(None, [failed, failed_too])) or not_right(load_settings(clone), oracle)
         if wrong:
             raise EnvironmentUnusableError(f"Without any kill the work is not right already: {'; '.join(wrong[:3])}.")
         kills = []

@@ -19,40 +19,40 @@ from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.publication import CURRENT, publications
 
 
-def _respond(world: Trial, scenario: Scenario) -> list[CheckResult]:
+def _respond(trial: Trial, scenario: Scenario) -> list[CheckResult]:
     """What the platform would do by itself after the strike: run the day, or audit what it has."""
     match scenario.declared.stage:
         case Stage.TRANSFORM | Stage.SOURCE:
-            world.admit([scenario.first_day])
-            return world.judge([scenario.first_day])
+            trial.admit([scenario.first_day])
+            return trial.judge([scenario.first_day])
         case Stage.RUN:
-            world.observe()
+            trial.observe()
             return []
         case _:
-            return world.audit(world.window)
+            return trial.audit(trial.window)
 
 
-def _truth_of(world: Trial, scenario: Scenario, known: Sequence[Truth]) -> Truth:
+def _truth_of(trial: Trial, scenario: Scenario, known: Sequence[Truth]) -> Truth:
     before = {(one.fault, one.source, one.magnitude) for one in known}
-    found = [one for one in load_truths(world.settings) if (one.fault, one.source, one.magnitude) not in before]
+    found = [one for one in load_truths(trial.settings) if (one.fault, one.source, one.magnitude) not in before]
     return next(one for one in found if (one.fault, one.source) == (scenario.fault, scenario.source))
 
 
-def _one(world: Trial, scenario: Scenario) -> tuple[ScenarioOutcome, list[str]]:
+def _one(trial: Trial, scenario: Scenario) -> tuple[ScenarioOutcome, list[str]]:
     """Inject a fault, respond, lift, heal, compare; the outcome and the checks that failed."""
-    known_truths = load_truths(world.settings)
-    known = {incident.id: len(incident.timeline) for incident in world.incidents.all()}
-    versions = {publication.version for publication in publications(world.settings)}
-    with live_fault(world.settings, world.plan.seed, scenario.strike()) as struck:
-        truth = _truth_of(world, scenario, known_truths)
-        results = _respond(world, scenario)
-    monitored = [one for one in world.checks.latest(world.window) if CHECKS[one.check].engine == "run"]
-    world.heal()
+    known_truths = load_truths(trial.settings)
+    known = {incident.id: len(incident.timeline) for incident in trial.incidents.all()}
+    versions = {publication.version for publication in publications(trial.settings)}
+    with live_fault(trial.settings, trial.plan.seed, scenario.injection()) as struck:
+        truth = _truth_of(trial, scenario, known_truths)
+        results = _respond(trial, scenario)
+    monitored = [one for one in trial.checks.latest(trial.window) if CHECKS[one.check].engine == "run"]
+    trial.heal()
     # Opened by this strike, or opened again: the same failure of the same day had healed before.
-    incidents: list[Incident] = [one for one in world.incidents.all() if len(one.timeline) > known.get(one.id, 0)]
-    fresh = [one.version for one in publications(world.settings) if one.version not in versions]
-    shown = world.wrong([world.settings.published / version for version in fresh])
-    final = world.wrong([world.settings.published / CURRENT])
+    incidents: list[Incident] = [one for one in trial.incidents.all() if len(one.timeline) > known.get(one.id, 0)]
+    fresh = [one.version for one in publications(trial.settings) if one.version not in versions]
+    shown = trial.wrong([trial.settings.published / version for version in fresh])
+    final = trial.wrong([trial.settings.published / CURRENT])
     dates = set(struck.event_dates)
     outcome = outcome_of(
         scenario,
@@ -70,25 +70,25 @@ def _one(world: Trial, scenario: Scenario) -> tuple[ScenarioOutcome, list[str]]:
 def run_live_trial(home: Path, plan: TrialPlan) -> TrialOutcome:
     """A clean platform, struck again and again."""
     started = time.perf_counter()
-    world = Trial(home, plan)
-    world.faults = replace(world.faults, strikes=())
-    world.faults.save(world.settings)
-    world.land()
-    clean = world.judge(world.window)
-    prove(world)
+    trial = Trial(home, plan)
+    trial.faults = replace(trial.faults, strikes=())
+    trial.faults.save(trial.settings)
+    trial.land()
+    clean = trial.judge(trial.window)
+    prove(trial)
     built = time.perf_counter()
     outcomes, kills = [], {}
     for scenario in plan.scenarios:
-        outcome, failed = _one(world, scenario)
+        outcome, failed = _one(trial, scenario)
         outcomes.append(outcome)
         kills[scenario.id] = failed
-    in_the_end = world.wrong([world.settings.published / CURRENT])
+    in_the_end = trial.wrong([trial.settings.published / CURRENT])
     return TrialOutcome(
         scenarios=outcomes,
         controls=[],
         kills=kills,
         false_alarms_elsewhere=sorted({one.check for one in clean if one.verdict is Verdict.FAILED}),
-        clean_partition_days=len(world.window) * len(SOURCES),
+        clean_partition_days=len(trial.window) * len(SOURCES),
         z_score={scenario.id: False for scenario in plan.scenarios},  # rows that landed do not change
         unexplained_differences=[f"{source}/{day}" for source, days in in_the_end.items() for day in sorted(days)],
         seconds={"build": round(built - started, 2), "strikes": round(time.perf_counter() - built, 2)},

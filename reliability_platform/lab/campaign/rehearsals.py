@@ -1,4 +1,4 @@
-"""The drills on a clean world of the campaign's own: what each loses (RPO) and how long it takes (RTO)."""
+"""The drills on a clean trial of the campaign's own: what each loses (RPO) and how long it takes (RTO)."""
 
 import shutil
 from collections.abc import Callable
@@ -28,11 +28,11 @@ def run_drills(
     try:
         shutil.rmtree(folder, ignore_errors=True)
         for landing_days in (DAYS - 1, DAYS):
-            world = Trial(folder / "home", plan, landing_days)
+            trial = Trial(folder / "home", plan, landing_days)
             # On another disk, as it were: or a lost home would take its snapshots along.
-            settings = world.settings.model_copy(update={"snapshot_url": str(folder / "snapshots")})
-            world.land()
-            world.judge(world.window)
+            settings = trial.settings.model_copy(update={"snapshot_url": str(folder / "snapshots")})
+            trial.land()
+            trial.judge(trial.window)
             if landing_days < DAYS:
                 take_snapshot(settings, clock)
         done = []

@@ -85,20 +85,20 @@ def _baselines(
     ]
 
 
-def summarise(worlds: Sequence[TrialOutcome]) -> dict[str, Any]:
+def summarise(trials: Sequence[TrialOutcome]) -> dict[str, Any]:
     """`summary` of the campaign's document."""
-    every = [one for world in worlds for one in world.scenarios]
+    every = [one for trial in trials for one in trial.scenarios]
     outcomes = [one for one in every if one.window in GRADED]
-    controls = [one for world in worlds for one in world.controls]
-    elsewhere = [alarm for world in worlds for alarm in world.false_alarms_elsewhere]
+    controls = [one for trial in trials for one in trial.controls]
+    elsewhere = [alarm for trial in trials for alarm in trial.false_alarms_elsewhere]
     shares = {name: _share_of(outcomes, name) for name in ("detected", "contained", "healed")}
     found = [one for one in outcomes if one.detected]
     shares["root_cause"] = wilson(sum(one.root_cause_right for one in found), len(found))
     shares["severity"] = wilson(sum(one.severity_right for one in found), len(found))
     shares["false_alarm_per_control"] = wilson(sum(one.false_alarms > 0 for one in controls), len(controls))
-    clean_days = sum(world.clean_partition_days for world in worlds)
+    clean_days = sum(trial.clean_partition_days for trial in trials)
     shares["false_alarm_per_clean_partition_day"] = wilson(min(len(elsewhere), clean_days), clean_days)
-    z_score = {key: value for world in worlds for key, value in world.z_score.items()}
+    z_score = {key: value for trial in trials for key, value in trial.z_score.items()}
     delays = [one.days_to_detect for one in found if one.days_to_detect is not None]
     return {
         "scenarios": len(outcomes),
@@ -117,7 +117,7 @@ def summarise(worlds: Sequence[TrialOutcome]) -> dict[str, Any]:
         "surviving_faults": sorted({one.fault for one in outcomes if not one.detected}),
         "clean_partition_days": clean_days,
         "false_alarms_elsewhere": elsewhere,
-        "unexplained_differences": [one for world in worlds for one in world.unexplained_differences],
+        "unexplained_differences": [one for trial in trials for one in trial.unexplained_differences],
         "intervals": {name: asdict(share) for name, share in shares.items()},
         "by_family_and_magnitude": _by_family_and_magnitude(outcomes),
         "smallest_seen": _smallest_seen(outcomes),

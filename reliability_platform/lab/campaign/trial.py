@@ -1,4 +1,4 @@
-"""Runs one world: lands it with its faults, lets the platform judge, publish, open incidents and heal, and writes down
+"""Runs one trial: lands it with its faults, lets the platform judge, publish, open incidents and heal, and writes down
 what happened. Every part is the platform's own; only the orchestrator is left out, for its overhead.
 """
 
@@ -12,7 +12,6 @@ from uuid import uuid4
 
 from reliability_platform.backfills.decisions import admit_run
 from reliability_platform.backfills.guard import Purpose, Request
-from reliability_platform.checks.dbt_tests import results_of_dbt
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import FIRST_DAY, days, utc_now
@@ -45,7 +44,7 @@ from reliability_platform.warehouse.publication import CURRENT
 EVENTS_PER_DAY = 8_400
 """The demo's size: some 1,000 orders a day, of which 60 in a rare currency."""
 MAX_TICKS = 20
-"""A world that still moves after so many ticks stays as it is: its incidents are not over."""
+"""A trial that still moves after so many ticks stays as it is: its incidents are not over."""
 RERUN_DAYS = 5
 ACTOR = "campaign"
 APPROVED = "campaign, which approves what waits for a person"
@@ -53,7 +52,7 @@ APPROVED = "campaign, which approves what waits for a person"
 
 @dataclass
 class Observation:
-    """What happened in one world."""
+    """What happened in one trial."""
 
     plan: TrialPlan
     truths: list[Truth]
@@ -79,7 +78,7 @@ def _watched(home: Path) -> Settings:
 
 
 class Trial:
-    """One world in a home of its own; `landing_days` are those of its plan, if nothing else is said."""
+    """One trial in a home of its own; `landing_days` are those of its plan, if nothing else is said."""
 
     def __init__(
         self, home: Path, plan: TrialPlan, landing_days: int | None = None, events_per_day: int = EVENTS_PER_DAY
@@ -88,7 +87,7 @@ class Trial:
         self.plan = plan
         self.settings: Settings = _watched(home)
         Simulation(plan.seed, events_per_day).save(self.settings)
-        self.faults = ActivePlan(plan.seed, tuple(scenario.strike() for scenario in plan.scenarios))
+        self.faults = ActivePlan(plan.seed, tuple(scenario.injection() for scenario in plan.scenarios))
         self.faults.save(self.settings)
         self.engine = operations_engine(self.settings)
         self.checks = CheckStore(self.engine)
@@ -98,7 +97,7 @@ class Trial:
 
     @property
     def context(self) -> RunContext:
-        """Of the platform's runs in this world."""
+        """Of the platform's runs in this trial."""
         return RunContext(self.settings, self.engine, utc_now, ACTOR)
 
     def land(self) -> None:
@@ -130,7 +129,7 @@ class Trial:
     def _run(self, landing_days: Sequence[date], since: Step) -> list[CheckResult]:
         run = run_days(self.context, landing_days, since=since)
         self.observe()
-        return [*run.results, *results_of_dbt([vars(node) for node in run.nodes], landing_days, ACTOR, utc_now())]
+        return run.results
 
     def observe(self) -> None:
         """What the incident sensor does until it has nothing left to read."""
@@ -208,13 +207,13 @@ class Trial:
         return found
 
 
-def prove(world: Trial) -> None:
-    """Build the oracle of a world."""
-    build_oracle(world.settings, landed_partitions(world.settings))
+def prove(trial: Trial) -> None:
+    """Build the oracle of a trial."""
+    build_oracle(trial.settings, landed_partitions(trial.settings))
 
 
 def run_trial(home: Path, plan: TrialPlan) -> Observation:
-    """Everything that happens in one world, from landing to proof."""
+    """Everything that happens in one trial, from landing to proof."""
     seconds: dict[str, float] = {}
     started = time.perf_counter()
 
@@ -223,35 +222,35 @@ def run_trial(home: Path, plan: TrialPlan) -> Observation:
         now = time.perf_counter()
         seconds[name], started = round(now - started, 2), now
 
-    world = Trial(home, plan)
-    world.land()
+    trial = Trial(home, plan)
+    trial.land()
     lap("land")
-    results = world.judge(world.window)
+    results = trial.judge(trial.window)
     lap("detect")
-    truths = load_truths(world.settings)
+    truths = load_truths(trial.settings)
     quarantined = {
-        (truth.fault, truth.source, truth.landing_date): quarantined_rows(world.settings, truth)
+        (truth.fault, truth.source, truth.landing_date): quarantined_rows(trial.settings, truth)
         for truth in truths
         if not truth.is_silent
     }
-    delivered = world.delivered()
+    delivered = trial.delivered()
     lap("grade")
-    world.heal()
+    trial.heal()
     lap("heal")
-    rerun = world.rerun_clean_days()
+    rerun = trial.rerun_clean_days()
     lap("rerun")
-    prove(world)
-    current = world.settings.published / CURRENT
-    versions = sorted(world.settings.published.glob("v[0-9]*"))
+    prove(trial)
+    current = trial.settings.published / CURRENT
+    versions = sorted(trial.settings.published.glob("v[0-9]*"))
     observation = Observation(
         plan=plan,
         truths=truths,
         results=results,
-        incidents=world.incidents.all(),
+        incidents=trial.incidents.all(),
         incidents_of_rerun=rerun,
         quarantined=quarantined,
-        shown_wrong=world.wrong(versions),
-        wrong_in_the_end=world.wrong([current]),
+        shown_wrong=trial.wrong(versions),
+        wrong_in_the_end=trial.wrong([current]),
         delivered_rows=delivered,
         seconds=seconds,
     )

@@ -1,4 +1,4 @@
-"""Drills: lose something for real, on a twin of the home; recover with the commands of an emergency; measure; prove.
+"""Drills: lose something for real, on a clone of the home; recover with the commands of an emergency; measure; prove.
 
 What was lost is compared row for row with what was there before, so that a recovery that only looks well fails.
 """
@@ -120,12 +120,12 @@ def run_drill(settings: Settings, drill: Drill, clock: Clock, table: str | None 
     report = DrillReport(
         drill, clock(), objective_seconds=settings.drill_rto_seconds, objective_rows=settings.drill_rpo_rows
     )
-    with clone_of(settings) as twin:
-        report.held_before = len(read_publication(twin.settings, twin.published.name).held)
-        DRILLS[drill](twin, report, clock, table)
-        if twin.settings.simulation_file.exists():
+    with clone_of(settings) as clone:
+        report.held_before = len(read_publication(clone.settings, clone.published.name).held)
+        DRILLS[drill](clone, report, clock, table)
+        if clone.settings.simulation_file.exists():
             with report.timed("oracle"):
-                compared = verify(twin.settings, landed_partitions(twin.settings))
+                compared = verify(clone.settings, landed_partitions(clone.settings))
             report.oracle_equal = all(one.equal for one in compared)
     return report
 
@@ -145,15 +145,15 @@ def compare(report: DrillReport, layer: str, names: Sequence[str], before: Path,
 
 
 def _lose_and_recover(
-    twin: Clone, report: DrillReport, clock: Clock, tables: Sequence[str], lose: Callable[[], None], table: str | None
+    clone: Clone, report: DrillReport, clock: Clock, tables: Sequence[str], lose: Callable[[], None], table: str | None
 ) -> None:
     """The common way: look, lose, recover, look again."""
-    settings = twin.settings
+    settings = clone.settings
     snapshot = newest_until(SnapshotLocation.of(settings), clock())
     report.snapshot = snapshot.id
     report.snapshot_age_seconds = round((report.began_at - snapshot.taken_at).total_seconds(), 1)
     partitions = landed_partitions(settings)
-    witnesses = twin.evidence / "before", twin.evidence / "after"
+    witnesses = clone.evidence / "before", clone.evidence / "after"
     write_tables(settings, tables, witnesses[0])
     lose()
     if report.drill is Drill.HOME_LOSS:
@@ -168,7 +168,7 @@ def _lose_and_recover(
         report.landing_days_built_again = restored.landing_days
     write_tables(settings, tables, witnesses[1])
     compare(report, "warehouse", tables, *witnesses)
-    compare(report, "published", published_tables(settings), twin.published, settings.published / CURRENT)
+    compare(report, "published", published_tables(settings), clone.published, settings.published / CURRENT)
     gone = sorted(set(partitions) - set(landed_partitions(settings)))
     report.partitions_lost = [f"{source}/{day}" for source, day in gone]
 
@@ -187,8 +187,8 @@ def _ask_again(settings: Settings, wanted: Sequence[Partition], clock: Clock) ->
     return again
 
 
-def _table_loss(twin: Clone, report: DrillReport, clock: Clock, table: str | None) -> None:
-    settings = twin.settings
+def _table_loss(clone: Clone, report: DrillReport, clock: Clock, table: str | None) -> None:
+    settings = clone.settings
     with warehouse_reader(settings) as connection:
         rows = connection.execute(
             "select table_name from duckdb_tables() where schema_name = 'main' order by estimated_size desc, table_name"
@@ -203,26 +203,26 @@ def _table_loss(twin: Clone, report: DrillReport, clock: Clock, table: str | Non
         with warehouse_lease(settings), closing(open_when_free(settings, read_only=False)) as writer:
             writer.execute(f"drop table {quoted(lost)}")
 
-    _lose_and_recover(twin, report, clock, sorted({lost, *published_tables(settings)}), lose, lost)
+    _lose_and_recover(clone, report, clock, sorted({lost, *published_tables(settings)}), lose, lost)
 
 
-def _warehouse_loss(twin: Clone, report: DrillReport, clock: Clock, _: str | None) -> None:
+def _warehouse_loss(clone: Clone, report: DrillReport, clock: Clock, _: str | None) -> None:
     report.lost = "the warehouse file"
-    _lose_and_recover(twin, report, clock, published_tables(twin.settings), twin.settings.warehouse.unlink, None)
+    _lose_and_recover(clone, report, clock, published_tables(clone.settings), clone.settings.warehouse.unlink, None)
 
 
-def _home_loss(twin: Clone, report: DrillReport, clock: Clock, _: str | None) -> None:
+def _home_loss(clone: Clone, report: DrillReport, clock: Clock, _: str | None) -> None:
     report.lost = "the home"
-    if twin.snapshots_in_home:
+    if clone.snapshots_in_home:
         report.remarks.append(
             "The snapshots lie in the home and would have been lost with it; the drill went on with a copy of them. "
             "Set RELIABILITY_SNAPSHOT_URL to a place on another disk or machine."
         )
 
     def lose() -> None:
-        shutil.rmtree(twin.settings.home)
+        shutil.rmtree(clone.settings.home)
 
-    _lose_and_recover(twin, report, clock, published_tables(twin.settings), lose, None)
+    _lose_and_recover(clone, report, clock, published_tables(clone.settings), lose, None)
 
 
 def _when_it_may_be_asked(engine: Engine, source: str, clock: Clock) -> Clock:
@@ -232,9 +232,9 @@ def _when_it_may_be_asked(engine: Engine, source: str, clock: Clock) -> Clock:
     return lambda: clock() + ahead
 
 
-def _source_outage(twin: Clone, report: DrillReport, clock: Clock, _: str | None) -> None:
+def _source_outage(clone: Clone, report: DrillReport, clock: Clock, _: str | None) -> None:
     """The landing day after the last one: one source turns everybody away, then answers again."""
-    settings, source = twin.settings, OUTAGE_SOURCE
+    settings, source = clone.settings, OUTAGE_SOURCE
     if not settings.simulation_file.exists():
         raise UsageError("An outage can be rehearsed with a simulated source only: this home has none.")
     simulation, engine = Simulation.load(settings), operations_engine(settings)
@@ -251,7 +251,7 @@ def _source_outage(twin: Clone, report: DrillReport, clock: Clock, _: str | None
     if f"{source}/{day}" not in during.held:
         report.remarks.append("The day was published although its source had sent nothing.")
     alone = [mart.name for mart in marts(ensure_manifest(settings.dbt_project)) if mart.sources == (source,)]
-    compare(report, "published", alone, twin.published, settings.published / CURRENT)
+    compare(report, "published", alone, clone.published, settings.published / CURRENT)
     with report.timed("fetch, build and publication", recovering=True), serving(simulation) as server:
         fetch_day(settings, source, day, server.url, promised, _when_it_may_be_asked(engine, source, clock))
         after = reprocess(RunContext(settings, engine, clock, "drill"), [day])

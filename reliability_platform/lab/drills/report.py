@@ -13,7 +13,7 @@ from reliability_platform.recovery.drill_log import DrillLog
 from reliability_platform.settings import Settings
 
 ABOUT = (
-    "The loss was real, and so was the recovery; both happened on a twin of the home, made for the drill and removed "
+    "The loss was real, and so was the recovery; both happened on a clone of the home, made for the drill and removed "
     "after it, so that consumers and writers of the home never noticed."
 )
 

@@ -1,4 +1,4 @@
-"""All declared faults and controls by name. What is not here cannot strike."""
+"""All declared faults and controls by name. What is not here cannot be injected."""
 
 from reliability_platform.errors import UsageError
 from reliability_platform.lab.faults.controls import CONTROLS as ALL_CONTROLS

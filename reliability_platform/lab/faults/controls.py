@@ -1,4 +1,4 @@
-"""Controls: changes that nothing may notice. A check that cries at one of these cries wolf."""
+"""Controls: changes that nothing may notice. A check that fails at one of these raises a false alarm."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -64,7 +64,7 @@ def _early_by_a_minute(clean: Deliveries, day: date, magnitude: float, rng: np.r
 def _control(
     name: str,
     description: str,
-    strike: InjectionFunction,
+    injection: InjectionFunction,
     size: float,
     meaning: str,
     applies_to: tuple[str, ...] = SOURCES,
@@ -83,7 +83,7 @@ def _control(
         signature=(),
         containment=Containment.NONE_NEEDED,
         end_state="nothing is noticed",
-        strike=strike,
+        injection=injection,
         days_touched=days_touched,
         whole_day=True,
     )

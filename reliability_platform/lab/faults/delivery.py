@@ -147,7 +147,7 @@ DELIVERY_FAULTS = (
         signature=("bronze_{source}__duplicate_batches", "stg_{source}__repeated_keys"),
         containment=Containment.DEDUPLICATED,
         end_state="oracle-equal at once",
-        strike=_duplicate_retry_storm,
+        injection=_duplicate_retry_storm,
     ),
     Fault(
         name="conflicting_duplicate",
@@ -163,7 +163,7 @@ DELIVERY_FAULTS = (
         symptoms=("stg_{source}__repeated_keys", "stg_{source}__reject_share"),
         containment=Containment.ROWS,
         end_state="re-requested, oracle-equal",
-        strike=_conflicting_duplicate,
+        injection=_conflicting_duplicate,
         whole_day=True,
     ),
     Fault(
@@ -180,7 +180,7 @@ DELIVERY_FAULTS = (
         symptoms=AFTER_A_GAP,
         containment=Containment.HELD,
         end_state="re-requested, oracle-equal",
-        strike=_missing_batch,
+        injection=_missing_batch,
     ),
     Fault(
         name="partial_batch",
@@ -196,7 +196,7 @@ DELIVERY_FAULTS = (
         symptoms=AFTER_A_GAP,
         containment=Containment.FILES,
         end_state="re-requested, oracle-equal",
-        strike=_partial_batch,
+        injection=_partial_batch,
     ),
     Fault(
         name="truncated_file",
@@ -212,7 +212,7 @@ DELIVERY_FAULTS = (
         symptoms=AFTER_A_GAP,
         containment=Containment.FILES,
         end_state="re-requested, oracle-equal",
-        strike=_truncated_file,
+        injection=_truncated_file,
     ),
     Fault(
         name="stale_redelivery",
@@ -227,7 +227,7 @@ DELIVERY_FAULTS = (
         signature=("bronze_{source}__no_stale_batches",),
         containment=Containment.DEDUPLICATED,
         end_state="ignored, oracle-equal at once",
-        strike=_stale_redelivery,
+        injection=_stale_redelivery,
         days_read=STALE_DAYS,
     ),
 )

@@ -105,7 +105,7 @@ class Fault:
     """The checks that must fail, with `{source}`."""
     containment: Containment
     end_state: str
-    strike: InjectionFunction | None = None
+    injection: InjectionFunction | None = None
     """How it changes deliveries; None for one that strikes elsewhere."""
     live: LiveInjection | None = None
     """How it strikes the running platform; None for one that strikes at landing."""

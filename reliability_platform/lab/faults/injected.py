@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import date
 
+from reliability_platform.lab.faults.injection import injected_batches
 from reliability_platform.lab.faults.plan import ActivePlan
-from reliability_platform.lab.faults.strike import injected_batches
 from reliability_platform.lab.faults.truth import save_truth
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch

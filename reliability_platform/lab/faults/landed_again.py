@@ -7,8 +7,8 @@ from pathlib import Path
 from reliability_platform.lab.faults.catalogue import fault_named
 from reliability_platform.lab.faults.fault import Stage
 from reliability_platform.lab.faults.injected import InjectedSource
+from reliability_platform.lab.faults.injection import rehearse
 from reliability_platform.lab.faults.plan import ActivePlan
-from reliability_platform.lab.faults.strike import rehearse
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.lab.simulation.system import SimulatedSource, simulated_sources
 from reliability_platform.landing.deliveries import deliver
@@ -29,11 +29,11 @@ def follow(settings: Settings, plan: ActivePlan) -> list[date]:
     before = ActivePlan.load(settings)
     again = sorted(
         {
-            (strike.source, day)
-            for strike in {*before.strikes, *plan.strikes}
-            if fault_named(strike.fault).stage is Stage.LANDING
-            for day in strike.landing_dates()
-            if (landed := landing_folder(settings, strike.source, day)).exists() or _aside(landed).exists()
+            (injection.source, day)
+            for injection in {*before.strikes, *plan.strikes}
+            if fault_named(injection.fault).stage is Stage.LANDING
+            for day in injection.landing_dates()
+            if (landed := landing_folder(settings, injection.source, day)).exists() or _aside(landed).exists()
         }
     )
     for source, day in again:

@@ -170,12 +170,12 @@ def resolve_injection(planned: PlannedInjection, first: date, last: date) -> Inj
     if (planned.day is None) == (planned.date is None):
         raise UsageError(f"{label}: give either day (1 is the first of the window) or date.")
     day = planned.date or first + timedelta(days=(planned.day or 1) - 1)
-    strike = Injection(planned.fault, planned.source, day, magnitude, planned.days, planned.seed)
+    injection = Injection(planned.fault, planned.source, day, magnitude, planned.days, planned.seed)
     if day > date.max - timedelta(days=fault.days_touched + planned.days):
         raise UsageError(f"{label}: {day} is too far ahead: choose a day of the window {first} to {last}.")
-    if not first <= strike.landing_dates()[0] <= strike.landing_dates()[-1] <= last:
+    if not first <= injection.landing_dates()[0] <= injection.landing_dates()[-1] <= last:
         raise UsageError(
-            f"{label} strikes {strike.landing_dates()[0]} to {strike.landing_dates()[-1]}, outside the window "
+            f"{label} strikes {injection.landing_dates()[0]} to {injection.landing_dates()[-1]}, outside the window "
             f"{first} to {last}: choose another day or a longer window."
         )
     earliest = day - timedelta(days=fault.days_read)
@@ -184,23 +184,23 @@ def resolve_injection(planned: PlannedInjection, first: date, last: date) -> Inj
             f"{label} delivers again what landed {counted(fault.days_read, 'day')} before, on {earliest}; the window begins on "
             f"{first}: choose a later day."
         )
-    return strike
+    return injection
 
 
 def check_together(strikes: Sequence[Injection]) -> None:
     """Refuse strikes that contradict each other: the same twice, or two that each need a whole day of one source."""
     taken: dict[tuple[str, date], Injection] = {}
     seen: set[tuple[str, str, date]] = set()
-    for strike in strikes:
-        fault = fault_named(strike.fault)
-        for day in strike.injected_days():
-            if (strike.fault, strike.source, day) in seen:
-                raise UsageError(f"{strike.fault} strikes {strike.source} on {day} twice: leave one of them out.")
-            seen.add((strike.fault, strike.source, day))
-            other = taken.setdefault((strike.source, day), strike) if fault.whole_day else strike
-            if other is not strike:
+    for injection in strikes:
+        fault = fault_named(injection.fault)
+        for day in injection.injected_days():
+            if (injection.fault, injection.source, day) in seen:
+                raise UsageError(f"{injection.fault} strikes {injection.source} on {day} twice: leave one of them out.")
+            seen.add((injection.fault, injection.source, day))
+            other = taken.setdefault((injection.source, day), injection) if fault.whole_day else injection
+            if other is not injection:
                 raise UsageError(
-                    f"{strike.fault} and {other.fault} each need all of what {strike.source} delivers on {day}: "
+                    f"{injection.fault} and {other.fault} each need all of what {injection.source} delivers on {day}: "
                     "move one of them to another day or source."
                 )
 
@@ -240,12 +240,12 @@ class ActivePlan:
         write_atomically(
             settings.faults / "plan.json",
             json.dumps(
-                {"seed": self.seed, "strikes": [asdict(strike) for strike in self.strikes]}, default=str
+                {"seed": self.seed, "strikes": [asdict(injection) for injection in self.strikes]}, default=str
             ).encode(),
         )
 
-    def with_injection(self, strike: Injection) -> "ActivePlan":
+    def with_injection(self, injection: Injection) -> "ActivePlan":
         """The plan and one more strike. Raises `UsageError` if it contradicts those there."""
-        strikes = (*self.strikes, strike)
+        strikes = (*self.strikes, injection)
         check_together(strikes)
         return ActivePlan(self.seed, strikes)

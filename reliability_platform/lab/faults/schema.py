@@ -101,7 +101,7 @@ SCHEMA_FAULTS = (
         signature=("bronze_{source}__no_unknown_columns",),
         containment=Containment.NONE_NEEDED,
         end_state="kept in the rescued-data column, oracle-equal",
-        strike=_schema_column_added,
+        injection=_schema_column_added,
     ),
     Fault(
         name="schema_column_missing",
@@ -117,7 +117,7 @@ SCHEMA_FAULTS = (
         symptoms=_GAPS,
         containment=Containment.FILES,
         end_state="re-requested, oracle-equal",
-        strike=_schema_column_missing,
+        injection=_schema_column_missing,
     ),
     Fault(
         name="schema_column_renamed",
@@ -133,7 +133,7 @@ SCHEMA_FAULTS = (
         symptoms=_GAPS,
         containment=Containment.FILES,
         end_state="read under its old name once a person approves who sees its past, else asked for again, oracle-equal",
-        strike=_schema_column_renamed,
+        injection=_schema_column_renamed,
     ),
     Fault(
         name="schema_type_changed",
@@ -149,6 +149,6 @@ SCHEMA_FAULTS = (
         symptoms=_GAPS,
         containment=Containment.FILES,
         end_state="read through a cast that agrees with the past, else asked for again, oracle-equal",
-        strike=_schema_type_changed,
+        injection=_schema_type_changed,
     ),
 )

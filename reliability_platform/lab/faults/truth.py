@@ -46,16 +46,16 @@ class Truth:
         return self.expected_class is None
 
 
-def truth_of(fault: Fault, strike: Injection, day: date, struck: InjectionResult, seed: int) -> Truth:
+def truth_of(fault: Fault, injection: Injection, day: date, struck: InjectionResult, seed: int) -> Truth:
     """Join the declaration with what was done on one landing day of the strike."""
     return Truth(
         fault=fault.name,
-        source=strike.source,
-        landing_date=strike.landing_date,
-        magnitude=strike.magnitude,
+        source=injection.source,
+        landing_date=injection.landing_date,
+        magnitude=injection.magnitude,
         expected_severity=fault.expected_severity,
         expected_class=fault.expected_class,
-        expected_root=fault.root.format(source=strike.source),
+        expected_root=fault.root.format(source=injection.source),
         expected_column=struck.column,
         containment=fault.containment.value,
         blow=day,
@@ -63,20 +63,20 @@ def truth_of(fault: Fault, strike: Injection, day: date, struck: InjectionResult
         landing_dates=struck.landing_dates,
         event_dates=struck.event_dates,
         rows=struck.rows,
-        seed=seed if strike.seed is None else strike.seed,
+        seed=seed if injection.seed is None else injection.seed,
     )
 
 
-def truth_of_live(fault: Fault, strike: Injection, struck: LiveInjectionResult, seed: int) -> Truth:
+def truth_of_live(fault: Fault, injection: Injection, struck: LiveInjectionResult, seed: int) -> Truth:
     """Join the declaration with what was done to the running platform: whole tables and dates, no single rows."""
     return Truth(
         fault=fault.name,
-        source=strike.source,
-        landing_date=strike.landing_date,
-        magnitude=strike.magnitude,
+        source=injection.source,
+        landing_date=injection.landing_date,
+        magnitude=injection.magnitude,
         expected_severity=fault.expected_severity,
         expected_class=fault.expected_class,
-        expected_root=fault.root.format(source=strike.source),
+        expected_root=fault.root.format(source=injection.source),
         expected_column=None,
         containment=fault.containment.value,
         batches=[],
@@ -85,7 +85,7 @@ def truth_of_live(fault: Fault, strike: Injection, struck: LiveInjectionResult, 
         rows=BAD_ROWS.empty_table(),
         tables=struck.tables,
         seed=seed,
-        blow=strike.landing_date,
+        blow=injection.landing_date,
     )
 
 
@@ -115,8 +115,8 @@ def load_truths(settings: Settings) -> list[Truth]:
         raw["landing_date"], raw["blow"] = date.fromisoformat(raw["landing_date"]), None
         rows = read_table(path.with_suffix(".parquet"), schema=BAD_ROWS)
         truth = Truth(**raw, rows=rows, struck_at=datetime.fromtimestamp(path.stat().st_mtime, UTC))
-        strike = (truth.fault, truth.source, truth.landing_date)
-        joined[strike] = _joined(joined[strike], truth) if strike in joined else truth
+        injection = (truth.fault, truth.source, truth.landing_date)
+        joined[injection] = _joined(joined[injection], truth) if injection in joined else truth
     return sorted(joined.values(), key=lambda truth: (truth.landing_date, truth.source, truth.fault))
 
 

@@ -189,7 +189,7 @@ VALUE_FAULTS = (
         symptoms=_AFTER_REJECTS,
         containment=Containment.ROWS,
         end_state="re-requested, oracle-equal",
-        strike=null_spike,
+        injection=null_spike,
         whole_day=True,
     ),
     Fault(
@@ -206,7 +206,7 @@ VALUE_FAULTS = (
         symptoms=_AFTER_REJECTS,
         containment=Containment.ROWS,
         end_state="re-requested, oracle-equal",
-        strike=_corrupt_payloads,
+        injection=_corrupt_payloads,
         whole_day=True,
     ),
     Fault(
@@ -222,7 +222,7 @@ VALUE_FAULTS = (
         signature=("stg_{source}__no_poison",),
         containment=Containment.ROWS,
         end_state="re-requested, oracle-equal",
-        strike=_poison_message,
+        injection=_poison_message,
         whole_day=True,
     ),
     Fault(
@@ -243,7 +243,7 @@ VALUE_FAULTS = (
         ),
         containment=Containment.HELD,
         end_state="re-requested after approval, oracle-equal",
-        strike=_unit_change,
+        injection=_unit_change,
         whole_day=True,
     ),
     Fault(
@@ -260,7 +260,7 @@ VALUE_FAULTS = (
         symptoms=_AFTER_REJECTS,
         containment=Containment.ROWS,
         end_state="re-requested after approval, oracle-equal",
-        strike=_unknown_enum,
+        injection=_unknown_enum,
         whole_day=True,
     ),
     Fault(
@@ -277,7 +277,7 @@ VALUE_FAULTS = (
         symptoms=_AFTER_REJECTS,
         containment=Containment.ROWS,
         end_state="re-requested after approval, oracle-equal",
-        strike=_orphan_reference,
+        injection=_orphan_reference,
         whole_day=True,
     ),
     Fault(
@@ -294,7 +294,7 @@ VALUE_FAULTS = (
         symptoms=_AFTER_REJECTS,
         containment=Containment.ROWS,
         end_state="re-requested after approval, oracle-equal",
-        strike=_out_of_range_values,
+        injection=_out_of_range_values,
         whole_day=True,
     ),
     Fault(
@@ -311,7 +311,7 @@ VALUE_FAULTS = (
         symptoms=_AFTER_REJECTS,
         containment=Containment.ROWS,
         end_state="clean rows re-requested, purged once somebody says so, oracle-equal",
-        strike=_pii_leak,
+        injection=_pii_leak,
         whole_day=True,
     ),
 )

@@ -108,7 +108,7 @@ VOLUME_FAULTS = (
         signature=("int_{source}__deduplicated__volume",),
         containment=Containment.HELD,
         end_state="confirmed or re-requested after approval, oracle-equal",
-        strike=more_rows,
+        injection=more_rows,
         whole_day=True,
     ),
     Fault(
@@ -125,7 +125,7 @@ VOLUME_FAULTS = (
         symptoms=("rec_orders__vs__payments__matched",),
         containment=Containment.HELD,
         end_state="re-requested after approval, oracle-equal",
-        strike=fewer_rows,
+        injection=fewer_rows,
         whole_day=True,
     ),
     Fault(
@@ -141,7 +141,7 @@ VOLUME_FAULTS = (
         signature=("int_{source}__deduplicated__key_share",),
         containment=Containment.NONE_NEEDED,
         end_state="confirmed or re-requested after approval, oracle-equal",
-        strike=_hot_partition_skew,
+        injection=_hot_partition_skew,
         whole_day=True,
     ),
 )

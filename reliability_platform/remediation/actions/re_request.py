@@ -18,7 +18,7 @@ from reliability_platform.landing.replacement import land_replacement, landed_ma
 from reliability_platform.masking import error_text
 from reliability_platform.remediation import evidence
 from reliability_platform.remediation.actions.action import Action, Done, in_words
-from reliability_platform.remediation.lateness import LATE_SLOTS, TOLD_BY_CLOCK, Slot, out_of_turn, rows_missing
+from reliability_platform.remediation.lateness import LATE_SLOTS, Slot, out_of_turn, rows_missing
 from reliability_platform.remediation.ledger import REPLACEMENT, Replay
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
@@ -48,25 +48,27 @@ def slots_to_request(settings: Settings, incident: Incident, source: str | None 
             return {day: evidence.refused_slots(settings, source, day, schema=False) for day in days}
         case "source_silent" | "upstream_unavailable":
             return {day: evidence.missing_slots(settings, source, day) for day in days}
-        case "late_data":  # what is truly late is there already
-            return _with_a_wrong_clock(settings, source, days)
-        case "future_data":  # a clock that is wrong may be wrong both ways
-            return evidence.rejected_slots(settings, source, days) | _with_a_wrong_clock(settings, source, days)
+        case "late_data" | "shifted_timestamps":
+            return _slots_by_clock(settings, incident, source)
+        case "future_data":
+            return evidence.rejected_slots(settings, source, days) | _slots_by_clock(settings, incident, source)
         case (
-            "shifted_timestamps" | "volume_anomaly" | "distribution_shift" | "key_skew" | "sources_disagree"
+            "volume_anomaly" | "distribution_shift" | "key_skew" | "sources_disagree"
         ):  # nothing says which batch is wrong
             return {day: evidence.all_slots(source) for day in days}
         case _:
             return evidence.rejected_slots(settings, source, days)
 
 
-def _by_clock(settings: Settings, incident: Incident, source: str) -> Slots:
-    """Those among the slots to request that are asked for because their times cannot be, whoever's rows they are."""
-    if incident.failure_class == "shifted_timestamps":
-        return {day: evidence.all_slots(source) for day in incident.partitions}
-    if incident.failure_class not in TOLD_BY_CLOCK:
-        return {}
-    return _with_a_wrong_clock(settings, source, incident.partitions)
+def _slots_by_clock(settings: Settings, incident: Incident, source: str) -> Slots:
+    """Those among the slots to request that are asked for because of the times of their rows."""
+    match incident.failure_class:
+        case "late_data" | "future_data":  # what is truly late is there already; a wrong clock may be wrong both ways
+            return _with_a_wrong_clock(settings, source, incident.partitions)
+        case "shifted_timestamps":  # nothing says which batch is wrong
+            return {day: evidence.all_slots(source) for day in incident.partitions}
+        case _:
+            return {}
 
 
 def _with_a_wrong_clock(settings: Settings, source: str, days: Sequence[date]) -> Slots:
@@ -203,7 +205,7 @@ def _re_request(settings: Settings, incident: Incident, actor: str) -> Done:
         slots = slots_to_request(settings, incident, source)
         if any(slots.values()):
             try:
-                asked.append(request(settings, source, slots, _by_clock(settings, incident, source)))
+                asked.append(request(settings, source, slots, _slots_by_clock(settings, incident, source)))
             except SourceUnavailableError as error:
                 failed.append(error)  # the other source is asked all the same
     if failed and not asked:

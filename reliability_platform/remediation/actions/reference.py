@@ -1,7 +1,7 @@
 """Reloads reference data from the source, and then asks again for rows that still refer to nothing."""
 
 from reliability_platform.incidents.model import Incident
-from reliability_platform.landing.reference import load_reference, reference_file
+from reliability_platform.landing.reference import reference_file, refresh_reference
 from reliability_platform.remediation.actions.action import Action, Done, in_words
 from reliability_platform.remediation.actions.re_request import RE_REQUEST
 from reliability_platform.settings import Settings
@@ -21,7 +21,7 @@ def outdated(settings: Settings) -> dict[str, bytes]:
 def _reload(settings: Settings, incident: Incident, actor: str) -> Done:
     fresh = outdated(settings)
     if fresh:
-        load_reference(settings, reference_files(settings))
+        refresh_reference(settings)
     # What a killed attempt has reloaded is not outdated any more, but its days have not been run again.
     if fresh or incident.resumed:
         tables = ", ".join(fresh) or "nothing that had not been before"

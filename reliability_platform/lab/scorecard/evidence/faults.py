@@ -108,17 +108,17 @@ def _ungraded(run: Run) -> list[dict[str, Any]]:
     scored = {(score.fault, score.source, score.partition) for score in run.card.faults}
     landed = {(truth.fault, truth.source, truth.landing_date) for truth in run.truths}
     found = []
-    for strike in ActivePlan.load(run.settings).strikes:
-        key = (strike.fault, strike.source, strike.landing_date)
-        if (strike.fault, strike.source, strike.landing_date.isoformat()) not in scored:
-            fault = fault_named(strike.fault)
+    for injection in ActivePlan.load(run.settings).strikes:
+        key = (injection.fault, injection.source, injection.landing_date)
+        if (injection.fault, injection.source, injection.landing_date.isoformat()) not in scored:
+            fault = fault_named(injection.fault)
             landed_kind = "control" if fault.is_control else "strike"
             planned = {
                 "row_kind": landed_kind if key in landed else "not landed",
-                "fault": strike.fault,
-                "source": strike.source,
-                "landing_date": strike.landing_date.isoformat(),
-                "magnitude": strike.magnitude,
+                "fault": injection.fault,
+                "source": injection.source,
+                "landing_date": injection.landing_date.isoformat(),
+                "magnitude": injection.magnitude,
                 "expected_severity": fault.expected_severity,
             }
             found.append({**dict.fromkeys(_fault_columns(), None), **planned})

@@ -54,9 +54,9 @@ def is_healed(incident: Mapping[str, Any]) -> bool:
     return incident.get("state") in HEALED_STATES
 
 
-def is_control(strike: Mapping[str, Any]) -> bool:
+def is_control(injection: Mapping[str, Any]) -> bool:
     """Whether nothing may notice it; a fault that the catalogue does not have is none."""
-    name = str(strike.get("fault"))
+    name = str(injection.get("fault"))
     return name in CONTROLS or (name in CATALOGUE and CATALOGUE[name].expected_severity is None)
 
 

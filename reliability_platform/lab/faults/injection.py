@@ -26,65 +26,65 @@ from reliability_platform.sources.source import Source
 class DayInjection:
     """A strike on one of its landing days."""
 
-    strike: Injection
+    injection: Injection
     landing_date: date
 
     def touched(self) -> range:
         """Ordinals of the landing days that it may touch."""
         first = self.landing_date.toordinal()
-        return range(first, first + fault_named(self.strike.fault).days_touched)
+        return range(first, first + fault_named(self.injection.fault).days_touched)
 
 
 def day_injections(strikes: Sequence[Injection]) -> list[DayInjection]:
     """Every strike day by day, in the order in which they are applied."""
-    landing = [strike for strike in strikes if fault_named(strike.fault).stage is Stage.LANDING]
-    every = [DayInjection(strike, day) for strike in landing for day in strike.injected_days()]
-    return sorted(every, key=lambda blow: (blow.landing_date, fault_named(blow.strike.fault).whole_day))
+    landing = [injection for injection in strikes if fault_named(injection.fault).stage is Stage.LANDING]
+    every = [DayInjection(injection, day) for injection in landing for day in injection.injected_days()]
+    return sorted(every, key=lambda one_day: (one_day.landing_date, fault_named(one_day.injection.fault).whole_day))
 
 
-def _generator(seed: int, blow: DayInjection) -> np.random.Generator:
-    strike = blow.strike
+def _generator(seed: int, one_day: DayInjection) -> np.random.Generator:
+    injection = one_day.injection
     # The first day for all days of a strike: it goes on choosing the same column.
-    words = f"{strike.fault}/{strike.source}/{strike.landing_date}/{strike.magnitude}"
+    words = f"{injection.fault}/{injection.source}/{injection.landing_date}/{injection.magnitude}"
     key = int.from_bytes(words.encode(), "big") % (2**61 - 1)
-    chosen = seed if strike.seed is None else strike.seed
+    chosen = seed if injection.seed is None else injection.seed
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([chosen % 2**63, key])))
 
 
 def _connected(every: Sequence[DayInjection], day: date) -> tuple[DayInjection, ...]:
-    """The day_injections that touch a day, and those that meet one of them on any day, and so on."""
+    """The injections that touch a day, and those that meet one of them on any day, and so on."""
     days, found = {day.toordinal()}, set[DayInjection]()
     while True:
-        more = [blow for blow in every if blow not in found and days & set(blow.touched())]
+        more = [one_day for one_day in every if one_day not in found and days & set(one_day.touched())]
         if not more:
-            return tuple(blow for blow in every if blow in found)
+            return tuple(one_day for one_day in every if one_day in found)
         found.update(more)
-        days.update(one for blow in more for one in blow.touched())
+        days.update(one for one_day in more for one in one_day.touched())
 
 
 def _one(
-    source: Source, seed: int, blow: DayInjection, now: dict[date, list[Batch]], taken: set[str]
+    source: Source, seed: int, one_day: DayInjection, now: dict[date, list[Batch]], taken: set[str]
 ) -> InjectionResult:
-    """One blow on what is there now; only batches that are not `taken` are shown to it."""
-    strike = blow.strike
-    fault = fault_named(strike.fault)
+    """One day of an injection on what is there now; only batches that are not `taken` are shown to it."""
+    injection = one_day.injection
+    fault = fault_named(injection.fault)
     free = {
         date.fromordinal(one): [
             batch for batch in now[date.fromordinal(one)] if batch.batch_id not in taken and batch.kind == "scheduled"
         ]
-        for one in blow.touched()
+        for one in one_day.touched()
     }
     if not all(any(batch.table.num_rows for batch in batches) for batches in free.values()):
         raise UsageError(
-            f"{strike.fault} finds nothing left to strike of {strike.source} on {blow.landing_date}: other strikes of "
+            f"{injection.fault} finds nothing left to strike of {injection.source} on {one_day.landing_date}: other strikes of "
             "the plan take all its batches. Move one of them to another day or source."
         )
     shown = dict(free)
     for offset in range(1, fault.days_read + 1):
-        before = blow.landing_date - timedelta(days=offset)
+        before = one_day.landing_date - timedelta(days=offset)
         shown[before] = list(source.deliver(before))
-    assert fault.strike is not None
-    struck = fault.strike(shown, blow.landing_date, fault.size(strike.magnitude), _generator(seed, blow))
+    assert fault.injection is not None
+    struck = fault.injection(shown, one_day.landing_date, fault.size(injection.magnitude), _generator(seed, one_day))
     merged = {}
     for day, batches in free.items():
         ids = {batch.batch_id for batch in batches}
@@ -98,12 +98,12 @@ def _together(
     source: Source, seed: int, group: tuple[DayInjection, ...]
 ) -> tuple[list[InjectionResult], dict[date, list[Batch]]]:
     """Blows that meet each other, one after the other; what each did, and what is delivered in the end."""
-    days = sorted({date.fromordinal(one) for blow in group for one in blow.touched()})
+    days = sorted({date.fromordinal(one) for one_day in group for one in one_day.touched()})
     now = {day: list(source.deliver(day)) for day in days}
     taken: set[str] = set()
     done = []
-    for blow in group:
-        struck = _one(source, seed, blow, now, taken)
+    for one_day in group:
+        struck = _one(source, seed, one_day, now, taken)
         taken |= set(struck.batches)
         now |= struck.deliveries
         done.append(struck)
@@ -111,44 +111,46 @@ def _together(
 
 
 def injected_batches(source: Source, plan: ActivePlan, day: date) -> tuple[list[Batch], list[Truth]]:
-    """The batches of a source and landing day under the plan, and the truth of the day_injections that touch it.
+    """The batches of a source and landing day under the plan, and the truth of the injections that touch it.
 
     Raises `UsageError` if the plan leaves one of them nothing to strike.
     """
-    group = _connected(day_injections([strike for strike in plan.strikes if strike.source == source.name]), day)
+    group = _connected(
+        day_injections([injection for injection in plan.strikes if injection.source == source.name]), day
+    )
     if not group:
         return list(source.deliver(day)), []
     done, now = _together(source, plan.seed, group)
     truths = [
-        truth_of(fault_named(blow.strike.fault), blow.strike, blow.landing_date, struck, plan.seed)
-        for blow, struck in zip(group, done, strict=True)
-        if day.toordinal() in blow.touched()
+        truth_of(fault_named(one_day.injection.fault), one_day.injection, one_day.landing_date, struck, plan.seed)
+        for one_day, struck in zip(group, done, strict=True)
+        if day.toordinal() in one_day.touched()
     ]
     return now[day], truths
 
 
-def inject_one(source: Source, seed: int, strike: Injection) -> InjectionResult:
+def inject_one(source: Source, seed: int, injection: Injection) -> InjectionResult:
     """What one strike alone makes of the clean deliveries of its first day. Pure."""
-    done, _ = _together(source, seed, (DayInjection(strike, strike.landing_date),))
+    done, _ = _together(source, seed, (DayInjection(injection, injection.landing_date),))
     return done[0]
 
 
-def inject_live(settings: Settings, seed: int, strike: Injection) -> LiveInjectionResult:
+def inject_live(settings: Settings, seed: int, injection: Injection) -> LiveInjectionResult:
     """Inject a fault into the running platform, and write down the truth of it."""
-    fault = fault_named(strike.fault)
+    fault = fault_named(injection.fault)
     assert fault.live is not None
-    blow = DayInjection(strike, strike.landing_date)
+    one_day = DayInjection(injection, injection.landing_date)
     struck_at = utc_now()
     struck = fault.live(
-        settings, strike.source, strike.landing_date, fault.size(strike.magnitude), _generator(seed, blow)
+        settings, injection.source, injection.landing_date, fault.size(injection.magnitude), _generator(seed, one_day)
     )
-    save_truth(settings, truth_of_live(fault, strike, struck, seed), struck_at)
+    save_truth(settings, truth_of_live(fault, injection, struck, seed), struck_at)
     return struck
 
 
 def rehearse(sources: Mapping[str, Source], plan: ActivePlan) -> None:
     """Refuse a plan that contradicts itself before anything is written. Raises `UsageError`."""
-    for source in {strike.source for strike in plan.strikes}:
-        every = day_injections([strike for strike in plan.strikes if strike.source == source])
-        for blow in every:
-            injected_batches(sources[source], plan, blow.landing_date)
+    for source in {injection.source for injection in plan.strikes}:
+        every = day_injections([injection for injection in plan.strikes if injection.source == source])
+        for one_day in every:
+            injected_batches(sources[source], plan, one_day.landing_date)
