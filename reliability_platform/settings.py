@@ -37,8 +37,6 @@ RESTORING = ".restoring"
 """In a home that is being put back; its content is the snapshot's id. A home that has it is not whole."""
 
 PREFIX = "RELIABILITY_"
-FOR_DBT = "RELIABILITY_READING_"
-"""How the variables begin that the platform itself sets for dbt, beside its settings."""
 EMPTY_MEANS_NONE = frozenset({"alert_urls", "alert_quiet_hours", "openlineage_url"})
 """Settings of which an empty value says something. Of any other it is an accident, as of an unset variable in a file."""
 DECLARED_NAMES = {
@@ -374,7 +372,7 @@ def _refuse_unknown_variables(names: frozenset[str]) -> None:
     known = [variable(name) for name in Settings.model_fields]
     for name in sorted(names):
         said = name.upper()  # as pydantic reads them
-        if said in known or said.startswith(FOR_DBT):
+        if said in known:
             continue
         if said.startswith(PREFIX) or get_close_matches(said, known, n=1, cutoff=ALIKE):
             raise UsageError(f"There is no setting {name[:80]!r}{_suggestion(said, known, PREFIX)}")

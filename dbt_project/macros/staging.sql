@@ -91,7 +91,10 @@
 {%- endmacro %}
 
 {% macro allowed_lateness_days() -%}
-    {{ return((env_var('RELIABILITY_ALLOWED_LATENESS_DAYS', '3') if execute else '3') | int) }}
+    {%- if execute -%}
+        {{ return(run_query("select value from build_rules where name = 'allowed_lateness_days'").columns[0].values()[0] | int) }}
+    {%- endif -%}
+    {{ return(3) }}
 {%- endmacro %}
 
 {# The one thing that becomes of a row. A rejected row stays rejected even if its batch was replaced: it is evidence. So
@@ -104,9 +107,4 @@
         when event_date < {{ days_later('landing_date', -allowed_lateness_days()) }} and not late_accepted then 'held_late'
         else 'valid'
     end
-{%- endmacro %}
-
-{# Under which reading a build judges the rows of a source; the platform says it, a shell need not. #}
-{% macro reading_of(source_name) -%}
-    {{ return(env_var('RELIABILITY_READING_' ~ source_name | upper, '') if execute else '') }}
 {%- endmacro %}

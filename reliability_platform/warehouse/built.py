@@ -78,7 +78,12 @@ def _now(connection: duckdb.DuckDBPyConnection, staging: str = "true") -> str | 
         for source in SOURCES
         if (name := shape.format(source=source)) in there
     ]
-    parts += [digests(name, "source") for name in SHARED if name in there]
+    # Under which reading a row was rejected is no content of it: it changes with every release.
+    parts += [
+        digests(name, "source").replace(f"from {name}", f"from (select columns(c -> c <> 'reading') from {name})")
+        for name in SHARED
+        if name in there
+    ]
     return " union all ".join(parts) or None
 
 

@@ -1,4 +1,5 @@
-"""Makes every dbt process take the warehouse lease before it opens the DuckDB file, from the shell too.
+"""Makes every dbt process take the warehouse lease before it opens the DuckDB file, and find there by what rules the
+platform builds, from the shell too.
 
 Named in `dbt_project/profiles.yml`. Inside the platform the caller holds the lease already; in a `dbt` started from
 the shell the lease lasts as long as the process.
@@ -16,6 +17,7 @@ from duckdb.sqltypes import VARCHAR
 from reliability_platform.home_path import checked
 from reliability_platform.json_text import fault_of
 from reliability_platform.settings import keep_private, load_settings
+from reliability_platform.warehouse.build_rules import note_build_rules
 from reliability_platform.warehouse.lease import lease_is_ours, take_lease
 
 
@@ -24,13 +26,16 @@ class Plugin(BasePlugin):  # type: ignore[misc]
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Called by dbt-duckdb once it has connected: what staging asks for and SQL cannot say."""
+        note_build_rules(self._settings, conn)
         conn.create_function("json_fault", fault_of, [VARCHAR], VARCHAR, null_handling=FunctionNullHandling.SPECIAL)
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
         """Called by dbt-duckdb right before it connects."""
         del config
-        settings = load_settings()  # whoever starts dbt from the shell is told of a misspelt setting, too
+        home = checked(Path(creds.path).parent)
+        # Whoever starts dbt from the shell is told of a misspelt setting, too.
+        self._settings = settings = load_settings(home)
         keep_private(settings)
-        lease = checked(Path(creds.path).parent) / Path(creds.path).with_suffix(".lease").name
+        lease = home / Path(creds.path).with_suffix(".lease").name
         if not lease_is_ours(lease):
             take_lease(lease, settings.lease_timeout_seconds)

@@ -21,7 +21,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.built import begin_build, end_build, note_built, note_origin
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest, parsed_project, quiet_arguments
-from reliability_platform.warehouse.dead_letters import readings, remember
+from reliability_platform.warehouse.dead_letters import remember
 from reliability_platform.warehouse.failures import damaged, is_damage
 from reliability_platform.warehouse.journal import BLOCKED, FAILED, MAX_ERROR, SUCCEEDED, BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
@@ -54,7 +54,6 @@ def _environment(settings: Settings) -> Iterator[None]:
     wanted = {
         "RELIABILITY_HOME": str(settings.home),
         "RELIABILITY_ALLOWED_LATENESS_DAYS": str(settings.allowed_lateness_days),
-        **readings(settings),
     }
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)

@@ -18,7 +18,6 @@ from reliability_platform.landing.reading import contract_fingerprint
 from reliability_platform.landing.seals import seal_again
 from reliability_platform.parquet import read_table, scan_below
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
 
 
 def rules_fingerprint(settings: Settings, source: str) -> str:
@@ -30,11 +29,6 @@ def rules_fingerprint(settings: Settings, source: str) -> str:
     for path in files:
         said.update(hashlib.sha256(path.read_bytes()).digest() if path.exists() else b"-")
     return said.hexdigest()
-
-
-def readings(settings: Settings) -> dict[str, str]:
-    """What dbt finds in its environment: under which reading a build rejects the rows of each source."""
-    return {f"RELIABILITY_READING_{source.upper()}": rules_fingerprint(settings, source) for source in SOURCES}
 
 
 def remember(settings: Settings, connection: duckdb.DuckDBPyConnection, first: date, last: date) -> int:

@@ -3,7 +3,7 @@
 import re
 
 from docs.generate import settings
-from reliability_platform.settings import FOR_DBT, PREFIX, PROJECT_ROOT, Settings
+from reliability_platform.settings import PREFIX, PROJECT_ROOT, Settings
 from tests.conventions.documents import ALL_TEXT, PAGES
 
 DOCUMENTS = {str(one): one.read_text(encoding="utf-8") for one in [*PROJECT_ROOT.glob("*.md"), *PAGES]}
@@ -19,7 +19,7 @@ def test_every_variable_that_a_document_names_is_one() -> None:
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     for name, text in DOCUMENTS.items():
         named = set(re.findall(rf"{PREFIX}[A-Z_]+[A-Z]", text))
-        assert {one for one in named if not one.startswith(FOR_DBT)} <= known | {f"{PREFIX}AUTOMATON"}, name
+        assert named <= known | {f"{PREFIX}AUTOMATON"}, name
 
 
 def test_a_default_that_the_readme_gives_is_the_default() -> None:

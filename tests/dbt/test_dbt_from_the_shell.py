@@ -8,9 +8,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.settings import DBT_PROJECT, PROJECT_ROOT, SODA_CHECKS
+from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.lease import warehouse_lease
 from tests.conftest import Platform, day
 
@@ -69,6 +72,39 @@ def test_the_commands_of_the_readme_work_and_send_nothing_anywhere(
     inside = _shell(root / DBT_PROJECT.name, "dbt run -s stg_orders", HOME=str(tmp_path))
     assert inside.returncode == 0, inside.stdout
     assert made.query("select count(*) > 0 from stg_orders") == [(True,)]
+
+
+def test_a_build_by_hand_makes_the_rows_that_the_platform_made(
+    platform: Callable[..., Platform], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell that knows nothing of the platform's settings emptied `qtn_rows.reading` and judged lateness by three days
+    whatever the platform had been told; ten days were held as changed after their build, with false incidents of P1.
+    """
+    monkeypatch.setenv("RELIABILITY_ALLOWED_LATENESS_DAYS", "0")
+    root = _checkout(tmp_path / "root")
+    made = platform("root/data", events_per_day=300, strikes=[Injection("null_spike", "orders", day(1), "medium")])
+    made.run(day(1), day(2))
+    tables = ["qtn_rows", "hld_too_late", *(f"stg_{source}" for source in SOURCES)]
+    tables += [f"int_{source}__deduplicated" for source in SOURCES]
+
+    def rows() -> dict[str, list[tuple[object, ...]]]:
+        return {table: made.query(f"from {table} order by all") for table in tables} | made.gold()
+
+    built, published = rows(), made.publish()
+    assert built["qtn_rows"]
+    assert built["hld_too_late"]
+
+    done = _shell(root, "dbt run --project-dir dbt_project --profiles-dir dbt_project", HOME=str(tmp_path))
+    assert done.returncode == 0, done.stdout
+    by_hand = rows()
+    assert [table for table in built if built[table] != by_hand[table]] == []
+    again = made.publish()
+    assert (again.version, again.held) == (published.version, published.held)
+
+    # A build by hand after a release judges under another reading; what is the same row is not held for that.
+    with duckdb.connect(str(made.settings.warehouse)) as connection:
+        connection.execute("update qtn_rows set reading = 'of another release'")
+    assert made.publish().held == published.held
 
 
 def test_the_watch_over_calls_sees_soda_report(outward_calls: Path, tmp_path: Path) -> None:

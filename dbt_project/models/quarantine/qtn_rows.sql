@@ -106,12 +106,10 @@ select
         when letters.state <> 'discarded' and letters.batch_attempt < latest_attempts.attempt then 'superseded'
         else letters.state
     end as state,
-    case letters.source
-        {% for source_name in keys_of_sources() %}
-            when '{{ source_name }}' then '{{ reading_of(source_name) }}'
-        {% endfor %}
-    end as reading
+    readings.value as reading
 from letters
+left join build_rules as readings
+    on readings.name = concat('reading_', letters.source)
 left join latest_attempts
     on
         letters.source = latest_attempts.source
