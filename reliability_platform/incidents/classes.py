@@ -76,6 +76,24 @@ class Aspect(StrEnum):
     DELIVERY = "delivery"
 
 
+class AskFor(StrEnum):
+    """Which batches of its landing days a failure gives reason to ask the source for again."""
+
+    MISSING = "missing batches"
+    UNASKED = "attempts that came unasked"
+    REFUSED_FOR_COLUMNS = "files refused for their columns"
+    REFUSED_AS_BROKEN = "files refused as broken"
+    REJECTED_ROWS = "batches with rejected rows"
+    WRONG_CLOCK = "days whose rows cannot be late"
+    """What is truly late is there already; a wrong clock may be wrong both ways, and no batch is known to be right."""
+    SHIFTED = "days whose times are shifted"
+    EVERYTHING = "all batches of the days"
+    """Where nothing says which batch is wrong."""
+
+
+BY_CLOCK = frozenset({AskFor.WRONG_CLOCK, AskFor.SHIFTED})
+"""What is asked for because of the times of its rows: an answer may not take the place of rows that it lacks."""
+
 HARM_SEVERITY = {
     Harm.EXPOSURE: Severity.P0,
     Harm.LOSS: Severity.P0,
@@ -107,6 +125,7 @@ class FailureClass:
     first_steps: tuple[str, ...]
     """What a person looks at before anything is done."""
     prevention: str
+    asks_for: frozenset[AskFor] = frozenset({AskFor.REJECTED_ROWS})
     between_sources: bool = False
     """Whether it says of no source alone that it is wrong: all sources of its checks are concerned."""
     of_the_home: bool = False
@@ -186,6 +205,7 @@ _TABLE = (
         aspect=Aspect.DELIVERY,
         explains=frozenset({"source_silent", "missing_data"}) | _SAME_GAPS,
         spoils_numbers=False,
+        asks_for=frozenset({AskFor.MISSING}),
         what_it_means="The source is busy or does not answer. Batches may not have come; the deadline may be at risk.",
         contained_by="What came is whole; a day that lacks a batch is held, and consumers keep the last good rows.",
         first_steps=(
@@ -205,6 +225,7 @@ _TABLE = (
         aspect=Aspect.DELIVERY,
         explains=frozenset({"missing_data"}) | _SAME_GAPS,
         spoils_numbers=True,
+        asks_for=frozenset({AskFor.MISSING}),
         what_it_means="Nothing at all came on a landing day: not late, not broken, nothing.",
         contained_by=_HELD,
         first_steps=("Ask the owner whether the source is down, or the way to it.", _ASK_OWNER),
@@ -220,6 +241,7 @@ _TABLE = (
         aspect=Aspect.STRUCTURE,
         explains=frozenset({"missing_data"}) | _SAME_GAPS,
         spoils_numbers=True,
+        asks_for=frozenset({AskFor.REFUSED_FOR_COLUMNS}),
         what_it_means="The producer changed its columns. The file was refused whole; its rows are not in the warehouse.",
         contained_by="The file is in quarantine, and the landing day is held.",
         first_steps=(
@@ -239,6 +261,7 @@ _TABLE = (
         aspect=Aspect.STRUCTURE,
         explains=frozenset({"missing_data"}) | _SAME_GAPS,
         spoils_numbers=False,
+        asks_for=frozenset({AskFor.REFUSED_AS_BROKEN}),
         what_it_means="A file is unreadable, cut short, or comes without or against its manifest. It was refused whole.",
         contained_by="The file is in quarantine. If a scheduled batch is missing for it, the landing day is held.",
         first_steps=(
@@ -258,6 +281,7 @@ _TABLE = (
         aspect=Aspect.DELIVERY,
         explains=_SAME_GAPS,
         spoils_numbers=True,
+        asks_for=frozenset({AskFor.MISSING}),
         what_it_means="The schedule promises batches that have not been admitted.",
         contained_by=_HELD,
         first_steps=("See which batches of the day are missing, in the table of the checks.", _ASK_OWNER),
@@ -288,6 +312,7 @@ _TABLE = (
         aspect=Aspect.DELIVERY,
         explains=frozenset(),
         spoils_numbers=False,
+        asks_for=frozenset({AskFor.UNASKED}),
         what_it_means="Nobody asked for another attempt of a batch that is good, and rows of the good one are gone or other in it.",
         contained_by="The attempt is in quarantine; the good one counts as before, and nothing else is held.",
         first_steps=(
@@ -324,6 +349,7 @@ _TABLE = (
         aspect=Aspect.QUALITY,
         explains=_AFTER_REJECTS | {"freshness_breach"},
         spoils_numbers=True,
+        asks_for=frozenset({AskFor.REJECTED_ROWS, AskFor.WRONG_CLOCK}),
         what_it_means="Event times lie after the moment at which the rows landed: most likely a time-zone bug.",
         contained_by=_ROWS,
         first_steps=(_SEE_ROWS, "Look by how many hours they are ahead: it names the time zone.", _ASK_OWNER),
@@ -339,6 +365,7 @@ _TABLE = (
         aspect=Aspect.QUALITY,
         explains=_SAME_GAPS | {"held_late"},
         spoils_numbers=True,
+        asks_for=frozenset({AskFor.SHIFTED}),
         what_it_means="Event times lie hours away from the slots with which the rows came: most likely a time-zone bug.",
         contained_by=_HELD,
         first_steps=(
@@ -529,6 +556,7 @@ _TABLE = (
         aspect=Aspect.DELIVERY,
         explains=frozenset({"volume_anomaly"}),
         spoils_numbers=False,
+        asks_for=frozenset({AskFor.WRONG_CLOCK}),
         what_it_means="Rows belong to earlier event dates, whose published numbers change with them.",
         contained_by="The rows are within the watermark: they count once their event dates have been built again.",
         first_steps=(
@@ -562,6 +590,7 @@ _TABLE = (
         aspect=Aspect.QUALITY,
         explains=frozenset({"sources_disagree", "invalid_values", "reject_share"}),
         spoils_numbers=True,
+        asks_for=frozenset({AskFor.EVERYTHING}),
         what_it_means="The usual amount changed overnight by a factor: most likely another unit or currency.",
         contained_by=_HELD,
         first_steps=(
@@ -581,6 +610,7 @@ _TABLE = (
         aspect=Aspect.QUALITY,
         explains=frozenset({"sources_disagree"}),
         spoils_numbers=True,
+        asks_for=frozenset({AskFor.EVERYTHING}),
         what_it_means="The number of rows is far from what the source's own past promises.",
         contained_by=_HELD,
         first_steps=("Ask the owner whether the volume is real: a campaign, a migration, an outage.",),
@@ -596,6 +626,7 @@ _TABLE = (
         aspect=Aspect.QUALITY,
         explains=frozenset(),
         spoils_numbers=True,
+        asks_for=frozenset({AskFor.EVERYTHING}),
         what_it_means="What two sources tell of the same fact differs: one of them is wrong, or lacks rows.",
         contained_by=_HELD,
         first_steps=(
@@ -616,6 +647,7 @@ _TABLE = (
         aspect=Aspect.QUALITY,
         explains=frozenset(),
         spoils_numbers=False,
+        asks_for=frozenset({AskFor.EVERYTHING}),
         what_it_means="One customer has more of the rows than is plausible.",
         contained_by="None needed: the numbers are right, processing may be slower.",
         first_steps=("Look at the rows of that customer: a robot, a test account, or a default value?",),

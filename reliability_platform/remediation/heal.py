@@ -13,7 +13,7 @@ from reliability_platform.checks.results import UNTOLD, CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
-from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.incidents.classes import CLASSES, AskFor
 from reliability_platform.incidents.impact import BAD, phase_of, record_impact
 from reliability_platform.incidents.model import Incident, State, TimelineEntry
 from reliability_platform.incidents.store import IncidentStore
@@ -40,7 +40,7 @@ from reliability_platform.remediation.changes import (
     environment_fingerprint,
 )
 from reliability_platform.remediation.evidence import replacements
-from reliability_platform.remediation.lateness import LATE_SLOTS, TOLD_BY_CLOCK, Slot, out_of_turn
+from reliability_platform.remediation.lateness import LATE_SLOTS, Slot, out_of_turn
 from reliability_platform.remediation.ledger import REPLACEMENT, Replay, ReplayLedger
 from reliability_platform.remediation.policy import POLICIES, stays_on_record
 from reliability_platform.remediation.time_limit import within
@@ -305,7 +305,7 @@ def _objections(
         for check, day in sorted(wanted)
         if not (speaks(check, day) and _stands(verdicts.get((check, day)), (check, day) in had_failed))
     ]
-    if incident.failure_class in TOLD_BY_CLOCK:
+    if AskFor.WRONG_CLOCK in CLASSES[incident.failure_class].asks_for:
         late = _late_slots(incident)
         found += [one.words for one in out_of_turn(settings, incident.source, incident.partitions, late)]
     holders: list[str] = []

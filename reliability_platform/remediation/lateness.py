@@ -28,8 +28,6 @@ from reliability_platform.sources.contracts import CONTRACTS
 Slot = tuple[date, int]
 LATE_SLOTS = "late_slots"
 """The fact of an action: slots of which the source says, by what it sends again, that their rows came late."""
-TOLD_BY_CLOCK = ("late_data", "future_data")
-"""The failure classes that a wrong clock can be behind, though their checks ask for something else."""
 
 HOURS = 12
 """What was held back for a day and came with the next batch of its slot is 18 hours before it or more; two zones are

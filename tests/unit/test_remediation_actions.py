@@ -1,6 +1,7 @@
 """The actions: they ask for what the evidence names, no more, and doing them twice is doing them once."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from reliability_platform.cli.main import cli
-from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.incidents.classes import CLASSES, AskFor
 from reliability_platform.lab.simulation.system import scheduled_batches
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.columns import Reading
@@ -69,6 +70,20 @@ def test_a_null_spike_does_not_ask_for_batches_that_are_missing_for_another_reas
     home.reject([3])
     assert slots_to_request(home.settings, home.incident(NULLS)) == {home.day: {3}}
     assert slots_to_request(home.settings, home.incident(GAP, detail="missing: 2")) == {home.day: {2}}
+
+
+@pytest.mark.parametrize("what", AskFor)
+def test_whatever_a_class_may_declare_to_ask_for_can_be_looked_up(
+    home: BrokenHome, what: AskFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new entry of the table that re-requesting does not know would break off healing at the first incident."""
+    home.land(without=(2,), renamed={4: RENAMED})
+    home.reject([3])
+    monkeypatch.setitem(CLASSES, "null_spike", replace(CLASSES["null_spike"], asks_for=frozenset({what})))
+    wanted = {AskFor.MISSING: {2}, AskFor.REJECTED_ROWS: {3}, AskFor.REFUSED_FOR_COLUMNS: {4}}
+    wanted |= dict.fromkeys((AskFor.EVERYTHING, AskFor.SHIFTED), {1, 2, 3, 4})
+    found = slots_to_request(home.settings, home.incident(NULLS))
+    assert found.get(home.day, set()) == wanted.get(what, set())
 
 
 def test_a_refused_file_is_not_missing(home: BrokenHome) -> None:

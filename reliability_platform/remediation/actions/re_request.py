@@ -1,15 +1,16 @@
 """Asks the source again for the batches that an incident gives reason to ask for, and for no others."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import Any
 
 from reliability_platform.atomic import parquet_bytes
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, SourceUnavailableError
-from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.incidents.classes import BY_CLOCK, CLASSES, AskFor
 from reliability_platform.incidents.model import Incident
 from reliability_platform.landing.attempts import How, Permission, permission_of, permit
 from reliability_platform.landing.fetch import fetch_again
@@ -36,44 +37,42 @@ def asked_sources(incident: Incident) -> tuple[str, ...]:
 
 def slots_to_request(settings: Settings, incident: Incident, source: str | None = None) -> Slots:
     """Which slots of a source an incident gives reason to ask for again: those of its own failure, no others."""
-    source, days = source or incident.source, incident.partitions
-    match incident.failure_class:
-        case "missing_data":
-            return {day: evidence.missing_slots(settings, source, day) for day in days}
-        case "unasked_attempt":
-            return {day: evidence.held_slots(settings, source, day) for day in days}
-        case "schema_break":
-            return {day: evidence.refused_slots(settings, source, day, schema=True) for day in days}
-        case "file_corruption":
-            return {day: evidence.refused_slots(settings, source, day, schema=False) for day in days}
-        case "source_silent" | "upstream_unavailable":
-            return {day: evidence.missing_slots(settings, source, day) for day in days}
-        case "late_data" | "shifted_timestamps":
-            return _slots_by_clock(settings, incident, source)
-        case "future_data":
-            return evidence.rejected_slots(settings, source, days) | _slots_by_clock(settings, incident, source)
-        case (
-            "volume_anomaly" | "distribution_shift" | "key_skew" | "sources_disagree"
-        ):  # nothing says which batch is wrong
-            return {day: evidence.all_slots(source) for day in days}
-        case _:
-            return evidence.rejected_slots(settings, source, days)
+    return _slots(settings, incident, source, CLASSES[incident.failure_class].asks_for)
 
 
 def _slots_by_clock(settings: Settings, incident: Incident, source: str) -> Slots:
     """Those among the slots to request that are asked for because of the times of their rows."""
-    match incident.failure_class:
-        case "late_data" | "future_data":  # what is truly late is there already; a wrong clock may be wrong both ways
-            return _with_a_wrong_clock(settings, source, incident.partitions)
-        case "shifted_timestamps":  # nothing says which batch is wrong
-            return {day: evidence.all_slots(source) for day in incident.partitions}
-        case _:
-            return {}
+    return _slots(settings, incident, source, CLASSES[incident.failure_class].asks_for & BY_CLOCK)
+
+
+def _slots(settings: Settings, incident: Incident, source: str | None, wanted: Collection[AskFor]) -> Slots:
+    found: Slots = {}
+    for what in sorted(wanted):
+        for day, slots in _ASKED[what](settings, source or incident.source, incident.partitions).items():
+            found[day] = found.get(day, set()) | slots
+    return found
+
+
+def _on_each(slots: Callable[[Settings, str, date], set[int]]) -> Callable[[Settings, str, Sequence[date]], Slots]:
+    return lambda settings, source, days: {day: slots(settings, source, day) for day in days}
 
 
 def _with_a_wrong_clock(settings: Settings, source: str, days: Sequence[date]) -> Slots:
     """All slots of the days of which rows cannot be late: nothing says which batch is right."""
     return {one.day: evidence.all_slots(source) for one in out_of_turn(settings, source, days)}
+
+
+_ALL = _on_each(lambda _, source, __: evidence.all_slots(source))
+_ASKED: dict[AskFor, Callable[[Settings, str, Sequence[date]], Slots]] = {
+    AskFor.MISSING: _on_each(evidence.missing_slots),
+    AskFor.UNASKED: _on_each(evidence.held_slots),
+    AskFor.REFUSED_FOR_COLUMNS: _on_each(partial(evidence.refused_slots, schema=True)),
+    AskFor.REFUSED_AS_BROKEN: _on_each(partial(evidence.refused_slots, schema=False)),
+    AskFor.REJECTED_ROWS: evidence.rejected_slots,
+    AskFor.WRONG_CLOCK: _with_a_wrong_clock,
+    AskFor.SHIFTED: _ALL,
+    AskFor.EVERYTHING: _ALL,
+}
 
 
 def slots_in_words(source: str, slots: Slots) -> str:
@@ -253,7 +252,7 @@ def _nothing_to_ask(settings: Settings, incident: Incident) -> str | None:
 
 def nobody_can_send(settings: Settings, incident: Incident) -> list[str]:
     """What only a person can end: refused entries that fit no slot, so that no source can send them again."""
-    if incident.failure_class != "file_corruption":
+    if AskFor.REFUSED_AS_BROKEN not in CLASSES[incident.failure_class].asks_for:
         return []
     found = [
         one for day in incident.partitions for one in evidence.refused_without_slot(settings, incident.source, day)
