@@ -22,7 +22,7 @@ from reliability_platform.cli.options import (
     why_option,
     yes_option,
 )
-from reliability_platform.clock import FIRST_DAY, utc_now
+from reliability_platform.clock import FIRST_DAY, days, utc_now
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.settings import Settings, load_settings
 
@@ -89,9 +89,13 @@ def run(
         show_rehearsal(load_settings(home), first, last, Purpose.ROUTINE, as_json, asks_source=True)
         return ExitCode.OK
     from reliability_platform.cli.session import driving
+    from reliability_platform.lab.faults.plan import ActivePlan
     from reliability_platform.orchestration.landing_assets import reference
+    from reliability_platform.sources import SOURCES
     from reliability_platform.warehouse.publication import publications
 
+    settings = load_settings(home)
+    ActivePlan.load(settings).refuse_over_http(settings, SOURCES, list(days(first, last)))
     with driving(home, healing=False) as (settings, daemon):
         tags = clearance(settings, daemon, first, last, Purpose.ROUTINE, given, asks_source=True)
         daemon.materialize([reference], first=first, last=last)
@@ -138,9 +142,9 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
     settings = load_settings(home)
     planned = PlannedInjection(fault=fault, source=source, date=day, magnitude=magnitude)
     injection = resolve_injection(planned, FIRST_DAY, date.max)
-    days = injection.landing_dates()
-    if days[-1] >= utc_now().date():
-        raise UsageError(f"{fault} on {day} reaches {days[-1]}, which is not over yet: choose an earlier day.")
+    touched = injection.landing_dates()
+    if touched[-1] >= utc_now().date():
+        raise UsageError(f"{fault} on {day} reaches {touched[-1]}, which is not over yet: choose an earlier day.")
     if fault_named(injection.fault).stage is not Stage.LANDING:
         _inject_live(home, injection)
         return ExitCode.OK
@@ -151,12 +155,13 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
             people.print(f"{fault} has struck {source} on {day} already: nothing is left to do.", highlight=False)
             return ExitCode.OK
         plan = before.with_injection(injection)
+        plan.refuse_over_http(settings, [source], touched)
         rehearse(simulated_sources(Simulation.load(settings)), plan)
-        for touched in days:
-            redeliver(settings, plan, source, touched)
+        for one in touched:
+            redeliver(settings, plan, source, one)
         plan.save(settings)  # last: an injection that was cut off can be run again, and is not refused as a second one
     people.print(f"{fault} has struck {source} on {day}. Let the platform notice it:", highlight=False)
-    people.print(f"  reliability run --from {days[0]} --to {days[-1]}", highlight=False)
+    people.print(f"  reliability run --from {touched[0]} --to {touched[-1]}", highlight=False)
     return ExitCode.OK
 
 

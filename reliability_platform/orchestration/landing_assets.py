@@ -1,14 +1,10 @@
 """Deliveries exactly as they came, and the reference data that they refer to."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
 
 import dagster as dg
 
-from reliability_platform.errors import UsageError
-from reliability_platform.lab.faults.catalogue import fault_named
-from reliability_platform.lab.faults.fault import Stage
 from reliability_platform.lab.faults.plan import ActivePlan
 from reliability_platform.landing.deliveries import Fetched
 from reliability_platform.landing.reference import REFERENCE_TABLES, refresh_reference
@@ -19,7 +15,7 @@ from reliability_platform.orchestration.lineage_events import LANDING, News, tol
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.pipeline import steps
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import load_settings
 from reliability_platform.sources import SOURCES
 
 
@@ -36,24 +32,6 @@ def reference() -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     refresh_reference(settings)
     for table in REFERENCE_TABLES:
         yield dg.MaterializeResult(asset_key=["reference", table])
-
-
-def _refuse_plan_over_http(settings: Settings, source: str, days: Sequence[date]) -> None:
-    """Raises `UsageError` if the plan wants deliveries broken that come over HTTP: only those of the simulation can be."""
-    broken = sorted(
-        {
-            injection.fault
-            for injection in ActivePlan.load(settings).strikes
-            if injection.source == source
-            and fault_named(injection.fault).stage is Stage.LANDING
-            and set(injection.landing_dates()) & set(days)
-        }
-    )
-    if broken:
-        raise UsageError(
-            f"The plan breaks deliveries of {source} ({', '.join(broken)}), but it is fetched over HTTP: follow the plan "
-            "`clean`, or unset RELIABILITY_SOURCE_URL."
-        )
 
 
 def _shown(fetch: Fetched) -> dict[str, int | str]:
@@ -79,8 +57,9 @@ def _landing_asset(source: str) -> dg.AssetsDefinition:
     def _deliveries(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         settings = load_settings()
         days = guarded_days(context, settings, asks_source=True)
-        if settings.url_of(source) is not None:
-            _refuse_plan_over_http(settings, source, days)
+        # Each step that lands asks for all that the run lands: where one is refused, none has written.
+        run_lands = [one for one in SOURCES if context.job_def.has_node_named(f"landing__{one}")]
+        ActivePlan.load(settings).refuse_over_http(settings, run_lands, days)
         refresh_reference(settings)
         written = datasets.landing(source)
         with told(

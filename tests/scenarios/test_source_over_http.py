@@ -6,9 +6,13 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import update
 
+from reliability_platform.cli.main import cli
 from reliability_platform.clock import utc_now
+from reliability_platform.errors import UsageError
+from reliability_platform.lab.faults.landed_again import follow
 from reliability_platform.lab.faults.plan import ActivePlan, Injection
 from reliability_platform.lab.oracle import build_oracle
 from reliability_platform.lab.scorecard.containment import differences
@@ -18,7 +22,9 @@ from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.operations import operations_engine
 from reliability_platform.operations.tables import breakers
+from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.landing_assets import landing_assets
+from reliability_platform.orchestration.local import QUIET
 from reliability_platform.orchestration.schedules import early_fetch
 from reliability_platform.settings import load_settings
 from reliability_platform.sources import SOURCES
@@ -93,12 +99,32 @@ def test_a_source_that_is_away_leaves_the_day_incomplete_and_what_is_published_a
 
 
 def test_a_plan_cannot_break_deliveries_that_come_over_http(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A drill that silently strikes nothing would be believed to have been passed."""
-    ActivePlan(7, (Injection("null_spike", "orders", day(3), "medium"),)).save(load_settings(home))
-    monkeypatch.setenv("RELIABILITY_SOURCE_URL", "http://127.0.0.1:9")
-    with pytest.raises(Exception, match="null_spike"):
-        land("orders", 3)
-    assert not landing_folder(load_settings(home), "orders", day(3)).exists()
+    """A drill that silently strikes nothing would be believed to have been passed. It was refused by the asset of that
+    source alone: the others had landed and were admitted by then, and their day was held.
+    """
+    settings = load_settings(home)
+    ActivePlan(7, (Injection("null_spike", "payments", day(3), "medium"),)).save(settings)
+    monkeypatch.setenv("RELIABILITY_SOURCE_URLS", '{"payments": "http://127.0.0.1:9"}')
+    before = sorted(home.rglob("*"))
+    refused = CliRunner().invoke(cli, ["run", "--from", str(day(3)), "--to", str(day(3)), "--home", str(home)])
+    assert isinstance(refused.exception, UsageError)
+    assert "null_spike" in str(refused.exception)
+    assert "RELIABILITY_SOURCE_URLS" in str(refused.exception)
+    assert sorted(home.rglob("*")) == before
+    words = ["inject", "null_spike", "--source", "payments", "--date", str(day(4)), "--home", str(home)]
+    assert isinstance(CliRunner().invoke(cli, words).exception, UsageError)
+    with pytest.raises(UsageError):
+        follow(load_settings(home), ActivePlan(7, (Injection("null_spike", "payments", day(4), "medium"),)))
+    assert ActivePlan.load(settings).strikes[0].landing_date == day(3)
+
+    with dg.instance_for_test() as instance:
+        done = defs.resolve_job_def("pipeline").execute_in_process(
+            instance=instance, partition_key=str(day(3)), run_config=QUIET, raise_on_error=False
+        )
+    assert not done.success
+    assert not [source for source in SOURCES if landing_folder(settings, source, day(3)).exists()]
+    land("orders", 3)  # by itself it has no part in it
+    assert landing_folder(settings, "orders", day(3)).exists()
 
 
 def test_sources_over_http_are_asked_early_and_others_are_not(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

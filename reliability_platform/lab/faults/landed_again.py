@@ -18,6 +18,7 @@ from reliability_platform.landing.seals import break_seal
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
+from reliability_platform.sources import SOURCES
 
 
 def follow(settings: Settings, plan: ActivePlan) -> list[date]:
@@ -25,6 +26,8 @@ def follow(settings: Settings, plan: ActivePlan) -> list[date]:
 
     A plan that contradicts itself is refused before anything is written. Raises `UsageError`.
     """
+    touched = {day for injection in plan.strikes for day in injection.landing_dates()}
+    plan.refuse_over_http(settings, SOURCES, touched)
     rehearse(simulated_sources(Simulation.load(settings)), plan)
     before = ActivePlan.load(settings)
     again = sorted(

@@ -5,7 +5,7 @@ A plan that names what does not exist or contradicts itself is refused before an
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from importlib import resources
@@ -18,8 +18,8 @@ from reliability_platform.atomic import write_atomically
 from reliability_platform.counted import counted
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.lab.faults.catalogue import fault_named
-from reliability_platform.lab.faults.fault import Fault
-from reliability_platform.settings import Settings
+from reliability_platform.lab.faults.fault import Fault, Stage
+from reliability_platform.settings import Settings, variable
 from reliability_platform.sources import SOURCES
 from reliability_platform.yaml_places import line_of, repeated_key
 
@@ -243,6 +243,23 @@ class ActivePlan:
                 {"seed": self.seed, "strikes": [asdict(injection) for injection in self.strikes]}, default=str
             ).encode(),
         )
+
+    def refuse_over_http(self, settings: Settings, sources: Collection[str], days: Collection[date]) -> None:
+        """Raises `UsageError` if deliveries of these days shall be broken that come over HTTP: only simulated ones can be."""
+        for source in sources:
+            broken = {
+                injection.fault
+                for injection in self.strikes
+                if injection.source == source
+                and fault_named(injection.fault).stage is Stage.LANDING
+                and not set(days).isdisjoint(injection.landing_dates())
+            }
+            if broken and settings.url_of(source) is not None:
+                said = "source_urls" if source in settings.source_urls else "source_url"
+                raise UsageError(
+                    f"The plan breaks deliveries of {source} ({', '.join(sorted(broken))}), but it is fetched over HTTP: "
+                    f"choose days that the plan leaves alone, or unset {variable(said)}."
+                )
 
     def with_injection(self, injection: Injection) -> "ActivePlan":
         """The plan and one more strike. Raises `UsageError` if it contradicts those there."""
