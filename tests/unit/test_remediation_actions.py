@@ -81,7 +81,7 @@ def test_whatever_a_class_may_declare_to_ask_for_can_be_looked_up(
     home.reject([3])
     monkeypatch.setitem(CLASSES, "null_spike", replace(CLASSES["null_spike"], asks_for=frozenset({what})))
     wanted = {AskFor.MISSING: {2}, AskFor.REJECTED_ROWS: {3}, AskFor.REFUSED_FOR_COLUMNS: {4}}
-    wanted |= dict.fromkeys((AskFor.EVERYTHING, AskFor.SHIFTED), {1, 2, 3, 4})
+    wanted |= {one: {1, 2, 3, 4} for one in (AskFor.EVERYTHING, AskFor.SHIFTED)}
     found = slots_to_request(home.settings, home.incident(NULLS))
     assert found.get(home.day, set()) == wanted.get(what, set())
 
