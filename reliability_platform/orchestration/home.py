@@ -38,14 +38,22 @@ sensors: {use_threads: true, num_workers: 2}
 backfills: {use_threads: true, num_workers: 1}
 """
 
+IN_THIS_PROCESS = "in_this_process.yaml"
+"""The same instance for runs in the process of a command. What steps print goes where the command's own words go, and no
+copy is kept: Dagster's copying starts a `tail` and a Python of its own for each step, 0.1 s each, and these two print
+tracebacks on the terminal of whoever presses Ctrl-C.
+"""
+NOT_COPIED = "compute_logs: {module: dagster._core.storage.noop_compute_log_manager, class: NoOpComputeLogManager}\n"
+
 
 def prepare_dagster_home(settings: Settings) -> None:
     """Make the folder and its dagster.yaml, and let this process and its children use it."""
     try:
         settings.dagster_home.mkdir(parents=True, exist_ok=True)
-        target = settings.dagster_home / "dagster.yaml"
-        if not target.exists() or target.read_text() != DAGSTER_YAML:
-            write_atomically(target, DAGSTER_YAML.encode())
+        for name, text in (("dagster.yaml", DAGSTER_YAML), (IN_THIS_PROCESS, DAGSTER_YAML + NOT_COPIED)):
+            target = settings.dagster_home / name
+            if not target.exists() or target.read_text() != text:
+                write_atomically(target, text.encode())
     except OSError as error:
         raise unusable_folder(settings.home, error) from None
     os.environ["RELIABILITY_HOME"] = str(settings.home)
@@ -57,7 +65,7 @@ def prepare_dagster_home(settings: Settings) -> None:
 
 @contextmanager
 def platform_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    """The Dagster instance of this home."""
+    """The Dagster instance of this home, for runs in this process."""
     prepare_dagster_home(settings)
-    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+    with dg.DagsterInstance.from_config(str(settings.dagster_home), IN_THIS_PROCESS) as instance:
         yield instance

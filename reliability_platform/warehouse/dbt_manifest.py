@@ -10,7 +10,9 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -51,10 +53,39 @@ def _files(project: Path) -> Iterator[Path]:
             yield path
 
 
+@dataclass(frozen=True)
+class _State:
+    """Files as the file system describes them, and the digest of what was in them."""
+
+    described: list[tuple[str, int, int, int, int]]
+    digest: str
+
+
+_KNOWN: dict[Path, _State] = {}
+SETTLED_NANOSECONDS = 2 * 10**9
+"""A file that was written to a moment ago may be written to again within one tick of the file system's clock."""
+
+
 def _digest(project: Path) -> str:
-    """Of every file of the project and of the dbt that parses it."""
+    """Of every file of the project and of the dbt that parses it; read again only where a file is not as it was."""
+    files = list(_files(project))
+    stats = [path.stat() for path in files]
+    described = [
+        (path.as_posix(), one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns)
+        for path, one in zip(files, stats, strict=True)
+    ]
+    known = _KNOWN.get(project)
+    if known is not None and known.described == described:
+        return known.digest
+    digest = _digest_of(project, files)
+    if all(max(one.st_mtime_ns, one.st_ctime_ns) < time.time_ns() - SETTLED_NANOSECONDS for one in stats):
+        _KNOWN[project] = _State(described, digest)
+    return digest
+
+
+def _digest_of(project: Path, files: Sequence[Path]) -> str:
     digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')}".encode())
-    for path in _files(project):
+    for path in files:
         content = path.read_bytes()
         digest.update(f"\0{path.relative_to(project).as_posix()}\0{len(content)}\0".encode())
         digest.update(content)
