@@ -10,10 +10,11 @@ from datetime import date, datetime
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.evaluate import evaluate
-from reliability_platform.checks.gate import Partition, unjudged_checks
+from reliability_platform.checks.gate import unjudged_checks
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.settings import Settings
+from reliability_platform.warehouse.published import Partition
 
 AUDITED_BY = ("native", "soda")
 """The engines of an audit; their results on a day are recorded together."""

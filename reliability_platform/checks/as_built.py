@@ -5,7 +5,6 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from reliability_platform.checks.gate import Partition
 from reliability_platform.checks.monitor_result import monitor_result
 from reliability_platform.checks.results import Verdict
 from reliability_platform.checks.store import CheckStore
@@ -16,6 +15,7 @@ from reliability_platform.warehouse.built import changed_since_built, is_another
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import warehouse_reader
 from reliability_platform.warehouse.ledger import home_id
+from reliability_platform.warehouse.published import Partition
 
 
 def _check_of(source: str) -> str:

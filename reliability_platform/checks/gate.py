@@ -1,46 +1,65 @@
 """The gate: which landed partitions may be published. It fails closed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
-
-Partition = tuple[str, date]
-UNJUDGED = "has not been evaluated"
+from reliability_platform.warehouse.published import Partition
 
 
-def _objection(result: CheckResult | None, requires_history: bool) -> str | None:
+class Why(StrEnum):
+    """Why a check keeps a landing day from being published."""
+
+    FAILED = "failed"
+    UNJUDGED = "has not been evaluated"
+    BROKE_OFF = "could not be evaluated"
+
+
+@dataclass(frozen=True)
+class Objection:
+    """A blocking check that holds a landing day."""
+
+    check: str
+    why: Why
+
+    def __str__(self) -> str:
+        return f"{self.check} {self.why}"
+
+
+def _objection(result: CheckResult | None, requires_history: bool) -> Why | None:
     if result is None:
-        return UNJUDGED
+        return Why.UNJUDGED
     if result.verdict is Verdict.PASSED:
         return None
     if result.verdict is Verdict.FAILED:
-        return "failed"
+        return Why.FAILED
     # Every source is young once: a check that only lacks a past to compare with holds nothing.
     if requires_history and result.reason == INSUFFICIENT_HISTORY:
         return None
     # An empty partition is held by the check that counts its rows, where it should not be empty.
     if result.reason == NOTHING_TO_JUDGE:
         return None
-    return "could not be evaluated"
+    return Why.BROKE_OFF
 
 
-def held(store: CheckStore, partitions: Sequence[Partition]) -> dict[Partition, list[str]]:
-    """The partitions that a blocking check holds, with the reasons. A missing verdict holds too."""
+def held(store: CheckStore, partitions: Sequence[Partition]) -> dict[Partition, list[Objection]]:
+    """The partitions that blocking checks hold, and which. A missing result holds too."""
     days = sorted({day for _, day in partitions})
     verdicts = {(result.check, result.partition): result for result in store.latest(days)}
-    found: dict[Partition, list[str]] = {}
+    found: dict[Partition, list[Objection]] = {}
     for source, day in partitions:
-        reasons = []
+        objections = []
         for spec in CHECKS.values():
             if spec.blocking and source in spec.sources:
-                objection = _objection(verdicts.get((spec.name, day)), spec.requires_history)
-                if objection is not None:
-                    reasons.append(f"{spec.name} {objection}")
-        if reasons:
-            found[source, day] = reasons
+                why = _objection(verdicts.get((spec.name, day)), spec.requires_history)
+                if why is not None:
+                    objections.append(Objection(spec.name, why))
+        if objections:
+            found[source, day] = objections
     return found
 
 

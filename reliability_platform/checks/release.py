@@ -14,7 +14,7 @@ from reliability_platform.checks.added import judge_added
 from reliability_platform.checks.as_built import changed_partitions, record_changed
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.evaluate import evaluate
-from reliability_platform.checks.gate import Partition, held
+from reliability_platform.checks.gate import held
 from reliability_platform.checks.holds import Holds
 from reliability_platform.checks.published import judge_published, record_damage
 from reliability_platform.checks.results import CheckResult, Verdict
@@ -28,6 +28,7 @@ from reliability_platform.warehouse.first_published import note_first_published
 from reliability_platform.warehouse.lease import warehouse_lease
 from reliability_platform.warehouse.marts import Mart
 from reliability_platform.warehouse.publication import Publication, publish
+from reliability_platform.warehouse.published import HeldBy, Partition
 
 CLASSES_OF_TABLES = frozenset({"data_loss", "rows_unaccounted", "reconciliation_mismatch", "sources_disagree"})
 TABLE_CHECKS = frozenset(
@@ -75,7 +76,7 @@ def release(
         partitions = landed_partitions(settings)
         changed = confirm(settings, store, now, run_id)
         on_change([*changed, *judge_added(settings, store, partitions, now, run_id)])
-        withheld = _withheld(store, engine, partitions)
+        withheld, holds = _withheld(store, engine, partitions)
         for partition, reason in record_changed(engine, changed_partitions(settings, engine), now, run_id).items():
             if partition in partitions:
                 withheld.setdefault(partition, []).append(reason)
@@ -85,17 +86,19 @@ def release(
             changed_from_outside.extend(damages)
             record_damage(settings, engine, damages, now, run_id)
 
-        publication = publish(settings, marts, partitions, withheld, now, run_id, tell)
+        publication = publish(settings, marts, partitions, withheld, now, run_id, tell, holds)
         if changed_from_outside:
             judge_published(settings, engine, now, run_id)  # put back, or replaced by the new version
         note_first_published(settings, engine, marts, publication, run_id, clock() if clock else now)
         return publication
 
 
-def _withheld(store: CheckStore, engine: Engine, partitions: Sequence[Partition]) -> dict[Partition, list[str]]:
-    """What checks object to, and what people hold."""
-    found = held(store, partitions)
-    for partition, hold in Holds(engine).standing().items():
-        if partition in partitions:
-            found[partition] = [hold.reason, *found.get(partition, [])]
-    return found
+def _withheld(
+    store: CheckStore, engine: Engine, partitions: Sequence[Partition]
+) -> tuple[dict[Partition, list[str]], dict[Partition, HeldBy]]:
+    """What checks object to and what people hold, in words; and who holds what of it."""
+    found = {partition: [str(one) for one in objections] for partition, objections in held(store, partitions).items()}
+    holds = {partition: hold for partition, hold in Holds(engine).standing().items() if partition in partitions}
+    for partition, hold in holds.items():
+        found[partition] = [hold.reason, *found.get(partition, [])]
+    return found, {partition: {"actor": hold.actor, "why": hold.why} for partition, hold in holds.items()}

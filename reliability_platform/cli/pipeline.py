@@ -1,5 +1,6 @@
 """Commands that move data: run, inject, heal, publish."""
 
+from collections.abc import Collection
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,16 +55,16 @@ def _tell_incidents(incidents: list[dict[str, str]]) -> None:
         people.print(f"Look: reliability incidents show {worst['id']}. Heal: reliability heal.", highlight=False)
 
 
-def _tell_unjudged(held: dict[str, list[str]]) -> None:
-    """Days that lack a verdict (a run was cut off, a dbt test is new) are held without an incident: say how to get it."""
-    unjudged = sorted(
-        key.split("/")[1]
-        for key, why in held.items()
-        if any(reason.endswith("has not been evaluated") for reason in why)
-    )
+def _tell_unjudged(settings: Settings, held: Collection[tuple[str, date]]) -> None:
+    """Days that lack a result (a run was cut off, a dbt test is new) are held without an incident: say how to get it."""
+    from reliability_platform.checks.gate import unjudged_days
+    from reliability_platform.checks.store import CheckStore
+    from reliability_platform.operations import operations_engine
+
+    unjudged = sorted(unjudged_days(CheckStore(operations_engine(settings)), list(held)))
     if unjudged:
         people.print(
-            "Some of them lack a verdict: their data changed since, or a check is newer than they are. Judge them:"
+            "Some of them lack a result: their data changed since, or a check is newer than they are. Judge them:"
         )
         people.print(f"  reliability run --from {unjudged[0]} --to {unjudged[-1]}", highlight=False)
 
@@ -109,7 +110,7 @@ def run(
         )
     else:
         people.print(f"Published {newest.version}; {held_words(newest.held)}.")
-        _tell_unjudged(newest.held)
+        _tell_unjudged(settings, newest.held_partitions)
         _tell_incidents(incidents)
     return ExitCode.NOT_HEALED if daemon.troubles else ExitCode.OK
 

@@ -160,12 +160,9 @@ def _taken_up(settings: Settings, clock: Clock) -> Engine:
     adopt(settings, ledger)
     current = ledger.current()
     holds = Holds(engine)
-    held = record_of(ledger.record(current)).held if current is not None else {}
-    for key, reasons in held.items():
-        people = [reason for reason in reasons if reason.startswith("held by ")]
-        source, day = key.split("/")
-        if people:
-            holds.hold(source, date.fromisoformat(day), "restore", people[0], clock())
+    people = record_of(ledger.record(current)).held_by_people if current is not None else {}
+    for (source, day), one in people.items():
+        holds.hold(source, day, one["actor"], one["why"], clock())
     return engine
 
 

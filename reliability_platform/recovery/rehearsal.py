@@ -13,6 +13,7 @@ from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.difference import TableDifference, difference
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import CURRENT
+from reliability_platform.warehouse.published import key_of
 
 WORKSPACE = ".rehearsal"
 
@@ -38,8 +39,8 @@ def rehearse(settings: Settings, first: date, last: date) -> Rehearsal:
         published = reprocess(RunContext(clone.settings, engine, utc_now, "rehearsal"), window)
         manifest = ensure_manifest(settings.dbt_project)
         tables = difference(marts(manifest), manifest, clone.published, clone.settings.published / CURRENT)
-        names = {day.isoformat() for day in window}
-        return Rehearsal(tables, {key: why for key, why in published.held.items() if key.split("/")[1] in names})
+        held = {key_of(one): why for one, why in published.held_partitions.items() if one[1] in window}
+        return Rehearsal(tables, held)
 
 
 def changes(settings: Settings, first: date, last: date) -> list[TableDifference]:

@@ -90,11 +90,8 @@ def _readers(settings: Settings, incident: Incident) -> Readers:
         return Readers(None, None)
     publication = read_publication(settings, version)
     shown = consumers(settings, ensure_manifest()).shown
-    held = {
-        day: publication.held[key]
-        for day in incident.partitions
-        if (key := f"{incident.source}/{day.isoformat()}") in publication.held
-    }
+    partitions = publication.held_partitions
+    held = {day: partitions[one] for day in incident.partitions if (one := (incident.source, day)) in partitions}
     fresh = [day for day in incident.partitions if (incident.source, day) in shown]
     return Readers(version, publication.previous, fresh, held)
 

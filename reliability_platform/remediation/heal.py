@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from reliability_platform.causes import CAUSES, Cause, cause_of
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.gate import held
+from reliability_platform.checks.gate import Objection, held
 from reliability_platform.checks.results import UNTOLD, CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.counted import counted
@@ -272,12 +272,11 @@ def _late_slots(incident: Incident) -> set[Slot]:
     return {(date.fromisoformat(day), slot) for slots in told for day, slot in slots}
 
 
-def _held_by_others(reasons: Iterable[str], day: date, others: Iterable[Incident]) -> list[str] | None:
-    """The other open incidents to which all reasons to hold a day belong; None if one of the reasons is nobody's."""
+def _held_by_others(objections: Iterable[Objection], day: date, others: Iterable[Incident]) -> list[str] | None:
+    """The other open incidents to which all that holds a day belongs; None if one of the checks is nobody's."""
     holders: dict[str, None] = {}
-    for reason in reasons:
-        check = reason.split(" ")[0]
-        owner = next((one.id for one in others if (check, day) in one.still_failing), None)
+    for objection in objections:
+        owner = next((one.id for one in others if (objection.check, day) in one.still_failing), None)
         if owner is None:
             return None
         holders[owner] = None
@@ -311,10 +310,10 @@ def _objections(
     holders: list[str] = []
     about_days = not CLASSES[incident.failure_class].of_the_home
     partitions = [(source, day) for source in incident.sources for day in incident.partitions if about_days]
-    for (source, day), reasons in held(checks, partitions).items():
-        elsewhere = _held_by_others(reasons, day, others)
+    for (source, day), objections in held(checks, partitions).items():
+        elsewhere = _held_by_others(objections, day, others)
         if elsewhere is None:
-            found.append(f"{source} {day} is still held: {reasons[0]}")
+            found.append(f"{source} {day} is still held: {objections[0]}")
         else:
             holders += elsewhere
     return found, list(dict.fromkeys(holders))

@@ -63,10 +63,8 @@ def _shown(settings: Settings, publication: Publication, mart: Mart, landed: lis
             found = {row[0] for row in relation.project("event_date").distinct().fetchall()}
     except duckdb.Error:
         return set()  # altered or gone: a later version will show what it has
-    released = [
-        {day for one, day in landed if one == source and f"{one}/{day}" not in publication.held}
-        for source in mart.sources
-    ]
+    held = publication.held_partitions
+    released = [{day for one, day in landed if one == source and (one, day) not in held} for source in mart.sources]
     return found | (set.intersection(*released) - {date.fromisoformat(day) for day in table.absent_dates})
 
 

@@ -24,11 +24,14 @@ from reliability_platform.warehouse.marts import Mart
 from reliability_platform.warehouse.published import (
     CURRENT,
     RECORD,
+    HeldBy,
+    Partition,
     Publication,
     PublishedDate,
     PublishedTable,
     current_version,
     encoded,
+    key_of,
     publications,
     read_publication,
     record_of,
@@ -47,6 +50,7 @@ from reliability_platform.warehouse.withdrawn import WITHDRAWAL, Withdrawal, rem
 __all__ = [
     "CURRENT",
     "RECORD",
+    "Partition",
     "Publication",
     "PublishedDate",
     "PublishedTable",
@@ -54,9 +58,6 @@ __all__ = [
     "publications",
     "read_publication",
 ]
-
-Partition = tuple[str, date]
-"""A source and a landing day."""
 
 DUE = ".due"
 
@@ -165,11 +166,12 @@ def publish(
     now: datetime,
     run_id: str,
     on_damage: Callable[[Sequence[Damage]], None] = lambda _: None,
+    held_by: Mapping[Partition, HeldBy] | None = None,
 ) -> Publication:
     """Publish all event dates whose partitions are released; the others keep their last good rows.
 
-    `partitions` are all landed partitions, `held` those of them that the gate holds, with the reasons. Publishing the
-    same content again makes no new version. What consumers read is compared with its checksums first; `on_damage`
+    `partitions` are all landed partitions, `held` those of them that the gate holds, with the reasons, and
+    `held_by` the people who hold some of them. Publishing the same content again makes no new version. What consumers read is compared with its checksums first; `on_damage`
     hears of what differs. Raises `EnvironmentUnusableError` if there is no warehouse, if the operations store is not
     the one of this home, or if rows to be kept are nowhere to be had as they were.
     """
@@ -214,7 +216,8 @@ def publish(
             published_at=now.isoformat(),
             run_id=run_id,
             tables=tables,
-            held={f"{source}/{day.isoformat()}": list(reasons) for (source, day), reasons in sorted(held.items())},
+            held={key_of(one): list(reasons) for one, reasons in sorted(held.items())},
+            held_by={key_of(one): person for one, person in sorted((held_by or {}).items())},
             previous_record=digest_of(record) if record is not None else None,
         )
         if last is not None and not damaged and _same(last, publication):

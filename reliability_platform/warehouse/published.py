@@ -1,14 +1,26 @@
 """The published versions as they lie in the home: their records, and the pointer that consumers follow."""
 
 import json
+import re
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from datetime import date
+from typing import Any, TypedDict
 
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.settings import Settings
 
 RECORD = "publication.json"
 CURRENT = "current"
+Partition = tuple[str, date]
+"""A source and a landing day."""
+_HELD_BY = re.compile(r"held by (?P<actor>.+?): (?P<why>.*)", re.DOTALL)
+
+
+class HeldBy(TypedDict):
+    """The person who holds a landing day, and why."""
+
+    actor: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -53,10 +65,33 @@ class Publication:
     """`source/landing day` → why it is held."""
     previous_record: str | None = None
     """SHA-256 of the record of the version before: the records are a chain."""
+    held_by: dict[str, HeldBy] = field(default_factory=dict)
+    """`source/landing day` → the person who holds it, where one does."""
+
+    @property
+    def held_partitions(self) -> dict[Partition, list[str]]:
+        """What is held, and why."""
+        return {_partition(key): reasons for key, reasons in self.held.items()}
+
+    @property
+    def held_by_people(self) -> dict[Partition, HeldBy]:
+        """Those of them that a person holds."""
+        return {_partition(key): person for key, person in self.held_by.items()}
 
     def table(self, name: str) -> PublishedTable | None:
         """One table by its name."""
         return next((one for one in self.tables if one.name == name), None)
+
+
+def key_of(partition: Partition) -> str:
+    """How a record names a partition."""
+    source, day = partition
+    return f"{source}/{day.isoformat()}"
+
+
+def _partition(key: str) -> Partition:
+    source, day = key.split("/")
+    return source, date.fromisoformat(day)
 
 
 def encoded(publication: Publication) -> str:
@@ -74,9 +109,15 @@ def record_of(text: str) -> Publication:
             )
             for table in raw["tables"]
         ]
-        return Publication(**{**raw, "tables": tables})
+        return Publication(**{"held_by": _held_by(raw["held"]), **raw, "tables": tables})
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"it lacks or garbles something: {type(error).__name__}") from None
+
+
+def _held_by(held: dict[str, list[str]]) -> dict[str, HeldBy]:
+    """The people who hold something by a record of 0.3.0, which has them in the reasons alone."""
+    told = {key: _HELD_BY.fullmatch(reason) for key, reasons in held.items() for reason in reasons[:1]}
+    return {key: {"actor": found["actor"], "why": found["why"]} for key, found in told.items() if found}
 
 
 def versions(settings: Settings) -> list[str]:

@@ -193,6 +193,8 @@ def test_what_is_damaged_everywhere_at_once_comes_back(home: Settings, kind: str
     assert rows(home) == good
     assert done.publication is not None
     assert list(done.publication.held) == [f"orders/{day(2)}"]  # what somebody held is held
+    again = Holds(operations_engine(home)).standing()["orders", day(2)]
+    assert (again.actor, again.why) == ("a test", "it is looked at")
 
 
 def _swap(one: Path, other: Path) -> None:

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from sqlalchemy import delete
 
-from reliability_platform.checks.gate import held
+from reliability_platform.checks.gate import Objection, Why, held
 from reliability_platform.checks.results import Verdict
 from reliability_platform.cli.main import main
 from reliability_platform.errors import HomeBusyError, UsageError
@@ -17,6 +17,7 @@ from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.operations.tables import check_results
 from reliability_platform.warehouse.lease import warehouse_lease
 from reliability_platform.warehouse.publication import CURRENT, current_version, rollback
+from reliability_platform.warehouse.published import encoded, record_of
 from tests.conftest import Platform, day
 
 
@@ -75,7 +76,7 @@ def test_the_gate_fails_closed(lived: Callable[[Path], Platform], tmp_path: Path
     assert held(made.checks, [partition]) == {}
     with made.engine.begin() as connection:
         connection.execute(delete(check_results).where(check_results.c.check_name == "stg_orders__row_count"))
-    assert held(made.checks, [partition]) == {partition: ["stg_orders__row_count has not been evaluated"]}
+    assert held(made.checks, [partition]) == {partition: [Objection("stg_orders__row_count", Why.UNJUDGED)]}
 
 
 def test_a_crashing_check_is_not_evaluated_and_the_others_judge_on(
@@ -93,7 +94,7 @@ def test_a_crashing_check_is_not_evaluated_and_the_others_judge_on(
     assert results["stg_payments__missing_customer_id"].verdict is Verdict.PASSED
     assert results["agg_daily_revenue__possible_measures"].verdict is Verdict.PASSED
     partition = ("orders", day(1))
-    assert "stg_orders__missing_channel could not be evaluated" in held(made.checks, [partition])[partition]
+    assert Objection("stg_orders__missing_channel", Why.BROKE_OFF) in held(made.checks, [partition])[partition]
 
 
 def test_publishing_the_same_again_makes_no_version_and_readers_never_wait(
@@ -144,6 +145,11 @@ def test_a_person_holds_a_day_that_all_checks_like_and_lets_it_go_again(
     assert key == f"shipments/{day(2)}"
     assert reasons[0].endswith(": the depot counts again")
     assert reasons[0].startswith("held by ")
+    ((held_by, person),) = publication.held_by_people.items()
+    assert (held_by, person["why"]) == (("shipments", day(2)), "the depot counts again")
+    old = json.loads(encoded(publication))
+    del old["held_by"]  # a record of 0.3.0 says it in the reasons alone
+    assert record_of(json.dumps(old)) == publication
     main(["release", *words])
     assert "is not held by anybody any more" in capsys.readouterr().out
     assert made.publish().held == {}

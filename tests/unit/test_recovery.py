@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from reliability_platform.checks.gate import UNJUDGED, held
+from reliability_platform.checks.gate import Why, held
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
@@ -147,7 +147,7 @@ def test_a_restore_that_was_killed_publishes_nothing_old_and_can_be_run_again(ho
     assert subprocess.run([sys.executable, "-c", KILLED, str(home.home)], check=False).returncode == 9
     objections = held(CheckStore(operations_engine(home)), landed_partitions(home))
     assert {one for _, one in objections} == {day(2), day(3)}
-    assert all(reasons[0].endswith(UNJUDGED) for reasons in objections.values())
+    assert all(found[0].why is Why.UNJUDGED for found in objections.values())
     assert current_version(home) == version
     done = recover_warehouse(home, only_snapshot(home), utc_now)
     assert done.publication.held == {}

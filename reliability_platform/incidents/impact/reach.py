@@ -102,4 +102,4 @@ def _shown(settings: Settings, tables: Sequence[Mart]) -> frozenset[tuple[str, d
             days = set(read_table(path, columns=["event_date"])["event_date"].unique().to_pylist())
             fresh = {day for day in days if day.isoformat() not in kept.get(mart.name, set())}
             found |= {(source, day) for source in mart.sources for day in fresh}
-    return frozenset(pair for pair in found if f"{pair[0]}/{pair[1].isoformat()}" not in publication.held)
+    return frozenset(found - publication.held_partitions.keys())

@@ -23,10 +23,6 @@ def _named(partitions: list[tuple[str, date]]) -> str:
     return ", ".join(f"{source}/{day}" for source, day in partitions)
 
 
-def _shows(version: Publication, source: str, day: date) -> bool:
-    return f"{source}/{day.isoformat()}" not in version.held
-
-
 def condemned(versions: list[Publication], incident: Incident) -> set[str]:
     """The versions that show what the incident is about: published since it was first written, its days not held.
 
@@ -35,9 +31,8 @@ def condemned(versions: list[Publication], incident: Incident) -> set[str]:
     since = min(moment for moment in (incident.times.first_bad_write, incident.detected_at) if moment is not None)
     bad: set[str] = set()
     for version in versions:
-        fresh = datetime.fromisoformat(version.published_at) >= since and any(
-            _shows(version, source, day) for source, day in _partitions(incident)
-        )
+        shown = set(_partitions(incident)) - version.held_partitions.keys()
+        fresh = datetime.fromisoformat(version.published_at) >= since and bool(shown)
         if fresh or version.previous in bad:
             bad.add(version.version)
     return bad

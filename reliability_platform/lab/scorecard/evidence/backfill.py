@@ -105,15 +105,15 @@ def _times_judged(run: Run) -> dict[Key, int]:
 
 def _safety(run: Run) -> list[Row]:
     judged, differences = _times_judged(run), _differences(run) if run.has_oracle else None
-    current = run.publications[-1].held if run.publications else {}
+    held = [publication.held_partitions for publication in run.publications]
     found: list[Row] = []
     for row in run.query(_SQL):
         key = (row["source"], row["landing_date"])
-        name = f"{key[0]}/{key[1]}"
         replays = [replay for replay in run.replays if (replay.source, replay.landing_date) == key]
         again = row["max_attempts"] > 1 or row["files_read_through_a_shim"] or replays or judged.get(key, 0) > 1
         if not again:
             continue
+        held_now = bool(held) and key in held[-1]
         here = None if differences is None else differences.get(key, {"unlike": 0, "waiting": 0})
         unequal = None if here is None else here["unlike"]
         oracle: dict[str, Any] = {} if run.has_oracle else {"oracle_rows": None}
@@ -123,12 +123,12 @@ def _safety(run: Run) -> list[Row]:
                 **oracle,
                 "times_judged": judged.get(key, 0),
                 "batches_replayed": len(replays),
-                "held_in_versions": sum(name in publication.held for publication in run.publications),
-                "held_now": name in current,
+                "held_in_versions": sum(key in one for one in held),
+                "held_now": held_now,
                 "rows_unlike_oracle": unequal,
                 "rows_waiting": None if here is None else here["waiting"],
                 "equal_to_oracle": None if unequal is None else unequal == 0,
-                "safe": row["overlapping_rows"] == 0 and (not unequal or name in current),
+                "safe": row["overlapping_rows"] == 0 and (not unequal or held_now),
             }
         )
     return found

@@ -30,10 +30,6 @@ def _judged_between(run: Run, first: str, last: str) -> set[Pair]:
         return {(row[0], row[1]) for row in connection.execute(query)}
 
 
-def _held(publication: Publication) -> set[Pair]:
-    return {(key.split("/")[0], date.fromisoformat(key.split("/")[1])) for key in publication.held}
-
-
 def _event_dates(run: Run, pairs: set[Pair], sources: Sequence[str]) -> set[date]:
     """Event dates of all rows of these partitions, and the landing days themselves."""
     own = sorted(pair for pair in pairs if pair[0] in sources)
@@ -69,7 +65,7 @@ def _step(run: Run, mart: Mart, before: Publication, after: Publication, rerun: 
     folders = [run.settings.published / one.version / f"{mart.name}.parquet" for one in (before, after)]
     same = old.checksum == new.checksum
     changed = {} if same else _changes(run, _file(folders[0]), _file(folders[1]))
-    causes = rerun | (_held(before) ^ _held(after))
+    causes = rerun | (before.held_partitions.keys() ^ after.held_partitions.keys())
     unexplained = sorted(set(changed) - _event_dates(run, causes, mart.sources)) if changed else []
     own = sorted(f"{source}/{day}" for source, day in rerun if source in mart.sources)
     return {

@@ -174,7 +174,7 @@ def _checks(run: Run) -> _Stage:
 def _publication(run: Run) -> _Stage:
     [landed] = run.query("select count(*) as pairs from landed")
     last = run.publications[-1] if run.publications else None
-    held = [key.split("/") for key in last.held] if last else []
+    held = set(last.held_partitions) if last else set()
     return _Stage(
         name="publication",
         tables=[table.name for table in last.tables] if last else [],
@@ -182,7 +182,7 @@ def _publication(run: Run) -> _Stage:
         unit="landing partitions",
         breaches=len(held),
         breach="held in the current version",
-        pairs={(source, date.fromisoformat(day)) for source, day in held},
+        pairs=held,
         runs=len(run.publications),
     )
 

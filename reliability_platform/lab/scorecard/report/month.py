@@ -1,6 +1,5 @@
 """What happened in a home, day by day: volumes, held days, strikes, incidents. Plain data for the report."""
 
-from datetime import date
 from typing import Any
 
 from sqlalchemy import Engine
@@ -11,7 +10,7 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.lab.faults.truth import load_truths
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_reader
-from reliability_platform.warehouse.publication import publications
+from reliability_platform.warehouse.publication import Partition, publications
 
 
 def month_of(settings: Settings, engine: Engine) -> dict[str, Any]:
@@ -49,18 +48,18 @@ def _volumes(settings: Settings) -> list[dict[str, Any]]:
 
 def _held(settings: Settings) -> list[dict[str, Any]]:
     """Partitions that some version held back: from which publication on, and until which; None while they are."""
-    since: dict[str, str] = {}
-    until: dict[str, str] = {}
+    since: dict[Partition, str] = {}
+    until: dict[Partition, str] = {}
     for publication in publications(settings):
-        for key in publication.held:
-            since.setdefault(key, publication.published_at)
-            until.pop(key, None)
-        for key in since.keys() - publication.held.keys():
-            until.setdefault(key, publication.published_at)
-    split = [(key, key.split("/")) for key in sorted(since)]
+        held = publication.held_partitions
+        for one in held:
+            since.setdefault(one, publication.published_at)
+            until.pop(one, None)
+        for one in since.keys() - held.keys():
+            until.setdefault(one, publication.published_at)
     return [
-        {"source": source, "day": date.fromisoformat(day), "from": since[key], "until": until.get(key)}
-        for key, (source, day) in split
+        {"source": source, "day": day, "from": since[source, day], "until": until.get((source, day))}
+        for source, day in sorted(since)
     ]
 
 
