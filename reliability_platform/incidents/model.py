@@ -119,7 +119,6 @@ class Incident:
     partitions: list[date] = field(default_factory=list)
     signals: list[Signal] = field(default_factory=list)
     timeline: list[TimelineEntry] = field(default_factory=list)
-    recovered_at: datetime | None = None
     pending_reruns: list[date] = field(default_factory=list)
     """Landing days that the last action changed and that the pipeline must run again."""
     attempts: int = 0
@@ -158,6 +157,11 @@ class Incident:
     is_symptom: bool = False
     """Whether it turned out to be no failure of its own but a symptom of the one that it is linked to."""
     triage_steps: list[dict[str, Any]] | None = None
+
+    @property
+    def recovered_at(self) -> datetime | None:
+        """When the data were right again: the one definition, that of its times."""
+        return self.times.recovered
 
     @property
     def triage(self) -> Triage:
@@ -262,10 +266,8 @@ def _fold_transition(incident: Incident, entry: TimelineEntry) -> None:
     incident.is_symptom = incident.state is State.FALSE_ALARM and "linked_to" in entry.data
     incident.acting_since = None
     if incident.state in (State.VERIFIED, State.RESOLVED):
-        incident.recovered_at = incident.recovered_at or entry.at
         incident.pending_reruns = []
     if incident.state is State.REOPENED:
-        incident.recovered_at = None
         incident.attempts = 0
         incident.lives += 1
 

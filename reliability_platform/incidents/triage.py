@@ -145,7 +145,7 @@ def triage(
     if shown:
         evidence = f"Critical consumers had been shown these days: {', '.join(shown_to)}."
     elif kind.spoils_numbers:
-        evidence = "No critical consumer was shown these days before it was noticed."
+        evidence = "What critical consumers see of these days, if anything, was published before they failed."
     else:
         evidence = "A failure of this class spoils no numbers."
     ask("Were critical consumers shown bad numbers?", shown, evidence, Severity.P1)

@@ -1,6 +1,7 @@
 """The healing of one incident: act, let the pipeline run again, verify. Journaled before and after; it never loops."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -470,4 +471,7 @@ def _recovery_measured(engine: Engine, incident: Incident, now: datetime) -> dic
         return {}
     counted = [f"rec_batches__conserved__{source}" for source in incident.sources]
     unaccounted = sum(abs(one.value or 0) for one in CheckStore(engine).latest(incident.partitions, counted))
-    return {"rpo_rows": unaccounted, "rto_seconds": (now - incident.detected_at).total_seconds()}
+    # Where no check said so before, verification is what says that the data are right again.
+    recovered = replace(incident.times, recovered=incident.times.recovered or now).time_to_recover
+    assert recovered is not None
+    return {"rpo_rows": unaccounted, "rto_seconds": recovered.total_seconds()}

@@ -84,7 +84,8 @@ HELD = Readers("v000007", "v000006", [], {failing.day(5): [f"bronze_orders__sche
 
 def measure(name: str, published: str | None, warehouse: str | None) -> dict[str, Any]:
     """One measure of an impact entry."""
-    values = {"event_dates": ["2026-01-05"], "published": published, "warehouse": warehouse, "published_dates": 1}
+    values = {"event_dates": ["2026-01-05"], "published": published, "warehouse": warehouse}
+    values |= {"published_dates": 1, "warehouse_dates": int(warehouse is not None)}
     return {"table": "agg_daily_revenue", "measure": name, **values}
 
 

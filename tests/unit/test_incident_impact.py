@@ -5,7 +5,7 @@ import json
 import re
 import shutil
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -129,6 +129,17 @@ def test_the_bad_numbers_are_on_the_record_before_anything_is_done(story: Story)
     assert story.before.impact[BAD]["keys"] > 0
     assert row(story.before, "orders").recovered is None
     assert row(story.before, "orders").difference is None
+
+
+def test_a_difference_compares_the_same_dates(story: Story) -> None:
+    """After a loss 30 dates were compared with 31, and a difference was shown against nothing."""
+    whole = row(story.after, "orders")
+    assert (whole.bad_dates, whole.recovered_dates) == (1, 1)
+    assert whole.difference is not None
+    assert replace(whole, bad=None, bad_dates=0).difference is None
+    assert replace(whole, recovered_dates=2).difference is None
+    lost = replace(whole, event_dates=(day(1), STRUCK), published_dates=2, bad_dates=1, recovered_dates=2)
+    assert lost.cells == [f"{whole.published:,f}", f"{whole.bad:,f} (1 of 2 dates)", f"{whole.recovered:,f}", "–"]
 
 
 def test_it_is_recorded_once_in_each_life(story: Story) -> None:

@@ -57,6 +57,13 @@ def test_bad_numbers_that_critical_consumers_saw_are_p1_but_never_p0() -> None:
     assert triage("duplicate_delivery", shown_to=["a"]).severity is Severity.P2, "duplicates spoil no numbers"
 
 
+def test_days_that_were_published_before_they_failed_are_not_called_unseen() -> None:
+    """Rows of long published days were lost, and the document said that no critical consumer had been shown these days."""
+    [said] = [step for step in triage("data_loss").steps if "shown" in step.question]
+    assert said.answer is False
+    assert "was published before they failed" in said.evidence
+
+
 @pytest.mark.parametrize(
     ("failure_class", "days", "expected"),
     [("late_data", 6, "P3"), ("late_data", 7, "P2"), ("null_spike", 7, "P1"), ("pii_leak", 7, "P0")],

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -114,13 +114,14 @@ def test_lost_rows_are_put_back_and_what_came_since_is_built_again(home: Setting
     assert day(3) in done.reruns
     assert act(home, engine, incident.id, utc_now(), "test").reruns == done.reruns
     run_again(home, done.reruns)
-    assert verify(home, engine, incident.id, utc_now(), "test")
+    observe(engine, CheckStore(engine).after(0, 100_000), utc_now())
+    assert verify(home, engine, incident.id, utc_now() + timedelta(seconds=30), "test")
     assert rows(home) == before
-    verified = next(
-        entry for entry in IncidentStore(engine).get(incident.id).timeline if entry.data.get("to") == "verified"
-    )
+    ended = IncidentStore(engine).get(incident.id)
+    verified = next(entry for entry in ended.timeline if entry.data.get("to") == "verified")
     assert verified.data["rpo_rows"] == 0
-    assert verified.data["rto_seconds"] >= 0
+    assert timedelta(seconds=verified.data["rto_seconds"]) == ended.times.time_to_recover
+    assert ended.recovered_at == ended.times.recovered
     assert "RPO 0 rows" in verified.why
 
 

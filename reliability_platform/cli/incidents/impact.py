@@ -1,8 +1,7 @@
 """`reliability incidents impact`: the blast radius of one incident, in words, as a picture or as a graph."""
 
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Group
@@ -19,6 +18,9 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+
+if TYPE_CHECKING:
+    from reliability_platform.incidents.impact import MeasureRow
 
 
 @click.command()
@@ -47,19 +49,21 @@ def impact(incident_id: str, form: str, output: Path | None, as_json: bool, home
     incident = IncidentStore(operations_engine(settings)).get(incident_id)
     form = "json" if as_json else form
     if form in ("text", "json"):
-        document = _document(settings, ensure_manifest(), incident)
+        rows = _measures(settings, incident)
+        document = _document(ensure_manifest(), incident)
         if form == "json":
+            document["measures"] = [{**vars(row), "difference": row.difference} for row in rows]
             write_or_print(as_json_text(document), output)
         elif output is not None:
             raise UsageError("--output needs --format json, svg, graphml or cypher; the text is for a terminal.")
         else:
-            people.print(_text(document))
+            people.print(_text(document, rows))
         return
     render = {"svg": picture, "graphml": graphml, "cypher": cypher}[form]
     write_or_print(render(radius(ensure_manifest(), incident)), output)
 
 
-def _measures(settings: Settings, incident: Incident) -> list[dict[str, Any]]:
+def _measures(settings: Settings, incident: Incident) -> "list[MeasureRow]":
     """As recorded before and after healing; as they stand now, if nothing has been recorded yet."""
     from reliability_platform.incidents.impact import MeasureRow, measure_table, measures
     from reliability_platform.warehouse.lease import warehouse_reader
@@ -72,13 +76,22 @@ def _measures(settings: Settings, incident: Incident) -> list[dict[str, Any]]:
         except EnvironmentUnusableError:
             now = measures(settings, None, incident)
         rows = [
-            MeasureRow(one.table, one.measure, one.event_dates, one.published, one.warehouse, None, one.published_dates)
+            MeasureRow(
+                one.table,
+                one.measure,
+                one.event_dates,
+                one.published,
+                one.warehouse,
+                None,
+                one.published_dates,
+                one.warehouse_dates,
+            )
             for one in now
         ]
-    return [{**vars(row), "difference": row.difference} for row in rows]
+    return rows
 
 
-def _document(settings: Settings, manifest: Path, incident: Incident) -> dict[str, Any]:
+def _document(manifest: Path, incident: Incident) -> dict[str, Any]:
     from reliability_platform.incidents.impact import reach_of, root_nodes
 
     reach = reach_of(manifest, incident)
@@ -98,15 +111,10 @@ def _document(settings: Settings, manifest: Path, incident: Incident) -> dict[st
         "columns": reach.spoiled,
         "checks": reach.checks,
         "exposures": [vars(one) for one in reach.exposures],
-        "measures": _measures(settings, incident),
     }
 
 
-def _number(value: Decimal | None) -> str:
-    return "–" if value is None else f"{value:,}"
-
-
-def _text(document: dict[str, Any]) -> Group:
+def _text(document: dict[str, Any], rows: "list[MeasureRow]") -> Group:
     """The document for a person. Names may come from data, so they are escaped."""
     began = ", ".join(document["began_in"]) + (f", column {document['column']}" if document["column"] else "")
     readers, columns, measures = Table(), Table(), Table()
@@ -122,14 +130,10 @@ def _text(document: dict[str, Any]) -> Group:
         columns.add_row(escape(dataset), escape(", ".join(direct)), str(len(uses) - len(direct) or ""))
     for name in ("measure", "event dates", "published", "bad", "recovered", "difference"):
         measures.add_column(name, justify="left" if name in ("measure", "event dates") else "right")
-    for one in document["measures"]:
-        dates = one["event_dates"]
+    for row in rows:
+        dates = row.event_dates
         span = f"{dates[0]}" if len(dates) == 1 else f"{dates[0]} … {dates[-1]} ({len(dates)})"
-        published = _number(one["published"])
-        if one["published"] is not None and one["published_dates"] < len(dates):
-            published += f" ({one['published_dates']} of {counted(len(dates), 'date')})"
-        values = [published, *(_number(one[name]) for name in ("bad", "recovered", "difference"))]
-        measures.add_row(f"{one['table']}.{one['measure']}", span, *values)
+        measures.add_row(f"{row.table}.{row.measure}", span, *row.cells)
     size = (
         f"{counted(document['rows'], 'row')}, {counted(document['keys'], 'key')}. "
         if document["rows"] is not None

@@ -1,7 +1,5 @@
 """What an incident did to the published numbers, as its timeline measured it before healing and after."""
 
-from decimal import Decimal
-
 from reliability_platform.counted import counted
 from reliability_platform.incidents.documents.blocks import Block, Grid, Paragraph
 from reliability_platform.incidents.impact import MeasureRow, measure_table
@@ -18,10 +16,6 @@ def was_seen(row: MeasureRow) -> bool:
     return is_wrong(row) and row.published is not None and row.published == row.bad
 
 
-def _shown(value: Decimal | None) -> str:
-    return "–" if value is None else f"{value:,f}"
-
-
 def measured(incident: Incident) -> list[Block]:
     """The measures as a table; those that were wrong come first, those that never changed are counted."""
     rows = measure_table(incident)
@@ -32,7 +26,7 @@ def measured(incident: Incident) -> list[Block]:
     if not told:
         return [Paragraph(f"{counted(same, 'measure')} of the event dates concerned did not change.")]
     shown = [
-        [one.table, one.measure, *map(_shown, (one.published, one.bad, one.recovered, one.difference))]
+        [one.table, one.measure, *one.cells]
         for one in sorted(told, key=lambda row: (not is_wrong(row), row.table, row.measure))
     ]
     words = "Sums over the event dates concerned; another incident on the same dates shows in them, too."

@@ -18,6 +18,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reliability_platform.counted import counted
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.parquet import scan
 from reliability_platform.settings import Settings
@@ -59,13 +60,33 @@ class MeasureRow:
     """What gold says after recovery."""
     published_dates: int = 0
     """On how many of the event dates consumers saw anything; a held one without last good rows shows nothing."""
+    bad_dates: int = 0
+    """On how many of them gold had rows then; rows that were lost leave fewer."""
+    recovered_dates: int = 0
 
     @property
     def difference(self) -> Decimal | None:
-        """What the recovery changed: the recovered value without the bad one."""
-        if self.recovered is None:
+        """What the recovery changed: the recovered value without the bad one; None where they are of other dates."""
+        if self.recovered is None or self.bad is None or self.recovered_dates != self.bad_dates:
             return None
-        return self.recovered - (self.bad or Decimal(0))
+        return self.recovered - self.bad
+
+    @property
+    def cells(self) -> list[str]:
+        """Published, bad, recovered and difference for a person; a value of fewer dates than the row says of how many."""
+        sides = [
+            (self.published, self.published_dates),
+            (self.bad, self.bad_dates),
+            (self.recovered, self.recovered_dates),
+            (self.difference, len(self.event_dates)),
+        ]
+        return [_shown(value, known, len(self.event_dates)) for value, known in sides]
+
+
+def _shown(value: Decimal | None, known: int, dates: int) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,f}" + (f" ({known} of {counted(dates, 'date')})" if known < dates else "")
 
 
 def measured_columns(manifest_path: Path) -> dict[str, list[str]]:
@@ -225,6 +246,8 @@ def measure_table(incident: Incident) -> list[MeasureRow]:
             bad=_value(bad.get(key), "warehouse"),
             recovered=_value(recovered.get(key), "warehouse"),
             published_dates=bad[key]["published_dates"] if key in bad else 0,
+            bad_dates=bad[key]["warehouse_dates"] if key in bad else 0,
+            recovered_dates=recovered[key]["warehouse_dates"] if key in recovered else 0,
         )
         for key in {**bad, **recovered}
     ]

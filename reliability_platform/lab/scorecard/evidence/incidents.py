@@ -13,8 +13,8 @@ from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 
 def _seconds(incident: Incident) -> float | None:
-    recovered = incident.recovered_at
-    return None if recovered is None else round((recovered - incident.detected_at).total_seconds(), 3)
+    took = incident.times.time_to_recover
+    return None if took is None else round(took.total_seconds(), 3)
 
 
 def _incidents(run: Run) -> list[Row]:
@@ -69,7 +69,7 @@ INCIDENTS = Report(
         Column("timeline_entries", "Entries of its timeline", "count"),
         Column("timeline_intact", "Whether each entry's hash follows from the one before", "yes/no"),
         Column("detected_at_wall_clock", "When it was opened", "timestamp"),
-        Column("recovered_at_wall_clock", "When recovery was verified", "timestamp"),
+        Column("recovered_at_wall_clock", "When the last check that had failed passed", "timestamp"),
         Column("seconds_to_recover_wall_clock", "Between the two", "seconds"),
     ),
     rows=_incidents,
