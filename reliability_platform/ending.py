@@ -7,6 +7,8 @@ really killed tells nothing.
 
 import json
 import os
+from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass
 
 ROOM = 4096
@@ -21,6 +23,30 @@ class Ending:
 
     outcome: str
     error: str
+
+
+_OPEN: dict[Hashable, Callable[[], None]] = {}
+"""By each work of this process that has not ended: what leaves word that somebody stopped it."""
+STOPPED_WORDS = "it was stopped"
+
+
+def begun(work: Hashable, leave_word: Callable[[], None]) -> None:
+    """Let `leave_word` say of a work that it was stopped, if the process is stopped before the work has `ended`."""
+    _OPEN[work] = leave_word
+
+
+def ended(work: Hashable) -> None:
+    """Whoever did the work has said how it ended."""
+    _OPEN.pop(work, None)
+
+
+def leave_words_of_a_stop() -> None:
+    """Say of all that has not ended that it was stopped. A process that is ended in the middle cannot say it itself, and
+    what says nothing counts as killed.
+    """
+    for leave_word in list(_OPEN.values()):
+        with suppress(Exception):
+            leave_word()
 
 
 def reserve(descriptor: int) -> None:

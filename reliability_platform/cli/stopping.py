@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from reliability_platform.ending import leave_words_of_a_stop
 from reliability_platform.errors import StoppedError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -65,6 +66,7 @@ class _Stop:
 
     def end_now(self) -> NoReturn:
         """Without putting anything away: the kernel lets go of all locks, and the next command removes what is left."""
+        leave_words_of_a_stop()
         end_children(_children())
         self.say()
         os._exit(128 + (self.received or signal.SIGINT))

@@ -17,6 +17,7 @@ from reliability_platform.causes import CAUSES, KILLED, STOPPED, UNFORESEEN, Cau
 from reliability_platform.checks.failed_runs import PUBLICATION, FailedRun, FailedRuns
 from reliability_platform.checks.run_monitor import tells
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.ending import STOPPED_WORDS
 from reliability_platform.errors import UsageError
 from reliability_platform.masking import error_text
 from reliability_platform.orchestration.local import INTERRUPTIONS, LOCAL
@@ -64,7 +65,7 @@ class _Failure:
         while error.cause is not None:
             error = error.cause
         kind = error.cls_name or ""
-        words = "it was stopped" if kind in INTERRUPTIONS else error_text(error.message)
+        words = STOPPED_WORDS if kind in INTERRUPTIONS else error_text(error.message)
         return cls(step, kind, words)
 
     @property

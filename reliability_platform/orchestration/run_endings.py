@@ -6,6 +6,7 @@ are the one place that every run passes, of the command line and of the daemon a
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,8 +16,8 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from dagster._core.storage.runs import SqliteRunStorage
 from dagster._serdes import ConfigurableClassData
 
-from reliability_platform.causes import UNFORESEEN, cause_of
-from reliability_platform.ending import Ending, reserve, tell, told
+from reliability_platform.causes import STOPPED, UNFORESEEN, cause_of
+from reliability_platform.ending import STOPPED_WORDS, Ending, begun, ended, reserve, tell, told
 from reliability_platform.masking import error_text
 from reliability_platform.system_errors import foreseen
 
@@ -42,6 +43,7 @@ class RunEndings:
             path.unlink(missing_ok=True)
             raise
         self._made_here.add(run_id)
+        begun(path, partial(self._leave_word, run_id, Ending(STOPPED.name, STOPPED_WORDS)))
 
     @contextmanager
     def told_if_it_fails(self, run_id: str | None = None) -> Iterator[None]:
@@ -50,14 +52,22 @@ class RunEndings:
         """
         try:
             yield
-        except Exception as error:
-            said = foreseen(error, self._home) or error
-            ending = Ending((cause_of(said) or UNFORESEEN).name, error_text(said))
+        except (Exception, KeyboardInterrupt) as error:
+            ending = self._ending(error)
             for one in self._made_here if run_id is None else (run_id,):
-                with suppress(OSError), (self._folder / one).open("r+b") as file:
-                    if told(file.fileno()) is None:  # the first is the one that others came of
-                        tell(file.fileno(), ending)
+                self._leave_word(one, ending)
             raise
+
+    def _ending(self, error: Exception | KeyboardInterrupt) -> Ending:
+        if isinstance(error, KeyboardInterrupt):
+            return Ending(STOPPED.name, STOPPED_WORDS)
+        said = foreseen(error, self._home) or error
+        return Ending((cause_of(said) or UNFORESEEN).name, error_text(said))
+
+    def _leave_word(self, run_id: str, ending: Ending) -> None:
+        with suppress(OSError), (self._folder / run_id).open("r+b") as file:
+            if told(file.fileno()) is None:  # the first is the one that others came of
+                tell(file.fileno(), ending)
 
     def told(self, run_id: str) -> Ending | None:
         """The word that was left of a run; None if there is none, as of one whose process was killed."""
@@ -69,6 +79,7 @@ class RunEndings:
 
     def forget(self, run_id: str) -> None:
         """Remove the file of a run: it is recorded, or its word has been read."""
+        ended(self._folder / run_id)
         (self._folder / run_id).unlink(missing_ok=True)
         self._made_here.discard(run_id)
 

@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine, func, insert, select, update
 
 from reliability_platform.clock import days
-from reliability_platform.ending import Ending, reserve, tell, told
+from reliability_platform.ending import STOPPED_WORDS, Ending, begun, ended, reserve, tell, told
 from reliability_platform.errors import PlatformError
 from reliability_platform.operations.tables import builds
 
@@ -89,8 +90,10 @@ class BuildJournal:
         self._held[number] = os.open(self._path(number), os.O_RDWR | os.O_CREAT, 0o666)
         fcntl.flock(self._held[number], fcntl.LOCK_EX)
         reserve(self._held[number])
+        begun(self._path(number), partial(tell, self._held[number], Ending(FAILED, STOPPED_WORDS)))
 
     def _release(self, number: int) -> None:
+        ended(self._path(number))
         descriptor = self._held.pop(number, None)
         if descriptor is not None:
             self._path(number).unlink(missing_ok=True)
@@ -137,6 +140,7 @@ class BuildJournal:
             connection.execute(update(builds).where(builds.c.id == number).values(**values))
 
     def _leave_word(self, number: int, ending: Ending) -> None:
+        ended(self._path(number))
         descriptor = self._held.pop(number)
         with suppress(OSError):
             tell(descriptor, ending)

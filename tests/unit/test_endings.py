@@ -128,6 +128,16 @@ def test_what_ends_a_run_is_told_where_not_even_its_record_can_be_read(settings:
     assert (word.outcome, "No space left" in word.error) == (NO_ROOM.name, True)
 
 
+def test_a_run_that_is_stopped_while_nothing_records_it_was_not_killed(settings: Settings) -> None:
+    """Ctrl-C between two steps of Dagster left a run "started", and the next command said that it had been killed."""
+    with platform_instance(settings) as instance:
+        run = instance.create_run_for_job(dg.GraphDefinition("pipeline").to_job())
+        with pytest.raises(StoppedError), endings_of(instance).told_if_it_fails():
+            raise StoppedError(signal.SIGINT)
+    word = RunEndings(settings.dagster_home).told(run.run_id)
+    assert (word and word.outcome) == STOPPED.name
+
+
 @pytest.mark.parametrize(("end", "cause"), [("no room", NO_ROOM), ("killed", KILLED), ("stopped", STOPPED)])
 def test_a_run_that_could_not_record_its_end_has_its_own_cause(settings: Settings, end: str, cause: Cause) -> None:
     """Dagster's record stays "started" when its store is full, as that of a killed process does; both were "killed"."""

@@ -10,9 +10,15 @@ from pathlib import Path
 import pytest
 from dbt.cli.main import dbtRunnerResult
 
+from reliability_platform.causes import STOPPED
 from reliability_platform.cli.stopping import LINE
+from reliability_platform.ending import STOPPED_WORDS
 from reliability_platform.errors import StoppedError
+from reliability_platform.operations import operations_engine
+from reliability_platform.orchestration.run_endings import RunEndings
+from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.dbt_runner import _raise_what_went_wrong
+from reliability_platform.warehouse.journal import FAILED, BuildJournal
 
 STUBBORN = """
 import multiprocessing, subprocess, sys, time
@@ -96,3 +102,46 @@ def test_a_command_is_stoppable_from_its_first_import_on(tmp_path: Path) -> None
         said = "".join(one for one in process.stderr if not one.startswith("import time"))
         assert process.wait(timeout=120) == 143
     assert said == LINE
+
+
+STUCK = """
+import sys, time
+from datetime import date
+from pathlib import Path
+from reliability_platform.cli.stopping import stoppable
+from reliability_platform.clock import utc_now
+from reliability_platform.operations import operations_engine
+from reliability_platform.orchestration.run_endings import RunEndings
+from reliability_platform.settings import load_settings
+from reliability_platform.warehouse.journal import BuildJournal
+
+settings = load_settings(Path(sys.argv[1]))
+settings.dagster_home.mkdir(parents=True)
+journal = BuildJournal(operations_engine(settings), settings.builds)
+with stoppable():
+    number = journal.begin(date(2026, 1, 1), date(2026, 1, 2), utc_now())
+    endings = RunEndings(settings.dagster_home)
+    endings.reserve("a run")
+    print(flush=True)
+    while True:
+        try:
+            time.sleep(600)
+        except KeyboardInterrupt:  # as a statement of DuckDB that runs until its end
+            pass
+"""
+
+
+def test_what_is_ended_in_the_middle_by_a_second_ctrl_c_was_stopped_and_not_killed(tmp_path: Path) -> None:
+    """A P1 said that a process had been killed; a person had pressed Ctrl-C and had not waited for a long build."""
+    settings = load_settings(tmp_path)
+    with subprocess.Popen([sys.executable, "-c", STUCK, str(tmp_path)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+    assert process.returncode == 130
+    [build] = BuildJournal(operations_engine(settings), settings.builds).troubled()
+    assert (build.outcome, build.error) == (FAILED, STOPPED_WORDS)
+    word = RunEndings(settings.dagster_home).told("a run")
+    assert (word and word.outcome) == STOPPED.name

@@ -16,6 +16,7 @@ from reliability_platform.lab.campaign.grade import TrialOutcome, grade
 from reliability_platform.lab.campaign.grid import FIRST_SEED, TrialPlan, scenarios_of, trials_of
 from reliability_platform.lab.campaign.live import run_live_trial
 from reliability_platform.lab.campaign.mutation import mutation_score
+from reliability_platform.lab.campaign.processes import deaf_to_ctrl_c
 from reliability_platform.lab.campaign.summary import GRADED, summarise
 from reliability_platform.lab.campaign.trial import run_trial
 from reliability_platform.settings import DBT_PROJECT
@@ -61,13 +62,16 @@ def run_campaign(
     # Fresh interpreters: dbt and DuckDB hold threads and handles that a fork would share.
     workers = min(len(plans), os.cpu_count() or 1)
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        waiting = {pool.submit(_one, folder, plan): plan for plan in plans}
+        with deaf_to_ctrl_c():
+            waiting = {pool.submit(_one, folder, plan): plan for plan in plans}
         try:
             for done in as_completed(waiting):
                 outcomes[waiting[done].number] = done.result()
                 on_trial(len(outcomes), len(plans), done.result())
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():  # nobody waits for the trials that run
+                process.terminate()
             raise
     trials = [outcomes[number] for number in sorted(outcomes)]
     scenarios = [one for trial in trials for one in trial.scenarios]

@@ -22,6 +22,7 @@ from reliability_platform.clock import FIRST_DAY
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.lab.campaign.grid import Scenario, TrialPlan
+from reliability_platform.lab.campaign.processes import deaf_to_ctrl_c
 from reliability_platform.lab.campaign.trial import Trial, prove
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
@@ -73,7 +74,8 @@ def _begun(home: Path, seed: int, landing_days: int | None = None) -> SpawnProce
     context = multiprocessing.get_context("spawn")
     listening, ready = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(home, seed, landing_days, ready))
-    process.start()
+    with deaf_to_ctrl_c():
+        process.start()
     ready.close()
     with listening:
         try:
