@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event
-from sqlalchemy.exc import NoSuchModuleError, OperationalError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from reliability_platform.causes import DAMAGE, HELD, LIMIT, NO_RIGHTS, NO_ROOM, Cause, cause_of_number
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, PlatformError, UsageError
-from reliability_platform.operations.tables import metadata
+from reliability_platform.operations.schema import ensure_schema
 from reliability_platform.room import room_at
 from reliability_platform.settings import Settings, variable
 
@@ -162,7 +162,7 @@ def _in_words(context: ExceptionContext) -> None:
 
 
 def operations_engine(settings: Settings, *, keep_open: bool = False, begin: bool = False) -> Engine:
-    """An engine on the store, its tables made where they are missing.
+    """An engine on the store, its schema that of this release.
 
     A home that has an identity has had a store: only `begin` makes a new one in the place of one that is lost. Whoever
     asked for the incidents of such a home was told that there are none.
@@ -181,14 +181,7 @@ def operations_engine(settings: Settings, *, keep_open: bool = False, begin: boo
         engine = _usable(url, poolclass=QueuePool if keep_open else NullPool)
         event.listen(engine, "connect", _prepare)
     event.listen(engine, "handle_error", _in_words)
-    for attempts_left in reversed(range(len(metadata.tables) + 1)):
-        try:
-            metadata.create_all(engine)
-            break
-        except (OperationalError, ProgrammingError):
-            # Another process made a table between the look and the making; it can do so once per table.
-            if not attempts_left:
-                raise
+    ensure_schema(engine)
     return engine
 
 

@@ -1,6 +1,6 @@
 """Every table of the operations store, under the name that it has there. Who reads and writes one is its module.
 
-Times are UTC. A store makes the tables that it lacks when it is opened; columns of a table that is there never change.
+Times are UTC. A change here needs a revision in `migrations/`: it is what a store that is there already gets.
 """
 
 from sqlalchemy import (
@@ -23,6 +23,10 @@ metadata = MetaData()
 
 MAX_REASON = 500
 """Characters of a reason that a person gives for what they destroy."""
+
+# The schema
+
+operations_version = Table("operations_version", metadata, Column("version_num", String(32), primary_key=True))
 
 # Days
 
@@ -100,7 +104,6 @@ fetches = Table(
     Column("breaker", String(10), nullable=False),
     Column("fetched_at", DateTime, nullable=False),
 )
-# A table beside the one of 0.2.0, so that homes of that version stay readable.
 fetch_durations = Table(
     "fetch_durations",
     metadata,
