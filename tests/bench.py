@@ -35,7 +35,7 @@ from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import build
 from reliability_platform.warehouse.marts import marts
-from reliability_platform.warehouse.publication import publish
+from reliability_platform.warehouse.publication import Partition, publish
 
 FIRST, DAYS = date(2026, 1, 1), 30
 WINDOW = [FIRST + timedelta(days=offset) for offset in range(DAYS)]
@@ -162,8 +162,12 @@ def pipeline(home: Path) -> dict[str, float]:
 
     seconds["checks"] = timed(check)
     partitions = landed_partitions(settings)
+
+    def held_now() -> dict[Partition, list[str]]:
+        return {one: [str(each) for each in found] for one, found in held(checks, partitions).items()}
+
     seconds["publication"] = timed(
-        lambda: publish(settings, marts(ensure_manifest()), partitions, held(checks, partitions), utc_now(), "bench")
+        lambda: publish(settings, marts(ensure_manifest()), partitions, held_now(), utc_now(), "bench")
     )
     return seconds
 

@@ -1,8 +1,8 @@
 """What SodaCL cannot say: the schedule of batches, refused files, conservation, lateness, reconciliations.
 
-Each check is one SQL statement over the whole window that returns (landing day, value, detail) where there is
-anything to say; a day that it does not return has the value 0. A value above the limit fails, unless a fourth column
-says that the count behind a share is too small to carry it.
+Each check is one SQL statement over the whole window that returns (landing day, value, facts) where there is
+anything to say; the facts are a struct with fields of `facts.Facts`, or null. A day that it does not return has the
+value 0. A value above the limit fails, unless a fourth column says that the count behind a share is too small.
 """
 
 import math
@@ -13,6 +13,7 @@ from datetime import date, datetime
 import duckdb
 
 from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES
+from reliability_platform.checks.facts import Facts
 from reliability_platform.checks.results import ERROR, NOTHING_TO_JUDGE, CheckResult, Verdict
 from reliability_platform.counted import agreeing, counted
 from reliability_platform.landing.arrivals import arrivals_of
@@ -51,6 +52,15 @@ class NativeCheck:
     """SQL that returns the landing days of which there is something to judge; None for what judges an empty day too."""
 
 
+_BATCHES = "struct_pack(batches := list(batch_id order by batch_id))"
+
+
+def _files(field: str, reason: str, said: str) -> str:
+    """SQL: delivered files as a field of the facts."""
+    one = f"struct_pack(batch := batch_id, sequence := batch_sequence, reason := {reason}, said := {said})"
+    return f"struct_pack({field} := list({one} order by batch_id))"
+
+
 def _admissions(settings: Settings, source: str) -> str:
     """The admission records of a source, as a table of a query."""
     return scan_days(settings.admissions / source)
@@ -75,7 +85,7 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
                 select distinct landing_date, batch_sequence from {admissions}
                 where (status = 'admitted' or state = 'discarded') and {window}
             )
-            select landing_date, count(*), 'missing: ' || string_agg(batch_sequence::varchar, ', ' order by batch_sequence)
+            select landing_date, count(*), struct_pack(missing_slots := list(batch_sequence order by batch_sequence))
             from days cross join expected anti join admitted using (landing_date, batch_sequence)
             group by landing_date
             """,
@@ -83,15 +93,13 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
             f"of {counted(slots, 'batch')} missing",
         ),
         f"bronze_{source}__schema_contract": NativeCheck(
-            f"select landing_date, count(*), string_agg(batch_id || ': ' || reason || ' ' || coalesce(detail, ''), '; ' "
-            f"order by batch_id) {refused} and starts_with(reason, 'schema_') group by landing_date",
+            f"select landing_date, count(*), {_files('refused', 'reason', 'detail')} {refused} and starts_with(reason, 'schema_') group by landing_date",
             0,
             "file|files refused for its|their columns",
             subject=came,
         ),
         f"bronze_{source}__file_integrity": NativeCheck(
-            f"select landing_date, count(*), string_agg(concat(batch_id, ': ', reason, ' (' || detail || ')'), '; ' order by batch_id) "
-            f"{refused} and not starts_with(reason, 'schema_') group by landing_date",
+            f"select landing_date, count(*), {_files('refused', 'reason', 'detail')} {refused} and not starts_with(reason, 'schema_') group by landing_date",
             0,
             "file|files refused as broken",
             subject=came,
@@ -104,7 +112,7 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
             ), first_seen as (
                 select checksum, min((landing_date, batch_id)) as first_one from admitted group by checksum
             )
-            select landing_date, count(*), string_agg(batch_id, ', ' order by batch_id)
+            select landing_date, count(*), {_BATCHES}
             from admitted join first_seen using (checksum)
             where (landing_date, batch_id) <> first_one and {window}
             group by landing_date
@@ -121,7 +129,7 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
                 select distinct landing_date from {admissions}
                 where {window} and batch_sequence > 0 and status <> 'ignored'
             )
-            select landing_date, 1, 'nothing came at all' from days anti join spoken using (landing_date)
+            select landing_date, 1, struct_pack(silent := true) from days anti join spoken using (landing_date)
             """,
             0,
             "day|days of silence",
@@ -132,7 +140,7 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
                 select landing_date, batch_sequence, max(batch_attempt) as batch_attempt from {admissions}
                 where {window} and status = 'admitted' group by landing_date, batch_sequence
             )
-            select landing_date, count(*), 'unknown: ' || mode(rescued_columns)
+            select landing_date, count(*), struct_pack(unknown_columns := string_split(mode(rescued_columns), ', '))
             from {admissions} join latest using (landing_date, batch_sequence, batch_attempt)
             where status = 'admitted' and rescued_columns is not null group by landing_date
             """,
@@ -141,14 +149,14 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
             subject=came,
         ),
         f"bronze_{source}__no_stale_batches": NativeCheck(
-            f"select landing_date, count(*), string_agg(batch_id, ', ' order by batch_id) from {admissions} "
+            f"select landing_date, count(*), {_BATCHES} from {admissions} "
             f"where {window} and status = 'ignored' group by landing_date",
             0,
             "batch|batches that had been delivered on another day",
             subject=came,
         ),
         f"bronze_{source}__no_unasked_attempts": NativeCheck(
-            f"select landing_date, count(*), string_agg(batch_id || ': ' || detail, '; ' order by batch_id) "
+            f"select landing_date, count(*), {_files('held_attempts', 'reason', 'detail')} "
             f"from {admissions} where {window} and status = 'held' and state = 'quarantined' group by landing_date",
             0,
             "attempt|attempts that nobody asked for, held for a decision",
@@ -157,7 +165,7 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
         f"bronze_{source}__landed_on_time": NativeCheck(
             # Nothing came after we saw it, nor before a look that did not find it: in between the producer's word counts.
             f"""
-            select landing_date, count(*), string_agg(batch_id, ', ' order by batch_id)
+            select landing_date, count(*), {_BATCHES}
             from {admissions} left join {ARRIVALS}{source} using (landing_date, batch_id)
             where {window} and kind <> 'replacement' and landed_at is not null
                 and least(greatest(landed_at, coalesce(absent_at, landed_at)), coalesce(seen_at, 'infinity'::timestamp))
@@ -171,7 +179,7 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
         f"bronze_{source}__arrival_agrees": NativeCheck(
             f"""
             with claims as (
-                select landing_date, batch_id,
+                select landing_date, batch_id, batch_sequence,
                     case
                         when landed_at < produced_at then 'before it was made'
                         when landed_at > seen_at + interval {SKEW_MINUTES} minute then 'after we saw it'
@@ -181,8 +189,7 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
                 from {admissions} left join {ARRIVALS}{source} using (landing_date, batch_id)
                 where {window} and kind <> 'replacement'
             )
-            select landing_date, count(*), string_agg(batch_id || ' says to have landed ' || contradiction, '; '
-                order by batch_id)
+            select landing_date, count(*), {_files("contradictions", "null", "contradiction")}
             from claims where contradiction is not null group by landing_date
             """,
             0,
@@ -247,7 +254,8 @@ def _staging(source: str) -> dict[str, NativeCheck]:
                     count(distinct {key}) filter (where event_date < landing_date and reject_reasons is null) as late
                 {live} group by landing_date
             )
-            select landing_date, 100.0 * late / keys, late || ' of ' || keys, {carries("late", "keys")} from counted
+            select landing_date, 100.0 * late / keys, struct_pack(late_keys := late, keys := keys),
+                {carries("late", "keys")} from counted
             """,
             LATE_LIMIT_PERCENT,
             "% of the rows are of an earlier day",
@@ -255,7 +263,7 @@ def _staging(source: str) -> dict[str, NativeCheck]:
         ),
         f"stg_{source}__reject_share": NativeCheck(
             "select landing_date, 100.0 * count(*) filter (where reject_reasons is not null) / count(*), "
-            f"(mode(reject_reasons))::varchar {live} group by landing_date",
+            f"struct_pack(rejected_for := string_split(mode(reject_reasons), ',')) {live} group by landing_date",
             REJECT_LIMIT_PERCENT,
             "% of the rows are rejected",
             subject=_live_days(source),
@@ -264,7 +272,7 @@ def _staging(source: str) -> dict[str, NativeCheck]:
             source, "key_conflict", "row|rows contradicts|contradict an earlier one of its|their key"
         ),
         f"hld_too_late__no_{source}": NativeCheck(
-            "select landing_date, count(*), min(event_date)::varchar from hld_too_late "
+            "select landing_date, count(*), struct_pack(oldest_event_date := min(event_date)::varchar) from hld_too_late "
             f"where source = '{source}' and landing_date between $first and $last group by landing_date",
             0,
             "row|rows held as too late",
@@ -290,7 +298,7 @@ def _reconciliation(source: str) -> dict[str, NativeCheck]:
                 where landing_date between $first and $last
             )
             select touched.landing_date, sum(abs(difference)),
-                string_agg(distinct table_name || '.' || measure, ', ') filter (where difference <> 0)
+                struct_pack(measures := list_sort(list(distinct table_name || '.' || measure) filter (where difference <> 0)))
             from rec_silver__vs__gold join touched using (event_date)
             where source = '{source}' group by touched.landing_date
             """,
@@ -348,7 +356,7 @@ def _no_rows_lost(settings: Settings, source: str) -> NativeCheck:
             left join staged using (landing_date) anti join gold using (layer, landing_date)
             where admitted.n > 0 and coalesce(staged.valid, 1) > 0
         )
-        select landing_date, count(*), 'no rows in ' || string_agg(layer, ', ' order by layer)
+        select landing_date, count(*), struct_pack(lost_from := list(layer order by layer))
         from lost group by landing_date
         """,
         0,
@@ -367,7 +375,7 @@ def native_checks(settings: Settings) -> dict[str, NativeCheck]:
     checks |= _payload("web_events")
     checks["rec_orders__vs__payments__matched"] = NativeCheck(
         "select landing_date, payments_without_order + payments_of_another_amount, "
-        "payments_without_order || ' without order' from rec_orders__vs__payments "
+        "struct_pack(without_order := payments_without_order) from rec_orders__vs__payments "
         "where landing_date between $first and $last",
         0,
         "payment|payments without its|their order or of another amount",
@@ -382,7 +390,7 @@ def _verdict(check: NativeCheck, value: float | None, carried: bool) -> Verdict:
     return Verdict.FAILED if value > check.limit and carried else Verdict.PASSED
 
 
-def _message(check: NativeCheck, value: float | None, detail: str | None, carried: bool) -> str:
+def _message(check: NativeCheck, value: float | None, detail: str, carried: bool) -> str:
     if value is None:
         return "there was nothing to judge"
     number = f"{value:.0f}" if float(value).is_integer() else f"{value:.2f}"
@@ -421,20 +429,20 @@ def evaluate_native(
     for name in sorted(names & checks.keys()):
         on_check(name)
         check, spec = checks[name], CHECKS[name]
-        rows: dict[date, tuple[float | None, str | None]] = {}
+        rows: dict[date, tuple[float | None, Facts]] = {}
         too_few: set[date] = set()
         error, there = None, None
         try:
             parameters = {"first": first, "last": last}
             there = None if check.subject is None else _days(connection, check.subject, parameters, known)
-            for day, value, detail, *carried in connection.execute(check.sql, parameters).fetchall():
-                rows[day] = (None if value is None else float(value), detail)
+            for day, value, found, *carried in connection.execute(check.sql, parameters).fetchall():
+                rows[day] = (None if value is None else float(value), Facts.found(spec.source, day, found))
                 if carried == [False]:
                     too_few.add(day)
         except duckdb.Error as problem:  # a crashing check is no verdict on the data
             error = error_text(str(problem))
         for day in partitions:
-            value, detail = (None, None) if error else rows.get(day, (check.absent, None))
+            value, facts = (None, Facts()) if error else rows.get(day, (check.absent, Facts()))
             empty = there is not None and day not in there and not value
             if empty:
                 value = None
@@ -450,11 +458,11 @@ def evaluate_native(
                     threshold=f"<= {check.limit:g}",
                     message=f"could not be evaluated: {error}"
                     if error
-                    else _message(check, value, detail, day not in too_few),
+                    else _message(check, value, facts.text, day not in too_few),
                     run_id=run_id,
                     evaluated_at=now,
                     column=spec.column,
-                    details={"detail": detail} if detail else {},
+                    details={"detail": facts.text, "facts": facts.kept()} if facts.text else {},
                     reason=None if verdict is not Verdict.NOT_EVALUATED else NOTHING_TO_JUDGE if empty else ERROR,
                 )
             )

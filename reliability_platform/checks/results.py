@@ -5,6 +5,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from reliability_platform.checks.facts import Facts
+
 
 class Verdict(StrEnum):
     """A crashing check is neither bad data nor fine: it has not been evaluated."""
@@ -42,3 +44,8 @@ class CheckResult:
     details: dict[str, Any] = field(default_factory=dict)
     reason: str | None = None
     """Why it was not evaluated: `error`, `insufficient_history` or `nothing_to_judge`."""
+
+    @property
+    def facts(self) -> Facts:
+        """What was found, as fields."""
+        return Facts.read(self.details.get("facts", {}))

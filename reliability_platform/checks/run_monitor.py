@@ -109,6 +109,12 @@ def monitor_fetches(settings: Settings, engine: Engine, now: datetime) -> list[C
     return fresh
 
 
+def _failing(store: CheckStore, *checks: str) -> list[CheckResult]:
+    """The last results of these checks that failed, by landing day."""
+    failed = [one for one in store.latest(checks=checks) if one.verdict is Verdict.FAILED]
+    return sorted(failed, key=lambda one: one.partition)
+
+
 def _risk(source: str, day: date, verdict: Verdict, words: str, missing: int, now: datetime) -> CheckResult:
     run_id = f"{RISK}{source}/{day.isoformat()}" + ("" if verdict is Verdict.FAILED else MENDED)
     result = monitor_result(f"bronze_{source}__deadline_within_reach", day, verdict, words, run_id, now)
@@ -124,14 +130,10 @@ def monitor_deadlines(settings: Settings, engine: Engine, now: datetime) -> list
         for one in outlooks(settings, engine, now)
         if one.at_risk and f"{RISK}{one.source}/{one.day.isoformat()}" not in known
     ]
-    for run_id in sorted(known):
-        if run_id.endswith(MENDED) or run_id + MENDED in known:
-            continue
-        source, day = run_id.removeprefix(RISK).split("/")
-        landing_day = date.fromisoformat(day)
-        if _all_batches_admitted(settings, source, landing_day):
+    for one in _failing(store, *(f"bronze_{source}__deadline_within_reach" for source in SOURCES)):
+        if _all_batches_admitted(settings, one.source, one.partition):
             words = "all batches of the day have been admitted"
-            fresh.append(_risk(source, landing_day, Verdict.PASSED, words, 0, now))
+            fresh.append(_risk(one.source, one.partition, Verdict.PASSED, words, 0, now))
     store.record(fresh)
     return fresh
 
@@ -216,11 +218,7 @@ def monitor_schedule(settings: Settings, engine: Engine, now: datetime) -> list[
         if run_id not in known:
             words = f"its turn was at {scheduled_at(day):%Y-%m-%d %H:%M} UTC, and no build of it has begun"
             fresh.append(monitor_result(IN_TIME, day, Verdict.FAILED, words, run_id, now))
-    missed = [
-        date.fromisoformat(run_id.removeprefix(NOT_RUN))
-        for run_id in sorted(known)
-        if not run_id.endswith(MENDED) and run_id + MENDED not in known
-    ]
+    missed = [one.partition for one in _failing(store, IN_TIME)]
     built = BuildJournal(engine, settings.builds).built(missed[0], missed[-1]) if missed else set()
     fresh += [
         monitor_result(IN_TIME, day, Verdict.PASSED, "the day has been run", f"{NOT_RUN}{day.isoformat()}{MENDED}", now)
@@ -237,7 +235,7 @@ def monitor_landing(settings: Settings, engine: Engine, now: datetime) -> list[C
     """
     names = [f"bronze_{source}__{name}" for source in SOURCES for name in ("nothing_misplaced", "nothing_unexamined")]
     store = CheckStore(engine)
-    failing = {(one.check, one.partition): one for one in store.latest(checks=names) if one.verdict is Verdict.FAILED}
+    failing = {(one.check, one.partition): one for one in _failing(store, *names)}
     found: dict[tuple[str, date], list[str]] = {}
     for entry in misplaced(settings):
         check = f"bronze_{entry.source}__nothing_misplaced"

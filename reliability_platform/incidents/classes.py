@@ -27,6 +27,7 @@ from reliability_platform.causes import (
     Cause,
     Persistence,
 )
+from reliability_platform.sources.rejections import Rule
 
 
 class Severity(StrEnum):
@@ -126,6 +127,10 @@ class FailureClass:
     """What a person looks at before anything is done."""
     prevention: str
     asks_for: frozenset[AskFor] = frozenset({AskFor.REJECTED_ROWS})
+    rejections: frozenset[Rule] = frozenset()
+    """The rules for which rows of it are rejected: by their commonest one the share of rejected rows joins it."""
+    column: str | None = None
+    """The column that it is always about."""
     between_sources: bool = False
     """Whether it says of no source alone that it is wrong: all sources of its checks are concerned."""
     of_the_home: bool = False
@@ -135,6 +140,11 @@ class FailureClass:
     def persistence(self) -> Persistence:
         """Whether trying again can help without any change, as a rule."""
         return self.cause.persistence
+
+    @property
+    def refuses_files(self) -> bool:
+        """Whether files of it are refused whole, so that the batches that they are of are missing for it."""
+        return bool(self.asks_for & {AskFor.REFUSED_FOR_COLUMNS, AskFor.REFUSED_AS_BROKEN})
 
     @property
     def severity(self) -> Severity:
@@ -165,6 +175,7 @@ _TABLE = (
         aspect=Aspect.QUALITY,
         explains=_AFTER_REJECTS,
         spoils_numbers=False,
+        rejections=frozenset({Rule.PERSONAL_DATA}),
         what_it_means="Card numbers or mail addresses came in a field that anybody may read. This is a breach.",
         contained_by="The rows are in quarantine, masked; no table, sample or document shows them. The day is held.",
         first_steps=(
@@ -297,6 +308,7 @@ _TABLE = (
         aspect=Aspect.QUALITY,
         explains=_AFTER_REJECTS | {"duplicate_delivery"},
         spoils_numbers=True,
+        rejections=frozenset({Rule.KEY_CONFLICT}),
         what_it_means="A key came again with another content. The first delivery was kept; nobody knows which is right.",
         contained_by=_ROWS,
         first_steps=(_SEE_ROWS, "Compare the first delivery with the later one.", _ASK_OWNER),
@@ -350,6 +362,8 @@ _TABLE = (
         explains=_AFTER_REJECTS | {"freshness_breach"},
         spoils_numbers=True,
         asks_for=frozenset({AskFor.REJECTED_ROWS, AskFor.WRONG_CLOCK}),
+        rejections=frozenset({Rule.IN_FUTURE}),
+        column="event_time",
         what_it_means="Event times lie after the moment at which the rows landed: most likely a time-zone bug.",
         contained_by=_ROWS,
         first_steps=(_SEE_ROWS, "Look by how many hours they are ahead: it names the time zone.", _ASK_OWNER),
@@ -366,6 +380,7 @@ _TABLE = (
         explains=_SAME_GAPS | {"held_late"},
         spoils_numbers=True,
         asks_for=frozenset({AskFor.SHIFTED}),
+        column="event_time",
         what_it_means="Event times lie hours away from the slots with which the rows came: most likely a time-zone bug.",
         contained_by=_HELD,
         first_steps=(
@@ -385,6 +400,7 @@ _TABLE = (
         aspect=Aspect.QUALITY,
         explains=_AFTER_REJECTS,
         spoils_numbers=True,
+        rejections=frozenset({Rule.MISSING}),
         what_it_means="More rows than tolerated lack a required value.",
         contained_by=_ROWS,
         first_steps=(_SEE_ROWS, "See whether all batches of the day are hit or only some.", _ASK_OWNER),
@@ -400,6 +416,8 @@ _TABLE = (
         aspect=Aspect.STRUCTURE,
         explains=_AFTER_REJECTS,
         spoils_numbers=True,
+        rejections=frozenset({Rule.MALFORMED}),
+        column="payload",
         what_it_means="More payloads than tolerated are not the JSON objects that they should be.",
         contained_by=_ROWS,
         first_steps=(_SEE_ROWS, "See whether the payloads are cut short, empty or of another format.", _ASK_OWNER),
@@ -415,6 +433,7 @@ _TABLE = (
         aspect=Aspect.STRUCTURE,
         explains=_AFTER_REJECTS,
         spoils_numbers=False,
+        rejections=frozenset({Rule.POISONOUS}),
         what_it_means="A few records are so deep or so long that no parser survives them. All others were processed.",
         contained_by="The records are dead letters in quarantine; the landing day goes on.",
         first_steps=(_SEE_ROWS, "Ask the owner what made them; discard them if nobody misses them."),
@@ -430,6 +449,7 @@ _TABLE = (
         aspect=Aspect.QUALITY,
         explains=_AFTER_REJECTS,
         spoils_numbers=True,
+        rejections=frozenset({Rule.UNKNOWN_VALUE}),
         what_it_means="A column that may hold a few labels holds another one.",
         contained_by=_ROWS,
         first_steps=(_SEE_ROWS, "Decide whether the label is wrong or the contract is too narrow.", _ASK_OWNER),
@@ -445,6 +465,7 @@ _TABLE = (
         aspect=Aspect.QUALITY,
         explains=_AFTER_REJECTS,
         spoils_numbers=True,
+        rejections=frozenset({Rule.OUT_OF_RANGE, Rule.IMPOSSIBLE}),
         what_it_means="Numbers are negative or absurd.",
         contained_by=_ROWS,
         first_steps=(_SEE_ROWS, "Decide whether the values are wrong or the contract is too narrow.", _ASK_OWNER),
@@ -460,6 +481,7 @@ _TABLE = (
         aspect=Aspect.QUALITY,
         explains=_AFTER_REJECTS,
         spoils_numbers=True,
+        rejections=frozenset({Rule.UNKNOWN_REFERENCE}),
         what_it_means="Rows name customers, merchants or products that the reference data do not know.",
         contained_by=_ROWS,
         first_steps=(_SEE_ROWS, "See whether the reference data are older than the events that use them."),

@@ -71,7 +71,7 @@ def _signal_data(signals: Sequence[RawSignal]) -> list[dict[str, Any]]:
             "message": signal.result.message,
             "sample": signal.result.sample,
             "result_id": signal.result_id,
-            "detail": signal.detail,
+            "facts": signal.facts.kept(),
         }
         for signal in signals
     ]
@@ -90,7 +90,7 @@ def _remembered(signal: Signal) -> RawSignal:
         message=signal.message,
         run_id="",
         evaluated_at=datetime.min.replace(tzinfo=UTC),
-        details={"detail": signal.detail},
+        details={"facts": signal.facts},
     )
     return RawSignal(signal.result_id, result)
 

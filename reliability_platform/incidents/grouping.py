@@ -5,35 +5,20 @@ sources joins whichever of them has a cause that explains it. The same cause on 
 causes that do not explain each other stay two, even on one source and day.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.facts import Facts
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.incidents.classes import CLASSES
-from reliability_platform.incidents.column import column_of_results
+from reliability_platform.incidents.column import column_of_results, rejections_of
 from reliability_platform.sources import SOURCES
 
 LAYERS = ("bronze", "stg", "qtn", "hld", "int", "agg", "fct", "rec", "dbt", "pipeline", "home", "published")
 PRECEDENCE = {name: place for place, name in enumerate(CLASSES)}
-
-_MISSING = re.compile(r"missing: (\d+(?:, \d+)*)")
-_REFUSED = re.compile(r"(?:^|; )[a-z_]+-\d{8}-(\d\d)(?:-[ra]\d+)?: ")
-_REASONS = (  # the commonest reason of rejected rows → the class that explains it
-    ("payload_personal_data", "pii_leak"),
-    ("payload_poisonous", "poison_message"),
-    ("payload_malformed", "payload_corruption"),
-    ("key_conflict", "key_conflict"),
-    ("_unknown_reference", "broken_references"),
-    ("_missing", "null_spike"),
-    ("_unknown_value", "unknown_values"),
-    ("_out_of_range", "invalid_values"),
-    ("event_time_in_future", "future_data"),
-    ("_impossible", "invalid_values"),
-)
 
 
 @dataclass(frozen=True)
@@ -51,9 +36,9 @@ class RawSignal:
         return CHECKS[self.result.check].failure_class
 
     @property
-    def detail(self) -> str:
-        """What the check says beyond its number."""
-        return str(self.result.details.get("detail") or "")
+    def facts(self) -> Facts:
+        """What the check found beyond its number."""
+        return self.result.facts
 
 
 @dataclass
@@ -88,8 +73,8 @@ def explains(cause: str, symptom: str) -> bool:
     return symptom in CLASSES[cause].explains
 
 
-def _slots(pattern: re.Pattern[str], signals: Iterable[RawSignal]) -> set[int]:
-    return {int(one) for signal in signals for found in pattern.findall(signal.detail) for one in found.split(",")}
+def _refused_slots(signals: Iterable[RawSignal]) -> set[int]:
+    return {file.slot for signal in signals for file in signal.facts.refused if file.slot is not None}
 
 
 def _refusals_explain_gap(cause: str, present: dict[str, list[RawSignal]]) -> bool:
@@ -98,11 +83,11 @@ def _refusals_explain_gap(cause: str, present: dict[str, list[RawSignal]]) -> bo
     A broken file of one batch does not explain that another one never came.
     """
     files = present[cause]
-    if cause == "schema_break" and not any(signal.detail for signal in files):
+    if cause == "schema_break" and not any(signal.facts.refused for signal in files):
         return True  # only a batch can have wrong columns; nobody says which
-    missing = _slots(_MISSING, present.get("missing_data", []))
-    refused = {slot for name in ("schema_break", "file_corruption") for slot in _slots(_REFUSED, present.get(name, []))}
-    own = _slots(_REFUSED, files)
+    missing = {slot for signal in present.get("missing_data", []) for slot in signal.facts.missing_slots}
+    refused = {slot for name in present if CLASSES[name].refuses_files for slot in _refused_slots(present[name])}
+    own = _refused_slots(files)
     return bool(own & missing if missing else own) and missing <= refused
 
 
@@ -112,13 +97,13 @@ def _root(signal: RawSignal, failure_class: str, present: dict[str, list[RawSign
     for name in present:
         if name == failure_class or not explains(name, failure_class):
             continue
-        refused_file = name in ("schema_break", "file_corruption")
-        if failure_class == "missing_data" and refused_file and not _refusals_explain_gap(name, present):
+        is_gap = failure_class == "missing_data" and CLASSES[name].refuses_files
+        if is_gap and not _refusals_explain_gap(name, present):
             continue
         found.append(name)
     if failure_class == "reject_share":
-        named = [name for reason, name in _REASONS if reason in signal.detail and name in found]
-        found = named[:1] or found
+        broken = {one.rule for one in rejections_of(signal.result)}
+        found = [name for name in found if CLASSES[name].rejections & broken] or found
     return min(found, key=PRECEDENCE.__getitem__) if found else None
 
 

@@ -91,6 +91,8 @@ class Signal:
     sample: list[dict[str, Any]]
     result_id: int = 0
     detail: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What the check found, as fields; empty on timelines of 0.3.0."""
 
 
 @dataclass(frozen=True)

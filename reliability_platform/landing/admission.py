@@ -578,6 +578,14 @@ def _slot(record: Admission, day: date) -> tuple[int, int]:
     return int(named["slot"]), int(named["attempt"] or 1)
 
 
+def slot_of(source: str, day: date, batch: str, sequence: int) -> int | None:
+    """The slot of the schedule that a delivered file is of: by its manifest, else by its name; None if it fits none."""
+    named = BATCH_NAME.fullmatch(batch)
+    of_the_day = named is not None and (named["source"], named["day"]) == (source, f"{day:%Y%m%d}")
+    told = (sequence, int(named["slot"]) if named is not None and of_the_day else 0)
+    return next((slot for slot in told if 1 <= slot <= CONTRACTS[source].batches_per_day), None)
+
+
 def _write_records(path: Path, records: list[Admission]) -> None:
     rows: list[dict[str, Any]] = [asdict(record) for record in records]
     write_atomically(path, parquet_bytes(pa.Table.from_pylist(rows, schema=ADMISSION_SCHEMA)))

@@ -5,6 +5,7 @@ read so, `remediation.readings` asks of the past, and of a person.
 """
 
 import difflib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -28,6 +29,12 @@ class Breach:
     reason: str
     detail: dict[str, Any]
     """Names of the contract, of casts and of types; delivered names only where they are plain words."""
+
+
+def broken_columns(detail: str | None) -> tuple[str, ...]:
+    """The contract's columns that a breach is about, by its detail as the admission record keeps it."""
+    told = json.loads(detail or "{}")
+    return tuple(dict.fromkeys([*told.get("missing", ()), *told.get("changed", ()), *told.get("repeated", ())]))
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,8 @@ def _metadata(spec: CheckSpec, result: CheckResult) -> dict[str, dg.MetadataValu
     if result.verdict is not Verdict.PASSED:
         metadata["recovery"] = dg.MetadataValue.text(spec.recovery)
         metadata["sample"] = dg.MetadataValue.json(result.sample)
+    if result.facts.text:
+        metadata["facts"] = dg.MetadataValue.json(result.facts.kept())
     return metadata
 
 

@@ -3,12 +3,11 @@
 Everything is read from landing, the admission records and the row quarantine. Nothing here changes anything.
 """
 
-import re
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from reliability_platform.landing.admission import fingerprint_of
+from reliability_platform.landing.admission import fingerprint_of, slot_of
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.manifest import Manifest
 from reliability_platform.landing.replacement import has_file, landed_manifests
@@ -17,8 +16,6 @@ from reliability_platform.parquet import read_table
 from reliability_platform.settings import Settings
 from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.lease import warehouse_reader
-
-_BATCH_ID = re.compile(r"(?P<source>[a-z_]+)-(?P<day>\d{8})-(?P<slot>\d\d)(?:-[ra]\d+)?")
 
 
 def admissions(settings: Settings, source: str, day: date) -> list[dict[str, Any]]:
@@ -44,24 +41,14 @@ def all_slots(source: str) -> set[int]:
     return set(range(1, CONTRACTS[source].batches_per_day + 1))
 
 
-def slot_of(record: dict[str, Any], source: str, day: date) -> int | None:
-    """The slot of a delivered file: by its manifest, else by its name; None for a file that fits no slot."""
-    if record["batch_sequence"] in all_slots(source):
-        return int(record["batch_sequence"])
-    named = _BATCH_ID.fullmatch(record["batch_id"])
-    if (
-        named
-        and (named["source"], named["day"]) == (source, f"{day:%Y%m%d}")
-        and int(named["slot"]) in all_slots(source)
-    ):
-        return int(named["slot"])
-    return None
+def _slot(record: dict[str, Any], source: str, day: date) -> int | None:
+    return slot_of(source, day, record["batch_id"], record["batch_sequence"])
 
 
 def refused_slots(settings: Settings, source: str, day: date, *, schema: bool) -> set[int]:
     """Slots with a file in quarantine that nothing has replaced: refused for its columns, or for anything else."""
     slots = {
-        slot_of(record, source, day)
+        _slot(record, source, day)
         for record in admissions(settings, source, day)
         if record["status"] == "refused"
         and record["state"] == "quarantined"
@@ -75,7 +62,7 @@ def refused_without_slot(settings: Settings, source: str, day: date) -> list[str
     return sorted(
         record["batch_id"]
         for record in admissions(settings, source, day)
-        if record["status"] == "refused" and record["state"] == "quarantined" and slot_of(record, source, day) is None
+        if record["status"] == "refused" and record["state"] == "quarantined" and _slot(record, source, day) is None
     )
 
 

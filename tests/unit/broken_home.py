@@ -12,6 +12,7 @@ import pyarrow as pa
 from sqlalchemy import Engine
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.facts import Facts
 from reliability_platform.checks.results import Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.incidents.detection import observe
@@ -24,7 +25,7 @@ from reliability_platform.landing.writer import landing_folder, write_batch
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources.batch import Batch
-from tests.unit.failing import NOW, day, passed, result
+from tests.unit.failing import NOTHING, NOW, day, passed, result
 
 
 class BrokenHome:
@@ -107,10 +108,10 @@ class BrokenHome:
         folder = landing_folder(self.settings, self.source, self.day)
         return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
-    def incident(self, *checks: str, **details: str) -> Incident:
+    def incident(self, *checks: str, facts: Facts = NOTHING) -> Incident:
         """Open one incident from failed checks of the day."""
         last = max((number for number, _ in self.checks.after(0, 10_000)), default=0)
-        self.checks.record([result(check, detail=details.get("detail", "")) for check in checks])
+        self.checks.record([result(check, facts=facts) for check in checks])
         (incident_id,) = observe(self.engine, self.checks.after(last, 1000), NOW)
         return self.incidents.get(incident_id)
 

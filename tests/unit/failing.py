@@ -5,10 +5,24 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.facts import Facts, File
 from reliability_platform.checks.results import ERROR, CheckResult, Verdict
 
 FIRST = date(2026, 1, 1)
 NOW = datetime(2026, 2, 1, 3, 0, tzinfo=UTC)
+
+
+NOTHING = Facts()
+
+
+def missing(*slots: int) -> Facts:
+    """Slots of which no batch came."""
+    return Facts(missing_slots=slots)
+
+
+def refused(batch: str, reason: str, slot: int | None = None, **what: Any) -> Facts:
+    """A file that was refused."""
+    return Facts(refused=(File(batch, slot, reason, **what),))
 
 
 def day(number: int) -> date:
@@ -28,12 +42,14 @@ def result(
     verdict: Verdict = Verdict.FAILED,
     value: float | None = 1.0,
     detail: str = "",
+    facts: Facts = NOTHING,
     sample: list[dict[str, Any]] | None = None,
     at: datetime = NOW,
     run_id: str = "run-1",
 ) -> CheckResult:
     """One verdict of a declared check on the n-th landing day."""
     spec = CHECKS[check]
+    text = facts.text or detail
     return CheckResult(
         check=check,
         dataset=spec.dataset,
@@ -42,12 +58,12 @@ def result(
         verdict=verdict,
         value=value,
         threshold="<= 0",
-        message=f"{value} ({detail})" if detail else f"{value}",
+        message=f"{value} ({text})" if text else f"{value}",
         run_id=run_id,
         evaluated_at=at,
         sample=sample or [],
         column=spec.column,
-        details={"detail": detail} if detail else {},
+        details={"detail": text, "facts": facts.kept()} if text else {},
         reason=ERROR if verdict is Verdict.NOT_EVALUATED else None,
     )
 

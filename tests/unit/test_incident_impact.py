@@ -41,7 +41,7 @@ from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from tests.conftest import Platform, day
 from tests.unit.broken_home import BrokenHome
-from tests.unit.failing import NOW, later, result
+from tests.unit.failing import NOW, later, missing, result
 
 STRUCK = day(2)
 SVG = "{http://www.w3.org/2000/svg}"
@@ -214,7 +214,7 @@ def test_without_a_warehouse_or_publication_it_is_said_and_healing_goes_on(tmp_p
     """A lost warehouse is when healing is needed most."""
     home = BrokenHome(tmp_path)
     home.land(without=(2,))
-    incident = home.incident("bronze_orders__batch_completeness", detail="missing: 2")
+    incident = home.incident("bronze_orders__batch_completeness", facts=missing(2))
     act(home.settings, home.engine, incident.id, later(1), "test")
     incident = home.incidents.get(incident.id)
     [entry] = [one for one in incident.timeline if one.kind == "impact"]

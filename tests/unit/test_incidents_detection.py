@@ -14,7 +14,7 @@ from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import load_settings
-from tests.unit.failing import NOW, Numbers, crashed, day, later, passed, result
+from tests.unit.failing import NOW, Numbers, crashed, day, later, missing, passed, result
 
 GAP = "bronze_shipments__batch_completeness"
 VOLUME = "int_shipments__deduplicated__volume"
@@ -50,7 +50,7 @@ def test_clean_results_open_nothing(engine: Engine, number: Numbers) -> None:
 
 def test_the_same_results_read_twice_change_nothing(engine: Engine, number: Numbers) -> None:
     """A sensor may be restarted between any two lines of its code."""
-    results = number(result(GAP, detail="missing: 2"), result(VOLUME), passed("stg_shipments__row_count"))
+    results = number(result(GAP, facts=missing(2)), result(VOLUME), passed("stg_shipments__row_count"))
     (one,) = observe(engine, results, NOW)
     before = IncidentStore(engine).get(one)
     assert observe(engine, results, later(1)) == []

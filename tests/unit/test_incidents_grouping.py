@@ -5,10 +5,11 @@ from datetime import date
 import pytest
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.facts import Facts
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.grouping import Cause, RawSignal, explains, group
-from tests.unit.failing import Numbers, crashed, day, result
+from tests.unit.failing import NOTHING, Numbers, crashed, day, missing, refused, result
 
 Summary = tuple[str, str, list[date], set[str]]
 
@@ -24,7 +25,7 @@ def summary(*results: CheckResult) -> list[Summary]:
     ]
 
 
-RENAMED = 'orders-20260105-02: schema_column_renamed {"missing": ["customer_id"], "rename": {"user_id": "customer_id"}}'
+RENAMED = refused("orders-20260105-02", "schema_column_renamed", 2, columns=("customer_id",))
 
 
 def test_a_missing_batch_makes_four_checks_fail_and_is_one_incident() -> None:
@@ -35,7 +36,7 @@ def test_a_missing_batch_makes_four_checks_fail_and_is_one_incident() -> None:
         "stg_shipments__freshness",
         "int_shipments__deduplicated__volume",
     ]
-    results = [result(check, detail="missing: 3, 4" if "completeness" in check else "") for check in checks]
+    results = [result(check, facts=missing(3, 4) if "completeness" in check else NOTHING) for check in checks]
     assert summary(*results) == [("shipments", "missing_data", [day(5)], set(checks))]
 
 
@@ -43,19 +44,19 @@ def test_a_refused_renamed_file_is_one_incident_with_the_gap_that_it_leaves() ->
     """The batch is missing because its file was refused; asking for both would land it twice."""
     checks = {
         "bronze_orders__schema_contract": RENAMED,
-        "bronze_orders__batch_completeness": "missing: 2",
-        "int_orders__deduplicated__volume": "",
-        "rec_orders__vs__payments__matched": "700 without order",
+        "bronze_orders__batch_completeness": missing(2),
+        "int_orders__deduplicated__volume": NOTHING,
+        "rec_orders__vs__payments__matched": Facts(without_order=700),
     }
-    results = [result(check, detail=detail) for check, detail in checks.items()]
+    results = [result(check, facts=facts) for check, facts in checks.items()]
     assert summary(*results) == [("orders", "schema_break", [day(5)], set(checks))]
 
 
 def test_a_refused_file_does_not_explain_that_another_batch_never_came() -> None:
     """Replaying the refused file would leave the other batch missing, and nobody would be asked for it."""
     found = summary(
-        result("bronze_orders__schema_contract", detail=RENAMED),
-        result("bronze_orders__batch_completeness", detail="missing: 2, 3"),
+        result("bronze_orders__schema_contract", facts=RENAMED),
+        result("bronze_orders__batch_completeness", facts=missing(2, 3)),
     )
     assert [(one[1], one[3]) for one in found] == [
         ("missing_data", {"bronze_orders__batch_completeness"}),
@@ -66,8 +67,8 @@ def test_a_refused_file_does_not_explain_that_another_batch_never_came() -> None
 def test_a_stray_file_does_not_explain_a_missing_batch() -> None:
     """Garbage in the folder and a batch that never came are two causes with two remedies."""
     found = summary(
-        result("bronze_orders__file_integrity", detail="garbage: no_manifest"),
-        result("bronze_orders__batch_completeness", detail="missing: 3"),
+        result("bronze_orders__file_integrity", facts=refused("garbage", "no_manifest")),
+        result("bronze_orders__batch_completeness", facts=missing(3)),
     )
     assert [one[1] for one in found] == ["file_corruption", "missing_data"]
 
@@ -75,8 +76,8 @@ def test_a_stray_file_does_not_explain_a_missing_batch() -> None:
 def test_a_broken_file_of_the_missing_batch_explains_it() -> None:
     """A truncated batch is refused and therefore missing: one incident."""
     found = summary(
-        result("bronze_orders__file_integrity", detail="orders-20260105-03: unreadable_file"),
-        result("bronze_orders__batch_completeness", detail="missing: 3"),
+        result("bronze_orders__file_integrity", facts=refused("orders-20260105-03", "unreadable_file", 3)),
+        result("bronze_orders__batch_completeness", facts=missing(3)),
     )
     assert [one[1] for one in found] == ["file_corruption"]
 
@@ -84,7 +85,7 @@ def test_a_broken_file_of_the_missing_batch_explains_it() -> None:
 def test_missing_orders_explain_payments_without_order() -> None:
     """The reconciliation is filed under payments, but payments are fine."""
     found = summary(
-        result("bronze_orders__batch_completeness", detail="missing: 1"),
+        result("bronze_orders__batch_completeness", facts=missing(1)),
         result("rec_orders__vs__payments__matched"),
     )
     assert [(one[0], one[1], len(one[3])) for one in found] == [("orders", "missing_data", 2)]
@@ -93,7 +94,7 @@ def test_missing_orders_explain_payments_without_order() -> None:
 def test_no_delivery_explains_a_difference_between_silver_and_gold() -> None:
     """A silent bug in a model must not hide behind a batch that happens to be missing on the same day."""
     found = summary(
-        result("bronze_orders__batch_completeness", detail="missing: 1"), result("rec_silver__vs__gold__orders")
+        result("bronze_orders__batch_completeness", facts=missing(1)), result("rec_silver__vs__gold__orders")
     )
     assert [one[1] for one in found] == ["missing_data", "reconciliation_mismatch"]
 
@@ -109,14 +110,14 @@ def test_no_delivery_explains_a_difference_between_silver_and_gold() -> None:
 )
 def test_two_unrelated_causes_on_one_source_and_day_stay_two(other: str, failure_class: str) -> None:
     """Healing one of them must not close the other."""
-    found = summary(result("stg_web_events__valid_payload"), result(other, detail="missing: 2"))
+    found = summary(result("stg_web_events__valid_payload"), result(other, facts=missing(2)))
     assert {one[1] for one in found} == {"payload_corruption", failure_class}
 
 
 def test_a_renamed_column_does_not_explain_nulls_in_other_batches() -> None:
     """A refused file has no rows in the warehouse, so it cannot be what makes them null."""
     found = summary(
-        result("bronze_orders__schema_contract", detail=RENAMED), result("stg_orders__missing_customer_id", value=12)
+        result("bronze_orders__schema_contract", facts=RENAMED), result("stg_orders__missing_customer_id", value=12)
     )
     assert [one[1] for one in found] == ["null_spike", "schema_break"]
 
@@ -129,7 +130,7 @@ def test_rejected_rows_join_the_cause_that_their_commonest_reason_names(reasons:
     found = summary(
         result("stg_payments__missing_customer_id"),
         result("stg_payments__range_amount"),
-        result("stg_payments__reject_share", detail=reasons),
+        result("stg_payments__reject_share", facts=Facts(rejected_for=(reasons,))),
     )
     assert [one[1] for one in found if "stg_payments__reject_share" in one[3]] == [failure_class]
 
@@ -179,10 +180,10 @@ def test_no_class_explains_itself_in_a_circle() -> None:
 def test_grouping_does_not_depend_on_the_order_of_signals() -> None:
     """A sensor may read results in any portions."""
     results = [
-        result("bronze_orders__batch_completeness", detail="missing: 1"),
+        result("bronze_orders__batch_completeness", facts=missing(1)),
         result("rec_orders__vs__payments__matched"),
         result("stg_payments__missing_customer_id"),
-        result("stg_payments__reject_share", detail="customer_id_missing"),
+        result("stg_payments__reject_share", facts=Facts(rejected_for=("customer_id_missing",))),
         result("int_orders__deduplicated__volume", 6),
     ]
     assert summary(*results) == summary(*reversed(results))
@@ -202,8 +203,30 @@ def test_explaining_is_judged_by_class_and_by_check() -> None:
     assert explains("transform_failure", CHECKS["rec_silver__vs__gold__orders"].failure_class)
 
 
-def test_a_hostile_column_name_breaks_nothing() -> None:
-    """Details quote what a producer sent."""
-    hostile = 'orders-20260105-02: schema_column_missing {"missing": ["); drop table; missing: 99 {{x}}\\u0000"]}'
-    found = summary(result("bronze_orders__schema_contract", detail=hostile))
+def test_a_hostile_name_is_no_refused_slot() -> None:
+    """`a; orders-20260105-03: b` was read as slot 3 of the schedule: the batch that never came was not asked for."""
+    hostile = refused("a; orders-20260105-03: b", "unreadable_file", said="missing: 99; orders-20260105-03: {{x}}")
+    found = summary(
+        result("bronze_orders__file_integrity", facts=hostile),
+        result("bronze_orders__batch_completeness", facts=missing(3)),
+    )
+    assert [one[1] for one in found] == ["file_corruption", "missing_data"]
+
+
+def test_a_timeline_of_before_there_were_fields_is_grouped_by_its_classes() -> None:
+    """Results of 0.3.0 have the text alone: nobody reads it, and what it cannot say opens no second incident."""
+    old = result("bronze_orders__schema_contract", detail="orders-20260105-02: schema_column_renamed {}")
+    found = summary(old, result("bronze_orders__batch_completeness", detail="missing: 2"))
     assert [one[1] for one in found] == ["schema_break"]
+
+
+def test_the_column_is_the_one_that_files_lack_or_that_rows_are_rejected_for() -> None:
+    """The runbook names it, and its questions are asked of it."""
+    by_file = grouped(result("bronze_orders__schema_contract", facts=RENAMED))
+    by_rows = grouped(
+        result("stg_payments__valid_currency"),
+        result("stg_payments__reject_share", facts=Facts(rejected_for=("currency_unknown_value", "nobodys_code"))),
+    )
+    unknown = Facts(unknown_columns=("discount", "coupon"))
+    by_name = grouped(result("bronze_orders__no_unknown_columns", facts=unknown))
+    assert [one.column for one in (*by_file, *by_rows, *by_name)] == ["customer_id", "currency", "discount"]

@@ -24,7 +24,7 @@ from reliability_platform.remediation.heal import describe
 from reliability_platform.remediation.policy import BY_PERSON_ONLY, POLICIES
 from reliability_platform.remediation.readings import candidates
 from tests.unit.broken_home import BrokenHome, shim_of
-from tests.unit.failing import NOW
+from tests.unit.failing import NOW, missing, refused
 
 GAP = "bronze_orders__batch_completeness"
 CONTRACT = "bronze_orders__schema_contract"
@@ -48,7 +48,7 @@ def perform(home: BrokenHome, incident_id: str) -> tuple[str, int]:
 def test_only_the_missing_slots_are_asked_for(home: BrokenHome) -> None:
     """What is there is not replaced: its rows would become other attempts for nothing."""
     home.land(without=(2, 4))
-    incident = home.incident(GAP, detail="missing: 2, 4")
+    incident = home.incident(GAP, facts=missing(2, 4))
     before = home.landed()
     perform(home, incident.id)
     assert home.landed() - before == {"orders-20260105-02-a2", "orders-20260105-04-a2"}
@@ -69,7 +69,7 @@ def test_a_null_spike_does_not_ask_for_batches_that_are_missing_for_another_reas
     home.land(without=(2,))
     home.reject([3])
     assert slots_to_request(home.settings, home.incident(NULLS)) == {home.day: {3}}
-    assert slots_to_request(home.settings, home.incident(GAP, detail="missing: 2")) == {home.day: {2}}
+    assert slots_to_request(home.settings, home.incident(GAP, facts=missing(2))) == {home.day: {2}}
 
 
 @pytest.mark.parametrize("what", AskFor)
@@ -98,7 +98,7 @@ def test_asking_twice_before_a_run_writes_nothing_twice(home: BrokenHome) -> Non
     """A run that is retried, or a second incident of the same slot, must not pile up attempts."""
     home.land(without=(2,))
     home.reject([2])
-    gap, nulls = home.incident(GAP, detail="missing: 2"), home.incident(NULLS)
+    gap, nulls = home.incident(GAP, facts=missing(2)), home.incident(NULLS)
     assert perform(home, gap.id)[1] == 1
     assert set(waiting(home.settings, "orders", home.day)) == {2}
     before = home.landing_bytes()
@@ -317,7 +317,7 @@ def test_a_broken_file_is_asked_for_again_by_its_name_even_without_a_manifest(ho
     """A producer that died before it wrote the manifest still said by the file's name which batch it was."""
     home.land(without=(2,))
     home.write_stray_file("orders-20260105-02.parquet")
-    incident = home.incident(INTEGRITY, GAP, detail="orders-20260105-02: no_manifest")
+    incident = home.incident(INTEGRITY, GAP, facts=refused("orders-20260105-02", "no_manifest", 2))
     assert incident.failure_class == "file_corruption"
     perform(home, incident.id)
     assert "orders-20260105-02-a2" in home.landed()
@@ -327,7 +327,7 @@ def test_a_file_cut_short_is_replaced_though_its_manifest_promises_the_right_byt
     """What landed counts, not what was declared: else the good batch would pass for one that is there already."""
     home.land()
     home.write_stray_file("orders-20260105-02.parquet")
-    incident = home.incident(INTEGRITY, detail="orders-20260105-02: checksum_mismatch")
+    incident = home.incident(INTEGRITY, facts=refused("orders-20260105-02", "checksum_mismatch", 2))
     assert perform(home, incident.id)[1] == 1
     assert home.admit()["orders-20260105-02"] == "superseded"
 

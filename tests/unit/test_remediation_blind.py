@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from reliability_platform.checks.gate import UNJUDGED, held
+from reliability_platform.checks.gate import Why, held
 from reliability_platform.checks.holds import Holds
 from reliability_platform.cli.main import cli
 from reliability_platform.errors import UsageError
@@ -202,7 +202,7 @@ def test_a_shim_that_did_not_help_is_withdrawn_and_then_the_source_is_asked(with
     assert not verify(home.settings, home.engine, one, later(3), "test")
     assert read_shim(home.settings, "orders", batch) is None
     partition = ("orders", home.day)
-    assert any(reason.endswith(UNJUDGED) for reason in held(home.checks, [partition])[partition])
+    assert any(one.why is Why.UNJUDGED for one in held(home.checks, [partition])[partition])
     assert why_not(home, one) == ""
     assert batch in describe(home.settings, home.incidents.get(one))
     act(home.settings, home.engine, one, later(10), "test")

@@ -27,7 +27,7 @@ from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.publication import DUE, announce
 from tests.unit.broken_home import BrokenHome
-from tests.unit.failing import NOW, later, passed, result
+from tests.unit.failing import NOW, later, missing, passed, result
 
 GAP = "bronze_orders__batch_completeness"
 NULLS = "stg_orders__missing_customer_id"
@@ -58,7 +58,7 @@ def check_it(home: BrokenHome, incident_id: str, minute: int) -> bool:
 
 def test_act_judge_verify_resolve(home: BrokenHome) -> None:
     """The whole loop, on the record: who, when, why, and which batch came again."""
-    one = home.incident(GAP, detail="missing: 2").id
+    one = home.incident(GAP, facts=missing(2)).id
     assert may(home, home.incidents.get(one))
     begin(home, one)
     incident = home.incidents.get(one)

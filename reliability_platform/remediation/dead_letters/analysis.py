@@ -79,12 +79,6 @@ class Analysis:
     patterns: list[str] = field(default_factory=list)
 
 
-def column_of(source: str, reason: str) -> str | None:
-    """The column that a reason code speaks of; None if it speaks of the row."""
-    names = [column.name for column in CONTRACTS[source].columns if reason.startswith(f"{column.name}_")]
-    return max(names, key=len, default=None)
-
-
 def analyze(settings: Settings, wanted: Selection, state: str | None = None) -> Analysis:
     """Look at the dead letters that a person means, in one state or in all."""
     files = _files(settings, wanted, state)
@@ -160,10 +154,15 @@ def _groups(connection: duckdb.DuckDBPyConnection, sql: str, total: int) -> list
     return [Group(value, rows, round(rows / total, 4)) for value, rows in found]
 
 
+def _column_of(source: str, reason: str) -> str | None:
+    known = CONTRACTS[source].rejections.get(reason)
+    return None if known is None else known.column
+
+
 def _offenders(connection: duckdb.DuckDBPyConnection) -> list[Offender]:
     found = []
     for source, reason in connection.execute("select distinct source, reason from reasons order by all").fetchall():
-        column = column_of(source, reason)
+        column = _column_of(source, reason)
         if column is None:
             continue
         values: Counter[Any] = Counter()
@@ -238,7 +237,7 @@ def _in_labels(connection: duckdb.DuckDBPyConnection, source: str, reason: str, 
     """Labels of the contract that nearly all of the rows share, and that are not as common among all rows."""
     said = []
     for column in CONTRACTS[source].columns:
-        if not column.valid_values or column_of(source, reason) == column.name:
+        if not column.valid_values or _column_of(source, reason) == column.name:
             continue
         top = connection.execute(
             "select json_extract_string(original_row, $path) as label, count(*) from reasons where source = $source "

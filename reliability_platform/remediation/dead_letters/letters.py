@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from reliability_platform.counted import counted
-from reliability_platform.landing.admission import fingerprint_of
+from reliability_platform.landing.admission import fingerprint_of, slot_of
 from reliability_platform.landing.discards import FILE, ROWS
 from reliability_platform.landing.file_quarantine import quarantined_file, quarantined_files
 from reliability_platform.landing.reading import contract_fingerprint
@@ -68,7 +68,7 @@ def waiting_files(settings: Settings, wanted: Selection) -> list[Letter]:
                 source=source,
                 landing_date=day,
                 batch_id=record["batch_id"],
-                slot=evidence.slot_of(record, source, day),
+                slot=slot_of(source, day, record["batch_id"], record["batch_sequence"]),
                 what=FILE,
                 reasons=record["reason"],
                 rows=record["delivered_rows"],

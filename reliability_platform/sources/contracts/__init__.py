@@ -22,6 +22,7 @@ from zoneinfo import available_timezones
 import pyarrow as pa
 
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.sources.rejections import Rejection, rejections
 from reliability_platform.yaml_text import read_yaml
 
 ARROW_TYPES = {
@@ -74,6 +75,11 @@ class Contract:
     def arrow_schema(self) -> pa.Schema:
         """The columns as Arrow types, in the contract's order."""
         return pa.schema([(column.name, ARROW_TYPES[column.type]) for column in self.columns])
+
+    @cached_property
+    def rejections(self) -> dict[str, Rejection]:
+        """What each code says for which staging rejects a row."""
+        return rejections(self.arrow_schema.names)
 
     @cached_property
     def aliases(self) -> dict[str, str]:

@@ -62,13 +62,12 @@ def _declared(contract: Contract) -> Iterator[_Rule]:
             yield _Rule(name, "not in the future", "before its landing", f"{name}_in_future", check)
 
 
-def _further(contract: Contract, known: Sequence[_Rule], reasons: Sequence[str]) -> Iterator[_Rule]:
+def _further(contract: Contract, declared: Sequence[_Rule], reasons: Sequence[str]) -> Iterator[_Rule]:
     """Reasons that the contract does not spell out, as staging gives them."""
-    named = {rule.reason for rule in known}
-    columns = sorted((column.name for column in contract.columns), key=len, reverse=True)
+    named = {rule.reason for rule in declared}
     for reason in sorted(set(reasons) - named):
-        column = next((name for name in columns if reason.startswith(f"{name}_")), "")
-        yield _Rule(column, reason.removeprefix(f"{column}_").replace("_", " "), "staging's own rule", reason, None)
+        known = contract.rejections[reason]
+        yield _Rule(known.column or "", known.rule.replace("_", " "), "staging's own rule", reason, None)
 
 
 def _verdict(latest: Sequence[CheckResult], standing: int) -> str:

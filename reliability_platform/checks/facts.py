@@ -1,0 +1,113 @@
+"""What a check found beyond its number, as fields; the text for people is made from them, here and nowhere else.
+
+A native check returns them as a struct whose fields have these names. They are kept with the result and on the timeline
+of its incident. Results and timelines of 0.3.0 have the text alone: of them nothing is known but what people read.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from reliability_platform.landing.admission import slot_of
+from reliability_platform.landing.columns import broken_columns
+
+
+@dataclass(frozen=True)
+class File:
+    """A delivered file that a check names."""
+
+    batch: str
+    slot: int | None = None
+    """The slot of the schedule that it was to fill; None for one that fits none."""
+    reason: str | None = None
+    """The code for which it was refused."""
+    said: str | None = None
+    """What admission says of it, or what its manifest says that cannot be."""
+    columns: tuple[str, ...] = ()
+    """The columns of the contract that it lacks or has in another type."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The findings of one check on one landing day; each kind of check fills its own field."""
+
+    silent: bool = False
+    missing_slots: tuple[int, ...] = ()
+    refused: tuple[File, ...] = ()
+    held_attempts: tuple[File, ...] = ()
+    contradictions: tuple[File, ...] = ()
+    """Manifests whose moment of landing cannot be."""
+    batches: tuple[str, ...] = ()
+    unknown_columns: tuple[str, ...] = ()
+    rejected_for: tuple[str, ...] = ()
+    """The commonest reasons of one rejected row."""
+    late_keys: int | None = None
+    keys: int | None = None
+    oldest_event_date: str | None = None
+    measures: tuple[str, ...] = ()
+    """Tables and measures in which two layers differ."""
+    without_order: int | None = None
+    lost_from: tuple[str, ...] = ()
+    """Tables that have no rows of the day."""
+
+    @classmethod
+    def found(cls, source: str, day: date, struct: Mapping[str, Any] | None) -> "Facts":
+        """The facts of a row that a native check returned."""
+        return cls.read(
+            {
+                name: [_file(source, day, **one) for one in value] if name in _FILES else value
+                for name, value in (struct or {}).items()
+                if value is not None
+            }
+        )
+
+    @classmethod
+    def read(cls, kept: Mapping[str, Any]) -> "Facts":
+        """The facts as they are kept; what another release says besides is passed over."""
+        return _FACTS.validate_python(dict(kept))
+
+    def kept(self) -> dict[str, Any]:
+        """What is stored: the fields that say something."""
+        kept: dict[str, Any] = _FACTS.dump_python(self, mode="json", exclude_defaults=True)
+        return kept
+
+    @property
+    def text(self) -> str:
+        """For people; empty if there is nothing to say."""
+        said = self.kept()
+        return "; ".join(words(self) for name, words in _TEXT.items() if name in said)
+
+
+_FACTS = TypeAdapter(Facts)
+_FILES = ("refused", "held_attempts", "contradictions")
+
+
+def _file(source: str, day: date, batch: str, sequence: int, reason: str | None, said: str | None) -> File:
+    columns = broken_columns(said) if reason is not None and reason.startswith("schema_") else ()
+    return File(batch, slot_of(source, day, batch, sequence), reason, said, columns)
+
+
+def _refused(file: File) -> str:
+    return f"{file.batch}: {file.reason}" + (f" ({file.said})" if file.said else "")
+
+
+_TEXT: dict[str, Callable[[Facts], str]] = {
+    "silent": lambda _: "nothing came at all",
+    "missing_slots": lambda facts: f"missing: {', '.join(map(str, facts.missing_slots))}",
+    "refused": lambda facts: "; ".join(map(_refused, facts.refused)),
+    "held_attempts": lambda facts: "; ".join(f"{one.batch}: {one.said}" for one in facts.held_attempts),
+    "contradictions": lambda facts: "; ".join(
+        f"{one.batch} says to have landed {one.said}" for one in facts.contradictions
+    ),
+    "batches": lambda facts: ", ".join(facts.batches),
+    "unknown_columns": lambda facts: f"unknown: {', '.join(facts.unknown_columns)}",
+    "rejected_for": lambda facts: ",".join(facts.rejected_for),
+    "keys": lambda facts: f"{facts.late_keys} of {facts.keys}",
+    "oldest_event_date": lambda facts: f"{facts.oldest_event_date}",
+    "measures": lambda facts: ", ".join(facts.measures),
+    "without_order": lambda facts: f"{facts.without_order} without order",
+    "lost_from": lambda facts: f"no rows in {', '.join(facts.lost_from)}",
+}

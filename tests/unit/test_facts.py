@@ -1,0 +1,68 @@
+"""What a check found travels as fields: from its SQL through the store to the incident, and once more for people."""
+
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from reliability_platform.checks.facts import Facts
+from reliability_platform.checks.native import evaluate_native
+from reliability_platform.checks.results import CheckResult
+from reliability_platform.incidents.detection import observe
+from reliability_platform.settings import DBT_PROJECT
+from reliability_platform.sources import SOURCES
+from reliability_platform.sources.contracts import CONTRACTS
+from tests.unit.broken_home import BrokenHome
+from tests.unit.failing import NOW
+
+CONTRACT, INTEGRITY = "bronze_orders__schema_contract", "bronze_orders__file_integrity"
+GAP = "bronze_orders__batch_completeness"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> BrokenHome:
+    return BrokenHome(tmp_path)
+
+
+def judged(home: BrokenHome, *names: str) -> dict[str, CheckResult]:
+    with duckdb.connect() as connection:
+        found = evaluate_native(home.settings, connection, [home.day], set(names), "test", NOW)
+    home.checks.record(found)
+    return {one.check: one for one in home.checks.latest([home.day])}
+
+
+def test_a_batch_of_another_day_does_not_explain_the_slot_of_its_name(home: BrokenHome) -> None:
+    """The name `orders-20260104-03` in the folder of the next day was read as its slot 3: nobody asked for that batch."""
+    home.land(without=(3,), renamed={2: {"customer_id": "user_id"}})
+    home.write_stray_file(f"orders-{home.day.replace(day=home.day.day - 1):%Y%m%d}-03.parquet")
+    found = judged(home, CONTRACT, INTEGRITY, GAP)
+    assert [(one.slot, one.columns) for one in found[CONTRACT].facts.refused] == [(2, ("customer_id",))]
+    assert [one.slot for one in found[INTEGRITY].facts.refused] == [None]
+    assert found[GAP].facts == Facts(missing_slots=(2, 3))
+    assert "(missing: 2, 3)" in found[GAP].message
+    observe(home.engine, home.checks.after(0, 100), NOW)
+    opened = {one.failure_class: one.column for one in home.incidents.open()}
+    assert opened == {"missing_data": None, "schema_break": "customer_id", "file_corruption": None}
+
+
+def test_facts_come_back_from_the_store_as_they_were_and_older_results_without_them_are_read(home: BrokenHome) -> None:
+    """A home of 0.3.0 has the text alone, and a later release may say more than this one knows."""
+    for facts in (Facts(silent=True), Facts(late_keys=0, keys=30), Facts(unknown_columns=("a", "b"))):
+        assert Facts.read(facts.kept()) == facts
+    assert Facts(late_keys=0, keys=30).text == "0 of 30"
+    assert Facts.read({"missing_slots": [1], "of_tomorrow": 1}) == Facts(missing_slots=(1,))
+    home.land(without=(1,))
+    result = judged(home, GAP)[GAP]
+    assert result.facts == Facts(missing_slots=(1,))
+    del result.details["facts"]
+    assert result.facts == Facts()
+
+
+def test_every_code_for_which_staging_rejects_rows_says_a_rule_and_a_column() -> None:
+    """A code that nobody knows belongs to no class and to no column."""
+    for source in SOURCES:
+        sql = (DBT_PROJECT / "models" / "staging" / f"stg_{source}.sql").read_text()
+        codes = re.findall(r"'(\w+)':", sql[sql.index("reject_reasons({") :])
+        assert len(codes) > 5
+        assert set(codes) <= CONTRACTS[source].rejections.keys()
