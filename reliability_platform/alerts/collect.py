@@ -51,7 +51,7 @@ def _alert(
         channel=channel.name,
         dry_run=settings.alert_dry_run,
         event=found[0],
-        words=found[1],
+        summary=found[1],
         severity=severity,
         at=incident.timeline[number - 1].at,
         due_at=quiet or now,

@@ -56,7 +56,7 @@ class Alert:
     dry_run: bool
     event: str
     """`opened`, `state`, `severity`, `deadline` or `escalation`."""
-    words: str
+    summary: str
     severity: Severity
     at: datetime
     due_at: datetime

@@ -82,13 +82,13 @@ def headline(incident: Incident, news: Sequence[Alert]) -> str:
     if "opened" in events:
         what = f"opened, now {state}" if incident.state in ENDED else "opened"
     elif "escalation" in events and incident.state not in ENDED:
-        what = next(alert.words for alert in reversed(news) if alert.event == "escalation")
+        what = next(alert.summary for alert in reversed(news) if alert.event == "escalation")
     elif "deadline" in events:
-        what = next(alert.words for alert in reversed(news) if alert.event == "deadline")
+        what = next(alert.summary for alert in reversed(news) if alert.event == "deadline")
     elif "state" in events:
         what = state
     else:
-        before = next((alert.words[:2] for alert in news if alert.event == "severity"), incident.severity)
+        before = next((alert.summary[:2] for alert in news if alert.event == "severity"), incident.severity)
         what = f"{'raised' if incident.severity < before else 'lowered'} from {before}"
     title = CLASSES[incident.failure_class].title
     return f"{incident.severity} {what} · {title} · {', '.join(incident.sources)} {span(incident.partitions)}"
@@ -112,7 +112,7 @@ def _seen(incident: Incident) -> list[str]:
 
 
 def _single(incident: Incident, news: Sequence[Alert], around: Surroundings) -> list[str]:
-    history = "; ".join(alert.words for alert in news)
+    history = "; ".join(alert.summary for alert in news)
     readers = around.readers(incident.source) if incident.state not in ENDED else ()
     return [
         f"{incident.id}: {history}. Root {incident.root_dataset}; {incident.severity_reason}.",

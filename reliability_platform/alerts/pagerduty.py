@@ -48,7 +48,7 @@ def event(incident: Incident, news: Sequence[Alert], ui_url: str, do: str) -> di
             "class": incident.failure_class,
             "custom_details": {
                 "incident": incident.id,
-                "changed": [alert.words for alert in news],
+                "changed": [alert.summary for alert in news],
                 "severity": incident.severity_reason,
                 "landing_days": [day.isoformat() for day in incident.partitions],
                 "checks": incident.checks,

@@ -33,19 +33,19 @@ def _in_words(request: Request, found: dict[str, str]) -> str:
     return f"Landing days {request.first} to {request.last} are not run again: {'; '.join(found.values())}."
 
 
-def _with_advice(words: str, request: Request, approvable: bool) -> str:
+def _with_advice(message: str, request: Request, approvable: bool) -> str:
     window = f"--from {request.first} --to {request.last}"
     if not approvable:
-        return words
+        return message
     return (
-        f"{words} To see what would change: `reliability backfill {window} --dry-run`. To run them all the same: "
+        f"{message} To see what would change: `reliability backfill {window} --dry-run`. To run them all the same: "
         f"`reliability backfill {window} --approve --why REASON`, or the reason in the run's tag {APPROVAL_TAG}."
     )
 
 
 def _raise_refusal(row: Row[tuple[object, ...]], request: Request) -> None:
-    if row.words is not None:
-        raise GUARDS[row.guard].error(_with_advice(row.words, request, GUARDS[row.guard].approvable))
+    if row.message is not None:
+        raise GUARDS[row.guard].error(_with_advice(row.message, request, GUARDS[row.guard].approvable))
 
 
 def admit_run(
@@ -73,11 +73,11 @@ def admit_run(
     approvals = Approvals(engine)
     found = objections(settings, engine, request, rehearse)
     overruled = approvals.overruled(request.first, request.last, request.now) if found else set()
-    left = {name: words for name, words in found.items() if name not in overruled}
+    left = {name: objection for name, objection in found.items() if name not in overruled}
     approvable = all(GUARDS[name].approvable for name in left)
     if consent is not None:
         reason(consent.why)  # an empty one lets nothing through
-    words = None if not left or (consent is not None and approvable) else _in_words(request, left)
+    message = None if not left or (consent is not None and approvable) else _in_words(request, left)
     moment = request.now.astimezone(UTC).replace(tzinfo=None)
     try:
         with engine.begin() as connection:
@@ -87,8 +87,8 @@ def admit_run(
                     run=run,
                     first_day=request.first,
                     last_day=request.last,
-                    guard=next(iter(left), None) if words else None,
-                    words=words,
+                    guard=next(iter(left), None) if message is not None else None,
+                    message=message,
                     at=moment,
                 )
             )
@@ -98,9 +98,9 @@ def admit_run(
         if known is None:
             raise UsageError(f"The run {run!r} was let in for other days: give this one a name of its own.") from None
         return _raise_refusal(known, request)
-    if words is not None:
-        BuildJournal(engine, settings.builds).refused(request.first, request.last, request.now, words)
-        raise GUARDS[next(iter(left))].error(_with_advice(words, request, approvable))
+    if message is not None:
+        BuildJournal(engine, settings.builds).refused(request.first, request.last, request.now, message)
+        raise GUARDS[next(iter(left))].error(_with_advice(message, request, approvable))
     if left and consent is not None:
         approvals.approve(request.first, request.last, left, consent.actor, consent.why, request.now)
     return None

@@ -27,7 +27,7 @@ def _as_row(result: CheckResult) -> dict[str, Any]:
         "dataset": result.dataset,
         "source": result.source,
         "partition_date": result.partition,
-        "verdict": result.verdict.value,
+        "status": result.verdict.value,
         "value": result.value,
         "threshold": result.threshold,
         "message": result.message,
@@ -48,7 +48,7 @@ def _as_result(row: Row[Any]) -> CheckResult:
         dataset=row.dataset,
         source=row.source,
         partition=row.partition_date,
-        verdict=Verdict(row.verdict),
+        verdict=Verdict(row.status),
         value=row.value,
         threshold=row.threshold,
         message=row.message,
@@ -126,7 +126,7 @@ class CheckStore:
     def failing(self, first: date, last: date) -> list[CheckResult]:
         """The latest results that failed, of the days `first` to `last`."""
         newest = _newest(check_results.c.partition_date.between(first, last))
-        return self._read(newest.where(check_results.c.verdict == Verdict.FAILED.value))
+        return self._read(newest.where(check_results.c.status == Verdict.FAILED.value))
 
     def _read(self, query: Select[Any]) -> list[CheckResult]:
         with self._engine.connect() as connection:

@@ -67,7 +67,7 @@ def list_alerts(waiting: bool, last: int, home: Path | None, as_json: bool) -> N
         until = "" if settled or not alert.reason else f", until {alert.due_at:%m-%d %H:%M}"
         reason = alert.reason + (until if alert.status == "pending" else "")
         table.add_row(
-            *map(escape, (alert.incident_id, alert.severity, alert.words, alert.channel, alert.status)),
+            *map(escape, (alert.incident_id, alert.severity, alert.summary, alert.channel, alert.status)),
             f"{moment:%Y-%m-%d %H:%M:%S}",
             escape(reason),
         )

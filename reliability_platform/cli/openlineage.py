@@ -36,7 +36,7 @@ def _status(settings: Settings) -> dict[str, Any]:
         "torn_lines": torn,
         "files": [str(path.relative_to(settings.home)) for path in file.files()],
         "waiting": spool.waiting(),
-        "set_aside": spool.aside(),
+        "set_aside": spool.dead_letters(),
     }
 
 

@@ -53,7 +53,7 @@ def _empty(spool: Spool, endpoint: Endpoint) -> Delivery:
             if reply.answer is Answer.UNREACHED:
                 return Delivery(delivered, set_aside, reply.why)
             if reply.answer is Answer.REFUSED:
-                spool.set_aside(number, reply.why)
+                spool.dead_letter(number, reply.why)
                 set_aside += 1
             else:
                 spool.remove(number)

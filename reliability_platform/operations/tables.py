@@ -196,7 +196,7 @@ check_results = Table(
     Column("dataset", String(200), nullable=False),
     Column("source", String(100), nullable=False),
     Column("partition_date", Date, nullable=False),
-    Column("verdict", String(20), nullable=False),
+    Column("status", String(20), nullable=False),
     Column("value", Float),
     Column("threshold", Text, nullable=False),
     Column("message", Text, nullable=False),
@@ -281,7 +281,7 @@ alerts = Table(
     Column("channel", String(80), nullable=False),
     Column("dry_run", Boolean, nullable=False),
     Column("event", String(20), nullable=False),
-    Column("words", String(200), nullable=False),
+    Column("summary", String(200), nullable=False),
     Column("severity", String(2), nullable=False),
     Column("at", DateTime, nullable=False),
     Column("status", String(20), nullable=False),
@@ -331,7 +331,7 @@ backfill_decisions = Table(
     Column("first_day", Date, nullable=False),
     Column("last_day", Date, nullable=False),
     Column("guard", String(40)),
-    Column("words", Text),
+    Column("message", Text),
     Column("at", DateTime, nullable=False),
 )
 
@@ -405,7 +405,7 @@ openlineage_spool = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("event", Text, nullable=False),
-    Column("set_aside_because", String(200)),
-    Index("openlineage_spool_by_state", "set_aside_because", "id"),
+    Column("dead_letter_reason", String(200)),
+    Index("openlineage_spool_by_state", "dead_letter_reason", "id"),
     sqlite_autoincrement=True,  # no number is given twice: the one that a sender holds stays that of its event
 )

@@ -73,13 +73,13 @@ def spans(engine: Engine) -> Spans:
 def _firsts(engine: Engine, start: date, last: date) -> list[tuple[str, date, int | None, int | None, int]]:
     """Per check and day: its first evaluated and its first failed result, and whether it ever lacked a past."""
     results = check_results.c
-    evaluated = results.verdict.in_([Verdict.PASSED.value, Verdict.FAILED.value])
+    evaluated = results.status.in_([Verdict.PASSED.value, Verdict.FAILED.value])
     query = (
         select(
             results.check_name,
             results.partition_date,
             func.min(case((evaluated, results.id))),
-            func.min(case((results.verdict == Verdict.FAILED.value, results.id))),
+            func.min(case((results.status == Verdict.FAILED.value, results.id))),
             func.max(case((results.reason.in_(UNTOLD), 1), else_=0)),
         )
         .where(results.partition_date.between(start, last))

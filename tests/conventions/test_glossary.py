@@ -5,7 +5,9 @@ import tokenize
 from functools import cache
 
 import pytest
+from sqlalchemy import Table
 
+from reliability_platform.operations.tables import metadata
 from reliability_platform.settings import PROJECT_ROOT
 
 RETIRED = {
@@ -46,3 +48,25 @@ def _names() -> dict[str, str]:
 def test_a_retired_name_does_not_return(name: str) -> None:
     """Two names for one thing are two things to a reader."""
     assert name not in _names(), f"{_names()[name]} has {name}: call it {RETIRED[name]}"
+
+
+RETIRED_WORDS = {
+    "verdict",
+    "verdicts",
+    "words",
+    "witness",
+    "strike",
+    "strikes",
+    "told",
+    "news",
+    "aside",
+    "shim",
+    "shims",
+}
+
+
+@pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: str(table.name))
+def test_no_table_or_column_of_the_store_has_a_retired_word(table: Table) -> None:
+    """Who reads the store with SQL looks for the field's words: `words` was an alert's summary, a decision's message."""
+    for name in (table.name, *table.columns.keys()):
+        assert not RETIRED_WORDS & set(name.split("_")), f"{table.name}.{name}"

@@ -108,7 +108,7 @@ def test_an_endpoint_in_trouble_keeps_events_waiting_until_it_is_back(tmp_path: 
         done = deliver(settings, spool)
         assert (done.delivered, done.set_aside) == (2, 0)
         assert done.problem == ("TooManyRedirects" if status == 302 else f"HTTP {status}")
-        assert (spool.waiting(), spool.aside()) == (18, {})
+        assert (spool.waiting(), spool.dead_letters()) == (18, {})
         assert len(server.asked) == 3
         server.answer = lambda _: 200
         assert deliver(settings, spool).delivered == 18
@@ -125,7 +125,7 @@ def test_an_event_that_the_endpoint_refuses_holds_up_no_other(tmp_path: Path, st
         spool.put(numbered(20))
         done = deliver(settings, spool)
         assert (done.delivered, done.set_aside, done.problem) == (18, 2, None)
-        assert spool.aside() == {f"HTTP {status}": 2}
+        assert spool.dead_letters() == {f"HTTP {status}": 2}
         assert server.jobs() == [job for job in JOBS if job not in ("job.3", "job.7")]
         server.answer = lambda _: 201
         assert spool.put_back() == 2

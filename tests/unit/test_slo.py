@@ -579,7 +579,7 @@ def half_a_million_results(engine: Engine, names: Sequence[str]) -> int:
     statement = """
         with recursive n(value) as (select 0 union all select value + 1 from n where value < 3283),
         names(name) as (select value from json_each(:names))
-        insert into check_results (check_name, dataset, source, partition_date, verdict, threshold, message, sample,
+        insert into check_results (check_name, dataset, source, partition_date, status, threshold, message, sample,
             details, run_id, evaluated_at, stale)
         select name, 'd', 's', date('2026-01-01', '+' || (value % 365) || ' days'),
             case when (value * 7919 + length(name) * 31) % 1009 = 0 then 'failed' else 'passed' end, '', '', '[]',

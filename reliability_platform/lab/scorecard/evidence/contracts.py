@@ -83,7 +83,7 @@ def _days_failed(run: Run) -> dict[str, int]:
     """Check → landing days on which it ever failed."""
     query = (
         select(check_results.c.check_name, func.count(check_results.c.partition_date.distinct()))
-        .where(check_results.c.verdict == Verdict.FAILED.value)
+        .where(check_results.c.status == Verdict.FAILED.value)
         .group_by(check_results.c.check_name)
     )
     with run.engine.connect() as connection:

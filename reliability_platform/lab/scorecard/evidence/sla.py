@@ -142,7 +142,7 @@ def _judged(run: Run, names: Iterable[str], bad: Any) -> tuple[int, int, set[Pai
 
 def _dbt(run: Run) -> _Stage:
     names = [name for name, spec in CHECKS.items() if spec.engine == "dbt"]
-    units, breaches, pairs, runs = _judged(run, names, check_results.c.verdict != Verdict.PASSED.value)
+    units, breaches, pairs, runs = _judged(run, names, check_results.c.status != Verdict.PASSED.value)
     nodes = read_manifest(ensure_manifest())["nodes"].values()
     return _Stage(
         name="dbt",
