@@ -79,7 +79,7 @@ def policy() -> str:
         ),
     )
     return (
-        f"# Policy and actions\n\n{MARK}\n\nThe policy is declared in `reliability_platform/remediation/policy.py`. Waits "
+        f"# Policy and actions\n\n{MARK}\n\nThe policy of a class stands in its file, `reliability_platform/incidents/classes/<name>.yml`. Waits "
         "double. A deterministic failure is tried again only after a change. "
         "[Healing and proof](../explanation/healing.md) has the reasons.\n\n"
         f"## Policy by failure class\n\n{table.strip()}\n\n## Actions\n\n{actions}"

@@ -15,13 +15,16 @@ def _commonest(found: Iterable[str]) -> str | None:
     return counted[0][0] if counted else None
 
 
-def rejections_of(result: CheckResult) -> list[Rejection]:
-    """What the commonest reasons say for which rows were rejected, and those of the rows that the check shows."""
-    codes = [*result.facts.rejected_for]
-    for row in result.sample:
-        codes += str(row.get("reject_reasons") or "").split(",")
+def rejections_of(result: CheckResult, codes: Iterable[str]) -> list[Rejection]:
+    """What codes say for which rows of the source were rejected."""
     known = CONTRACTS[result.source].rejections
     return [known[code] for code in codes if code in known]
+
+
+def _codes(result: CheckResult) -> list[str]:
+    """The commonest reasons for which rows were rejected, and those of the rows that the check shows."""
+    shown = [code for row in result.sample for code in str(row.get("reject_reasons") or "").split(",")]
+    return [*result.facts.rejected_for, *shown]
 
 
 def column_of_results(failure_class: str, own: Sequence[CheckResult], all_of_them: Sequence[CheckResult]) -> str | None:
@@ -35,7 +38,7 @@ def column_of_results(failure_class: str, own: Sequence[CheckResult], all_of_the
     rejected = [
         one.column
         for result in all_of_them
-        for one in rejections_of(result)
+        for one in rejections_of(result, _codes(result))
         if one.column is not None and one.rule in kind.rejections
     ]
     return _commonest(of_files) or _commonest(unknown) or _commonest(rejected)

@@ -32,10 +32,7 @@ from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
 
 ACTOR = "incident sensor"
-ABSORBED = frozenset(
-    {"duplicate_delivery", "stale_redelivery", "schema_addition", "late_data", "held_late", "freshness_breach"}
-)
-"""Classes whose evidence stays in the data after recovery: the batch did come twice, the rows did come late."""
+ABSORBED = frozenset(name for name, one in CLASSES.items() if one.stays_in_the_data)
 
 Numbered = tuple[int, CheckResult]
 """A check result with its id in the store."""

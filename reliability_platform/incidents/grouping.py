@@ -13,12 +13,11 @@ from datetime import date, timedelta
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.facts import Facts
 from reliability_platform.checks.results import CheckResult, Verdict
-from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.incidents.classes import CLASSES, AskFor
 from reliability_platform.incidents.column import column_of_results, rejections_of
 from reliability_platform.sources import SOURCES
 
 LAYERS = ("bronze", "stg", "qtn", "hld", "int", "agg", "fct", "rec", "dbt", "pipeline", "home", "published")
-PRECEDENCE = {name: place for place, name in enumerate(CLASSES)}
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def _refusals_explain_gap(cause: str, present: dict[str, list[RawSignal]]) -> bo
     A broken file of one batch does not explain that another one never came.
     """
     files = present[cause]
-    if cause == "schema_break" and not any(signal.facts.refused for signal in files):
+    if AskFor.REFUSED_FOR_COLUMNS in CLASSES[cause].asks_for and not any(signal.facts.refused for signal in files):
         return True  # only a batch can have wrong columns; nobody says which
     missing = {slot for signal in present.get("missing_data", []) for slot in signal.facts.missing_slots}
     refused = {slot for name in present if CLASSES[name].refuses_files for slot in _refused_slots(present[name])}
@@ -101,10 +100,9 @@ def _root(signal: RawSignal, failure_class: str, present: dict[str, list[RawSign
         if is_gap and not _refusals_explain_gap(name, present):
             continue
         found.append(name)
-    if failure_class == "reject_share":
-        broken = {one.rule for one in rejections_of(signal.result)}
-        found = [name for name in found if CLASSES[name].rejections & broken] or found
-    return min(found, key=PRECEDENCE.__getitem__) if found else None
+    broken = {one.rule for one in rejections_of(signal.result, signal.facts.rejected_for)}
+    found = [name for name in found if CLASSES[name].rejections & broken] or found
+    return min(found, key=lambda name: CLASSES[name].precedence, default=None)
 
 
 def _own_failure(signal: RawSignal) -> bool:
@@ -134,7 +132,7 @@ def group(signals: Sequence[RawSignal]) -> list[Cause]:
                 root = _root(signal, name, present[other, day])
             if name != signal.failure_class:
                 break
-        if name in ("check_not_evaluated", "transform_failure"):
+        if CLASSES[name].of_our_machinery:
             source = _first([source, *machinery[name, day]])
         cause = causes.setdefault((source, name, day), Cause(source, name, [day]))
         cause.signals.append(signal)

@@ -33,10 +33,6 @@ TREE: tuple[tuple[Harm, str, str], ...] = (
     (Harm.DEGRADED, "Is the quality of the data degraded?", "the quality of the data is degraded"),
     (Harm.MINOR, "Is it a minor inconsistency?", "it is a minor inconsistency"),
 )
-SEES_MESSAGE = frozenset({"write_failure", "check_not_evaluated", "run_killed", "run_failed"})
-"""Classes of our own machinery, whose error tells whether it passes by itself."""
-
-
 WIDESPREAD_DAYS = 7
 
 
@@ -85,7 +81,7 @@ def classify(failure_class: str, messages: Iterable[str] = ()) -> Classification
     """Transient or deterministic, upstream or ours, and what it is about. `messages` are those of the failed checks."""
     kind = CLASSES[failure_class]
     cause, reason = kind.cause, f"as a rule: {kind.cause.why}"
-    told = _told(messages) if failure_class in SEES_MESSAGE else None
+    told = _told(messages) if kind.told_by_its_error else None
     if told is not None:
         cause, reason = told, f"by its error: {told.why}"
     return Classification(cause.persistence, kind.origin, kind.aspect, reason, cause.name)

@@ -7,24 +7,18 @@ from sqlalchemy import Engine
 
 from reliability_platform.audit_log import Destroys, recorded
 from reliability_platform.clock import Clock
-from reliability_platform.incidents.classes import CLASSES, IncidentType
+from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.snapshots.retention import Pruned, prune
 
 BY_THE_RULE = "the rule of retention does not keep it"
-LOSSES = frozenset(
-    name
-    for name, one in CLASSES.items()
-    if one.type is IncidentType.DATA_LOSS or name in ("published_damage", "write_failure", "run_failed")
-)
-"""Damaged files make builds and runs fail; their incidents may be those of a loss that nobody has named yet."""
 
 
 def open_losses(engine: Engine) -> list[str]:
     """The open incidents for which a snapshot may be needed."""
-    return [one.id for one in IncidentStore(engine).open() if one.failure_class in LOSSES]
+    return [one.id for one in IncidentStore(engine).open() if CLASSES[one.failure_class].keeps_snapshots]
 
 
 def forget_snapshots(settings: Settings, who: str, clock: Clock, why: str = BY_THE_RULE) -> Pruned:

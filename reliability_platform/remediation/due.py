@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from reliability_platform.causes import CAUSES
 from reliability_platform.counted import counted
 from reliability_platform.incidents.apart import noted
+from reliability_platform.incidents.classes import Policy
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.remediation.actions import action_named
@@ -15,7 +16,7 @@ from reliability_platform.remediation.actions.re_request import nobody_can_send
 from reliability_platform.remediation.at_work import broken_off
 from reliability_platform.remediation.changes import WORLD, changed_since, last_outcome
 from reliability_platform.remediation.conditions import CONDITIONS
-from reliability_platform.remediation.policy import POLICIES, Policy
+from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import Settings
 
 MAX_RESUMED = 3

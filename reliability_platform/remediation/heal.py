@@ -14,7 +14,7 @@ from reliability_platform.checks.results import UNTOLD, CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
-from reliability_platform.incidents.classes import CLASSES, AskFor
+from reliability_platform.incidents.classes import CLASSES, AskFor, Harm
 from reliability_platform.incidents.impact import BAD, phase_of, record_impact
 from reliability_platform.incidents.model import Incident, State, TimelineEntry
 from reliability_platform.incidents.store import IncidentStore
@@ -467,7 +467,7 @@ def _recovery_measured(engine: Engine, incident: Incident, now: datetime) -> dic
     """After rows were lost and put back: how many delivered rows are missing for good, and how long it took from the
     detection on. Empty for incidents that lost nothing.
     """
-    if incident.failure_class != "data_loss":
+    if CLASSES[incident.failure_class].harm is not Harm.LOSS:
         return {}
     counted = [f"rec_batches__conserved__{source}" for source in incident.sources]
     unaccounted = sum(abs(one.value or 0) for one in CheckStore(engine).latest(incident.partitions, counted))

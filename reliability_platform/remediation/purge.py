@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from reliability_platform.atomic import write_atomically
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
+from reliability_platform.incidents.classes import CLASSES, Harm
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.admission import admit, fingerprint_of, known_as
 from reliability_platform.landing.bronze import bronze_folder
@@ -29,15 +30,13 @@ from reliability_platform.operations.tables import MAX_REASON, purges
 from reliability_platform.remediation import evidence
 from reliability_platform.settings import Settings
 from reliability_platform.sources.contracts import CONTRACTS
+from reliability_platform.sources.rejections import Rule
 from reliability_platform.warehouse.lease import warehouse_reader
 from reliability_platform.warehouse.pages import compact_warehouse
 from reliability_platform.warehouse.snapshots.location import SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import read_snapshots
 
 BEGUN, DONE = "begun", "done"
-LEAK = "pii_leak"
-_REASON = "personal_data"
-"""What the reasons of rows end with that were rejected for it."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ def _waiting(settings: Settings, source: str, day: date, batches: Sequence[str])
         letters = connection.execute(
             "select batch_id, count(*) filter (where state = 'quarantined' and contains(reject_reasons, ?)) as waiting "
             "from qtn_rows where source = ? and landing_date = ? group by batch_id",
-            [_REASON, source, day],
+            [Rule.PERSONAL_DATA, source, day],
         ).fetchall()
     rows = dict(letters)
     found = {}
@@ -194,7 +193,11 @@ def finish(settings: Settings, engine: Engine, source: str, day: date, now: date
     store, rows = IncidentStore(engine), sum(entry.rows for entry in ended)
     names = sorted(entry.batch_id for entry in ended)
     for incident in store.all():
-        if incident.failure_class == LEAK and incident.source == source and day in incident.partitions:
+        if (
+            CLASSES[incident.failure_class].harm is Harm.EXPOSURE
+            and incident.source == source
+            and day in incident.partitions
+        ):
             words = f"Personal data of {counted(rows, 'row')} were purged from {', '.join(names)}: {ended[0].why}"
             key = f"purge-{incident.id}-{sha256_of(str(sorted(entry.now for entry in ended)).encode())}"
             store.append(incident.id, now, ended[0].purged_by, "note", words, {"purged": names}, key=key)

@@ -15,7 +15,6 @@ from reliability_platform.errors import UsageError
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents import web
 from reliability_platform.incidents.documents.blocks import Commands, Heading, Hints, Paragraph
-from reliability_platform.incidents.documents.class_texts import TEXTS
 from reliability_platform.incidents.documents.questions import declared, questions_of
 from reliability_platform.incidents.documents.render import markdown, text
 from reliability_platform.incidents.documents.runbook import containment_done, containment_to_do, runbook
@@ -148,9 +147,9 @@ def test_what_recovery_leaves_to_people_is_not_called_nothing(tmp_path: Path) ->
 
 def test_every_question_is_asked_by_some_class_and_every_class_asks_some() -> None:
     """A question that nobody asks rots; a class without one leaves whoever is on call alone."""
-    asked = {name for one in TEXTS.values() for name in one.questions}
+    asked = {name for one in CLASSES.values() for name in one.texts.questions}
     assert asked == set(declared())
-    assert all(len(one.questions) >= 2 for one in TEXTS.values())
+    assert all(len(one.texts.questions) >= 2 for one in CLASSES.values())
 
 
 def test_many_days_in_a_row_are_one_condition_and_others_are_named() -> None:

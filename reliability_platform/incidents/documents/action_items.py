@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from reliability_platform.incidents.classes import CLASSES, Prevention
 from reliability_platform.incidents.decisions import add_action_item
 from reliability_platform.incidents.documents.blocks import Block, Grid, Paragraph
-from reliability_platform.incidents.documents.class_texts import TEXTS, Prevention
 from reliability_platform.incidents.documents.facts import FACTORS, Facts
 from reliability_platform.incidents.documents.words import moment
 from reliability_platform.incidents.model import ActionItem, Incident
@@ -31,7 +31,7 @@ def propose_action_items(incident: Incident, facts: Facts) -> list[Proposal]:
 
     Due from the day of detection on, so that proposing again says the same.
     """
-    wanted: list[Prevention] = list(TEXTS[incident.failure_class].prevention)
+    wanted: list[Prevention] = list(CLASSES[incident.failure_class].texts.prevention)
     wanted += [factor.prevention for factor in FACTORS if factor.prevention is not None and factor.holds(facts)]
     known = incident.action_items
     taken = {item.what for item in known}

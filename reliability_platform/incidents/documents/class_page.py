@@ -9,7 +9,6 @@ from reliability_platform.clock import FIRST_DAY
 from reliability_platform.counted import counted
 from reliability_platform.incidents.classes import CLASSES, FailureClass
 from reliability_platform.incidents.documents.blocks import Block, Commands, Grid, Heading, Hints, Paragraph
-from reliability_platform.incidents.documents.class_texts import TEXTS
 from reliability_platform.incidents.documents.questions import questions_of
 from reliability_platform.incidents.documents.runbook import prevention_table
 from reliability_platform.incidents.documents.situation import Remedy
@@ -50,7 +49,8 @@ def _severity(kind: FailureClass, terms: ResponsePolicy) -> list[Block]:
 
 def class_page(failure_class: str, remedy: Remedy, terms: ResponsePolicy) -> list[Block]:
     """Symptoms, detection, containment, assessment, recovery, validation, escalation, prevention."""
-    kind, texts = CLASSES[failure_class], TEXTS[failure_class]
+    kind = CLASSES[failure_class]
+    texts = kind.texts
     source = _example_source(failure_class)
     asked = questions_of(failure_class, source, [FIRST_DAY])
     watched = _checks(failure_class)
@@ -186,15 +186,13 @@ def policy_table(remedies: Mapping[str, Remedy]) -> Grid:
 def class_document(failure_class: str, remedy: Remedy) -> dict[str, Any]:
     """The same for a program to read: texts as Markdown."""
     kind = CLASSES[failure_class]
-    described = {name: value for name, value in asdict(kind).items() if name not in ("explains", "cause")}
     return {
-        **described,
+        **{name: value for name, value in asdict(kind).items() if name not in ("cause", "policy")},
         "cause": kind.cause.name,
         "persistence": kind.persistence.value,
         "severity": kind.severity.value,
-        "explains": sorted(kind.explains),
+        **{name: sorted(getattr(kind, name)) for name in ("explains", "rejections", "asks_for")},
         "checks": sorted(spec.name for spec in CHECKS.values() if spec.failure_class == failure_class),
-        "texts": asdict(TEXTS[failure_class]),
         "remedy": {
             "action": remedy.action,
             "automatic": remedy.automatic,

@@ -10,8 +10,7 @@ from datetime import datetime, timedelta
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.counted import counted
-from reliability_platform.incidents.classes import CLASSES, Severity
-from reliability_platform.incidents.documents.class_texts import Prevention
+from reliability_platform.incidents.classes import CLASSES, Prevention, Severity
 from reliability_platform.incidents.documents.measures import is_wrong, was_seen
 from reliability_platform.incidents.documents.situation import Situation
 from reliability_platform.incidents.documents.words import joined, length

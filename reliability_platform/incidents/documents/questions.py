@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from reliability_platform.checks.catalogue import MART_SOURCES
-from reliability_platform.incidents.documents.class_texts import TEXTS
+from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.model import Incident
 from reliability_platform.sources.contracts import CONTRACTS, Contract
 from reliability_platform.yaml_text import read_yaml
@@ -92,7 +92,7 @@ def questions_of(failure_class: str, source: str, days: Sequence[date]) -> list[
     """The questions of a class about one source and landing days, the most telling first."""
     contract = CONTRACTS[source]
     filling = _filling(contract, days)
-    wanted = [declared()[name] for name in TEXTS[failure_class].questions]
+    wanted = [declared()[name] for name in CLASSES[failure_class].texts.questions]
     return [
         Question(one["answers"].format(**filling), one["sql"].format(**filling).strip())
         for one in wanted

@@ -7,7 +7,6 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.counted import counted
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Commands, Grid, Heading, Hints, Paragraph
-from reliability_platform.incidents.documents.class_texts import TEXTS
 from reliability_platform.incidents.documents.questions import questions
 from reliability_platform.incidents.documents.situation import Situation
 from reliability_platform.incidents.documents.words import joined, moment, number, second, span
@@ -101,7 +100,7 @@ def _symptoms(incident: Incident) -> list[Block]:
     )
     return [
         Heading(2, "Symptoms"),
-        Hints(_filled(incident, TEXTS[incident.failure_class].symptoms)),
+        Hints(_filled(incident, CLASSES[incident.failure_class].texts.symptoms)),
         Paragraph(f"{words}; {now}."),
     ]
 
@@ -253,7 +252,7 @@ def containment_done(incident: Incident, situation: Situation) -> list[str]:
 
 def follow_up(incident: Incident) -> list[str]:
     """What recovery leaves to people, as hints; nothing after a false alarm."""
-    texts = TEXTS[incident.failure_class].afterwards
+    texts = CLASSES[incident.failure_class].texts.afterwards
     return [] if incident.state is State.FALSE_ALARM else _filled(incident, texts)
 
 
@@ -261,7 +260,7 @@ def containment_to_do(incident: Incident, situation: Situation) -> list[str]:
     """What is left for people, as hints."""
     if is_over(incident):
         return follow_up(incident)
-    to_do = _filled(incident, TEXTS[incident.failure_class].to_do)
+    to_do = _filled(incident, CLASSES[incident.failure_class].texts.to_do)
     readers = situation.readers
     if readers is None:
         return ["Nobody could look whether readers see these days: `reliability publish` says what is held.", *to_do]
@@ -344,7 +343,9 @@ def _recovery(incident: Incident, situation: Situation) -> list[Block]:
         *blocks,
         Paragraph(automation(incident, situation)),
         *([Paragraph(f"What it would do now: {remedy.plan}")] if remedy.plan else []),
-        Hints([f"To decide: {one}" for one in _filled(incident, (TEXTS[incident.failure_class].decide,))] + hints),
+        Hints(
+            [f"To decide: {one}" for one in _filled(incident, (CLASSES[incident.failure_class].texts.decide,))] + hints
+        ),
         *(
             [Paragraph("No attempt is left: mend the cause first; the command tries once more, by your decision.")]
             if spent
@@ -369,7 +370,7 @@ def _validation(incident: Incident, situation: Situation) -> list[Block]:
     more = f"Besides those that had failed, these must pass: {', '.join(proof)}." if proof else ""
     return [
         Heading(2, "Validation"),
-        Hints([TEXTS[incident.failure_class].validation]),
+        Hints([CLASSES[incident.failure_class].texts.validation]),
         *([Paragraph(more)] if more else []),
         Commands(
             [
@@ -395,14 +396,14 @@ def _escalation(incident: Incident, situation: Situation) -> list[Block]:
     ]
     return [
         Heading(2, "Escalation"),
-        Hints(_filled(incident, (TEXTS[incident.failure_class].escalate,))),
+        Hints(_filled(incident, (CLASSES[incident.failure_class].texts.escalate,))),
         Grid(["when", "whom"], rows),
     ]
 
 
 def prevention_table(failure_class: str) -> Grid:
     """What would keep a class from coming back, whose work it is, how long it may take."""
-    rows = [[one.what, one.owner, counted(one.days, "day")] for one in TEXTS[failure_class].prevention]
+    rows = [[one.what, one.owner, counted(one.days, "day")] for one in CLASSES[failure_class].texts.prevention]
     return Grid(["what", "owner", "within"], rows)
 
 

@@ -1,0 +1,248 @@
+"""Failure classes: one file each, `<name>.yml` beside this module, with all that is to be said of a class.
+
+What it means and how bad it is, which other failures are only its symptoms, what the source is asked for again, which
+action heals it on which conditions and what proves that it did, and what people are told. The fields below are those of
+the files; a key that is none of them, or a value that cannot be, is refused when the files are read.
+
+Which check raises a class is declared in `checks/catalogue.py`; that its action and its conditions exist, `remediation`
+says when it is imported. A new class is a file here, and a check that raises it.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+
+from reliability_platform.causes import CAUSES, Cause, Persistence
+from reliability_platform.sources.rejections import Rule
+from reliability_platform.yaml_text import read_yaml
+
+
+class Severity(StrEnum):
+    """P0 breach or major loss · P1 pipeline down or wrong critical numbers · P2 degraded · P3 minor."""
+
+    P0 = "P0"
+    P1 = "P1"
+    P2 = "P2"
+    P3 = "P3"
+
+
+class IncidentType(StrEnum):
+    """What kind of incident it is, in the words of data incident response."""
+
+    DATA_LOSS = "data loss"
+    CORRUPTION = "corruption"
+    BREACH = "breach"
+    PIPELINE_FAILURE = "pipeline failure"
+    SCHEMA_BREAK = "schema break"
+    QUALITY_DEGRADATION = "quality degradation"
+    FRESHNESS_VIOLATION = "freshness violation"
+
+
+class Harm(StrEnum):
+    """What a failure does if nobody acts; `triage` derives the severity from it."""
+
+    EXPOSURE = "exposure"
+    LOSS = "loss"
+    WRONG_NUMBERS = "wrong_numbers"
+    STANDSTILL = "standstill"
+    DEGRADED = "degraded"
+    MINOR = "minor"
+
+
+class Origin(StrEnum):
+    """Who can mend it."""
+
+    UPSTREAM = "upstream"
+    OURS = "ours"
+
+
+class Aspect(StrEnum):
+    """Whether values are wrong, or the shape in which they come, or neither: they come late, twice or not at all."""
+
+    QUALITY = "quality"
+    STRUCTURE = "structure"
+    DELIVERY = "delivery"
+
+
+class AskFor(StrEnum):
+    """Which batches of its landing days a failure gives reason to ask the source for again."""
+
+    MISSING = "missing batches"
+    UNASKED = "attempts that came unasked"
+    REFUSED_FOR_COLUMNS = "files refused for their columns"
+    REFUSED_AS_BROKEN = "files refused as broken"
+    REJECTED_ROWS = "batches with rejected rows"
+    WRONG_CLOCK = "days whose rows cannot be late"
+    """What is truly late is there already; a wrong clock may be wrong both ways, and no batch is known to be right."""
+    SHIFTED = "days whose times are shifted"
+    EVERYTHING = "all batches of the days"
+    """Where nothing says which batch is wrong."""
+
+
+BY_CLOCK = frozenset({AskFor.WRONG_CLOCK, AskFor.SHIFTED})
+"""What is asked for because of the times of its rows: an answer may not take the place of rows that it lacks."""
+
+HARM_SEVERITY = {
+    Harm.EXPOSURE: Severity.P0,
+    Harm.LOSS: Severity.P0,
+    Harm.WRONG_NUMBERS: Severity.P1,
+    Harm.STANDSTILL: Severity.P1,
+    Harm.DEGRADED: Severity.P2,
+    Harm.MINOR: Severity.P3,
+}
+
+_STRICT = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How incidents of a class are healed."""
+
+    action: str
+    automatic: bool
+    """Whether it runs without a person's approval."""
+    max_attempts: int
+    escalation: str
+    """Who decides once no attempt is left, or once nothing would be other with the next one."""
+    conditions: tuple[str, ...] = ()
+    """What must hold before the platform acts by itself: names in `remediation/conditions.py`. A person's approval
+    overrules them."""
+    proof: tuple[str, ...] = ()
+    """Checks that must pass after the action besides those that had failed, with `{source}` to fill in. In any case what
+    had failed must pass on all landing days of the incident, and no check may hold one of them."""
+    event_date_proof: tuple[str, ...] = ()
+    """Checks that must pass on each earlier event date, too, on which the action lets rows count."""
+    backoff: timedelta = timedelta(seconds=30)
+    """The wait before the second attempt; it doubles for each further one."""
+    time_limit: timedelta = timedelta(minutes=10)
+    """An action that has not ended after so long is stopped, or taken for dead."""
+
+    __pydantic_config__ = _STRICT
+
+
+@dataclass(frozen=True)
+class Prevention:
+    """Something that would keep a class of failures from coming back, as an action item proposes it."""
+
+    what: str
+    owner: str
+    """`source` or `platform`: whose work it is."""
+    days: int
+    """How long it may take."""
+
+    __pydantic_config__ = _STRICT
+
+
+@dataclass(frozen=True)
+class ClassText:
+    """What people are told: the platform's own Markdown. `{id}`, `{source}`, `{first}`, `{last}` stand for the
+    incident's own names; on the page of a class they stand as capitals."""
+
+    symptoms: tuple[str, ...]
+    """What people notice before anybody shows them a check."""
+    causes: tuple[str, ...]
+    """What was behind it most often."""
+    to_do: tuple[str, ...]
+    """Containment that the platform cannot do by itself."""
+    decide: str
+    """What a person must make up their mind about, or what automation does not need one for."""
+    validation: str
+    """What besides the checks shows that it is over."""
+    escalate: str
+    """When to call for somebody else, and whom."""
+    questions: tuple[str, ...]
+    """Names of questions to the warehouse."""
+    prevention: tuple[Prevention, ...]
+    afterwards: tuple[str, ...] = ()
+    """What recovery does not do, and people must once it is over."""
+
+    __pydantic_config__ = _STRICT
+
+
+@dataclass(frozen=True)
+class FailureClass:
+    """One way to fail, in words for the person on call."""
+
+    name: str
+    """That of its file."""
+    title: str
+    precedence: int
+    """From the source onwards: of two causes of one day that could explain a symptom, it joins the one with the lower
+    number."""
+    what_it_means: str
+    type: IncidentType
+    harm: Harm
+    cause: Annotated[Cause, BeforeValidator(CAUSES.__getitem__)]
+    """What it comes of as a rule, by its name in `causes.py`; the error of an incident may say otherwise."""
+    origin: Origin
+    aspect: Aspect
+    contained_by: str
+    first_steps: tuple[str, ...]
+    """What a person looks at before anything is done."""
+    prevention: str
+    policy: Policy
+    texts: ClassText
+    explains: frozenset[str] = frozenset()
+    """Classes that, on the same source and day, are symptoms of this one."""
+    rejections: frozenset[Rule] = frozenset()
+    """The rules for which rows of it are rejected: by their commonest one the share of rejected rows joins it."""
+    column: str | None = None
+    """The column that it is always about."""
+    asks_for: frozenset[AskFor] = frozenset({AskFor.REJECTED_ROWS})
+    spoils_numbers: bool = False
+    """Whether consumers see wrong or incomplete numbers if a landing day of it was published before it was noticed."""
+    stays_in_the_data: bool = False
+    """Whether its evidence stays after recovery: the batch did come twice, the rows did come late."""
+    between_sources: bool = False
+    """Whether it says of no source alone that it is wrong: all sources of its checks are concerned."""
+    of_our_machinery: bool = False
+    """Whether it is one cause, whichever sources were to be judged."""
+    of_the_home: bool = False
+    """Whether it is about the home itself and no landing day: then its date is the day on which it was noticed."""
+    told_by_its_error: bool = False
+    """Whether the error of an incident tells its cause, and so whether it passes by itself."""
+    keeps_snapshots: bool = False
+    """Whether a snapshot may be its cure: a loss, or what damaged files make fail, of which nobody may know yet."""
+
+    __pydantic_config__ = _STRICT
+
+    @property
+    def persistence(self) -> Persistence:
+        """Whether trying again can help without any change, as a rule."""
+        return self.cause.persistence
+
+    @property
+    def refuses_files(self) -> bool:
+        """Whether files of it are refused whole, so that the batches that they are of are missing for it."""
+        return bool(self.asks_for & {AskFor.REFUSED_FOR_COLUMNS, AskFor.REFUSED_AS_BROKEN})
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is before anybody knows whom it hit."""
+        return HARM_SEVERITY[self.harm]
+
+
+def read_classes(folder: Path) -> dict[str, FailureClass]:
+    """The classes of a folder, in the order of their precedence. Raises `RuntimeError` if a file says what cannot be."""
+    adapter, found = TypeAdapter(FailureClass), list[FailureClass]()
+    for path in sorted(folder.glob("*.yml")):
+        declared: dict[str, Any] = read_yaml(path.read_text(encoding="utf-8"))
+        try:
+            found.append(adapter.validate_python({**declared, "name": path.stem}))
+        except (ValidationError, KeyError) as error:
+            raise RuntimeError(f"{path.name}: {error}") from None
+    classes = {one.name: one for one in sorted(found, key=lambda one: one.precedence)}
+    for one in found:
+        unknown = one.explains - classes.keys()
+        if unknown:
+            raise RuntimeError(f"{one.name}.yml explains {', '.join(sorted(unknown))}, which no file declares")
+    if len({one.precedence for one in found}) < len(found):
+        raise RuntimeError("two failure classes have the same precedence")
+    return classes
+
+
+CLASSES = read_classes(Path(__file__).parent)

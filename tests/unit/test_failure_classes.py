@@ -1,0 +1,66 @@
+"""A failure class is one file: what it lacks, and what nobody reads, is refused when it is read."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.incidents import classes
+from reliability_platform.incidents.classes import CLASSES, read_classes
+from reliability_platform.remediation.actions import ACTIONS
+from reliability_platform.remediation.conditions import CONDITIONS
+from reliability_platform.sources import SOURCES
+from reliability_platform.sources.rejections import Rule
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(Path(classes.__file__).parent, tmp_path / "classes"))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("spoils_numbers: true", "spoils_number: true", "null_spike.yml.*spoils_number"),
+        ("  max_attempts: 2", "  max_attempts: many", "null_spike.yml.*max_attempts"),
+        ("  decide:", "  decision:", "null_spike.yml.*texts.decision"),
+        ("harm: degraded", "harm: terrible", "null_spike.yml.*harm"),
+        ("cause: producer", "cause: the_moon", "null_spike.yml.*the_moon"),
+        ("key_skew]", "skewed_keys]", "null_spike.yml explains skewed_keys, which no file declares"),
+        ("rejections: [missing]", "rejections: [absent]", "null_spike.yml.*rejections"),
+        ("precedence: 130", "precedence: 140", "the same precedence"),
+    ],
+)
+def test_a_file_that_says_what_nobody_reads_is_refused(folder: Path, before: str, after: str, told: str) -> None:
+    """A misspelt key would silently leave its default: a class that spoils numbers would wake nobody."""
+    file = folder / "null_spike.yml"
+    text = file.read_text()
+    assert before in text
+    file.write_text(text.replace(before, after, 1))
+    with pytest.raises(RuntimeError, match=f"(?s){told}"):
+        read_classes(folder)
+
+
+def test_a_class_of_ones_own_is_one_file(folder: Path) -> None:
+    """It stands where its number puts it, between those that there are."""
+    text = (folder / "null_spike.yml").read_text()
+    (folder / "empty_strings.yml").write_text(text.replace("precedence: 130", "precedence: 135"))
+    assert list(read_classes(folder)) == [
+        name for one in CLASSES for name in ([one, "empty_strings"] if one == "null_spike" else [one])
+    ]
+
+
+def test_what_the_files_name_exists() -> None:
+    """An action, a condition or a check that nobody has would be missed only at the first incident of the class."""
+    for one in CLASSES.values():
+        proof = (*one.policy.proof, *one.policy.event_date_proof)
+        assert one.policy.action in ACTIONS, one.name
+        assert set(one.policy.conditions) <= CONDITIONS.keys(), one.name
+        assert {name.format(source=source) for name in proof for source in SOURCES} <= CHECKS.keys(), one.name
+
+
+def test_a_reason_of_rejected_rows_belongs_to_one_class() -> None:
+    """By it the share of rejected rows finds its cause; of two classes nobody could say which."""
+    owners = [rule for one in CLASSES.values() for rule in one.rejections]
+    assert sorted(owners) == sorted(Rule)
