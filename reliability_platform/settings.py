@@ -433,6 +433,25 @@ def load_settings(home: Path | None = None) -> Settings:
     return settings.model_copy(update={"home": found})
 
 
+def is_home(settings: Settings) -> bool:
+    """Whether anything of a home is there. One that may not be looked into is for whoever uses it to tell of."""
+    marks = [
+        settings.landing,
+        settings.bronze,
+        settings.published,
+        settings.warehouse,
+        settings.simulation_file,
+        settings.identity,
+        settings.home / "operations.sqlite",
+        settings.home / "snapshots",
+        settings.home / RESTORING,
+    ]
+    try:
+        return any(one.exists() for one in marks)
+    except OSError:
+        return True
+
+
 def keep_private(settings: Settings) -> None:
     """Let nobody else read what this process and its children write, unless the home is shared.
 

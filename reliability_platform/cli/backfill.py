@@ -1,7 +1,7 @@
 """`reliability backfill`: landing days again from what has landed, past the backfill guard; and its dry run."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from reliability_platform.backfills.guard import Purpose
     from reliability_platform.orchestration.local import LocalDaemon
     from reliability_platform.warehouse.difference import TableDifference
+    from reliability_platform.warehouse.publication import Publication
 
 DATES_SHOWN = 10
 
@@ -53,6 +54,35 @@ def reason_given(approve: bool, why: str | None) -> str | None:
     if approve != (why is not None):
         raise UsageError("--approve and --why go together: say why the days must be run again.")
     return None if why is None else reason(why)
+
+
+@dataclass(frozen=True)
+class Released:
+    """What consumers read after a run, and whether the run has published it."""
+
+    read: "Publication | None"
+    is_new: bool
+
+    @classmethod
+    def since(cls, before: str | None, settings: Settings) -> "Released":
+        """`before` is the version that they read before the run."""
+        from reliability_platform.warehouse.publication import current_version, read_publication
+
+        version = current_version(settings)
+        return cls(None if version is None else read_publication(settings, version), version != before)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """For a program."""
+        version = self.read.version if self.read else None
+        held = self.read.held if self.read else {}
+        return {"published": version if self.is_new else None, "consumers_read": version, "held": held}
+
+    def __str__(self) -> str:
+        if self.read is None:
+            return "Nothing is published yet."
+        said = "Published" if self.is_new else "Nothing new was published: consumers read"
+        return f"{said} {self.read.version}; {held_words(self.read.held)}."
 
 
 def clearance(
@@ -166,15 +196,16 @@ def backfill(
         show_rehearsal(load_settings(home), first, last, Purpose.BACKFILL, as_json, asks_source=False)
         return ExitCode.OK
     from reliability_platform.cli.session import driving
-    from reliability_platform.warehouse.publication import publications
+    from reliability_platform.warehouse.publication import current_version
 
     with driving(home, healing=False) as (settings, daemon):
+        before = current_version(settings)
         tags = clearance(settings, daemon, first, last, Purpose.BACKFILL, given, asks_source=False)
         daemon.run("reprocess", first=first, last=last, tags=tags)
         daemon.settle()
-        newest = publications(settings)[-1]
+        released = Released.since(before, settings)
     if as_json:
-        print_json({"from": first, "to": last, "published": newest.version, "held": newest.held})
+        print_json({"from": first, "to": last, **released.document})
     else:
-        people.print(f"Published {newest.version}; {held_words(newest.held)}.")
+        people.print(str(released))
     return ExitCode.NOT_HEALED if daemon.troubles else ExitCode.OK

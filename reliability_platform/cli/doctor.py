@@ -13,13 +13,13 @@ import duckdb
 from rich.markup import escape
 
 from reliability_platform.causes import NO_ROOM, cause_in
-from reliability_platform.cli.options import home_option, json_option, people, print_json
+from reliability_platform.cli.options import home_option, json_option, no_home, people, print_json
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.damage import in_one_line
 from reliability_platform.errors import ExitCode, PlatformError
 from reliability_platform.masking import error_text
-from reliability_platform.settings import PROJECT_ROOT, RESTORING, Settings, load_settings
+from reliability_platform.settings import PROJECT_ROOT, RESTORING, Settings, is_home, load_settings
 
 SHOWN_ENTRIES = 5
 LOCK = PROJECT_ROOT / "requirements.lock"
@@ -54,8 +54,9 @@ def _packages(_: Settings) -> str:
 
 
 def _home(settings: Settings) -> str:
+    if not is_home(settings):
+        raise _WrongError(str(no_home(settings)).rstrip("."))
     try:
-        settings.home.mkdir(mode=0o777 if settings.shared_home else 0o700, parents=True, exist_ok=True)
         probe = settings.home / ".doctor"
         probe.write_text("x")
         probe.unlink()
@@ -274,6 +275,8 @@ EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
 }
 
 
+WITHOUT_A_HOME = frozenset({"packages", "home", "dbt", "soda"})
+"""Examinations of the installation, or of whether there is a home."""
 READ_OPERATIONS = frozenset({"sources", "alerts", "drills", "schedule", "upkeep"})
 """Examinations that say nothing without the operations store."""
 
@@ -304,6 +307,9 @@ def examined(settings: Settings) -> list[Finding]:
     """Every examination; each cause is told once, by the first that meets it."""
     found: list[Finding] = []
     for what, examine in EXAMINATIONS.items():
+        if what not in WITHOUT_A_HOME and not is_home(settings):
+            found.append(Finding(what, False, "could not look: see home", "home"))
+            continue
         looked = True
         try:
             found.append(Finding(what, True, examine(settings)))

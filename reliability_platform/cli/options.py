@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sized
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from reliability_platform.clock import parse_day, utc_now
 from reliability_platform.counted import counted
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, UsageError
 from reliability_platform.operations import unusable_folder
-from reliability_platform.settings import RESTORING, Settings
+from reliability_platform.settings import RESTORING, Settings, is_home, load_settings
 
 PLAIN_WIDTH = 140
 
@@ -34,12 +35,42 @@ people = _Console() if sys.stdout.isatty() else _Console(width=PLAIN_WIDTH)
 progress = Console(stderr=True) if sys.stderr.isatty() else Console(stderr=True, width=PLAIN_WIDTH)
 """Progress of long work: stderr, so that `--json` on stdout stays one document."""
 
-home_option = click.option(
-    "--home",
-    type=FilePath(file_okay=False, path_type=Path),
-    default=None,
-    help="Where the data live. [default: $RELIABILITY_HOME or data/ in the project]",
-)
+MAKES_A_HOME = frozenset({"demo", "run", "plan", "inject", "campaign", "dev", "sources serve", "restore"})
+"""The commands that begin a home, or put one back. To any other one that is not there was mistyped."""
+EXAMINES_WITHOUT_ONE = frozenset({"doctor"})
+READS_SNAPSHOTS = frozenset({"snapshot list", "snapshot verify"})
+"""Asked when the home is lost, of snapshots that lie outside of it."""
+
+
+def no_home(settings: Settings) -> EnvironmentUnusableError:
+    """What to say where there is none: a command that reads would make an empty one, and find all well in it."""
+    return EnvironmentUnusableError(
+        f"There is no home in {settings.home}: name yours with --home or RELIABILITY_HOME, or make one with "
+        "`reliability demo` or `reliability run`."
+    )
+
+
+def home_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--home`; before the command begins, a home that is not there is refused unless the command makes it."""
+
+    @wraps(command)
+    def within(*args: Any, home: Path | None, **options: Any) -> Any:
+        context = click.get_current_context()
+        name = context.command_path.partition(" ")[2]
+        exempt = context.invoked_subcommand or name in MAKES_A_HOME | EXAMINES_WITHOUT_ONE
+        settings = load_settings(home)
+        if not (exempt or is_home(settings) or (name in READS_SNAPSHOTS and settings.snapshot_url)):
+            raise no_home(settings)
+        return command(*args, home=home, **options)
+
+    return click.option(
+        "--home",
+        type=FilePath(file_okay=False, path_type=Path),
+        default=None,
+        help="Where the data live. [default: $RELIABILITY_HOME or data/ in the project]",
+    )(within)
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document for a program to read.")
 
 

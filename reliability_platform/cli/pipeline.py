@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reliability_platform.cli.backfill import clearance, guard_options, reason_given, show_rehearsal
+from reliability_platform.cli.backfill import Released, clearance, guard_options, reason_given, show_rehearsal
 from reliability_platform.cli.options import (
     DAY,
     ask_first,
@@ -93,24 +93,23 @@ def run(
     from reliability_platform.lab.faults.plan import ActivePlan
     from reliability_platform.orchestration.landing_assets import reference
     from reliability_platform.sources import SOURCES
-    from reliability_platform.warehouse.publication import publications
+    from reliability_platform.warehouse.publication import current_version
 
     settings = load_settings(home)
     ActivePlan.load(settings).refuse_over_http(settings, SOURCES, list(days(first, last)))
     with driving(home, healing=False) as (settings, daemon):
+        before = current_version(settings)
         tags = clearance(settings, daemon, first, last, Purpose.ROUTINE, given, asks_source=True)
         daemon.materialize([reference], first=first, last=last)
         daemon.run("pipeline", first=first, last=last, tags=tags)
         daemon.settle()
         incidents = _open_incidents(settings)
-        newest = publications(settings)[-1]
+        released = Released.since(before, settings)
     if as_json:
-        print_json(
-            {"from": first, "to": last, "published": newest.version, "held": newest.held, "incidents": incidents}
-        )
+        print_json({"from": first, "to": last, **released.document, "incidents": incidents})
     else:
-        people.print(f"Published {newest.version}; {held_words(newest.held)}.")
-        _tell_unjudged(settings, newest.held_partitions)
+        people.print(str(released))
+        _tell_unjudged(settings, released.read.held_partitions if released.read else ())
         _tell_incidents(incidents)
     return ExitCode.NOT_HEALED if daemon.troubles else ExitCode.OK
 

@@ -65,6 +65,7 @@ def test_a_wrong_request_is_one_line(
     tmp_path: Path, refused_here: Callable[..., tuple[int, str]], words: tuple[str, ...], says: str
 ) -> None:
     """Exit code 2, one line, nothing written."""
+    (tmp_path / "home" / "published").mkdir(parents=True)
     code, text = refused_here(*words, home=tmp_path / "home")
     assert says in text
     assert code == ExitCode.USAGE
@@ -130,9 +131,9 @@ def test_an_unusable_home_is_said_in_words(tmp_path: Path) -> None:
 def test_a_missing_and_a_corrupt_warehouse_are_said_in_words(tmp_path: Path) -> None:
     """Neither a stack trace nor silence."""
     home = tmp_path / "home"
+    (home / "published").mkdir(parents=True)
     code, text = refused("quarantine", "list", home=home)
     assert (code, "does not exist yet" in text) == (ExitCode.ENVIRONMENT, True)
-    home.mkdir(exist_ok=True)
     (home / "warehouse.duckdb").write_bytes(b"this is no database" * 1000)
     code, text = refused("quarantine", "list", home=home)
     assert (code, "rebuild it" in text) == (ExitCode.ENVIRONMENT, True)

@@ -119,6 +119,7 @@ def test_a_terminal_that_is_not_utf8_gets_replacement_characters(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     """A dash in a table was a traceback under LANG=C."""
+    (tmp_path / "landing").mkdir()
     terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", terminal)
     monkeypatch.setenv("RELIABILITY_HOME", str(tmp_path))
@@ -213,6 +214,7 @@ def test_a_url_of_the_operations_store_that_cannot_be_used_is_one_line(
 ) -> None:
     """Forty lines of traceback said less, and the password must never be among what is said."""
     monkeypatch.setenv("RELIABILITY_OPERATIONS_URL", url)
+    (tmp_path / "landing").mkdir()
     said = refusal(capfd, code, "incidents", "list", "--home", str(tmp_path))
     if "sqlite" not in url:
         assert "secret" not in said

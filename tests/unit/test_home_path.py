@@ -61,4 +61,7 @@ def test_doctor_shows_the_home_as_it_is(tmp_path: Path) -> None:
     """`lake [prod]/home` was shown as `lake /home`."""
     home = tmp_path / "lake [prod]" / "home"
     said = CliRunner().invoke(cli, ["doctor", "--home", str(home)]).output
+    assert f"no home in {home}:" in said
+    (home / "landing").mkdir(parents=True)
+    said = CliRunner().invoke(cli, ["doctor", "--home", str(home)]).output
     assert f"{home} can be written" in said

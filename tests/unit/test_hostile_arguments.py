@@ -8,6 +8,7 @@ import click
 import pytest
 
 from reliability_platform.cli.main import cli, main
+from reliability_platform.cli.options import MAKES_A_HOME
 from reliability_platform.errors import ExitCode
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import load_settings
@@ -128,6 +129,24 @@ def test_a_range_that_ends_before_it_begins_is_refused(tmp_path: Path, capfd: py
             assert (code, "2026-01-02" in said) == (ExitCode.USAGE, True), (words, said)
             tried += 1
     assert tried > 5
+
+
+def test_a_mistyped_home_is_refused_and_not_made(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """`reliability incidents list --home dat` made an empty home there, and said that no incident was open."""
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "notes.txt").touch()
+    before = sorted(tmp_path.rglob("*"))
+    tried = []
+    for words, command in leaves(cli):
+        if " ".join(words) not in MAKES_A_HOME and any(one.name == "home" for one in command.params):
+            for home in (tmp_path / "missing", tmp_path / "others"):
+                code, said = call(line(words, command, home, {}), capfd)
+                assert code == ExitCode.ENVIRONMENT, (words, code, said)
+                assert said.count("\n") == 1 or words == ("doctor",), (words, said)
+                assert f"no home in {home}" in said, (words, said)
+                assert sorted(tmp_path.rglob("*")) == before, words
+            tried.append(words)
+    assert len(tried) > 40
 
 
 def test_an_unknown_source_is_named_as_it_was_typed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

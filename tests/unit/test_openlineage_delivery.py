@@ -243,6 +243,7 @@ def test_the_command_says_what_waits_sends_and_validates(tmp_path: Path, monkeyp
             return getattr(result.exception, "exit_code", ExitCode.INTERNAL), str(result.exception)
         return result.return_value or ExitCode.OK, result.output
 
+    (tmp_path / "landing").mkdir()
     assert "No endpoint is set" in command("status")[1]
     assert command("send")[0] == ExitCode.USAGE
     with endpoint() as server:

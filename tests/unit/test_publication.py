@@ -10,11 +10,13 @@ from sqlalchemy import delete
 
 from reliability_platform.checks.gate import Objection, Why, held
 from reliability_platform.checks.results import Verdict
+from reliability_platform.cli.backfill import Released
 from reliability_platform.cli.main import main
 from reliability_platform.errors import HomeBusyError, UsageError
 from reliability_platform.lab.faults.landed_again import redeliver
 from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.operations.tables import check_results
+from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.lease import warehouse_lease
 from reliability_platform.warehouse.publication import CURRENT, current_version, rollback
 from reliability_platform.warehouse.published import encoded, record_of
@@ -155,3 +157,19 @@ def test_a_person_holds_a_day_that_all_checks_like_and_lets_it_go_again(
     assert made.publish().held == {}
     with pytest.raises(SystemExit):
         main(["hold", *words, "--why", " "])
+
+
+def test_a_run_that_published_nothing_does_not_say_that_it_has(
+    lived: Callable[[Path], Platform], tmp_path: Path
+) -> None:
+    """`run` named the newest version there was, whoever had published it, and `backfill` too."""
+    made = lived(tmp_path / "home")
+    before = current_version(made.settings)
+    made.publish()
+    same = Released.since(before, made.settings)
+    assert str(same) == f"Nothing new was published: consumers read {before}; 0 landing partitions are held."
+    assert same.document == {"published": None, "consumers_read": before, "held": {}}
+    new = Released.since(None, made.settings)
+    assert str(new).startswith(f"Published {before}; ")
+    assert new.document["published"] == before
+    assert "Nothing is published" in str(Released.since(None, load_settings(tmp_path / "empty")))
