@@ -121,21 +121,25 @@ def clearance(
     return {DECISION_TAG: name}
 
 
+def _not_landed(settings: Settings, first: date, last: date) -> list[date]:
+    """The days of which no source has landed."""
+    from reliability_platform.landing.writer import landing_folder
+    from reliability_platform.sources import SOURCES
+
+    return [day for day in days(first, last) if not any(landing_folder(settings, one, day).exists() for one in SOURCES)]
+
+
 def show_rehearsal(
     settings: Settings, first: date, last: date, purpose: "Purpose", as_json: bool, *, asks_source: bool
 ) -> None:
     """The dry run: what would change, and what the guard says to it."""
-    from reliability_platform.backfills.guard import Request, objections
-    from reliability_platform.landing.writer import landing_folder
-    from reliability_platform.operations import operations_engine
-    from reliability_platform.recovery.rehearsal import rehearse
-    from reliability_platform.sources import SOURCES
-
-    missing = [
-        day for day in days(first, last) if not any(landing_folder(settings, one, day).exists() for one in SOURCES)
-    ]
+    missing = _not_landed(settings, first, last)
     if missing:
         raise UsageError(f"{missing[0]} has not landed yet, so there is nothing to rehearse: run it first.")
+    from reliability_platform.backfills.guard import Request, objections
+    from reliability_platform.operations import operations_engine
+    from reliability_platform.recovery.rehearsal import rehearse
+
     with home_session(settings):
         rehearsal = rehearse(settings, first, last)
         request = Request(first, last, purpose, asks_source, utc_now())
@@ -185,8 +189,9 @@ def backfill(
 ) -> int:
     """Run landing days again from what has landed, unless the backfill guard objects.
 
-    It objects to days that another build is at work on, that somebody holds, that an open incident binds, whose
-    deliveries or models are older than what was built, and to changes of closed periods.
+    The guard objects to days that another build is at work on, that somebody holds, that an open incident binds, whose
+    deliveries or models are older than what was built, and to changes of closed periods. Days of which nothing has
+    landed are refused: `reliability run` lands them.
     """
     check_range(first, last)
     given = reason_given(approve, why)
@@ -195,6 +200,8 @@ def backfill(
     if dry_run:
         show_rehearsal(load_settings(home), first, last, Purpose.BACKFILL, as_json, asks_source=False)
         return ExitCode.OK
+    if len(_not_landed(load_settings(home), first, last)) == (last - first).days + 1:
+        raise UsageError(f"Nothing has landed from {first} to {last}: land it with `reliability run`.")
     from reliability_platform.cli.session import driving
     from reliability_platform.warehouse.publication import current_version
 

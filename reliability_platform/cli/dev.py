@@ -18,9 +18,7 @@ from rich.markup import escape
 from reliability_platform.cli.options import home_option, home_served, progress
 from reliability_platform.cli.parameters import Whole
 from reliability_platform.errors import EnvironmentUnusableError
-from reliability_platform.orchestration.home import platform_instance
 from reliability_platform.settings import PROJECT_ROOT, Settings, load_settings
-from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 SHUTDOWN_SECONDS = 15
 """How long the servers may take to end: less than the whole command may (`stopping.GRACE_SECONDS`)."""
@@ -42,6 +40,9 @@ def dev(port: int, home: Path | None) -> None:
 
 def _serve(settings: Settings, port: int) -> NoReturn:
     """Run both servers until one ends or somebody stops us."""
+    from reliability_platform.orchestration.home import platform_instance
+    from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+
     with platform_instance(settings):
         pass  # makes Dagster's storages: two servers that make them at once leave one that neither can open
     ensure_manifest()

@@ -246,7 +246,6 @@ def heal(
     `fall_back_to_last_good_publication` heal nothing, but keep consumers safe meanwhile. One action that fails keeps no
     other incident from being healed. Exits with 1 if any incident stays open, or anything failed on the way.
     """
-    from reliability_platform.cli.session import driving
     from reliability_platform.incidents.store import IncidentStore
     from reliability_platform.operations import operations_engine
     from reliability_platform.remediation.actions import action_named
@@ -266,6 +265,8 @@ def heal(
         return ExitCode.OK
     if incident_id is not None:  # a slip is said at once, and not after Dagster has started
         IncidentStore(operations_engine(load_settings(home))).get(incident_id)
+    from reliability_platform.cli.session import driving
+
     with driving(home, healing=True) as (settings, daemon):
         if incident_id is not None:
             engine = operations_engine(settings)

@@ -82,7 +82,7 @@ def restore(
     from reliability_platform.recovery.restore import recover_home, recover_warehouse
     from reliability_platform.warehouse.snapshots.location import SnapshotLocation
     from reliability_platform.warehouse.snapshots.manifest import newest_until
-    from reliability_platform.warehouse.snapshots.restore import restore_home, warehouse_aside
+    from reliability_platform.warehouse.snapshots.restore import refuse_unfit, restore_home, warehouse_aside
 
     settings = load_settings(home)
     if damaged and dry_run:
@@ -107,6 +107,8 @@ def restore(
         return ExitCode.OK
     if not everything and not settings.landing.exists():
         raise UsageError(f"{settings.home} has no landing to go on from: restore the home with --everything.")
+    if not everything:
+        refuse_unfit(settings, snapshot, table)
     what = "the whole home" if everything else "the warehouse" if table is None else f"the table {table}"
     taken = f"{snapshot.taken_at:%Y-%m-%d %H:%M:%S} UTC"
     if dry_run:

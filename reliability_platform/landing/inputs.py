@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-import pyarrow.dataset as ds
 from sqlalchemy import Engine, delete, insert, select
 
 from reliability_platform.landing.bronze import ADMISSION_SCHEMA, admissions_file
@@ -50,6 +49,8 @@ def _admitted(settings: Settings, landing_days: Sequence[date]) -> list[Input]:
     there = [str(path) for path in files if path.exists()]
     if not there:
         return []
+    import pyarrow.dataset as ds  # it loads pandas, for which whoever mistyped an argument should not wait
+
     table = ds.dataset(there, schema=ADMISSION_SCHEMA, format="parquet").to_table(
         columns=["source", "batch_id", "batch_sequence", "batch_attempt", "checksum", "landed_at", "file"],
         filter=ds.field("status") == "admitted",

@@ -218,6 +218,7 @@ def test_people_look_back_and_go_on(home: Settings, tmp_path: Path, capsys: pyte
     assert "no time" in refused("restore", "--as-of", "yesterday")
     assert "No snapshot is as old" in refused("restore", "--as-of", (taken - timedelta(seconds=1)).isoformat())
     assert "leave out" in refused("restore", "--everything", "--table", "agg_daily_funnel")
+    assert "has no table 'nonsense'" in refused("restore", "--table", "nonsense", "--dry-run")
     assert "still holds" in refused("restore", "--everything", "--yes", "--why", "lost")
     home.warehouse.unlink()
     assert asked("restore", "--dry-run")["would_replace"] == "the warehouse"

@@ -190,6 +190,16 @@ def _known_table(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, tabl
     return tables[table]
 
 
+def refuse_unfit(settings: Settings, snapshot: Snapshot, table: str | None) -> None:
+    """Refuse what could not be put into place, before anybody is asked: other models, a table that it has not."""
+    _check_models(settings, snapshot)
+    if table is not None:
+        with snapshot_lock(settings) as staging, closing(duckdb.connect()) as connection:
+            _fetch(SnapshotLocation.of(settings), snapshot, WAREHOUSE, staging / WAREHOUSE)
+            attach(connection, staging / WAREHOUSE)
+            _known_table(connection, snapshot, table)
+
+
 def restore_tables(
     settings: Settings,
     engine: Engine,
