@@ -291,6 +291,11 @@ def error_text(error: BaseException | str, limit: int = MAX_ERROR) -> str:
     return printable(scrub(text if ours or names_only else _engines_words(text)), limit)
 
 
+def error_message(error: BaseException, limit: int = MAX_ERROR) -> str:
+    """The same without the name of the error's class; empty where the error says nothing."""
+    return error_text(error, limit).removeprefix(f"{type(error).__name__}:").strip()
+
+
 def traceback_text(text: str) -> str:
     """A printed traceback without the values that its errors quote: every place in the code stays."""
     kept, code = [], False

@@ -23,7 +23,7 @@ from reliability_platform.causes import (
     cause_of_number,
 )
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, PlatformError
-from reliability_platform.masking import error_text
+from reliability_platform.masking import error_message
 from reliability_platform.operations import store_error
 from reliability_platform.room import least_room, room_at
 from reliability_platform.settings import WRITTEN_TO
@@ -72,7 +72,7 @@ def _shortage(error: BaseException) -> str:
 
 
 def _said(error: BaseException) -> str:
-    return error_text(error).removeprefix(f"{type(error).__name__}: ").rstrip(". ")
+    return error_message(error).rstrip(". ")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

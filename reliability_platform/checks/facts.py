@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from reliability_platform.landing.admission import slot_of
-from reliability_platform.landing.columns import broken_columns
+from reliability_platform.landing.columns import Breach
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ _FILES = ("refused", "held_attempts", "contradictions")
 
 
 def _file(source: str, day: date, batch: str, sequence: int, reason: str | None, said: str | None) -> File:
-    columns = broken_columns(said) if reason is not None and reason.startswith("schema_") else ()
+    columns = () if reason is None else Breach.read(reason, said).columns
     return File(batch, slot_of(source, day, batch, sequence), reason, said, columns)
 
 

@@ -38,6 +38,10 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.CLOSED: frozenset({State.REOPENED}),
     State.FALSE_ALARM: frozenset({State.CLOSED, State.REOPENED}),
 }
+OUTCOME = "outcome"
+NOT_RECOVERED, FAILED, BROKEN_OFF, NOT_RUN = "not_recovered", "failed", "broken_off", "not_run"
+"""How an attempt ended that did not help: judged and found wanting, raised, killed, its days never run again. Only the
+first two say anything about its cause."""
 ENDED = frozenset({State.VERIFIED, State.RESOLVED, State.CLOSED, State.FALSE_ALARM})
 
 

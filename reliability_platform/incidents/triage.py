@@ -33,6 +33,8 @@ TREE: tuple[tuple[Harm, str, str], ...] = (
     (Harm.DEGRADED, "Is the quality of the data degraded?", "the quality of the data is degraded"),
     (Harm.MINOR, "Is it a minor inconsistency?", "it is a minor inconsistency"),
 )
+SHOWN = "Were critical consumers shown bad numbers?"
+"""The question whose yes means that publication came before detection."""
 WIDESPREAD_DAYS = 7
 
 
@@ -144,7 +146,7 @@ def triage(
         evidence = "What critical consumers see of these days, if anything, was published before they failed."
     else:
         evidence = "A failure of this class spoils no numbers."
-    ask("Were critical consumers shown bad numbers?", shown, evidence, Severity.P1)
+    ask(SHOWN, shown, evidence, Severity.P1)
     if days >= widespread_days:
         worse = spread(severity, days, widespread_days)
         ask(

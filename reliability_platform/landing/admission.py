@@ -35,7 +35,7 @@ from reliability_platform.landing.bronze import (
     swap_folder,
 )
 from reliability_platform.landing.canonical import canonical, meant_by
-from reliability_platform.landing.columns import Reading, breach, read_as
+from reliability_platform.landing.columns import Breach, Reading, breach, read_as
 from reliability_platform.landing.dead_letters import ensure_dead_letters
 from reliability_platform.landing.discards import Discarded, read_discards
 from reliability_platform.landing.entries import Entry, Kind, entries, files_below, look, os_error_text, read_file
@@ -265,14 +265,15 @@ def _read(
         broken = lost or breach(contract, table, day)
         if broken is None:
             return table, shim.reading
-    raise _RefusedError(broken.reason, json.dumps(broken.detail, sort_keys=True))
+    raise _RefusedError(broken.reason, broken.detail)
 
 
 def _check_once(table: pa.Table, contract: Contract) -> None:
     """Of two columns of one name nobody can say which is meant."""
     repeated = [name for name in contract.arrow_schema.names if table.column_names.count(name) > 1]
     if repeated:
-        raise _RefusedError("schema_column_repeated", json.dumps({"repeated": repeated}))
+        broken = Breach("schema_column_repeated", repeated=tuple(repeated))
+        raise _RefusedError(broken.reason, broken.detail)
 
 
 @dataclass(frozen=True)

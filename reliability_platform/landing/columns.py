@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 import pyarrow as pa
+from pydantic import TypeAdapter
 
 from reliability_platform.landing.canonical import in_type, spelled
 from reliability_platform.landing.casts import CASTS, proposed, unconverted
@@ -24,17 +24,41 @@ SIMILAR_NAME = 0.6
 
 @dataclass(frozen=True)
 class Breach:
-    """How a file breaks its contract."""
+    """How a file breaks its contract: names of the contract, of casts and of types; delivered names only where they are
+    plain words.
+    """
 
     reason: str
-    detail: dict[str, Any]
-    """Names of the contract, of casts and of types; delivered names only where they are plain words."""
+    missing: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = ()
+    rename: Mapping[str, str] = field(default_factory=dict)
+    """Delivered name → the contract's that it may stand for."""
+    changed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Column → the type that is `expected`, and the one that was `found`."""
+    casts: Mapping[str, str] = field(default_factory=dict)
+    unconverted: Mapping[str, int] = field(default_factory=dict)
+    """Column → how many of its values the approved cast could not convert."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The contract's columns that it is about."""
+        return tuple(dict.fromkeys([*self.missing, *self.changed, *self.repeated]))
+
+    @property
+    def detail(self) -> str:
+        """As the record of the file keeps it."""
+        return json.dumps({name: one for name, one in vars(self).items() if one and name != "reason"}, sort_keys=True)
+
+    @classmethod
+    def read(cls, reason: str, detail: object) -> "Breach":
+        """As a record says it; without a word on columns where the record was edited and says none."""
+        try:
+            return _BREACH.validate_python({**json.loads(str(detail)), "reason": reason})
+        except (ValueError, TypeError):
+            return cls(reason)
 
 
-def broken_columns(detail: str | None) -> tuple[str, ...]:
-    """The contract's columns that a breach is about, by its detail as the admission record keeps it."""
-    told = json.loads(detail or "{}")
-    return tuple(dict.fromkeys([*told.get("missing", ()), *told.get("changed", ()), *told.get("repeated", ())]))
+_BREACH = TypeAdapter(Breach)
 
 
 @dataclass(frozen=True)
@@ -61,7 +85,7 @@ def read_as(table: pa.Table, reading: Reading, contract: Contract) -> tuple[pa.T
                 table = table.set_column(table.column_names.index(name), name, values)
     if not lost:
         return table, None
-    return table, Breach("schema_type_changed", {"changed": _changed(contract, table.schema), "unconverted": lost})
+    return table, Breach("schema_type_changed", changed=_changed(contract, table.schema), unconverted=lost)
 
 
 def breach(contract: Contract, table: pa.Table, landing_date: date) -> Breach | None:
@@ -76,17 +100,16 @@ def breach(contract: Contract, table: pa.Table, landing_date: date) -> Breach | 
         if likely is not None:
             rename[likely] = name
     if missing and len(rename) < len(missing):  # no reading would be enough
-        return Breach("schema_column_missing", {"missing": missing})
+        return Breach("schema_column_missing", tuple(missing))
     renamed = table.rename_columns([rename.get(name, name) for name in found.names])
     renamed = spelled(renamed, contract, rename.values())
     changed = _changed(contract, renamed.schema)
     casts = {
         name: cast for name in changed if (cast := _proposed(contract, renamed, name, name, landing_date)) is not None
     }
-    types = {"changed": changed, "casts": casts} if changed else {}
     if rename:
-        return Breach("schema_column_renamed", {"rename": rename, "missing": missing, **types})
-    return Breach("schema_type_changed", types) if changed else None
+        return Breach("schema_column_renamed", tuple(missing), rename=rename, changed=changed, casts=casts)
+    return Breach("schema_type_changed", changed=changed, casts=casts) if changed else None
 
 
 def _proposed(contract: Contract, table: pa.Table, came: str, name: str, landing_date: date) -> str | None:

@@ -2,7 +2,7 @@
 
 import re
 
-from reliability_platform.masking import error_text, printable, scrub
+from reliability_platform.masking import error_message, printable, scrub
 from reliability_platform.settings import Settings
 
 MAX_LETTERS = 300
@@ -11,11 +11,9 @@ _PATH = re.compile(r"(?<![\w<:/.])(?:/[\w.+@=-]+){2,}/?")
 
 def shown_error(error: BaseException | str, settings: Settings) -> str:
     """The text of an error, or the name of its kind where it has none."""
-    if isinstance(error, str):  # words of ours, as a model's result has them
-        text = scrub(" ".join(error.split()))
-    else:  # cut only when paths are gone: half a path is known by nobody as one
-        text = error_text(error, 4 * MAX_LETTERS).removeprefix(f"{type(error).__name__}:").strip()
-    text = _PATH.sub("<path>", text.replace(str(settings.home), "<home>"))
+    # Cut only when paths are gone: half a path is known by nobody as one. A text is of ours, as a model's result has it.
+    said = scrub(" ".join(error.split())) if isinstance(error, str) else error_message(error, 4 * MAX_LETTERS)
+    text = _PATH.sub("<path>", said.replace(str(settings.home), "<home>"))
     if not text:
         return "no message" if isinstance(error, str) else type(error).__name__
     return printable(text, MAX_LETTERS)

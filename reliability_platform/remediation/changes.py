@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from reliability_platform.incidents.model import Incident, TimelineEntry
+from reliability_platform.incidents.model import OUTCOME, Incident, TimelineEntry
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.remediation.conditions import can_be_written
 from reliability_platform.settings import Settings
@@ -16,10 +16,6 @@ from reliability_platform.sources.contracts import CONTRACTS
 
 WORLD = "world"
 """Under this name the timeline keeps what the world was like when an attempt ended."""
-OUTCOME = "outcome"
-NOT_RECOVERED, FAILED, BROKEN_OFF, NOT_RUN = "not_recovered", "failed", "broken_off", "not_run"
-"""How an attempt ended that did not help: judged and found wanting, raised, killed, its days never run again. Only the
-first two say anything about its cause."""
 NOTHING_TO_DO = "nothing_to_do"
 """No attempt was made, for it would have changed nothing."""
 

@@ -16,7 +16,16 @@ from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.classes import CLASSES, AskFor, Harm
 from reliability_platform.incidents.impact import BAD, phase_of, record_impact
-from reliability_platform.incidents.model import Incident, State, TimelineEntry
+from reliability_platform.incidents.model import (
+    BROKEN_OFF,
+    FAILED,
+    NOT_RECOVERED,
+    NOT_RUN,
+    OUTCOME,
+    Incident,
+    State,
+    TimelineEntry,
+)
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.masking import error_text
 from reliability_platform.remediation.action_words import IN_WORDS
@@ -30,16 +39,7 @@ from reliability_platform.remediation.actions import (
     in_words,
 )
 from reliability_platform.remediation.at_work import at_work
-from reliability_platform.remediation.changes import (
-    BROKEN_OFF,
-    FAILED,
-    NOT_RECOVERED,
-    NOT_RUN,
-    OUTCOME,
-    WORLD,
-    changed_since,
-    environment_fingerprint,
-)
+from reliability_platform.remediation.changes import WORLD, changed_since, environment_fingerprint
 from reliability_platform.remediation.evidence import replacements
 from reliability_platform.remediation.lateness import LATE_SLOTS, Slot, out_of_turn
 from reliability_platform.remediation.ledger import REPLACEMENT, Replay, ReplayLedger

@@ -6,7 +6,6 @@ person besides, who is shown the column beside its past; casts that agree need n
 past does not tell, stays refused: the source is asked for it again, or the contract declares the alias.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -34,7 +33,7 @@ from reliability_platform.checks.store import CheckStore
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.canonical import canonical
 from reliability_platform.landing.casts import CASTS
-from reliability_platform.landing.columns import Reading, read_as
+from reliability_platform.landing.columns import Breach, Reading, read_as
 from reliability_platform.landing.file_quarantine import quarantined_file
 from reliability_platform.masking import shown_name
 from reliability_platform.operations import operations_engine
@@ -102,17 +101,12 @@ def candidates(source: str, day: date, records: Sequence[Mapping[str, Any]]) -> 
 def _reading_of(source: str, record: Mapping[str, Any]) -> Reading | None:
     """The reading that a refusal names, if all that is wrong is mended by it."""
     columns = set(CONTRACTS[source].arrow_schema.names)
-    try:
-        detail = json.loads(str(record["detail"]))
-        rename = {str(found): str(expected) for found, expected in detail.get("rename", {}).items()}
-        casts = {str(name): str(cast) for name, cast in detail.get("casts", {}).items()}
-        changed = set(detail.get("changed", {}))
-    except (ValueError, TypeError, AttributeError):
-        return None
+    broken = Breach.read(record["reason"], record["detail"])
     # A shim may only give a column of the contract back its name; it must not hide another one.
-    names_fit = set(rename.values()) <= columns and not set(rename) & columns
-    types_fit = set(casts) == changed <= columns and set(casts.values()) <= CASTS.keys()
-    return Reading(rename, casts) if (rename or casts) and names_fit and types_fit else None
+    names_fit = set(broken.rename.values()) <= columns and not set(broken.rename) & columns
+    types_fit = set(broken.casts) == set(broken.changed) <= columns and set(broken.casts.values()) <= CASTS.keys()
+    named = (broken.rename or broken.casts) and names_fit and types_fit
+    return Reading(broken.rename, broken.casts) if named else None
 
 
 def judged_readings(settings: Settings, source: str, day: date) -> list[Judged]:

@@ -4,16 +4,10 @@ from datetime import date, datetime
 
 from sqlalchemy import Engine
 
-from reliability_platform.incidents.model import Incident
+from reliability_platform.incidents.model import OUTCOME, Incident
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.remediation import evidence
-from reliability_platform.remediation.changes import (
-    NOTHING_TO_DO,
-    OUTCOME,
-    WORLD,
-    environment_fingerprint,
-    last_outcome,
-)
+from reliability_platform.remediation.changes import NOTHING_TO_DO, WORLD, environment_fingerprint, last_outcome
 from reliability_platform.remediation.conditions import CONDITIONS
 from reliability_platform.remediation.due import idle
 from reliability_platform.remediation.policy import POLICIES

@@ -262,7 +262,7 @@ def test_a_file_whose_notes_name_another_zone_is_not_taken_for_utc() -> None:
     for one in (noted, pandas):
         broken = breach(CONTRACTS["orders"], canonical(one, CONTRACTS["orders"]), DAY)
         assert broken is not None
-        assert (broken.reason, list(broken.detail["changed"])) == ("schema_type_changed", ["event_time"])
+        assert (broken.reason, list(broken.changed)) == ("schema_type_changed", ["event_time"])
     for notes in (
         "{",
         "[]",

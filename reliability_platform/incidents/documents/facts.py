@@ -15,9 +15,10 @@ from reliability_platform.incidents.documents.measures import is_wrong, was_seen
 from reliability_platform.incidents.documents.situation import Situation
 from reliability_platform.incidents.documents.words import joined, length
 from reliability_platform.incidents.impact import MeasureRow, Numbers, measure_table
-from reliability_platform.incidents.model import Incident
+from reliability_platform.incidents.model import NOT_RECOVERED, OUTCOME, Incident
 from reliability_platform.incidents.response import response_due
 from reliability_platform.incidents.times import Times
+from reliability_platform.incidents.triage import SHOWN
 
 QUICK = timedelta(minutes=15)
 """Detected so soon after the write, or recovered so soon after detection, is worth a word of praise."""
@@ -26,8 +27,6 @@ FEW_ROWS = 100
 SMALL_SHARE = 0.01
 MACHINES = (" sensor", "remediation", "impact recorder", "alerts")
 """How the names of those actors end that are no people."""
-SHOWN = "Were critical consumers shown bad numbers?"
-"""The question of the triage whose yes means that publication came before detection."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ def facts_of(incident: Incident, situation: Situation) -> Facts:
         max_attempts=situation.remedy.max_attempts,
         attempts=sum(entry.data.get("phase") == "begun" for entry in timeline),
         failed_actions=sum(entry.data.get("phase") == "failed" for entry in timeline),
-        not_recovered=sum(entry.why.startswith("Not recovered") for entry in timeline),
+        not_recovered=sum(entry.data.get(OUTCOME) == NOT_RECOVERED for entry in timeline),
         reopened=incident.lives - 1,
         people=list(dict.fromkeys(entry.actor for entry in timeline if not entry.actor.endswith(MACHINES))),
         raised=_rank(incident.severity) < _rank(CLASSES[incident.failure_class].severity),

@@ -12,7 +12,7 @@ from reliability_platform.incidents.impact.measures import MeasureChange, measur
 from reliability_platform.incidents.impact.numbers import Numbers, numbers
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.masking import error_text
+from reliability_platform.masking import error_message
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import warehouse_reader
@@ -66,13 +66,13 @@ def _measured(settings: Settings, incident: Incident, dates: list[date] | None) 
             changes = measures(settings, connection, incident, dates)
             by_source = {source: numbers(connection, source, incident.partitions) for source in incident.sources}
     except (PlatformError, duckdb.Error) as error:
-        missing.append(_short(error))
+        missing.append(error_message(error, 200).rstrip("."))
         dates = dates or sorted(incident.partitions)
     if not changes:
         try:
             changes = measures(settings, None, incident, dates)
         except (PlatformError, duckdb.Error, OSError) as error:
-            missing.append(_short(error))
+            missing.append(error_message(error, 200).rstrip("."))
     missing += [f"{name} is published and cannot be read" for name in unreadable(settings)]
     if not any(one.published is not None for one in changes):
         missing.append("nothing is published of these event dates")
@@ -92,10 +92,6 @@ def _measured(settings: Settings, incident: Incident, dates: list[date] | None) 
     )
     words = f"{said}, {counted(len(dates), 'event date')}, {counted(len(changes), 'measure')}"
     return data, "; ".join([words, *missing]) + "."
-
-
-def _short(error: BaseException) -> str:
-    return error_text(error, 200).removeprefix(f"{type(error).__name__}: ").rstrip(".")
 
 
 def _plain(change: MeasureChange) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """Columns that came otherwise than promised: which file, which column, what became of it."""
 
-import json
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
 from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
 from reliability_platform.lab.scorecard.evidence.run import Run
+from reliability_platform.landing.columns import Breach
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.masking import shown_name, shown_type
@@ -43,13 +43,9 @@ def _expected(contract: Contract, name: str) -> str | None:
 
 def _refusals(contract: Contract, reason: str, detail: str, types: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     """One entry per column that a refusal names."""
-    kind = _KINDS.get(reason, "other")
-    try:
-        found = json.loads(detail)
-    except ValueError:
-        found = {}
-    renames = {wanted: came for came, wanted in found.get("rename", {}).items()}
-    for name in found.get("missing", []):
+    kind, broken = _KINDS.get(reason, "other"), Breach.read(reason, detail)
+    renames = {wanted: came for came, wanted in broken.rename.items()}
+    for name in broken.missing:
         came = renames.get(name)
         yield {
             "kind": kind,
@@ -58,7 +54,7 @@ def _refusals(contract: Contract, reason: str, detail: str, types: Mapping[str, 
             "expected_type": _expected(contract, name),
             "found_type": types.get(came) if came else None,
         }
-    for name, pair in found.get("changed", {}).items():
+    for name, pair in broken.changed.items():
         yield {
             "kind": _KINDS["schema_type_changed"],
             "column": name,
@@ -66,7 +62,7 @@ def _refusals(contract: Contract, reason: str, detail: str, types: Mapping[str, 
             "expected_type": pair.get("expected"),
             "found_type": pair.get("found"),
         }
-    if not found:
+    if broken == Breach(reason):
         yield {"kind": kind, "column": None, "delivered_as": None, "expected_type": None, "found_type": None}
 
 
