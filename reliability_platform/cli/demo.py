@@ -1,8 +1,7 @@
 """`reliability demo`: the whole loop in one command, through the very assets, sensors and jobs of `make dev`."""
 
-import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date, timedelta
@@ -14,6 +13,7 @@ import click
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from reliability_platform.cli.demo_home import begin, end, may_be_emptied
 from reliability_platform.cli.options import (
     home_option,
     home_served,
@@ -32,10 +32,8 @@ from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from reliability_platform.lab.faults.fault import Fault
     from reliability_platform.orchestration.local import LocalDaemon
-
-MARKER = "demo.json"
-
 
 STAGES = 9
 APPROVAL = "the demo's script, in the place of a person who has asked the owner of the source"
@@ -68,21 +66,6 @@ class Stages:
         progress.print(f"[green]✓[/green] {words} [dim]{self.seconds[name]:.1f} s[/dim]")
 
 
-def _fresh_home(settings: Settings) -> None:
-    """Empty the home of an earlier demo; refuse one that holds anything else."""
-    marker = settings.home / MARKER
-    content = [path for path in settings.home.iterdir() if not path.name.startswith(".")]
-    if content and not marker.exists():
-        raise UsageError(
-            f"{settings.home} holds data that the demo did not make; it would be overwritten. "
-            "Give the demo a folder of its own with --home."
-        )
-    for path in content:
-        if path != marker:
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    marker.write_text('{"made_by": "reliability demo"}\n')
-
-
 def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: str, stages: Stages) -> dict[str, Any]:
     """The loop itself; returns the document that `--json` prints."""
     with stages.stage("start", "Starting"):
@@ -99,7 +82,9 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
         active = ActivePlan.resolve(plan, seed=seed, first=first, last=last)
         simulation = Simulation(seed=seed, events_per_day=ceil(events / days))
         rehearse(simulated_sources(simulation), active)
-        _fresh_home(settings)
+        live = [injection for injection in active.strikes if fault_named(injection.fault).stage is not Stage.LANDING]
+        landing = [fault_named(injection.fault) for injection in active.strikes if injection not in live]
+        begin(settings)
         simulation.save(settings)
         active.save(settings)
 
@@ -123,7 +108,7 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
         daemon = LocalDaemon(instance, defs, [incident_sensor, remediation_sensor])
         with stages.stage(
             "pipeline",
-            f"Landing, building, checking and publishing {counted(days, 'day')}, {counted(len(plan.strikes), 'fault')} among them",
+            f"Landing, building, checking and publishing {counted(days, 'day')}, struck by {faults_and_controls(landing)}",
         ):
             simulate(operations_engine(settings), day_range(first, last), utc_now())
             daemon.materialize([reference])
@@ -134,7 +119,6 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
             approved = _approve(settings, daemon)
         with stages.stage("snapshot", "Taking a snapshot, as every night"):
             take_snapshot(settings, utc_now)
-        live = [injection for injection in active.strikes if fault_named(injection.fault).stage is not Stage.LANDING]
         with stages.stage(
             "live", f"Striking the running platform {counted(len(live), 'time')}, each healed before the next"
         ):
@@ -213,6 +197,13 @@ def approvals(approved: list[dict[str, str]]) -> str:
     return "; ".join(f"{action} ({', '.join(sorted(ids))})" for action, ids in by_action.items())
 
 
+def faults_and_controls(injected: Sequence["Fault"]) -> str:
+    """How many there are of each, as the report counts them: a control is no fault, and must raise no alarm."""
+    controls = sum(one.is_control for one in injected)
+    faults = counted(len(injected) - controls, "fault")
+    return f"{faults} and {counted(controls, 'control')}" if controls else faults
+
+
 def _seconds(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f} s"
 
@@ -278,20 +269,30 @@ def show(document: dict[str, Any]) -> None:
 @click.option("--events", type=Whole(1, 1_000_000_000), default=250_000, show_default=True, help="Events, at least.")
 @click.option("--seed", type=SEED, default=7, show_default=True, help="The same seed gives the same bytes.")
 @click.option("--plan", default="showcase", show_default=True, help="A plan's name, or a YAML file of your own.")
+@click.option("--yes", is_flag=True, help="Replace an earlier demo with all that was done in its home since.")
 @home_option
 @json_option
-def demo(days: int, events: int, seed: int, plan: str, home: Path | None, as_json: bool) -> int:
+def demo(days: int, events: int, seed: int, plan: str, yes: bool, home: Path | None, as_json: bool) -> int:
     """Break a month of data on purpose, heal it, and prove it.
 
     Exits with 0 only if every planned fault was detected, contained and healed, no incident lacks a fault, no row is
-    unaccounted for, and every published table equals that of a run without failures.
+    unaccounted for, and every published table equals that of a run without failures. A demo in the same home is
+    replaced; if anything has been done there since, it asks first, and where nobody can be asked it needs --yes.
     """
+    from reliability_platform.lab.faults.plan import load_plan
+
+    load_plan(plan)
     settings = load_settings(home)
     last: date = FIRST_DAY + timedelta(days=days - 1)
     if last >= utc_now().date():
         raise UsageError(f"--days {days} reaches into the future ({last}); give fewer days.")
-    with home_session(settings), home_served(settings), Stages() as stages:
-        document = run_demo(settings, days, events, seed, plan, stages)
+    with home_session(settings), home_served(settings):
+        before = may_be_emptied(settings, yes)
+        if before:
+            progress.print(before, markup=False, highlight=False)
+        with Stages() as stages:
+            document = run_demo(settings, days, events, seed, plan, stages)
+        end(settings)
     if as_json:
         print_json(document)
     else:

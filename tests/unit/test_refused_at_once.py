@@ -11,6 +11,8 @@ import click
 from reliability_platform.cli.main import cli
 from reliability_platform.cli.options import Day
 from reliability_platform.errors import ExitCode
+from reliability_platform.operations import operations_engine
+from reliability_platform.settings import load_settings
 
 HEAVY = ("dagster", "dbt", "pandas", "soda")
 """Each takes from half a second to five to import, and twice that on a machine that is at work."""
@@ -103,6 +105,7 @@ for words in json.load(sys.stdin):
 
 def test_a_slip_is_refused_before_anything_heavy_is_loaded(tmp_path: Path) -> None:
     """`heal --incident INC-7` took up to 15 s to say that there is no such incident: Dagster and dbt were loaded first."""
+    operations_engine(load_settings(tmp_path))  # a home: where there is none, that is said
     asked = [*wrong_values(), *(line.split() for line in SLIPS)]
     done = subprocess.run(
         [sys.executable, "-c", ASK, *HEAVY],

@@ -1,0 +1,77 @@
+"""The home of the demo: emptied for the next one, but not without asking if anything has been done in it since the last."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import click
+from sqlalchemy import func, select
+
+from reliability_platform.atomic import write_atomically
+from reliability_platform.clock import utc_now
+from reliability_platform.errors import UsageError
+from reliability_platform.operations import operations_engine
+from reliability_platform.operations.tables import metadata
+from reliability_platform.settings import Settings
+
+MARKER = "demo.json"
+UNFINISHED: dict[str, int] = {}
+
+
+def may_be_emptied(settings: Settings, yes: bool) -> str:
+    """What becomes of an earlier demo, in one line; empty if there is none.
+
+    Raises `UsageError` for a home that the demo has not made, or in which something has been done since and nobody can
+    be asked; `click.Abort` for a no.
+    """
+    if not _content(settings.home):
+        return ""
+    marker = settings.home / MARKER
+    if not marker.exists():
+        raise UsageError(
+            f"{settings.home} holds data that the demo did not make; it would be overwritten. "
+            "Give the demo a folder of its own with --home."
+        )
+    left = json.loads(marker.read_text()).get("left")  # of releases that kept no account of it, nothing
+    if left == UNFINISHED:
+        return f"Replaces a demo in {settings.home} that did not come to its end."
+    if left == _as_it_stands(settings):
+        return f"Replaces the demo in {settings.home}, after which nothing has been done there."
+    what = f"The demo in {settings.home} is replaced, and so is what has been done there since"
+    if not yes and not sys.stdin.isatty():
+        raise UsageError(f"{what}: add --yes, or give another folder with --home. Nothing was changed.")
+    if not yes:
+        click.confirm(f"{what}: incidents, decisions, snapshots. Go on?", abort=True, err=True)
+    return f"{what}."
+
+
+def begin(settings: Settings) -> None:
+    """Empty the home. A demo that does not come to its end has left nothing that anybody would miss."""
+    for path in _content(settings.home):
+        if path.name != MARKER:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    _mark(settings, UNFINISHED)
+
+
+def end(settings: Settings) -> None:
+    """Note how the demo leaves its home."""
+    _mark(settings, _as_it_stands(settings))
+
+
+def _content(home: Path) -> list[Path]:
+    return [path for path in home.iterdir() if not path.name.startswith(".")] if home.is_dir() else []
+
+
+def _mark(settings: Settings, left: dict[str, int]) -> None:
+    document = {"made_by": "reliability demo", "at": f"{utc_now():%Y-%m-%dT%H:%M:%SZ}", "left": left}
+    write_atomically(settings.home / MARKER, (json.dumps(document) + "\n").encode())
+
+
+def _as_it_stands(settings: Settings) -> dict[str, int]:
+    """The rows of each table of the operations store: whatever is run, decided or taken away adds to one of them."""
+    with operations_engine(settings).connect() as connection:
+        return {
+            table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in metadata.sorted_tables
+        }
