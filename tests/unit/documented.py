@@ -9,7 +9,7 @@ import pytest
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.documents.situation import Readers, Situation
 from reliability_platform.incidents.impact import Exposure, Numbers, Reach
-from reliability_platform.incidents.model import Incident, State
+from reliability_platform.incidents.model import NOT_RECOVERED, OUTCOME, Incident, State
 from reliability_platform.incidents.response import read_policy
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
@@ -106,7 +106,8 @@ def healed(home: Path, *, published: str = "10500.00", answered_after: int = 20)
         data = {"phase": "done", "reruns": []}
         store.append(one, later(minutes + 1), "command line", "action", "Asked orders again.", data)
         if minutes == 30:
-            store.move(one, State.CONTAINED, later(33), "remediation sensor", "Not recovered: it still fails.")
+            why, outcome = "Not recovered: it still fails.", {OUTCOME: NOT_RECOVERED}
+            store.move(one, State.CONTAINED, later(33), "remediation sensor", why, **outcome)
     observe(engine, [(9, passed(check))], later(44))
     steps = [(State.VERIFIED, "Its checks pass."), (State.RESOLVED, "Recovery verified.")]
     store.move_through(one, steps, later(45), "remediation sensor")
