@@ -6,13 +6,14 @@ An entry that has no end is of a command that was killed in between.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import Engine, insert, select
 
 from reliability_platform.clock import Clock
 from reliability_platform.masking import scrub
+from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import MAX_REASON, audit_log
 
 
@@ -56,16 +57,13 @@ class AuditLog:
     def append(self, command: Destroys, phase: Phase, what: str, who: str, why: str, now: datetime) -> None:
         """Write one line."""
         values = {"what": scrub(what)[:MAX_REASON], "who": scrub(who), "why": scrub(why)[:MAX_REASON]}
-        at = now.astimezone(UTC).replace(tzinfo=None)
         with self._engine.begin() as connection:
-            connection.execute(insert(audit_log).values(command=command.value, phase=phase.value, at=at, **values))
+            connection.execute(insert(audit_log).values(command=command.value, phase=phase.value, at=now, **values))
 
     def all(self) -> list[Entry]:
         """Every line, oldest first."""
         with self._engine.connect() as connection:
-            rows = connection.execute(select(audit_log).order_by(audit_log.c.id)).mappings().all()
-        names = Entry.__dataclass_fields__
-        return [Entry(**{**{name: row[name] for name in names}, "at": row["at"].replace(tzinfo=UTC)}) for row in rows]
+            return [record(Entry, row) for row in connection.execute(select(audit_log).order_by(audit_log.c.id))]
 
 
 @contextmanager

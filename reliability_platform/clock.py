@@ -34,8 +34,8 @@ def days(first: date, last: date) -> Iterator[date]:
 
 
 def day_end(day: date) -> datetime:
-    """The instant (data time) at which a day is over."""
-    return datetime(day.year, day.month, day.day) + timedelta(days=1)
+    """The moment at which a day is over."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
 
 
 def span(first: date, last: date) -> str:

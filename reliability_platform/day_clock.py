@@ -52,17 +52,16 @@ class SimulatedDays:
 def simulate(engine: Engine, landing_days: Iterable[date], now: datetime) -> None:
     """Say before they are run that the lab plays these days, beginning now. Days that it has played before begin anew."""
     wanted = list(landing_days)
-    moment = now.astimezone(UTC).replace(tzinfo=None)
     with engine.begin() as connection:
         connection.execute(delete(simulated_days).where(simulated_days.c.landing_date.in_(wanted)))
-        connection.execute(insert(simulated_days), [{"landing_date": day, "began_at": moment} for day in wanted])
+        connection.execute(insert(simulated_days), [{"landing_date": day, "began_at": now} for day in wanted])
 
 
 def simulated(engine: Engine) -> SimulatedDays:
     """All days that the lab has played in this home."""
     with engine.connect() as connection:
         rows = connection.execute(select(simulated_days)).all()
-    return SimulatedDays({row.landing_date: row.began_at.replace(tzinfo=UTC) for row in rows})
+    return SimulatedDays({row.landing_date: row.began_at for row in rows})
 
 
 class Service:

@@ -70,7 +70,7 @@ def fill(home: Path, count: int) -> None:
                 position += 1
                 history.append(TimelineEntry(**{**vars(draft), "hash": previous}))
                 row = {**vars(history[-1]), "id": position, "incident_id": incident_id, "data": json.dumps(data)}
-                connection.execute(insert(incident_timeline).values(**{**row, "at": draft.at.replace(tzinfo=None)}))
+                connection.execute(insert(incident_timeline).values(**{**row, "at": draft.at}))
             connection.execute(insert(incident_numbers).values(number=number, incident_id=incident_id))
             connection.execute(insert(incident_signals).values(result_id=10_000_000 + number, incident_id=incident_id))
             _write_head(connection, fold(incident_id, history), position)

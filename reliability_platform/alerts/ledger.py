@@ -5,16 +5,17 @@ not both send, and if one dies between sending and writing it down, what it held
 """
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Engine,
+    Row,
     func,
     insert,
     or_,
@@ -24,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.incidents.classes import Severity
+from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import alert_channels, alerts
 
 HOLD = timedelta(seconds=90)
@@ -90,25 +92,8 @@ class Health:
         return "ok" if self.last_sent_at else "new"
 
 
-def _stored(at: datetime | None) -> datetime | None:
-    return at.astimezone(UTC).replace(tzinfo=None) if at is not None else None
-
-
-def _told(at: datetime | None) -> datetime | None:
-    return at.replace(tzinfo=UTC) if at is not None else None
-
-
-def _alert(row: Any) -> Alert:
-    told = {name: _told(row[name]) for name in ("at", "due_at", "sent_at")}
-    fields = {name: row[name] for name in Alert.__dataclass_fields__ if name not in told}
-    return Alert(**{**fields, **told, "severity": Severity(row["severity"]), "status": Status(row["status"])})  # type: ignore[arg-type]
-
-
-def _health(row: Any) -> Health:
-    times = ("retry_at", "last_sent_at", "last_failed_at")
-    return Health(
-        **{name: _told(row[name]) if name in times else row[name] for name in Health.__dataclass_fields__}  # type: ignore[arg-type]
-    )
+def _alert(row: Row[Any]) -> Alert:
+    return record(Alert, row, severity=Severity, status=Status)
 
 
 class Ledger:
@@ -120,8 +105,8 @@ class Ledger:
     def channels(self) -> dict[tuple[str, bool], Health]:
         """Every channel ever seen, by name and whether it was a dry run."""
         with self._engine.connect() as connection:
-            rows = connection.execute(select(alert_channels).order_by(alert_channels.c.name)).mappings().all()
-        return {(row["name"], row["dry_run"]): _health(row) for row in rows}
+            rows = connection.execute(select(alert_channels).order_by(alert_channels.c.name))
+            return {(row.name, row.dry_run): record(Health, row) for row in rows}
 
     def all(self) -> list[Alert]:
         """Every alert, oldest first."""
@@ -142,7 +127,7 @@ class Ledger:
 
     def _read(self, *conditions: ColumnElement[bool]) -> list[Alert]:
         with self._engine.connect() as connection:
-            rows = connection.execute(select(alerts).where(*conditions).order_by(alerts.c.id)).mappings()
+            rows = connection.execute(select(alerts).where(*conditions).order_by(alerts.c.id))
             return [_alert(row) for row in rows]
 
     def told(self, channel: str, dry_run: bool, incidents: Iterable[str]) -> dict[str, set[int]]:
@@ -173,17 +158,17 @@ class Ledger:
             alerts.c.channel == health.name, alerts.c.dry_run == health.dry_run, alerts.c.status == Status.FAILED
         )
         if health.last_sent_at is not None:
-            query = query.where(alerts.c.due_at > _stored(health.last_sent_at))
+            query = query.where(alerts.c.due_at > health.last_sent_at)
         with self._engine.connect() as connection:
             return connection.execute(query).scalar_one()
 
     def sent_times(self, channel: str, dry_run: bool, after: datetime) -> list[datetime]:
         """When messages that count against the cap went to the channel."""
         query = select(alerts.c.message, alerts.c.sent_at).where(
-            alerts.c.channel == channel, alerts.c.dry_run == dry_run, alerts.c.capped, alerts.c.sent_at > _stored(after)
+            alerts.c.channel == channel, alerts.c.dry_run == dry_run, alerts.c.capped, alerts.c.sent_at > after
         )
         with self._engine.connect() as connection:
-            return [row.sent_at.replace(tzinfo=UTC) for row in connection.execute(query.distinct())]
+            return [row.sent_at for row in connection.execute(query.distinct())]
 
     def record(self, channel: str, dry_run: bool, position: int, new: Sequence[Alert]) -> None:
         """Write new alerts and how far the channel has been read, in one step; what is there already stays."""
@@ -212,10 +197,10 @@ class Ledger:
         """Hold a channel; False if another dispatcher has it."""
         token = secrets.token_hex(8)
         place = (alert_channels.c.name == channel) & (alert_channels.c.dry_run == dry_run)
-        free = or_(alert_channels.c.held_until.is_(None), alert_channels.c.held_until < _stored(now))
+        free = or_(alert_channels.c.held_until.is_(None), alert_channels.c.held_until < now)
         with self._engine.begin() as connection:
             taken = connection.execute(
-                update(alert_channels).where(place, free).values(held_by=token, held_until=_stored(now + HOLD))
+                update(alert_channels).where(place, free).values(held_by=token, held_until=now + HOLD)
             )
             mine = bool(taken.rowcount)
         try:
@@ -233,19 +218,15 @@ class Ledger:
         """Change alerts that are not settled yet."""
         with self._engine.begin() as connection:
             connection.execute(
-                update(alerts).where(alerts.c.id.in_(list(ids)), alerts.c.status.in_(WAITING)).values(**_times(values))
+                update(alerts).where(alerts.c.id.in_(list(ids)), alerts.c.status.in_(WAITING)).values(**values)
             )
 
     def note_health(self, channel: str, dry_run: bool, **values: Any) -> None:
         """Write how a channel does."""
         place = (alert_channels.c.name == channel) & (alert_channels.c.dry_run == dry_run)
         with self._engine.begin() as connection:
-            connection.execute(update(alert_channels).where(place).values(**_times(values)))
-
-
-def _times(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _stored(value) if isinstance(value, datetime) else value for name, value in values.items()}
+            connection.execute(update(alert_channels).where(place).values(**values))
 
 
 def _row(alert: Alert) -> dict[str, Any]:
-    return _times({name: value for name, value in vars(alert).items() if name != "id"})
+    return {name: value for name, value in vars(alert).items() if name != "id"}

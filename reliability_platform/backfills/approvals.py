@@ -5,7 +5,7 @@ Append-only. An approval is for exactly its days and for the objections that it 
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Engine, insert, select
 
@@ -15,6 +15,7 @@ from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.masking import scrub
+from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import backfill_approvals
 
 STANDS_FOR = timedelta(hours=1)
@@ -62,7 +63,7 @@ class Approvals:
             "actor": actor,
             "why": why,
             "guards": SEPARATOR.join(sorted(guards)),
-            "at": now.astimezone(UTC).replace(tzinfo=None),
+            "at": now,
         }
         with self._engine.begin() as connection:
             key = connection.execute(insert(backfill_approvals).values(**values)).inserted_primary_key
@@ -77,26 +78,16 @@ class Approvals:
 
     def overruled(self, first: date, last: date, now: datetime) -> set[str]:
         """The guards that approvals overrule now, for exactly these days."""
-        since = (now - STANDS_FOR).astimezone(UTC).replace(tzinfo=None)
+        since = now - STANDS_FOR
         return {
             guard
             for one in self.all()
-            if (one.first_day, one.last_day) == (first, last) and one.at.replace(tzinfo=None) > since
+            if (one.first_day, one.last_day) == (first, last) and one.at > since
             for guard in one.guards
         }
 
     def all(self) -> list[Approval]:
         """Every approval, oldest first."""
         with self._engine.connect() as connection:
-            return [
-                Approval(
-                    row.id,
-                    row.first_day,
-                    row.last_day,
-                    row.actor,
-                    row.why,
-                    tuple(row.guards.split(SEPARATOR)),
-                    row.at.replace(tzinfo=UTC),
-                )
-                for row in connection.execute(select(backfill_approvals).order_by(backfill_approvals.c.id))
-            ]
+            rows = connection.execute(select(backfill_approvals).order_by(backfill_approvals.c.id))
+            return [record(Approval, row, guards=lambda text: tuple(text.split(SEPARATOR))) for row in rows]

@@ -4,7 +4,7 @@ Later steps must not judge anew: what the run has landed itself is no longer wha
 """
 
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import timedelta
 
 from sqlalchemy import Engine, Row, delete, insert, select
 from sqlalchemy.exc import IntegrityError
@@ -78,10 +78,9 @@ def admit_run(
     if consent is not None:
         reason(consent.why)  # an empty one lets nothing through
     message = None if not left or (consent is not None and approvable) else _in_words(request, left)
-    moment = request.now.astimezone(UTC).replace(tzinfo=None)
     try:
         with engine.begin() as connection:
-            connection.execute(delete(backfill_decisions).where(backfill_decisions.c.at < moment - KEPT_FOR))
+            connection.execute(delete(backfill_decisions).where(backfill_decisions.c.at < request.now - KEPT_FOR))
             connection.execute(
                 insert(backfill_decisions).values(
                     run=run,
@@ -89,7 +88,7 @@ def admit_run(
                     last_day=request.last,
                     guard=next(iter(left), None) if message is not None else None,
                     message=message,
-                    at=moment,
+                    at=request.now,
                 )
             )
     except IntegrityError:  # another step of the run was quicker, or the name has been decided about for other days

@@ -5,13 +5,14 @@ dbt's own results or the journal of builds tell already is not written a second 
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.causes import CAUSES, Cause
 from reliability_platform.masking import scrub
+from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import failed_runs
 
 MAX_ERROR = 500
@@ -60,7 +61,6 @@ class FailedRuns:
             **vars(run),
             "cause": run.cause.name,
             "error": scrub(run.error)[:MAX_ERROR],
-            "failed_at": run.failed_at.astimezone(UTC).replace(tzinfo=None),
         }
         try:
             with self._engine.begin() as connection:
@@ -81,19 +81,6 @@ class FailedRuns:
         """Those that failed after a moment, or all, oldest first."""
         query = select(failed_runs).order_by(failed_runs.c.failed_at)
         if moment is not None:
-            query = query.where(failed_runs.c.failed_at > moment.astimezone(UTC).replace(tzinfo=None))
+            query = query.where(failed_runs.c.failed_at > moment)
         with self._engine.connect() as connection:
-            return [
-                FailedRun(
-                    run_id=row.run_id,
-                    job=row.job,
-                    stage=row.stage,
-                    source=row.source,
-                    first_day=row.first_day,
-                    last_day=row.last_day,
-                    cause=CAUSES[row.cause],
-                    error=row.error,
-                    failed_at=row.failed_at.replace(tzinfo=UTC),
-                )
-                for row in connection.execute(query)
-            ]
+            return [record(FailedRun, row, cause=CAUSES.__getitem__) for row in connection.execute(query)]

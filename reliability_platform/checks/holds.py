@@ -5,11 +5,12 @@ holding what its checks object to.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from sqlalchemy import Engine, func, insert, select
 
 from reliability_platform.masking import scrub
+from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import holds
 
 
@@ -39,11 +40,10 @@ class Holds:
         standing = (source, day) in self.standing()
         if standing is is_held:
             return False
-        moment = now.astimezone(UTC).replace(tzinfo=None)
         with self._engine.begin() as connection:
             connection.execute(
                 insert(holds).values(
-                    source=source, landing_date=day, is_held=is_held, actor=actor, why=scrub(why), at=moment
+                    source=source, landing_date=day, is_held=is_held, actor=actor, why=scrub(why), at=now
                 )
             )
         return True
@@ -61,9 +61,4 @@ class Holds:
         last = select(func.max(holds.c.id)).group_by(holds.c.source, holds.c.landing_date)
         with self._engine.connect() as connection:
             rows = connection.execute(select(holds).where(holds.c.id.in_(last), holds.c.is_held))
-            return {
-                (row.source, row.landing_date): Hold(
-                    row.source, row.landing_date, row.actor, row.why, row.at.replace(tzinfo=UTC)
-                )
-                for row in rows
-            }
+            return {(row.source, row.landing_date): record(Hold, row) for row in rows}

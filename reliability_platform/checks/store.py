@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy import (
@@ -36,13 +36,12 @@ def _as_row(result: CheckResult) -> dict[str, Any]:
         "details": json.dumps(result.details, default=str),
         "reason": result.reason,
         "run_id": result.run_id,
-        "evaluated_at": result.evaluated_at.astimezone(UTC).replace(tzinfo=None),
+        "evaluated_at": result.evaluated_at,
         "stale": False,
     }
 
 
 def _as_result(row: Row[Any]) -> CheckResult:
-    evaluated_at: datetime = row.evaluated_at
     return CheckResult(
         check=row.check_name,
         dataset=row.dataset,
@@ -57,7 +56,7 @@ def _as_result(row: Row[Any]) -> CheckResult:
         details=json.loads(row.details),
         reason=row.reason,
         run_id=row.run_id,
-        evaluated_at=evaluated_at.replace(tzinfo=UTC),
+        evaluated_at=row.evaluated_at,
     )
 
 

@@ -1,7 +1,7 @@
 """`reliability sources`: how each source stands, and a real one on loopback for drills."""
 
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,12 @@ def _standing(settings: Settings, now: datetime) -> list[dict[str, Any]]:
     from reliability_platform.operations import operations_engine
     from reliability_platform.sources import SOURCES
 
-    engine, moment = operations_engine(settings), now.astimezone(UTC).replace(tzinfo=None)
+    engine = operations_engine(settings)
     last, ahead = FetchLog(engine).last(), outlooks(settings, engine, now)
     documents = []
     for source in SOURCES:
         breaker, fetch = Breaker(engine, source).view(), last.get(source)
-        day = days_ahead(source, moment)[0]
+        day = days_ahead(source, now)[0]
         outlook = next((one for one in ahead if (one.source, one.day) == (source, day)), None)
         documents.append(
             {

@@ -1,6 +1,6 @@
 """Notes on the timeline what was due and is late: a missed deadline that nobody sees is missed twice."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
@@ -16,14 +16,13 @@ ACTOR = "incident sensor"
 def note_missed(settings: Settings, engine: Engine, now: datetime) -> list[str]:
     """Append each deadline that has passed since; once each. Returns the ids of the incidents concerned."""
     policy, store = read_policy(settings.response_policy), IncidentStore(engine)
-    moment = now.astimezone(UTC).replace(tzinfo=None)
     found = []
     for severity, terms in policy.items():
         of_it = incident_heads.c.severity == severity.value
-        answer_before = moment - timedelta(hours=terms.respond_within_hours)
+        answer_before = now - timedelta(hours=terms.respond_within_hours)
         late = store.find(of_it, incident_heads.c.awaits_response, incident_heads.c.detected_at < answer_before)
         if terms.postmortem_within_hours is not None:
-            written_before = moment - timedelta(hours=terms.postmortem_within_hours)
+            written_before = now - timedelta(hours=terms.postmortem_within_hours)
             late += store.find(of_it, incident_heads.c.awaits_postmortem, incident_heads.c.ended_at < written_before)
         for incident in late:
             with noted(store, incident, now, "Whether its deadlines have passed could not be found out"):

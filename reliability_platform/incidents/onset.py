@@ -16,10 +16,6 @@ Failed = Collection[tuple[str, date]]
 """Checks that failed, with their landing days."""
 
 
-def _stored(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)
-
-
 def onset(settings: Settings, source: str, days: Collection[date]) -> datetime | None:
     """When the first batch of the days landed, as the manifests say; of a day without any, its deadline. UTC."""
     found: list[datetime] = []
@@ -45,7 +41,7 @@ def first_bad_write(engine: Engine, failed: Failed, now: datetime) -> datetime |
         .group_by(check_results.c.partition_date)
     )
     began = select(builds.c.first_day, builds.c.last_day, builds.c.began_at).where(
-        builds.c.first_day <= max(days), builds.c.last_day >= min(days), builds.c.began_at <= _stored(now)
+        builds.c.first_day <= max(days), builds.c.last_day >= min(days), builds.c.began_at <= now
     )
     with engine.connect() as connection:
         good = {row[0]: row[1] for row in connection.execute(passes)}
@@ -55,4 +51,4 @@ def first_bad_write(engine: Engine, failed: Failed, now: datetime) -> datetime |
             for day in days
             if build.first_day <= day <= build.last_day and (day not in good or build.began_at > good[day])
         ]
-    return min(written).replace(tzinfo=UTC) if written else None
+    return min(written) if written else None

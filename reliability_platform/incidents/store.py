@@ -29,6 +29,7 @@ from sqlalchemy.exc import IntegrityError
 from reliability_platform.counted import counted
 from reliability_platform.errors import HomeBusyError, UsageError
 from reliability_platform.incidents.model import KINDS, Incident, State, TimelineEntry, check_transition, fold
+from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import (
     incident_heads,
     incident_keys,
@@ -109,7 +110,7 @@ class IncidentStore:
     def actions_since(self, moment: datetime) -> int:
         """How many remediation actions were begun after a moment, of all incidents."""
         begun = select(func.count()).where(
-            incident_timeline.c.at > moment.astimezone(UTC).replace(tzinfo=None),
+            incident_timeline.c.at > moment,
             incident_timeline.c.kind.in_(("transition", "action")),
             incident_timeline.c.data.contains('"phase": "begun"', autoescape=True),
         )
@@ -306,7 +307,7 @@ class IncidentStore:
                 id=position,
                 incident_id=incident_id,
                 number=entry.number,
-                at=entry.at.replace(tzinfo=None),
+                at=entry.at,
                 actor=actor,
                 kind=kind,
                 why=why,
@@ -374,8 +375,8 @@ def _write_head(connection: Connection, incident: Incident, position: int) -> No
             assignee=incident.assignee,
             first_day=incident.partitions[0],
             last_day=incident.partitions[-1],
-            detected_at=incident.detected_at.replace(tzinfo=None),
-            ended_at=None if incident.is_open or ended is None else ended.replace(tzinfo=None),
+            detected_at=incident.detected_at,
+            ended_at=None if incident.is_open or ended is None else ended,
             awaits_response=incident.is_open and incident.times.answered is None and "response" not in incident.missed,
             awaits_postmortem=incident.state in _OVER
             and incident.postmortem_at is None
@@ -397,13 +398,4 @@ def _hashed(incident_id: str, entry: TimelineEntry) -> dict[str, Any]:
 
 
 def _entry(row: Any) -> TimelineEntry:
-    return TimelineEntry(
-        number=row.number,
-        at=row.at.replace(tzinfo=UTC),
-        actor=row.actor,
-        kind=row.kind,
-        why=row.why,
-        data=json.loads(row.data),
-        hash=row.hash,
-        previous_hash=row.previous_hash,
-    )
+    return record(TimelineEntry, row, data=json.loads)

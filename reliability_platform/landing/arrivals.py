@@ -67,10 +67,6 @@ def _there(settings: Settings, source: str, day: date) -> dict[Part, Entry]:
     return {_part(one.path): one for one in found if not one.path.name.startswith(".")}
 
 
-def _stored(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)
-
-
 def look(
     settings: Settings,
     engine: Engine,
@@ -84,7 +80,6 @@ def look(
 
     Somebody who looks all the time, at all folders, says since when, and when last before now.
     """
-    moment = _stored(now)
     found: dict[date, list[Part]] = {}
     for day in landing_days:
         there = _there(settings, source, day)
@@ -94,22 +89,22 @@ def look(
             rows = connection.execute(select(arrivals).where(here)).mappings()
             known = {(row["batch_id"], row["part"]): dict(row) for row in rows}
             last = connection.execute(select(landing_looks).where(of_day)).first()
-            begun = [one for one in (last and last.first_looked_at, watched_since and _stored(watched_since)) if one]
-            before = [one for one in (last and last.looked_at, watched_until and _stored(watched_until)) if one]
+            begun = [one for one in (last and last.first_looked_at, watched_since) if one]
+            before = [one for one in (last and last.looked_at, watched_until) if one]
             watched = bool(begun) and min(begun) <= day_end(day) + WATCHED_WITHIN
             absent_at = max(before, default=None) if watched else None
             fresh = [
                 row
                 for part, entry in there.items()
-                if (row := _row(source, day, part, entry, known.get(part), moment, absent_at)) is not None
+                if (row := _row(source, day, part, entry, known.get(part), now, absent_at)) is not None
             ]
             _replace(connection, fresh)
             connection.execute(delete(landing_looks).where(of_day))
-            first = min([*begun, moment])
+            first = min([*begun, now])
             connection.execute(
-                insert(landing_looks).values(source=source, landing_date=day, first_looked_at=first, looked_at=moment)
+                insert(landing_looks).values(source=source, landing_date=day, first_looked_at=first, looked_at=now)
             )
-        new = [(str(row["batch_id"]), str(row["part"])) for row in fresh if row["seen_at"] == moment]
+        new = [(str(row["batch_id"]), str(row["part"])) for row in fresh if row["seen_at"] == now]
         if new:
             found[day] = new
     return found
@@ -160,14 +155,22 @@ def came_from_us(settings: Settings, engine: Engine, batches: Iterable[Batch]) -
         folder = landing_folder(settings, batch.source, batch.landing_date)
         for name in (f"{batch.batch_id}.parquet", f"{batch.batch_id}{MANIFEST_SUFFIX}"):
             entry = one_entry(folder / name, settings.landing)
-            row = _row(batch.source, batch.landing_date, _part(entry.path), entry, None, batch.landed_at, None)
+            row = _row(
+                batch.source,
+                batch.landing_date,
+                _part(entry.path),
+                entry,
+                None,
+                batch.landed_at.replace(tzinfo=UTC),
+                None,
+            )
             rows += [] if row is None else [row]
     with engine.begin() as connection:
         _replace(connection, rows)
 
 
 def last_seen(engine: Engine, source: str, day: date) -> datetime | None:
-    """When something of a landing day was seen for the first time, the last such moment; UTC without its zone."""
+    """When something of a landing day was seen for the first time, the last such moment."""
     query = select(func.max(arrivals.c.seen_at)).where(arrivals.c.source == source, arrivals.c.landing_date == day)
     with engine.connect() as connection:
         return connection.execute(query).scalar()

@@ -6,13 +6,14 @@ whose process dies loses its right after a while, so that a kill cannot keep a s
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import breakers
 
 BREAKS_AFTER = 2
@@ -33,7 +34,7 @@ class BreakerState(StrEnum):
 
 @dataclass(frozen=True)
 class BreakerView:
-    """How a breaker stands. Times are UTC without their zone."""
+    """How a breaker stands."""
 
     source: str
     state: BreakerState = BreakerState.CLOSED
@@ -53,12 +54,8 @@ class BreakerView:
 
     def passes(self, now: datetime) -> bool:
         """Whether a request would be let through, as one of many or as the probe."""
-        due = self.next_probe_at is not None and self.next_probe_at <= _plain(now)
+        due = self.next_probe_at is not None and self.next_probe_at <= now
         return self.state is BreakerState.CLOSED or due
-
-
-def _plain(now: datetime) -> datetime:
-    return now.astimezone(UTC).replace(tzinfo=None)
 
 
 @dataclass(frozen=True)
@@ -76,8 +73,8 @@ class Permit:
         return self.probe_since is not None
 
 
-def _view(row: Any) -> BreakerView:
-    return BreakerView(**{**row, "state": BreakerState(row["state"])})
+def _view(row: Row[Any]) -> BreakerView:
+    return record(BreakerView, row, state=BreakerState)
 
 
 class Breaker:
@@ -89,12 +86,12 @@ class Breaker:
     def view(self) -> BreakerView:
         """How it stands now."""
         with self._engine.connect() as connection:
-            row = connection.execute(select(breakers).where(breakers.c.source == self._source)).mappings().first()
+            row = connection.execute(select(breakers).where(breakers.c.source == self._source)).first()
         return BreakerView(self._source) if row is None else _view(row)
 
     def enter(self, now: datetime) -> Permit | None:
         """Leave to make one request; None while the source is to be left alone."""
-        view, moment = self.view(), _plain(now)
+        view = self.view()
         if view.state is BreakerState.CLOSED:
             return Permit(after_failures=view.failures)
         if not view.passes(now):
@@ -103,10 +100,10 @@ class Breaker:
         claimed = self._change(
             (breakers.c.state == view.state) & (breakers.c.next_probe_at == view.next_probe_at),
             state=BreakerState.HALF_OPEN,
-            since=moment,
-            next_probe_at=moment + PROBE_LASTS,
+            since=now,
+            next_probe_at=now + PROBE_LASTS,
         )
-        return Permit(probe_since=moment) if claimed else None
+        return Permit(probe_since=now) if claimed else None
 
     def succeeded(self, permit: Permit, now: datetime) -> None:
         """The source has answered: a probe closes the breaker; failures in a row end."""
@@ -115,9 +112,8 @@ class Breaker:
 
     def failed(self, permit: Permit, now: datetime, wait: timedelta = timedelta()) -> None:
         """The source has not answered; `wait` is how long it asked to be left alone: a long one opens at once."""
-        moment = _plain(now)
         if not permit.is_probe:
-            self._know(moment)
+            self._know(now)
         with self._engine.begin() as connection:
             # The write comes first: on SQLite it takes the lock under which the rest of the transaction reads.
             counted = connection.execute(
@@ -133,7 +129,7 @@ class Breaker:
                 connection.execute(
                     update(breakers)
                     .where(breakers.c.source == self._source)
-                    .values(state=BreakerState.OPEN, since=moment, trips=view.trips + 1, next_probe_at=moment + rest)
+                    .values(state=BreakerState.OPEN, since=now, trips=view.trips + 1, next_probe_at=now + rest)
                 )
 
     def _is(self, permit: Permit) -> Any:
@@ -145,7 +141,7 @@ class Breaker:
     def _closed(self, now: datetime) -> dict[str, Any]:
         return {
             "state": BreakerState.CLOSED,
-            "since": _plain(now),
+            "since": now,
             "failures": 0,
             "trips": 0,
             "next_probe_at": None,
@@ -169,4 +165,4 @@ class Breaker:
                 return  # another process was quicker
 
     def _read(self, connection: Connection) -> BreakerView:
-        return _view(connection.execute(select(breakers).where(breakers.c.source == self._source)).mappings().one())
+        return _view(connection.execute(select(breakers).where(breakers.c.source == self._source)).one())

@@ -28,7 +28,7 @@ UNKNOWN_DURATION = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Outlook:
-    """One landing day of one source whose deadline lies ahead. Times are UTC without their zone."""
+    """One landing day of one source whose deadline lies ahead."""
 
     source: str
     day: date
@@ -61,8 +61,9 @@ def deadline_of(source: str, day: date) -> datetime:
 
 
 def days_ahead(source: str, now: datetime) -> list[date]:
-    """The landing days that have begun and whose deadline lies ahead of `now` (UTC without its zone)."""
+    """The landing days that have begun and whose deadline lies ahead of `now`."""
     minutes = timedelta(minutes=CONTRACTS[source].deadline_minutes)
+    now = now.astimezone(UTC)
     passed = (now - minutes - timedelta(days=1)).date()
     return list(days(passed + timedelta(days=1), now.date()))
 
@@ -85,13 +86,13 @@ def outlook(
 
 def outlooks(settings: Settings, engine: Engine, now: datetime) -> list[Outlook]:
     """The landing days ahead of their deadlines, of all sources that are fetched; a simulated one is never late."""
-    log, moment, found = FetchLog(engine), now.astimezone(UTC).replace(tzinfo=None), []
+    log, found = FetchLog(engine), []
     for source in SOURCES:
         if settings.url_of(source) is None:
             continue
         breaker, seconds = Breaker(engine, source).view(), log.typical_seconds(source)
         duration = None if seconds is None else timedelta(seconds=seconds)
-        for day in days_ahead(source, moment):
+        for day in days_ahead(source, now):
             missing = CONTRACTS[source].batches_per_day - len(slots_landed(settings, source, day))
-            found.append(outlook(source, day, moment, max(missing, 0), breaker, duration))
+            found.append(outlook(source, day, now, max(missing, 0), breaker, duration))
     return found

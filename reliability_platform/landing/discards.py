@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from sqlalchemy import Engine, insert, select
@@ -19,6 +19,7 @@ from reliability_platform.atomic import write_atomically
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.landing.seals import seal_again
 from reliability_platform.masking import scrub
+from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import MAX_REASON, discards
 from reliability_platform.settings import Settings
 
@@ -99,7 +100,7 @@ class Discards:
                             rows=one.rows,
                             why=scrub(why)[:MAX_REASON],
                             who=scrub(who),
-                            discarded_at=now.astimezone(UTC).replace(tzinfo=None),
+                            discarded_at=now,
                         )
                     )
             except IntegrityError:
@@ -111,21 +112,7 @@ class Discards:
         """The decisions on some landing days of a source, oldest first."""
         query = select(discards).where(discards.c.source == source, discards.c.landing_date.in_(days))
         with self._engine.connect() as connection:
-            return [
-                Discard(
-                    source=row.source,
-                    landing_date=row.landing_date,
-                    batch_id=row.batch_id,
-                    what=row.what,
-                    reasons=row.reasons,
-                    fingerprint=row.fingerprint,
-                    rows=row.rows,
-                    why=row.why,
-                    who=row.who,
-                    discarded_at=row.discarded_at.replace(tzinfo=UTC),
-                )
-                for row in connection.execute(query.order_by(discards.c.id))
-            ]
+            return [record(Discard, row) for row in connection.execute(query.order_by(discards.c.id))]
 
 
 def _path(settings: Settings, source: str, landing_date: date) -> Path:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from statistics import median
 
@@ -31,6 +31,7 @@ from reliability_platform.landing.replacement import attempts_landed
 from reliability_platform.landing.spool import Spool
 from reliability_platform.landing.writer import make_landing_folder, write_batch
 from reliability_platform.operations import operations_engine
+from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import fetch_durations, fetches
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources.batch import Batch
@@ -67,28 +68,24 @@ class FetchLog:
         self, source: str, day: date, refusals: int, missing: int, breaker: str, now: datetime, seconds: float
     ) -> Fetch:
         """Append one. Only one that brought something to the end says how long fetches take."""
-        moment = now.astimezone(UTC).replace(tzinfo=None)
         values = {"source": source, "landing_date": day, "refusals": refusals, "missing": missing, "breaker": breaker}
         with self._engine.begin() as connection:
-            [number] = (
-                connection.execute(insert(fetches).values(**values, fetched_at=moment)).inserted_primary_key or []
-            )
+            [number] = connection.execute(insert(fetches).values(**values, fetched_at=now)).inserted_primary_key or []
             if not missing:
                 connection.execute(insert(fetch_durations).values(fetch_id=number, source=source, seconds=seconds))
-        return Fetch(number, source, day, refusals, missing, breaker, moment)
+        return Fetch(number, source, day, refusals, missing, breaker, now)
 
     def all(self) -> list[Fetch]:
         """Every fetch, oldest first."""
         with self._engine.connect() as connection:
-            rows = connection.execute(select(fetches).order_by(fetches.c.id)).mappings().all()
-        return [Fetch(**row) for row in rows]
+            return [record(Fetch, row) for row in connection.execute(select(fetches).order_by(fetches.c.id))]
 
     def last(self) -> dict[str, Fetch]:
         """The newest fetch of each source that has been fetched."""
         newest = select(func.max(fetches.c.id)).group_by(fetches.c.source)
         with self._engine.connect() as connection:
-            rows = connection.execute(select(fetches).where(fetches.c.id.in_(newest))).mappings().all()
-        return {row["source"]: Fetch(**row) for row in rows}
+            rows = connection.execute(select(fetches).where(fetches.c.id.in_(newest)))
+            return {row.source: record(Fetch, row) for row in rows}
 
     def typical_seconds(self, source: str) -> float | None:
         """How long a fetch takes that brings a day to its end: the median of the last ones; None if there was none."""

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, delete, insert, select
 
 from reliability_platform.landing.bronze import ADMISSION_SCHEMA, admissions_file
 from reliability_platform.landing.replacement import landed_manifests
+from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import build_inputs
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
@@ -99,7 +100,8 @@ class BuildInputs:
         if asks_source:
             query = query.where(build_inputs.c.attempt > 1)
         with self._engine.connect() as connection:
-            built = [Input(**row) for row in connection.execute(query.order_by(*build_inputs.primary_key)).mappings()]
+            rows = connection.execute(query.order_by(*build_inputs.primary_key))
+            built = [record(Input, row) for row in rows]
         landed = {
             (source, day): landed_manifests(settings, source, day)
             for source, day in dict.fromkeys((one.source, one.landing_date) for one in built)

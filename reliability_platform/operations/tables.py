@@ -1,6 +1,6 @@
 """Every table of the operations store, under the name that it has there. Who reads and writes one is its module.
 
-Times are UTC. A change here needs a revision in `migrations/`: it is what a store that is there already gets.
+Moments of the platform are `UtcDateTime`. A change here needs a revision in `migrations/`: it is what a store that is there already gets.
 """
 
 from sqlalchemy import (
@@ -19,6 +19,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from reliability_platform.operations.utc import UtcDateTime
+
 metadata = MetaData()
 
 MAX_REASON = 500
@@ -34,7 +36,7 @@ simulated_days = Table(
     "simulated_days",
     metadata,
     Column("landing_date", Date, primary_key=True),
-    Column("began_at", DateTime, nullable=False),
+    Column("began_at", UtcDateTime, nullable=False),
 )
 service_periods = Table(
     "service_periods",
@@ -56,26 +58,26 @@ arrivals = Table(
     Column("checksum", String(64), nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("modified_ns", BigInteger, nullable=False),
-    Column("seen_at", DateTime, nullable=False),
-    Column("absent_at", DateTime),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("absent_at", UtcDateTime),
 )
 landing_looks = Table(
     "landing_looks",
     metadata,
     Column("source", String(100), primary_key=True),
     Column("landing_date", Date, primary_key=True),
-    Column("first_looked_at", DateTime, nullable=False),
-    Column("looked_at", DateTime, nullable=False),
+    Column("first_looked_at", UtcDateTime, nullable=False),
+    Column("looked_at", UtcDateTime, nullable=False),
 )
 breakers = Table(
     "breakers",
     metadata,
     Column("source", String(100), primary_key=True),
     Column("state", String(10), nullable=False),
-    Column("since", DateTime, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("trips", Integer, nullable=False),
-    Column("next_probe_at", DateTime),
+    Column("next_probe_at", UtcDateTime),
 )
 discards = Table(
     "discards",
@@ -91,7 +93,7 @@ discards = Table(
     Column("rows", Integer, nullable=False),
     Column("why", String(MAX_REASON), nullable=False),
     Column("who", String(200), nullable=False),
-    Column("discarded_at", DateTime, nullable=False),
+    Column("discarded_at", UtcDateTime, nullable=False),
 )
 fetches = Table(
     "fetches",
@@ -102,7 +104,7 @@ fetches = Table(
     Column("refusals", Integer, nullable=False),
     Column("missing", Integer, nullable=False),
     Column("breaker", String(10), nullable=False),
-    Column("fetched_at", DateTime, nullable=False),
+    Column("fetched_at", UtcDateTime, nullable=False),
 )
 fetch_durations = Table(
     "fetch_durations",
@@ -119,7 +121,7 @@ build_inputs = Table(
     Column("slot", Integer, primary_key=True, autoincrement=False),
     Column("attempt", Integer, nullable=False),
     Column("checksum", String(64), nullable=False),
-    Column("landed_at", DateTime, nullable=False),
+    Column("landed_at", DateTime, nullable=False),  # data time, as the manifest says it
 )
 
 # Builds and publications
@@ -130,7 +132,7 @@ first_published = Table(
     Column("mart", String(200), primary_key=True),
     Column("event_date", Date, primary_key=True),
     Column("version", String(20), nullable=False),
-    Column("published_at", DateTime, nullable=False),
+    Column("published_at", UtcDateTime, nullable=False),
 )
 builds = Table(
     "builds",
@@ -141,8 +143,8 @@ builds = Table(
     Column("process", Integer, nullable=False),
     Column("outcome", String(20), nullable=False),
     Column("error", Text),
-    Column("began_at", DateTime, nullable=False),
-    Column("ended_at", DateTime),
+    Column("began_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
 )
 published_versions = Table(
     "published_versions",
@@ -159,7 +161,7 @@ models_built = Table(
     # Counted, not timed: a clock that jumps must not turn the order round.
     Column("number", Integer, primary_key=True),
     Column("version", String(100), nullable=False, unique=True),
-    Column("first_built_at", DateTime, nullable=False),
+    Column("first_built_at", UtcDateTime, nullable=False),
 )
 
 # Checks
@@ -175,7 +177,7 @@ failed_runs = Table(
     Column("last_day", Date, nullable=False),
     Column("cause", String(40), nullable=False),
     Column("error", Text, nullable=False),
-    Column("failed_at", DateTime, nullable=False),
+    Column("failed_at", UtcDateTime, nullable=False),
 )
 holds = Table(
     "holds",
@@ -186,7 +188,7 @@ holds = Table(
     Column("is_held", Boolean, nullable=False),
     Column("actor", String(200), nullable=False),
     Column("why", Text, nullable=False),
-    Column("at", DateTime, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 check_results = Table(
     "check_results",
@@ -205,7 +207,7 @@ check_results = Table(
     Column("details", Text, nullable=False),
     Column("reason", String(40)),
     Column("run_id", String(64), nullable=False),
-    Column("evaluated_at", DateTime, nullable=False),
+    Column("evaluated_at", UtcDateTime, nullable=False),
     Column("stale", Boolean, nullable=False, default=False),
     Index("check_results_by_partition", "partition_date", "check_name"),
 )
@@ -219,7 +221,7 @@ incident_timeline = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("incident_id", String(200), nullable=False),
     Column("number", Integer, nullable=False),
-    Column("at", DateTime, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     Column("actor", String(200), nullable=False),
     Column("kind", String(40), nullable=False),
     Column("why", Text, nullable=False),
@@ -244,8 +246,8 @@ incident_heads = Table(
     Column("assignee", String(200)),
     Column("first_day", Date, nullable=False),
     Column("last_day", Date, nullable=False),
-    Column("detected_at", DateTime, nullable=False),
-    Column("ended_at", DateTime),
+    Column("detected_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
     Column("awaits_response", Boolean, nullable=False),
     Column("awaits_postmortem", Boolean, nullable=False),
     Index("incident_heads_open", "is_open", "first_day"),
@@ -283,14 +285,14 @@ alerts = Table(
     Column("event", String(20), nullable=False),
     Column("summary", String(200), nullable=False),
     Column("severity", String(2), nullable=False),
-    Column("at", DateTime, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     Column("status", String(20), nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
-    Column("due_at", DateTime, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
     Column("reason", String(200), nullable=False, default=""),
     Column("message", String(40), nullable=False, default=""),
     Column("capped", Boolean, nullable=False, default=True),  # whether the message counts against the cap
-    Column("sent_at", DateTime),
+    Column("sent_at", UtcDateTime),
     # Exactly one row, whatever is repeated by restarts and by two daemons.
     UniqueConstraint("incident_id", "number", "channel", "dry_run"),
     Index("alerts_by_status", "status", "channel"),
@@ -303,12 +305,12 @@ alert_channels = Table(
     Column("dry_run", Boolean, primary_key=True),
     Column("position", Integer, nullable=False),  # how far the timeline has been read for it
     Column("failures", Integer, nullable=False, default=0),  # in a row
-    Column("retry_at", DateTime),
-    Column("last_sent_at", DateTime),
-    Column("last_failed_at", DateTime),
+    Column("retry_at", UtcDateTime),
+    Column("last_sent_at", UtcDateTime),
+    Column("last_failed_at", UtcDateTime),
     Column("last_error", String(200), nullable=False, default=""),
     Column("held_by", String(40)),
-    Column("held_until", DateTime),
+    Column("held_until", UtcDateTime),
 )
 
 # Backfills
@@ -322,7 +324,7 @@ backfill_approvals = Table(
     Column("actor", String(200), nullable=False),
     Column("why", Text, nullable=False),
     Column("guards", Text, nullable=False),
-    Column("at", DateTime, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 backfill_decisions = Table(
     "backfill_decisions",
@@ -332,7 +334,7 @@ backfill_decisions = Table(
     Column("last_day", Date, nullable=False),
     Column("guard", String(40)),
     Column("message", Text),
-    Column("at", DateTime, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 # Remediation
@@ -348,7 +350,7 @@ replay_ledger = Table(
     Column("fingerprint", String(64), nullable=False),
     Column("incident_id", String(200), nullable=False),
     Column("attempt", Integer, nullable=False),
-    Column("replayed_at", DateTime, nullable=False),
+    Column("replayed_at", UtcDateTime, nullable=False),
     # The same batch with the same content is replayed once, whoever asks.
     UniqueConstraint("batch_id", "how", "fingerprint"),
 )
@@ -365,7 +367,7 @@ purges = Table(
     Column("phase", String(10), nullable=False),
     Column("why", String(MAX_REASON), nullable=False),
     Column("who", String(200), nullable=False),
-    Column("at", DateTime, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     # The same content is purged once, whoever asks.
     UniqueConstraint("source", "landing_date", "batch_id", "landed", "now", "phase"),
 )
@@ -377,7 +379,7 @@ drills = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("drill", String(40), nullable=False),
-    Column("began_at", DateTime, nullable=False),
+    Column("began_at", UtcDateTime, nullable=False),
     Column("rows_lost", Integer, nullable=False),
     Column("recovery_seconds", Float, nullable=False),
     Column("met", Boolean, nullable=False),
@@ -395,7 +397,7 @@ audit_log = Table(
     Column("phase", String(10), nullable=False),
     Column("who", String(200), nullable=False),
     Column("why", String(MAX_REASON), nullable=False),
-    Column("at", DateTime, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 # Lineage events

@@ -113,7 +113,7 @@ def _build_tells(settings: Settings, engine: Engine, record: RunRecord, window: 
     """Whether a build of the run, or one that the guard refused it, becomes an incident by itself."""
     began = record.start_time or record.create_timestamp.timestamp()
     return any(
-        build.began_at.replace(tzinfo=UTC).timestamp() >= began - 1 and tells(build) and any(map(build.covers, window))
+        build.began_at.timestamp() >= began - 1 and tells(build) and any(map(build.covers, window))
         for build in BuildJournal(engine, settings.builds).troubled()
     )
 

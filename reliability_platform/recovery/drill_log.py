@@ -1,13 +1,14 @@
 """The drills that were done, and which are overdue."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import Engine, func, insert, select
 
 from reliability_platform.counted import counted
+from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import drills
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.journal import BuildJournal
@@ -48,7 +49,7 @@ class DrillLog:
         """Append one; returns its number."""
         values = {
             "drill": drill.value,
-            "began_at": began_at.astimezone(UTC).replace(tzinfo=None),
+            "began_at": began_at,
             "rows_lost": rows_lost,
             "recovery_seconds": recovery_seconds,
             "met": met,
@@ -62,17 +63,14 @@ class DrillLog:
     def all(self) -> list[DrillDone]:
         """Every drill, oldest first."""
         with self._engine.connect() as connection:
-            rows = connection.execute(select(drills).order_by(drills.c.id)).mappings().all()
-        return [
-            replace(done, began_at=done.began_at.replace(tzinfo=UTC)) for done in (DrillDone(**row) for row in rows)
-        ]
+            return [record(DrillDone, row) for row in connection.execute(select(drills).order_by(drills.c.id))]
 
     def last_met(self) -> dict[str, datetime]:
         """When each drill was done with success for the last time."""
         query = select(drills.c.drill, func.max(drills.c.began_at)).where(drills.c.met).group_by(drills.c.drill)
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
-        return {str(row[0]): row[1].replace(tzinfo=UTC) for row in rows}
+        return {str(row[0]): row[1] for row in rows}
 
 
 def intervals(settings: Settings) -> Mapping[Drill, timedelta]:
@@ -91,7 +89,7 @@ def overdue(settings: Settings, engine: Engine, now: datetime) -> dict[Drill, st
     last = DrillLog(engine).last_met()
     found = {}
     for drill, interval in intervals(settings).items():
-        since = last.get(drill.value, first.replace(tzinfo=UTC))
+        since = last.get(drill.value, first)
         if now - since > interval:
             words = "has not been done with success" if drill.value not in last else "was last done with success"
             found[drill] = f"{drill} {words} for {counted((now - since).days, 'day')}, {interval.days} is the limit"

@@ -5,11 +5,12 @@ That an action was begun and how it ended stands on the incident's timeline; her
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import replay_ledger
 
 REPLACEMENT = "replacement"
@@ -58,7 +59,7 @@ class ReplayLedger:
                             fingerprint=one.fingerprint,
                             incident_id=incident_id,
                             attempt=attempt,
-                            replayed_at=now.astimezone(UTC).replace(tzinfo=None),
+                            replayed_at=now,
                         )
                     )
             except IntegrityError:
@@ -70,16 +71,4 @@ class ReplayLedger:
         if incident_id is not None:
             query = query.where(replay_ledger.c.incident_id == incident_id)
         with self._engine.connect() as connection:
-            return [
-                Replay(
-                    batch_id=row.batch_id,
-                    source=row.source,
-                    landing_date=row.landing_date,
-                    how=row.how,
-                    fingerprint=row.fingerprint,
-                    incident_id=row.incident_id,
-                    attempt=row.attempt,
-                    replayed_at=row.replayed_at.replace(tzinfo=UTC),
-                )
-                for row in connection.execute(query)
-            ]
+            return [record(Replay, row) for row in connection.execute(query)]

@@ -7,7 +7,7 @@ that may be broken off anywhere and begun again: journal, record, file, and last
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from sqlalchemy import Engine, insert, select
@@ -216,7 +216,7 @@ def _journal(engine: Engine, source: str, day: date, entry: Purged, phase: str, 
                 phase=phase,
                 why=entry.why,
                 who=entry.purged_by,
-                at=now.astimezone(UTC).replace(tzinfo=None),
+                at=now,
             )
         )
 

@@ -4,7 +4,7 @@ Objectives compare it with the hour that is promised. It is written down once an
 """
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 import duckdb
 import numpy as np
@@ -40,7 +40,7 @@ def note_first_published(
                 "mart": mart,
                 "event_date": day,
                 "version": publication.version,
-                "published_at": moment.astimezone(UTC).replace(tzinfo=None),
+                "published_at": moment,
             }
             for mart, day in fresh
             if (mart, day) not in known
@@ -73,4 +73,4 @@ def published_at(engine: Engine, mart: str, days: npt.NDArray[np.datetime64]) ->
     wanted = first_published.c.event_date.between(days[0].astype(object), days[-1].astype(object))
     query = select(first_published).where(first_published.c.mart == mart, wanted)
     with engine.connect() as connection:
-        return {row.event_date: row.published_at.replace(tzinfo=UTC) for row in connection.execute(query)}
+        return {row.event_date: row.published_at for row in connection.execute(query)}

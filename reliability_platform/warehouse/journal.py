@@ -10,18 +10,19 @@ not do: it is given to another one after a restart, and means nothing in another
 
 import fcntl
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy import Engine, Select, func, insert, select, update
 
 from reliability_platform.clock import days
 from reliability_platform.ending import STOPPED_WORDS, Ending, begun, ended, reserve, tell, told
 from reliability_platform.errors import PlatformError
+from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import builds
 
 RUNNING, SUCCEEDED, FAILED, BLOCKED = "running", "succeeded", "failed", "blocked"
@@ -48,10 +49,6 @@ class Build:
         return self.first_day <= day <= self.last_day
 
 
-def _stored(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)
-
-
 class BuildJournal:
     """The entries in the operations store, and the locks of those that run in a folder of the home."""
 
@@ -66,7 +63,7 @@ class BuildJournal:
             "last_day": last,
             "process": os.getpid(),
             "outcome": RUNNING,
-            "began_at": _stored(now),
+            "began_at": now,
         }
         number = None
         try:
@@ -135,7 +132,7 @@ class BuildJournal:
             self._release(number)
 
     def _enter(self, number: int, ending: Ending, now: datetime | None) -> None:
-        values = {"outcome": ending.outcome, "error": ending.error or None, "ended_at": now and _stored(now)}
+        values = {"outcome": ending.outcome, "error": ending.error or None, "ended_at": now}
         with self._engine.begin() as connection:
             connection.execute(update(builds).where(builds.c.id == number).values(**values))
 
@@ -146,7 +143,7 @@ class BuildJournal:
             tell(descriptor, ending)
         os.close(descriptor)
 
-    def _working(self, query: object) -> Build | None:
+    def _working(self, query: Select[Any]) -> Build | None:
         """The first of these that somebody is at work on; the query asks for running ones."""
         return next((build for build in self._read(query) if self._as_it_stands(build) is None), None)
 
@@ -204,7 +201,7 @@ class BuildJournal:
         return {day for build in self._read(query) for day in days(build.first_day, build.last_day)} & wanted
 
     def last_began(self, day: date) -> datetime | None:
-        """When the last build of a day began; UTC without its zone. One that was refused has taken nothing in."""
+        """When the last build of a day began. One that was refused has taken nothing in."""
         covers = (builds.c.first_day <= day) & (builds.c.last_day >= day) & (builds.c.outcome != BLOCKED)
         with self._engine.connect() as connection:
             return connection.execute(select(func.max(builds.c.began_at)).where(covers)).scalar()
@@ -224,8 +221,8 @@ class BuildJournal:
             "process": os.getpid(),
             "outcome": BLOCKED,
             "error": words[:MAX_ERROR],
-            "began_at": _stored(now),
-            "ended_at": _stored(now),
+            "began_at": now,
+            "ended_at": now,
         }
         with self._engine.begin() as connection:
             key = connection.execute(insert(builds).values(**values)).inserted_primary_key
@@ -243,7 +240,6 @@ class BuildJournal:
         query = select(builds).where(builds.c.outcome == SUCCEEDED, builds.c.id > number).order_by(builds.c.id)
         return self._read(query)
 
-    def _read(self, query: object) -> list[Build]:
+    def _read(self, query: Select[Any]) -> list[Build]:
         with self._engine.connect() as connection:
-            rows: Sequence[object] = connection.execute(query).all()  # type: ignore[call-overload]
-        return [Build(*row) for row in rows]  # type: ignore[misc]
+            return [record(Build, row) for row in connection.execute(query)]

@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import yaml
@@ -131,7 +131,6 @@ class ModelsBuilt:
     def built(self, models: Models, now: datetime) -> None:
         """Say that these models have built; newer ones are forgotten, for whoever went back did so on purpose."""
         number_of = {models: number for number, models in self._known()}
-        moment = now.astimezone(UTC).replace(tzinfo=None)
         # Of two first builds that end at once, the second finds the models there.
         with suppress(IntegrityError), self._engine.begin() as connection:
             if models in number_of:
@@ -140,4 +139,4 @@ class ModelsBuilt:
             newer = [number for one, number in number_of.items() if one.release > models.release]
             if newer:
                 connection.execute(delete(models_built).where(models_built.c.number.in_(newer)))
-            connection.execute(insert(models_built).values(version=str(models), first_built_at=moment))
+            connection.execute(insert(models_built).values(version=str(models), first_built_at=now))

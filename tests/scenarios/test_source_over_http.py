@@ -86,7 +86,7 @@ def test_a_source_that_is_away_leaves_the_day_incomplete_and_what_is_published_a
 
         server.schedule = {}
         with operations_engine(ours.settings).begin() as connection:  # the cool-down is over
-            connection.execute(update(breakers).values(next_probe_at=(utc_now() - timedelta(1)).replace(tzinfo=None)))
+            connection.execute(update(breakers).values(next_probe_at=utc_now() - timedelta(1)))
         assert land("orders", 2)["breaker"] == "closed"
         ours.admit(day(2), day(2))
         ours.check(day(2), day(2), ours.build(day(2), day(2)))

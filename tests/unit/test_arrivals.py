@@ -60,7 +60,7 @@ def landing(tmp_path: Path) -> Landing:
 def deadline_passed() -> datetime:
     from reliability_platform.landing.deadline import deadline_of
 
-    return deadline_of("shipments", DAY).replace(tzinfo=UTC) + timedelta(minutes=1)
+    return deadline_of("shipments", DAY) + timedelta(minutes=1)
 
 
 def test_a_batch_that_a_look_after_the_deadline_did_not_find_is_late_whatever_it_says(landing: Landing) -> None:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -167,9 +167,8 @@ def test_a_drill_that_cannot_be_done_says_why(home: Settings, tmp_path: Path) ->
 def test_drills_become_due(home: Settings) -> None:
     """A young home owes nothing; then each drill is due by itself, and a failed one does not count."""
     engine = operations_engine(home)
-    first = BuildJournal(engine, home.builds).first_began_at()
-    assert first is not None
-    start = first.replace(tzinfo=UTC)
+    start = BuildJournal(engine, home.builds).first_began_at()
+    assert start is not None
     assert overdue(home, engine, start + timedelta(days=34)) == {}
     assert list(overdue(home, engine, start + timedelta(days=36))) == [Drill.TABLE_LOSS]
     log = DrillLog(engine)

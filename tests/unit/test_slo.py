@@ -484,7 +484,7 @@ def shown(engine: Engine, number: int, at: datetime) -> None:
     """The n-th day was shown to consumers for the first time at that moment."""
     row = {"mart": "agg_daily_revenue", "event_date": day(number), "version": "v000001"}
     with engine.begin() as connection:
-        connection.execute(insert(first_published).values(**row, published_at=at.replace(tzinfo=None)))
+        connection.execute(insert(first_published).values(**row, published_at=at))
 
 
 def morning(number: int, hour: int, minute: int = 0) -> datetime:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -228,7 +228,7 @@ def _home_loss(clone: Clone, report: DrillReport, clock: Clock, _: str | None) -
 def _when_it_may_be_asked(engine: Engine, source: str, clock: Clock) -> Clock:
     """The clock, ahead by what is left of the breaker's cool-down: a drill does not sit it out."""
     probe, now = Breaker(engine, source).view().next_probe_at, clock()
-    ahead = timedelta() if probe is None else max(timedelta(), probe.replace(tzinfo=UTC) - now)
+    ahead = timedelta() if probe is None else max(timedelta(), probe - now)
     return lambda: clock() + ahead
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ Pair = tuple[str, date]
 
 def _judged_between(run: Run, first: str, last: str) -> set[Pair]:
     """Sources and landing days whose checks were evaluated after one publication and before the next."""
-    start, end = (datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None) for text in (first, last))
+    start, end = (datetime.fromisoformat(text) for text in (first, last))
     query = (
         select(check_results.c.source, check_results.c.partition_date)
         .where(check_results.c.evaluated_at > start, check_results.c.evaluated_at <= end)
