@@ -21,7 +21,7 @@ from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError,
 from reliability_platform.operations import unusable_folder
 from reliability_platform.settings import RESTORING, Settings, is_home, load_settings
 
-PLAIN_WIDTH = 140
+PLAIN_WIDTH = 10_000
 
 
 class _Console(Console):
@@ -31,7 +31,7 @@ class _Console(Console):
 
 
 people = _Console() if sys.stdout.isatty() else _Console(width=PLAIN_WIDTH)
-"""What a person reads on stdout; in a file or a pipe, wide enough not to break words."""
+"""What a person reads on stdout; in a file or a pipe no line is broken, so that names and paths can be searched for."""
 progress = Console(stderr=True) if sys.stderr.isatty() else Console(stderr=True, width=PLAIN_WIDTH)
 """Progress of long work: stderr, so that `--json` on stdout stays one document."""
 

@@ -50,6 +50,10 @@ def _tell_incidents(incidents: list[dict[str, str]]) -> None:
         people.print(
             f"[yellow]{incident['severity']}[/yellow] {incident['id']} is {incident['state']}", highlight=False
         )
+    _tell_next_step(incidents)
+
+
+def _tell_next_step(incidents: list[dict[str, str]]) -> None:
     if incidents:
         worst = min(incidents, key=lambda one: one["severity"])
         people.print(f"Look: reliability incidents show {worst['id']}. Heal: reliability heal.", highlight=False)
@@ -251,6 +255,7 @@ def heal(
     from reliability_platform.remediation.actions import action_named
     from reliability_platform.remediation.due import obstacle
     from reliability_platform.remediation.heal import act, describe
+    from reliability_platform.remediation.healed import healed_since
 
     if (action is not None or take_back) and incident_id is None:
         raise UsageError(f"{'--undo' if take_back else '--action'} is for one incident: name it with --incident.")
@@ -268,8 +273,9 @@ def heal(
     from reliability_platform.cli.session import driving
 
     with driving(home, healing=True) as (settings, daemon):
+        engine = operations_engine(settings)
+        before = IncidentStore(engine).last_position()
         if incident_id is not None:
-            engine = operations_engine(settings)
             incident = IncidentStore(engine).get(incident_id)
             reason = obstacle(settings, engine, incident, utc_now(), approved=True, decided=True)
             if reason is None:
@@ -280,11 +286,15 @@ def heal(
             else:
                 progress.print(f"{incident.id}: {reason}.", highlight=False, markup=False)
         daemon.settle()
-        incidents = _open_incidents(settings)
+        incidents, healed = _open_incidents(settings), healed_since(settings, engine, before, utc_now())
     if as_json:
-        print_json({"open": incidents})
+        print_json({"healed": [one.document for one in healed], "open": incidents})
     else:
-        _tell_incidents(incidents)
+        for one in healed:
+            people.print(str(one), highlight=False, markup=False)
+        if not healed:
+            people.print("[green]No incident is open.[/green]")
+        _tell_next_step(incidents)
     return ExitCode.NOT_HEALED if incidents or daemon.troubles else ExitCode.OK
 
 

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from textwrap import shorten
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.counted import counted
@@ -37,7 +38,10 @@ def _moment(moment: datetime | None, now: datetime) -> str:
 
 
 def _short(text: str, limit: int = MAX_WORDS) -> str:
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+    """As many whole sentences as there is room for; whole words of the first, if that alone is too long."""
+    text = " ".join(text.split())
+    end = text.rfind(". ", 0, limit) + 1
+    return text if len(text) <= limit else text[:end] if end else shorten(text, limit, placeholder=" …")
 
 
 def _days(incident: Incident) -> str:

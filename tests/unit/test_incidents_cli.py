@@ -168,3 +168,18 @@ def test_one_screen_says_it_all_in_its_order(tmp_path: Path, failure_class: str)
         "What is wrong", "Who is hit", "Since when", "Is it still going on", "What has been done", "What to do now",
     ]  # fmt: skip
     assert utc_now() > incident.detected_at
+
+
+def test_an_advice_is_cut_between_its_sentences(tmp_path: Path) -> None:
+    """`incidents show` ended its advice in the middle of a word, and what was left said something else."""
+    ensure_manifest()
+    engine = operations_engine(load_settings(tmp_path))
+    observe(engine, Numbers()(result("stg_orders__row_count", 5)), NOW)
+    [incident] = IncidentStore(engine).all()
+    first = "Ask the owner of the source to deliver the batch again, and run its day when it has come, by hand or by itself."
+    policy, found = read_policy(Settings().response_policy), reach(ensure_manifest(), incident.source)
+    said = screen(overview(incident, found, None, policy, later(9), f"{first} Then {'verify ' * 30}it."))
+    assert "by itself." in said
+    assert "Then" not in said
+    said = screen(overview(incident, found, None, policy, later(9), "verify " * 30))
+    assert "verify …" in said

@@ -21,6 +21,7 @@ from reliability_platform.remediation.heal import (
     reruns_of,
     verify,
 )
+from reliability_platform.remediation.healed import healed_since
 from reliability_platform.remediation.ledger import Replay, ReplayLedger
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import Settings
@@ -59,6 +60,7 @@ def check_it(home: BrokenHome, incident_id: str, minute: int) -> bool:
 def test_act_judge_verify_resolve(home: BrokenHome) -> None:
     """The whole loop, on the record: who, when, why, and which batch came again."""
     one = home.incident(GAP, facts=missing(2)).id
+    before = home.incidents.last_position()
     assert may(home, home.incidents.get(one))
     begin(home, one)
     incident = home.incidents.get(one)
@@ -80,6 +82,14 @@ def test_act_judge_verify_resolve(home: BrokenHome) -> None:
     [replay] = ReplayLedger(home.engine).all(one)
     assert (replay.batch_id, replay.how, replay.attempt) == ("orders-20260105-02-a2", "replacement", 1)
     assert home.incidents.broken_links() == []
+    # `heal` said that no incident was open, and not what it had healed, nor by what.
+    [told] = healed_since(home.settings, home.engine, before, later(5))
+    [taken] = told.actions
+    assert (told.incident, told.state, told.left) == (one, State.RESOLVED, None)
+    assert (taken.action, taken.ended, taken.reruns) == ("re_request_batches", "done", (home.day,))
+    assert taken.says in str(told)
+    assert str(told).startswith(f"{one} is resolved.")
+    assert healed_since(home.settings, home.engine, home.incidents.last_position(), later(5)) == []
 
 
 def test_acting_and_verifying_again_changes_nothing(home: BrokenHome) -> None:

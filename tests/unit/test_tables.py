@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.cli.options import PLAIN_WIDTH
 from reliability_platform.cli.tables import Table
 from reliability_platform.lab.faults.catalogue import CATALOGUE
 from reliability_platform.settings import PROJECT_ROOT
@@ -58,6 +59,19 @@ def test_what_fits_keeps_its_frame_and_nothing_breaks() -> None:
     lines = printed(table, 60)
     assert len(lines) == 5
     assert "│ stg_orders__missing_customer_id │ failed  │" in lines
+
+
+def test_nothing_breaks_in_a_pipe() -> None:
+    """`reliability incidents timeline INC-0001 | grep stg_orders__missing_customer_id` found nothing: the name stood on two lines."""
+    table = of_the_demo()
+    path = f"/srv/{'a_long_folder/' * 20}warehouse.duckdb"
+    table.add_row(path, *["x" * 60 for _ in HEADERS[1:]])
+    lines = printed(table, PLAIN_WIDTH)
+    assert len(lines) == len(CATALOGUE) + 1 + 4
+    assert any(path in line for line in lines)
+    assert all(
+        any(name in line for line in lines) for name in [*CATALOGUE, *sorted(CHECKS, key=len)[-len(CATALOGUE) :]]
+    )
 
 
 def test_every_table_of_the_command_line_is_of_this_kind() -> None:
