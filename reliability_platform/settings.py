@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from difflib import get_close_matches
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -23,6 +23,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 
 from reliability_platform.errors import UsageError
 from reliability_platform.home_path import checked
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
@@ -403,6 +406,43 @@ def _read(home: Path | None, said: frozenset[tuple[str, str]], default_cache: Pa
     return Settings() if home is None else Settings(home=home)
 
 
+KINDS: tuple[tuple[type, str], ...] = (
+    (bool, "true or false"),
+    (int, "a whole number"),
+    (float, "a number"),
+    (date, "a date, as 2026-01-31"),
+)
+"""What a value of each type is called; bool first, for it is an int."""
+PATTERNS = {
+    "alert_quiet_hours": "HH:MM-HH:MM, or empty for never",
+    "installation": "at most 63 letters, digits, dots, dashes and underscores, with a letter or digit first",
+}
+
+
+def _json(name: str) -> str:
+    form = '{"orders": "http://…"}' if name == "source_urls" else '["one"]'
+    return f"must be JSON, as in '{form}'"
+
+
+def _allowed(name: str) -> str | None:
+    """What a setting of one plain value may be; None for lists, tables and addresses, which may hold secrets."""
+    field = Settings.model_fields[name]
+    types = get_args(field.annotation) or (field.annotation,)
+    kind = next((words for one, words in KINDS if one in types), PATTERNS.get(name))
+    forms = {"ge": "at least {:,}", "gt": "more than {:,}", "le": "at most {:,}"}
+    limits = [(form, getattr(one, key, None)) for key, form in forms.items() for one in field.metadata]
+    bounds = [form.format(limit) for form, limit in limits if limit is not None]
+    return f"{kind}, {' and '.join(bounds)}" if bounds else kind
+
+
+def _wrong_with(name: str, error: "ErrorDetails") -> str:
+    """What was given and what is allowed; a validator of ours says by itself what it wants, without the value."""
+    if error["type"] == "value_error":
+        return error["msg"].removeprefix("Value error, ")
+    allowed = _allowed(name)
+    return f"it {_json(name)}" if allowed is None else f"it is {str(error['input'])[:80]!r} and must be {allowed}"
+
+
 def load_settings(home: Path | None = None) -> Settings:
     """Settings from the environment; `home` overrides where the data live. Always absolute. Raises `UsageError`."""
     _refuse_unknown_variables(frozenset(os.environ))
@@ -412,15 +452,13 @@ def load_settings(home: Path | None = None) -> Settings:
         settings = _read(home, said, _cache())
     except ValidationError as error:
         first = error.errors()[0]
-        what = first["msg"].removeprefix("Value error, ")
         name, *within = map(str, first["loc"])
         place = f" at {within[0]}" if within else ""
-        raise UsageError(f"The setting {variable(name)} is not usable{place}: {what}.") from None
+        raise UsageError(f"The setting {variable(name)} is not usable{place}: {_wrong_with(name, first)}.") from None
     except SettingsError as error:  # a list or a table that is no JSON; the text of the error quotes no value
         named = re.search(r'field "(\w+)"', str(error))
         name = variable(named[1]) if named else "of a list"
-        form = '{"orders": "http://…"}' if named and named[1] == "source_urls" else '["one"]'
-        raise UsageError(f"The setting {name} is not usable: it must be JSON, as in '{form}'.") from None
+        raise UsageError(f"The setting {name} is not usable: it {_json(named[1] if named else '')}.") from None
     _refuse_undeclared_names(settings)
     try:
         found = checked(settings.home)

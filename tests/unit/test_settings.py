@@ -24,7 +24,18 @@ from reliability_platform.settings import PROJECT_ROOT, Settings, keep_private, 
         ("RELIABILITY_KILL_SWITCH", "1", "There is no setting 'RELIABILITY_KILL_SWITCH'."),
         ("RELIABILITY_", "x", "There is no setting 'RELIABILITY_'"),
         ("RELIABILITY_XYZZY", "1", "There is no setting 'RELIABILITY_XYZZY'"),
-        ("RELIABILITY_AUTOMATION", "flase", "RELIABILITY_AUTOMATION is not usable"),
+        ("RELIABILITY_AUTOMATION", "flase", "it is 'flase' and must be true or false."),
+        (
+            "RELIABILITY_ALLOWED_LATENESS_DAYS",
+            "abc",
+            "it is 'abc' and must be a whole number, at least 0 and at most 60.",
+        ),
+        ("RELIABILITY_REMEDIATIONS_PER_HOUR", "1.5", "it is '1.5' and must be a whole number, at least 1."),
+        ("RELIABILITY_FETCH_BUDGET_SECONDS", "-1", "it is '-1' and must be a number, more than 0."),
+        ("RELIABILITY_CLOSED_BEFORE", "soon", "it is 'soon' and must be a date, as 2026-01-31."),
+        ("RELIABILITY_ALERT_QUIET_HOURS", "9-5", "it is '9-5' and must be HH:MM-HH:MM, or empty for never."),
+        ("RELIABILITY_INSTALLATION", "our shop", "it is 'our shop' and must be at most 63 letters"),
+        ("RELIABILITY_CLOSED_AFTER_DAYS", "0", "it is '0' and must be a whole number, at least 1 and at most 36,500."),
         ("RELIABILITY_AUTOMATION", "", "RELIABILITY_AUTOMATION is empty"),
         ("RELIABILITY_HOME", " ", "RELIABILITY_HOME is empty"),
         ("RELIABILITY_HOME", "~nobody-of-that-name/x", "leads nowhere"),
@@ -65,6 +76,21 @@ def test_a_setting_that_says_nothing_usable_is_refused(
         load_settings()
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_no_setting_is_refused_in_the_words_of_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`Input should be a valid integer, unable to parse string as an integer` said neither what was given nor the limits."""
+    for name in Settings.model_fields:
+        monkeypatch.setenv(variable(name), "no such: [value")
+        try:
+            load_settings()
+        except UsageError as error:
+            said = str(error)
+            assert variable(name) in said
+            assert "should" not in said
+            assert "string" not in said.lower()
+            assert "\n" not in said
+        monkeypatch.delenv(variable(name))
 
 
 def test_every_setting_is_taken_under_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
