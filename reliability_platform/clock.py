@@ -36,8 +36,3 @@ def days(first: date, last: date) -> Iterator[date]:
 def day_end(day: date) -> datetime:
     """The moment at which a day is over."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
-
-
-def span(first: date, last: date) -> str:
-    """`2026-01-03`, or `2026-01-03 to 2026-01-05`."""
-    return f"{first}" if first == last else f"{first} to {last}"

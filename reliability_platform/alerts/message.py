@@ -4,13 +4,14 @@ import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from reliability_platform.alerts.ledger import Alert
 from reliability_platform.alerts.policy import URGENT
 from reliability_platform.counted import counted
+from reliability_platform.formats import moment, span
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.render import plain
 from reliability_platform.incidents.model import ENDED, Incident
@@ -57,11 +58,6 @@ def harmless(words: str) -> str:
     return _UNSAFE.sub("·", words)[:MAX_WORDS]
 
 
-def span(days: Sequence[date]) -> str:
-    """Landing days as from … to."""
-    return f"{days[0]}" + (f" to {days[-1]}" if len(days) > 1 else "")
-
-
 def page(ui_url: str, incident_id: str) -> str:
     """The page of an incident in the UI."""
     return f"{ui_url.rstrip('/')}/assets/incident?view=partitions&partition={quote(incident_id, safe='')}"
@@ -97,7 +93,7 @@ def headline(incident: Incident, news: Sequence[Alert]) -> str:
 def _what_to_do(incident: Incident, due: datetime) -> str:
     if incident.state in ENDED:
         return "The incident is over; its history:"
-    answer = "" if incident.times.answered else f"Somebody must be on it by {due:%Y-%m-%d %H:%M} UTC. "
+    answer = "" if incident.times.answered else f"Somebody must be on it by {moment(due)}. "
     return f"{answer}What to do:"
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from reliability_platform.alerts.channels import channels
 from reliability_platform.alerts.ledger import WAITING, Ledger, Status
 from reliability_platform.counted import counted
+from reliability_platform.formats import moment
 from reliability_platform.incidents.classes import Severity
 from reliability_platform.settings import Settings
 
@@ -35,7 +36,7 @@ class ChannelStatus:
     def in_words(self) -> str:
         """How it does, in one sentence."""
         if self.state == "failing":
-            since = f" since {self.last_sent_at:%Y-%m-%d %H:%M} UTC" if self.last_sent_at else ""
+            since = f" since {moment(self.last_sent_at)}" if self.last_sent_at else ""
             return f"{self.name} has not taken anything{since}: {self.last_error} ({counted(self.failures, 'failure')} in a row)"
         return f"{self.name} is {self.state}"
 

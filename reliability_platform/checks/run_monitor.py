@@ -22,6 +22,7 @@ from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import days
 from reliability_platform.counted import counted
 from reliability_platform.day_clock import Service, scheduled_at
+from reliability_platform.formats import moment, second
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.deadline import outlooks
 from reliability_platform.landing.fetch import Fetch, FetchLog
@@ -66,7 +67,7 @@ def _check_of(build: Build) -> str | None:
 
 def _words(build: Build) -> str:
     if build.outcome == KILLED:
-        return f"the build begun at {build.began_at:%Y-%m-%d %H:%M:%S} UTC was killed: process {build.process} is gone"
+        return f"the build begun at {second(build.began_at)} UTC was killed: process {build.process} is gone"
     if build.outcome == BLOCKED:
         return f"a build was refused: {build.error}"
     cause = cause_in(build.error or "")
@@ -216,7 +217,7 @@ def monitor_schedule(settings: Settings, engine: Engine, now: datetime) -> list[
     for day in days_not_run(settings, engine, now):
         run_id = f"{NOT_RUN}{day.isoformat()}"
         if run_id not in known:
-            words = f"its turn was at {scheduled_at(day):%Y-%m-%d %H:%M} UTC, and no build of it has begun"
+            words = f"its turn was at {moment(scheduled_at(day))}, and no build of it has begun"
             fresh.append(monitor_result(IN_TIME, day, Verdict.FAILED, words, run_id, now))
     missed = [one.partition for one in _failing(store, IN_TIME)]
     built = BuildJournal(engine, settings.builds).built(missed[0], missed[-1]) if missed else set()

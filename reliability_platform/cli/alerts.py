@@ -17,6 +17,7 @@ from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
+from reliability_platform.formats import second
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
 
@@ -68,7 +69,7 @@ def list_alerts(waiting: bool, last: int, home: Path | None, as_json: bool) -> N
         reason = alert.reason + (until if alert.status == "pending" else "")
         table.add_row(
             *map(escape, (alert.incident_id, alert.severity, alert.summary, alert.channel, alert.status)),
-            f"{moment:%Y-%m-%d %H:%M:%S}",
+            second(moment),
             escape(reason),
         )
     people.print(table)
@@ -99,7 +100,7 @@ def status(home: Path | None, as_json: bool) -> int:
             one.state,
             str(one.waiting),
             str(one.undelivered),
-            f"{one.last_sent_at:%Y-%m-%d %H:%M:%S}" if one.last_sent_at else "never",
+            second(one.last_sent_at) if one.last_sent_at else "never",
             escape(one.last_error),
         )
     if found:

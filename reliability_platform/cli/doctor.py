@@ -18,6 +18,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.damage import in_one_line
 from reliability_platform.errors import ExitCode, PlatformError
+from reliability_platform.formats import moment, second
 from reliability_platform.masking import error_text
 from reliability_platform.settings import PROJECT_ROOT, RESTORING, Settings, is_home, load_settings
 
@@ -160,7 +161,7 @@ def _snapshots(settings: Settings) -> str:
     found, _ = read_snapshots(SnapshotLocation.of(settings))
     if not found:
         return "there is no snapshot yet; `reliability snapshot create` takes one"
-    return f"{counted(len(found), 'snapshot')}, the newest of {found[-1].taken_at:%Y-%m-%d %H:%M} UTC"
+    return f"{counted(len(found), 'snapshot')}, the newest of {moment(found[-1].taken_at)}"
 
 
 def _drills(settings: Settings) -> str:
@@ -183,7 +184,7 @@ def _sources(settings: Settings) -> str:
     away = [one for one in views if one.state is not BreakerState.CLOSED]
     if away:
         words = "; ".join(
-            f"the breaker of {one.source} is {one.state.replace('_', '-')} since {one.since:%Y-%m-%d %H:%M:%S} UTC"
+            f"the breaker of {one.source} is {one.state.replace('_', '-')} since {second(one.since)} UTC"
             + (f", next probe {one.next_probe_at:%H:%M:%S}" if one.next_probe_at else "")
             for one in away
         )

@@ -21,6 +21,7 @@ from reliability_platform.cli.parameters import FilePath
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
+from reliability_platform.formats import second
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
 
@@ -101,16 +102,14 @@ def restore(
         if as_json:
             print_json({"snapshot": snapshot.id, "taken_at": snapshot.taken_at, "written": written})
         else:
-            people.print(
-                f"{written} is as it was at {snapshot.taken_at:%Y-%m-%d %H:%M:%S} UTC.", highlight=False, markup=False
-            )
+            people.print(f"{written} is as it was at {second(snapshot.taken_at)} UTC.", highlight=False, markup=False)
         return ExitCode.OK
     if not everything and not settings.landing.exists():
         raise UsageError(f"{settings.home} has no landing to go on from: restore the home with --everything.")
     if not everything:
         refuse_unfit(settings, snapshot, table)
     what = "the whole home" if everything else "the warehouse" if table is None else f"the table {table}"
-    taken = f"{snapshot.taken_at:%Y-%m-%d %H:%M:%S} UTC"
+    taken = f"{second(snapshot.taken_at)} UTC"
     if dry_run:
         if as_json:
             print_json({"dry_run": True, "snapshot": snapshot.id, "taken_at": snapshot.taken_at, "would_replace": what})

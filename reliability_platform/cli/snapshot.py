@@ -21,6 +21,7 @@ from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode
+from reliability_platform.formats import second
 from reliability_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def list_snapshots(home: Path | None, as_json: bool) -> int:
     for one in found:
         table.add_row(
             one.id,
-            f"{one.taken_at:%Y-%m-%d %H:%M:%S}",
+            second(one.taken_at),
             str(len(one.landing_days)),
             str(one.landing_days[-1]) if one.landing_days else "–",
             f"{len(one.files):,}",

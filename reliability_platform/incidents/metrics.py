@@ -16,6 +16,7 @@ from enum import StrEnum
 from statistics import median
 from typing import Any
 
+from reliability_platform.formats import duration
 from reliability_platform.incidents.classes import CLASSES, Severity
 from reliability_platform.incidents.documents.blocks import Block, Grid, Heading, Paragraph
 from reliability_platform.incidents.model import Incident, State
@@ -163,17 +164,6 @@ def document(groups: Sequence[Group]) -> dict[str, Any]:
             for group in groups
         ],
     }
-
-
-def duration(span: timedelta | None) -> str:
-    """A duration for a person: two or three digits in the unit that suits it."""
-    if span is None:
-        return "–"
-    seconds = span.total_seconds()
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} s"
 
 
 def header() -> list[str]:

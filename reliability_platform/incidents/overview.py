@@ -3,12 +3,13 @@ done, what to do now. In this order, in forty lines."""
 
 import shlex
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from textwrap import shorten
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.counted import counted
+from reliability_platform.formats import moment, span
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Commands, Heading, Paragraph
 from reliability_platform.incidents.documents.render import plain, text
@@ -30,11 +31,10 @@ def _span(duration: timedelta) -> str:
     return f"{seconds} s"
 
 
-def _moment(moment: datetime | None, now: datetime) -> str:
-    if moment is None:
+def _moment(at: datetime | None, now: datetime) -> str:
+    if at is None:
         return "not known"
-    distance = f"{_span(now - moment)} ago" if moment <= now else f"in {_span(moment - now)}"
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {distance}"
+    return f"{moment(at)}, {f'{_span(now - at)} ago' if at <= now else f'in {_span(at - now)}'}"
 
 
 def _short(text: str, limit: int = MAX_WORDS) -> str:
@@ -45,8 +45,8 @@ def _short(text: str, limit: int = MAX_WORDS) -> str:
 
 
 def _days(incident: Incident) -> str:
-    first, last = incident.partitions[0], incident.partitions[-1]
-    return f"{first}" if first == last else f"{first} to {last} ({counted(len(incident.partitions), 'landing day')})"
+    days = incident.partitions
+    return span(days) if days[0] == days[-1] else f"{span(days)} ({counted(len(days), 'landing day')})"
 
 
 def _several(names: Sequence[str], limit: int = 3) -> str:

@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from reliability_platform.errors import UsageError
+from reliability_platform.formats import moment
 from reliability_platform.incidents.classes import Severity
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.yaml_text import read_yaml
@@ -100,11 +101,11 @@ def overdue(incident: Incident, policy: ResponsePolicy, now: datetime) -> dict[s
     found = {}
     due, answered = response_due(incident, policy), incident.times.answered
     if (answered or now) > due:
-        words = f"Nobody was on it by {due:%Y-%m-%d %H:%M} UTC, when an answer to a {incident.severity} was due."
+        words = f"Nobody was on it by {moment(due)}, when an answer to a {incident.severity} was due."
         found["response"] = words
     written_by = postmortem_due(incident, policy)
     if written_by is not None and (incident.postmortem_at or now) > written_by:
-        found["postmortem"] = f"There was no postmortem by {written_by:%Y-%m-%d %H:%M} UTC, when it was due."
+        found["postmortem"] = f"There was no postmortem by {moment(written_by)}, when it was due."
     return found
 
 

@@ -4,20 +4,19 @@ The text is live, the colours follow the reader's light or dark mode, there is n
 same bytes.
 """
 
-import io
-import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from reliability_platform.inline_svg import PIXELS_PER_INCH, drawn
 from reliability_platform.lineage.graph import Kind
 
 if TYPE_CHECKING:
     import networkx as nx
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 STAGES: tuple[tuple[str, frozenset[Kind]], ...] = (
     ("source", frozenset({Kind.SOURCE})),
@@ -34,7 +33,6 @@ HELD_BEFORE = 6
 
 # In inches; a stage is 1.56 wide, so that all eight are 1200 px at 96 to the inch.
 STAGE_WIDTH, BOX_WIDTH, ROW_HEIGHT, BOX_HEIGHT, HEAD = 1.5625, 1.36, 0.62, 0.42, 0.75
-PIXELS_PER_INCH = 96
 LONGEST_LINE = 21
 
 # What matplotlib draws with → the variable that the SVG shows: light, dark.
@@ -88,22 +86,12 @@ def picture(graph: "nx.DiGraph[str]") -> str:
 @lru_cache(maxsize=64)
 def _drawn(drawing: _Drawing) -> str:
     """To draw takes a tenth of a second, and the page of an incident is made at every step of its life."""
-    import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
     graph = drawing.graph
     places = _places(graph)
     rows = max((row for _, row in places.values()), default=0) + 1
     width, height = STAGE_WIDTH * len(STAGES), HEAD + ROW_HEIGHT * rows + 0.1
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # the browser has glyphs that our fonts lack
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(
-            {"svg.fonttype": "none", "svg.hashsalt": "lineage", "text.parse_math": False, "font.size": 8}
-        )
-        figure = Figure(figsize=(width, height))
-        FigureCanvasSVG(figure)
+
+    def draw(figure: "Figure") -> None:
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(0, width), ylim=(height, 0))
         axes.axis("off")
@@ -111,9 +99,13 @@ def _drawn(drawing: _Drawing) -> str:
         _draw_edges(axes, graph, places)
         for node in sorted(graph):
             _draw_node(axes, graph.nodes[node], places[node])
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return _element(buffer.getvalue(), graph)
+
+    hit, wash = _BY_SEVERITY[str(graph.graph["severity"])]
+    colours = {**_NEUTRAL, HIT: hit, WASH: wash}
+    variables = {colour: f"lineage-{name}" for colour, (name, *_) in colours.items()}
+    settings = {"svg.hashsalt": "lineage", "font.size": 8}
+    box, content = drawn("lineage", (width, height), draw, settings, variables)
+    return _element(box, content, graph, colours)
 
 
 def _stage(kind: Kind) -> int:
@@ -225,28 +217,19 @@ def _lines(name: str) -> list[str]:
     return [name[: breaks[-1]], _cut(name[breaks[-1] :])]
 
 
-def _element(document: str, graph: "nx.DiGraph[str]") -> str:
+def _element(box: str, content: str, graph: "nx.DiGraph[str]", colours: Mapping[str, tuple[str, str, str]]) -> str:
     """The svg element alone: titled, described, its colours as variables of its own."""
-    severity = str(graph.graph["severity"])
-    hit, wash = _BY_SEVERITY[severity]
-    colours = {**_NEUTRAL, HIT: hit, WASH: wash}
-    body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", document, flags=re.DOTALL)
-    root = re.search(r"<svg [^>]*>", body)
-    box = re.search(r'viewBox="[^"]*"', document)
-    assert root is not None
-    assert box is not None
-    content = re.sub(r"<[^>]+>", lambda tag: _tag(tag.group(), colours), body[root.end() :])
     light, dark = (
         "; ".join(f"--lineage-{name}: {shades[mode]}" for name, *shades in colours.values()) for mode in (0, 1)
     )
     by_role = {role: sorted(node for node in graph if graph.nodes[node]["role"] == role) for role in _STYLES}
-    title = f"Blast radius of {graph.graph['incident']}, {severity}"
+    title = f"Blast radius of {graph.graph['incident']}, {graph.graph['severity']}"
     parts = [("began in", "root"), ("affected", "affected"), ("kept from bad data", "shielded")]
     description = "; ".join(f"{words}: {', '.join(by_role[role])}" for words, role in parts if by_role[role])
     pixels = round(STAGE_WIDTH * len(STAGES) * PIXELS_PER_INCH)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" class="lineage" role="img" '
-        f'{box.group()} width="{pixels}" style="max-width: 100%; height: auto" '
+        f'{box} width="{pixels}" style="max-width: 100%; height: auto" '
         'font-family="system-ui, -apple-system, sans-serif">'
         f"<title>{escape(title)}</title><desc>{escape(description)}</desc>"
         f"<style>.lineage {{ {light} }} @media (prefers-color-scheme: dark) {{ .lineage {{ {dark} }} }}</style>"
@@ -254,15 +237,3 @@ def _element(document: str, graph: "nx.DiGraph[str]") -> str:
         f'<rect width="100%" height="100%" fill="var(--lineage-paper)"/>'
         f"{content.strip()}\n"
     )
-
-
-def _tag(tag: str, colours: Mapping[str, tuple[str, str, str]]) -> str:
-    """One tag: its colours as variables, its font that of the page, no id that could meet another on the page."""
-    tag = re.sub(r' id="[^"]*"', "", tag)
-    tag = re.sub(r"font: (?:(bold|\d+) )?([\d.]+px)[^;\"]*", _font, tag)
-    return re.sub(r"#0201[0-9a-f]{2}\b", lambda found: f"var(--lineage-{colours[found.group()][0]})", tag)
-
-
-def _font(found: re.Match[str]) -> str:
-    weight, size = found.groups()
-    return f"font-size: {size}" + (f"; font-weight: {weight}" if weight else "")

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import dagster as dg
 
+from reliability_platform.formats import second
 from reliability_platform.lab.faults.plan import ActivePlan
 from reliability_platform.landing.deliveries import Fetched
 from reliability_platform.landing.reference import REFERENCE_TABLES, refresh_reference
@@ -35,7 +36,7 @@ def reference() -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
 
 
 def _shown(fetch: Fetched) -> dict[str, int | str]:
-    probe = "–" if fetch.next_probe_at is None else f"{fetch.next_probe_at:%Y-%m-%d %H:%M:%S} UTC"
+    probe = "–" if fetch.next_probe_at is None else f"{second(fetch.next_probe_at)} UTC"
     return {
         "batches_missing": fetch.missing,
         "refusals": fetch.refusals,

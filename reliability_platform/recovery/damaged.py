@@ -18,6 +18,7 @@ from reliability_platform.checks.holds import Holds
 from reliability_platform.clock import Clock
 from reliability_platform.counted import counted
 from reliability_platform.damage import Damage, Written, sha256_of
+from reliability_platform.formats import moment
 from reliability_platform.incidents.anchor import forget_end, note_end
 from reliability_platform.landing.admission import admit, landed_partitions
 from reliability_platform.landing.sealed import BRONZE, LANDING, examine_day
@@ -121,7 +122,7 @@ def _mend_operations(settings: Settings, clock: Clock, steps: list[str]) -> set[
         engine = _taken_up(settings, clock)
         days = set(gap(settings, engine, snapshot))
         kept = f"; the damaged one is {aside.name}" if aside is not None else ""
-        steps.append(f"put back the operations store of {snapshot.taken_at:%Y-%m-%d %H:%M} UTC{kept}")
+        steps.append(f"put back the operations store of {moment(snapshot.taken_at)}{kept}")
         break
     if days is None:
         days = _begin_anew(settings, clock, steps)
@@ -252,7 +253,7 @@ def _mend_warehouse(settings: Settings, steps: list[str]) -> set[date]:
             days = restore_warehouse(settings, engine, snapshot, void)
         except SnapshotDamagedError:
             continue
-        steps.append(f"put back the warehouse of {snapshot.taken_at:%Y-%m-%d %H:%M} UTC")
+        steps.append(f"put back the warehouse of {moment(snapshot.taken_at)}")
         return set(days)
     landed = sorted({day for _, day in landed_partitions(settings)})
     invalidate_days(engine, landed)

@@ -18,6 +18,7 @@ from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.run_monitor import monitor_schedule
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.day_clock import Service, scheduled_at
+from reliability_platform.formats import moment
 from reliability_platform.incidents.detection import Surroundings, observe
 from reliability_platform.incidents.impact import consumers
 from reliability_platform.masking import error_text
@@ -47,7 +48,7 @@ def stale_snapshot(settings: Settings, service_since: date, now: datetime) -> st
     since = max([scheduled_at(service_since), *(one.taken_at for one in found[-1:])])
     if now - since <= timedelta(hours=settings.snapshot_max_age_hours):
         return None
-    newest = f"is of {found[-1].taken_at:%Y-%m-%d %H:%M} UTC" if found else "does not exist"
+    newest = f"is of {moment(found[-1].taken_at)}" if found else "does not exist"
     return f"the newest snapshot {newest}; {settings.snapshot_max_age_hours:g} hours are allowed"
 
 

@@ -10,12 +10,12 @@ from sqlalchemy import Engine
 
 from reliability_platform.cli.main import main
 from reliability_platform.errors import ExitCode
+from reliability_platform.formats import duration
 from reliability_platform.incidents.documents.render import markdown
 from reliability_platform.incidents.metrics import (
     MEASURES,
     GroupedBy,
     document,
-    duration,
     metrics,
     page,
     row,

@@ -9,6 +9,7 @@ from reliability_platform.audit_log import AuditLog
 from reliability_platform.cli.options import echo, home_option, json_option, print_json
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
+from reliability_platform.formats import second
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import load_settings
@@ -37,7 +38,7 @@ def audit(noted: str | None, home: Path | None, as_json: bool) -> int:
         told = {"entries": store.last_position(), "head": store.head(), "broken": broken}
         print_json(told | {"destroyed": [vars(one) for one in destroyed]})
     for one in () if as_json else destroyed:
-        echo(f"{one.at:%Y-%m-%d %H:%M:%S} {one.command} {one.phase} by {one.who}: {one.what} ({one.why})")
+        echo(f"{second(one.at)} {one.command} {one.phase} by {one.who}: {one.what} ({one.why})")
     if broken:
         more = f" and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
         click.echo(f"reliability: the timeline was edited: {', '.join(broken[:SHOWN])}{more}", err=True)

@@ -1,7 +1,7 @@
 """Looking at incidents: the list, one screen on one of them, its timeline."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_
 from reliability_platform.cli.options import DAY, echo, home_option, json_option, people, print_json
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
+from reliability_platform.formats import second
 from reliability_platform.incidents.classes import CLASSES, Severity
 from reliability_platform.incidents.documents.render import plain
 from reliability_platform.incidents.model import Incident, State, TimelineEntry
@@ -96,7 +97,7 @@ def conditions(
     if day is not None:
         found.append(and_(incident_heads.c.first_day <= day, incident_heads.c.last_day >= day))
     if since is not None:
-        found.append(incident_heads.c.detected_at >= datetime(since.year, since.month, since.day))
+        found.append(incident_heads.c.detected_at >= datetime(since.year, since.month, since.day, tzinfo=UTC))
     return found
 
 
@@ -177,7 +178,7 @@ def timeline(incident_id: str, home: Path | None, as_json: bool) -> None:
     for column in ("when (UTC)", "who", "what", "why"):
         table.add_column(column, no_wrap=column == "when (UTC)")
     for entry in incident.timeline:
-        moment = entry.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        moment = second(entry.at)
         table.add_row(moment, *(unmarked(text) for text in (entry.actor, _what(entry), entry.why)))
     people.print(table)
 

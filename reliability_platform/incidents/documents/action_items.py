@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from reliability_platform.formats import moment
 from reliability_platform.incidents.classes import CLASSES, Prevention
 from reliability_platform.incidents.decisions import add_action_item
 from reliability_platform.incidents.documents.blocks import Block, Grid, Paragraph
 from reliability_platform.incidents.documents.facts import FACTORS, Facts
-from reliability_platform.incidents.documents.words import moment
 from reliability_platform.incidents.model import ActionItem, Incident
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.sources.contracts import CONTRACTS

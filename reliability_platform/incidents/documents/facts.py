@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.counted import counted
+from reliability_platform.formats import joined, length, moment
 from reliability_platform.incidents.classes import CLASSES, Prevention, Severity
 from reliability_platform.incidents.documents.measures import is_wrong, was_seen
 from reliability_platform.incidents.documents.situation import Situation
-from reliability_platform.incidents.documents.words import joined, length
 from reliability_platform.incidents.impact import MeasureRow, Numbers, measure_table
 from reliability_platform.incidents.model import NOT_RECOVERED, OUTCOME, Incident
 from reliability_platform.incidents.response import response_due
@@ -159,7 +159,7 @@ FACTORS: tuple[Rule, ...] = (
     ),
     Rule(
         lambda facts: facts.answered_late,
-        lambda facts: f"Nobody had answered when the time for it was over, {facts.answer_due:%Y-%m-%d %H:%M} UTC.",
+        lambda facts: f"Nobody had answered when the time for it was over, {moment(facts.answer_due)}.",
         Prevention("Look into why the alert was not answered in time", "platform", 7),
     ),
     Rule(

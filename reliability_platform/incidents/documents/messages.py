@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from reliability_platform.counted import counted
+from reliability_platform.formats import joined, landing_days, length, moment, span
 from reliability_platform.incidents.classes import CLASSES, Origin, Severity
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Heading, Paragraph
 from reliability_platform.incidents.documents.facts import facts_of
 from reliability_platform.incidents.documents.runbook import containment_done, is_over, state, title
 from reliability_platform.incidents.documents.situation import Situation
-from reliability_platform.incidents.documents.words import joined, landing_days, length, moment, span
 from reliability_platform.incidents.impact import Exposure
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.sources.contracts import CONTRACTS

@@ -2,6 +2,7 @@
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.counted import counted
+from reliability_platform.formats import joined, length, moment, second, span
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.action_items import action_table, propose_action_items
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Grid, Heading, Paragraph
@@ -16,7 +17,6 @@ from reliability_platform.incidents.documents.runbook import (
     triage_steps,
 )
 from reliability_platform.incidents.documents.situation import Situation
-from reliability_platform.incidents.documents.words import joined, length, moment, second, span
 from reliability_platform.incidents.model import Incident
 from reliability_platform.sources.contracts import CONTRACTS
 

@@ -5,11 +5,11 @@ import shlex
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.counted import counted
+from reliability_platform.formats import joined, moment, number, second, span
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Commands, Grid, Heading, Hints, Paragraph
 from reliability_platform.incidents.documents.questions import questions
 from reliability_platform.incidents.documents.situation import Situation
-from reliability_platform.incidents.documents.words import joined, moment, number, second, span
 from reliability_platform.incidents.impact import Numbers, Reach
 from reliability_platform.incidents.model import TRANSITIONS, Incident, Signal, State, TimelineEntry
 from reliability_platform.incidents.response import in_words, overdue, postmortem_due, response_due

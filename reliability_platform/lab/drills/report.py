@@ -6,6 +6,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.formats import second
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Grid, Heading, Paragraph
 from reliability_platform.incidents.documents.render import markdown
 from reliability_platform.lab.drills.drills import DrillReport
@@ -27,7 +28,7 @@ def blocks(report: DrillReport) -> list[Block]:
     days = ", ".join(day.isoformat() for day in report.landing_days_built_again) or "none"
     found: list[Block] = [
         Heading(1, f"Drill {report.drill}: {'objectives met' if report.met else 'objectives NOT met'}"),
-        Paragraph(f"Begun {report.began_at:%Y-%m-%d %H:%M:%S} UTC. Lost: {report.lost}. {ABOUT}"),
+        Paragraph(f"Begun {second(report.began_at)} UTC. Lost: {report.lost}. {ABOUT}"),
         Grid(
             ("measure", "measured", "objective"),
             (

@@ -10,6 +10,7 @@ from reliability_platform.checks.gate import unjudged_days
 from reliability_platform.checks.results import Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.counted import counted
+from reliability_platform.formats import moment
 from reliability_platform.incidents.model import Incident
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.operations import operations_engine
@@ -80,7 +81,7 @@ def _describe(settings: Settings, incident: Incident) -> str:
     if loss is None:
         return f"No usable snapshot has rows that are missing now. {REBUILD.describe(settings, incident)}"
     return (
-        f"Put back from snapshot {loss.snapshot.id} of {loss.snapshot.taken_at:%Y-%m-%d %H:%M} UTC: {_tables(loss)}. Run "
+        f"Put back from snapshot {loss.snapshot.id} of {moment(loss.snapshot.taken_at)}: {_tables(loss)}. Run "
         f"{in_words(loss.landing_days)} again for what came since, and judge the other days anew."
     )
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reliability_platform.counted import counted
+from reliability_platform.formats import NOTHING
 from reliability_platform.lab.scorecard.report.chart import Row, Table
-from reliability_platform.lab.scorecard.report.text import NOTHING, percent, plain, records, words
+from reliability_platform.lab.scorecard.report.text import percent, plain, records, words
 
 Document = Mapping[str, Any]
 

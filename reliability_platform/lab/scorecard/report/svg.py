@@ -1,19 +1,16 @@
 """Draws with matplotlib and makes of it an inline SVG: live text, the page's colours, a title and a description."""
 
-import io
-import re
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reliability_platform.inline_svg import PIXELS_PER_INCH, drawn
 from reliability_platform.lab.scorecard.report.text import plain
 
 if TYPE_CHECKING:
     from markupsafe import Markup
     from matplotlib.figure import Figure
 
-PIXELS_PER_INCH = 96
 HEAT_STEPS = 5
 
 # What matplotlib draws with → what the page shows. Each chart uses these colours and no other.
@@ -34,9 +31,7 @@ VARIABLES = {
     **{colour: f"heat-{step}" for step, colour in enumerate(HEAT, start=1)},
 }
 SETTINGS: Any = {
-    "svg.fonttype": "none",
     "svg.hashsalt": "reliability",
-    "text.parse_math": False,  # a name from the data may hold a dollar sign
     "font.family": "sans-serif",
     "font.size": 9,
     "text.color": INK,
@@ -69,64 +64,18 @@ class Canvas:
 
 
 def draw_svg(canvas: Canvas, title: str, description: str, draw: Callable[["Figure"], None]) -> "Markup":
-    """Let `draw` draw on a fresh figure; returns the inline element, the same bytes for the same data."""
-    import matplotlib
-    from markupsafe import Markup
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
+    """Let `draw` draw on a fresh figure; returns the inline element, titled and described, styled by the page."""
+    from markupsafe import Markup, escape
 
-    # The browser draws the text with its own fonts, so that glyphs which ours lack do not matter.
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(SETTINGS)
-        figure = Figure(figsize=(canvas.width, canvas.height), layout="constrained")
-        FigureCanvasSVG(figure)
-        draw(figure)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    # matplotlib escapes what it draws, `_inline` what it adds.
-    return Markup(_inline(buffer.getvalue(), canvas, title, description))  # noqa: S704
-
-
-def _inline(document: str, canvas: Canvas, title: str, description: str) -> str:
-    """The element alone, with ids of its own, named and described, and styled by the page."""
-    from markupsafe import escape
-
-    body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", document, flags=re.DOTALL)
-    root = re.search(r"<svg [^>]*>", body)
-    assert root is not None
-    box = re.search(r'viewBox="[^"]*"', root.group())
-    assert box is not None
-    references = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', body))
-    content = re.sub(r"<[^>]+>", lambda tag: _tag(tag.group(), canvas.key, references), body[root.end() :])
+    size = (canvas.width, canvas.height)
+    box, content = drawn(canvas.key, size, draw, SETTINGS, VARIABLES, "constrained")
     wide = round(canvas.width * PIXELS_PER_INCH)
-    return (
-        f'<svg role="img" aria-labelledby="{canvas.key}-title {canvas.key}-desc" {box.group()} '
+    # matplotlib escapes what it draws.
+    return Markup(  # noqa: S704
+        f'<svg role="img" aria-labelledby="{canvas.key}-title {canvas.key}-desc" {box} '
         'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         'stroke-linejoin="round" stroke-linecap="butt" '
         f'style="width: 100%; max-width: {wide}px; min-width: {round(wide * canvas.shrinks_to)}px">'
         f'<title id="{canvas.key}-title">{escape(plain(title))}</title>'
         f'<desc id="{canvas.key}-desc">{escape(plain(description))}</desc>{content}'
     )
-
-
-def _tag(tag: str, key: str, references: set[str]) -> str:
-    """One tag: its colours as variables, its font that of the page, its id unique on the page or gone."""
-
-    def own_id(found: re.Match[str]) -> str:
-        return f' id="{key}-{found.group(1)}"' if found.group(1) in references else ""
-
-    tag = re.sub(r' id="([^"]*)"', own_id, tag)
-    tag = re.sub(r'(url\(#|href="#)', rf"\g<1>{key}-", tag)
-    tag = re.sub(r"font: (?:(\d+) )?([\d.]+px)[^;\"]*", _font, tag)
-    return re.sub(r"#01[0-9a-f]{4}\b", lambda found: _variable(found.group()), tag)
-
-
-def _font(found: re.Match[str]) -> str:
-    weight, size = found.groups()
-    return f"font-size: {size}" + (f"; font-weight: {weight}" if weight else "")
-
-
-def _variable(colour: str) -> str:
-    return f"var(--{VARIABLES[colour]})" if colour in VARIABLES else colour

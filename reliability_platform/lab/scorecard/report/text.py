@@ -1,11 +1,12 @@
 """How values read: numbers, shares, days, and strings of which nobody knows where they came from."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-NOTHING = "–"
+from reliability_platform.formats import NOTHING, span
+
 SHORT_ID = re.compile(r"^INC-\d+")
 
 
@@ -30,11 +31,6 @@ def percent(value: object) -> str:
     rounded = f"{100 * share:.1f}"
     rounded = {"100.0": "over 99.9", "0.0": "under 0.1"}.get(rounded, rounded)
     return f"{rounded}\u00a0%"
-
-
-def enumerated(parts: Sequence[str]) -> str:
-    """`a, b and c`."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
 
 
 def plain(text: object) -> str:
@@ -84,7 +80,7 @@ def span_of_days(first: object, last: object) -> str:
     start, end = as_day(first), as_day(last)
     if start is None or end is None:
         return NOTHING if start is None and end is None else str(start or end)
-    return str(start) if start == end else f"{start} to {end}"
+    return span((start, end))
 
 
 def duration(start: object, end: object) -> str | None:

@@ -6,12 +6,12 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from reliability_platform.counted import counted
+from reliability_platform.formats import NOTHING
 from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
 from reliability_platform.lab.scorecard.report.chart import Chart, Key, Table
 from reliability_platform.lab.scorecard.report.days import day_axis, days_of, extent
 from reliability_platform.lab.scorecard.report.svg import ALARM, FAULT, HEALED, PAPER, Canvas, draw_svg
 from reliability_platform.lab.scorecard.report.text import (
-    NOTHING,
     label,
     plain,
     records,

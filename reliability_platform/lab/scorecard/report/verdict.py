@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reliability_platform.counted import counted
+from reliability_platform.formats import NOTHING, joined
 from reliability_platform.lab.scorecard.report.healing import seconds
 from reliability_platform.lab.scorecard.report.text import (
-    NOTHING,
-    enumerated,
     percent,
     plain,
     records,
@@ -79,11 +78,11 @@ def _sentence(
             also = f"; so were the faults of {size} in the campaign" if demo and graded(demo) else f". {size} were"
             return f"Proved: {_all(demo, struck)}{also}, and {quiet}."
         case True, False:
-            return f"Not proved in full: {_all(demo, struck)}, but in the campaign {enumerated(against)}."
+            return f"Not proved in full: {_all(demo, struck)}, but in the campaign {joined(against)}."
         case None, False:
-            return f"Not proved: in the campaign {enumerated(against)}."
+            return f"Not proved: in the campaign {joined(against)}."
         case False, False:
-            return f"Not proved: {_stand(findings)} against the run, and in the campaign {enumerated(against)}."
+            return f"Not proved: {_stand(findings)} against the run, and in the campaign {joined(against)}."
     more = f", while in {size} of the campaign every fault was noticed, contained and healed" if campaign else ""
     return f"Not proved: {_stand(findings)} against the run{more}."
 

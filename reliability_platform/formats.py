@@ -1,23 +1,29 @@
-"""How documents say counts, days, moments and lengths of time."""
+"""How values read for people, wherever they stand: numbers, days, moments, lengths of time, lists.
+
+Moments are UTC; one without a zone is, too.
+"""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from reliability_platform.counted import counted
 
+NOTHING = "–"
+"""Stands where there is no value."""
+
 
 def number(value: object) -> str:
     """A number as short as it can be; a dash where there is none."""
     if value is None:
-        return "–"
+        return NOTHING
     return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def span(days: Sequence[date]) -> str:
     """`2026-01-03`, or `2026-01-03 to 2026-01-05`; a dash for no day."""
     if not days:
-        return "–"
-    return f"{days[0]}" + (f" to {days[-1]}" if len(days) > 1 else "")
+        return NOTHING
+    return f"{days[0]}" + (f" to {days[-1]}" if days[-1] != days[0] else "")
 
 
 def landing_days(days: Sequence[date]) -> str:
@@ -27,12 +33,27 @@ def landing_days(days: Sequence[date]) -> str:
 
 def moment(at: datetime | None) -> str:
     """A moment in UTC, to the minute; a dash where it has not come."""
-    return "–" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return NOTHING if at is None else f"{_utc(at):%Y-%m-%d %H:%M} UTC"
 
 
-def second(at: datetime) -> str:
-    """A moment in UTC, to the second, for tables that say UTC in their heading."""
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+def second(at: datetime | None) -> str:
+    """A moment in UTC, to the second, for tables that say UTC in their heading; a dash where it has not come."""
+    return NOTHING if at is None else f"{_utc(at):%Y-%m-%d %H:%M:%S}"
+
+
+def _utc(at: datetime) -> datetime:
+    return at if at.tzinfo is None else at.astimezone(UTC)
+
+
+def duration(time: timedelta | None) -> str:
+    """`2.5 h`: two or three digits in the unit that suits it; a dash where it is not known."""
+    if time is None:
+        return NOTHING
+    seconds = time.total_seconds()
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"
 
 
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
@@ -41,7 +62,7 @@ _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 def length(time: timedelta | None) -> str:
     """`2 hours 5 minutes`: the two largest units; a dash where it is not known, `0 seconds` below one."""
     if time is None:
-        return "–"
+        return NOTHING
     left, parts = int(time.total_seconds()), []
     for size, name in _UNITS:
         if left >= size:
