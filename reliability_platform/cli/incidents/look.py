@@ -1,7 +1,7 @@
 """Looking at incidents: the list, one screen on one of them, its timeline."""
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
