@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from reliability_platform.cli.exit_codes import ENDS_WITH
 from reliability_platform.cli.main import COMMANDS, EXIT_CODES, cli, first_sentence
 from reliability_platform.errors import ExitCode
 from reliability_platform.incidents.classes import CLASSES
@@ -37,6 +38,7 @@ def _table(header: str, rows: Iterable[tuple[str, ...]]) -> str:
 def _commands(words: list[str], command: click.Command, parent: click.Context) -> Iterator[tuple[str, click.Context]]:
     """A command and all below it, each with the context that its help needs."""
     context = click.Context(command, parent=parent, info_name=words[-1], terminal_width=WIDTH, max_content_width=WIDTH)
+    command._help_option = None  # a command keeps the option of the first context that asks, whoever that was
     yield " ".join(words), context
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
@@ -47,7 +49,7 @@ def _commands(words: list[str], command: click.Command, parent: click.Context) -
 
 def command_line() -> str:
     """Every command with the help that it prints."""
-    # `-h` is a name of help where the root says so, and a command keeps the option of the first context that asks.
+    # `-h` is a name of help where the root says so.
     root = click.Context(click.Group(), help_option_names=cli.context_settings["help_option_names"])
     found = list(_commands(["reliability"], cli, root))[1:]
     rows = []
@@ -59,8 +61,18 @@ def command_line() -> str:
         f"# Command line\n\n{MARK}\n\n`--help` works on every command. `--json` prints a document for a program where the "
         "help of the command has it.\n\n" + _table("| command | what it does |", rows)
     )
-    text += "\n## Exit codes\n\nThe same for every command.\n\n"
-    text += _table("| code | meaning |", ((str(code.value), code.meaning) for code in ExitCode))
+    text += "\n## Exit codes\n\nA code means the same for every command; where no command is named, any may end with it.\n\n"
+    text += _table(
+        "| code | meaning | which commands, and when |",
+        (
+            (
+                str(code.value),
+                code.meaning,
+                "<br>".join(f"`{one}`: {when}" for one, when in ENDS_WITH.get(code, {}).items()),
+            )
+            for code in ExitCode
+        ),
+    )
     for name, context in found:
         level = "##" if name.count(" ") == 1 else "###"
         said = context.get_help().partition(EXIT_CODES.splitlines()[1])[0].rstrip()

@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a command's exit status means; the same for every command, in `--help` and in the README."""
+    """What a command's exit status means, whichever command it is. When a command ends with 1 is in `cli/exit_codes.py`."""
 
     meaning: str
 

@@ -79,7 +79,7 @@ def list_alerts(waiting: bool, last: int, home: Path | None, as_json: bool) -> N
 @home_option
 @json_option
 def status(home: Path | None, as_json: bool) -> int:
-    """How each channel does, what waits for it, what could not be delivered. Exits with 1 if a channel is failing."""
+    """How each channel does, what waits for it, what could not be delivered."""
     settings = load_settings(home)
     found = channel_statuses(settings, operations_engine(settings))
     failing = [one for one in found if one.state == "failing"]
@@ -138,7 +138,7 @@ def test(really: bool, home: Path | None, as_json: bool) -> int:
 @home_option
 @json_option
 def send_due(home: Path | None, as_json: bool) -> int:
-    """Send what is due now, as the daemon does every fifteen seconds. Exits with 1 if something was not delivered."""
+    """Send what is due now, as the daemon does every fifteen seconds."""
     settings = load_settings(home)
     done = dispatch(settings, operations_engine(settings), utc_now())
     if as_json:

@@ -72,6 +72,11 @@ class Released:
         return cls(None if version is None else read_publication(settings, version), version != before)
 
     @property
+    def holds(self) -> bool:
+        """Whether anything is kept from consumers."""
+        return self.read is not None and bool(self.read.held)
+
+    @property
     def document(self) -> dict[str, Any]:
         """For a program."""
         version = self.read.version if self.read else None
@@ -215,4 +220,4 @@ def backfill(
         print_json({"from": first, "to": last, **released.document})
     else:
         people.print(str(released))
-    return ExitCode.NOT_HEALED if daemon.troubles else ExitCode.OK
+    return ExitCode.NOT_HEALED if daemon.troubles or released.holds else ExitCode.OK

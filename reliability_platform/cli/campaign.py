@@ -172,8 +172,6 @@ def campaign(
     """Measure which faults the checks catch at which size, what slips through, false alarms, and what healing takes.
 
     Runs in trials of its own; the data of the home are not touched. The document is kept in scorecards/campaign.json.
-    Exits with 1 if a fault of medium or large size survived, a control raised an alarm, a kill was not survived or a
-    drill missed an objective.
     """
     settings = load_settings(home)
     with home_session(settings):

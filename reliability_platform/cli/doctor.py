@@ -330,7 +330,7 @@ def examined(settings: Settings) -> list[Finding]:
 @home_option
 @json_option
 def doctor(home: Path | None, as_json: bool) -> int:
-    """Say what is wrong with this installation and how to mend it. Exits with 3 if anything is."""
+    """Say what is wrong with this installation and how to mend it."""
     settings = load_settings(home)
     findings = examined(settings)
     if as_json:

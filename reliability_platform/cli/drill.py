@@ -56,7 +56,7 @@ def _do(name: str, table: str | None, home: Path | None, as_json: bool) -> int:
 @home_option
 @json_option
 def table_loss(table: str | None, home: Path | None, as_json: bool) -> int:
-    """Drop a table of the warehouse; put it back from the newest snapshot. Exits with 1 if an objective is missed."""
+    """Drop a table of the warehouse; put it back from the newest snapshot."""
     return _do("table-loss", table, home, as_json)
 
 
@@ -64,7 +64,7 @@ def table_loss(table: str | None, home: Path | None, as_json: bool) -> int:
 @home_option
 @json_option
 def warehouse_loss(home: Path | None, as_json: bool) -> int:
-    """Delete the warehouse file; put it back, build what is missing. Exits with 1 if an objective is missed."""
+    """Delete the warehouse file; put it back, build what is missing."""
     return _do("warehouse-loss", None, home, as_json)
 
 
@@ -72,10 +72,7 @@ def warehouse_loss(home: Path | None, as_json: bool) -> int:
 @home_option
 @json_option
 def home_loss(home: Path | None, as_json: bool) -> int:
-    """Delete the home; put it back, ask the source for what the snapshot had not.
-
-    Exits with 1 if an objective is missed, or if the snapshots lie in the home: they would be lost with it.
-    """
+    """Delete the home; put it back, ask the source for what the snapshot had not."""
     return _do("home-loss", None, home, as_json)
 
 
@@ -83,7 +80,7 @@ def home_loss(home: Path | None, as_json: bool) -> int:
 @home_option
 @json_option
 def source_outage(home: Path | None, as_json: bool) -> int:
-    """Let a source turn everybody away for a landing day, then answer again. Exits with 1 if an objective is missed."""
+    """Let a source turn everybody away for a landing day, then answer again."""
     return _do("source-outage", None, home, as_json)
 
 
@@ -91,7 +88,7 @@ def source_outage(home: Path | None, as_json: bool) -> int:
 @home_option
 @json_option
 def list_drills(home: Path | None, as_json: bool) -> int:
-    """Show the drills that were done, and which are overdue. Exits with 1 if any is."""
+    """Show the drills that were done, and which are overdue."""
     from reliability_platform.operations import operations_engine
     from reliability_platform.recovery.drill_log import DrillLog, overdue
 

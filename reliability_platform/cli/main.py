@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from reliability_platform.cli.exit_codes import tell_exit_codes
 from reliability_platform.cli.stopping import leave_the_end_alone, stoppable
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.masking import error_text, operator_said, printable, traceback_text
@@ -76,6 +77,7 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"reliability_platform.cli.{COMMANDS[cmd_name]}")
         command: click.Command = getattr(module, cmd_name)
+        tell_exit_codes(cmd_name, command)
         return command
 
     def resolve_command(

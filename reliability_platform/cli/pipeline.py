@@ -115,7 +115,7 @@ def run(
         people.print(str(released))
         _tell_unjudged(settings, released.read.held_partitions if released.read else ())
         _tell_incidents(incidents)
-    return ExitCode.NOT_HEALED if daemon.troubles else ExitCode.OK
+    return ExitCode.NOT_HEALED if daemon.troubles or released.holds else ExitCode.OK
 
 
 @click.command()
@@ -248,7 +248,7 @@ def heal(
 
     Without --incident, all whose policy needs no approval. The actions `hold`, `release` and
     `fall_back_to_last_good_publication` heal nothing, but keep consumers safe meanwhile. One action that fails keeps no
-    other incident from being healed. Exits with 1 if any incident stays open, or anything failed on the way.
+    other incident from being healed.
     """
     from reliability_platform.incidents.store import IncidentStore
     from reliability_platform.operations import operations_engine
@@ -356,4 +356,4 @@ def publish(rollback: bool, dry_run: bool, why: str | None, yes: bool, home: Pat
         people.print(f"Consumers read {publication.version}; {held_words(publication.held)}.")
         for key, reasons in publication.held.items():
             people.print(f"  {key}: {reasons[0]}", highlight=False)
-    return ExitCode.OK
+    return ExitCode.NOT_HEALED if publication.held else ExitCode.OK

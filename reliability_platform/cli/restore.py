@@ -74,7 +74,6 @@ def restore(
     Checksums are verified before anything is touched. Into place: then the landing days that the snapshot lacks are
     built, judged and published again, so the home is of today, not of then. With --aside, what is written is of then.
     Into place it asks first; where nobody can be asked it needs --yes and --why.
-    Exits with 1 if the gate holds landing days afterwards, or something stays damaged.
     """
     if damaged and (table is not None or everything or aside is not None or as_of is not None):
         raise UsageError("--damaged finds by itself what to put back, and from where: leave the other options out.")

@@ -34,7 +34,7 @@ def _yes(value: object) -> str:
 def scorecard(home: Path | None, as_json: bool) -> int:
     """Grade the home against the truth and write the evidence: reports as JSON and CSV, every column documented.
 
-    Builds the same days again without failures first. Exits with 1 if something keeps the run from being proved.
+    Builds the same days again without failures first.
     """
     from reliability_platform.lab.scorecard.headline import headline
     from reliability_platform.lab.scorecard.run import grade_home

@@ -114,7 +114,7 @@ def list_snapshots(home: Path | None, as_json: bool) -> int:
 @home_option
 @json_option
 def verify(name: str | None, home: Path | None, as_json: bool) -> int:
-    """Read every content of the snapshot NAME (default: of all) and compare its checksum. Exits with 1 on damage."""
+    """Read every content of the snapshot NAME (default: of all) and compare its checksum."""
     from reliability_platform.warehouse.snapshots.location import SnapshotLocation
     from reliability_platform.warehouse.snapshots.manifest import read_snapshot, read_snapshots
     from reliability_platform.warehouse.snapshots.restore import damages

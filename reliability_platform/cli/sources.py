@@ -157,8 +157,6 @@ def serve(port: int, names: tuple[str, ...], share: float, seed: int, seconds: f
             began = time.monotonic()
             while seconds is None or time.monotonic() - began < seconds:
                 time.sleep(0.1)
-    except KeyboardInterrupt:
-        return
     except OSError as error:
         raise EnvironmentUnusableError(
             f"Port {port} cannot be used ({error.strerror}): choose another with --port."

@@ -3,7 +3,10 @@
 import json
 from pathlib import Path
 
+from reliability_platform.errors import ExitCode
 from tests.scenarios.typed import typed
+
+HELD = ExitCode.NOT_HEALED
 
 
 def test_injected_by_hand_noticed_healed_and_replayed(tmp_path: Path) -> None:
@@ -11,10 +14,12 @@ def test_injected_by_hand_noticed_healed_and_replayed(tmp_path: Path) -> None:
     home = tmp_path / "home"
     typed("demo", "--plan", "clean", "--days", "3", "--events", "9000", home=home)
     typed("inject", "null_spike", "--source", "orders", "--date", "2026-01-02", "--magnitude", "large", home=home)
-    run = json.loads(typed("run", "--from", "2026-01-02", "--to", "2026-01-02", "--json", home=home))
+    run = json.loads(typed("run", "--from", "2026-01-02", "--to", "2026-01-02", "--json", home=home, expect=HELD))
     [incident] = run["incidents"]
     assert incident["source"] == "orders"
     assert "orders/2026-01-02" in run["held"]
+    typed("publish", home=home, expect=HELD)
+    typed("backfill", "--from", "2026-01-03", "--to", "2026-01-03", home=home, expect=HELD)
     shown = typed("incidents", "show", incident["id"], home=home)
     assert "A required field is suddenly null" in shown
     assert "stg_orders__missing_customer_id" in shown
@@ -28,7 +33,7 @@ def test_injected_by_hand_noticed_healed_and_replayed(tmp_path: Path) -> None:
     typed("incidents", "ack", incident["id"], "--why", "on it", home=home)
     typed("quarantine", "replay", "--source", "orders", "--date", "2026-01-02", home=home)
     typed("verify", home=home)
-    typed("publish", "--rollback", "--yes", "--why", "to look", home=home)
+    typed("publish", "--rollback", "--yes", "--why", "to look", home=home, expect=HELD)
     typed("publish", home=home)
     typed("incidents", "audit", home=home)
     typed("doctor", home=home)

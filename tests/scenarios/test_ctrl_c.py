@@ -60,10 +60,14 @@ def test_ctrl_c_during_a_run_is_one_line(tmp_path: Path) -> None:
     assert interrupted(words, builds(tmp_path)) == (ExitCode.INTERRUPTED, LINE)
 
 
-def test_ctrl_c_during_a_campaign_is_one_line(tmp_path: Path) -> None:
-    """Each of its processes answered for itself, while they were loading what they need."""
-    words = ["campaign", "--grid", "quick", "--home", str(tmp_path)]
-    code, said = interrupted(words, lambda process, _said: len(children(process)) > 1)
+@pytest.mark.parametrize("moment", ["loading", pytest.param("building", marks=pytest.mark.exhaustive)])
+def test_ctrl_c_during_a_campaign_is_one_line(tmp_path: Path, moment: str) -> None:
+    """Each of its processes answered for itself, and Python for the semaphores that they had left."""
+
+    def under_way(process: int, _said: str) -> bool:
+        return len(children(process)) > 1 if moment == "loading" else any(tmp_path.glob("campaign/*/builds/*.lock"))
+
+    code, said = interrupted(["campaign", "--grid", "quick", "--home", str(tmp_path)], under_way)
     assert (code, said.endswith(LINE), "Traceback" in said) == (ExitCode.INTERRUPTED, True, False), said
 
 

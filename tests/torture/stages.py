@@ -18,6 +18,7 @@ from reliability_platform.checks.run_monitor import monitor_runs
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli.main import main
 from reliability_platform.clock import days, utc_now
+from reliability_platform.errors import ExitCode
 from reliability_platform.incidents.deadlines import note_missed
 from reliability_platform.incidents.detection import Surroundings, observe
 from reliability_platform.incidents.impact import consumers
@@ -116,7 +117,7 @@ def _discard(settings: Settings) -> None:
 def _command(*words: str, as_json: bool = True) -> Callable[[Settings], None]:
     def call(settings: Settings) -> None:
         status = main([*words, "--home", str(settings.home), *(["--json"] if as_json else [])])
-        if status:
+        if status not in (ExitCode.OK, ExitCode.NOT_HEALED):  # what is held is held with and without the kill
             raise RuntimeError(f"{words[0]} ended with {status}")
 
     return call

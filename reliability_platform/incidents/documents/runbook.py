@@ -20,6 +20,8 @@ VERDICTS = 20
 SAMPLES = 6
 """Offending rows shown at most: enough to see the kind of failure, few enough to read."""
 
+HELD_ENDS_WITH_1 = "# exits with 1 while a landing partition is held"
+
 
 def title(incident: Incident) -> str:
     """How bad, what, where, when."""
@@ -357,6 +359,7 @@ def _recovery(incident: Incident, situation: Situation) -> list[Block]:
         ),
         Commands(
             [
+                HELD_ENDS_WITH_1,
                 f"reliability run {window(incident)}",
                 "# exits with 2 if it has been resolved in the meantime",
                 f"reliability incidents resolve {incident.id} --why 'mended by hand'",
@@ -375,6 +378,7 @@ def _validation(incident: Incident, situation: Situation) -> list[Block]:
         Commands(
             [
                 f"reliability checks {window(incident)}",
+                HELD_ENDS_WITH_1,
                 "reliability publish",
                 "# exits with 1 while any published row differs from a run without failures, or is still held back",
                 "reliability verify",

@@ -16,7 +16,7 @@ from reliability_platform.lab.campaign.grade import TrialOutcome, grade
 from reliability_platform.lab.campaign.grid import FIRST_SEED, TrialPlan, scenarios_of, trials_of
 from reliability_platform.lab.campaign.live import run_live_trial
 from reliability_platform.lab.campaign.mutation import mutation_score
-from reliability_platform.lab.campaign.processes import deaf_to_ctrl_c
+from reliability_platform.lab.campaign.processes import deaf_to_ctrl_c, expect_to_be_ended
 from reliability_platform.lab.campaign.summary import GRADED, summarise
 from reliability_platform.lab.campaign.trial import run_trial
 from reliability_platform.settings import DBT_PROJECT
@@ -56,6 +56,7 @@ def run_campaign(
     """
     started = time.perf_counter()
     plans = trials_of(scenarios_of(grid, seeds, first_seed))
+    expect_to_be_ended()
     ensure_manifest()
     folder.mkdir(parents=True, exist_ok=True)
     outcomes: dict[int, TrialOutcome] = {}

@@ -1,8 +1,20 @@
 """The processes in which trials run."""
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+LEAKED = "ignore:resource_tracker:UserWarning"
+
+
+def expect_to_be_ended() -> None:
+    """Let Python's own account of semaphores not warn of those that trials leave which are ended in the middle.
+
+    The process that keeps it is started once, with the options for warnings of that moment.
+    """
+    if LEAKED not in sys.warnoptions:
+        sys.warnoptions.append(LEAKED)
 
 
 @contextmanager
