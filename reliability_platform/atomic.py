@@ -1,16 +1,16 @@
 """Writing a file in one step: readers see the old content or the new one, whole, after a crash too."""
 
-import fcntl
 import os
 import re
 import shutil
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from reliability_platform.locks import claim, unclaimed
 
 
 def write_atomically(target: Path, content: bytes) -> None:
@@ -21,8 +21,9 @@ def write_atomically(target: Path, content: bytes) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     _sweep(target)
     draft = target.with_name(f".{target.name}.{threading.get_native_id()}")
-    with _locked(draft) as file:
+    with os.fdopen(claim(draft, wait=True), "wb") as file:
         try:
+            file.truncate()
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -38,23 +39,13 @@ def make_way(target: Path) -> None:
         shutil.move(target, target.with_name(f".{target.name}.replaced"))
 
 
-def _locked(draft: Path) -> BinaryIO:
-    """The new draft, locked for as long as its writer lives."""
-    while True:
-        file = draft.open("wb")
-        fcntl.flock(file, fcntl.LOCK_EX)
-        if os.fstat(file.fileno()).st_nlink:
-            return file
-        file.close()  # somebody took it for a dead one's before it was locked
-
-
 def _sweep(target: Path) -> None:
-    """Remove the drafts that nobody has locked: the kernel lets go of the lock of a process that dies."""
+    """Remove the drafts that dead processes have left."""
     name = re.compile(rf"\.{re.escape(target.name)}\.\d+")
     for draft in [path for path in target.parent.iterdir() if name.fullmatch(path.name)]:
-        with suppress(FileNotFoundError, BlockingIOError), draft.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            draft.unlink()
+        with suppress(FileNotFoundError), unclaimed(draft) as left:
+            if left is not None:
+                draft.unlink()
 
 
 def parquet_bytes(table: pa.Table) -> bytes:

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from filelock import FileLock, Timeout
 from rich.console import Console
 
 from reliability_platform.atomic import write_atomically
 from reliability_platform.cli.parameters import FilePath
 from reliability_platform.clock import parse_day, utc_now
 from reliability_platform.counted import counted
-from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, UsageError
+from reliability_platform.errors import EnvironmentUnusableError, UsageError
+from reliability_platform.locks import take
 from reliability_platform.operations import unusable_folder
 from reliability_platform.settings import RESTORING, Settings, is_home, load_settings
 
@@ -178,12 +178,9 @@ def write_or_print(text: str, output: Path | None) -> None:
 @contextmanager
 def _held(settings: Settings, name: str, who: str) -> Iterator[None]:
     """Hold one lock of the home, or say at once who has it."""
+    busy = f"{who} is at work in {settings.home}: end it or wait, or choose another --home."
     try:
-        settings.home.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(settings.home / name, timeout=0)
-        lock.acquire()
-    except Timeout:
-        raise HomeBusyError(f"{who} is at work in {settings.home}: end it or wait, or choose another --home.") from None
+        lock = take(settings.home / name, busy, wait_seconds=0)
     except OSError as error:
         raise unusable_folder(settings.home, error) from None
     try:

@@ -19,17 +19,17 @@ from statistics import median
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filelock import FileLock, Timeout
 from sqlalchemy import Engine, func, insert, select
 
 from reliability_platform.clock import Clock, utc_now
-from reliability_platform.errors import HomeBusyError, SourceUnavailableError
+from reliability_platform.errors import SourceUnavailableError
 from reliability_platform.landing.breaker import Breaker
 from reliability_platform.landing.client import Client, Terms
 from reliability_platform.landing.listing import Listed, read_listing
 from reliability_platform.landing.replacement import attempts_landed
 from reliability_platform.landing.spool import Spool
 from reliability_platform.landing.writer import make_landing_folder, write_batch
+from reliability_platform.locks import locked
 from reliability_platform.operations import operations_engine
 from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import fetch_durations, fetches
@@ -138,19 +138,10 @@ def _listing(client: Client, path: str, source: str, day: date, slots: int, suff
 def _turn(settings: Settings, source: str, day: date) -> Iterator[Spool]:
     """The spool of a day, held: fetches of the same day take turns. Raises `HomeBusyError` if another does not end."""
     spool = Spool(settings, source, day)
-    spool.folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(spool.folder.with_suffix(".lock"), timeout=settings.fetch_budget_seconds)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise HomeBusyError(
-            f"Another process has been fetching {source} of {day} for {settings.fetch_budget_seconds:g} s; "
-            "try again when it has ended."
-        ) from None
-    try:
+    seconds = settings.fetch_budget_seconds
+    busy = f"Another process has been fetching {source} of {day} for {seconds:g} s; try again when it has ended."
+    with locked(spool.folder.with_suffix(".lock"), busy, wait_seconds=seconds):
         yield spool
-    finally:
-        lock.release()
 
 
 def fetch_day(

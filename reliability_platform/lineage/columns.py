@@ -9,13 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
-
 from reliability_platform.atomic import write_atomically
 from reliability_platform.landing.bronze import ADMISSION_SCHEMA, bronze_schema
 from reliability_platform.lineage.compiled import compiled_models
 from reliability_platform.lineage.graph import ADMISSIONS, Kind, data_graph, downstream, in_order
 from reliability_platform.lineage.tracing import ColumnSource, Inputs, UnreadableSqlError, Use, inputs_of
+from reliability_platform.locks import locked
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.dbt_manifest import project_of
@@ -49,7 +48,7 @@ def _lineage(manifest_path: Path, _mtime: int) -> Lineage:
     kept = _read(cache, stamp)
     if kept is not None:
         return kept
-    with FileLock(cache.with_suffix(".lock")):  # the others wait for the one that computes
+    with locked(cache.with_suffix(".lock")):  # the others wait for the one that computes
         kept = _read(cache, stamp)
         if kept is None:
             kept = _computed(manifest_path)

@@ -6,8 +6,8 @@ run id, type and time.
 
 from dataclasses import dataclass
 
-from filelock import FileLock, Timeout
-
+from reliability_platform.errors import HomeBusyError
+from reliability_platform.locks import take
 from reliability_platform.openlineage_events.endpoint import Answer, Endpoint
 from reliability_platform.openlineage_events.spool import Spool
 from reliability_platform.settings import Settings
@@ -32,16 +32,15 @@ def deliver(settings: Settings, spool: Spool) -> Delivery:
     """
     endpoint = Endpoint(settings)
     # Whoever holds it sends our events too; so much patience is enough unless its endpoint hangs.
-    lock = FileLock(settings.lineage_events.with_name(".sending.lock"), timeout=settings.openlineage_timeout_seconds)
+    lock, patience = settings.lineage_events.with_name(".sending.lock"), settings.openlineage_timeout_seconds
     try:
-        settings.lineage_events.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        return Delivery(problem="another process is sending")
+        held = take(lock, "another process is sending", wait_seconds=patience)
+    except HomeBusyError as busy:
+        return Delivery(problem=str(busy))
     try:
         return _empty(spool, endpoint)
     finally:
-        lock.release()
+        held.release()
         endpoint.close()
 
 

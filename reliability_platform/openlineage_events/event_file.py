@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from reliability_platform.locks import locked
 
 LOOK_AGAIN_SECONDS = 0.002
 """A writer is done in a fifth of a millisecond; the usual 50 ms would be all of the cost of an event."""
@@ -26,8 +26,8 @@ class EventFile:
     def append(self, events: Sequence[dict[str, Any]]) -> None:
         """Write the events at the end of the file, in one step."""
         lines = "".join(json.dumps(event, sort_keys=True) + "\n" for event in events).encode()
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._path.with_name(f".{self._path.name}.lock"), poll_interval=LOOK_AGAIN_SECONDS):
+        lock = self._path.with_name(f".{self._path.name}.lock")
+        with locked(lock, look_again_seconds=LOOK_AGAIN_SECONDS):
             self._rotate()
             with self._path.open("ab+", buffering=0) as file:
                 if file.seek(0, os.SEEK_END) > 0:

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from reliability_platform.errors import HomeBusyError, UsageError
+from reliability_platform.errors import UsageError
+from reliability_platform.locks import locked
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_lease
 from reliability_platform.warehouse.snapshots.inventory import walk
@@ -52,15 +51,13 @@ def clone_of(settings: Settings, name: str = WORKSPACE) -> Iterator[Clone]:
             "rehearse in a home of its own, with RELIABILITY_OPERATIONS_URL unset."
         )
     workspace = settings.home / name
-    try:
-        with FileLock(settings.home / f"{name}.lock", timeout=0):
+    busy = f"Another {name[1:]} is at work in {settings.home}: wait until it has ended."
+    with locked(settings.home / f"{name}.lock", busy, wait_seconds=0):
+        shutil.rmtree(workspace, ignore_errors=True)
+        try:
+            yield _made(settings, workspace)
+        finally:
             shutil.rmtree(workspace, ignore_errors=True)
-            try:
-                yield _made(settings, workspace)
-            finally:
-                shutil.rmtree(workspace, ignore_errors=True)
-    except Timeout:
-        raise HomeBusyError(f"Another {name[1:]} is at work in {settings.home}: wait until it has ended.") from None
 
 
 def _made(settings: Settings, workspace: Path) -> Clone:

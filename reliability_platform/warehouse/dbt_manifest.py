@@ -18,9 +18,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.locks import locked
 from reliability_platform.settings import DBT_PROJECT, load_settings
 
 KEPT = 16
@@ -107,7 +106,7 @@ def ensure_manifest(project: Path = DBT_PROJECT) -> Path:
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         if cache.stat().st_uid not in (os.getuid(), 0):
             raise PermissionError(errno.EPERM, "it belongs to another user")
-        with FileLock(cache / "parse.lock"):
+        with locked(cache / "parse.lock"):
             if not manifest.exists():
                 manifest = _parse(project, cache) / manifest.name
     except OSError as error:

@@ -16,9 +16,10 @@ from duckdb.sqltypes import VARCHAR
 
 from reliability_platform.home_path import checked
 from reliability_platform.json_text import fault_of
+from reliability_platform.locks import is_ours
 from reliability_platform.settings import keep_private, load_settings
 from reliability_platform.warehouse.build_rules import note_build_rules
-from reliability_platform.warehouse.lease import lease_is_ours, take_lease
+from reliability_platform.warehouse.lease import take_lease
 
 
 class Plugin(BasePlugin):  # type: ignore[misc]
@@ -37,5 +38,5 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         self._settings = settings = load_settings(home)
         keep_private(settings)
         lease = home / Path(creds.path).with_suffix(".lease").name
-        if not lease_is_ours(lease):
+        if not is_ours(lease):
             take_lease(lease, settings.lease_timeout_seconds)

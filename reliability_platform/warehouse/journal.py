@@ -8,7 +8,6 @@ Who is at work holds the lock of his build, and the kernel lets go of it when he
 not do: it is given to another one after a restart, and means nothing in another container.
 """
 
-import fcntl
 import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from sqlalchemy import Engine, Select, func, insert, select, update
 from reliability_platform.clock import days
 from reliability_platform.ending import STOPPED_WORDS, Ending, begun, ended, reserve, tell, told
 from reliability_platform.errors import PlatformError
+from reliability_platform.locks import claim, unclaimed
 from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import builds
 
@@ -83,9 +83,7 @@ class BuildJournal:
         return self._locks / f"{number}.lock"
 
     def _take(self, number: int) -> None:
-        self._locks.mkdir(parents=True, exist_ok=True)
-        self._held[number] = os.open(self._path(number), os.O_RDWR | os.O_CREAT, 0o666)
-        fcntl.flock(self._held[number], fcntl.LOCK_EX)
+        self._held[number] = claim(self._path(number), wait=True)
         reserve(self._held[number])
         begun(self._path(number), partial(tell, self._held[number], Ending(FAILED, STOPPED_WORDS)))
 
@@ -99,24 +97,19 @@ class BuildJournal:
     def _as_it_stands(self, build: Build) -> Build | None:
         """A build that says `running` with the outcome that it has by now; None if somebody is at work on it."""
         try:
-            descriptor = os.open(self._path(build.id), os.O_RDONLY)
+            with unclaimed(self._path(build.id)) as left:
+                if left is None:
+                    return None
+                ending = told(left)
+                if ending is not None:
+                    build = replace(build, outcome=ending.outcome, error=ending.error)
+                    with suppress(PlatformError):  # there is no room yet: it stays in the file, and is as true
+                        self._enter(build.id, ending, None)
+                        self._path(build.id).unlink(missing_ok=True)
+                    return build
+                self._path(build.id).unlink(missing_ok=True)  # of a dead one, and nobody takes this number again
         except FileNotFoundError:
-            return replace(build, outcome=KILLED)
-        try:
-            # Shared: two who look at the same time must not take each other for the builder.
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            ending = told(descriptor)
-            if ending is not None:
-                build = replace(build, outcome=ending.outcome, error=ending.error)
-                with suppress(PlatformError):  # there is no room yet: it stays in the file, and is as true
-                    self._enter(build.id, ending, None)
-                    self._path(build.id).unlink(missing_ok=True)
-                return build
-            self._path(build.id).unlink(missing_ok=True)  # of a dead one, and nobody takes this number again
-        except BlockingIOError:
-            return None
-        finally:
-            os.close(descriptor)
+            pass
         return replace(build, outcome=KILLED)
 
     def end(self, number: int, now: datetime, outcome: str, error: str | None = None) -> None:

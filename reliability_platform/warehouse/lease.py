@@ -1,55 +1,38 @@
 """One lease on the warehouse: whoever opens the DuckDB file holds it, and the others wait for their turn.
 
-DuckDB lets one process write and then nobody else may open the file, not even to read. The kernel releases the
-lease of a process that dies, so a crash never blocks the next run.
+DuckDB lets one process write and then nobody else may open the file, not even to read.
 """
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import duckdb
-from filelock import FileLock, Timeout
 
 from reliability_platform.causes import NO_RIGHTS, NO_ROOM, cause_in
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError
+from reliability_platform.locks import locked, take
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.failures import damaged, is_damage
 
 
-def _lock(path: Path) -> FileLock:
-    # A singleton per path that is not bound to a thread: the same process may take the lease again inside itself.
-    return FileLock(path, is_singleton=True, thread_local=False)
+def take_lease(path: Path, wait_seconds: float) -> None:
+    """Wait for the lease and hold it until the process ends."""
+    take(path, _busy(wait_seconds), wait_seconds=wait_seconds, reentrant=True)
 
 
-def lease_is_ours(path: Path) -> bool:
-    """Whether this process holds the lease already."""
-    return _lock(path).is_locked
+def _busy(waited_seconds: float) -> str:
+    return (
+        f"Another process has held the warehouse for {waited_seconds:.0f} s; try again when it has ended "
+        "(RELIABILITY_LEASE_TIMEOUT_SECONDS sets how long to wait)."
+    )
 
 
-def take_lease(path: Path, timeout_seconds: float) -> FileLock:
-    """Wait for the lease and hold it until the returned lock is released or the process ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = _lock(path)
-    try:
-        lock.acquire(timeout=timeout_seconds)
-    except Timeout:
-        raise HomeBusyError(
-            f"Another process has held the warehouse for {timeout_seconds:.0f} s; try again when it has ended "
-            "(RELIABILITY_LEASE_TIMEOUT_SECONDS sets how long to wait)."
-        ) from None
-    return lock
-
-
-@contextmanager
-def warehouse_lease(settings: Settings) -> Iterator[None]:
+def warehouse_lease(settings: Settings) -> AbstractContextManager[None]:
     """Hold the warehouse for the length of the block. Re-entrant within a process."""
-    lock = take_lease(settings.lease, settings.lease_timeout_seconds)
-    try:
-        yield
-    finally:
-        lock.release()
+    seconds = settings.lease_timeout_seconds
+    return locked(settings.lease, _busy(seconds), wait_seconds=seconds, reentrant=True)
 
 
 def open_when_free(settings: Settings, *, read_only: bool) -> duckdb.DuckDBPyConnection:

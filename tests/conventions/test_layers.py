@@ -11,7 +11,7 @@ from reliability_platform.operations import tables
 
 ROOT = Path(reliability_platform.__file__).parent
 ORDER = [
-    "errors", "counted", "formats", "inline_svg", "causes", "csv_cell", "yaml_places", "yaml_text", "home_path", "settings", "room", "atomic", "ending",
+    "errors", "counted", "formats", "inline_svg", "causes", "csv_cell", "yaml_places", "yaml_text", "home_path", "settings", "room", "locks", "atomic", "ending",
     "parquet",
     "json_text", "damage", "clock", "operations", "day_clock",
     "sources", "masking", "audit_log", "system_errors",
@@ -72,6 +72,12 @@ def test_dagster_stays_at_the_edge() -> None:
     for path in MODULES:
         if _package(path) not in ("orchestration", "cli"):
             assert not any(name.split(".")[0].startswith("dagster") for name in _imports(path)), path
+
+
+def test_locks_are_taken_in_one_module() -> None:
+    """Eleven modules spelled waiting, giving up and re-entering with two libraries in three ways."""
+    for path in MODULES:
+        assert path.stem == "locks" or not {"filelock", "fcntl"} & _imports(path), path
 
 
 def test_every_module_says_what_it_is_for() -> None:

@@ -5,9 +5,9 @@ from datetime import date
 
 import duckdb
 import numpy as np
-from filelock import FileLock
 
 from reliability_platform.lab.faults.fault import Containment, Fault, LiveInjectionResult, Stage
+from reliability_platform.locks import locked
 from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 
@@ -22,7 +22,7 @@ GOLD = {
 
 def _as_a_stranger(settings: Settings, statements: Sequence[str]) -> list[list[tuple[object, ...]]]:
     """Run statements as somebody with a DuckDB shell would. He waits until nobody else has the file open."""
-    with FileLock(settings.lease), duckdb.connect(str(settings.warehouse)) as connection:
+    with locked(settings.lease), duckdb.connect(str(settings.warehouse)) as connection:
         return [connection.execute(statement).fetchall() for statement in statements]
 
 
