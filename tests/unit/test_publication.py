@@ -12,6 +12,7 @@ from reliability_platform.checks.gate import Objection, Why, held
 from reliability_platform.checks.results import Verdict
 from reliability_platform.cli.backfill import Released
 from reliability_platform.cli.main import main
+from reliability_platform.cli.pipeline import _tell_unjudged
 from reliability_platform.errors import HomeBusyError, UsageError
 from reliability_platform.lab.faults.landed_again import redeliver
 from reliability_platform.lab.faults.plan import Injection
@@ -67,7 +68,9 @@ def test_a_day_that_was_never_good_is_absent(platform: Callable[..., Platform]) 
     assert str(day(2)) in published_dates(made, "agg_daily_funnel")
 
 
-def test_the_gate_fails_closed(lived: Callable[[Path], Platform], tmp_path: Path) -> None:
+def test_the_gate_fails_closed(
+    lived: Callable[[Path], Platform], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A blocking verdict that is missing, stale or not evaluated holds; so does a day that nobody judged."""
     made = lived(tmp_path / "home")
     partition = ("orders", day(1))
@@ -79,6 +82,8 @@ def test_the_gate_fails_closed(lived: Callable[[Path], Platform], tmp_path: Path
     with made.engine.begin() as connection:
         connection.execute(delete(check_results).where(check_results.c.check_name == "stg_orders__row_count"))
     assert held(made.checks, [partition]) == {partition: [Objection("stg_orders__row_count", Why.UNJUDGED)]}
+    _tell_unjudged(made.settings, [partition])
+    assert f"reliability run --from {day(1)} --to {day(1)}" in capsys.readouterr().out
 
 
 def test_a_crashing_check_is_not_evaluated_and_the_others_judge_on(
