@@ -25,7 +25,6 @@ from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.orchestration import audit_assets, dbt_assets, published_assets, sensors
 from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.home import platform_instance
-from reliability_platform.orchestration.landing_assets import reference
 from reliability_platform.orchestration.lineage_events import ModelNews, News
 from reliability_platform.orchestration.local import LocalDaemon
 from reliability_platform.remediation.ledger import ReplayLedger
@@ -114,7 +113,6 @@ def run(folder: Path, events_per_day: int, runs: list[tuple[date, date]]) -> dic
     wholes, spent = [], dict.fromkeys(PARTS, 0.0)
     with platform_instance(settings) as instance:
         daemon = LocalDaemon(instance, defs, [sensors.incident_sensor, sensors.remediation_sensor])
-        daemon.materialize([reference])
         for first, last in runs:
             watch = Stopwatch()
             with watch.watching():

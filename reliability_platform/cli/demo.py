@@ -97,7 +97,6 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
         from reliability_platform.operations import operations_engine
         from reliability_platform.orchestration.definitions import defs
         from reliability_platform.orchestration.home import platform_instance
-        from reliability_platform.orchestration.landing_assets import reference
         from reliability_platform.orchestration.local import LocalDaemon
         from reliability_platform.orchestration.scorecard_asset import show_scorecard, stage_timings
         from reliability_platform.orchestration.sensors import incident_sensor, remediation_sensor
@@ -111,7 +110,6 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
             f"Landing, building, checking and publishing {counted(days, 'day')}, struck by {faults_and_controls(landing)}",
         ):
             simulate(operations_engine(settings), day_range(first, last), utc_now())
-            daemon.materialize([reference])
             daemon.run("pipeline", first=first, last=last)
         with stages.stage("incidents", "Turning failed checks into incidents, and healing them"):
             daemon.settle()

@@ -95,7 +95,6 @@ def run(
         return ExitCode.OK
     from reliability_platform.cli.session import driving
     from reliability_platform.lab.faults.plan import ActivePlan
-    from reliability_platform.orchestration.landing_assets import reference
     from reliability_platform.sources import SOURCES
     from reliability_platform.warehouse.publication import current_version
 
@@ -104,7 +103,6 @@ def run(
     with driving(home, healing=False) as (settings, daemon):
         before = current_version(settings)
         tags = clearance(settings, daemon, first, last, Purpose.ROUTINE, given, asks_source=True)
-        daemon.materialize([reference], first=first, last=last)
         daemon.run("pipeline", first=first, last=last, tags=tags)
         daemon.settle()
         incidents = _open_incidents(settings)

@@ -5,9 +5,8 @@ import dagster as dg
 from reliability_platform.alerts.dispatch import dispatch
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
-from reliability_platform.operations import operations_engine
+from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
-from reliability_platform.settings import load_settings
 
 POLL_SECONDS = 15
 
@@ -18,11 +17,11 @@ POLL_SECONDS = 15
     description="Tells the configured channels of incidents that opened, changed, or are overdue.",
 )
 @redact_errors
-def alert_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+def alert_sensor(context: dg.SensorEvaluationContext, home: Home) -> dg.SensorResult:
     """Send what is due. What was decided stands in the operations store, not in a cursor: `reliability alerts list`."""
     del context
-    settings = load_settings()
-    done = dispatch(settings, operations_engine(settings), utc_now())
+    settings = home.settings
+    done = dispatch(settings, home.engine, utc_now())
     how = "rehearsed" if settings.alert_dry_run else "sent"
     words = f"{counted(done.sent, 'alert')} {how}, {done.retried} to be tried again, {done.failed} given up, {done.deferred} waiting"
     return dg.SensorResult(skip_reason=words)

@@ -18,15 +18,15 @@ from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
 from reliability_platform.openlineage_events.datasets import assertions, bronze_metrics
 from reliability_platform.openlineage_events.run import Dataset, Datasets
-from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL, dbt_models
 from reliability_platform.orchestration.evaluations import store_evaluations
 from reliability_platform.orchestration.lineage_events import AUDIT, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, run_days, tagged_days
+from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.retries import RETRIES, only_transient
 from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.pipeline import steps
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import Settings
 from reliability_platform.sources import SOURCES
 
 AUDITED = {name: spec for name, spec in CHECKS.items() if spec.engine in ("soda", "native")}
@@ -142,11 +142,11 @@ def _summary(results: Sequence[CheckResult]) -> dict[str, dg.MetadataValue]:
 )
 @only_transient
 @redact_errors
-def audit(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def audit(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Evaluate every check on the landing days of the run."""
-    settings = load_settings()
+    settings = home.settings
     results = _judge(settings, context.run, run_days(context))
-    steps.record_results(steps.RunContext.of(settings, context.run.run_id), results)
+    steps.record_results(home.run(context.run), results)
     report_evaluations(context.instance, context.run.run_id, results)
     return dg.MaterializeResult(metadata=_summary(results))
 
@@ -173,15 +173,15 @@ def audit(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: i
     pool=WAREHOUSE_POOL,
 )
 @redact_errors
-def checks_on_demand(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+def checks_on_demand(context: dg.AssetCheckExecutionContext, home: Home) -> Iterator[dg.AssetCheckResult]:
     """Execute chosen checks alone, from the page of an asset, on the landing days of the run."""
-    settings = load_settings()
+    settings = home.settings
     days = tagged_days(context.run.tags)
     if not days:
         raise UsageError("A check judges landing days: choose one or more partitions to execute it on.")
     names = {key.name for key in context.selected_asset_check_keys}
     results = _judge(settings, context.run, days, only=names)
-    CheckStore(operations_engine(settings)).record(results)
+    CheckStore(home.engine).record(results)
     worst: dict[str, CheckResult] = {}
     for result in results:
         if result.reason in UNTOLD:  # says nothing of the other days

@@ -10,9 +10,9 @@ from reliability_platform.openlineage_events.run import Datasets, Metrics
 from reliability_platform.orchestration.backfill_guard import guarded_days
 from reliability_platform.orchestration.lineage_events import BRONZE, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
+from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.pipeline import steps
-from reliability_platform.settings import load_settings
 from reliability_platform.sources import SOURCES
 
 admissions = dg.AssetSpec(
@@ -35,14 +35,14 @@ def _bronze_asset(source: str) -> dg.AssetsDefinition:
         description=f"The admitted files of {source}: every value as delivered, unknown columns in one rescued column.",
     )
     @redact_errors
-    def _admitted(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        settings = load_settings()
+    def _admitted(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        settings = home.settings
         days = guarded_days(context, settings)
         read, written = datasets.landing(source), datasets.bronze(source)
         with told(
             News(settings, context.run, days), f"bronze.{source}", BRONZE, lambda: Datasets([read], [written])
         ) as job:
-            by_day = steps.admit(steps.RunContext.of(settings, context.run.run_id), source, days)
+            by_day = steps.admit(home.run(context.run), source, days)
             examined = [admission for records in by_day.values() for admission in records]
             by_status = Counter(admission.status for admission in examined)
             rows = sum(admission.admitted_rows for admission in examined)

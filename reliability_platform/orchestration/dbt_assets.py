@@ -10,9 +10,9 @@ from reliability_platform.counted import counted
 from reliability_platform.orchestration.backfill_guard import guarded_days
 from reliability_platform.orchestration.lineage_events import News, models_told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
+from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.pipeline import steps
-from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import TransformFailedError
 
@@ -67,17 +67,15 @@ def _header(sql: str) -> str:
     pool=WAREHOUSE_POOL,
 )
 @redact_errors
-def dbt_models(
-    context: dg.AssetExecutionContext,
-) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
+def dbt_models(context: dg.AssetExecutionContext, home: Home) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
     """Build staging, quarantine, silver, gold and reconciliations for the landing days of the run."""
-    settings = load_settings()
+    settings = home.settings
     days = guarded_days(context, settings)
     selected = {key.path[-1] for key in context.op_execution_context.selected_asset_keys}
     everything = {key.path[-1] for key in dbt_models.keys}
     with models_told(News(settings, context.run, days)) as models:
         built = steps.build(
-            steps.RunContext.of(settings, context.run.run_id),
+            home.run(context.run),
             days,
             select=() if selected == everything else sorted(selected),
             on_node=lambda name: context.log.debug(f"dbt finished {name}"),

@@ -17,6 +17,7 @@ from reliability_platform.orchestration.jobs import jobs
 from reliability_platform.orchestration.landing_assets import landing_assets, reference
 from reliability_platform.orchestration.landing_sensor import landing_sensor
 from reliability_platform.orchestration.published_assets import published, published_as_audited
+from reliability_platform.orchestration.resources import RESOURCES
 from reliability_platform.orchestration.schedules import daily_pipeline, daily_slo_report, early_fetch
 from reliability_platform.orchestration.scorecard_asset import scorecard
 from reliability_platform.orchestration.sensors import incident_sensor, remediation_sensor
@@ -47,4 +48,5 @@ defs = dg.Definitions(
     sensors=[landing_sensor, upkeep_sensor, incident_sensor, remediation_sensor, alert_sensor],
     # One process per run: a process per step would import dbt, Soda and Dagster a dozen times.
     executor=dg.in_process_executor,
+    resources=RESOURCES,
 )

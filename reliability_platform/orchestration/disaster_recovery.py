@@ -1,21 +1,21 @@
 """Snapshots and drills on schedule, and the checks of their age. Homes with nothing to lose yet are left alone."""
 
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import PlatformError
 from reliability_platform.lab.drills.drills import run_drill
 from reliability_platform.lab.drills.report import keep
-from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.published_assets import published_as_audited
+from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.recovery.drill_log import Drill, overdue
 from reliability_platform.recovery.retention import forget_snapshots
 from reliability_platform.recovery.upkeep import DRILL_ENDED, SNAPSHOT_TAKEN, attempting
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import Settings
 from reliability_platform.warehouse.publication import current_version
 from reliability_platform.warehouse.snapshots.location import SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import read_snapshots
@@ -33,10 +33,10 @@ class DrillFailedError(PlatformError):
     description="The newest snapshot of the home. Taken under a short lease, while others work.",
 )
 @redact_errors
-def snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def snapshot(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Take one, then forget those that the rule does not keep."""
-    settings = load_settings()
-    with attempting(operations_engine(settings), SNAPSHOT_TAKEN, utc_now()):
+    settings = home.settings
+    with attempting(home.engine, SNAPSHOT_TAKEN, utc_now()):
         taken = take_snapshot(settings, utc_now)
     pruned = forget_snapshots(settings, "snapshot job", utc_now)
     for words in pruned.damaged:
@@ -52,9 +52,9 @@ def snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type
     description="The newest snapshot is young enough (RELIABILITY_SNAPSHOT_MAX_AGE_HOURS, 30).",
 )
 @redact_errors
-def snapshot_fresh() -> dg.AssetCheckResult:
+def snapshot_fresh(home: Home) -> dg.AssetCheckResult:
     """The newest usable snapshot, whoever took it."""
-    settings = load_settings()
+    settings = home.settings
     found, damaged = read_snapshots(SnapshotLocation.of(settings))
     allowed = timedelta(hours=settings.snapshot_max_age_hours)
     age = utc_now() - found[-1].taken_at if found else None
@@ -71,10 +71,10 @@ def snapshot_fresh() -> dg.AssetCheckResult:
 
 @dg.asset_check(asset=snapshot, name="recovery_drills__in_time", description="No drill is overdue.")
 @redact_errors
-def drills_in_time() -> dg.AssetCheckResult:
+def drills_in_time(home: Home) -> dg.AssetCheckResult:
     """A recovery that nobody has rehearsed for long may not work any more."""
-    settings = load_settings()
-    late = overdue(settings, operations_engine(settings), utc_now())
+    settings = home.settings
+    late = overdue(settings, home.engine, utc_now())
     return dg.AssetCheckResult(
         passed=not late,
         severity=dg.AssetCheckSeverity.WARN,
@@ -89,11 +89,11 @@ snapshot_job = dg.define_asset_job(
 )
 
 
-def _drill(context: dg.OpExecutionContext, drill: Drill) -> None:
-    settings = load_settings()
-    with attempting(operations_engine(settings), DRILL_ENDED, utc_now()):
+def _drill(context: dg.OpExecutionContext, home: Home, drill: Drill) -> None:
+    settings = home.settings
+    with attempting(home.engine, DRILL_ENDED, utc_now()):
         report = run_drill(settings, drill, utc_now)
-    path = keep(settings, operations_engine(settings), report)
+    path = keep(settings, home.engine, report)
     context.add_output_metadata({"report": dg.MetadataValue.md(path.read_text()), "met": report.met})
     if not report.met:
         raise DrillFailedError(f"The drill {drill} missed its objectives: see {path.name} in the folder of drills.")
@@ -101,16 +101,16 @@ def _drill(context: dg.OpExecutionContext, drill: Drill) -> None:
 
 @dg.op
 @redact_errors
-def lose_a_table(context: dg.OpExecutionContext) -> None:
+def lose_a_table(context: dg.OpExecutionContext, home: Home) -> None:
     """On a clone of the home."""
-    _drill(context, Drill.TABLE_LOSS)
+    _drill(context, home, Drill.TABLE_LOSS)
 
 
 @dg.op
 @redact_errors
-def lose_the_warehouse(context: dg.OpExecutionContext) -> None:
+def lose_the_warehouse(context: dg.OpExecutionContext, home: Home) -> None:
     """On a clone of the home."""
-    _drill(context, Drill.WAREHOUSE_LOSS)
+    _drill(context, home, Drill.WAREHOUSE_LOSS)
 
 
 @dg.job(description="Loses a table of a clone of the home and puts it back; measures and proves it.")
@@ -142,9 +142,9 @@ def _nothing_to_lose(settings: Settings) -> str | None:
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Every day at 04:00 UTC, after the pipeline.",
 )
-def daily_snapshot() -> dg.RunRequest | dg.SkipReason:
+def daily_snapshot(home: Home) -> dg.RunRequest | dg.SkipReason:
     """A snapshot, where there is something to take."""
-    why_not = _nothing_to_take(load_settings())
+    why_not = _nothing_to_take(home.settings)
     return dg.SkipReason(why_not) if why_not else dg.RunRequest()
 
 
@@ -155,9 +155,9 @@ def daily_snapshot() -> dg.RunRequest | dg.SkipReason:
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="On the first of each month at 05:00 UTC.",
 )
-def monthly_table_drill() -> dg.RunRequest | dg.SkipReason:
+def monthly_table_drill(home: Home) -> dg.RunRequest | dg.SkipReason:
     """The loss of a table, where there is something to lose."""
-    why_not = _nothing_to_lose(load_settings())
+    why_not = _nothing_to_lose(home.settings)
     return dg.SkipReason(why_not) if why_not else dg.RunRequest()
 
 
@@ -168,13 +168,13 @@ def monthly_table_drill() -> dg.RunRequest | dg.SkipReason:
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="On the first day of each quarter at 06:00 UTC.",
 )
-def quarterly_warehouse_drill() -> dg.RunRequest | dg.SkipReason:
+def quarterly_warehouse_drill(home: Home) -> dg.RunRequest | dg.SkipReason:
     """The loss of the warehouse, where there is something to lose."""
-    why_not = _nothing_to_lose(load_settings())
+    why_not = _nothing_to_lose(home.settings)
     return dg.SkipReason(why_not) if why_not else dg.RunRequest()
 
 
-recovery_jobs: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
+recovery_jobs: list[Any] = [
     snapshot_job,
     drill_table_loss,
     drill_warehouse_loss,

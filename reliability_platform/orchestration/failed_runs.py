@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
-from dagster._core.events import JobFailureData
-from dagster._core.storage.dagster_run import RunRecord
 from dagster_shared.error import SerializableErrorInfo
 from sqlalchemy import Engine
 
@@ -90,8 +88,9 @@ def _end(instance: dg.DagsterInstance, run_id: str) -> tuple[Cause, str]:
         return CAUSES[word.outcome], word.error
     for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE):
         data = entry.dagster_event.event_specific_data if entry.dagster_event else None
-        if isinstance(data, JobFailureData) and data.error is not None:
-            failure = _Failure.of("", data.error)
+        error = getattr(data, "error", None)
+        if error is not None:
+            failure = _Failure.of("", error)
             return failure.cause or UNFORESEEN, failure.words
     return KILLED, "its process was killed, or ended by a time limit"
 
@@ -109,7 +108,7 @@ def _where(instance: dg.DagsterInstance, run_id: str) -> str:
     return ", ".join(begun) or "its beginning"
 
 
-def _build_tells(settings: Settings, engine: Engine, record: RunRecord, window: Sequence[date]) -> bool:
+def _build_tells(settings: Settings, engine: Engine, record: dg.RunRecord, window: Sequence[date]) -> bool:
     """Whether a build of the run, or one that the guard refused it, becomes an incident by itself."""
     began = record.start_time or record.create_timestamp.timestamp()
     return any(
@@ -118,7 +117,7 @@ def _build_tells(settings: Settings, engine: Engine, record: RunRecord, window: 
     )
 
 
-def _read(settings: Settings, instance: dg.DagsterInstance, engine: Engine, record: RunRecord) -> FailedRun | None:
+def _read(settings: Settings, instance: dg.DagsterInstance, engine: Engine, record: dg.RunRecord) -> FailedRun | None:
     run = record.dagster_run
     window = tagged_days(run.tags)
     if not window or _build_tells(settings, engine, record, window):

@@ -12,13 +12,13 @@ from reliability_platform.incidents.impact import phase_of, record_impact
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.response import overdue, read_policy, response_due
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL
 from reliability_platform.orchestration.partitions import INCIDENTS
+from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.retries import RETRIES, only_transient
 from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.remediation.documents import documents_folder, write_page
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import Settings
 
 RESOLVED = "incident__resolved"
 
@@ -42,10 +42,10 @@ RESOLVED = "incident__resolved"
 )
 @only_transient
 @redact_errors
-def incident_asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def incident_asset(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Write the page of one incident as it stands now, and show it here."""
-    settings = load_settings()
-    engine = operations_engine(settings)
+    settings = home.settings
+    engine = home.engine
     store = IncidentStore(engine)
     incident = store.get(context.partition_key)
     phase = phase_of(incident)

@@ -8,12 +8,11 @@ from pydantic import Field
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.decisions import Decision, decide
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.evaluations import store_evaluations
 from reliability_platform.orchestration.incident_assets import incident_asset, incident_evaluation, incident_metadata
 from reliability_platform.orchestration.partitions import INCIDENTS
+from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
-from reliability_platform.settings import load_settings
 
 # Dagster takes the names of an enumeration's members, people are told their values: here both are the same.
 Choice = StrEnum("Choice", {one.value: one.value for one in Decision})  # type: ignore[misc]
@@ -30,10 +29,10 @@ class DecisionConfig(dg.Config):
 
 @dg.op
 @redact_errors
-def decide_incident(context: dg.OpExecutionContext, config: DecisionConfig) -> None:
+def decide_incident(context: dg.OpExecutionContext, config: DecisionConfig, home: Home) -> None:
     """Write the decision on the timeline, and the page of the incident anew."""
-    settings = load_settings()
-    engine = operations_engine(settings)
+    settings = home.settings
+    engine = home.engine
     store = IncidentStore(engine)
     incident = decide(
         store, context.partition_key, Decision(config.decision.value), utc_now(), config.actor, config.why, config.to

@@ -1,13 +1,13 @@
 """The jobs: the pipeline, its part after landing, the documents of an incident, and remediation."""
 
+from typing import Any
+
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from pydantic import Field
 
 from reliability_platform.clock import FIRST_DAY, parse_day, utc_now
 from reliability_platform.lab.faults.landed_again import follow
 from reliability_platform.lab.faults.plan import ActivePlan, load_plan
-from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.audit_assets import audit
 from reliability_platform.orchestration.bronze_assets import bronze_assets
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL, dbt_models
@@ -15,25 +15,26 @@ from reliability_platform.orchestration.incident_assets import incident_asset
 from reliability_platform.orchestration.incident_decisions import incident_decision
 from reliability_platform.orchestration.landing_assets import landing_assets, reference
 from reliability_platform.orchestration.published_assets import published
+from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.orchestration.scorecard_asset import scorecard
 from reliability_platform.orchestration.slo_asset import slo
 from reliability_platform.remediation.heal import act
 from reliability_platform.remediation.policy import AUTOMATION
-from reliability_platform.settings import load_settings
 
+_landing = dg.AssetSelection.assets(reference, *landing_assets)
 _after_landing = dg.AssetSelection.assets(*bronze_assets, dbt_models, audit, published)
 # The audit evaluates the Soda and native checks; running them once more as check steps would only double the work.
 _dbt_tests = dg.AssetSelection.checks(*dbt_models.check_keys)
 
 pipeline_job = dg.define_asset_job(
     "pipeline",
-    selection=(dg.AssetSelection.assets(*landing_assets) | _after_landing).without_checks() | _dbt_tests,
+    selection=(_landing | _after_landing).without_checks() | _dbt_tests,
     description="A landing day from delivery to publication.",
 )
 landing_job = dg.define_asset_job(
     "landing_only",
-    selection=dg.AssetSelection.assets(*landing_assets),
+    selection=_landing,
     description="What has not landed yet of a landing day, and nothing after it: a source over HTTP is asked early.",
 )
 reprocess_job = dg.define_asset_job(
@@ -78,10 +79,10 @@ class RemediationConfig(dg.Config):
 
 @dg.op(pool=WAREHOUSE_POOL)
 @redact_errors
-def take_action(context: dg.OpExecutionContext, config: RemediationConfig) -> None:
+def take_action(context: dg.OpExecutionContext, config: RemediationConfig, home: Home) -> None:
     """Take the action that the policy names for the incident's class. Safe to run twice."""
-    settings = load_settings()
-    done = act(settings, operations_engine(settings), config.incident_id, utc_now(), config.actor)
+    settings = home.settings
+    done = act(settings, home.engine, config.incident_id, utc_now(), config.actor)
     context.log.info(done.summary)
     context.add_output_metadata({"summary": done.summary, "landing_days": [day.isoformat() for day in done.reruns]})
 
@@ -103,9 +104,9 @@ class PlanConfig(dg.Config):
 
 @dg.op
 @redact_errors
-def follow_plan(context: dg.OpExecutionContext, config: PlanConfig) -> None:
+def follow_plan(context: dg.OpExecutionContext, config: PlanConfig, home: Home) -> None:
     """Let the home follow a plan. What has landed and is other under it lands again; then run the pipeline."""
-    settings = load_settings()
+    settings = home.settings
     first, last = parse_day(config.first), parse_day(config.last)
     active = ActivePlan.resolve(load_plan(config.plan), seed=config.seed, first=first, last=last)
     days = follow(settings, active)
@@ -120,7 +121,7 @@ def fault_plan() -> None:
     follow_plan()
 
 
-jobs: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
+jobs: list[Any] = [
     pipeline_job,
     landing_job,
     reprocess_job,

@@ -14,9 +14,9 @@ from reliability_platform.openlineage_events.run import Datasets
 from reliability_platform.orchestration.backfill_guard import guarded_days
 from reliability_platform.orchestration.lineage_events import LANDING, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
+from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.pipeline import steps
-from reliability_platform.settings import load_settings
 from reliability_platform.sources import SOURCES
 
 
@@ -27,9 +27,9 @@ from reliability_platform.sources import SOURCES
     ]
 )
 @redact_errors
-def reference() -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+def reference(home: Home) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     """Reference data: what the events refer to."""
-    settings = load_settings()
+    settings = home.settings
     refresh_reference(settings)
     for table in REFERENCE_TABLES:
         yield dg.MaterializeResult(asset_key=["reference", table])
@@ -48,6 +48,7 @@ def _shown(fetch: Fetched) -> dict[str, int | str]:
 def _landing_asset(source: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=["landing", source],
+        deps=[["reference", table] for table in REFERENCE_TABLES],
         group_name="landing",
         kinds={"parquet"},
         partitions_def=LANDING_DAYS,
@@ -55,18 +56,17 @@ def _landing_asset(source: str) -> dg.AssetsDefinition:
         description=f"The batches that {source} delivered on a landing day, exactly as they came, each with a manifest.",
     )
     @redact_errors
-    def _deliveries(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        settings = load_settings()
+    def _deliveries(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        settings = home.settings
         days = guarded_days(context, settings, asks_source=True)
         # Each step that lands asks for all that the run lands: where one is refused, none has written.
         run_lands = [one for one in SOURCES if context.job_def.has_node_named(f"landing__{one}")]
         ActivePlan.load(settings).refuse_over_http(settings, run_lands, days)
-        refresh_reference(settings)
         written = datasets.landing(source)
         with told(
             News(settings, context.run, days), f"landing.{source}", LANDING, lambda: Datasets(outputs=[written])
         ) as job:
-            landed = steps.land(steps.RunContext.of(settings, context.run.run_id), source, days)
+            landed = steps.land(home.run(context.run), source, days)
             job.learned = lambda: Datasets(
                 outputs=[replace(written, rows_written=landed.rows, files_written=landed.batches)],
             )

@@ -15,12 +15,12 @@ from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.arrivals import last_seen, look
 from reliability_platform.landing.watch import Changed, Watch, changed_folders, is_settled
-from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.backfill_guard import LANDED_TAG
 from reliability_platform.orchestration.jobs import reprocess_job
 from reliability_platform.orchestration.partitions import tagged_days
+from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import Settings
 from reliability_platform.warehouse.journal import BuildJournal
 
 POLL_SECONDS = 30
@@ -93,11 +93,11 @@ def collect(
     description="Runs a landing day again when something has come for it by itself after its run.",
 )
 @redact_errors
-def landing_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+def landing_sensor(context: dg.SensorEvaluationContext, home: Home) -> dg.SensorResult:
     """Look at what has changed since the last tick."""
-    settings = load_settings()
+    settings = home.settings
     now = utc_now()
-    wanted, cursor = collect(settings, operations_engine(settings), context.instance, context.cursor, now)
+    wanted, cursor = collect(settings, home.engine, context.instance, context.cursor, now)
     requests = [
         dg.RunRequest(
             run_key=f"landed-{day}-{now:%Y%m%d%H%M%S}",

@@ -10,12 +10,11 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
-from dagster._core.errors import DagsterExecutionInterruptedError
 
 from reliability_platform.causes import DAMAGE, HELD, NO_RIGHTS, NO_ROOM, UNUSABLE, cause_named
 from reliability_platform.errors import ExitCode, PlatformError, StoppedError, UsageError
 from reliability_platform.masking import error_text
-from reliability_platform.orchestration.partitions import FOR_DAYS, INCIDENT_TAG, range_tags
+from reliability_platform.orchestration.partitions import INCIDENT_TAG, range_tags
 from reliability_platform.orchestration.run_endings import endings_of
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -36,7 +35,7 @@ EXIT_CODES = dict.fromkeys((cause.name for cause in (DAMAGE, NO_RIGHTS, NO_ROOM,
 """By the cause that the error of a step names; any other is a bug of ours, or a program's beside us."""
 
 
-INTERRUPTIONS = {one.__name__ for one in (KeyboardInterrupt, StoppedError, DagsterExecutionInterruptedError)}
+INTERRUPTIONS = {one.__name__ for one in (KeyboardInterrupt, StoppedError, dg.DagsterExecutionInterruptedError)}
 """The errors by which a run ends that somebody stops."""
 
 
@@ -125,17 +124,6 @@ class LocalDaemon:
         _raise_if_failed(job, result)
         return result
 
-    def materialize(
-        self, assets: list[dg.AssetsDefinition], *, first: date | None = None, last: date | None = None
-    ) -> None:
-        """Materialize unpartitioned assets, for the sake of landing days `first`..`last`. Raises `RunFailedError`."""
-        tags = {FOR_DAYS: f"{first}/{last}"} if first and last else {}
-        with endings_of(self._instance).told_if_it_fails():
-            result = dg.materialize(
-                assets, instance=self._instance, run_config=QUIET, tags={**LOCAL, **tags}, raise_on_error=False
-            )
-        _raise_if_failed("reference_data", result)
-
     def tick(self) -> int:
         """Evaluate every sensor once and execute its run requests. Returns how many runs there were.
 
@@ -161,7 +149,10 @@ class LocalDaemon:
 
     def _evaluate(self, sensor: dg.SensorDefinition) -> dg.SensorResult:
         with dg.build_sensor_context(
-            instance=self._instance, cursor=self._cursors.get(sensor.name), definitions=self._definitions
+            instance=self._instance,
+            cursor=self._cursors.get(sensor.name),
+            definitions=self._definitions,
+            resources=self._definitions.resources,
         ) as context:
             outcome = sensor(context)
         assert isinstance(outcome, dg.SensorResult)

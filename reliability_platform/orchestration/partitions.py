@@ -49,8 +49,6 @@ INCIDENT_TAG = "reliability/incident"
 PARTITION = "dagster/partition"
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
-FOR_DAYS = "reliability/for_landing_days"
-"""On a run of assets without partitions, the landing days for whose sake it is: the first and the last."""
 
 
 def range_tags(first: date, last: date) -> dict[str, str]:
@@ -71,8 +69,6 @@ def tagged_days(tags: Mapping[str, str]) -> list[date]:
     """
     one = tags.get(PARTITION)
     first, last = tags.get(RANGE_START, one), tags.get(RANGE_END, one)
-    if FOR_DAYS in tags:
-        first, last = tags[FOR_DAYS].split("/")
     try:
         return list(days(date.fromisoformat(first), date.fromisoformat(last))) if first and last else []
     except ValueError:

@@ -7,14 +7,13 @@ import dagster as dg
 from reliability_platform.checks.published import judge_published
 from reliability_platform.clock import utc_now
 from reliability_platform.damage import in_one_line
-from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.audit_assets import audit, report_evaluations
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
+from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.retries import RETRIES, only_transient
 from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.pipeline import steps
-from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
 
@@ -40,10 +39,10 @@ MARTS = marts(ensure_manifest())
 )
 @only_transient
 @redact_errors
-def published(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+def published(context: dg.AssetExecutionContext, home: Home) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     """Swap in a new version; event dates that a held partition touches keep their last good rows."""
     publication = steps.publish(
-        steps.RunContext.of(load_settings(), context.run.run_id),
+        home.run(context.run),
         lambda changed: report_evaluations(context.instance, context.run.run_id, changed),
     )
     reasons = "\n".join(f"- `{key}`: {'; '.join(why)}" for key, why in publication.held.items())
@@ -76,10 +75,10 @@ def published(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
     pool=WAREHOUSE_POOL,
 )
 @redact_errors
-def published_as_audited(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+def published_as_audited(context: dg.AssetCheckExecutionContext, home: Home) -> Iterator[dg.AssetCheckResult]:
     """Compare what consumers read with its record, now; a difference is on record as a failed check, too."""
-    settings = load_settings()
-    damages = judge_published(settings, operations_engine(settings), utc_now(), context.run.run_id)
+    settings = home.settings
+    damages = judge_published(settings, home.engine, utc_now(), context.run.run_id)
     for key in sorted(context.selected_asset_check_keys, key=lambda one: one.asset_key.path):
         name = key.asset_key.path[-1]
         # The record and the pointer concern every table.

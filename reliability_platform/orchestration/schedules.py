@@ -5,7 +5,7 @@ from datetime import timedelta
 import dagster as dg
 
 from reliability_platform.orchestration.jobs import landing_job, pipeline_job, slo_job
-from reliability_platform.settings import load_settings
+from reliability_platform.orchestration.resources import Home
 from reliability_platform.sources import SOURCES
 
 daily_pipeline = dg.build_schedule_from_partitioned_job(
@@ -25,9 +25,9 @@ daily_pipeline = dg.build_schedule_from_partitioned_job(
     description="Four times between 00:25 UTC and the deadlines at 01:00: sources over HTTP are asked for what is "
     "missing, so that a deadline at risk is known while there is time. Simulated sources deliver by themselves.",
 )
-def early_fetch(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+def early_fetch(context: dg.ScheduleEvaluationContext, home: Home) -> dg.RunRequest | dg.SkipReason:
     """One run for the landing day that has just ended."""
-    settings = load_settings()
+    settings = home.settings
     if not any(settings.url_of(source) for source in SOURCES):
         return dg.SkipReason("No source is fetched over HTTP (RELIABILITY_SOURCE_URL).")
     day = (context.scheduled_execution_time - timedelta(days=1)).date()

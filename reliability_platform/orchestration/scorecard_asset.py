@@ -7,11 +7,10 @@ from reliability_platform.lab.scorecard.evidence import StageTiming
 from reliability_platform.lab.scorecard.headline import headline
 from reliability_platform.lab.scorecard.run import Graded, grade_home
 from reliability_platform.lab.scorecard.score import Scorecard
-from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL
 from reliability_platform.orchestration.published_assets import MARTS
+from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
-from reliability_platform.settings import load_settings
 
 STAGE_OF_STEP = {
     "landing": "landing",
@@ -69,12 +68,12 @@ def _number(value: float | int) -> dg.MetadataValue:
     description="Truth against verdicts: what was broken, noticed, kept from consumers and healed; with the evidence.",
 )
 @redact_errors
-def scorecard(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def scorecard(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Compare with the oracle, grade every strike, write the evidence files."""
-    settings = load_settings()
+    settings = home.settings
     graded = grade_home(
         settings,
-        operations_engine(settings),
+        home.engine,
         utc_now(),
         stage_timings(context.instance),
         lambda step: context.log.info(step),

@@ -13,15 +13,15 @@ from reliability_platform.clock import utc_now
 from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.failed_runs import note_failed_runs
 from reliability_platform.orchestration.jobs import incident_job, pipeline_job, remediation, reprocess_job
 from reliability_platform.orchestration.partitions import INCIDENT_TAG, INCIDENTS, range_tags
+from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.pipeline.ticks import notice, take_steps
 from reliability_platform.remediation.changes import environment_fingerprint
 from reliability_platform.remediation.policy import POLICIES
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import Settings
 
 POLL_SECONDS = 15
 MAX_RUNTIME = "dagster/max_runtime"
@@ -67,10 +67,10 @@ def _attempt(incident: Incident, now: datetime) -> str:
     description="Turns failed checks into incidents, one per cause, and writes their runbooks.",
 )
 @redact_errors
-def incident_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+def incident_sensor(context: dg.SensorEvaluationContext, home: Home) -> dg.SensorResult:
     """Read the check results since the last tick."""
-    settings = load_settings()
-    engine = operations_engine(settings)
+    settings = home.settings
+    engine = home.engine
     changed, cursor = notice(
         settings,
         engine,
@@ -117,11 +117,11 @@ def _rerun(job: str, incidents: list[Incident]) -> dg.RunRequest:
     description="Heals incidents as the policy says: act, run the days again, verify, resolve.",
 )
 @redact_errors
-def remediation_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+def remediation_sensor(context: dg.SensorEvaluationContext, home: Home) -> dg.SensorResult:
     """Take each open incident one step further."""
     del context
-    settings = load_settings()
-    engine = operations_engine(settings)
+    settings = home.settings
+    engine = home.engine
     steps = take_steps(settings, engine, utc_now, "remediation sensor")
     requests = [
         dg.RunRequest(

@@ -8,11 +8,10 @@ from reliability_platform.incidents.documents.render import markdown
 from reliability_platform.incidents.metrics import GroupedBy, metrics
 from reliability_platform.incidents.metrics import page as metrics_page
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.published_assets import MARTS
+from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.retries import RETRIES, only_transient
 from reliability_platform.orchestration.run_storage import redact_errors
-from reliability_platform.settings import load_settings
 from reliability_platform.slo.objectives import read_objectives
 from reliability_platform.slo.report import document, page, staleness, write_report
 from reliability_platform.slo.status import status
@@ -29,10 +28,10 @@ from reliability_platform.slo.status import status
 )
 @only_transient
 @redact_errors
-def slo(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def slo(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Count good and bad landing days against their budgets. Reads the operations store alone: no turn to wait for."""
-    settings = load_settings()
-    engine = operations_engine(settings)
+    settings = home.settings
+    engine = home.engine
     now = utc_now()
     found = status(engine, read_objectives(settings.slo_file), now)
     files = write_report(settings, found)

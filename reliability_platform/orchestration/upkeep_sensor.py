@@ -4,23 +4,23 @@ Dagster's daemon alone evaluates it, never a command: so it also says from when 
 """
 
 import dagster as dg
-from dagster._core.scheduler.instigation import InstigatorStatus
 
 from reliability_platform.clock import utc_now
 from reliability_platform.day_clock import Service
-from reliability_platform.operations import operations_engine
+from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.orchestration.schedules import daily_pipeline
 from reliability_platform.recovery.upkeep import monitor_upkeep
-from reliability_platform.settings import load_settings
 
 POLL_SECONDS = 60
+STOPPED = "STOPPED"
+"""The state of a schedule that somebody has switched off; Dagster's enumeration of it is not public."""
 
 
 def schedule_is_on(instance: dg.DagsterInstance) -> bool:
     """Whether the daily pipeline runs by itself: it does unless somebody has switched it off."""
     states = [one for one in instance.all_instigator_state() if one.instigator_name == daily_pipeline.name]
-    return not any(one.status is InstigatorStatus.STOPPED for one in states)
+    return not any(one.status.value == STOPPED for one in states)
 
 
 @dg.sensor(
@@ -29,10 +29,10 @@ def schedule_is_on(instance: dg.DagsterInstance) -> bool:
     description="Notices landing days that were due and not run, overdue snapshots and drills, low room and memory.",
 )
 @redact_errors
-def upkeep_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+def upkeep_sensor(context: dg.SensorEvaluationContext, home: Home) -> dg.SkipReason:
     """Record what is wrong; the incident sensor opens incidents of it, and the alert sensor tells people."""
-    settings = load_settings()
-    engine, now = operations_engine(settings), utc_now()
+    settings = home.settings
+    engine, now = home.engine, utc_now()
     Service(engine).note(schedule_is_on(context.instance), now)
     news = monitor_upkeep(settings, engine, now)
     return dg.SkipReason("; ".join(f"{one.check}: {one.message}" for one in news) or "Nothing new.")

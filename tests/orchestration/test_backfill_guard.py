@@ -20,6 +20,7 @@ from reliability_platform.orchestration.bronze_assets import bronze_assets
 from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.local import LOCAL, QUIET
 from reliability_platform.orchestration.partitions import range_tags
+from reliability_platform.orchestration.resources import RESOURCES
 from reliability_platform.warehouse.journal import BLOCKED, BuildJournal
 from tests.conftest import Platform, day
 
@@ -92,7 +93,9 @@ def test_a_reason_in_a_tag_of_the_run_lets_it_through(bound: tuple[Platform, str
     made, incident = bound
     with dg.instance_for_test() as instance:
         tags = {APPROVAL_TAG: "the auditor asked for it"}
-        done = dg.materialize(bronze_assets[:1], instance=instance, partition_key=str(day(2)), tags=tags)
+        done = dg.materialize(
+            bronze_assets[:1], instance=instance, partition_key=str(day(2)), tags=tags, resources=RESOURCES
+        )
     assert done.success
     [approval] = Approvals(made.engine).all()
     assert approval.guards == ("held days", "open incidents")

@@ -9,6 +9,7 @@ from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.orchestration.incident_assets import incident_asset
 from reliability_platform.orchestration.partitions import INCIDENTS
+from reliability_platform.orchestration.resources import RESOURCES
 from tests.conftest import Platform
 from tests.unit.failing import NOW, Numbers, result
 
@@ -23,7 +24,7 @@ def test_making_the_page_records_the_impact_once(
     with dg.instance_for_test() as instance:
         instance.add_dynamic_partitions(str(INCIDENTS.name), [one])
         for _ in range(2):
-            assert dg.materialize([incident_asset], partition_key=one, instance=instance).success
+            assert dg.materialize([incident_asset], partition_key=one, instance=instance, resources=RESOURCES).success
     incident = IncidentStore(made.engine).get(one)
     assert [entry.data["phase"] for entry in incident.timeline if entry.kind == "impact"] == ["bad"]
     assert {one["table"] for one in incident.impact["bad"]["measures"]} == {"agg_daily_fulfilment"}

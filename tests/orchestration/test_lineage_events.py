@@ -17,6 +17,7 @@ from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.landing_assets import landing_assets
 from reliability_platform.orchestration.local import QUIET
 from reliability_platform.orchestration.partitions import range_tags
+from reliability_platform.orchestration.resources import RESOURCES
 from reliability_platform.settings import DBT_PROJECT, Settings, load_settings
 from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
@@ -182,7 +183,12 @@ def test_a_broken_model_fails_and_what_needs_it_is_aborted(
 def _materialize(assets: list[dg.AssetsDefinition]) -> dg.ExecuteInProcessResult:
     with dg.instance_for_test() as instance:
         return dg.materialize(
-            assets, instance=instance, partition_key=str(day(1)), run_config=QUIET, raise_on_error=False
+            assets,
+            instance=instance,
+            partition_key=str(day(1)),
+            resources=RESOURCES,
+            run_config=QUIET,
+            raise_on_error=False,
         )
 
 

@@ -13,6 +13,7 @@ from reliability_platform.orchestration.dbt_assets import dbt_models
 from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.landing_assets import landing_assets
 from reliability_platform.orchestration.local import QUIET
+from reliability_platform.orchestration.resources import RESOURCES
 from reliability_platform.settings import load_settings
 from tests.conftest import day
 
@@ -45,7 +46,9 @@ def test_records_of_admission_are_shown_as_written(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("RELIABILITY_HOME", str(settings.home))
     with dg.instance_for_test() as instance:
         parts = [landing_assets[0], bronze_assets[0], admissions]
-        assert dg.materialize(parts, instance=instance, partition_key=str(day(1)), run_config=QUIET).success
+        assert dg.materialize(
+            parts, instance=instance, partition_key=str(day(1)), run_config=QUIET, resources=RESOURCES
+        ).success
         written = instance.get_latest_materialization_event(admissions.key)
     assert written is not None and written.asset_materialization is not None
     assert written.asset_materialization.partition is None

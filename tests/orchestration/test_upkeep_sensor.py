@@ -23,6 +23,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.day_clock import Service, next_day
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.definitions import defs
+from reliability_platform.orchestration.resources import RESOURCES
 from reliability_platform.orchestration.schedules import daily_pipeline
 from reliability_platform.orchestration.upkeep_sensor import upkeep_sensor
 from reliability_platform.settings import Settings, load_settings
@@ -42,7 +43,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 def tick(instance: dg.DagsterInstance) -> str:
-    with dg.build_sensor_context(instance=instance, definitions=defs) as context:
+    with dg.build_sensor_context(instance=instance, definitions=defs, resources=RESOURCES) as context:
         said = upkeep_sensor(context)
     assert isinstance(said, dg.SkipReason)
     return str(said.skip_message)

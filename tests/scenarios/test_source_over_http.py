@@ -25,6 +25,7 @@ from reliability_platform.operations.tables import breakers
 from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.landing_assets import landing_assets
 from reliability_platform.orchestration.local import QUIET
+from reliability_platform.orchestration.resources import RESOURCES
 from reliability_platform.orchestration.schedules import early_fetch
 from reliability_platform.settings import load_settings
 from reliability_platform.sources import SOURCES
@@ -39,7 +40,7 @@ def land(source: str, number: int) -> dict[str, object]:
     asset = landing_assets[SOURCES.index(source)]
     key = day(number).isoformat()
     with dg.DagsterInstance.ephemeral() as instance:
-        done = dg.materialize([asset], instance=instance, partition_key=key)
+        done = dg.materialize([asset], instance=instance, partition_key=key, resources=RESOURCES)
     [event] = done.asset_materializations_for_node(asset.op.name)
     return {name: value.value for name, value in event.metadata.items()}
 
@@ -132,7 +133,7 @@ def test_sources_over_http_are_asked_early_and_others_are_not(home: Path, monkey
     del home
     moment = (utc_now() - timedelta(days=2)).replace(hour=0, minute=25)
     with dg.DagsterInstance.ephemeral() as instance:
-        context = dg.build_schedule_context(instance, scheduled_execution_time=moment)
+        context = dg.build_schedule_context(instance, scheduled_execution_time=moment, resources=RESOURCES)
         assert isinstance(early_fetch(context), dg.SkipReason)
         monkeypatch.setenv("RELIABILITY_SOURCE_URL", "http://127.0.0.1:9")
         request = early_fetch(context)

@@ -28,6 +28,7 @@ from reliability_platform.cli.main import cli
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.model import State
 from reliability_platform.orchestration.alert_sensor import alert_sensor
+from reliability_platform.orchestration.resources import RESOURCES
 from reliability_platform.settings import load_settings
 from tests.unit.alerting import TOKEN, Ground, Server
 from tests.unit.failing import day
@@ -382,7 +383,7 @@ def test_the_sensor_sends_and_needs_no_cursor(
     monkeypatch.setenv("RELIABILITY_ALERT_DRY_RUN", "false")
     with dg.instance_for_test() as instance:
         for expected in ("1 alert sent", "0 alerts sent"):
-            with dg.build_sensor_context(instance=instance) as context:
+            with dg.build_sensor_context(instance=instance, resources=RESOURCES) as context:
                 outcome = alert_sensor(context)
             assert isinstance(outcome, dg.SensorResult) and isinstance(outcome.skip_reason, dg.SkipReason)
             assert str(outcome.skip_reason.skip_message).startswith(expected)

@@ -22,6 +22,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.disaster_recovery import daily_snapshot, monthly_table_drill
 from reliability_platform.orchestration.local import QUIET
+from reliability_platform.orchestration.resources import RESOURCES
 from reliability_platform.recovery.clone import WORKSPACE, clone_of
 from reliability_platform.recovery.drill_log import Drill, DrillLog, overdue
 from reliability_platform.settings import Settings
@@ -193,8 +194,8 @@ def test_dagster_takes_snapshots_and_judges_their_age(
         again = job.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False)
         found = {str(one.asset_key.path[-1]): one.passed for one in again.get_asset_check_evaluations()}
         assert [name for name, passed in found.items() if not passed] == ["agg_daily_funnel"]
-        assert isinstance(daily_snapshot(dg.build_schedule_context(instance)), dg.RunRequest)
-        assert isinstance(monthly_table_drill(dg.build_schedule_context(instance)), dg.RunRequest)
+        assert isinstance(daily_snapshot(dg.build_schedule_context(instance, resources=RESOURCES)), dg.RunRequest)
+        assert isinstance(monthly_table_drill(dg.build_schedule_context(instance, resources=RESOURCES)), dg.RunRequest)
         monkeypatch.setenv("RELIABILITY_HOME", str(tmp_path / "empty"))
-        assert isinstance(daily_snapshot(dg.build_schedule_context(instance)), dg.SkipReason)
-        assert isinstance(monthly_table_drill(dg.build_schedule_context(instance)), dg.SkipReason)
+        assert isinstance(daily_snapshot(dg.build_schedule_context(instance, resources=RESOURCES)), dg.SkipReason)
+        assert isinstance(monthly_table_drill(dg.build_schedule_context(instance, resources=RESOURCES)), dg.SkipReason)

@@ -33,6 +33,7 @@ from reliability_platform.lab.scorecard.headline import headline
 from reliability_platform.lab.scorecard.score import Scorecard, score
 from reliability_platform.landing.admission import admit, landed_partitions
 from reliability_platform.operations import operations_engine
+from reliability_platform.orchestration.resources import RESOURCES
 from reliability_platform.remediation.due import may_act
 from reliability_platform.remediation.heal import act, verify
 from reliability_platform.settings import Settings, load_settings
@@ -562,7 +563,7 @@ def test_the_asset_puts_its_numbers_on_curves(copy: Settings, monkeypatch: pytes
 
     monkeypatch.setenv("RELIABILITY_HOME", str(copy.home))
     with dg.DagsterInstance.ephemeral() as instance:
-        result = dg.materialize([scorecard], instance=instance)
+        result = dg.materialize([scorecard], instance=instance, resources=RESOURCES)
     [event] = result.asset_materializations_for_node("scorecard")
     values = {name: value.value for name, value in event.metadata.items()}
     assert values["detected_share"] == 1.0
