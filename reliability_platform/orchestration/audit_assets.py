@@ -18,6 +18,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
 from reliability_platform.openlineage_events.datasets import assertions, bronze_metrics
 from reliability_platform.openlineage_events.run import Dataset, Datasets
+from reliability_platform.orchestration.catalog import PLATFORM_OWNERS
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL, dbt_models
 from reliability_platform.orchestration.evaluations import store_evaluations
 from reliability_platform.orchestration.lineage_events import AUDIT, News, told
@@ -131,6 +132,7 @@ def _summary(results: Sequence[CheckResult]) -> dict[str, dg.MetadataValue]:
 
 @dg.asset(
     key=["audit", "verdicts"],
+    owners=PLATFORM_OWNERS,
     deps=list(dbt_models.keys),
     group_name="audit",
     kinds={"soda"},

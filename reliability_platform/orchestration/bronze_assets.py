@@ -8,6 +8,7 @@ import dagster as dg
 from reliability_platform.openlineage_events import datasets
 from reliability_platform.openlineage_events.run import Datasets, Metrics
 from reliability_platform.orchestration.backfill_guard import guarded_days
+from reliability_platform.orchestration.catalog import PLATFORM_OWNERS, columns_of, owners_of
 from reliability_platform.orchestration.lineage_events import BRONZE, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.orchestration.resources import Home
@@ -17,6 +18,7 @@ from reliability_platform.sources import SOURCES
 
 admissions = dg.AssetSpec(
     ["bronze", "admissions"],
+    owners=PLATFORM_OWNERS,
     deps=[["bronze", source] for source in SOURCES],
     group_name="bronze",
     kinds={"parquet"},
@@ -27,6 +29,8 @@ admissions = dg.AssetSpec(
 def _bronze_asset(source: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=["bronze", source],
+        owners=owners_of(source),
+        metadata=columns_of(source),
         deps=[["landing", source]],
         group_name="bronze",
         kinds={"parquet"},

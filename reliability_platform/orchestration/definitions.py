@@ -5,6 +5,7 @@ import dagster as dg
 from reliability_platform.orchestration.alert_sensor import alert_sensor
 from reliability_platform.orchestration.audit_assets import audit, checks_on_demand
 from reliability_platform.orchestration.bronze_assets import admissions, bronze_assets
+from reliability_platform.orchestration.console import console
 from reliability_platform.orchestration.dbt_assets import dbt_models
 from reliability_platform.orchestration.disaster_recovery import (
     recovery_checks,
@@ -49,4 +50,5 @@ defs = dg.Definitions(
     # One process per run: a process per step would import dbt, Soda and Dagster a dozen times.
     executor=dg.in_process_executor,
     resources=RESOURCES,
+    loggers={"console": console},
 )

@@ -9,6 +9,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.errors import PlatformError
 from reliability_platform.lab.drills.drills import run_drill
 from reliability_platform.lab.drills.report import keep
+from reliability_platform.orchestration.catalog import PLATFORM_OWNERS
 from reliability_platform.orchestration.published_assets import published_as_audited
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
@@ -28,6 +29,7 @@ class DrillFailedError(PlatformError):
 
 @dg.asset(
     key=["recovery", "snapshot"],
+    owners=PLATFORM_OWNERS,
     group_name="recovery",
     kinds={"duckdb"},
     description="The newest snapshot of the home. Taken under a short lease, while others work.",

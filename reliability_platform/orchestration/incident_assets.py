@@ -12,6 +12,7 @@ from reliability_platform.incidents.impact import phase_of, record_impact
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.response import overdue, read_policy, response_due
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.orchestration.catalog import PLATFORM_OWNERS
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL
 from reliability_platform.orchestration.partitions import INCIDENTS
 from reliability_platform.orchestration.resources import Home
@@ -25,6 +26,7 @@ RESOLVED = "incident__resolved"
 
 @dg.asset(
     key="incident",
+    owners=PLATFORM_OWNERS,
     group_name="incidents",
     kinds={"markdown"},
     partitions_def=INCIDENTS,

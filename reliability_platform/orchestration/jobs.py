@@ -22,19 +22,18 @@ from reliability_platform.orchestration.slo_asset import slo
 from reliability_platform.remediation.heal import act
 from reliability_platform.remediation.policy import AUTOMATION
 
-_landing = dg.AssetSelection.assets(reference, *landing_assets)
 _after_landing = dg.AssetSelection.assets(*bronze_assets, dbt_models, audit, published)
 # The audit evaluates the Soda and native checks; running them once more as check steps would only double the work.
 _dbt_tests = dg.AssetSelection.checks(*dbt_models.check_keys)
 
 pipeline_job = dg.define_asset_job(
     "pipeline",
-    selection=(_landing | _after_landing).without_checks() | _dbt_tests,
+    selection=(dg.AssetSelection.assets(reference, *landing_assets) | _after_landing).without_checks() | _dbt_tests,
     description="A landing day from delivery to publication.",
 )
 landing_job = dg.define_asset_job(
     "landing_only",
-    selection=_landing,
+    selection=dg.AssetSelection.assets(*landing_assets),
     description="What has not landed yet of a landing day, and nothing after it: a source over HTTP is asked early.",
 )
 reprocess_job = dg.define_asset_job(
@@ -46,11 +45,6 @@ audit_job = dg.define_asset_job(
     "audit",
     selection=dg.AssetSelection.assets(audit, published).without_checks(),
     description="The checks alone, on what the warehouse holds, and the publication after them.",
-)
-reference_job = dg.define_asset_job(
-    "reference_data",
-    selection=dg.AssetSelection.assets(reference),
-    description="What the events refer to, as the source has it now.",
 )
 incident_job = dg.define_asset_job(
     "incident_documents",
@@ -126,7 +120,6 @@ jobs: list[Any] = [
     landing_job,
     reprocess_job,
     audit_job,
-    reference_job,
     incident_job,
     scorecard_job,
     slo_job,

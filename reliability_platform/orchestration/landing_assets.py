@@ -12,6 +12,7 @@ from reliability_platform.landing.reference import REFERENCE_TABLES, refresh_ref
 from reliability_platform.openlineage_events import datasets
 from reliability_platform.openlineage_events.run import Datasets
 from reliability_platform.orchestration.backfill_guard import guarded_days
+from reliability_platform.orchestration.catalog import PLATFORM_OWNERS, columns_of, owners_of
 from reliability_platform.orchestration.lineage_events import LANDING, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.orchestration.resources import Home
@@ -22,13 +23,23 @@ from reliability_platform.sources import SOURCES
 
 @dg.multi_asset(
     specs=[
-        dg.AssetSpec(["reference", table], group_name="reference", kinds={"parquet"}, description=f"All {table}.")
+        dg.AssetSpec(
+            ["reference", table],
+            owners=PLATFORM_OWNERS,
+            group_name="reference",
+            kinds={"parquet"},
+            description=f"All {table}.",
+        )
         for table in REFERENCE_TABLES
-    ]
+    ],
+    # Loaded whole, for the sake of some landing days. Without partitions it would part a backfill into runs before and
+    # after it, between which healing begins.
+    partitions_def=LANDING_DAYS,
+    backfill_policy=ONE_RUN,
 )
 @redact_errors
 def reference(home: Home) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
-    """Reference data: what the events refer to."""
+    """Reference data: what the events refer to, as the system of record has it now."""
     settings = home.settings
     refresh_reference(settings)
     for table in REFERENCE_TABLES:
@@ -48,7 +59,8 @@ def _shown(fetch: Fetched) -> dict[str, int | str]:
 def _landing_asset(source: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=["landing", source],
-        deps=[["reference", table] for table in REFERENCE_TABLES],
+        owners=owners_of(source),
+        metadata=columns_of(source),
         group_name="landing",
         kinds={"parquet"},
         partitions_def=LANDING_DAYS,

@@ -7,6 +7,7 @@ from reliability_platform.lab.scorecard.evidence import StageTiming
 from reliability_platform.lab.scorecard.headline import headline
 from reliability_platform.lab.scorecard.run import Graded, grade_home
 from reliability_platform.lab.scorecard.score import Scorecard
+from reliability_platform.orchestration.catalog import PLATFORM_OWNERS
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL
 from reliability_platform.orchestration.published_assets import MARTS
 from reliability_platform.orchestration.resources import Home
@@ -61,6 +62,7 @@ def _number(value: float | int) -> dg.MetadataValue:
 
 @dg.asset(
     key="scorecard",
+    owners=PLATFORM_OWNERS,
     group_name="scorecard",
     kinds={"json", "csv"},
     deps=[["published", mart.name] for mart in MARTS],

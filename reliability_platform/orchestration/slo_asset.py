@@ -8,6 +8,7 @@ from reliability_platform.incidents.documents.render import markdown
 from reliability_platform.incidents.metrics import GroupedBy, metrics
 from reliability_platform.incidents.metrics import page as metrics_page
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.orchestration.catalog import PLATFORM_OWNERS
 from reliability_platform.orchestration.published_assets import MARTS
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.retries import RETRIES, only_transient
@@ -19,6 +20,7 @@ from reliability_platform.slo.status import status
 
 @dg.asset(
     key="slo",
+    owners=PLATFORM_OWNERS,
     group_name="incidents",
     kinds={"json", "csv"},
     deps=[["published", mart.name] for mart in MARTS],

@@ -108,3 +108,17 @@ def _names_from_sqlalchemy(path: Path) -> set[str]:
         if isinstance(node, ast.ImportFrom) and node.module == "sqlalchemy"
         for name in node.names
     }
+
+
+KNOWS_THE_INSIDE = {"orchestration/event_log.py", "orchestration/run_endings.py"}
+"""Each for a measured reason: docs/decisions/0011."""
+
+
+def test_dagsters_inner_packages_are_imported_where_a_decision_says_why() -> None:
+    """What begins with an underscore changes without notice."""
+    inner = {
+        str(path.relative_to(ROOT))
+        for path in MODULES
+        if any(name.startswith(("dagster._", "dagster_dbt.core")) for name in _imports(path))
+    }
+    assert inner == KNOWS_THE_INSIDE

@@ -13,6 +13,7 @@ from reliability_platform.orchestration.dbt_assets import dbt_models
 from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.landing_assets import landing_assets
 from reliability_platform.orchestration.local import QUIET
+from reliability_platform.orchestration.published_assets import COLUMNS
 from reliability_platform.orchestration.resources import RESOURCES
 from reliability_platform.settings import load_settings
 from tests.conftest import day
@@ -53,3 +54,13 @@ def test_records_of_admission_are_shown_as_written(tmp_path: Path, monkeypatch: 
     assert written is not None and written.asset_materialization is not None
     assert written.asset_materialization.partition is None
     assert written.asset_materialization.metadata["records"].value == 4
+
+
+def test_every_asset_says_whose_it_is_and_every_table_what_columns_it_has() -> None:
+    """A catalogue that cannot say whom to ask is a list of names."""
+    graph = defs.resolve_asset_graph()
+    nodes = {key.to_user_string(): graph.get(key) for key in graph.get_all_asset_keys()}
+    assert {name: node.group_name for name, node in nodes.items() if not node.owners or not node.kinds} == {}
+    tables = {"landing", "bronze", "staging", "quarantine", "silver", "gold", "reconciliation", "published"}
+    bare = [name for name, node in nodes.items() if node.group_name in tables and not node.metadata.get(COLUMNS)]
+    assert bare == ["bronze/admissions"], "which is a record of files"
