@@ -55,12 +55,14 @@ def _serve(settings: Settings, port: int) -> NoReturn:
     with tempfile.TemporaryDirectory(prefix="reliability-") as folder, _Servers(settings.dagster_home) as servers:
         code, workspace = _code_location(Path(folder))
         servers.start(PROGRAMS / "dagster", "code-server", "start", *code)
-        servers.wait_for((Path(folder) / SOCKET).exists)
-        webserver = ("-m", "reliability_platform.orchestration.webserver", "-h", "127.0.0.1", "-p", str(port))
-        servers.start(sys.executable, *webserver, "-w", workspace)
-        servers.start(PROGRAMS / "dagster-daemon", "run", "-w", workspace)
-        progress.print(f"Dagster UI: http://127.0.0.1:{port} (home: {escape(str(settings.home))}); stop with Ctrl-C.")
-        servers.wait_for(lambda: False)
+        if servers.wait_for((Path(folder) / SOCKET).exists):
+            webserver = ("-m", "reliability_platform.orchestration.webserver", "-h", "127.0.0.1", "-p", str(port))
+            servers.start(sys.executable, *webserver, "-w", workspace)
+            servers.start(PROGRAMS / "dagster-daemon", "run", "-w", workspace)
+            progress.print(
+                f"Dagster UI: http://127.0.0.1:{port} (home: {escape(str(settings.home))}); stop with Ctrl-C."
+            )
+            servers.wait_for(lambda: False)
         raise EnvironmentUnusableError(
             f"Dagster stopped by itself; the lines above say why. If port {port} is taken, choose another with --port."
         )
@@ -102,14 +104,15 @@ class _Servers:
         """Start one more."""
         self._started.append(_Server([str(word) for word in command], self._folder))
 
-    def wait_for(self, condition: Callable[[], bool]) -> None:
-        """Until the condition holds, or one of them has ended: then the rest of what they said is passed on."""
+    def wait_for(self, condition: Callable[[], bool]) -> bool:
+        """Whether the condition came to hold before one of them ended; the rest of what they said is passed on then."""
         while all(server.runs for server in self._started):
             if condition():
-                return
+                return True
             time.sleep(0.3)
         for server in self._started:
             server.tell_the_rest()
+        return False
 
 
 class _Server:
