@@ -1,11 +1,15 @@
 """A command that a text tells somebody to type is one that there is, with the options that it has."""
 
 import re
+import shlex
+from collections.abc import Iterator
+from importlib.util import find_spec
 
 import click
 import pytest
 
 from reliability_platform.cli.main import cli
+from reliability_platform.errors import PlatformError
 from reliability_platform.settings import PROJECT_ROOT
 from tests.conventions.documents import PAGES
 
@@ -48,3 +52,56 @@ def test_every_command_that_a_text_names_is_there() -> None:
 def test_one_that_is_not_there_is_found(line: str) -> None:
     """This test can fail."""
     assert wrong_with(line)
+
+
+def typed_lines() -> Iterator[tuple[str, list[str]]]:
+    """Each line of the pages' shell blocks, as the shell takes it apart, with the page's name."""
+    for page in PAGES:
+        for block in re.findall(
+            r"^ *```shell\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+        ):
+            for line in block.replace("\\\n", " ").splitlines():
+                if words := shlex.split(line, comments=True):
+                    yield page.name, words
+
+
+def refused(words: list[str]) -> str | None:
+    """What click says of the arguments of a command, as it takes them itself; None if it takes them."""
+    command: click.Command = cli
+    context = click.Context(command, **cli.context_settings)
+    while isinstance(command, click.Group) and words and (below := command.get_command(context, words[0])) is not None:
+        context, command, words = click.Context(below, parent=context, info_name=words[0]), below, words[1:]
+    try:
+        command.make_context(context.info_name, [one for one in words if one != "&"], parent=context.parent)
+    except click.ClickException as error:
+        return error.format_message()
+    except PlatformError as error:
+        return str(error)
+    return None
+
+
+def test_every_line_to_be_typed_is_taken_as_it_stands() -> None:
+    """A guide left out an option that is required; a date, a choice or a number was one that the command refuses."""
+    lines = [(page, words) for page, words in typed_lines() if words[0] == "reliability"]
+    assert len(lines) > 20
+    assert [f"{page}: {' '.join(words)}: {why}" for page, words in lines if (why := refused(words[1:]))] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["run --from 2026-01-02", "run --from 2026-01-02 --to 2026-13-02", "campaign --grid small", "hold --source order"],
+)
+def test_one_that_is_not_taken_is_found(line: str) -> None:
+    """This test can fail, too."""
+    assert refused(line.split())
+
+
+def test_every_target_and_module_that_a_page_names_is_there() -> None:
+    """`make docs` was in no guide, and a target that is renamed stays in one."""
+    texts = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    targets = set(re.findall(r"(?:`|^)make ([.a-z][a-z-]*)", texts, re.MULTILINE))
+    makefile = (PROJECT_ROOT / "Makefile").read_text(encoding="utf-8")
+    assert len(targets) > 4
+    assert {one for one in targets if not re.search(rf"^{re.escape(one)}:", makefile, re.MULTILINE)} == set()
+    modules = set(re.findall(r"python -m ((?:tests|docs)[.a-z_]*)", texts))
+    assert {one for one in modules if find_spec(one) is None} == set()
