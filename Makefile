@@ -39,7 +39,7 @@ bench: .venv/ready  ## speed, as ratios to one bare DuckDB script in the same ru
 
 docs: .venv/ready  ## the site of docs/ in site/; a dead link fails
 	$(BIN)/python -m docs.generate
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 .venv: .venv/ready
 

@@ -55,7 +55,7 @@ def command_line() -> str:
     rows = []
     for command in COMMANDS:
         parts = [name.split()[2] for name, _ in found if name.startswith(f"reliability {command} ")]
-        link = f"[`reliability {command}`](#reliability-{command})"
+        link = f"[`{command}`](#reliability-{command})"
         rows.append((link, first_sentence(command) + (f" {', '.join(f'`{one}`' for one in parts)}" if parts else "")))
     text = (
         f"# Command line\n\n{MARK}\n\n`--help` works on every command. `--json` prints a document for a program where the "

@@ -54,6 +54,10 @@ def test_one_that_is_not_there_is_found(line: str) -> None:
     assert wrong_with(line)
 
 
+PAGE_WIDTH = 84
+"""Letters of a line of code that the pages of the site and of the repository show without scrolling."""
+
+
 def typed_lines() -> Iterator[tuple[str, list[str]]]:
     """Each line of the pages' shell blocks, as the shell takes it apart, with the page's name."""
     for page in PAGES:
@@ -105,3 +109,14 @@ def test_every_target_and_module_that_a_page_names_is_there() -> None:
     assert {one for one in targets if not re.search(rf"^{re.escape(one)}:", makefile, re.MULTILINE)} == set()
     modules = set(re.findall(r"python -m ((?:tests|docs)[.a-z_]*)", texts))
     assert {one for one in modules if find_spec(one) is None} == set()
+
+
+def test_no_line_to_be_typed_is_wider_than_its_page() -> None:
+    """The comments that say what a command does were cut off at the edge of the page."""
+    blocks = [
+        block
+        for page in PAGES
+        for block in re.findall(r"```shell\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    ]
+    assert len(blocks) > 10
+    assert [line for block in blocks for line in block.splitlines() if len(line) > PAGE_WIDTH] == []
