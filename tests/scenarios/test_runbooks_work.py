@@ -304,7 +304,9 @@ def test_commands_inside_sentences_work_too(worked: dict[str, Worked]) -> None:
     for line in [*whole, *back, "reliability publish"]:
         # A person at a terminal is asked before anything is replaced; here nobody can be.
         destroys = "rollback" in line or "restore" in line
-        assert execute(f"{line} --yes --why runbook" if destroys else line) == 0, line
+        # What the publication to which consumers go back held is held again.
+        allowed = (0, 1) if "publish" in line else (0,)
+        assert execute(f"{line} --yes --why runbook" if destroys else line) in allowed, line
 
 
 @pytest.mark.parametrize("command", ["runbook", "assess", "postmortem", "message", "page", "show"])
