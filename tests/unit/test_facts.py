@@ -1,6 +1,7 @@
 """What a check found travels as fields: from its SQL through the store to the incident, and once more for people."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -14,7 +15,8 @@ from reliability_platform.settings import DBT_PROJECT
 from reliability_platform.sources import SOURCES
 from reliability_platform.sources.contracts import CONTRACTS
 from tests.unit.broken_home import BrokenHome
-from tests.unit.failing import NOW
+from tests.unit.failing import NOW, refused
+from tests.unit.failing import result as failed
 
 CONTRACT, INTEGRITY = "bronze_orders__schema_contract", "bronze_orders__file_integrity"
 GAP = "bronze_orders__batch_completeness"
@@ -57,6 +59,36 @@ def test_facts_come_back_from_the_store_as_they_were_and_older_results_without_t
     assert result.facts == Facts(missing_slots=(1,))
     del result.details["facts"]
     assert result.facts == Facts()
+
+
+def test_an_open_incident_of_0_3_0_goes_on(home: BrokenHome) -> None:
+    """Its timeline has the text of the check and no fields; it is extended, and turns out to be a symptom, all the same."""
+    home.land(without=(2,))
+    result = replace(judged(home, GAP)[GAP], details={"detail": "missing: 2"})
+    kept = {name: getattr(result, name) for name in ("check", "dataset", "source", "value", "threshold", "message")}
+    signal = {**kept, "partition": home.day.isoformat(), "verdict": "failed", "sample": [], "result_id": 1}
+    opened = home.incidents.create(
+        "missing_data-orders",
+        NOW,
+        "incident sensor",
+        "Expected batches are missing",
+        {
+            "partitions": [home.day.isoformat()],
+            "signals": [{**signal, "detail": "missing: 2"}],
+            "source": "orders",
+            "failure_class": "missing_data",
+            "root_dataset": "bronze_orders",
+            "severity": "P1",
+            "severity_reason": "P1",
+        },
+        [1],
+    )
+    assert opened is not None
+    observe(home.engine, [(2, result)], NOW)
+    assert [one.detail for one in home.incidents.get(opened).signals] == ["missing: 2", ""]
+    renamed = failed(CONTRACT, facts=refused("orders-20260105-02", "schema_column_renamed", 2))
+    (root, _) = sorted(observe(home.engine, [(3, renamed)], NOW), reverse=True)
+    assert home.incidents.get(opened).linked_to == root
 
 
 def test_every_code_for_which_staging_rejects_rows_says_a_rule_and_a_column() -> None:
