@@ -1,18 +1,22 @@
 """Who destroyed or replaced what, and why. Append-only: an entry before it begins, one when it has ended.
 
+Each entry carries a hash over itself and the entry before, so that one that was edited or taken away is noticed; where
+the log ends is noted outside the store, with the end of the timeline (`incidents/anchor.py`).
 An entry that has no end is of a command that was killed in between.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlalchemy import Engine, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.clock import Clock
 from reliability_platform.masking import scrub
+from reliability_platform.operations.chain import link
 from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import MAX_REASON, audit_log
 
@@ -56,9 +60,42 @@ class AuditLog:
 
     def append(self, command: Destroys, phase: Phase, what: str, who: str, why: str, now: datetime) -> None:
         """Write one line."""
-        values = {"what": scrub(what)[:MAX_REASON], "who": scrub(who), "why": scrub(why)[:MAX_REASON]}
-        with self._engine.begin() as connection:
-            connection.execute(insert(audit_log).values(command=command.value, phase=phase.value, at=now, **values))
+        what, who, why = scrub(what)[:MAX_REASON], scrub(who), scrub(why)[:MAX_REASON]
+        entry = Entry(command.value, what, phase.value, who, why, now.astimezone(UTC))
+        while True:
+            place, previous = self.end()
+            values = {**vars(entry), "id": place + 1, "hash": link(previous, vars(entry))}
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(insert(audit_log).values(values))
+                return
+            except IntegrityError:
+                if self.end()[0] == place:  # else another process has written in between: after that one, then
+                    raise
+
+    def end(self) -> tuple[int, str]:
+        """The place and the hash of the last entry; 0 and nothing if there is none."""
+        query = select(audit_log.c.id, audit_log.c.hash).order_by(audit_log.c.id.desc()).limit(1)
+        with self._engine.connect() as connection:
+            last = connection.execute(query).first()
+        return (last.id, last.hash) if last is not None else (0, "")
+
+    def has_hash(self, noted: str) -> bool:
+        """Whether an entry with this hash is in the chain."""
+        with self._engine.connect() as connection:
+            return connection.execute(select(audit_log.c.id).where(audit_log.c.hash == noted)).first() is not None
+
+    def broken_links(self) -> list[str]:
+        """Entries that do not follow from the one before: they were edited, or some before them are gone."""
+        broken, previous, place = [], "", 0
+        with self._engine.connect() as connection:
+            for row in connection.execute(select(audit_log).order_by(audit_log.c.id)):
+                if row.hash or previous:  # entries that are older than the chain have no hash
+                    expected = link(previous, vars(record(Entry, row)))
+                    if (row.id, row.hash) != (place + 1, expected):
+                        broken.append(f"{row.command} of {row.at:%Y-%m-%d %H:%M} (entry {row.id})")
+                previous, place = row.hash, row.id
+        return broken
 
     def all(self) -> list[Entry]:
         """Every line, oldest first."""

@@ -6,7 +6,6 @@ fold in the same transaction: they answer "which are open" without reading ten t
 each timeline ended.
 """
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,6 +28,7 @@ from sqlalchemy.exc import IntegrityError
 from reliability_platform.counted import counted
 from reliability_platform.errors import HomeBusyError, UsageError
 from reliability_platform.incidents.model import KINDS, Incident, State, TimelineEntry, check_transition, fold
+from reliability_platform.operations.chain import link
 from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import (
     incident_heads,
@@ -42,10 +42,6 @@ ATTEMPTS = 50
 """Writers that lose the race for the next entry read again and retry; each round, one of them wins."""
 PARAMETERS = 500
 """Values in one `in (…)`: databases limit how many a statement may bind."""
-
-
-def _hash(previous: str, fields: Mapping[str, Any]) -> str:
-    return hashlib.sha256((previous + json.dumps(fields, sort_keys=True, default=str)).encode()).hexdigest()
 
 
 class IncidentStore:
@@ -219,7 +215,7 @@ class IncidentStore:
             for row in connection.execute(select(incident_timeline).order_by(incident_timeline.c.id)):
                 entry = _entry(row)
                 follows = (row.id, entry.previous_hash) == (position + 1, previous)
-                if not follows or entry.hash != _hash(entry.previous_hash, _hashed(row.incident_id, entry)):
+                if not follows or entry.hash != link(entry.previous_hash, _hashed(row.incident_id, entry)):
                     broken.append(f"{row.incident_id} entry {entry.number}")
                 previous, position = entry.hash, row.id
                 ends[row.incident_id] = row.id
@@ -300,7 +296,7 @@ class IncidentStore:
             previous_hash=last.hash if last else "",
             hash="",
         )
-        entry = replace(draft, hash=_hash(draft.previous_hash, _hashed(incident_id, draft)))
+        entry = replace(draft, hash=link(draft.previous_hash, _hashed(incident_id, draft)))
         position = last.id + 1 if last else 1
         connection.execute(
             insert(incident_timeline).values(

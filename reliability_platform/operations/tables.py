@@ -391,13 +391,15 @@ drills = Table(
 audit_log = Table(
     "audit_log",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    # The place in the chain: of two writers that follow the same entry, the second one finds its place taken.
+    Column("id", Integer, primary_key=True, autoincrement=False),
     Column("command", String(40), nullable=False),
     Column("what", String(MAX_REASON), nullable=False),
     Column("phase", String(10), nullable=False),
     Column("who", String(200), nullable=False),
     Column("why", String(MAX_REASON), nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("hash", String(64), nullable=False, server_default=""),
 )
 
 # Lineage events

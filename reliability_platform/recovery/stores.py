@@ -11,9 +11,10 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from reliability_platform.audit_log import AuditLog
 from reliability_platform.damage import Damage
 from reliability_platform.errors import EnvironmentUnusableError, PlatformError
-from reliability_platform.incidents.anchor import lost_end
+from reliability_platform.incidents.anchor import lost_ends
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.sealed import examine_landed
 from reliability_platform.landing.sound_reference import examine_reference
@@ -87,9 +88,10 @@ def examine_operations(settings: Settings) -> list[Damage]:
     broken = IncidentStore(engine).broken_links()
     if broken:
         found.append(f"has timelines that were edited: {', '.join(broken[:3])}")
-    end = lost_end(settings, engine)
-    if end is not None:
-        found.append(end)
+    edited = AuditLog(engine).broken_links()
+    if edited:
+        found.append(f"has an audit log that was edited: {', '.join(edited[:3])}")
+    found += lost_ends(settings, engine)
     return [_operations(name, words) for words in found]
 
 

@@ -174,7 +174,7 @@ def _tables(settings: Settings) -> set[str]:
         return {name for (name,) in store.execute("select name from sqlite_master")}
 
 
-@pytest.fixture(params=[0, 1, 24, 45])
+@pytest.fixture(params=[0, 1, 24, 46])
 def dead_at(request: pytest.FixtureRequest) -> Iterator[int]:
     """How many statements a migration made before it was killed."""
     yield request.param

@@ -23,17 +23,19 @@ HASH = "[0-9a-f]{64}"
 @home_option
 @json_option
 def audit(noted: str | None, home: Path | None, as_json: bool) -> int:
-    """Prove that no timeline was edited and no entry is lost: each carries the hash of the one before.
+    """Prove that neither a timeline nor the audit log was edited, and no entry is lost: each carries the hash of the one before.
 
     Then list what was destroyed or replaced (restore, prune, purge, discard, rollback): by whom, when and why.
     """
     if noted is not None and not re.fullmatch(HASH, noted):
         raise UsageError(f"--noted {noted!r} is not a hash: give the 64 hexadecimal digits that an audit has printed.")
     engine = operations_engine(load_settings(home))
-    store, destroyed = IncidentStore(engine), AuditLog(engine).all()
+    store, log = IncidentStore(engine), AuditLog(engine)
+    destroyed = log.all()
     broken = store.broken_links()
     if noted is not None and not store.has_hash(noted):
         broken.append(f"no entry has the hash {noted}")
+    broken += log.broken_links()
     if as_json:
         told = {"entries": store.last_position(), "head": store.head(), "broken": broken}
         print_json(told | {"destroyed": [vars(one) for one in destroyed]})
@@ -41,7 +43,7 @@ def audit(noted: str | None, home: Path | None, as_json: bool) -> int:
         echo(f"{second(one.at)} {one.command} {one.phase} by {one.who}: {one.what} ({one.why})")
     if broken:
         more = f" and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
-        click.echo(f"reliability: the timeline was edited: {', '.join(broken[:SHOWN])}{more}", err=True)
+        click.echo(f"reliability: the record was edited: {', '.join(broken[:SHOWN])}{more}", err=True)
         return ExitCode.NOT_HEALED
     if not as_json:
         echo(

@@ -1,0 +1,101 @@
+"""Who destroyed what stands in a chain: what is changed in it, or gone from it, is noticed."""
+
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from reliability_platform.audit_log import AuditLog, Destroys, Phase
+from reliability_platform.clock import utc_now
+from reliability_platform.incidents.anchor import lost_ends, note_end
+from reliability_platform.operations import operations_engine
+from reliability_platform.recovery.stores import examine_operations
+from reliability_platform.settings import Settings, load_settings
+
+FORK = get_context("fork")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Settings:
+    """A home with four entries, of two purges."""
+    settings = load_settings(tmp_path / "home")
+    for number in (1, 2):
+        for phase in (Phase.BEGUN, Phase.DONE):
+            write(settings, f"{number} files", phase)
+    return settings
+
+
+def write(settings: Settings, what: str, phase: Phase = Phase.DONE) -> None:
+    """One entry more."""
+    AuditLog(operations_engine(settings)).append(Destroys.PURGE, phase, what, "anna", "asked for", utc_now())
+
+
+def forge(engine: Engine, statement: str) -> None:
+    """As somebody with a SQLite shell would."""
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+
+
+FORGERIES = {
+    "another name": "update audit_log set who = 'ben' where id = 2",
+    "another time": "update audit_log set at = '2020-01-01 00:00:00.000000' where id = 3",
+    "the first is gone": "delete from audit_log where id = 1",
+    "one in the middle is gone": "delete from audit_log where id = 3",
+    "no hash": "update audit_log set hash = '' where id = 2",
+    "one is added": "insert into audit_log select 5, command, what, phase, who, why, at, hash from audit_log where id = 4",
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_an_edited_audit_log_is_found_out(home: Settings, forgery: str) -> None:
+    """Whoever purged rows could take his name out of the log, and nobody noticed."""
+    engine = operations_engine(home)
+    assert AuditLog(engine).broken_links() == []
+    assert examine_operations(home) == []
+    forge(engine, FORGERIES[forgery])
+    assert len(AuditLog(engine).broken_links()) >= 1
+    [damage] = examine_operations(home)
+    assert "an audit log that was edited: quarantine purge of" in str(damage)
+
+
+def test_entries_that_are_gone_from_the_end_are_missed(home: Settings) -> None:
+    """A chain alone does not show what follows upon its last entry."""
+    engine = operations_engine(home)
+    note_end(home, engine)
+    assert lost_ends(home, engine) == []
+    forge(engine, "delete from audit_log where id > 2")
+    assert AuditLog(engine).broken_links() == []
+    assert lost_ends(home, engine) == ["lacks the end of the audit log: it had 4 entries, and has 2"]
+    write(home, "later")
+    note_end(home, engine)
+    assert lost_ends(home, engine) != []
+
+
+def test_entries_that_are_older_than_the_chain_are_no_forgery(home: Settings) -> None:
+    """A log that was begun before its entries had hashes goes on."""
+    engine = operations_engine(home)
+    forge(engine, "update audit_log set hash = ''")
+    write(home, "later")
+    assert AuditLog(engine).broken_links() == []
+    forge(engine, "update audit_log set what = 'nothing' where id = 5")
+    assert len(AuditLog(engine).broken_links()) == 1
+
+
+def write_many(settings: Settings) -> None:
+    """In a process of its own."""
+    for number in range(10):
+        write(settings, f"{number} files")
+
+
+def test_writers_at_the_same_time_follow_one_another(home: Settings) -> None:
+    """The rule forgets snapshots while a person purges."""
+    writers = [FORK.Process(target=write_many, args=(home,)) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(120)
+    log = AuditLog(operations_engine(home))
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    assert len(log.all()) == 24
+    assert log.broken_links() == []
