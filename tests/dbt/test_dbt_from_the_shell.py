@@ -1,5 +1,6 @@
 """dbt and Soda by themselves, as a person at a shell runs them: no Dagster, no platform command."""
 
+import json
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import pytest
 from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.settings import DBT_PROJECT, PROJECT_ROOT, SODA_CHECKS
 from reliability_platform.sources import SOURCES
+from reliability_platform.warehouse.dbt_runner import build
 from reliability_platform.warehouse.lease import warehouse_lease
 from tests.conftest import Platform, day
 
@@ -49,12 +51,13 @@ def _of_the_readme() -> str:
 def test_the_commands_of_the_readme_work_and_send_nothing_anywhere(
     platform: Callable[..., Platform], tmp_path: Path, outward_calls: Path
 ) -> None:
-    """Models, data tests and unit tests pass, the gold is what the platform would have built, a scan passes. Soda
+    """Models, data tests and unit tests pass, `dbt docs` knows all models, the gold is what the platform would have built
+    without its unit tests, a scan passes. Soda
     reported each scan to its maker, even where the user had asked for nothing of the kind but had run the platform.
     """
     root = _checkout(tmp_path / "root")
     made = platform("root/data", events_per_day=300)
-    made.land(day(4), day(5))
+    made.land(day(5), day(6))
     (tmp_path / ".soda").mkdir()
     (tmp_path / ".soda" / "config.yml").write_text("send_anonymous_usage_stats: true\nuser_cookie_id: somebody\n")
     done = _shell(root, _of_the_readme(), HOME=str(tmp_path))
@@ -63,8 +66,18 @@ def test_the_commands_of_the_readme_work_and_send_nothing_anywhere(
     assert "All is good. No failures. No warnings. No errors." in done.stdout
     assert outward_calls.read_text() == ""
     by_shell = made.gold()
+    documented = _shell(
+        root, "dbt docs generate --project-dir dbt_project --profiles-dir dbt_project", HOME=str(tmp_path)
+    )
+    assert documented.returncode == 0, documented.stdout
+    target = root / DBT_PROJECT.name / "target"
+    catalog = json.loads((target / "catalog.json").read_text())["nodes"]
+    models = {name for name in json.loads((target / "manifest.json").read_text())["nodes"] if name.startswith("model.")}
+    assert models <= set(catalog), "a model without its columns and types"
     made.settings.warehouse.unlink()
-    made.build(day(4), day(5))
+    kinds = {one.resource_type for one in build(made.settings, day(5), day(6))}
+    assert kinds > {"model", "test"}
+    assert "unit_test" not in kinds, "they judge the models, and no landing day"
     assert made.gold() == by_shell
     assert all(by_shell.values())
     # Inside dbt_project it finds the same home without a word.
