@@ -19,6 +19,16 @@ def number(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def percent(share: float | None) -> str:
+    """A share; a dash where there is none. Only the whole reads as 100 %, and only nothing as 0 %."""
+    if share is None:
+        return NOTHING
+    if share in (0.0, 1.0):
+        return f"{100 * share:.0f} %"
+    rounded = f"{100 * share:.1f}"
+    return f"{({'100.0': 'over 99.9', '0.0': 'under 0.1'}).get(rounded, rounded)} %"
+
+
 def span(days: Sequence[date]) -> str:
     """`2026-01-03`, or `2026-01-03 to 2026-01-05`; a dash for no day."""
     if not days:

@@ -12,7 +12,6 @@ from reliability_platform.cli.options import (
     home_session,
     json_option,
     people,
-    percent,
     print_json,
     progress,
 )
@@ -21,6 +20,7 @@ from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode
+from reliability_platform.formats import percent
 from reliability_platform.settings import Settings, load_settings
 
 

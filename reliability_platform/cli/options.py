@@ -137,11 +137,6 @@ def check_range(first: date, last: date) -> None:
         raise UsageError(f"--to {last} lies before --from {first}: give the earlier day first.")
 
 
-def percent(share: float | None) -> str:
-    """A share for a person; a dash where there is none."""
-    return "–" if share is None else f"{100 * share:.1f} %"
-
-
 def as_json_text(document: Any) -> str:
     """One JSON document; dates as ISO text, exact numbers as text."""
 

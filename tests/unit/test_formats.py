@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta, timezone
 
-from reliability_platform.formats import NOTHING, duration, joined, length, moment, number, second, span
+from reliability_platform.formats import NOTHING, duration, joined, length, moment, number, percent, second, span
 
 AT = datetime(2026, 1, 3, 4, 5, 6)
 
@@ -18,6 +18,12 @@ def test_a_span_of_one_day_is_that_day() -> None:
     """`2026-01-03 to 2026-01-03` reads like two."""
     assert span([date(2026, 1, 3)]) == span([date(2026, 1, 3)] * 2) == "2026-01-03"
     assert span([date(2026, 1, 3), date(2026, 1, 5)]) == "2026-01-03 to 2026-01-05"
+
+
+def test_only_the_whole_reads_as_a_hundred_percent() -> None:
+    """One miss among ten thousand was `100.0 %` on the command line, and `over 99.9 %` in the report."""
+    shares = (0.0, 0.00001, 0.5, 0.9999, 1.0)
+    assert [percent(one) for one in shares] == ["0 %", "under 0.1 %", "50.0 %", "over 99.9 %", "100 %"]
 
 
 def test_what_is_not_known_is_a_dash() -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
-from reliability_platform.cli.options import home_option, json_option, people, percent, print_json
+from reliability_platform.cli.options import home_option, json_option, people, print_json
 from reliability_platform.cli.quarantine.selection import selected, selection_options
 from reliability_platform.cli.tables import Table
 from reliability_platform.counted import counted
+from reliability_platform.formats import percent
 from reliability_platform.remediation.dead_letters.analysis import Analysis
 from reliability_platform.remediation.dead_letters.analysis import analyze as look
 from reliability_platform.settings import load_settings

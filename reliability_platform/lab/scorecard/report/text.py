@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from reliability_platform import formats
 from reliability_platform.formats import NOTHING, span
 
 SHORT_ID = re.compile(r"^INC-\d+")
@@ -22,15 +23,8 @@ def share_of(value: object) -> float | None:
 
 
 def percent(value: object) -> str:
-    """A share for reading. Only the whole reads as 100 %, and only nothing as 0 %; number and sign stay together."""
-    share = share_of(value)
-    if share is None:
-        return NOTHING
-    if share in (0.0, 1.0):
-        return f"{100 * share:.0f}\u00a0%"
-    rounded = f"{100 * share:.1f}"
-    rounded = {"100.0": "over 99.9", "0.0": "under 0.1"}.get(rounded, rounded)
-    return f"{rounded}\u00a0%"
+    """A share for reading; number and sign stay together."""
+    return formats.percent(share_of(value)).replace(" %", "\u00a0%")
 
 
 def plain(text: object) -> str:
