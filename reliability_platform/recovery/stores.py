@@ -12,6 +12,8 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from reliability_platform.audit_log import AuditLog
+from reliability_platform.checks.store import CheckStore
+from reliability_platform.counted import counted
 from reliability_platform.damage import Damage
 from reliability_platform.errors import EnvironmentUnusableError, PlatformError
 from reliability_platform.incidents.anchor import lost_ends
@@ -88,6 +90,9 @@ def examine_operations(settings: Settings) -> list[Damage]:
     broken = IncidentStore(engine).broken_links()
     if broken:
         found.append(f"has timelines that were edited: {', '.join(broken[:3])}")
+    gone = CheckStore(engine).gone()
+    if gone:
+        found.append(f"lacks {counted(gone, 'check result')} of those that it had")
     edited = AuditLog(engine).broken_links()
     if edited:
         found.append(f"has an audit log that was edited: {', '.join(edited[:3])}")

@@ -82,6 +82,19 @@ def test_entries_that_are_older_than_the_chain_are_no_forgery(home: Settings) ->
     assert len(AuditLog(engine).broken_links()) == 1
 
 
+def test_check_results_that_are_gone_are_counted(home: Settings) -> None:
+    """Without its results a check looks like one that is new, and is evaluated on what is there now."""
+    engine = operations_engine(home)
+    row = "'c', 'd', 's', '2026-01-01', 'failed', '', '', '[]', '{}', 'run', '2026-01-01 00:00:00.000000', 0"
+    columns = "check_name, dataset, source, partition_date, status, threshold, message, sample, details, run_id"
+    for _ in range(5):
+        forge(engine, f"insert into check_results ({columns}, evaluated_at, stale) values ({row})")
+    assert examine_operations(home) == []
+    forge(engine, "delete from check_results where id in (1, 3)")
+    [damage] = examine_operations(home)
+    assert "lacks 2 check results of those that it had" in str(damage)
+
+
 def write_many(settings: Settings) -> None:
     """In a process of its own."""
     for number in range(10):

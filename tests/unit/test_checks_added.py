@@ -8,6 +8,7 @@ from sqlalchemy import delete
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import Verdict
 from reliability_platform.operations.tables import check_results
+from reliability_platform.recovery.stores import examine_operations
 from tests.conftest import Platform, day
 
 ADDED = "stg_orders__rows_of_their_slot"
@@ -37,10 +38,13 @@ def test_days_of_an_earlier_release_are_judged_by_a_check_it_lacked_and_what_is_
         and CHECKS[result.check].engine == "soda"
         and CHECKS[result.check].sources == ("orders",)
     )
+    assert examine_operations(home.settings) == []
     with home.engine.begin() as connection:
         connection.execute(
             delete(check_results).where(check_results.c.check_name == known, check_results.c.partition_date == day(2))
         )
+    [damage] = examine_operations(home.settings)
+    assert "lacks 1 check result of those that it had" in str(damage)
     assert home.publish().held == {f"orders/{day(2)}": [f"{known} has not been evaluated"]}
 
     home.checks.invalidate(["orders"], [day(1)])
