@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.counted import counted
-from reliability_platform.errors import HomeBusyError, UsageError
+from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, UsageError
 from reliability_platform.incidents.model import KINDS, Incident, State, TimelineEntry, check_transition, fold
 from reliability_platform.operations.chain import link
 from reliability_platform.operations.records import record
@@ -213,11 +213,10 @@ class IncidentStore:
         ends: dict[str, int] = {}
         with self._engine.connect() as connection:
             for row in connection.execute(select(incident_timeline).order_by(incident_timeline.c.id)):
-                entry = _entry(row)
-                follows = (row.id, entry.previous_hash) == (position + 1, previous)
-                if not follows or entry.hash != link(entry.previous_hash, _hashed(row.incident_id, entry)):
-                    broken.append(f"{row.incident_id} entry {entry.number}")
-                previous, position = entry.hash, row.id
+                follows = (row.id, row.previous_hash) == (position + 1, previous)
+                if not follows or not _is_as_written(row):
+                    broken.append(f"{row.incident_id} entry {row.number}")
+                previous, position = row.hash, row.id
                 ends[row.incident_id] = row.id
             for head in connection.execute(select(incident_heads.c.incident_id, incident_heads.c.position)):
                 # A later entry that is gone leaves a gap in the chain; the last ones of all leave none.
@@ -261,7 +260,13 @@ class IncidentStore:
         history = self._history(connection, incident_id)
         if not history:
             raise UsageError(f"There is no incident {incident_id!r}: see `reliability incidents list`.")
-        return fold(incident_id, history)
+        incident = _read(incident_id, history)
+        if incident is None:
+            raise EnvironmentUnusableError(
+                f"The timeline of {incident_id} cannot be read: `reliability incidents audit` names the entry, "
+                "`reliability restore --damaged` puts the store back."
+            )
+        return incident
 
     def _append(
         self,
@@ -280,7 +285,7 @@ class IncidentStore:
         """
         if kind not in KINDS:
             raise ValueError(f"there is no kind of entry {kind!r}")
-        history = before.timeline if before else self._history(connection, incident_id)
+        history = before.timeline if before else [_entry(row) for row in self._history(connection, incident_id)]
         chain = (
             select(incident_timeline.c.id, incident_timeline.c.hash).order_by(incident_timeline.c.id.desc()).limit(1)
         )
@@ -316,13 +321,13 @@ class IncidentStore:
         _write_head(connection, incident, position)
         return incident
 
-    def _history(self, connection: Connection, incident_id: str) -> list[TimelineEntry]:
+    def _history(self, connection: Connection, incident_id: str) -> list[Any]:
         query = (
             select(incident_timeline)
             .where(incident_timeline.c.incident_id == incident_id)
             .order_by(incident_timeline.c.number)
         )
-        return [_entry(row) for row in connection.execute(query)]
+        return list(connection.execute(query))
 
     def _catch_up(self, connection: Connection) -> None:
         """Make the heads of what the timeline knows and they do not: a store that was written before there were any."""
@@ -346,10 +351,26 @@ class IncidentStore:
 
 
 def _folded(rows: Iterable[Any]) -> list[Incident]:
-    entries: dict[str, list[TimelineEntry]] = defaultdict(list)
+    histories: dict[str, list[Any]] = defaultdict(list)
     for row in rows:
-        entries[row.incident_id].append(_entry(row))
-    return [fold(incident_id, history) for incident_id, history in entries.items()]
+        histories[row.incident_id].append(row)
+    found = (_read(incident_id, history) for incident_id, history in histories.items())
+    return [incident for incident in found if incident is not None]
+
+
+def _read(incident_id: str, history: Sequence[Any]) -> Incident | None:
+    """The fold of these rows; None for what is damaged. That costs its own incident, and the chain says so: `broken_links`."""
+    try:
+        return fold(incident_id, [_entry(row) for row in history])
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
+def _is_as_written(row: Any) -> bool:
+    try:
+        return bool(row.hash == link(row.previous_hash, _hashed(row.incident_id, _entry(row))))
+    except (ValueError, TypeError):
+        return False
 
 
 _OVER = frozenset({State.VERIFIED, State.RESOLVED, State.CLOSED})

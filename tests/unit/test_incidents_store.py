@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from reliability_platform.errors import UsageError
+from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.incidents.model import ENDED, TRANSITIONS, State, check_transition
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
@@ -211,3 +211,22 @@ def test_the_timeline_does_not_run_backwards_though_the_clock_does(engine: Engin
     assert [entry.at for entry in incident.timeline] == [NOW, NOW]
     assert incident.times.time_to_acknowledge == timedelta(0)
     assert store.broken_links() == []
+
+
+@pytest.mark.parametrize("damage", ["data = 'no json'", """data = '{"to": "no such state"}'""", "data = '{}'"])
+def test_a_timeline_that_cannot_be_read_costs_only_itself(engine: Engine, damage: str) -> None:
+    """One unreadable entry ended `incidents list`, every sensor and every run, for all other incidents too."""
+    store = IncidentStore(engine)
+    one, two = opened(store), opened(store, (7,))
+    store.move(one, State.ACKNOWLEDGED, later(1), "somebody", "so it went")
+    with engine.begin() as connection:
+        connection.execute(
+            text(f"update incident_timeline set {damage} where incident_id = :one and number = 2"), {"one": one}
+        )
+    assert [incident.id for incident in store.open()] == [two]
+    assert [incident.id for incident in store.all()] == [two]
+    assert store.get(two).state is State.DETECTED
+    store.move(two, State.ACKNOWLEDGED, later(2), "somebody", "so it went")
+    with pytest.raises(EnvironmentUnusableError, match=one):
+        store.get(one)
+    assert f"{one} entry 2" in store.broken_links()
