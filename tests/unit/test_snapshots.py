@@ -402,3 +402,19 @@ def test_no_snapshot_is_forgotten_while_a_loss_is_open(home: Settings) -> None:
     assert (kept_now.snapshots, kept_now.kept_for) == ([], [incident])
     IncidentStore(engine).move(incident, State.FALSE_ALARM, utc_now(), "a test", "it was none")
     assert forget_snapshots(settings, "somebody", utc_now).snapshots == [first.id]
+
+
+def test_a_place_that_holds_snapshots_of_another_home_is_refused(home: Settings, tmp_path: Path) -> None:
+    """Two homes with one RELIABILITY_SNAPSHOT_URL: each would have restored the other's newest, and pruned it."""
+    place = {"snapshot_url": str(tmp_path / "place")}
+    ours = home.model_copy(update=place)
+    other = twin(home.home, tmp_path / "other").model_copy(update=place)
+    other.identity.write_text('{"id": "another"}')
+    take_snapshot(ours, utc_now)
+    before = sorted((tmp_path / "place").rglob("*"))
+    with pytest.raises(UsageError, match="snapshots of another home"):
+        take_snapshot(other, utc_now)
+    with pytest.raises(UsageError, match="snapshots of another home"):
+        prune(other)
+    assert sorted((tmp_path / "place").rglob("*")) == before
+    take_snapshot(ours, utc_now)

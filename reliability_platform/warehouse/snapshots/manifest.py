@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from reliability_platform.damage import sha256_of
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
+from reliability_platform.settings import Settings
 from reliability_platform.warehouse.snapshots.inventory import stays_within
 from reliability_platform.warehouse.snapshots.location import SHA256, SnapshotDamagedError, SnapshotLocation
 
@@ -134,6 +136,21 @@ def read_snapshots(location: SnapshotLocation) -> tuple[list[Snapshot], list[str
             damaged.append(str(error))
         except FileNotFoundError:  # forgotten since the listing
             continue
+    return good, damaged
+
+
+def read_own_snapshots(settings: Settings, location: SnapshotLocation) -> tuple[list[Snapshot], list[str]]:
+    """The same for whoever writes there. Raises `UsageError` where another home has snapshots: of two homes in one place
+    each would restore the other's newest, and prune it.
+    """
+    good, damaged = read_snapshots(location)
+    own = sha256_of(settings.identity) if settings.identity.exists() else None
+    there = {file.sha256 for one in good if (file := one.file(settings.identity.name)) is not None}
+    if own is not None and there - {own}:
+        raise UsageError(
+            f"{location.shown} holds snapshots of another home: give each home a place of its own in "
+            "RELIABILITY_SNAPSHOT_URL. Nothing was changed."
+        )
     return good, damaged
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.snapshots.location import SnapshotLocation
 from reliability_platform.warehouse.snapshots.lock import snapshot_lock
-from reliability_platform.warehouse.snapshots.manifest import Snapshot, read_snapshots
+from reliability_platform.warehouse.snapshots.manifest import Snapshot, read_own_snapshots
 from reliability_platform.warehouse.snapshots.restore import damages
 
 
@@ -53,7 +53,7 @@ def prune(
     location = SnapshotLocation.of(settings)
     with snapshot_lock(settings):
         drafts = location.remove_drafts()
-        snapshots, damaged = read_snapshots(location)
+        snapshots, damaged = read_own_snapshots(settings, location)
         keep = kept(
             [snapshot.taken_at for snapshot in snapshots], settings.snapshot_keep_last, settings.snapshot_keep_weekly
         )

@@ -33,7 +33,7 @@ from reliability_platform.warehouse.snapshots.manifest import (
     Snapshot,
     StoredFile,
     encode,
-    read_snapshots,
+    read_own_snapshots,
     snapshot_id,
 )
 from reliability_platform.warehouse.snapshots.soundness import read_through
@@ -77,8 +77,9 @@ def take_snapshot(settings: Settings, clock: Clock) -> Snapshot:
         )
     location = SnapshotLocation.of(settings)
     with snapshot_lock(settings) as staging:
+        snapshots, _ = read_own_snapshots(settings, location)
         location.remove_drafts()
-        stored = _Stored(settings, location)
+        stored = _Stored(settings, location, snapshots)
         store = operations_file(settings)
         with warehouse_lease(settings):
             taken_at = clock().astimezone(UTC)
@@ -120,9 +121,8 @@ def _left_out(store: Path | None, unread: Sequence[str], unfit: Mapping[str, str
 class _Stored:
     """Brings files to the location, each content once; what the snapshot before had is not even read again."""
 
-    def __init__(self, settings: Settings, location: SnapshotLocation) -> None:
+    def __init__(self, settings: Settings, location: SnapshotLocation, snapshots: Sequence[Snapshot]) -> None:
         self._settings, self._location = settings, location
-        snapshots, _ = read_snapshots(location)
         sizes = {file.sha256: file.size for one in snapshots for file in one.files}
         # One that was cut short would be taken for whole, and every snapshot from now on would lack it.
         self._contents = {sha for sha, size in location.objects().items() if sizes.get(sha, size) == size}
