@@ -257,6 +257,24 @@ def _landing(settings: Settings) -> str:
     return "everything lies in a landing day of a declared source, and was examined"
 
 
+def _judged(settings: Settings) -> str:
+    from reliability_platform.checks.gate import unjudged_checks
+    from reliability_platform.checks.store import CheckStore
+    from reliability_platform.landing.admission import landed_partitions
+    from reliability_platform.operations import operations_engine
+
+    lacking = unjudged_checks(CheckStore(operations_engine(settings)), landed_partitions(settings))
+    if lacking:
+        days = sorted({day for _, day in lacking})
+        checks = sorted({check for found in lacking.values() for check in found})
+        held = f"{counted(len(lacking), 'landing partition')} {'is' if len(lacking) == 1 else 'are'} held"
+        raise _WrongError(
+            f"{held} for want of a result of {_first(checks)}, which no run has evaluated since they changed or it was "
+            f"added: `reliability run --from {days[0]} --to {days[-1]}`"
+        )
+    return "every landed day has a result of every blocking check"
+
+
 EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
     "packages": _packages,
     "home": _home,
@@ -268,6 +286,7 @@ EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
     "published": _stored("published"),
     "sources": _sources,
     "landing": _landing,
+    "checks": _judged,
     "alerts": _alerts,
     "snapshots": _snapshots,
     "drills": _drills,
@@ -278,7 +297,7 @@ EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
 
 WITHOUT_A_HOME = frozenset({"packages", "home", "dbt", "soda"})
 """Examinations of the installation, or of whether there is a home."""
-READ_OPERATIONS = frozenset({"sources", "alerts", "drills", "schedule", "upkeep"})
+READ_OPERATIONS = frozenset({"sources", "checks", "alerts", "drills", "schedule", "upkeep"})
 """Examinations that say nothing without the operations store."""
 
 

@@ -1,15 +1,20 @@
 """`doctor` says each cause once, and by whom it was met besides."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
+from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.cli.doctor import Finding, _because_of, examined
 from reliability_platform.operations import operations_engine
+from reliability_platform.operations.tables import check_results
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.ledger import identify
+from tests.conftest import Platform, day
 
-SILENT = ["sources", "alerts", "drills", "schedule", "upkeep"]
+SILENT = ["sources", "checks", "alerts", "drills", "schedule", "upkeep"]
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database at all", None])
@@ -36,3 +41,21 @@ def test_a_full_disk_is_one_cause_and_another_fault_stays_another() -> None:
     assert _because_of("dbt", "The project does not parse", before, looked=True) is None
     assert _because_of("alerts", "The operations store is empty", before, looked=False) == "operations"
     assert _because_of("alerts", "a channel is failing", before, looked=True) is None
+
+
+def test_days_that_are_held_for_a_check_without_a_result_are_named(
+    lived: Callable[[Path], Platform], tmp_path: Path
+) -> None:
+    """After dbt tests had been added, the days of before were held, and `doctor` found nothing wrong."""
+    made = lived(tmp_path / "home")
+    assert {one.what: one.ok for one in examined(made.settings)}["checks"]
+    [name] = [
+        one for one, spec in CHECKS.items() if spec.engine == "dbt" and spec.blocking and spec.sources == ("orders",)
+    ][:1]
+    with made.engine.begin() as connection:
+        connection.execute(delete(check_results).where(check_results.c.check_name == name))
+    [found] = [one for one in examined(made.settings) if one.what == "checks"]
+    assert not found.ok
+    assert name in found.says
+    assert "2 landing partitions are held" in found.says
+    assert f"`reliability run --from {day(1)} --to {day(2)}`" in found.says
