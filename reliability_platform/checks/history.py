@@ -34,6 +34,10 @@ MIN_SEGMENT_ROWS = 20
 SHIFTED_LIMIT = 0.02
 """So many rows of another time than their slot, beyond the usual. A third of a day moved by 8 hours makes 11 %."""
 MIN_SHIFTED_ROWS = 3
+WHOLE_DAY_HOURS = 12
+"""Rows of one slot and one earlier date that lie further apart, without the outermost 5 %, are of a whole day that was held
+back, if the slot has at least as many rows of its own: a day of orders covers 16 hours, an even one 21. A shifted slot of
+six hours covers six, and clocks of several zones at once at most eight hours of an earlier date."""
 KEY_SHARE_LIMIT = 0.10
 KEY_SHARE_TIMES = 4.0
 MAD_TO_SIGMA = 1.4826
@@ -200,23 +204,33 @@ def _checks_of(source: str) -> dict[str, HistoryCheck]:
             judge_scale,
         ),
         # By landing day. Up to a slot's length a row may wait for the next batch: a shift of less is below what slots tell.
+        # One clock moves the rows of a slot together; those that are of a whole earlier day have come late.
         f"stg_{source}__rows_of_their_slot": HistoryCheck(
             f"""
             with placed as (
-                select landing_date, batch_sequence, event_date,
+                select landing_date, batch_sequence, event_date, event_time,
+                    count(*) filter (where event_date = landing_date)
+                        over (partition by landing_date, batch_sequence) as own_rows,
                     event_time - (landing_date + (batch_sequence - 1) * {slot}) as after_start
                 from stg_{source}
                 where landing_date between $first and $last and batch_sequence between 1 and {slots}
                     and not is_superseded and reject_reasons is null
+            ), late as (
+                select landing_date, batch_sequence, event_date, true as is_late
+                from placed where event_date < landing_date and batch_sequence > 1
+                group by landing_date, batch_sequence, event_date
+                having quantile_cont(event_time, 0.95) - quantile_cont(event_time, 0.05) > interval {WHOLE_DAY_HOURS} hour
+                    and count(*) <= any_value(own_rows)
             ), counted as (
                 select landing_date,
                     count(*) filter (where batch_sequence > 1) as n,
                     count(*) filter (
-                        where batch_sequence > 1 and (after_start < -{slot} or after_start >= 2 * {slot})
+                        where batch_sequence > 1 and is_late is null
+                            and (after_start < -{slot} or after_start >= 2 * {slot})
                     ) as shifted,
                     count(*) filter (where batch_sequence = 1 and event_date < landing_date)
                         / greatest(count(*) filter (where batch_sequence = 1), 1) as day_before
-                from placed group by landing_date
+                from placed left join late using (landing_date, batch_sequence, event_date) group by landing_date
             )
             select landing_date, 'rows', n from counted where n > 0
             union all select landing_date, 'shifted', shifted from counted where n > 0

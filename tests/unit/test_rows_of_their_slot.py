@@ -96,6 +96,33 @@ def test_clean_late_and_shuffled_rows_are_no_shift(clean: Deliveries) -> None:
             assert _verdicts(_judged(struck)) == [Verdict.PASSED] * 4, (fault.__name__, size)
 
 
+def _came_late(clean: Deliveries, delays: Sequence[int], share: float, sequence: int = 2) -> Deliveries:
+    """A share of the rows of days before comes with one batch of the day."""
+    rng = np.random.default_rng(5)
+    [batch] = [one for one in clean[STRUCK] if one.sequence == sequence]
+    before = [one.table for delay in delays for one in clean[day(20 - delay)]]
+    late = [table.filter(pa.array(rng.random(table.num_rows) < share)) for table in before]
+    struck = replace(batch, table=pa.concat_tables([batch.table, *late]))
+    return {**clean, STRUCK: [struck if one is batch else one for one in clean[STRUCK]]}
+
+
+@pytest.mark.parametrize("delays", [(1,), (1, 2), (5, 6)])
+def test_rows_of_whole_days_that_come_with_a_later_batch_are_late_and_no_shift(
+    clean: Deliveries, delays: tuple[int, ...]
+) -> None:
+    """Late rows of a month were called a wrong clock, and waited for a person: the source sent the same again, as it must.
+    One clock moves the rows of a slot together; what was held back is of all hours of its day.
+    """
+    assert _verdicts(_judged(_came_late(clean, delays, 0.15))) == [Verdict.PASSED] * 4
+
+
+@pytest.mark.parametrize("hours", [-8, -13, -24])
+def test_a_shift_is_seen_beside_rows_that_came_late(clean: Deliveries, hours: float) -> None:
+    """Late rows in one slot must not hide a clock that is wrong in all of them."""
+    both = _came_late({**clean, STRUCK: _moved(clean, hours)[STRUCK]}, (5, 6), 0.15)
+    assert _judged(both)[0].verdict is Verdict.FAILED
+
+
 @pytest.mark.parametrize(("shifted", "alarms"), [(2, False), (3, False), (4, True)])
 def test_a_few_rows_are_no_shift_of_a_small_day(shifted: int, alarms: bool) -> None:
     """In 40 rows three are 7 %, and say nothing about a clock."""
