@@ -34,10 +34,10 @@ MIN_SEGMENT_ROWS = 20
 SHIFTED_LIMIT = 0.02
 """So many rows of another time than their slot, beyond the usual. A third of a day moved by 8 hours makes 11 %."""
 MIN_SHIFTED_ROWS = 3
-WHOLE_DAY_HOURS = 12
-"""Rows of one slot and one earlier date that lie further apart, without the outermost 5 %, are of a whole day that was held
-back, if the slot has at least as many rows of its own: a day of orders covers 16 hours, an even one 21. A shifted slot of
-six hours covers six, and clocks of several zones at once at most eight hours of an earlier date."""
+LATE_SPREAD_HOURS = 8
+"""Rows of one slot and one earlier date that lie further apart, without the outermost 5 %, were held back, if the slot has at
+least as many rows of its own: a day of orders covers 16 hours, half a day 9.7. A shifted slot of six hours covers 5.4, and
+clocks of all zones at once 7.2 of an earlier date."""
 KEY_SHARE_LIMIT = 0.10
 KEY_SHARE_TIMES = 4.0
 MAD_TO_SIGMA = 1.4826
@@ -204,7 +204,7 @@ def _checks_of(source: str) -> dict[str, HistoryCheck]:
             judge_scale,
         ),
         # By landing day. Up to a slot's length a row may wait for the next batch: a shift of less is below what slots tell.
-        # One clock moves the rows of a slot together; those that are of a whole earlier day have come late.
+        # One clock moves the rows of a slot together; those of an earlier date that lie far apart have come late.
         f"stg_{source}__rows_of_their_slot": HistoryCheck(
             f"""
             with placed as (
@@ -219,7 +219,7 @@ def _checks_of(source: str) -> dict[str, HistoryCheck]:
                 select landing_date, batch_sequence, event_date, true as is_late
                 from placed where event_date < landing_date and batch_sequence > 1
                 group by landing_date, batch_sequence, event_date
-                having quantile_cont(event_time, 0.95) - quantile_cont(event_time, 0.05) > interval {WHOLE_DAY_HOURS} hour
+                having quantile_cont(event_time, 0.95) - quantile_cont(event_time, 0.05) > interval {LATE_SPREAD_HOURS} hour
                     and count(*) <= any_value(own_rows)
             ), counted as (
                 select landing_date,

@@ -231,7 +231,7 @@ def _first(found: Sequence[str]) -> str:
 
 
 def _landing(settings: Settings) -> str:
-    from reliability_platform.landing.misplaced import misplaced, unexamined, unreadable
+    from reliability_platform.landing.misplaced import misplaced, unexamined, unreadable, unwritable
 
     wrong = []
     found = [one.words for one in misplaced(settings)]
@@ -245,6 +245,9 @@ def _landing(settings: Settings) -> str:
             f"nothing can be read of {_first(closed)}: give this user the rights to it, put a file there, remove it, "
             "or `reliability quarantine discard` it"
         )
+    locked = unwritable(settings)
+    if locked:
+        wrong.append(f"nothing can be written into {_first(locked)}: give this user the rights to it")
     if wrong:
         raise _WrongError("; ".join(wrong))
     waiting = unexamined(settings)

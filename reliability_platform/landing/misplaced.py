@@ -21,6 +21,7 @@ from reliability_platform.landing.entries import Entry, Kind, entries, files_bel
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX
 from reliability_platform.landing.markers import mark_of
+from reliability_platform.landing.writer import is_unwritable
 from reliability_platform.masking import shown_name
 from reliability_platform.parquet import read_table
 from reliability_platform.settings import Settings
@@ -127,6 +128,15 @@ def unreadable(settings: Settings) -> list[str]:
         if one["state"] == "quarantined" and nothing and name in _names(settings, folder):
             found.append(f"{source} {day} {one['batch_id']} ({one['detail'] or one['reason']})")
     return found
+
+
+def unwritable(settings: Settings) -> list[str]:
+    """The folders of landing days into which nothing can be written."""
+    return [
+        path.relative_to(settings.home).as_posix()
+        for _, _, path in _days(settings)
+        if is_unwritable(path, settings.landing)
+    ]
 
 
 def _may_read(path: Path) -> bool:

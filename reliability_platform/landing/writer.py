@@ -40,6 +40,11 @@ def is_closed(folder: Path, landing: Path) -> bool:
     return (closed_source or closed_day) and _has(landing, os.R_OK | os.X_OK)
 
 
+def is_unwritable(folder: Path, landing: Path) -> bool:
+    """Whether nothing can be put into the folder of a day though landing itself takes files: no matter of other days."""
+    return os.path.lexists(folder) and not _has(folder, os.W_OK) and _has(landing, os.W_OK)
+
+
 def _has(folder: Path, rights: int) -> bool:
     return os.access(folder, rights, effective_ids=True)
 
@@ -79,6 +84,8 @@ def write_batch(settings: Settings, batch: Batch) -> Path:
         (folder / f"{batch.batch_id}{MANIFEST_SUFFIX}", (json.dumps(manifest, indent=2) + "\n").encode()),
     ):
         purged = path == target and is_purged(settings, batch.source, batch.landing_date, batch.batch_id, data)
+        if is_unwritable(folder, settings.landing):
+            break  # what lies there already counts, and what cannot come is missing
         if not is_in_the_way(path, settings.landing) and _differs(path, data) and not (purged and path.exists()):
             write_atomically(path, data)
     return target

@@ -315,6 +315,26 @@ def test_a_folder_without_rights_costs_its_own_days_alone(landed: Platform, leve
     assert {one.status for one in admit(landed.settings, ORDERS, day(1))} == {"admitted"}
 
 
+def test_a_folder_that_cannot_be_written_costs_its_own_day_alone(landed: Platform) -> None:
+    """It could be read, so that nobody took it for a closed one: the run of all sources and days ended there."""
+    closed = folder(landed)
+    there, lost = sorted(closed.glob("*.parquet")), closed / f"{SECOND}.parquet"
+    lost.unlink()
+    closed.chmod(0o555)
+    try:
+        with without_overriding_rights():
+            landed.deliver(ORDERS, day(1), day(2))
+            found, next_day = admit(landed.settings, ORDERS, day(1)), admit(landed.settings, ORDERS, day(2))
+            with pytest.raises(doctor._WrongError, match=r"nothing can be written .*orders/landing_date=2026-01-01"):
+                doctor._landing(landed.settings)
+    finally:
+        closed.chmod(0o700)
+    assert sum(one.status == "admitted" for one in found) == len(there) - 1
+    assert {one.status for one in next_day} == {"admitted"}
+    landed.deliver(ORDERS, day(1))
+    assert {one.status for one in admit(landed.settings, ORDERS, day(1))} == {"admitted"}
+
+
 def test_a_file_that_vanishes_while_the_day_is_examined_costs_only_itself(
     landed: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,6 +116,24 @@ def test_rows_of_whole_days_that_come_with_a_later_batch_are_late_and_no_shift(
     assert _verdicts(_judged(_came_late(clean, delays, 0.15))) == [Verdict.PASSED] * 4
 
 
+def test_clocks_of_many_zones_at_once_are_a_shift(clean: Deliveries) -> None:
+    """Each row by another zone: rows of a slot lie further apart than by one clock, and not so far as what was held back."""
+    moved = [_moved(clean, -hours, 1)[STRUCK] for hours in range(1, 15)]
+    picked = [
+        replace(batch, table=pa.concat_tables([zone[number].table.slice(place, 1) for place in range(batch.table.num_rows)
+                                               for zone in [moved[place % len(moved)]]]))
+        for number, batch in enumerate(clean[STRUCK])
+    ]  # fmt: skip
+    assert _judged({**clean, STRUCK: picked})[0].verdict is Verdict.FAILED
+
+
+def test_half_days_that_come_with_a_later_batch_are_late(clean: Deliveries) -> None:
+    """Of the days of a week that are struck one after the other, what is left to be late is of the later slots."""
+    halves = {one: [batch for batch in batches if batch.sequence > 2] for one, batches in clean.items()}
+    late = _came_late({**halves, STRUCK: clean[STRUCK]}, (1, 2), 0.2)
+    assert _judged({**clean, STRUCK: late[STRUCK]})[0].verdict is Verdict.PASSED
+
+
 @pytest.mark.parametrize("hours", [-8, -13, -24])
 def test_a_shift_is_seen_beside_rows_that_came_late(clean: Deliveries, hours: float) -> None:
     """Late rows in one slot must not hide a clock that is wrong in all of them."""
