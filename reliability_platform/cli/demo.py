@@ -82,8 +82,8 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
         active = ActivePlan.resolve(plan, seed=seed, first=first, last=last)
         simulation = Simulation(seed=seed, events_per_day=ceil(events / days))
         rehearse(simulated_sources(simulation), active)
-        live = [injection for injection in active.strikes if fault_named(injection.fault).stage is not Stage.LANDING]
-        landing = [fault_named(injection.fault) for injection in active.strikes if injection not in live]
+        live = [injection for injection in active.injections if fault_named(injection.fault).stage is not Stage.LANDING]
+        landing = [fault_named(injection.fault) for injection in active.injections if injection not in live]
         begin(settings)
         simulation.save(settings)
         active.save(settings)

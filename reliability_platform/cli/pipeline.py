@@ -152,7 +152,7 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
         return ExitCode.OK
     with home_session(settings):
         before = ActivePlan.load(settings)
-        if injection in before.strikes:
+        if injection in before.injections:
             # The plan is saved last: it was killed when all was done, or somebody asks for the same once more.
             people.print(f"{fault} has struck {source} on {day} already: nothing is left to do.", highlight=False)
             return ExitCode.OK

@@ -105,7 +105,7 @@ def follow_plan(context: dg.OpExecutionContext, config: PlanConfig, home: Home) 
     active = ActivePlan.resolve(load_plan(config.plan), seed=config.seed, first=first, last=last)
     days = follow(settings, active)
     context.add_output_metadata(
-        {"strikes": len(active.strikes), "landed_again": [day.isoformat() for day in days], "seed": config.seed}
+        {"injections": len(active.injections), "landed_again": [day.isoformat() for day in days], "seed": config.seed}
     )
 
 

@@ -67,7 +67,7 @@ def test_the_plans_that_come_with_the_platform_load() -> None:
     assert {"clean", "showcase"} <= set(plan_names())
     for name in plan_names():
         load_plan(name)
-    assert sorted(injection.fault for injection in load_plan("showcase").strikes) == sorted(CATALOGUE)
+    assert sorted(injection.fault for injection in load_plan("showcase").injections) == sorted(CATALOGUE)
 
 
 def test_every_check_sits_on_an_asset() -> None:

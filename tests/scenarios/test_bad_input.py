@@ -76,12 +76,15 @@ def test_a_wrong_request_is_one_line(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("name: x\nstrikes:\n  - {fault: null_spike, source: orders, day: 2, sice: big}\n", "line 3: strikes.0.sice"),
-        ("name: x\nstrikes: [{fault: null_spike", "line 2 is not YAML"),
-        ("name: x\nstrikes:\n  - {fault: null_spike, source: orders}\n", "give either day"),
+        (
+            "name: x\ninjections:\n  - {fault: null_spike, source: orders, day: 2, sice: big}\n",
+            "line 3: injections.0.sice",
+        ),
+        ("name: x\ninjections: [{fault: null_spike", "line 2 is not YAML"),
+        ("name: x\ninjections:\n  - {fault: null_spike, source: orders}\n", "give either day"),
         ("- just a list\n", "line 1"),
         (
-            "name: x\nstrikes:\n  - {fault: null_spike, source: orders, day: 2}\n"
+            "name: x\ninjections:\n  - {fault: null_spike, source: orders, day: 2}\n"
             "  - {fault: volume_drop, source: orders, day: 2}\n",
             "each need all of what orders delivers on 2026-01-02",
         ),

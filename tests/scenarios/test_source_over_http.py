@@ -116,7 +116,7 @@ def test_a_plan_cannot_break_deliveries_that_come_over_http(home: Path, monkeypa
     assert isinstance(CliRunner().invoke(cli, words).exception, UsageError)
     with pytest.raises(UsageError):
         follow(load_settings(home), ActivePlan(7, (Injection("null_spike", "payments", day(4), "medium"),)))
-    assert ActivePlan.load(settings).strikes[0].landing_date == day(3)
+    assert ActivePlan.load(settings).injections[0].landing_date == day(3)
 
     with dg.instance_for_test() as instance:
         done = defs.resolve_job_def("pipeline").execute_in_process(

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,9 +12,10 @@ from reliability_platform.errors import UsageError
 from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
 from reliability_platform.lab.faults.fault import Containment
 from reliability_platform.lab.faults.injection import inject_one, injected_batches, rehearse
-from reliability_platform.lab.faults.plan import ActivePlan, Injection, Plan, PlannedInjection
+from reliability_platform.lab.faults.plan import ActivePlan, Injection, Plan, PlannedInjection, load_plan
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.lab.simulation.system import SimulatedSource, scheduled_batches, simulated_sources
+from reliability_platform.settings import load_settings
 from reliability_platform.sources.batch import Batch
 from reliability_platform.sources.contracts import CONTRACTS
 from tests.conftest import day
@@ -161,13 +163,13 @@ def test_a_plan_that_contradicts_itself_is_refused(strikes: list[tuple[str, str,
     )
     with pytest.raises(UsageError, match=words):
         rehearse(
-            SOURCES_OF_WORLD, ActivePlan.resolve(Plan(name="x", strikes=planned), seed=1, first=day(1), last=day(30))
+            SOURCES_OF_WORLD, ActivePlan.resolve(Plan(name="x", injections=planned), seed=1, first=day(1), last=day(30))
         )
 
 
 def test_a_size_may_be_a_number_in_the_unit_of_the_fault() -> None:
     """Whoever looks for the limit of a check needs more than three sizes."""
-    plan = Plan(name="x", strikes=(PlannedInjection(fault="null_spike", source="orders", day=5, magnitude=0.25),))
+    plan = Plan(name="x", injections=(PlannedInjection(fault="null_spike", source="orders", day=5, magnitude=0.25),))
     active = ActivePlan.resolve(plan, seed=1, first=day(1), last=day(30))
     _, [truth] = injected_batches(SOURCES_OF_WORLD["orders"], active, day(5))
     rows = sum(batch.table.num_rows for batch in scheduled_batches(WORLD, "orders", day(5)))
@@ -175,7 +177,7 @@ def test_a_size_may_be_a_number_in_the_unit_of_the_fault() -> None:
     for wrong in (0, -1, 1.5, "huge", float("nan")):
         strange = PlannedInjection(fault="null_spike", source="orders", day=5, magnitude=wrong)
         with pytest.raises(UsageError, match="is no magnitude"):
-            ActivePlan.resolve(Plan(name="x", strikes=(strange,)), seed=1, first=day(1), last=day(30))
+            ActivePlan.resolve(Plan(name="x", injections=(strange,)), seed=1, first=day(1), last=day(30))
 
 
 @pytest.mark.parametrize("name", CONTROLS)
@@ -188,3 +190,22 @@ def test_every_control_changes_what_it_says(name: str) -> None:
     clean = scheduled_batches(trial, source, day(15))
     same = all(_same(one, other) for one, other in zip(clean, struck.deliveries[day(15)], strict=True))
     assert same is (name == "clean_day")
+
+
+def test_plans_of_the_release_before_are_read(tmp_path: Path) -> None:
+    """0.3.0 called the injections of a plan its strikes: in files of people, and in the plan that a home follows."""
+    said = "name: mine\nstrikes:\n  - {fault: null_spike, source: orders, day: 2, magnitude: large}\n"
+    assert load_plan(said) == load_plan(said.replace("strikes", "injections"))
+    assert len(load_plan(said).injections) == 1
+    with pytest.raises(UsageError, match=r"line 3: strikes\.0\.magnitud"):
+        load_plan(said.replace("magnitude", "magnitud"))
+    with pytest.raises(UsageError, match="strikes"):
+        load_plan(said + said.partition("\n")[2].replace("strikes", "injections"))
+
+    home = load_settings(tmp_path / "home")
+    plan = ActivePlan(7, (Injection("null_spike", "orders", day(2), "large"),))
+    plan.save(home)
+    file = home.faults / "plan.json"
+    assert "injections" in file.read_text()
+    file.write_text(file.read_text().replace("injections", "strikes"))
+    assert ActivePlan.load(home) == plan

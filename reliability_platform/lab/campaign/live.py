@@ -71,7 +71,7 @@ def run_live_trial(home: Path, plan: TrialPlan) -> TrialOutcome:
     """A clean platform, struck again and again."""
     started = time.perf_counter()
     trial = Trial(home, plan)
-    trial.faults = replace(trial.faults, strikes=())
+    trial.faults = replace(trial.faults, injections=())
     trial.faults.save(trial.settings)
     trial.land()
     clean = trial.judge(trial.window)

@@ -1,4 +1,4 @@
-"""Applies the strikes of a plan to the clean deliveries of a source.
+"""Applies the injections of a plan to the clean deliveries of a source.
 
 Strikes on the same landing day share its batches: each sees only those that none before it has touched, so the truth
 of one is never blurred by another. Those that strike some batches come first, those that need the whole rest last.
@@ -35,9 +35,9 @@ class DayInjection:
         return range(first, first + fault_named(self.injection.fault).days_touched)
 
 
-def day_injections(strikes: Sequence[Injection]) -> list[DayInjection]:
+def day_injections(injections: Sequence[Injection]) -> list[DayInjection]:
     """Every strike day by day, in the order in which they are applied."""
-    landing = [injection for injection in strikes if fault_named(injection.fault).stage is Stage.LANDING]
+    landing = [injection for injection in injections if fault_named(injection.fault).stage is Stage.LANDING]
     every = [DayInjection(injection, day) for injection in landing for day in injection.injected_days()]
     return sorted(every, key=lambda one_day: (one_day.landing_date, fault_named(one_day.injection.fault).whole_day))
 
@@ -76,7 +76,7 @@ def _one(
     }
     if not all(any(batch.table.num_rows for batch in batches) for batches in free.values()):
         raise UsageError(
-            f"{injection.fault} finds nothing left to strike of {injection.source} on {one_day.landing_date}: other strikes of "
+            f"{injection.fault} finds nothing left to strike of {injection.source} on {one_day.landing_date}: other injections of "
             "the plan take all its batches. Move one of them to another day or source."
         )
     shown = dict(free)
@@ -116,7 +116,7 @@ def injected_batches(source: Source, plan: ActivePlan, day: date) -> tuple[list[
     Raises `UsageError` if the plan leaves one of them nothing to strike.
     """
     group = _connected(
-        day_injections([injection for injection in plan.strikes if injection.source == source.name]), day
+        day_injections([injection for injection in plan.injections if injection.source == source.name]), day
     )
     if not group:
         return list(source.deliver(day)), []
@@ -150,7 +150,7 @@ def inject_live(settings: Settings, seed: int, injection: Injection) -> LiveInje
 
 def rehearse(sources: Mapping[str, Source], plan: ActivePlan) -> None:
     """Refuse a plan that contradicts itself before anything is written. Raises `UsageError`."""
-    for source in {injection.source for injection in plan.strikes}:
-        every = day_injections([injection for injection in plan.strikes if injection.source == source])
+    for source in {injection.source for injection in plan.injections}:
+        every = day_injections([injection for injection in plan.injections if injection.source == source])
         for one_day in every:
             injected_batches(sources[source], plan, one_day.landing_date)

@@ -26,14 +26,14 @@ def follow(settings: Settings, plan: ActivePlan) -> list[date]:
 
     A plan that contradicts itself is refused before anything is written. Raises `UsageError`.
     """
-    touched = {day for injection in plan.strikes for day in injection.landing_dates()}
+    touched = {day for injection in plan.injections for day in injection.landing_dates()}
     plan.refuse_over_http(settings, SOURCES, touched)
     rehearse(simulated_sources(Simulation.load(settings)), plan)
     before = ActivePlan.load(settings)
     again = sorted(
         {
             (injection.source, day)
-            for injection in {*before.strikes, *plan.strikes}
+            for injection in {*before.injections, *plan.injections}
             if fault_named(injection.fault).stage is Stage.LANDING
             for day in injection.landing_dates()
             if (landed := landing_folder(settings, injection.source, day)).exists() or _aside(landed).exists()

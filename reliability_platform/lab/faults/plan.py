@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from reliability_platform.atomic import write_atomically
 from reliability_platform.counted import counted
@@ -46,6 +46,10 @@ class PlannedInjection(BaseModel):
     """Another choice of rows and batches than the plan's own seed would make."""
 
 
+OLD_KEY = "strikes"
+"""What 0.3.0 called the injections of a plan, in plan files and in the plan of a home."""
+
+
 class Plan(BaseModel):
     """A plan file."""
 
@@ -53,7 +57,7 @@ class Plan(BaseModel):
 
     name: str
     description: str = ""
-    strikes: tuple[PlannedInjection, ...] = ()
+    injections: tuple[PlannedInjection, ...] = Field((), validation_alias=AliasChoices("injections", OLD_KEY))
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Injection:
         return [self.landing_date + timedelta(days=offset) for offset in range(self.days)]
 
     def landing_dates(self) -> list[date]:
-        """The landing days that the strike may touch."""
+        """The landing days that the injection may touch."""
         last = self.days - 1 + fault_named(self.fault).days_touched
         return [self.landing_date + timedelta(days=offset) for offset in range(last)]
 
@@ -115,7 +119,7 @@ def load_plan(name_or_path: str) -> Plan:
     try:
         tree = yaml.compose(text, Loader=_PlanLoader)
         twice = repeated_key(tree)
-        if twice is not None:  # a second list of strikes would silently drop the first
+        if twice is not None:  # a second list of injections would silently drop the first
             raise UsageError(f"The plan {name_or_path}, line {twice[1]}: {twice[0]} stands there twice.")
         return Plan.model_validate(yaml.load(text, Loader=_PlanLoader))  # noqa: S506 — a SafeLoader
     except yaml.YAMLError as error:
@@ -142,7 +146,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _magnitude(fault: Fault, planned: PlannedInjection, label: str) -> str:
-    """The size as a strike keeps it. A number must lie within ten times what the fault declares."""
+    """The size as an injection keeps it. A number must lie within ten times what the fault declares."""
     if planned.magnitude in fault.magnitudes:
         return str(planned.magnitude)
     low, high = min(fault.magnitudes.values()), max(fault.magnitudes.values())
@@ -187,11 +191,11 @@ def resolve_injection(planned: PlannedInjection, first: date, last: date) -> Inj
     return injection
 
 
-def check_together(strikes: Sequence[Injection]) -> None:
-    """Refuse strikes that contradict each other: the same twice, or two that each need a whole day of one source."""
+def check_together(injections: Sequence[Injection]) -> None:
+    """Refuse injections that contradict each other: the same twice, or two that each need a whole day of one source."""
     taken: dict[tuple[str, date], Injection] = {}
     seen: set[tuple[str, str, date]] = set()
-    for injection in strikes:
+    for injection in injections:
         fault = fault_named(injection.fault)
         for day in injection.injected_days():
             if (injection.fault, injection.source, day) in seen:
@@ -207,31 +211,31 @@ def check_together(strikes: Sequence[Injection]) -> None:
 
 @dataclass(frozen=True)
 class ActivePlan:
-    """The strikes that a home follows, with the seed of their randomness."""
+    """The injections that a home follows, with the seed of their randomness."""
 
     seed: int = 7
-    strikes: tuple[Injection, ...] = ()
+    injections: tuple[Injection, ...] = ()
 
     @classmethod
     def resolve(cls, plan: Plan, *, seed: int, first: date, last: date) -> "ActivePlan":
         """Bind a plan to a window. Raises `UsageError` if it does not fit or contradicts itself."""
-        strikes = tuple(resolve_injection(planned, first, last) for planned in plan.strikes)
-        check_together(strikes)
-        return cls(seed, strikes)
+        injections = tuple(resolve_injection(planned, first, last) for planned in plan.injections)
+        check_together(injections)
+        return cls(seed, injections)
 
     @classmethod
     def load(cls, settings: Settings) -> "ActivePlan":
-        """The home's plan; one without strikes if there is none."""
+        """The home's plan; one without injections if there is none."""
         path = settings.faults / "plan.json"
         if not path.exists():
             return cls()
         try:
             raw = json.loads(path.read_text())
-            strikes = tuple(
+            injections = tuple(
                 Injection(**{**item, "landing_date": date.fromisoformat(item["landing_date"])})
-                for item in raw["strikes"]
+                for item in raw.get("injections", raw.get(OLD_KEY))
             )
-            return cls(raw["seed"], strikes)
+            return cls(raw["seed"], injections)
         except (ValueError, KeyError, TypeError):
             raise EnvironmentUnusableError(f"{path} is not a plan: delete it to go on without faults.") from None
 
@@ -240,7 +244,7 @@ class ActivePlan:
         write_atomically(
             settings.faults / "plan.json",
             json.dumps(
-                {"seed": self.seed, "strikes": [asdict(injection) for injection in self.strikes]}, default=str
+                {"seed": self.seed, "injections": [asdict(injection) for injection in self.injections]}, default=str
             ).encode(),
         )
 
@@ -249,7 +253,7 @@ class ActivePlan:
         for source in sources:
             broken = {
                 injection.fault
-                for injection in self.strikes
+                for injection in self.injections
                 if injection.source == source
                 and fault_named(injection.fault).stage is Stage.LANDING
                 and not set(days).isdisjoint(injection.landing_dates())
@@ -262,7 +266,7 @@ class ActivePlan:
                 )
 
     def with_injection(self, injection: Injection) -> "ActivePlan":
-        """The plan and one more strike. Raises `UsageError` if it contradicts those there."""
-        strikes = (*self.strikes, injection)
-        check_together(strikes)
-        return ActivePlan(self.seed, strikes)
+        """The plan and one more injection. Raises `UsageError` if it contradicts those there."""
+        injections = (*self.injections, injection)
+        check_together(injections)
+        return ActivePlan(self.seed, injections)

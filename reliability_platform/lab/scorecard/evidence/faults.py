@@ -108,7 +108,7 @@ def _ungraded(run: Run) -> list[dict[str, Any]]:
     scored = {(score.fault, score.source, score.partition) for score in run.card.faults}
     landed = {(truth.fault, truth.source, truth.landing_date) for truth in run.truths}
     found = []
-    for injection in ActivePlan.load(run.settings).strikes:
+    for injection in ActivePlan.load(run.settings).injections:
         key = (injection.fault, injection.source, injection.landing_date)
         if (injection.fault, injection.source, injection.landing_date.isoformat()) not in scored:
             fault = fault_named(injection.fault)
