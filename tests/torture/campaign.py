@@ -176,7 +176,7 @@ class Campaign:
         interruption.wrong += differences(self._ask(state_of, home), clone.state) + self._ask(broken, home)
         of_crashes = self._ask(killed_builds, home)
         if len(of_crashes) > 1 or (interruption.stage == "heal" and set(of_crashes) - {"resolved"}):
-            interruption.wrong.append(f"incidents of the killed build: {of_crashes}")
+            interruption.wrong.append(f"incidents of the build that was killed or had no room: {of_crashes}")
         interruption.leftovers += leftovers(home, clone.home)
 
 
