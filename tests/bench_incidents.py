@@ -16,8 +16,9 @@ from sqlalchemy import insert
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.model import State, TimelineEntry, fold
-from reliability_platform.incidents.store import IncidentStore, _hash, _hashed, _write_head
+from reliability_platform.incidents.store import IncidentStore, _hashed, _write_head
 from reliability_platform.operations import operations_engine
+from reliability_platform.operations.chain import link
 from reliability_platform.operations.tables import incident_numbers, incident_signals, incident_timeline
 from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.local import LocalDaemon
@@ -66,7 +67,7 @@ def fill(home: Path, count: int) -> None:
             history: list[TimelineEntry] = []
             for place, (kind, data) in enumerate(steps, start=1):
                 draft = TimelineEntry(place, utc_now(), "bench", kind, "so it went", data, "", previous)
-                previous = _hash(previous, _hashed(incident_id, draft))
+                previous = link(previous, _hashed(incident_id, draft))
                 position += 1
                 history.append(TimelineEntry(**{**vars(draft), "hash": previous}))
                 row = {**vars(history[-1]), "id": position, "incident_id": incident_id, "data": json.dumps(data)}
