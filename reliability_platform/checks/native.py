@@ -127,7 +127,8 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
                 select unnest(generate_series($first, $last, interval 1 day))::date as landing_date
             ), spoken as (
                 select distinct landing_date from {admissions}
-                where {window} and batch_sequence > 0 and status <> 'ignored'
+                -- Of a folder that cannot be read nobody knows whether anything came: it is refused, and no silence.
+                where {window} and (batch_sequence > 0 and status <> 'ignored' or reason = 'folder_unreadable')
             )
             select landing_date, 1, struct_pack(silent := true) from days anti join spoken using (landing_date)
             """,

@@ -84,6 +84,8 @@ def _refusals_explain_gap(cause: str, present: dict[str, list[RawSignal]]) -> bo
     files = present[cause]
     if AskFor.REFUSED_FOR_COLUMNS in CLASSES[cause].asks_for and not any(signal.facts.refused for signal in files):
         return True  # only a batch can have wrong columns; nobody says which
+    if any(file.reason == "folder_unreadable" for signal in files for file in signal.facts.refused):
+        return True  # whatever came that day is in there
     missing = {slot for signal in present.get("missing_data", []) for slot in signal.facts.missing_slots}
     refused = {slot for name in present if CLASSES[name].refuses_files for slot in _refused_slots(present[name])}
     own = _refused_slots(files)

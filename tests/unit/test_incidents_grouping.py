@@ -52,6 +52,15 @@ def test_a_refused_renamed_file_is_one_incident_with_the_gap_that_it_leaves() ->
     assert summary(*results) == [("orders", "schema_break", [day(5)], set(checks))]
 
 
+def test_a_folder_that_cannot_be_read_explains_all_that_is_missing_of_its_day() -> None:
+    """Whatever came is in there; a second incident asked the source for batches that had come."""
+    found = summary(
+        result("bronze_orders__batch_completeness", facts=missing(1, 2, 3, 4)),
+        result("bronze_orders__file_integrity", facts=refused("file-642030e26524", "folder_unreadable")),
+    )
+    assert [one[1] for one in found] == ["file_corruption"]
+
+
 def test_a_refused_file_does_not_explain_that_another_batch_never_came() -> None:
     """Replaying the refused file would leave the other batch missing, and nobody would be asked for it."""
     found = summary(

@@ -21,11 +21,13 @@ import pytest
 
 from reliability_platform.atomic import parquet_bytes
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.evaluate import evaluate
 from reliability_platform.checks.native import evaluate_native
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.run_monitor import monitor_landing
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli import doctor
+from reliability_platform.clock import utc_now
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.lab.simulation.system import request_batch, scheduled_batches
@@ -313,6 +315,24 @@ def test_a_folder_without_rights_costs_its_own_days_alone(landed: Platform, leve
     assert {one.status for one in others} == {"admitted"}
     landed.deliver(ORDERS, day(1))
     assert {one.status for one in admit(landed.settings, ORDERS, day(1))} == {"admitted"}
+
+
+def test_a_folder_that_cannot_be_read_is_no_silence(lived: Callable[[Path], Platform], tmp_path: Path) -> None:
+    """One closed folder was two incidents: a broken file, and a source from which nothing had come, as nobody could know."""
+    made = lived(tmp_path / "home")
+    closed = landing_folder(made.settings, ORDERS, day(2))
+    asked = {f"bronze_{ORDERS}__not_silent", f"bronze_{ORDERS}__file_integrity"}
+    closed.chmod(0)
+    try:
+        with without_overriding_rights():
+            admit(made.settings, ORDERS, day(2))
+            results = evaluate(made.settings, [day(2)], utc_now(), "test", only=asked)
+    finally:
+        closed.chmod(0o700)
+    assert {one.check.rpartition("__")[2]: one.verdict for one in results} == {
+        "not_silent": Verdict.PASSED,
+        "file_integrity": Verdict.FAILED,
+    }
 
 
 def test_a_folder_that_cannot_be_written_costs_its_own_day_alone(landed: Platform) -> None:
