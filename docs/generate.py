@@ -61,7 +61,10 @@ def command_line() -> str:
         f"# Command line\n\n{MARK}\n\n`--help` works on every command. `--json` prints a document for a program where the "
         "help of the command has it.\n\n" + _table("| command | what it does |", rows)
     )
-    text += "\n## Exit codes\n\nA code means the same for every command; where no command is named, any may end with it.\n\n"
+    text += (
+        "\n## Exit codes\n\nA code means the same for every command. Only those that are named end with 1; any may end with "
+        "another code, and those that are named do so in ordinary work.\n\n"
+    )
     text += _table(
         "| code | meaning | which commands, and when |",
         (
