@@ -412,9 +412,9 @@ def test_a_place_that_holds_snapshots_of_another_home_is_refused(home: Settings,
     other.identity.write_text('{"id": "another"}')
     take_snapshot(ours, utc_now)
     before = sorted((tmp_path / "place").rglob("*"))
-    with pytest.raises(UsageError, match="snapshots of another home"):
+    with pytest.raises(UsageError, match="Another home keeps its snapshots"):
         take_snapshot(other, utc_now)
-    with pytest.raises(UsageError, match="snapshots of another home"):
+    with pytest.raises(UsageError, match="Another home keeps its snapshots"):
         prune(other)
     assert sorted((tmp_path / "place").rglob("*")) == before
     take_snapshot(ours, utc_now)

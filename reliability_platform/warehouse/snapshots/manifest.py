@@ -148,7 +148,7 @@ def read_own_snapshots(settings: Settings, location: SnapshotLocation) -> tuple[
     there = {file.sha256 for one in good if (file := one.file(settings.identity.name)) is not None}
     if own is not None and there - {own}:
         raise UsageError(
-            f"{location.shown} holds snapshots of another home: give each home a place of its own in "
+            f"Another home keeps its snapshots in {location.shown}: give each home a place of its own in "
             "RELIABILITY_SNAPSHOT_URL. Nothing was changed."
         )
     return good, damaged
