@@ -173,10 +173,17 @@ class Campaign:
         if again.error or again.killed:
             interruption.wrong.append(f"the re-run failed: {again.error or 'it took too long'}")
             return
-        interruption.wrong += differences(self._ask(state_of, home), clone.state) + self._ask(broken, home)
+        state = self._ask(state_of, home)
+        if (
+            interruption.kind == "fill"
+        ):  # a build without room rightly leaves an incident; the undisturbed clone has none
+            state["incidents"] = {
+                name: found for name, found in state["incidents"].items() if not name.startswith("write_failure-")
+            }
+        interruption.wrong += differences(state, clone.state) + self._ask(broken, home)
         of_crashes = self._ask(killed_builds, home)
         if len(of_crashes) > 1 or (interruption.stage == "heal" and set(of_crashes) - {"resolved"}):
-            interruption.wrong.append(f"incidents of the build that was killed or had no room: {of_crashes}")
+            interruption.wrong.append(f"incidents of the killed build: {of_crashes}")
         interruption.leftovers += leftovers(home, clone.home)
 
 

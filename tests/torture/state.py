@@ -29,8 +29,8 @@ State = dict[str, dict[str, Any]]
 
 BY_BYTES = ("landing", "bronze", "quarantine", "reference", "shims", "faults")
 """Folders whose files must be the same, byte for byte."""
-OF_TROUBLE = ("run_killed", "write_failure")
-"""The classes of incident that a build rightly leaves which was killed or had no room; the undisturbed home has none."""
+OF_CRASHES = "run_killed"
+"""The class of incident that a killed build rightly leaves; the uncrashed home has none."""
 NUMBERED = re.compile(r"^v\d+$")
 
 
@@ -94,7 +94,7 @@ def _incidents(settings: Settings) -> dict[str, Any]:
     """By name without its number; how often it is there, so that a doubled one shows."""
     found: dict[str, Any] = {}
     for one in IncidentStore(operations_engine(settings)).all():
-        if one.failure_class in OF_TROUBLE:
+        if one.failure_class == OF_CRASHES:
             continue
         name = one.id.split("-", 2)[2]
         signals = sorted({f"{signal.check} {signal.partition}" for signal in one.signals})
@@ -162,9 +162,9 @@ def broken(settings: Settings) -> list[str]:
 
 
 def killed_builds(settings: Settings) -> list[str]:
-    """The incidents of builds that were killed or had no room, by state: the undisturbed clone has none."""
+    """The incidents of builds that were killed, by state."""
     incidents = IncidentStore(operations_engine(settings)).all()
-    return [one.state.value for one in incidents if one.failure_class in OF_TROUBLE]
+    return [one.state.value for one in incidents if one.failure_class == OF_CRASHES]
 
 
 def _names(home: Path) -> set[str]:
