@@ -33,6 +33,7 @@ from reliability_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from reliability_platform.lab.faults.fault import Fault
+    from reliability_platform.lab.faults.plan import ActivePlan
     from reliability_platform.orchestration.local import LocalDaemon
 
 STAGES = 9
@@ -66,21 +67,18 @@ class Stages:
         progress.print(f"[green]✓[/green] {words} [dim]{self.seconds[name]:.1f} s[/dim]")
 
 
-def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: str, stages: Stages) -> dict[str, Any]:
+def run_demo(settings: Settings, days: int, events: int, active: "ActivePlan", stages: Stages) -> dict[str, Any]:
     """The loop itself; returns the document that `--json` prints."""
     with stages.stage("start", "Starting"):
         # What is wrong with the request is said before what takes seconds to load.
         from reliability_platform.lab.faults.catalogue import fault_named
         from reliability_platform.lab.faults.fault import Stage
         from reliability_platform.lab.faults.injection import rehearse
-        from reliability_platform.lab.faults.plan import ActivePlan, load_plan
         from reliability_platform.lab.simulation.simulation import Simulation
         from reliability_platform.lab.simulation.system import simulated_sources
 
         first, last = FIRST_DAY, FIRST_DAY + timedelta(days=days - 1)
-        plan = load_plan(plan_name)
-        active = ActivePlan.resolve(plan, seed=seed, first=first, last=last)
-        simulation = Simulation(seed=seed, events_per_day=ceil(events / days))
+        simulation = Simulation(seed=active.seed, events_per_day=ceil(events / days))
         rehearse(simulated_sources(simulation), active)
         live = [injection for injection in active.injections if fault_named(injection.fault).stage is not Stage.LANDING]
         landing = [fault_named(injection.fault) for injection in active.injections if injection not in live]
@@ -136,7 +134,7 @@ def run_demo(settings: Settings, days: int, events: int, seed: int, plan_name: s
         with platform_instance(settings) as instance:
             show_scorecard(instance, evidence)
     return {
-        "seed": seed,
+        "seed": active.seed,
         "window": {"from": first, "to": last},
         "events": card.conservation.delivered,
         "faults": [asdict(fault) for fault in card.faults],
@@ -273,22 +271,22 @@ def show(document: dict[str, Any]) -> None:
 def demo(days: int, events: int, seed: int, plan: str, yes: bool, home: Path | None, as_json: bool) -> int:
     """Break a month of data on purpose, heal it, and prove it.
 
-    A demo in the same home is
-    replaced; if anything has been done there since, it asks first, and where nobody can be asked it needs --yes.
+    A demo in the same home is replaced; if anything has been done there since, it asks first, and where nobody can be
+    asked it needs --yes.
     """
-    from reliability_platform.lab.faults.plan import load_plan
+    from reliability_platform.lab.faults.plan import ActivePlan, load_plan
 
-    load_plan(plan)
     settings = load_settings(home)
     last: date = FIRST_DAY + timedelta(days=days - 1)
     if last >= utc_now().date():
         raise UsageError(f"--days {days} reaches into the future ({last}); give fewer days.")
+    active = ActivePlan.resolve(load_plan(plan), seed=seed, first=FIRST_DAY, last=last)
     with home_session(settings), home_served(settings):
         before = may_be_emptied(settings, yes)
         if before:
             progress.print(before, markup=False, highlight=False)
         with Stages() as stages:
-            document = run_demo(settings, days, events, seed, plan, stages)
+            document = run_demo(settings, days, events, active, stages)
         end(settings)
     if as_json:
         print_json(document)

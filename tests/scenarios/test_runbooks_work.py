@@ -50,6 +50,8 @@ HOME = "it's a home"
 """A folder may have any name."""
 SERVES = "reliability dev"
 """Runs until it is stopped: `tests/orchestration/test_dev.py` starts and stops it."""
+LOOKED_FOR_AGAIN = {"confirm", "catch_up"}
+"""Whether it is still so the platform looks by itself at every tick; what was made up here is over before its runbook."""
 EXITS = re.compile(r"exits with (\d)")
 OF_EACH_POLICY = {
     (policy.action, policy.automatic): name for name, policy in reversed(POLICIES.items()) if name in CLASSES
@@ -242,15 +244,14 @@ def test_every_command_of_the_runbook_works_as_pasted(worked: dict[str, Worked],
         if not line.startswith("export"):
             assert one.codes[line] in allowed, f"{line} ended with {one.codes[line]}"
     done = {line.split()[1] for line in one.codes}
-    # What only a person can mend the platform confirms by itself: no healing is offered.
-    recovery = set() if POLICIES[failure_class].action == "confirm" else {"heal", "run"}
+    recovery = set() if POLICIES[failure_class].action in LOOKED_FOR_AGAIN else {"heal", "run"}
     assert done >= {"incidents", "checks", "quarantine", "publish", "verify"} | recovery
 
 
 def test_what_the_runbooks_did_ended_every_incident(settings: Settings, worked: dict[str, Worked]) -> None:
     """Following the runbook to its end leaves nothing open, and the proof holds."""
     assert [one.id for one in IncidentStore(operations_engine(settings)).open()] == []
-    assert worked["missing_data"].codes["reliability verify"] == 0
+    assert {one.codes["reliability verify"] for one in worked.values()} == {0}
 
 
 @pytest.mark.parametrize("failure_class", CLASSES)
