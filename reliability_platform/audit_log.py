@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.clock import Clock
@@ -84,6 +84,12 @@ class AuditLog:
         """Whether an entry with this hash is in the chain."""
         with self._engine.connect() as connection:
             return connection.execute(select(audit_log.c.id).where(audit_log.c.hash == noted)).first() is not None
+
+    def unlinked(self, last: int) -> int:
+        """How many of the entries up to this one have no hash."""
+        query = select(func.count()).where(audit_log.c.hash == "", audit_log.c.id <= last)
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar_one()
 
     def broken_links(self) -> list[str]:
         """Entries that do not follow from the one before: they were edited, or some before them are gone."""

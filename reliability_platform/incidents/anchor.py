@@ -25,6 +25,18 @@ def note_end(settings: Settings, engine: Engine) -> None:
         write_atomically(path, content.encode())
 
 
+def record_damage(settings: Settings, engine: Engine, shown: int) -> list[str]:
+    """What was edited in the timelines and in the audit log, and what they lack, in words: so many entries of each by name."""
+    chains = {"timelines": IncidentStore(engine).broken_links(), "an audit log": AuditLog(engine).broken_links()}
+    found = []
+    for what, broken in chains.items():
+        if broken:
+            more = f" and {len(broken) - shown} more" if len(broken) > shown else ""
+            were = "were" if what == "timelines" else "was"
+            found.append(f"has {what} that {were} edited: {', '.join(broken[:shown])}{more}")
+    return found + lost_ends(settings, engine)
+
+
 def lost_ends(settings: Settings, engine: Engine) -> list[str]:
     """What the timeline and the audit log lack of the ends that were noted last, in words."""
     try:
@@ -37,11 +49,15 @@ def lost_ends(settings: Settings, engine: Engine) -> list[str]:
     if entries and not store.has_hash(head):
         found.append(_lacks("timeline", entries, store.last_position()))
     if audit_head and not log.has_hash(audit_head):
-        found.append(_lacks("audit log", audited, log.end()[0]))
+        unlinked = log.unlinked(audited)
+        of_links = f"has an audit log of which {counted(unlinked, 'entry')} lost the link to the one before"
+        found.append(of_links if unlinked else _lacks("audit log", audited, log.end()[0]))
     return found
 
 
 def _lacks(what: str, noted: int, there: int) -> str:
+    if there >= noted:
+        return f"has another end of the {what} than was noted: entry {noted} was rewritten"
     return f"lacks the end of the {what}: it had {counted(noted, 'entry')}, and has {there}"
 
 

@@ -1,5 +1,6 @@
 """The version of a store's schema: a new store is made whole, an older one migrated, one of a newer release refused."""
 
+import re
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, insert, inspect, select
@@ -26,7 +27,8 @@ def ensure_schema(engine: Engine) -> None:
         found = None
     if found == HEAD:
         return
-    _refuse_newer(engine, found)
+    if found is not None:
+        _refuse_unknown(engine, found)
     with engine.begin() as connection:
         lock = _WRITE_LOCK.get(engine.dialect.name)
         if lock is not None:
@@ -36,22 +38,52 @@ def ensure_schema(engine: Engine) -> None:
             metadata.create_all(connection, checkfirst=False)
             connection.execute(insert(operations_version).values(version_num=HEAD))
             return
-        found = _version(connection) if operations_version.name in there else None
-        _refuse_newer(engine, found)
+        found = _recorded_version(connection) if operations_version.name in there else None
         if found != HEAD:  # else another process has migrated it while this one waited
-            _migrate(connection, found)
+            _migrate_in_words(connection, found)
 
 
 def _version(connection: Connection) -> str | None:
     return connection.scalar(select(operations_version.c.version_num))
 
 
-def _refuse_newer(engine: Engine, found: str | None) -> None:
-    if found is not None and found > HEAD:
+def _recorded_version(connection: Connection) -> str:
+    """The version of a store that has a table for it. Only damage leaves that table without one."""
+    try:
+        found = _version(connection)
+    except (OperationalError, ProgrammingError) as error:
+        raise _damaged(connection.engine, "its version cannot be read") from error
+    if found is None:
+        raise _damaged(connection.engine, "its version is missing")
+    _refuse_unknown(connection.engine, found)
+    return found
+
+
+def _damaged(engine: Engine, words: str) -> EnvironmentUnusableError:
+    return EnvironmentUnusableError(
+        f"The operations store {engine.url.database} is damaged: {words}; restore it from a snapshot."
+    )
+
+
+def _refuse_unknown(engine: Engine, found: str) -> None:
+    is_revision = re.fullmatch("[0-9]{4}", str(found)) is not None
+    if not is_revision or (found <= HEAD and not any(MIGRATIONS.glob(f"r{found}_*.py"))):
+        raise _damaged(engine, f"its version {str(found)[:32]!r} is not known")
+    if found > HEAD:
         raise EnvironmentUnusableError(
             f"The operations store {engine.url.database} has schema {found}, of a newer release of the platform; this one "
             f"knows {HEAD}: install that release, or choose another home with --home."
         )
+
+
+def _migrate_in_words(connection: Connection, found: str | None) -> None:
+    """SQLite has one error for each statement that does not fit the tables; others have one for those alone."""
+    unfit = OperationalError if connection.dialect.name == "sqlite" else ProgrammingError
+    try:
+        _migrate(connection, found)
+    except unfit as error:
+        words = "its version is missing" if found is None else f"its tables are not those of its version {found}"
+        raise _damaged(connection.engine, words) from error
 
 
 def _migrate(connection: Connection, found: str | None) -> None:

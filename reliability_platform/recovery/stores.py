@@ -11,13 +11,11 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from reliability_platform.audit_log import AuditLog
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.counted import counted
 from reliability_platform.damage import Damage
 from reliability_platform.errors import EnvironmentUnusableError, PlatformError
-from reliability_platform.incidents.anchor import lost_ends
-from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.incidents.anchor import record_damage
 from reliability_platform.landing.sealed import examine_landed
 from reliability_platform.landing.sound_reference import examine_reference
 from reliability_platform.operations import operations_engine
@@ -41,6 +39,7 @@ from reliability_platform.warehouse.snapshots.soundness import read_through
 from reliability_platform.warehouse.snapshots.take import operations_file
 
 WAREHOUSE, SNAPSHOTS = "warehouse", "snapshots"
+SHOWN = 5
 MEND = "`reliability restore --damaged` puts it back from a snapshot"
 SQLITE_HEADER = b"SQLite format 3\x00"
 
@@ -87,16 +86,10 @@ def examine_operations(settings: Settings) -> list[Damage]:
     unknown = unknown_current(settings, ledger)
     if unknown is not None:
         found.append(f"is older than what is published: it does not know {unknown}")
-    broken = IncidentStore(engine).broken_links()
-    if broken:
-        found.append(f"has timelines that were edited: {', '.join(broken[:3])}")
     gone = CheckStore(engine).gone()
     if gone:
         found.append(f"lacks {counted(gone, 'check result')} of those that it had")
-    edited = AuditLog(engine).broken_links()
-    if edited:
-        found.append(f"has an audit log that was edited: {', '.join(edited[:3])}")
-    found += lost_ends(settings, engine)
+    found += record_damage(settings, engine, SHOWN)
     return [_operations(name, words) for words in found]
 
 

@@ -7,7 +7,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from reliability_platform.audit_log import AuditLog, Destroys, Phase
+from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
+from reliability_platform.errors import ExitCode
 from reliability_platform.incidents.anchor import lost_ends, note_end
 from reliability_platform.operations import operations_engine
 from reliability_platform.recovery.stores import examine_operations
@@ -70,6 +72,34 @@ def test_entries_that_are_gone_from_the_end_are_missed(home: Settings) -> None:
     write(home, "later")
     note_end(home, engine)
     assert lost_ends(home, engine) != []
+
+
+LOST = {
+    "delete from audit_log where id > 2": "lacks the end of the audit log: it had 4 entries, and has 2",
+    "delete from audit_log": "lacks the end of the audit log: it had 4 entries, and has 0",
+    "update audit_log set hash = ''": "has an audit log of which 4 entries lost the link to the one before",
+    "update audit_log set who = 'ben' where id = 2": "has an audit log that was edited: quarantine purge of",
+}
+
+
+@pytest.mark.parametrize("damage", LOST)
+@pytest.mark.parametrize("later", [False, True])
+def test_the_audit_and_the_doctor_say_the_same_of_the_audit_log(
+    home: Settings, damage: str, later: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The audit called a log whole of which all entries were gone."""
+    engine = operations_engine(home)
+    note_end(home, engine)
+    assert main(["incidents", "audit", "--home", str(home.home)]) == ExitCode.OK
+    assert "The audit log is whole, with 4 entries." in capsys.readouterr().out
+    forge(engine, damage)
+    if later and "delete" not in damage:
+        write(home, "later")
+    assert main(["incidents", "audit", "--home", str(home.home)]) == ExitCode.NOT_HEALED
+    said = capsys.readouterr().err
+    [found] = examine_operations(home)
+    assert LOST[damage] in found.what
+    assert found.what in said
 
 
 def test_entries_that_are_older_than_the_chain_are_no_forgery(home: Settings) -> None:

@@ -143,7 +143,7 @@ def test_a_chain_that_lacks_a_noted_hash_is_a_finding_and_no_wrong_request(
     """An edited timeline ended with the exit code of a typing error: whoever scripts the audit must tell the two apart."""
     noted = "feed" * 16
     assert main(["incidents", "audit", "--noted", noted, "--home", str(home)]) == ExitCode.NOT_HEALED
-    assert f"no entry has the hash {noted}" in capsys.readouterr().err
+    assert f"has no entry with the hash {noted}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("failure_class", CLASSES)

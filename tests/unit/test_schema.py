@@ -113,6 +113,36 @@ def test_a_store_of_a_newer_release_is_refused_in_one_line(settings: Settings) -
     assert "\n" not in str(said.value)
 
 
+DAMAGED_VERSIONS = {
+    "update operations_version set version_num = '0002x'": "its version '0002x' is not known",
+    "update operations_version set version_num = '0000'": "its version '0000' is not known",
+    "update operations_version set version_num = ''": "its version '' is not known",
+    "update operations_version set version_num = 'garbage'": "its version 'garbage' is not known",
+    "update operations_version set version_num = '0001'": "its tables are not those of its version 0001",
+    "delete from operations_version": "its version is missing",
+    "drop table operations_version": "its version is missing",
+    "drop table operations_version; create table operations_version (other text)": "its version cannot be read",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED_VERSIONS)
+def test_a_store_whose_version_is_damaged_is_refused_in_one_line_and_stays_as_it_is(
+    settings: Settings, damage: str
+) -> None:
+    """It was called a fault of the platform, with the words masked, or of a newer release."""
+    operations_engine(settings)
+    with closing(sqlite3.connect(settings.home / "operations.sqlite")) as store:
+        store.executescript(damage)
+    before = _tables(settings)
+    with pytest.raises(EnvironmentUnusableError) as said:
+        operations_engine(settings)
+    file = settings.home / "operations.sqlite"
+    assert str(said.value) == (
+        f"The operations store {file} is damaged: {DAMAGED_VERSIONS[damage]}; restore it from a snapshot."
+    )
+    assert _tables(settings) == before
+
+
 def test_opening_a_store_asks_one_question(settings: Settings) -> None:
     """Each command opens the store; it asked for each of its tables."""
     engine = operations_engine(settings)

@@ -10,6 +10,7 @@ from reliability_platform.cli.options import echo, home_option, json_option, pri
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.formats import second
+from reliability_platform.incidents.anchor import record_damage
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import load_settings
@@ -29,24 +30,24 @@ def audit(noted: str | None, home: Path | None, as_json: bool) -> int:
     """
     if noted is not None and not re.fullmatch(HASH, noted):
         raise UsageError(f"--noted {noted!r} is not a hash: give the 64 hexadecimal digits that an audit has printed.")
-    engine = operations_engine(load_settings(home))
+    settings = load_settings(home)
+    engine = operations_engine(settings)
     store, log = IncidentStore(engine), AuditLog(engine)
     destroyed = log.all()
-    broken = store.broken_links()
+    broken = record_damage(settings, engine, SHOWN)
     if noted is not None and not store.has_hash(noted):
-        broken.append(f"no entry has the hash {noted}")
-    broken += log.broken_links()
+        broken.append(f"has no entry with the hash {noted}")
     if as_json:
         told = {"entries": store.last_position(), "head": store.head(), "broken": broken}
         print_json(told | {"destroyed": [vars(one) for one in destroyed]})
     for one in () if as_json else destroyed:
         echo(f"{second(one.at)} {one.command} {one.phase} by {one.who}: {one.what} ({one.why})")
     if broken:
-        more = f" and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
-        click.echo(f"reliability: the record was edited: {', '.join(broken[:SHOWN])}{more}", err=True)
+        click.echo(f"reliability: the record is damaged: it {'; it '.join(broken)}", err=True)
         return ExitCode.NOT_HEALED
     if not as_json:
         echo(
-            f"{counted(store.last_position(), 'entry is', 'entries are')} whole; the last one has the hash {store.head() or '(none)'}."
+            f"{counted(store.last_position(), 'entry is', 'entries are')} whole; the last one has the hash "
+            f"{store.head() or '(none)'}. The audit log is whole, with {counted(len(destroyed), 'entry')}."
         )
     return ExitCode.OK
