@@ -60,8 +60,11 @@ LONGEST_RUN = timedelta(hours=2)
 MAX_TOLD = 400
 """Letters of what the last attempt did, in an escalation."""
 
-if not {policy.action for policy in POLICIES.values()} <= ACTIONS.keys():
-    raise RuntimeError("a policy names an action that does not exist")
+for _name, _policy in POLICIES.items():
+    if _policy.action not in ACTIONS:
+        raise UsageError(
+            f"{_name}.yml: policy.action: there is no action {_policy.action}; allowed: {', '.join(sorted(ACTIONS))}"
+        )
 
 
 def describe(settings: Settings, incident: Incident, action: str | None = None) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.errors import UsageError
 from reliability_platform.incidents import classes
 from reliability_platform.incidents.classes import CLASSES, read_classes
 from reliability_platform.remediation.actions import ACTIONS
@@ -27,9 +28,13 @@ def folder(tmp_path: Path) -> Path:
         ("  decide:", "  decision:", "null_spike.yml.*texts.decision"),
         ("harm: degraded", "harm: terrible", "null_spike.yml.*harm"),
         ("cause: producer", "cause: the_moon", "null_spike.yml.*the_moon"),
-        ("key_skew]", "skewed_keys]", "null_spike.yml explains skewed_keys, which no file declares"),
+        ("key_skew]", "skewed_keys]", "null_spike.yml: explains skewed_keys, which no file declares"),
         ("rejections: [missing]", "rejections: [absent]", "null_spike.yml.*rejections"),
         ("precedence: 130", "precedence: 140", "the same precedence"),
+        ("precedence: 130", "precedence: yes", "null_spike.yml: precedence: must be a whole number"),
+        ("precedence: 130", "precedence: 130\nprecedence: 131", "null_spike.yml: line .*: precedence stands twice"),
+        ("precedence: 130", "precedence: [", "null_spike.yml: "),
+        ("key_skew]", "null_spike]", "null_spike.yml: explains itself"),
     ],
 )
 def test_a_file_that_says_what_nobody_reads_is_refused(folder: Path, before: str, after: str, told: str) -> None:
@@ -38,7 +43,15 @@ def test_a_file_that_says_what_nobody_reads_is_refused(folder: Path, before: str
     text = file.read_text()
     assert before in text
     file.write_text(text.replace(before, after, 1))
-    with pytest.raises(RuntimeError, match=f"(?s){told}"):
+    with pytest.raises(UsageError, match=f"(?s){told}"):
+        read_classes(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"- a list", b"title: \xff", b"a: b: c"])
+def test_a_file_that_holds_no_class_is_refused_in_one_line(folder: Path, content: bytes) -> None:
+    """It ended as a fault of the platform, whose masked text named no file."""
+    (folder / "null_spike.yml").write_bytes(content)
+    with pytest.raises(UsageError, match=r"^null_spike\.yml: [^\n]+$"):
         read_classes(folder)
 
 

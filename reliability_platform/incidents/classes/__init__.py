@@ -8,16 +8,20 @@ Which check raises a class is declared in `checks/catalogue.py`; that its action
 says when it is imported. A new class is a file here, and a check that raises it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from enum import StrEnum
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
+import yaml
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
 from reliability_platform.causes import CAUSES, Cause, Persistence
+from reliability_platform.errors import UsageError
 from reliability_platform.sources.rejections import Rule
+from reliability_platform.yaml_places import repeated_key
 from reliability_platform.yaml_text import read_yaml
 
 
@@ -227,22 +231,58 @@ class FailureClass:
 
 
 def read_classes(folder: Path) -> dict[str, FailureClass]:
-    """The classes of a folder, in the order of their precedence. Raises `RuntimeError` if a file says what cannot be."""
-    adapter, found = TypeAdapter(FailureClass), list[FailureClass]()
-    for path in sorted(folder.glob("*.yml")):
-        declared: dict[str, Any] = read_yaml(path.read_text(encoding="utf-8"))
-        try:
-            found.append(adapter.validate_python({**declared, "name": path.stem}))
-        except (ValidationError, KeyError) as error:
-            raise RuntimeError(f"{path.name}: {error}") from None
-    classes = {one.name: one for one in sorted(found, key=lambda one: one.precedence)}
-    for one in found:
-        unknown = one.explains - classes.keys()
-        if unknown:
-            raise RuntimeError(f"{one.name}.yml explains {', '.join(sorted(unknown))}, which no file declares")
-    if len({one.precedence for one in found}) < len(found):
-        raise RuntimeError("two failure classes have the same precedence")
-    return classes
+    """The classes of a folder, in the order of their precedence. Raises `UsageError` if a file says what cannot be."""
+    found = {path.stem: _read_class(path) for path in sorted(folder.glob("*.yml"))}
+    at: dict[int, str] = {}
+    for name, one in found.items():
+        if unknown := one.explains - found.keys():
+            raise UsageError(
+                f"{name}.yml: explains {', '.join(sorted(unknown))}, which no file declares; "
+                f"allowed: {', '.join(sorted(found.keys() - {name}))}"
+            )
+        if (other := at.setdefault(one.precedence, name)) != name:
+            raise UsageError(f"{name}.yml: precedence {one.precedence} is the same precedence as that of {other}.yml")
+    try:
+        tuple(TopologicalSorter({name: one.explains for name, one in found.items()}).static_order())
+    except CycleError as error:
+        circle = error.args[1]
+        raise UsageError(
+            f"{circle[0]}.yml: explains itself: {', '.join(circle)}; a symptom is never its own cause"
+        ) from None
+    return dict(sorted(found.items(), key=lambda item: item[1].precedence))
 
 
+def _read_class(path: Path) -> FailureClass:
+    """The class of one file. Raises `UsageError` with the file, the key and what is allowed."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        if twice := repeated_key(yaml.compose(text, Loader=yaml.SafeLoader)):
+            raise ValueError(f"line {twice[1]}: {twice[0]} stands twice")
+        declared = read_yaml(text)
+        if not isinstance(declared, dict):
+            raise ValueError("must hold keys and values")
+        if isinstance(declared.get("precedence"), bool):
+            raise ValueError("precedence: must be a whole number")
+        return _CLASS.validate_python({**declared, "name": path.stem})
+    except ValidationError as error:
+        first = min(error.errors(), key=lambda one: one["type"] not in _UNKNOWN_KEY)
+        told = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        if first["type"] in _UNKNOWN_KEY:
+            told += f"; allowed: {', '.join(_keys_beside(first['loc']))}"
+    except KeyError as error:
+        told = f"cause: {error.args[0]!r} is no cause; allowed: {', '.join(CAUSES)}"
+    except (ValueError, TypeError, OSError, RecursionError, yaml.YAMLError) as error:
+        told = " ".join(str(error).split())
+    raise UsageError(f"{path.name}: {told}")
+
+
+def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
+    """The keys that a file may have where an unknown one stands."""
+    kinds = {"policy": Policy, "prevention": Prevention, "texts": ClassText}
+    names = [part for part in location[:-1] if isinstance(part, str)]
+    return [field.name for field in fields(kinds[names[-1]] if names else FailureClass) if field.name != "name"]
+
+
+_CLASS = TypeAdapter(FailureClass)
+_UNKNOWN_KEY = {"unexpected_keyword_argument", "extra_forbidden"}
 CLASSES = read_classes(Path(__file__).parent)
