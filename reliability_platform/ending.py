@@ -11,6 +11,8 @@ from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from reliability_platform.errors import StoppedError
+
 ROOM = 4096
 """Bytes: one block of the file systems in use. Less would take as much."""
 MAX_ERROR = 800
@@ -28,6 +30,28 @@ class Ending:
 _OPEN: dict[Hashable, Callable[[], None]] = {}
 """By each work of this process that has not ended: what leaves word that somebody stopped it."""
 STOPPED_WORDS = "it was stopped"
+_STOPS: list[int] = []
+"""The signals by which somebody has asked this process to stop."""
+
+
+def note_stop(number: int) -> None:
+    """Somebody has asked the process to stop by this signal."""
+    _STOPS.append(number)
+
+
+def forget_stops() -> None:
+    """The command that was asked to stop is over."""
+    _STOPS.clear()
+
+
+def raise_if_stopped() -> None:
+    """Raise `StoppedError` if somebody has asked the process to stop.
+
+    dbt, Soda and DuckDB answer an interrupt with a result or an error of their own, so it comes out as a failed model, a
+    check that crashed, a warehouse that cannot be read. Whoever takes their answers asks here first.
+    """
+    if _STOPS:
+        raise StoppedError(_STOPS[0])
 
 
 def begun(work: Hashable, leave_word: Callable[[], None]) -> None:

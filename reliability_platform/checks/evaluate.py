@@ -10,6 +10,7 @@ from reliability_platform.checks.native import evaluate_native
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.soda import evaluate_soda
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.ending import raise_if_stopped
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_reader
@@ -55,4 +56,5 @@ def evaluate(
             held = _held_days(known, results)
             beside = store.latest(_around(partitions), history)
             results += evaluate_history(connection, partitions, history, held, run_id, now, beside)
+    raise_if_stopped()  # what an interrupt has broken off looks like a check that crashed
     return results

@@ -6,6 +6,8 @@ whatever error comes out of the command afterwards is taken for what it is. Noth
 a signal may come while the rest is loaded.
 """
 
+import _thread
+import logging
 import os
 import signal
 import sys
@@ -17,12 +19,14 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from reliability_platform.ending import leave_words_of_a_stop
+from reliability_platform.ending import forget_stops, leave_words_of_a_stop, note_stop
 from reliability_platform.errors import StoppedError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE_SECONDS = 20.0
 """How long a command may take to put its things away. dbt lets statements that run come to their end first."""
+AGAIN_SECONDS = 4.0
+"""After which a command that still goes on is interrupted once more."""
 CHILDREN_SECONDS = 5.0
 """How long its children may; then they are killed, which every stage survives."""
 LOOK, LOOK_SECONDS = b"\0", 5.0
@@ -38,6 +42,9 @@ class _Stop:
         self.done = threading.Event()
         self._writer, self._looked = writer, threading.Event()
         self._said = False
+        self._said_again = False
+        self.leaving = False
+        """Whether the command is over, and only what ends it is left."""
 
     @property
     def came(self) -> bool:
@@ -55,13 +62,21 @@ class _Stop:
                 self._looked.set()
             if byte[0] not in SIGNALS:
                 continue
+            if self.received is not None and self._said_again:
+                self._said_again = False
+                continue
             if self.received is not None:
                 self.end_now()
             self.received = byte[0]
+            note_stop(byte[0])
             threading.Thread(target=self._end_late, daemon=True).start()
 
     def _end_late(self) -> None:
-        if not self.done.wait(GRACE_SECONDS):
+        if not self.done.wait(AGAIN_SECONDS) and not self.leaving:
+            # Python drops an interrupt that comes in a destructor, and a library may lose a connection by it and wait.
+            self._said_again = True
+            _thread.interrupt_main(signal.SIGINT)
+        if not self.done.wait(GRACE_SECONDS - AGAIN_SECONDS):
             self.end_now()
 
     def end_now(self) -> NoReturn:
@@ -102,16 +117,34 @@ def stoppable() -> Iterator[_Stop]:
     for number in SIGNALS:
         # The same one for both: Dagster restores that of SIGINT in the place of both.
         signal.signal(number, _raise)
+    hook, last_resort = sys.unraisablehook, logging.lastResort
+
+    def unless_stopped(found: "sys.UnraisableHookArgs") -> None:
+        if not stop.came:
+            hook(found)
+
+    def is_told(_: logging.LogRecord) -> bool:
+        return not stop.came
+
+    # An interrupt that ends in a destructor is a traceback, in a pool of connections a logged one.
+    sys.unraisablehook = unless_stopped
+    if last_resort is not None:
+        last_resort.addFilter(is_told)
     try:
         try:
             yield stop
         finally:
+            stop.leaving = True
+            sys.unraisablehook = hook
+            if last_resort is not None:
+                last_resort.removeFilter(is_told)
             for number in SIGNALS:
                 signal.signal(number, signal.SIG_IGN if stop.received else before[number])
             signal.set_wakeup_fd(pipe_before)
             os.close(writer)
             watcher.join()
             os.close(reader)
+            forget_stops()
     except BaseException as error:
         received: int = stop.received or (error.args[0] if isinstance(error, StoppedError) else signal.SIGINT)
         if stop.received is None and not isinstance(error, KeyboardInterrupt):

@@ -123,18 +123,21 @@ def _read(settings: Settings, instance: dg.DagsterInstance, engine: Engine, reco
     if not window or _build_tells(settings, engine, record, window):
         return None
     failures = _failures(instance, run.run_id)
+    # What an operator asked for wrongly, or has stopped, is known to the operator, who waits for it.
+    by_hand = LOCAL.items() <= run.tags.items()
     if failures:
         stages = dict.fromkeys(stage for one in failures if (stage := _stage(one.step)) is not None)
         if not stages or (set(stages) == {_stage("dbt")} and CheckStore(engine).run_ids(run.run_id)):
             return None  # it moved no data; or dbt's results say which model failed
-        # What an operator asked for wrongly is said to the operator, who waits for it.
-        if LOCAL.items() <= run.tags.items() and all(one.kind == UsageError.__name__ for one in failures):
+        if by_hand and all(one.kind == UsageError.__name__ for one in failures):
             return None
         first = next((one for one in failures if one.cause is not None), failures[0])
         cause, words = first.cause or UNFORESEEN, first.words
     else:
         stages = {(_where(instance, run.run_id), None): None}
         cause, words = _end(instance, run.run_id)
+    if by_hand and cause is STOPPED:
+        return None
     sources = {source for _, source in stages}
     return FailedRun(
         run_id=run.run_id,

@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 
 from reliability_platform.causes import DAMAGE, HELD, NO_RIGHTS, NO_ROOM, UNUSABLE, cause_named
+from reliability_platform.ending import raise_if_stopped
 from reliability_platform.errors import ExitCode, PlatformError, StoppedError, UsageError
 from reliability_platform.masking import error_text
 from reliability_platform.orchestration.partitions import INCIDENT_TAG, range_tags
@@ -112,6 +113,7 @@ class LocalDaemon:
             partition_key = first.isoformat()
         elif first is not None and last is not None:
             tags = {**range_tags(first, last), **(tags or {})}
+        raise_if_stopped()
         self._on_run(job)
         with endings_of(self._instance).told_if_it_fails():
             result = self._definitions.resolve_job_def(job).execute_in_process(
@@ -121,6 +123,7 @@ class LocalDaemon:
                 tags={**LOCAL, **(tags or {})},
                 raise_on_error=False,
             )
+        raise_if_stopped()  # a library may have passed over it, and the last step have come to its end
         _raise_if_failed(job, result)
         return result
 
@@ -136,6 +139,7 @@ class LocalDaemon:
             except UsageError:
                 raise  # a setting is wrong: no sensor would do what was meant
             except Exception as error:
+                raise_if_stopped()
                 self._note(sensor.name, error)
                 continue
             for request in outcome.run_requests or []:
@@ -173,6 +177,7 @@ class LocalDaemon:
                 tags={SENSOR: sensor, **request.tags},
             )
         except Exception as error:
+            raise_if_stopped()
             about = request.tags.get(INCIDENT_TAG) or request.partition_key
             what = f"{request.job_name} of {about}" if about else request.job_name
             self._note(what, error)

@@ -13,6 +13,7 @@ from reliability_platform.checks.gate import Objection, held
 from reliability_platform.checks.results import UNTOLD, CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.counted import counted
+from reliability_platform.ending import raise_if_stopped
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.classes import CLASSES, AskFor, Harm
 from reliability_platform.incidents.impact import BAD, phase_of, record_impact
@@ -40,6 +41,7 @@ from reliability_platform.remediation.actions import (
 )
 from reliability_platform.remediation.at_work import at_work
 from reliability_platform.remediation.changes import WORLD, changed_since, environment_fingerprint
+from reliability_platform.remediation.conditions import CONDITIONS
 from reliability_platform.remediation.evidence import replacements
 from reliability_platform.remediation.lateness import LATE_SLOTS, Slot, out_of_turn
 from reliability_platform.remediation.ledger import REPLACEMENT, Replay, ReplayLedger
@@ -65,6 +67,11 @@ for _name, _policy in POLICIES.items():
         raise UsageError(
             f"{_name}.yml: policy.action: there is no action {_policy.action}; allowed: {', '.join(sorted(ACTIONS))}"
         )
+    for _condition in _policy.conditions:
+        if _condition not in CONDITIONS:
+            raise UsageError(
+                f"{_name}.yml: policy.conditions: there is no condition {_condition}; allowed: {', '.join(sorted(CONDITIONS))}"
+            )
 
 
 def describe(settings: Settings, incident: Incident, action: str | None = None) -> str:
@@ -156,6 +163,7 @@ def _act(settings: Settings, engine: Engine, incident: Incident, now: datetime, 
         with within(policy.time_limit, chosen.name):
             done = chosen.perform(settings, incident, actor)
     except Exception as error:
+        raise_if_stopped()
         failed = {"action": chosen.name, "phase": "failed", "reruns": []}
         store.append(incident.id, now, actor, "action", f"Failed: {error_text(error)}", failed)
         _give_up(settings, store, incident, now, actor, "The action failed.", FAILED, cause_of(error))

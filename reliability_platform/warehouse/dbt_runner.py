@@ -12,6 +12,7 @@ from typing import Any
 
 from reliability_platform.causes import cause_in
 from reliability_platform.clock import days, utc_now
+from reliability_platform.ending import raise_if_stopped
 from reliability_platform.errors import HomeBusyError, PlatformError, UsageError
 from reliability_platform.formats import span
 from reliability_platform.landing.inputs import BuildInputs
@@ -109,7 +110,8 @@ def _home(settings: Settings) -> str:
 
 
 def _raise_what_went_wrong(result: Any) -> None:
-    """A model that failed because nothing could be written says nothing about the model."""
+    """A model that failed because nothing could be written, or somebody stopped it, says nothing about the model."""
+    raise_if_stopped()
     if isinstance(result.exception, KeyboardInterrupt):
         raise result.exception
     if result.exception is not None:

@@ -1,14 +1,16 @@
 """A run that dies opens an incident by itself; and one thing that fails costs only itself."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from reliability_platform.causes import NO_ROOM
+from reliability_platform.causes import KILLED, NO_ROOM
 from reliability_platform.checks.failed_runs import FailedRun, FailedRuns
+from reliability_platform.checks.results import Verdict
 from reliability_platform.checks.run_monitor import monitor_failed_runs
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli.main import main
@@ -79,6 +81,35 @@ def test_a_dead_run_is_made_good_by_a_later_one_that_was_judged_and_published(tm
     (settings.published / DUE).unlink()
     assert monitored() == ["pipeline_run__written passed"]
     assert monitored() == []
+
+
+def test_a_run_that_died_in_publication_is_made_good_where_nothing_new_was_left_to_publish(tmp_path: Path) -> None:
+    """It asked for a newer version, which a re-run without any change never makes: a P1 that nobody could end."""
+    settings = load_settings(tmp_path)
+    engine = operations_engine(settings)
+    FailedRuns(engine).record(
+        FailedRun("one", "pipeline", "publication", None, day(5), day(5), KILLED, "its process was killed", NOW)
+    )
+    announce(settings)
+    assert [one.verdict for one in monitor_failed_runs(settings, engine, NOW)] == [Verdict.FAILED]
+    (settings.published / DUE).unlink()  # as every publication ends
+    assert [one.verdict for one in monitor_failed_runs(settings, engine, NOW)] == [Verdict.PASSED]
+
+
+def test_whoever_stops_a_run_by_hand_needs_no_incident(home: Settings) -> None:
+    """Ctrl-C was a P1 at the next run. A run that nobody watches is another matter."""
+
+    @dg.asset(key=["landing", "orders"], partitions_def=dg.DailyPartitionsDefinition(start_date=DAY.isoformat()))
+    def stopped() -> None:
+        raise StoppedError(2)
+
+    engine = operations_engine(home)
+    with dg.instance_for_test() as instance:
+        for tags in (LOCAL, {}):
+            with suppress(BaseException):
+                dg.materialize([stopped], instance=instance, partition_key=DAY.isoformat(), tags=tags)
+        note_failed_runs(home, engine, instance, utc_now())
+    assert [one.cause.name for one in FailedRuns(engine).since()] == ["stopped"]
 
 
 def _broken(words: str) -> dg.AssetsDefinition:

@@ -12,10 +12,11 @@ from dbt.cli.main import dbtRunnerResult
 
 from reliability_platform.causes import STOPPED
 from reliability_platform.cli.stopping import LINE
-from reliability_platform.ending import STOPPED_WORDS
+from reliability_platform.ending import STOPPED_WORDS, forget_stops, note_stop
 from reliability_platform.errors import StoppedError
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.run_endings import RunEndings
+from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.dbt_runner import _raise_what_went_wrong
 from reliability_platform.warehouse.journal import FAILED, BuildJournal
@@ -145,3 +146,47 @@ def test_what_is_ended_in_the_middle_by_a_second_ctrl_c_was_stopped_and_not_kill
     assert (build.outcome, build.error) == (FAILED, STOPPED_WORDS)
     word = RunEndings(settings.dagster_home).told("a run")
     assert (word and word.outcome) == STOPPED.name
+
+
+DROPPED = """
+import time
+from reliability_platform.cli.stopping import stoppable
+class Made:
+    def __del__(self):
+        print('here', flush=True)
+        time.sleep(600)
+with stoppable():
+    made = Made()
+    del made
+    time.sleep(600)
+"""
+
+
+def test_an_interrupt_that_python_drops_is_said_again() -> None:
+    """In a destructor it was a traceback, and the run went on to its end with exit code 0."""
+    with subprocess.Popen(
+        [sys.executable, "-c", DROPPED], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "here\n"
+        time.sleep(0.5)  # into the sleep of the destructor
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=120)
+    assert (process.returncode, said) == (128 + signal.SIGINT, LINE)
+
+
+def test_what_goes_wrong_after_a_stop_is_the_stop(request: pytest.FixtureRequest) -> None:
+    """A check that DuckDB broke off for it held a day, and an error of dbt was an incident."""
+    begun = []
+
+    @redact_errors
+    def step() -> None:
+        begun.append(True)
+        note_stop(signal.SIGINT)
+        raise RuntimeError("a library made something else of it")
+
+    request.addfinalizer(forget_stops)
+    for _ in range(2):
+        with pytest.raises(StoppedError):
+            step()
+    assert begun == [True], "no step begins after it"
