@@ -13,3 +13,9 @@ _LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 def read_yaml(text: str) -> Any:
     """What the document holds. Raises `yaml.YAMLError`."""
     return yaml.load(text, Loader=_LOADER)  # noqa: S506 (both are safe loaders)
+
+
+def compose_yaml(text: str) -> yaml.Node | None:
+    """The document as nodes that know their places (`yaml_places`). Raises `yaml.YAMLError`."""
+    node: yaml.Node | None = yaml.compose(text, Loader=_LOADER)
+    return node

@@ -16,7 +16,7 @@ from reliability_platform.settings import load_settings
 def drill() -> None:
     """Rehearse a disaster on a clone of the home: lose, recover, measure, prove.
 
-    The loss is real, but strikes a clone in a hidden folder of the home, made by hard links where files never change.
+    The loss is real, but happens in a clone in a hidden folder of the home, made by hard links where files never change.
     So the home stays as it is, even if the drill is killed. Reports are in `drills/` of the home.
     """
 

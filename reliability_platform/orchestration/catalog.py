@@ -6,6 +6,8 @@ import dagster as dg
 
 from reliability_platform.sources.contracts import CONTRACTS
 
+COLUMNS = "dagster/column_schema"
+"""The metadata in which Dagster looks for the columns of a table."""
 PLATFORM_OWNERS = ["data-platform@example.com"]
 """Of what the platform tells about itself; as the dbt project says of its own layers."""
 
@@ -16,7 +18,7 @@ def columns_of(source: str) -> dict[str, Any]:
         dg.TableColumn(one.name, one.type, constraints=dg.TableColumnConstraints(nullable=not one.required))
         for one in CONTRACTS[source].columns
     ]
-    return {"dagster/column_schema": dg.TableSchema(columns)}
+    return {COLUMNS: dg.TableSchema(columns)}
 
 
 def owners_of(source: str) -> list[str]:

@@ -8,6 +8,7 @@ from reliability_platform.checks.published import judge_published
 from reliability_platform.clock import utc_now
 from reliability_platform.damage import in_one_line
 from reliability_platform.orchestration.audit_assets import audit, report_evaluations
+from reliability_platform.orchestration.catalog import COLUMNS
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL, dbt_models
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.orchestration.resources import Home
@@ -18,7 +19,6 @@ from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
 
 MARTS = marts(ensure_manifest())
-COLUMNS = "dagster/column_schema"
 _GOLD = {spec.key.path[-1]: spec for spec in dbt_models.specs}
 """What is published has the columns and the owners of its model."""
 

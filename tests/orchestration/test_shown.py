@@ -9,11 +9,11 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.orchestration.audit_assets import AUDITED, HOLDS
 from reliability_platform.orchestration.bronze_assets import admissions, bronze_assets
+from reliability_platform.orchestration.catalog import COLUMNS
 from reliability_platform.orchestration.dbt_assets import dbt_models
 from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.landing_assets import landing_assets
 from reliability_platform.orchestration.local import QUIET
-from reliability_platform.orchestration.published_assets import COLUMNS
 from reliability_platform.orchestration.resources import RESOURCES
 from reliability_platform.settings import load_settings
 from tests.conftest import day

@@ -22,7 +22,7 @@ from reliability_platform.causes import CAUSES, Cause, Persistence
 from reliability_platform.errors import UsageError
 from reliability_platform.sources.rejections import Rule
 from reliability_platform.yaml_places import repeated_key
-from reliability_platform.yaml_text import read_yaml
+from reliability_platform.yaml_text import compose_yaml, read_yaml
 
 
 class Severity(StrEnum):
@@ -256,7 +256,7 @@ def _read_class(path: Path) -> FailureClass:
     """The class of one file. Raises `UsageError` with the file, the key and what is allowed."""
     try:
         text = path.read_text(encoding="utf-8")
-        if twice := repeated_key(yaml.compose(text, Loader=yaml.SafeLoader)):
+        if twice := repeated_key(compose_yaml(text)):
             raise ValueError(f"line {twice[1]}: {twice[0]} stands twice")
         declared = read_yaml(text)
         if not isinstance(declared, dict):
