@@ -16,10 +16,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.counted import counted
 from reliability_platform.errors import PlatformError, kinds_of_errors
 from reliability_platform.settings import HOMES, PROJECT_ROOT
-from reliability_platform.sources.contracts import CONTRACTS
 
 MASK = "•••"
 MAX_ROWS = 5

@@ -28,10 +28,27 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
-DBT_PROJECT = PROJECT_ROOT / "dbt_project"
-SODA_CHECKS = PROJECT_ROOT / "soda_checks"
+"""Where the platform itself is installed, with the shop that comes with it."""
+PREFIX = "RELIABILITY_"
+
+
+def _project() -> Path:
+    """The project that this process serves: what `RELIABILITY_PROJECT` says, else the nearest folder from the working one
+    upwards that has contracts and dbt models, else the shop that comes with the platform."""
+    named = os.environ.get(f"{PREFIX}PROJECT", "").strip()
+    if named:
+        return Path(named).absolute()
+    here = Path.cwd()
+    found = (one for one in (here, *here.parents) if (one / "contracts").is_dir() and (one / "dbt_project").is_dir())
+    return next(found, PROJECT_ROOT)
+
+
+PROJECT = _project()
+CONTRACTS_FOLDER = PROJECT / "contracts"
+DBT_PROJECT = PROJECT / "dbt_project"
+SODA_CHECKS = PROJECT / "soda_checks"
 SODA_SETTINGS = PROJECT_ROOT / ".soda" / "config.yml"
-DEFAULT_HOME = PROJECT_ROOT / "data"
+DEFAULT_HOME = PROJECT / "data"
 HOMES: set[str] = set()
 """The homes that this process was told of: an operator's own words, which errors may repeat."""
 WRITTEN_TO: set[str] = set()
@@ -39,12 +56,11 @@ WRITTEN_TO: set[str] = set()
 RESTORING = ".restoring"
 """In a home that is being put back; its content is the snapshot's id. A home that has it is not whole."""
 
-PREFIX = "RELIABILITY_"
 EMPTY_MEANS_NONE = frozenset({"alert_urls", "alert_quiet_hours", "openlineage_url"})
 """Settings of which an empty value says something. Of any other it is an accident, as of an unset variable in a file."""
 DECLARED_NAMES = {
     "automation_off_for": ("failure class", "reliability_platform.incidents.classes", "CLASSES"),
-    "source_urls": ("source", "reliability_platform.sources", "SOURCES"),
+    "source_urls": ("source", "reliability_platform.contracts", "SOURCES"),
 }
 """Settings that hold names, and where these are declared; looked up only where the setting is set."""
 ALIKE = 0.85
@@ -105,6 +121,8 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False
     )
 
+    project: Path = PROJECT
+    """The project: its contracts, its dbt models, its checks. One process serves one."""
     home: Path = DEFAULT_HOME
     """Where the data live; a relative path counts from the working folder."""
     shared_home: bool = False

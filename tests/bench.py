@@ -23,6 +23,7 @@ from reliability_platform.checks.evaluate import evaluate
 from reliability_platform.checks.gate import held
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
+from reliability_platform.contracts import SOURCES
 from reliability_platform.lab.simulation.events import events
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.lab.simulation.system import scheduled_batches
@@ -31,7 +32,6 @@ from reliability_platform.landing.reference import refresh_reference
 from reliability_platform.landing.writer import write_batch
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import load_settings
-from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import build
 from reliability_platform.warehouse.marts import marts

@@ -15,6 +15,7 @@ from sqlalchemy import insert
 
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
+from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.model import State, TimelineEntry, fold
 from reliability_platform.incidents.store import IncidentStore, _hashed, _write_head
 from reliability_platform.operations import operations_engine
@@ -24,7 +25,6 @@ from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.local import LocalDaemon
 from reliability_platform.orchestration.sensors import incident_sensor, remediation_sensor
 from reliability_platform.settings import load_settings
-from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from tests.conftest import Platform
 from tests.unit.failing import day, passed, result

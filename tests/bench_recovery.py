@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from reliability_platform.clock import utc_now
+from reliability_platform.contracts import SOURCES
 from reliability_platform.lab.drills.baseline import missing_rows, published_tables, write_tables
 from reliability_platform.lab.oracle import verify
 from reliability_platform.lab.simulation.simulation import Simulation
@@ -23,7 +24,6 @@ from reliability_platform.pipeline.run import reprocess
 from reliability_platform.pipeline.steps import RunContext
 from reliability_platform.recovery.restore import recover_warehouse
 from reliability_platform.settings import Settings, load_settings
-from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.snapshots.location import SnapshotLocation
 from reliability_platform.warehouse.snapshots.manifest import newest_until

@@ -16,6 +16,7 @@ from reliability_platform.checks.evaluate import evaluate
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
+from reliability_platform.contracts import SOURCES
 from reliability_platform.day_clock import simulate
 from reliability_platform.lab.faults.plan import ActivePlan, Injection
 from reliability_platform.lab.simulation.simulation import Simulation
@@ -25,7 +26,6 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.pipeline import steps
 from reliability_platform.pipeline.run import run_days
 from reliability_platform.settings import Settings, load_settings
-from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import NodeResult, build
 from reliability_platform.warehouse.marts import marts

@@ -8,9 +8,9 @@ from sqlalchemy import Engine
 from reliability_platform.checks.monitor_result import monitor_result
 from reliability_platform.checks.results import Verdict
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.built import changed_since_built, is_anothers
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import warehouse_reader

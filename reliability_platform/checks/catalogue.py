@@ -6,7 +6,7 @@ holds. Names are `<dataset>__<property>`, the same in Soda, in Dagster and in in
 
 from dataclasses import dataclass, replace
 
-from reliability_platform.sources import SOURCES
+from reliability_platform.contracts import SOURCES
 
 
 @dataclass(frozen=True)

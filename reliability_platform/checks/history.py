@@ -18,8 +18,8 @@ import duckdb
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.episodes import EPISODE_DAYS, EPISODE_SIGMAS, Lean, drawn_in
 from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, Verdict
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.masking import error_text
-from reliability_platform.sources.contracts import CONTRACTS
 
 HISTORY_DAYS = 28
 MIN_HISTORY_DAYS = 14
@@ -173,7 +173,7 @@ class HistoryCheck:
 def _checks_of(source: str) -> dict[str, HistoryCheck]:
     silver = f"int_{source}__deduplicated"
     window = "event_date between $first and $last"
-    slots = CONTRACTS[source].batches_per_day
+    slots = CONTRACTS[source].cadence.batches
     slot = f"(interval 1 day / {slots})"
     found = {
         f"{silver}__volume": HistoryCheck(

@@ -15,14 +15,13 @@ import duckdb
 from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES
 from reliability_platform.checks.facts import Facts
 from reliability_platform.checks.results import ERROR, NOTHING_TO_JUDGE, CheckResult, Verdict
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.counted import agreeing, counted
 from reliability_platform.landing.arrivals import arrivals_of
 from reliability_platform.masking import error_text
 from reliability_platform.operations import operations_engine
 from reliability_platform.parquet import scan_days
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
-from reliability_platform.sources.contracts import CONTRACTS
 
 ARRIVALS = "arrivals_of_"
 """Beginning of the names under which our own times of arrival are given to a query, by source."""
@@ -70,27 +69,27 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
     contract = CONTRACTS[source]
     admissions = f"(select * from {_admissions(settings, source)})"
     window = "landing_date between $first and $last"
-    slots = contract.batches_per_day
+    cadence = contract.cadence
     came = f"select distinct landing_date from {admissions} where {window}"
     refused = f"from {admissions} where {window} and status = 'refused' and state = 'quarantined'"
     return {
         f"bronze_{source}__batch_completeness": NativeCheck(
             f"""
-            with expected as (
-                select unnest(range(1, {slots + 1})) as batch_sequence
-            ), days as (
+            with days as (
                 select unnest(generate_series($first, $last, interval 1 day))::date as landing_date
+            ), expected as (
+                select landing_date, unnest(range(1, 1 + {cadence.by_sql("landing_date")})) as batch_sequence from days
             ), admitted as (
                 -- Of a discarded file a person has said that its slot stays empty.
                 select distinct landing_date, batch_sequence from {admissions}
                 where (status = 'admitted' or state = 'discarded') and {window}
             )
             select landing_date, count(*), struct_pack(missing_slots := list(batch_sequence order by batch_sequence))
-            from days cross join expected anti join admitted using (landing_date, batch_sequence)
+            from expected anti join admitted using (landing_date, batch_sequence)
             group by landing_date
             """,
             0,
-            f"of {counted(slots, 'batch')} missing",
+            f"of {counted(cadence.batches, 'batch')} missing",
         ),
         f"bronze_{source}__schema_contract": NativeCheck(
             f"select landing_date, count(*), {_files('refused', 'reason', 'detail')} {refused} and starts_with(reason, 'schema_') group by landing_date",
@@ -125,12 +124,14 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
             f"""
             with days as (
                 select unnest(generate_series($first, $last, interval 1 day))::date as landing_date
+            ), due as (
+                select landing_date from days where {cadence.by_sql("landing_date")} > 0
             ), spoken as (
                 select distinct landing_date from {admissions}
                 -- Of a folder that cannot be read nobody knows whether anything came: it is refused, and no silence.
                 where {window} and (batch_sequence > 0 and status <> 'ignored' or reason = 'folder_unreadable')
             )
-            select landing_date, 1, struct_pack(silent := true) from days anti join spoken using (landing_date)
+            select landing_date, 1, struct_pack(silent := true) from due anti join spoken using (landing_date)
             """,
             0,
             "day|days of silence",
@@ -241,7 +242,7 @@ def carries(count: str, total: str) -> str:
 
 
 def _staging(source: str) -> dict[str, NativeCheck]:
-    key = CONTRACTS[source].key
+    key = f"({CONTRACTS[source].key_list})"
     live = (
         f"from stg_{source} where landing_date between $first and $last and not is_superseded "
         "and disposition <> 'discarded'"

@@ -20,6 +20,7 @@ from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.steps import Step
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import days
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.counted import counted
 from reliability_platform.day_clock import Service, scheduled_at
 from reliability_platform.formats import moment, second
@@ -29,8 +30,6 @@ from reliability_platform.landing.fetch import Fetch, FetchLog
 from reliability_platform.landing.misplaced import UNNOTICED_FOR, misplaced, newest_examined, unexamined
 from reliability_platform.parquet import read_table
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
-from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.journal import BLOCKED, FAILED, KILLED, Build, BuildJournal
 from reliability_platform.warehouse.publication import is_due as publication_is_due
 
@@ -86,7 +85,7 @@ def _all_batches_admitted(settings: Settings, source: str, day: date) -> bool:
         for record in records
         if record["status"] == "admitted" or record["state"] == "discarded"
     }
-    return len(admitted) >= CONTRACTS[source].batches_per_day
+    return len(admitted) >= CONTRACTS[source].cadence.due_on(day)
 
 
 def monitor_fetches(settings: Settings, engine: Engine, now: datetime) -> list[CheckResult]:

@@ -175,9 +175,9 @@ def _drills(settings: Settings) -> str:
 
 
 def _sources(settings: Settings) -> str:
+    from reliability_platform.contracts import SOURCES
     from reliability_platform.landing.breaker import Breaker, BreakerState
     from reliability_platform.operations import operations_engine
-    from reliability_platform.sources import SOURCES
 
     engine = operations_engine(settings)
     views = [Breaker(engine, source).view() for source in SOURCES]

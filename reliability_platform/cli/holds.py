@@ -9,10 +9,10 @@ from reliability_platform.checks.holds import Holds
 from reliability_platform.cli.incidents.decisions import whoami
 from reliability_platform.cli.options import DAY, home_option, json_option, people, print_json
 from reliability_platform.clock import utc_now
+from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import load_settings
-from reliability_platform.sources import SOURCES
 
 
 def _speak(source: str, day: date, why: str, home: Path | None, as_json: bool, *, hold: bool) -> None:

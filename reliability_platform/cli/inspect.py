@@ -7,9 +7,9 @@ import click
 
 from reliability_platform.cli.options import DAY, check_range, home_option, json_option, people, print_json
 from reliability_platform.cli.tables import Table
+from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
 from reliability_platform.settings import load_settings
-from reliability_platform.sources import SOURCES
 
 
 @click.command()

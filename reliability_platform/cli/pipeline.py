@@ -94,8 +94,8 @@ def run(
         show_rehearsal(load_settings(home), first, last, Purpose.ROUTINE, as_json, asks_source=True)
         return ExitCode.OK
     from reliability_platform.cli.session import driving
+    from reliability_platform.contracts import SOURCES
     from reliability_platform.lab.faults.plan import ActivePlan
-    from reliability_platform.sources import SOURCES
     from reliability_platform.warehouse.publication import current_version
 
     settings = load_settings(home)

@@ -30,11 +30,11 @@ HEADER = (
 
 def _standing(settings: Settings, now: datetime) -> list[dict[str, Any]]:
     """One document per source. Times are UTC."""
+    from reliability_platform.contracts import SOURCES
     from reliability_platform.landing.breaker import Breaker
     from reliability_platform.landing.deadline import days_ahead, deadline_of, outlooks
     from reliability_platform.landing.fetch import FetchLog
     from reliability_platform.operations import operations_engine
-    from reliability_platform.sources import SOURCES
 
     engine = operations_engine(settings)
     last, ahead = FetchLog(engine).last(), outlooks(settings, engine, now)

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult
+from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts.rejections import Rejection
 from reliability_platform.incidents.classes import CLASSES
-from reliability_platform.sources.contracts import CONTRACTS
-from reliability_platform.sources.rejections import Rejection
 
 
 def _commonest(found: Iterable[str]) -> str | None:

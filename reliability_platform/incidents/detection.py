@@ -17,6 +17,7 @@ from reliability_platform.checks.gate import held
 from reliability_platform.checks.results import UNTOLD, CheckResult, Verdict
 from reliability_platform.checks.steps import INCIDENTS_NOTICED, Step, steps
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.counted import counted
 from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.classes import CLASSES
@@ -28,8 +29,6 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.incidents.triage import Triage, as_data, triage
 from reliability_platform.operations.tables import incident_heads
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
-from reliability_platform.sources.contracts import CONTRACTS
 
 ACTOR = "incident sensor"
 ABSORBED = frozenset(name for name, one in CLASSES.items() if one.stays_in_the_data)

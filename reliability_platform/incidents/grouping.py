@@ -13,9 +13,9 @@ from datetime import date, timedelta
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.facts import Facts
 from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.classes import CLASSES, AskFor
 from reliability_platform.incidents.column import column_of_results, rejections_of
-from reliability_platform.sources import SOURCES
 
 LAYERS = ("bronze", "stg", "qtn", "hld", "int", "agg", "fct", "rec", "dbt", "pipeline", "home", "published")
 

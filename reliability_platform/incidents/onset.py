@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import Engine, func, select
 
 from reliability_platform.checks.results import Verdict
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.operations.tables import builds, check_results
 from reliability_platform.parquet import read_table
 from reliability_platform.settings import Settings
-from reliability_platform.sources.contracts import CONTRACTS
 
 Failed = Collection[tuple[str, date]]
 """Checks that failed, with their landing days."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from textwrap import shorten
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.counted import counted
 from reliability_platform.formats import moment, span
 from reliability_platform.incidents.classes import CLASSES
@@ -17,7 +18,6 @@ from reliability_platform.incidents.documents.runbook import follow_up
 from reliability_platform.incidents.impact import Numbers, Reach
 from reliability_platform.incidents.model import Incident, State, TimelineEntry
 from reliability_platform.incidents.response import ResponsePolicy, overdue, postmortem_due, response_due
-from reliability_platform.sources.contracts import CONTRACTS
 
 LAST_STEPS = 4
 MAX_WORDS = 170

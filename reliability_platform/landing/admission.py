@@ -24,6 +24,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reliability_platform.atomic import parquet_bytes, write_atomically
+from reliability_platform.contracts import CONTRACTS, SOURCES
+from reliability_platform.contracts.contract import Contract
 from reliability_platform.errors import EnvironmentUnusableError, PlatformError
 from reliability_platform.landing.attempts import UNASKED, Candidate, settle_attempts
 from reliability_platform.landing.bronze import (
@@ -50,8 +52,6 @@ from reliability_platform.landing.shims import Shim, late_rows_accepted, read_sh
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.masking import shown_name
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
-from reliability_platform.sources.contracts import CONTRACTS, Contract
 
 BATCH_NAME = re.compile(r"(?P<source>[a-z_]+)-(?P<day>\d{8})-(?P<slot>\d{2})(?:-r\d{1,4}|-a(?P<attempt>\d{1,4}))?")
 
@@ -584,7 +584,7 @@ def slot_of(source: str, day: date, batch: str, sequence: int) -> int | None:
     named = BATCH_NAME.fullmatch(batch)
     of_the_day = named is not None and (named["source"], named["day"]) == (source, f"{day:%Y%m%d}")
     told = (sequence, int(named["slot"]) if named is not None and of_the_day else 0)
-    return next((slot for slot in told if 1 <= slot <= CONTRACTS[source].batches_per_day), None)
+    return next((slot for slot in told if 1 <= slot <= CONTRACTS[source].cadence.batches), None)
 
 
 def _write_records(path: Path, records: list[Admission]) -> None:

@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.landing.seals import seal_again
 from reliability_platform.settings import Settings
-from reliability_platform.sources.contracts import CONTRACTS
 
 UNASKED = "unasked_attempt"
 """The reason for which an attempt is held."""
@@ -122,7 +122,7 @@ def settle_attempts(
 def _loss(source: str, folder: Path, good: Sequence[Candidate], other: Sequence[Candidate]) -> str | None:
     """What would get lost if an attempt replaced the good one; None if nothing."""
     contract = CONTRACTS[source]
-    key = contract.key
+    key = contract.key_list
     columns = ", ".join(f'"{name}"' for name in contract.arrow_schema.names)
     files = {"good": good, "other": other}
     with duckdb.connect() as engine:

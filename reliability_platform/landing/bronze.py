@@ -8,9 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reliability_platform.atomic import parquet_bytes, write_atomically
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
-from reliability_platform.sources.contracts import CONTRACTS
 
 SENTINEL_DAY = date(1970, 1, 1)
 """A partition with a file of no rows: globs always match, and an empty platform builds."""

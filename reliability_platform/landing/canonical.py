@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reliability_platform.sources.contracts import Contract
+from reliability_platform.contracts.contract import Contract
 
 Kind = Callable[[pa.DataType], bool]
 UTC_NAMES = frozenset({"UTC", "Etc/UTC", "Z", "GMT", "Etc/GMT", "+00:00", "-00:00"})

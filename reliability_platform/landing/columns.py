@@ -13,10 +13,10 @@ from datetime import date
 import pyarrow as pa
 from pydantic import TypeAdapter
 
+from reliability_platform.contracts.contract import Contract
 from reliability_platform.landing.canonical import in_type, spelled
 from reliability_platform.landing.casts import CASTS, proposed, unconverted
 from reliability_platform.masking import is_plain_name, shown_type
-from reliability_platform.sources.contracts import Contract
 
 SIMILAR_NAME = 0.6
 """How alike two column names must be for a rename: `customer_id` and `user_id` are 0.78, unrelated ones below 0.5."""

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reliability_platform.atomic import parquet_bytes, write_atomically
+from reliability_platform.contracts import SOURCES
 from reliability_platform.landing.bronze import SENTINEL_DAY
 from reliability_platform.landing.file_quarantine import quarantine_folder
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
 
 NAME = "dead_letters.parquet"
 SCHEMA = pa.schema(

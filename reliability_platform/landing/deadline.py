@@ -10,12 +10,11 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import Engine
 
 from reliability_platform.clock import day_end, days
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.counted import counted
 from reliability_platform.landing.breaker import Breaker, BreakerState, BreakerView
 from reliability_platform.landing.fetch import FetchLog, slots_landed
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
-from reliability_platform.sources.contracts import CONTRACTS
 
 TO_SPARE = timedelta(minutes=15)
 """Less time than this between the end of the next fetch and the deadline is none: a person could do nothing with it.
@@ -93,6 +92,6 @@ def outlooks(settings: Settings, engine: Engine, now: datetime) -> list[Outlook]
         breaker, seconds = Breaker(engine, source).view(), log.typical_seconds(source)
         duration = None if seconds is None else timedelta(seconds=seconds)
         for day in days_ahead(source, now):
-            missing = CONTRACTS[source].batches_per_day - len(slots_landed(settings, source, day))
+            missing = CONTRACTS[source].cadence.due_on(day) - len(slots_landed(settings, source, day))
             found.append(outlook(source, day, now, max(missing, 0), breaker, duration))
     return found

@@ -7,13 +7,13 @@ from datetime import date, datetime
 from sqlalchemy import Engine
 
 from reliability_platform.clock import Clock
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.landing.arrivals import came_from_us, look
 from reliability_platform.landing.breaker import Breaker, BreakerState
 from reliability_platform.landing.fetch import fetch_day
 from reliability_platform.landing.replacement import landed_manifests
 from reliability_platform.landing.writer import make_landing_folder, write_batch
 from reliability_platform.settings import Settings
-from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.sources.source import Source
 
 
@@ -50,8 +50,8 @@ def deliver(settings: Settings, engine: Engine, source: Source, days: Sequence[d
 
 def fetch(settings: Settings, engine: Engine, source: str, days: Sequence[date], url: str, clock: Clock) -> Landed:
     """Fetch what has not landed over HTTP; what does not come is missing, and no failure of the run."""
-    expected = CONTRACTS[source].batches_per_day
-    asked = [one for day in days if (one := fetch_day(settings, source, day, url, expected, clock)) is not None]
+    due_on = CONTRACTS[source].cadence.due_on
+    asked = [one for day in days if (one := fetch_day(settings, source, day, url, due_on(day), clock)) is not None]
     look(settings, engine, source, days, clock())
     manifests = [manifest for day in days for manifest in landed_manifests(settings, source, day)]
     breaker = Breaker(engine, source).view()

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import Engine, func, insert, select
 
 from reliability_platform.clock import Clock, utc_now
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.errors import SourceUnavailableError
 from reliability_platform.landing.breaker import Breaker
 from reliability_platform.landing.client import Client, Terms
@@ -35,7 +36,6 @@ from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import fetch_durations, fetches
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources.batch import Batch
-from reliability_platform.sources.contracts import CONTRACTS
 
 PATIENT = Terms()
 DURATIONS = 20
@@ -221,6 +221,6 @@ if __name__ == "__main__":
         name,
         date.fromisoformat(landing_day),
         address,
-        CONTRACTS[name].batches_per_day,
+        CONTRACTS[name].cadence.due_on(date.fromisoformat(landing_day)),
         utc_now,
     )

@@ -10,12 +10,12 @@ from datetime import date, datetime
 
 from sqlalchemy import Engine, delete, insert, select
 
+from reliability_platform.contracts import SOURCES
 from reliability_platform.landing.bronze import ADMISSION_SCHEMA, admissions_file
 from reliability_platform.landing.replacement import landed_manifests
 from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import build_inputs
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from reliability_platform.clock import FIRST_DAY
+from reliability_platform.contracts import SOURCES
 from reliability_platform.counted import counted
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.entries import Entry, Kind, entries, files_below, os_error_text
@@ -25,7 +26,6 @@ from reliability_platform.landing.writer import is_unwritable
 from reliability_platform.masking import shown_name
 from reliability_platform.parquet import read_table
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
 
 UNNOTICED_FOR = timedelta(days=1)
 """How long an entry may wait for the run of its day before somebody should know: one turn of the daily schedule."""

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from reliability_platform.sources.contracts import CONTRACTS
+from reliability_platform.contracts import CONTRACTS
 
 
 def contract_fingerprint(source: str) -> str:

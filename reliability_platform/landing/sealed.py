@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, select
 
+from reliability_platform.contracts import SOURCES
 from reliability_platform.damage import Damage, Written, what_is_wrong
 from reliability_platform.landing.bronze import SENTINEL_DAY, admissions_file, bronze_folder
 from reliability_platform.landing.entries import read_file
@@ -14,7 +15,6 @@ from reliability_platform.landing.purged import fingerprint_as_landed
 from reliability_platform.landing.seals import SEAL, name_of, read_seal, seal_file
 from reliability_platform.operations.tables import build_inputs
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
 
 LANDING, BRONZE, QUARANTINE, DECISIONS = "landing", "bronze", "quarantine", "decisions"
 STORES = {"landing": LANDING, "bronze": BRONZE, "quarantine": QUARANTINE, "shims": DECISIONS}

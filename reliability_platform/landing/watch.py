@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from reliability_platform.contracts import SOURCES
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
 
 PREFIX = "landing_date="
 SETTLED_AFTER = timedelta(seconds=20)

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.landing.bronze import ADMISSION_SCHEMA, bronze_schema
 from reliability_platform.lineage.compiled import compiled_models
 from reliability_platform.lineage.graph import ADMISSIONS, Kind, data_graph, downstream, in_order
 from reliability_platform.lineage.tracing import ColumnSource, Inputs, UnreadableSqlError, Use, inputs_of
 from reliability_platform.locks import locked
-from reliability_platform.sources import SOURCES
-from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.dbt_manifest import project_of
 from reliability_platform.warehouse.marts import read_manifest
 

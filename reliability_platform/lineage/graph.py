@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.errors import UsageError
-from reliability_platform.sources import SOURCES
-from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.marts import read_manifest
 
 if TYPE_CHECKING:

@@ -13,13 +13,14 @@ import pyarrow.parquet as pq
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts.types import KNOWN
 from reliability_platform.landing.bronze import bronze_folder, bronze_schema
 from reliability_platform.openlineage_events.run import Assertion, Dataset, Field, InputColumn, Metrics
 from reliability_platform.settings import Settings
-from reliability_platform.sources.contracts import ARROW_TYPES, CONTRACTS
 from reliability_platform.warehouse.lease import warehouse_reader
 
-_TYPE_NAMES = {kind: name for name, kind in ARROW_TYPES.items()}
+_TYPE_NAMES = {kind: name for name, kind in KNOWN.items()}
 
 ColumnLineage = Mapping[str, Mapping[str, frozenset[InputColumn]]]
 """Model → column → the columns that it is made from."""

@@ -15,6 +15,7 @@ from reliability_platform.checks.evaluate import evaluate
 from reliability_platform.checks.results import UNTOLD, CheckResult, Verdict
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
+from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
 from reliability_platform.openlineage_events.datasets import assertions, bronze_metrics
 from reliability_platform.openlineage_events.run import Dataset, Datasets
@@ -28,7 +29,6 @@ from reliability_platform.orchestration.retries import RETRIES, only_transient
 from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.pipeline import steps
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
 
 AUDITED = {name: spec for name, spec in CHECKS.items() if spec.engine in ("soda", "native")}
 

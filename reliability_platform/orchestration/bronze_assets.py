@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import dagster as dg
 
+from reliability_platform.contracts import SOURCES
 from reliability_platform.openlineage_events import datasets
 from reliability_platform.openlineage_events.run import Datasets, Metrics
 from reliability_platform.orchestration.backfill_guard import guarded_days
@@ -14,7 +15,6 @@ from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.pipeline import steps
-from reliability_platform.sources import SOURCES
 
 admissions = dg.AssetSpec(
     ["bronze", "admissions"],

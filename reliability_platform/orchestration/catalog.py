@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from reliability_platform.sources.contracts import CONTRACTS
+from reliability_platform.contracts import CONTRACTS
 
 COLUMNS = "dagster/column_schema"
 """The metadata in which Dagster looks for the columns of a table."""

@@ -15,6 +15,7 @@ from reliability_platform.causes import CAUSES, KILLED, STOPPED, UNFORESEEN, Cau
 from reliability_platform.checks.failed_runs import PUBLICATION, FailedRun, FailedRuns
 from reliability_platform.checks.run_monitor import tells
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.contracts import SOURCES
 from reliability_platform.ending import STOPPED_WORDS
 from reliability_platform.errors import UsageError
 from reliability_platform.masking import error_text
@@ -22,7 +23,6 @@ from reliability_platform.orchestration.local import INTERRUPTIONS, LOCAL
 from reliability_platform.orchestration.partitions import tagged_days
 from reliability_platform.orchestration.run_endings import endings_of
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.journal import BuildJournal
 
 LOOK_BACK = timedelta(days=2)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import dagster as dg
 
+from reliability_platform.contracts import SOURCES
 from reliability_platform.formats import second
 from reliability_platform.lab.faults.plan import ActivePlan
 from reliability_platform.landing.deliveries import Fetched
@@ -18,7 +19,6 @@ from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.pipeline import steps
-from reliability_platform.sources import SOURCES
 
 
 @dg.multi_asset(

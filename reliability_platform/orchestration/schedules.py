@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import dagster as dg
 
+from reliability_platform.contracts import SOURCES
 from reliability_platform.orchestration.jobs import landing_job, pipeline_job, slo_job
 from reliability_platform.orchestration.resources import Home
-from reliability_platform.sources import SOURCES
 
 daily_pipeline = dg.build_schedule_from_partitioned_job(
     pipeline_job,

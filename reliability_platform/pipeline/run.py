@@ -7,8 +7,8 @@ from enum import IntEnum
 
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.clock import days as days_between
+from reliability_platform.contracts import SOURCES
 from reliability_platform.pipeline.steps import RunContext, admit, audit, build, land, publish
-from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.dbt_runner import TransformFailedError
 from reliability_platform.warehouse.publication import Publication
 

@@ -7,9 +7,9 @@ from sqlalchemy import Engine
 
 from reliability_platform.checks import gate
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.contracts import SOURCES
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
 
 
 def unjudged_days(settings: Settings, engine: Engine) -> set[date]:

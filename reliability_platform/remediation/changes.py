@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.incidents.model import OUTCOME, Incident, TimelineEntry
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.remediation.conditions import can_be_written
 from reliability_platform.settings import Settings
-from reliability_platform.sources.contracts import CONTRACTS
 
 WORLD = "world"
 """Under this name the timeline keeps what the world was like when an attempt ended."""

@@ -8,6 +8,7 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.landing.admission import Admission, fingerprint_of, rehearse_admission
 from reliability_platform.landing.discards import FILE
 from reliability_platform.landing.file_quarantine import quarantined_file, refusal_reason
@@ -15,7 +16,6 @@ from reliability_platform.landing.reading import contract_fingerprint
 from reliability_platform.remediation import evidence
 from reliability_platform.remediation.ledger import CONTRACT, Replay
 from reliability_platform.settings import Settings
-from reliability_platform.sources.contracts import CONTRACTS
 
 
 def fit_since_the_contract_changed(settings: Settings, records: Iterable[Admission], day: date) -> list[Replay]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.landing.admission import fingerprint_of, slot_of
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.manifest import Manifest
@@ -14,7 +15,6 @@ from reliability_platform.landing.replacement import has_file, landed_manifests
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.parquet import read_table
 from reliability_platform.settings import Settings
-from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.lease import warehouse_reader
 
 
@@ -38,7 +38,7 @@ def landed_fingerprint(settings: Settings, manifest: Manifest) -> str | None:
 
 def all_slots(source: str) -> set[int]:
     """The slots that the schedule promises for a day."""
-    return set(range(1, CONTRACTS[source].batches_per_day + 1))
+    return set(range(1, CONTRACTS[source].cadence.batches + 1))
 
 
 def _slot(record: dict[str, Any], source: str, day: date) -> int | None:

@@ -20,10 +20,10 @@ from datetime import date, timedelta
 import duckdb
 import pyarrow as pa
 
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.parquet import scan
 from reliability_platform.settings import Settings
-from reliability_platform.sources.contracts import CONTRACTS
 
 Slot = tuple[date, int]
 LATE_SLOTS = "late_slots"
@@ -73,18 +73,21 @@ def out_of_turn(settings: Settings, source: str, days: Sequence[date], late: Col
 def rows_missing(settings: Settings, source: str, day: date, slot: int, answer: pa.Table) -> int:
     """How many rows that landed in a slot are not in what the source sends when it is asked for the slot again, by key."""
     files = sorted(bronze_folder(settings, source, day).glob("*.parquet"))
-    key = CONTRACTS[source].key
-    if not files or key not in answer.column_names:  # an answer without its key is refused at admission
+    contract = CONTRACTS[source]
+    if not files or not set(contract.key) <= set(
+        answer.column_names
+    ):  # an answer without its key is refused at admission
         return 0
+    present = " and ".join(f'"{name}" is not null' for name in contract.key)
     with duckdb.connect() as engine:
-        engine.register("answer", answer.select([key]))
+        engine.register("answer", answer.select(contract.key))
         [(count,)] = engine.execute(
             f"""
             with landed as (
-                select {key}::varchar as key from {scan(*files)} where _batch_sequence = $slot
+                select {contract.key_list} from {scan(*files)} where _batch_sequence = $slot
                 qualify _batch_attempt = max(_batch_attempt) over ()
             )
-            select count(*) from landed where key is not null and key not in (select {key}::varchar from answer where {key} is not null)
+            select count(*) from (select * from landed where {present}) anti join answer using ({contract.key_list})
             """,
             {"slot": slot},
         ).fetchall()
@@ -102,7 +105,7 @@ def _share(settings: Settings, source: str, day: date, without: Sequence[int] = 
             f"""
             with delivered as (
                 select {contract.event_time} as event_time, _batch_sequence, _batch_attempt,
-                    $day::timestamp + to_minutes((_batch_sequence - 1) * {24 * 60 // contract.batches_per_day}) as since
+                    $day::timestamp + to_minutes((_batch_sequence - 1) * {24 * 60 // contract.cadence.batches}) as since
                 from {scan(*files)}
             ), counting as (
                 select * from delivered

@@ -14,6 +14,8 @@ from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts.rejections import Rule
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.classes import CLASSES, Harm
@@ -29,8 +31,6 @@ from reliability_platform.masking import scrub
 from reliability_platform.operations.tables import MAX_REASON, purges
 from reliability_platform.remediation import evidence
 from reliability_platform.settings import Settings
-from reliability_platform.sources.contracts import CONTRACTS
-from reliability_platform.sources.rejections import Rule
 from reliability_platform.warehouse.lease import warehouse_reader
 from reliability_platform.warehouse.pages import compact_warehouse
 from reliability_platform.warehouse.snapshots.location import SnapshotLocation

@@ -30,6 +30,7 @@ from reliability_platform.checks.gate import held
 from reliability_platform.checks.history import LOOK_BACK_DAYS
 from reliability_platform.checks.results import Verdict
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.canonical import canonical
 from reliability_platform.landing.casts import CASTS
@@ -40,7 +41,6 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.parquet import read_table
 from reliability_platform.remediation import evidence
 from reliability_platform.settings import Settings
-from reliability_platform.sources.contracts import CONTRACTS
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def _companions(source: str) -> dict[str, str]:
     """Other sources that speak of the same things, and the key by which they do: it is unique in one of the two."""
     own, found = CONTRACTS[source], {}
     for name, other in CONTRACTS.items():
-        for key in (own.key, other.key):
+        for key in (one.key[0] for one in (own, other) if len(one.key) == 1):
             if name != source and key in own.arrow_schema.names and key in other.arrow_schema.names:
                 found[name] = key
     return found

@@ -4,6 +4,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Engine
 
+from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.model import OUTCOME, Incident
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.remediation import evidence
@@ -12,7 +13,6 @@ from reliability_platform.remediation.conditions import CONDITIONS
 from reliability_platform.remediation.due import idle
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
 
 
 def arrived(settings: Settings, incident: Incident) -> list[date]:

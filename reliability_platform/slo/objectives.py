@@ -12,9 +12,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES, CheckSpec
+from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
 from reliability_platform.slo.strict_yaml import Location, StrictFile
-from reliability_platform.sources import SOURCES
 
 MAX_WINDOW = 366
 """No budget is counted over more landing days than a year has."""

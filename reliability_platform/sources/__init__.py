@@ -3,5 +3,3 @@
 What belongs here: the interface and the kinds. What a source of some kind does stands with the kind; the lab has one that
 simulates.
 """
-
-SOURCES = ("orders", "payments", "web_events", "shipments")

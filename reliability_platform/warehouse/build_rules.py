@@ -5,8 +5,8 @@ As variables of the environment a build by hand would lack them, and make other 
 
 import duckdb
 
+from reliability_platform.contracts import SOURCES
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.dead_letters import rules_fingerprint
 
 RULES = "build_rules"

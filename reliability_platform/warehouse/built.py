@@ -16,8 +16,8 @@ from datetime import date
 import duckdb
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.contracts import SOURCES
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
 
 BUILT, ORIGIN = "built_rows", "built_by"
 STAGING, SILVER = "stg_{source}", "int_{source}__deduplicated"

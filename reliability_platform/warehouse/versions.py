@@ -24,9 +24,9 @@ import yaml
 from sqlalchemy import Engine, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.operations.tables import models_built
-from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.yaml_text import read_yaml
 
 WRITTEN = ("models", "macros", "seeds", "snapshots")

@@ -14,6 +14,7 @@ from reliability_platform.checks.native import native_checks
 from reliability_platform.checks.soda import names_in_files
 from reliability_platform.cli.doctor import locked_versions
 from reliability_platform.cli.main import COMMANDS, cli
+from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.lab.faults.catalogue import CATALOGUE
 from reliability_platform.lab.faults.plan import load_plan, plan_names
@@ -23,7 +24,6 @@ from reliability_platform.orchestration.definitions import defs
 from reliability_platform.remediation.actions import ACTIONS
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import DBT_PROJECT, PROJECT_ROOT, load_settings
-from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
 

@@ -14,7 +14,7 @@ ORDER = [
     "errors", "counted", "formats", "inline_svg", "causes", "csv_cell", "yaml_places", "yaml_text", "home_path", "settings", "room", "locks", "atomic", "ending",
     "parquet",
     "json_text", "damage", "clock", "operations", "day_clock",
-    "sources", "masking", "audit_log", "system_errors",
+    "contracts", "sources", "masking", "audit_log", "system_errors",
     "landing", "warehouse", "checks", "lineage", "openlineage_events", "incidents", "slo", "alerts", "backfills",
     "remediation", "pipeline", "recovery", "lab", "orchestration", "cli",
 ]  # fmt: skip

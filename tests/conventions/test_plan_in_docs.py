@@ -5,9 +5,9 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from reliability_platform.clock import FIRST_DAY
+from reliability_platform.contracts import SOURCES
 from reliability_platform.lab.faults.plan import ActivePlan, load_plan
 from reliability_platform.settings import load_settings
-from reliability_platform.sources import SOURCES
 from tests.conventions.documents import DOCS
 
 

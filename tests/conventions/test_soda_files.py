@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 import yaml
 
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.settings import DBT_PROJECT, SODA_CHECKS
-from reliability_platform.sources import SOURCES
-from reliability_platform.sources.contracts import CONTRACTS
 
 MARTS = sorted(
     path.stem for path in (DBT_PROJECT / "models" / "marts").glob("*.sql") if path.stem.startswith(("agg_", "fct_"))

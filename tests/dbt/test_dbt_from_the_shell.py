@@ -12,9 +12,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from reliability_platform.contracts import SOURCES
 from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.settings import DBT_PROJECT, PROJECT_ROOT, SODA_CHECKS
-from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.dbt_runner import build
 from reliability_platform.warehouse.lease import warehouse_lease
 from tests.conftest import Platform, day

@@ -10,11 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.json_text import fault_of
 from reliability_platform.lab.simulation.system import scheduled_batches
 from reliability_platform.landing.writer import write_batch
-from reliability_platform.sources import SOURCES
-from reliability_platform.sources.contracts import CONTRACTS
 from tests.conftest import Platform, day
 
 HIGHEST = 2**63 - 1

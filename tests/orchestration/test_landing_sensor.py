@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from reliability_platform.contracts import SOURCES
 from reliability_platform.day_clock import scheduled_at
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.lab.simulation.system import scheduled_batches
@@ -21,7 +22,6 @@ from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.landing_sensor import DAYS_PER_TICK, collect
 from reliability_platform.orchestration.partitions import range_tags
 from reliability_platform.settings import Settings, load_settings
-from reliability_platform.sources import SOURCES
 from reliability_platform.sources.batch import Batch
 from reliability_platform.warehouse.journal import SUCCEEDED, BuildJournal
 

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from reliability_platform.contracts import SOURCES
 from reliability_platform.openlineage_events.emitter import event_file, finish
 from reliability_platform.openlineage_events.specification import Specification
 from reliability_platform.orchestration.bronze_assets import bronze_assets
@@ -19,7 +20,6 @@ from reliability_platform.orchestration.local import QUIET
 from reliability_platform.orchestration.partitions import range_tags
 from reliability_platform.orchestration.resources import RESOURCES
 from reliability_platform.settings import DBT_PROJECT, Settings, load_settings
-from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import read_manifest
 from tests.conftest import Platform, day

@@ -5,13 +5,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.detection import observe
 from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.jobs import remediation
 from reliability_platform.orchestration.resources import RESOURCES
 from reliability_platform.orchestration.sensors import INCIDENT_TAG, remediation_sensor
 from reliability_platform.settings import load_settings
-from reliability_platform.sources import SOURCES
 from tests.unit.failing import NOW, Numbers, result
 
 

@@ -14,6 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts.contract import Contract
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.lab.simulation.system import request_batch
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX
@@ -22,7 +24,6 @@ from reliability_platform.landing.writer import landing_folder, write_batch
 from reliability_platform.masking import FREE_TEXT, LABELS, PERSONAL
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
-from reliability_platform.sources.contracts import CONTRACTS, Contract
 
 NAME = "Zyxander O'Quillfeather"
 MAIL = "zyxander@leak.example"
@@ -66,7 +67,7 @@ def _rows_of_somebody(contract: Contract, table: pa.Table) -> pa.Table:
     spoilt += [(column.name, -ID if column.type == "BIGINT" else -1) for column in contract.columns if column.maximum]
     late = table[contract.event_time][0].as_py()
     spoilt += [(contract.event_time, late - timedelta(days=20)), (contract.event_time, late + timedelta(days=20))]
-    spoilt += [(contract.key, table[contract.key][0].as_py())] * 2  # the same key, another content
+    spoilt += [(contract.key[0], table[contract.key[0]][0].as_py())] * 2  # the same key, another content
     assert len(spoilt) < table.num_rows, "more rows a batch are needed"
     for row, (name, value) in enumerate(spoilt):
         for column in personal:
@@ -96,7 +97,7 @@ def _replaced(name: str, new_name: str, values: Callable[[int], pa.Array]) -> Ca
 
 def _variants(contract: Contract) -> list[Callable[[Contract, pa.Table], pa.Table]]:
     """What becomes of the four slots of a day; the last two are refused whole."""
-    number = next(column.name for column in contract.columns if column.name not in (contract.key, contract.event_time))
+    number = next(column.name for column in contract.columns if column.name not in (*contract.key, contract.event_time))
     return [
         _rows_of_somebody,
         _columns_of_somebody,
@@ -106,7 +107,7 @@ def _variants(contract: Contract) -> list[Callable[[Contract, pa.Table], pa.Tabl
 
 
 def _more_variants(contract: Contract) -> list[Callable[[Contract, pa.Table], pa.Table]]:
-    number = next(column.name for column in contract.columns if column.name not in (contract.key, contract.event_time))
+    number = next(column.name for column in contract.columns if column.name not in (*contract.key, contract.event_time))
     return [
         _replaced(number, number, lambda rows: pa.array([{NAME: ID}] * rows)),
         _replaced(

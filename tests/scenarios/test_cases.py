@@ -18,11 +18,11 @@ import pytest
 
 from reliability_platform.atomic import parquet_bytes
 from reliability_platform.cli.main import main
+from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import ExitCode
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.parquet import read_table
-from reliability_platform.sources import SOURCES
 from tests.conftest import Platform, day
 from tests.rights import without_overriding_rights
 

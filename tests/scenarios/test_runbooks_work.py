@@ -27,6 +27,7 @@ from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli.main import main
 from reliability_platform.cli.session import driving
 from reliability_platform.clock import utc_now
+from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.blocks import Block, Commands, Hints
 from reliability_platform.incidents.documents.class_page import class_page
@@ -40,7 +41,6 @@ from reliability_platform.pipeline.ticks import notice
 from reliability_platform.remediation.documents import remedy_of, situation_of
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import Settings, load_settings
-from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.lease import warehouse_reader
 from tests.unit.failing import day, result
 from tests.unit.lived_in import twin

@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from reliability_platform.cli.main import cli
 from reliability_platform.clock import utc_now
+from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
 from reliability_platform.lab.faults.landed_again import follow
 from reliability_platform.lab.faults.plan import ActivePlan, Injection
@@ -28,7 +29,6 @@ from reliability_platform.orchestration.local import QUIET
 from reliability_platform.orchestration.resources import RESOURCES
 from reliability_platform.orchestration.schedules import early_fetch
 from reliability_platform.settings import load_settings
-from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.publication import CURRENT
 from tests.conftest import Platform, day
 

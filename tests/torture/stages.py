@@ -18,6 +18,7 @@ from reliability_platform.checks.run_monitor import monitor_runs
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli.main import main
 from reliability_platform.clock import days, utc_now
+from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import ExitCode
 from reliability_platform.incidents.deadlines import note_missed
 from reliability_platform.incidents.detection import Surroundings, observe
@@ -36,7 +37,6 @@ from reliability_platform.remediation.dead_letters.letters import Selection, wai
 from reliability_platform.remediation.due import may_act
 from reliability_platform.remediation.heal import act
 from reliability_platform.settings import Settings, load_settings
-from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import build
 from reliability_platform.warehouse.marts import marts

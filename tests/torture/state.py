@@ -15,12 +15,12 @@ import pyarrow.parquet as pq
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.discards import Discards
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.ledger import ReplayLedger
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.built import ORIGIN
 from reliability_platform.warehouse.publication import CURRENT, current_version, read_publication
 

@@ -23,6 +23,7 @@ from reliability_platform.checks.holds import Holds
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.checks.run_monitor import monitor_builds
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import HomeBusyError, UsageError
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.store import IncidentStore
@@ -34,7 +35,6 @@ from reliability_platform.landing.writer import landing_folder
 from reliability_platform.operations import operations_engine
 from reliability_platform.recovery.rehearsal import rehearse
 from reliability_platform.settings import Settings, load_settings
-from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.difference import DateChange, TableDifference
 from reliability_platform.warehouse.journal import BLOCKED, SUCCEEDED, BuildJournal
 from tests.conftest import Platform, day

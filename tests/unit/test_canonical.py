@@ -12,15 +12,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
-import reliability_platform.sources.contracts as contracts
-from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts.contract import Contract
+from reliability_platform.contracts.odcs import read_contracts
+from reliability_platform.errors import UsageError
 from reliability_platform.lab.simulation.events import events
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.canonical import canonical
 from reliability_platform.landing.columns import breach
-from reliability_platform.sources.contracts import CONTRACTS, Contract, read_contract
+from reliability_platform.settings import CONTRACTS_FOLDER
+from reliability_platform.yaml_text import read_yaml
 from tests.unit.broken_home import BrokenHome
 
 DAY = date(2026, 1, 5)
@@ -166,12 +170,13 @@ def test_what_could_mean_something_else_stays_as_it_came(change: str) -> None:
 
 
 def declared(tmp_path: Path, **changes: str) -> Contract:
-    """The contract of orders with a line of one column changed."""
-    text = (Path(contracts.__file__).parent / "orders.yml").read_text()
-    for name, more in changes.items():
-        text = text.replace(f"{{name: {name}, ", f"{{name: {name}, {more}, ")
-    (tmp_path / "orders.yml").write_text(text)
-    return read_contract(tmp_path / "orders.yml")
+    """The contract of orders with fields of some columns changed."""
+    content = read_yaml((CONTRACTS_FOLDER / "orders.yml").read_text())
+    for column in content["schema"][0]["properties"]:
+        column |= read_yaml(changes.get(column["name"], "{}"))
+    (tmp_path / "orders.yml").write_text(yaml.safe_dump(content))
+    [contract] = read_contracts(tmp_path / "orders.yml")
+    return contract
 
 
 ALIAS = "customProperties: [{property: aliases, value: [user_id, userId]}]"
@@ -230,7 +235,7 @@ def test_a_contract_whose_names_or_zones_contradict_each_other_is_refused(
     tmp_path: Path, column: str, more: str, why: str
 ) -> None:
     """Else it would be read in one of two ways, and nobody knew in which."""
-    with pytest.raises(EnvironmentUnusableError, match=why):
+    with pytest.raises(UsageError, match=why):
         declared(tmp_path, **{column: more})
 
 

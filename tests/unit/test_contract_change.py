@@ -5,8 +5,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-import reliability_platform.sources.contracts as contracts
 from reliability_platform.clock import utc_now
+from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts.odcs import read_contracts
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.remediation.actions import action_named
@@ -16,7 +17,7 @@ from reliability_platform.remediation.dead_letters.replay import offers
 from reliability_platform.remediation.heal import act, describe
 from reliability_platform.remediation.ledger import ReplayLedger
 from reliability_platform.remediation.policy import AUTOMATION
-from reliability_platform.sources.contracts import CONTRACTS, read_contract
+from reliability_platform.settings import CONTRACTS_FOLDER
 from tests.unit.broken_home import BrokenHome
 
 RENAMED = {"customer_id": "user_id"}
@@ -35,10 +36,10 @@ def home(tmp_path: Path) -> BrokenHome:
 @pytest.fixture
 def _agreed(home: BrokenHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The contract file takes the new name, after the refusal, and is read as every contract is."""
-    file = Path(contracts.__file__).parent / "orders.yml"
+    file = CONTRACTS_FOLDER / "orders.yml"
     changed = tmp_path / "orders.yml"
     changed.write_text(file.read_text().replace("name: customer_id", "name: user_id"))
-    monkeypatch.setitem(CONTRACTS, "orders", read_contract(changed))
+    monkeypatch.setitem(CONTRACTS, "orders", read_contracts(changed)[0])
 
 
 @pytest.mark.usefixtures("_agreed")
@@ -62,11 +63,12 @@ def test_a_name_that_the_contract_takes_as_an_alias_is_admitted_and_said(
 ) -> None:
     """The refused file enters as it came, and so do all that come after it, under the old name and the new."""
     incident = home.incident(CONTRACT)
-    file = Path(contracts.__file__).parent / "orders.yml"
-    alias = "customProperties: [{property: aliases, value: [user_id]}]"
+    file = CONTRACTS_FOLDER / "orders.yml"
     changed = tmp_path / "orders.yml"
-    changed.write_text(file.read_text().replace("{name: customer_id, ", f"{{name: customer_id, {alias}, "))
-    monkeypatch.setitem(CONTRACTS, "orders", read_contract(changed))
+    changed.write_text(
+        file.read_text().replace("{property: role, value: entity}", "{property: aliases, value: [user_id]}")
+    )
+    monkeypatch.setitem(CONTRACTS, "orders", read_contracts(changed)[0])
     told = "orders-20260105-02 (user_id is a declared alias of customer_id)"
     assert told in describe(home.settings, incident)
     assert told in action_named("replay_through_shim").perform(home.settings, incident, AUTOMATION).summary

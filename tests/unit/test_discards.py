@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.columns import Reading
 from reliability_platform.landing.discards import FILE, Discards, read_discards
@@ -23,7 +24,6 @@ from reliability_platform.remediation.dead_letters.replay import note_tried, off
 from reliability_platform.remediation.evidence import missing_slots, refused_slots
 from reliability_platform.remediation.ledger import CONTRACT, REPLACEMENT, SHIM, ReplayLedger
 from reliability_platform.settings import Settings, load_settings
-from reliability_platform.sources.contracts import CONTRACTS
 from tests.unit.broken_home import BrokenHome
 from tests.unit.failing import NOW
 

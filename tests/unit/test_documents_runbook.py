@@ -11,6 +11,7 @@ import pytest
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.cli.main import cli
+from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents import web
@@ -24,7 +25,6 @@ from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import load_settings
-from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from tests.conftest import Platform, day
 from tests.unit import failing

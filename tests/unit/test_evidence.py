@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from reliability_platform.cli.main import cli
 from reliability_platform.clock import utc_now
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.csv_cell import csv_cell
 from reliability_platform.incidents.detection import Surroundings, observe
 from reliability_platform.incidents.impact import consumers
@@ -37,8 +38,6 @@ from reliability_platform.orchestration.resources import RESOURCES
 from reliability_platform.remediation.due import may_act
 from reliability_platform.remediation.heal import act, verify
 from reliability_platform.settings import Settings, load_settings
-from reliability_platform.sources import SOURCES
-from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
 from tests.conftest import Platform, day
@@ -361,7 +360,7 @@ def test_durations_are_measured_or_null_never_invented(home: Home, copy: Setting
     assert tuple(rows) == STAGES
     assert all(rows[name]["seconds_p50_wall_clock"] is None for name in STAGES if name != "incidents")
     assert rows["incidents"]["seconds_max_wall_clock"] is not None
-    assert rows["landing"]["units"] == DAYS * sum(CONTRACTS[source].batches_per_day for source in SOURCES)
+    assert rows["landing"]["units"] == DAYS * sum(CONTRACTS[source].cadence.batches for source in SOURCES)
     assert rows["landing"]["breaches"] == len(home.read("sla_breach_report"))
     assert rows["admission"]["breaches"] == len(list(home.settings.quarantine.glob("*/*/*.reason.json")))
     assert rows["publication"]["runs"] == 2

@@ -10,10 +10,9 @@ import pytest
 from reliability_platform.checks.facts import Facts
 from reliability_platform.checks.native import evaluate_native
 from reliability_platform.checks.results import CheckResult
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.incidents.detection import observe
 from reliability_platform.settings import DBT_PROJECT
-from reliability_platform.sources import SOURCES
-from reliability_platform.sources.contracts import CONTRACTS
 from tests.unit.broken_home import BrokenHome
 from tests.unit.failing import NOW, refused
 from tests.unit.failing import result as failed

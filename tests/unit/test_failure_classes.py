@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.contracts import SOURCES
+from reliability_platform.contracts.rejections import Rule
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents import classes
 from reliability_platform.incidents.classes import CLASSES, read_classes
 from reliability_platform.remediation.actions import ACTIONS
 from reliability_platform.remediation.conditions import CONDITIONS
-from reliability_platform.sources import SOURCES
-from reliability_platform.sources.rejections import Rule
 
 
 @pytest.fixture

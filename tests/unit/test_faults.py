@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.errors import UsageError
 from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
 from reliability_platform.lab.faults.fault import Containment
@@ -17,7 +18,6 @@ from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.lab.simulation.system import SimulatedSource, scheduled_batches, simulated_sources
 from reliability_platform.settings import load_settings
 from reliability_platform.sources.batch import Batch
-from reliability_platform.sources.contracts import CONTRACTS
 from tests.conftest import day
 
 WORLD = Simulation(seed=9, events_per_day=1500)
@@ -39,7 +39,7 @@ def _rows(batches: list[Batch]) -> Counter[Row]:
     found: Counter[Row] = Counter()
     for batch in batches:
         for row in batch.table.to_pylist():
-            found[batch.batch_id, row[CONTRACTS[batch.source].key], tuple(sorted(row.items()))] += 1
+            found[batch.batch_id, row[CONTRACTS[batch.source].key[0]], tuple(sorted(row.items()))] += 1
     return found
 
 

@@ -7,12 +7,12 @@ import networkx as nx
 import pyarrow.parquet as pq
 import pytest
 
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.landing.reference import REFERENCE_TABLES, refresh_reference
 from reliability_platform.lineage.columns import CACHE, column_lineage, columns_of, downstream_columns, traced
 from reliability_platform.lineage.tracing import ColumnSource, UnreadableSqlError, inputs_of
 from reliability_platform.settings import load_settings
-from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 TABLES = {"a": ["x", "y", "d"], "b": ["x", "z"], "bronze/orders": ["amount", "landing_date"]}

@@ -4,6 +4,7 @@ import networkx as nx
 import pytest
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.errors import UsageError
 from reliability_platform.lineage.graph import (
     ADMISSIONS,
@@ -15,8 +16,6 @@ from reliability_platform.lineage.graph import (
     node_of,
     upstream,
 )
-from reliability_platform.sources import SOURCES
-from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 

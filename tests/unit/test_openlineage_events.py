@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from reliability_platform.checks.results import Verdict
+from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
 from reliability_platform.openlineage_events.datasets import assertions, bronze, landing
 from reliability_platform.openlineage_events.emitter import emit
@@ -22,7 +23,6 @@ from reliability_platform.openlineage_events.message import shown_error
 from reliability_platform.openlineage_events.run import State
 from reliability_platform.openlineage_events.specification import Specification
 from reliability_platform.settings import Settings, load_settings
-from reliability_platform.sources import SOURCES
 from tests.unit.failing import result
 from tests.unit.lineage_made import KEY, event, numbered, run_of
 

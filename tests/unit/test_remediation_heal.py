@@ -8,6 +8,7 @@ import pytest
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, Verdict
+from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, UsageError
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.remediation import heal
@@ -25,7 +26,6 @@ from reliability_platform.remediation.healed import healed_since
 from reliability_platform.remediation.ledger import Replay, ReplayLedger
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.publication import DUE, announce
 from tests.unit.broken_home import BrokenHome
 from tests.unit.failing import NOW, later, missing, passed, result

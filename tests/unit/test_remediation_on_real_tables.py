@@ -17,6 +17,7 @@ from reliability_platform.checks.holds import Holds
 from reliability_platform.checks.release import release
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
+from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.detection import Surroundings, observe
 from reliability_platform.incidents.impact import consumers
@@ -30,7 +31,6 @@ from reliability_platform.remediation.actions import restore
 from reliability_platform.remediation.due import obstacle
 from reliability_platform.remediation.heal import act, describe, undo, verify
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
 from reliability_platform.sources.source import reference_files
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import build

@@ -9,9 +9,9 @@ from rich.console import Console
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.cli.options import PLAIN_WIDTH
 from reliability_platform.cli.tables import Table
+from reliability_platform.contracts import SOURCES
 from reliability_platform.lab.faults.catalogue import CATALOGUE
 from reliability_platform.settings import PROJECT_ROOT
-from reliability_platform.sources import SOURCES
 
 SPARE = ("healed after", "incident")
 HEADERS = ("fault", "source", "landing day", "caught by", "incident", "severity", "contained", "healed", "healed after")

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_
 from reliability_platform.cli.options import DAY, echo, home_option, json_option, people, print_json
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
+from reliability_platform.contracts import SOURCES
 from reliability_platform.formats import second
 from reliability_platform.incidents.classes import CLASSES, Severity
 from reliability_platform.incidents.documents.render import plain
@@ -21,7 +22,6 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.operations.tables import incident_heads
 from reliability_platform.settings import Settings, load_settings
-from reliability_platform.sources import SOURCES
 
 
 def document(settings: Settings, incident: Incident) -> dict[str, Any]:

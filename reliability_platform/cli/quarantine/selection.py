@@ -8,10 +8,10 @@ import click
 
 from reliability_platform.cli.options import DAY, check_range
 from reliability_platform.clock import FIRST_DAY
+from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
 from reliability_platform.masking import MASK
 from reliability_platform.remediation.dead_letters.letters import Selection
-from reliability_platform.sources import SOURCES
 
 
 def check_source(source: str | None) -> None:

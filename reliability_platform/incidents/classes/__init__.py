@@ -19,8 +19,8 @@ import yaml
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
 from reliability_platform.causes import CAUSES, Cause, Persistence
+from reliability_platform.contracts.rejections import Rule
 from reliability_platform.errors import UsageError
-from reliability_platform.sources.rejections import Rule
 from reliability_platform.yaml_places import repeated_key
 from reliability_platform.yaml_text import compose_yaml, read_yaml
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.formats import moment
 from reliability_platform.incidents.classes import CLASSES, Prevention
 from reliability_platform.incidents.decisions import add_action_item
@@ -11,7 +12,6 @@ from reliability_platform.incidents.documents.blocks import Block, Grid, Paragra
 from reliability_platform.incidents.documents.facts import FACTORS, Facts
 from reliability_platform.incidents.model import ActionItem, Incident
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.sources.contracts import CONTRACTS
 
 PLATFORM = "owner of the platform"
 

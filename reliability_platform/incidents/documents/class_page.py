@@ -6,6 +6,7 @@ from typing import Any
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.clock import FIRST_DAY
+from reliability_platform.contracts import SOURCES
 from reliability_platform.counted import counted
 from reliability_platform.incidents.classes import CLASSES, FailureClass
 from reliability_platform.incidents.documents.blocks import Block, Commands, Grid, Heading, Hints, Paragraph
@@ -13,7 +14,6 @@ from reliability_platform.incidents.documents.questions import questions_of
 from reliability_platform.incidents.documents.runbook import prevention_table
 from reliability_platform.incidents.documents.situation import Remedy
 from reliability_platform.incidents.response import ResponsePolicy, in_words
-from reliability_platform.sources import SOURCES
 
 UNKNOWN = {"id": "INCIDENT", "source": "SOURCE", "first": "DAY", "last": "DAY"}
 """What stands on the page of a class where a runbook names the incident's own."""

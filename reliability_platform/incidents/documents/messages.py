@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.counted import counted
 from reliability_platform.formats import joined, landing_days, length, moment, span
 from reliability_platform.incidents.classes import CLASSES, Origin, Severity
@@ -17,7 +18,6 @@ from reliability_platform.incidents.documents.runbook import containment_done, i
 from reliability_platform.incidents.documents.situation import Situation
 from reliability_platform.incidents.impact import Exposure
 from reliability_platform.incidents.model import Incident, State
-from reliability_platform.sources.contracts import CONTRACTS
 
 NEXT_UPDATE = {
     Severity.P0: timedelta(minutes=30),

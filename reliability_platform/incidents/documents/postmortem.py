@@ -1,6 +1,7 @@
 """The postmortem: what happened, in numbers and times, without blame. It fills itself from the timeline."""
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.counted import counted
 from reliability_platform.formats import joined, length, moment, second, span
 from reliability_platform.incidents.classes import CLASSES
@@ -18,7 +19,6 @@ from reliability_platform.incidents.documents.runbook import (
 )
 from reliability_platform.incidents.documents.situation import Situation
 from reliability_platform.incidents.model import Incident
-from reliability_platform.sources.contracts import CONTRACTS
 
 EVIDENCE = 5
 """Signals of the cause itself that are quoted."""

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from reliability_platform.checks.catalogue import MART_SOURCES
+from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts.contract import Contract
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.model import Incident
-from reliability_platform.sources.contracts import CONTRACTS, Contract
 from reliability_platform.yaml_text import read_yaml
 
 LISTED = 3
@@ -69,8 +70,8 @@ def _filling(contract: Contract, days: Sequence[date]) -> dict[str, Any]:
     gold = [mart for mart, sources in MART_SOURCES.items() if contract.source in sources]
     return {
         "source": contract.source,
-        "key": contract.key,
-        "slots": contract.batches_per_day,
+        "key": contract.key[0] if len(contract.key) == 1 else f"({contract.key_list})",
+        "slots": contract.cadence.batches,
         "days": ", ".join(map(_day, days)),
         "on_days": on_days,
         "day_count": len(set(days)),

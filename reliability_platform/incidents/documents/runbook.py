@@ -4,6 +4,7 @@ import json
 import shlex
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.counted import counted
 from reliability_platform.formats import joined, moment, number, second, span
 from reliability_platform.incidents.classes import CLASSES
@@ -13,7 +14,6 @@ from reliability_platform.incidents.documents.situation import Situation
 from reliability_platform.incidents.impact import Numbers, Reach
 from reliability_platform.incidents.model import TRANSITIONS, Incident, Signal, State, TimelineEntry
 from reliability_platform.incidents.response import in_words, overdue, postmortem_due, response_due
-from reliability_platform.sources.contracts import CONTRACTS
 
 VERDICTS = 20
 """Verdicts shown at most; a table without rows is one verdict for each day."""

@@ -6,9 +6,8 @@ from datetime import date
 
 import duckdb
 
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.errors import UsageError
-from reliability_platform.sources import SOURCES
-from reliability_platform.sources.contracts import CONTRACTS
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def numbers(connection: duckdb.DuckDBPyConnection, source: str, days: Sequence[d
         f"select count(distinct record_key) from qtn_rows where state = 'quarantined' and {where}", parameters
     ).fetchone()
     staged = connection.execute(
-        f"select count(distinct {CONTRACTS[source].key}) from stg_{source} "
+        f"select count(distinct ({CONTRACTS[source].key_list})) from stg_{source} "
         "where list_contains(?, landing_date::varchar)",
         parameters[1:],
     ).fetchone()

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from reliability_platform.contracts import SOURCES
 from reliability_platform.lineage.graph import Kind, data_graph, downstream
 from reliability_platform.lineage.tracing import Use
 from reliability_platform.parquet import read_table
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.marts import Mart, marts, read_manifest
 from reliability_platform.warehouse.publication import CURRENT, current_version, read_publication
 

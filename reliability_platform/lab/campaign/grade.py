@@ -7,6 +7,7 @@ from typing import Any
 
 from reliability_platform.checks.results import CheckResult, Verdict
 from reliability_platform.clock import FIRST_DAY
+from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.classes import Severity
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.triage import spread
@@ -18,7 +19,6 @@ from reliability_platform.lab.faults.truth import Truth
 from reliability_platform.lab.scorecard.containment import own_dates
 from reliability_platform.lab.scorecard.quarantined import Quarantined
 from reliability_platform.lab.scorecard.score import HEALED, seconds_between
-from reliability_platform.sources import SOURCES
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from reliability_platform.clock import FIRST_DAY
+from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
 from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS, fault_named
 from reliability_platform.lab.faults.fault import Fault, Stage
 from reliability_platform.lab.faults.plan import Injection
-from reliability_platform.sources import SOURCES
 
 LANES: tuple[tuple[str, ...], ...] = (("orders", "payments"), ("web_events",), ("shipments",))
 HISTORY_DAYS = 21

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.model import Incident
 from reliability_platform.lab.campaign.grade import ScenarioOutcome, TrialOutcome, outcome_of
 from reliability_platform.lab.campaign.grid import Scenario, TrialPlan
@@ -15,7 +16,6 @@ from reliability_platform.lab.faults.fault import Stage
 from reliability_platform.lab.faults.truth import Truth, load_truths
 from reliability_platform.lab.scorecard.live_fault import live_fault
 from reliability_platform.lab.scorecard.quarantined import Quarantined
-from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.publication import CURRENT, publications
 
 

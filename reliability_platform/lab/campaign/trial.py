@@ -15,6 +15,7 @@ from reliability_platform.backfills.guard import Purpose, Request
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import FIRST_DAY, days, utc_now
+from reliability_platform.contracts import SOURCES
 from reliability_platform.day_clock import simulate
 from reliability_platform.errors import PlatformError
 from reliability_platform.incidents.model import Incident
@@ -35,7 +36,6 @@ from reliability_platform.pipeline.ticks import notice, take_steps, waiting_for_
 from reliability_platform.recovery.rehearsal import changes
 from reliability_platform.remediation.heal import act
 from reliability_platform.settings import Settings, load_settings
-from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import warehouse_reader
 from reliability_platform.warehouse.marts import marts

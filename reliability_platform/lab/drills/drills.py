@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from reliability_platform.clock import Clock
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.errors import UsageError
 from reliability_platform.lab.drills.baseline import missing_rows, published_tables, quoted, write_tables
 from reliability_platform.lab.oracle import verify
@@ -35,8 +36,6 @@ from reliability_platform.recovery.clone import Clone, clone_of
 from reliability_platform.recovery.drill_log import Drill
 from reliability_platform.recovery.restore import recover_home, recover_warehouse
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
-from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.comparison import compare_tables
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease, warehouse_reader
@@ -240,7 +239,7 @@ def _source_outage(clone: Clone, report: DrillReport, clock: Clock, _: str | Non
     simulation, engine = Simulation.load(settings), operations_engine(settings)
     day = max(day for _, day in landed_partitions(settings)) + timedelta(days=1)
     report.lost = f"the source {source} on {day}"
-    promised = CONTRACTS[source].batches_per_day
+    promised = CONTRACTS[source].cadence.due_on(day)
     for other in SOURCES:
         for batch in scheduled_batches(simulation, other, day) if other != source else ():
             write_batch(settings, batch)

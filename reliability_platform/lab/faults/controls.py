@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.lab.faults.fault import (
     BAD_ROWS,
     Containment,
@@ -18,9 +19,7 @@ from reliability_platform.lab.faults.rows import copy_of, filled, spoil_files, w
 from reliability_platform.lab.faults.timing import late_events, shuffled_within_the_day
 from reliability_platform.lab.faults.value import null_spike
 from reliability_platform.lab.faults.volume import fewer_rows, more_rows
-from reliability_platform.sources import SOURCES
 from reliability_platform.sources.batch import Batch
-from reliability_platform.sources.contracts import CONTRACTS
 
 
 def _nothing(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:

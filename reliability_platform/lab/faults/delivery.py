@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reliability_platform.atomic import parquet_bytes
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.lab.faults.fault import AFTER_A_GAP, BAD_ROWS, Containment, Deliveries, Fault, InjectionResult
 from reliability_platform.lab.faults.rows import (
     chosen,
@@ -20,9 +21,7 @@ from reliability_platform.lab.faults.rows import (
     with_column,
     with_table,
 )
-from reliability_platform.sources import SOURCES
 from reliability_platform.sources.batch import Batch, batch_id
-from reliability_platform.sources.contracts import CONTRACTS
 
 MAX_RESENDS = 5
 STALE_DAYS = 7
@@ -81,7 +80,7 @@ def _conflicting_duplicate(clean: Deliveries, day: date, magnitude: float, rng: 
         deliveries[day][later] = with_table(target, pa.concat_tables([target.table, rows]))
         touched.append(target.batch_id)
         copies.append(rows)
-        keys = rows[CONTRACTS[batch.source].key].combine_chunks()
+        keys = rows[CONTRACTS[batch.source].key[0]].combine_chunks()
         bad.append(pa.table([pa.repeat(target.batch_id, len(keys)), keys], schema=BAD_ROWS))
     return InjectionResult(deliveries, touched, [day], event_dates(copies), pa.concat_tables(bad))
 

@@ -4,6 +4,7 @@ import shutil
 from datetime import date
 from pathlib import Path
 
+from reliability_platform.contracts import SOURCES
 from reliability_platform.lab.faults.catalogue import fault_named
 from reliability_platform.lab.faults.fault import Stage
 from reliability_platform.lab.faults.injected import InjectedSource
@@ -18,7 +19,6 @@ from reliability_platform.landing.seals import break_seal
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
 
 
 def follow(settings: Settings, plan: ActivePlan) -> list[date]:

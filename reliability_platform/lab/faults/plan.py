@@ -15,12 +15,12 @@ import yaml
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.contracts import SOURCES
 from reliability_platform.counted import counted
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.lab.faults.catalogue import fault_named
 from reliability_platform.lab.faults.fault import Fault, Stage
 from reliability_platform.settings import Settings, variable
-from reliability_platform.sources import SOURCES
 from reliability_platform.yaml_places import line_of, repeated_key
 
 MAX_DAY = 3660

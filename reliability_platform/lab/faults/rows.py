@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.lab.faults.fault import BAD_ROWS, Deliveries, InjectionResult
 from reliability_platform.sources.batch import Batch
-from reliability_platform.sources.contracts import CONTRACTS
 
 Positions = npt.NDArray[np.int64]
 Spoil = Callable[[Batch, Positions], pa.Table]
@@ -59,7 +59,7 @@ def with_column(table: pa.Table, name: str, values: pa.Array | pa.ChunkedArray) 
 
 def keys_of(batch: Batch, positions: Positions | None = None) -> pa.Table:
     """The keys of some rows of a batch (of all, by default) as `BAD_ROWS`."""
-    column = batch.table[CONTRACTS[batch.source].key]
+    column = batch.table[CONTRACTS[batch.source].key[0]]
     keys = column.combine_chunks() if positions is None else column.take(pa.array(positions)).combine_chunks()
     return pa.table([pa.repeat(batch.batch_id, len(keys)), keys], schema=BAD_ROWS)
 

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reliability_platform.contracts import SOURCES
 from reliability_platform.lab.faults.fault import AFTER_A_GAP, Containment, Deliveries, Fault, InjectionResult
 from reliability_platform.lab.faults.rows import spoil_files, with_column, with_table
-from reliability_platform.sources import SOURCES
 from reliability_platform.sources.batch import Batch
 
 ADDED = "utm_campaign"

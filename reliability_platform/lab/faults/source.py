@@ -8,12 +8,12 @@ from datetime import date
 
 import numpy as np
 
+from reliability_platform.contracts import SOURCES
 from reliability_platform.lab.faults.fault import AFTER_A_GAP, Containment, Fault, LiveInjectionResult, Stage
 from reliability_platform.lab.simulation.misbehaviour import at_first
 from reliability_platform.lab.simulation.server import serving
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
 
 FETCH_SECONDS = 180
 

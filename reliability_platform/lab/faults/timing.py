@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reliability_platform.contracts import SOURCES
 from reliability_platform.lab.faults.fault import AFTER_A_GAP, BAD_ROWS, Containment, Deliveries, Fault, InjectionResult
 from reliability_platform.lab.faults.rows import (
     Positions,
@@ -21,7 +22,6 @@ from reliability_platform.lab.faults.rows import (
     with_column,
     with_table,
 )
-from reliability_platform.sources import SOURCES
 from reliability_platform.sources.batch import Batch
 
 LATE_DAYS = (1, 2)

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reliability_platform.contracts import SOURCES
 from reliability_platform.lab.faults.fault import Containment, Deliveries, Fault, InjectionResult
 from reliability_platform.lab.faults.rows import (
     Positions,
@@ -16,7 +17,6 @@ from reliability_platform.lab.faults.rows import (
     with_column,
 )
 from reliability_platform.lab.simulation.columns import decimal
-from reliability_platform.sources import SOURCES
 from reliability_platform.sources.batch import Batch
 
 NULLED = {"orders": "customer_id", "payments": "customer_id", "web_events": "event_type", "shipments": "order_id"}

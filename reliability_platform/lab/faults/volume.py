@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.lab.faults.fault import BAD_ROWS, Containment, Deliveries, Fault, InjectionResult
 from reliability_platform.lab.faults.rows import (
     Positions,
@@ -18,9 +19,7 @@ from reliability_platform.lab.faults.rows import (
     with_column,
     with_table,
 )
-from reliability_platform.sources import SOURCES
 from reliability_platform.sources.batch import Batch
-from reliability_platform.sources.contracts import CONTRACTS
 
 INVENTED_KEYS = 50_000_000
 """Keys of invented rows begin so far after the day's first key; no day has that many true ones."""
@@ -32,7 +31,7 @@ def _copies(batch: Batch, share: float, first_key: int, rng: np.random.Generator
     count = round(batch.table.num_rows * share)
     rows = batch.table.take(pa.array(np.sort(rng.integers(0, batch.table.num_rows, count))))
     keys = pa.array(first_key + np.arange(count, dtype=np.int64))
-    return with_column(rows, CONTRACTS[batch.source].key, keys)
+    return with_column(rows, CONTRACTS[batch.source].key[0], keys)
 
 
 def more_rows(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:

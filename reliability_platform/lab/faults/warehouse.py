@@ -6,10 +6,10 @@ from datetime import date
 import duckdb
 import numpy as np
 
+from reliability_platform.contracts import SOURCES
 from reliability_platform.lab.faults.fault import Containment, Fault, LiveInjectionResult, Stage
 from reliability_platform.locks import locked
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
 
 GOLD = {
     "orders": ("agg_daily_revenue", "gross_amount"),

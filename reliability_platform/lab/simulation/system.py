@@ -8,12 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.errors import UsageError
 from reliability_platform.lab.simulation.events import events
 from reliability_platform.lab.simulation.simulation import Simulation
-from reliability_platform.sources import SOURCES
 from reliability_platform.sources.batch import Batch, batch_id
-from reliability_platform.sources.contracts import CONTRACTS
 
 PRODUCED_AFTER = timedelta(minutes=5)
 LANDED_AFTER = timedelta(minutes=20)
@@ -27,14 +26,14 @@ def _check_source(source: str) -> None:
 
 
 def _slot_end(source: str, day: date, sequence: int) -> datetime:
-    per_day = CONTRACTS[source].batches_per_day
+    per_day = CONTRACTS[source].cadence.batches
     return datetime(day.year, day.month, day.day) + sequence * timedelta(days=1) / per_day
 
 
 def _slot_rows(simulation: Simulation, source: str, day: date) -> list[pa.Table]:
     """A day's rows cut by event time into the slots of its schedule; rows late by nature go with the first."""
     table = events(simulation, source, day)
-    per_day = CONTRACTS[source].batches_per_day
+    per_day = CONTRACTS[source].cadence.batches
     micros = pc.cast(table["event_time"], pa.int64()).to_numpy()
     ends = [np.datetime64(_slot_end(source, day, n), "us").astype(np.int64) for n in range(1, per_day)]
     cuts = [0, *np.searchsorted(micros, ends).tolist(), table.num_rows]
@@ -63,7 +62,7 @@ def scheduled_batches(simulation: Simulation, source: str, day: date) -> list[Ba
 def request_batch(simulation: Simulation, source: str, day: date, sequence: int, attempt: int) -> Batch:
     """Ask the source for one slot again. `attempt` must be higher than any that landed."""
     _check_source(source)
-    per_day = CONTRACTS[source].batches_per_day
+    per_day = CONTRACTS[source].cadence.batches
     if not 1 <= sequence <= per_day:
         raise UsageError(f"{source} delivers batches 1 to {per_day} a day; there is no batch {sequence}.")
     landed_at = datetime(day.year, day.month, day.day) + timedelta(days=1) + REQUESTED_AFTER

@@ -9,6 +9,7 @@ from reliability_platform.checks.evaluate import evaluate
 from reliability_platform.checks.gate import unjudged_days
 from reliability_platform.checks.results import Verdict
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.contracts import SOURCES
 from reliability_platform.counted import counted
 from reliability_platform.formats import moment
 from reliability_platform.incidents.model import Incident
@@ -17,7 +18,6 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.actions.action import Action, Done, in_words
 from reliability_platform.remediation.actions.run_again import INERT, REBUILD
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
 from reliability_platform.warehouse.snapshots.loss import Loss, find_loss
 from reliability_platform.warehouse.snapshots.restore import restore_tables
 

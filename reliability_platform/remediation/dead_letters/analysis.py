@@ -12,13 +12,12 @@ from typing import Any
 
 import duckdb
 
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.counted import counted
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.masking import masked
 from reliability_platform.remediation.dead_letters.letters import Selection
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
-from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.lease import warehouse_reader
 
 TOP_VALUES = 5
@@ -219,7 +218,7 @@ def _in_days(first: date, last: date, on_days: int, built: tuple[date, date]) ->
 
 
 def _in_slots(source: str, slots: Sequence[int]) -> list[str]:
-    if len(slots) >= CONTRACTS[source].batches_per_day or len(slots) > FEW_SLOTS:
+    if len(slots) >= CONTRACTS[source].cadence.batches or len(slots) > FEW_SLOTS:
         return []
     names = [f"{slot:02d}" for slot in slots]
     return [

@@ -5,11 +5,10 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
 from reliability_platform.lab.scorecard.evidence.run import Run
 from reliability_platform.operations.tables import check_results
-from reliability_platform.sources import SOURCES
-from reliability_platform.sources.contracts import CONTRACTS
 
 Key = tuple[str, date]
 
@@ -87,7 +86,7 @@ def _differences(run: Run) -> dict[Key, dict[str, int]]:
             ", ".join(f"{side}.{name}" for name in [*(column.name for column in contract.columns), "event_date"])
             for side in ("here", "there")
         )
-        for row in run.query(_UNLIKE.format(source=source, key=contract.key, here=here, there=there)):
+        for row in run.query(_UNLIKE.format(source=source, key=contract.key[0], here=here, there=there)):
             found[source, row["landing_date"]] = {"unlike": row["unlike"], "waiting": row["waiting"]}
     return found
 

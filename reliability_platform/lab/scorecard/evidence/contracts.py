@@ -8,13 +8,13 @@ from sqlalchemy import func, select
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.contracts import CONTRACTS, SOURCES
+from reliability_platform.contracts.contract import Contract
 from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
 from reliability_platform.lab.scorecard.evidence.run import Run
 from reliability_platform.lab.scorecard.evidence.schema_drift import drift
 from reliability_platform.lab.scorecard.headline import share
 from reliability_platform.operations.tables import check_results
-from reliability_platform.sources import SOURCES
-from reliability_platform.sources.contracts import CONTRACTS, Contract
 
 FILES, ROWS = "files", "rows"
 
@@ -43,7 +43,7 @@ def _declared(contract: Contract) -> Iterator[_Rule]:
         yield _Rule(name, "type", column.type, None, _check(f"bronze_{source}__schema_contract"))
         if column.required:
             yield _Rule(name, "required", "not null", f"{name}_missing", _check(f"{staged}__missing_{name}"))
-        if name == contract.key:
+        if name in contract.key:
             promise = "no second content under one key"
             yield _Rule(name, "unique", promise, "key_conflict", _check(f"{staged}__no_conflicting_keys"))
         if column.valid_values:

@@ -2,13 +2,13 @@
 
 from typing import Any
 
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.impact import numbers, reach
 from reliability_platform.incidents.model import Incident
 from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
 from reliability_platform.lab.scorecard.evidence.run import Run
 from reliability_platform.masking import scrub
-from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 

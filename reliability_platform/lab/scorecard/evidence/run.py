@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.lab.faults.truth import Truth, load_truths
@@ -21,8 +22,6 @@ from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.parquet import literal, scan_days
 from reliability_platform.remediation.ledger import Replay, ReplayLedger
 from reliability_platform.settings import Settings
-from reliability_platform.sources import SOURCES
-from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import warehouse_lease, warehouse_reader
 from reliability_platform.warehouse.marts import Mart, marts
@@ -122,7 +121,7 @@ def is_merged(incident: Incident) -> bool:
 
 def _union(select: str, database: str = "") -> str:
     return " union all ".join(
-        select.format(source=source, key=CONTRACTS[source].key, database=database) for source in SOURCES
+        select.format(source=source, key=CONTRACTS[source].key[0], database=database) for source in SOURCES
     )
 
 

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
+from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts.contract import Contract
 from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
 from reliability_platform.lab.scorecard.evidence.run import Run
 from reliability_platform.landing.columns import Breach
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.masking import shown_name, shown_type
-from reliability_platform.sources.contracts import CONTRACTS, Contract
 
 MAX_COLUMNS = 50
 """A file with more new columns than this gets one line for all of them."""

@@ -10,13 +10,12 @@ from sqlalchemy import func, select
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import ERROR, Verdict
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.incidents.model import ENDED
 from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
 from reliability_platform.lab.scorecard.evidence.run import Run, is_merged
 from reliability_platform.lab.scorecard.headline import share
 from reliability_platform.operations.tables import check_results
-from reliability_platform.sources import SOURCES
-from reliability_platform.sources.contracts import CONTRACTS
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import read_manifest
 
@@ -50,7 +49,7 @@ order by landing_date, source, batch_sequence
 
 def _late_batches(run: Run) -> list[dict[str, Any]]:
     promises = ", ".join(
-        f"('{source}', {CONTRACTS[source].batches_per_day}, {CONTRACTS[source].deadline_minutes})" for source in SOURCES
+        f"('{source}', {CONTRACTS[source].cadence.batches}, {CONTRACTS[source].deadline_minutes})" for source in SOURCES
     )
     return run.query(_BREACHES.format(promises=promises))
 
@@ -102,7 +101,7 @@ class _Stage:
 def _landing(run: Run) -> _Stage:
     late = _late_batches(run)
     counts = run.query("select source, count(*) as days from landed group by source")
-    promised = sum(row["days"] * CONTRACTS[row["source"]].batches_per_day for row in counts)
+    promised = sum(row["days"] * CONTRACTS[row["source"]].cadence.batches for row in counts)
     return _Stage(
         name="landing",
         tables=[f"landing/{source}" for source in SOURCES],

@@ -1,0 +1,110 @@
+"""What a source promises: columns, types, key, event time, allowed values, schedule, deadline, owner.
+
+Admission, checks and healing read the contract, never the source. How a file says it is `odcs`'s business.
+"""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+import pyarrow as pa
+
+from reliability_platform.contracts.rejections import Rejection, rejections
+from reliability_platform.contracts.types import arrow_type
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column as the contract promises it."""
+
+    name: str
+    type: str
+    """DuckDB's name of the type; text for what is nested (`json`)."""
+    required: bool
+    valid_values: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    references: str | None = None
+    """`table.column` of the reference data."""
+    pii: bool = False
+    json: bool = False
+    aliases: tuple[str, ...] = ()
+    """Other names under which the producer may send it."""
+    zone: str | None = None
+    """The zone of moments that name none."""
+    role: str | None = None
+    """What it means to whoever watches: `measure`, `segment` or `entity`."""
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """When batches are due: so many on each due day, which is every day, one day of the week or one of the month."""
+
+    batches: int = 1
+    weekday: int | None = None
+    """0 is Monday."""
+    day_of_month: int | None = None
+    """In a shorter month its last day."""
+
+    def by_sql(self, day: str) -> str:
+        """The same number as `due_on`, as SQL of a day."""
+        if self.weekday is not None:
+            return f"case when isodow({day}) = {self.weekday + 1} then {self.batches} else 0 end"
+        if self.day_of_month is not None:
+            due = f"day({day}) = least({self.day_of_month}, day(last_day({day})))"
+            return f"case when {due} then {self.batches} else 0 end"
+        return str(self.batches)
+
+    def due_on(self, day: date) -> int:
+        """How many batches are due on a landing day."""
+        if self.weekday is not None:
+            return self.batches if day.weekday() == self.weekday else 0
+        if self.day_of_month is not None:
+            return self.batches if day.day == min(self.day_of_month, monthrange(day.year, day.month)[1]) else 0
+        return self.batches
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a source promises."""
+
+    source: str
+    key: tuple[str, ...]
+    """The columns that together identify a row."""
+    event_time: str
+    columns: tuple[Column, ...]
+    cadence: Cadence
+    deadline_minutes: int
+    """The last batch of a day lands at most so long after the day's end."""
+    owner: str
+    critical: bool
+    announced: tuple[str, ...] = ()
+    """Nullable columns that will come: rescued without a word until the contract takes them in."""
+    description: str = ""
+
+    @property
+    def key_list(self) -> str:
+        """The key's columns as SQL: a list of names, in parentheses one value."""
+        return ", ".join(f'"{name}"' for name in self.key)
+
+    @cached_property
+    def arrow_schema(self) -> pa.Schema:
+        """The columns as Arrow types, in the contract's order."""
+        return pa.schema([(column.name, arrow_type(column.type)) for column in self.columns])
+
+    @cached_property
+    def rejections(self) -> dict[str, Rejection]:
+        """What each code says for which staging rejects a row."""
+        return rejections(self.arrow_schema.names)
+
+    @cached_property
+    def aliases(self) -> dict[str, str]:
+        """Each declared alias, and the column that it stands for."""
+        return {alias: column.name for column in self.columns for alias in column.aliases}
+
+    @cached_property
+    def zones(self) -> dict[str, str]:
+        """The columns that declare the zone of moments without one."""
+        return {column.name: column.zone for column in self.columns if column.zone is not None}

@@ -1,0 +1,343 @@
+"""Reads contracts written in the Open Data Contract Standard 3, with the standard's own published classes.
+
+Source: https://bitol-io.github.io/open-data-contract-standard/ (3.2). A file may declare several tables; each is a source.
+What the standard has a field for stands in that field. The rest are custom properties:
+
+| where | property | says |
+|---|---|---|
+| contract or table | `eventTime` | the column that says when a row happened |
+| contract or table | `critical` | whether readers are told at once when the source fails |
+| contract or table | `announcedColumns` | nullable columns that will come |
+| column | `aliases` | other names under which the producer may send it |
+| column | `role` | `measure`, `segment` or `entity`: what is watched by its history |
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+from zoneinfo import available_timezones
+
+import yaml
+from open_data_contract_standard.model import (
+    DataQuality,
+    OpenDataContractStandard,
+    SchemaObject,
+    SchemaProperty,
+    ServiceLevelAgreementProperty,
+    Team,
+)
+from pydantic import BaseModel, ValidationError
+
+from reliability_platform.contracts.contract import Cadence, Column, Contract
+from reliability_platform.contracts.types import canonical_type
+from reliability_platform.counted import counted
+from reliability_platform.errors import UsageError
+from reliability_platform.yaml_places import line_of, repeated_key
+from reliability_platform.yaml_text import compose_yaml, read_yaml
+
+MAX_BYTES = 2_000_000
+"""Longer files are no declaration: the longest official example, of 68 tables, has 180,000 bytes."""
+NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+"""How a source may be called: it becomes part of the names of tables, folders and checks."""
+ROLES = ("measure", "segment", "entity")
+_NESTED = frozenset({"object", "array", "map"})
+_MINUTES = {"m": 1, "h": 60, "d": 1_440}
+_CRON_WEEKDAY = re.compile(r"\S+ \S+ \* \* ([0-7])")
+_CRON_DAY = re.compile(r"\S+ \S+ ([1-9]|[12]\d|3[01]) \* \*")
+
+Place = tuple[str | int, ...]
+
+
+class ContractError(UsageError):
+    """A contract file cannot be meant as it stands."""
+
+
+@dataclass(frozen=True)
+class Objection:
+    """What is wrong in one place of a file, and what to do."""
+
+    place: Place
+    what: str
+
+
+def read_contracts(path: Path) -> list[Contract]:
+    """The sources that a file declares. Raises `ContractError`, in one line with file, line and what to do."""
+    content, tree = _parsed(path)
+    objections: list[Objection] = []
+    contracts = _contracts(content, objections) if isinstance(content, dict) else []
+    if not isinstance(content, dict):
+        objections.append(Objection((), "it is no contract: apiVersion, kind, id and schema are missing"))
+    if objections:
+        first, *others = objections
+        more = f" ({counted(len(others), 'more objection')})" if others else ""
+        raise ContractError(f"{path}, line {line_of(tree, first.place)}: {first.what}{more}.")
+    return contracts
+
+
+def _parsed(path: Path) -> tuple[Any, yaml.Node | None]:
+    """What a file holds, and the same as nodes that know their places."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+        if len(raw) > MAX_BYTES:
+            raise ContractError(f"{path} is longer than {MAX_BYTES:,} bytes: that is no contract.")
+        text = raw.decode("utf-8-sig")
+        tree = compose_yaml(text)
+        if (twice := repeated_key(tree)) is not None:
+            raise ContractError(f"{path}, line {twice[1]}: {twice[0]} stands there twice.")
+        return read_yaml(text), tree
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise ContractError(f"{path}{f', line {mark.line + 1}' if mark else ''} is not YAML: {problem}.") from None
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise ContractError(f"{path} cannot be read: {error}.") from None
+
+
+def _contracts(content: dict[str, Any], objections: list[Objection]) -> list[Contract]:
+    """The contracts of a file's content; what is wrong with it is added to `objections`."""
+    objections += _unknown_fields(content, OpenDataContractStandard, ())
+    if objections:
+        return []
+    try:
+        said = OpenDataContractStandard.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        objections.append(Objection(first["loc"], f"{_dotted(first['loc'])}: {_uncapitalised(first['msg'])}"))
+        return []
+    if not said.schema_:
+        objections.append(Objection((), "it declares no table: say under `schema` which columns it has"))
+    found = []
+    for number, table in enumerate(said.schema_ or []):
+        reader = _Table(said, table, ("schema", number))
+        found.append(reader.contract())
+        objections += reader.objections
+    names = Counter(one.name for one in said.schema_ or [])
+    objections += [
+        Objection(("schema",), f"{name} is declared more than once") for name, times in names.items() if times > 1
+    ]
+    return [] if objections else [one for one in found if one is not None]
+
+
+def _unknown_fields(content: Any, kind: Any, place: Place) -> Iterator[Objection]:
+    """Keys that the standard does not have. Its classes pass over them, and a misspelt promise would be none."""
+    for option in get_args(kind) if get_origin(kind) in (Union, UnionType) else [kind]:
+        if get_origin(option) is list and isinstance(content, list):
+            for number, one in enumerate(content):
+                yield from _unknown_fields(one, get_args(option)[0], (*place, number))
+            return
+        if isinstance(option, type) and issubclass(option, BaseModel) and isinstance(content, dict):
+            known = {field.alias or name: field.annotation for name, field in option.model_fields.items()}
+            for key, value in content.items():
+                if key not in known:
+                    close = get_close_matches(str(key), known, n=1)
+                    meant = f": did you mean {close[0]}?" if close else ""
+                    yield Objection((*place, key), f"the standard knows no field {str(key)!r} there{meant}")
+                else:
+                    yield from _unknown_fields(value, known[key], (*place, key))
+            return
+
+
+class _Table:
+    """Reads one table of a file as the contract of a source; `objections` says what is wrong with it."""
+
+    def __init__(self, said: OpenDataContractStandard, table: SchemaObject, place: Place) -> None:
+        self.objections: list[Objection] = []
+        self._said, self._table, self._place = said, table, place
+        self._custom = _custom(said) | _custom(table)
+        self._name = table.name or ""
+
+    def _object(self, what: str, *place: str | int) -> None:
+        self.objections.append(Objection((*self._place, *place), what))
+
+    def contract(self) -> Contract | None:
+        """The contract; None if `objections` has something against it."""
+        if NAME.fullmatch(self._name) is None:
+            self._object(
+                f"a source is called by small letters, digits and underscores, not {self._name!r}: rename the table",
+                "name",
+            )
+        columns = tuple(self._columns())
+        names = [column.name for column in columns]
+        if not columns:
+            self._object(f"{self._name} has no columns: say under `properties` which ones", "name")
+        key = self._key()
+        event_time = self._custom.get("eventTime")
+        if event_time is None:
+            self._object(f"{self._name} does not say when a row happened: add the custom property eventTime", "name")
+        elif event_time not in names:
+            self._object(f"eventTime is {event_time!r}, which is no column of {self._name}", "name")
+        elif not next(one for one in columns if one.name == event_time).type.startswith(("TIMESTAMP", "DATE")):
+            self._object(f"eventTime is {event_time!r}, which holds neither moments nor days", "name")
+        announced = self._names(self._custom.get("announcedColumns", []), "announcedColumns")
+        taken = Counter([*names, *announced, *(alias for column in columns for alias in column.aliases)])
+        for name, times in taken.items():
+            if times > 1:
+                self._object(f"{name} stands for more than one column", "properties")
+        if self.objections:
+            return None
+        return Contract(
+            source=self._name,
+            key=key,
+            event_time=str(event_time),
+            columns=columns,
+            cadence=self._cadence(),
+            deadline_minutes=self._deadline(),
+            owner=_owner(self._said.team),
+            critical=bool(self._custom.get("critical", False)),
+            announced=announced,
+            description=self._table.description or (self._said.description and self._said.description.purpose) or "",
+        )
+
+    def _key(self) -> tuple[str, ...]:
+        keyed = [one for one in self._table.properties or [] if one.primaryKey]
+        if not keyed:
+            self._object(
+                f"{self._name} has no key: mark the columns that identify a row with `primaryKey: true`", "name"
+            )
+        return tuple(one.name or "" for one in sorted(keyed, key=lambda one: one.primaryKeyPosition or 0))
+
+    def _columns(self) -> Iterator[Column]:
+        for number, declared in enumerate(self._table.properties or []):
+            place: Place = ("properties", number)
+            name = declared.name or ""
+            if not name or not name.isprintable():
+                self._object("a column has no name", *place)
+                continue
+            kind = canonical_type(declared.physicalType, declared.logicalType)
+            if kind is None:
+                told = declared.physicalType or declared.logicalType or "none"
+                self._object(
+                    f"{name} has the type {told!r}, which DuckDB does not know: name one of its types as physicalType",
+                    *place,
+                )
+                continue
+            yield self._column(declared, name, kind, place)
+
+    def _column(self, declared: SchemaProperty, name: str, kind: str, place: Place) -> Column:
+        custom = _custom(declared)
+        options = declared.logicalTypeOptions or {}
+        low, high = _range(options, declared.quality or [])
+        zone, role = options.get("defaultTimezone"), custom.get("role")
+        if zone is not None and zone not in available_timezones():
+            self._object(f"{name} has the zone {zone!r}, which does not exist", *place)
+        if zone is not None and not kind.startswith("TIMESTAMP"):
+            self._object(f"{name} has a zone, and is no TIMESTAMP", *place)
+        if role is not None and role not in ROLES:
+            self._object(f"{name} has the role {role!r}: choose one of {', '.join(ROLES)}", *place)
+        if low is not None and high is not None and low > high:
+            self._object(f"{name} must lie between {low} and {high}, where nothing lies", *place)
+        links = [one.to for one in declared.relationships or [] if isinstance(one.to, str)]
+        nested = kind == "JSON" or (declared.logicalType or "").lower() in _NESTED
+        return Column(
+            name=name,
+            type="VARCHAR" if nested else kind,
+            required=bool(declared.required or declared.primaryKey),
+            valid_values=_valid_values(declared),
+            minimum=low,
+            maximum=high,
+            references=links[0] if links else None,
+            pii=declared.classification == "personal",
+            json=nested,
+            aliases=self._names(custom.get("aliases", []), "aliases"),
+            zone=zone,
+            role=role,
+            description=declared.description or "",
+        )
+
+    def _names(self, declared: Any, what: str) -> tuple[str, ...]:
+        """A list of names; a single name is not taken apart into its letters."""
+        if isinstance(declared, list) and all(isinstance(name, str) and name for name in declared):
+            return tuple(declared)
+        self._object(f"{what} are a list of names, not {declared!r}", "name")
+        return ()
+
+    def _sla(self, name: str) -> ServiceLevelAgreementProperty | None:
+        """A service level of this table, or else of the whole contract."""
+        said = [one for one in self._said.slaProperties or [] if one.property == name]
+        own = [one for one in said if (one.element or "").split(".")[0] == self._name]
+        return next(iter([*own, *(one for one in said if one.element is None)]), None)
+
+    def _cadence(self) -> Cadence:
+        """One batch a day where nothing is said."""
+        said = self._sla("frequency")
+        if said is None:
+            return Cadence()
+        number, unit = said.value, (said.unit or "d").lower()
+        whole = isinstance(number, int) and number > 0
+        if whole and unit == "batches_per_day":
+            return Cadence(int(str(number)))
+        if whole and unit in ("h", "hour", "hours") and 24 % int(str(number)) == 0:
+            return Cadence(24 // int(str(number)))
+        if number == 1 and unit in ("d", "day", "days"):
+            return Cadence()
+        if number == 1 and unit in ("w", "week", "weeks"):
+            found = _CRON_WEEKDAY.fullmatch(said.schedule or "")
+            return Cadence(weekday=(int(found[1]) - 1) % 7 if found else 0)
+        if number == 1 and unit in ("mo", "month", "months"):
+            found = _CRON_DAY.fullmatch(said.schedule or "")
+            return Cadence(day_of_month=int(found[1]) if found else 1)
+        self.objections.append(
+            Objection(
+                ("slaProperties",),
+                f"the frequency {number} {unit} is none that can be expected by the day: "
+                "say a number of batches_per_day, 1 day, 1 week, 1 month, or hours of which 24 is a multiple",
+            )
+        )
+        return Cadence()
+
+    def _deadline(self) -> int:
+        """Minutes after the end of the day; one day where nothing is said."""
+        said = self._sla("latency")
+        if said is None:
+            return _MINUTES["d"]
+        unit = (said.unit or "d").lower()
+        minutes = 1 if unit in ("min", "minute", "minutes") else _MINUTES.get(unit[:1])
+        if minutes is None or isinstance(said.value, bool) or not isinstance(said.value, int | float) or said.value < 0:
+            self.objections.append(
+                Objection(("slaProperties",), f"the latency {said.value} {unit} is none: say minutes, hours or days")
+            )
+            return _MINUTES["d"]
+        return round(said.value * minutes)
+
+
+def _custom(declared: OpenDataContractStandard | SchemaObject | SchemaProperty) -> dict[str, Any]:
+    return {one.property: one.value for one in declared.customProperties or [] if one.property is not None}
+
+
+def _range(options: Mapping[str, Any], quality: Iterable[DataQuality]) -> tuple[float | None, float | None]:
+    """The least and the greatest value: the options of the logical type, or what a rule on values says."""
+    low, high = options.get("minimum"), options.get("maximum")
+    for rule in quality:
+        if (rule.metric or rule.rule) == "range" and rule.mustBeBetween:
+            low, high = rule.mustBeBetween
+    return low, high
+
+
+def _valid_values(declared: SchemaProperty) -> tuple[str, ...]:
+    """The values that a column may have: `enum`, or the metric `invalidValues` with its argument."""
+    listed = [one.value for one in declared.enum or []]
+    for rule in declared.quality or []:
+        if (rule.metric or rule.rule) == "invalidValues":
+            listed += (rule.arguments or {}).get("validValues", [])
+    return tuple(str(one) for one in listed)
+
+
+def _owner(team: Team | list[Any] | None) -> str:
+    """Whom to tell: the member that is called owner, else the first."""
+    members = team if isinstance(team, list) else (team.members or []) if team is not None else []
+    owners = [one for one in members if (one.role or "").lower() == "owner"] or members
+    return next((str(one.username or one.name) for one in owners if one.username or one.name), "unknown")
+
+
+def _dotted(place: Iterable[str | int]) -> str:
+    return ".".join(str(part) for part in place)
+
+
+def _uncapitalised(text: str) -> str:
+    return text[:1].lower() + text[1:]

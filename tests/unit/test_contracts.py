@@ -1,0 +1,264 @@
+"""Contracts are read as the standard says, and refused in one line where they cannot be meant."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date, timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import jsonschema
+import pyarrow as pa
+import pytest
+import yaml
+
+from reliability_platform.contracts.contract import Cadence, Contract
+from reliability_platform.contracts.declared import contracts_in
+from reliability_platform.contracts.odcs import ContractError, read_contracts
+from reliability_platform.contracts.types import arrow_type, canonical_type
+from reliability_platform.errors import ExitCode
+from reliability_platform.settings import CONTRACTS_FOLDER
+
+FLIGHTS: dict[str, Any] = {
+    "apiVersion": "v3.1.0",
+    "kind": "DataContract",
+    "id": "flights",
+    "version": "1.0.0",
+    "status": "active",
+    "team": {"name": "airport", "members": [{"username": "desk@example.com"}, {"username": "own@example.com", "role": "Owner"}]},
+    "slaProperties": [
+        {"property": "frequency", "value": 1, "unit": "d"},
+        {"property": "latency", "value": 30, "unit": "h"},
+        {"property": "latency", "value": 2, "unit": "d", "element": "weather.time_hour"},
+    ],
+    "schema": [
+        {
+            "name": "flights",
+            "customProperties": [{"property": "eventTime", "value": "time_hour"}],
+            "properties": [
+                {"name": "carrier", "physicalType": "varchar(2)", "primaryKey": True, "primaryKeyPosition": 2},
+                {"name": "flight", "logicalType": "integer", "primaryKey": True, "primaryKeyPosition": 1},
+                {"name": "origin", "physicalType": "text", "enum": [{"value": "EWR"}, {"value": "JFK"}]},
+                {"name": "delay", "physicalType": "float8", "logicalTypeOptions": {"minimum": -120, "maximum": 3000}},
+                {"name": "stops", "logicalType": "array"},
+                {
+                    "name": "time_hour",
+                    "physicalType": "TIMESTAMP WITH TIME ZONE",
+                    "logicalTypeOptions": {"defaultTimezone": "America/New_York"},
+                },
+            ],
+        },
+        {
+            "name": "weather",
+            "customProperties": [{"property": "eventTime", "value": "time_hour"}],
+            "properties": [
+                {"name": "origin", "logicalType": "string", "primaryKey": True},
+                {"name": "time_hour", "logicalType": "timestamp", "primaryKey": True},
+            ],
+        },
+    ],
+}  # fmt: skip
+
+
+def read(folder: Path, content: dict[str, Any] | str) -> dict[str, Contract]:
+    """The contracts of a file with this content."""
+    path = folder / "written.yml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False))
+    return {one.source: one for one in read_contracts(path)}
+
+
+def test_a_file_in_the_standards_own_words_declares_its_tables_as_sources(tmp_path: Path) -> None:
+    """Keys of several columns, spellings of other databases, lists kept as JSON, one deadline per table."""
+    found = read(tmp_path, FLIGHTS)
+    flights, weather = found["flights"], found["weather"]
+    assert flights.key == ("flight", "carrier")
+    assert [(one.name, one.type, one.json) for one in flights.columns] == [
+        ("carrier", "VARCHAR", False),
+        ("flight", "BIGINT", False),
+        ("origin", "VARCHAR", False),
+        ("delay", "DOUBLE", False),
+        ("stops", "VARCHAR", True),
+        ("time_hour", "TIMESTAMP WITH TIME ZONE", False),
+    ]
+    assert flights.columns[2].valid_values == ("EWR", "JFK")
+    assert (flights.columns[3].minimum, flights.columns[3].maximum) == (-120, 3000)
+    assert flights.zones == {"time_hour": "America/New_York"}
+    assert flights.owner == "own@example.com"
+    assert (flights.deadline_minutes, weather.deadline_minutes) == (30 * 60, 2 * 24 * 60)
+    assert flights.cadence == Cadence()
+    assert [one.required for one in flights.columns] == [True, True, False, False, False, False]
+
+
+def without(*path: str | int) -> Callable[[Any], None]:
+    """The content without what stands at a path."""
+
+    def change(content: Any) -> None:
+        for part in path[:-1]:
+            content = content[part]
+        del content[path[-1]]
+
+    return change
+
+
+def with_value(value: Any, *path: str | int) -> Callable[[Any], None]:
+    """The content with another value at a path."""
+
+    def change(content: Any) -> None:
+        for part in path[:-1]:
+            content = content[part]
+        content[path[-1]] = value
+
+    return change
+
+
+COLUMN = ("schema", 0, "properties", 3)
+WRONG: dict[str, tuple[Callable[[Any], None], str]] = {
+    "no key": (with_value([{"name": "time_hour", "logicalType": "timestamp"}], "schema", 1, "properties"), "no key"),
+    "no event time": (without("schema", 0, "customProperties"), "eventTime"),
+    "an event time of no column": (with_value("at", "schema", 0, "customProperties", 0, "value"), "'at'"),
+    "an event time that is no moment": (with_value("delay", "schema", 0, "customProperties", 0, "value"), "'delay'"),
+    "a type that nobody knows": (with_value("money$", *COLUMN, "physicalType"), "'money\\$'"),
+    "a range in which nothing lies": (with_value({"minimum": 5, "maximum": 1}, *COLUMN, "logicalTypeOptions"), "delay"),
+    "a misspelt field": (with_value(True, *COLUMN, "requird"), "did you mean required"),
+    "a misspelt field above": (with_value([], "slaProperty"), "did you mean slaProperties"),
+    "a value of another type": (with_value("often", *COLUMN, "required"), "required"),
+    "a name that no table can have": (with_value("Flights; drop", "schema", 0, "name"), "'Flights; drop'"),
+    "two tables of one name": (with_value("flights", "schema", 1, "name"), "flights is declared more than once"),
+    "no table": (without("schema"), "no table"),
+    "a cadence of no days": (with_value(5, "slaProperties", 0, "value"), "frequency 5 d"),
+    "a latency in years": (with_value("y", "slaProperties", 1, "unit"), "latency 30 y"),
+    "a role that there is not": (
+        with_value([{"property": "role", "value": "boss"}], *COLUMN, "customProperties"),
+        "choose one of measure, segment, entity",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_contract_that_cannot_be_meant_is_refused_with_its_line(tmp_path: Path, what: str) -> None:
+    """A promise that nobody reads is none; whoever wrote it learns where, and what to do."""
+    change, told = WRONG[what]
+    content = json.loads(json.dumps(FLIGHTS))
+    change(content)
+    with pytest.raises(ContractError, match=told) as refused:
+        read(tmp_path, content)
+    assert "written.yml, line " in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "garbage", ["", "just words", "[1, 2]", "a: [", "schema:\n- {}\nschema: 1", "\x00", "{a: &x [*x]}", "a: !!python/object:os.system x"]
+)  # fmt: skip
+def test_garbage_is_no_contract(tmp_path: Path, garbage: str) -> None:
+    """One line, whatever the file holds; nothing in it is ever run."""
+    with pytest.raises(ContractError, match=r"written\.yml") as refused:
+        read(tmp_path, garbage)
+    assert "\n" not in str(refused.value)
+
+
+def test_two_files_cannot_declare_one_source(tmp_path: Path) -> None:
+    """Which of them counts nobody said."""
+    for name in ("one.yml", "two.yml"):
+        (tmp_path / name).write_text(yaml.safe_dump(FLIGHTS))
+    with pytest.raises(ContractError, match=r"declared in one\.yml already"):
+        contracts_in(tmp_path)
+
+
+@pytest.mark.parametrize("path", sorted(CONTRACTS_FOLDER.glob("*.yml")), ids=lambda path: path.name)
+def test_our_own_contracts_satisfy_the_schema_of_the_standard(path: Path) -> None:
+    """Other tools of the standard can read them."""
+    schema = json.loads(files("open_data_contract_standard").joinpath("schema.json").read_text())
+    jsonschema.validate(yaml.safe_load(path.read_text()), schema)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "BOOLEAN",
+        "TINYINT",
+        "SMALLINT",
+        "INTEGER",
+        "BIGINT",
+        "HUGEINT",
+        "UTINYINT",
+        "UBIGINT",
+        "FLOAT",
+        "DOUBLE",
+        "DECIMAL(18,4)",
+        "VARCHAR",
+        "BLOB",
+        "DATE",
+        "TIME",
+        "TIMESTAMP",
+        "TIMESTAMPTZ",
+        "UUID",
+    ],
+)
+def test_every_scalar_type_of_duckdb_can_be_promised(kind: str) -> None:
+    """Six could, and any other was a traceback. What is promised can hold what the engine gives."""
+    canonical = canonical_type(kind, None)
+    assert canonical is not None
+    with duckdb.connect() as connection:
+        given = connection.execute(f"select cast(null as {canonical}) as value").to_arrow_table()
+    expected = given.schema.field("value").type
+    held = arrow_type(canonical)
+    assert held == expected or {str(held), str(expected)} <= {"string", "large_string", "string_view"}
+
+
+@pytest.mark.parametrize("kind", ["STRUCT(a INT)", "INTEGER[]", "MAP(VARCHAR, INT)", "json", "list"])
+def test_what_is_nested_is_kept_as_json(kind: str) -> None:
+    """Its own columns are no business of a contract of rows."""
+    assert canonical_type(kind, None) == "JSON"
+    assert arrow_type("JSON") == pa.string()
+
+
+CADENCES = (
+    Cadence(4),
+    Cadence(weekday=0),
+    Cadence(2, weekday=6),
+    Cadence(day_of_month=1),
+    Cadence(day_of_month=31),
+)
+
+
+@pytest.mark.parametrize("cadence", CADENCES, ids=str)
+def test_what_is_due_on_a_day_is_the_same_in_python_and_sql(cadence: Cadence) -> None:
+    """The check of completeness counts in SQL, the deadlines in Python."""
+    days = [date(2028, 1, 1) + timedelta(days=number) for number in range(400)]
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            f"select {cadence.by_sql('day')} from (select unnest($days) as day) order by day", {"days": days}
+        ).fetchall()
+    assert [number for (number,) in found] == [cadence.due_on(day) for day in days]
+    assert sum(cadence.due_on(day) for day in days) > 0
+
+
+def test_an_unheard_of_day_of_the_week_or_month_is_the_first(tmp_path: Path) -> None:
+    """And a cron expression says another one; Sunday has two numbers there."""
+    for sla, expected in (
+        ({"value": 1, "unit": "w"}, Cadence(weekday=0)),
+        ({"value": 1, "unit": "w", "schedule": "0 6 * * 0"}, Cadence(weekday=6)),
+        ({"value": 1, "unit": "w", "schedule": "0 6 * * 7"}, Cadence(weekday=6)),
+        ({"value": 1, "unit": "mo", "schedule": "0 6 15 * *"}, Cadence(day_of_month=15)),
+        ({"value": 6, "unit": "h"}, Cadence(4)),
+        ({"value": 4, "unit": "batches_per_day"}, Cadence(4)),
+    ):
+        content = json.loads(json.dumps(FLIGHTS)) | {"slaProperties": [{"property": "frequency", **sla}]}
+        assert read(tmp_path, content)["flights"].cadence == expected
+
+
+def test_a_command_says_of_a_broken_contract_what_the_reader_says(tmp_path: Path) -> None:
+    """They are read while the command line is imported, where a traceback would be the first thing that a user sees."""
+    (tmp_path / "contracts").mkdir()
+    (tmp_path / "contracts" / "flights.yml").write_text("schema: [")
+    command = [sys.executable, "-m", "reliability_platform.cli", "--help"]
+    ended = subprocess.run(
+        command, env={**os.environ, "RELIABILITY_PROJECT": str(tmp_path)}, capture_output=True, text=True, timeout=300
+    )
+    assert ended.returncode == ExitCode.USAGE
+    assert len(ended.stderr.splitlines()) == 1
+    assert "flights.yml, line 2 is not YAML" in ended.stderr
