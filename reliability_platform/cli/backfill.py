@@ -13,6 +13,7 @@ from reliability_platform.cli.options import (
     check_range,
     day_range,
     held_words,
+    hint,
     home_option,
     home_session,
     json_option,
@@ -206,7 +207,7 @@ def backfill(
         show_rehearsal(load_settings(home), first, last, Purpose.BACKFILL, as_json, asks_source=False)
         return ExitCode.OK
     if len(_not_landed(load_settings(home), first, last)) == (last - first).days + 1:
-        raise UsageError(f"Nothing has landed from {first} to {last}: land it with `reliability run`.")
+        raise UsageError(f"Nothing has landed from {first} to {last}: land it with `{hint('run')}`.")
     from reliability_platform.cli.session import driving
     from reliability_platform.warehouse.publication import current_version
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import date, timedelta
 from math import ceil
@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from reliability_platform.cli.demo_home import begin, end, may_be_emptied
 from reliability_platform.cli.options import (
+    hint,
     home_option,
     home_served,
     home_session,
@@ -103,10 +104,8 @@ def run_demo(settings: Settings, days: int, events: int, active: "ActivePlan", s
         from reliability_platform.warehouse.snapshots.take import take_snapshot
     with platform_instance(settings) as instance:
         daemon = LocalDaemon(instance, defs, [incident_sensor, remediation_sensor])
-        with stages.stage(
-            "pipeline",
-            f"Landing, building, checking and publishing {counted(days, 'day')}, struck by {faults_and_controls(landing)}",
-        ):
+        struck = f", struck by {faults_and_controls(landing)}" if landing else ""
+        with stages.stage("pipeline", f"Landing, building, checking and publishing {counted(days, 'day')}{struck}"):
             simulate(operations_engine(settings), day_range(first, last), utc_now())
             daemon.run("pipeline", first=first, last=last)
         with stages.stage("incidents", "Turning failed checks into incidents, and healing them"):
@@ -115,9 +114,8 @@ def run_demo(settings: Settings, days: int, events: int, active: "ActivePlan", s
             approved = _approve(settings, daemon)
         with stages.stage("snapshot", "Taking a snapshot, as every night"):
             take_snapshot(settings, utc_now)
-        with stages.stage(
-            "live", f"Striking the running platform {counted(len(live), 'time')}, each healed before the next"
-        ):
+        striking = f"Striking the running platform {counted(len(live), 'time')}, each healed before the next"
+        with stages.stage("live", striking) if live else nullcontext():
             for injection in live:
                 progress.print(f"[dim]  {injection.fault} on {injection.source}[/dim]")
                 inject_and_respond(settings, daemon, active.seed, injection)
@@ -233,7 +231,7 @@ def show(document: dict[str, Any]) -> None:
             yes if fault["healed"] else no,
             _seconds(fault["time_to_recover_seconds"]),
         )
-    people.print(faults)
+    people.print(faults if document["faults"] else "Nothing was broken: the plan has no fault.")
     rows = document["conservation"]
     people.print(
         f"Rows: {rows['delivered']:,} delivered = {rows['accepted']:,} accepted + {rows['duplicate']:,} duplicate "
@@ -257,7 +255,8 @@ def show(document: dict[str, Any]) -> None:
     total = sum(document["seconds"].values())
     people.print(f"The report: {document['report']}", highlight=False, markup=False, soft_wrap=True)
     if document["proved"]:
-        people.print(f"[bold green]Healed and proved[/bold green] in {total:.0f} s. See it all in the UI: make dev")
+        see = escape(hint("dev"))
+        people.print(f"[bold green]Healed and proved[/bold green] in {total:.0f} s. See it all in the UI: {see}")
 
 
 @click.command()

@@ -13,7 +13,7 @@ import duckdb
 from rich.markup import escape
 
 from reliability_platform.causes import NO_ROOM, cause_in
-from reliability_platform.cli.options import home_option, json_option, no_home, people, print_json
+from reliability_platform.cli.options import hint, home_option, json_option, no_home, people, print_json
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.damage import in_one_line
@@ -101,7 +101,7 @@ def _warehouse(settings: Settings) -> str:
     if damages:
         raise _WrongError(in_one_line(damages))
     if not settings.warehouse.exists():
-        return "there is no warehouse yet; `reliability demo` makes one"
+        return f"there is no warehouse yet; `{hint('demo')}` makes one"
     try:
         with warehouse_reader(settings) as connection:
             row = connection.execute("select count(*) from duckdb_tables()").fetchone()
@@ -138,7 +138,7 @@ def _alerts(settings: Settings) -> str:
     statuses = channel_statuses(settings, operations_engine(settings))
     failing = [one.in_words for one in statuses if one.state == "failing"]
     if failing:
-        raise _WrongError(f"{'; '.join(failing)}: see `reliability alerts status`")
+        raise _WrongError(f"{'; '.join(failing)}: see `{hint('alerts status')}`")
     lost = sum(one.undelivered for one in statuses)
     kept = f"; {counted(lost, 'alert is', 'alerts are')} in {settings.alerts / 'undelivered.jsonl'}" if lost else ""
     if settings.alert_dry_run:
@@ -154,13 +154,13 @@ def _snapshots(settings: Settings) -> str:
     from reliability_platform.warehouse.snapshots.manifest import read_snapshots
 
     if (settings.home / RESTORING).exists():
-        raise _WrongError("a restore of this home was cut off: finish it with `reliability restore --everything`")
+        raise _WrongError(f"a restore of this home was cut off: finish it with `{hint('restore --everything')}`")
     damages = examine_snapshots(settings)
     if damages:
         raise _WrongError(in_one_line(damages))
     found, _ = read_snapshots(SnapshotLocation.of(settings))
     if not found:
-        return "there is no snapshot yet; `reliability snapshot create` takes one"
+        return f"there is no snapshot yet; `{hint('snapshot create')}` takes one"
     return f"{counted(len(found), 'snapshot')}, the newest of {moment(found[-1].taken_at)}"
 
 
@@ -170,7 +170,7 @@ def _drills(settings: Settings) -> str:
 
     late = overdue(settings, operations_engine(settings), utc_now())
     if late:
-        raise _WrongError("; ".join(f"{words}: do it with `reliability drill {name}`" for name, words in late.items()))
+        raise _WrongError("; ".join(f"{words}: do it with `{hint(f'drill {name}')}`" for name, words in late.items()))
     return "no drill is overdue"
 
 
@@ -188,7 +188,7 @@ def _sources(settings: Settings) -> str:
             + (f", next probe {one.next_probe_at:%H:%M:%S}" if one.next_probe_at else "")
             for one in away
         )
-        raise _WrongError(f"{words}: nobody asks it before that; see `reliability sources`")
+        raise _WrongError(f"{words}: nobody asks it before that; see `{hint('sources')}`")
     return f"every breaker is closed ({counted(len(views), 'source')})"
 
 
@@ -206,8 +206,8 @@ def _schedule(settings: Settings) -> str:
             else f"{counted(len(missed), 'landing day')}, {missed[0]} to {missed[-1]},"
         )
         raise _WrongError(
-            f"{days} had their turn and were not run: see that `reliability dev` is up; "
-            f"`reliability run --from {missed[0]} --to {missed[-1]}` makes up for it"
+            f"{days} had their turn and were not run: see that `{hint('dev')}` is up; "
+            f"`{hint(f'run --from {missed[0]} --to {missed[-1]}')}` makes up for it"
         )
     since = Service(engine).since()
     return f"every day since {since} has been run in its turn" if since else "the schedules have not been switched on"
@@ -243,7 +243,7 @@ def _landing(settings: Settings) -> str:
     if closed:
         wrong.append(
             f"nothing can be read of {_first(closed)}: give this user the rights to it, put a file there, remove it, "
-            "or `reliability quarantine discard` it"
+            f"or `{hint('quarantine discard')}` it"
         )
     locked = unwritable(settings)
     if locked:
@@ -273,7 +273,7 @@ def _judged(settings: Settings) -> str:
         held = f"{counted(len(lacking), 'landing partition')} {'is' if len(lacking) == 1 else 'are'} held"
         raise _WrongError(
             f"{held} for want of a result of {_first(checks)}, which no run has evaluated since they changed or it was "
-            f"added: `reliability run --from {days[0]} --to {days[-1]}`"
+            f"added: `{hint(f'run --from {days[0]} --to {days[-1]}')}`"
         )
     return "every landed day has a result of every blocking check"
 

@@ -7,7 +7,7 @@ import click
 
 from reliability_platform.checks.holds import Holds
 from reliability_platform.cli.incidents.decisions import whoami
-from reliability_platform.cli.options import DAY, home_option, json_option, people, print_json
+from reliability_platform.cli.options import DAY, hint, home_option, json_option, people, print_json
 from reliability_platform.clock import utc_now
 from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
@@ -27,7 +27,8 @@ def _speak(source: str, day: date, why: str, home: Path | None, as_json: bool, *
         return
     what = "is held" if hold else "is not held by anybody any more"
     before = "" if is_new else ", as it was before"
-    people.print(f"{source} {day} {what}{before}. It counts from the next `reliability publish` on.", highlight=False)
+    counts = f"It counts from the next `{hint('publish')}` on."
+    people.print(f"{source} {day} {what}{before}. {counts}", highlight=False, markup=False)
     for one in standing:
         people.print(f"  {one.source} {one.landing_date}: {one.reason}", highlight=False, markup=False)
 

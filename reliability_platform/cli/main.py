@@ -112,7 +112,7 @@ def main(arguments: list[str] | None = None) -> Any:
     """Run the command; turn every error into one line on stderr and an exit code of its kind."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        with stoppable() as stop:
+        with stoppable(words) as stop:
             _prepare_streams()
             try:
                 done = _run(words)

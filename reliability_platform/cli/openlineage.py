@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from reliability_platform.cli.options import home_option, json_option, people, print_json
+from reliability_platform.cli.options import hint, home_option, json_option, people, print_json
 from reliability_platform.cli.parameters import FilePath
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode
@@ -57,11 +57,11 @@ def status(home: Path | None, as_json: bool) -> None:
     else:
         people.print(f"New events go to {found['endpoint']}.", highlight=False, markup=False)
     if found["waiting"]:
-        people.print(f"{found['waiting']:,} wait to be sent: reliability openlineage send.")
-    for reason, count in found["set_aside"].items():
         people.print(
-            f"{count:,} refused by the endpoint ({reason}): reliability openlineage send --again.", markup=False
+            f"{found['waiting']:,} wait to be sent: {hint('openlineage send')}.", highlight=False, markup=False
         )
+    for reason, count in found["set_aside"].items():
+        people.print(f"{count:,} refused by the endpoint ({reason}): {hint('openlineage send --again')}.", markup=False)
 
 
 @openlineage.command()

@@ -1,8 +1,9 @@
 """Options and helpers of output that several commands share."""
 
 import json
+import shlex
 import sys
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Iterator, Mapping, Sized
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
 from functools import wraps
@@ -35,10 +36,19 @@ people = _Console() if sys.stdout.isatty() else _Console(width=PLAIN_WIDTH)
 progress = Console(stderr=True) if sys.stderr.isatty() else Console(stderr=True, width=PLAIN_WIDTH)
 """Progress of long work: stderr, so that `--json` on stdout stays one document."""
 
-MAKES_A_HOME = frozenset({"demo", "run", "plan", "inject", "campaign", "dev", "sources serve", "restore"})
-"""The commands that begin a home, or put one back. To any other one that is not there was mistyped."""
+MAKES_A_HOME: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
+    "demo": lambda _: True,
+    "run": lambda asked: not asked["dry_run"],
+    "campaign": lambda _: True,
+    "dev": lambda _: True,
+}
+"""The commands that begin a home, by what is asked of them. To any other one that is not there was mistyped."""
 EXAMINES_WITHOUT_ONE = frozenset({"doctor"})
-READS_SNAPSHOTS = frozenset({"snapshot list", "snapshot verify"})
+READS_SNAPSHOTS: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
+    "snapshot list": lambda _: True,
+    "snapshot verify": lambda _: True,
+    "restore": lambda asked: asked["everything"] or asked["aside"] is not None,
+}
 """Asked when the home is lost, of snapshots that lie outside of it."""
 
 
@@ -50,16 +60,23 @@ def no_home(settings: Settings) -> EnvironmentUnusableError:
     )
 
 
+def _may_be_missing(command: str, asked: Mapping[str, Any], settings: Settings) -> bool:
+    if command in MAKES_A_HOME:
+        return MAKES_A_HOME[command](asked)
+    if command in READS_SNAPSHOTS:
+        return settings.snapshot_url is not None and READS_SNAPSHOTS[command](asked)
+    return command in EXAMINES_WITHOUT_ONE
+
+
 def home_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--home`; before the command begins, a home that is not there is refused unless the command makes it."""
 
     @wraps(command)
     def within(*args: Any, home: Path | None, **options: Any) -> Any:
         context = click.get_current_context()
-        name = context.command_path.partition(" ")[2]
-        exempt = context.invoked_subcommand or name in MAKES_A_HOME | EXAMINES_WITHOUT_ONE
         settings = load_settings(home)
-        if not (exempt or is_home(settings) or (name in READS_SNAPSHOTS and settings.snapshot_url)):
+        name = context.command_path.partition(" ")[2]
+        if not (context.invoked_subcommand or is_home(settings) or _may_be_missing(name, options, settings)):
             raise no_home(settings)
         return command(*args, home=home, **options)
 
@@ -69,6 +86,13 @@ def home_option(command: Callable[..., Any]) -> Callable[..., Any]:
         default=None,
         help="Where the data live. [default: $RELIABILITY_HOME or data/ in the project]",
     )(within)
+
+
+def hint(command: str) -> str:
+    """A command of ours to type next, for the home that this one was given."""
+    context = click.get_current_context(silent=True)
+    home = context.params.get("home") if context is not None else None
+    return f"reliability {command}" + (f" --home {shlex.quote(str(home))}" if home is not None else "")
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document for a program to read.")
@@ -188,7 +212,7 @@ def _refuse_half_restored(settings: Settings) -> None:
     """A home whose restore was cut off is not whole: nobody may work on it before that is finished."""
     if (settings.home / RESTORING).exists():
         raise EnvironmentUnusableError(
-            f"A restore of {settings.home} was cut off: finish it with `reliability restore --everything`."
+            f"A restore of {settings.home} was cut off: finish it with `{hint('restore --everything')}`."
         )
 
 

@@ -14,6 +14,7 @@ from reliability_platform.cli.options import (
     check_range,
     day_range,
     held_words,
+    hint,
     home_option,
     home_session,
     json_option,
@@ -25,6 +26,7 @@ from reliability_platform.cli.options import (
 )
 from reliability_platform.clock import FIRST_DAY, days, utc_now
 from reliability_platform.errors import ExitCode, UsageError
+from reliability_platform.formats import span
 from reliability_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -56,7 +58,8 @@ def _tell_incidents(incidents: list[dict[str, str]]) -> None:
 def _tell_next_step(incidents: list[dict[str, str]]) -> None:
     if incidents:
         worst = min(incidents, key=lambda one: one["severity"])
-        people.print(f"Look: reliability incidents show {worst['id']}. Heal: reliability heal.", highlight=False)
+        look, heals = hint(f"incidents show {worst['id']}"), hint("heal")
+        people.print(f"Look: {look}. Heal: {heals}.", highlight=False, markup=False)
 
 
 def _tell_unjudged(settings: Settings, held: Collection[tuple[str, date]]) -> None:
@@ -70,7 +73,7 @@ def _tell_unjudged(settings: Settings, held: Collection[tuple[str, date]]) -> No
         people.print(
             "Some of them lack a result: their data changed since, or a check is newer than they are. Judge them:"
         )
-        people.print(f"  reliability run --from {unjudged[0]} --to {unjudged[-1]}", highlight=False)
+        people.print(f"  {hint(f'run --from {unjudged[0]} --to {unjudged[-1]}')}", highlight=False, markup=False)
 
 
 @click.command()
@@ -130,7 +133,7 @@ def run(
 def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None) -> int:
     """Break one source on one day with a declared FAULT. See `reliability faults` for what there is.
 
-    The day lands again, broken. Then `reliability run --from DAY --to DAY` lets the platform notice. A fault of the
+    The day lands again, broken; one that has not landed yet lands now, which is said. Then `reliability run --from DAY --to DAY` lets the platform notice. A fault of the
     running platform is injected at once, and is noticed at once.
     """
     from reliability_platform.lab.faults.catalogue import fault_named
@@ -140,6 +143,7 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
     from reliability_platform.lab.faults.plan import ActivePlan, PlannedInjection, resolve_injection
     from reliability_platform.lab.simulation.simulation import Simulation
     from reliability_platform.lab.simulation.system import simulated_sources
+    from reliability_platform.landing.writer import landing_folder
 
     settings = load_settings(home)
     planned = PlannedInjection(fault=fault, source=source, date=day, magnitude=magnitude)
@@ -159,11 +163,16 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
         plan = before.with_injection(injection)
         plan.refuse_over_http(settings, [source], touched)
         rehearse(simulated_sources(Simulation.load(settings)), plan)
+        anew = [one for one in touched if not landing_folder(settings, source, one).exists()]
         for one in touched:
             redeliver(settings, plan, source, one)
         plan.save(settings)  # last: an injection that was cut off can be run again, and is not refused as a second one
+    if anew:
+        people.print(
+            f"Nothing of {source} had landed on {span(anew)} before: it is no day of a run yet.", highlight=False
+        )
     people.print(f"{fault} has struck {source} on {day}. Let the platform notice it:", highlight=False)
-    people.print(f"  reliability run --from {touched[0]} --to {touched[-1]}", highlight=False)
+    people.print(f"  {hint(f'run --from {touched[0]} --to {touched[-1]}')}", highlight=False, markup=False)
     return ExitCode.OK
 
 

@@ -8,6 +8,7 @@ import click
 from reliability_platform.cli.options import (
     DAY,
     check_range,
+    hint,
     home_option,
     home_session,
     json_option,
@@ -46,5 +47,5 @@ def plan(plan: str, first: date, last: date, seed: int, home: Path | None, as_js
         print_json({"strikes": [vars(injection) for injection in active.injections], "landed_again": days})
         return ExitCode.OK
     people.print(f"{counted(len(active.injections), 'strike')} from {first} to {last}.", highlight=False)
-    people.print(f"Let the platform notice: reliability run --from {first} --to {last}", highlight=False)
+    people.print(f"Let the platform notice: {hint(f'run --from {first} --to {last}')}", highlight=False, markup=False)
     return ExitCode.OK

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -31,15 +31,28 @@ CHILDREN_SECONDS = 5.0
 """How long its children may; then they are killed, which every stage survives."""
 LOOK, LOOK_SECONDS = b"\0", 5.0
 """What is written into the pipe of signals to learn that all before it have been noted, and how long that may take."""
-LINE = "reliability: stopped; what was finished is kept, run the command again to go on.\n"
+ENDED = "reliability: stopped.\n"
+GOES_ON = "reliability: stopped; what was finished is kept, run the command again to go on.\n"
+BEGINS_ANEW = "reliability: stopped; run again, the command begins from the start.\n"
+LINES = {
+    **dict.fromkeys(
+        ("run", "backfill", "inject", "plan", "heal", "publish", "withdraw", "snapshot", "restore", "quarantine"),
+        GOES_ON,
+    ),
+    **dict.fromkeys(("demo", "verify", "drill", "scorecard", "campaign"), BEGINS_ANEW),
+}
+"""What is true of each command that is stopped. Of those that look or serve, and of what takes one step, no more than
+that it was: there is nothing to go on with.
+"""
 
 
 class _Stop:
     """What is known of signals while a command runs."""
 
-    def __init__(self, writer: int | None = None) -> None:
+    def __init__(self, line: str, writer: int | None = None) -> None:
         self.received: int | None = None
         self.done = threading.Event()
+        self._line = line
         self._writer, self._looked = writer, threading.Event()
         self._said = False
         self._said_again = False
@@ -91,7 +104,7 @@ class _Stop:
         if not self._said:
             self._said = True
             with suppress(OSError):
-                os.write(2, LINE.encode())
+                os.write(2, self._line.encode())
 
 
 def _raise(number: int, _: FrameType | None) -> NoReturn:
@@ -99,16 +112,18 @@ def _raise(number: int, _: FrameType | None) -> NoReturn:
 
 
 @contextmanager
-def stoppable() -> Iterator[_Stop]:
+def stoppable(words: Sequence[str] = ()) -> Iterator[_Stop]:
     """End the process in one line if a signal comes within the block, whatever becomes of it there.
+
+    `words` are those of the command: what is said depends on it.
 
     What it yields knows whether one has come: what goes wrong afterwards is not told.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield _Stop()  # only the main thread gets signals
+        yield _Stop(ENDED)  # only the main thread gets signals
         return
     reader, writer = os.pipe()
-    stop = _Stop(writer)
+    stop = _Stop(LINES.get(next((word for word in words if not word.startswith("-")), ""), ENDED), writer)
     os.set_blocking(writer, False)
     before = {number: signal.getsignal(number) for number in SIGNALS}
     pipe_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)

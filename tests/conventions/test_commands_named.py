@@ -18,7 +18,7 @@ TEXTS = [
     *PAGES,
     *(path for path in (PROJECT_ROOT / "reliability_platform").rglob("*") if path.suffix in {".py", ".yml", ".j2"}),
 ]
-NAMED = re.compile(r"(?:[`\"]|^ *)reliability ([a-z][^`\"\n#]*)", re.MULTILINE)
+NAMED = re.compile(r"""(?:(?:[`"]|^ *)reliability |\bhint\(f?["'])([a-z][^`'"\n#]*)""", re.MULTILINE)
 
 
 def wrong_with(line: str) -> str | None:

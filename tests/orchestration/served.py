@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from reliability_platform.cli.stopping import LINE
+from reliability_platform.cli.stopping import ENDED
 from reliability_platform.errors import ExitCode
 
 
@@ -91,4 +91,4 @@ def served(home: Path, log: Path) -> Iterator[Served]:
                 process.kill()
                 process.wait()
         assert process.returncode == ExitCode.INTERRUPTED
-        assert log.read_text().endswith(LINE), "what the servers say when they are stopped is nobody's business"
+        assert log.read_text().endswith(ENDED), "what the servers say when they are stopped is nobody's business"

@@ -10,6 +10,8 @@ from filelock import FileLock
 
 from reliability_platform.cli.main import main
 from reliability_platform.errors import ExitCode
+from reliability_platform.operations import operations_engine
+from reliability_platform.settings import load_settings
 
 RELIABILITY = str(Path(sys.executable).parent / "reliability")
 
@@ -149,11 +151,14 @@ def test_the_same_injection_once_more_changes_nothing(
     for name in ("RELIABILITY_HOME", "DAGSTER_HOME"):
         monkeypatch.setenv(name, "")  # put back afterwards
     home = tmp_path / "home"
+    operations_engine(load_settings(home))
     words = ["inject", "late_events", "--source", "web_events", "--date", "2026-01-02", "--home", str(home)]
     assert main(words) == ExitCode.OK
+    said = capfd.readouterr().out
+    assert "Nothing of web_events had landed on 2026-01-02" in said, "a day beside those of the home was taken silently"
+    assert f"reliability run --from 2026-01-02 --to 2026-01-04 --home {home}" in said, "the hint was for another home"
     landed = {path: path.read_bytes() for path in (home / "landing").rglob("*") if path.is_file()}
     plan = next((home / "faults").glob("*plan*")).read_bytes()
-    capfd.readouterr()
     assert main(words) == ExitCode.OK
     assert "already" in capfd.readouterr().out
     assert {path: path.read_bytes() for path in (home / "landing").rglob("*") if path.is_file()} == landed

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reliability_platform.cli.stopping import LINE
+from reliability_platform.cli.stopping import BEGINS_ANEW, ENDED, GOES_ON
 from reliability_platform.errors import ExitCode
 
 CTRL_C = b"\x03"
@@ -57,7 +57,7 @@ def builds(home: Path) -> Callable[[int, str], bool]:
 def test_ctrl_c_during_a_run_is_one_line(tmp_path: Path) -> None:
     """Two helpers of Dagster, started for each step, answered with a traceback each."""
     words = ["run", "--from", "2026-01-01", "--to", "2026-01-01", "--home", str(tmp_path)]
-    assert interrupted(words, builds(tmp_path)) == (ExitCode.INTERRUPTED, LINE)
+    assert interrupted(words, builds(tmp_path)) == (ExitCode.INTERRUPTED, GOES_ON)
 
 
 @pytest.mark.parametrize("moment", ["loading", pytest.param("building", marks=pytest.mark.exhaustive)])
@@ -68,7 +68,7 @@ def test_ctrl_c_during_a_campaign_is_one_line(tmp_path: Path, moment: str) -> No
         return len(children(process)) > 1 if moment == "loading" else any(tmp_path.glob("campaign/*/builds/*.lock"))
 
     code, said = interrupted(["campaign", "--grid", "quick", "--home", str(tmp_path)], under_way)
-    assert (code, said.endswith(LINE), "Traceback" in said) == (ExitCode.INTERRUPTED, True, False), said
+    assert (code, said.endswith(BEGINS_ANEW), "Traceback" in said) == (ExitCode.INTERRUPTED, True, False), said
 
 
 @pytest.mark.exhaustive
@@ -77,7 +77,7 @@ def test_ctrl_c_during_the_demo_is_one_line(tmp_path: Path) -> None:
     words = ["demo", "--events", "3000", "--home", str(tmp_path)]
     code, said = interrupted(words, builds(tmp_path))
     assert code == ExitCode.INTERRUPTED
-    assert said.endswith(LINE)
+    assert said.endswith(BEGINS_ANEW)
     assert "Traceback" not in said
 
 
@@ -86,5 +86,5 @@ def test_ctrl_c_ends_the_servers_with_one_line(tmp_path: Path) -> None:
     """The line of `dev` itself says that Ctrl-C is how to stop it."""
     words = ["dev", "--port", "38471", "--home", str(tmp_path)]
     code, said = interrupted(words, lambda _process, said: "Serving dagster-webserver" in said)
-    assert (code, said.endswith(LINE)) == (ExitCode.INTERRUPTED, True)
+    assert (code, said.endswith(ENDED)) == (ExitCode.INTERRUPTED, True)
     assert "Traceback" not in said

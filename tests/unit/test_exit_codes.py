@@ -13,8 +13,10 @@ import pytest
 
 from reliability_platform.cli.exit_codes import ENDS_WITH
 from reliability_platform.cli.main import cli
-from reliability_platform.cli.stopping import LINE
+from reliability_platform.cli.stopping import ENDED
 from reliability_platform.errors import ExitCode
+from reliability_platform.operations import operations_engine
+from reliability_platform.settings import load_settings
 from tests.unit.test_refused_at_once import commands
 
 
@@ -65,6 +67,7 @@ def test_a_served_source_ends_like_any_command_that_is_stopped(
     tmp_path: Path, number: signal.Signals, code: ExitCode
 ) -> None:
     """`sources serve` took Ctrl-C for its own business, and ended with 0 and without the line."""
+    operations_engine(load_settings(tmp_path))  # a home
     words = ["sources", "serve", "--port", "0", "--home", str(tmp_path)]
     with subprocess.Popen(
         [sys.executable, "-m", "reliability_platform.cli", *words],
@@ -76,4 +79,4 @@ def test_a_served_source_ends_like_any_command_that_is_stopped(
         assert served.stdout.readline().startswith("http://127.0.0.1:")
         served.send_signal(number)
         _, said = served.communicate(timeout=120)
-    assert (served.returncode, said) == (code, LINE)
+    assert (served.returncode, said) == (code, ENDED)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import duckdb
 
 from reliability_platform.cli.main import cli
 from reliability_platform.cli.options import Day
@@ -49,6 +50,10 @@ quarantine list --source nonsense
 quarantine analyze --source nonsense
 quarantine replay
 quarantine replay --source nonsense
+quarantine show nonsense
+quarantine replay --batch nonsense
+quarantine analyze --batch nonsense
+quarantine discard --batch nonsense --yes --why because
 quarantine discard
 quarantine discard --source nonsense --date 2026-01-05
 quarantine purge --source nonsense --date 2026-01-05
@@ -105,7 +110,9 @@ for words in json.load(sys.stdin):
 
 def test_a_slip_is_refused_before_anything_heavy_is_loaded(tmp_path: Path) -> None:
     """`heal --incident INC-7` took up to 15 s to say that there is no such incident: Dagster and dbt were loaded first."""
-    operations_engine(load_settings(tmp_path))  # a home: where there is none, that is said
+    operations_engine(settings := load_settings(tmp_path))  # a home: where there is none, that is said
+    with duckdb.connect(str(settings.warehouse)) as connection:  # and a quarantine: where there is none, that is said
+        connection.execute("create table qtn_rows (batch_id varchar)")
     asked = [*wrong_values(), *(line.split() for line in SLIPS)]
     done = subprocess.run(
         [sys.executable, "-c", ASK, *HEAVY],

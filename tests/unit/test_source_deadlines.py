@@ -233,8 +233,9 @@ def test_an_address_for_a_source_that_does_not_exist_is_refused(
     ("words", "says"),
     [(("--misbehave", "rude"), "There is no misbehaviour 'rude'"), (("--share", "2"), "--share")],
 )
-def test_a_drill_that_cannot_be_is_refused(words: tuple[str, ...], says: str) -> None:
+def test_a_drill_that_cannot_be_is_refused(tmp_path: Path, words: tuple[str, ...], says: str) -> None:
     """In words that say what can."""
-    done = CliRunner().invoke(cli, ["sources", "serve", *words])
+    operations_engine(load_settings(tmp_path))  # a home
+    done = CliRunner().invoke(cli, ["sources", "serve", *words, "--home", str(tmp_path)])
     assert done.exit_code != 0
     assert says in done.output + str(done.exception)

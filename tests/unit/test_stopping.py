@@ -11,7 +11,8 @@ import pytest
 from dbt.cli.main import dbtRunnerResult
 
 from reliability_platform.causes import STOPPED
-from reliability_platform.cli.stopping import LINE
+from reliability_platform.cli.main import COMMANDS
+from reliability_platform.cli.stopping import BEGINS_ANEW, ENDED, GOES_ON, LINES
 from reliability_platform.ending import STOPPED_WORDS, forget_stops, note_stop
 from reliability_platform.errors import StoppedError
 from reliability_platform.operations import operations_engine
@@ -47,11 +48,35 @@ def test_a_signal_is_one_line_whatever_a_library_makes_of_it(number: signal.Sign
         child = int(process.stdout.readline())
         process.send_signal(number)
         _, said = process.communicate(timeout=120)
-    assert (process.returncode, said) == (code, LINE)
+    assert (process.returncode, said) == (code, ENDED)
     deadline = time.monotonic() + 60
     while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not Path(f"/proc/{child}").exists()
+
+
+SAID = """
+import os, signal, sys
+from reliability_platform.cli.stopping import stoppable
+with stoppable(sys.argv[1:]):
+    os.kill(os.getpid(), signal.SIGINT)
+    signal.pause()
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [(["run", "--json"], GOES_ON), (["demo"], BEGINS_ANEW), (["sources", "serve"], ENDED), (["dev"], ENDED)],
+)
+def test_each_command_that_is_stopped_says_what_is_true_of_it(words: list[str], line: str) -> None:
+    """The demo said "run the command again to go on", and began from the start; a server has nothing to go on with."""
+    done = subprocess.run([sys.executable, "-c", SAID, *words], stderr=subprocess.PIPE, text=True, check=False)
+    assert done.stderr == line
+
+
+def test_the_lines_of_a_stop_are_of_commands_that_there_are() -> None:
+    """One that is renamed would silently say less than is true."""
+    assert set(LINES) <= set(COMMANDS)
 
 
 MISTAKEN = """
@@ -77,7 +102,7 @@ def test_what_a_library_makes_of_a_signal_is_not_told_as_an_error(number: signal
     done = subprocess.run(
         [sys.executable, "-c", MISTAKEN, str(int(number))], capture_output=True, text=True, timeout=120, check=False
     )
-    assert (done.returncode, done.stderr) == (code, LINE)
+    assert (done.returncode, done.stderr) == (code, ENDED)
 
 
 def test_an_interrupt_of_dbt_is_one_of_the_command() -> None:
@@ -102,7 +127,7 @@ def test_a_command_is_stoppable_from_its_first_import_on(tmp_path: Path) -> None
         process.send_signal(signal.SIGTERM)
         said = "".join(one for one in process.stderr if not one.startswith("import time"))
         assert process.wait(timeout=120) == 143
-    assert said == LINE
+    assert said == GOES_ON
 
 
 STUCK = """
@@ -172,7 +197,7 @@ def test_an_interrupt_that_python_drops_is_said_again() -> None:
         time.sleep(0.5)  # into the sleep of the destructor
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=120)
-    assert (process.returncode, said) == (128 + signal.SIGINT, LINE)
+    assert (process.returncode, said) == (128 + signal.SIGINT, ENDED)
 
 
 def test_what_goes_wrong_after_a_stop_is_the_stop(request: pytest.FixtureRequest) -> None:

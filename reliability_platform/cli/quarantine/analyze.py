@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
-from reliability_platform.cli.options import home_option, json_option, people, print_json
-from reliability_platform.cli.quarantine.selection import selected, selection_options
+from reliability_platform.cli.options import hint, home_option, json_option, people, print_json
+from reliability_platform.cli.quarantine.selection import refuse_unknown_batch, selected, selection_options
 from reliability_platform.cli.tables import Table
 from reliability_platform.counted import counted
 from reliability_platform.formats import percent
@@ -37,12 +37,14 @@ def analyze(
     as_json: bool,
 ) -> None:
     """Patterns of dead letters: reason, source, time, state, the values that offend (masked), and what they share."""
-    found = look(load_settings(home), selected(source, day, first, last, batch, reason), state)
+    settings, wanted = load_settings(home), selected(source, day, first, last, batch, reason)
+    refuse_unknown_batch(settings, batch)
+    found = look(settings, wanted, state)
     if as_json:
         print_json(asdict(found))
         return
     if not (found.rows or found.files):
-        people.print("Nothing in quarantine is meant: see `reliability quarantine list`.")
+        people.print(f"Nothing in quarantine is meant: see `{hint('quarantine list')}`.", markup=False)
         return
     people.print(f"{counted(found.rows, 'rejected row')}, {counted(found.files, 'refused file')}.", highlight=False)
     for line in found.patterns:

@@ -9,6 +9,7 @@ from reliability_platform.audit_log import Destroys, recorded
 from reliability_platform.cli.incidents.decisions import whoami
 from reliability_platform.cli.options import (
     ask_first,
+    hint,
     home_option,
     json_option,
     people,
@@ -16,7 +17,7 @@ from reliability_platform.cli.options import (
     why_option,
     yes_option,
 )
-from reliability_platform.cli.quarantine.selection import selected, selection_options
+from reliability_platform.cli.quarantine.selection import refuse_unknown_batch, selected, selection_options
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
@@ -58,6 +59,7 @@ def discard(
     if batch is None and (source is None or (day or first) is None):
         raise UsageError("Say what to discard: --source with --date or --from, or --batch.")
     settings = load_settings(home)
+    refuse_unknown_batch(settings, batch)
     letters = waiting_letters(settings, wanted)
     left: list[str] = []
     if dry_run or not letters:
@@ -91,8 +93,9 @@ def _tell(letters: list[Letter], left: list[str], as_json: bool, *, dry_run: boo
         print_json({"discarded": [vars(one) for one in letters], "dry_run": dry_run, "open_incidents": left})
         return
     if not letters:
-        people.print("Nothing that waits in quarantine is meant: see `reliability quarantine list`.")
+        people.print(f"Nothing that waits in quarantine is meant: see `{hint('quarantine list')}`.", markup=False)
     for one in letters:
         people.print(f"{'Would discard' if dry_run else 'Discarded'}: {one.words}", highlight=False, markup=False)
     for incident_id in left:
-        people.print(f"{incident_id} is still open: see `reliability incidents show {incident_id}`.", highlight=False)
+        look = hint(f"incidents show {incident_id}")
+        people.print(f"{incident_id} is still open: see `{look}`.", highlight=False, markup=False)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from reliability_platform.cli.incidents.decisions import whoami
-from reliability_platform.cli.options import home_option, json_option, people, print_json, progress
+from reliability_platform.cli.options import hint, home_option, json_option, people, print_json, progress
 from reliability_platform.cli.parameters import Whole
-from reliability_platform.cli.quarantine.selection import selected, selection_options
+from reliability_platform.cli.quarantine.selection import refuse_unknown_batch, selected, selection_options
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.operations import operations_engine
@@ -52,11 +52,14 @@ def replay(
     if batch is None and source is None and reason is None and (day or first) is None:
         raise UsageError("Say what to replay: --source, --date or --from, --batch or --reason.")
     whole_day = source is not None and day is not None and (batch, reason, limit) == (None, None, None)
+    settings = load_settings(home)
+    refuse_unknown_batch(settings, batch)
+    letters = waiting_letters(settings, wanted)
+    if not letters and not whole_day:
+        _tell([], [], [], as_json, dry_run=dry_run, healed=False)
+        return ExitCode.OK
     if dry_run:
-        settings = load_settings(home)
-        found = offers(
-            settings, operations_engine(settings), waiting_letters(settings, wanted), named=_is_named(wanted)
-        )
+        found = offers(settings, operations_engine(settings), letters, named=_is_named(wanted))
         plans = _plans(settings, source, day) if whole_day and source is not None and day is not None else []
         _tell(plans, found, [], as_json, dry_run=True, healed=False)
         return ExitCode.OK
@@ -131,10 +134,11 @@ def _tell(words: list[str], found: list[Offer], left: list[str], as_json: bool, 
         if dry_run or offer.refusal:
             people.print(offer.words, highlight=False, markup=False)
     if not (words or found or healed):
-        people.print("Nothing that waits in quarantine is meant: see `reliability quarantine list`.")
+        people.print(f"Nothing that waits in quarantine is meant: see `{hint('quarantine list')}`.", markup=False)
     elif dry_run:
         people.print("Then the landing days are run again. Nothing was changed.")
     for incident_id in left:
-        people.print(f"{incident_id} is still open: see `reliability incidents show {incident_id}`.", highlight=False)
+        look = hint(f"incidents show {incident_id}")
+        people.print(f"{incident_id} is still open: see `{look}`.", highlight=False, markup=False)
     if (words or found or healed) and not dry_run and not left and not any(one.refusal for one in found):
         people.print("Nothing of it waits any more.")

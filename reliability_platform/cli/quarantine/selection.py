@@ -6,18 +6,31 @@ from typing import Any
 
 import click
 
-from reliability_platform.cli.options import DAY, check_range
+from reliability_platform.cli.options import DAY, check_range, hint
 from reliability_platform.clock import FIRST_DAY
 from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
+from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.masking import MASK
 from reliability_platform.remediation.dead_letters.letters import Selection
+from reliability_platform.settings import Settings
+from reliability_platform.warehouse.lease import warehouse_reader
 
 
 def check_source(source: str | None) -> None:
     """Raises `UsageError`."""
     if source is not None and source not in SOURCES:
         raise UsageError(f"There is no source {source!r}: choose one of {', '.join(SOURCES)}.")
+
+
+def refuse_unknown_batch(settings: Settings, batch: str | None) -> None:
+    """Raise `UsageError` for a batch of which nothing was ever refused: in none of its states is it in quarantine."""
+    if batch is None or any(record["batch_id"] == batch for record in quarantined_files(settings)):
+        return
+    with warehouse_reader(settings) as connection:
+        # All of them: with a parameter DuckDB loads pandas, which takes longer than anything else here.
+        if (batch,) not in connection.execute("select distinct batch_id from qtn_rows").fetchall():
+            raise UsageError(f"Nothing of {batch!r} is in quarantine: see `{hint('quarantine list')}`.")
 
 
 def shown_file(record: dict[str, Any]) -> dict[str, Any]:

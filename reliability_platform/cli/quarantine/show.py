@@ -12,8 +12,7 @@ import pyarrow.compute as pc
 
 from reliability_platform.cli.options import echo, home_option, json_option, print_json
 from reliability_platform.cli.parameters import Whole
-from reliability_platform.cli.quarantine.selection import shown_file
-from reliability_platform.errors import UsageError
+from reliability_platform.cli.quarantine.selection import refuse_unknown_batch, shown_file
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.parquet import read_table
@@ -54,6 +53,7 @@ def _as_delivered(settings: Settings, batch_id: str, letters: set[tuple[str, dat
 def show(batch_id: str, limit: int, unmasked: bool, home: Path | None, as_json: bool) -> None:
     """The dead letters of one batch, with their reasons."""
     settings = load_settings(home)
+    refuse_unknown_batch(settings, batch_id)
     files = [shown_file(record) for record in quarantined_files(settings) if record["batch_id"] == batch_id]
     with warehouse_reader(settings) as connection:
         rows = connection.execute(
@@ -62,8 +62,6 @@ def show(batch_id: str, limit: int, unmasked: bool, home: Path | None, as_json: 
             [batch_id, limit],
         ).fetchall()
     delivered = _as_delivered(settings, batch_id, {(row[0], row[1], row[2]) for row in rows}) if unmasked else {}
-    if not files and not rows:
-        raise UsageError(f"Nothing of {batch_id!r} is in quarantine: see `reliability quarantine list`.")
     names = (
         "source",
         "landing_date",

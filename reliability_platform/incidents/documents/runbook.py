@@ -380,7 +380,7 @@ def _validation(incident: Incident, situation: Situation) -> list[Block]:
                 f"reliability checks {window(incident)}",
                 HELD_ENDS_WITH_1,
                 "reliability publish",
-                "# exits with 1 while any published row differs from a run without failures, or is still held back",
+                "# exits with 1 while a published table is not what was audited, or not what a run without failures gives",
                 "reliability verify",
             ]
         ),
