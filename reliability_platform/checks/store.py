@@ -18,6 +18,7 @@ from sqlalchemy.engine import Row
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.operations.cursors import numbered_in_order
 from reliability_platform.operations.tables import check_results
 
 
@@ -80,6 +81,7 @@ class CheckStore:
         """Append results; later ones of the same check and day count instead of earlier ones."""
         if results:
             with self._engine.begin() as connection:
+                numbered_in_order(connection)
                 connection.execute(insert(check_results), [_as_row(result) for result in results])
 
     def invalidate(self, sources: Iterable[str], partitions: Sequence[date]) -> None:

@@ -261,6 +261,13 @@ incident_signals = Table(
     Column("result_id", Integer, primary_key=True, autoincrement=False),
     Column("incident_id", String(200), nullable=False),
 )
+sensor_cursors = Table(
+    "sensor_cursors",
+    metadata,
+    # Beside the results that it counts: one in Dagster's storage would point past the end of a store that was put back.
+    Column("sensor", String(80), primary_key=True),
+    Column("position", Integer, nullable=False),
+)
 incident_keys = Table(
     "incident_keys",
     metadata,

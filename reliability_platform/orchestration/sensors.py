@@ -68,13 +68,12 @@ def _attempt(incident: Incident, now: datetime) -> str:
 )
 @redact_errors
 def incident_sensor(context: dg.SensorEvaluationContext, home: Home) -> dg.SensorResult:
-    """Read the check results since the last tick."""
+    """Read the check results that no tick has read, here or from the command line; the cursor is shown, and read nowhere."""
     settings = home.settings
     engine = home.engine
     changed, cursor = notice(
         settings,
         engine,
-        int(context.cursor or 0),
         utc_now,
         first=lambda: note_failed_runs(settings, engine, context.instance, utc_now()),
     )

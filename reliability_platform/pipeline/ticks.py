@@ -16,6 +16,7 @@ from reliability_platform.incidents.detection import Surroundings, take_in
 from reliability_platform.incidents.impact import consumers
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.operations.cursors import advance, cursor_of
 from reliability_platform.remediation.due import due, may_act
 from reliability_platform.remediation.heal import end_if_recovered, rerun_is_due, runs_from_the_source, verify
 from reliability_platform.remediation.standstill import arrived, note_standstill
@@ -23,16 +24,22 @@ from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 RESULTS_PER_TICK = 20_000
+SENSOR = "incident_sensor"
+"""Under this name stands how far the results have been read."""
 
 
 def notice(
-    settings: Settings, engine: Engine, after: int, clock: Clock, first: Callable[[], None] = lambda: None
+    settings: Settings, engine: Engine, clock: Clock, first: Callable[[], None] = lambda: None
 ) -> tuple[list[str], int]:
-    """Read the results recorded after a number: the ids of the incidents that changed, and the number to go on from.
+    """Read the results that nobody has read: the ids of the incidents that changed, and the number of the last one read.
 
     `first` writes down what the monitors read. Each step that fails costs only itself. Results that it failed with are
     read again at the next tick, as long as all that came since fits into one reading.
+
+    The number is kept once all results up to it have been taken in. Whoever is killed before leaves them to be read again:
+    a result enters an incident in one transaction with its own number, which another reading finds taken.
     """
+    after = cursor_of(engine, SENSOR)
     with steps(engine, INCIDENTS_NOTICED, clock()) as step:
         with step("runs that died could not be written down"):
             first()
@@ -51,7 +58,11 @@ def notice(
             if end_if_recovered(settings, engine, incident.id, clock(), "incident sensor"):
                 changed.append(incident.id)
     read = results[-1][0] if results else after
-    return list(dict.fromkeys(changed)), again - 1 if again and len(results) < RESULTS_PER_TICK else read
+    if again and len(results) < RESULTS_PER_TICK:
+        read = again - 1
+    if read > after:
+        advance(engine, SENSOR, read)
+    return list(dict.fromkeys(changed)), read
 
 
 @dataclass(frozen=True)

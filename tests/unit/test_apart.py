@@ -67,12 +67,12 @@ def test_a_poisoned_cause_keeps_no_other_from_its_incident_and_gets_its_own_once
         monkeypatch.setattr(ticks, "ensure_manifest", lambda: None)
     with monkeypatch.context() as broken:
         broken.setattr(module, name, but_for(getattr(module, name), poisoned))
-        _, cursor = ticks.notice(settings, engine, 0, lambda: NOW)
+        ticks.notice(settings, engine, lambda: NOW)
     found = {one.source for one in IncidentStore(engine).all() if one.failure_class == "missing_data"}
     assert found >= {"orders", "shipments"}
     assert said in home_says(settings, INCIDENTS_NOTICED)
     for minute in (1, 2):
-        _, cursor = ticks.notice(settings, engine, cursor, lambda: later(minute))  # noqa: B023 - called at once
+        ticks.notice(settings, engine, lambda: later(minute))  # noqa: B023 - called at once
     found = {one.source for one in IncidentStore(engine).all() if one.failure_class == "missing_data"}
     assert found == {"orders", "payments", "shipments"}
     assert home_says(settings, INCIDENTS_NOTICED) == ""
@@ -84,7 +84,7 @@ def test_a_monitor_that_fails_costs_only_itself(tmp_path: Path, monkeypatch: pyt
     engine = operations_engine(settings)
     CheckStore(engine).record([result(GAPS[0])])
     monkeypatch.setattr("reliability_platform.checks.run_monitor.BuildJournal", but_for(lambda *_: 0, lambda *_: True))
-    ticks.notice(settings, engine, 0, lambda: NOW)
+    ticks.notice(settings, engine, lambda: NOW)
     assert [one.source for one in IncidentStore(engine).all()] == ["orders"]
     assert "what is new about builds could not be found out: " in home_says(settings, INCIDENTS_NOTICED)
 

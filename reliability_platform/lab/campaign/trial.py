@@ -93,7 +93,6 @@ class Trial:
         self.checks = CheckStore(self.engine)
         self.incidents = IncidentStore(self.engine)
         self.window = list(days(FIRST_DAY, FIRST_DAY + timedelta(days=(landing_days or plan.days) - 1)))
-        self._seen = 0
 
     @property
     def context(self) -> RunContext:
@@ -133,10 +132,9 @@ class Trial:
 
     def observe(self) -> None:
         """What the incident sensor does until it has nothing left to read."""
-        before = -1
-        while before < self._seen:
-            before = self._seen
-            _, self._seen = notice(self.settings, self.engine, self._seen, utc_now)
+        before, seen = -1, 0
+        while before < seen:
+            before, (_, seen) = seen, notice(self.settings, self.engine, utc_now)
 
     def heal(self) -> None:
         """What the demo does: the platform heals what its policy allows, then what waits for a person is approved."""
