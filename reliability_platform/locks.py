@@ -7,8 +7,9 @@ of the operations store's schema is the database's own (`operations/schema.py`).
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -17,6 +18,7 @@ from reliability_platform.errors import HomeBusyError
 
 FOREVER = -1.0
 LOOK_AGAIN_SECONDS = 0.05
+LOOK_SECONDS = 0.001
 
 
 def _reentrant(path: Path) -> FileLock:
@@ -76,7 +78,10 @@ def claim(path: Path, *, wait: bool) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            if wait:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            else:
+                _claim_now(descriptor)
             if os.fstat(descriptor).st_nlink:
                 return descriptor
         except BaseException:
@@ -85,6 +90,15 @@ def claim(path: Path, *, wait: bool) -> int:
         os.close(
             descriptor
         )  # somebody has removed it since it was opened: the lock would be on a file that nobody finds
+
+
+def _claim_now(descriptor: int) -> None:
+    """Raise `BlockingIOError` if a holder has the file: one who looks (`unclaimed`) lets go of it at once, and is none."""
+    while True:
+        with suppress(BlockingIOError):
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        time.sleep(LOOK_SECONDS)
 
 
 @contextmanager

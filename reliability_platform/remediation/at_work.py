@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy import Engine
+
 from reliability_platform.errors import HomeBusyError
 from reliability_platform.incidents.model import Incident, State
+from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.locks import claim, unclaimed
 from reliability_platform.settings import Settings
 
@@ -34,12 +37,15 @@ def at_work(settings: Settings, incident: Incident) -> Iterator[None]:
         os.close(descriptor)
 
 
-def broken_off(settings: Settings, incident: Incident) -> bool:
+def broken_off(settings: Settings, engine: Engine, incident: Incident) -> bool:
     """Whether an action was begun whose process is gone before it could say how it ended."""
     if incident.state is not State.RECOVERING or incident.acting_since is None:
         return False
     try:
         with unclaimed(_path(settings, incident)) as left:
-            return left is not None
+            if left is None:
+                return False
     except FileNotFoundError:
-        return True
+        pass
+    # It may have ended between the reading and this look; its end is on the timeline before its lock is gone.
+    return IncidentStore(engine).get(incident.id).acting_since == incident.acting_since

@@ -61,9 +61,9 @@ def _alone(
     return None
 
 
-def _resuming(settings: Settings, incident: Incident) -> str | None:
+def _resuming(settings: Settings, engine: Engine, incident: Incident) -> str | None:
     """What keeps an action that was broken off from being taken up again: it was due, whoever wanted it."""
-    if not broken_off(settings, incident):
+    if not broken_off(settings, engine, incident):
         return "it is being healed"
     if incident.resumed >= MAX_RESUMED:
         return f"its action was broken off {counted(incident.resumed + 1, 'time')}: it may be what kills its process"
@@ -119,7 +119,7 @@ def obstacle(
     if not incident.is_open:
         return "it is over"
     if incident.state is State.RECOVERING:
-        return _resuming(settings, incident)
+        return _resuming(settings, engine, incident)
     # What has changed since the last attempt renews it once: a late file that lands by itself, a mended model.
     if incident.attempts >= policy.max_attempts and not decided and not changed_since(settings, incident):
         return f"no attempt is left: {policy.escalation} must decide"

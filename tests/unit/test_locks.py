@@ -2,6 +2,8 @@
 
 import os
 import signal
+import threading
+from contextlib import ExitStack
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -52,6 +54,18 @@ def test_two_may_look_at_once_at_what_a_dead_process_has_left(tmp_path: Path) ->
     with unclaimed(path) as left, unclaimed(path) as other:
         assert left is not None
         assert other is not None
+
+
+def test_somebody_who_looks_does_not_keep_the_next_holder_out(tmp_path: Path) -> None:
+    """A sensor that asked whether an action was broken off, just then, made the action "healed by another process"."""
+    path = tmp_path / "one.lock"
+    path.touch()
+    looking = ExitStack()
+    assert looking.enter_context(unclaimed(path)) is not None
+    over = threading.Timer(0.3, looking.close)
+    over.start()
+    os.close(claim(path, wait=False))
+    over.join()
 
 
 def test_a_claim_is_on_the_file_that_others_find(tmp_path: Path) -> None:

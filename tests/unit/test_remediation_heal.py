@@ -231,6 +231,17 @@ def test_an_action_that_another_process_is_taking_is_left_to_it(home: BrokenHome
     assert may(home, home.incidents.get(one.id))
 
 
+def test_an_action_that_ends_between_two_looks_was_not_broken_off(home: BrokenHome) -> None:
+    """Its lock was gone, and what had been read before said that it was under way: it was asked for once more, and an
+    attempt that had been given up began again without a look at the policy.
+    """
+    one = home.incident(GAP).id
+    home.incidents.move(one, State.RECOVERING, NOW, "other", "Action", phase="begun", action="re_request_batches")
+    read_before = home.incidents.get(one)
+    home.incidents.move(one, State.CONTAINED, NOW, "other", "The action failed.")
+    assert not may(home, read_before)
+
+
 def test_an_action_that_is_broken_off_again_and_again_is_given_up(home: BrokenHome) -> None:
     """It may be what kills its process: after some times the platform lets it be, and the time limit ends the attempt."""
     one = home.incident(GAP).id
