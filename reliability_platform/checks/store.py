@@ -156,6 +156,17 @@ class CheckStore:
         with self._engine.connect() as connection:
             return set(connection.execute(query).scalars())
 
+    def first_results(self, checks: Sequence[str], partitions: Sequence[date]) -> dict[tuple[str, date], int]:
+        """The number of the oldest result of each check on each of these days that has one."""
+        table = check_results.c
+        query = (
+            select(table.check_name, table.partition_date, func.min(table.id))
+            .where(table.check_name.in_(checks), table.partition_date.in_(partitions))
+            .group_by(table.check_name, table.partition_date)
+        )
+        with self._engine.connect() as connection:
+            return {(check, day): number for check, day, number in connection.execute(query)}
+
     def history(self, check: str, partition: date) -> list[CheckResult]:
         """Every result of one check on one day, oldest first."""
         query = (

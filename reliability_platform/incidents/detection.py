@@ -94,8 +94,18 @@ def _remembered(signal: Signal) -> RawSignal:
 def _words(signals: Sequence[RawSignal]) -> str:
     days = sorted({signal.result.partition for signal in signals})
     span = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    count = counted(len(signals), "check")
-    return f"{count} did not pass on {span}"
+    return f"{_results([(signal.result.check, signal.result.partition) for signal in signals])} did not pass on {span}"
+
+
+def _results(judged: Sequence[tuple[str, date]]) -> str:
+    """How many checks, and how many results of them where they judged several days."""
+    checks = counted(len({check for check, _ in judged}), "check")
+    results = set(judged)
+    return (
+        checks
+        if len({check for check, _ in results}) == len(results)
+        else f"{counted(len(results), 'result')} of {checks}"
+    )
 
 
 def _part(cause: Cause, signals: Sequence[RawSignal]) -> Cause:
@@ -373,7 +383,7 @@ class _Observer:
         keys = [key for key, one in incident.still_failing.items() if by_key.get(key, 0) > one.result_id]
         if keys:
             left = len(incident.still_failing) - len(keys)
-            words = f"{counted(len(keys), 'check')} passed"
+            words = f"{_results(keys)} passed"
             words += f"; {left} left that failed." if left else "; all that failed have passed since."
             data = {"passed": [{"check": check, "partition": day.isoformat()} for check, day in sorted(keys)]}
             ids = sorted(by_key[key] for key in keys)

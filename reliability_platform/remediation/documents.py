@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -119,6 +119,16 @@ def _judged_before(engine: Engine, incident: Incident) -> list[CheckResult]:
     return sorted(found, key=lambda one: one.evaluated_at, reverse=True)[:JUDGED_BEFORE]
 
 
+def _first_judged(engine: Engine, incident: Incident) -> list[str]:
+    """The checks that failed whose first results on these days are the failed ones."""
+    failed: dict[tuple[str, date], int] = {}
+    for one in (signal for signal in incident.signals if signal.result_id):  # 0: of a release that kept no number
+        failed[one.check, one.partition] = min(one.result_id, failed.get((one.check, one.partition), one.result_id))
+    oldest = CheckStore(engine).first_results(sorted({check for check, _ in failed}), incident.partitions)
+    before = {check for (check, day), number in failed.items() if oldest.get((check, day), number) < number}
+    return sorted({check for check, _ in failed} - before)
+
+
 def _elsewhere(settings: Settings) -> Path | None:
     return None if settings.home == DEFAULT_HOME else settings.home
 
@@ -158,6 +168,7 @@ def situation_of(settings: Settings, engine: Engine, incident: Incident, now: da
         home=_elsewhere(settings),
         reads=_reads([one.name for one in downstream.exposures]),
         judged_before=_judged_before(engine, incident),
+        first_judged=_first_judged(engine, incident),
     )
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from reliability_platform.checks.store import CheckStore
 from reliability_platform.incidents.classes import CLASSES, HARM_SEVERITY, Severity
+from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.documents import web
 from reliability_platform.incidents.documents.action_items import propose_action_items, record_action_items
 from reliability_platform.incidents.documents.blocks import Bullets, Grid, Heading, Paragraph, Picture, sections
@@ -31,7 +33,7 @@ from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.incidents.triage import triage
 from reliability_platform.operations import operations_engine
-from reliability_platform.remediation.documents import remedy_of
+from reliability_platform.remediation.documents import _first_judged, remedy_of
 from reliability_platform.settings import load_settings
 from tests.unit import failing
 from tests.unit.documented import (
@@ -150,12 +152,28 @@ def test_what_had_judged_the_days_before_is_told(tmp_path: Path) -> None:
     """Why not earlier: passed on other data, or not judged at all."""
     incident = healed(tmp_path)
     facts = facts_of(incident, situation(incident, judged_before=BEFORE))
-    words = " ".join(why_not_earlier(incident, facts))
+    words = " ".join(why_not_earlier(facts))
     assert "The first bad write began at 2026-02-01 01:30 UTC, 1 hour 30 minutes before detection." in words
     assert "passed at 2026-01-31 03:00 UTC" in words
     assert "not evaluated at 2026-01-30 03:00 UTC" in words
-    alone = facts_of(incident, situation(incident))
-    assert "Had not judged these days before: int_orders" in " ".join(why_not_earlier(incident, alone))
+    assert "Had not judged" not in words
+    alone = facts_of(incident, situation(incident, first_judged=["int_orders__deduplicated__amount_scale"]))
+    assert "Had not judged these days before: int_orders" in " ".join(why_not_earlier(alone))
+
+
+def test_a_check_has_not_judged_a_day_before_if_no_result_of_it_is_older(tmp_path: Path) -> None:
+    """`late_share` was said not to have judged a day on which it had failed for another incident an hour before."""
+    engine, old, fresh = (
+        operations_engine(load_settings(tmp_path)),
+        "stg_orders__missing_customer_id",
+        "stg_orders__row_count",
+    )
+    store = CheckStore(engine)
+    store.record([failing.result(old)])
+    store.record([failing.result(old), failing.result(fresh)])
+    observe(engine, store.after(1, 10), NOW)
+    found = [name for one in IncidentStore(engine).all() for name in _first_judged(engine, one)]
+    assert found == [fresh]
 
 
 def test_luck_is_a_matter_of_facts(tmp_path: Path) -> None:
@@ -164,7 +182,7 @@ def test_luck_is_a_matter_of_facts(tmp_path: Path) -> None:
     few = Numbers(100_000, 99_990, 0, 10, 0, 0, [])
     uncritical = replace(REACH, exposures=[one for one in REACH.exposures if not one.critical])
     lucky = said(LUCKY, incident, situation(incident, numbers=few, reach=uncritical))
-    assert "Only 10 rows were bad" in lucky
+    assert "Only 10 rows of these days could not be used" in lucky
     assert "One check alone saw it" in lucky
     assert "no check that failed holds a publication" in lucky
     assert "Only" not in said(LUCKY, incident, situation(incident))

@@ -140,6 +140,8 @@ def test_a_difference_compares_the_same_dates(story: Story) -> None:
     assert replace(whole, recovered_dates=2).difference is None
     lost = replace(whole, event_dates=(day(1), STRUCK), published_dates=2, bad_dates=1, recovered_dates=2)
     assert lost.cells == [f"{whole.published:,f}", f"{whole.bad:,f} (1 of 2 dates)", f"{whole.recovered:,f}", "–"]
+    empty = replace(lost, event_dates=(day(1), STRUCK, day(9)), bad_dates=2)
+    assert not [one for one in empty.cells if "date" in one], "no side has anything on the third date"
 
 
 def test_it_is_recorded_once_in_each_life(story: Story) -> None:

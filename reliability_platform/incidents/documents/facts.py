@@ -59,6 +59,8 @@ class Facts:
     answer_due: datetime
     answered_late: bool
     judged_before: Sequence[CheckResult]
+    first_judged: Sequence[str]
+    """Failed checks that had judged none of these days before they failed."""
     non_blocking: Sequence[str]
     """Failed checks that hold no publication."""
 
@@ -115,6 +117,7 @@ def facts_of(incident: Incident, situation: Situation) -> Facts:
         answer_due=due,
         answered_late=(times.answered or situation.now) > due,
         judged_before=situation.judged_before,
+        first_judged=situation.first_judged,
         non_blocking=[check for check in failed if not CHECKS[check].blocking],
     )
 
@@ -253,7 +256,9 @@ WENT_WELL: tuple[Rule, ...] = (
     ),
     Rule(
         lambda facts: bool(facts.bad_rows),
-        lambda facts: f"All {counted(facts.bad_rows, 'row')} that could not be used are kept, with the reasons.",
+        lambda facts: (
+            f"All {counted(facts.bad_rows, 'row')} of these days that could not be used are kept, with the reasons."
+        ),
     ),
 )
 
@@ -264,7 +269,9 @@ LUCKY: tuple[Rule, ...] = (
     ),
     Rule(
         _small,
-        lambda facts: f"Only {counted(facts.bad_rows, 'row was', 'rows were')} bad; nothing but chance kept it so few.",
+        lambda facts: (
+            f"Only {counted(facts.bad_rows, 'row', 'rows')} of these days could not be used; nothing but chance kept it so few."
+        ),
     ),
     Rule(
         lambda facts: bool(facts.non_blocking) and not any(CHECKS[one].blocking for one in facts.incident.checks),

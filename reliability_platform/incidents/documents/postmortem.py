@@ -87,7 +87,7 @@ def _times(facts: Facts) -> list[Block]:
     ]
 
 
-def why_not_earlier(incident: Incident, facts: Facts) -> list[str]:
+def why_not_earlier(facts: Facts) -> list[str]:
     """What the stores say about the time before the detection."""
     words = []
     if facts.times.first_bad_write is not None:
@@ -99,9 +99,8 @@ def why_not_earlier(incident: Incident, facts: Facts) -> list[str]:
         verdict = result.verdict.value.replace("_", " ")
         at = moment(result.evaluated_at)
         words.append(f"{result.check} on {result.partition}: {verdict} at {at}, on what was there then.")
-    first = sorted(set(incident.checks) - {one.check for one in facts.judged_before})
-    if first:
-        words.append(f"Had not judged these days before: {joined(first)}.")
+    if facts.first_judged:
+        words.append(f"Had not judged these days before: {joined(facts.first_judged)}.")
     if facts.non_blocking:
         words.append(f"Of those that failed, these hold no publication: {joined(list(facts.non_blocking))}.")
     return words
@@ -112,7 +111,7 @@ def _detection(incident: Incident, facts: Facts) -> list[Block]:
     return [
         Heading(2, "Detection, and why not earlier"),
         Paragraph(f"{opened.actor}, {moment(opened.at)}: {opened.why}"),
-        Bullets(why_not_earlier(incident, facts)),
+        Bullets(why_not_earlier(facts)),
     ]
 
 

@@ -183,7 +183,10 @@ def rows_concerned(numbers: Numbers | None) -> list[Block]:
         "files refused": str(numbers.refused_files),
         "event dates": f"{span(dates)} ({counted(len(dates), 'event date')})" if dates else "none",
     }
-    return [Grid(list(cells), [list(cells.values())])]
+    return [
+        Grid(list(cells), [list(cells.values())]),
+        Paragraph("All rows of these landing days; those of another incident on the same days are among them."),
+    ]
 
 
 def _affected(incident: Incident, situation: Situation) -> list[Block]:

@@ -69,4 +69,6 @@ class Situation:
     reads: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Exposure → the published tables that it reads."""
     judged_before: Sequence[CheckResult] = ()
-    """Results, before the detection, of the checks that failed, on the landing days of the incident."""
+    """Some of the other results, before the detection, of the checks that failed, on the days on which they did."""
+    first_judged: Sequence[str] = ()
+    """The checks that failed of which no result stands before the first failed one, on any of these days."""

@@ -73,14 +73,18 @@ class MeasureRow:
 
     @property
     def cells(self) -> list[str]:
-        """Published, bad, recovered and difference for a person; a value of fewer dates than the row says of how many."""
+        """Published, bad, recovered and difference for a person; a value of fewer dates than another says of how many.
+
+        A date on which none of them has anything is no date that one lacks: nothing was sold on it.
+        """
+        dates = max(self.published_dates, self.bad_dates, self.recovered_dates)
         sides = [
             (self.published, self.published_dates),
             (self.bad, self.bad_dates),
             (self.recovered, self.recovered_dates),
-            (self.difference, len(self.event_dates)),
+            (self.difference, dates),
         ]
-        return [_shown(value, known, len(self.event_dates)) for value, known in sides]
+        return [_shown(value, known, dates) for value, known in sides]
 
 
 def _shown(value: Decimal | None, known: int, dates: int) -> str:
