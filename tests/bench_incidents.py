@@ -47,7 +47,7 @@ def fill(home: Path, count: int) -> None:
             failed = result(f"bronze_{source}__batch_completeness", AWAY + number // 20)
             signal = {
                 "check": failed.check, "dataset": failed.dataset, "source": source, "partition": landed.isoformat(),
-                "verdict": "failed", "value": 1.0, "threshold": "<= 0", "message": failed.message, "sample": [],
+                "status": "failed", "value": 1.0, "threshold": "<= 0", "message": failed.message, "sample": [],
                 "result_id": 10_000_000 + number,
             }  # fmt: skip
             opened = {

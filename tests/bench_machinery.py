@@ -47,7 +47,7 @@ PARTS: dict[str, list[tuple[Any, tuple[str, ...]]]] = {
         (dbt_assets, ("results_of_dbt",)),
         (CheckStore, ("record", "invalidate")),
     ],
-    "verdicts shown in Dagster": [(one, ("report_evaluations",)) for one in (audit_assets, published_assets)],
+    "results shown in Dagster": [(one, ("report_evaluations",)) for one in (audit_assets, published_assets)],
 }
 """Part → where its calls are looked up, and their names."""
 SAFETY = ("snapshots", "ledger", "journal")

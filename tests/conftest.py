@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from reliability_platform.checks.dbt_tests import results_of_dbt
 from reliability_platform.checks.evaluate import evaluate
-from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
 from reliability_platform.contracts import SOURCES
@@ -68,7 +68,7 @@ class Platform:
         steps.land(self.context, source, landing_days)
 
     def admit(self, first: date, last: date) -> None:
-        """Admit what has landed; verdicts of before are stale."""
+        """Admit what has landed; results of before are stale."""
         for day in days(first, last):
             for source in SOURCES:
                 admit(self.settings, source, day)
@@ -97,7 +97,9 @@ class Platform:
         """Land, admit, build, check, publish; a past that is played, so each day runs by its own clock."""
         simulate(self.engine, days(first, last), utc_now())
         done = run_days(self.context, days(first, last))
-        assert done.publication is not None, [one.message for one in done.results if one.verdict is not Verdict.PASSED]
+        assert done.publication is not None, [
+            one.message for one in done.results if one.status is not CheckStatus.PASSED
+        ]
         return done.publication
 
     def query(self, sql: str) -> list[tuple[object, ...]]:

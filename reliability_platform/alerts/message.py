@@ -100,7 +100,7 @@ def _what_to_do(incident: Incident, due: datetime) -> str:
 def _seen(incident: Incident) -> list[str]:
     last = {signal.check: signal for signal in incident.signals}
     shown = [
-        f"{signal.check} {signal.verdict.replace('_', ' ')}"
+        f"{signal.check} {signal.status.replace('_', ' ')}"
         + (f": {signal.value:g}, limit {harmless(signal.threshold)}" if signal.value is not None else "")
         for _, signal in sorted(last.items())[:CHECKS_SHOWN]
     ]

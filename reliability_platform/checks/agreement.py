@@ -35,7 +35,7 @@ from reliability_platform.checks.column_measures import (
     is_number,
     measures,
 )
-from reliability_platform.checks.results import Verdict
+from reliability_platform.checks.results import CheckStatus
 from reliability_platform.counted import counted
 from reliability_platform.masking import PERSONAL
 
@@ -47,7 +47,7 @@ class Agreement:
     """What the past says about one column of a file."""
 
     column: str
-    status: Verdict
+    status: CheckStatus
     why: str
     measures: tuple[Measure, ...] = ()
     days: tuple[date, ...] = ()
@@ -122,11 +122,11 @@ def agreement(
     if len(past.days) < MIN_PAST_DAYS:
         there = counted(len(past.days), "good day of the past is", "good days of the past are")
         why = f"{there} too few to compare with: it takes {MIN_PAST_DAYS}"
-        return Agreement(column, Verdict.NOT_EVALUATED, why, days=past.days)
+        return Agreement(column, CheckStatus.NOT_EVALUATED, why, days=past.days)
     own = file[column]
     if len(own) - own.null_count < MIN_ROWS:
         why = f"the file has fewer than {MIN_ROWS} values of it"
-        return Agreement(column, Verdict.NOT_EVALUATED, why, days=past.days)
+        return Agreement(column, CheckStatus.NOT_EVALUATED, why, days=past.days)
     rows = below_each_other(column, file, day, past, others)
 
     def measured(values: pa.ChunkedArray) -> Iterator[Measure]:
@@ -140,7 +140,7 @@ def agreement(
     apart = [one for one in found if not one.agrees]
     if apart:
         why = f"it is not what {column} has been: {'; '.join(in_words(one, column) for one in apart[:3])}"
-        return Agreement(column, Verdict.FAILED, why, found, past.days)
+        return Agreement(column, CheckStatus.FAILED, why, found, past.days)
     blind, noticed = [], list[str]()
     for control in controls:
         if control.about(own.type):
@@ -151,9 +151,9 @@ def agreement(
                 noticed.append(first)
     if blind:
         why = f"the past of {column} does not tell: it would not be noticed if {blind[0]}"
-        return Agreement(column, Verdict.NOT_EVALUATED, why, found, past.days)
+        return Agreement(column, CheckStatus.NOT_EVALUATED, why, found, past.days)
     why = f"it agrees with {counted(len(past.days), 'day')} of its past"
-    return Agreement(column, Verdict.PASSED, why, found, past.days, tuple(dict.fromkeys(noticed)))
+    return Agreement(column, CheckStatus.PASSED, why, found, past.days, tuple(dict.fromkeys(noticed)))
 
 
 def in_words(measure: Measure, column: str) -> str:

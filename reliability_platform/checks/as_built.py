@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from reliability_platform.checks.monitor_result import monitor_result
-from reliability_platform.checks.results import Verdict
+from reliability_platform.checks.results import CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import EnvironmentUnusableError
@@ -48,7 +48,7 @@ def record_changed(
     failing = {
         (one.source, one.partition): one.message
         for one in store.latest(checks=[_check_of(source) for source in SOURCES])
-        if one.verdict is Verdict.FAILED
+        if one.status is CheckStatus.FAILED
     }
     reasons = {
         partition: f"{', '.join(sorted(tables))} was changed after it was built"
@@ -59,11 +59,11 @@ def record_changed(
     store.record(
         [
             *(
-                monitor_result(_check_of(source), day, Verdict.FAILED, words, run_id, now)
+                monitor_result(_check_of(source), day, CheckStatus.FAILED, words, run_id, now)
                 for (source, day), words in said.items()
             ),
             *(
-                monitor_result(_check_of(source), day, Verdict.PASSED, "its layers are as built", run_id, now)
+                monitor_result(_check_of(source), day, CheckStatus.PASSED, "its layers are as built", run_id, now)
                 for source, day in over
             ),
         ]

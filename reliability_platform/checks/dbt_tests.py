@@ -1,11 +1,11 @@
-"""dbt's own verdict on a run: its tests guard the transformations, so a failure concerns every day of the run."""
+"""dbt's own result on a run: its tests guard the transformations, so a failure concerns every day of the run."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import ERROR, CheckResult, Verdict
+from reliability_platform.checks.results import ERROR, CheckResult, CheckStatus
 from reliability_platform.counted import counted
 
 
@@ -15,7 +15,7 @@ def results_of_dbt(
     """One result per source and landing day. A failed test is a failure; a broken model means nobody could judge."""
     failed = [node for node in nodes if node["status"] == "fail"]
     broken = [node for node in nodes if node["status"] == "error"]
-    verdict = Verdict.NOT_EVALUATED if broken else Verdict.FAILED if failed else Verdict.PASSED
+    status = CheckStatus.NOT_EVALUATED if broken else CheckStatus.FAILED if failed else CheckStatus.PASSED
     message = f"{counted(len(nodes), 'dbt node')} ran"
     if broken or failed:
         first = (broken or failed)[0]
@@ -28,7 +28,7 @@ def results_of_dbt(
             dataset=spec.dataset,
             source=spec.source,
             partition=day,
-            verdict=verdict,
+            status=status,
             value=float(len(failed) + len(broken)),
             threshold="= 0",
             message=message,

@@ -7,7 +7,7 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.episodes import EPISODE_DAYS
 from reliability_platform.checks.history import LOOK_BACK_DAYS, evaluate_history
 from reliability_platform.checks.native import evaluate_native
-from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.checks.soda import evaluate_soda
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.ending import raise_if_stopped
@@ -22,7 +22,7 @@ def _held_days(known: Iterable[CheckResult], fresh: Iterable[CheckResult]) -> di
     found: dict[str, set[date]] = {}
     for result in latest.values():
         spec = CHECKS.get(result.check)
-        if spec is not None and spec.blocking and result.verdict is Verdict.FAILED:
+        if spec is not None and spec.blocking and result.status is CheckStatus.FAILED:
             for source in spec.sources:
                 found.setdefault(source, set()).add(result.partition)
     return found

@@ -6,7 +6,7 @@ from datetime import date
 from enum import StrEnum
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, Verdict
+from reliability_platform.checks.results import INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.warehouse.published import Partition
 
@@ -33,9 +33,9 @@ class Objection:
 def _objection(result: CheckResult | None, requires_history: bool) -> Why | None:
     if result is None:
         return Why.UNJUDGED
-    if result.verdict is Verdict.PASSED:
+    if result.status is CheckStatus.PASSED:
         return None
-    if result.verdict is Verdict.FAILED:
+    if result.status is CheckStatus.FAILED:
         return Why.FAILED
     # Every source is young once: a check that only lacks a past to compare with holds nothing.
     if requires_history and result.reason == INSUFFICIENT_HISTORY:
@@ -49,13 +49,13 @@ def _objection(result: CheckResult | None, requires_history: bool) -> Why | None
 def held(store: CheckStore, partitions: Sequence[Partition]) -> dict[Partition, list[Objection]]:
     """The partitions that blocking checks hold, and which. A missing result holds too."""
     days = sorted({day for _, day in partitions})
-    verdicts = {(result.check, result.partition): result for result in store.latest(days)}
+    results = {(result.check, result.partition): result for result in store.latest(days)}
     found: dict[Partition, list[Objection]] = {}
     for source, day in partitions:
         objections = []
         for spec in CHECKS.values():
             if spec.blocking and source in spec.sources:
-                why = _objection(verdicts.get((spec.name, day)), spec.requires_history)
+                why = _objection(results.get((spec.name, day)), spec.requires_history)
                 if why is not None:
                     objections.append(Objection(spec.name, why))
         if objections:
@@ -64,7 +64,7 @@ def held(store: CheckStore, partitions: Sequence[Partition]) -> dict[Partition, 
 
 
 def unjudged_checks(store: CheckStore, partitions: Sequence[Partition]) -> dict[Partition, set[str]]:
-    """The blocking checks that have no verdict, by partition."""
+    """The blocking checks that have no result, by partition."""
     days = sorted({day for _, day in partitions})
     judged = {(result.check, result.partition) for result in store.latest(days)}
     lacking = {
@@ -79,5 +79,5 @@ def unjudged_checks(store: CheckStore, partitions: Sequence[Partition]) -> dict[
 
 
 def unjudged_days(store: CheckStore, partitions: Sequence[Partition]) -> set[date]:
-    """Landing days on which a blocking check has no verdict: their run was cut off, or their data are about to change."""
+    """Landing days on which a blocking check has no result: their run was cut off, or their data are about to change."""
     return {day for _, day in unjudged_checks(store, partitions)}

@@ -17,7 +17,7 @@ import duckdb
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.episodes import EPISODE_DAYS, EPISODE_SIGMAS, Lean, drawn_in
-from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, Verdict
+from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, CheckStatus
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.masking import error_text
 
@@ -293,7 +293,7 @@ def evaluate_history(
             try:
                 last = max(partitions) + timedelta(days=EPISODE_DAYS)
                 profiles[name] = _profile(connection, checks[name], min(partitions), last)
-            except duckdb.Error as problem:  # a crashing check is no verdict on the data
+            except duckdb.Error as problem:  # a crashing check says nothing about the data
                 profiles[name], errors[name] = {}, error_text(str(problem))
         findings: dict[str, dict[date, Finding]] = {name: {} for name in wanted}
         for day in sorted(partitions):
@@ -316,7 +316,7 @@ def _of_one_episode(
     strange: set[date],
 ) -> dict[date, Finding]:
     """The findings, with the days drawn in that share a deviation, and with those around of which that is news."""
-    failed_around = {day for day, one in around.items() if one.verdict is Verdict.FAILED}
+    failed_around = {day for day, one in around.items() if one.status is CheckStatus.FAILED}
     failed = {day for day, one in findings.items() if one.failed}
     if not (failed or failed_around):
         return dict(findings)
@@ -326,7 +326,7 @@ def _of_one_episode(
     drawn = drawn_in({day: one.lean for day, one in known.items()}, failed)
     found = dict(findings)
     for day, one in around.items():
-        joins = one.verdict is Verdict.PASSED and day in drawn
+        joins = one.status is CheckStatus.PASSED and day in drawn
         leaves = _EPISODE in one.details and day not in drawn and not nearby[day].failed
         if joins or (leaves and nearby[day].value is not None):
             found[day] = nearby[day]
@@ -344,21 +344,21 @@ def _result(
     reason, words, limit = None, finding.words, finding.limit
     details: dict[str, object] = {}
     if finding.value is None:
-        verdict, reason = Verdict.NOT_EVALUATED, ERROR if error else finding.reason
+        status, reason = CheckStatus.NOT_EVALUATED, ERROR if error else finding.reason
     elif finding.shared_with is not None:
-        verdict = Verdict.FAILED
+        status = CheckStatus.FAILED
         words += f"; by itself within {limit:.3g}, but of one deviation with {finding.shared_with}"
         details = {"detail": words, _EPISODE: finding.shared_with.isoformat()}
     elif finding.failed:
-        verdict, details = Verdict.FAILED, {"detail": words}
+        status, details = CheckStatus.FAILED, {"detail": words}
     else:
-        verdict = Verdict.PASSED
+        status = CheckStatus.PASSED
     return CheckResult(
         check=name,
         dataset=spec.dataset,
         source=spec.source,
         partition=day,
-        verdict=verdict,
+        status=status,
         value=finding.value,
         threshold="" if finding.value is None else f"<= {limit:.3g}",
         message=f"could not be evaluated: {error}" if error else words,

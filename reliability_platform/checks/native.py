@@ -14,7 +14,7 @@ import duckdb
 
 from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES
 from reliability_platform.checks.facts import Facts
-from reliability_platform.checks.results import ERROR, NOTHING_TO_JUDGE, CheckResult, Verdict
+from reliability_platform.checks.results import ERROR, NOTHING_TO_JUDGE, CheckResult, CheckStatus
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.counted import agreeing, counted
 from reliability_platform.landing.arrivals import arrivals_of
@@ -386,10 +386,10 @@ def native_checks(settings: Settings) -> dict[str, NativeCheck]:
     return checks
 
 
-def _verdict(check: NativeCheck, value: float | None, carried: bool) -> Verdict:
+def _status(check: NativeCheck, value: float | None, carried: bool) -> CheckStatus:
     if value is None:
-        return Verdict.NOT_EVALUATED
-    return Verdict.FAILED if value > check.limit and carried else Verdict.PASSED
+        return CheckStatus.NOT_EVALUATED
+    return CheckStatus.FAILED if value > check.limit and carried else CheckStatus.PASSED
 
 
 def _message(check: NativeCheck, value: float | None, detail: str, carried: bool) -> str:
@@ -441,21 +441,21 @@ def evaluate_native(
                 rows[day] = (None if value is None else float(value), Facts.found(spec.source, day, found))
                 if carried == [False]:
                     too_few.add(day)
-        except duckdb.Error as problem:  # a crashing check is no verdict on the data
+        except duckdb.Error as problem:  # a crashing check says nothing about the data
             error = error_text(str(problem))
         for day in partitions:
             value, facts = (None, Facts()) if error else rows.get(day, (check.absent, Facts()))
             empty = there is not None and day not in there and not value
             if empty:
                 value = None
-            verdict = Verdict.NOT_EVALUATED if error else _verdict(check, value, day not in too_few)
+            status = CheckStatus.NOT_EVALUATED if error else _status(check, value, day not in too_few)
             results.append(
                 CheckResult(
                     check=name,
                     dataset=spec.dataset,
                     source=spec.source,
                     partition=day,
-                    verdict=verdict,
+                    status=status,
                     value=value,
                     threshold=f"<= {check.limit:g}",
                     message=f"could not be evaluated: {error}"
@@ -465,7 +465,7 @@ def evaluate_native(
                     evaluated_at=now,
                     column=spec.column,
                     details={"detail": facts.text, "facts": facts.kept()} if facts.text else {},
-                    reason=None if verdict is not Verdict.NOT_EVALUATED else NOTHING_TO_JUDGE if empty else ERROR,
+                    reason=None if status is not CheckStatus.NOT_EVALUATED else NOTHING_TO_JUDGE if empty else ERROR,
                 )
             )
     return results

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from reliability_platform.checks.monitor_result import monitor_result
-from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.damage import Damage, in_one_line
 from reliability_platform.landing.admission import landed_partitions
@@ -25,8 +25,8 @@ def record_damage(
     A failure is filed under the last landing day, for a version is about all of them, and passes on that day.
     """
     store = CheckStore(engine)
-    verdict = Verdict.FAILED if damages else Verdict.PASSED
-    failing = [one for one in store.latest(checks=[AS_AUDITED]) if one.verdict is Verdict.FAILED]
+    status = CheckStatus.FAILED if damages else CheckStatus.PASSED
+    failing = [one for one in store.latest(checks=[AS_AUDITED]) if one.status is CheckStatus.FAILED]
     last = max((day for _, day in landed_partitions(settings)), default=None)
     message = in_one_line(damages) or "everything consumers read has its checksum"
     if damages:
@@ -34,7 +34,7 @@ def record_damage(
     else:
         days = [one.partition for one in failing]
     fresh = [
-        replace(monitor_result(AS_AUDITED, day, verdict, message, run_id, now), value=float(len(damages)))
+        replace(monitor_result(AS_AUDITED, day, status, message, run_id, now), value=float(len(damages)))
         for day in days
     ]
     store.record(fresh)

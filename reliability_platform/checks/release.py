@@ -1,6 +1,6 @@
-"""From verdicts to a publication: what is relied upon is asked once more, then the gate decides, then it is published.
+"""From results to a publication: what is relied upon is asked once more, then the gate decides, then it is published.
 
-A verdict on a delivery stays true, for a delivery never changes. A verdict on a table does not: between the audit of a
+A result on a delivery stays true, for a delivery never changes. A result on a table does not: between the audit of a
 day and a later publication somebody may have changed the rows behind the pipeline's back, and the run of another day
 would publish them. So the checks that compare layers with each other judge every day anew, under the same lease.
 """
@@ -17,7 +17,7 @@ from reliability_platform.checks.evaluate import evaluate
 from reliability_platform.checks.gate import held
 from reliability_platform.checks.holds import Holds
 from reliability_platform.checks.published import judge_published, record_damage
-from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import Clock
 from reliability_platform.damage import Damage
@@ -40,11 +40,11 @@ TABLE_CHECKS = frozenset(
 
 
 def confirm(settings: Settings, store: CheckStore, now: datetime, run_id: str) -> list[CheckResult]:
-    """Judge the layers anew on every day that had passed; record and return the verdicts that are other now."""
+    """Judge the layers anew on every day that had passed; record and return the results that are other now."""
     relied_upon = {
         (result.check, result.partition)
         for result in store.latest(checks=TABLE_CHECKS)
-        if result.verdict is Verdict.PASSED
+        if result.status is CheckStatus.PASSED
     }
     if not relied_upon:
         return []
@@ -52,7 +52,7 @@ def confirm(settings: Settings, store: CheckStore, now: datetime, run_id: str) -
     changed = [
         result
         for result in evaluate(settings, days, now, run_id, only=set(TABLE_CHECKS))
-        if (result.check, result.partition) in relied_upon and result.verdict is not Verdict.PASSED
+        if (result.check, result.partition) in relied_upon and result.status is not CheckStatus.PASSED
     ]
     store.record(changed)
     return changed
@@ -66,7 +66,7 @@ def release(
     on_change: Callable[[list[CheckResult]], None] = lambda _: None,
     clock: Clock | None = None,
 ) -> Publication:
-    """Publish whatever the gate releases over all landed partitions. `on_change` hears of verdicts that have turned.
+    """Publish whatever the gate releases over all landed partitions. `on_change` hears of results that have turned.
 
     `clock` tells when the version became current; without one it is `now`, as if nothing took any time.
     """

@@ -1,4 +1,4 @@
-"""A verdict and what it rests on."""
+"""The result of a check and what it rests on."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -8,7 +8,7 @@ from typing import Any
 from reliability_platform.checks.facts import Facts
 
 
-class Verdict(StrEnum):
+class CheckStatus(StrEnum):
     """A crashing check is neither bad data nor fine: it has not been evaluated."""
 
     PASSED = "passed"
@@ -32,7 +32,7 @@ class CheckResult:
     dataset: str
     source: str
     partition: date
-    verdict: Verdict
+    status: CheckStatus
     value: float | None
     threshold: str
     message: str

@@ -1,4 +1,4 @@
-"""Verdicts on runs: builds that were killed, could not write or met another one; runs that died at another stage;
+"""Check results on runs: builds that were killed, could not write or met another one; runs that died at another stage;
 fetches that were turned away; deadlines that a source will probably miss; days that were due and that nobody ran.
 
 The data cannot show these: after a crash every table may be whole and yet of two times. Read from the journal of
@@ -16,7 +16,7 @@ from reliability_platform.causes import KILLED as PROCESS_KILLED
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.failed_runs import PUBLICATION, FailedRun, FailedRuns
 from reliability_platform.checks.monitor_result import monitor_result
-from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.checks.steps import Step
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import days
@@ -53,7 +53,7 @@ _CHECK_OF_CAUSE = {PROCESS_KILLED.name: "pipeline_run__ended"} | dict.fromkeys(
 
 
 def _check_of(build: Build) -> str | None:
-    """The check that a troubled build fails; None for one whose failure dbt's own verdicts tell."""
+    """The check that a troubled build fails; None for one whose failure dbt's own results tell."""
     if build.outcome == KILLED:
         return ENDED
     if build.outcome == BLOCKED:
@@ -72,8 +72,8 @@ def _words(build: Build) -> str:
     return f"{cause.persistence if cause else 'unknown'} failure to write: {build.error}"
 
 
-def _fetch_result(fetch: Fetch, verdict: Verdict, words: str, run_id: str, now: datetime) -> CheckResult:
-    result = monitor_result(f"bronze_{fetch.source}__source_answers", fetch.landing_date, verdict, words, run_id, now)
+def _fetch_result(fetch: Fetch, status: CheckStatus, words: str, run_id: str, now: datetime) -> CheckResult:
+    result = monitor_result(f"bronze_{fetch.source}__source_answers", fetch.landing_date, status, words, run_id, now)
     return replace(result, value=float(fetch.refusals), threshold=f"< {MANY_REFUSALS}")
 
 
@@ -100,23 +100,23 @@ def monitor_fetches(settings: Settings, engine: Engine, now: datetime) -> list[C
         if run_id not in known:
             words = f"{counted(fetch.refusals, 'request was', 'requests were')} turned away, {counted(fetch.missing, 'batch')} did not come, "
             words += f"the breaker is {fetch.breaker.replace('_', '-')}"
-            fresh.append(_fetch_result(fetch, Verdict.FAILED, words, run_id, now))
+            fresh.append(_fetch_result(fetch, CheckStatus.FAILED, words, run_id, now))
         elif f"{run_id}-mended" not in known and _all_batches_admitted(settings, fetch.source, fetch.landing_date):
             words = "all batches of the day have been admitted"
-            fresh.append(_fetch_result(fetch, Verdict.PASSED, words, f"{run_id}-mended", now))
+            fresh.append(_fetch_result(fetch, CheckStatus.PASSED, words, f"{run_id}-mended", now))
     store.record(fresh)
     return fresh
 
 
 def _failing(store: CheckStore, *checks: str) -> list[CheckResult]:
     """The last results of these checks that failed, by landing day."""
-    failed = [one for one in store.latest(checks=checks) if one.verdict is Verdict.FAILED]
+    failed = [one for one in store.latest(checks=checks) if one.status is CheckStatus.FAILED]
     return sorted(failed, key=lambda one: one.partition)
 
 
-def _risk(source: str, day: date, verdict: Verdict, words: str, missing: int, now: datetime) -> CheckResult:
-    run_id = f"{RISK}{source}/{day.isoformat()}" + ("" if verdict is Verdict.FAILED else MENDED)
-    result = monitor_result(f"bronze_{source}__deadline_within_reach", day, verdict, words, run_id, now)
+def _risk(source: str, day: date, status: CheckStatus, words: str, missing: int, now: datetime) -> CheckResult:
+    run_id = f"{RISK}{source}/{day.isoformat()}" + ("" if status is CheckStatus.FAILED else MENDED)
+    result = monitor_result(f"bronze_{source}__deadline_within_reach", day, status, words, run_id, now)
     return replace(result, value=float(missing), threshold="time to spare")
 
 
@@ -125,14 +125,14 @@ def monitor_deadlines(settings: Settings, engine: Engine, now: datetime) -> list
     store = CheckStore(engine)
     known = store.run_ids(RISK)
     fresh = [
-        _risk(one.source, one.day, Verdict.FAILED, f"the deadline is at risk: {one.words}", one.missing, now)
+        _risk(one.source, one.day, CheckStatus.FAILED, f"the deadline is at risk: {one.words}", one.missing, now)
         for one in outlooks(settings, engine, now)
         if one.at_risk and f"{RISK}{one.source}/{one.day.isoformat()}" not in known
     ]
     for one in _failing(store, *(f"bronze_{source}__deadline_within_reach" for source in SOURCES)):
         if _all_batches_admitted(settings, one.source, one.partition):
             words = "all batches of the day have been admitted"
-            fresh.append(_risk(one.source, one.partition, Verdict.PASSED, words, 0, now))
+            fresh.append(_risk(one.source, one.partition, CheckStatus.PASSED, words, 0, now))
     store.record(fresh)
     return fresh
 
@@ -148,11 +148,11 @@ def monitor_builds(settings: Settings, engine: Engine, now: datetime) -> list[Ch
             continue
         window = list(days(build.first_day, build.last_day))
         if run_id not in known:
-            fresh += [monitor_result(check, day, Verdict.FAILED, _words(build), run_id, now) for day in window]
+            fresh += [monitor_result(check, day, CheckStatus.FAILED, _words(build), run_id, now) for day in window]
         later = journal.successes_after(build.id)
         if f"{run_id}-mended" not in known and all(any(one.covers(day) for one in later) for day in window):
             words = "a later build of the day has ended well"
-            fresh += [monitor_result(check, day, Verdict.PASSED, words, f"{run_id}-mended", now) for day in window]
+            fresh += [monitor_result(check, day, CheckStatus.PASSED, words, f"{run_id}-mended", now) for day in window]
     store.record(fresh)
     return fresh
 
@@ -185,14 +185,16 @@ def monitor_failed_runs(settings: Settings, engine: Engine, now: datetime) -> li
     for run in FailedRuns(engine).since():
         check, run_id = _CHECK_OF_CAUSE.get(run.cause.name, "pipeline_run__completed"), f"{RUN}{run.run_id}"
         window = list(days(run.first_day, run.last_day))
-        verdicts = []
+        fresh_of_run = []
         if run_id not in known:
-            verdicts.append((Verdict.FAILED, f"{run.summary} ({run.cause.persistence}: {run.cause.why})", run_id))
+            fresh_of_run.append(
+                (CheckStatus.FAILED, f"{run.summary} ({run.cause.persistence}: {run.cause.why})", run_id)
+            )
         mended = f"{run_id}{MENDED}"
         if mended not in known and _made_good(settings, store, run):
-            verdicts.append((Verdict.PASSED, "a later run of the day has ended well", mended))
-        for verdict, words, name in verdicts:
-            results = [monitor_result(check, day, verdict, words, name, now) for day in window]
+            fresh_of_run.append((CheckStatus.PASSED, "a later run of the day has ended well", mended))
+        for status, words, name in fresh_of_run:
+            results = [monitor_result(check, day, status, words, name, now) for day in window]
             fresh += [replace(one, source=run.source) if run.source else one for one in results]
     store.record(fresh)
     return fresh
@@ -216,11 +218,13 @@ def monitor_schedule(settings: Settings, engine: Engine, now: datetime) -> list[
         run_id = f"{NOT_RUN}{day.isoformat()}"
         if run_id not in known:
             words = f"its turn was at {moment(scheduled_at(day))}, and no build of it has begun"
-            fresh.append(monitor_result(IN_TIME, day, Verdict.FAILED, words, run_id, now))
+            fresh.append(monitor_result(IN_TIME, day, CheckStatus.FAILED, words, run_id, now))
     missed = [one.partition for one in _failing(store, IN_TIME)]
     built = BuildJournal(engine, settings.builds).built(missed[0], missed[-1]) if missed else set()
     fresh += [
-        monitor_result(IN_TIME, day, Verdict.PASSED, "the day has been run", f"{NOT_RUN}{day.isoformat()}{MENDED}", now)
+        monitor_result(
+            IN_TIME, day, CheckStatus.PASSED, "the day has been run", f"{NOT_RUN}{day.isoformat()}{MENDED}", now
+        )
         for day in missed
         if day in built
     ]
@@ -247,11 +251,11 @@ def monitor_landing(settings: Settings, engine: Engine, now: datetime) -> list[C
     for (check, day), entries in found.items():
         words = f"{len(entries)} {_IN_LANDING[check.rpartition('__')[2]]}: {'; '.join(sorted(entries)[:MANY_ENTRIES])}"
         if (check, day) not in failing or failing[check, day].message != words:
-            result = monitor_result(check, day, Verdict.FAILED, words, f"{LOOK}{now:%Y%m%d%H%M%S%f}", now)
+            result = monitor_result(check, day, CheckStatus.FAILED, words, f"{LOOK}{now:%Y%m%d%H%M%S%f}", now)
             fresh.append(replace(result, value=float(len(entries))))
     for check, day in failing.keys() - found.keys():
         words = "nothing of it lies there any more"
-        fresh.append(monitor_result(check, day, Verdict.PASSED, words, f"{LOOK}{now:%Y%m%d%H%M%S%f}{MENDED}", now))
+        fresh.append(monitor_result(check, day, CheckStatus.PASSED, words, f"{LOOK}{now:%Y%m%d%H%M%S%f}{MENDED}", now))
     store.record(fresh)
     return fresh
 

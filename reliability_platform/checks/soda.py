@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import ERROR, NOTHING_TO_JUDGE, CheckResult, Verdict
+from reliability_platform.checks.results import ERROR, NOTHING_TO_JUDGE, CheckResult, CheckStatus
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.masking import error_text, sample
 from reliability_platform.settings import SODA_CHECKS, SODA_SETTINGS
@@ -104,29 +104,29 @@ def _result(check: Any, day: date, run_id: str, now: datetime, errors: str) -> C
     # Where a query failed, Soda counts its percentages as 0 % and lets them pass: the outcome alone cannot be trusted.
     crashed = any(query.exception for metric in check.metrics.values() for query in getattr(metric, "queries", []))
     outcome = None if crashed or check.outcome is None else check.outcome.value
-    verdict = {"pass": Verdict.PASSED, "warn": Verdict.FAILED, "fail": Verdict.FAILED}.get(
-        outcome or "", Verdict.NOT_EVALUATED
+    status = {"pass": CheckStatus.PASSED, "warn": CheckStatus.FAILED, "fail": CheckStatus.FAILED}.get(
+        outcome or "", CheckStatus.NOT_EVALUATED
     )
     raw = None if crashed else getattr(check, "check_value", None)  # a schema check has none
     value = float(raw) if isinstance(raw, int | float) else raw.total_seconds() if isinstance(raw, timedelta) else None
     threshold = _threshold(check)
     shown = f"{raw:.4g}" if isinstance(raw, float) and raw < 1000 else raw  # Soda gives 16 digits of a percentage
     message = f"{threshold}: {shown}" if value is not None else threshold
-    if verdict is Verdict.NOT_EVALUATED:
+    if status is CheckStatus.NOT_EVALUATED:
         message = f"Soda could not evaluate it: {errors or 'no value came back'}"
     return CheckResult(
         check=spec.name,
         dataset=spec.dataset,
         source=spec.source,
         partition=day,
-        verdict=verdict,
+        status=status,
         value=value,
         threshold=threshold,
         message=message,
         run_id=run_id,
         evaluated_at=now,
         column=spec.column,
-        reason=ERROR if verdict is Verdict.NOT_EVALUATED else None,
+        reason=ERROR if status is CheckStatus.NOT_EVALUATED else None,
     )
 
 
@@ -191,7 +191,7 @@ def evaluate_soda(
     for day in partitions:
         try:
             checks, errors = _scan(connection, files, day) if files else ([], "")
-        except Exception as error:  # a crashing scan is no verdict on the data
+        except Exception as error:  # a crashing scan says nothing about the data
             checks, errors = [], f"{type(error).__name__}: {error}"
         first_error = error_text(errors)
         found = {check.name: _result(check, day, run_id, now, first_error) for check in checks if check.name in wanted}
@@ -227,10 +227,10 @@ def _days_with_rows(
 def _unless_empty(result: CheckResult, filled: frozenset[date] | None) -> CheckResult:
     """Of no rows, Soda says that none of them is bad: that is no pass."""
     judged = filled is None or result.partition in filled or result.check.endswith(_COUNTS_ROWS)
-    if judged or result.verdict is not Verdict.PASSED:
+    if judged or result.status is not CheckStatus.PASSED:
         return result
     said = "there were no rows to judge"
-    return replace(result, verdict=Verdict.NOT_EVALUATED, value=None, message=said, reason=NOTHING_TO_JUDGE)
+    return replace(result, status=CheckStatus.NOT_EVALUATED, value=None, message=said, reason=NOTHING_TO_JUDGE)
 
 
 def _lost(name: str, day: date, run_id: str, now: datetime, error: str) -> CheckResult:
@@ -240,7 +240,7 @@ def _lost(name: str, day: date, run_id: str, now: datetime, error: str) -> Check
         dataset=spec.dataset,
         source=spec.source,
         partition=day,
-        verdict=Verdict.NOT_EVALUATED,
+        status=CheckStatus.NOT_EVALUATED,
         value=None,
         threshold="",
         message=f"Soda could not evaluate it: {error or 'the scan stopped before it'}",
@@ -253,7 +253,7 @@ def _lost(name: str, day: date, run_id: str, now: datetime, error: str) -> Check
 
 def _with_sample(connection: duckdb.DuckDBPyConnection, result: CheckResult) -> CheckResult:
     """A failed staging check shows a few of the rows that were rejected on its day, masked."""
-    if result.verdict is not Verdict.FAILED or not result.dataset.startswith("stg_"):
+    if result.status is not CheckStatus.FAILED or not result.dataset.startswith("stg_"):
         return result
     cursor = connection.execute(
         f"select * exclude (rescued, disposition, is_superseded, event_date) from {result.dataset} "

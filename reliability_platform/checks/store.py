@@ -1,4 +1,4 @@
-"""Check results, kept per check and landing day. A verdict is stale once the data of its day change."""
+"""Check results, kept per check and landing day. A result is stale once the data of its day change."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Row
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.operations.cursors import numbered_in_order
 from reliability_platform.operations.tables import check_results
 
@@ -28,7 +28,7 @@ def _as_row(result: CheckResult) -> dict[str, Any]:
         "dataset": result.dataset,
         "source": result.source,
         "partition_date": result.partition,
-        "status": result.verdict.value,
+        "status": result.status.value,
         "value": result.value,
         "threshold": result.threshold,
         "message": result.message,
@@ -48,7 +48,7 @@ def _as_result(row: Row[Any]) -> CheckResult:
         dataset=row.dataset,
         source=row.source,
         partition=row.partition_date,
-        verdict=Verdict(row.status),
+        status=CheckStatus(row.status),
         value=row.value,
         threshold=row.threshold,
         message=row.message,
@@ -85,7 +85,7 @@ class CheckStore:
                 connection.execute(insert(check_results), [_as_row(result) for result in results])
 
     def invalidate(self, sources: Iterable[str], partitions: Sequence[date]) -> None:
-        """Mark verdicts stale: the data that they judged are about to change.
+        """Mark results stale: the data that they judged are about to change.
 
         Not those on runs: they are about a run that is over, and nobody would say a second time that it was mended.
         """
@@ -138,7 +138,7 @@ class CheckStore:
     def failing(self, first: date, last: date) -> list[CheckResult]:
         """The latest results that failed, of the days `first` to `last`."""
         newest = _newest(check_results.c.partition_date.between(first, last))
-        return self._read(newest.where(check_results.c.status == Verdict.FAILED.value))
+        return self._read(newest.where(check_results.c.status == CheckStatus.FAILED.value))
 
     def _read(self, query: Select[Any]) -> list[CheckResult]:
         with self._engine.connect() as connection:

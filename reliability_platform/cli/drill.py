@@ -33,8 +33,8 @@ def _do(name: str, table: str | None, home: Path | None, as_json: bool) -> int:
     if as_json:
         print_json({**report.document(), "report": path})
     else:
-        verdict = "[green]met[/green]" if report.met else "[bold red]NOT met[/bold red]"
-        people.print(f"Lost: {report.lost}. Objectives {verdict}.", highlight=False)
+        status = "[green]met[/green]" if report.met else "[bold red]NOT met[/bold red]"
+        people.print(f"Lost: {report.lost}. Objectives {status}.", highlight=False)
         people.print(f"  rows lost: {report.rows_lost:,} (at most {report.objective_rows:,})", highlight=False)
         people.print(
             f"  seconds to recover: {report.recovery_seconds:.1f} (at most {report.objective_seconds:g})",

@@ -23,7 +23,7 @@ def checks(
     first: date, last: date | None, source: str | None, everything: bool, home: Path | None, as_json: bool
 ) -> None:
     """Show check results by landing day: the latest of each check, those that did not pass."""
-    from reliability_platform.checks.results import UNTOLD, Verdict
+    from reliability_platform.checks.results import UNTOLD, CheckStatus
     from reliability_platform.checks.store import CheckStore
     from reliability_platform.operations import operations_engine
 
@@ -36,23 +36,23 @@ def checks(
         for result in CheckStore(operations_engine(load_settings(home))).latest()
         if first <= result.partition <= until and (source is None or result.source == source)
     ]
-    counts = {verdict.value: sum(result.verdict is verdict for result in results) for verdict in Verdict}
+    counts = {status.value: sum(result.status is status for result in results) for status in CheckStatus}
     shown = [
         result
         for result in sorted(results, key=lambda one: (one.partition, one.check))
-        if everything or (result.verdict is not Verdict.PASSED and result.reason not in UNTOLD)
+        if everything or (result.status is not CheckStatus.PASSED and result.reason not in UNTOLD)
     ]
     if as_json:
         print_json({"counts": counts, "results": [vars(result) for result in shown]})
         return
     if shown:
         table = Table()
-        for column in ("landing day", "check", "verdict", "value", "limit", "in words"):
+        for column in ("landing day", "check", "status", "value", "limit", "in words"):
             table.add_column(column)
         for result in shown:
             value = "–" if result.value is None else f"{result.value:g}"
             table.add_row(
-                str(result.partition), result.check, result.verdict.value, value, result.threshold, result.message
+                str(result.partition), result.check, result.status.value, value, result.threshold, result.message
             )
         people.print(table)
     people.print(", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items()) + ".")

@@ -44,8 +44,8 @@ def verify(home: Path | None, as_json: bool) -> int:
     for column in ("table", "rows", "rows without failures", "equal"):
         view.add_column(column)
     for table in tables:
-        verdict = "[green]yes[/green]" if table.equal else "[bold red]NO[/bold red]"
-        view.add_row(table.name, f"{table.rows:,}", f"{table.expected_rows:,}", verdict)
+        status = "[green]yes[/green]" if table.equal else "[bold red]NO[/bold red]"
+        view.add_row(table.name, f"{table.rows:,}", f"{table.expected_rows:,}", status)
     people.print(view)
     for one in damages:
         people.print(str(one), markup=False, highlight=False)

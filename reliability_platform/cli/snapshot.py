@@ -127,10 +127,10 @@ def verify(name: str | None, home: Path | None, as_json: bool) -> int:
         print_json({"whole": good, "snapshots": wrong, "damaged_manifests": damaged})
         return ExitCode.OK if good else ExitCode.NOT_HEALED
     for one, paths in wrong.items():
-        verdict = (
+        status = (
             "[green]whole[/green]" if not paths else f"[bold red]{counted(len(paths), 'file')} cannot be had[/bold red]"
         )
-        people.print(f"{one}: {verdict}", highlight=False)
+        people.print(f"{one}: {status}", highlight=False)
         for path, words in list(paths.items())[:10]:
             people.print(f"  {path}: {words}", markup=False, highlight=False)
     for words in damaged:

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, or_
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.gate import held
-from reliability_platform.checks.results import UNTOLD, CheckResult, Verdict
+from reliability_platform.checks.results import UNTOLD, CheckResult, CheckStatus
 from reliability_platform.checks.steps import INCIDENTS_NOTICED, Step, steps
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.contracts import CONTRACTS, SOURCES
@@ -51,7 +51,9 @@ class Surroundings:
 
 
 def _is_signal(result: CheckResult) -> bool:
-    return result.verdict is Verdict.FAILED or (result.verdict is Verdict.NOT_EVALUATED and result.reason not in UNTOLD)
+    return result.status is CheckStatus.FAILED or (
+        result.status is CheckStatus.NOT_EVALUATED and result.reason not in UNTOLD
+    )
 
 
 def _signal_data(signals: Sequence[RawSignal]) -> list[dict[str, Any]]:
@@ -61,7 +63,7 @@ def _signal_data(signals: Sequence[RawSignal]) -> list[dict[str, Any]]:
             "dataset": signal.result.dataset,
             "source": signal.result.source,
             "partition": signal.result.partition.isoformat(),
-            "verdict": signal.result.verdict.value,
+            "status": signal.result.status.value,
             "value": signal.result.value,
             "threshold": signal.result.threshold,
             "message": signal.result.message,
@@ -80,7 +82,7 @@ def _remembered(signal: Signal) -> RawSignal:
         dataset=signal.dataset,
         source=signal.source,
         partition=signal.partition,
-        verdict=Verdict(signal.verdict),
+        status=CheckStatus(signal.status),
         value=signal.value,
         threshold=signal.threshold,
         message=signal.message,
@@ -159,7 +161,7 @@ class _Observer:
         left = self._unknown(results)
         for _ in range(MAX_ROUNDS):
             signals = [RawSignal(number, result) for number, result in left if _is_signal(result)]
-            passed = [(number, result) for number, result in left if result.verdict is Verdict.PASSED]
+            passed = [(number, result) for number, result in left if result.status is CheckStatus.PASSED]
             if signals:
                 self._take_in(self._attach_repeated(signals), passed)
             if passed:
@@ -344,7 +346,7 @@ class _Observer:
         return {name: moment.isoformat() for name, moment in found.items() if moment is not None}
 
     def _triage(self, cause: Cause, contained: bool) -> Triage:
-        failed = [one for one in cause.own_signals if one.result.verdict is Verdict.FAILED]
+        failed = [one for one in cause.own_signals if one.result.status is CheckStatus.FAILED]
         consumers = self._consumers
         if consumers is None:
             readers = [f"the readers of {cause.source}"] if CONTRACTS[cause.source].critical else []

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.facts import Facts
-from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.classes import CLASSES, AskFor
 from reliability_platform.incidents.column import column_of_results, rejections_of
@@ -30,7 +30,7 @@ class RawSignal:
     @property
     def failure_class(self) -> str:
         """The check's class; a crashed check has one of its own, for it says nothing about the data."""
-        if self.result.verdict is Verdict.NOT_EVALUATED and CHECKS[self.result.check].engine != "dbt":
+        if self.result.status is CheckStatus.NOT_EVALUATED and CHECKS[self.result.check].engine != "dbt":
             return "check_not_evaluated"
         return CHECKS[self.result.check].failure_class
 

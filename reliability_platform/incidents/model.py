@@ -88,7 +88,7 @@ class Signal:
     dataset: str
     source: str
     partition: date
-    verdict: str
+    status: str
     value: float | None
     threshold: str
     message: str
@@ -260,7 +260,8 @@ def _fold_signals(incident: Incident, entry: TimelineEntry) -> None:
     days = {*incident.partitions, *(date.fromisoformat(day) for day in entry.data.get("partitions", []))}
     incident.partitions = sorted(days)
     for raw in entry.data.get("signals", []):
-        signal = Signal(**{**raw, "partition": date.fromisoformat(raw["partition"])})
+        fields = {("status" if name == "verdict" else name): value for name, value in raw.items()}  # as 0.3.0 has it
+        signal = Signal(**{**fields, "partition": date.fromisoformat(raw["partition"])})
         incident.signals.append(signal)
         incident.still_failing[signal.check, signal.partition] = signal
     for raw in entry.data.get("passed", []):

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import Engine, func, select
 
-from reliability_platform.checks.results import Verdict
+from reliability_platform.checks.results import CheckStatus
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.operations.tables import builds, check_results
@@ -37,7 +37,7 @@ def first_bad_write(engine: Engine, failed: Failed, now: datetime) -> datetime |
     passes = (
         select(check_results.c.partition_date, func.max(check_results.c.evaluated_at))
         .where(check_results.c.check_name.in_(sorted({check for check, _ in failed})))
-        .where(check_results.c.partition_date.in_(sorted(days)), check_results.c.status == Verdict.PASSED.value)
+        .where(check_results.c.partition_date.in_(sorted(days)), check_results.c.status == CheckStatus.PASSED.value)
         .group_by(check_results.c.partition_date)
     )
     began = select(builds.c.first_day, builds.c.last_day, builds.c.began_at).where(

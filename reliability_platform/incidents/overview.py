@@ -92,13 +92,13 @@ def _since(incident: Incident, now: datetime) -> list[Block]:
 
 def _going_on(incident: Incident) -> list[Block]:
     failing = len(incident.still_failing)
-    verdicts = f"{counted(failing, 'verdict')} of {counted(len(incident.checks), 'check')} not cleared"
+    results = f"{counted(failing, 'result')} of {counted(len(incident.checks), 'check')} not cleared"
     if not incident.is_open:
         words = f"No: it is {incident.state.value.replace('_', ' ')}."
     elif incident.times.contained is not None:
-        words = f"Contained: consumers are kept from it. {verdicts[:1].upper()}{verdicts[1:]}."
+        words = f"Contained: consumers are kept from it. {results[:1].upper()}{results[1:]}."
     else:
-        words = f"Yes: it is {incident.state.value}, not contained; {verdicts}."
+        words = f"Yes: it is {incident.state.value}, not contained; {results}."
     return [Heading(2, "Is it still going on"), Bullets([words])]
 
 

@@ -39,7 +39,7 @@ class Kind(StrEnum):
 
 
 ADMISSIONS = "bronze/admissions"
-AUDIT = "audit/verdicts"
+AUDIT = "audit/results"
 MODEL = "model."
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.types import KNOWN
 from reliability_platform.landing.bronze import bronze_folder, bronze_schema
@@ -116,30 +116,30 @@ class Models:
 def assertions(results: Iterable[CheckResult]) -> dict[str, tuple[Assertion, ...]]:
     """What checks said of each dataset (by the checks' name of it): one assertion per check over all landing days.
 
-    A check that crashed, or has too little history, has no verdict: the specification knows only success and its
+    A check that crashed, or has too little history, has no result: the specification knows only success and its
     contrary, so the check is left out on these days rather than called either.
     """
     by_check: defaultdict[tuple[str, str], list[CheckResult]] = defaultdict(list)
     for result in results:
-        if result.verdict is not Verdict.NOT_EVALUATED:
+        if result.status is not CheckStatus.NOT_EVALUATED:
             by_check[result.dataset, result.check].append(result)
     found: defaultdict[str, tuple[Assertion, ...]] = defaultdict(tuple)
-    for (dataset, check), verdicts in sorted(by_check.items()):
-        found[dataset] += (_assertion(check, verdicts),)
+    for (dataset, check), results in sorted(by_check.items()):
+        found[dataset] += (_assertion(check, results),)
     return found
 
 
-def _assertion(check: str, verdicts: Sequence[CheckResult]) -> Assertion:
-    failed_on = tuple(sorted(one.partition for one in verdicts if one.verdict is Verdict.FAILED))
-    only = verdicts[0] if len(verdicts) == 1 else None
+def _assertion(check: str, results: Sequence[CheckResult]) -> Assertion:
+    failed_on = tuple(sorted(one.partition for one in results if one.status is CheckStatus.FAILED))
+    only = results[0] if len(results) == 1 else None
     return Assertion(
         check=check,
         success=not failed_on,
         severity="error" if CHECKS[check].blocking else "warn",
-        expected=verdicts[0].threshold,
-        column=verdicts[0].column,
+        expected=results[0].threshold,
+        column=results[0].column,
         actual=None if only is None or only.value is None else f"{only.value:g}",
-        landing_days=len(verdicts),
+        landing_days=len(results),
         failed_on=failed_on,
     )
 

@@ -1,6 +1,6 @@
-"""The audit between write and publish: every Soda and native check, one verdict per check and landing day.
+"""The audit between write and publish: every Soda and native check, one result per check and landing day.
 
-The audit asset evaluates all checks of its run and reports each verdict to Dagster on the partition it concerns, in
+The audit asset evaluates all checks of its run and reports each result to Dagster on the partition it concerns, in
 range runs too, where Dagster itself would record none. The same checks can be executed alone from an asset's page.
 """
 
@@ -12,7 +12,7 @@ import dagster as dg
 
 from reliability_platform.checks.catalogue import CHECKS, CheckSpec
 from reliability_platform.checks.evaluate import evaluate
-from reliability_platform.checks.results import UNTOLD, CheckResult, Verdict
+from reliability_platform.checks.results import UNTOLD, CheckResult, CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
 from reliability_platform.contracts import SOURCES
@@ -51,16 +51,16 @@ def _judge(
 ) -> list[CheckResult]:
     """Evaluate checks (all, or `only` some) and tell of it."""
     read = sorted({spec.dataset for spec in AUDITED.values() if only is None or spec.name in only})
-    verdicts = [Dataset("audit/verdicts")]
+    writes = [Dataset("audit/results")]
 
     def judged(results: Sequence[CheckResult]) -> Datasets:
         said = assertions(results)
         counts = {f"bronze_{source}": bronze_metrics(settings, source, days) for source in SOURCES}
         return Datasets(
-            [replace(_dataset(name), assertions=said[name], metrics=counts.get(name)) for name in read], verdicts
+            [replace(_dataset(name), assertions=said[name], metrics=counts.get(name)) for name in read], writes
         )
 
-    expected = Datasets([_dataset(name) for name in read], verdicts)
+    expected = Datasets([_dataset(name) for name in read], writes)
     with told(News(settings, run, days), "checks.audit", AUDIT, lambda: expected) as job:
         results = evaluate(settings, days, now=utc_now(), run_id=run.run_id, only=only)
         job.learned = lambda: judged(results)
@@ -73,13 +73,13 @@ def _dataset(name: str) -> Dataset:
 
 def _metadata(spec: CheckSpec, result: CheckResult) -> dict[str, dg.MetadataValue]:
     metadata: dict[str, dg.MetadataValue] = {
-        "verdict": dg.MetadataValue.text(result.verdict.value),
+        "status": dg.MetadataValue.text(result.status.value),
         "threshold": dg.MetadataValue.text(result.threshold),
         "message": dg.MetadataValue.text(result.message),
     }
     if result.value is not None:
         metadata["value"] = dg.MetadataValue.float(float(result.value))
-    if result.verdict is not Verdict.PASSED:
+    if result.status is not CheckStatus.PASSED:
         metadata["recovery"] = dg.MetadataValue.text(spec.recovery)
         metadata["sample"] = dg.MetadataValue.json(result.sample)
     if result.facts.text:
@@ -91,9 +91,9 @@ def _evaluation(spec: CheckSpec, result: CheckResult) -> dg.AssetCheckEvaluation
     return dg.AssetCheckEvaluation(
         asset_key=asset_key_of(spec.dataset),
         check_name=spec.name,
-        passed=result.verdict is Verdict.PASSED,
+        passed=result.status is CheckStatus.PASSED,
         severity=dg.AssetCheckSeverity.ERROR
-        if spec.blocking and result.verdict is Verdict.FAILED
+        if spec.blocking and result.status is CheckStatus.FAILED
         else dg.AssetCheckSeverity.WARN,
         metadata=_metadata(spec, result),
         description=result.message,
@@ -103,7 +103,7 @@ def _evaluation(spec: CheckSpec, result: CheckResult) -> dg.AssetCheckEvaluation
 
 
 def report_evaluations(instance: dg.DagsterInstance, run_id: str, results: Sequence[CheckResult]) -> None:
-    """Show verdicts on the pages of their assets, each on its own partition.
+    """Show results on the pages of their assets, each on its own partition.
 
     A check that cannot judge yet because its history is too short shows nothing: it is neither good nor bad news.
     """
@@ -116,22 +116,22 @@ def report_evaluations(instance: dg.DagsterInstance, run_id: str, results: Seque
 
 
 def _summary(results: Sequence[CheckResult]) -> dict[str, dg.MetadataValue]:
-    failing = [result for result in results if result.verdict is not Verdict.PASSED]
+    failing = [result for result in results if result.status is not CheckStatus.PASSED]
     failing = [result for result in failing if result.reason not in UNTOLD]
     lines = [
-        f"| {result.partition} | {result.check} | {result.verdict.value} | {result.value} | {result.threshold} |"
+        f"| {result.partition} | {result.check} | {result.status.value} | {result.value} | {result.threshold} |"
         for result in failing[:100]
     ]
-    table = "\n".join(["| landing day | check | verdict | value | threshold |", "|---|---|---|---|---|", *lines])
+    table = "\n".join(["| landing day | check | status | value | threshold |", "|---|---|---|---|---|", *lines])
     return {
-        "verdicts": dg.MetadataValue.int(len(results)),
+        "results": dg.MetadataValue.int(len(results)),
         "not_passed": dg.MetadataValue.int(len(failing)),
         "failing": dg.MetadataValue.md(table if failing else "All passed."),
     }
 
 
 @dg.asset(
-    key=["audit", "verdicts"],
+    key=["audit", "results"],
     owners=PLATFORM_OWNERS,
     deps=list(dbt_models.keys),
     group_name="audit",
@@ -140,7 +140,7 @@ def _summary(results: Sequence[CheckResult]) -> dict[str, dg.MetadataValue]:
     backfill_policy=ONE_RUN,
     pool=WAREHOUSE_POOL,
     retry_policy=RETRIES,
-    description="One verdict per check and landing day: passed, failed or not evaluated. Decides what is published.",
+    description="One result per check and landing day: passed, failed or not evaluated. Decides what is published.",
 )
 @only_transient
 @redact_errors
@@ -188,7 +188,7 @@ def checks_on_demand(context: dg.AssetCheckExecutionContext, home: Home) -> Iter
     for result in results:
         if result.reason in UNTOLD:  # says nothing of the other days
             continue
-        if result.check not in worst or worst[result.check].verdict is Verdict.PASSED:
+        if result.check not in worst or worst[result.check].status is CheckStatus.PASSED:
             worst[result.check] = result
     for name, result in worst.items():
         evaluation = _evaluation(AUDITED[name], result)

@@ -98,7 +98,7 @@ def dbt_models(context: dg.AssetExecutionContext, home: Home) -> Iterator[dg.Mat
     for node in broken:
         context.log.error(f"{node.name}: {node.message}")
     if broken:
-        # The verdicts above are recorded: the partitions of this run stay out of publication until this is mended.
+        # The results above are recorded: the partitions of this run stay out of publication until this is mended.
         first = broken[0]
         raise TransformFailedError(
             f"{len(broken)} of {counted(len(built.nodes), 'dbt node')} failed, first {first.name}: {first.message.splitlines()[0]}"

@@ -1,7 +1,7 @@
 """Dagster's event log in one SQLite file whose connections are kept open.
 
 Dagster's own SQLite storages make an engine, a connection and a compiled statement anew for every event: 13 ms each.
-A month's backfill writes some 2,500 events of assets; kept open it is 1.4 ms. It writes 10,000 verdicts of checks as
+A month's backfill writes some 2,500 events of assets; kept open it is 1.4 ms. It writes 10,000 results of checks as
 well: those come together, and go together, 0.2 ms each.
 """
 
@@ -22,8 +22,8 @@ from sqlalchemy.dialects.sqlite import insert
 
 from reliability_platform.orchestration.run_endings import RunEndings
 
-VERDICTS_AT_ONCE = 500
-"""So many verdicts are one transaction: readers and other writers never wait long."""
+RESULTS_AT_ONCE = 500
+"""So many results are one transaction: readers and other writers never wait long."""
 
 
 class PooledSqliteEventLogStorage(ConsolidatedSqliteEventLogStorage):
@@ -57,23 +57,23 @@ class PooledSqliteEventLogStorage(ConsolidatedSqliteEventLogStorage):
             super().store_event(event)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store events; verdicts of checks on partitions, which are many, in few statements instead of four each."""
-        if not all(_is_verdict(event) for event in events):
+        """Store events; results of checks on partitions, which are many, in few statements instead of four each."""
+        if not all(_is_result(event) for event in events):
             super().store_event_batch(events)
             return
         with self._endings.told_if_it_fails(events[0].run_id if events else None):
-            for start in range(0, len(events), VERDICTS_AT_ONCE):
-                self._store_verdicts(events[start : start + VERDICTS_AT_ONCE])
+            for start in range(0, len(events), RESULTS_AT_ONCE):
+                self._store_results(events[start : start + RESULTS_AT_ONCE])
 
-    def _store_verdicts(self, events: Sequence[EventLogEntry]) -> None:
+    def _store_results(self, events: Sequence[EventLogEntry]) -> None:
         rows = [self._event_to_row(event) for event in events]
         stored = insert(SqlEventLogStorageTable).returning(SqlEventLogStorageTable.c.id, sort_by_parameter_order=True)
-        verdict = insert(AssetCheckExecutionsTable)
-        # As Dagster has it: one record per run, check and partition, which a later verdict of the same run replaces.
-        replaced = verdict.on_conflict_do_update(
+        record = insert(AssetCheckExecutionsTable)
+        # As Dagster has it: one record per run, check and partition, which a later result of the same run replaces.
+        replaced = record.on_conflict_do_update(
             index_elements=["asset_key", "check_name", "run_id", "partition"],
             set_={
-                name: verdict.excluded[name]
+                name: record.excluded[name]
                 for name in (
                     "execution_status",
                     "evaluation_event",
@@ -98,7 +98,7 @@ class PooledSqliteEventLogStorage(ConsolidatedSqliteEventLogStorage):
         self._engine.dispose()
 
 
-def _is_verdict(event: EventLogEntry) -> bool:
+def _is_result(event: EventLogEntry) -> bool:
     found = event.dagster_event
     return (
         bool(event.run_id)
@@ -111,12 +111,12 @@ def _is_verdict(event: EventLogEntry) -> bool:
 
 def _record(event: EventLogEntry, row: dict[str, Any], storage_id: int) -> dict[str, Any]:
     assert event.dagster_event is not None
-    verdict = event.dagster_event.asset_check_evaluation_data
-    status = AssetCheckExecutionRecordStatus.SUCCEEDED if verdict.passed else AssetCheckExecutionRecordStatus.FAILED
+    evaluation = event.dagster_event.asset_check_evaluation_data
+    status = AssetCheckExecutionRecordStatus.SUCCEEDED if evaluation.passed else AssetCheckExecutionRecordStatus.FAILED
     return {
-        "asset_key": verdict.asset_key.to_string(),
-        "check_name": verdict.check_name,
-        "partition": verdict.partition,
+        "asset_key": evaluation.asset_key.to_string(),
+        "check_name": evaluation.check_name,
+        "partition": evaluation.partition,
         "run_id": event.run_id,
         "execution_status": status.value,
         "evaluation_event": row["event"],

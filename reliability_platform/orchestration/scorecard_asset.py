@@ -67,7 +67,7 @@ def _number(value: float | int) -> dg.MetadataValue:
     kinds={"json", "csv"},
     deps=[["published", mart.name] for mart in MARTS],
     pool=WAREHOUSE_POOL,
-    description="Truth against verdicts: what was broken, noticed, kept from consumers and healed; with the evidence.",
+    description="Truth against check results: what was broken, noticed, kept from consumers and healed; with the evidence.",
 )
 @redact_errors
 def scorecard(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:  # type: ignore[type-arg]

@@ -77,7 +77,7 @@ class Mended:
 def mend(settings: Settings, clock: Clock, *, dry_run: bool = False) -> Mended:
     """Put back what is damaged. With `dry_run`, only what is found.
 
-    Killed anywhere it can be run again: days to build lose their verdicts before anything of them is touched.
+    Killed anywhere it can be run again: days to build lose their results before anything of them is touched.
     """
     found = examine_home(settings)
     if dry_run or not found:
@@ -138,7 +138,7 @@ def _begin_anew(settings: Settings, clock: Clock, steps: list[str]) -> set[date]
     with warehouse_lease(settings):
         set_aside(file)
         _taken_up(settings, clock)
-    steps.append("began a new operations store: no snapshot has one; incidents and verdicts of before are lost")
+    steps.append("began a new operations store: no snapshot has one; incidents and results of before are lost")
     return {day for _, day in landed_partitions(settings)}
 
 
@@ -209,7 +209,7 @@ def _admitted_anew(settings: Settings, source: str, day: date, steps: list[str])
         for one in examine_day(settings, source, day, [BRONZE]):
             _fetched(settings, one)
         return set()
-    # Its verdicts are about a bronze that may have been built from while it was damaged.
+    # Its results are about a bronze that may have been built from while it was damaged.
     invalidate_days(operations_engine(settings), [day])
     admit(settings, source, day)
     steps.append(f"made the bronze of {source} of {day} anew from landing")

@@ -42,7 +42,7 @@ class Restored:
 def recover_warehouse(settings: Settings, snapshot: Snapshot, clock: Clock, table: str | None = None) -> Restored:
     """Put the warehouse (or one table) back into place and bring it to the present.
 
-    Killed after any step, it can be run again: the days to build lose their verdicts first, so the gate holds them.
+    Killed after any step, it can be run again: the days to build lose their results first, so the gate holds them.
     """
     engine = operations_engine(settings)
 

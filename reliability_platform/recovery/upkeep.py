@@ -1,6 +1,6 @@
 """What the home itself needs, watched while its schedules are on: snapshots, drills, room and memory.
 
-Each finding is a verdict of a declared check on the day on which it was noticed, said once; a pass follows once it is
+Each finding is a result of a declared check on the day on which it was noticed, said once; a pass follows once it is
 mended. Incidents, alerts and documents come of them as of any other. What a run of the schedules cannot finish
 (`attempting`) says so itself.
 """
@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.monitor_result import change
-from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.checks.run_monitor import monitor_schedule
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.day_clock import Service, scheduled_at
@@ -90,7 +90,7 @@ def findings(settings: Settings, engine: Engine, now: datetime, low: set[str] | 
 
 
 def _last(store: CheckStore) -> dict[str, CheckResult]:
-    """The last verdict of each check of the home."""
+    """The last result of each check of the home."""
     names = [name for name, spec in CHECKS.items() if spec.dataset == "home"]
     return {one.check: one for one in store.latest(checks=names)}  # in the order in which they were recorded
 
@@ -99,7 +99,7 @@ def monitor_upkeep(settings: Settings, engine: Engine, now: datetime) -> list[Ch
     """Record what is newly wrong with the home, and what is mended."""
     store = CheckStore(engine)
     last = _last(store)
-    failing = {name for name, one in last.items() if one.verdict is Verdict.FAILED}
+    failing = {name for name, one in last.items() if one.status is CheckStatus.FAILED}
     said = findings(settings, engine, now, failing)
     news = [change(last.get(check), check, words, now) for check, words in said.items()]
     fresh = [one for one in news if one is not None]

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from reliability_platform.backfills.guard import Purpose, Request, objections
 from reliability_platform.causes import DAMAGE, cause_in
-from reliability_platform.checks.results import Verdict
+from reliability_platform.checks.results import CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.incidents.model import Incident
@@ -82,7 +82,7 @@ def _source_may_be_asked(settings: Settings, engine: Engine, incident: Incident,
 def _passes_again(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> bool:
     del settings, now
     latest = CheckStore(engine).latest(incident.partitions, checks=incident.checks)
-    passed = {(one.check, one.partition) for one in latest if one.verdict is Verdict.PASSED}
+    passed = {(one.check, one.partition) for one in latest if one.status is CheckStatus.PASSED}
     return {(one.check, one.partition) for one in incident.signals} <= passed
 
 

@@ -109,12 +109,12 @@ def _reads(exposures: Sequence[str]) -> Mapping[str, list[str]]:
 def _judged_before(engine: Engine, incident: Incident) -> list[CheckResult]:
     """What the checks that failed had said otherwise about the same days before the detection, the newest first."""
     store = CheckStore(engine)
-    first = {(one.check, one.partition): one.verdict for one in reversed(incident.signals)}
+    first = {(one.check, one.partition): one.status for one in reversed(incident.signals)}
     found = [
         result
-        for (check, day), verdict in list(first.items())[:JUDGED_BEFORE]
+        for (check, day), status in list(first.items())[:JUDGED_BEFORE]
         for result in store.history(check, day)
-        if result.evaluated_at <= incident.detected_at and result.verdict.value != verdict
+        if result.evaluated_at <= incident.detected_at and result.status.value != status
     ]
     return sorted(found, key=lambda one: one.evaluated_at, reverse=True)[:JUDGED_BEFORE]
 

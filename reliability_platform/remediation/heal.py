@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from reliability_platform.causes import CAUSES, Cause, cause_of
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.gate import Objection, held
-from reliability_platform.checks.results import UNTOLD, CheckResult, Verdict
+from reliability_platform.checks.results import UNTOLD, CheckResult, CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.counted import counted
 from reliability_platform.ending import raise_if_stopped
@@ -236,17 +236,19 @@ def _later(checks: CheckStore, incident: Incident, days: Sequence[date]) -> set[
 
 
 def _stands(result: CheckResult | None, had_failed: bool) -> bool:
-    """Whether a verdict speaks for recovery: passed. What has never failed may also have had too little past to compare
+    """Whether a result speaks for recovery: passed. What has never failed may also have had too little past to compare
     with, or no rows to judge.
     """
     if result is None:
         return False
-    return result.verdict is Verdict.PASSED or (result.reason in UNTOLD and not had_failed)
+    return result.status is CheckStatus.PASSED or (result.reason in UNTOLD and not had_failed)
 
 
 def _failed(incident: Incident) -> set[tuple[str, date]]:
     """The checks that objected to the data, by landing day; those that broke off only have to be evaluated."""
-    return {(signal.check, signal.partition) for signal in incident.signals if signal.verdict == Verdict.FAILED.value}
+    return {
+        (signal.check, signal.partition) for signal in incident.signals if signal.status == CheckStatus.FAILED.value
+    }
 
 
 def _on_record(incident: Incident) -> dict[str, list[date]]:
@@ -302,19 +304,19 @@ def _objections(
     checks = CheckStore(engine)
     wanted, had_failed = _wanted(incident), _failed(incident)
     days = sorted({*incident.partitions, *(day for _, day in wanted)})
-    verdicts = {(result.check, result.partition): result for result in checks.latest(days)}
+    results = {(result.check, result.partition): result for result in checks.latest(days)}
     changed = set(incident.pending_reruns)
 
     later = _later(checks, incident, days)
 
     def speaks(check: str, day: date) -> bool:
-        # A verdict on a run is about a run that is over: running its days again does not make it older.
+        # A result on a run is about a run that is over: running its days again does not make it older.
         return day not in changed or CHECKS[check].engine == "run" or (check, day) in later
 
     found = [
-        f"{check} on {day} has not passed{_because(verdicts.get((check, day)))}"
+        f"{check} on {day} has not passed{_because(results.get((check, day)))}"
         for check, day in sorted(wanted)
-        if not (speaks(check, day) and _stands(verdicts.get((check, day)), (check, day) in had_failed))
+        if not (speaks(check, day) and _stands(results.get((check, day)), (check, day) in had_failed))
     ]
     if AskFor.WRONG_CLOCK in CLASSES[incident.failure_class].asks_for:
         late = _late_slots(incident)
@@ -332,8 +334,8 @@ def _objections(
 
 
 def _because(result: CheckResult | None) -> str:
-    """Why a check that neither passed nor failed has no verdict."""
-    return f" ({result.message})" if result is not None and result.verdict is Verdict.NOT_EVALUATED else ""
+    """Why a check that neither passed nor failed has no result."""
+    return f" ({result.message})" if result is not None and result.status is CheckStatus.NOT_EVALUATED else ""
 
 
 def _give_up(

@@ -28,7 +28,7 @@ from reliability_platform.checks.agreement import (
 from reliability_platform.checks.column_measures import Companion, Past
 from reliability_platform.checks.gate import held
 from reliability_platform.checks.history import LOOK_BACK_DAYS
-from reliability_platform.checks.results import Verdict
+from reliability_platform.checks.results import CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.landing.bronze import bronze_folder
@@ -63,7 +63,7 @@ class Judged:
     @property
     def agrees(self) -> bool:
         """Whether every column is what it has always been."""
-        return all(one.status is Verdict.PASSED for one in self.columns)
+        return all(one.status is CheckStatus.PASSED for one in self.columns)
 
     @property
     def waits_for_a_person(self) -> bool:
@@ -75,8 +75,8 @@ class Judged:
         """How it would be read, and beside which past; or why not."""
         named = f"{self.file.batch_id} ({reading_words(self.file.reading)})"
         if not self.agrees:
-            apart = next(one for one in self.columns if one.status is not Verdict.PASSED)
-            judged = "does not agree with the past" if apart.status is Verdict.FAILED else "not evaluated"
+            apart = next(one for one in self.columns if one.status is not CheckStatus.PASSED)
+            judged = "does not agree with the past" if apart.status is CheckStatus.FAILED else "not evaluated"
             return f"{named}: {judged}, {apart.why}"
         return f"{named}: {'; '.join(beside_its_past(one) for one in self.columns)}"
 
@@ -163,7 +163,7 @@ def _compared(asked: _Question) -> tuple[Agreement, ...]:
         whole = False
     if not whole:
         why = "the file cannot be read so any more"
-        return tuple(Agreement(name, Verdict.NOT_EVALUATED, why) for name in columns)
+        return tuple(Agreement(name, CheckStatus.NOT_EVALUATED, why) for name in columns)
     table = table.select(contract.arrow_schema.names)
     past = _past(asked)
     # What came in another way itself is no evidence for a column beside it: both may have moved together.

@@ -10,7 +10,7 @@ requests, it delivers landing days. So the unit is the landing day of a dataset.
 - A day of a mart is also bad if consumers were not shown it by the promised hour of the day after (`published_by`). What
   is compared is the moment at which the version that first had the day became current, by the clock of the day: see
   `day_clock.py`. A day that nobody has been shown is bad once its hour has passed, run or not.
-- Healing gives nothing back: the verdicts of before stay in the store, and it is those that count. Nor do stale
+- Healing gives nothing back: the results of before stay in the store, and it is those that count. Nor do stale
   results, false alarms and rehearsals count less; whoever rehearses on a home spends its budget.
 - The *error budget* of a window is (1 - target) x (window - unknown days) landing days; every bad day spends one. It is
   *exhausted* once nothing is left of it, and the objective is *missed* once more was spent than there was. With few days

@@ -1,6 +1,6 @@
 """How each check judged each landing day, at first and ever: read from all results of the store, the stale ones too.
 
-A verdict becomes stale once the data of its day change, as they do in healing. For a budget it stays true.
+A result becomes stale once the data of its day change, as they do in healing. For a budget it stays true.
 """
 
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ import numpy.typing as npt
 from sqlalchemy import Engine, case, func, select
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import UNTOLD, Verdict
+from reliability_platform.checks.results import UNTOLD, CheckStatus
 from reliability_platform.operations.tables import check_results
 
 Marks = npt.NDArray[np.int8]
 GOOD, BAD, UNKNOWN, NOT_ASKED = (np.int8(code) for code in range(4))
-"""What is known of a check on a day. `NOT_ASKED`: nobody could expect a verdict."""
+"""What is known of a check on a day. `NOT_ASKED`: nobody could expect a result."""
 NAMES = np.array(sorted(CHECKS))
 
 
@@ -73,13 +73,13 @@ def spans(engine: Engine) -> Spans:
 def _firsts(engine: Engine, start: date, last: date) -> list[tuple[str, date, int | None, int | None, int]]:
     """Per check and day: its first evaluated and its first failed result, and whether it ever lacked a past."""
     results = check_results.c
-    evaluated = results.status.in_([Verdict.PASSED.value, Verdict.FAILED.value])
+    evaluated = results.status.in_([CheckStatus.PASSED.value, CheckStatus.FAILED.value])
     query = (
         select(
             results.check_name,
             results.partition_date,
             func.min(case((evaluated, results.id))),
-            func.min(case((results.status == Verdict.FAILED.value, results.id))),
+            func.min(case((results.status == CheckStatus.FAILED.value, results.id))),
             func.max(case((results.reason.in_(UNTOLD), 1), else_=0)),
         )
         .where(results.partition_date.between(start, last))

@@ -23,7 +23,7 @@ DATASETS: dict[str, tuple[str, ...]] = {**MART_SOURCES, **{source: (source,) for
 
 
 class Judged(StrEnum):
-    """Which verdicts on a day count: those of its first judgement, or whatever was ever noticed."""
+    """Which results on a day count: those of its first judgement, or whatever was ever noticed."""
 
     FIRST = "first"
     EVER = "ever"

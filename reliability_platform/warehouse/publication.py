@@ -63,7 +63,7 @@ DUE = ".due"
 
 
 def announce(settings: Settings) -> None:
-    """Say that verdicts are about to be given which a publication must follow; whoever dies in between leaves word."""
+    """Say that results are about to be given which a publication must follow; whoever dies in between leaves word."""
     settings.published.mkdir(parents=True, exist_ok=True)
     (settings.published / DUE).touch()
 

@@ -28,6 +28,7 @@ RETIRED = {
     "Struck": "InjectionResult",
     "LiveStruck": "LiveInjectionResult",
     "Blow": "DayInjection",
+    "Verdict": "CheckStatus",
 }
 """The retired name, and what the field says."""
 
@@ -48,6 +49,17 @@ def _names() -> dict[str, str]:
 def test_a_retired_name_does_not_return(name: str) -> None:
     """Two names for one thing are two things to a reader."""
     assert name not in _names(), f"{_names()[name]} has {name}: call it {RETIRED[name]}"
+
+
+RETIRED_PARTS = {"verdict": "status"}
+"""Words that no name contains, and what the field says."""
+
+
+@pytest.mark.parametrize("part", RETIRED_PARTS)
+def test_no_name_contains_a_retired_word(part: str) -> None:
+    """`VERDICTS_AT_ONCE` beside `CheckStatus` is two names for one thing, too."""
+    having = {name: path for name, path in _names().items() if part in name.lower()}
+    assert not having, f"say {RETIRED_PARTS[part]}"
 
 
 RETIRED_WORDS = {

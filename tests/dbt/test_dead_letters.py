@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reliability_platform.atomic import parquet_bytes
-from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.clock import utc_now
 from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.landing.discards import write_discards
@@ -108,9 +108,9 @@ def test_what_a_change_may_heal_is_offered_as_it_is(worked: Worked) -> None:
 
 def test_a_discarded_row_is_accounted_for_and_no_longer_bad(worked: Worked) -> None:
     """The checks that had failed for it pass, its slot is not asked for, and delivered is still the sum."""
-    failed = {one.check: one.message for one in worked.results if one.verdict is Verdict.FAILED}
+    failed = {one.check: one.message for one in worked.results if one.status is CheckStatus.FAILED}
     assert failed == {}
-    assert verdict(worked.results, "stg_orders__missing_customer_id") is Verdict.PASSED
+    assert status(worked.results, "stg_orders__missing_customer_id") is CheckStatus.PASSED
     assert rejected_slots(worked.platform.settings, "orders", [DAY]) == {DAY: set()}
     [(unaccounted, quarantined, discarded)] = worked.platform.query(
         "select sum(abs(unaccounted_rows)), sum(quarantined_rows), sum(discarded_rows) from rec_batches__conserved "
@@ -120,9 +120,9 @@ def test_a_discarded_row_is_accounted_for_and_no_longer_bad(worked: Worked) -> N
     assert quarantined == discarded == sum(_of(worked.ended, MISSING).values())
 
 
-def verdict(results: list[CheckResult], check: str) -> Verdict:
+def status(results: list[CheckResult], check: str) -> CheckStatus:
     """Of one check on the day."""
-    return next(one.verdict for one in results if one.check == check)
+    return next(one.status for one in results if one.check == check)
 
 
 def test_the_test_of_one_state_per_row_sees_a_doubled_and_a_lost_row(worked: Worked) -> None:

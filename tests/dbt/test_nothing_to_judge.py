@@ -4,7 +4,7 @@ from pathlib import Path
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.gate import Why, held
-from reliability_platform.checks.results import NOTHING_TO_JUDGE, Verdict
+from reliability_platform.checks.results import NOTHING_TO_JUDGE, CheckStatus
 from reliability_platform.lab.faults.plan import Injection
 from tests.conftest import Platform, day
 
@@ -23,8 +23,8 @@ def test_on_a_day_of_silence_no_check_of_rows_has_passed(tmp_path: Path) -> None
     of_rows = [
         one for one in of_rows if not one.check.endswith(JUDGE_EMPTY_DAYS) and not CHECKS[one.check].requires_history
     ]
-    assert not [one.check for one in of_rows if one.verdict is Verdict.PASSED]
-    assert {one.reason for one in of_rows if one.verdict is Verdict.NOT_EVALUATED} == {NOTHING_TO_JUDGE}
+    assert not [one.check for one in of_rows if one.status is CheckStatus.PASSED]
+    assert {one.reason for one in of_rows if one.status is CheckStatus.NOT_EVALUATED} == {NOTHING_TO_JUDGE}
     # What holds the day is that nothing came, and not that nothing could be said of it.
     objections = held(platform.checks, [("shipments", day(1))])["shipments", day(1)]
     assert not [one for one in objections if one.why is Why.BROKE_OFF]

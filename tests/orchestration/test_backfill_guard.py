@@ -11,7 +11,7 @@ from reliability_platform.backfills.approvals import Approvals
 from reliability_platform.backfills.decisions import APPROVAL_TAG
 from reliability_platform.backfills.guard import Purpose
 from reliability_platform.checks.holds import Holds
-from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.store import IncidentStore
@@ -41,7 +41,7 @@ def bound(
             dataset="stg_orders",
             source="orders",
             partition=day(2),
-            verdict=Verdict.FAILED,
+            status=CheckStatus.FAILED,
             value=1.0,
             threshold="< 1 %",
             message="null values",

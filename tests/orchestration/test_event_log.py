@@ -1,4 +1,4 @@
-"""Verdicts that are stored together are those that Dagster would have stored one by one."""
+"""Results that are stored together are those that Dagster would have stored one by one."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.clock import utc_now
 from reliability_platform.orchestration.audit_assets import AUDITED, asset_key_of, report_evaluations
 from reliability_platform.orchestration.home import platform_instance
@@ -17,15 +17,15 @@ from tests.conftest import day
 NAMES = sorted(AUDITED)[:3]
 
 
-def result(check: str, number: int, verdict: Verdict) -> CheckResult:
-    """A verdict of a real check on one landing day."""
+def result(check: str, number: int, status: CheckStatus) -> CheckResult:
+    """A result of a real check on one landing day."""
     spec = CHECKS[check]
     return CheckResult(
         check=check,
         dataset=spec.dataset,
         source="orders",
         partition=day(number),
-        verdict=verdict,
+        status=status,
         value=1.5,
         threshold="= 0",
         message=f"{check} on day {number}",
@@ -53,10 +53,10 @@ def shown(instance: dg.DagsterInstance, check: str, number: int) -> list[tuple[s
     return found
 
 
-def test_every_verdict_is_on_the_page_of_its_check_and_partition(instance: dg.DagsterInstance) -> None:
+def test_every_result_is_on_the_page_of_its_check_and_partition(instance: dg.DagsterInstance) -> None:
     """More than one statement takes, each with its own event."""
-    results = [result(name, 1 + number, Verdict.PASSED) for name in NAMES for number in range(200)]
-    results[7] = result(NAMES[0], 8, Verdict.FAILED)
+    results = [result(name, 1 + number, CheckStatus.PASSED) for name in NAMES for number in range(200)]
+    results[7] = result(NAMES[0], 8, CheckStatus.FAILED)
     report_evaluations(instance, "run", results)
     assert shown(instance, NAMES[0], 8) == [("FAILED", False)]
     assert shown(instance, NAMES[0], 1) == shown(instance, NAMES[2], 2) == [("SUCCEEDED", True)]
@@ -64,18 +64,18 @@ def test_every_verdict_is_on_the_page_of_its_check_and_partition(instance: dg.Da
     assert [one.dagster_event.message for one in events] == [one.message for one in results]
 
 
-def test_a_later_verdict_of_the_same_run_replaces_the_first(instance: dg.DagsterInstance) -> None:
+def test_a_later_result_of_the_same_run_replaces_the_first(instance: dg.DagsterInstance) -> None:
     """As Dagster has it; that of another run stands beside it."""
-    report_evaluations(instance, "run", [result(NAMES[0], 1, Verdict.PASSED)])
-    report_evaluations(instance, "run", [result(NAMES[0], 1, Verdict.FAILED)])
+    report_evaluations(instance, "run", [result(NAMES[0], 1, CheckStatus.PASSED)])
+    report_evaluations(instance, "run", [result(NAMES[0], 1, CheckStatus.FAILED)])
     assert shown(instance, NAMES[0], 1) == [("FAILED", False)]
-    report_evaluations(instance, "another", [result(NAMES[0], 1, Verdict.PASSED)])
+    report_evaluations(instance, "another", [result(NAMES[0], 1, CheckStatus.PASSED)])
     assert sorted(shown(instance, NAMES[0], 1)) == [("FAILED", False), ("SUCCEEDED", True)]
 
 
 def test_dagsters_own_way_leaves_the_same_record(instance: dg.DagsterInstance) -> None:
     """Column by column, but for what differs from event to event."""
-    report_evaluations(instance, "together", [result(NAMES[0], 1, Verdict.FAILED)])
+    report_evaluations(instance, "together", [result(NAMES[0], 1, CheckStatus.FAILED)])
     (event,) = instance.all_logs("together")
     instance.handle_new_event(event._replace(run_id="alone"))
     key = dg.AssetCheckKey(asset_key_of(CHECKS[NAMES[0]].dataset), NAMES[0])

@@ -10,7 +10,7 @@ import pytest
 
 from reliability_platform.causes import KILLED, NO_ROOM
 from reliability_platform.checks.failed_runs import FailedRun, FailedRuns
-from reliability_platform.checks.results import Verdict
+from reliability_platform.checks.results import CheckStatus
 from reliability_platform.checks.run_monitor import monitor_failed_runs
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli.main import main
@@ -69,7 +69,7 @@ def test_a_dead_run_is_made_good_by_a_later_one_that_was_judged_and_published(tm
     )
 
     def monitored() -> list[str]:
-        return sorted({f"{one.check} {one.verdict}" for one in monitor_failed_runs(settings, engine, NOW)})
+        return sorted({f"{one.check} {one.status}" for one in monitor_failed_runs(settings, engine, NOW)})
 
     judged = "rec_batches__conserved__orders"
     checks.record([result(judged, 5), passed(judged, 6, at=failed_at - timedelta(minutes=1))])
@@ -91,9 +91,9 @@ def test_a_run_that_died_in_publication_is_made_good_where_nothing_new_was_left_
         FailedRun("one", "pipeline", "publication", None, day(5), day(5), KILLED, "its process was killed", NOW)
     )
     announce(settings)
-    assert [one.verdict for one in monitor_failed_runs(settings, engine, NOW)] == [Verdict.FAILED]
+    assert [one.status for one in monitor_failed_runs(settings, engine, NOW)] == [CheckStatus.FAILED]
     (settings.published / DUE).unlink()  # as every publication ends
-    assert [one.verdict for one in monitor_failed_runs(settings, engine, NOW)] == [Verdict.PASSED]
+    assert [one.status for one in monitor_failed_runs(settings, engine, NOW)] == [CheckStatus.PASSED]
 
 
 def test_whoever_stops_a_run_by_hand_needs_no_incident(home: Settings) -> None:

@@ -130,7 +130,7 @@ def test_columns_come_from_columns(ran: Ran) -> None:
     assert traced == {f"dbt.{model}" for model in MODELS}
 
 
-def test_assertions_are_the_verdicts_of_the_store(ran: Ran) -> None:
+def test_assertions_are_the_results_of_the_store(ran: Ran) -> None:
     """Each evaluated check, under its own name, on its own dataset."""
     made, _, events = ran
     said = {
@@ -138,14 +138,14 @@ def test_assertions_are_the_verdicts_of_the_store(ran: Ran) -> None:
         for dataset in _completed(events, "checks.audit")["inputs"]
         for one in dataset["inputFacets"].get("dataQualityAssertions", {}).get("assertions", [])
     }
-    verdicts: dict[str, set[str]] = {}
+    results: dict[str, set[str]] = {}
     for result in made.checks.latest():
         if not result.check.startswith("dbt_build__"):
-            verdicts.setdefault(result.check, set()).add(result.verdict.value)
-    judged = {check: found - {"not_evaluated"} for check, found in verdicts.items() if found != {"not_evaluated"}}
+            results.setdefault(result.check, set()).add(result.status.value)
+    judged = {check: found - {"not_evaluated"} for check, found in results.items() if found != {"not_evaluated"}}
     assert said == {check: found == {"passed"} for check, found in judged.items()}
     assert len(said) > 100
-    assert len(said) < len(verdicts)  # checks against history have none yet
+    assert len(said) < len(results)  # checks against history have none yet
 
 
 def test_a_broken_model_fails_and_what_needs_it_is_aborted(

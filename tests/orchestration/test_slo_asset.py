@@ -18,7 +18,7 @@ CHECK = "bronze_orders__batch_completeness"
 
 
 def test_the_asset_shows_and_writes_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its job runs on a home without a warehouse, for it reads verdicts alone; an exhausted budget fails nothing."""
+    """Its job runs on a home without a warehouse, for it reads results alone; an exhausted budget fails nothing."""
     monkeypatch.setenv("RELIABILITY_HOME", str(tmp_path))
     settings = load_settings()
     CheckStore(operations_engine(settings)).record([passed(CHECK, 1), result(CHECK, 2), result(CHECK, 3)])

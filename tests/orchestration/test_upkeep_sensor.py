@@ -70,7 +70,7 @@ def test_a_home_is_in_service_while_the_daemon_runs_its_schedule(
     assert "MB of room are left" in tick(instance)
     assert service.since() == next_day(utc_now())
     [found] = CheckStore(operations_engine(settings)).latest(checks=["home__room"])
-    assert found.verdict == "failed"
+    assert found.status == "failed"
     assert tick(instance) == "Nothing new."
     switched(instance, InstigatorStatus.STOPPED)
     tick(instance)

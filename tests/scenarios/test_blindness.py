@@ -1,4 +1,4 @@
-"""Detection cannot see the truth: scrambled, deleted or replaced, it changes no verdict and no incident."""
+"""Detection cannot see the truth: scrambled, deleted or replaced, it changes no result and no incident."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ def _seen(platform: Platform) -> list[tuple[object, ...]]:
     nodes = platform.build(day(1), day(4))
     results = platform.check(day(1), day(4), nodes)
     observe(platform.engine, platform.checks.after(0, 100_000), utc_now())
-    verdicts = sorted((one.check, one.partition, one.verdict.value, one.value) for one in results)
+    statuses = sorted((one.check, one.partition, one.status.value, one.value) for one in results)
     incidents = [
         (
             one.source,
@@ -35,7 +35,7 @@ def _seen(platform: Platform) -> list[tuple[object, ...]]:
         )
         for one in IncidentStore(platform.engine).all()
     ]
-    return [*verdicts, *incidents]
+    return [*statuses, *incidents]
 
 
 def test_scrambled_truth_changes_nothing(platform: Callable[..., Platform]) -> None:

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from reliability_platform.checks.results import INSUFFICIENT_HISTORY, Verdict
+from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckStatus
 from reliability_platform.clock import FIRST_DAY
 from reliability_platform.lab.campaign.grade import ScenarioOutcome, TrialOutcome, grade
 from reliability_platform.lab.campaign.grid import HISTORY_DAYS, Scenario, lane_of, trials_of
@@ -45,8 +45,8 @@ def test_the_clean_weeks_pass_every_check(trial: tuple[Observation, TrialOutcome
     last_clean = FIRST_DAY + timedelta(days=HISTORY_DAYS - 1)
     clean = [result for result in trial[0].results if result.partition <= last_clean]
     assert len(clean) > 130 * HISTORY_DAYS
-    assert not [result for result in clean if result.verdict is Verdict.FAILED]
-    unjudged = [result for result in clean if result.verdict is Verdict.NOT_EVALUATED]
+    assert not [result for result in clean if result.status is CheckStatus.FAILED]
+    unjudged = [result for result in clean if result.status is CheckStatus.NOT_EVALUATED]
     assert {result.reason for result in unjudged} == {INSUFFICIENT_HISTORY}
     assert max(result.partition for result in unjudged) < FIRST_DAY + timedelta(days=14)
 
@@ -63,7 +63,7 @@ def test_exactly_the_expected_checks_fail_on_exactly_its_days(
     near = [scenario.first_day + timedelta(days=offset) for offset in range(-1, scenario.span + 1)]
     failed: dict[str, set[date]] = {}
     for result in observation.results:
-        if result.verdict is Verdict.FAILED and result.source in lane and result.partition in near:
+        if result.status is CheckStatus.FAILED and result.source in lane and result.partition in near:
             failed.setdefault(result.check, set()).add(result.partition)
 
     def named(patterns: tuple[str, ...]) -> set[str]:

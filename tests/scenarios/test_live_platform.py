@@ -8,7 +8,7 @@ from datetime import date
 import duckdb
 import pytest
 
-from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.checks.run_monitor import monitor_runs
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.detection import observe
@@ -117,7 +117,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A clean platform that is struck again and again; each test leaves it healed."""
     made = Live(tmp_path_factory.mktemp("live") / "home")
     assert made.run(day(1), day(LAST)).held == {}
-    assert not [one for one in made.fresh_results() if one.verdict is Verdict.FAILED]
+    assert not [one for one in made.fresh_results() if one.status is CheckStatus.FAILED]
     assert made.differences() == []
     yield made
 
@@ -136,7 +136,7 @@ def failed(results: Sequence[CheckResult]) -> dict[str, set[date]]:
     """Failed checks and their days."""
     found: dict[str, set[date]] = {}
     for result in results:
-        if result.verdict is Verdict.FAILED:
+        if result.status is CheckStatus.FAILED:
             found.setdefault(result.check, set()).add(result.partition)
     return found
 

@@ -22,7 +22,7 @@ import pytest
 from sqlalchemy import Engine
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import Verdict
+from reliability_platform.checks.results import CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli.main import main
 from reliability_platform.cli.session import driving
@@ -138,9 +138,9 @@ def _fail(settings: Settings, names: Collection[str]) -> Engine:
     results = []
     for name in names:
         check, landing_day = PLACES[name]
-        verdict = Verdict.NOT_EVALUATED if name == "check_not_evaluated" else Verdict.FAILED
+        status = CheckStatus.NOT_EVALUATED if name == "check_not_evaluated" else CheckStatus.FAILED
         value = None if name == "check_not_evaluated" else 1_000_000.0
-        one = result(check, verdict=verdict, value=value, at=now, run_id="test")
+        one = result(check, status=status, value=value, at=now, run_id="test")
         results.append(replace(one, partition=landing_day))
     CheckStore(engine).record(results)
     return engine

@@ -76,8 +76,8 @@ def _admit(settings: Settings, first: date = STRUCK, last: date = STRUCK) -> Non
 
 def _build(settings: Settings, first: date = STRUCK, last: date = STRUCK) -> None:
     nodes = build(settings, first, last)
-    verdicts = results_of_dbt([vars(node) for node in nodes], list(days(first, last)), ACTOR, utc_now())
-    CheckStore(operations_engine(settings)).record(verdicts)
+    results = results_of_dbt([vars(node) for node in nodes], list(days(first, last)), ACTOR, utc_now())
+    CheckStore(operations_engine(settings)).record(results)
 
 
 def _check(settings: Settings, first: date = STRUCK, last: date = STRUCK) -> None:

@@ -81,10 +81,10 @@ def _published(settings: Settings) -> dict[str, Any]:
     return found
 
 
-def _verdicts(settings: Settings) -> dict[str, list[Any]]:
+def _results(settings: Settings) -> dict[str, list[Any]]:
     latest = CheckStore(operations_engine(settings)).latest()
     return {
-        f"{one.check} {one.partition}": [one.verdict.value, one.value]
+        f"{one.check} {one.partition}": [one.status.value, one.value]
         for one in latest
         if one.check in CHECKS and CHECKS[one.check].engine != "run"
     }
@@ -124,7 +124,7 @@ def state_of(settings: Settings) -> State:
                 "files": _files(settings),
                 "tables": _tables(settings),
                 "published": _published(settings),
-                "verdicts": _verdicts(settings),
+                "results": _results(settings),
                 "incidents": _incidents(settings),
                 "ledger": _ledger(settings),
                 "discards": _discards(settings),

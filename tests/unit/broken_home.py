@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.facts import Facts
-from reliability_platform.checks.results import Verdict
+from reliability_platform.checks.results import CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.model import Incident
@@ -81,7 +81,7 @@ class BrokenHome:
                 admit(self.settings, source, one)
         wanted = [name for name, spec in CHECKS.items() if spec.blocking and self.source in spec.sources]
         good = [passed(name) for name in wanted]
-        self.checks.record([replace(verdict, partition=one) for verdict in good for one in before])
+        self.checks.record([replace(passed, partition=one) for passed in good for one in before])
 
     def admit(self) -> dict[str, str]:
         """Admit the day; the state of each file by its batch id."""
@@ -116,9 +116,9 @@ class BrokenHome:
         return self.incidents.get(incident_id)
 
     def judge(self, *, failing: Sequence[str] = (), **more: Any) -> None:
-        """Record a verdict of every check on the day: passed, but for those that fail."""
-        verdicts = {name: Verdict.FAILED if name in failing else Verdict.PASSED for name in CHECKS}
-        self.checks.record([result(name, verdict=verdict, **more) for name, verdict in verdicts.items()])
+        """Record a result of every check on the day: passed, but for those that fail."""
+        statuses = {name: CheckStatus.FAILED if name in failing else CheckStatus.PASSED for name in CHECKS}
+        self.checks.record([result(name, status=status, **more) for name, status in statuses.items()])
 
     def write_stray_file(self, name: str) -> None:
         """Drop something into landing that no producer announced."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.facts import Facts, File
-from reliability_platform.checks.results import ERROR, CheckResult, Verdict
+from reliability_platform.checks.results import ERROR, CheckResult, CheckStatus
 
 FIRST = date(2026, 1, 1)
 NOW = datetime(2026, 2, 1, 3, 0, tzinfo=UTC)
@@ -39,7 +39,7 @@ def result(
     check: str,
     number: int = 5,
     *,
-    verdict: Verdict = Verdict.FAILED,
+    status: CheckStatus = CheckStatus.FAILED,
     value: float | None = 1.0,
     detail: str = "",
     facts: Facts = NOTHING,
@@ -47,7 +47,7 @@ def result(
     at: datetime = NOW,
     run_id: str = "run-1",
 ) -> CheckResult:
-    """One verdict of a declared check on the n-th landing day."""
+    """One result of a declared check on the n-th landing day."""
     spec = CHECKS[check]
     text = facts.text or detail
     return CheckResult(
@@ -55,7 +55,7 @@ def result(
         dataset=spec.dataset,
         source=spec.source,
         partition=day(number),
-        verdict=verdict,
+        status=status,
         value=value,
         threshold="<= 0",
         message=f"{value} ({text})" if text else f"{value}",
@@ -64,18 +64,18 @@ def result(
         sample=sample or [],
         column=spec.column,
         details={"detail": text, "facts": facts.kept()} if text else {},
-        reason=ERROR if verdict is Verdict.NOT_EVALUATED else None,
+        reason=ERROR if status is CheckStatus.NOT_EVALUATED else None,
     )
 
 
 def passed(check: str, number: int = 5, *, at: datetime = NOW) -> CheckResult:
     """The same check, passed."""
-    return result(check, number, verdict=Verdict.PASSED, value=0.0, at=at)
+    return result(check, number, status=CheckStatus.PASSED, value=0.0, at=at)
 
 
 def crashed(check: str, number: int = 5) -> CheckResult:
     """The same check, broken off."""
-    return result(check, number, verdict=Verdict.NOT_EVALUATED, value=None)
+    return result(check, number, status=CheckStatus.NOT_EVALUATED, value=None)
 
 
 class Numbers:

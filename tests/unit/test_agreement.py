@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from reliability_platform.checks.results import Verdict
+from reliability_platform.checks.results import CheckStatus
 from reliability_platform.landing.shims import read_shim
 from reliability_platform.remediation.actions import action_named
 from reliability_platform.remediation.evidence import admissions
@@ -16,7 +16,7 @@ from reliability_platform.remediation.readings import Judged, judged_readings
 from tests.unit.broken_home import BrokenHome
 
 Change = Callable[[pa.Table], pa.Table]
-PASSED, FAILED, UNTOLD = Verdict.PASSED, Verdict.FAILED, Verdict.NOT_EVALUATED
+PASSED, FAILED, UNTOLD = CheckStatus.PASSED, CheckStatus.FAILED, CheckStatus.NOT_EVALUATED
 MONEY = pa.decimal128(12, 2)
 CONTRACT = "bronze_orders__schema_contract"
 NIGHT, MORNING, NOON, EVENING = 1, 2, 3, 4
@@ -158,8 +158,8 @@ def test_a_few_rows_and_a_few_days_say_nothing(with_past: BrokenHome) -> None:
     few = judged(home, lambda table: put("customer_id", "user_id")(table.slice(0, 9)))
     assert [one.status for one in few.columns] == [UNTOLD]
     assert "fewer than 20 values" in few.words
-    for verdict in [one for _, one in home.checks.after(0, 10_000) if one.partition < home.day.replace(day=2)]:
-        home.checks.invalidate([verdict.source], [verdict.partition])  # held days are no past
+    for past in [one for _, one in home.checks.after(0, 10_000) if one.partition < home.day.replace(day=2)]:
+        home.checks.invalidate([past.source], [past.partition])  # held days are no past
     young = judged(home, put("customer_id", "user_id"))
     assert "good days of the past are too few" in young.words
 

@@ -37,7 +37,7 @@ def but_for(whole: Callable[..., Any], poisoned: Callable[..., bool]) -> Callabl
 def home_says(settings: Settings, check: str) -> str:
     """What the home's check fails for; empty if it does not."""
     found = CheckStore(operations_engine(settings)).latest(checks=[check])
-    return found[-1].message if found and found[-1].verdict == "failed" else ""
+    return found[-1].message if found and found[-1].status == "failed" else ""
 
 
 def notes(incident: Incident) -> list[str]:

@@ -30,7 +30,7 @@ def at(hour: int, minute: int = 0, day: int = 6) -> datetime:
 
 
 class Landing:
-    """One day of shipments in a home, with looks and verdicts at chosen moments."""
+    """One day of shipments in a home, with looks and results at chosen moments."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings, self.engine = settings, operations_engine(settings)
@@ -46,7 +46,7 @@ class Landing:
     def look(self, now: datetime, **watch: datetime) -> int:
         return len(look(self.settings, self.engine, "shipments", [DAY], now, **watch).get(DAY, []))
 
-    def verdict(self, check: str) -> tuple[float | None, str]:
+    def result(self, check: str) -> tuple[float | None, str]:
         admit(self.settings, "shipments", DAY)
         [found] = evaluate_native(self.settings, duckdb.connect(), [DAY], {check}, "test", at(12))
         return found.value, found.message
@@ -72,8 +72,8 @@ def test_a_batch_that_a_look_after_the_deadline_did_not_find_is_late_whatever_it
     path = landing.land(last)
     os.utime(path, (0, last.landed_at.replace(tzinfo=UTC).timestamp()))
     assert landing.look(at(9)) == 2  # its file and its manifest
-    assert landing.verdict(LATE) == (1.0, f"1 batch after its deadline ({last.batch_id})")
-    value, message = landing.verdict(AGREES)
+    assert landing.result(LATE) == (1.0, f"1 batch after its deadline ({last.batch_id})")
+    value, message = landing.result(AGREES)
     assert value == 1.0 and "long before a look that did not find it" in message
 
 
@@ -82,7 +82,7 @@ def test_between_two_looks_the_producers_word_counts(landing: Landing) -> None:
     landing.look(at(0, 30))
     landing.land(landing.batches[-1])
     landing.look(at(9))
-    assert landing.verdict(LATE)[0] == landing.verdict(AGREES)[0] == 0
+    assert landing.result(LATE)[0] == landing.result(AGREES)[0] == 0
 
 
 def test_a_backfill_of_what_nobody_watched_is_not_late(landing: Landing) -> None:
@@ -91,14 +91,14 @@ def test_a_backfill_of_what_nobody_watched_is_not_late(landing: Landing) -> None
     landing.look(at(9, day=5) + timedelta(days=30))
     landing.land(landing.batches[-1])
     landing.look(at(9, day=5) + timedelta(days=31))
-    assert landing.verdict(LATE)[0] == landing.verdict(AGREES)[0] == 0
+    assert landing.result(LATE)[0] == landing.result(AGREES)[0] == 0
 
 
 def test_whoever_looks_all_the_time_needs_no_earlier_look_into_the_folder(landing: Landing) -> None:
     """The first file of a day that comes six days late finds no folder, and a sensor that saw none every minute."""
     landing.land(landing.batches[-1])
     landing.look(at(9, day=12), watched_since=at(9, day=4), watched_until=at(8, 59, day=12))
-    assert landing.verdict(LATE)[0] == 1
+    assert landing.result(LATE)[0] == 1
 
 
 @pytest.mark.parametrize(
@@ -112,9 +112,9 @@ def test_claims_that_cannot_be_are_noted(landing: Landing, claims: dict[str, str
     """Made after it landed; landed after it was seen."""
     landing.land(landing.batches[-1], **claims)
     landing.look(at(0, 50))
-    value, message = landing.verdict(AGREES)
+    value, message = landing.result(AGREES)
     assert value == 1.0 and said in message
-    assert landing.verdict(LATE)[0] == 0  # it was here before the deadline, whatever it says
+    assert landing.result(LATE)[0] == 0  # it was here before the deadline, whatever it says
 
 
 def test_the_same_bytes_once_more_came_before_and_others_come_now(landing: Landing) -> None:
@@ -141,7 +141,7 @@ def test_what_the_simulation_delivers_came_when_it_says(landing: Landing) -> Non
         landing.land(batch)
     came_from_us(landing.settings, landing.engine, landing.batches)
     assert landing.look(at(9)) == 0
-    assert landing.verdict(LATE)[0] == landing.verdict(AGREES)[0] == 0
+    assert landing.result(LATE)[0] == landing.result(AGREES)[0] == 0
     shutil.rmtree(landing_folder(landing.settings, "shipments", DAY))
     assert landing.look(at(10)) == 0
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from reliability_platform.checks.results import Verdict
+from reliability_platform.checks.results import CheckStatus
 from tests.conftest import Platform, day
 
 
@@ -16,9 +16,9 @@ def change(made: Platform, *statements: str) -> None:
             connection.execute(statement)
 
 
-def verdicts(made: Platform, source: str) -> dict[str, Verdict]:
+def statuses(made: Platform, source: str) -> dict[str, CheckStatus]:
     """What is said of a source's layers, by landing day."""
-    return {str(one.partition): one.verdict for one in made.checks.latest(checks=[f"stg_{source}__as_built"])}
+    return {str(one.partition): one.status for one in made.checks.latest(checks=[f"stg_{source}__as_built"])}
 
 
 def test_a_layer_that_was_changed_after_its_build_holds_its_day(
@@ -27,7 +27,7 @@ def test_a_layer_that_was_changed_after_its_build_holds_its_day(
     """A build of the next day made gold of a silver that somebody had multiplied: all layers agreed, and it was published."""
     made = lived(tmp_path / "home")
     assert made.publish().held == {}
-    assert verdicts(made, "orders") == {}
+    assert statuses(made, "orders") == {}
 
     change(
         made,
@@ -41,10 +41,10 @@ def test_a_layer_that_was_changed_after_its_build_holds_its_day(
 
     later = made.run(day(3), day(3))  # its build takes nothing of it for its own
     assert set(later.held) == held
-    assert verdicts(made, "orders") == {str(day(1)): Verdict.FAILED}
+    assert statuses(made, "orders") == {str(day(1)): CheckStatus.FAILED}
 
     made.check(day(1), day(2), made.build(day(1), day(2)))
     assert made.publish().held == {}
-    assert verdicts(made, "orders") == {str(day(1)): Verdict.PASSED}
+    assert statuses(made, "orders") == {str(day(1)): CheckStatus.PASSED}
     [(most,)] = made.query("select max(quantity) from int_orders__deduplicated")
     assert isinstance(most, int) and most < 1000

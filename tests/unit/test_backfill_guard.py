@@ -20,7 +20,7 @@ from reliability_platform.backfills.approvals import Approvals
 from reliability_platform.backfills.decisions import Consent, admit_run
 from reliability_platform.backfills.guard import GUARDS, Purpose, Request, objections
 from reliability_platform.checks.holds import Holds
-from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.checks.run_monitor import monitor_builds
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.contracts import SOURCES
@@ -79,7 +79,7 @@ def open_incident(settings: Settings, number: int) -> str:
         dataset="stg_orders",
         source="orders",
         partition=day(number),
-        verdict=Verdict.FAILED,
+        status=CheckStatus.FAILED,
         value=1.0,
         threshold="< 1 %",
         message="null values",
@@ -321,7 +321,7 @@ def test_two_first_builds_at_once_both_count(raced: Platform, ran: Platform) -> 
     assert raced.query("select sessions from agg_daily_funnel where event_date = '2026-01-01'") == [(sessions[day(1)],)]
 
 
-def test_a_verdict_on_a_run_outlives_the_next_run(home: Settings) -> None:
+def test_a_result_on_a_run_outlives_the_next_run(home: Settings) -> None:
     """What a later build has mended stays mended, or no incident of a refused build could be healed after it."""
     engine = operations_engine(home)
     journal, checks = BuildJournal(engine, home.builds), CheckStore(engine)
@@ -330,8 +330,8 @@ def test_a_verdict_on_a_run_outlives_the_next_run(home: Settings) -> None:
     journal.end(journal.begin(day(2), day(3), NOW), NOW, SUCCEEDED)
     monitor_builds(home, engine, NOW)
     checks.invalidate(SOURCES, [day(2), day(3)])
-    assert {(one.check, one.verdict) for one in checks.latest([day(2), day(3)])} == {
-        ("dbt_build__alone", Verdict.PASSED)
+    assert {(one.check, one.status) for one in checks.latest([day(2), day(3)])} == {
+        ("dbt_build__alone", CheckStatus.PASSED)
     }
 
 

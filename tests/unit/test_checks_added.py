@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import delete
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import Verdict
+from reliability_platform.checks.results import CheckStatus
 from reliability_platform.operations.tables import check_results
 from reliability_platform.recovery.stores import examine_operations
 from tests.conftest import Platform, day
@@ -33,7 +33,7 @@ def test_days_of_an_earlier_release_are_judged_by_a_check_it_lacked_and_what_is_
     known = next(
         result.check
         for result in home.checks.latest([day(2)])
-        if result.verdict is Verdict.PASSED
+        if result.status is CheckStatus.PASSED
         and CHECKS[result.check].blocking
         and CHECKS[result.check].engine == "soda"
         and CHECKS[result.check].sources == ("orders",)

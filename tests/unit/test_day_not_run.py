@@ -68,7 +68,7 @@ def test_days_are_missed_while_the_daemon_is_down(settings: Settings, engine: En
 def test_a_run_that_never_started_is_missed_and_one_that_failed_is_somebody_elses_incident(
     settings: Settings, engine: Engine
 ) -> None:
-    """A run in the queue leaves no entry; a build that failed has one, and verdicts of its own."""
+    """A run in the queue leaves no entry; a build that failed has one, and results of its own."""
     build(settings, engine, FIRST, FIRST, at(11, 2), FAILED)
     assert days_not_run(settings, engine, at(12, 12)) == [date(2026, 3, 11)]
 

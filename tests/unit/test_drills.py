@@ -188,8 +188,8 @@ def test_dagster_takes_snapshots_and_judges_their_age(
     with dg.instance_for_test() as instance:
         job = defs.resolve_job_def("snapshot_warehouse")
         done = job.execute_in_process(instance=instance, run_config=QUIET)
-        verdicts = {one.check_name: one.passed for one in done.get_asset_check_evaluations()}
-        assert verdicts == {"recovery_snapshot__fresh": True, "recovery_drills__in_time": True, "as_audited": True}
+        results = {one.check_name: one.passed for one in done.get_asset_check_evaluations()}
+        assert results == {"recovery_snapshot__fresh": True, "recovery_drills__in_time": True, "as_audited": True}
         (home.published / "current" / "agg_daily_funnel.parquet").unlink()
         again = job.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False)
         found = {str(one.asset_key.path[-1]): one.passed for one in again.get_asset_check_evaluations()}

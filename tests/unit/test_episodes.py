@@ -10,7 +10,7 @@ import pytest
 from reliability_platform.checks.episodes import EPISODE_DAYS, drawn_in
 from reliability_platform.checks.evaluate import evaluate
 from reliability_platform.checks.gate import held
-from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.grouping import RawSignal, group
@@ -72,7 +72,7 @@ def test_days_of_one_deviation_fail_together(judged: Judged) -> None:
     assert judged.failed() == TOGETHER
     beside = next(one for one in results if one.partition == day(18))
     assert f"of one deviation with {WORST}" in beside.message
-    [cause] = group([RawSignal(number, one) for number, one in enumerate(results) if one.verdict is Verdict.FAILED])
+    [cause] = group([RawSignal(number, one) for number, one in enumerate(results) if one.status is CheckStatus.FAILED])
     assert cause.partitions == TOGETHER
 
 

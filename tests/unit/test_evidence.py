@@ -234,7 +234,7 @@ def test_hostile_notes_reach_no_spreadsheet(home: Home, copy: Settings) -> None:
     assert (line["actor"], line["why"][:5]) == ("'@mallory", "'=HYP")
 
 
-# Truth and verdicts
+# Truth and results
 
 
 def test_the_scorecard_holds_every_strike_and_its_total(home: Home) -> None:
@@ -472,7 +472,7 @@ def test_contract_rules_count_what_the_files_break(home: Home) -> None:
     struck = rows["orders", "customer_id", "required"]
     assert struck["violations"] > 0
     assert (struck["violations_standing"], struck["days_failed"], struck["days_failing_now"]) == (0, 1, 0)
-    assert (struck["limit"], struck["verdict"]) == ("missing_percent(customer_id) < 1", "passed")
+    assert (struck["limit"], struck["status"]) == ("missing_percent(customer_id) < 1", "passed")
     renamed = [row for row in home.read("schema_drift_report") if row["kind"] == "renamed"]
     assert rows["payments", renamed[0]["column"], "present"]["violations"] == len(renamed)
     declared = {(source, column.name) for source in SOURCES for column in CONTRACTS[source].columns}
@@ -527,12 +527,12 @@ def test_versions_change_only_with_a_reason(home: Home, copy: Settings) -> None:
     assert any(row["rows_changed"] for row in steps)
     replays = [row for row in rows if row["control"] == "publish again"]
     assert {row["table"] for row in replays} == {mart.name for mart in marts(ensure_manifest())}
-    assert {row["verdict"] for row in replays} == {"unchanged"}
+    assert {row["status"] for row in replays} == {"unchanged"}
     spoil(copy, f"update agg_daily_funnel set sessions = sessions + 1 where event_date = '{day(1)}'")
     worse = {row["table"]: row for row in rewritten(copy, home, "idempotency_control_report")[-len(replays) :]}
     assert worse["agg_daily_funnel"]["event_dates_unexplained"] == [day(1).isoformat()]
-    assert worse["agg_daily_funnel"]["verdict"] == "unexplained change"
-    assert worse["agg_daily_revenue"]["verdict"] == "unchanged"
+    assert worse["agg_daily_funnel"]["status"] == "unexplained change"
+    assert worse["agg_daily_revenue"]["status"] == "unchanged"
 
 
 def test_without_an_oracle_its_columns_are_null(home: Home, copy: Settings) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, CheckResult, Verdict
+from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, CheckResult, CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.detection import observe
@@ -24,11 +24,11 @@ NOW = datetime(2026, 2, 1, 3, 0, tzinfo=UTC)
 GOLDEN = Path(__file__).parent.parent / "golden"
 
 
-def failed(check: str, partition: date, *, verdict: Verdict = Verdict.FAILED, **more: object) -> CheckResult:
+def failed(check: str, partition: date, *, status: CheckStatus = CheckStatus.FAILED, **more: object) -> CheckResult:
     """A result that did not pass."""
     spec = CHECKS[check]
     values = {"value": 3.0, "threshold": "<= 0", "message": "3 of 4", "run_id": "r", "evaluated_at": NOW, **more}
-    return CheckResult(check, spec.dataset, spec.source, partition, verdict, **values)  # type: ignore[arg-type]
+    return CheckResult(check, spec.dataset, spec.source, partition, status, **values)  # type: ignore[arg-type]
 
 
 def causes(*results: CheckResult) -> list[tuple[str, str, list[date], int]]:
@@ -82,11 +82,11 @@ def test_a_crashed_check_is_an_incident_of_its_own_kind_and_a_young_source_is_no
     store = CheckStore(engine)
     store.record(
         [
-            failed("stg_orders__row_count", day(1), verdict=Verdict.NOT_EVALUATED, value=None, reason=ERROR),
+            failed("stg_orders__row_count", day(1), status=CheckStatus.NOT_EVALUATED, value=None, reason=ERROR),
             failed(
                 "int_orders__deduplicated__volume",
                 day(1),
-                verdict=Verdict.NOT_EVALUATED,
+                status=CheckStatus.NOT_EVALUATED,
                 value=None,
                 reason=INSUFFICIENT_HISTORY,
             ),

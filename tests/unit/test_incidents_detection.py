@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, Verdict
+from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, CheckStatus
 from reliability_platform.incidents.detection import DEFAULT_REOPEN_DAYS, Surroundings, observe
 from reliability_platform.incidents.impact import Consumers
 from reliability_platform.incidents.model import State
@@ -42,7 +42,7 @@ def heal(engine: Engine, incident_id: str, minute: int = 10) -> None:
 
 def test_clean_results_open_nothing(engine: Engine, number: Numbers) -> None:
     """A platform that cries wolf is switched off."""
-    young = result(VOLUME, verdict=Verdict.NOT_EVALUATED, value=None)
+    young = result(VOLUME, status=CheckStatus.NOT_EVALUATED, value=None)
     young = CheckResult(**{**vars(young), "reason": INSUFFICIENT_HISTORY})
     assert observe(engine, number(passed(GAP), young), NOW) == []
     assert IncidentStore(engine).all() == []

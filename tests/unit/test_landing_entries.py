@@ -23,7 +23,7 @@ from reliability_platform.atomic import parquet_bytes
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.evaluate import evaluate
 from reliability_platform.checks.native import evaluate_native
-from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.checks.run_monitor import monitor_landing
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli import doctor
@@ -329,9 +329,9 @@ def test_a_folder_that_cannot_be_read_is_no_silence(lived: Callable[[Path], Plat
             results = evaluate(made.settings, [day(2)], utc_now(), "test", only=asked)
     finally:
         closed.chmod(0o700)
-    assert {one.check.rpartition("__")[2]: one.verdict for one in results} == {
-        "not_silent": Verdict.PASSED,
-        "file_integrity": Verdict.FAILED,
+    assert {one.check.rpartition("__")[2]: one.status for one in results} == {
+        "not_silent": CheckStatus.PASSED,
+        "file_integrity": CheckStatus.FAILED,
     }
 
 
@@ -884,7 +884,7 @@ def test_what_lies_in_the_wrong_place_is_an_incident_until_a_person_has_moved_it
     stray.rmdir()
     admit(landed.settings, ORDERS, day(1))
     passed = monitor_landing(landed.settings, landed.engine, later)
-    assert [one.verdict for one in passed] == [Verdict.PASSED] * 2
+    assert [one.status for one in passed] == [CheckStatus.PASSED] * 2
     observe(landed.engine, CheckStore(landed.engine).after(0, 100), later)
     assert not any(one.still_failing for one in IncidentStore(landed.engine).all())
 
@@ -894,19 +894,19 @@ def test_a_held_attempt_fails_a_check_of_its_own_until_it_is_decided(landed: Pla
     put(landed, parquet_bytes(rows_of(landed).slice(3)))
     name = f"bronze_{ORDERS}__no_unasked_attempts"
 
-    def verdict() -> CheckResult:
+    def judged() -> CheckResult:
         admit(landed.settings, ORDERS, day(1))
         with duckdb.connect() as engine:
             [one] = evaluate_native(landed.settings, engine, [day(1)], {name}, "test", datetime.now(UTC))
         return one
 
-    failed = verdict()
-    assert (failed.verdict, failed.value) == (Verdict.FAILED, 1)
+    failed = judged()
+    assert (failed.status, failed.value) == (CheckStatus.FAILED, 1)
     assert f'{ATTEMPT}: {{"rows": 8' in failed.message
     assert not CHECKS[name].blocking
     done = request(landed.settings, ORDERS, {day(1): held_slots(landed.settings, ORDERS, day(1))})
     assert [one.batch_id for one in done.replays] == [f"{SECOND}-a3"]
-    assert verdict().verdict is Verdict.PASSED
+    assert judged().status is CheckStatus.PASSED
 
 
 def test_the_source_may_stand_by_what_it_had_sent_unasked(landed: Platform) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from reliability_platform.checks.results import Verdict
+from reliability_platform.checks.results import CheckStatus
 from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
 from reliability_platform.openlineage_events.datasets import assertions, bronze, landing
@@ -88,15 +88,15 @@ def test_a_run_is_the_same_run_whenever_it_is_told_of() -> None:
     assert run_of(parent="test").parent_run_id != "test"
 
 
-def test_a_check_without_a_verdict_is_left_out() -> None:
+def test_a_check_without_a_result_is_left_out() -> None:
     """A crashed check is neither good nor bad data; one day of three that could not be judged hides no failed one."""
     check = "stg_orders__missing_customer_id"
     days = [
-        result(check, 1, verdict=Verdict.PASSED),
-        result(check, 2, verdict=Verdict.FAILED),
-        result(check, 3, verdict=Verdict.NOT_EVALUATED),
+        result(check, 1, status=CheckStatus.PASSED),
+        result(check, 2, status=CheckStatus.FAILED),
+        result(check, 3, status=CheckStatus.NOT_EVALUATED),
     ]
-    crashed = result("stg_orders__row_count", 1, verdict=Verdict.NOT_EVALUATED)
+    crashed = result("stg_orders__row_count", 1, status=CheckStatus.NOT_EVALUATED)
     [said] = assertions([*days, crashed])["stg_orders"]
     assert (said.check, said.success, said.column) == (check, False, "customer_id")
     assert (said.landing_days, said.failed_on) == (2, (date(2026, 1, 2),))

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import delete
 
 from reliability_platform.checks.gate import Objection, Why, held
-from reliability_platform.checks.results import Verdict
+from reliability_platform.checks.results import CheckStatus
 from reliability_platform.cli.backfill import Released
 from reliability_platform.cli.main import main
 from reliability_platform.cli.pipeline import _tell_unjudged
@@ -71,7 +71,7 @@ def test_a_day_that_was_never_good_is_absent(platform: Callable[..., Platform]) 
 def test_the_gate_fails_closed(
     lived: Callable[[Path], Platform], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A blocking verdict that is missing, stale or not evaluated holds; so does a day that nobody judged."""
+    """A blocking result that is missing, stale or not evaluated holds; so does a day that nobody judged."""
     made = lived(tmp_path / "home")
     partition = ("orders", day(1))
     assert held(made.checks, [partition]) == {}
@@ -89,17 +89,17 @@ def test_the_gate_fails_closed(
 def test_a_crashing_check_is_not_evaluated_and_the_others_judge_on(
     lived: Callable[[Path], Platform], tmp_path: Path
 ) -> None:
-    """A column that SodaCL asks for is gone: one scan's SQL fails, no verdict turns into passed or failed by that."""
+    """A column that SodaCL asks for is gone: one scan's SQL fails, no result turns into passed or failed by that."""
     made = lived(tmp_path / "home")
     with duckdb.connect(str(made.settings.warehouse)) as connection:
         connection.execute("alter table stg_orders drop column channel")
     results = {result.check: result for result in made.check(day(1), day(1))}
     crashed = results["stg_orders__missing_channel"]
-    assert crashed.verdict is Verdict.NOT_EVALUATED
+    assert crashed.status is CheckStatus.NOT_EVALUATED
     assert crashed.reason == "error"
-    assert results["stg_orders__schema"].verdict is Verdict.FAILED
-    assert results["stg_payments__missing_customer_id"].verdict is Verdict.PASSED
-    assert results["agg_daily_revenue__possible_measures"].verdict is Verdict.PASSED
+    assert results["stg_orders__schema"].status is CheckStatus.FAILED
+    assert results["stg_payments__missing_customer_id"].status is CheckStatus.PASSED
+    assert results["agg_daily_revenue__possible_measures"].status is CheckStatus.PASSED
     partition = ("orders", day(1))
     assert Objection("stg_orders__missing_channel", Why.BROKE_OFF) in held(made.checks, [partition])[partition]
 

@@ -229,7 +229,7 @@ def test_a_version_says_which_dates_it_holds(home: Settings) -> None:
 
 
 def test_the_store_of_another_home_an_older_one_and_none_at_all_publish_nothing(home: Settings, tmp_path: Path) -> None:
-    """Verdicts of another home, or of last week, would release days that are held."""
+    """Results of another home, or of last week, would release days that are held."""
     store = home.home / "operations.sqlite"
     operations_engine(home).dispose()
     for suffix in ("-wal", "-shm"):

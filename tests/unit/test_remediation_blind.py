@@ -73,7 +73,7 @@ def of_class(home: BrokenHome, failure_class: str, message: str = "") -> Inciden
         "severity_reason": "P1", "partitions": [home.day.isoformat()],
         "signals": [{
             "check": NULLS, "dataset": "stg_orders", "source": "orders", "partition": home.day.isoformat(),
-            "verdict": "failed", "value": 1.0, "threshold": "= 0", "message": message, "sample": [],
+            "status": "failed", "value": 1.0, "threshold": "= 0", "message": message, "sample": [],
         }],
     }  # fmt: skip
     one = home.incidents.create(failure_class, NOW, "sensor", "it failed", data, [])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, Verdict
+from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, CheckStatus
 from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, UsageError
 from reliability_platform.incidents.model import Incident, State
@@ -110,7 +110,7 @@ def test_acting_and_verifying_again_changes_nothing(home: BrokenHome) -> None:
     assert len(ReplayLedger(home.engine).all()) == 1
 
 
-def test_verdicts_of_before_the_action_prove_nothing(home: BrokenHome) -> None:
+def test_results_of_before_the_action_prove_nothing(home: BrokenHome) -> None:
     """A check that passed by luck an hour ago says nothing of the batch that has landed since."""
     one = home.incident(GAP).id
     begin(home, one, 10)
@@ -121,14 +121,14 @@ def test_verdicts_of_before_the_action_prove_nothing(home: BrokenHome) -> None:
 
 
 def test_a_killed_build_that_was_run_again_before_anybody_noticed_is_healed(home: BrokenHome) -> None:
-    """It is reported failed and mended at one tick; the next run made the second verdict stale, and none came after."""
+    """It is reported failed and mended at one tick; the next run made the second result stale, and none came after."""
     home.judge()
     one = home.incident("dbt_build__ended").id
-    home.checks.record([result("dbt_build__ended", verdict=Verdict.PASSED, at=later(1))])
+    home.checks.record([result("dbt_build__ended", status=CheckStatus.PASSED, at=later(1))])
     act(home.settings, home.engine, one, later(2), "test")
     home.checks.invalidate(SOURCES, [home.day])
     again = [name for name, spec in CHECKS.items() if spec.engine != "run"]
-    home.checks.record([result(name, verdict=Verdict.PASSED, at=later(3)) for name in again])
+    home.checks.record([result(name, status=CheckStatus.PASSED, at=later(3)) for name in again])
     assert verify(home.settings, home.engine, one, later(4), "test"), home.incidents.get(one).timeline[-1].why
     assert home.incidents.get(one).state is State.RESOLVED
 
@@ -141,7 +141,7 @@ def test_a_clock_that_was_set_back_does_not_keep_an_incident_open(home: BrokenHo
     assert rerun_is_due(home.settings, home.engine, home.incidents.get(one))
     home.admit()
     home.judge(at=later(10 - 1440))
-    announce(home.settings)  # a run that was killed between its verdicts and its publication
+    announce(home.settings)  # a run that was killed between its results and its publication
     assert rerun_is_due(home.settings, home.engine, home.incidents.get(one))
     (home.settings.published / DUE).unlink()
     assert not rerun_is_due(home.settings, home.engine, home.incidents.get(one))
@@ -274,7 +274,7 @@ def test_a_partition_that_is_still_held_is_not_recovered(home: BrokenHome) -> No
     one = home.incident(GAP).id
     begin(home, one)
     home.checks.record([passed(GAP, at=later(2)), passed("rec_batches__conserved__orders", at=later(2))])
-    home.checks.record([result("stg_orders__row_count", verdict=Verdict.FAILED, at=later(2))])
+    home.checks.record([result("stg_orders__row_count", status=CheckStatus.FAILED, at=later(2))])
     assert not check_it(home, one, 3)
     assert "still held" in home.incidents.get(one).timeline[-1].why
 
@@ -340,7 +340,7 @@ def test_a_check_that_could_not_judge_is_no_proof_that_what_had_failed_is_right(
     one = home.incident(GAP, *([volume] if had_failed else [])).id
     begin(home, one)
     home.judge(at=later(2))
-    young = result(volume, verdict=Verdict.NOT_EVALUATED, value=None, at=later(2))
+    young = result(volume, status=CheckStatus.NOT_EVALUATED, value=None, at=later(2))
     home.checks.record([CheckResult(**{**vars(young), "reason": INSUFFICIENT_HISTORY})])
     assert check_it(home, one, 3) is not had_failed
     assert (

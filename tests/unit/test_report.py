@@ -20,15 +20,15 @@ from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.lab.scorecard.report.graded import run_document
 from reliability_platform.lab.scorecard.report.matrix import any_source
 from reliability_platform.lab.scorecard.report.month import month_of
+from reliability_platform.lab.scorecard.report.outcome import outcome
 from reliability_platform.lab.scorecard.report.render import render_report, write_report
 from reliability_platform.lab.scorecard.report.svg import VARIABLES
 from reliability_platform.lab.scorecard.report.text import duration, percent, plain
-from reliability_platform.lab.scorecard.report.verdict import verdict
 from reliability_platform.lab.scorecard.score import Conservation, FaultScore, Scorecard
 from reliability_platform.warehouse.comparison import TableComparison
 from tests.conftest import Platform, day
 
-SECTIONS = ["verdict", "matrix", "curves", "healing", "month", "volumes", "incidents", "honesty"]
+SECTIONS = ["outcome", "matrix", "curves", "healing", "month", "volumes", "incidents", "honesty"]
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 HOSTILE = "<script>alert(1)</script><b onload=x>\"'&amp;--></svg>]]>${x}$ {{ 7*7 }} {% raw %}\x00\u202e"
 
@@ -466,7 +466,7 @@ def test_healing_is_told_by_family_with_drills_and_kills(html: str) -> None:
     campaign = a_campaign()
     campaign["kills"] |= {"survived": 1, "kills": [{"at_seconds": 1.0, "work_seconds": 9.0, "wrong": ["rows lost"]}]}
     assert "rows lost" in section(render_report(None, campaign, None), "healing")
-    killed = {one.name: one for one in verdict(None, campaign).campaign}["kills survived"]
+    killed = {one.name: one for one in outcome(None, campaign).campaign}["kills survived"]
     assert (killed.value, killed.note, killed.good) == ("1", "of 2", False)
 
 
@@ -559,17 +559,17 @@ def test_a_failure_of_the_campaign_is_as_loud_as_a_success(
     campaign = a_campaign()
     spoil(campaign)
     html = render_report(a_demo(), campaign, a_month())
-    heading = re.search(r'<h2 id="verdict-heading">(.*?)</h2>', html, re.DOTALL)
+    heading = re.search(r'<h2 id="outcome-heading">(.*?)</h2>', html, re.DOTALL)
     assert heading is not None and "Not proved" in heading.group() and sentence in heading.group()
-    assert '<div class="verdict bad">' in html
+    assert '<div class="outcome bad">' in html
     part = section(html, "honesty")
     assert part.count('class="loud"') == 1 and loud in part and "swept" not in part
-    assert 'class="bad"' in section(html, "verdict")
+    assert 'class="bad"' in section(html, "outcome")
 
 
-def test_the_verdict_of_everything_that_went_well() -> None:
+def test_the_outcome_of_everything_that_went_well() -> None:
     """It counts only what something should have noticed."""
-    found = verdict(a_demo(), a_campaign())
+    found = outcome(a_demo(), a_campaign())
     assert found.proved is True
     assert found.sentence == (
         "Proved: all 2 faults of this run were noticed, contained and healed; so were the faults of 40 scenarios in "
@@ -584,17 +584,17 @@ def test_the_verdict_of_everything_that_went_well() -> None:
     assert campaign["quarantine recall"].value == "50.0\u00a0%"
 
 
-def test_the_verdict_of_a_run_that_failed() -> None:
+def test_the_outcome_of_a_run_that_failed() -> None:
     """Each finding by itself, and `proved` alone is believed against an empty list."""
     demo = a_demo() | {"proved": False, "failures": ["null_spike on orders was not healed"]}
     demo["faults"][0]["healed"] = False
-    found = verdict(demo, None)
+    found = outcome(demo, None)
     assert (found.proved, found.sentence) == (False, "Not proved: 1 finding stands against the run.")
     assert found.against_run == ["null_spike on orders was not healed"]
     assert next(one for one in found.run if one.name == "healed").good is False
-    assert "null_spike on orders was not healed" in section(render_report(demo, None, None), "verdict")
-    assert verdict(a_demo() | {"proved": False}, a_campaign()).proved is False
-    assert verdict(a_demo() | {"failures": ["something"]}, None).proved is False
+    assert "null_spike on orders was not healed" in section(render_report(demo, None, None), "outcome")
+    assert outcome(a_demo() | {"proved": False}, a_campaign()).proved is False
+    assert outcome(a_demo() | {"failures": ["something"]}, None).proved is False
 
 
 NO_CAMPAIGN: list[Any] = [None, {}, {"summary": None, "mutation": {"matrix": None}}]
@@ -617,9 +617,9 @@ def test_what_is_missing_is_said_and_never_breaks_the_page(demo: Any, campaign: 
     }
     assert html.count("No campaign has been run yet") == (not campaign)
     if not demo and not campaign:
-        assert "Nothing has been graded yet." in html and "verdict good" not in html
+        assert "Nothing has been graded yet." in html and "outcome good" not in html
     if not campaign or not campaign.get("scenarios"):
-        assert ("verdict good" in html) == bool(demo and not campaign)
+        assert ("outcome good" in html) == bool(demo and not campaign)
         for name in ("matrix", "curves", "honesty") if campaign else ():
             assert 'class="soft"' in section(html, name) and 'class="quiet"' not in section(html, name)
     if not month or not month["volumes"]:
@@ -629,8 +629,8 @@ def test_what_is_missing_is_said_and_never_breaks_the_page(demo: Any, campaign: 
 
 def test_a_summary_that_is_missing_is_no_proof() -> None:
     """An empty campaign must not read as one in which nothing went wrong."""
-    assert verdict(None, {"grid": "standard"}).proved is False
-    found = verdict(a_demo(), {"grid": "standard", "summary": {}})
+    assert outcome(None, {"grid": "standard"}).proved is False
+    found = outcome(a_demo(), {"grid": "standard", "summary": {}})
     assert found.proved is False and "nothing was tried" in found.sentence
     assert not [one for one in found.campaign if one.good]
 
@@ -751,7 +751,7 @@ def test_a_scorecard_becomes_the_document_of_the_demo() -> None:
     )
     document = run_document(card)
     assert set(document) <= {*a_demo(), "failures"}
-    found = verdict(document, None)
+    found = outcome(document, None)
     assert found.proved is False and found.against_run == ["null_spike on orders 2026-01-02 was not contained"]
     assert {one.name: one.good for one in found.run} | {"contained": False, "detected": True} == {
         one.name: one.good for one in found.run

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pytest
 
 from reliability_platform.checks.history import evaluate_history, judge_shifted
-from reliability_platform.checks.results import INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, Verdict
+from reliability_platform.checks.results import INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, CheckStatus
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.grouping import RawSignal, group
 from reliability_platform.lab.faults.fault import Deliveries
@@ -53,8 +53,8 @@ def _judged(deliveries: Deliveries, first: date = STRUCK, last: date = LAST) -> 
         return evaluate_history(connection, list(days(first, last)), {CHECK}, {}, "test", utc_now())
 
 
-def _verdicts(results: Sequence[CheckResult]) -> list[Verdict]:
-    return [one.verdict for one in results]
+def _statuses(results: Sequence[CheckResult]) -> list[CheckStatus]:
+    return [one.status for one in results]
 
 
 def _moved(clean: Deliveries, hours: float, share: float = 1 / 3) -> Deliveries:
@@ -75,25 +75,25 @@ def _moved(clean: Deliveries, hours: float, share: float = 1 / 3) -> Deliveries:
 def test_a_third_of_a_day_moved_by_more_than_a_slot_holds_the_day(clean: Deliveries, hours: float) -> None:
     """A third of the rows 8 hours earlier was late data of P3, verified because every row was still there somewhere."""
     struck, *after = _judged(_moved(clean, hours))
-    assert struck.verdict is Verdict.FAILED
+    assert struck.status is CheckStatus.FAILED
     assert "away from their slot, usual 0.0 %" in struck.message
-    assert _verdicts(after) == [Verdict.PASSED] * 3
+    assert _statuses(after) == [CheckStatus.PASSED] * 3
 
 
 @pytest.mark.parametrize("hours", [-3, -1])
 def test_a_shift_of_less_than_a_slot_is_below_what_slots_tell(clean: Deliveries, hours: float) -> None:
     """Rows that wait for the next batch look the same: one that came an hour late, and one that says so."""
-    assert _verdicts(_judged(_moved(clean, hours))) == [Verdict.PASSED] * 4
+    assert _statuses(_judged(_moved(clean, hours))) == [CheckStatus.PASSED] * 4
 
 
 def test_clean_late_and_shuffled_rows_are_no_shift(clean: Deliveries) -> None:
     """Late rows come with the first batch, and a row that waits comes with the next one: at every size of the campaign."""
     rng = np.random.default_rng(5)
-    assert _verdicts(_judged(clean, day(15))) == [Verdict.PASSED] * 9
+    assert _statuses(_judged(clean, day(15))) == [CheckStatus.PASSED] * 9
     for fault, sizes in ((late_events, (0.06, 0.15, 0.4)), (shuffled_within_the_day, (0.02, 0.2, 0.6))):
         for size in sizes:
             struck = fault(clean, STRUCK, size, rng).deliveries
-            assert _verdicts(_judged(struck)) == [Verdict.PASSED] * 4, (fault.__name__, size)
+            assert _statuses(_judged(struck)) == [CheckStatus.PASSED] * 4, (fault.__name__, size)
 
 
 def _came_late(clean: Deliveries, delays: Sequence[int], share: float, sequence: int = 2) -> Deliveries:
@@ -113,7 +113,7 @@ def test_rows_of_whole_days_that_come_with_a_later_batch_are_late_and_no_shift(
     """Late rows of a month were called a wrong clock, and waited for a person: the source sent the same again, as it must.
     One clock moves the rows of a slot together; what was held back is of all hours of its day.
     """
-    assert _verdicts(_judged(_came_late(clean, delays, 0.15))) == [Verdict.PASSED] * 4
+    assert _statuses(_judged(_came_late(clean, delays, 0.15))) == [CheckStatus.PASSED] * 4
 
 
 def test_clocks_of_many_zones_at_once_are_a_shift(clean: Deliveries) -> None:
@@ -124,21 +124,21 @@ def test_clocks_of_many_zones_at_once_are_a_shift(clean: Deliveries) -> None:
                                                for zone in [moved[place % len(moved)]]]))
         for number, batch in enumerate(clean[STRUCK])
     ]  # fmt: skip
-    assert _judged({**clean, STRUCK: picked})[0].verdict is Verdict.FAILED
+    assert _judged({**clean, STRUCK: picked})[0].status is CheckStatus.FAILED
 
 
 def test_half_days_that_come_with_a_later_batch_are_late(clean: Deliveries) -> None:
     """Of the days of a week that are struck one after the other, what is left to be late is of the later slots."""
     halves = {one: [batch for batch in batches if batch.sequence > 2] for one, batches in clean.items()}
     late = _came_late({**halves, STRUCK: clean[STRUCK]}, (1, 2), 0.2)
-    assert _judged({**clean, STRUCK: late[STRUCK]})[0].verdict is Verdict.PASSED
+    assert _judged({**clean, STRUCK: late[STRUCK]})[0].status is CheckStatus.PASSED
 
 
 @pytest.mark.parametrize("hours", [-8, -13, -24])
 def test_a_shift_is_seen_beside_rows_that_came_late(clean: Deliveries, hours: float) -> None:
     """Late rows in one slot must not hide a clock that is wrong in all of them."""
     both = _came_late({**clean, STRUCK: _moved(clean, hours)[STRUCK]}, (5, 6), 0.15)
-    assert _judged(both)[0].verdict is Verdict.FAILED
+    assert _judged(both)[0].status is CheckStatus.FAILED
 
 
 @pytest.mark.parametrize(("shifted", "alarms"), [(2, False), (3, False), (4, True)])
@@ -157,21 +157,21 @@ def test_a_source_whose_batches_are_always_old_is_judged_by_that(clean: Deliveri
         one: [replace(batch, sequence=4 if batch.sequence == 2 else batch.sequence) for batch in batches]
         for one, batches in clean.items()
     }
-    assert _verdicts(_judged(always)) == [Verdict.PASSED] * 4
-    assert _judged(_moved(always, -30, 1))[0].verdict is Verdict.FAILED
+    assert _statuses(_judged(always)) == [CheckStatus.PASSED] * 4
+    assert _judged(_moved(always, -30, 1))[0].status is CheckStatus.FAILED
 
 
 def test_without_a_past_nothing_is_said(clean: Deliveries) -> None:
     """Thirteen good days are too few."""
     [result] = _judged(clean, day(14), day(14))
-    assert (result.verdict, result.reason) == (Verdict.NOT_EVALUATED, INSUFFICIENT_HISTORY)
+    assert (result.status, result.reason) == (CheckStatus.NOT_EVALUATED, INSUFFICIENT_HISTORY)
 
 
 def test_a_day_without_later_slots_has_nothing_to_judge(clean: Deliveries) -> None:
     """That batches are missing is for the checks to say that count them."""
     [struck, *after] = _judged({**clean, STRUCK: clean[STRUCK][:1]})
-    assert (struck.verdict, struck.reason) == (Verdict.NOT_EVALUATED, NOTHING_TO_JUDGE)
-    assert _verdicts(after) == [Verdict.PASSED] * 3
+    assert (struck.status, struck.reason) == (CheckStatus.NOT_EVALUATED, NOTHING_TO_JUDGE)
+    assert _statuses(after) == [CheckStatus.PASSED] * 3
 
 
 def test_what_a_shift_does_to_the_day_is_one_incident_with_it() -> None:
@@ -185,7 +185,7 @@ def test_what_a_shift_does_to_the_day_is_one_incident_with_it() -> None:
                 dataset=name.rpartition("__")[0],
                 source="orders",
                 partition=STRUCK,
-                verdict=Verdict.FAILED,
+                status=CheckStatus.FAILED,
                 value=9.0,
                 threshold="<= 2",
                 message="",

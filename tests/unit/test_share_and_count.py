@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reliability_platform.checks.native import evaluate_native
-from reliability_platform.checks.results import Verdict
+from reliability_platform.checks.results import CheckStatus
 from reliability_platform.cli.quarantine.show import _as_delivered
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.settings import load_settings
@@ -18,7 +18,7 @@ from tests.unit.failing import NOW, day
 CHECK = "stg_orders__late_share"
 
 
-def judged(home: Path, counts: list[tuple[int, int]]) -> list[Verdict]:
+def judged(home: Path, counts: list[tuple[int, int]]) -> list[CheckStatus]:
     """The results of days with so many late keys of so many."""
     with duckdb.connect() as connection:
         connection.execute(
@@ -32,15 +32,15 @@ def judged(home: Path, counts: list[tuple[int, int]]) -> list[Verdict]:
                 {"day": day(number), "late": late, "total": total},
             )
         days = [day(number) for number in range(1, len(counts) + 1)]
-        return [one.verdict for one in evaluate_native(load_settings(home), connection, days, {CHECK}, "test", NOW)]
+        return [one.status for one in evaluate_native(load_settings(home), connection, days, {CHECK}, "test", NOW)]
 
 
 def test_a_few_late_rows_of_a_small_day_are_no_alarm_and_many_are(tmp_path: Path) -> None:
     """Two late rows of 60 are 3 %: demos with 30 to 90 rows a day opened three incidents that had no fault behind them."""
     quiet = [(1, 30), (2, 60), (3, 90), (4, 30), (20, 1_000), (100, 5_000)]
-    assert judged(tmp_path, quiet) == [Verdict.PASSED] * len(quiet)
+    assert judged(tmp_path, quiet) == [CheckStatus.PASSED] * len(quiet)
     loud = [(5, 30), (8, 90), (27, 1_000), (60, 1_000), (101, 5_000)]
-    assert judged(tmp_path, loud) == [Verdict.FAILED] * len(loud)
+    assert judged(tmp_path, loud) == [CheckStatus.FAILED] * len(loud)
 
 
 def test_years_of_clean_small_days_raise_no_alarm_by_chance(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_years_of_clean_small_days_raise_no_alarm_by_chance(tmp_path: Path) -> N
     sizes = random.integers(30, 90, 1_000)
     counts = list(zip(random.binomial(sizes, 0.005).tolist(), sizes.tolist(), strict=True))
     assert sum(late > 0.02 * total for late, total in counts) > 20  # by the share alone
-    assert set(judged(tmp_path, counts)) == {Verdict.PASSED}
+    assert set(judged(tmp_path, counts)) == {CheckStatus.PASSED}
 
 
 @pytest.mark.parametrize("unit", ["us", "ns", "ms"])

@@ -167,7 +167,7 @@ def test_healing_gives_nothing_back(engine: Engine, tmp_path: Path) -> None:
     record(engine, result(BATCHES, 3), result(RANGE, 3))  # a first attempt that did not help
     CheckStore(engine).invalidate(["orders"], [day(3)])
     record(engine, *both_passed(3))
-    assert [one.verdict.value for one in CheckStore(engine).latest([day(3)])] == ["passed", "passed"]
+    assert [one.status.value for one in CheckStore(engine).latest([day(3)])] == ["passed", "passed"]
     assert [counts(one) for one in status(engine, objectives, NOW).objectives] == before == [(3, 1, 0), (3, 1, 0)]
 
 
@@ -182,7 +182,7 @@ def test_what_is_noticed_later_counts_where_ever_is_declared(engine: Engine, tmp
 
 
 def test_a_day_that_nobody_could_judge_is_neither_good_nor_bad(engine: Engine, tmp_path: Path) -> None:
-    """A crashing check must not look like a good day; the first verdict after the crash is the first judgement."""
+    """A crashing check must not look like a good day; the first result after the crash is the first judgement."""
     objectives = declared(tmp_path)
     record(engine, *both_passed(1), crashed(BATCHES, 2), passed(RANGE, 2), passed(RANGE, 3))
     fresh = objective(engine, objectives, "freshness")

@@ -14,7 +14,7 @@ from sqlalchemy import update
 
 from reliability_platform.alerts.dispatch import dispatch
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import Verdict
+from reliability_platform.checks.results import CheckStatus
 from reliability_platform.checks.run_monitor import monitor_deadlines, monitor_runs
 from reliability_platform.cli import doctor
 from reliability_platform.cli.main import cli
@@ -104,7 +104,11 @@ def test_a_deadline_at_risk_is_an_incident_before_it_breaks_and_ends_when_all_is
     assert monitor_deadlines(settings, engine, at(0, 25)) == []
     [said] = monitor_deadlines(settings, engine, at(0, 45))
     assert at(0, 45) + TO_SPARE <= DEADLINE
-    assert (said.check, said.partition, said.verdict) == ("bronze_orders__deadline_within_reach", DAY, Verdict.FAILED)
+    assert (said.check, said.partition, said.status) == (
+        "bronze_orders__deadline_within_reach",
+        DAY,
+        CheckStatus.FAILED,
+    )
     assert "4 batches have not come" in said.message
     assert not CHECKS[said.check].blocking
     assert monitor_deadlines(settings, engine, at(0, 46)) == []
@@ -116,7 +120,7 @@ def test_a_deadline_at_risk_is_an_incident_before_it_breaks_and_ends_when_all_is
     assert monitor_deadlines(settings, engine, at(0, 51)) == [], "landed, but not admitted yet"
     admit(settings, "orders", DAY)
     [passed] = monitor_deadlines(settings, engine, at(0, 52))
-    assert passed.verdict is Verdict.PASSED
+    assert passed.status is CheckStatus.PASSED
     assert monitor_deadlines(settings, engine, at(0, 53)) == []
 
 

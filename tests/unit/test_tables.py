@@ -54,7 +54,7 @@ def test_no_room_costs_spare_columns_and_no_others() -> None:
 
 def test_what_fits_keeps_its_frame_and_nothing_breaks() -> None:
     """A table that has room looks as it always did."""
-    table = Table("check", "verdict")
+    table = Table("check", "status")
     table.add_row("stg_orders__missing_customer_id", "failed")
     lines = printed(table, 60)
     assert len(lines) == 5

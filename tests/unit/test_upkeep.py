@@ -99,10 +99,10 @@ def test_a_snapshot_that_fails_is_said_at_once_and_the_next_one_that_ends_takes_
     with pytest.raises(OSError, match="No space"), attempting(engine, SNAPSHOT_TAKEN, after(13)):
         raise OSError("No space left on device")
     last = CheckStore(engine).latest(checks=[SNAPSHOT_TAKEN])
-    assert [(one.verdict, one.message) for one in last] == [("failed", "it failed: OSError: No space left on device")]
+    assert [(one.status, one.message) for one in last] == [("failed", "it failed: OSError: No space left on device")]
     with attempting(engine, SNAPSHOT_TAKEN, after(14)):
         pass
-    assert [one.verdict for one in CheckStore(engine).latest(checks=[SNAPSHOT_TAKEN])] == ["passed"]
+    assert [one.status for one in CheckStore(engine).latest(checks=[SNAPSHOT_TAKEN])] == ["passed"]
 
 
 def test_drills_that_failed_or_are_overdue_are_said(settings: Settings, engine: Engine) -> None:
@@ -125,7 +125,7 @@ def test_low_room_and_memory_do_not_come_and_go_around_the_limit(
     monkeypatch.setattr("reliability_platform.recovery.upkeep.free_room", lambda _: 130)
     tight = settings.model_copy(update={"min_free_room_megabytes": 100, "min_free_memory_megabytes": 100})
     assert {one.check for one in monitor_upkeep(tight, engine, after(2))} == {"home__room"}
-    assert CheckStore(engine).latest(checks=["home__memory"])[0].verdict == "failed"
+    assert CheckStore(engine).latest(checks=["home__memory"])[0].status == "failed"
 
 
 def test_a_container_has_what_its_limit_leaves(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.counted import counted
 from reliability_platform.formats import joined, length, moment
 from reliability_platform.incidents.classes import CLASSES, Prevention, Severity
@@ -82,12 +82,12 @@ class Facts:
     @property
     def passed_before(self) -> list[CheckResult]:
         """Checks that had passed on these days before they failed."""
-        return [one for one in self.judged_before if one.verdict is Verdict.PASSED]
+        return [one for one in self.judged_before if one.status is CheckStatus.PASSED]
 
     @property
     def unjudged_before(self) -> list[CheckResult]:
         """Checks that could not judge these days before they failed."""
-        return [one for one in self.judged_before if one.verdict is Verdict.NOT_EVALUATED]
+        return [one for one in self.judged_before if one.status is CheckStatus.NOT_EVALUATED]
 
 
 def facts_of(incident: Incident, situation: Situation) -> Facts:

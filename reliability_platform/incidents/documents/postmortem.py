@@ -96,9 +96,9 @@ def why_not_earlier(facts: Facts) -> list[str]:
     else:
         words.append("When the first bad write began is not on record.")
     for result in facts.judged_before[:EVIDENCE]:
-        verdict = result.verdict.value.replace("_", " ")
+        status = result.status.value.replace("_", " ")
         at = moment(result.evaluated_at)
-        words.append(f"{result.check} on {result.partition}: {verdict} at {at}, on what was there then.")
+        words.append(f"{result.check} on {result.partition}: {status} at {at}, on what was there then.")
     if facts.first_judged:
         words.append(f"Had not judged these days before: {joined(facts.first_judged)}.")
     if facts.non_blocking:

@@ -15,8 +15,8 @@ from reliability_platform.incidents.impact import Numbers, Reach
 from reliability_platform.incidents.model import TRANSITIONS, Incident, Signal, State, TimelineEntry
 from reliability_platform.incidents.response import in_words, overdue, postmortem_due, response_due
 
-VERDICTS = 20
-"""Verdicts shown at most; a table without rows is one verdict for each day."""
+RESULTS = 20
+"""Results shown at most; a table without rows is one result for each day."""
 SAMPLES = 6
 """Offending rows shown at most: enough to see the kind of failure, few enough to read."""
 
@@ -94,9 +94,9 @@ def _symptoms(incident: Incident) -> list[Block]:
     if not standing:
         now = "all have passed since"
     elif is_over(incident):
-        now = f"{counted(standing, 'verdict')} on the record for good, for what was found stays in the data"
+        now = f"{counted(standing, 'result')} on the record for good, for what was found stays in the data"
     else:
-        now = f"{counted(standing, 'verdict')} still to be cleared"
+        now = f"{counted(standing, 'result')} still to be cleared"
     words = (
         f"{counted(len(incident.checks), 'check')} did not pass on {counted(len(incident.partitions), 'landing day')}"
     )
@@ -114,7 +114,7 @@ def detection(incident: Incident) -> list[Block]:
         [
             signal.partition.isoformat(),
             signal.check,
-            signal.verdict.replace("_", " "),
+            signal.status.replace("_", " "),
             number(signal.value),
             signal.threshold,
             signal.message,
@@ -123,10 +123,10 @@ def detection(incident: Incident) -> list[Block]:
     ]
     blocks: list[Block] = [
         Heading(2, "How it was detected"),
-        Grid(["landing day", "check", "verdict", "value", "limit", "in words"], rows[:VERDICTS]),
+        Grid(["landing day", "check", "status", "value", "limit", "in words"], rows[:RESULTS]),
     ]
-    if len(rows) > VERDICTS:
-        more = counted(len(rows) - VERDICTS, "more verdict")
+    if len(rows) > RESULTS:
+        more = counted(len(rows) - RESULTS, "more result")
         blocks.append(Paragraph(f"And {more}: the list of checks in the first five minutes shows them all."))
     samples = [(signal.check, row) for signal in signals for row in signal.sample[:3]]
     if samples:

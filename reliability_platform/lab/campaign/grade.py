@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.clock import FIRST_DAY
 from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.classes import Severity
@@ -245,7 +245,7 @@ def _rerun_controls(observation: Observation) -> list[ControlOutcome]:
 def _failing(results: Iterable[CheckResult]) -> dict[tuple[str, date], set[str]]:
     found: dict[tuple[str, date], set[str]] = {}
     for result in results:
-        if result.verdict is Verdict.FAILED:
+        if result.status is CheckStatus.FAILED:
             found.setdefault((result.source, result.partition), set()).add(result.check)
     return found
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.model import Incident
 from reliability_platform.lab.campaign.grade import ScenarioOutcome, TrialOutcome, outcome_of
@@ -63,7 +63,7 @@ def _one(trial: Trial, scenario: Scenario) -> tuple[ScenarioOutcome, list[str]]:
         wrong_in_the_end=final[scenario.source] & dates,
         known=known,
     )
-    failed = sorted({result.check for result in [*results, *monitored] if result.verdict is Verdict.FAILED})
+    failed = sorted({result.check for result in [*results, *monitored] if result.status is CheckStatus.FAILED})
     return outcome, failed
 
 
@@ -87,7 +87,7 @@ def run_live_trial(home: Path, plan: TrialPlan) -> TrialOutcome:
         scenarios=outcomes,
         controls=[],
         kills=kills,
-        false_alarms_elsewhere=sorted({one.check for one in clean if one.verdict is Verdict.FAILED}),
+        false_alarms_elsewhere=sorted({one.check for one in clean if one.status is CheckStatus.FAILED}),
         clean_partition_days=len(trial.window) * len(SOURCES),
         z_score={scenario.id: False for scenario in plan.scenarios},  # rows that landed do not change
         unexplained_differences=[f"{source}/{day}" for source, days in in_the_end.items() for day in sorted(days)],

@@ -1,1 +1,1 @@
-"""Truth against verdicts. The only package that sees both what was broken and what was noticed."""
+"""Truth against check results. The only package that sees both what was broken and what was noticed."""

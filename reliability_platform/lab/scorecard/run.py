@@ -25,7 +25,7 @@ from reliability_platform.warehouse.marts import marts
 
 @dataclass(frozen=True)
 class Graded:
-    """The verdict, and where its evidence is."""
+    """The score, and where its evidence is."""
 
     card: Scorecard
     files: list[Path]

@@ -62,7 +62,7 @@ class Conservation:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """The whole verdict of a run."""
+    """The whole result of a run."""
 
     faults: list[FaultScore]
     incidents: dict[str, int]

@@ -145,7 +145,7 @@ RELEASE = Action(
     "release",
     _release,
     _describe_release,
-    leaves="its days to the verdict of the checks",
+    leaves="its days to the result of the checks",
     undo=_undo_release,
     heals=False,
 )

@@ -7,7 +7,7 @@ from datetime import date
 
 from reliability_platform.checks.evaluate import evaluate
 from reliability_platform.checks.gate import unjudged_days
-from reliability_platform.checks.results import Verdict
+from reliability_platform.checks.results import CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.contracts import SOURCES
 from reliability_platform.counted import counted
@@ -40,7 +40,7 @@ def _restore(settings: Settings, incident: Incident, actor: str) -> Done:
             CheckStore(engine).invalidate(SOURCES, days)
 
         since = restore_tables(settings, engine, loss.snapshot, sorted(loss.rows), void)
-    # A restore that was killed has left days without a verdict, too: they are run again, and judged then.
+    # A restore that was killed has left days without a result, too: they are run again, and judged then.
     pending = {*since, *unjudged_days(CheckStore(engine), landed_partitions(settings))}
     bad = _still_lost(settings, incident, [day for day in incident.partitions if day not in pending])
     if loss is None and bad:
@@ -71,7 +71,7 @@ def _still_lost(settings: Settings, incident: Incident, days: list[date]) -> lis
     results = evaluate(settings, days, now, f"restore-{incident.id}")
     CheckStore(operations_engine(settings)).record(results)
     lost = {LOST.format(source=source) for source in incident.sources}
-    return sorted({one.partition for one in results if one.check in lost and one.verdict is not Verdict.PASSED})
+    return sorted({one.partition for one in results if one.check in lost and one.status is not CheckStatus.PASSED})
 
 
 def _describe(settings: Settings, incident: Incident) -> str:

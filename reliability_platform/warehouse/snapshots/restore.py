@@ -99,7 +99,7 @@ def restore_warehouse(
 ) -> list[date]:
     """Put the warehouse back in one step; returns the landing days to build again.
 
-    `before` hears of these days before anything is touched: verdicts about them are void from now on.
+    `before` hears of these days before anything is touched: results about them are void from now on.
     """
     _check_models(settings, snapshot)
     with snapshot_lock(settings) as staging, warehouse_lease(settings):

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import CheckResult, Verdict
+from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.contracts.contract import Contract
 from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
@@ -70,20 +70,20 @@ def _further(contract: Contract, declared: Sequence[_Rule], reasons: Sequence[st
         yield _Rule(known.column or "", known.rule.replace("_", " "), "staging's own rule", reason, None)
 
 
-def _verdict(latest: Sequence[CheckResult], standing: int) -> str:
+def _status(latest: Sequence[CheckResult], standing: int) -> str:
     if not latest:
-        return str(Verdict.FAILED if standing else Verdict.PASSED)
-    for verdict in (Verdict.FAILED, Verdict.NOT_EVALUATED):
-        if any(result.verdict is verdict for result in latest):
-            return str(verdict)
-    return str(Verdict.PASSED)
+        return str(CheckStatus.FAILED if standing else CheckStatus.PASSED)
+    for status in (CheckStatus.FAILED, CheckStatus.NOT_EVALUATED):
+        if any(result.status is status for result in latest):
+            return str(status)
+    return str(CheckStatus.PASSED)
 
 
 def _days_failed(run: Run) -> dict[str, int]:
     """Check → landing days on which it ever failed."""
     query = (
         select(check_results.c.check_name, func.count(check_results.c.partition_date.distinct()))
-        .where(check_results.c.status == Verdict.FAILED.value)
+        .where(check_results.c.status == CheckStatus.FAILED.value)
         .group_by(check_results.c.check_name)
     )
     with run.engine.connect() as connection:
@@ -145,8 +145,8 @@ def _validation(run: Run) -> list[Row]:
                     "check": rule.check,
                     "limit": latest[-1].threshold if latest else None,
                     "days_failed": failed.get(rule.check or "", 0) if rule.check else None,
-                    "days_failing_now": sum(one.verdict is Verdict.FAILED for one in latest) if rule.check else None,
-                    "verdict": _verdict(latest, standing),
+                    "days_failing_now": sum(one.status is CheckStatus.FAILED for one in latest) if rule.check else None,
+                    "status": _status(latest, standing),
                 }
             )
     return found
@@ -175,7 +175,7 @@ VALIDATION = Report(
         Column("days_failed", "Landing days on which the check ever failed", "days"),
         Column("days_failing_now", "Landing days on which it fails now", "days"),
         Column(
-            "verdict", "passed, failed or not_evaluated, by the latest verdicts; by standing violations without a check"
+            "status", "passed, failed or not_evaluated, by the latest results; by standing violations without a check"
         ),
     ),
     rows=_validation,

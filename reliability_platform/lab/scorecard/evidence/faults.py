@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from reliability_platform.checks.results import Verdict
+from reliability_platform.checks.results import CheckStatus
 from reliability_platform.lab.faults.catalogue import fault_named
 from reliability_platform.lab.faults.plan import ActivePlan
 from reliability_platform.lab.scorecard.evidence import backfill, contracts, deduplication, sla, watermark
@@ -72,7 +72,7 @@ def _controls(run: Run) -> dict[str, float | None]:
     return {
         "sla_compliance": share(landing["units"] - landing["breaches"], landing["units"]),
         "deduplication_accuracy": share(max(0, expected - wrong), expected),
-        "contract_pass_rate": share(sum(row["verdict"] == Verdict.PASSED for row in kept), len(kept)),
+        "contract_pass_rate": share(sum(row["status"] == CheckStatus.PASSED for row in kept), len(kept)),
         "watermark_consistent_share": share(sum(row["consistent"] for row in late), len(late)),
         "backfills_safe_share": share(sum(row["safe"] for row in again), len(again)),
     }

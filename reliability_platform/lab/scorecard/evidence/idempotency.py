@@ -82,7 +82,7 @@ def _step(run: Run, mart: Mart, before: Publication, after: Publication, rerun: 
         "rows_changed": sum(changed.values()),
         "event_dates_changed": list(changed),
         "event_dates_unexplained": unexplained,
-        "verdict": "unexplained change" if unexplained else "changed by a re-run" if changed else "unchanged",
+        "status": "unexplained change" if unexplained else "changed by a re-run" if changed else "unchanged",
     }
 
 
@@ -114,7 +114,7 @@ def _replay(run: Run, mart: Mart, current: Publication) -> dict[str, Any] | None
         "rows_changed": sum(changed.values()),
         "event_dates_changed": list(changed),
         "event_dates_unexplained": list(changed),
-        "verdict": "unexplained change" if changed else "unchanged",
+        "status": "unexplained change" if changed else "unchanged",
     }
 
 
@@ -151,7 +151,7 @@ CONTROL = Report(
         Column("rows_changed", "Rows that only one of the two has", "rows"),
         Column("event_dates_changed", "Event dates of these rows", "list of dates"),
         Column("event_dates_unexplained", "Those that no re-run, held or released partition touches", "list of dates"),
-        Column("verdict", "unchanged, changed by a re-run, or unexplained change"),
+        Column("status", "unchanged, changed by a re-run, or unexplained change"),
     ),
     rows=_control,
 )

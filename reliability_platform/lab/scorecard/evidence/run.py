@@ -1,4 +1,4 @@
-"""One run of the platform as the reports read it: the stores, the truth, the verdict, and SQL over the warehouse."""
+"""One run of the platform as the reports read it: the stores, the truth, the score, and SQL over the warehouse."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -75,7 +75,7 @@ class Run:
 
     @cached_property
     def latest_checks(self) -> list[CheckResult]:
-        """The last verdict of each check on each landing day."""
+        """The last result of each check on each landing day."""
         return CheckStore(self.engine).latest()
 
     @cached_property

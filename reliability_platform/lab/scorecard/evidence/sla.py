@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import func, select
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import ERROR, Verdict
+from reliability_platform.checks.results import ERROR, CheckStatus
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.incidents.model import ENDED
 from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
@@ -141,7 +141,7 @@ def _judged(run: Run, names: Iterable[str], bad: Any) -> tuple[int, int, set[Pai
 
 def _dbt(run: Run) -> _Stage:
     names = [name for name, spec in CHECKS.items() if spec.engine == "dbt"]
-    units, breaches, pairs, runs = _judged(run, names, check_results.c.status != Verdict.PASSED.value)
+    units, breaches, pairs, runs = _judged(run, names, check_results.c.status != CheckStatus.PASSED.value)
     nodes = read_manifest(ensure_manifest())["nodes"].values()
     return _Stage(
         name="dbt",

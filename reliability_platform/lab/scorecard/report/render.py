@@ -10,6 +10,7 @@ from reliability_platform.counted import counted
 from reliability_platform.lab.scorecard.report.curves import detection_chart, limits_chart
 from reliability_platform.lab.scorecard.report.healing import healing_of
 from reliability_platform.lab.scorecard.report.matrix import matrix_chart
+from reliability_platform.lab.scorecard.report.outcome import graded, in_campaign, outcome, survivors
 from reliability_platform.lab.scorecard.report.text import (
     as_moment,
     duration,
@@ -21,7 +22,6 @@ from reliability_platform.lab.scorecard.report.text import (
     words,
 )
 from reliability_platform.lab.scorecard.report.timeline import is_healed, numbered_faults, timeline_chart
-from reliability_platform.lab.scorecard.report.verdict import graded, in_campaign, survivors, verdict
 from reliability_platform.lab.scorecard.report.volumes import KEYS, volume_charts
 
 Document = Mapping[str, Any]
@@ -47,7 +47,7 @@ def render_report(
     environment.globals.update(percent=percent, words=words, count=counted, days=span_of_days, runbooks=runbooks)
     summary = (campaign or {}).get("summary")
     return environment.get_template("page.html.j2").render(
-        verdict=verdict(demo, campaign),
+        outcome=outcome(demo, campaign),
         demo=demo,
         scope=_scope(demo, campaign),
         campaign=campaign,

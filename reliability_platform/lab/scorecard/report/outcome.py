@@ -1,4 +1,4 @@
-"""The verdict: one sentence, and the numbers behind it. What slipped through is as loud as what did not."""
+"""The outcome: one sentence, and the numbers behind it. What slipped through is as loud as what did not."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Outcome:
     """`proved` is None if nothing was graded."""
 
     proved: bool | None
@@ -40,14 +40,14 @@ class Verdict:
     campaign: list[Number] = field(default_factory=list)
 
 
-def verdict(demo: Document | None, campaign: Document | None) -> Verdict:
+def outcome(demo: Document | None, campaign: Document | None) -> Outcome:
     """What both together say; an empty document is none."""
     demo, campaign = demo or None, campaign or None
     against_run = [plain(one) for one in (demo or {}).get("failures") or []]
     run_proved = bool(demo.get("proved")) and not against_run if demo else None
     against_campaign = _against(campaign) if campaign else []
     campaign_proved = not against_campaign if campaign else None
-    return Verdict(
+    return Outcome(
         proved=None if demo is None and campaign is None else run_proved is not False and campaign_proved is not False,
         sentence=_sentence(demo, run_proved, len(against_run), campaign, against_campaign),
         against_run=against_run,
@@ -98,7 +98,7 @@ def _stand(findings: int) -> str:
     return (
         f"{counted(findings, 'finding')} {'stands' if findings == 1 else 'stand'}"
         if findings
-        else "its own verdict stands"
+        else "its own outcome stands"
     )
 
 
