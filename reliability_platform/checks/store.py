@@ -160,12 +160,12 @@ class CheckStore:
         """The number of the oldest result of each check on each of these days that has one."""
         table = check_results.c
         query = (
-            select(table.check_name, table.partition_date, func.min(table.id))
+            select(table.check_name, table.partition_date, func.min(table.id).label("oldest"))
             .where(table.check_name.in_(checks), table.partition_date.in_(partitions))
             .group_by(table.check_name, table.partition_date)
         )
         with self._engine.connect() as connection:
-            return {(check, day): number for check, day, number in connection.execute(query)}
+            return {(row.check_name, row.partition_date): row.oldest for row in connection.execute(query)}
 
     def history(self, check: str, partition: date) -> list[CheckResult]:
         """Every result of one check on one day, oldest first."""

@@ -13,6 +13,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.detection import observe
+from reliability_platform.incidents.documents.render import WIDTH
 from reliability_platform.incidents.impact import reach
 from reliability_platform.incidents.overview import overview, screen
 from reliability_platform.incidents.response import read_policy
@@ -67,6 +68,7 @@ def test_an_incident_from_the_alarm_to_its_end(capsys: pytest.CaptureFixture[str
     told = reliability(capsys, "incidents", "timeline", "INC-0001", home=home)
     assert "\x1b" not in told
     assert "[red]x[/red]" in told
+    assert max(map(len, told.splitlines())) <= WIDTH, "in a pipe it was 350 columns wide"
     assert "\x1b" not in reliability(capsys, "incidents", "show", "INC-0001", home=home)
     assert [one["id"][:8] for one in listed(capsys, home, "--assignee", "Grace")] == ["INC-0001"]
     reliability(capsys, "incidents", "resolve", "INC-0001", "--why", "the producer sent them", home=home)

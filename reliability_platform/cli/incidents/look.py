@@ -1,5 +1,6 @@
 """Looking at incidents: the list, one screen on one of them, its timeline."""
 
+import textwrap
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,13 +16,18 @@ from reliability_platform.clock import utc_now
 from reliability_platform.contracts import SOURCES
 from reliability_platform.formats import second
 from reliability_platform.incidents.classes import CLASSES, Severity
-from reliability_platform.incidents.documents.render import plain
+from reliability_platform.incidents.documents.render import WIDTH, plain
 from reliability_platform.incidents.model import Incident, State, TimelineEntry
 from reliability_platform.incidents.response import overdue, postmortem_due, read_policy, response_due
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.operations.tables import incident_heads
 from reliability_platform.settings import Settings, load_settings
+
+LINES = textwrap.TextWrapper(
+    WIDTH, initial_indent="    ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+)
+"""Whole words: a name or a path that is broken is found by no search."""
 
 
 def document(settings: Settings, incident: Incident) -> dict[str, Any]:
@@ -173,6 +179,11 @@ def timeline(incident_id: str, home: Path | None, as_json: bool) -> None:
     incident = IncidentStore(operations_engine(load_settings(home))).get(incident_id)
     if as_json:
         print_json([vars(entry) for entry in incident.timeline])
+        return
+    if not people.is_terminal:
+        for entry in incident.timeline:
+            echo(f"{second(entry.at)}  {plain(entry.actor)}: {plain(_what(entry))}")
+            echo(LINES.fill(plain(entry.why)))
         return
     table = Table(title=incident.id)
     for column in ("when (UTC)", "who", "what", "why"):
