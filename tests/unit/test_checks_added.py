@@ -7,6 +7,7 @@ from sqlalchemy import delete
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckStatus
+from reliability_platform.cli.doctor import _judged, _WrongError
 from reliability_platform.operations.tables import check_results
 from reliability_platform.recovery.stores import examine_operations
 from tests.conftest import Platform, day
@@ -45,6 +46,8 @@ def test_days_of_an_earlier_release_are_judged_by_a_check_it_lacked_and_what_is_
         )
     [damage] = examine_operations(home.settings)
     assert "lacks 1 check result of those that it had" in str(damage)
+    with pytest.raises(_WrongError, match="which the operations store has lost"):
+        _judged(home.settings)  # said to have been added or changed, beside the line that says that it is gone
     assert home.publish().held == {f"orders/{day(2)}": [f"{known} has not been evaluated"]}
 
     home.checks.invalidate(["orders"], [day(1)])
