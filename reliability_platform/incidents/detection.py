@@ -25,7 +25,7 @@ from reliability_platform.incidents.grouping import Cause, RawSignal, group
 from reliability_platform.incidents.impact import Consumers
 from reliability_platform.incidents.model import Incident, Signal, State
 from reliability_platform.incidents.onset import first_bad_write, onset
-from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.incidents.store import FollowUp, IncidentStore
 from reliability_platform.incidents.triage import Triage, as_data, triage
 from reliability_platform.operations.tables import incident_heads
 from reliability_platform.settings import Settings
@@ -191,17 +191,20 @@ class _Observer:
         days = [result.partition for result in results]
         return self._store.open_around(min(days) - ONE_DAY, max(days) + ONE_DAY) if days else []
 
-    def _append(self, incident: Incident, kind: str, why: str, signals: Sequence[RawSignal]) -> None:
+    def _append(
+        self, incident: Incident, kind: str, why: str, signals: Sequence[RawSignal], then: Sequence[FollowUp] = ()
+    ) -> None:
+        """With all that follows from it: killed in between, nobody would look at these results a second time."""
         days = sorted({signal.result.partition.isoformat() for signal in signals})
         news = {*days} - {day.isoformat() for day in incident.partitions}
         data = {"partitions": days, "signals": _signal_data(signals)}
         if news:
             data |= self._onset(incident.source, [one for one in signals if one.result.partition.isoformat() in news])
         ids = [signal.result_id for signal in signals]
-        if self._store.append(incident.id, self._now, ACTOR, kind, why, data, results=ids):
+        if news or then:
+            then = [*then, *self._assessed_again(incident, signals)]
+        if self._store.append(incident.id, self._now, ACTOR, kind, why, data, results=ids, then=then):
             self._changed[incident.id] = None
-            if news:
-                self._assess_again(incident.id)
 
     def _attach_repeated(self, signals: Sequence[RawSignal]) -> list[RawSignal]:
         """A check that fails again on a day of an open incident belongs there; returns the signals that are left."""
@@ -294,9 +297,8 @@ class _Observer:
             self._store.append(earlier.id, self._now, ACTOR, "note", why, {}, results=ids)
             return earlier.id
         if earlier is not None and self._now - _ended_at(earlier) <= self._reopen_within():
-            self._append(earlier, "signals", f"Came back: {_words(cause.signals)}", cause.signals)
-            self._store.move(earlier.id, State.REOPENED, self._now, ACTOR, "The failure came back.")
-            self._assess_again(earlier.id)
+            reopened = ("transition", "The failure came back.", {"to": State.REOPENED.value})
+            self._append(earlier, "signals", f"Came back: {_words(cause.signals)}", cause.signals, [reopened])
             return earlier.id
         return self._open(cause, earlier)
 
@@ -363,16 +365,16 @@ class _Observer:
             messages=[one.result.message for one in cause.own_signals],
         )
 
-    def _assess_again(self, incident_id: str) -> None:
-        """An incident that has grown may have become worse; it never becomes better by growing."""
-        incident = self._store.get(incident_id)
-        cause = Cause(
-            incident.source, incident.failure_class, incident.partitions, [_remembered(one) for one in incident.signals]
-        )
+    def _assessed_again(self, incident: Incident, more: Sequence[RawSignal]) -> list[FollowUp]:
+        """An incident that grows by these signals may become worse; it never becomes better by growing."""
+        days = sorted({*incident.partitions, *(one.result.partition for one in more)})
+        known = [_remembered(one) for one in incident.signals]
+        cause = Cause(incident.source, incident.failure_class, days, [*known, *more])
         found = self._triage(cause, _is_contained(self._engine, cause))
         if found.severity < incident.severity:
             why = f"{incident.severity} → {found.severity}: {found.reason}"
-            self._store.append(incident.id, self._now, ACTOR, "severity", why, as_data(found))
+            return [("severity", why, as_data(found))]
+        return []
 
     def _note_recovery(self, passed: Sequence[Numbered]) -> None:
         """A failed check that passes now is evidence of recovery; whether it is enough is for remediation to say."""

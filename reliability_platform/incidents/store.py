@@ -40,6 +40,8 @@ from reliability_platform.operations.tables import (
 
 ATTEMPTS = 50
 """Writers that lose the race for the next entry read again and retry; each round, one of them wins."""
+FollowUp = tuple[str, str, Mapping[str, Any]]
+"""An entry that follows from another, in its transaction: its kind, why, its data."""
 PARAMETERS = 500
 """Values in one `in (…)`: databases limit how many a statement may bind."""
 
@@ -170,8 +172,9 @@ class IncidentStore:
         data: Mapping[str, Any] | None = None,
         results: Sequence[int] = (),
         key: str | None = None,
+        then: Sequence[FollowUp] = (),
     ) -> bool:
-        """Append one entry, with the check results that belong to it; whether it was appended.
+        """Append one entry, with the check results that belong to it and what follows from it; whether it was appended.
 
         It is not if one of the results belongs to an incident already, or if an entry with the same `key` was made.
         """
@@ -180,7 +183,11 @@ class IncidentStore:
             if key is not None:
                 connection.execute(insert(incident_keys).values(key=key, incident_id=incident_id))
             self._attach(connection, incident_id, results)
-            self._append(connection, incident_id, now, actor, kind, why, data or {})
+            incident = self._append(connection, incident_id, now, actor, kind, why, data or {})
+            for kind_of_it, because, more in then:
+                if kind_of_it == "transition":
+                    check_transition(incident, State(more["to"]))
+                incident = self._append(connection, incident_id, now, actor, kind_of_it, because, more, incident)
 
         def repeated() -> bool:
             return (bool(results) and bool(self.known_results(results))) or (key is not None and self._has_key(key))

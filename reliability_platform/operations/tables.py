@@ -210,6 +210,7 @@ check_results = Table(
     Column("evaluated_at", UtcDateTime, nullable=False),
     Column("stale", Boolean, nullable=False, default=False),
     Index("check_results_by_partition", "partition_date", "check_name"),
+    Index("check_results_by_run", "run_id"),
 )
 
 # Incidents

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import Engine
 
 from reliability_platform.checks.run_monitor import monitor_runs
-from reliability_platform.checks.steps import INCIDENTS_NOTICED, steps
+from reliability_platform.checks.steps import INCIDENTS_NOTICED, Step, steps
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import Clock
 from reliability_platform.incidents.apart import noted
@@ -23,7 +23,8 @@ from reliability_platform.remediation.standstill import arrived, note_standstill
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
-RESULTS_PER_TICK = 20_000
+RESULTS_PER_READING = 20_000
+"""So many results are in memory at once."""
 SENSOR = "incident_sensor"
 """Under this name stands how far the results have been read."""
 
@@ -34,22 +35,18 @@ def notice(
     """Read the results that nobody has read: the ids of the incidents that changed, and the number of the last one read.
 
     `first` writes down what the monitors read. Each step that fails costs only itself. Results that it failed with are
-    read again at the next tick, as long as all that came since fits into one reading.
+    read again at the next tick, with all that came since.
 
     The number is kept once all results up to it have been taken in. Whoever is killed before leaves them to be read again:
     a result enters an incident in one transaction with its own number, which another reading finds taken.
     """
-    after = cursor_of(engine, SENSOR)
+    changed: list[str] = []
     with steps(engine, INCIDENTS_NOTICED, clock()) as step:
         with step("runs that died could not be written down"):
             first()
         monitor_runs(settings, engine, clock(), step)
-        results = CheckStore(engine).after(after, RESULTS_PER_TICK)
-        around = Surroundings(settings, lambda: consumers(settings, ensure_manifest()))
-        changed: list[str] = []
-        again: int | None = results[0][0] if results else None
         with step("new check results could not be read"):
-            changed, again = take_in(engine, results, clock(), around, step)
+            _read_results(settings, engine, clock, step, changed)
         with step("deadlines could not be looked at"):
             changed += note_missed(settings, engine, clock())
     store = IncidentStore(engine)
@@ -57,12 +54,25 @@ def notice(
         with noted(store, incident, clock(), "Whether it has recovered could not be found out"):
             if end_if_recovered(settings, engine, incident.id, clock(), "incident sensor"):
                 changed.append(incident.id)
-    read = results[-1][0] if results else after
-    if again and len(results) < RESULTS_PER_TICK:
-        read = again - 1
-    if read > after:
-        advance(engine, SENSOR, read)
-    return list(dict.fromkeys(changed)), read
+    return list(dict.fromkeys(changed)), cursor_of(engine, SENSOR)
+
+
+def _read_results(settings: Settings, engine: Engine, clock: Clock, step: Step, changed: list[str]) -> None:
+    """Read to the last result; the cursor waits before the first that could not be brought into an incident.
+
+    SQLite gives the numbers of rows that were lost again: a store that ends before the cursor is read from its beginning.
+    """
+    checks, read, waits = CheckStore(engine), cursor_of(engine, SENSOR), False
+    if read > checks.last_id():
+        read = 0
+    around = Surroundings(settings, lambda: consumers(settings, ensure_manifest()))
+    while results := checks.after(read, RESULTS_PER_READING):
+        ids, again = take_in(engine, results, clock(), around, step)
+        changed += ids
+        read = results[-1][0]
+        if not waits:
+            advance(engine, SENSOR, again - 1 if again else read)
+        waits = waits or again is not None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.incidents import detection
 from reliability_platform.incidents.impact import Consumers
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
@@ -67,7 +68,7 @@ def test_the_next_process_reads_what_is_new_alone(settings: Settings, monkeypatc
     assert tick(settings) == []
     CheckStore(operations_engine(settings)).record([result(FAILING[0], 9)])
     assert len(tick(settings)) == 1
-    assert read == [3, 0, 1]
+    assert read == [3, 1]
 
 
 def test_of_a_process_that_is_killed_at_any_transaction_no_result_is_lost_and_none_counts_twice(
@@ -139,7 +140,69 @@ def test_a_home_of_before_there_were_cursors_opens_no_incident_again(settings: S
     before = judged(settings)
     with engine.begin() as connection:
         connection.execute(text("drop table sensor_cursors"))
+        connection.execute(text("drop index check_results_by_run"))
         connection.execute(text("update operations_version set version_num = '0004'"))
     assert tick(settings) == []
     assert judged(settings) == before
     assert is_read_to_the_end(settings)
+
+
+def test_killed_while_an_incident_comes_back_it_is_reopened_by_the_next_reader(settings: Settings) -> None:
+    """Its results were attached in one transaction and it was reopened in the next: killed between, it stayed resolved."""
+    checks = CheckStore(operations_engine(settings))
+    incident_id = tick(settings)[0]
+    store = IncidentStore(operations_engine(settings))
+    store.move(incident_id, State.RECOVERING, later(1), "healer", "act")
+    store.move_through(incident_id, [(State.VERIFIED, "passes"), (State.RESOLVED, "done")], later(2), "healer")
+    checks.record([result(FAILING[0], at=later(3)), result(FAILING[1]), result(FAILING[2])])
+    process = FORK.Process(target=die_at_transition, args=(settings,))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    tick(settings)
+    assert store.get(incident_id).state is State.REOPENED
+
+
+def die_at_transition(settings: Settings) -> None:
+    """Be killed before the entry of the timeline that reopens."""
+
+    def look(_c: object, _u: object, statement: str, parameters: object, *_: object) -> None:
+        if "INTO incident_timeline" in statement and '"reopened"' in str(parameters):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    event.listen(Engine, "before_cursor_execute", look)
+    tick(settings)
+
+
+def test_a_cause_that_fails_waits_however_much_comes_after_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was given up once more results had come since than one reading takes."""
+    checks = CheckStore(operations_engine(settings))
+    monkeypatch.setattr(ticks, "RESULTS_PER_READING", 2)
+    triage = detection.triage
+
+    def poisoned(*arguments: object, **more: object) -> object:
+        if "orders" in str(more["messages"]):
+            raise RuntimeError("poisoned")
+        return triage(*arguments, **more)  # type: ignore[arg-type]
+
+    checks.record([result(FAILING[0], 12, detail="orders")])
+    with monkeypatch.context() as broken:
+        broken.setattr(detection, "triage", poisoned)
+        tick(settings)
+        checks.record([result(check, 20) for check in FAILING])
+        tick(settings)
+    tick(settings)
+    tick(settings)  # what the tick before it said of itself
+    found = IncidentStore(operations_engine(settings)).all()
+    assert [one.source for one in found if one.failure_class == "missing_data"].count("orders") == 3
+    assert is_read_to_the_end(settings)
+
+
+def test_a_store_that_lost_its_last_results_is_read_anew(settings: Settings) -> None:
+    """SQLite gives the numbers of deleted rows again: results below the position would never be read."""
+    engine = operations_engine(settings)
+    advance(engine, ticks.SENSOR, 500)
+    tick(settings)
+    assert judged(settings) == ONCE
