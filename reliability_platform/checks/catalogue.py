@@ -27,6 +27,9 @@ class CheckSpec:
     recovery: str
     column: str | None = None
     requires_history: bool = False
+    compares_tables: bool = False
+    """Whether it compares a layer with the one before, or one source with another: what had passed may fail later, and
+    is judged anew before each publication."""
 
     @property
     def source(self) -> str:
@@ -41,6 +44,7 @@ class _Property:
     severity: str
     description: str
     recovery: str
+    compares_tables: bool = False
 
 
 _HEAL = "`reliability heal` asks the source for the affected batches again and re-runs the day."
@@ -130,6 +134,7 @@ def _spec(
         recovery=meaning.recovery,
         column=column,
         requires_history=requires_history,
+        compares_tables=meaning.compares_tables,
     )
 
 
@@ -264,12 +269,15 @@ _LOST = _Property(
     "P0",
     "Staging, silver and gold still have rows of each landing day that bronze has.",
     "`reliability heal` builds the days again from bronze. Find out who deleted, and take the right to do so away.",
+    compares_tables=True,
 )
 _CONSERVED = _Property(
-    "rows_unaccounted", True, "P1", "Delivered = accepted + duplicate + quarantined + held late.", _REBUILD
+    "rows_unaccounted", True, "P1", "Delivered = accepted + duplicate + quarantined + held late.", _REBUILD, True
 )
-_GOLD = _Property("reconciliation_mismatch", True, "P1", "Gold adds up to silver.", _REBUILD)
-_MATCHED = _Property("sources_disagree", True, "P1", "Every payment has its order, of the same amount.", _BOTH_SIDES)
+_GOLD = _Property("reconciliation_mismatch", True, "P1", "Gold adds up to silver.", _REBUILD, True)
+_MATCHED = _Property(
+    "sources_disagree", True, "P1", "Every payment has its order, of the same amount.", _BOTH_SIDES, True
+)
 _DBT = _Property("transform_failure", True, "P1", "Every dbt model was built and every dbt test passed.", _REBUILD)
 
 

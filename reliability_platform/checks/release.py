@@ -30,13 +30,7 @@ from reliability_platform.warehouse.marts import Mart
 from reliability_platform.warehouse.publication import Publication, publish
 from reliability_platform.warehouse.published import HeldBy, Partition
 
-CLASSES_OF_TABLES = frozenset({"data_loss", "rows_unaccounted", "reconciliation_mismatch", "sources_disagree"})
-TABLE_CHECKS = frozenset(
-    spec.name
-    for spec in CHECKS.values()
-    if spec.engine == "native" and spec.blocking and spec.failure_class in CLASSES_OF_TABLES
-)
-"""Blocking checks that compare a layer with the one before, or one source with another."""
+TABLE_CHECKS = frozenset(spec.name for spec in CHECKS.values() if spec.compares_tables)
 
 
 def confirm(settings: Settings, store: CheckStore, now: datetime, run_id: str) -> list[CheckResult]:

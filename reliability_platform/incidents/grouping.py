@@ -14,7 +14,7 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.facts import Facts
 from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.contracts import SOURCES
-from reliability_platform.incidents.classes import CLASSES, AskFor
+from reliability_platform.incidents.classes import BROKEN_CHECK, CLASSES, AskFor
 from reliability_platform.incidents.column import column_of_results, rejections_of
 
 LAYERS = ("bronze", "stg", "qtn", "hld", "int", "agg", "fct", "rec", "dbt", "pipeline", "home", "published")
@@ -31,7 +31,7 @@ class RawSignal:
     def failure_class(self) -> str:
         """The check's class; a crashed check has one of its own, for it says nothing about the data."""
         if self.result.status is CheckStatus.NOT_EVALUATED and CHECKS[self.result.check].engine != "dbt":
-            return "check_not_evaluated"
+            return BROKEN_CHECK
         return CHECKS[self.result.check].failure_class
 
     @property
@@ -86,7 +86,8 @@ def _refusals_explain_gap(cause: str, present: dict[str, list[RawSignal]]) -> bo
         return True  # only a batch can have wrong columns; nobody says which
     if any(file.reason == "folder_unreadable" for signal in files for file in signal.facts.refused):
         return True  # whatever came that day is in there
-    missing = {slot for signal in present.get("missing_data", []) for slot in signal.facts.missing_slots}
+    gaps = [signal for name in present if CLASSES[name].of_missing_batches for signal in present[name]]
+    missing = {slot for signal in gaps for slot in signal.facts.missing_slots}
     refused = {slot for name in present if CLASSES[name].refuses_files for slot in _refused_slots(present[name])}
     own = _refused_slots(files)
     return bool(own & missing if missing else own) and missing <= refused
@@ -98,7 +99,7 @@ def _root(signal: RawSignal, failure_class: str, present: dict[str, list[RawSign
     for name in present:
         if name == failure_class or not explains(name, failure_class):
             continue
-        is_gap = failure_class == "missing_data" and CLASSES[name].refuses_files
+        is_gap = CLASSES[failure_class].of_missing_batches and CLASSES[name].refuses_files
         if is_gap and not _refusals_explain_gap(name, present):
             continue
         found.append(name)
@@ -109,7 +110,7 @@ def _root(signal: RawSignal, failure_class: str, present: dict[str, list[RawSign
 
 def _own_failure(signal: RawSignal) -> bool:
     """Whether the signal says that our own machinery failed: one cause, whichever sources were to be judged."""
-    return signal.failure_class == "check_not_evaluated" or CHECKS[signal.result.check].engine == "dbt"
+    return CLASSES[signal.failure_class].of_broken_checks or CHECKS[signal.result.check].engine == "dbt"
 
 
 def group(signals: Sequence[RawSignal]) -> list[Cause]:

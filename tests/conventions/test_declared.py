@@ -1,5 +1,6 @@
 """Declared or refused: catalogues, files and documents agree."""
 
+import ast
 import importlib.metadata
 import re
 
@@ -49,6 +50,13 @@ def test_every_failure_class_has_a_meaning_a_policy_and_an_action() -> None:
         assert failure_class.explains <= set(CLASSES)
     for policy in POLICIES.values():
         assert {name.format(source="orders") for name in policy.proof} <= set(CHECKS)
+
+
+def test_incidents_name_no_failure_class_in_their_code() -> None:
+    """What is special about a class is a field of its file: a branch on its name is found by nobody who adds one."""
+    for path in sorted((PROJECT_ROOT / "reliability_platform" / "incidents").rglob("*.py")):
+        texts = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
+        assert not texts & CLASSES.keys(), path
 
 
 def test_every_fault_is_known_by_a_class_that_some_check_can_raise() -> None:

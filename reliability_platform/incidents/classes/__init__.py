@@ -209,6 +209,10 @@ class FailureClass:
     """Whether it is about the home itself and no landing day: then its date is the day on which it was noticed."""
     told_by_its_error: bool = False
     """Whether the error of an incident tells its cause, and so whether it passes by itself."""
+    of_missing_batches: bool = False
+    """Whether it says that batches are missing: refused files explain it only as far as they are those batches."""
+    of_broken_checks: bool = False
+    """Whether it is that of every check that broke off, whatever class its failure would have."""
     keeps_snapshots: bool = False
     """Whether a snapshot may be its cure: a loss, or what damaged files make fail, of which nobody may know yet."""
 
@@ -286,3 +290,4 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
 _CLASS = TypeAdapter(FailureClass)
 _UNKNOWN_KEY = {"unexpected_keyword_argument", "extra_forbidden"}
 CLASSES = read_classes(Path(__file__).parent)
+[BROKEN_CHECK] = [name for name, one in CLASSES.items() if one.of_broken_checks]
