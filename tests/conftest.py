@@ -134,7 +134,14 @@ def _nothing_goes_out(outward_calls: Path) -> Iterator[None]:
     assert outward_calls.read_text()[before:] == ""
 
 
-LONGEST = ("scenarios/test_demo.py", "scenarios/test_runbooks_work.py", "orchestration/test_dev.py")
+LONGEST = (
+    "scenarios/test_catalogue.py",
+    "scenarios/test_runbooks_work.py",
+    "orchestration/test_dev.py",
+    "scenarios/test_demo.py",
+    "scenarios/test_live_platform.py",
+    "scenarios/test_personal_data.py",
+)
 """Files that take minutes and begin first, or the last worker would run one of them alone."""
 
 
