@@ -19,7 +19,7 @@ test: .venv/ready  ## every test, on real parts
 torture: .venv/ready  ## kill every stage at seeded moments; all must be as if nothing had happened
 	$(BIN)/python -m tests.torture
 
-test-all: .venv/ready  ## those that take minutes, too: hostile ground, lost homes, drills
+test-all: .venv/ready  ## those that take minutes, too: the demo's month, hostile ground, lost homes, drills
 	$(BIN)/python -m pytest -m "exhaustive or not exhaustive"
 
 dev: .venv/ready  ## Dagster UI on loopback with its daemon: schedules and sensors live

@@ -1,4 +1,9 @@
-"""The whole loop by the command that a newcomer types. First: nothing happens when nothing is wrong."""
+"""The whole loop by the command that a newcomer types.
+
+`make test` runs the demo over eight days: ten faults with six ways of healing, two of them on the running platform. That
+every other fault is detected, contained and healed, it proves without an orchestrator (`test_catalogue.py`,
+`test_live_platform.py`). `make test-all` runs the month with all faults that the README shows, and a clean one.
+"""
 
 import json
 import subprocess
@@ -11,6 +16,7 @@ import pytest
 
 from reliability_platform.errors import ExitCode
 from reliability_platform.lab.faults.catalogue import CATALOGUE
+from reliability_platform.lab.faults.plan import load_plan
 from tests.conventions.test_readme import sample_of_the_demo
 from tests.scenarios.typed import typed
 
@@ -42,17 +48,49 @@ def test_a_clean_run_raises_nothing(tmp_path: Path) -> None:
     assert document["oracle"]["equal"]
 
 
+FEW = """
+name: few
+injections:
+  - {fault: too_late_events, source: orders, day: 2}
+  - {fault: null_spike, source: orders, day: 4}
+  - {fault: duplicate_retry_storm, source: payments, day: 6}
+  - {fault: truncated_file, source: web_events, day: 2}
+  - {fault: schema_column_added, source: web_events, day: 4}
+  - {fault: pii_leak, source: web_events, day: 6}
+  - {fault: missing_batch, source: shipments, day: 3}
+  - {fault: schema_column_missing, source: shipments, day: 5}
+  - {fault: crash_mid_write, source: orders, day: 5}
+  - {fault: accidental_delete, source: web_events, day: 7}
+"""
+Demo = tuple[Path, dict[str, Any], set[str]]
+
+
 @pytest.fixture(scope="module")
-def showcase(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+def month(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """One demo of all faults, small."""
     home = tmp_path_factory.mktemp("showcase") / "home"
-    return home, demo(home, "--days", "30", "--events", "60000", "--seed", "5")
+    return home, demo(home, "--days", "30", "--events", "60000", "--seed", "5"), set(CATALOGUE)
 
 
-def test_every_fault_is_detected_contained_and_healed(showcase: tuple[Path, dict[str, Any]]) -> None:
-    """The whole catalogue, one incident each; every severity as declared; nothing opened without a fault."""
-    _, document = showcase
-    assert {fault["fault"] for fault in document["faults"]} == set(CATALOGUE)
+@pytest.fixture(scope="module")
+def week(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """One demo of ten faults, small."""
+    home = tmp_path_factory.mktemp("few") / "home"
+    document = demo(home, "--plan", FEW, "--days", "8", "--events", "12000", "--seed", "5")
+    return home, document, {one.fault for one in load_plan(FEW).injections}
+
+
+@pytest.fixture(scope="module", params=["week", pytest.param("month", marks=pytest.mark.exhaustive)])
+def demonstrated(request: pytest.FixtureRequest) -> Demo:
+    """Each of the demos that this session asks for."""
+    found: Demo = request.getfixturevalue(request.param)
+    return found
+
+
+def test_every_fault_is_detected_contained_and_healed(demonstrated: Demo) -> None:
+    """One incident each; every severity as declared; nothing opened without a fault."""
+    _, document, injected = demonstrated
+    assert {fault["fault"] for fault in document["faults"]} == injected
     loud = [fault for fault in document["faults"] if not CATALOGUE[fault["fault"]].is_control]
     for fault in loud:
         assert fault["detected"] and fault["contained"] and fault["healed"], fault
@@ -64,9 +102,10 @@ def test_every_fault_is_detected_contained_and_healed(showcase: tuple[Path, dict
     assert document["approved"], "some actions wait for a person, and the demo says yes to them where all can see it"
 
 
-def test_the_sample_of_the_readme_is_what_the_demo_prints(showcase: tuple[Path, dict[str, Any]]) -> None:
+@pytest.mark.exhaustive  # on each `make test`, tests/conventions/test_readme.py compares the sample with the catalogue
+def test_the_sample_of_the_readme_is_what_the_demo_prints(month: Demo) -> None:
     """`stale_source` was shown with another check than the one that the demo names first."""
-    _, document = showcase
+    _, document, _ = month
     printed = {fault["fault"]: fault for fault in document["faults"]}
     for name, source, day, caught_by, severity in sample_of_the_demo():
         fault = printed[name]
@@ -75,9 +114,9 @@ def test_the_sample_of_the_readme_is_what_the_demo_prints(showcase: tuple[Path, 
         assert ([*fault["detected_by"], "nothing to notice"][0]) == caught_by.split(" +")[0], name
 
 
-def test_no_row_is_lost_and_recovery_is_proved(showcase: tuple[Path, dict[str, Any]]) -> None:
+def test_no_row_is_lost_and_recovery_is_proved(demonstrated: Demo) -> None:
     """Delivered is the sum of where rows ended; the published tables equal those of a month without failure."""
-    _, document = showcase
+    _, document, _ = demonstrated
     rows = document["conservation"]
     assert rows["unaccounted"] == 0
     assert rows["delivered"] == sum(rows[name] for name in ("accepted", "duplicate", "quarantined", "held_late"))
@@ -89,14 +128,14 @@ def test_no_row_is_lost_and_recovery_is_proved(showcase: tuple[Path, dict[str, A
     assert document["proved"]
 
 
-def test_the_proof_can_fail(showcase: tuple[Path, dict[str, Any]]) -> None:
+def test_the_proof_can_fail(demonstrated: Demo) -> None:
     """One published cell changed by hand: verify names the table and the row, and says so by its exit code."""
-    home, _ = showcase
+    home, *_ = demonstrated
     table = home / "published" / "current" / "agg_daily_funnel.parquet"
     original = table.read_bytes()
     with duckdb.connect() as connection:
         connection.execute(f"create table t as select * from '{table}'")
-        connection.execute("update t set sessions = sessions + 1 where event_date = date '2026-01-12'")
+        connection.execute("update t set sessions = sessions + 1 where event_date = date '2026-01-04'")
         connection.execute(f"copy (from t) to '{table}' (format parquet)")
     try:
         printed = typed("verify", "--json", home=home, expect=ExitCode.NOT_HEALED)
@@ -106,12 +145,12 @@ def test_the_proof_can_fail(showcase: tuple[Path, dict[str, Any]]) -> None:
     assert not document["equal"]
     wrong = {name for name, found in document["tables"].items() if not found["equal"]}
     assert wrong == {"agg_daily_funnel"}
-    assert "2026-01-12" in json.dumps(document["tables"]["agg_daily_funnel"]["first_differences"])
+    assert "2026-01-04" in json.dumps(document["tables"]["agg_daily_funnel"]["first_differences"])
 
 
-def test_a_second_heal_changes_nothing(showcase: tuple[Path, dict[str, Any]]) -> None:
+def test_a_second_heal_changes_nothing(demonstrated: Demo) -> None:
     """Nothing is open: no run, no new version, no new entry."""
-    home, _ = showcase
+    home, *_ = demonstrated
     before = typed("incidents", "list", "--json", home=home)
     version = (home / "published" / "current").readlink()
     typed("heal", home=home)
