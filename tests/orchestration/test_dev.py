@@ -4,6 +4,8 @@ import json
 from datetime import date, timedelta
 from pathlib import Path
 
+import pytest
+
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.lab.faults.plan import ActivePlan, Injection
@@ -12,11 +14,12 @@ from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import load_settings
-from tests.orchestration.served import served
+from tests.orchestration.served import Served, served
 
 FIRST = date(2026, 1, 1)
-DAYS = 3
 BROKEN = FIRST + timedelta(days=1)
+WINDOW = [FIRST.isoformat(), BROKEN.isoformat()]
+SINGLE = (FIRST + timedelta(days=2)).isoformat()
 
 ASSETS = "{ assetNodes(loadMaterializations: false) { assetKey { path } isPartitioned groupName } }"
 BACKFILL = """mutation($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
@@ -35,8 +38,24 @@ MATERIALIZED = """query($key: AssetKeyInput!) { assetOrError(assetKey: $key) { .
 SELECTOR = {"repositoryLocationName": "reliability_platform", "repositoryName": "__repository__"}
 
 
-def test_backfill_from_the_ui_detects_heals_and_ends_at_the_oracle(tmp_path: Path) -> None:
-    """A window launched from the UI, one single day, live sensors: the incident is opened, healed and documented."""
+def _launch(platform: Served, landing_day: str) -> str:
+    """The run of one landing day, as the launchpad starts it."""
+    tags = [{"key": "dagster/partition", "value": landing_day}]
+    selector = {**SELECTOR, "jobName": "pipeline"}
+    launched = platform.query(LAUNCH, params={"selector": selector, "executionMetadata": {"tags": tags}})["launchRun"]
+    assert launched["__typename"] == "LaunchRunSuccess", launched
+    return str(launched["run"]["runId"])
+
+
+def _status(platform: Served, run_id: str) -> str:
+    return str(platform.query(RUN_STATUS, id=run_id)["runOrError"]["status"])
+
+
+@pytest.mark.parametrize("beside", [(), pytest.param((SINGLE,), marks=pytest.mark.exhaustive)])
+def test_backfill_from_the_ui_detects_heals_and_ends_at_the_oracle(tmp_path: Path, beside: tuple[str, ...]) -> None:
+    """A window launched from the UI, live sensors: the incident is opened, healed and documented. Single days beside it
+    take the way of the healing's own run: the queue of the daemon.
+    """
     settings = load_settings(tmp_path / "home")
     Simulation(seed=11, events_per_day=900).save(settings)
     ActivePlan(11, (Injection("missing_batch", "shipments", BROKEN, "medium"),)).save(settings)
@@ -44,18 +63,10 @@ def test_backfill_from_the_ui_detects_heals_and_ends_at_the_oracle(tmp_path: Pat
         assert [platform.status(), platform.status(Host="rebound.example.org")] == [200, 403]
         nodes = platform.query(ASSETS)["assetNodes"]
         keys = [node["assetKey"] for node in nodes if node["isPartitioned"] and node["groupName"] != "incidents"]
-        days = [(FIRST + timedelta(days=offset)).isoformat() for offset in range(DAYS)]
-        launched = platform.query(BACKFILL, params={"assetSelection": keys, "partitionNames": days[:-1]})
+        launched = platform.query(BACKFILL, params={"assetSelection": keys, "partitionNames": WINDOW})
         backfill = launched["launchPartitionBackfill"]
         assert backfill["__typename"] == "LaunchBackfillSuccess", backfill
-        single = platform.query(
-            LAUNCH,
-            params={
-                "selector": {**SELECTOR, "jobName": "pipeline"},
-                "executionMetadata": {"tags": [{"key": "dagster/partition", "value": days[-1]}]},
-            },
-        )["launchRun"]
-        assert single["__typename"] == "LaunchRunSuccess", single
+        singles = [_launch(platform, one) for one in beside]
 
         def backfilled() -> bool:
             status = platform.query(BACKFILL_STATUS, id=backfill["backfillId"])["partitionBackfillOrError"]["status"]
@@ -63,10 +74,8 @@ def test_backfill_from_the_ui_detects_heals_and_ends_at_the_oracle(tmp_path: Pat
             return status == "COMPLETED_SUCCESS"
 
         platform.wait("the backfill", backfilled, 400)
-        run_id = single["run"]["runId"]
-        platform.wait(
-            "the single day", lambda: platform.query(RUN_STATUS, id=run_id)["runOrError"]["status"] == "SUCCESS", 300
-        )
+        for run_id in singles:
+            platform.wait("the single day", lambda one=run_id: _status(platform, one) == "SUCCESS", 300)
         store = IncidentStore(operations_engine(settings))
         platform.wait(
             "healing", lambda: [one for one in store.all() if one.state is State.RESOLVED] == store.all() != [], 400
