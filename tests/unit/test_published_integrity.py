@@ -331,7 +331,8 @@ def test_a_store_of_before_takes_a_withdrawal_in_again(home: Settings) -> None:
     assert (ledger.withdrawn(), ledger.current()) == (["v000001"], current_version(home))
 
 
-@pytest.mark.parametrize("what", ["is missing", "is empty"])
+# A store of length zero is one of the damages of `test_damage_matrix.py`, too.
+@pytest.mark.parametrize("what", ["is missing", pytest.param("is empty", marks=pytest.mark.exhaustive)])
 def test_no_command_begins_a_new_store_where_the_one_of_the_home_is_lost(home: Settings, what: str) -> None:
     """`reliability incidents list` made an empty store and said "There are no incidents" of a home that had lost its own."""
     store = home.home / "operations.sqlite"
