@@ -6,6 +6,7 @@
 import logging
 import sys
 import time
+from collections.abc import Collection
 from datetime import date
 from pathlib import Path
 
@@ -32,9 +33,9 @@ def say(*words: str, home: Path) -> None:
         print("exit", stop.code, flush=True)  # noqa: T201
 
 
-def look(settings: Settings, batches: list[str]) -> None:
-    """Every command that shows something, in both forms."""
-    incidents = [one.id for one in IncidentStore(operations_engine(settings)).all()]
+def look(settings: Settings, batches: list[str], seen: Collection[str] = ()) -> list[str]:
+    """Every command that shows something, in both forms; the incidents that it looked at, which are not those of `seen`."""
+    incidents = [one.id for one in IncidentStore(operations_engine(settings)).all() if one.id not in seen]
     commands = [["checks", "--all"], ["quarantine", "list"], ["incidents", "list"]]
     commands += [
         ["slo"],
@@ -51,6 +52,7 @@ def look(settings: Settings, batches: list[str]) -> None:
     for words in commands:
         say(*words, home=settings.home)
         say(*words, "--json", home=settings.home)
+    return incidents
 
 
 def retype(settings: Settings) -> None:
@@ -70,7 +72,7 @@ def tour(home: Path, first: str, last: str, batches: list[str]) -> None:
     settings = load_settings(home)
     window = ["--from", first, "--to", last]
     say("run", *window, home=home)
-    look(settings, batches)
+    seen = look(settings, batches)
     say("heal", home=home)
     leaks = [one.id for one in IncidentStore(operations_engine(settings)).all() if one.failure_class == "pii_leak"]
     say("heal", "--incident", leaks[0], home=home)
@@ -89,7 +91,7 @@ def tour(home: Path, first: str, last: str, batches: list[str]) -> None:
             except PlatformError as error:
                 print(error)  # noqa: T201
         daemon.settle()
-    look(settings, [])
+    look(settings, [], set(seen) - {leaks[0]})
     say("scorecard", home=home)
     say("doctor", home=home)
 
