@@ -28,7 +28,9 @@
 
 {# Rows that have been dead letters before some build, whatever became of them. Written by the platform before each build. #}
 {% macro read_dead_letters() -%}
-    read_parquet('{{ home() }}/quarantine/*/landing_date=*/dead_letters.parquet', hive_partitioning = false)
+    read_parquet(
+        '{{ home() }}/quarantine/*/landing_date=*/dead_letters.parquet', hive_partitioning = false, union_by_name = true
+    )
 {%- endmacro %}
 
 {% macro read_reference(table) -%}

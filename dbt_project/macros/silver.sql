@@ -3,14 +3,15 @@
    A re-run of some landing days affects every key that they hold now or whose winner they held before. For those keys
    the winner is chosen anew among all valid rows of all days; keys that no valid row holds any more leave silver.
 
-   A silver model says in its configuration which source it deduplicates (`meta.source`) and by which key (`unique_key`). #}
+   A silver model says in its configuration which source it deduplicates (`meta.source`); a key may have several columns. #}
 
 {% macro affected_keys_table() -%} affected_{{ this.identifier }} {%- endmacro %}
 
 {# Pre-hook: note the affected keys and the event dates of their old winners, then remove those. #}
 {% macro forget_old_winners() %}
     {%- if execute and load_relation(this) is not none -%}
-        {%- set source_name, key = model.config.meta.source, model.config.unique_key -%}
+        {%- set source_name = model.config.meta.source -%}
+        {%- set key = keys_of_sources()[source_name] | join(', ') -%}
         create or replace temp table {{ affected_keys_table() }} as
         select {{ key }} from {{ ref('stg_' ~ source_name) }} where {{ in_window() }} and disposition = 'valid'
         union
@@ -19,9 +20,9 @@
         insert into touched_event_dates
         select distinct '{{ source_name }}', event_date
         from {{ this }}
-        where {{ key }} in (select {{ key }} from {{ affected_keys_table() }});
+        where ({{ key }}) in (select {{ key }} from {{ affected_keys_table() }});
 
-        delete from {{ this }} where {{ key }} in (select {{ key }} from {{ affected_keys_table() }})
+        delete from {{ this }} where ({{ key }}) in (select {{ key }} from {{ affected_keys_table() }})
     {%- endif -%}
 {% endmacro %}
 
@@ -30,18 +31,28 @@
     insert into touched_event_dates
     select distinct '{{ model.config.meta.source }}', event_date
     from {{ this }}
-    where {{ is_affected(model.config.unique_key) }}
+    where {{ is_affected(keys_of_sources()[model.config.meta.source]) }}
 {% endmacro %}
 
 {# The rows of staging whose keys this run affects; all of them in a full build. #}
 {% macro is_affected(key) -%}
-    {%- if execute and is_incremental() -%} {{ key }} in (select {{ key }} from {{ affected_keys_table() }}) {%- else -%} true {%- endif -%}
+    {%- if execute and is_incremental() -%} ({{ key | join(', ') }}) in (select {{ key | join(', ') }} from {{ affected_keys_table() }}) {%- else -%} true {%- endif -%}
+{%- endmacro %}
+
+{# The key of a row as one text: several columns are parted by a bar. Null only where a key of one column is. #}
+{% macro record_key(source_name, relation) -%}
+    {%- set key = keys_of_sources()[source_name] -%}
+    {%- if key | length == 1 -%}
+        cast({{ relation }}.{{ key[0] }} as varchar)
+    {%- else -%}
+        concat_ws('|'{% for name in key %}, coalesce(cast({{ relation }}.{{ name }} as varchar), ''){% endfor %})
+    {%- endif -%}
 {%- endmacro %}
 
 {# The winner of a key has rank 1: the highest attempt of its batch, then the first delivery. Only facts of the data decide. #}
 {% macro deduplication_rank(key) -%}
     row_number() over (
-        partition by {{ key }}
+        partition by {{ key | join(', ') }}
         order by batch_attempt desc, landing_date asc, batch_id asc, row_number asc
     )
 {%- endmacro %}

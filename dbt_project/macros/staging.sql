@@ -38,19 +38,19 @@
             _row_number,
             {{ content }} as content,
             first_value({{ content }}) over (
-                partition by landing_date, {{ key }}
+                partition by landing_date, {{ key | join(', ') }}
                 order by _batch_attempt desc, _batch_id asc, _row_number asc
             ) as first_content
         from live
         where
             not is_superseded
-            and (landing_date, {{ key }}) in (
+            and (landing_date, {{ key | join(', ') }}) in (
                 select
                     repeated.landing_date,
-                    repeated.{{ key }}
+                    repeated.{{ key | join(', repeated.') }}
                 from live as repeated
                 where not repeated.is_superseded
-                group by repeated.landing_date, repeated.{{ key }}
+                group by repeated.landing_date, repeated.{{ key | join(', repeated.') }}
                 having count(*) > 1
             )
     ) as compared

@@ -22,6 +22,13 @@
     {%- endif -%}
 {% endmacro %}
 
+{# Pre-hook of the quarantine: keys were numbers in warehouses of version 0.3.0. #}
+{% macro keys_as_text() %}
+    {%- if execute and load_relation(this) is not none -%}
+        alter table {{ this }} alter column record_key type varchar
+    {%- endif -%}
+{% endmacro %}
+
 {# A test on `where: __window__` judges the landing days of this run alone, one on `where: __touched_dates__` the event
    dates that it rewrites: one bad day must not fail all later ones. #}
 {% macro get_where_subquery(relation) -%}

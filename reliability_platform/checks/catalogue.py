@@ -4,9 +4,11 @@ A SodaCL check whose name is not declared here is refused when the files are rea
 holds. Names are `<dataset>__<property>`, the same in Soda, in Dagster and in incidents.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from reliability_platform.contracts import SOURCES
+from reliability_platform.contracts import CONTRACTS, SOURCES
+from reliability_platform.contracts.contract import Column
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,12 @@ _IGNORED = "Nothing to do: the batch is known and was ignored. `reliability heal
 _RECOMPUTE = "`reliability heal` recomputes the event dates concerned."
 _WATCH = "Consumers keep the last good rows; ask the owner of the source."
 
-# property (or its beginning, up to the underscore) → what its failure means
+# property, or kind of property → what its failure means
 _SODA_PROPERTIES = {
     "schema": _Property("schema_break", True, "P1", "All columns of the contract are there.", _HEAL),
     "row_count": _Property("missing_data", True, "P1", "The day has rows.", _HEAL),
     "missing": _Property("null_spike", True, "P2", "A required field is filled in at least 99 % of the rows.", _HEAL),
-    "valid_payload": _Property("payload_corruption", True, "P2", "At least 99 % of the payloads are JSON.", _LOOK),
+    "valid_payload": _Property("payload_corruption", True, "P2", "At least 99 % of the texts are JSON.", _LOOK),
     "valid": _Property("unknown_values", True, "P2", "At least 99 % of the values are known ones.", _LOOK),
     "range": _Property("invalid_values", True, "P2", "At least 99 % of the values are within their range.", _LOOK),
     "known_references": _Property("broken_references", True, "P2", "References lead somewhere.", _LOOK),
@@ -75,20 +77,6 @@ _SODA_PROPERTIES = {
     "share_within_bounds": _Property("transform_failure", True, "P1", "Shares lie within 0 and 1.", _REBUILD),
 }
 
-_REQUIRED = {
-    "orders": "order_id customer_id merchant_id product_id quantity amount currency channel event_time",
-    "payments": "payment_id order_id customer_id method status amount currency event_time",
-    "web_events": "event_id session_id event_type event_time",
-    "shipments": "shipment_event_id shipment_id order_id carrier status weight_grams ordered_at promised_at event_time",
-}
-_VALID = {
-    "orders": "currency channel",
-    "payments": "currency method status",
-    "web_events": "event_type payload",
-    "shipments": "carrier status",
-}
-_RANGES = {"orders": "quantity amount", "payments": "amount", "web_events": "", "shipments": "weight_grams"}
-_REFERRING = ("orders", "payments")
 MART_SOURCES = {
     "agg_daily_revenue": ("orders",),
     "agg_daily_payments": ("payments",),
@@ -98,18 +86,24 @@ MART_SOURCES = {
 }
 
 
-def _soda_properties(source: str) -> list[str]:
-    return [
-        "schema",
-        "row_count",
-        *(f"missing_{column}" for column in _REQUIRED[source].split()),
-        *(f"valid_{column}" for column in _VALID[source].split()),
-        *(f"range_{column}" for column in _RANGES[source].split()),
-        *(["known_references"] if source in _REFERRING else []),
-        "no_future_event_time",
-        "repeated_keys",
-        "freshness",
-    ]
+def _soda_properties(source: str) -> Iterator[tuple[str, str | None, str]]:
+    """The checks of a staging table: property, the column that it is about, and whose meaning it has."""
+    columns = CONTRACTS[source].columns
+    yield "schema", None, "schema"
+    yield "row_count", None, "row_count"
+    for one in columns:
+        if one.required and not one.json:
+            yield f"missing_{one.name}", one.name, "missing"
+        if one.json:
+            yield f"valid_{one.name}", one.name, "valid_payload"
+        elif one.valid_values:
+            yield f"valid_{one.name}", one.name, "valid"
+        if one.minimum is not None or one.maximum is not None:
+            yield f"range_{one.name}", one.name, "range"
+    if any(one.references and one.references.partition(".")[0] not in CONTRACTS for one in columns):
+        yield "known_references", None, "known_references"
+    for name in ("no_future_event_time", "repeated_keys", "freshness"):
+        yield name, None, name
 
 
 def _spec(
@@ -138,20 +132,25 @@ def _spec(
     )
 
 
+def about_columns(what: str, columns: Sequence[Column]) -> list[tuple[str, str]]:
+    """Columns that are judged alike, each with the name of its check: only several need to say which they are about."""
+    return [(one.name, what if len(columns) == 1 else f"{one.name}_{what}") for one in columns]
+
+
 def _soda(dataset: str, sources: tuple[str, ...], name: str) -> CheckSpec:
-    kind = name if name in _SODA_PROPERTIES else name.split("_")[0]
-    meaning = _SODA_PROPERTIES[kind]
-    column = name.split("_", 1)[1] if name.startswith(("missing_", "valid_", "range_")) else None
-    mart = dataset.startswith(("agg_", "fct_"))
-    if mart:
+    meaning = _SODA_PROPERTIES[name]
+    if dataset in MART_SOURCES:
         meaning = replace(meaning, failure_class="transform_failure", recovery=_REBUILD)
-    return _spec(f"{dataset}__{name}", dataset, sources, meaning, engine="soda", column=column)
+    return _spec(f"{dataset}__{name}", dataset, sources, meaning, engine="soda")
 
 
 def _soda_checks() -> list[CheckSpec]:
     specs = []
     for source in SOURCES:
-        specs += [_soda(f"stg_{source}", (source,), name) for name in _soda_properties(source)]
+        staging = f"stg_{source}"
+        for name, column, meaning in _soda_properties(source):
+            what = _SODA_PROPERTIES[meaning]
+            specs.append(_spec(f"{staging}__{name}", staging, (source,), what, engine="soda", column=column))
         silver = f"int_{source}__deduplicated"
         specs += [_soda(silver, (source,), name) for name in ("duplicate_keys", "missing_event_date")]
     for mart, sources in MART_SOURCES.items():
@@ -243,7 +242,7 @@ _SCALE = _Property(
     "distribution_shift",
     True,
     "P1",
-    "The median amount, overall and by currency, is within 30 % (or 6 standard errors) of the source's own past.",
+    "The median of the measure, overall and by segment, is within 30 % (or 6 standard errors) of the source's own past.",
     _APPROVE,
 )
 _SHIFTED = _Property(
@@ -257,7 +256,7 @@ _KEY_SHARE = _Property(
     "key_skew",
     False,
     "P2",
-    "No customer has more than a tenth of the rows, or 4 times the usual largest share.",
+    "Nobody has more than a tenth of the rows, or 4 times the usual largest share.",
     _APPROVE,
 )
 _HELD = _Property(
@@ -289,21 +288,24 @@ def _native_checks() -> list[CheckSpec]:
         specs += [_spec(f"stg_{source}__{name}", f"stg_{source}", one, what) for name, what in _STAGING.items()]
         specs.append(_spec(f"stg_{source}__no_conflicting_keys", f"stg_{source}", one, _CONFLICT))
         shifted = f"stg_{source}__rows_of_their_slot"
-        specs.append(_spec(shifted, f"stg_{source}", one, _SHIFTED, column="event_time", requires_history=True))
+        specs.append(
+            _spec(shifted, f"stg_{source}", one, _SHIFTED, column=CONTRACTS[source].event_time, requires_history=True)
+        )
         silver = f"int_{source}__deduplicated"
         specs.append(_spec(f"{silver}__no_rows_lost", silver, one, _LOST))
         specs.append(_spec(f"{silver}__volume", silver, one, _VOLUME, requires_history=True))
-        if source in ("orders", "payments", "web_events"):
-            specs.append(
-                _spec(f"{silver}__key_share", silver, one, _KEY_SHARE, column="customer_id", requires_history=True)
-            )
-        if source in ("orders", "payments"):
-            specs.append(_spec(f"{silver}__amount_scale", silver, one, _SCALE, column="amount", requires_history=True))
+        contract = CONTRACTS[source]
+        for column, name in about_columns("key_share", contract.with_role("entity")):
+            specs.append(_spec(f"{silver}__{name}", silver, one, _KEY_SHARE, column=column, requires_history=True))
+        for measure in contract.with_role("measure"):
+            name = f"{silver}__{measure.name}_scale"
+            specs.append(_spec(name, silver, one, _SCALE, column=measure.name, requires_history=True))
+        for what, meaning in _PAYLOAD.items():
+            for column, name in about_columns(what, contract.nested):
+                specs.append(_spec(f"stg_{source}__{name}", f"stg_{source}", one, meaning, column=column))
         specs.append(_spec(f"hld_too_late__no_{source}", "hld_too_late", one, _HELD))
         specs.append(_spec(f"rec_batches__conserved__{source}", "rec_batches__conserved", one, _CONSERVED))
         specs.append(_spec(f"rec_silver__vs__gold__{source}", "rec_silver__vs__gold", one, _GOLD))
-    for name, what in _PAYLOAD.items():
-        specs.append(_spec(f"stg_web_events__{name}", "stg_web_events", ("web_events",), what, column="payload"))
     both = ("payments", "orders")
     specs.append(_spec("rec_orders__vs__payments__matched", "rec_orders__vs__payments", both, _MATCHED))
     return specs

@@ -15,7 +15,7 @@ from statistics import median
 
 import duckdb
 
-from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.catalogue import CHECKS, about_columns
 from reliability_platform.checks.episodes import EPISODE_DAYS, EPISODE_SIGMAS, Lean, drawn_in
 from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, CheckStatus
 from reliability_platform.contracts import CONTRACTS
@@ -170,48 +170,27 @@ class HistoryCheck:
     judge: Callable[[Days, Sequence[date], date], Finding]
 
 
+_WINDOW = "event_date between $first and $last"
+
+
 def _checks_of(source: str) -> dict[str, HistoryCheck]:
     silver = f"int_{source}__deduplicated"
-    window = "event_date between $first and $last"
-    slots = CONTRACTS[source].cadence.batches
+    contract = CONTRACTS[source]
+    slots = contract.cadence.batches
     slot = f"(interval 1 day / {slots})"
     found = {
         f"{silver}__volume": HistoryCheck(
-            f"select event_date, 'rows', count(*) from {silver} where {window} group by event_date", judge_volume
-        ),
-        f"{silver}__key_share": HistoryCheck(
-            f"""
-            with keys as (
-                select event_date, customer_id, count(*) as n from {silver}
-                where {window} and customer_id is not null group by event_date, customer_id
-            )
-            select event_date, 'share', case when sum(n) >= 100 then max(n) / sum(n) else 0 end
-            from keys group by event_date
-            """,
-            judge_key_share,
-        ),
-        f"{silver}__amount_scale": HistoryCheck(
-            f"""
-            with segments as (
-                select event_date, coalesce(currency, 'all') as segment, count(*) as n, median(ln(amount)) as middle,
-                    (quantile_cont(ln(amount), 0.75) - quantile_cont(ln(amount), 0.25)) / 1.349 as sigma
-                from {silver} where {window} and amount > 0 group by grouping sets ((event_date), (event_date, currency))
-            )
-            select event_date, segment || '/rows', n from segments
-            union all select event_date, segment || '/median', middle from segments
-            union all select event_date, segment || '/sigma', sigma from segments
-            """,
-            judge_scale,
+            f"select event_date, 'rows', count(*) from {silver} where {_WINDOW} group by event_date", judge_volume
         ),
         # By landing day. Up to a slot's length a row may wait for the next batch: a shift of less is below what slots tell.
         # One clock moves the rows of a slot together; those of an earlier date that lie far apart have come late.
         f"stg_{source}__rows_of_their_slot": HistoryCheck(
             f"""
             with placed as (
-                select landing_date, batch_sequence, event_date, event_time,
+                select landing_date, batch_sequence, event_date, {contract.event_time} as event_time,
                     count(*) filter (where event_date = landing_date)
                         over (partition by landing_date, batch_sequence) as own_rows,
-                    event_time - (landing_date + (batch_sequence - 1) * {slot}) as after_start
+                    {contract.event_time} - (landing_date + (batch_sequence - 1) * {slot}) as after_start
                 from stg_{source}
                 where landing_date between $first and $last and batch_sequence between 1 and {slots}
                     and not is_superseded and reject_reasons is null
@@ -239,7 +218,40 @@ def _checks_of(source: str) -> dict[str, HistoryCheck]:
             judge_shifted,
         ),
     }
-    return {name: check for name, check in found.items() if name in CHECKS}
+    for column, name in about_columns("key_share", contract.with_role("entity")):
+        found[f"{silver}__{name}"] = HistoryCheck(_shares(silver, column), judge_key_share)
+    segments = [one.name for one in contract.with_role("segment")]
+    for one in contract.with_role("measure"):
+        found[f"{silver}__{one.name}_scale"] = HistoryCheck(_scales(silver, one.name, segments), judge_scale)
+    return found
+
+
+def _shares(silver: str, column: str) -> str:
+    """SQL: the largest share of the rows that one value of a column has, by event date."""
+    return f"""
+        with keys as (
+            select event_date, {column}, count(*) as n from {silver}
+            where {_WINDOW} and {column} is not null group by event_date, {column}
+        )
+        select event_date, 'share', case when sum(n) >= 100 then max(n) / sum(n) else 0 end
+        from keys group by event_date
+    """
+
+
+def _scales(silver: str, measure: str, segments: Sequence[str]) -> str:
+    """SQL: rows, median and spread of the logarithms of a measure by event date, of all rows and of each segment."""
+    sets = ", ".join(["(event_date)", *(f"(event_date, {name})" for name in segments)])
+    named = "".join(f"cast({name} as varchar), " for name in segments)
+    return f"""
+        with segments as (
+            select event_date, coalesce({named}'all') as segment, count(*) as n, median(ln({measure})) as middle,
+                (quantile_cont(ln({measure}), 0.75) - quantile_cont(ln({measure}), 0.25)) / 1.349 as sigma
+            from {silver} where {_WINDOW} and {measure} > 0 group by grouping sets ({sets})
+        )
+        select event_date, segment || '/rows', n from segments
+        union all select event_date, segment || '/median', middle from segments
+        union all select event_date, segment || '/sigma', sigma from segments
+    """
 
 
 def history_checks(sources: Iterable[str]) -> dict[str, HistoryCheck]:

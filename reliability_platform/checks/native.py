@@ -12,7 +12,7 @@ from datetime import date, datetime
 
 import duckdb
 
-from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES
+from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES, about_columns
 from reliability_platform.checks.facts import Facts
 from reliability_platform.checks.results import ERROR, NOTHING_TO_JUDGE, CheckResult, CheckStatus
 from reliability_platform.contracts import CONTRACTS, SOURCES
@@ -220,14 +220,17 @@ def _rejected_for(source: str, reason: str, unit: str) -> NativeCheck:
     )
 
 
-def _payload(source: str) -> dict[str, NativeCheck]:
+_IN_FREE_TEXT = {
+    "no_poison": ("poisonous", "record|records that breaks|break parsers"),
+    "no_personal_data": ("personal_data", "row|rows with personal data in free text"),
+}
+
+
+def _payloads(source: str) -> dict[str, NativeCheck]:
     return {
-        f"stg_{source}__no_poison": _rejected_for(
-            source, "payload_poisonous", "record|records that breaks|break parsers"
-        ),
-        f"stg_{source}__no_personal_data": _rejected_for(
-            source, "payload_personal_data", "row|rows with personal data in free text"
-        ),
+        f"stg_{source}__{name}": _rejected_for(source, f"{column}_{rule}", unit)
+        for what, (rule, unit) in _IN_FREE_TEXT.items()
+        for column, name in about_columns(what, CONTRACTS[source].nested)
     }
 
 
@@ -372,9 +375,8 @@ def native_checks(settings: Settings) -> dict[str, NativeCheck]:
     """Every native check by name."""
     checks: dict[str, NativeCheck] = {}
     for source in SOURCES:
-        checks |= _bronze(settings, source) | _staging(source) | _reconciliation(source)
+        checks |= _bronze(settings, source) | _staging(source) | _payloads(source) | _reconciliation(source)
         checks[f"int_{source}__deduplicated__no_rows_lost"] = _no_rows_lost(settings, source)
-    checks |= _payload("web_events")
     checks["rec_orders__vs__payments__matched"] = NativeCheck(
         "select landing_date, payments_without_order + payments_of_another_amount, "
         "struct_pack(without_order := payments_without_order) from rec_orders__vs__payments "

@@ -20,6 +20,7 @@ ENDS_WITH: dict[ExitCode, dict[str, str]] = {
         "heal": "an incident stays open, or something failed on the way",
         "verify": "a published table is not what was audited, or not what a run without failures gives",
         "restore": "a landing partition is held afterwards, or something stays damaged",
+        "generate": "with --check, a generated file is not as the contracts say",
         "quarantine replay": "something that was meant was not replayed, an incident stays open, or something failed",
         "incidents audit": "a timeline was changed",
         "snapshot verify": "a content is damaged",

@@ -34,6 +34,7 @@ COMMANDS = {
     "alerts": "alerts",
     "lineage": "lineage",
     "sources": "sources",
+    "generate": "generate",
     "quarantine": "quarantine",
     "publish": "pipeline",
     "hold": "holds",

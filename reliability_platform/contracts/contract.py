@@ -83,11 +83,29 @@ class Contract:
     announced: tuple[str, ...] = ()
     """Nullable columns that will come: rescued without a word until the contract takes them in."""
     description: str = ""
+    taken_over: tuple[str, ...] = ()
+    """Generated files that a person writes by hand instead, by name without ending."""
 
     @property
     def key_list(self) -> str:
         """The key's columns as SQL: a list of names, in parentheses one value."""
         return ", ".join(f'"{name}"' for name in self.key)
+
+    def with_role(self, role: str) -> list[Column]:
+        """The columns that the contract gives a role."""
+        return [column for column in self.columns if column.role == role]
+
+    @property
+    def nested(self) -> list[Column]:
+        """The columns that hold JSON: free text, in which anything may stand."""
+        return [column for column in self.columns if column.json]
+
+    @property
+    def record_key(self) -> str:
+        """The key of a row as one text, in SQL, as the macro of this name spells it in the models."""
+        if len(self.key) == 1:
+            return f'cast("{self.key[0]}" as varchar)'
+        return "concat_ws('|', " + ", ".join(f"""coalesce(cast("{name}" as varchar), '')""" for name in self.key) + ")"
 
     @cached_property
     def arrow_schema(self) -> pa.Schema:

@@ -8,6 +8,7 @@ What the standard has a field for stands in that field. The rest are custom prop
 | contract or table | `eventTime` | the column that says when a row happened |
 | contract or table | `critical` | whether readers are told at once when the source fails |
 | contract or table | `announcedColumns` | nullable columns that will come |
+| contract or table | `takenOver` | generated tables that a person writes by hand instead, as `stg_orders` |
 | column | `aliases` | other names under which the producer may send it |
 | column | `role` | `measure`, `segment` or `entity`: what is watched by its history |
 """
@@ -175,6 +176,7 @@ class _Table:
         elif not next(one for one in columns if one.name == event_time).type.startswith(("TIMESTAMP", "DATE")):
             self._object(f"eventTime is {event_time!r}, which holds neither moments nor days", "name")
         announced = self._names(self._custom.get("announcedColumns", []), "announcedColumns")
+        taken_over = self._names(self._custom.get("takenOver", []), "takenOver")
         taken = Counter([*names, *announced, *(alias for column in columns for alias in column.aliases)])
         for name, times in taken.items():
             if times > 1:
@@ -191,6 +193,7 @@ class _Table:
             owner=_owner(self._said.team),
             critical=bool(self._custom.get("critical", False)),
             announced=announced,
+            taken_over=taken_over,
             description=self._table.description or (self._said.description and self._said.description.purpose) or "",
         )
 

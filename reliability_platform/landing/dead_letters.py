@@ -23,7 +23,7 @@ SCHEMA = pa.schema(
         ("landing_date", pa.date32()),
         ("batch_id", pa.string()),
         ("row_number", pa.int64()),
-        ("record_key", pa.int64()),
+        ("record_key", pa.string()),
         ("reject_reasons", pa.string()),
         ("first_failed_at", pa.timestamp("us")),
         ("last_failed_at", pa.timestamp("us")),

@@ -31,7 +31,7 @@ CASES = [
 ]
 
 
-Row = tuple[str, int | None, tuple[tuple[str, object], ...]]
+Row = tuple[str, str | None, tuple[tuple[str, object], ...]]
 
 
 def _rows(batches: list[Batch]) -> Counter[Row]:
@@ -39,7 +39,8 @@ def _rows(batches: list[Batch]) -> Counter[Row]:
     found: Counter[Row] = Counter()
     for batch in batches:
         for row in batch.table.to_pylist():
-            found[batch.batch_id, row[CONTRACTS[batch.source].key[0]], tuple(sorted(row.items()))] += 1
+            key = row[CONTRACTS[batch.source].key[0]]
+            found[batch.batch_id, None if key is None else str(key), tuple(sorted(row.items()))] += 1
     return found
 
 

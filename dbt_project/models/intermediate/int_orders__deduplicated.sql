@@ -1,6 +1,7 @@
+{# Generated from contracts/orders.yml by `reliability generate`: change that, not this (b3b3cebb0e0c). #}
 with valid as (
     select * from {{ ref('stg_orders') }}
-    where disposition = 'valid' and {{ is_affected('order_id') }}
+    where disposition = 'valid' and {{ is_affected(['order_id']) }}
 ),
 
 -- Almost all keys come once; ranking only the others halves the time of a full build.
@@ -13,7 +14,7 @@ repeated as (
 ranked as (
     select
         *,
-        {{ deduplication_rank('order_id') }} as deduplication_rank
+        {{ deduplication_rank(['order_id']) }} as deduplication_rank
     from valid
     where order_id in (select repeated.order_id from repeated)
 ),

@@ -1,6 +1,7 @@
+{# Generated from contracts/payments.yml by `reliability generate`: change that, not this (7fd52d2ae11d). #}
 with valid as (
     select * from {{ ref('stg_payments') }}
-    where disposition = 'valid' and {{ is_affected('payment_id') }}
+    where disposition = 'valid' and {{ is_affected(['payment_id']) }}
 ),
 
 -- Almost all keys come once; ranking only the others halves the time of a full build.
@@ -13,7 +14,7 @@ repeated as (
 ranked as (
     select
         *,
-        {{ deduplication_rank('payment_id') }} as deduplication_rank
+        {{ deduplication_rank(['payment_id']) }} as deduplication_rank
     from valid
     where payment_id in (select repeated.payment_id from repeated)
 ),

@@ -1,6 +1,7 @@
+{# Generated from contracts/shipments.yml by `reliability generate`: change that, not this (48fbcd7b64e8). #}
 with valid as (
     select * from {{ ref('stg_shipments') }}
-    where disposition = 'valid' and {{ is_affected('shipment_event_id') }}
+    where disposition = 'valid' and {{ is_affected(['shipment_event_id']) }}
 ),
 
 -- Almost all keys come once; ranking only the others halves the time of a full build.
@@ -13,7 +14,7 @@ repeated as (
 ranked as (
     select
         *,
-        {{ deduplication_rank('shipment_event_id') }} as deduplication_rank
+        {{ deduplication_rank(['shipment_event_id']) }} as deduplication_rank
     from valid
     where shipment_event_id in (select repeated.shipment_event_id from repeated)
 ),

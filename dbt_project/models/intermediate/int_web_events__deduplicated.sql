@@ -1,6 +1,7 @@
+{# Generated from contracts/web_events.yml by `reliability generate`: change that, not this (bfab857bbe83). #}
 with valid as (
     select * from {{ ref('stg_web_events') }}
-    where disposition = 'valid' and {{ is_affected('event_id') }}
+    where disposition = 'valid' and {{ is_affected(['event_id']) }}
 ),
 
 -- Almost all keys come once; ranking only the others halves the time of a full build.
@@ -13,7 +14,7 @@ repeated as (
 ranked as (
     select
         *,
-        {{ deduplication_rank('event_id') }} as deduplication_rank
+        {{ deduplication_rank(['event_id']) }} as deduplication_rank
     from valid
     where event_id in (select repeated.event_id from repeated)
 ),

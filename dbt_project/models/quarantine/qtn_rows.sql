@@ -4,7 +4,7 @@ with remembered as (
         dead_letters.landing_date,
         dead_letters.batch_id,
         dead_letters.row_number,
-        dead_letters.record_key,
+        cast(dead_letters.record_key as varchar) as record_key,
         dead_letters.reject_reasons,
         dead_letters.first_failed_at,
         dead_letters.last_failed_at,
@@ -17,7 +17,7 @@ latest_attempts as (
 ),
 
 rejected as (
-    {% for source_name, key in keys_of_sources().items() %}
+    {% for source_name in keys_of_sources() %}
         select
             '{{ source_name }}' as source,
             staged.landing_date,
@@ -25,9 +25,9 @@ rejected as (
             staged.batch_sequence,
             staged.batch_attempt,
             staged.row_number,
-            staged.{{ key }} as record_key,
+            {{ record_key(source_name, 'staged') }} as record_key,
             staged.reject_reasons,
-            {{ masked_row(columns_of(source_name), 'staged', 'staged.reject_reasons') }} as original_row,
+            {{ masked_row(source_name, 'staged', 'staged.reject_reasons') }} as original_row,
             staged.landed_at,
             case when staged.disposition = 'discarded' then 'discarded' else 'quarantined' end as state
         from {{ ref('stg_' ~ source_name) }} as staged
@@ -41,20 +41,20 @@ counted as (
     select
         * exclude (landed_at),
         min(landed_at) over (
-            partition by source, landing_date, batch_sequence, coalesce(record_key, -row_number)
+            partition by source, landing_date, batch_sequence, coalesce(record_key, concat('row ', row_number))
         ) as first_failed_at,
         max(landed_at) over (
-            partition by source, landing_date, batch_sequence, coalesce(record_key, -row_number)
+            partition by source, landing_date, batch_sequence, coalesce(record_key, concat('row ', row_number))
         ) as last_failed_at,
         count(*) over (
-            partition by source, landing_date, batch_sequence, coalesce(record_key, -row_number)
+            partition by source, landing_date, batch_sequence, coalesce(record_key, concat('row ', row_number))
         ) as attempts
     from rejected
 ),
 
 -- What was a dead letter before an earlier build, and passes now.
 replayed as (
-    {% for source_name, key in keys_of_sources().items() %}
+    {% for source_name in keys_of_sources() %}
         select
             '{{ source_name }}' as source,
             staged.landing_date,
@@ -62,9 +62,9 @@ replayed as (
             staged.batch_sequence,
             staged.batch_attempt,
             staged.row_number,
-            staged.{{ key }} as record_key,
+            {{ record_key(source_name, 'staged') }} as record_key,
             remembered.reject_reasons,
-            {{ masked_row(columns_of(source_name), 'staged', 'remembered.reject_reasons') }} as original_row,
+            {{ masked_row(source_name, 'staged', 'remembered.reject_reasons') }} as original_row,
             'replayed' as state,
             remembered.first_failed_at,
             remembered.last_failed_at,
@@ -76,7 +76,7 @@ replayed as (
                 and staged.landing_date = remembered.landing_date
                 and staged.batch_id = remembered.batch_id
                 and staged.row_number = remembered.row_number
-                and staged.{{ key }} is not distinct from remembered.record_key
+                and {{ record_key(source_name, 'staged') }} is not distinct from remembered.record_key
         where staged.reject_reasons is null and {{ in_window('staged.landing_date') }}
         {% if not loop.last %}union all{% endif %}
     {% endfor %}

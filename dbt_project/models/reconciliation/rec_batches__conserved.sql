@@ -17,7 +17,9 @@ with staged as (
                 and (winner.batch_id <> staged.batch_id or winner.row_number <> staged.row_number)
             ) as losing_rows
         from {{ ref('stg_' ~ source_name) }} as staged
-        left join {{ ref('int_' ~ source_name ~ '__deduplicated') }} as winner on staged.{{ key }} = winner.{{ key }}
+        left join {{ ref('int_' ~ source_name ~ '__deduplicated') }} as winner
+            on {% for name in key %}staged.{{ name }} = winner.{{ name }}{{ ' and ' if not loop.last }}{% endfor %}
+
         group by staged.landing_date, staged.batch_id
         {% if not loop.last %}union all{% endif %}
     {% endfor %}

@@ -1,3 +1,4 @@
+{# Generated from contracts/orders.yml by `reliability generate`: change that, not this (0259b7b8715d). #}
 with delivered as (
     select * from {{ read_bronze('orders') }}
     where {{ in_window() }}
@@ -55,18 +56,18 @@ judged as (
             'merchant_id_missing': "live.merchant_id is null",
             'product_id_missing': "live.product_id is null",
             'quantity_missing': "live.quantity is null",
-            'amount_missing': "live.amount is null",
-            'currency_missing': "live.currency is null",
-            'channel_missing': "live.channel is null",
-            'customer_id_unknown_reference': "live.customer_id is not null and customers.customer_id is null",
-            'merchant_id_unknown_reference': "live.merchant_id is not null and merchants.merchant_id is null",
-            'product_id_unknown_reference': "live.product_id is not null and products.product_id is null",
             'quantity_out_of_range': "live.quantity not between 1 and 1000",
+            'amount_missing': "live.amount is null",
             'amount_out_of_range': "live.amount not between 0.01 and 100000",
+            'currency_missing': "live.currency is null",
             'currency_unknown_value': "live.currency not in ('EUR', 'USD', 'GBP', 'CHF', 'SEK', 'PLN')",
+            'channel_missing': "live.channel is null",
             'channel_unknown_value': "live.channel not in ('web', 'app', 'store')",
             'event_time_missing': "live.delivered_event_time is null",
             'event_time_impossible': is_impossible('live.delivered_event_time'),
+            'customer_id_unknown_reference': "live.customer_id is not null and customers.customer_id is null",
+            'merchant_id_unknown_reference': "live.merchant_id is not null and merchants.merchant_id is null",
+            'product_id_unknown_reference': "live.product_id is not null and products.product_id is null",
             'event_time_in_future': is_in_future('live.event_time'),
             'key_conflict': "conflicts._row_number is not null",
         }) }} as reject_reasons

@@ -1,3 +1,4 @@
+{# Generated from contracts/payments.yml by `reliability generate`: change that, not this (3d0e7ca1c7fc). #}
 with delivered as (
     select * from {{ read_bronze('payments') }}
     where {{ in_window() }}
@@ -46,16 +47,16 @@ judged as (
             'order_id_missing': "live.order_id is null",
             'customer_id_missing': "live.customer_id is null",
             'method_missing': "live.method is null",
-            'status_missing': "live.status is null",
-            'amount_missing': "live.amount is null",
-            'currency_missing': "live.currency is null",
-            'customer_id_unknown_reference': "live.customer_id is not null and customers.customer_id is null",
-            'amount_out_of_range': "live.amount not between 0.01 and 100000",
-            'currency_unknown_value': "live.currency not in ('EUR', 'USD', 'GBP', 'CHF', 'SEK', 'PLN')",
             'method_unknown_value': "live.method not in ('card', 'paypal', 'transfer', 'wallet')",
+            'status_missing': "live.status is null",
             'status_unknown_value': "live.status not in ('captured', 'declined')",
+            'amount_missing': "live.amount is null",
+            'amount_out_of_range': "live.amount not between 0.01 and 100000",
+            'currency_missing': "live.currency is null",
+            'currency_unknown_value': "live.currency not in ('EUR', 'USD', 'GBP', 'CHF', 'SEK', 'PLN')",
             'event_time_missing': "live.delivered_event_time is null",
             'event_time_impossible': is_impossible('live.delivered_event_time'),
+            'customer_id_unknown_reference': "live.customer_id is not null and customers.customer_id is null",
             'event_time_in_future': is_in_future('live.event_time'),
             'key_conflict': "conflicts._row_number is not null",
         }) }} as reject_reasons

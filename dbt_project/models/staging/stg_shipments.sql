@@ -1,3 +1,4 @@
+{# Generated from contracts/shipments.yml by `reliability generate`: change that, not this (45facfc79114). #}
 with delivered as (
     select * from {{ read_bronze('shipments') }}
     where {{ in_window() }}
@@ -46,10 +47,10 @@ judged as (
             'shipment_id_missing': "live.shipment_id is null",
             'order_id_missing': "live.order_id is null",
             'carrier_missing': "live.carrier is null",
-            'status_missing': "live.status is null",
-            'weight_grams_missing': "live.weight_grams is null",
             'carrier_unknown_value': "live.carrier not in ('dhl', 'ups', 'fedex', 'postnord')",
+            'status_missing': "live.status is null",
             'status_unknown_value': "live.status not in ('shipped', 'delivered', 'returned')",
+            'weight_grams_missing': "live.weight_grams is null",
             'weight_grams_out_of_range': "live.weight_grams not between 1 and 100000",
             'ordered_at_missing': "live.delivered_ordered_at is null",
             'ordered_at_impossible': is_impossible('live.delivered_ordered_at'),

@@ -1,3 +1,4 @@
+{# Generated from contracts/web_events.yml by `reliability generate`: change that, not this (faa4ab9dec1a). #}
 with delivered as (
     select * from {{ read_bronze('web_events') }}
     where {{ in_window() }}

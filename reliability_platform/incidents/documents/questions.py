@@ -12,7 +12,7 @@ from typing import Any
 
 from reliability_platform.checks.catalogue import MART_SOURCES
 from reliability_platform.contracts import CONTRACTS
-from reliability_platform.contracts.contract import Contract
+from reliability_platform.contracts.contract import Column, Contract
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.model import Incident
 from reliability_platform.yaml_text import read_yaml
@@ -37,18 +37,21 @@ def declared() -> dict[str, dict[str, str]]:
 
 
 def _has(contract: Contract, needed: str | None) -> bool:
-    columns = {column.name for column in contract.columns}
     match needed:
         case None:
             return True
         case "ranges":
             return any(column.minimum is not None for column in contract.columns)
-        case "amounts":
-            return {"amount", "currency"} <= columns
-        case "customers":
-            return "customer_id" in columns
+        case "measure" | "entity":
+            return bool(contract.with_role(needed))
+        case "nested":
+            return bool(contract.nested)
         case _:
             raise RuntimeError(f"questions.yml: nobody knows what {needed!r} is")
+
+
+def _first(columns: Sequence[Column]) -> str:
+    return columns[0].name if columns else ""
 
 
 def _day(day: date) -> str:
@@ -77,6 +80,11 @@ def _filling(contract: Contract, days: Sequence[date]) -> dict[str, Any]:
         "day_count": len(set(days)),
         "first": _day(min(days)),
         "last": _day(max(days)),
+        "nested": _first(contract.nested),
+        "event_time": contract.event_time,
+        "measure": _first(contract.with_role("measure")),
+        "segment": _first(contract.with_role("segment")) or "'all rows' as segment",
+        "entity": _first(contract.with_role("entity")),
         "missing": ", ".join(f"count(*) - count({name}) as {name}" for name in required),
         "ranges": ", ".join(
             f"min({name}) as smallest_{name}, median({name}) as usual_{name}, max({name}) as largest_{name}"

@@ -12,6 +12,7 @@ from reliability_platform.atomic import parquet_bytes
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.lab.faults.fault import AFTER_A_GAP, BAD_ROWS, Containment, Deliveries, Fault, InjectionResult
 from reliability_platform.lab.faults.rows import (
+    bad_rows,
     chosen,
     copy_of,
     event_dates,
@@ -80,8 +81,7 @@ def _conflicting_duplicate(clean: Deliveries, day: date, magnitude: float, rng: 
         deliveries[day][later] = with_table(target, pa.concat_tables([target.table, rows]))
         touched.append(target.batch_id)
         copies.append(rows)
-        keys = rows[CONTRACTS[batch.source].key[0]].combine_chunks()
-        bad.append(pa.table([pa.repeat(target.batch_id, len(keys)), keys], schema=BAD_ROWS))
+        bad.append(bad_rows(target, rows))
     return InjectionResult(deliveries, touched, [day], event_dates(copies), pa.concat_tables(bad))
 
 

@@ -14,7 +14,7 @@ from reliability_platform.sources.batch import Batch
 Deliveries = Mapping[date, list[Batch]]
 """Batches of one source by landing day."""
 
-BAD_ROWS = pa.schema([("batch_id", pa.string()), ("record_key", pa.int64())])
+BAD_ROWS = pa.schema([("batch_id", pa.string()), ("record_key", pa.string())])
 
 
 AFTER_A_GAP = (

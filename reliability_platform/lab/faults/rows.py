@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 
+import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -59,8 +60,16 @@ def with_column(table: pa.Table, name: str, values: pa.Array | pa.ChunkedArray) 
 
 def keys_of(batch: Batch, positions: Positions | None = None) -> pa.Table:
     """The keys of some rows of a batch (of all, by default) as `BAD_ROWS`."""
-    column = batch.table[CONTRACTS[batch.source].key[0]]
-    keys = column.combine_chunks() if positions is None else column.take(pa.array(positions)).combine_chunks()
+    return bad_rows(batch, batch.table if positions is None else batch.table.take(pa.array(positions)))
+
+
+def bad_rows(batch: Batch, rows: pa.Table) -> pa.Table:
+    """The keys of rows that came in a batch as `BAD_ROWS`."""
+    contract = CONTRACTS[batch.source]
+    with duckdb.connect() as engine:
+        engine.register("bad", rows.select(contract.key))
+        keys = engine.execute(f"select {contract.record_key} as record_key from bad").to_arrow_table()["record_key"]
+    keys = pc.cast(keys, pa.string()).combine_chunks()
     return pa.table([pa.repeat(batch.batch_id, len(keys)), keys], schema=BAD_ROWS)
 
 

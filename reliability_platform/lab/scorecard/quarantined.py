@@ -55,7 +55,7 @@ def quarantined_rows(settings: Settings, truth: Truth) -> Quarantined:
                 where source = $source and list_contains($days, landing_date::varchar)
                 union all
                 -- Held because they came too late, or let in by an approval later.
-                select batch_id, {CONTRACTS[truth.source].key[0]} from stg_{truth.source}
+                select batch_id, {CONTRACTS[truth.source].record_key} from stg_{truth.source}
                 where list_contains($days, landing_date::varchar) and reject_reasons is null
                     and event_date < landing_date - {settings.allowed_lateness_days}
             ),

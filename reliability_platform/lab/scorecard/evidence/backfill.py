@@ -62,14 +62,17 @@ order by landing_date, source
 
 
 _UNLIKE = """
-with pairs as (
-    select coalesce(here.landing_date, there.landing_date) as landing_date, coalesce(here.{key}, there.{key}) as {key}
-    from int_{source}__deduplicated as here
-    full join oracle.main.int_{source}__deduplicated as there on here.{key} = there.{key}
-    where here.{key} is null or there.{key} is null or row({here}) is distinct from row({there})
+with here as (
+    select *, {key} as record_key from int_{source}__deduplicated
+), there as (
+    select *, {key} as record_key from oracle.main.int_{source}__deduplicated
+), pairs as (
+    select coalesce(here.landing_date, there.landing_date) as landing_date, record_key
+    from here full join there using (record_key)
+    where here.event_date is null or there.event_date is null or row({here}) is distinct from row({there})
 )
-select landing_date, count(*) filter (where record_key is null) as unlike, count(record_key) as waiting
-from pairs left join (select distinct record_key from hld_too_late where source = '{source}') on {key} = record_key
+select landing_date, count(*) filter (where held.record_key is null) as unlike, count(held.record_key) as waiting
+from pairs left join (select distinct record_key from hld_too_late where source = '{source}') as held using (record_key)
 group by landing_date
 """
 
@@ -86,7 +89,7 @@ def _differences(run: Run) -> dict[Key, dict[str, int]]:
             ", ".join(f"{side}.{name}" for name in [*(column.name for column in contract.columns), "event_date"])
             for side in ("here", "there")
         )
-        for row in run.query(_UNLIKE.format(source=source, key=contract.key[0], here=here, there=there)):
+        for row in run.query(_UNLIKE.format(source=source, key=contract.record_key, here=here, there=there)):
             found[source, row["landing_date"]] = {"unlike": row["unlike"], "waiting": row["waiting"]}
     return found
 

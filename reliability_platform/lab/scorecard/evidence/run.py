@@ -121,7 +121,7 @@ def is_merged(incident: Incident) -> bool:
 
 def _union(select: str, database: str = "") -> str:
     return " union all ".join(
-        select.format(source=source, key=CONTRACTS[source].key[0], database=database) for source in SOURCES
+        select.format(source=source, key=CONTRACTS[source].record_key, database=database) for source in SOURCES
     )
 
 

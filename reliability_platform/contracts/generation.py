@@ -1,0 +1,334 @@
+"""What follows from contracts and is written into a project: dbt sources, staging, silver, their yml, Soda checks, macros.
+
+A generated file says so in its first line, with a digest of the rest: one that a person has edited is not overwritten
+unless asked. A table that a person has taken over (`takenOver` in the contract) is left to him.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from reliability_platform.atomic import write_atomically
+from reliability_platform.contracts.contract import Column, Contract
+
+MARK = "Generated from contracts/{what} by `reliability generate`: change that, not this"
+_MARKED = re.compile(
+    r"Generated from contracts/\S+ by `reliability generate`: change that, not this \(([0-9a-f]{12})\)"
+)
+PER_SOURCE = {
+    "dbt_project/models/sources/bronze_{source}.yml": "source.yml",
+    "dbt_project/models/staging/stg_{source}.sql": "stg.sql",
+    "dbt_project/models/staging/stg_{source}.yml": "stg.yml",
+    "dbt_project/models/intermediate/int_{source}__deduplicated.sql": "int.sql",
+    "dbt_project/models/intermediate/int_{source}__deduplicated.yml": "int.yml",
+    "soda_checks/stg_{source}.yml": "stg_soda.yml",
+    "soda_checks/int_{source}__deduplicated.yml": "int_soda.yml",
+}
+"""Path in the project → template."""
+OF_ALL = {"dbt_project/macros/contracts.sql": "contracts.sql"}
+
+
+class Change(StrEnum):
+    """What generating would do to a file."""
+
+    SAME = "same"
+    NEW = "new"
+    CHANGED = "changed"
+    EDITED = "edited by hand"
+    GONE = "no longer declared"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One file: what it should hold (None where it should not be), and what that changes."""
+
+    path: str
+    text: str | None
+    change: Change
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """With brackets of its own: what it writes is a template of dbt."""
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("reliability_platform.contracts"),
+        block_start_string="[%",
+        block_end_string="%]",
+        variable_start_string="[[",
+        variable_end_string="]]",
+        comment_start_string="[#",
+        comment_end_string="#]",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 (SQL and YAML; names are checked when a contract is read, texts are quoted here)
+    )
+
+
+def generated_files(contracts: Mapping[str, Contract], models: Iterable[str] = ()) -> dict[str, str]:
+    """Every file that follows from the contracts: path below the project → text. `models` are the names of those that
+    persons have written, which tests of relationships may lead to."""
+    found = {}
+    known = frozenset(models)
+    for source, contract in sorted(contracts.items()):
+        filling = _filling(contract, known, frozenset(contracts))
+        for path, template in PER_SOURCE.items():
+            if Path(path).stem.format(source=source) not in contract.taken_over:
+                found[path.format(source=source)] = _marked(template, f"{source}.yml", filling)
+    everything = {"contracts": [_filling(one, known, frozenset(contracts)) for _, one in sorted(contracts.items())]}
+    for path, template in OF_ALL.items():
+        found[path] = _marked(template, "*.yml", everything)
+    return found
+
+
+def planned(project: Path, contracts: Mapping[str, Contract]) -> list[Planned]:
+    """What generating would change in a project, file by file; nothing is written."""
+    wanted = generated_files(contracts, _written_models(project))
+    found = []
+    for path, text in sorted(wanted.items()):
+        place = project / path
+        if not place.exists():
+            found.append(Planned(path, text, Change.NEW))
+        elif (there := place.read_text(encoding="utf-8")) == text:
+            found.append(Planned(path, text, Change.SAME))
+        else:
+            found.append(Planned(path, text, Change.EDITED if is_edited(there) else Change.CHANGED))
+    for pattern in PER_SOURCE:
+        for place in sorted(project.glob(pattern.format(source="*"))):
+            path = place.relative_to(project).as_posix()
+            if path not in wanted and (said := _MARKED.search(_first_line(place))) is not None:
+                edited = said[1] != _digest(_body(place.read_text(encoding="utf-8")))
+                found.append(Planned(path, None, Change.EDITED if edited else Change.GONE))
+    return found
+
+
+def is_edited(text: str) -> bool:
+    """Whether a person has changed a generated file, or has written it."""
+    said = _MARKED.search(text.partition("\n")[0])
+    return said is None or said[1] != _digest(_body(text))
+
+
+def _written_models(project: Path) -> Iterator[str]:
+    return (path.stem for path in (project / "dbt_project" / "models").rglob("*.sql"))
+
+
+def _marked(template: str, what: str, filling: Mapping[str, Any]) -> str:
+    body = _environment().get_template(f"{template}.j2").render(filling)
+    said = f"{MARK.format(what=what)} ({_digest(body)})"
+    return f"{{# {said}. #}}\n{body}" if template.endswith(".sql") else f"# {said}.\n{body}"
+
+
+def _body(text: str) -> str:
+    return text.partition("\n")[2]
+
+
+def _first_line(path: Path) -> str:
+    return path.read_text(encoding="utf-8").partition("\n")[0]
+
+
+def _digest(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()[:12]
+
+
+def _filling(contract: Contract, models: frozenset[str], sources: frozenset[str]) -> dict[str, Any]:
+    references = _references(contract, sources)
+    moments = [one.name for one in contract.columns if one.type == "TIMESTAMP"]
+    key = contract.key
+    columns = [_column(one, contract, models) for one in contract.columns]
+    return {
+        "source": contract.source,
+        "description": _yaml_text(f"Grain: {_grain(contract)}."),
+        "grain": " and ".join(f"`{name}`" for name in key),
+        "key": key,
+        "key_literal": "[" + ", ".join(f"'{name}'" for name in key) + "]",
+        "key_list": ", ".join(key),
+        "key_tuple": _tuple(key),
+        "repeated_list": ", ".join(f"repeated.{name}" for name in key),
+        "counted_key": _tuple(key),
+        "unique_key": key[0] if len(key) == 1 else f"[{', '.join(key)}]",
+        "columns": columns,
+        "moments": moments,
+        "event_time": contract.event_time,
+        "event_date": _event_date(contract),
+        "rules": list(_rules(contract, references)),
+        "reference_tables": sorted({one.table for one in references}),
+        "references": [
+            {
+                "table": one.table,
+                "alias": "" if one.name == one.table else f" as {one.name}",
+                "name": one.name,
+                "column": one.column,
+                "key": one.key,
+            }
+            for one in references
+        ],
+        "missing": [one.name for one in contract.columns if one.required and not one.json],
+        "nested": [one.name for one in contract.columns if one.json],
+    }
+
+
+def _grain(contract: Contract) -> str:
+    told = contract.description.strip().rstrip(".")
+    return f"one delivered row of {contract.source}" + (f". {told}" if told else "")
+
+
+def _column(column: Column, contract: Contract, models: frozenset[str]) -> dict[str, Any]:
+    limits = [
+        f"valid {word}: {_number(limit)}"
+        for word, limit in (("min", column.minimum), ("max", column.maximum))
+        if limit is not None
+    ]
+    return {
+        "name": column.name,
+        "description": _yaml_text(_described(column)),
+        "allowed": "[" + ", ".join(_yaml_word(one) for one in column.valid_values) + "]" if column.valid_values else "",
+        "limits": limits,
+        "selected": _selected(column),
+        "tests": list(_tests(column, contract, models)),
+        "shown_as": _shown_as(column),
+    }
+
+
+def _described(column: Column) -> str:
+    """What its contract says, else what it promises: a column without a word would be a table without a description."""
+    if column.description:
+        return column.description
+    said = [", ".join(column.valid_values)] if column.valid_values else []
+    if column.references:
+        said.append(f"one of {column.references}")
+    return f"{column.name}: {'; '.join(said)}." if said else f"{column.name}, {column.type}, as delivered."
+
+
+def _shown_as(column: Column) -> str:
+    if column.pii:
+        return "personal"
+    if column.json:
+        return "free_text"
+    return "label" if column.valid_values else ""
+
+
+def _selected(column: Column) -> str:
+    if not column.json:
+        return column.name
+    return f"case when {{{{ holds_personal_data('{column.name}') }}}} then 'masked: personal data' else {column.name} end as {column.name}"
+
+
+def _tests(column: Column, contract: Contract, models: frozenset[str]) -> Iterator[str]:
+    if column.name in contract.key:
+        if len(contract.key) == 1:
+            yield "unique: {config: {where: __window__}}"
+        yield "not_null: {config: {where: __window__}}"
+    if column.references:
+        table, _, key = column.references.partition(".")
+        if f"dim_{table}" in models:
+            yield (
+                f"relationships:\n              arguments: {{to: ref('dim_{table}'), field: {key}}}\n"
+                "              config: {where: __window__}"
+            )
+
+
+def _rules(contract: Contract, references: Iterable["_Reference"]) -> Iterator[tuple[str, str]]:
+    """Code → the condition under which a row is rejected for it, as an expression of dbt's templates."""
+    for column in contract.columns:
+        name, live = column.name, f"live.{column.name}"
+        is_moment = column.type == "TIMESTAMP"
+        if column.required and not column.json:
+            yield f"{name}_missing", _text(f"live.delivered_{name} is null" if is_moment else f"{live} is null")
+        if is_moment:
+            yield f"{name}_impossible", f"is_impossible('live.delivered_{name}')"
+        if column.json:
+            yield f"{name}_malformed", f"is_malformed('{live}')"
+            yield f"{name}_poisonous", f"is_poisonous('{live}')"
+            yield f"{name}_personal_data", f"holds_personal_data('{live}')"
+        if column.minimum is not None and column.maximum is not None:
+            limits = f"{_number(column.minimum)} and {_number(column.maximum)}"
+            yield f"{name}_out_of_range", _text(f"{live} not between {limits}")
+        elif column.minimum is not None:
+            yield f"{name}_out_of_range", _text(f"{live} < {_number(column.minimum)}")
+        elif column.maximum is not None:
+            yield f"{name}_out_of_range", _text(f"{live} > {_number(column.maximum)}")
+        if column.valid_values:
+            plain = live if column.type == "VARCHAR" else f"cast({live} as varchar)"
+            listed = ", ".join("'" + one.replace("'", "''") + "'" for one in column.valid_values)
+            yield f"{name}_unknown_value", _text(f"{plain} not in ({listed})")
+    for one in references:
+        yield (
+            f"{one.column}_unknown_reference",
+            _text(f"live.{one.column} is not null and {one.name}.{one.key} is null"),
+        )
+    yield f"{contract.event_time}_in_future", f"is_in_future('live.{contract.event_time}')"
+    yield "key_conflict", _text("conflicts._row_number is not null")
+
+
+def _event_date(contract: Contract) -> str:
+    return f"cast(live.{contract.event_time} as date)"
+
+
+@dataclass(frozen=True)
+class _Reference:
+    """A column whose values must be in the reference data."""
+
+    column: str
+    table: str
+    key: str
+    name: str
+    """What the joined table is called: two columns may lead to one."""
+
+
+def _references(contract: Contract, sources: frozenset[str]) -> list[_Reference]:
+    """Those to reference data; what refers to another source is compared after both have been built."""
+    links = [(one.name, *one.references.partition(".")[::2]) for one in contract.columns if one.references]
+    tables = [table for _, table, _ in links]
+    return [
+        _Reference(column, table, key, table if tables.count(table) == 1 else f"{table}_of_{column}")
+        for column, table, key in links
+        if table not in sources
+    ]
+
+
+def _tuple(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"({', '.join(names)})"
+
+
+def _number(limit: float) -> str:
+    return f"{limit:.15g}" if isinstance(limit, float) else str(limit)
+
+
+def _text(condition: str) -> str:
+    """A literal of dbt's templates."""
+    return json.dumps(condition, ensure_ascii=False)
+
+
+def _yaml_text(text: str) -> str:
+    """A text of YAML that dbt's templates leave as it is."""
+    for opening in ("{{", "{%", "{#"):
+        text = text.replace(opening, " ".join(opening))
+    return json.dumps(" ".join(text.split()), ensure_ascii=False)
+
+
+def _yaml_word(value: str) -> str:
+    return (
+        value if re.fullmatch(r"[A-Za-z][A-Za-z_]*", value) and value.lower() not in _YAML_WORDS else json.dumps(value)
+    )
+
+
+_YAML_WORDS = frozenset({"yes", "no", "on", "off", "true", "false", "null", "y", "n"})
+"""Which YAML takes for something else than a text."""
+
+
+def write(project: Path, changes: Iterable[Planned]) -> None:
+    """Make the project hold what is planned: files are written whole, those that are no longer declared are removed."""
+    for one in changes:
+        if one.text is None:
+            (project / one.path).unlink(missing_ok=True)
+        elif one.change is not Change.SAME:
+            write_atomically(project / one.path, one.text.encode())

@@ -1,0 +1,126 @@
+"""What follows from contracts is written into a project, and never over what a person has written."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import jinja2
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from reliability_platform.cli import generate as module
+from reliability_platform.cli.main import cli, main
+from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts.contract import Column, Contract
+from reliability_platform.contracts.generation import Change, generated_files, planned, write
+from reliability_platform.errors import ExitCode
+
+STAGING = "dbt_project/models/staging/stg_orders.sql"
+HOSTILE = 'it\'s "{{ 1/0 }}" {% set x %} # ü'
+
+
+def changes(project: Path) -> dict[str, Change]:
+    """What generating would change in a project."""
+    return {one.path: one.change for one in planned(project, CONTRACTS) if one.change is not Change.SAME}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """An empty project into which the contracts of the shop were generated."""
+    write(tmp_path, planned(tmp_path, CONTRACTS))
+    return tmp_path
+
+
+def test_generating_again_changes_nothing(project: Path) -> None:
+    """Whoever generates after each change of a contract sees in git what it changed, and nothing else."""
+    assert changes(project) == {}
+
+
+def test_what_a_person_has_edited_is_not_overwritten(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One file edited by hand: nothing is written, the message names it and how to keep it, and --overwrite replaces it."""
+    monkeypatch.setattr(module, "PROJECT", project)
+    edited = project / STAGING
+    edited.write_text(edited.read_text().replace("as disposition", "as fate"))
+    (project / "soda_checks" / "stg_orders.yml").unlink()
+    assert changes(project) == {STAGING: Change.EDITED, "soda_checks/stg_orders.yml": Change.NEW}
+    refused = CliRunner().invoke(cli, ["generate"])
+    assert STAGING in str(refused.exception)
+    assert "takenOver" in str(refused.exception)
+    assert "as fate" in edited.read_text()
+    assert not (project / "soda_checks" / "stg_orders.yml").exists()
+    assert main(["generate", "--check"]) is ExitCode.NOT_HEALED
+    written = CliRunner().invoke(cli, ["generate", "--overwrite", "--json"])
+    assert {one["change"] for one in json.loads(written.output)["files"]} == {"same", "new", "edited by hand"}
+    assert changes(project) == {}
+
+
+def test_a_file_that_a_person_wrote_is_his(tmp_path: Path) -> None:
+    """One that lies where a generated one would, and says nothing of having been generated."""
+    (tmp_path / STAGING).parent.mkdir(parents=True)
+    (tmp_path / STAGING).write_text("select 1\n")
+    assert changes(tmp_path)[STAGING] is Change.EDITED
+
+
+def test_a_table_that_a_person_has_taken_over_is_left_to_him(project: Path) -> None:
+    """A line in the contract, and the file is neither compared nor removed."""
+    (project / STAGING).write_text("select 1\n")
+    taken = CONTRACTS | {"orders": replace(CONTRACTS["orders"], taken_over=("stg_orders",))}
+    assert STAGING not in {one.path for one in planned(project, taken)}
+
+
+def test_what_follows_from_a_contract_goes_with_it(project: Path) -> None:
+    """A source that is no longer declared would be built and checked for ever."""
+    fewer = {name: contract for name, contract in CONTRACTS.items() if name != "shipments"}
+    gone = [one for one in planned(project, fewer) if one.change is Change.GONE]
+    assert {Path(one.path).name for one in gone} >= {"stg_shipments.sql", "int_shipments__deduplicated.sql"}
+    write(project, planned(project, fewer))
+    assert not list(project.rglob("*shipments*"))
+    assert not [one for one in planned(project, fewer) if one.change is not Change.SAME]
+
+
+def test_texts_of_a_contract_are_texts_and_no_templates(tmp_path: Path) -> None:
+    """A description and a label may hold quotes, braces and signs; YAML, dbt's templates and SQL take them as they are."""
+    hostile = Contract(
+        source="flights",
+        key=("carrier", "flight"),
+        event_time="time_hour",
+        columns=(
+            Column("carrier", "VARCHAR", required=True, valid_values=("AA", HOSTILE), description=HOSTILE),
+            Column("flight", "BIGINT", required=True, minimum=1),
+            Column("time_hour", "TIMESTAMP", required=True),
+        ),
+        cadence=CONTRACTS["orders"].cadence,
+        deadline_minutes=60,
+        owner="desk",
+        critical=False,
+        description=HOSTILE,
+    )
+    files = generated_files({"flights": hostile})
+    # As dbt does it: the yml is parsed, then each text of it is rendered.
+    for path in (one for one in files if one.endswith(".yml") and "soda" not in one):
+        text = json.dumps(yaml.safe_load(files[path]))
+        assert "1/0" not in text or "{{ 1/0" not in text
+    soda = yaml.safe_load(files["soda_checks/stg_flights.yml"])
+    values = [
+        one for check in soda["checks for stg_flights [window]"] for one in check.values() if "valid values" in one
+    ]
+    assert values[0]["valid values"] == ["AA", HOSTILE]
+    [rule] = [
+        line for line in files["dbt_project/models/staging/stg_flights.sql"].splitlines() if "unknown_value" in line
+    ]
+    condition = jinja2.Template("{% set rules = {" + rule + "} %}{{ rules.values() | first }}").render()
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table live as select unnest($values) as carrier", {"values": [HOSTILE, "AA", "other"]}
+        )
+        assert connection.execute(f"select carrier from live where {condition}").fetchall() == [("other",)]
+
+
+def test_a_second_run_of_generate_after_a_kill_makes_it_whole(project: Path) -> None:
+    """Each file is written whole or not at all."""
+    shutil.rmtree(project / "dbt_project" / "models" / "staging")
+    write(project, planned(project, CONTRACTS))
+    assert changes(project) == {}
