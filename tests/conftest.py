@@ -40,13 +40,13 @@ class Platform:
     """A small platform in a temporary home. Every part is the real one; only Dagster is left out."""
 
     def __init__(
-        self, home: Path, *, seed: int = 7, events_per_day: int = 600, strikes: Sequence[Injection] = ()
+        self, home: Path, *, seed: int = 7, events_per_day: int = 600, injections: Sequence[Injection] = ()
     ) -> None:
         ensure_manifest()
         self.settings: Settings = load_settings(home)
         self.simulation = Simulation(seed, events_per_day)
         self.simulation.save(self.settings)
-        self.plan = ActivePlan(seed, tuple(strikes))
+        self.plan = ActivePlan(seed, tuple(injections))
         self.plan.save(self.settings)
         self.engine = operations_engine(self.settings)
         self.checks = CheckStore(self.engine)
@@ -184,7 +184,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Platform
 
 @pytest.fixture
 def platform(tmp_path: Path) -> Callable[..., Platform]:
-    """Makes platforms: `platform("name", strikes=[…])`."""
+    """Makes platforms: `platform("name", injections=[…])`."""
 
     def make(name: str = "home", **arguments: object) -> Platform:
         return Platform(tmp_path / name, **arguments)  # type: ignore[arg-type]

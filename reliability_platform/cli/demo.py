@@ -104,8 +104,8 @@ def run_demo(settings: Settings, days: int, events: int, active: "ActivePlan", s
         from reliability_platform.warehouse.snapshots.take import take_snapshot
     with platform_instance(settings) as instance:
         daemon = LocalDaemon(instance, defs, [incident_sensor, remediation_sensor])
-        struck = f", struck by {faults_and_controls(landing)}" if landing else ""
-        with stages.stage("pipeline", f"Landing, building, checking and publishing {counted(days, 'day')}{struck}"):
+        injected = f", with {faults_and_controls(landing)}" if landing else ""
+        with stages.stage("pipeline", f"Landing, building, checking and publishing {counted(days, 'day')}{injected}"):
             simulate(operations_engine(settings), day_range(first, last), utc_now())
             daemon.run("pipeline", first=first, last=last)
         with stages.stage("incidents", "Turning failed checks into incidents, and healing them"):
@@ -114,8 +114,8 @@ def run_demo(settings: Settings, days: int, events: int, active: "ActivePlan", s
             approved = _approve(settings, daemon)
         with stages.stage("snapshot", "Taking a snapshot, as every night"):
             take_snapshot(settings, utc_now)
-        striking = f"Striking the running platform {counted(len(live), 'time')}, each healed before the next"
-        with stages.stage("live", striking) if live else nullcontext():
+        injecting = f"Injecting {counted(len(live), 'fault')} into the running platform, each healed before the next"
+        with stages.stage("live", injecting) if live else nullcontext():
             for injection in live:
                 progress.print(f"[dim]  {injection.fault} on {injection.source}[/dim]")
                 inject_and_respond(settings, daemon, active.seed, injection)

@@ -53,7 +53,7 @@ def list_faults(controls: bool, as_json: bool) -> None:
         print_json([_document(one) for one in chosen])
         return
     table = Table(title=f"{len(chosen)} {'controls' if controls else 'faults'}")
-    for column in ("name", "family", "stage", "severity", "what strikes", "contained by"):
+    for column in ("name", "family", "stage", "severity", "what is hit", "contained by"):
         table.add_column(column)
     for one in chosen:
         severity = one.expected_severity or "–"

@@ -158,7 +158,9 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
         before = ActivePlan.load(settings)
         if injection in before.injections:
             # The plan is saved last: it was killed when all was done, or somebody asks for the same once more.
-            people.print(f"{fault} has struck {source} on {day} already: nothing is left to do.", highlight=False)
+            people.print(
+                f"{fault} has been injected into {source} on {day} already: nothing is left to do.", highlight=False
+            )
             return ExitCode.OK
         plan = before.with_injection(injection)
         plan.refuse_over_http(settings, [source], touched)
@@ -171,7 +173,7 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
         people.print(
             f"Nothing of {source} had landed on {span(anew)} before: it is no day of a run yet.", highlight=False
         )
-    people.print(f"{fault} has struck {source} on {day}. Let the platform notice it:", highlight=False)
+    people.print(f"{fault} is injected into {source} on {day}. Let the platform notice it:", highlight=False)
     people.print(f"  {hint(f'run --from {touched[0]} --to {touched[-1]}')}", highlight=False, markup=False)
     return ExitCode.OK
 
@@ -186,11 +188,13 @@ def _inject_live(home: Path | None, injection: "Injection") -> None:
     with driving(home, healing=False) as (settings, daemon):
         if not publications(settings):
             raise UsageError(
-                f"{injection.fault} strikes a platform at work, and nothing is published in {settings.home} yet: "
+                f"{injection.fault} needs a platform at work, and nothing is published in {settings.home} yet: "
                 "run `reliability demo` or `reliability run` first."
             )
         inject_and_respond(settings, daemon, ActivePlan.load(settings).seed, injection)
-        people.print(f"{injection.fault} has struck {injection.source} on {injection.landing_date}.", highlight=False)
+        people.print(
+            f"{injection.fault} is injected into {injection.source} on {injection.landing_date}.", highlight=False
+        )
         _tell_incidents(_open_incidents(settings))
 
 

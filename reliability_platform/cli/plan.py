@@ -44,8 +44,8 @@ def plan(plan: str, first: date, last: date, seed: int, home: Path | None, as_js
         active = ActivePlan.resolve(load_plan(plan), seed=seed, first=first, last=last)
         days = follow(settings, active)
     if as_json:
-        print_json({"strikes": [vars(injection) for injection in active.injections], "landed_again": days})
+        print_json({"injections": [vars(injection) for injection in active.injections], "landed_again": days})
         return ExitCode.OK
-    people.print(f"{counted(len(active.injections), 'strike')} from {first} to {last}.", highlight=False)
+    people.print(f"{counted(len(active.injections), 'injection')} from {first} to {last}.", highlight=False)
     people.print(f"Let the platform notice: {hint(f'run --from {first} --to {last}')}", highlight=False, markup=False)
     return ExitCode.OK

@@ -20,7 +20,7 @@ from reliability_platform.errors import ExitCode
 from reliability_platform.formats import percent
 from reliability_platform.settings import load_settings
 
-SAID = {"strikes": "planned faults", "oracle_equal": "equal to a run without faults"}
+SAID = {"injections": "planned faults", "oracle_equal": "equal to a run without faults"}
 """Figures whose name in the documents is not what people call them."""
 
 

@@ -88,7 +88,7 @@ def remediation() -> None:
 
 
 class PlanConfig(dg.Config):
-    """Which faults strike where: a plan's name, the path of a YAML file, or the YAML text itself."""
+    """Which faults hit where: a plan's name, the path of a YAML file, or the YAML text itself."""
 
     plan: str = "game_day"
     first: str = Field(default=FIRST_DAY.isoformat(), description="The plan's day 1.")

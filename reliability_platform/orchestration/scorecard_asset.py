@@ -71,7 +71,7 @@ def _number(value: float | int) -> dg.MetadataValue:
 )
 @redact_errors
 def scorecard(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Compare with the oracle, grade every strike, write the evidence files."""
+    """Compare with the oracle, grade every injection, write the evidence files."""
     settings = home.settings
     graded = grade_home(
         settings,
@@ -98,7 +98,7 @@ def scorecard_metadata(graded: Graded) -> dict[str, dg.MetadataValue]:
         **numbers,
         "proved": dg.MetadataValue.bool(not card.failures),
         "delivered_rows": dg.MetadataValue.int(card.conservation.delivered),
-        "strikes_and_controls": dg.MetadataValue.md(_table(card) if card.faults else "Nothing was broken."),
+        "injections_and_controls": dg.MetadataValue.md(_table(card) if card.faults else "Nothing was broken."),
         "failures": dg.MetadataValue.md(failures or "Nothing keeps the run from being proved."),
         "report": dg.MetadataValue.path(str(graded.report)),
         "evidence": dg.MetadataValue.path(str(graded.files[-1])),

@@ -71,7 +71,7 @@ def test_every_fault_is_known_by_a_class_that_some_check_can_raise() -> None:
 
 
 def test_the_plans_that_come_with_the_platform_load() -> None:
-    """A plan that ships broken helps nobody; showcase strikes every fault once."""
+    """A plan that ships broken helps nobody; showcase hits every fault once."""
     assert {"clean", "showcase"} <= set(plan_names())
     for name in plan_names():
         load_plan(name)

@@ -51,7 +51,7 @@ def test_a_retired_name_does_not_return(name: str) -> None:
     assert name not in _names(), f"{_names()[name]} has {name}: call it {RETIRED[name]}"
 
 
-RETIRED_PARTS = {"verdict": "status"}
+RETIRED_PARTS = {"verdict": "status", "strike": "injection", "struck": "injected", "blow": "injection"}
 """Words that no name contains, and what the field says."""
 
 

@@ -17,7 +17,7 @@ NOUNS = (
 )
 PLURAL = re.compile(rf" (?:(?!of|as|delivers)[a-z-]+ )?(?:{'|'.join(NOUNS.split())})\b")
 MANY = re.compile(
-    r"[A-Z_]+|CLEAN_DAYS \+ 2|len\(STRIKES\)|\w*(?:seconds|hours|days)(?: or 0\) / 3600)?|.*\.get\('cores', .*"
+    r"[A-Z_]+|CLEAN_DAYS \+ 2|len\(INJECTIONS\)|\w*(?:seconds|hours|days)(?: or 0\) / 3600)?|.*\.get\('cores', .*"
 )
 """Constants, which are more than one, and what has decimals."""
 

@@ -95,7 +95,7 @@ def test_a_build_by_hand_makes_the_rows_that_the_platform_made(
     """
     monkeypatch.setenv("RELIABILITY_ALLOWED_LATENESS_DAYS", "0")
     root = _checkout(tmp_path / "root")
-    made = platform("root/data", events_per_day=300, strikes=[Injection("null_spike", "orders", day(1), "medium")])
+    made = platform("root/data", events_per_day=300, injections=[Injection("null_spike", "orders", day(1), "medium")])
     made.run(day(1), day(2))
     tables = ["qtn_rows", "hld_too_late", *(f"stg_{source}" for source in SOURCES)]
     tables += [f"int_{source}__deduplicated" for source in SOURCES]

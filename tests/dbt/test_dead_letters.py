@@ -33,7 +33,7 @@ class Worked:
     """One day of orders with nulls, and with a merchant that the reference data do not know yet; what became of it."""
 
     def __init__(self, home: Path) -> None:
-        self.platform = platform = Platform(home, strikes=[Injection("null_spike", "orders", DAY, "medium")])
+        self.platform = platform = Platform(home, injections=[Injection("null_spike", "orders", DAY, "medium")])
         platform.land(DAY, DAY)
         self.without_merchant()
         platform.build(DAY, DAY)

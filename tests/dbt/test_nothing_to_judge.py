@@ -14,7 +14,7 @@ JUDGE_EMPTY_DAYS = ("__schema", "__row_count", "__batch_completeness", "__not_si
 def test_on_a_day_of_silence_no_check_of_rows_has_passed(tmp_path: Path) -> None:
     """0 % of no rows is under every limit: a source that was silent had 30 green checks."""
     injection = Injection("stale_source", "shipments", day(1), "small")
-    platform = Platform(tmp_path / "home", events_per_day=200, strikes=[injection])
+    platform = Platform(tmp_path / "home", events_per_day=200, injections=[injection])
     platform.land(day(1), day(1))
     results = platform.check(day(1), day(1), platform.build(day(1), day(1)))
     datasets = ("bronze_shipments", "stg_shipments", "int_shipments__deduplicated")

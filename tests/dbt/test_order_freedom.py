@@ -17,7 +17,7 @@ from reliability_platform.sources.batch import Batch
 from tests.conftest import Platform, day, days
 
 LAST = 4
-STRIKES = [
+INJECTIONS = [
     Injection("late_events", "orders", day(1), "large"),
     Injection("late_events", "web_events", day(3), "medium"),
     Injection("duplicate_retry_storm", "payments", day(2), "medium"),
@@ -38,12 +38,12 @@ def _redelivered_elsewhere(platform: Platform) -> None:
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.exhaustive)])
 def test_any_order_of_days_gives_the_gold_of_one_backfill(platform: Callable[..., Platform], seed: int) -> None:
     """Late rows, repeated rows and replaced batches cross days; a fixed order hides what a wrong key set forgets."""
-    whole = platform("whole", strikes=STRIKES, events_per_day=400)
+    whole = platform("whole", injections=INJECTIONS, events_per_day=400)
     whole.land(day(1), day(LAST))
     _redelivered_elsewhere(whole)
     whole.build(day(1), day(LAST), command="run")
 
-    shuffled = platform("shuffled", strikes=STRIKES, events_per_day=400)
+    shuffled = platform("shuffled", injections=INJECTIONS, events_per_day=400)
     shuffled.land(day(1), day(LAST))
     _redelivered_elsewhere(shuffled)
     order = days(day(1), day(LAST)) * 2
@@ -103,7 +103,7 @@ def test_a_day_that_becomes_empty_leaves_gold(platform: Callable[..., Platform])
 
 def test_a_crash_between_silver_and_gold_is_made_good_by_the_next_run(platform: Callable[..., Platform]) -> None:
     """Event dates that silver changed stay in the ledger until every mart has seen them."""
-    broken = platform("crashed", strikes=STRIKES, events_per_day=400)
+    broken = platform("crashed", injections=INJECTIONS, events_per_day=400)
     broken.land(day(1), day(LAST))
     broken.build(day(1), day(LAST), command="run")
     whole = broken.gold()

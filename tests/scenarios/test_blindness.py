@@ -11,7 +11,7 @@ from reliability_platform.lab.faults.plan import ActivePlan, Injection
 from reliability_platform.lab.faults.truth import load_truths
 from tests.conftest import Platform, day
 
-STRIKES = [
+INJECTIONS = [
     Injection("missing_batch", "orders", day(2), "small"),
     Injection("null_spike", "orders", day(2), "large"),
     Injection("corrupt_payloads", "web_events", day(3), "medium"),
@@ -40,7 +40,7 @@ def _seen(platform: Platform) -> list[tuple[object, ...]]:
 
 def test_scrambled_truth_changes_nothing(platform: Callable[..., Platform]) -> None:
     """Two equal homes; in one, every word of the truth is turned into a lie after the landing."""
-    honest, scrambled = (platform(name, strikes=STRIKES) for name in ("honest", "scrambled"))
+    honest, scrambled = (platform(name, injections=INJECTIONS) for name in ("honest", "scrambled"))
     for one in (honest, scrambled):
         one.land(day(1), day(4))
     assert len(load_truths(scrambled.settings)) == 3
@@ -57,7 +57,7 @@ def test_scrambled_truth_changes_nothing(platform: Callable[..., Platform]) -> N
 
 def test_without_any_truth_two_faults_of_one_source_and_day_are_told_apart(platform: Callable[..., Platform]) -> None:
     """The whole folder is gone, and the incidents still name both causes."""
-    blind = platform("blind", strikes=STRIKES)
+    blind = platform("blind", injections=INJECTIONS)
     blind.land(day(1), day(4))
     shutil.rmtree(blind.settings.faults)
     _seen(blind)

@@ -13,17 +13,17 @@ MORE = (("--kills", "3", "--fills", "1", "--holds", "1", "--jumps", "0"), ("dbt"
 """`make test-all`: in remediation, too, which first needs a home that is being healed; and a file that is held."""
 
 
-@pytest.mark.parametrize(("interruptions", "struck"), [FEW, pytest.param(*MORE, marks=pytest.mark.exhaustive)])
-def test_whatever_is_struck_a_plain_rerun_makes_it_whole(
-    interruptions: tuple[str, ...], struck: tuple[str, ...]
+@pytest.mark.parametrize(("interruptions", "interrupted"), [FEW, pytest.param(*MORE, marks=pytest.mark.exhaustive)])
+def test_whatever_is_interrupted_a_plain_rerun_makes_it_whole(
+    interruptions: tuple[str, ...], interrupted: tuple[str, ...]
 ) -> None:
     """Kills, a full disk and a held file, each followed by the same work once more: equal to the uncrashed clone."""
-    stages = [word for name in struck for word in ("--stage", name)]
+    stages = [word for name in interrupted for word in ("--stage", name)]
     words = [sys.executable, "-m", "tests.torture", *interruptions, "--seed", "3", *stages, "--json"]
     done = subprocess.run(words, capture_output=True, text=True, cwd=PROJECT_ROOT, timeout=600, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     report = json.loads(done.stdout)
     asked = sum(int(count) for count in interruptions[1::2])
-    assert (report["kills"], report["interruptions"], report["survived"]) == (len(struck), asked, asked)
-    assert {row["stage"] for row in report["stages"] if row["kind"] == "kill"} == set(struck)
+    assert (report["kills"], report["interruptions"], report["survived"]) == (len(interrupted), asked, asked)
+    assert {row["stage"] for row in report["stages"] if row["kind"] == "kill"} == set(interrupted)
     assert report["leftovers"] == []

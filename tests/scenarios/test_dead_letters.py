@@ -28,11 +28,11 @@ def quarantine(home: Path, *words: str, code: int = 0) -> Any:
 
 def test_what_is_replayed_and_what_is_given_up_ends_the_incidents(tmp_path: Path) -> None:
     """Refused files one by one asked for again, rejected rows discarded: then the day is published, and all adds up."""
-    strikes = [
+    injections = [
         Injection("null_spike", "orders", DAY, "medium"),
         Injection("schema_column_renamed", "payments", DAY, "medium"),
     ]
-    platform = Platform(tmp_path / "home", strikes=strikes)
+    platform = Platform(tmp_path / "home", injections=injections)
     home = platform.settings.home
     assert platform.run(DAY, DAY).held
 

@@ -9,7 +9,7 @@ from reliability_platform.lab.campaign.live import run_live_trial
 from reliability_platform.lab.faults.catalogue import CATALOGUE
 from reliability_platform.lab.faults.fault import Stage
 
-# The demo strikes with the same faults; here each is judged by exactly its checks, as in the campaign.
+# The demo hits with the same faults; here each is judged by exactly its checks, as in the campaign.
 pytestmark = pytest.mark.exhaustive
 
 LIVE = [fault for fault in CATALOGUE.values() if fault.stage is not Stage.LANDING]
@@ -17,7 +17,7 @@ LIVE = [fault for fault in CATALOGUE.values() if fault.stage is not Stage.LANDIN
 
 @pytest.fixture(scope="module")
 def trial(tmp_path_factory: pytest.TempPathFactory) -> TrialOutcome:
-    """One clean platform, struck by all of them, each healed before the next."""
+    """One clean platform, hit by all of them, each healed before the next."""
     [plan] = trials_of(Scenario(fault.name, fault.applies_to[-1], "medium", "live", 778) for fault in LIVE)
     assert plan.days > 1
     assert plan.scenarios[0].first_day > FIRST_DAY
@@ -25,7 +25,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> TrialOutcome:
 
 
 def test_the_clean_platform_passes_and_ends_equal_to_the_oracle(trial: TrialOutcome) -> None:
-    """Nothing failed before the first strike, and nothing is left after the last one."""
+    """Nothing failed before the first injection, and nothing is left after the last one."""
     assert trial.false_alarms_elsewhere == []
     assert trial.unexplained_differences == []
 

@@ -1,4 +1,4 @@
-"""The running platform beyond what a campaign strikes: other kinds of each fault, and what happens between a strike and
+"""The running platform beyond what a campaign hits: other kinds of each fault, and what happens between an injection and
 the next audit. Healed by the policy alone, without anybody's approval; equal to the oracle in the end, row for row."""
 
 from collections.abc import Iterator, Sequence
@@ -41,9 +41,9 @@ KINDS = (
 )
 """Those that differ in kind from the medium size, or are hardest to see."""
 ONCE_MORE = (("accidental_delete", "large"), ("warehouse_write_failure", "large"))
-"""In `make test` the demo strikes with the first in another size, and the other is the second of its fault."""
+"""In `make test` the demo injects the first in another size, and the other is the second of its fault."""
 LAST = 5
-STRUCK = day(4)
+INJECTED = day(4)
 HEALING_ROUNDS = 3
 
 
@@ -61,12 +61,12 @@ class Live(Platform):
         self.seen = fresh[-1][0] if fresh else self.seen
         return [result for _, result in fresh]
 
-    def respond(self, stage: Stage, struck: date) -> None:
-        """What the platform does by itself after a strike."""
+    def respond(self, stage: Stage, injected: date) -> None:
+        """What the platform does by itself after an injection."""
         self.settings = load_settings(self.settings.home)  # another version of the models may be deployed
         if stage in (Stage.TRANSFORM, Stage.SOURCE):
-            self.admit(struck, struck)
-            self.check(struck, struck, self.build(struck, struck))
+            self.admit(injected, injected)
+            self.check(injected, injected, self.build(injected, injected))
         if stage is not Stage.RUN:
             self.publish()
 
@@ -115,7 +115,7 @@ class Live(Platform):
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """A clean platform that is struck again and again; each test leaves it healed."""
+    """A clean platform that is hit again and again; each test leaves it healed."""
     made = Live(tmp_path_factory.mktemp("live") / "home")
     assert made.run(day(1), day(LAST)).held == {}
     assert not [one for one in made.fresh_results() if one.status is CheckStatus.FAILED]
@@ -128,7 +128,7 @@ def injection(made: Live, name: str, magnitude: str) -> Iterator[Truth]:
     """Inject a fault, and read the truth as the scorecard would."""
     fault = CATALOGUE[name]
     source = fault.applies_to[0]
-    with live_fault(made.settings, 7, Injection(name, source, STRUCK, magnitude)):
+    with live_fault(made.settings, 7, Injection(name, source, INJECTED, magnitude)):
         [truth] = [one for one in load_truths(made.settings) if (one.fault, one.source) == (name, source)]
         yield truth
 
@@ -146,20 +146,20 @@ def failed(results: Sequence[CheckResult]) -> dict[str, set[date]]:
     ("name", "size"),
     [pytest.param(*kind, marks=[pytest.mark.exhaustive] if kind in ONCE_MORE else []) for kind in KINDS],
 )
-def test_struck_noticed_contained_healed(live: Live, name: str, size: str) -> None:
-    """From the strike to the proof."""
+def test_injected_noticed_contained_healed(live: Live, name: str, size: str) -> None:
+    """From the injection to the proof."""
     fault = CATALOGUE[name]
     before = live.consumers_see()
     known = {one.id: len(one.timeline) for one in IncidentStore(live.engine).all()}
     with injection(live, name, size) as truth:
-        live.respond(fault.stage, STRUCK)
+        live.respond(fault.stage, INJECTED)
         found = failed(live.fresh_results())
         signature = {one.format(source=truth.source) for one in fault.signature}
         symptoms = {one.format(source=truth.source) for one in fault.symptoms}
         assert signature <= set(found) <= signature | symptoms
         assert set().union(*found.values()) <= set(truth.landing_dates)
         for check in signature:
-            assert STRUCK in found[check]
+            assert INJECTED in found[check]
         fresh = [one for one in IncidentStore(live.engine).all() if len(one.timeline) > known.get(one.id, 0)]
         [incident] = [one for one in fresh if one.state is not State.FALSE_ALARM]
         assert (incident.failure_class, incident.source) == (fault.expected_class, truth.source)
@@ -178,7 +178,7 @@ def test_the_run_of_another_day_publishes_nothing_that_was_altered_since_its_aud
     with injection(live, "downstream_metric_mismatch", "large"):
         pass
     publication = live.run(day(LAST + 1), day(LAST + 1))
-    assert [key for key in publication.held if key.startswith("orders/")] == [f"orders/{STRUCK}"]
+    assert [key for key in publication.held if key.startswith("orders/")] == [f"orders/{INJECTED}"]
     now = live.consumers_see()["agg_daily_revenue"]
     assert now[: len(before)] == before
     assert {row[0] for row in now[len(before) :]} == {day(LAST + 1)}

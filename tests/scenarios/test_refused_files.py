@@ -41,11 +41,12 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Platform:
 
 
 @pytest.fixture(scope="module")
-def struck(tmp_path_factory: pytest.TempPathFactory) -> Platform:
+def injected(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """The same day with types changed in three sources, and personal data in the fourth; incidents are open."""
-    strikes = [Injection("schema_type_changed", source, ONE, "medium") for source in RETYPED]
+    injections = [Injection("schema_type_changed", source, ONE, "medium") for source in RETYPED]
     made = Platform(
-        tmp_path_factory.mktemp("struck") / "home", strikes=[*strikes, Injection("pii_leak", LEAKY, ONE, "medium")]
+        tmp_path_factory.mktemp("injected") / "home",
+        injections=[*injections, Injection("pii_leak", LEAKY, ONE, "medium")],
     )
     made.run(ONE, ONE)
     observe(made.engine, made.checks.after(0, 10_000), utc_now())
@@ -73,83 +74,83 @@ def command(platform: Platform, *words: str) -> int:
         return stop.code
 
 
-def test_nothing_is_purged_before_clean_rows_have_come(struck: Platform, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_purged_before_clean_rows_have_come(injected: Platform, capsys: pytest.CaptureFixture[str]) -> None:
     """Else the rows would be gone for good."""
-    before = betrayed(struck)
+    before = betrayed(injected)
     assert {name.split("/")[0] for name in before} == {"landing", "bronze"}
-    assert command(struck, "--why", "the form wrote it") == ExitCode.USAGE
+    assert command(injected, "--why", "the form wrote it") == ExitCode.USAGE
     assert "wait for clean ones" in capsys.readouterr().err
-    assert betrayed(struck) == before
+    assert betrayed(injected) == before
 
 
-def test_types_and_the_leak_heal_through_clean_rows(clean: Platform, struck: Platform) -> None:
+def test_types_and_the_leak_heal_through_clean_rows(clean: Platform, injected: Platform) -> None:
     """Row for row. On its first day no source has a past that says what a cast makes of its values: each is asked again
     (that casts heal where there is one, `tests/unit/test_remediation_actions.py` holds)."""
-    assert struck.gold() != clean.gold()
-    store = IncidentStore(struck.engine)
+    assert injected.gold() != clean.gold()
+    store = IncidentStore(injected.engine)
     expected = {(source, "schema_break") for source in RETYPED} | {(LEAKY, "pii_leak")}
     assert {(one.source, one.failure_class) for one in store.all()} == expected
     for incident in store.all():
-        act(struck.settings, struck.engine, incident.id, utc_now(), "test")
-    replays = {(one.source, one.how) for one in ReplayLedger(struck.engine).all()}
+        act(injected.settings, injected.engine, incident.id, utc_now(), "test")
+    replays = {(one.source, one.how) for one in ReplayLedger(injected.engine).all()}
     assert replays == {(source, "replacement") for source in (*RETYPED, LEAKY)}
-    last = struck.checks.after(0, 10_000)[-1][0]
-    struck.admit(ONE, ONE)
-    struck.check(ONE, ONE, struck.build(ONE, ONE))
-    struck.publish()
-    observe(struck.engine, struck.checks.after(last, 10_000), utc_now())
-    assert all(verify(struck.settings, struck.engine, one.id, utc_now(), "test") for one in store.all())
+    last = injected.checks.after(0, 10_000)[-1][0]
+    injected.admit(ONE, ONE)
+    injected.check(ONE, ONE, injected.build(ONE, ONE))
+    injected.publish()
+    observe(injected.engine, injected.checks.after(last, 10_000), utc_now())
+    assert all(verify(injected.settings, injected.engine, one.id, utc_now(), "test") for one in store.all())
     assert {one.state for one in store.all()} == {State.RESOLVED}
-    assert struck.gold() == clean.gold()
+    assert injected.gold() == clean.gold()
     for source in RETYPED:
         rows = f"select * exclude (landed_at, batch_id, batch_attempt) from stg_{source} where not is_superseded order by all"
-        assert struck.query(rows) == clean.query(rows)
+        assert injected.query(rows) == clean.query(rows)
 
 
-def test_a_dry_run_names_the_files_and_changes_nothing(struck: Platform, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_names_the_files_and_changes_nothing(injected: Platform, capsys: pytest.CaptureFixture[str]) -> None:
     """Exactly those files, and no row more."""
-    before = betrayed(struck)
-    assert command(struck, "--why", "the form wrote it", "--dry-run", "--json") == ExitCode.OK
+    before = betrayed(injected)
+    assert command(injected, "--why", "the form wrote it", "--dry-run", "--json") == ExitCode.OK
     told = json.loads(capsys.readouterr().out)
     assert {one["file"] for one in told["files"]} == set(before)
-    [(rows,)] = struck.query("select count(*) from qtn_rows where reject_reasons = 'payload_personal_data'")
+    [(rows,)] = injected.query("select count(*) from qtn_rows where reject_reasons = 'payload_personal_data'")
     assert sum(one["rows"] for one in told["files"] if one["layer"] == "landing") == rows
-    assert betrayed(struck) == before
+    assert betrayed(injected) == before
 
 
 def test_after_the_purge_nobody_can_read_it_anywhere_and_all_else_is_as_it_was(
-    clean: Platform, struck: Platform, capsys: pytest.CaptureFixture[str]
+    clean: Platform, injected: Platform, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every file, table and page; and every row is still accounted for, even after everything is built anew."""
-    leave_pages_of_a_copy(struck)
-    assert "warehouse.duckdb" in betrayed(struck)  # in its freed pages
-    staged = struck.query(f"from stg_{LEAKY} order by all")
-    letters = struck.query("select * exclude (reading) from qtn_rows order by all")
-    manifests = {path.name: path.read_bytes() for path in _landed(struck).glob("*.manifest.json")}
-    assert command(struck, "--why", "the form wrote it; ask anna.1234@mail.example.com") == ExitCode.OK
-    assert betrayed(struck) == {}
-    assert struck.query(f"from stg_{LEAKY} order by all") == staged
-    assert struck.query("select * exclude (reading) from qtn_rows order by all") == letters
-    assert {path.name: path.read_bytes() for path in _landed(struck).glob("*.manifest.json")} == manifests
-    assert struck.query("select * from rec_batches__conserved where unaccounted_rows <> 0") == []
-    assert struck.gold() == clean.gold()
-    [leak] = [one for one in IncidentStore(struck.engine).all() if one.failure_class == "pii_leak"]
+    leave_pages_of_a_copy(injected)
+    assert "warehouse.duckdb" in betrayed(injected)  # in its freed pages
+    staged = injected.query(f"from stg_{LEAKY} order by all")
+    letters = injected.query("select * exclude (reading) from qtn_rows order by all")
+    manifests = {path.name: path.read_bytes() for path in _landed(injected).glob("*.manifest.json")}
+    assert command(injected, "--why", "the form wrote it; ask anna.1234@mail.example.com") == ExitCode.OK
+    assert betrayed(injected) == {}
+    assert injected.query(f"from stg_{LEAKY} order by all") == staged
+    assert injected.query("select * exclude (reading) from qtn_rows order by all") == letters
+    assert {path.name: path.read_bytes() for path in _landed(injected).glob("*.manifest.json")} == manifests
+    assert injected.query("select * from rec_batches__conserved where unaccounted_rows <> 0") == []
+    assert injected.gold() == clean.gold()
+    [leak] = [one for one in IncidentStore(injected.engine).all() if one.failure_class == "pii_leak"]
     assert "purged" in leak.timeline[-1].why
     capsys.readouterr()
-    assert command(struck, "--why", "again") == ExitCode.OK
+    assert command(injected, "--why", "again") == ExitCode.OK
     assert "No file" in capsys.readouterr().out
 
 
 @pytest.mark.exhaustive
-def test_a_rebuild_from_landing_and_a_second_delivery_bring_nothing_back(clean: Platform, struck: Platform) -> None:
+def test_a_rebuild_from_landing_and_a_second_delivery_bring_nothing_back(clean: Platform, injected: Platform) -> None:
     """The source is asked for the day once more and sends the leak again: the file stays as it is."""
-    struck.deliver(LEAKY, ONE)
-    struck.settings.warehouse.unlink()
-    shutil.rmtree(struck.settings.bronze)
-    reprocess(RunContext(struck.settings, struck.engine, utc_now, "test"), [ONE])
-    assert betrayed(struck) == {}
-    assert struck.gold() == clean.gold()
-    assert not struck.publish().held
+    injected.deliver(LEAKY, ONE)
+    injected.settings.warehouse.unlink()
+    shutil.rmtree(injected.settings.bronze)
+    reprocess(RunContext(injected.settings, injected.engine, utc_now, "test"), [ONE])
+    assert betrayed(injected) == {}
+    assert injected.gold() == clean.gold()
+    assert not injected.publish().held
 
 
 def leave_pages_of_a_copy(platform: Platform) -> None:

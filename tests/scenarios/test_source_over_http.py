@@ -100,7 +100,7 @@ def test_a_source_that_is_away_leaves_the_day_incomplete_and_what_is_published_a
 
 
 def test_a_plan_cannot_break_deliveries_that_come_over_http(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A drill that silently strikes nothing would be believed to have been passed. It was refused by the asset of that
+    """A drill that silently hits nothing would be believed to have been passed. It was refused by the asset of that
     source alone: the others had landed and were admitted by then, and their day was held.
     """
     settings = load_settings(home)

@@ -44,7 +44,7 @@ def _line(interruption: Interruption) -> str:
 @click.option("--fills", type=click.IntRange(0), default=16, show_default=True, help="Disks that run full.")
 @click.option("--holds", type=click.IntRange(0), default=10, show_default=True, help="Files that somebody else holds.")
 @click.option("--jumps", type=click.IntRange(0), default=8, show_default=True, help="Clocks that jump.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed strikes at the same moments.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed hits at the same moments.")
 @click.option("--stage", "only", multiple=True, type=click.Choice(list(STAGES)), help="Only this one; repeatable.")
 @click.option("--patience", type=click.FloatRange(min=1), default=HARD_LIMIT_SECONDS, show_default=True,
               help="Seconds after which a process hangs; a loaded machine needs more.")  # fmt: skip

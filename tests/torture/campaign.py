@@ -110,7 +110,7 @@ class Campaign:
             try:
                 interruption, home = _KINDS[kind](self, name, number, rng, resize)
             except RuntimeError as error:  # the other interruptions are worth their results
-                return Interruption(kind, name, number, "never struck", wrong=[f"the harness failed: {error}"])
+                return Interruption(kind, name, number, "never hit", wrong=[f"the harness failed: {error}"])
             interruption.wrong += [f"before the re-run: {one}" for one in self._ask(broken, home)]
             self._examine(interruption, self.clone(name), home)
             if interruption.wrong:

@@ -1,4 +1,4 @@
-"""The stages of a landing day as the orchestration calls them, on a small home in which three faults have struck.
+"""The stages of a landing day as the orchestration calls them, on a small home in which three faults have hit.
 
 Each is what a process does that can be killed, and what a plain re-run does again. `run` and `heal` are the whole
 commands, with Dagster.
@@ -48,39 +48,39 @@ from reliability_platform.warehouse.snapshots.take import take_snapshot
 SEED = 7
 EVENTS_PER_DAY = 300
 FIRST = date(2026, 1, 1)
-LAST_CLEAN, STRUCK = date(2026, 1, 2), date(2026, 1, 3)
+LAST_CLEAN, INJECTED = date(2026, 1, 2), date(2026, 1, 3)
 """Two days have been published when the third one is killed: there is something to spoil."""
-STRIKES = (
-    Injection("missing_batch", "shipments", STRUCK, "medium"),
-    Injection("schema_column_renamed", "orders", STRUCK, "medium"),
-    Injection("null_spike", "payments", STRUCK, "medium"),
+INJECTIONS = (
+    Injection("missing_batch", "shipments", INJECTED, "medium"),
+    Injection("schema_column_renamed", "orders", INJECTED, "medium"),
+    Injection("null_spike", "payments", INJECTED, "medium"),
 )
 ACTOR = "torture"
 RESULTS = 1_000_000
 
 
-def land(settings: Settings, first: date = STRUCK) -> None:
+def land(settings: Settings, first: date = INJECTED) -> None:
     """Deliver all sources."""
     refresh_reference(settings)
-    window = list(days(first, STRUCK if first == STRUCK else LAST_CLEAN))
+    window = list(days(first, INJECTED if first == INJECTED else LAST_CLEAN))
     for source in SOURCES:
         steps.land(steps.RunContext.of(settings, ACTOR), source, window)
 
 
-def _admit(settings: Settings, first: date = STRUCK, last: date = STRUCK) -> None:
+def _admit(settings: Settings, first: date = INJECTED, last: date = INJECTED) -> None:
     for source in SOURCES:
         CheckStore(operations_engine(settings)).invalidate([source], list(days(first, last)))
         for day in days(first, last):
             admit(settings, source, day)
 
 
-def _build(settings: Settings, first: date = STRUCK, last: date = STRUCK) -> None:
+def _build(settings: Settings, first: date = INJECTED, last: date = INJECTED) -> None:
     nodes = build(settings, first, last)
     results = results_of_dbt([vars(node) for node in nodes], list(days(first, last)), ACTOR, utc_now())
     CheckStore(operations_engine(settings)).record(results)
 
 
-def _check(settings: Settings, first: date = STRUCK, last: date = STRUCK) -> None:
+def _check(settings: Settings, first: date = INJECTED, last: date = INJECTED) -> None:
     results = evaluate(settings, list(days(first, last)), utc_now(), ACTOR)
     CheckStore(operations_engine(settings)).record(results)
 
@@ -107,9 +107,9 @@ def _remedy(settings: Settings) -> None:
 def _discard(settings: Settings) -> None:
     """Give up the rejected rows of the third day, and let the platform see it."""
     engine = operations_engine(settings)
-    letters = waiting_letters(settings, Selection(STRUCK, STRUCK, source="payments"))
+    letters = waiting_letters(settings, Selection(INJECTED, INJECTED, source="payments"))
     discard(settings, engine, letters, "torture", ACTOR, utc_now())
-    write_discards(settings, engine, "payments", [STRUCK])  # as the pipeline does before each admission
+    write_discards(settings, engine, "payments", [INJECTED])  # as the pipeline does before each admission
     _admit(settings)
     _build(settings)
 
@@ -124,8 +124,8 @@ def _command(*words: str, as_json: bool = True) -> Callable[[Settings], None]:
 
 
 def _follow(settings: Settings) -> None:
-    struck = tuple(Injection("duplicate_retry_storm", one, LAST_CLEAN, "medium") for one in ("orders", "shipments"))
-    follow(settings, ActivePlan(SEED, struck))
+    injected = tuple(Injection("duplicate_retry_storm", one, LAST_CLEAN, "medium") for one in ("orders", "shipments"))
+    follow(settings, ActivePlan(SEED, injected))
 
 
 def _snapshot(settings: Settings) -> None:
@@ -141,7 +141,7 @@ def _lose(settings: Settings) -> None:
     with duckdb.connect(str(settings.warehouse)) as connection:
         connection.execute("delete from agg_daily_revenue")
         connection.execute("delete from int_orders__deduplicated")
-    _check(settings, FIRST, STRUCK)
+    _check(settings, FIRST, INJECTED)
     _sense(settings)
 
 
@@ -177,7 +177,7 @@ STAGES: dict[str, Stage] = {
         Stage("snapshot", _snapshot, "publication", 0.06),
         Stage("loss", _lose, "snapshot", 0.02),
         Stage("restoring", _remedy, "loss", 0.06),
-        Stage("run", _command("run", "--from", str(STRUCK), "--to", str(STRUCK)), None, 0.04),
+        Stage("run", _command("run", "--from", str(INJECTED), "--to", str(INJECTED)), None, 0.04),
         Stage("heal", _command("heal"), "sensor", 0.04),
     )
 }
@@ -187,7 +187,7 @@ def found(home: Path) -> Settings:
     """A home that follows a plan, with two clean days published."""
     settings = load_settings(home)
     Simulation(SEED, EVENTS_PER_DAY).save(settings)
-    ActivePlan(SEED, STRIKES).save(settings)
+    ActivePlan(SEED, INJECTIONS).save(settings)
     land(settings, FIRST)
     _admit(settings, FIRST, LAST_CLEAN)
     _build(settings, FIRST, LAST_CLEAN)

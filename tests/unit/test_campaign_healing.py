@@ -19,7 +19,7 @@ GAP = "bronze_orders__batch_completeness"
 
 
 def test_an_incident_that_came_back_is_measured_from_its_return(tmp_path: Path) -> None:
-    """On a platform that is struck again and again, the same incident has several lives: none may pay for another."""
+    """On a platform that is hit again and again, the same incident has several lives: none may pay for another."""
     home = BrokenHome(tmp_path)
     home.land(without=(2,))
     home.judge(failing=[GAP])

@@ -83,7 +83,7 @@ def test_a_home_that_no_demo_made_is_refused_even_with_a_yes(settings: Settings)
 
 
 def test_the_demo_counts_its_faults_as_the_report_does() -> None:
-    """ "34 faults among them" were 26 and a control: seven strike later, and a control is no fault."""
+    """ "34 faults among them" were 26 and a control: seven hit later, and a control is no fault."""
     injected = [fault_named(one.fault) for one in load_plan("showcase").injections]
     assert faults_and_controls(injected) == "33 faults and 1 control"
     assert faults_and_controls([one for one in injected if one.stage is Stage.LANDING]) == "26 faults and 1 control"

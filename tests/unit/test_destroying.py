@@ -41,7 +41,7 @@ OURS = ("dagster", "operations.sqlite", "operations.sqlite-shm", "operations.sql
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two versions, two snapshots, and a leak of personal data that waits."""
     leak = Injection("pii_leak", "web_events", day(2), "medium")
-    made = Platform(tmp_path_factory.mktemp("lived") / "home", events_per_day=EVENTS, strikes=[leak])
+    made = Platform(tmp_path_factory.mktemp("lived") / "home", events_per_day=EVENTS, injections=[leak])
     made.run(day(1), day(2))
     take_snapshot(made.settings, utc_now)
     Holds(made.engine).hold("orders", day(1), "test", "somebody looks", utc_now())

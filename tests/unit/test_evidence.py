@@ -43,7 +43,7 @@ from reliability_platform.warehouse.marts import marts
 from tests.conftest import Platform, day
 
 DAYS = 7
-STRIKES = [
+INJECTIONS = [
     Injection("too_late_events", "orders", day(1), "medium"),
     Injection("null_spike", "orders", day(2), "medium"),
     Injection("duplicate_retry_storm", "web_events", day(2), "medium"),
@@ -60,7 +60,7 @@ class Home:
     """A home that was broken, has noticed, has healed what needs no approval, and is graded."""
 
     def __init__(self, folder: Path) -> None:
-        self.platform = Platform(folder, strikes=STRIKES)
+        self.platform = Platform(folder, injections=INJECTIONS)
         self.settings, self.engine = self.platform.settings, self.platform.engine
         self._seen = 0
         self.platform.run(day(1), day(DAYS))
@@ -80,8 +80,8 @@ class Home:
                 verify(self.settings, self.engine, incident.id, utc_now(), "test")
         comparisons = compare_with_oracle(self.settings, landed_partitions(self.settings))
         self.card: Scorecard = score(self.settings, self.engine, marts(ensure_manifest()), comparisons)
-        # Planned after the fact: a strike that the window of the run never reached.
-        type(self.platform.plan)(7, (*STRIKES, NEVER_LANDED)).save(self.settings)
+        # Planned after the fact: an injection that the window of the run never reached.
+        type(self.platform.plan)(7, (*INJECTIONS, NEVER_LANDED)).save(self.settings)
         self.files = write_evidence(self.settings, self.engine, self.card)
 
     def _look(self) -> None:
@@ -237,21 +237,21 @@ def test_hostile_notes_reach_no_spreadsheet(home: Home, copy: Settings) -> None:
 # Truth and results
 
 
-def test_the_scorecard_holds_every_strike_and_its_total(home: Home) -> None:
-    """Planned strikes that never landed are named, not dropped."""
+def test_the_scorecard_holds_every_injection_and_its_total(home: Home) -> None:
+    """Planned injections that never landed are named, not dropped."""
     *rows, total = home.read("pipeline_reliability_scorecard")
-    assert Counter(row["row_kind"] for row in rows) == {"strike": len(STRIKES), "not landed": 1}
+    assert Counter(row["row_kind"] for row in rows) == {"injection": len(INJECTIONS), "not landed": 1}
     assert rows[-1]["fault"] == NEVER_LANDED.fault
     assert {(row["fault"], row["source"], row["landing_date"]) for row in rows[:-1]} == {
-        (injection.fault, injection.source, injection.landing_date.isoformat()) for injection in STRIKES
+        (injection.fault, injection.source, injection.landing_date.isoformat()) for injection in INJECTIONS
     }
     assert all(row["detected"] and row["severity_as_expected"] for row in rows[:-1])
     healed = {row["fault"]: row["healed"] for row in rows[:-1]}
     assert not healed.pop("too_late_events")  # waits for approval
     assert all(healed.values())
     assert total["row_kind"] == "total"
-    assert (total["strikes"], total["detected_share"]) == (len(STRIKES), 1.0)
-    assert total["healed_share"] == (len(STRIKES) - 1) / len(STRIKES)
+    assert (total["injections"], total["detected_share"]) == (len(INJECTIONS), 1.0)
+    assert total["healed_share"] == (len(INJECTIONS) - 1) / len(INJECTIONS)
     [sums] = home.platform.query(
         "select sum(delivered_rows), sum(accepted_rows), sum(duplicate_rows), sum(quarantined_rows), "
         "sum(held_late_rows), sum(abs(unaccounted_rows)) from rec_batches__conserved"
@@ -264,13 +264,13 @@ def test_the_scorecard_holds_every_strike_and_its_total(home: Home) -> None:
 
 
 def test_detection_accuracy_counts_hits_misses_and_false_alarms(home: Home, copy: Settings) -> None:
-    """Take one incident's strike away, and it is a false positive; take its incident away, and it is missed."""
+    """Take one incident's injection away, and it is a false positive; take its incident away, and it is missed."""
     rows = {(row["level"], row["name"]): row for row in home.read("incident_detection_accuracy_report")}
     overall = rows["overall", "all"]
-    alarms = len(IncidentStore(home.engine).all()) - len(STRIKES)
-    assert (overall["true_positives"], overall["false_negatives"]) == (len(STRIKES), 0)
+    alarms = len(IncidentStore(home.engine).all()) - len(INJECTIONS)
+    assert (overall["true_positives"], overall["false_negatives"]) == (len(INJECTIONS), 0)
     assert overall["false_positives"] == alarms
-    assert overall["precision"] == round(len(STRIKES) / (len(STRIKES) + alarms), 6)
+    assert overall["precision"] == round(len(INJECTIONS) / (len(INJECTIONS) + alarms), 6)
     assert overall["recall"] == overall["root_share"] == overall["column_share"] == 1.0
     assert rows["failure class", "schema_break"]["true_positives"] == 2
     assert rows["fault", "null_spike"]["false_positives"] is None
@@ -281,16 +281,16 @@ def test_detection_accuracy_counts_hits_misses_and_false_alarms(home: Home, copy
     write_evidence(copy, operations_engine(copy), card)
     again = {(row["level"], row["name"]): row for row in read(copy, "incident_detection_accuracy_report")}
     worse = again["overall", "all"]
-    assert (worse["true_positives"], worse["false_negatives"]) == (len(STRIKES) - 1, 1)
+    assert (worse["true_positives"], worse["false_negatives"]) == (len(INJECTIONS) - 1, 1)
     assert worse["false_positives"] == alarms + 1
     assert worse["missed"] == [f"sla_breach/shipments/{day(4)}"]
-    precision = (len(STRIKES) - 1) / (len(STRIKES) + alarms)
-    recall = (len(STRIKES) - 1) / len(STRIKES)
+    precision = (len(INJECTIONS) - 1) / (len(INJECTIONS) + alarms)
+    recall = (len(INJECTIONS) - 1) / len(INJECTIONS)
     assert worse["f1"] == pytest.approx(2 * precision * recall / (precision + recall), abs=1e-5)
 
 
 def test_incidents_timelines_and_the_manifest_are_those_of_the_stores(home: Home) -> None:
-    """One row each, the strike before its incident."""
+    """One row each, the injection before its incident."""
     stored = IncidentStore(home.engine).all()
     incidents = home.read("incidents")
     assert [row["incident"] for row in incidents] == [one.id for one in stored]
@@ -298,11 +298,11 @@ def test_incidents_timelines_and_the_manifest_are_those_of_the_stores(home: Home
     assert [row["incident"] for row in home.read("incident_detection_report")] == [one.id for one in stored]
     entries = home.read("incident_timelines")
     assert sum(row["number"] > 0 for row in entries) == sum(len(one.timeline) for one in stored)
-    assert sum(row["kind"] == "struck" for row in entries) == len(STRIKES)
-    strikes = {(row["fault"], row["source"]): row for row in home.read("injected_failure_manifest")}
-    assert len(strikes) == len(STRIKES)
+    assert sum(row["kind"] == "injected" for row in entries) == len(INJECTIONS)
+    injections = {(row["fault"], row["source"]): row for row in home.read("injected_failure_manifest")}
+    assert len(injections) == len(INJECTIONS)
     [nulls] = bronze(home.settings, "orders", "select count(*) from rows where customer_id is null")
-    assert strikes["null_spike", "orders"]["bad_rows"] == nulls[0] > 0
+    assert injections["null_spike", "orders"]["bad_rows"] == nulls[0] > 0
 
 
 def test_the_impact_counts_the_rows_of_the_incidents_days(home: Home) -> None:
@@ -374,7 +374,7 @@ def test_durations_are_measured_or_null_never_invented(home: Home, copy: Setting
 
 
 def test_deduplication_is_that_of_the_files(home: Home) -> None:
-    """Delivered by the manifests, unique keys by the bronze files of the day that the storm struck."""
+    """Delivered by the manifests, unique keys by the bronze files of the day that the storm hit."""
     rows = {(row["source"], row["landing_date"]): row for row in home.read("deduplication_accuracy_report")}
     delivered: Counter[tuple[str, str]] = Counter()
     for one in manifests(home.settings):
@@ -441,11 +441,11 @@ def test_lateness_is_that_of_the_bronze_files(home: Home, copy: Settings) -> Non
 
 
 def test_drift_names_file_column_and_types(home: Home) -> None:
-    """Every file that the truth says was struck, and no other."""
+    """Every file that the truth says was hit, and no other."""
     rows = home.read("schema_drift_report")
     truths = home.read("injected_failure_manifest")
-    struck = {batch for row in truths if row["fault"].startswith("schema_") for batch in row["batches"]}
-    assert {row["batch_id"] for row in rows} == struck
+    injected = {batch for row in truths if row["fault"].startswith("schema_") for batch in row["batches"]}
+    assert {row["batch_id"] for row in rows} == injected
     by_kind = {row["kind"]: row for row in rows}
     assert set(by_kind) == {"renamed", "type changed", "added"}
     # Two days of a past tell nothing about a column that came otherwise: the source was asked.
@@ -469,10 +469,10 @@ def test_contract_rules_count_what_the_files_break(home: Home) -> None:
                 )
                 row = rows[source, column.name, "required"]
                 assert (row["checked"], row["violations"]) == (total, nulls), (source, column.name)
-    struck = rows["orders", "customer_id", "required"]
-    assert struck["violations"] > 0
-    assert (struck["violations_standing"], struck["days_failed"], struck["days_failing_now"]) == (0, 1, 0)
-    assert (struck["limit"], struck["status"]) == ("missing_percent(customer_id) < 1", "passed")
+    injected = rows["orders", "customer_id", "required"]
+    assert injected["violations"] > 0
+    assert (injected["violations_standing"], injected["days_failed"], injected["days_failing_now"]) == (0, 1, 0)
+    assert (injected["limit"], injected["status"]) == ("missing_percent(customer_id) < 1", "passed")
     renamed = [row for row in home.read("schema_drift_report") if row["kind"] == "renamed"]
     assert rows["payments", renamed[0]["column"], "present"]["violations"] == len(renamed)
     declared = {(source, column.name) for source in SOURCES for column in CONTRACTS[source].columns}
@@ -568,4 +568,4 @@ def test_the_asset_puts_its_numbers_on_curves(copy: Settings, monkeypatch: pytes
     assert values["detected_share"] == 1.0
     assert values["oracle_equal"] in (0, 1)
     assert {"contained_share", "healed_share", "severity_share", "false_alarms", "unaccounted_rows"} <= set(values)
-    assert values["strikes_and_controls"].count("\n") == len(STRIKES) + 1
+    assert values["injections_and_controls"].count("\n") == len(INJECTIONS) + 1

@@ -10,10 +10,11 @@ import pytest
 
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.errors import UsageError
-from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
+from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS, fault_named
 from reliability_platform.lab.faults.fault import Containment
 from reliability_platform.lab.faults.injection import inject_one, injected_batches, rehearse
 from reliability_platform.lab.faults.plan import ActivePlan, Injection, Plan, PlannedInjection, load_plan
+from reliability_platform.lab.faults.truth import load_truths, save_truth, truth_of
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.lab.simulation.system import SimulatedSource, scheduled_batches, simulated_sources
 from reliability_platform.settings import load_settings
@@ -53,19 +54,19 @@ def _same(one: Batch, other: Batch) -> bool:
 def test_the_truth_is_exactly_what_changed(name: str, source: str, size: str) -> None:
     """The difference between the clean and the broken landing, batch for batch and row for row, is what truth says."""
     injection = Injection(name, source, day(15), size)
-    struck = inject_one(SOURCES_OF_WORLD[injection.source], 1, injection)
+    injected = inject_one(SOURCES_OF_WORLD[injection.source], 1, injection)
     clean_batches, broken_batches = [], []
     changed: set[str] = set()
     for one in injection.landing_dates():
         clean = {batch.batch_id: batch for batch in scheduled_batches(WORLD, source, one)}
-        broken = {batch.batch_id: batch for batch in struck.deliveries[one]}
+        broken = {batch.batch_id: batch for batch in injected.deliveries[one]}
         clean_batches += clean.values()
         broken_batches += broken.values()
         changed |= clean.keys() ^ broken.keys()
         changed |= {key for key in clean.keys() & broken.keys() if not _same(clean[key], broken[key])}
-    assert changed == set(struck.batches)
-    assert set(struck.landing_dates) <= set(injection.landing_dates())
-    named = {(row["batch_id"], row["record_key"]) for row in struck.rows.to_pylist()}
+    assert changed == set(injected.batches)
+    assert set(injected.landing_dates) <= set(injection.landing_dates())
+    named = {(row["batch_id"], row["record_key"]) for row in injected.rows.to_pylist()}
     match CATALOGUE[name].containment:
         case Containment.FILES:  # whatever a refused file holds must not be taken for good
             expected = {pair[:2] for pair in _rows([one for one in broken_batches if one.batch_id in changed])}
@@ -79,8 +80,8 @@ def test_the_truth_is_exactly_what_changed(name: str, source: str, size: str) ->
 
 
 @pytest.mark.parametrize(("name", "source", "size"), CASES[::3])
-def test_the_same_strike_is_the_same_bytes(name: str, source: str, size: str) -> None:
-    """Twice the same seed; another seed strikes other rows or batches, unless there is no choice."""
+def test_the_same_injection_is_the_same_bytes(name: str, source: str, size: str) -> None:
+    """Twice the same seed; another seed hits other rows or batches, unless there is no choice."""
     injection = Injection(name, source, day(15), size)
     first, again = (
         injected_batches(SOURCES_OF_WORLD[source], ActivePlan(1, (injection,)), day(15))[0] for _ in range(2)
@@ -91,20 +92,20 @@ def test_the_same_strike_is_the_same_bytes(name: str, source: str, size: str) ->
 def test_late_rows_are_moved_not_lost() -> None:
     """Every row of the clean days is delivered exactly once, later."""
     injection = Injection("late_events", "orders", day(5), "large")
-    struck = inject_one(SOURCES_OF_WORLD[injection.source], 1, injection)
+    injected = inject_one(SOURCES_OF_WORLD[injection.source], 1, injection)
     clean = [batch for one in injection.landing_dates() for batch in scheduled_batches(WORLD, "orders", one)]
-    moved = [batch for one in injection.landing_dates() for batch in struck.deliveries[one]]
+    moved = [batch for one in injection.landing_dates() for batch in injected.deliveries[one]]
 
     def keys(batches: list[Batch]) -> list[int]:
         return sorted(pa.concat_tables([batch.table for batch in batches])["order_id"].to_pylist())
 
     assert keys(clean) == keys(moved)
-    early = [row for batch in struck.deliveries[day(6)] for row in batch.table.to_pylist()]
+    early = [row for batch in injected.deliveries[day(6)] for row in batch.table.to_pylist()]
     assert any(row["event_time"].date() == day(5) for row in early)
 
 
 def test_the_clean_batches_are_never_changed() -> None:
-    """A strike works on copies: the same clean day, before and after."""
+    """An injection works on copies: the same clean day, before and after."""
     before = scheduled_batches(WORLD, "payments", day(5))
     fault = CATALOGUE["null_spike"]
     clean = {day(5): [replace(batch) for batch in before]}
@@ -113,7 +114,7 @@ def test_the_clean_batches_are_never_changed() -> None:
     assert all(batch.table["customer_id"].null_count == 0 for batch in clean[day(5)])
 
 
-def test_two_faults_of_one_day_strike_different_batches() -> None:
+def test_two_faults_of_one_day_hit_different_batches() -> None:
     """Each tells the truth about its own; a batch that never came cannot hold nulls."""
     plan = ActivePlan(
         1, (Injection("null_spike", "orders", day(5), "large"), Injection("missing_batch", "orders", day(5), "small"))
@@ -128,15 +129,17 @@ def test_two_faults_of_one_day_strike_different_batches() -> None:
     assert sum(found.values()) == nulls.rows.num_rows
 
 
-def test_a_strike_of_several_days_is_made_day_by_day() -> None:
-    """Each day has its own truth; late rows of one day land on the next, which is struck as well."""
+def test_an_injection_of_several_days_is_made_day_by_day() -> None:
+    """Each day has its own truth; late rows of one day land on the next, which is hit as well."""
     plan = ActivePlan(1, (Injection("late_events", "orders", day(5), "medium", days=4),))
     keys = []
     for number in range(5, 11):
         batches, truths = injected_batches(SOURCES_OF_WORLD["orders"], plan, day(number))
         keys += [key for batch in batches for key in batch.table["order_id"].to_pylist()]
-        # A day knows of its own blow and of those of the two days before, whose rows land on it.
-        assert [truth.blow for truth in truths] == [day(n) for n in range(max(5, number - 2), min(8, number) + 1)]
+        # A day knows of its own injection and of those of the two days before, whose rows land on it.
+        assert [truth.injection_day for truth in truths] == [
+            day(n) for n in range(max(5, number - 2), min(8, number) + 1)
+        ]
     clean = [
         key
         for n in range(5, 11)
@@ -147,20 +150,20 @@ def test_a_strike_of_several_days_is_made_day_by_day() -> None:
 
 
 @pytest.mark.parametrize(
-    ("strikes", "words"),
+    ("injections", "words"),
     [
         ([("null_spike", "orders", 5, 1), ("unit_change", "orders", 5, 1)], "each need all"),
         ([("null_spike", "orders", 5, 3), ("null_spike", "orders", 7, 1)], "twice"),
-        ([("corrupt_payloads", "orders", 5, 1)], "has nothing that this fault strikes"),
+        ([("corrupt_payloads", "orders", 5, 1)], "has nothing that this fault hits"),
         ([("stale_redelivery", "orders", 5, 1)], "choose a later day"),
         ([("late_events", "orders", 29, 1)], "outside the window"),
-        ([("stale_source", "orders", 5, 2)], "finds nothing left to strike"),
+        ([("stale_source", "orders", 5, 2)], "finds nothing left to hit"),
     ],
 )
-def test_a_plan_that_contradicts_itself_is_refused(strikes: list[tuple[str, str, int, int]], words: str) -> None:
+def test_a_plan_that_contradicts_itself_is_refused(injections: list[tuple[str, str, int, int]], words: str) -> None:
     """Before anything is written, with what to do."""
     planned = tuple(
-        PlannedInjection(fault=fault, source=source, day=at, days=days) for fault, source, at, days in strikes
+        PlannedInjection(fault=fault, source=source, day=at, days=days) for fault, source, at, days in injections
     )
     with pytest.raises(UsageError, match=words):
         rehearse(
@@ -187,9 +190,9 @@ def test_every_control_changes_what_it_says(name: str) -> None:
     control = CONTROLS[name]
     source = control.applies_to[0]
     trial = Simulation(seed=9, events_per_day=12_000)
-    struck = inject_one(SimulatedSource(trial, source), 1, Injection(name, source, day(15), "medium"))
+    injected = inject_one(SimulatedSource(trial, source), 1, Injection(name, source, day(15), "medium"))
     clean = scheduled_batches(trial, source, day(15))
-    same = all(_same(one, other) for one, other in zip(clean, struck.deliveries[day(15)], strict=True))
+    same = all(_same(one, other) for one, other in zip(clean, injected.deliveries[day(15)], strict=True))
     assert same is (name == "clean_day")
 
 
@@ -210,3 +213,16 @@ def test_plans_of_the_release_before_are_read(tmp_path: Path) -> None:
     assert "injections" in file.read_text()
     file.write_text(file.read_text().replace("injections", "strikes"))
     assert ActivePlan.load(home) == plan
+
+
+def test_truths_of_the_release_before_are_read(tmp_path: Path) -> None:
+    """0.3.0 wrote the day of an injection under another name; the scorecard of its home broke off."""
+    home = load_settings(tmp_path / "home")
+    injection = Injection("null_spike", "orders", day(2), "large")
+    injected = inject_one(SOURCES_OF_WORLD["orders"], 1, injection)
+    save_truth(home, truth_of(fault_named("null_spike"), injection, day(2), injected, 1))
+    [before] = load_truths(home)
+    [file] = (home.faults / "truth").glob("*.json")
+    file.write_text(file.read_text().replace("injection_day", "blow"))
+    [after] = load_truths(home)
+    assert (after.fault, after.batches, after.rows) == (before.fault, before.batches, before.rows)

@@ -43,7 +43,7 @@ from tests.conftest import Platform, day
 from tests.unit.broken_home import BrokenHome
 from tests.unit.failing import NOW, later, missing, result
 
-STRUCK = day(2)
+INJECTED = day(2)
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -59,16 +59,16 @@ class Story:
 
 
 def sums(platform: Platform) -> dict[str, Decimal]:
-    """Two measures of the struck day, asked by hand."""
+    """Two measures of the hit day, asked by hand."""
     [row] = platform.query(
-        f"select sum(orders), sum(gross_amount_eur) from agg_daily_revenue where event_date = date '{STRUCK}'"
+        f"select sum(orders), sum(gross_amount_eur) from agg_daily_revenue where event_date = date '{INJECTED}'"
     )
     return {"orders": Decimal(str(row[0])), "gross_amount_eur": Decimal(str(row[1]))}
 
 
 def again(platform: Platform) -> None:
-    platform.admit(STRUCK, STRUCK)
-    platform.check(STRUCK, STRUCK, platform.build(STRUCK, STRUCK))
+    platform.admit(INJECTED, INJECTED)
+    platform.check(INJECTED, INJECTED, platform.build(INJECTED, INJECTED))
     platform.publish()
     observe(platform.engine, platform.checks.after(0, 100_000), NOW)
 
@@ -76,14 +76,14 @@ def again(platform: Platform) -> None:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     made = Platform(tmp_path_factory.mktemp("impact") / "home")
-    made.run(day(1), STRUCK)
+    made.run(day(1), INJECTED)
     clean = sums(made)
-    ActivePlan(7, (Injection("null_spike", "orders", STRUCK, "large"),)).save(made.settings)
-    made.deliver("orders", STRUCK)
+    ActivePlan(7, (Injection("null_spike", "orders", INJECTED, "large"),)).save(made.settings)
+    made.deliver("orders", INJECTED)
     again(made)
     spoiled, store = sums(made), IncidentStore(made.engine)
     [incident] = store.all()
-    assert act(made.settings, made.engine, incident.id, later(1), "test").reruns == [STRUCK]
+    assert act(made.settings, made.engine, incident.id, later(1), "test").reruns == [INJECTED]
     before = store.get(incident.id)
     again(made)
     assert verify(made.settings, made.engine, incident.id, later(2), "test")
@@ -102,7 +102,7 @@ def test_each_measure_as_it_was_published_as_it_was_bad_and_as_it_recovered(stor
     assert story.spoiled["orders"] < story.clean["orders"]
     for measure in ("orders", "gross_amount_eur"):
         found = row(story.after, measure)
-        assert found.event_dates == (STRUCK,)
+        assert found.event_dates == (INJECTED,)
         assert (found.published, found.published_dates) == (story.clean[measure], 1)
         assert found.bad == story.spoiled[measure]
         assert found.recovered == story.clean[measure]
@@ -138,9 +138,9 @@ def test_a_difference_compares_the_same_dates(story: Story) -> None:
     assert whole.difference is not None
     assert replace(whole, bad=None, bad_dates=0).difference is None
     assert replace(whole, recovered_dates=2).difference is None
-    lost = replace(whole, event_dates=(day(1), STRUCK), published_dates=2, bad_dates=1, recovered_dates=2)
+    lost = replace(whole, event_dates=(day(1), INJECTED), published_dates=2, bad_dates=1, recovered_dates=2)
     assert lost.cells == [f"{whole.published:,f}", f"{whole.bad:,f} (1 of 2 dates)", f"{whole.recovered:,f}", "–"]
-    empty = replace(lost, event_dates=(day(1), STRUCK, day(9)), bad_dates=2)
+    empty = replace(lost, event_dates=(day(1), INJECTED, day(9)), bad_dates=2)
     assert not [one for one in empty.cells if "date" in one], "no side has anything on the third date"
 
 

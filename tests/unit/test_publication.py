@@ -61,7 +61,7 @@ def test_a_held_day_keeps_its_last_good_rows_and_holds_no_other(
 
 def test_a_day_that_was_never_good_is_absent(platform: Callable[..., Platform]) -> None:
     """Better no number than a wrong one."""
-    made = platform(events_per_day=900, strikes=[Injection("null_spike", "payments", day(2), "large")])
+    made = platform(events_per_day=900, injections=[Injection("null_spike", "payments", day(2), "large")])
     publication = made.run(day(1), day(3))
     assert list(publication.held) == [f"payments/{day(2)}"]
     assert str(day(2)) not in published_dates(made, "agg_daily_payments")

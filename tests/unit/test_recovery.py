@@ -43,7 +43,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     made = Platform(
         tmp_path_factory.mktemp("origin") / "home",
         events_per_day=EVENTS,
-        strikes=[Injection("missing_batch", "orders", day(2), "large")],
+        injections=[Injection("missing_batch", "orders", day(2), "large")],
     )
     made.run(day(1), day(2))
     take_snapshot(made.settings, utc_now)

@@ -48,7 +48,7 @@ FALL_BACK = "fall_back_to_last_good_publication"
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """Two days, a snapshot, and a third day on which payments came after their deadline: published, for that holds nothing."""
     late = Injection("sla_breach", "payments", day(3), "medium")
-    made = Platform(tmp_path_factory.mktemp("origin") / "home", events_per_day=EVENTS, strikes=[late])
+    made = Platform(tmp_path_factory.mktemp("origin") / "home", events_per_day=EVENTS, injections=[late])
     made.run(day(1), day(2))
     take_snapshot(made.settings, utc_now)
     made.run(day(3), day(3))

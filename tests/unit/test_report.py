@@ -264,7 +264,7 @@ def a_month() -> dict[str, Any]:
             for place, one in enumerate(days)
         ],
         "held": [{"source": "orders", "day": "2026-01-02", "from": "2026-01-02T07:30:00+00:00"}],
-        "strikes": [
+        "injections": [
             {
                 "fault": "null_spike",
                 "source": "orders",
@@ -485,10 +485,10 @@ def test_the_timeline_tells_faults_controls_and_incidents_apart(html: str) -> No
     ]
 
 
-def test_a_strike_beside_the_month_is_not_drawn_but_stands_in_the_table() -> None:
-    """Its bar would lie on a day on which it did not strike."""
+def test_an_injection_beside_the_month_is_not_drawn_but_stands_in_the_table() -> None:
+    """Its bar would lie on a day on which it did not hit."""
     month = a_month()
-    month["strikes"][0] |= {"first_day": "2027-05-01", "last_day": "2027-05-02"}
+    month["injections"][0] |= {"first_day": "2027-05-01", "last_day": "2027-05-02"}
     part = section(render_report(None, None, month), "month")
     assert rows_of(part, "Faults, incidents and healing")[0][4] == "2027-05-01 to 2027-05-02"
     drawn = re.findall(r"<text[^>]*>(\d)</text>", part)
@@ -598,7 +598,7 @@ def test_the_outcome_of_a_run_that_failed() -> None:
 
 
 NO_CAMPAIGN: list[Any] = [None, {}, {"summary": None, "mutation": {"matrix": None}}]
-NO_MONTH: list[Any] = [None, {}, {"volumes": [], "held": None, "strikes": [], "incidents": []}]
+NO_MONTH: list[Any] = [None, {}, {"volumes": [], "held": None, "injections": [], "incidents": []}]
 
 
 @pytest.mark.parametrize(
@@ -759,14 +759,14 @@ def test_a_scorecard_becomes_the_document_of_the_demo() -> None:
 
 
 def test_the_month_of_a_real_home(platform: Callable[..., Platform]) -> None:
-    """Volumes, held days, strikes and incidents as the home has them."""
-    home = platform(strikes=[Injection("null_spike", "orders", day(2), "large")])
+    """Volumes, held days, injections and incidents as the home has them."""
+    home = platform(injections=[Injection("null_spike", "orders", day(2), "large")])
     home.run(day(1), day(3))
     observe(home.engine, home.checks.after(0, 100_000), utc_now())
     month = month_of(home.settings, home.engine)
     assert (month["first_day"], month["last_day"]) == (day(1), day(3))
     assert len(month["volumes"]) == 12 and all(row["rows"] > 0 for row in month["volumes"])
-    assert month["strikes"] == [
+    assert month["injections"] == [
         {"fault": "null_spike", "source": "orders", "first_day": day(2), "last_day": day(2), "magnitude": "large"}
     ]
     assert [(one["source"], one["day"]) for one in month["held"]] == [("orders", day(2))]

@@ -21,7 +21,7 @@ from reliability_platform.lab.simulation.system import scheduled_batches
 from tests.conftest import day, days
 
 CHECK = "stg_orders__rows_of_their_slot"
-STRUCK = day(20)
+INJECTED = day(20)
 LAST = day(23)
 
 
@@ -31,7 +31,7 @@ def clean() -> Deliveries:
     return {one: scheduled_batches(simulation, "orders", one) for one in days(day(1), LAST)}
 
 
-def _judged(deliveries: Deliveries, first: date = STRUCK, last: date = LAST) -> list[CheckResult]:
+def _judged(deliveries: Deliveries, first: date = INJECTED, last: date = LAST) -> list[CheckResult]:
     """What the check says of these deliveries, staged as dbt does with rows that nothing rejects."""
     tables = [
         pa.table(
@@ -61,22 +61,22 @@ def _moved(clean: Deliveries, hours: float, share: float = 1 / 3) -> Deliveries:
     """A share of the rows of a day that many hours later than they were."""
     rng = np.random.default_rng(3)
     moved = dict(clean)
-    moved[STRUCK] = []
-    for batch in clean[STRUCK]:
+    moved[INJECTED] = []
+    for batch in clean[INJECTED]:
         hit = rng.random(batch.table.num_rows) < share
         by = pa.array(hit * int(hours * 3_600_000_000)).cast(pa.duration("us"))
         place = batch.table.column_names.index("event_time")
         times = pc.add(batch.table["event_time"], by)
-        moved[STRUCK].append(replace(batch, table=batch.table.set_column(place, "event_time", times)))
+        moved[INJECTED].append(replace(batch, table=batch.table.set_column(place, "event_time", times)))
     return moved
 
 
 @pytest.mark.parametrize("hours", [-8, -7, -9.5, -24, -72, 24])
 def test_a_third_of_a_day_moved_by_more_than_a_slot_holds_the_day(clean: Deliveries, hours: float) -> None:
     """A third of the rows 8 hours earlier was late data of P3, verified because every row was still there somewhere."""
-    struck, *after = _judged(_moved(clean, hours))
-    assert struck.status is CheckStatus.FAILED
-    assert "away from their slot, usual 0.0 %" in struck.message
+    injected, *after = _judged(_moved(clean, hours))
+    assert injected.status is CheckStatus.FAILED
+    assert "away from their slot, usual 0.0 %" in injected.message
     assert _statuses(after) == [CheckStatus.PASSED] * 3
 
 
@@ -92,18 +92,18 @@ def test_clean_late_and_shuffled_rows_are_no_shift(clean: Deliveries) -> None:
     assert _statuses(_judged(clean, day(15))) == [CheckStatus.PASSED] * 9
     for fault, sizes in ((late_events, (0.06, 0.15, 0.4)), (shuffled_within_the_day, (0.02, 0.2, 0.6))):
         for size in sizes:
-            struck = fault(clean, STRUCK, size, rng).deliveries
-            assert _statuses(_judged(struck)) == [CheckStatus.PASSED] * 4, (fault.__name__, size)
+            injected = fault(clean, INJECTED, size, rng).deliveries
+            assert _statuses(_judged(injected)) == [CheckStatus.PASSED] * 4, (fault.__name__, size)
 
 
 def _came_late(clean: Deliveries, delays: Sequence[int], share: float, sequence: int = 2) -> Deliveries:
     """A share of the rows of days before comes with one batch of the day."""
     rng = np.random.default_rng(5)
-    [batch] = [one for one in clean[STRUCK] if one.sequence == sequence]
+    [batch] = [one for one in clean[INJECTED] if one.sequence == sequence]
     before = [one.table for delay in delays for one in clean[day(20 - delay)]]
     late = [table.filter(pa.array(rng.random(table.num_rows) < share)) for table in before]
-    struck = replace(batch, table=pa.concat_tables([batch.table, *late]))
-    return {**clean, STRUCK: [struck if one is batch else one for one in clean[STRUCK]]}
+    injected = replace(batch, table=pa.concat_tables([batch.table, *late]))
+    return {**clean, INJECTED: [injected if one is batch else one for one in clean[INJECTED]]}
 
 
 @pytest.mark.parametrize("delays", [(1,), (1, 2), (5, 6)])
@@ -118,26 +118,26 @@ def test_rows_of_whole_days_that_come_with_a_later_batch_are_late_and_no_shift(
 
 def test_clocks_of_many_zones_at_once_are_a_shift(clean: Deliveries) -> None:
     """Each row by another zone: rows of a slot lie further apart than by one clock, and not so far as what was held back."""
-    moved = [_moved(clean, -hours, 1)[STRUCK] for hours in range(1, 15)]
+    moved = [_moved(clean, -hours, 1)[INJECTED] for hours in range(1, 15)]
     picked = [
         replace(batch, table=pa.concat_tables([zone[number].table.slice(place, 1) for place in range(batch.table.num_rows)
                                                for zone in [moved[place % len(moved)]]]))
-        for number, batch in enumerate(clean[STRUCK])
+        for number, batch in enumerate(clean[INJECTED])
     ]  # fmt: skip
-    assert _judged({**clean, STRUCK: picked})[0].status is CheckStatus.FAILED
+    assert _judged({**clean, INJECTED: picked})[0].status is CheckStatus.FAILED
 
 
 def test_half_days_that_come_with_a_later_batch_are_late(clean: Deliveries) -> None:
-    """Of the days of a week that are struck one after the other, what is left to be late is of the later slots."""
+    """Of the days of a week that are hit one after the other, what is left to be late is of the later slots."""
     halves = {one: [batch for batch in batches if batch.sequence > 2] for one, batches in clean.items()}
-    late = _came_late({**halves, STRUCK: clean[STRUCK]}, (1, 2), 0.2)
-    assert _judged({**clean, STRUCK: late[STRUCK]})[0].status is CheckStatus.PASSED
+    late = _came_late({**halves, INJECTED: clean[INJECTED]}, (1, 2), 0.2)
+    assert _judged({**clean, INJECTED: late[INJECTED]})[0].status is CheckStatus.PASSED
 
 
 @pytest.mark.parametrize("hours", [-8, -13, -24])
 def test_a_shift_is_seen_beside_rows_that_came_late(clean: Deliveries, hours: float) -> None:
     """Late rows in one slot must not hide a clock that is wrong in all of them."""
-    both = _came_late({**clean, STRUCK: _moved(clean, hours)[STRUCK]}, (5, 6), 0.15)
+    both = _came_late({**clean, INJECTED: _moved(clean, hours)[INJECTED]}, (5, 6), 0.15)
     assert _judged(both)[0].status is CheckStatus.FAILED
 
 
@@ -146,7 +146,7 @@ def test_a_few_rows_are_no_shift_of_a_small_day(shifted: int, alarms: bool) -> N
     """In 40 rows three are 7 %, and say nothing about a clock."""
     usual = {"rows": 40.0, "shifted": 0.0, "day_before": 0.01}
     past = list(days(day(1), day(19)))
-    finding = judge_shifted({**dict.fromkeys(past, usual), STRUCK: {**usual, "shifted": shifted}}, past, STRUCK)
+    finding = judge_shifted({**dict.fromkeys(past, usual), INJECTED: {**usual, "shifted": shifted}}, past, INJECTED)
     assert finding.value is not None
     assert (finding.value > finding.limit) is alarms
 
@@ -169,8 +169,8 @@ def test_without_a_past_nothing_is_said(clean: Deliveries) -> None:
 
 def test_a_day_without_later_slots_has_nothing_to_judge(clean: Deliveries) -> None:
     """That batches are missing is for the checks to say that count them."""
-    [struck, *after] = _judged({**clean, STRUCK: clean[STRUCK][:1]})
-    assert (struck.status, struck.reason) == (CheckStatus.NOT_EVALUATED, NOTHING_TO_JUDGE)
+    [injected, *after] = _judged({**clean, INJECTED: clean[INJECTED][:1]})
+    assert (injected.status, injected.reason) == (CheckStatus.NOT_EVALUATED, NOTHING_TO_JUDGE)
     assert _statuses(after) == [CheckStatus.PASSED] * 3
 
 
@@ -184,7 +184,7 @@ def test_what_a_shift_does_to_the_day_is_one_incident_with_it() -> None:
                 check=name,
                 dataset=name.rpartition("__")[0],
                 source="orders",
-                partition=STRUCK,
+                partition=INJECTED,
                 status=CheckStatus.FAILED,
                 value=9.0,
                 threshold="<= 2",
@@ -200,4 +200,4 @@ def test_what_a_shift_does_to_the_day_is_one_incident_with_it() -> None:
     ]
     [cause] = group(signals)
     assert (cause.source, cause.failure_class, cause.column) == ("orders", "shifted_timestamps", "event_time")
-    assert cause.partitions == [STRUCK]
+    assert cause.partitions == [INJECTED]

@@ -429,8 +429,8 @@ def test_the_command_shows_and_refuses(
 @pytest.fixture(scope="module")
 def spent(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """Two landing days, of which the second one of payments is held for its nulls. Each test has a copy."""
-    strikes = [Injection("null_spike", "payments", landing_day(2), "large")]
-    made = Platform(tmp_path_factory.mktemp("spent") / "home", strikes=strikes)
+    injections = [Injection("null_spike", "payments", landing_day(2), "large")]
+    made = Platform(tmp_path_factory.mktemp("spent") / "home", injections=injections)
     made.run(landing_day(1), landing_day(2))
     return made
 

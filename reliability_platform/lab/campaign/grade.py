@@ -193,7 +193,7 @@ def outcome_of(
         healed=primary is not None and ended and not wrong_in_the_end,
         quarantine=_against_truth(truth, quarantine),
         days_to_detect=float(max(0, (primary.partitions[0] - scenario.first_day).days)) if primary else None,
-        seconds_to_detect=seconds_between(truth.struck_at, primary.detected_at) if primary else None,
+        seconds_to_detect=seconds_between(truth.injected_at, primary.detected_at) if primary else None,
         seconds_to_recover=seconds_to_recover(primary, known.get(primary.id, 0) if primary else 0),
         remediations=sum(actions_begun(one, known.get(one.id, 0)) for one in found),
     )

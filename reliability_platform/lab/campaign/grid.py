@@ -23,7 +23,7 @@ CLEAN_DAYS_BETWEEN = 1
 WORLD_DAYS = 120
 WINDOWS = {"day": 1, "week": 7, "month": 30}
 LIVE_DAY, LIVE_SCENARIOS = 10, 8
-"""Strikes on a running platform: on which landing day, and how many in one trial."""
+"""Injections on a running platform: on which landing day, and how many in one trial."""
 SIZES = ("small", "medium", "large")
 FIRST_SEED = 101
 """Reported seeds begin here; thresholds were chosen on others."""
@@ -44,7 +44,7 @@ class Scenario:
     source: str
     magnitude: str
     window: str
-    """`day`, `week`, `month`; `limit` for a size of a sweep; `live` for a strike on the running platform."""
+    """`day`, `week`, `month`; `limit` for a size of a sweep; `live` for an injection on the running platform."""
     seed: int
     first_day: date = date.min
     """Set when it is placed in a trial."""
@@ -61,7 +61,7 @@ class Scenario:
 
     @property
     def days(self) -> int:
-        """On how many landing days it strikes."""
+        """On how many landing days it hits."""
         return WINDOWS.get(self.window, 1)
 
     @property
@@ -75,7 +75,7 @@ class Scenario:
         return self.first_day + timedelta(days=self.span - 1)
 
     def injection(self) -> Injection:
-        """The strike of a plan."""
+        """The injection of a plan."""
         return Injection(self.fault, self.source, self.first_day, self.magnitude, self.days)
 
 
@@ -89,7 +89,7 @@ class TrialPlan:
 
     @property
     def is_live(self) -> bool:
-        """Whether its platform is struck while it runs, and not what lands on it."""
+        """Whether its platform is hit while it runs, and not what lands on it."""
         return self.scenarios[0].window == "live"
 
     @property
@@ -191,7 +191,7 @@ def trials_of(scenarios: Iterable[Scenario]) -> list[TrialPlan]:
 
 
 def _live_trials(live: Sequence[Scenario]) -> Iterator[tuple[int, tuple[Scenario, ...]]]:
-    """Strikes on a running platform follow each other on one, each after the one before has healed."""
+    """Injections on a running platform follow each other on one, each after the one before has healed."""
     first = FIRST_DAY + timedelta(days=LIVE_DAY - 1)
     for seed in sorted({one.seed for one in live}):
         mine = [replace(one, first_day=first) for one in live if one.seed == seed]

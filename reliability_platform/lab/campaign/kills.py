@@ -1,8 +1,8 @@
 """Kills: a process at its real work is killed at seeded moments; then the same work once more, and everything is right.
 
-Three landing days are struck by three faults; the work lands, builds, judges, publishes and heals them. What is published
+Three landing days are hit by three faults; the work lands, builds, judges, publishes and heals them. What is published
 right after the kill must be whole, and after the re-run equal, row for row, to a run without faults. `make torture`
-strikes each stage by itself, at counted points; here it is the whole, as a machine that loses power does it.
+hits each stage by itself, at counted points; here it is the whole, as a machine that loses power does it.
 """
 
 import hashlib
@@ -37,8 +37,8 @@ EVENTS_PER_DAY = 600
 TRIES = 8
 """A process that ended before its moment was not killed: it is tried again, with another moment."""
 LIMIT_SECONDS = 600
-STRUCK = FIRST_DAY + timedelta(days=CLEAN_DAYS)
-STRIKES = (("missing_batch", "shipments"), ("schema_column_renamed", "orders"), ("null_spike", "payments"))
+INJECTED = FIRST_DAY + timedelta(days=CLEAN_DAYS)
+INJECTIONS = (("missing_batch", "shipments"), ("schema_column_renamed", "orders"), ("null_spike", "payments"))
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Kill:
 
 def _plan(seed: int) -> TrialPlan:
     return TrialPlan(
-        0, seed, tuple(Scenario(fault, source, "medium", "day", seed, STRUCK) for fault, source in STRIKES)
+        0, seed, tuple(Scenario(fault, source, "medium", "day", seed, INJECTED) for fault, source in INJECTIONS)
     )
 
 
@@ -175,6 +175,6 @@ def run_kills(folder: Path, number: int, seed: int, on_kill: Callable[[Kill], No
         "seed": seed,
         "n": len(kills),
         "survived": sum(not one.wrong for one in kills),
-        "work": f"{CLEAN_DAYS + 2} landing days of {EVENTS_PER_DAY} events, {len(STRIKES)} faults: from landing to healing",
+        "work": f"{CLEAN_DAYS + 2} landing days of {EVENTS_PER_DAY} events, {len(INJECTIONS)} faults: from landing to healing",
         "kills": [asdict(one) for one in kills],
     }

@@ -1,4 +1,4 @@
-"""Strikes on a running platform, one after the other: struck, noticed, lifted, healed, and compared with the oracle."""
+"""Injections on a running platform, one after the other: hit, noticed, lifted, healed, and compared with the oracle."""
 
 import time
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from reliability_platform.warehouse.publication import CURRENT, publications
 
 
 def _respond(trial: Trial, scenario: Scenario) -> list[CheckResult]:
-    """What the platform would do by itself after the strike: run the day, or audit what it has."""
+    """What the platform would do by itself after the injection: run the day, or audit what it has."""
     match scenario.declared.stage:
         case Stage.TRANSFORM | Stage.SOURCE:
             trial.admit([scenario.first_day])
@@ -43,17 +43,17 @@ def _one(trial: Trial, scenario: Scenario) -> tuple[ScenarioOutcome, list[str]]:
     known_truths = load_truths(trial.settings)
     known = {incident.id: len(incident.timeline) for incident in trial.incidents.all()}
     versions = {publication.version for publication in publications(trial.settings)}
-    with live_fault(trial.settings, trial.plan.seed, scenario.injection()) as struck:
+    with live_fault(trial.settings, trial.plan.seed, scenario.injection()) as injected:
         truth = _truth_of(trial, scenario, known_truths)
         results = _respond(trial, scenario)
     monitored = [one for one in trial.checks.latest(trial.window) if CHECKS[one.check].engine == "run"]
     trial.heal()
-    # Opened by this strike, or opened again: the same failure of the same day had healed before.
+    # Opened by this injection, or opened again: the same failure of the same day had healed before.
     incidents: list[Incident] = [one for one in trial.incidents.all() if len(one.timeline) > known.get(one.id, 0)]
     fresh = [one.version for one in publications(trial.settings) if one.version not in versions]
     shown = trial.wrong([trial.settings.published / version for version in fresh])
     final = trial.wrong([trial.settings.published / CURRENT])
-    dates = set(struck.event_dates)
+    dates = set(injected.event_dates)
     outcome = outcome_of(
         scenario,
         truth,
@@ -68,7 +68,7 @@ def _one(trial: Trial, scenario: Scenario) -> tuple[ScenarioOutcome, list[str]]:
 
 
 def run_live_trial(home: Path, plan: TrialPlan) -> TrialOutcome:
-    """A clean platform, struck again and again."""
+    """A clean platform, hit again and again."""
     started = time.perf_counter()
     trial = Trial(home, plan)
     trial.faults = replace(trial.faults, injections=())
@@ -91,5 +91,5 @@ def run_live_trial(home: Path, plan: TrialPlan) -> TrialOutcome:
         clean_partition_days=len(trial.window) * len(SOURCES),
         z_score={scenario.id: False for scenario in plan.scenarios},  # rows that landed do not change
         unexplained_differences=[f"{source}/{day}" for source, days in in_the_end.items() for day in sorted(days)],
-        seconds={"build": round(built - started, 2), "strikes": round(time.perf_counter() - built, 2)},
+        seconds={"build": round(built - started, 2), "injections": round(time.perf_counter() - built, 2)},
     )

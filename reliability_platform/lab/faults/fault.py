@@ -37,7 +37,7 @@ class Containment(StrEnum):
 
 @dataclass(frozen=True)
 class InjectionResult:
-    """Deliveries after a strike, and exactly what is wrong with them."""
+    """Deliveries after an injection, and exactly what is wrong with them."""
 
     deliveries: dict[date, list[Batch]]
     batches: list[str]
@@ -49,14 +49,14 @@ class InjectionResult:
     rows: pa.Table
     """The rows that must not be taken for good, as `BAD_ROWS`; empty where no single row is wrong."""
     column: str | None = None
-    """The column that was struck, where it is one."""
+    """The column that was hit, where it is one."""
 
 
 InjectionFunction = Callable[[Deliveries, date, float, np.random.Generator], InjectionResult]
 
 
 class Stage(StrEnum):
-    """Where a fault strikes."""
+    """Where a fault hits."""
 
     LANDING = "landing"
     """What a source delivers is changed on its way."""
@@ -72,7 +72,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class LiveInjectionResult:
-    """What a strike on the running platform did."""
+    """What an injection on the running platform did."""
 
     landing_dates: list[date]
     event_dates: list[date]
@@ -82,7 +82,7 @@ class LiveInjectionResult:
 
 
 LiveInjection = Callable[[Settings, str, date, float, np.random.Generator], LiveInjectionResult]
-"""Strikes a home that is at work: (settings, source, landing day, size, randomness)."""
+"""Hits a home that is at work: (settings, source, landing day, size, randomness)."""
 
 
 @dataclass(frozen=True)
@@ -106,18 +106,18 @@ class Fault:
     containment: Containment
     end_state: str
     injection: InjectionFunction | None = None
-    """How it changes deliveries; None for one that strikes elsewhere."""
+    """How it changes deliveries; None for one that hits elsewhere."""
     live: LiveInjection | None = None
-    """How it strikes the running platform; None for one that strikes at landing."""
+    """How it hits the running platform; None for one that hits at landing."""
     symptoms: tuple[str, ...] = ()
-    """Checks that may fail as well, by the size of the strike."""
+    """Checks that may fail as well, by the size of the injection."""
     stage: Stage = Stage.LANDING
     days_touched: int = 1
-    """Landing days that a strike may touch, its own included."""
+    """Landing days that an injection may touch, its own included."""
     days_read: int = 0
     """Landing days before its own from which it takes what it delivers again."""
     whole_day: bool = False
-    """Whether it needs every batch of the day; one that strikes only some of them leaves the rest to others."""
+    """Whether it needs every batch of the day; one that hits only some of them leaves the rest to others."""
 
     def size(self, magnitude: str) -> float:
         """The size by its name, or as a number in the unit of `magnitude_meaning`. Raises `ValueError`."""

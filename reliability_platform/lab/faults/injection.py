@@ -1,7 +1,7 @@
 """Applies the injections of a plan to the clean deliveries of a source.
 
-Strikes on the same landing day share its batches: each sees only those that none before it has touched, so the truth
-of one is never blurred by another. Those that strike some batches come first, those that need the whole rest last.
+Injections on the same landing day share its batches: each sees only those that none before it has touched, so the truth
+of one is never blurred by another. Those that hit some batches come first, those that need the whole rest last.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from reliability_platform.sources.source import Source
 
 @dataclass(frozen=True)
 class DayInjection:
-    """A strike on one of its landing days."""
+    """An injection on one of its landing days."""
 
     injection: Injection
     landing_date: date
@@ -36,7 +36,7 @@ class DayInjection:
 
 
 def day_injections(injections: Sequence[Injection]) -> list[DayInjection]:
-    """Every strike day by day, in the order in which they are applied."""
+    """Every injection day by day, in the order in which they are applied."""
     landing = [injection for injection in injections if fault_named(injection.fault).stage is Stage.LANDING]
     every = [DayInjection(injection, day) for injection in landing for day in injection.injected_days()]
     return sorted(every, key=lambda one_day: (one_day.landing_date, fault_named(one_day.injection.fault).whole_day))
@@ -44,7 +44,7 @@ def day_injections(injections: Sequence[Injection]) -> list[DayInjection]:
 
 def _generator(seed: int, one_day: DayInjection) -> np.random.Generator:
     injection = one_day.injection
-    # The first day for all days of a strike: it goes on choosing the same column.
+    # The first day for all days of an injection: it goes on choosing the same column.
     words = f"{injection.fault}/{injection.source}/{injection.landing_date}/{injection.magnitude}"
     key = int.from_bytes(words.encode(), "big") % (2**61 - 1)
     chosen = seed if injection.seed is None else injection.seed
@@ -76,7 +76,7 @@ def _one(
     }
     if not all(any(batch.table.num_rows for batch in batches) for batches in free.values()):
         raise UsageError(
-            f"{injection.fault} finds nothing left to strike of {injection.source} on {one_day.landing_date}: other injections of "
+            f"{injection.fault} finds nothing left to hit of {injection.source} on {one_day.landing_date}: other injections of "
             "the plan take all its batches. Move one of them to another day or source."
         )
     shown = dict(free)
@@ -84,13 +84,13 @@ def _one(
         before = one_day.landing_date - timedelta(days=offset)
         shown[before] = list(source.deliver(before))
     assert fault.injection is not None
-    struck = fault.injection(shown, one_day.landing_date, fault.size(injection.magnitude), _generator(seed, one_day))
+    injected = fault.injection(shown, one_day.landing_date, fault.size(injection.magnitude), _generator(seed, one_day))
     merged = {}
     for day, batches in free.items():
         ids = {batch.batch_id for batch in batches}
-        merged[day] = [batch for batch in now[day] if batch.batch_id not in ids] + struck.deliveries[day]
+        merged[day] = [batch for batch in now[day] if batch.batch_id not in ids] + injected.deliveries[day]
         merged[day].sort(key=lambda batch: (batch.batch_id, batch.attempt))
-    return replace(struck, deliveries=merged)
+    return replace(injected, deliveries=merged)
 
 
 @lru_cache(maxsize=64)
@@ -103,17 +103,17 @@ def _together(
     taken: set[str] = set()
     done = []
     for one_day in group:
-        struck = _one(source, seed, one_day, now, taken)
-        taken |= set(struck.batches)
-        now |= struck.deliveries
-        done.append(struck)
+        injected = _one(source, seed, one_day, now, taken)
+        taken |= set(injected.batches)
+        now |= injected.deliveries
+        done.append(injected)
     return done, now
 
 
 def injected_batches(source: Source, plan: ActivePlan, day: date) -> tuple[list[Batch], list[Truth]]:
     """The batches of a source and landing day under the plan, and the truth of the injections that touch it.
 
-    Raises `UsageError` if the plan leaves one of them nothing to strike.
+    Raises `UsageError` if the plan leaves one of them nothing to hit.
     """
     group = _connected(
         day_injections([injection for injection in plan.injections if injection.source == source.name]), day
@@ -122,15 +122,15 @@ def injected_batches(source: Source, plan: ActivePlan, day: date) -> tuple[list[
         return list(source.deliver(day)), []
     done, now = _together(source, plan.seed, group)
     truths = [
-        truth_of(fault_named(one_day.injection.fault), one_day.injection, one_day.landing_date, struck, plan.seed)
-        for one_day, struck in zip(group, done, strict=True)
+        truth_of(fault_named(one_day.injection.fault), one_day.injection, one_day.landing_date, injected, plan.seed)
+        for one_day, injected in zip(group, done, strict=True)
         if day.toordinal() in one_day.touched()
     ]
     return now[day], truths
 
 
 def inject_one(source: Source, seed: int, injection: Injection) -> InjectionResult:
-    """What one strike alone makes of the clean deliveries of its first day. Pure."""
+    """What one injection alone makes of the clean deliveries of its first day. Pure."""
     done, _ = _together(source, seed, (DayInjection(injection, injection.landing_date),))
     return done[0]
 
@@ -140,12 +140,12 @@ def inject_live(settings: Settings, seed: int, injection: Injection) -> LiveInje
     fault = fault_named(injection.fault)
     assert fault.live is not None
     one_day = DayInjection(injection, injection.landing_date)
-    struck_at = utc_now()
-    struck = fault.live(
+    injected_at = utc_now()
+    injected = fault.live(
         settings, injection.source, injection.landing_date, fault.size(injection.magnitude), _generator(seed, one_day)
     )
-    save_truth(settings, truth_of_live(fault, injection, struck, seed), struck_at)
-    return struck
+    save_truth(settings, truth_of_live(fault, injection, injected, seed), injected_at)
+    return injected
 
 
 def rehearse(sources: Mapping[str, Source], plan: ActivePlan) -> None:

@@ -41,7 +41,7 @@ def follow(settings: Settings, plan: ActivePlan) -> list[date]:
     )
     for source, day in again:
         redeliver(settings, plan, source, day)
-    plan.save(settings)  # last: cut off and run again, it must still know what the plan before had struck
+    plan.save(settings)  # last: cut off and run again, it must still know what the plan before had hit
     return sorted({day for _, day in again})
 
 

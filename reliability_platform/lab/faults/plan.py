@@ -1,4 +1,4 @@
-"""Plans: which faults strike where. A YAML file for people, and the resolved plan that a home follows.
+"""Plans: which faults hit where. A YAML file for people, and the resolved plan that a home follows.
 
 A plan that names what does not exist or contradicts itself is refused before anything is written.
 """
@@ -39,7 +39,7 @@ class PlannedInjection(BaseModel):
     day: int | None = Field(default=None, ge=1, le=MAX_DAY, strict=True)
     date: Day | None = None
     days: int = Field(default=1, ge=1, le=MAX_DAY, strict=True)
-    """On how many consecutive landing days it strikes."""
+    """On how many consecutive landing days it hits."""
     magnitude: str | float = "medium"
     """small, medium or large, or a number in the unit that the fault declares."""
     seed: int | None = None
@@ -72,7 +72,7 @@ class Injection:
     seed: int | None = None
 
     def injected_days(self) -> list[date]:
-        """The landing days that it strikes, one after the other."""
+        """The landing days that it hits, one after the other."""
         return [self.landing_date + timedelta(days=offset) for offset in range(self.days)]
 
     def landing_dates(self) -> list[date]:
@@ -163,13 +163,13 @@ def _magnitude(fault: Fault, planned: PlannedInjection, label: str) -> str:
 
 
 def resolve_injection(planned: PlannedInjection, first: date, last: date) -> Injection:
-    """Bind one planned strike to a window. Raises `UsageError` if it does not fit."""
+    """Bind one planned injection to a window. Raises `UsageError` if it does not fit."""
     fault = fault_named(planned.fault)
     label = f"{planned.fault} on {planned.source}"
     if planned.source not in SOURCES:
         raise UsageError(f"There is no source {planned.source!r}: choose one of {', '.join(SOURCES)}.")
     if planned.source not in fault.applies_to:
-        raise UsageError(f"{label}: the source has nothing that this fault strikes; use {', '.join(fault.applies_to)}.")
+        raise UsageError(f"{label}: the source has nothing that this fault hits; use {', '.join(fault.applies_to)}.")
     magnitude = _magnitude(fault, planned, label)
     if (planned.day is None) == (planned.date is None):
         raise UsageError(f"{label}: give either day (1 is the first of the window) or date.")
@@ -179,7 +179,7 @@ def resolve_injection(planned: PlannedInjection, first: date, last: date) -> Inj
         raise UsageError(f"{label}: {day} is too far ahead: choose a day of the window {first} to {last}.")
     if not first <= injection.landing_dates()[0] <= injection.landing_dates()[-1] <= last:
         raise UsageError(
-            f"{label} strikes {injection.landing_dates()[0]} to {injection.landing_dates()[-1]}, outside the window "
+            f"{label} hits {injection.landing_dates()[0]} to {injection.landing_dates()[-1]}, outside the window "
             f"{first} to {last}: choose another day or a longer window."
         )
     earliest = day - timedelta(days=fault.days_read)
@@ -199,7 +199,7 @@ def check_together(injections: Sequence[Injection]) -> None:
         fault = fault_named(injection.fault)
         for day in injection.injected_days():
             if (injection.fault, injection.source, day) in seen:
-                raise UsageError(f"{injection.fault} strikes {injection.source} on {day} twice: leave one of them out.")
+                raise UsageError(f"{injection.fault} hits {injection.source} on {day} twice: leave one of them out.")
             seen.add((injection.fault, injection.source, day))
             other = taken.setdefault((injection.source, day), injection) if fault.whole_day else injection
             if other is not injection:

@@ -112,10 +112,10 @@ def _future_timestamps(clean: Deliveries, day: date, magnitude: float, rng: np.r
         times = batch.table["event_time"]
         return with_column(batch.table, "event_time", pc.add(times, pa.array(hours).cast(pa.duration("us"))))
 
-    struck = spoil_rows(clean, day, magnitude, rng, ahead, "event_time")
+    injected = spoil_rows(clean, day, magnitude, rng, ahead, "event_time")
     # The dates that the rows claim to be of are touched as well.
-    shown = event_dates(batch.table for batch in struck.deliveries[day])
-    return replace(struck, event_dates=sorted({*struck.event_dates, *shown}))
+    shown = event_dates(batch.table for batch in injected.deliveries[day])
+    return replace(injected, event_dates=sorted({*injected.event_dates, *shown}))
 
 
 def _sla_breach(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:

@@ -1,4 +1,4 @@
-"""The truth of each strike: exactly which rows, batches and days it touched. Only the scorecard reads it."""
+"""The truth of each injection: exactly which rows, batches and days it touched. Only the scorecard reads it."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from reliability_platform.settings import Settings
 
 @dataclass(frozen=True)
 class Truth:
-    """What one strike did."""
+    """What one injection did."""
 
     fault: str
     source: str
@@ -33,12 +33,12 @@ class Truth:
     rows: pa.Table = field(compare=False)
     tables: list[str] = field(default_factory=list)
     """Tables of the warehouse that were touched behind the pipeline's back."""
-    struck_at: datetime | None = None
-    """When the strike was first written, on the wall clock."""
+    injected_at: datetime | None = None
+    """When the injection was first written, on the wall clock."""
     seed: int = 0
-    """The plan's seed: with it and the simulation the strike can be made again."""
-    blow: date | None = None
-    """The landing day of which this is the truth; None once those of a whole strike are joined."""
+    """The plan's seed: with it and the simulation the injection can be made again."""
+    injection_day: date | None = None
+    """The landing day of which this is the truth; None once those of a whole injection are joined."""
 
     @property
     def is_silent(self) -> bool:
@@ -46,8 +46,8 @@ class Truth:
         return self.expected_class is None
 
 
-def truth_of(fault: Fault, injection: Injection, day: date, struck: InjectionResult, seed: int) -> Truth:
-    """Join the declaration with what was done on one landing day of the strike."""
+def truth_of(fault: Fault, injection: Injection, day: date, injected: InjectionResult, seed: int) -> Truth:
+    """Join the declaration with what was done on one landing day of the injection."""
     return Truth(
         fault=fault.name,
         source=injection.source,
@@ -56,18 +56,18 @@ def truth_of(fault: Fault, injection: Injection, day: date, struck: InjectionRes
         expected_severity=fault.expected_severity,
         expected_class=fault.expected_class,
         expected_root=fault.root.format(source=injection.source),
-        expected_column=struck.column,
+        expected_column=injected.column,
         containment=fault.containment.value,
-        blow=day,
-        batches=struck.batches,
-        landing_dates=struck.landing_dates,
-        event_dates=struck.event_dates,
-        rows=struck.rows,
+        injection_day=day,
+        batches=injected.batches,
+        landing_dates=injected.landing_dates,
+        event_dates=injected.event_dates,
+        rows=injected.rows,
         seed=seed if injection.seed is None else injection.seed,
     )
 
 
-def truth_of_live(fault: Fault, injection: Injection, struck: LiveInjectionResult, seed: int) -> Truth:
+def truth_of_live(fault: Fault, injection: Injection, injected: LiveInjectionResult, seed: int) -> Truth:
     """Join the declaration with what was done to the running platform: whole tables and dates, no single rows."""
     return Truth(
         fault=fault.name,
@@ -80,20 +80,20 @@ def truth_of_live(fault: Fault, injection: Injection, struck: LiveInjectionResul
         expected_column=None,
         containment=fault.containment.value,
         batches=[],
-        landing_dates=struck.landing_dates,
-        event_dates=struck.event_dates,
+        landing_dates=injected.landing_dates,
+        event_dates=injected.event_dates,
         rows=BAD_ROWS.empty_table(),
-        tables=struck.tables,
+        tables=injected.tables,
         seed=seed,
-        blow=injection.landing_date,
+        injection_day=injection.landing_date,
     )
 
 
-def save_truth(settings: Settings, truth: Truth, struck_at: datetime | None = None) -> None:
-    """Write it once; the time of the first writing is when the fault struck, unless `struck_at` says otherwise."""
-    assert truth.blow is not None
-    name = f"{truth.blow.isoformat()}-{truth.source}-{truth.fault}"
-    document = {key: value for key, value in asdict(truth).items() if key not in ("rows", "struck_at")}
+def save_truth(settings: Settings, truth: Truth, injected_at: datetime | None = None) -> None:
+    """Write it once; the time of the first writing is when the fault was injected, unless `injected_at` says otherwise."""
+    assert truth.injection_day is not None
+    name = f"{truth.injection_day.isoformat()}-{truth.source}-{truth.fault}"
+    document = {key: value for key, value in asdict(truth).items() if key not in ("rows", "injected_at")}
     content = json.dumps(document, indent=2, default=str).encode()
     path = settings.faults / "truth" / f"{name}.json"
     rows_path, rows = path.with_suffix(".parquet"), parquet_bytes(truth.rows)
@@ -101,27 +101,28 @@ def save_truth(settings: Settings, truth: Truth, struck_at: datetime | None = No
     if not all(one.exists() and one.read_bytes() == new for one, new in ((rows_path, rows), (path, content))):
         write_atomically(rows_path, rows)
         write_atomically(path, content)
-        if struck_at is not None:
-            os.utime(path, (struck_at.timestamp(), struck_at.timestamp()))
+        if injected_at is not None:
+            os.utime(path, (injected_at.timestamp(), injected_at.timestamp()))
 
 
 def load_truths(settings: Settings) -> list[Truth]:
-    """The truth of every strike that landed, by its first day; what it did on each of its days joined."""
+    """The truth of every injection that landed, by its first day; what it did on each of its days joined."""
     joined: dict[tuple[str, str, date], Truth] = {}
     for path in sorted((settings.faults / "truth").glob("*.json")):
         raw = json.loads(path.read_text())
         for key in ("landing_dates", "event_dates"):
             raw[key] = [date.fromisoformat(day) for day in raw[key]]
-        raw["landing_date"], raw["blow"] = date.fromisoformat(raw["landing_date"]), None
+        raw.pop("blow", None)  # the name of `injection_day` in 0.3.0
+        raw["landing_date"], raw["injection_day"] = date.fromisoformat(raw["landing_date"]), None
         rows = read_table(path.with_suffix(".parquet"), schema=BAD_ROWS)
-        truth = Truth(**raw, rows=rows, struck_at=datetime.fromtimestamp(path.stat().st_mtime, UTC))
+        truth = Truth(**raw, rows=rows, injected_at=datetime.fromtimestamp(path.stat().st_mtime, UTC))
         injection = (truth.fault, truth.source, truth.landing_date)
         joined[injection] = _joined(joined[injection], truth) if injection in joined else truth
     return sorted(joined.values(), key=lambda truth: (truth.landing_date, truth.source, truth.fault))
 
 
 def _joined(one: Truth, other: Truth) -> Truth:
-    assert one.struck_at is not None and other.struck_at is not None
+    assert one.injected_at is not None and other.injected_at is not None
     return replace(
         one,
         batches=sorted({*one.batches, *other.batches}),
@@ -130,5 +131,5 @@ def _joined(one: Truth, other: Truth) -> Truth:
         rows=pa.concat_tables([one.rows, other.rows]),
         # A fault may choose another column each day; then no single one is the right answer.
         expected_column=one.expected_column if one.expected_column == other.expected_column else None,
-        struck_at=min(one.struck_at, other.struck_at),
+        injected_at=min(one.injected_at, other.injected_at),
     )

@@ -116,7 +116,7 @@ def _pii_leak(clean: Deliveries, day: date, magnitude: float, rng: np.random.Gen
 def _unit_change(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     name = MEASURES[clean[day][0].source]
     currencies = pc.unique(pa.chunked_array([batch.table["currency"].combine_chunks() for batch in clean[day]]))
-    # Half of the hundredfold strikes are the minor units of one currency alone.
+    # Half of the hundredfold injections are the minor units of one currency alone.
     one_currency = magnitude == MINOR_UNITS and rng.random() < 0.5
     currency = currencies[int(rng.integers(len(currencies)))]
 
@@ -231,7 +231,7 @@ VALUE_FAULTS = (
         description="Amounts come in another unit: in miles for kilometres, in tenths, in minor units.",
         applies_to=tuple(MEASURES),
         magnitudes={"small": 1.609, "medium": 10, "large": MINOR_UNITS},
-        magnitude_meaning="factor on the amounts of the day; half of those by 100 strike one currency alone",
+        magnitude_meaning="factor on the amounts of the day; half of those by 100 hit one currency alone",
         expected_class="distribution_shift",
         expected_severity="P1",
         root="int_{source}__deduplicated",

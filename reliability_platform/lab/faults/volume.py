@@ -82,14 +82,14 @@ def _hot_partition_skew(clean: Deliveries, day: date, magnitude: float, rng: np.
         hot = pc.if_else(marked(len(column), hit), pa.scalar(customer, column.type), column)
         return with_column(batch.table, "customer_id", hot)
 
-    struck = spoil_rows(clean, day, magnitude, rng, spoil, "customer_id")
+    injected = spoil_rows(clean, day, magnitude, rng, spoil, "customer_id")
     return InjectionResult(
-        struck.deliveries,
-        struck.batches,
-        struck.landing_dates,
-        struck.event_dates,
+        injected.deliveries,
+        injected.batches,
+        injected.landing_dates,
+        injected.event_dates,
         BAD_ROWS.empty_table(),
-        struck.column,
+        injected.column,
     )
 
 

@@ -1,4 +1,4 @@
-"""Faults that strike the warehouse behind the pipeline's back: rows altered, rows deleted."""
+"""Faults that hit the warehouse behind the pipeline's back: rows altered, rows deleted."""
 
 from collections.abc import Sequence
 from datetime import date

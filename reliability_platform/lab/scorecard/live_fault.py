@@ -16,11 +16,11 @@ from reliability_platform.warehouse.versions import ModelsBuilt, models_of
 @contextmanager
 def live_fault(settings: Settings, seed: int, injection: Injection) -> Iterator[LiveInjectionResult]:
     """Inject; what must be lifted before anything can heal is lifted at the end of the block."""
-    struck = inject_live(settings, seed, injection)
+    injected = inject_live(settings, seed, injection)
     try:
-        yield struck
+        yield injected
     finally:
-        struck.lift()
+        injected.lift()
         if fault_named(injection.fault).stage is Stage.TRANSFORM:
             # Whoever takes wrong models back does so on purpose; the guard would keep the right ones out as older.
             ModelsBuilt(operations_engine(settings)).built(models_of(settings.dbt_project), utc_now())

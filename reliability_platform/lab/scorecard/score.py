@@ -151,7 +151,7 @@ def _score(settings: Settings, truth: Truth, incident: Incident | None, shown: S
         severity=str(incident.severity) if incident else None,
         contained=_is_contained(settings, truth, shown),
         healed=truth.is_silent or (incident is not None and incident.state in HEALED),
-        time_to_detect_seconds=seconds_between(truth.struck_at, incident.detected_at if incident else None),
+        time_to_detect_seconds=seconds_between(truth.injected_at, incident.detected_at if incident else None),
         time_to_recover_seconds=seconds_between(incident.detected_at if incident else None, recovered),
         shown_wrong=[str(one) for one in shown],
     )
@@ -167,15 +167,15 @@ def _is_live(truth: Truth) -> bool:
 
 
 def _at_the_same_time(truth: Truth, truths: Sequence[Truth]) -> list[Truth]:
-    """All strikes that land are there together; one on the running platform finds those before it healed."""
+    """All injections that land are there together; one on the running platform finds those before it healed."""
     return [truth] if _is_live(truth) else [one for one in truths if not _is_live(one)]
 
 
 def _versions_of(truth: Truth, truths: Sequence[Truth], published: Sequence[Publication]) -> set[str]:
-    """The versions that could show the doing of a strike: from it (or from the landing) to the next live one."""
-    assert truth.struck_at is not None
-    lives = sorted(one.struck_at for one in truths if _is_live(one) and one.struck_at is not None)
-    start = truth.struck_at if _is_live(truth) else None
+    """The versions that could show the doing of an injection: from it (or from the landing) to the next live one."""
+    assert truth.injected_at is not None
+    lives = sorted(one.injected_at for one in truths if _is_live(one) and one.injected_at is not None)
+    start = truth.injected_at if _is_live(truth) else None
     end = next((moment for moment in lives if start is None or moment > start), None)
     return {
         one.version
@@ -186,7 +186,7 @@ def _versions_of(truth: Truth, truths: Sequence[Truth], published: Sequence[Publ
 
 
 def score(settings: Settings, engine: Engine, marts: Sequence[Mart], oracle: Sequence[TableComparison]) -> Scorecard:
-    """Join the truth of every strike with what the platform noticed, held and healed."""
+    """Join the truth of every injection with what the platform noticed, held and healed."""
     incidents = IncidentStore(engine).all()
     truths = load_truths(settings)
     published = publications(settings)

@@ -53,6 +53,6 @@ def at_first(requests: int, kind: Misbehaviour = BUSY) -> Schedule:
 def seeded(seed: int, share: float, kinds: Sequence[Misbehaviour], requests: int = 10_000) -> Schedule:
     """A share of so many requests, drawn at random, meets the kinds; the same seed gives the same schedule."""
     rng = np.random.default_rng(seed)
-    struck = np.flatnonzero(rng.random(requests) < share)
-    drawn = rng.integers(len(kinds), size=struck.size)
-    return {number: kinds[kind] for number, kind in zip(struck.tolist(), drawn.tolist(), strict=True)}
+    injected = np.flatnonzero(rng.random(requests) < share)
+    drawn = rng.integers(len(kinds), size=injected.size)
+    return {number: kinds[kind] for number, kind in zip(injected.tolist(), drawn.tolist(), strict=True)}

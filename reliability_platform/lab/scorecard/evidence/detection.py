@@ -1,4 +1,4 @@
-"""How well failures are noticed: every incident against every strike."""
+"""How well failures are noticed: every incident against every injection."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,12 +14,12 @@ from reliability_platform.remediation.policy import POLICIES
 
 
 def false_positives(run: Run) -> list[Incident]:
-    """Incidents that no strike explains, those that a person has called a false alarm among them."""
+    """Incidents that no injection explains, those that a person has called a false alarm among them."""
     return [incident for incident in run.incidents if incident.id not in run.injection_of and not is_merged(incident)]
 
 
 def _is_quiet(run: Run, control: Truth) -> bool:
-    """Whether nothing but strikes was noticed on the source and days of a control."""
+    """Whether nothing but injections was noticed on the source and days of a control."""
     return not any(
         control.source in one.sources and set(control.landing_dates) & set(one.partitions)
         for one in false_positives(run)
@@ -27,10 +27,10 @@ def _is_quiet(run: Run, control: Truth) -> bool:
 
 
 def _measures(
-    run: Run, strikes: Sequence[FaultScore], alarms: Sequence[Incident] | None, controls: Sequence[Truth]
+    run: Run, injections: Sequence[FaultScore], alarms: Sequence[Incident] | None, controls: Sequence[Truth]
 ) -> dict[str, Any]:
-    """The measures of one group; `alarms` is None where incidents without a strike cannot be told apart by it."""
-    found = [score for score in strikes if score.detected]
+    """The measures of one group; `alarms` is None where incidents without an injection cannot be told apart by it."""
+    found = [score for score in injections if score.detected]
     incidents = {one.id: one for one in run.incidents}
     truths = {(truth.fault, truth.source, truth.landing_date.isoformat()): truth for truth in run.truths}
     pairs = [
@@ -41,11 +41,11 @@ def _measures(
     columns = [(truth, incident) for truth, incident in pairs if truth.expected_column is not None]
     false = None if alarms is None else len(alarms)
     precision = None if false is None else share(len(found), len(found) + false)
-    recall = share(len(found), len(strikes))
+    recall = share(len(found), len(injections))
     return {
-        "strikes": len(strikes),
+        "injections": len(injections),
         "true_positives": len(found),
-        "false_negatives": len(strikes) - len(found),
+        "false_negatives": len(injections) - len(found),
         "false_positives": false,
         "controls": len(controls),
         "quiet_controls": sum(_is_quiet(run, control) for control in controls),
@@ -57,23 +57,23 @@ def _measures(
         "severity_share": share(sum(score.severity == score.expected_severity for score in found), len(found)),
         "root_share": share(sum(truth.expected_root == one.root_dataset for truth, one in pairs), len(pairs)),
         "column_share": share(sum(truth.expected_column == one.column for truth, one in columns), len(columns)),
-        "missed": [f"{one.fault}/{one.source}/{one.partition}" for one in strikes if not one.detected],
+        "missed": [f"{one.fault}/{one.source}/{one.partition}" for one in injections if not one.detected],
         "false_positive_incidents": [one.id for one in alarms or ()],
     }
 
 
 def _accuracy(run: Run) -> list[Row]:
-    strikes, alarms = graded(run.card), false_positives(run)
+    injections, alarms = graded(run.card), false_positives(run)
     controls = [truth for truth in run.truths if truth.is_silent]
     class_of = {truth.fault: truth.expected_class for truth in run.truths}
-    rows = [{"level": "overall", "name": "all", **_measures(run, strikes, alarms, controls)}]
-    classes = {*(class_of[one.fault] for one in strikes), *(one.failure_class for one in alarms)}
+    rows = [{"level": "overall", "name": "all", **_measures(run, injections, alarms, controls)}]
+    classes = {*(class_of[one.fault] for one in injections), *(one.failure_class for one in alarms)}
     for name in sorted(one for one in classes if one is not None):
-        own = [score for score in strikes if class_of[score.fault] == name]
+        own = [score for score in injections if class_of[score.fault] == name]
         named = [incident for incident in alarms if incident.failure_class == name]
         rows.append({"level": "failure class", "name": name, **_measures(run, own, named, [])})
-    for name in sorted({score.fault for score in strikes}):
-        own = [score for score in strikes if score.fault == name]
+    for name in sorted({score.fault for score in injections}):
+        own = [score for score in injections if score.fault == name]
         rows.append({"level": "fault", "name": name, **_measures(run, own, None, [])})
     for name in sorted({truth.fault for truth in controls}):
         same = [truth for truth in controls if truth.fault == name]
@@ -84,25 +84,25 @@ def _accuracy(run: Run) -> list[Row]:
 ACCURACY = Report(
     name="incident_detection_accuracy_report",
     folder=Folder.SCORECARDS,
-    about="How many strikes were noticed, how many alarms were false, and was it called by its right name?",
+    about="How many injections were noticed, how many alarms were false, and was it called by its right name?",
     grain="One row overall, then one per failure class, per fault and per control, each by name.",
     columns=(
         Column("level", "overall, failure class, fault or control"),
         Column("name", "all, or the name of the class, fault or control"),
-        Column("strikes", "Strikes that something should have noticed", "count"),
-        Column("true_positives", "Strikes that an incident names", "count"),
-        Column("false_negatives", "Strikes that none names", "count"),
-        Column("false_positives", "Incidents that no strike explains; null for a single fault or control", "count"),
-        Column("controls", "Strikes that nothing may notice", "count"),
+        Column("injections", "Injections that something should have noticed", "count"),
+        Column("true_positives", "Injections that an incident names", "count"),
+        Column("false_negatives", "Injections that none names", "count"),
+        Column("false_positives", "Incidents that no injection explains; null for a single fault or control", "count"),
+        Column("controls", "Injections that nothing may notice", "count"),
         Column("quiet_controls", "Controls on whose source and day no false positive stands", "count"),
         Column("precision", "true positives / (true positives + false positives)", "share 0 to 1"),
-        Column("recall", "true positives / strikes", "share 0 to 1"),
+        Column("recall", "true positives / injections", "share 0 to 1"),
         Column("f1", "Harmonic mean of precision and recall", "0 to 1"),
-        Column("severity_share", "Detected strikes whose incident has the declared severity", "share 0 to 1"),
-        Column("root_share", "Detected strikes whose incident names the right root dataset", "share 0 to 1"),
-        Column("column_share", "Detected strikes of one column whose incident names it", "share 0 to 1"),
-        Column("missed", "Missed strikes as fault/source/landing day", "list"),
-        Column("false_positive_incidents", "Incidents that no strike explains", "list"),
+        Column("severity_share", "Detected injections whose incident has the declared severity", "share 0 to 1"),
+        Column("root_share", "Detected injections whose incident names the right root dataset", "share 0 to 1"),
+        Column("column_share", "Detected injections of one column whose incident names it", "share 0 to 1"),
+        Column("missed", "Missed injections as fault/source/landing day", "list"),
+        Column("false_positive_incidents", "Incidents that no injection explains", "list"),
     ),
     rows=_accuracy,
 )
@@ -129,7 +129,7 @@ def _detections(run: Run) -> list[Row]:
                 "first_threshold": first.threshold if first else None,
                 "checks": incident.checks,
                 "signals": len(incident.signals),
-                "strike": f"{score.fault}/{score.source}/{score.partition}" if score else None,
+                "injection": f"{score.fault}/{score.source}/{score.partition}" if score else None,
                 "contained_by": kind.contained_by,
                 "recovery_action": POLICIES[incident.failure_class].action,
                 "recovery_is_automatic": POLICIES[incident.failure_class].automatic,
@@ -161,13 +161,13 @@ DETECTION = Report(
         Column("first_threshold", "What it tolerates"),
         Column("checks", "All checks that failed", "list"),
         Column("signals", "Failed evaluations that belong to it", "count"),
-        Column("strike", "fault/source/landing day behind it; null for a false positive"),
+        Column("injection", "fault/source/landing day behind it; null for a false positive"),
         Column("contained_by", "What keeps it from consumers"),
         Column("recovery_action", "Action that the policy names"),
         Column("recovery_is_automatic", "Whether it runs without approval", "yes/no"),
         Column("prevention", "What would keep it from happening again"),
         Column("detected_at_wall_clock", "When it was opened", "timestamp"),
-        Column("seconds_to_detect_wall_clock", "From the strike's landing to the incident", "seconds"),
+        Column("seconds_to_detect_wall_clock", "From the injection's landing to the incident", "seconds"),
     ),
     rows=_detections,
 )

@@ -12,12 +12,12 @@ from reliability_platform.lab.scorecard.headline import headline, share
 from reliability_platform.lab.scorecard.score import FaultScore
 
 _TOTALS = (
-    Column("strikes", "Strikes that something should have noticed", "count"),
-    Column("detected_share", "Detected strikes of all strikes", "share 0 to 1"),
-    Column("contained_share", "Strikes of which no bad row reached consumers", "share 0 to 1"),
-    Column("healed_share", "Strikes whose incident is verified, resolved or closed", "share 0 to 1"),
-    Column("severity_share", "Strikes whose incident has the declared severity", "share 0 to 1"),
-    Column("false_alarms", "Incidents that no strike explains", "count"),
+    Column("injections", "Injections that something should have noticed", "count"),
+    Column("detected_share", "Detected injections of all injections", "share 0 to 1"),
+    Column("contained_share", "Injections of which no bad row reached consumers", "share 0 to 1"),
+    Column("healed_share", "Injections whose incident is verified, resolved or closed", "share 0 to 1"),
+    Column("severity_share", "Injections whose incident has the declared severity", "share 0 to 1"),
+    Column("false_alarms", "Incidents that no injection explains", "count"),
     Column("incidents_opened", "Incidents ever opened", "count"),
     Column("incidents_resolved", "Incidents that have ended", "count"),
     Column("delivered_rows", "Rows of all delivered files", "rows"),
@@ -42,7 +42,7 @@ _EMPTY: dict[str, Any] = {column.name: None for column in _TOTALS}
 def _fault_row(score: FaultScore) -> dict[str, Any]:
     graded = score.expected_severity is not None
     return {
-        "row_kind": "strike" if graded else "control",
+        "row_kind": "injection" if graded else "control",
         "fault": score.fault,
         "source": score.source,
         "landing_date": score.partition,
@@ -104,7 +104,7 @@ def _fault_columns() -> list[str]:
 
 
 def _ungraded(run: Run) -> list[dict[str, Any]]:
-    """Planned strikes that have no score: those that never landed, and controls where they are not scored."""
+    """Planned injections that have no score: those that never landed, and controls where they are not scored."""
     scored = {(score.fault, score.source, score.partition) for score in run.card.faults}
     landed = {(truth.fault, truth.source, truth.landing_date) for truth in run.truths}
     found = []
@@ -112,7 +112,7 @@ def _ungraded(run: Run) -> list[dict[str, Any]]:
         key = (injection.fault, injection.source, injection.landing_date)
         if (injection.fault, injection.source, injection.landing_date.isoformat()) not in scored:
             fault = fault_named(injection.fault)
-            landed_kind = "control" if fault.is_control else "strike"
+            landed_kind = "control" if fault.is_control else "injection"
             planned = {
                 "row_kind": landed_kind if key in landed else "not landed",
                 "fault": injection.fault,
@@ -136,23 +136,23 @@ SCORECARD = Report(
     name="pipeline_reliability_scorecard",
     folder=Folder.SCORECARDS,
     about="What became of everything that was broken on purpose?",
-    grain="One row per planned strike and control, by landing day, source and fault; the last row is the total.",
+    grain="One row per planned injection and control, by landing day, source and fault; the last row is the total.",
     columns=(
-        Column("row_kind", "strike, control (nothing may notice it), not landed (planned only), or total"),
+        Column("row_kind", "injection, control (nothing may notice it), not landed (planned only), or total"),
         Column("fault", "Name in the catalogue of faults"),
-        Column("source", "Source that was struck"),
-        Column("landing_date", "Landing day of the strike, the first one if it lasts", "date"),
+        Column("source", "Source of the injection"),
+        Column("landing_date", "Landing day of the injection, the first one if it lasts", "date"),
         Column("magnitude", "small, medium or large"),
         Column("expected_severity", "Severity that the catalogue declares; null for a control"),
         Column("severity", "Severity of the incident"),
         Column("severity_as_expected", "Whether both are the same", "yes/no"),
-        Column("detected", "Whether an incident names the source, the class and a day of the strike", "yes/no"),
+        Column("detected", "Whether an incident names the source, the class and a day of the injection", "yes/no"),
         Column("detected_by", "Checks that failed", "list"),
         Column("incident", "The incident"),
         Column("contained", "Whether no bad row ever reached consumers", "yes/no"),
         Column("healed", "Whether recovery was verified", "yes/no"),
         Column("shown_wrong", "version/table/event date that consumers saw differ from the oracle", "list"),
-        Column("seconds_to_detect_wall_clock", "From the strike's landing to the incident", "seconds"),
+        Column("seconds_to_detect_wall_clock", "From the injection's landing to the incident", "seconds"),
         Column("seconds_to_recover_wall_clock", "From the incident to its verified recovery", "seconds"),
         *_TOTALS,
     ),
@@ -183,7 +183,7 @@ def _manifest(run: Run) -> list[Row]:
                 "landing_dates": truth.landing_dates,
                 "event_dates": truth.event_dates,
                 "bad_rows": truth.rows.num_rows,
-                "struck_at_wall_clock": truth.struck_at,
+                "injected_at_wall_clock": truth.injected_at,
             }
         )
     return found
@@ -193,26 +193,26 @@ MANIFEST_OF_FAILURES = Report(
     name="injected_failure_manifest",
     folder=Folder.INCIDENTS,
     about="What exactly was broken? The truth, which nothing that detects or heals has seen.",
-    grain="One row per strike and control that landed, by landing day, source and fault.",
+    grain="One row per injection and control that landed, by landing day, source and fault.",
     columns=(
         Column("fault", "Name in the catalogue of faults"),
         Column("family", "Its family in the catalogue"),
         Column("description", "What it does"),
         Column("is_control", "Whether nothing may notice it", "yes/no"),
-        Column("source", "Source that was struck"),
-        Column("landing_date", "Landing day of the strike, the first one if it lasts", "date"),
+        Column("source", "Source of the injection"),
+        Column("landing_date", "Landing day of the injection, the first one if it lasts", "date"),
         Column("magnitude", "small, medium or large"),
-        Column("seed", "Seed with which the strike can be made again", "number"),
+        Column("seed", "Seed with which the injection can be made again", "number"),
         Column("expected_class", "Failure class by which an incident must know it; null for a control"),
         Column("expected_severity", "Severity that the incident must have; null for a control"),
         Column("expected_root_dataset", "Dataset that the incident must name as its root"),
-        Column("expected_column", "Column that was struck, where it is one"),
+        Column("expected_column", "Column that it is about, where it is one"),
         Column("containment", "What is declared to keep it from consumers"),
         Column("batches", "Batches changed, added or missing", "list"),
         Column("landing_dates", "Landing days whose deliveries differ from the clean ones", "list of dates"),
         Column("event_dates", "Event dates of the rows touched", "list of dates"),
         Column("bad_rows", "Rows that must not be taken for good", "rows"),
-        Column("struck_at_wall_clock", "When the strike was first written", "timestamp"),
+        Column("injected_at_wall_clock", "When the injection was first written", "timestamp"),
     ),
     rows=_manifest,
 )

@@ -76,18 +76,18 @@ INCIDENTS = Report(
 )
 
 
-def _struck(run: Run, incident: Incident) -> list[Row]:
-    """The strike behind an incident, which its own timeline cannot know."""
+def _injected(run: Run, incident: Incident) -> list[Row]:
+    """The injection behind an incident, which its own timeline cannot know."""
     score = run.injection_of.get(incident.id)
     return [
         {
             "incident": incident.id,
             "number": 0,
-            "kind": "struck",
+            "kind": "injected",
             "to_state": None,
             "actor": "fault plan",
-            "why": f"{truth.fault}, {truth.magnitude}, struck {truth.source} on {truth.landing_date}",
-            "at_wall_clock": truth.struck_at,
+            "why": f"{truth.fault}, {truth.magnitude}, injected into {truth.source} on {truth.landing_date}",
+            "at_wall_clock": truth.injected_at,
         }
         for truth in run.truths
         if score is not None
@@ -98,7 +98,7 @@ def _struck(run: Run, incident: Incident) -> list[Row]:
 def _timelines(run: Run) -> list[Row]:
     found: list[Row] = []
     for incident in run.incidents:
-        found += _struck(run, incident)
+        found += _injected(run, incident)
         found += [
             {
                 "incident": incident.id,
@@ -118,11 +118,11 @@ TIMELINES = Report(
     name="incident_timelines",
     folder=Folder.INCIDENTS,
     about="What happened to each incident, when, by whom and why?",
-    grain="One row per entry, by incident and number; entry 0 is the strike behind it, added by the scorecard.",
+    grain="One row per entry, by incident and number; entry 0 is the injection behind it, added by the scorecard.",
     columns=(
         Column("incident", "The incident"),
-        Column("number", "Place in its timeline; 0 for the strike", "number"),
-        Column("kind", "struck, opened, signals, recovery, transition, action or note"),
+        Column("number", "Place in its timeline; 0 for the injection", "number"),
+        Column("kind", "injected, opened, signals, recovery, transition, action or note"),
         Column("to_state", "State that a transition led to"),
         Column("actor", "Who did it"),
         Column("why", "Why, in words"),

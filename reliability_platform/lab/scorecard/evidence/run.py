@@ -70,7 +70,7 @@ class Run:
 
     @cached_property
     def truths(self) -> list[Truth]:
-        """The truth of every strike and control that landed."""
+        """The truth of every injection and control that landed."""
         return load_truths(self.settings)
 
     @cached_property
@@ -100,7 +100,7 @@ class Run:
 
     @cached_property
     def injection_of(self) -> dict[str, FaultScore]:
-        """Incident → the strike behind it; the first one, where an incident covers several."""
+        """Incident → the injection behind it; the first one, where an incident covers several."""
         return {score.incident: score for score in reversed(self.card.faults) if score.incident is not None}
 
     def incidents_on(self, pairs: Iterable[tuple[str, date]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What happened in a home, day by day: volumes, held days, strikes, incidents. Plain data for the report."""
+"""What happened in a home, day by day: volumes, held days, injections, incidents. Plain data for the report."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def month_of(settings: Settings, engine: Engine) -> dict[str, Any]:
         "last_day": max(days, default=None),
         "volumes": volumes,
         "held": _held(settings),
-        "strikes": [
+        "injections": [
             {
                 "fault": truth.fault,
                 "source": truth.source,

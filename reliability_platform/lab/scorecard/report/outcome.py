@@ -64,21 +64,21 @@ def graded(demo: Document) -> list[Document]:
 def _sentence(
     demo: Document | None, run_proved: bool | None, findings: int, campaign: Document | None, against: Sequence[str]
 ) -> str:
-    struck = counted(len(graded(demo)), "fault") if demo else ""
+    injected = counted(len(graded(demo)), "fault") if demo else ""
     size = counted(in_campaign(campaign), "scenario")
     quiet = f"{counted(in_campaign(campaign, 'controls'), 'control')} raised no false alarm"
     match run_proved, (not against if campaign else None):
         case None, None:
             return "Nothing has been graded yet."
         case True, None:
-            return f"Proved: {_all(demo, struck)}."
+            return f"Proved: {_all(demo, injected)}."
         case None, True:
             return f"Proved: in {size} every fault was noticed, contained and healed; {quiet}."
         case True, True:
             also = f"; so were the faults of {size} in the campaign" if demo and graded(demo) else f". {size} were"
-            return f"Proved: {_all(demo, struck)}{also}, and {quiet}."
+            return f"Proved: {_all(demo, injected)}{also}, and {quiet}."
         case True, False:
-            return f"Not proved in full: {_all(demo, struck)}, but in the campaign {joined(against)}."
+            return f"Not proved in full: {_all(demo, injected)}, but in the campaign {joined(against)}."
         case None, False:
             return f"Not proved: in the campaign {joined(against)}."
         case False, False:
@@ -87,10 +87,10 @@ def _sentence(
     return f"Not proved: {_stand(findings)} against the run{more}."
 
 
-def _all(demo: Document | None, struck: str) -> str:
+def _all(demo: Document | None, injected: str) -> str:
     if not demo or not graded(demo):
         return "nothing was broken in this run, and nothing was noticed"
-    which = "the one fault of this run was" if len(graded(demo)) == 1 else f"all {struck} of this run were"
+    which = "the one fault of this run was" if len(graded(demo)) == 1 else f"all {injected} of this run were"
     return f"{which} noticed, contained and healed"
 
 

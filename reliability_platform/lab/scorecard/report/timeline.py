@@ -1,4 +1,4 @@
-"""The month on one chart: what was struck, what was noticed, what is healed. Numbers lead from a bar to its name."""
+"""The month on one chart: what was injected, what was noticed, what is healed. Numbers lead from a bar to its name."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -61,18 +61,18 @@ def is_control(injection: Mapping[str, Any]) -> bool:
 
 
 def timeline_chart(month: Mapping[str, Any] | None) -> Chart | None:
-    """None if no day is known, or nothing was struck and nothing opened."""
-    days, strikes, incidents = days_of(month), records(month, "strikes"), records(month, "incidents")
+    """None if no day is known, or nothing was injected and nothing opened."""
+    days, injections, incidents = days_of(month), records(month, "injections"), records(month, "incidents")
     incidents = [one for one in incidents if one.get("state") != "false_alarm"]
-    if not days or not (strikes or incidents):
+    if not days or not (injections or incidents):
         return None
-    sources = sorted({str(one.get("source")) for one in [*strikes, *incidents]})
-    bands = [(source, *_lanes(source, strikes, incidents, days)) for source in sources]
+    sources = sorted({str(one.get("source")) for one in [*injections, *incidents]})
+    bands = [(source, *_lanes(source, injections, incidents, days)) for source in sources]
     lanes = sum(_height(faults, alarms) for _, faults, alarms in bands)
     open_ones = sum(not is_healed(one) for one in incidents)
     title = "Faults, incidents and healing"
     description = (
-        f"{counted(len(strikes), 'fault')} and {counted(len(incidents), 'incident')} on {counted(len(sources), 'source')} "
+        f"{counted(len(injections), 'fault')} and {counted(len(incidents), 'incident')} on {counted(len(sources), 'source')} "
         f"from {days[0]} to {days[-1]}: above the faults that were injected, below the incidents that were opened, with a dot once "
         f"it is healed. {counted(open_ones, 'incident')} still open."
     )
@@ -91,7 +91,7 @@ def timeline_chart(month: Mapping[str, Any] | None) -> Chart | None:
             _days(one),
             words(one.get("magnitude", "")),
         )
-        for number, one in enumerate(strikes, start=1)
+        for number, one in enumerate(injections, start=1)
     ] + [
         (
             short_id(one.get("id")),
@@ -110,7 +110,7 @@ def numbered_faults(month: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """What the numbers on the chart stand for; empty if it bears none."""
     if len(days_of(month)) > NUMBERED_DAYS:
         return []
-    return [(words(one.get("fault")), words(one.get("source"))) for one in records(month, "strikes")]
+    return [(words(one.get("fault")), words(one.get("source"))) for one in records(month, "injections")]
 
 
 def _days(record: Mapping[str, Any]) -> str:
@@ -118,12 +118,12 @@ def _days(record: Mapping[str, Any]) -> str:
 
 
 def _lanes(
-    source: str, strikes: Sequence[Mapping[str, Any]], incidents: Sequence[Mapping[str, Any]], days: Sequence[date]
+    source: str, injections: Sequence[Mapping[str, Any]], incidents: Sequence[Mapping[str, Any]], days: Sequence[date]
 ) -> tuple[list[Bar], list[Bar]]:
     """The bars of one source; no two overlap on a lane."""
     faults = [
         (place, str(number), is_control(one))
-        for number, one in enumerate(strikes, start=1)
+        for number, one in enumerate(injections, start=1)
         if str(one.get("source")) == source and (place := extent(one, days))
     ]
     alarms = [
