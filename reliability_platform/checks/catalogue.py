@@ -7,8 +7,12 @@ holds. Names are `<dataset>__<property>`, the same in Soda, in Dagster and in in
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from reliability_platform.checks.soda_files import names_in_files
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.contracts.contract import Column
+from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+from reliability_platform.warehouse.marts import Mart, ModelCheck, marts, model_checks, model_names
 
 
 @dataclass(frozen=True)
@@ -77,13 +81,22 @@ _SODA_PROPERTIES = {
     "share_within_bounds": _Property("transform_failure", True, "P1", "Shares lie within 0 and 1.", _REBUILD),
 }
 
-MART_SOURCES = {
-    "agg_daily_revenue": ("orders",),
-    "agg_daily_payments": ("payments",),
-    "agg_daily_funnel": ("web_events",),
-    "agg_daily_fulfilment": ("shipments",),
-    "fct_customer_days": ("orders", "payments", "web_events"),
-}
+_OF_THE_TEAM = _Property("transform_failure", True, "P1", "A check that whoever wrote the table has written.", _REBUILD)
+
+
+def _models() -> tuple[list[Mart], list[ModelCheck], set[str]]:
+    """What dbt's manifest says of the marts, of the checks that models declare, and which models there are."""
+    try:
+        manifest = ensure_manifest()
+    except EnvironmentUnusableError:  # whoever needs a model says so; the doctor must be able to speak
+        return [], [], set()
+    return marts(manifest), model_checks(manifest), model_names(manifest)
+
+
+MARTS, MODEL_CHECKS, MODELS = _models()
+SILVER_VS_GOLD = "rec_silver__vs__gold"
+"""The model that compares each measure of the marts with what it must add up to, if the project has one."""
+MART_SOURCES = {mart.name: mart.sources for mart in MARTS}
 
 
 def _soda_properties(source: str) -> Iterator[tuple[str, str | None, str]]:
@@ -137,11 +150,12 @@ def about_columns(what: str, columns: Sequence[Column]) -> list[tuple[str, str]]
     return [(one.name, what if len(columns) == 1 else f"{one.name}_{what}") for one in columns]
 
 
-def _soda(dataset: str, sources: tuple[str, ...], name: str) -> CheckSpec:
-    meaning = _SODA_PROPERTIES[name]
-    if dataset in MART_SOURCES:
+def _of_mart(mart: str, sources: tuple[str, ...]) -> Iterator[CheckSpec]:
+    """The checks that the Soda file of a mart holds: whatever fails there, a transformation is wrong."""
+    for name in sorted(one for one in names_in_files() if one.startswith(f"{mart}__")):
+        meaning = _SODA_PROPERTIES.get(name.removeprefix(f"{mart}__"), _OF_THE_TEAM)
         meaning = replace(meaning, failure_class="transform_failure", recovery=_REBUILD)
-    return _spec(f"{dataset}__{name}", dataset, sources, meaning, engine="soda")
+        yield _spec(name, mart, sources, meaning, engine="soda")
 
 
 def _soda_checks() -> list[CheckSpec]:
@@ -152,10 +166,10 @@ def _soda_checks() -> list[CheckSpec]:
             what = _SODA_PROPERTIES[meaning]
             specs.append(_spec(f"{staging}__{name}", staging, (source,), what, engine="soda", column=column))
         silver = f"int_{source}__deduplicated"
-        specs += [_soda(silver, (source,), name) for name in ("duplicate_keys", "missing_event_date")]
+        for name in ("duplicate_keys", "missing_event_date"):
+            specs.append(_spec(f"{silver}__{name}", silver, (source,), _SODA_PROPERTIES[name], engine="soda"))
     for mart, sources in MART_SOURCES.items():
-        names = ["schema", "possible_measures"] + (["share_within_bounds"] if mart == "agg_daily_payments" else [])
-        specs += [_soda(mart, sources, name) for name in names]
+        specs += _of_mart(mart, sources)
     return specs
 
 
@@ -274,9 +288,6 @@ _CONSERVED = _Property(
     "rows_unaccounted", True, "P1", "Delivered = accepted + duplicate + quarantined + held late.", _REBUILD, True
 )
 _GOLD = _Property("reconciliation_mismatch", True, "P1", "Gold adds up to silver.", _REBUILD, True)
-_MATCHED = _Property(
-    "sources_disagree", True, "P1", "Every payment has its order, of the same amount.", _BOTH_SIDES, True
-)
 _DBT = _Property("transform_failure", True, "P1", "Every dbt model was built and every dbt test passed.", _REBUILD)
 
 
@@ -305,10 +316,16 @@ def _native_checks() -> list[CheckSpec]:
                 specs.append(_spec(f"stg_{source}__{name}", f"stg_{source}", one, meaning, column=column))
         specs.append(_spec(f"hld_too_late__no_{source}", "hld_too_late", one, _HELD))
         specs.append(_spec(f"rec_batches__conserved__{source}", "rec_batches__conserved", one, _CONSERVED))
-        specs.append(_spec(f"rec_silver__vs__gold__{source}", "rec_silver__vs__gold", one, _GOLD))
-    both = ("payments", "orders")
-    specs.append(_spec("rec_orders__vs__payments__matched", "rec_orders__vs__payments", both, _MATCHED))
+        if SILVER_VS_GOLD in MODELS and any(source in mart.sources for mart in MARTS):
+            specs.append(_spec(f"{SILVER_VS_GOLD}__{source}", SILVER_VS_GOLD, one, _GOLD))
     return specs
+
+
+def _model_checks() -> Iterator[CheckSpec]:
+    for one in MODEL_CHECKS:
+        recovery = _BOTH_SIDES if len(one.sources) > 1 else _HEAL
+        meaning = _Property(one.failure_class, True, "P1", one.description, recovery, True)
+        yield _spec(f"{one.model}__{one.name}", one.model, one.sources, meaning)
 
 
 def _dbt_checks() -> list[CheckSpec]:
@@ -444,5 +461,5 @@ def _run_checks() -> list[CheckSpec]:
 
 
 CHECKS: dict[str, CheckSpec] = {
-    spec.name: spec for spec in (*_soda_checks(), *_native_checks(), *_dbt_checks(), *_run_checks())
+    spec.name: spec for spec in (*_soda_checks(), *_native_checks(), *_model_checks(), *_dbt_checks(), *_run_checks())
 }

@@ -12,7 +12,7 @@ from datetime import date, datetime
 
 import duckdb
 
-from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES, about_columns
+from reliability_platform.checks.catalogue import CHECKS, MARTS, MODEL_CHECKS, SILVER_VS_GOLD, about_columns
 from reliability_platform.checks.facts import Facts
 from reliability_platform.checks.results import ERROR, NOTHING_TO_JUDGE, CheckResult, CheckStatus
 from reliability_platform.contracts import CONTRACTS, SOURCES
@@ -296,7 +296,7 @@ def _reconciliation(source: str) -> dict[str, NativeCheck]:
             subject="select distinct landing_date from rec_batches__conserved "
             f"where source = '{source}' and landing_date between $first and $last",
         ),
-        f"rec_silver__vs__gold__{source}": NativeCheck(
+        f"{SILVER_VS_GOLD}__{source}": NativeCheck(
             f"""
             with touched as (
                 select distinct landing_date, event_date from int_{source}__deduplicated
@@ -304,7 +304,7 @@ def _reconciliation(source: str) -> dict[str, NativeCheck]:
             )
             select touched.landing_date, sum(abs(difference)),
                 struct_pack(measures := list_sort(list(distinct table_name || '.' || measure) filter (where difference <> 0)))
-            from rec_silver__vs__gold join touched using (event_date)
+            from {SILVER_VS_GOLD} join touched using (event_date)
             where source = '{source}' group by touched.landing_date
             """,
             0,
@@ -316,11 +316,8 @@ def _reconciliation(source: str) -> dict[str, NativeCheck]:
 
 
 def _gold_of(source: str) -> list[str]:
-    """The marts that have rows of every event date of the source. Not each visitor of the web is a customer."""
-    return [mart for mart, sources in MART_SOURCES.items() if source in sources and (source, mart) != _VISITORS_UNKNOWN]
-
-
-_VISITORS_UNKNOWN = ("web_events", "fct_customer_days")
+    """The marts that have rows of every event date of the source."""
+    return [mart.name for mart in MARTS if source in mart.sources and source not in mart.may_lack_days_of]
 
 
 def _no_rows_lost(settings: Settings, source: str) -> NativeCheck:
@@ -330,6 +327,7 @@ def _no_rows_lost(settings: Settings, source: str) -> NativeCheck:
     gold = " union all ".join(
         f"select '{mart}' as layer, event_date from {mart} where event_date between $first and $last" for mart in marts
     )
+    gold = gold or "select null::varchar as layer, null::date as event_date where false"
     return NativeCheck(
         f"""
         with admitted as (
@@ -345,7 +343,7 @@ def _no_rows_lost(settings: Settings, source: str) -> NativeCheck:
             select landing_date, count(*) as n from {silver}
             where landing_date between $first and $last group by landing_date
         ), marts as (
-            select unnest({marts}) as layer
+            select unnest({marts}::varchar[]) as layer
         ), gold as (
             select distinct layer, event_date as landing_date from ({gold})
         ), lost as (
@@ -377,15 +375,16 @@ def native_checks(settings: Settings) -> dict[str, NativeCheck]:
     for source in SOURCES:
         checks |= _bronze(settings, source) | _staging(source) | _payloads(source) | _reconciliation(source)
         checks[f"int_{source}__deduplicated__no_rows_lost"] = _no_rows_lost(settings, source)
-    checks["rec_orders__vs__payments__matched"] = NativeCheck(
-        "select landing_date, payments_without_order + payments_of_another_amount, "
-        "struct_pack(without_order := payments_without_order) from rec_orders__vs__payments "
-        "where landing_date between $first and $last",
-        0,
-        "payment|payments without its|their order or of another amount",
-        subject="select landing_date from rec_orders__vs__payments where landing_date between $first and $last",
-    )
-    return checks
+    for one in MODEL_CHECKS:
+        window = f"from {one.model} where landing_date between $first and $last"
+        facts = ", ".join(f"{name} := {column}" for name, column in one.facts)
+        checks[f"{one.model}__{one.name}"] = NativeCheck(
+            f"select landing_date, {one.value}, {f'struct_pack({facts})' if facts else 'null'} {window}",
+            0,
+            one.unit,
+            subject=f"select landing_date {window}",
+        )
+    return {name: check for name, check in checks.items() if name in CHECKS}
 
 
 def _status(check: NativeCheck, value: float | None, carried: bool) -> CheckStatus:

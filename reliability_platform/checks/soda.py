@@ -19,32 +19,16 @@ import duckdb
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import ERROR, NOTHING_TO_JUDGE, CheckResult, CheckStatus
+from reliability_platform.checks.soda_files import check_files, names_in_files
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.masking import error_text, sample
-from reliability_platform.settings import SODA_CHECKS, SODA_SETTINGS
-from reliability_platform.yaml_text import read_yaml
+from reliability_platform.settings import SODA_SETTINGS
 
 os.environ.setdefault("OTEL_SDK_DISABLED", "true")  # Soda's telemetry; without it a scan waits 9 s for the network
 
 DATA_SOURCE = "warehouse"
 START, END = "0001-01-01", "0001-01-02"
 """Stand for the landing day while files are read; no query means the year 1."""
-
-
-def check_files() -> list[Path]:
-    """The SodaCL files, one per dataset."""
-    return sorted(path for path in SODA_CHECKS.glob("*.yml") if path.name != "configuration.yml")
-
-
-def names_in_files() -> set[str]:
-    """The names of all checks in the files."""
-    names: set[str] = set()
-    for path in check_files():
-        for section, checks in read_yaml(path.read_text()).items():
-            if section.startswith("checks for"):
-                for check in checks:
-                    names.update(body["name"] for body in check.values())
-    return names
 
 
 @lru_cache(maxsize=1)
@@ -54,7 +38,7 @@ def ensure_declared() -> None:
     found = names_in_files()
     if found != declared:
         raise EnvironmentUnusableError(
-            f"soda_checks/ and checks/catalogue.py disagree; undeclared: {sorted(found - declared)}, "
+            f"soda_checks/ and what is declared disagree; undeclared: {sorted(found - declared)}, "
             f"without a file: {sorted(declared - found)}."
         )
 

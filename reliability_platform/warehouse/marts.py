@@ -13,6 +13,27 @@ class Mart:
 
     name: str
     sources: tuple[str, ...]
+    may_lack_days_of: tuple[str, ...] = ()
+    """Sources of which a day may leave no row here: not each visitor of the web is a customer. The model's
+    `meta.may_lack_days_of`."""
+
+
+@dataclass(frozen=True)
+class ModelCheck:
+    """A check that a model declares of itself in its `meta.check`: by landing day, none of its rows may count."""
+
+    model: str
+    name: str
+    failure_class: str
+    sources: tuple[str, ...]
+    """The sources whose landing day a failure concerns; it is filed under the first."""
+    value: str
+    """What is counted, in SQL over the model's columns."""
+    unit: str
+    """What that is, for one and for any other number: `payment|payments without its|their order`."""
+    description: str
+    facts: tuple[tuple[str, str], ...] = ()
+    """Name of a fact → the column that has it."""
 
 
 @lru_cache(maxsize=4)
@@ -50,8 +71,36 @@ def marts(manifest_path: Path) -> list[Mart]:
                 if parent in manifest["sources"] and manifest["sources"][parent]["source_name"] == "bronze"
             ]
             sources = tuple(sorted(source for source in bronze if source != "admissions"))
-            result.append(Mart(name=node["name"], sources=sources))
+            lacking = tuple(node["config"]["meta"].get("may_lack_days_of", ()))
+            result.append(Mart(node["name"], sources, lacking))
     return sorted(result, key=lambda mart: mart.name)
+
+
+def model_checks(manifest_path: Path) -> list[ModelCheck]:
+    """The checks that models declare of themselves, in the order of the models' names."""
+    nodes = read_manifest(manifest_path)["nodes"].values()
+    declared = [
+        (node["name"], node["config"]["meta"].get("check")) for node in nodes if node["resource_type"] == "model"
+    ]
+    return [
+        ModelCheck(
+            model,
+            said["name"],
+            said["class"],
+            tuple(said["sources"]),
+            said["value"],
+            said["unit"],
+            said["description"],
+            tuple(said.get("facts", {}).items()),
+        )
+        for model, said in sorted(declared, key=lambda one: one[0])
+        if said is not None
+    ]
+
+
+def model_names(manifest_path: Path) -> set[str]:
+    """The names of all models of the project."""
+    return {one["name"] for one in read_manifest(manifest_path)["nodes"].values() if one["resource_type"] == "model"}
 
 
 def keys_of(name: str, manifest_path: Path) -> list[str]:

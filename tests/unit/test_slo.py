@@ -285,7 +285,7 @@ def test_days_that_were_never_due_are_not_missed(engine: Engine, tmp_path: Path)
 
 
 HOSTILE = {
-    "unknown dataset": ("  orders:", "  ordres:", "line 9.*choose from agg_daily_revenue"),
+    "unknown dataset": ("  orders:", "  ordres:", "line 9.*choose from agg_daily_fulfilment"),
     "unknown objective": ("freshness:", "freshnes:", "line 10.*orders.freshnes"),
     "unknown indicator": ("indicator: right", "indicator: rihgt", "line 11.*there is no indicator 'rihgt'"),
     "unknown check": ("stg_{source}__range_amount", "stg_{source}__rang_amount", "line 7.*no check is called"),
