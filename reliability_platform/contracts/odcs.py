@@ -1,7 +1,8 @@
 """Reads contracts written in the Open Data Contract Standard 3, with the standard's own published classes.
 
 Source: https://bitol-io.github.io/open-data-contract-standard/ (3.2). A file may declare several tables; each is a source.
-What the standard has a field for stands in that field. The rest are custom properties:
+What the standard has a field for stands in that field: a column's `physicalName` is the producer's name for it. The rest
+are custom properties:
 
 | where | property | says |
 |---|---|---|
@@ -35,6 +36,7 @@ from open_data_contract_standard.model import (
 from pydantic import BaseModel, ValidationError
 
 from reliability_platform.contracts.contract import Cadence, Column, Contract
+from reliability_platform.contracts.names import refusal
 from reliability_platform.contracts.types import canonical_type
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
@@ -177,7 +179,9 @@ class _Table:
             self._object(f"eventTime is {event_time!r}, which holds neither moments nor days", "name")
         announced = self._names(self._custom.get("announcedColumns", []), "announcedColumns")
         taken_over = self._names(self._custom.get("takenOver", []), "takenOver")
-        taken = Counter([*names, *announced, *(alias for column in columns for alias in column.aliases)])
+        taken = Counter(
+            [*map(str.lower, names), *announced, *(alias for column in columns for alias in column.aliases)]
+        )
         for name, times in taken.items():
             if times > 1:
                 self._object(f"{name} stands for more than one column", "properties")
@@ -211,6 +215,12 @@ class _Table:
             name = declared.name or ""
             if not name or not name.isprintable():
                 self._object("a column has no name", *place)
+                continue
+            if (why := refusal(name)) is not None:
+                self._object(
+                    f"a column cannot be called {name!r}, {why}: give it another name and say physicalName: {name!r}",
+                    *place,
+                )
                 continue
             kind = canonical_type(declared.physicalType, declared.logicalType)
             if kind is None:
@@ -247,7 +257,7 @@ class _Table:
             references=links[0] if links else None,
             pii=declared.classification == "personal",
             json=nested,
-            aliases=self._names(custom.get("aliases", []), "aliases"),
+            aliases=_aliases(declared, self._names(custom.get("aliases", []), "aliases")),
             zone=zone,
             role=role,
             description=declared.description or "",
@@ -311,6 +321,12 @@ class _Table:
 
 def _custom(declared: OpenDataContractStandard | SchemaObject | SchemaProperty) -> dict[str, Any]:
     return {one.property: one.value for one in declared.customProperties or [] if one.property is not None}
+
+
+def _aliases(declared: SchemaProperty, aliases: tuple[str, ...]) -> tuple[str, ...]:
+    """Other names of a column: the physical one first."""
+    physical = declared.physicalName
+    return (physical, *aliases) if physical and physical != declared.name and physical not in aliases else aliases
 
 
 def _range(options: Mapping[str, Any], quality: Iterable[DataQuality]) -> tuple[float | None, float | None]:

@@ -18,6 +18,7 @@ import yaml
 
 from reliability_platform.contracts.contract import Cadence, Contract
 from reliability_platform.contracts.declared import contracts_in
+from reliability_platform.contracts.names import RESERVED_WORDS, plain_names, refusal
 from reliability_platform.contracts.odcs import ContractError, read_contracts
 from reliability_platform.contracts.types import arrow_type, canonical_type
 from reliability_platform.errors import ExitCode
@@ -131,6 +132,14 @@ WRONG: dict[str, tuple[Callable[[Any], None], str]] = {
     "no table": (without("schema"), "no table"),
     "a cadence of no days": (with_value(5, "slaProperties", 0, "value"), "frequency 5 d"),
     "a latency in years": (with_value("y", "slaProperties", 1, "unit"), "latency 30 y"),
+    "a column that is a word of SQL": (
+        with_value("Order", *COLUMN, "name"),
+        "'Order', a reserved word .* physicalName",
+    ),
+    "a column with a space": (with_value("dep delay", *COLUMN, "name"), "'dep delay', no plain identifier"),
+    "a column of the platform's own": (with_value("landing_date", *COLUMN, "name"), "the platform's own columns"),
+    "a hidden column": (with_value("_delay", *COLUMN, "name"), "the platform's own columns"),
+    "two columns but for case": (with_value("Carrier", *COLUMN, "name"), "carrier stands for more than one column"),
     "a role that there is not": (
         with_value([{"property": "role", "value": "boss"}], *COLUMN, "customProperties"),
         "choose one of measure, segment, entity",
@@ -158,6 +167,29 @@ def test_garbage_is_no_contract(tmp_path: Path, garbage: str) -> None:
     with pytest.raises(ContractError, match=r"written\.yml") as refused:
         read(tmp_path, garbage)
     assert "\n" not in str(refused.value)
+
+
+def test_what_the_producer_calls_a_column_is_an_alias_of_it(tmp_path: Path) -> None:
+    """`Order` and `dep delay` are names that nothing in SQL can bear unquoted."""
+    content = json.loads(json.dumps(FLIGHTS))
+    content["schema"][0]["properties"][3]["physicalName"] = "dep delay"
+    assert read(tmp_path, content)["flights"].aliases == {"dep delay": "delay"}
+
+
+def test_the_reserved_words_are_those_of_duckdb() -> None:
+    """A release that reserves another one would break the models of whoever has such a column."""
+    with duckdb.connect() as connection:
+        found = connection.execute("select keyword_name from duckdb_keywords() where keyword_category = 'reserved'")
+        assert RESERVED_WORDS == {name for (name,) in found.fetchall()}
+
+
+def test_any_name_becomes_a_plain_one_and_no_two_the_same() -> None:
+    """What is proposed for a column must be readable as a contract."""
+    names = plain_names(["Order", "order", "Größe (cm)", "_id", "2nd", "", "日本", "depTime", "landing_date", "a" * 90])
+    assert names["Größe (cm)"] == "grosse_cm"
+    assert names["depTime"] == "dep_time"
+    assert len(set(names.values())) == len(names)
+    assert [refusal(name) for name in names.values()] == [None] * len(names)
 
 
 def test_two_files_cannot_declare_one_source(tmp_path: Path) -> None:
