@@ -3,15 +3,26 @@
 Data times are UTC without an offset (as DuckDB's TIMESTAMP); times of the platform itself carry UTC.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
 from reliability_platform.errors import UsageError
+from reliability_platform.settings import PREFIX, Settings
 
 Clock = Callable[[], datetime]
 
-FIRST_DAY = date(2026, 1, 1)
-"""The first landing day that the platform knows; partitions begin here."""
+
+def _first_day() -> date:
+    try:
+        return date.fromisoformat(os.environ.get(f"{PREFIX}FIRST_DAY", ""))
+    except ValueError:  # nothing is set; or no day, which `Settings` refuses
+        default: date = Settings.model_fields["first_day"].default
+        return default
+
+
+FIRST_DAY = _first_day()
+"""The first landing day that the platform knows, by the setting of this name; partitions begin here."""
 
 
 def utc_now() -> datetime:

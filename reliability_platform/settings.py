@@ -125,6 +125,8 @@ class Settings(BaseSettings):
     """The project: its contracts, its dbt models, its checks. One process serves one."""
     home: Path = DEFAULT_HOME
     """Where the data live; a relative path counts from the working folder."""
+    first_day: date = date(2026, 1, 1)
+    """The first landing day; Dagster's partitions begin here. All processes of a project need the same."""
     shared_home: bool = False
     """Whether other users of the machine may read the home, as far as the umask lets them; else it is private (0700)."""
     tracebacks: bool = False

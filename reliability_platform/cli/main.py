@@ -13,14 +13,16 @@ import click
 
 from reliability_platform.cli.exit_codes import tell_exit_codes
 from reliability_platform.cli.stopping import leave_the_end_alone, stoppable
+from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.masking import error_text, operator_said, printable, traceback_text
-from reliability_platform.settings import DEFAULT_HOME, PROJECT_ROOT, keep_private, load_settings
+from reliability_platform.settings import DEFAULT_HOME, PROJECT, PROJECT_ROOT, keep_private, load_settings
 from reliability_platform.system_errors import foreseen
 
 # Command → module that holds it. Modules are imported only when their command runs: Dagster alone takes 2 s to
 # import, and `reliability --help` needs none of it.
 COMMANDS = {
+    "init": "init",
     "demo": "demo",
     "run": "pipeline",
     "backfill": "backfill",
@@ -53,6 +55,8 @@ COMMANDS = {
 
 EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {code.meaning}" for code in ExitCode)
 MAX_LINE = 2000
+WITHOUT_SOURCES = frozenset({"init", "generate", "sources"})
+"""Commands that a project can be given before it has any."""
 HELP = frozenset({"-h", "--help", "--version"})
 
 
@@ -157,6 +161,10 @@ def _run(words: list[str]) -> Any:
     """Not by click's own `main`: it answers an interrupt with an empty line."""
     _refuse_undecodable(words)
     operator_said(words)
+    if not SOURCES and words and words[0] in COMMANDS and words[0] not in WITHOUT_SOURCES and not HELP & set(words):
+        raise UsageError(
+            f"The project {PROJECT} declares no source: write contracts/NAME.yml, then `reliability generate`."
+        )
     if not HELP & set(words):
         keep_private(load_settings(DEFAULT_HOME))
     with cli.make_context("reliability", list(words)) as context:

@@ -46,7 +46,7 @@ def _standing(settings: Settings, now: datetime) -> list[dict[str, Any]]:
         documents.append(
             {
                 "source": source,
-                "comes_by": "simulation" if settings.url_of(source) is None else "HTTP",
+                "comes_by": _comes_by(settings, source),
                 "breaker": breaker.state.value,
                 "breaker_since": breaker.since,
                 "failures_in_a_row": breaker.failures,
@@ -67,6 +67,14 @@ def _standing(settings: Settings, now: datetime) -> list[dict[str, Any]]:
             }
         )
     return documents
+
+
+def _comes_by(settings: Settings, source: str) -> str:
+    from reliability_platform.contracts import CONTRACTS
+
+    if settings.url_of(source) is not None:
+        return "HTTP"
+    return "simulation" if CONTRACTS[source].kind == "simulated" else CONTRACTS[source].kind
 
 
 def _row(one: dict[str, Any]) -> list[str]:

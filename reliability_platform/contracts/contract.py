@@ -83,6 +83,8 @@ class Contract:
     announced: tuple[str, ...] = ()
     """Nullable columns that will come: rescued without a word until the contract takes them in."""
     description: str = ""
+    kind: str = "simulated"
+    """The kind of source that delivers it; see `sources.source`."""
     taken_over: tuple[str, ...] = ()
     """Generated files that a person writes by hand instead, by name without ending."""
 

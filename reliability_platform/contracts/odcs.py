@@ -9,6 +9,7 @@ are custom properties:
 | contract or table | `eventTime` | the column that says when a row happened |
 | contract or table | `critical` | whether readers are told at once when the source fails |
 | contract or table | `announcedColumns` | nullable columns that will come |
+| contract or table | `sourceKind` | how it delivers: `simulated` (by the lab, the default) or `drop` (it sends by itself) |
 | contract or table | `takenOver` | generated tables that a person writes by hand instead, as `stg_orders` |
 | column | `aliases` | other names under which the producer may send it |
 | column | `role` | `measure`, `segment` or `entity`: what is watched by its history |
@@ -197,6 +198,7 @@ class _Table:
             owner=_owner(self._said.team),
             critical=bool(self._custom.get("critical", False)),
             announced=announced,
+            kind=str(self._custom.get("sourceKind", "simulated")),
             taken_over=taken_over,
             description=self._table.description or (self._said.description and self._said.description.purpose) or "",
         )

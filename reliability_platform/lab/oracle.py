@@ -2,16 +2,20 @@
 
 A second home, built from the clean source alone by the same admission, the same dbt models and the same publication.
 It is always built anew: a proof that reuses an old result proves nothing.
+
+Of a source that the lab does not simulate nobody knows what it should have sent. There the same days are built anew from
+what has landed, with the decisions of people: that proves that what is published is what a full build gives, no more.
 """
 
 import shutil
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
 from reliability_platform.lab.simulation.reference import reference_files
 from reliability_platform.lab.simulation.simulation import Simulation
-from reliability_platform.lab.simulation.system import scheduled_batches
+from reliability_platform.lab.simulation.system import SIMULATED, scheduled_batches
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.reference import load_reference
 from reliability_platform.landing.writer import write_batch
@@ -28,14 +32,20 @@ def build_oracle(
 ) -> Settings:
     """Build the oracle's home over the given landed partitions; returns its settings."""
     ensure_manifest()
-    simulation = Simulation.load(settings)
     shutil.rmtree(settings.oracle, ignore_errors=True)
     oracle = settings.model_copy(update={"home": settings.oracle, "dbt_project": DBT_PROJECT})
     on_step("clean deliveries")
-    load_reference(oracle, reference_files(simulation))
+    if SIMULATED:
+        load_reference(oracle, reference_files(Simulation.load(settings)))
+    else:
+        _copy(settings, oracle, settings.reference)
+    for source in sorted({source for source, _ in partitions} - set(SIMULATED)):
+        _copy(settings, oracle, settings.landing / source)
+        _copy(settings, oracle, settings.shims / source)
     for source, day in partitions:
-        for batch in scheduled_batches(simulation, source, day):
-            write_batch(oracle, batch)
+        if source in SIMULATED:
+            for batch in scheduled_batches(Simulation.load(settings), source, day):
+                write_batch(oracle, batch)
         admit(oracle, source, day)
     on_step("dbt")
     days = [day for _, day in partitions]
@@ -45,6 +55,12 @@ def build_oracle(
     on_step("publication")
     publish(oracle, marts(ensure_manifest()), partitions, {}, utc_now(), "oracle")
     return oracle
+
+
+def _copy(settings: Settings, oracle: Settings, folder: Path) -> None:
+    """A folder of the home in the oracle's."""
+    if folder.exists():
+        shutil.copytree(folder, oracle.home / folder.relative_to(settings.home))
 
 
 def verify(

@@ -27,6 +27,9 @@ UNASKED = "unasked_attempt"
 """The reason for which an attempt is held."""
 
 
+ANY_CONTENT = "any"
+
+
 class How(StrEnum):
     """Why an attempt may replace its slot."""
 
@@ -40,7 +43,7 @@ class Permission:
 
     batch_id: str
     fingerprint: str
-    """SHA-256 of the bytes of its file."""
+    """SHA-256 of the bytes of its file; `ANY_CONTENT` where its owner was asked for it and it has not come yet."""
     how: How
     by: str
     why: str
@@ -80,7 +83,7 @@ def permits(settings: Settings, source: str, day: date, batch_id: str, fingerpri
         found = permission_of(settings, source, day, batch_id)
     except EnvironmentUnusableError:
         return False  # a damaged permission is none: the attempt is compared, and waits at worst
-    return found is not None and found.fingerprint == fingerprint
+    return found is not None and found.fingerprint in (fingerprint, ANY_CONTENT)
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.damage import write_seal, written_as
 from reliability_platform.settings import Settings
 from reliability_platform.sources.source import reference_files
 
-REFERENCE_TABLES = ("customers", "merchants", "products", "currency_rates")
+REFERENCE_TABLES = (
+    ("customers", "merchants", "products", "currency_rates")
+    if any(contract.kind == "simulated" for contract in CONTRACTS.values())
+    else ()
+)
+"""Those that are loaded; a project without simulated sources keeps its own, which nothing writes over."""
 
 
 def reference_file(settings: Settings, name: str) -> Path:

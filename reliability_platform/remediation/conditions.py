@@ -18,6 +18,7 @@ from reliability_platform.landing.breaker import Breaker
 from reliability_platform.remediation.actions.reference import outdated
 from reliability_platform.remediation.actions.replay import rename_waits
 from reliability_platform.settings import Settings
+from reliability_platform.sources.source import source_named
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import warehouse_lease
 from reliability_platform.warehouse.snapshots.soundness import read_through
@@ -76,7 +77,9 @@ def _backfill_is_safe(settings: Settings, engine: Engine, incident: Incident, no
 
 
 def _source_may_be_asked(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> bool:
-    return settings.url_of(incident.source) is None or Breaker(engine, incident.source).view().passes(now)
+    if settings.url_of(incident.source) is None:
+        return source_named(settings, incident.source).can_be_asked
+    return Breaker(engine, incident.source).view().passes(now)
 
 
 def _passes_again(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> bool:
@@ -114,6 +117,8 @@ CONDITIONS: dict[str, Condition] = {
         "(`reliability heal --incident ID`), or decline (`--action re_request_batches`)",
     ),
     "source_may_be_asked": Condition(
-        _source_may_be_asked, "the breaker of the source is open: it is left alone until its next probe is due"
+        _source_may_be_asked,
+        "the source cannot be asked now: either its breaker is open until the next probe, or it sends by itself, and its "
+        "owner must be asked for the batches",
     ),
 }

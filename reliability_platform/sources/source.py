@@ -10,12 +10,12 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Protocol
 
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
 
 KINDS = "reliability_platform.source_kinds"
-DEFAULT_KIND = "simulated"
 
 
 class Source(Protocol):
@@ -24,6 +24,10 @@ class Source(Protocol):
     @property
     def name(self) -> str:
         """As its contract calls it."""
+
+    @property
+    def can_be_asked(self) -> bool:
+        """Whether it sends a slot once more when it is asked to."""
 
     def deliver(self, day: date) -> Sequence[Batch]:
         """What the source delivers on a landing day. The same day gives the same batches."""
@@ -58,9 +62,10 @@ def _kind(name: str) -> Kind:
 
 def source_named(settings: Settings, name: str) -> Source:
     """A source of the home. Raises `EnvironmentUnusableError` if its kind is not installed."""
-    return _kind(DEFAULT_KIND).source(settings, name)
+    return _kind(CONTRACTS[name].kind).source(settings, name)
 
 
 def reference_files(settings: Settings) -> Mapping[str, bytes]:
     """The reference tables as the system of record has them now, as Parquet files by name."""
-    return _kind(DEFAULT_KIND).reference_files(settings)
+    kinds = sorted({contract.kind for contract in CONTRACTS.values()})
+    return {name: content for kind in kinds for name, content in _kind(kind).reference_files(settings).items()}

@@ -114,11 +114,11 @@ def test_each_commands_line_in_the_root_help_is_its_own_first_sentence() -> None
         assert line.rstrip(".") in " ".join(CliRunner().invoke(cli, [name, "--help"]).output.split())
 
 
-@pytest.mark.parametrize("words", [("injct",), ("incidents", "shwo")])
+@pytest.mark.parametrize("words", [("verfy",), ("incidents", "shwo")])
 def test_a_slip_in_a_command_is_asked_back(capfd: pytest.CaptureFixture[str], words: tuple[str, ...]) -> None:
-    """`reliability injct` was told that there is no such command, and not which one there is."""
+    """`reliability verfy` was told that there is no such command, and not which one there is."""
     said = refusal(capfd, ExitCode.USAGE, *words)
-    assert "Did you mean '" + {"injct": "inject", "shwo": "show"}[words[-1]] in said
+    assert "Did you mean '" + {"verfy": "verify", "shwo": "show"}[words[-1]] in said
 
 
 @pytest.mark.parametrize("words", [("faults", "list"), ("slo",), ("incidents", "classes"), ("alerts", "status")])

@@ -180,7 +180,7 @@ def test_the_reserved_words_are_those_of_duckdb() -> None:
     """A release that reserves another one would break the models of whoever has such a column."""
     with duckdb.connect() as connection:
         found = connection.execute("select keyword_name from duckdb_keywords() where keyword_category = 'reserved'")
-        assert RESERVED_WORDS == {name for (name,) in found.fetchall()}
+        assert {name for (name,) in found.fetchall()} == RESERVED_WORDS
 
 
 def test_any_name_becomes_a_plain_one_and_no_two_the_same() -> None:

@@ -103,7 +103,7 @@ def test_every_column_of_a_contract_is_followed(manifest: Path) -> None:
 
 
 def test_the_columns_of_reference_data_are_those_that_are_delivered(manifest: Path, tmp_path: Path) -> None:
-    """They are declared in sources.yml, since no model makes them."""
+    """They are declared in reference.yml, since no model makes them."""
     settings = load_settings(tmp_path)
     refresh_reference(settings)
     for table in REFERENCE_TABLES:

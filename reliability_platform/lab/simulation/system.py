@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reliability_platform.contracts import CONTRACTS, SOURCES
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.errors import UsageError
 from reliability_platform.lab.simulation.events import events
 from reliability_platform.lab.simulation.simulation import Simulation
@@ -20,9 +20,12 @@ REQUESTED_AFTER = timedelta(hours=6)
 """A replacement lands so long after the end of its landing day (data time)."""
 
 
+SIMULATED = tuple(name for name, contract in CONTRACTS.items() if contract.kind == "simulated")
+
+
 def _check_source(source: str) -> None:
-    if source not in SOURCES:
-        raise UsageError(f"There is no source {source!r}: choose one of {', '.join(SOURCES)}.")
+    if source not in SIMULATED:
+        raise UsageError(f"There is no simulated source {source!r}: choose one of {', '.join(SIMULATED)}.")
 
 
 def _slot_end(source: str, day: date, sequence: int) -> datetime:
@@ -85,6 +88,7 @@ class SimulatedSource:
 
     simulation: Simulation
     name: str
+    can_be_asked: bool = True
 
     def deliver(self, day: date) -> list[Batch]:
         """See `scheduled_batches`."""
@@ -97,4 +101,4 @@ class SimulatedSource:
 
 def simulated_sources(simulation: Simulation) -> dict[str, SimulatedSource]:
     """All of them, by name."""
-    return {name: SimulatedSource(simulation, name) for name in SOURCES}
+    return {name: SimulatedSource(simulation, name) for name in SIMULATED}

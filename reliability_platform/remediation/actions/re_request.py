@@ -12,7 +12,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, SourceUnavailableError
 from reliability_platform.incidents.classes import BY_CLOCK, CLASSES, AskFor
 from reliability_platform.incidents.model import Incident
-from reliability_platform.landing.attempts import How, Permission, permission_of, permit
+from reliability_platform.landing.attempts import ANY_CONTENT, How, Permission, permission_of, permit
 from reliability_platform.landing.fetch import fetch_again
 from reliability_platform.landing.manifest import Manifest
 from reliability_platform.landing.replacement import land_replacement, landed_manifests, next_attempt
@@ -22,7 +22,7 @@ from reliability_platform.remediation.actions.action import Action, Done, in_wor
 from reliability_platform.remediation.lateness import LATE_SLOTS, Slot, out_of_turn, rows_missing
 from reliability_platform.remediation.ledger import REPLACEMENT, Replay
 from reliability_platform.settings import Settings
-from reliability_platform.sources.batch import Batch
+from reliability_platform.sources.batch import Batch, batch_id
 from reliability_platform.sources.source import source_named
 
 Slots = dict[date, set[int]]
@@ -88,6 +88,18 @@ def _ask(settings: Settings, source: str, day: date, slot: int, attempt: int) ->
     return fetch_again(settings, source, day, slot, attempt, url, utc_now)
 
 
+def can_be_asked(settings: Settings, source: str) -> bool:
+    """Whether a source sends a slot once more when it is asked to."""
+    return settings.url_of(source) is not None or source_named(settings, source).can_be_asked
+
+
+def _expect(settings: Settings, source: str, day: date, slot: int) -> str:
+    """Let the next attempt of a slot, whatever it holds, replace it when it comes; returns its name."""
+    name = batch_id(source, day, slot, f"-a{next_attempt(settings, source, day, slot)}")
+    permit(settings, source, day, Permission(name, ANY_CONTENT, How.REQUESTED, "remediation", "its owner must send it"))
+    return name
+
+
 def _is_the_same_delivery(settings: Settings, landed: Manifest, batch: Batch, fingerprint: str) -> bool:
     """Whether bytes and manifest have both landed before: the same bytes with another manifest are another delivery."""
     said = (landed.checksum, landed.expected_rows) == (fingerprint, batch.table.num_rows)
@@ -107,6 +119,8 @@ class _Answers:
     """Landed by themselves since the last run, and wait to be examined."""
     late: list[Slot] = field(default_factory=list)
     """Have rows that the source's answer lacks: they came late, and what landed stays."""
+    awaited: list[str] = field(default_factory=list)
+    """Of a source that sends by itself: the next attempts, which its owner must send."""
     failed: dict[str, Exception] = field(default_factory=dict)
     reruns: set[date] = field(default_factory=set)
 
@@ -130,6 +144,9 @@ def request(settings: Settings, source: str, slots: Slots, by_clock: Slots | Non
                 unasked = permission_of(settings, source, day, name) is None
                 (answers.unasked if unasked else answers.asked_before).append(name)
                 answers.reruns.add(day)
+                continue
+            if not can_be_asked(settings, source):
+                answers.awaited.append(_expect(settings, source, day, slot))
                 continue
             try:
                 batch = _ask(settings, source, day, slot, next_attempt(settings, source, day, slot))
@@ -179,6 +196,11 @@ def _summary(source: str, answers: _Answers) -> str:
     if answers.confirmed:
         named = ", ".join(answers.confirmed)
         words.append(f"The source stands by what it had sent unasked: {named} counts from the next run on.")
+    if answers.awaited:
+        named = ", ".join(answers.awaited)
+        words.append(
+            f"{source} sends by itself: ask its owner for {named}. What comes under this name is taken in then."
+        )
     if answers.unchanged:
         named = ", ".join(answers.unchanged)
         words.append(f"Asked {source} again: it sends the same content again, so nothing was written for {named}.")

@@ -1,0 +1,32 @@
+"""`reliability init`: a project of one's own."""
+
+from pathlib import Path
+
+import click
+
+from reliability_platform.cli.options import json_option, people, print_json
+from reliability_platform.counted import counted
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@json_option
+def init(folder: Path, as_json: bool) -> None:
+    """Begin a project of your own in FOLDER: contracts, dbt models, Soda checks, without the shop that comes along.
+
+    Declare its sources in contracts/NAME.yml, then `reliability generate` writes what follows from them. Commands serve
+    the project of the folder in which they are typed.
+    """
+    from reliability_platform.contracts.skeleton import make_project
+
+    files = make_project(folder)
+    if as_json:
+        print_json({"project": str(folder.absolute()), "files": files})
+        return
+    people.print(f"{folder} is a project with {counted(len(files), 'file')}.", highlight=False, markup=False)
+    people.print(
+        "Next: cd there, declare a source in contracts/NAME.yml (docs/reference/contracts.md), `reliability generate`, "
+        "then `reliability run`.",
+        highlight=False,
+        markup=False,
+    )

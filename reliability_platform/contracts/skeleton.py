@@ -1,0 +1,45 @@
+"""A project of one's own: the platform's part of the one that comes with it, without the shop."""
+
+from pathlib import Path
+
+from reliability_platform.atomic import write_atomically
+from reliability_platform.errors import UsageError
+from reliability_platform.settings import PROJECT_ROOT
+
+PARTS = (
+    "workspace.yaml",
+    "dbt_project/dbt_project.yml",
+    "dbt_project/profiles.yml",
+    "dbt_project/macros/*.sql",
+    "dbt_project/tests/**/*.sql",
+    "dbt_project/models/columns.md",
+    "dbt_project/models/groups.yml",
+    "dbt_project/models/sources/admissions.yml",
+    "dbt_project/models/quarantine/*",
+    "dbt_project/models/reconciliation/rec_batches__conserved.*",
+    "soda_checks/configuration.yml",
+)
+"""What every project has; patterns below the platform's own."""
+NOT_OURS = ("_unit_tests.yml", "macros/contracts.sql")
+"""Ends of the names of what speaks of the shop, and of what is generated."""
+IGNORED = "data/\ndbt_project/target/\ndbt_project/logs/\n.user.yml\n"
+
+
+def make_project(folder: Path) -> list[str]:
+    """Write a project without sources into a new or empty folder; returns the files.
+
+    Raises `UsageError` for a folder that has anything in it: nothing of a person's is ever written over.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is not empty: name a new folder, or an empty one.")
+    files = {
+        path.relative_to(PROJECT_ROOT).as_posix(): path.read_bytes()
+        for pattern in PARTS
+        for path in sorted(PROJECT_ROOT.glob(pattern))
+        if path.is_file() and not path.as_posix().endswith(NOT_OURS)
+    }
+    files[".gitignore"] = IGNORED.encode()
+    for name, content in files.items():
+        write_atomically(folder / name, content)
+    (folder / "contracts").mkdir(parents=True, exist_ok=True)
+    return sorted(files)
