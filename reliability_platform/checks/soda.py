@@ -8,7 +8,7 @@ import contextlib
 import copy
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -83,10 +83,15 @@ def _threshold(check: Any) -> str:
     return definition.strip()
 
 
+def _crash(queries: Iterable[Any]) -> str:
+    """The error of the first query that failed. Soda's log buries it in the statement: masked, nothing of it was left."""
+    return next((error_text(query.exception) for query in queries if query.exception), "")
+
+
 def _result(check: Any, day: date, run_id: str, now: datetime, errors: str) -> CheckResult:
     spec = CHECKS[check.name]
     # Where a query failed, Soda counts its percentages as 0 % and lets them pass: the outcome alone cannot be trusted.
-    crashed = any(query.exception for metric in check.metrics.values() for query in getattr(metric, "queries", []))
+    crashed = _crash(query for metric in check.metrics.values() for query in getattr(metric, "queries", []))
     outcome = None if crashed or check.outcome is None else check.outcome.value
     status = {"pass": CheckStatus.PASSED, "warn": CheckStatus.FAILED, "fail": CheckStatus.FAILED}.get(
         outcome or "", CheckStatus.NOT_EVALUATED
@@ -97,7 +102,7 @@ def _result(check: Any, day: date, run_id: str, now: datetime, errors: str) -> C
     shown = f"{raw:.4g}" if isinstance(raw, float) and raw < 1000 else raw  # Soda gives 16 digits of a percentage
     message = f"{threshold}: {shown}" if value is not None else threshold
     if status is CheckStatus.NOT_EVALUATED:
-        message = f"Soda could not evaluate it: {errors or 'no value came back'}"
+        message = f"Soda could not evaluate it: {crashed or errors or 'no value came back'}"
     return CheckResult(
         check=spec.name,
         dataset=spec.dataset,
@@ -160,7 +165,7 @@ def _scan(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], day: dat
     scan = copy.deepcopy(parsed, {id(placeholder): here, **shared})
     scan.add_variables({"START": first, "END": end, "NOW": f"{end}T00:00:00"})
     scan.execute()
-    return list(scan._checks), scan.get_error_logs_text() or ""
+    return list(scan._checks), _crash(scan._queries) or error_text(scan.get_error_logs_text() or "")
 
 
 def evaluate_soda(
@@ -176,11 +181,10 @@ def evaluate_soda(
         try:
             checks, errors = _scan(connection, files, day) if files else ([], "")
         except Exception as error:  # a crashing scan says nothing about the data
-            checks, errors = [], f"{type(error).__name__}: {error}"
-        first_error = error_text(errors)
-        found = {check.name: _result(check, day, run_id, now, first_error) for check in checks if check.name in wanted}
+            checks, errors = [], error_text(error)
+        found = {check.name: _result(check, day, run_id, now, errors) for check in checks if check.name in wanted}
         for name in sorted(wanted):
-            results.append(found.get(name) or _lost(name, day, run_id, now, first_error))
+            results.append(found.get(name) or _lost(name, day, run_id, now, errors))
     filled = {dataset: _days_with_rows(connection, dataset, partitions) for dataset in sorted(datasets)}
     results = [_unless_empty(result, filled[result.dataset]) for result in results]
     return [_with_sample(connection, result) for result in results]
@@ -239,12 +243,15 @@ def _with_sample(connection: duckdb.DuckDBPyConnection, result: CheckResult) -> 
     """A failed staging check shows a few of the rows that were rejected on its day, masked."""
     if result.status is not CheckStatus.FAILED or not result.dataset.startswith("stg_"):
         return result
-    cursor = connection.execute(
-        f"select * exclude (rescued, disposition, is_superseded, event_date) from {result.dataset} "
-        "where landing_date = cast(? as date) and not is_superseded and disposition = 'rejected' "
-        "and (? is null or contains(reject_reasons, ?)) order by batch_id, row_number limit 5",
-        [result.partition.isoformat(), result.column, result.column],
-    )
+    try:
+        cursor = connection.execute(
+            f"select * exclude (rescued, disposition, is_superseded, event_date) from {result.dataset} "
+            "where landing_date = cast(? as date) and not is_superseded and disposition = 'rejected' "
+            "and (? is null or contains(reject_reasons, ?)) order by batch_id, row_number limit 5",
+            [result.partition.isoformat(), result.column, result.column],
+        )
+    except duckdb.Error:  # a table that lacks a column has failed for that; the finding stands without rows
+        return result
     names = [column[0] for column in cursor.description or []]
     rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     return CheckResult(**{**vars(result), "sample": sample(rows)})
