@@ -172,7 +172,7 @@ def opened(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> tupl
     """A copy of the home before anything failed there, with an open incident of every class, and their runbooks."""
     there = twin(settings.home, tmp_path_factory.mktemp("opened") / HOME)
     engine = _fail(there, PLACES)
-    notice(there, engine, 0, utc_now)
+    notice(there, engine, utc_now)
     return there, _runbooks(there, engine)
 
 
