@@ -158,8 +158,10 @@ def show_rehearsal(
         print_json({"from": first, "to": last, "tables": tables, "held": rehearsal.held, "objections": found})
         return
     _tell_tables(rehearsal.tables)
+    from reliability_platform.warehouse.published import shown_key
+
     for key, why in rehearsal.held.items():
-        people.print(f"{key} would be held: {why[0]}", highlight=False, markup=False)
+        people.print(f"{shown_key(key)} would be held: {why[0]}", highlight=False, markup=False)
     for name, words in found.items():
         people.print(f"The guard objects ({name}): {words}.", highlight=False, markup=False)
     if not found:

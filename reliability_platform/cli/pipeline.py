@@ -364,7 +364,9 @@ def publish(rollback: bool, dry_run: bool, why: str | None, yes: bool, home: Pat
     if as_json:
         print_json(vars(publication) | {"tables": [vars(table) for table in publication.tables]})
     else:
+        from reliability_platform.warehouse.published import shown_key
+
         people.print(f"Consumers read {publication.version}; {held_words(publication.held)}.")
         for key, reasons in publication.held.items():
-            people.print(f"  {key}: {reasons[0]}", highlight=False)
+            people.print(f"  {shown_key(key)}: {reasons[0]}", highlight=False)
     return ExitCode.NOT_HEALED if publication.held else ExitCode.OK

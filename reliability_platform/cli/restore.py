@@ -136,8 +136,10 @@ def restore(
             f"{counted(len(done.landing_days), 'landing day')}. Consumers read {done.publication.version}.",
             highlight=False,
         )
+        from reliability_platform.warehouse.published import shown_key
+
         for key, reasons in done.publication.held.items():
-            people.print(f"  {key} is held: {reasons[0]}", highlight=False, markup=False)
+            people.print(f"  {shown_key(key)} is held: {reasons[0]}", highlight=False, markup=False)
     return ExitCode.NOT_HEALED if done.publication.held else ExitCode.OK
 
 
@@ -179,8 +181,10 @@ def _restore_damaged(settings: Settings, why: str, as_json: bool) -> int:
             people.print(f"Done: {step}.", highlight=False, markup=False)
         for one in done.left:
             people.print(f"Left: {one}.", highlight=False, markup=False)
+        from reliability_platform.warehouse.published import shown_key
+
         for key, reasons in held.items():
-            people.print(f"  {key} is held: {reasons[0]}", highlight=False, markup=False)
+            people.print(f"  {shown_key(key)} is held: {reasons[0]}", highlight=False, markup=False)
         if not done.found:
             people.print("Nothing is damaged: every checksum that was written is right.")
     return ExitCode.NOT_HEALED if held or done.left else ExitCode.OK

@@ -17,6 +17,7 @@ from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.pipeline import steps
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
+from reliability_platform.warehouse.published import shown_key
 
 MARTS = marts(ensure_manifest())
 _GOLD = {spec.key.path[-1]: spec for spec in dbt_models.specs}
@@ -50,7 +51,7 @@ def published(context: dg.AssetExecutionContext, home: Home) -> Iterator[dg.Mate
         home.run(context.run),
         lambda changed: report_evaluations(context.instance, context.run.run_id, changed),
     )
-    reasons = "\n".join(f"- `{key}`: {'; '.join(why)}" for key, why in publication.held.items())
+    reasons = "\n".join(f"- {shown_key(key)}: {'; '.join(why)}" for key, why in publication.held.items())
     for table in publication.tables:
         yield dg.MaterializeResult(
             asset_key=["published", table.name],

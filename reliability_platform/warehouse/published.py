@@ -89,6 +89,11 @@ def key_of(partition: Partition) -> str:
     return f"{source}/{day.isoformat()}"
 
 
+def shown_key(key: str) -> str:
+    """The partition of a record's key as people read it everywhere: `orders 2026-01-15`."""
+    return key.replace("/", " ")
+
+
 def _partition(key: str) -> Partition:
     source, day = key.split("/")
     return source, date.fromisoformat(day)

@@ -200,7 +200,7 @@ def test_an_incident_holds_its_days_and_lets_them_go(home: Settings) -> None:
     """Held whatever the checks say; taken back, only what it had held itself."""
     engine = operations_engine(home)
     incident, holds = judge(home, [day(3)])["freshness_breach"], Holds(engine)
-    assert "payments/2026-01-03" in describe(home, incident, "hold")
+    assert "payments 2026-01-03" in describe(home, incident, "hold")
     act(home, engine, incident.id, utc_now(), "Ada", "hold")
     act(home, engine, incident.id, utc_now(), "Ada", "hold")
     assert holds.standing().keys() == {("payments", day(3))}

@@ -169,7 +169,7 @@ def _lose_and_recover(
     compare(report, "warehouse", tables, *witnesses)
     compare(report, "published", published_tables(settings), clone.published, settings.published / CURRENT)
     gone = sorted(set(partitions) - set(landed_partitions(settings)))
-    report.partitions_lost = [f"{source}/{day}" for source, day in gone]
+    report.partitions_lost = [f"{source} {day}" for source, day in gone]
 
 
 def _ask_again(settings: Settings, wanted: Sequence[Partition], clock: Clock) -> list[date]:
@@ -256,7 +256,7 @@ def _source_outage(clone: Clone, report: DrillReport, clock: Clock, _: str | Non
         after = reprocess(RunContext(settings, engine, clock, "drill"), [day])
     report.landing_days_built_again = [day]
     if f"{source}/{day}" in after.held:
-        report.partitions_lost = [f"{source}/{day}"]
+        report.partitions_lost = [f"{source} {day}"]
     sent = sum(batch.table.num_rows for batch in scheduled_batches(simulation, source, day))
     landed = read_table(admissions_file(settings, source, day), columns=["admitted_rows"])["admitted_rows"]
     report.rows_lost += max(0, sent - sum(landed.to_pylist()))

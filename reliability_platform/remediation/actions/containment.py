@@ -20,7 +20,7 @@ def _partitions(incident: Incident) -> list[tuple[str, date]]:
 
 
 def _named(partitions: list[tuple[str, date]]) -> str:
-    return ", ".join(f"{source}/{day}" for source, day in partitions)
+    return ", ".join(f"{source} {day}" for source, day in partitions)
 
 
 def condemned(versions: list[Publication], incident: Incident) -> set[str]:
