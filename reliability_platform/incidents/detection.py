@@ -124,6 +124,13 @@ def _is_contained(engine: Engine, cause: Cause) -> bool:
     return set(held(CheckStore(engine), partitions)) == set(partitions)
 
 
+def _came_no_later(number: int, result: CheckResult, first: RawSignal | None) -> bool:
+    """Whether a result came before the first new failure of its day, or with it in one audit. One reading may hold the
+    audit during an incident and the one after it: what passes in the second explained what failed in the first.
+    """
+    return first is None or number < first.result_id or result.evaluated_at == first.result.evaluated_at
+
+
 def _nothing_new(incident: Incident, cause: Cause) -> bool:
     """Whether an ended incident has seen all this, and it says nothing against its end.
 
@@ -227,7 +234,12 @@ class _Observer:
 
     def _take_in(self, signals: Sequence[RawSignal], passed: Sequence[Numbered]) -> None:
         """Group what is new together with what is still open, and act on each cause that has something new."""
-        recovered = {(result.check, result.partition): number for number, result in passed}
+        first = {one.result.partition: one for one in reversed(signals)}
+        recovered = {
+            (result.check, result.partition): number
+            for number, result in passed
+            if _came_no_later(number, result, first.get(result.partition))
+        }
         owners: dict[int, Incident] = {}
         remembered = []
         for incident in self._open_incidents(signal.result for signal in signals):

@@ -121,6 +121,29 @@ def test_reading_the_same_results_again_changes_nothing(platform: Callable[..., 
     assert [entry.kind for entry in incident.timeline].count("opened") == 1
 
 
+@pytest.mark.parametrize("over", [False, True])
+def test_a_symptom_belongs_to_its_cause_though_both_passed_by_the_time_they_were_read(
+    platform: Callable[..., Platform], over: bool
+) -> None:
+    """The audit within an action and the run after it are often one reading: a deleted staging table became missing data
+    of its own, of which nothing was left to heal. What fails when the cause has passed is no symptom of it.
+    """
+    engine = platform().engine
+    checks, store = CheckStore(engine), IncidentStore(engine)
+    cause, symptom = "int_orders__deduplicated__no_rows_lost", "stg_orders__row_count"
+    checks.record([failed(cause, day(3))])
+    observe(engine, checks.after(0, 100), NOW)
+    soon, later = NOW + timedelta(minutes=1), NOW + timedelta(minutes=2)
+    if not over:
+        checks.record([failed(one, day(3), evaluated_at=soon) for one in (cause, symptom)])
+    now = CheckStatus.FAILED if over else CheckStatus.PASSED
+    checks.record([failed(symptom, day(3), status=now, evaluated_at=later)])
+    checks.record([failed(cause, day(3), status=CheckStatus.PASSED, evaluated_at=later)])
+    observe(engine, checks.after(1, 100), later)
+    classes = {one.failure_class: set(one.still_failing) for one in store.all()}
+    assert classes == ({"data_loss": set()} | ({"missing_data": {(symptom, day(3))}} if over else {}))
+
+
 def test_a_failure_that_comes_back_reopens_and_one_after_long_opens_anew(platform: Callable[..., Platform]) -> None:
     """A resolved incident within its window is the same one; later it is a new one, linked."""
     engine = platform().engine
