@@ -1,10 +1,12 @@
 """What the README and CONTRIBUTING say of the code is compared with the code."""
 
 import re
+from fnmatch import fnmatch
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
+from reliability_platform.lab.faults.catalogue import CATALOGUE
 from reliability_platform.lab.faults.fault import Stage
+from reliability_platform.lab.faults.plan import load_plan
 from reliability_platform.masking import PLACES
 from reliability_platform.settings import PROJECT_ROOT
 from tests.conventions.test_layers import ORDER
@@ -41,11 +43,18 @@ def sample_of_the_demo() -> list[list[str]]:
 
 def test_the_sample_of_the_demo_has_faults_that_there_are() -> None:
     """A sample is copied once; its names and severities change afterwards. The demo's own test has the rest."""
-    for fault, source, _, caught_by, severity in sample_of_the_demo():
-        declared = (CATALOGUE | CONTROLS)[fault]
+    planned = {one.fault: (one.source, f"2026-01-{one.day:02}") for one in load_plan("showcase").injections}
+    assert set(planned) == set(CATALOGUE)
+    for fault, source, landing_day, caught_by, severity in sample_of_the_demo():
+        declared = CATALOGUE[fault]
         assert severity == (declared.expected_severity or "–"), fault
-        assert source in declared.applies_to, fault
-        assert declared.is_control or caught_by.split(" +")[0] in CHECKS, fault
+        assert (source, landing_day) == planned[fault], fault
+        caught = caught_by.split(" +")[0]
+        if declared.is_control:
+            assert caught == "nothing to notice"
+        else:
+            named = [one.format(source=source, column="*") for one in declared.signature]
+            assert caught in CHECKS and any(fnmatch(caught, one) for one in named), fault
 
 
 def _between(start: str, end: str) -> str:
