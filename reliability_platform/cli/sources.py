@@ -1,5 +1,6 @@
-"""`reliability sources`: how each source stands, and a real one on loopback for drills."""
+"""`reliability sources`: how each source stands, a contract for a new one, and a real one on loopback for drills."""
 
+import sys
 import time
 from datetime import datetime
 from pathlib import Path
@@ -8,12 +9,14 @@ from typing import Any
 import click
 from rich.markup import escape
 
+from reliability_platform.atomic import write_atomically
 from reliability_platform.cli.options import echo, home_option, json_option, people, print_json, progress
 from reliability_platform.cli.parameters import SEED, Number, Whole
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
+from reliability_platform.counted import counted
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import CONTRACTS_FOLDER, Settings, load_settings
 
 HEADER = (
     "source",
@@ -169,3 +172,94 @@ def serve(port: int, names: tuple[str, ...], share: float, seed: int, seconds: f
         raise EnvironmentUnusableError(
             f"Port {port} cannot be used ({error.strerror}): choose another with --port."
         ) from None
+
+
+class _Patterns(click.Command):
+    """Takes `--from a b c` for `--from a --from b --from c`: the shell makes many words of one pattern."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Every word after `--from` up to the next option is one more file."""
+        spread: list[str] = []
+        after = None
+        for word in args:
+            if word.startswith("--"):
+                after = word if word in ("--from", "--reference") else None
+                spread.append(word)
+            elif after is not None and spread[-1] != after:
+                spread += [after, word]
+            else:
+                spread.append(word)
+        return super().parse_args(ctx, spread)
+
+
+@sources.command("add", cls=_Patterns)
+@click.argument("name")
+@click.option(
+    "--from", "patterns", multiple=True, required=True, help="Deliveries to look at: files, folders, patterns."
+)
+@click.option("--reference", "references", multiple=True, help="Tables whose keys the values may refer to, one a file.")
+@click.option("--key", default=None, help="Columns that identify a row, with commas. [default: searched for]")
+@click.option("--event-time", default=None, help="The column that says when a row happened. [default: searched for]")
+@click.option("--yes", is_flag=True, help="Take everything as proposed; the file says so.")
+@click.option("--full", is_flag=True, help="Read every row of every file, not a sample.")
+@json_option
+def add(
+    name: str,
+    patterns: tuple[str, ...],
+    references: tuple[str, ...],
+    key: str | None,
+    event_time: str | None,
+    yes: bool,
+    full: bool,
+    as_json: bool,
+) -> None:
+    """Propose a contract for a new source by what its deliveries hold, and write it into the project.
+
+    Each line has its evidence as a comment. What is uncertain is asked, or marked in the file with `# ?`.
+    """
+    from reliability_platform.contracts import SOURCES
+    from reliability_platform.contracts.inference.document import contract_text
+    from reliability_platform.contracts.inference.files import files_of
+    from reliability_platform.contracts.inference.session import proposed
+    from reliability_platform.contracts.odcs import NAME
+
+    if NAME.fullmatch(name) is None:
+        raise UsageError(f"A source is called by small letters, digits and underscores, not {name!r}.")
+    path = CONTRACTS_FOLDER / f"{name}.yml"
+    asks = sys.stdin.isatty() and not (yes or as_json)
+    if path.exists() and not (asks and click.confirm(f"{path} is there already. Replace it?")):
+        raise UsageError(f"{path} is there already: give the source another name, or remove the file.")
+    if not path.exists() and name in SOURCES:
+        raise UsageError(
+            f"The source {name!r} is declared in another file of {CONTRACTS_FOLDER}: give this one another name."
+        )
+    tables = {one.stem.partition(".")[0]: [one] for one in files_of(references)} if references else {}
+    proposal = proposed(
+        name,
+        patterns,
+        tables,
+        full,
+        tuple(one.strip() for one in key.split(",")) if key else (),
+        event_time,
+        _ask if asks else None,
+    )
+    write_atomically(path, contract_text(proposal, yes).encode())
+    if as_json:
+        print_json(
+            {
+                "source": name, "path": str(path), "rows": proposal.sample.rows, "whole": proposal.sample.whole,
+                "columns": len(proposal.columns), "key": proposal.key.value, "event_time": proposal.event_time.value,
+                "format": proposal.sample.format.declared, "questions": proposal.questions, "taken_as_proposed": yes,
+            }
+        )  # fmt: skip
+        return
+    people.print(f"{path}, from {proposal.sample.read}.", highlight=False, markup=False, soft_wrap=True)
+    people.print(
+        f"Key: {', '.join(proposal.key.value)}. Event time: {proposal.event_time.value}.", highlight=False, markup=False
+    )
+    told = "taken as proposed" if yes else "to look at"
+    people.print(f"{counted(proposal.questions, 'line')} marked `# ?` {told}.", highlight=False, markup=False)
+
+
+def _ask(question: str, proposal: str) -> str:
+    return str(click.prompt(question, default=proposal, err=True))

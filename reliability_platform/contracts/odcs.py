@@ -10,6 +10,7 @@ are custom properties:
 | contract or table | `critical` | whether readers are told at once when the source fails |
 | contract or table | `announcedColumns` | nullable columns that will come |
 | contract or table | `sourceKind` | how it delivers: `simulated` (by the lab, the default) or `drop` (it sends by itself) |
+| contract or table | `fileFormat` | how the files are written, as `sources add` found it |
 | contract or table | `takenOver` | generated tables that a person writes by hand instead, as `stg_orders` |
 | column | `aliases` | other names under which the producer may send it |
 | column | `role` | `measure`, `segment` or `entity`: what is watched by its history |

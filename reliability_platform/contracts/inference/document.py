@@ -1,0 +1,134 @@
+"""A proposal as the text of a contract: beside each line its evidence; `# ?` marks what somebody must look at."""
+
+import json
+import re
+from typing import Any
+
+from reliability_platform.contracts.inference.proposal import ColumnProposal, Proposal, Told
+from reliability_platform.counted import counted
+
+LOGICAL_TYPES = {
+    "VARCHAR": "string",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "TIME": "time",
+    "TIMESTAMP": "timestamp",
+    "JSON": "object",
+}
+WHOLE_NUMBERS = re.compile("U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?")
+PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./@+-]*")
+WORDS_OF_YAML = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
+
+
+def contract_text(proposal: Proposal, accepted: bool) -> str:
+    """The file. `accepted` says that what is uncertain was taken as proposed."""
+    return "\n".join(_lines(proposal, "# ? taken as proposed:" if accepted else "# ?")) + "\n"
+
+
+def _lines(proposal: Proposal, mark: str) -> list[str]:
+    name, sample, rhythm = proposal.name, proposal.sample, proposal.rhythm
+
+    def note(told: Told) -> str:
+        evidence = " ".join(told.evidence.split())
+        return f"  {mark} {evidence}" if told.question else f"  # {evidence}" if evidence else ""
+
+    frequency: dict[str, Any] = {"property": "frequency", "value": rhythm.value, "unit": rhythm.unit}
+    if rhythm.schedule:
+        frequency["schedule"] = rhythm.schedule
+    asked = f"{counted(proposal.questions, 'line')} marked `# ?`"
+    lines = [
+        "# Open Data Contract Standard 3.1 (bitol-io); docs/reference/contracts.md says which fields the platform reads.",
+        f"# Proposed by `reliability sources add {name}` from {sample.read}.",
+        f"# {asked}: "
+        + (
+            "taken as proposed (--yes), seen by nobody."
+            if mark.endswith(":")
+            else "look at each, then remove the mark."
+        ),
+        "apiVersion: v3.1.0",
+        "kind: DataContract",
+        f"id: {name}",
+        "version: 1.0.0",
+        "status: draft",
+        "team: [{username: unknown, role: owner}]  " + f"{mark} whom to tell",
+        "slaProperties:",
+        f"  - {_flow(frequency)}" + note(Told(None, rhythm.evidence, not rhythm.certain)),
+        "  - {property: latency, value: 1, unit: d}"
+        + f"  {mark} "
+        + (proposal.lag or "a day after the day's end; files say nothing of it"),
+        "customProperties:",
+        f"  - {_flow({'property': 'eventTime', 'value': proposal.event_time.value})}" + note(proposal.event_time),
+        "  - {property: sourceKind, value: drop}  # it sends by itself",
+        f"  - {_flow({'property': 'fileFormat', 'value': _file_format(proposal)})}  # found in the files",
+        *(f"  {mark if one.question else '#'} {one.evidence}" for one in proposal.general),
+        "schema:",
+        f"  - name: {_word(name)}",
+        "    physicalType: table",
+        f"    # key: {' + '.join(proposal.key.value)}".rstrip()
+        + (f" {mark} " if proposal.key.question else ": ")
+        + proposal.key.evidence,
+        "    properties:",
+    ]
+    for column in proposal.columns:
+        lines += [f"      {line}" for line in _column(proposal, column, note)]
+    return lines
+
+
+def _file_format(proposal: Proposal) -> dict[str, Any]:
+    nulls = list(proposal.sample.nulls)
+    return proposal.sample.format.declared | ({"nulls": nulls} if nulls else {})
+
+
+def _column(proposal: Proposal, column: ColumnProposal, note: Any) -> list[str]:
+    typed, said = column.typed, column.said
+    nested = typed.type == "JSON"
+    logical = "integer" if WHOLE_NUMBERS.fullmatch(typed.type) else LOGICAL_TYPES.get(typed.type, "number")
+    if typed.type in ("BLOB", "UUID", "BIT", "INTERVAL"):
+        logical = "string"
+    lines = [f"- name: {_word(typed.name)}"]
+    if typed.original != typed.name:
+        lines.append(f"  physicalName: {_word(typed.original)}")
+    lines.append(f"  logicalType: {logical}" + note(said.get("type", Told(None))))
+    lines.append(f"  physicalType: {'VARCHAR' if nested else typed.type}")
+    if typed.name in proposal.key.value:
+        lines += ["  primaryKey: true", f"  primaryKeyPosition: {proposal.key.value.index(typed.name) + 1}"]
+    if "required" in said:
+        lines.append("  required: true" + note(said["required"]))
+    elif "missing" in said:
+        lines.append(f"  required: false  # {said['missing'].evidence}")
+    if "classification" in said:
+        lines.append("  classification: personal" + note(said["classification"]))
+    if "relationships" in said:
+        lines.append(f"  relationships: [{_flow({'to': said['relationships'].value})}]" + note(said["relationships"]))
+    if (labels := said.get("labels")) is not None:
+        rule = {"metric": "invalidValues", "arguments": {"validValues": labels.value}, "mustBe": 0}
+        lines.append((f"  quality: [{_flow(rule)}]" if labels.value else " ") + note(labels))
+    options: dict[str, Any] = {}
+    told = Told(None)
+    if (limits := said.get("range")) is not None and limits.value is not None:
+        options, told = {"minimum": limits.value[0], "maximum": limits.value[1]}, limits
+    if proposal.zone is not None and typed.name == proposal.event_time.value and typed.type == "TIMESTAMP":
+        options, told = {"defaultTimezone": proposal.zone.value}, proposal.zone
+    if options:
+        lines.append(f"  logicalTypeOptions: {_flow(options)}" + note(told))
+    if "role" in said:
+        lines.append(
+            f"  customProperties: [{_flow({'property': 'role', 'value': said['role'].value})}]" + note(said["role"])
+        )
+    return lines
+
+
+def _flow(value: Any) -> str:
+    """A value on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_word(key)}: {_flow(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_flow(one) for one in value) + "]"
+    return _word(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _word(text: str) -> str:
+    """A text as YAML, in quotes unless it can only be read as itself."""
+    if PLAIN.fullmatch(text) and text.lower() not in WORDS_OF_YAML:
+        return text
+    return json.dumps(text, ensure_ascii=True)

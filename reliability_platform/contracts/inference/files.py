@@ -1,0 +1,244 @@
+"""What sample files are, by their content: Parquet, CSV or JSON lines, each plain, gzip or zstd; and DuckDB's reader for it."""
+
+import codecs
+import glob
+import zlib
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from reliability_platform.counted import counted
+from reliability_platform.errors import UsageError
+
+HEAD_BYTES = 65_536
+COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+"""How a compressed file begins."""
+EMPTY_DIALECT = "(empty)"
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """What all files of a sample are."""
+
+    kind: str
+    """`parquet`, `csv` or `json`."""
+    compression: str = "none"
+    encoding: str = "utf-8"
+    byte_order_mark: bool = False
+    delimiter: str = ""
+    quote: str = ""
+    escape: str = ""
+    header: bool = True
+    skip: int = 0
+    date_format: str | None = None
+    timestamp_format: str | None = None
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """As it stands in a contract: what is not said is DuckDB's default."""
+        said: dict[str, Any] = {"format": self.kind}
+        if self.compression != "none":
+            said["compression"] = self.compression
+        if self.kind == "csv":
+            said |= {"delimiter": self.delimiter, "encoding": self.encoding, "header": self.header}
+            said |= {"quote": self.quote} if self.quote else {}
+            said |= {"escape": self.escape} if self.escape else {}
+            said |= {"skip": self.skip} if self.skip else {}
+            said |= {"dateFormat": self.date_format} if self.date_format else {}
+            said |= {"timestampFormat": self.timestamp_format} if self.timestamp_format else {}
+        return said
+
+
+def files_of(patterns: Iterable[str]) -> list[Path]:
+    """The files that patterns, files and folders name, in the order of their names. Raises `UsageError`."""
+    found: set[Path] = set()
+    for pattern in patterns:
+        path = Path(pattern).expanduser()
+        if path.is_dir():
+            here = {one for one in path.iterdir() if one.is_file() and not one.name.startswith((".", "_"))}
+            if not here:
+                raise UsageError(f"{path} is an empty folder: name one with deliveries in it, or files.")
+        elif path.is_file():
+            here = {path}
+        else:
+            here = {Path(one) for one in glob.glob(str(path), recursive=True) if Path(one).is_file()}  # noqa: PTH207 (of the root, too)
+        if not here:
+            raise UsageError(f"No file is called {pattern}: name deliveries of the source with --from.")
+        found |= here
+    return sorted(found)
+
+
+def format_of(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> FileFormat:
+    """What the files are. Raises `UsageError` for what cannot be read, is empty, or is not all of one kind."""
+    kinds: dict[FileFormat, Path] = {}
+    for path in files:
+        kinds.setdefault(_by_content(path), path)
+    (found, path), *others = kinds.items()
+    if others:
+        raise UsageError(
+            f"{path} is {_told(found)}, and {others[0][1]} is {_told(others[0][0])}: name files of one format with --from."
+        )
+    return _with_dialect(connection, found, path) if found.kind == "csv" else found
+
+
+def _told(one: FileFormat) -> str:
+    packed = "" if one.compression == "none" else f" in {one.compression}"
+    return f"{one.kind}{packed}" + (f" ({one.encoding})" if one.kind == "csv" else "")
+
+
+def _by_content(path: Path) -> FileFormat:
+    head, compression = _head(path)
+    if not head.strip():
+        raise UsageError(f"{path} is empty: name files with rows in them.")
+    if head.startswith(b"PAR1"):
+        return FileFormat("parquet", compression)
+    if head.startswith(b"PK\x03\x04"):
+        raise UsageError(f"{path} is a ZIP archive: unpack it, or pack each file with gzip or zstd.")
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or head[1:200:2].count(0) > 50:
+        if head.startswith(codecs.BOM_UTF16_BE):
+            raise UsageError(
+                f"{path} is UTF-16 with the high byte first, which DuckDB does not read: convert it to UTF-8."
+            )
+        return FileFormat("csv", compression, encoding="utf-16", byte_order_mark=head.startswith(codecs.BOM_UTF16_LE))
+    marked = head.startswith(codecs.BOM_UTF8)
+    if b"\x00" in head or sum(byte < 9 or 13 < byte < 32 for byte in head) > len(head) // 100:
+        raise UsageError(f"{path} is neither Parquet nor CSV nor JSON lines: name files of one of these.")
+    text = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    if text.startswith(b"{"):
+        return FileFormat("json", compression)
+    if text.startswith((b"[{", b"[\n", b"[ ")):
+        raise UsageError(f"{path} is one JSON array: write an object a line (JSON lines).")
+    return FileFormat("csv", compression, "utf-8" if _is_utf8(head) else "latin-1", marked)
+
+
+def _head(path: Path) -> tuple[bytes, str]:
+    """The beginning of what a file holds, and how that is compressed."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(HEAD_BYTES)
+        compression = next((name for magic, name in COMPRESSIONS.items() if raw.startswith(magic)), "none")
+        if compression == "gzip":
+            return zlib.decompressobj(wbits=31).decompress(raw), compression
+        if compression == "zstd":
+            with pa.input_stream(str(path), compression="zstd") as stream:
+                return stream.read(HEAD_BYTES), compression
+    except (OSError, zlib.error, pa.ArrowException) as error:
+        raise UsageError(f"{path} cannot be read: {' '.join(str(error).split())[:120]}.") from None
+    return raw, compression
+
+
+def _is_utf8(head: bytes) -> bool:
+    """A letter that the end of the head cuts in two is none of its faults."""
+    with suppress(UnicodeDecodeError):
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+        return True
+    return False
+
+
+def _with_dialect(connection: duckdb.DuckDBPyConnection, found: FileFormat, path: Path) -> FileFormat:
+    try:
+        [said] = connection.execute(
+            "select Delimiter, Quote, Escape, SkipRows, HasHeader, DateFormat, TimestampFormat, Columns "
+            "from sniff_csv($path, compression = $compression, encoding = $encoding)",
+            {"path": _literally(path), "compression": found.compression, "encoding": found.encoding},
+        ).fetchall()
+    except duckdb.Error as error:
+        if "unicode" in str(error) and found.encoding == "utf-8":
+            return _with_dialect(connection, replace(found, encoding="latin-1"), path)
+        raise UsageError(
+            f"{path} cannot be read as CSV: lines differ in their number of columns, or it is none."
+        ) from None
+    delimiter, quote, escape, skip, header, date_format, timestamp_format, columns = said
+    if len(columns) == 1 and not header:
+        raise UsageError(f"{path} has one column and no header: it is no CSV that a contract could be made of.")
+    return replace(
+        found,
+        delimiter=delimiter,
+        quote="" if quote == EMPTY_DIALECT else quote,
+        escape="" if escape == EMPTY_DIALECT else escape,
+        skip=skip,
+        header=header,
+        date_format=date_format,
+        timestamp_format=timestamp_format,
+    )
+
+
+def reader(found: FileFormat, files: Sequence[Path], columns: Sequence[str] = ()) -> str:
+    """The files as a table function of DuckDB; values of CSV as the text that they came as."""
+    names = "[" + ", ".join(_quoted(_literally(path)) for path in files) + "]"
+    if found.kind == "parquet":
+        return f"read_parquet({names}, union_by_name = false, filename = '_file')"
+    packed = f"compression = '{found.compression}', filename = '_file'"
+    if found.kind == "json":
+        packed = packed.replace("'none'", "'uncompressed'")
+        return f"read_json({names}, format = 'newline_delimited', union_by_name = true, {packed})"
+    marks = "".join(
+        f", {option} = {_quoted(value)}"
+        for option, value in (("quote", found.quote or '"'), ("escape", found.escape or found.quote or '"'))
+    )
+    texts = "{" + ", ".join(f"{_quoted(name)}: 'VARCHAR'" for name in columns) + "}"
+    return (
+        f"read_csv({names}, all_varchar = true, auto_detect = false, delim = {_quoted(found.delimiter)}{marks}, skip = {found.skip}, "
+        f"header = {str(found.header).lower()}, encoding = '{found.encoding}', columns = {texts}, {packed})"
+    )
+
+
+def _literally(path: Path) -> str:
+    """A path in which DuckDB sees no pattern."""
+    return glob.escape(str(path))
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def one_header(
+    connection: duckdb.DuckDBPyConnection, found: FileFormat, files: Sequence[Path]
+) -> list[tuple[str, str]]:
+    """The columns of all files, and their types as DuckDB reads them. Raises `UsageError` where the files differ in them."""
+    seen: dict[tuple[tuple[str, str], ...], Path] = {}
+    for path in _with_headers_of_their_own(found, files):
+        seen.setdefault(tuple(_columns(connection, found, path)), path)
+    (columns, path), *others = seen.items()
+    for other, elsewhere in others:
+        ours, theirs = [name for name, _ in columns], [name for name, _ in other]
+        if found.kind != "json" and ours != theirs:
+            odd = sorted(set(ours) ^ set(theirs)) or ["the same in another order"]
+            raise UsageError(
+                f"{path} and {elsewhere} differ in their columns ({', '.join(odd[:3])}; {counted(len(ours), 'column')} and "
+                f"{len(theirs)}): name files of one source with --from."
+            )
+    return list(dict.fromkeys(one for columns in seen for one in columns)) if found.kind == "json" else list(columns)
+
+
+def _with_headers_of_their_own(found: FileFormat, files: Sequence[Path]) -> Iterable[Path]:
+    """The first of those CSV files that begin with the same line: a year of days is asked once, not 365 times."""
+    if found.kind != "csv" or not found.header or found.skip:
+        return files
+    lines: dict[bytes, Path] = {}
+    for path in files:
+        lines.setdefault(_head(path)[0].partition(b"\n")[0], path)
+    return lines.values()
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, found: FileFormat, path: Path) -> list[tuple[str, str]]:
+    try:
+        if found.kind == "csv":
+            rows = connection.execute(
+                "select unnest(Columns).name from sniff_csv($path, compression = $compression, encoding = $encoding, "
+                "delim = $delim, header = $header, all_varchar = true)",
+                {
+                    "path": _literally(path), "compression": found.compression, "encoding": found.encoding,
+                    "delim": found.delimiter, "header": found.header,
+                },
+            ).fetchall()  # fmt: skip
+            return [(name, "VARCHAR") for (name,) in rows]
+        described = connection.execute(f"describe select * exclude (_file) from {reader(found, [path])}").fetchall()
+        return [(name, kind) for name, kind, *_ in described]
+    except duckdb.Error as error:
+        raise UsageError(f"{path} cannot be read as {found.kind}: {' '.join(str(error).split())[:160]}.") from None

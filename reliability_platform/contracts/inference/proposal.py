@@ -1,0 +1,337 @@
+"""What a sample proposes for a contract: for each line its evidence, and whether it is uncertain."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reliability_platform.contracts.inference.cadence import Rhythm, day_in, rhythm
+from reliability_platform.contracts.inference.keys import MAX_COLUMNS, Candidate, find_keys, repeated
+from reliability_platform.contracts.inference.personal import personal_data
+from reliability_platform.contracts.inference.sample import Sample, Typed, take_sample
+from reliability_platform.counted import counted
+from reliability_platform.errors import UsageError
+
+MAX_LABELS = 20
+ROWS_PER_LABEL = 20
+"""Fewer values, each so often on average, and every one in both halves of the sample: they are labels."""
+KNOWN_RANGES = {"month": (1, 12), "day": (1, 31), "hour": (0, 24), "minute": (0, 59), "second": (0, 60), "lat": (-90, 90), "latitude": (-90, 90), "lon": (-180, 180), "longitude": (-180, 180)}  # fmt: skip
+CALENDAR = frozenset({"year", "month", "week", "day", "hour", "minute", "second"})
+HAPPENED = ("event", "occurred", "happened", "timestamp", "time", "created", "at", "date", "hour")
+OTHER_TIMES = ("updated", "modified", "promised", "due", "birth", "expires", "expected", "sched", "loaded")
+NUMBERS = (
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "HUGEINT",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "UBIGINT",
+    "FLOAT",
+    "DOUBLE",
+    "DECIMAL",
+)
+
+
+@dataclass
+class Told:
+    """What is proposed, why, and whether somebody must look at it."""
+
+    value: Any
+    evidence: str = ""
+    question: bool = False
+
+
+@dataclass
+class ColumnProposal:
+    """One column, and what is said of it by the name of the field."""
+
+    typed: Typed
+    missing: int
+    distinct: int
+    said: dict[str, Told] = field(default_factory=dict)
+
+
+@dataclass
+class Proposal:
+    """All that is said of a source."""
+
+    name: str
+    sample: Sample
+    columns: list[ColumnProposal]
+    key: Told
+    event_time: Told
+    zone: Told | None
+    rhythm: Rhythm
+    lag: str
+    general: list[Told] = field(default_factory=list)
+
+    @property
+    def questions(self) -> int:
+        """How many lines somebody must look at."""
+        told = [self.key, self.event_time, *([self.zone] if self.zone else []), *self.general]
+        told += [one for column in self.columns for one in column.said.values()]
+        return sum(one.question for one in told) + (not self.rhythm.certain)
+
+
+def propose(
+    name: str,
+    sample: Sample,
+    references: Mapping[str, Sequence[Path]],
+    key: Sequence[str] = (),
+    event_time: str | None = None,
+) -> Proposal:
+    """What the sample says of a source. Raises `UsageError` where nothing can be proposed for what a contract needs."""
+    columns = _measured(sample)
+    by_name = {one.typed.name: one for one in columns}
+    for named in (*key, *([event_time] if event_time else [])):
+        if named not in by_name:
+            raise UsageError(f"The sample has no column {named!r}: choose of {', '.join(list(by_name)[:12])}.")
+    happened = _event_time(sample, columns, event_time)
+    found = _key(sample, columns, str(happened.value), key)
+    facts = by_name[str(happened.value)]
+    zone = None
+    if facts.typed.zone is False:
+        zone = Told("UTC", "the moments say no zone; UTC is a guess", True)
+    [(event_days, least, greatest)] = sample.connection.execute(
+        f'select count(distinct cast("{happened.value}" as date)), min("{happened.value}"), max("{happened.value}") from sample'
+    ).fetchall()
+    happened.evidence += f"{least} to {greatest}"
+    proposal = Proposal(
+        name,
+        sample,
+        columns,
+        found,
+        happened,
+        zone,
+        rhythm(sample.files, event_days),
+        _lag(sample, str(happened.value)),
+    )
+    _describe_columns(proposal, references)
+    if sample.nulls:
+        words = ", ".join(f"{word} {counted(times, 'time')}" for word, times in sample.nulls.items())
+        proposal.general.append(Told(None, f"stands for no value in columns of numbers or moments: {words}", True))
+    if sample.format.encoding == "latin-1":
+        proposal.general.append(Told(None, "the text is no UTF-8; latin-1 is a guess, as it reads any bytes", True))
+    if not sample.format.header:
+        proposal.general.append(Told(None, "the files have no header: the names of the columns are made up", True))
+    if len(sample.files) == 1 and event_days > 1:
+        proposal.general.append(
+            Told(None, f"one file holds {event_days:,} days: say how the source will deliver", True)
+        )
+    return proposal
+
+
+def _measured(sample: Sample) -> list[ColumnProposal]:
+    found = []
+    for start in range(0, len(sample.columns), 100):
+        some = sample.columns[start : start + 100]
+        terms = [f'count(*) - count("{one.name}"), approx_count_distinct("{one.name}")' for one in some]
+        row = sample.connection.execute(f"select {', '.join(terms)} from sample").fetchall()[0]
+        found += [ColumnProposal(one, row[2 * number], row[2 * number + 1]) for number, one in enumerate(some)]
+    return found
+
+
+def _event_time(sample: Sample, columns: Sequence[ColumnProposal], named: str | None) -> Told:
+    able = [one for one in columns if one.typed.type.startswith(("TIMESTAMP", "DATE")) and one.missing < sample.rows]
+    if named is not None:
+        if named not in {one.typed.name for one in able}:
+            raise UsageError(f"{named} holds neither moments nor days: name another column with --event-time.")
+        return Told(named, "named with --event-time; ")
+    if not able:
+        raise UsageError(
+            f"No column of {sample.files[0]} holds moments or days: a source says when its rows happened; what does not is reference data."
+        )
+
+    def rank(one: ColumnProposal) -> tuple[Any, ...]:
+        words = one.typed.name.split("_")
+        return (
+            one.missing > 0, any(word in OTHER_TIMES for word in words), one.typed.zone is None,
+            not any(word in HAPPENED for word in words), columns.index(one),
+        )  # fmt: skip
+
+    able.sort(key=rank)
+    others = ", ".join(one.typed.name for one in able[1:4])
+    return Told(able[0].typed.name, f"or {others}; " if others else "", bool(others) or able[0].missing > 0)
+
+
+def _key(sample: Sample, columns: Sequence[ColumnProposal], event_time: str, named: Sequence[str]) -> Told:
+    """The smallest key; of rows that are copies of each other, one is counted."""
+    if named:
+        if again := repeated(sample.connection, named):
+            raise UsageError(
+                f"{', '.join(named)} is no key: {counted(again, 'row')} of the sample repeat another one's. Name other columns with --key."
+            )
+        return Told(tuple(named), "named with --key; no two rows of the sample have the same")
+    names = ", ".join(f'"{one.typed.name}"' for one in columns)
+    [(rows,)] = sample.connection.execute(f"select count(distinct hash({names})) from sample").fetchall()
+    if copies := sample.rows - rows:
+        sample.connection.execute(
+            f"create or replace temp table sample as select {names}, min(_file) as _file from sample group by {names}"
+        )
+    able = [Candidate(one.typed.name, _exact(one, rows), one.typed.type) for one in columns if one.missing == 0]
+    keys = find_keys(sample.connection, able, rows, event_time)
+    if not keys:
+        raise UsageError(
+            f"No up to {MAX_COLUMNS} columns identify a row of the sample: name the key with --key, or ask the producer for one."
+        )
+    others = "; or ".join(" + ".join(one) for one in keys[1:4])
+    more = f" and {len(keys) - 4} more" if len(keys) > 4 else ""
+    told = f"unique in {counted(rows, 'row')}" + (
+        f"; {counted(copies, 'row is a copy', 'rows are copies')} of another" if copies else ""
+    )
+    return Told(keys[0], told + (f"; or {others}{more}" if others else ""), bool(others) or bool(copies))
+
+
+def _exact(one: ColumnProposal, rows: int) -> int:
+    """Distinct values, with room for the error of the estimate: combinations are not passed over by mistake."""
+    return min(rows, math.ceil(one.distinct * 1.2) + 1) if one.distinct > 1 else one.distinct
+
+
+def _lag(sample: Sample, event_time: str) -> str:
+    """How many days after the events their file is dated, where names say days."""
+    days = [(str(path), day) for path in sample.files if (day := day_in(path)) is not None]
+    if not days or len(days) < len(sample.files):
+        return ""
+    sample.connection.execute("create or replace temp table named (_file varchar, _day date)")
+    sample.connection.executemany("insert into named values (?, ?)", days)
+    rows = sample.connection.execute(
+        f"select median(datediff('day', cast(\"{event_time}\" as date), _day)) from sample join named using (_file)"
+    ).fetchall()
+    lag = int(rows[0][0] or 0)
+    return "" if lag == 0 else f"files are dated {counted(lag, 'day')} after their events (D+{lag})" if lag > 0 else ""
+
+
+def _describe_columns(proposal: Proposal, references: Mapping[str, Sequence[Path]]) -> None:
+    sample = proposal.sample
+    texts = [one.typed.name for one in proposal.columns if one.typed.type == "VARCHAR"]
+    personal = personal_data(
+        sample.connection,
+        texts,
+        [one.typed.name for one in proposal.columns if one.typed.name not in texts and one.typed.zone is None],
+    )
+    linked = _references(proposal, references)
+    measures, segments, entities = 0, 0, 0
+    for one in proposal.columns:
+        name, kind = one.typed.name, one.typed.type
+        of_key = name in proposal.key.value
+        if one.typed.said:
+            one.said["type"] = Told(
+                None, one.typed.said, "guess" in one.typed.said or "others have none" in one.typed.said
+            )
+        share = one.missing / sample.rows
+        if of_key or name == proposal.event_time.value or one.missing == 0:
+            one.said["required"] = Told(
+                True, "never missing in the sample" if one.missing == 0 else f"missing in {share:.1%}"
+            )
+        else:
+            one.said["missing"] = Told(None, f"missing in {share:.1%}")
+        if name in personal:
+            why, certain = personal[name]
+            one.said["classification"] = Told("personal", why, not certain)
+        if name in linked:
+            one.said["relationships"] = linked[name]
+        labels = _labels(proposal, one) if kind == "VARCHAR" and name not in personal and name not in linked else None
+        if labels is not None:
+            one.said["labels"] = labels
+            if labels.value and len(labels.value) > 1 and segments < 1 and not one.missing:
+                one.said["role"] = Told("segment", f"{len(labels.value)} labels", True)
+                segments += 1
+        if (
+            kind.startswith(NUMBERS)
+            and not of_key
+            and name not in linked
+            and name not in personal
+            and not _is_identifier(name)
+        ):
+            one.said["range"] = _range(proposal, one)
+            if measures < 3 and one.distinct > 20 and name not in CALENDAR and not name.startswith("sched"):
+                one.said["role"] = Told("measure", f"about {counted(one.distinct, 'distinct value')}", True)
+                measures += 1
+        elif (
+            entities < 1
+            and "role" not in one.said
+            and 50 <= one.distinct < sample.rows / 3
+            and (kind == "VARCHAR" or _is_identifier(name))
+        ):
+            one.said["role"] = Told("entity", f"about {one.distinct:,} of them in {counted(sample.rows, 'row')}", True)
+            entities += 1
+
+
+def _is_identifier(name: str) -> bool:
+    return name.split("_")[-1] in ("id", "key", "code", "no", "nr", "number", "zip", "flight")
+
+
+def _labels(proposal: Proposal, one: ColumnProposal) -> Told | None:
+    """The values, where they are few and every one is in both halves of the sample."""
+    if not 1 <= one.distinct <= MAX_LABELS * 1.2 or proposal.sample.rows < one.distinct * ROWS_PER_LABEL:
+        return None
+    name = one.typed.name
+    rows = proposal.sample.connection.execute(
+        f'select "{name}", count(*), bool_or(rowid < {proposal.sample.rows // 2}) and bool_or(rowid >= {proposal.sample.rows // 2}) '
+        f'from sample where "{name}" is not null group by all order by 2 desc, 1'
+    ).fetchall()
+    if not rows or len(rows) > MAX_LABELS or any(len(value) > 40 for value, *_ in rows):
+        return None
+    steady = all(both for *_, both in rows)
+    told = f"{counted(len(rows), 'value')}, the rarest {counted(rows[-1][1], 'time')}"
+    if not steady:
+        return Told(None, f"{told}, not all in both halves of the sample: no labels proposed", False)
+    return Told([value for value, *_ in rows], f"{told}; others would be held back", True)
+
+
+def _range(proposal: Proposal, one: ColumnProposal) -> Told:
+    """Wider than what was seen: a limit is there to find other units and nonsense, not the next record."""
+    name = one.typed.name
+    [(low, high)] = proposal.sample.connection.execute(
+        f'select cast(min("{name}") as double), cast(max("{name}") as double) from sample'
+    ).fetchall()
+    if low is None:
+        return Told(None, "")
+    seen = f"{low:,g} to {high:,g} in the sample"
+    if name in KNOWN_RANGES and KNOWN_RANGES[name][0] <= low and high <= KNOWN_RANGES[name][1]:
+        return Told(KNOWN_RANGES[name], seen)
+    if name == "year":
+        return Told((1900, 2100), seen)
+    return Told((0 if low >= 0 else -_above(-low), _above(high) if high > 0 else 0), f"{seen}; widened", True)
+
+
+def _above(value: float) -> int:
+    """1, 2 or 5 times a power of ten, at least twice the value."""
+    power = 10 ** math.floor(math.log10(max(2 * value, 1)))
+    return int(next(step * power for step in (1, 2, 5, 10) if step * power >= 2 * value))
+
+
+def _references(proposal: Proposal, tables: Mapping[str, Sequence[Path]]) -> dict[str, Told]:
+    """Columns whose values are all, or nearly, in a column of a reference table that is unique there."""
+    found: dict[str, Told] = {}
+    for table, files in sorted(tables.items()):
+        with proposal.sample.connection.cursor() as other:
+            theirs = take_sample(other, [str(path) for path in files], full=True)
+            unique = [
+                one for one in _measured(theirs)
+                if one.missing == 0 and one.typed.type in ("VARCHAR", "BIGINT", "INTEGER") and repeated(other, [one.typed.name]) == 0
+            ]  # fmt: skip
+            for target in unique:
+                values = other.execute(f'select "{target.typed.name}" as value from sample').to_arrow_table()
+                for one in proposal.columns:
+                    name = one.typed.name
+                    text = one.typed.type == target.typed.type == "VARCHAR" and one.distinct > 2
+                    same = one.typed.type == target.typed.type and name in (
+                        target.typed.name,
+                        f"{table.rstrip('s')}_{target.typed.name}",
+                    )
+                    if not (text or same) or name in found:
+                        continue
+                    proposal.sample.connection.register("theirs", values)
+                    [(all_values, there)] = proposal.sample.connection.execute(
+                        f'select count(*), count(*) filter (v in (select value from theirs)) from (select distinct "{name}" as v from sample where "{name}" is not null)'
+                    ).fetchall()
+                    proposal.sample.connection.unregister("theirs")
+                    if all_values and there >= 0.8 * all_values:
+                        told = f"{there:,} of {counted(all_values, 'distinct value')} are there"
+                        found[name] = Told(f"{table}.{target.typed.name}", told, there < all_values)
+    return found

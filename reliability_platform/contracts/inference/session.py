@@ -1,0 +1,48 @@
+"""One look at a sample: an engine of its own with bounded memory, and the questions that a terminal can be asked."""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from zoneinfo import available_timezones
+
+import duckdb
+
+from reliability_platform.contracts.inference.proposal import Proposal, Told, propose
+from reliability_platform.contracts.inference.sample import take_sample
+from reliability_platform.errors import UsageError
+
+MEMORY = "2GB"
+"""More goes to the disk."""
+
+
+def proposed(
+    name: str,
+    patterns: Sequence[str],
+    references: Mapping[str, Sequence[Path]],
+    full: bool,
+    key: Sequence[str] = (),
+    event_time: str | None = None,
+    ask: Callable[[str, str], str] | None = None,
+) -> Proposal:
+    """What the deliveries propose for a source; `ask` is given a question and the proposal, and returns the answer."""
+    with tempfile.TemporaryDirectory(prefix="sources-add-") as spill, duckdb.connect() as connection:
+        connection.execute(f"set memory_limit = '{MEMORY}'; set timezone = 'UTC'")
+        connection.execute("set temp_directory = '" + spill.replace("'", "''") + "'")
+        sample = take_sample(connection, patterns, full)
+        proposal = propose(name, sample, references, key, event_time)
+        if ask is None:
+            return proposal
+        if proposal.event_time.question:
+            answer = ask(f"When did a row happen ({proposal.event_time.evidence})", proposal.event_time.value)
+            proposal = propose(name, sample, references, key, answer)
+        if proposal.key.question:
+            answer = ask(f"Which columns identify a row ({proposal.key.evidence})", ", ".join(proposal.key.value))
+            if (chosen := tuple(one.strip() for one in answer.split(","))) != proposal.key.value:
+                proposal = propose(name, sample, references, chosen, proposal.event_time.value)
+            proposal.key.question = False
+        if proposal.zone is not None:
+            answer = ask(f"In which zone are the moments of {proposal.event_time.value}", proposal.zone.value)
+            if answer not in available_timezones():
+                raise UsageError(f"There is no zone {answer!r}: name one as Europe/Berlin.")
+            proposal.zone = Told(answer, "said by whoever added the source")
+        return proposal

