@@ -65,7 +65,7 @@ def _lines(proposal: Proposal, mark: str) -> list[str]:
         f"  - name: {_word(name)}",
         "    physicalType: table",
         f"    # key: {' + '.join(proposal.key.value)}".rstrip()
-        + (f" {mark} " if proposal.key.question else ": ")
+        + (f" {mark} " if proposal.key.question else " # ")
         + proposal.key.evidence,
         "    properties:",
     ]
