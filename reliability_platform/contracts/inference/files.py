@@ -68,7 +68,7 @@ def files_of(patterns: Iterable[str]) -> list[Path]:
         else:
             here = {Path(one) for one in glob.glob(str(path), recursive=True) if Path(one).is_file()}  # noqa: PTH207 (of the root, too)
         if not here:
-            raise UsageError(f"No file is called {pattern}: name deliveries of the source with --from.")
+            raise UsageError(f"No file is called {pattern!r}: name deliveries of the source with --from.")
         found |= here
     return sorted(found)
 
