@@ -96,9 +96,26 @@ def test_the_gap_is_what_changed_since_and_nothing_else(home: Settings) -> None:
     assert gap(home, engine, snapshot) == [day(1), day(2), day(3)]
 
 
+KILLED = """
+import os, sys
+from pathlib import Path
+import reliability_platform.recovery.restore as restore
+from reliability_platform.clock import utc_now
+from reliability_platform.settings import load_settings
+from reliability_platform.warehouse.snapshots.location import SnapshotLocation
+from reliability_platform.warehouse.snapshots.manifest import newest_until
+
+settings = load_settings(Path(sys.argv[1]))
+restore.reprocess = lambda *_: os._exit(9)
+restore.recover_warehouse(settings, newest_until(SnapshotLocation.of(settings), utc_now()), utc_now)
+"""
+
+
 @pytest.mark.parametrize("loss", [pytest.param("gone", marks=pytest.mark.exhaustive), "garbage"])
 def test_a_lost_or_corrupt_warehouse_comes_back_and_equals_the_oracle(home: Settings, loss: str) -> None:
-    """From a snapshot in which a day was broken and another one missing."""
+    """From a snapshot in which a day was broken and another one missing. First the process dies with the old warehouse in
+    place: its days are held, consumers keep what they have, and it can be run again.
+    """
     before, version = gold(home), current_version(home)
     if loss == "gone":
         home.warehouse.unlink()
@@ -106,6 +123,11 @@ def test_a_lost_or_corrupt_warehouse_comes_back_and_equals_the_oracle(home: Sett
         with home.warehouse.open("r+b") as file:
             file.write(os.urandom(20_000))
         home.warehouse.with_suffix(".duckdb.wal").write_bytes(os.urandom(1000))
+    assert subprocess.run([sys.executable, "-c", KILLED, str(home.home)], check=False).returncode == 9
+    objections = held(CheckStore(operations_engine(home)), landed_partitions(home))
+    assert {one for _, one in objections} == {day(2), day(3)}
+    assert all(found[0].why is Why.UNJUDGED for found in objections.values())
+    assert current_version(home) == version
     done = recover_warehouse(home, only_snapshot(home), utc_now)
     assert done.landing_days == [day(2), day(3)]
     assert done.publication.held == {}
@@ -123,34 +145,6 @@ def test_one_table_comes_back_without_the_others(home: Settings) -> None:
     done = recover_warehouse(home, only_snapshot(home), utc_now, "int_payments__deduplicated")
     assert done.publication.held == {}
     assert gold(home, ("int_payments__deduplicated", "agg_daily_payments", "fct_customer_days")) == before
-    assert_equals_the_oracle(home)
-
-
-KILLED = """
-import os, sys
-from pathlib import Path
-import reliability_platform.recovery.restore as restore
-from reliability_platform.clock import utc_now
-from reliability_platform.settings import load_settings
-from reliability_platform.warehouse.snapshots.location import SnapshotLocation
-from reliability_platform.warehouse.snapshots.manifest import newest_until
-
-settings = load_settings(Path(sys.argv[1]))
-restore.reprocess = lambda *_: os._exit(9)
-restore.recover_warehouse(settings, newest_until(SnapshotLocation.of(settings), utc_now()), utc_now)
-"""
-
-
-def test_a_restore_that_was_killed_publishes_nothing_old_and_can_be_run_again(home: Settings) -> None:
-    """The process dies with the old warehouse in place: its days are held, consumers keep what they have."""
-    version = current_version(home)
-    assert subprocess.run([sys.executable, "-c", KILLED, str(home.home)], check=False).returncode == 9
-    objections = held(CheckStore(operations_engine(home)), landed_partitions(home))
-    assert {one for _, one in objections} == {day(2), day(3)}
-    assert all(found[0].why is Why.UNJUDGED for found in objections.values())
-    assert current_version(home) == version
-    done = recover_warehouse(home, only_snapshot(home), utc_now)
-    assert done.publication.held == {}
     assert_equals_the_oracle(home)
 
 
