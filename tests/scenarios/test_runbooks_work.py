@@ -183,7 +183,7 @@ def worked(
     """An incident of each of the few, and of each class that this session asks for, worked off by its runbook as it stood
     when it was opened. A line that several share runs once."""
     asked = {
-        item.callspec.params["failure_class"]
+        str(item.callspec.params["failure_class"])
         for item in request.session.items
         if isinstance(item, pytest.Function) and item.function is test_every_command_of_the_runbook_works_as_pasted
     }
