@@ -20,7 +20,7 @@ from reliability_platform.damage import in_one_line
 from reliability_platform.errors import ExitCode, PlatformError
 from reliability_platform.formats import moment, second
 from reliability_platform.masking import error_text
-from reliability_platform.settings import PROJECT_ROOT, RESTORING, Settings, is_home, load_settings
+from reliability_platform.settings import PROJECT, PROJECT_ROOT, RESTORING, Settings, is_home, load_settings
 
 SHOWN_ENTRIES = 5
 LOCK = PROJECT_ROOT / "requirements.lock"
@@ -90,6 +90,18 @@ def _soda(_: Settings) -> str:
     except PlatformError as error:
         raise _WrongError(str(error)) from None
     return "every Soda check is declared"
+
+
+def _generated(_: Settings) -> str:
+    from reliability_platform.contracts import CONTRACTS
+    from reliability_platform.contracts.generation import Change, planned
+
+    changes = [one for one in planned(PROJECT, CONTRACTS) if one.change is not Change.SAME]
+    if changes:
+        named = ", ".join(f"{one.path} ({one.change.value})" for one in changes[:3])
+        more = f" and {counted(len(changes) - 3, 'other')}" if len(changes) > 3 else ""
+        raise _WrongError(f"{named}{more} is not as the contracts say: run `reliability generate`")
+    return "what follows from the contracts is as they say"
 
 
 def _warehouse(settings: Settings) -> str:
@@ -287,6 +299,7 @@ def _judged(settings: Settings) -> str:
 EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
     "packages": _packages,
     "home": _home,
+    "generated": _generated,
     "dbt": _dbt,
     "soda": _soda,
     "warehouse": _warehouse,
@@ -304,7 +317,7 @@ EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
 }
 
 
-WITHOUT_A_HOME = frozenset({"packages", "home", "dbt", "soda"})
+WITHOUT_A_HOME = frozenset({"packages", "home", "generated", "dbt", "soda"})
 """Examinations of the installation, or of whether there is a home."""
 READ_OPERATIONS = frozenset({"sources", "checks", "alerts", "drills", "schedule", "upkeep"})
 """Examinations that say nothing without the operations store."""

@@ -8,7 +8,7 @@ from reliability_platform.cli.options import json_option, people, print_json
 from reliability_platform.cli.tables import Table
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
-from reliability_platform.settings import PROJECT
+from reliability_platform.settings import CONTRACTS_FOLDER, PROJECT
 
 if TYPE_CHECKING:
     from reliability_platform.contracts.generation import Planned
@@ -27,6 +27,10 @@ def generate(check: bool, overwrite: bool, as_json: bool) -> ExitCode:
     from reliability_platform.contracts import CONTRACTS
     from reliability_platform.contracts.generation import Change, planned, write
 
+    if not CONTRACTS:
+        raise UsageError(
+            f"{CONTRACTS_FOLDER} declares no source, and generating would remove all that was generated: write a contract first."
+        )
     files = planned(PROJECT, CONTRACTS)
     changes = [one for one in files if one.change is not Change.SAME]
     edited = [one.path for one in changes if one.change is Change.EDITED]
@@ -56,7 +60,7 @@ def _show(changes: "list[Planned]", files: int, check: bool) -> None:
     said = (
         counted(len(changes), "file would change", "files would change")
         if check
-        else counted(len(changes), "file written", "files written")
+        else counted(len(changes), "file changed", "files changed")
     )
     table = Table(title=f"{said}, of {files}")
     for column in ("file", "change"):

@@ -13,7 +13,8 @@ from reliability_platform.settings import CONTRACTS_FOLDER
 def contracts_in(folder: Path) -> dict[str, Contract]:
     """Every source that the files of a folder declare, by name. Raises `ContractError` in one line."""
     found: dict[str, tuple[Path, Contract]] = {}
-    for path in sorted(folder.glob("*.yml")):
+    files = sorted(path for path in folder.glob("*.y*ml") if path.suffix in (".yml", ".yaml") and path.name[0] != ".")
+    for path in files:
         for contract in read_contracts(path):
             if contract.source in found:
                 other = found[contract.source][0]

@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from math import isfinite
 from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
@@ -39,7 +40,7 @@ from pydantic import BaseModel, ValidationError
 
 from reliability_platform.contracts.contract import Cadence, Column, Contract
 from reliability_platform.contracts.names import refusal
-from reliability_platform.contracts.types import canonical_type
+from reliability_platform.contracts.types import canonical_type, is_number
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
 from reliability_platform.yaml_places import line_of, repeated_key
@@ -87,6 +88,8 @@ def read_contracts(path: Path) -> list[Contract]:
 def _parsed(path: Path) -> tuple[Any, yaml.Node | None]:
     """What a file holds, and the same as nodes that know their places."""
     try:
+        if not path.is_file():  # a pipe would wait for a writer
+            raise ContractError(f"{path} is no file: remove it, or put the contract there.")
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
@@ -100,7 +103,11 @@ def _parsed(path: Path) -> tuple[Any, yaml.Node | None]:
         mark = getattr(error, "problem_mark", None)
         problem = " ".join(str(getattr(error, "problem", None) or error).split())
         raise ContractError(f"{path}{f', line {mark.line + 1}' if mark else ''} is not YAML: {problem}.") from None
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+    except OSError as error:
+        raise ContractError(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ContractError(f"{path} is no text in UTF-8: write it anew.") from None
+    except (ValueError, TypeError, RecursionError) as error:
         raise ContractError(f"{path} cannot be read: {error}.") from None
 
 
@@ -115,6 +122,9 @@ def _contracts(content: dict[str, Any], objections: list[Objection]) -> list[Con
         first = error.errors(include_url=False)[0]
         objections.append(Objection(first["loc"], f"{_dotted(first['loc'])}: {_uncapitalised(first['msg'])}"))
         return []
+    for field, value, wanted in (("kind", said.kind, "DataContract"), ("apiVersion", said.apiVersion, "v3")):
+        if not (value or "").startswith(wanted):
+            objections.append(Objection((field,), f"{field} is {value!r}: the platform reads {wanted} alone"))
     if not said.schema_:
         objections.append(Objection((), "it declares no table: say under `schema` which columns it has"))
     found = []
@@ -246,6 +256,16 @@ class _Table:
             self._object(f"{name} has a zone, and is no TIMESTAMP", *place)
         if role is not None and role not in ROLES:
             self._object(f"{name} has the role {role!r}: choose one of {', '.join(ROLES)}", *place)
+        for limit in (low, high):
+            if limit is not None and (
+                isinstance(limit, bool) or not isinstance(limit, int | float) or not isfinite(limit)
+            ):
+                self._object(f"{name} has the limit {limit!r}, which is no number", *place)
+                low = high = None
+        if (low, high) != (None, None) and not is_number(kind):
+            self._object(
+                f"{name} has limits, and its type {kind} is no number: remove them, or correct the type", *place
+            )
         if low is not None and high is not None and low > high:
             self._object(f"{name} must lie between {low} and {high}, where nothing lies", *place)
         links = [one.to for one in declared.relationships or [] if isinstance(one.to, str)]

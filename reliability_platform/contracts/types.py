@@ -33,17 +33,23 @@ BY_LOGICAL_TYPE = {
     "array": "JSON",
     "map": "JSON",
 }
-"""The logical types of the Open Data Contract Standard 3.2, where a contract names no physical one that DuckDB knows."""
+"""The logical types of the Open Data Contract Standard 3.2, where a contract names no physical one."""
 NESTED = re.compile(r"STRUCT|MAP|UNION|LIST|JSON|VARIANT|.*\[\d*\]$")
 _SPELLED = re.compile(r"[A-Za-z][A-Za-z0-9_ ]{0,40}(?:\(\d{1,4}(?:, ?\d{1,4})?\))?")
 
 
 def canonical_type(physical: str | None, logical: str | None) -> str | None:
     """DuckDB's name of a declared type; `JSON` for whatever is nested; None if nothing is known of it."""
-    for declared in (physical, BY_LOGICAL_TYPE.get((logical or "").lower())):
-        if declared is not None and (found := _in_duckdb(declared)) is not None:
-            return found
-    return None
+    if logical is not None and logical.lower() not in BY_LOGICAL_TYPE:
+        return None
+    declared = physical if physical is not None else BY_LOGICAL_TYPE.get((logical or "").lower())
+    return _in_duckdb(declared) if declared is not None else None
+
+
+def is_number(duckdb_type: str) -> bool:
+    """Whether a canonical type holds numbers."""
+    kind = arrow_type(duckdb_type)
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def arrow_type(duckdb_type: str) -> pa.DataType:
@@ -70,7 +76,9 @@ def _asked(declared: str) -> tuple[str | None, pa.DataType]:
     with duckdb.connect() as connection:
         try:
             asked = connection.execute(f"select cast(null as {declared}) as value")
-        except duckdb.Error:
+        except duckdb.Error:  # unknown, or impossible as DECIMAL(99,2)
             return None, pa.null()
         [(_, kind, *_)] = asked.description
+        if str(kind).startswith("TIMESTAMP"):  # moments are UTC, in microseconds, whatever unit or zone they come in
+            return "TIMESTAMP", KNOWN["TIMESTAMP"]
         return str(kind), asked.to_arrow_table().schema.field("value").type

@@ -22,11 +22,15 @@ class StrictFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
+            if path.exists() and not path.is_file():  # a pipe would wait for a writer
+                raise UsageError(f"{path} is no file.")
             with path.open("rb") as file:
                 raw = file.read(MAX_BYTES + 1)
             text = raw.decode("utf-8")
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{path} cannot be read: {error}.") from None
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
+        except ValueError:
+            raise UsageError(f"{path} is no text in UTF-8.") from None
         if len(raw) > MAX_BYTES:
             raise UsageError(f"{path} is longer than {MAX_BYTES:,} bytes: that is no declaration.")
         try:

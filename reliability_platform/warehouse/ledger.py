@@ -6,11 +6,13 @@ digest of the record before it. The store also knows whose it is, or that of ano
 
 import hashlib
 import json
+import os
 import uuid
 
 from sqlalchemy import Engine, delete, insert, select, update
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.operations.tables import homes, published_versions
 from reliability_platform.settings import Settings
 
@@ -24,11 +26,21 @@ def digest_of(record: str) -> str:
 
 
 def home_id(settings: Settings) -> str | None:
-    """The identity of the home; None for one that has none yet, or whose file cannot be read."""
-    try:
-        return str(json.loads(settings.identity.read_text())["id"])
-    except (OSError, ValueError, KeyError, TypeError):
+    """The identity of the home; None for one that has none yet.
+
+    Raises `EnvironmentUnusableError` for a file that says none: whose store and snapshots these are could not be told.
+    """
+    if not os.path.lexists(settings.identity):
         return None
+    try:
+        if not settings.identity.is_file():  # a pipe would wait for a writer
+            raise ValueError
+        return str(json.loads(settings.identity.read_text())["id"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise EnvironmentUnusableError(
+            f"{settings.identity} does not say which home this is: put it back from a snapshot, or remove it if the "
+            "operations store is the one of this home; it is written again then."
+        ) from None
 
 
 def known_homes(engine: Engine) -> set[str]:

@@ -83,7 +83,7 @@ def test_a_file_in_the_standards_own_words_declares_its_tables_as_sources(tmp_pa
         ("origin", "VARCHAR", False),
         ("delay", "DOUBLE", False),
         ("stops", "VARCHAR", True),
-        ("time_hour", "TIMESTAMP WITH TIME ZONE", False),
+        ("time_hour", "TIMESTAMP", False),
     ]
     assert flights.columns[2].valid_values == ("EWR", "JFK")
     assert (flights.columns[3].minimum, flights.columns[3].maximum) == (-120, 3000)
@@ -123,6 +123,12 @@ WRONG: dict[str, tuple[Callable[[Any], None], str]] = {
     "an event time of no column": (with_value("at", "schema", 0, "customProperties", 0, "value"), "'at'"),
     "an event time that is no moment": (with_value("delay", "schema", 0, "customProperties", 0, "value"), "'delay'"),
     "a type that nobody knows": (with_value("money$", *COLUMN, "physicalType"), "'money\\$'"),
+    "a logical type that nobody knows": (with_value("wibble", *COLUMN, "logicalType"), "float8"),
+    "a type that cannot be": (with_value("DECIMAL(99,2)", *COLUMN, "physicalType"), "DECIMAL"),
+    "a limit that is no number": (with_value({"minimum": float("nan")}, *COLUMN, "logicalTypeOptions"), "no number"),
+    "limits of a text": (with_value("text", *COLUMN, "physicalType"), "is no number"),
+    "another version of the standard": (with_value("v9.0.0", "apiVersion"), "v9"),
+    "another document": (with_value("DataProduct", "kind"), "DataProduct"),
     "a range in which nothing lies": (with_value({"minimum": 5, "maximum": 1}, *COLUMN, "logicalTypeOptions"), "delay"),
     "a misspelt field": (with_value(True, *COLUMN, "requird"), "did you mean required"),
     "a misspelt field above": (with_value([], "slaProperty"), "did you mean slaProperties"),
@@ -190,6 +196,17 @@ def test_any_name_becomes_a_plain_one_and_no_two_the_same() -> None:
     assert names["depTime"] == "dep_time"
     assert len(set(names.values())) == len(names)
     assert [refusal(name) for name in names.values()] == [None] * len(names)
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    """A pipe in the place of a contract held every command for ever; an editor's backup is none, whatever it says."""
+    os.mkfifo(tmp_path / "flights.yml")
+    with pytest.raises(ContractError, match="is no file"):
+        contracts_in(tmp_path)
+    (tmp_path / "flights.yml").unlink()
+    (tmp_path / "flights.yaml").write_text(yaml.safe_dump(FLIGHTS))
+    (tmp_path / ".flights.yml").write_text(yaml.safe_dump(FLIGHTS))
+    assert list(contracts_in(tmp_path)) == ["flights", "weather"]
 
 
 def test_two_files_cannot_declare_one_source(tmp_path: Path) -> None:

@@ -11,12 +11,14 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from reliability_platform.cli import doctor
 from reliability_platform.cli import generate as module
 from reliability_platform.cli.main import cli, main
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Column, Contract
 from reliability_platform.contracts.generation import Change, generated_files, planned, write
 from reliability_platform.errors import ExitCode
+from reliability_platform.settings import load_settings
 
 STAGING = "dbt_project/models/staging/stg_orders.sql"
 HOSTILE = 'it\'s "{{ 1/0 }}" {% set x %} # ü'
@@ -124,3 +126,25 @@ def test_a_second_run_of_generate_after_a_kill_makes_it_whole(project: Path) -> 
     shutil.rmtree(project / "dbt_project" / "models" / "staging")
     write(project, planned(project, CONTRACTS))
     assert changes(project) == {}
+
+
+def test_a_project_that_lost_its_contracts_keeps_what_was_generated(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """With a folder that is gone, every model and check of the project was removed without a question."""
+    monkeypatch.setattr(module, "PROJECT", project)
+    monkeypatch.setattr("reliability_platform.contracts.CONTRACTS", {})
+    with pytest.raises(SystemExit) as ended:
+        main(["generate", "--overwrite"])
+    assert ended.value.code == ExitCode.USAGE
+    assert "declares no source" in capfd.readouterr().err
+    assert changes(project) == {}
+
+
+def test_doctor_says_what_generate_would_change(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A contract that was changed and not generated from was judged by its old rules, and nobody said so."""
+    monkeypatch.setattr(doctor, "PROJECT", project)
+    assert doctor._generated(load_settings(project)) == "what follows from the contracts is as they say"
+    (project / STAGING).write_text((project / STAGING).read_text() + "-- mine\n")
+    with pytest.raises(doctor._WrongError, match="edited by hand"):
+        doctor._generated(load_settings(project))
