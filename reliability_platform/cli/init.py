@@ -6,6 +6,7 @@ import click
 
 from reliability_platform.cli.options import json_option, people, print_json
 from reliability_platform.counted import counted
+from reliability_platform.masking import printable
 
 
 @click.command()
@@ -23,7 +24,8 @@ def init(folder: Path, as_json: bool) -> None:
     if as_json:
         print_json({"project": str(folder.absolute()), "files": files})
         return
-    people.print(f"{folder} is a project with {counted(len(files), 'file')}.", highlight=False, markup=False)
+    named = printable(str(folder), 200)
+    people.print(f"{named} is a project with {counted(len(files), 'file')}.", highlight=False, markup=False)
     people.print(
         "Next: cd there, declare a source in contracts/NAME.yml (docs/reference/contracts.md), `reliability generate`, "
         "then `reliability run`.",
