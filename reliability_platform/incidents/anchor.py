@@ -27,9 +27,14 @@ def note_end(settings: Settings, engine: Engine) -> None:
 
 def record_damage(settings: Settings, engine: Engine, shown: int) -> list[str]:
     """What was edited in the timelines and in the audit log, and what they lack, in words: so many entries of each by name."""
-    chains = {"timelines": IncidentStore(engine).broken_links(), "an audit log": AuditLog(engine).broken_links()}
+    chains = {"timelines": IncidentStore(engine).broken_links, "an audit log": AuditLog(engine).broken_links}
     found = []
-    for what, broken in chains.items():
+    for what, links in chains.items():
+        try:
+            broken = links()
+        except (ValueError, TypeError):  # a moment that is none
+            found.append(f"has {what} with entries that cannot be read")
+            continue
         if broken:
             more = f" and {len(broken) - shown} more" if len(broken) > shown else ""
             were = "were" if what == "timelines" else "was"

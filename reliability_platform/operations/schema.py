@@ -15,6 +15,19 @@ _WRITE_LOCK = {"sqlite": "begin immediate", "postgresql": "select pg_advisory_xa
 """Held until the end of the transaction, so that of processes that open a store at once only one changes it."""
 
 
+class DamagedStoreError(EnvironmentUnusableError):
+    """The store's file is whole, and what is in it is not."""
+
+    def __init__(self, engine: Engine, words: str) -> None:
+        super().__init__(f"The operations store {engine.url.database} is damaged: {words}; restore it from a snapshot.")
+        self.words = f"is damaged: {words}"
+
+
+def lost_tables(engine: Engine) -> list[str]:
+    """The tables that a store of this version should have, and has not."""
+    return sorted(metadata.tables.keys() - set(inspect(engine).get_table_names()))
+
+
 def ensure_schema(engine: Engine) -> None:
     """Bring the store to `HEAD`, in one transaction. A store that is there already costs one query.
 
@@ -52,23 +65,17 @@ def _recorded_version(connection: Connection) -> str:
     try:
         found = _version(connection)
     except (OperationalError, ProgrammingError) as error:
-        raise _damaged(connection.engine, "its version cannot be read") from error
+        raise DamagedStoreError(connection.engine, "its version cannot be read") from error
     if found is None:
-        raise _damaged(connection.engine, "its version is missing")
+        raise DamagedStoreError(connection.engine, "its version is missing")
     _refuse_unknown(connection.engine, found)
     return found
-
-
-def _damaged(engine: Engine, words: str) -> EnvironmentUnusableError:
-    return EnvironmentUnusableError(
-        f"The operations store {engine.url.database} is damaged: {words}; restore it from a snapshot."
-    )
 
 
 def _refuse_unknown(engine: Engine, found: str) -> None:
     is_revision = re.fullmatch("[0-9]{4}", str(found)) is not None
     if not is_revision or (found <= HEAD and not any(MIGRATIONS.glob(f"r{found}_*.py"))):
-        raise _damaged(engine, f"its version {str(found)[:32]!r} is not known")
+        raise DamagedStoreError(engine, f"its version {str(found)[:32]!r} is not known")
     if found > HEAD:
         raise EnvironmentUnusableError(
             f"The operations store {engine.url.database} has schema {found}, of a newer release of the platform; this one "
@@ -83,7 +90,7 @@ def _migrate_in_words(connection: Connection, found: str | None) -> None:
         _migrate(connection, found)
     except unfit as error:
         words = "its version is missing" if found is None else f"its tables are not those of its version {found}"
-        raise _damaged(connection.engine, words) from error
+        raise DamagedStoreError(connection.engine, words) from error
 
 
 def _migrate(connection: Connection, found: str | None) -> None:

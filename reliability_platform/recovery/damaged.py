@@ -26,7 +26,7 @@ from reliability_platform.landing.sound_reference import load_damaged_again
 from reliability_platform.operations import operations_engine
 from reliability_platform.pipeline.run import reprocess
 from reliability_platform.pipeline.steps import RunContext
-from reliability_platform.recovery.stores import SNAPSHOTS, WAREHOUSE, examine_home, examine_landing, file_damage
+from reliability_platform.recovery.stores import SNAPSHOTS, WAREHOUSE, examine_home, examine_landing, store_damage
 from reliability_platform.recovery.unjudged import invalidate_days, unjudged_days
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_lease
@@ -144,7 +144,7 @@ def _begin_anew(settings: Settings, clock: Clock, steps: list[str]) -> set[date]
 
 def _is_ours(file: Path, home: str | None) -> bool:
     """Whether a store is whole and of this home; one of before there were identities may be."""
-    if file_damage(file) is not None:
+    if store_damage(file) is not None:
         return False
     engine = create_engine(f"sqlite:///{file}", poolclass=NullPool)
     try:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy.pool import NullPool
 
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.counted import counted
@@ -19,6 +20,7 @@ from reliability_platform.incidents.anchor import record_damage
 from reliability_platform.landing.sealed import examine_landed
 from reliability_platform.landing.sound_reference import examine_reference
 from reliability_platform.operations import operations_engine
+from reliability_platform.operations.schema import DamagedStoreError, ensure_schema, lost_tables
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.built import is_anothers
 from reliability_platform.warehouse.journal import BuildJournal
@@ -63,6 +65,20 @@ def file_damage(file: Path) -> str | None:
         return f"cannot be read ({error.strerror})"
 
 
+def store_damage(file: Path) -> str | None:
+    """What is wrong with an operations store: its file, its version, or the tables that it should have."""
+    words = file_damage(file)
+    if words is not None:
+        return words
+    engine = create_engine(URL.create("sqlite", database=str(file)), poolclass=NullPool)
+    try:
+        ensure_schema(engine)
+    except DamagedStoreError as error:
+        return error.words
+    lost = lost_tables(engine)
+    return f"lacks its {'table' if len(lost) == 1 else 'tables'} {', '.join(lost)}" if lost else None
+
+
 def has_lived(settings: Settings) -> bool:
     """Whether a home has anything that an operations store would know of."""
     return home_id(settings) is not None or bool(versions(settings))
@@ -74,7 +90,7 @@ def examine_operations(settings: Settings) -> list[Damage]:
     if file is not None:
         if not has_lived(settings) and not file.exists():
             return []
-        words = file_damage(file)
+        words = store_damage(file)
         if words is not None:
             return [_operations(file.name, words)]
     engine = operations_engine(settings)
@@ -125,7 +141,7 @@ def examine_warehouse(settings: Settings) -> list[Damage]:
 def _origin(settings: Settings) -> str | None:
     """Whether the warehouse is another's, as far as the operations store can tell."""
     file = operations_file(settings)
-    if file is not None and file_damage(file) is not None:
+    if file is not None and store_damage(file) is not None:
         return None
     last = BuildJournal(operations_engine(settings), settings.builds).last_success()
     with warehouse_reader(settings) as connection:
@@ -134,7 +150,7 @@ def _origin(settings: Settings) -> str | None:
 
 def _was_built(settings: Settings) -> bool:
     file = operations_file(settings)
-    if file is not None and file_damage(file) is not None:
+    if file is not None and store_damage(file) is not None:
         return bool(versions(settings))
     return bool(BuildJournal(operations_engine(settings), settings.builds).first_began_at())
 
@@ -142,7 +158,7 @@ def _was_built(settings: Settings) -> bool:
 def examine_landing(settings: Settings) -> list[Damage]:
     """Landing with its manifests, bronze, quarantine, decisions, and the reference data."""
     file = operations_file(settings)
-    sound = file is None or file_damage(file) is None
+    sound = file is None or store_damage(file) is None
     engine = operations_engine(settings) if sound and has_lived(settings) else None
     return [*examine_landed(settings, engine), *examine_reference(settings)]
 

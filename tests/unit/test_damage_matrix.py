@@ -2,12 +2,15 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from reliability_platform.audit_log import AuditLog, Destroys, Phase
 from reliability_platform.checks.holds import Holds
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import PlatformError
@@ -21,6 +24,7 @@ from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import publish
+from reliability_platform.warehouse.published_integrity import OPERATIONS
 from reliability_platform.warehouse.snapshots.take import take_snapshot
 from tests.conftest import EVENTS, Platform, day
 from tests.unit.failing import result
@@ -286,3 +290,25 @@ def test_what_was_swapped_redirected_or_added_is_named_and_never_published(home:
     ]
     publish(home, marts(ensure_manifest()), partitions, {("orders", day(2)): ["held"]}, utc_now(), "test")
     assert rows(home) == good
+
+
+DAMAGED_ROWS = {
+    "update operations_version set version_num = 'garbage'": "is damaged: its version 'garbage' is not known",
+    "delete from operations_version": "is damaged: its version is missing",
+    "drop table audit_log": "lacks its table audit_log",
+    "drop table holds; drop table check_results": "lacks its tables check_results, holds",
+    "update audit_log set at = 'no moment'": "has an audit log with entries that cannot be read",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED_ROWS)
+def test_a_store_whose_version_or_table_is_damaged_is_named_and_comes_back(home: Settings, damage: str) -> None:
+    """The file was whole: it could not be examined, nothing put it back, and each command masked the error or refused."""
+    AuditLog(operations_engine(home)).append(Destroys.PURGE, Phase.BEGUN, "a batch", "a test", "for it", utc_now())
+    with closing(sqlite3.connect(home.home / "operations.sqlite")) as store:
+        store.executescript(damage)
+    said = [one.what for one in examine_home(home) if one.store == OPERATIONS]
+    assert said == [DAMAGED_ROWS[damage]]
+    mended = mend(home, utc_now)
+    assert mended.left == []
+    assert examine_home(home) == []

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from reliability_platform.checks.store import CheckStore
-from reliability_platform.incidents import detection
+from reliability_platform.incidents import detection, triage
 from reliability_platform.incidents.impact import Consumers
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
@@ -57,7 +57,7 @@ ONCE = [("orders", 2, 1), ("payments", 2, 1), ("shipments", 2, 1)]
 def test_the_next_process_reads_what_is_new_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every command judged all results from the first one again: 43,000 of them after a demo, and more each day."""
     read: list[int] = []
-    take_in: Callable[..., object] = ticks.take_in
+    take_in: Callable[..., object] = detection.take_in
 
     def counted(engine: Engine, results: list[object], *more: object) -> object:
         read.append(len(results))
@@ -180,12 +180,12 @@ def test_a_cause_that_fails_waits_however_much_comes_after_it(
     """It was given up once more results had come since than one reading takes."""
     checks = CheckStore(operations_engine(settings))
     monkeypatch.setattr(ticks, "RESULTS_PER_READING", 2)
-    triage = detection.triage
+    assess: Callable[..., object] = triage.triage
 
     def poisoned(*arguments: object, **more: object) -> object:
         if "orders" in str(more["messages"]):
             raise RuntimeError("poisoned")
-        return triage(*arguments, **more)  # type: ignore[arg-type]
+        return assess(*arguments, **more)
 
     checks.record([result(FAILING[0], 12, detail="orders")])
     with monkeypatch.context() as broken:
