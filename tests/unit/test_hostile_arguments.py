@@ -106,6 +106,8 @@ def test_no_argument_is_a_fault_of_the_platform(
     home = tmp_path / "home"
     operations_engine(load_settings(home))
     for words, command in leaves(cli):
+        if words == ["init"]:
+            continue  # it makes the folder that it is given, whatever that is called; see below
         for parameter in command.params:
             for value in hostile(words, parameter):
                 code, said = call(line(words, command, home, {parameter.name: value}), capfd)
@@ -191,3 +193,14 @@ def test_no_state_of_a_home_is_a_fault_of_the_platform(
             code, said = call(wanted, capfd)
             if code == ExitCode.ENVIRONMENT:
                 assert str(home) in said.replace("\n", ""), (words, said)
+
+
+def test_a_project_may_have_any_name_and_is_shown_without_its_signs(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A control sign in the name of a folder must not act on the terminal; a folder with something in it stays as it is."""
+    monkeypatch.chdir(tmp_path)
+    for value in ("a\x1b[2Jb\x07", "[bold]no["):
+        assert call(["init", "--", value], capfd)[0] == ExitCode.OK
+        assert (tmp_path / value / "contracts").is_dir()
+        assert call(["init", "--", value], capfd)[0] == ExitCode.USAGE
