@@ -33,7 +33,7 @@ def record_damage(settings: Settings, engine: Engine, shown: int) -> list[str]:
         try:
             broken = links()
         except (ValueError, TypeError):  # a moment that is none
-            found.append(f"has {what} with entries that cannot be read")
+            found.append(f"has {what} of which not every entry can be read")
             continue
         if broken:
             more = f" and {len(broken) - shown} more" if len(broken) > shown else ""

@@ -118,7 +118,7 @@ CONDITIONS: dict[str, Condition] = {
     ),
     "source_may_be_asked": Condition(
         _source_may_be_asked,
-        "the source cannot be asked now: either its breaker is open until the next probe, or it sends by itself, and its "
-        "owner must be asked for the batches",
+        "the source is left alone: either its breaker is open until the next probe, or it sends by itself, and its owner "
+        "must be asked for the batches",
     ),
 }

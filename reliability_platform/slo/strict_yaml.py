@@ -23,7 +23,7 @@ class StrictFile:
         self._path = path
         try:
             if path.exists() and not path.is_file():  # a pipe would wait for a writer
-                raise UsageError(f"{path} is no file.")
+                raise UsageError(f"{path} cannot be read: it is no file.")
             with path.open("rb") as file:
                 raw = file.read(MAX_BYTES + 1)
             text = raw.decode("utf-8")

@@ -28,7 +28,7 @@ def _texts(tree: ast.AST) -> list[str]:
 
 def test_parquet_files_of_a_home_are_read_through_one_module() -> None:
     """A reader of its own took the folder `source=shop` above a home for a column, and published other numbers."""
-    for path in MODULES:
+    for path in (one for one in MODULES if "inference" not in one.parts):  # it reads samples, which lie in no home
         tree = ast.parse(path.read_text())
         assert not [text for text in _texts(tree) if "read_parquet(" in text or text.endswith("from '")], path
         for call in _calls(tree):

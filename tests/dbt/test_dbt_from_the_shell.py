@@ -14,7 +14,7 @@ import pytest
 
 from reliability_platform.contracts import SOURCES
 from reliability_platform.lab.faults.plan import Injection
-from reliability_platform.settings import DBT_PROJECT, PROJECT_ROOT, SODA_CHECKS
+from reliability_platform.settings import DBT_PROJECT, PROJECT_ROOT, SODA_CHECKS, load_settings
 from reliability_platform.warehouse.lease import warehouse_lease
 from tests.conftest import Platform, day
 
@@ -135,7 +135,7 @@ def test_the_watch_over_calls_sees_soda_report(outward_calls: Path, tmp_path: Pa
 def test_the_platform_leaves_the_users_own_soda_alone(tmp_path: Path) -> None:
     """It used to write a ~/.soda/config.yml by which every later scan of the user reported."""
     script = 'python -c "from reliability_platform.checks.soda import _scan_class as s; s()" && ls -A $HOME'
-    done = _shell(tmp_path, script, HOME=str(tmp_path), XDG_CACHE_HOME=str(tmp_path))
+    done = _shell(tmp_path, script, HOME=str(tmp_path), RELIABILITY_CACHE=str(load_settings().cache))
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 

@@ -297,7 +297,7 @@ DAMAGED_ROWS = {
     "delete from operations_version": "is damaged: its version is missing",
     "drop table audit_log": "lacks its table audit_log",
     "drop table holds; drop table check_results": "lacks its tables check_results, holds",
-    "update audit_log set at = 'no moment'": "has an audit log with entries that cannot be read",
+    "update audit_log set at = 'no moment'": "has an audit log of which not every entry can be read",
 }
 
 

@@ -263,11 +263,11 @@ def test_people_keep_consumers_safe_and_take_it_back_from_the_shell(home: Broken
         assert done.exit_code == 0, done.output
         return " ".join(done.output.split())
 
-    assert f"Hold orders/{home.day} whatever the checks say" in say("--incident", one, "--action", "hold", "--dry-run")
+    assert f"Hold orders {home.day} whatever the checks say" in say("--incident", one, "--action", "hold", "--dry-run")
     assert Holds(home.engine).standing() == {}
-    assert f"Held: orders/{home.day}" in say("--incident", one, "--action", "hold")
+    assert f"Held: orders {home.day}" in say("--incident", one, "--action", "hold")
     assert Holds(home.engine).standing().keys() == {("orders", home.day)}
-    assert json.loads(say("--incident", one, "--undo", "--json")) == {"done": f"Released: orders/{home.day}."}
+    assert json.loads(say("--incident", one, "--undo", "--json")) == {"done": f"Released: orders {home.day}."}
     assert home.incidents.get(one).attempts == 0
     for words, says in (
         (["--undo"], "name it with --incident"),

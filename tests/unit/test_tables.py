@@ -58,7 +58,7 @@ def test_what_fits_keeps_its_frame_and_nothing_breaks() -> None:
     table.add_row("stg_orders__missing_customer_id", "failed")
     lines = printed(table, 60)
     assert len(lines) == 5
-    assert "│ stg_orders__missing_customer_id │ failed  │" in lines
+    assert "│ stg_orders__missing_customer_id │ failed │" in lines
 
 
 def test_nothing_breaks_in_a_pipe() -> None:

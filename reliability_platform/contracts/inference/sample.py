@@ -106,7 +106,7 @@ def _load(sample: Sample, raw: list[tuple[str, str]], files: list[Path], limit: 
     try:
         sample.connection.execute(
             f"create or replace temp table raw as select {columns}, _file from {source}"
-            + (f" using sample reservoir({limit} rows) repeatable ({SEED})" if limit else "")
+            + (f" using sample {limit} (reservoir, {SEED})" if limit else "")
         )
     except duckdb.Error as error:
         told = " ".join(str(error).split())
