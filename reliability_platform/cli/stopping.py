@@ -100,11 +100,11 @@ class _Stop:
         os._exit(128 + (self.received or signal.SIGINT))
 
     def say(self) -> None:
-        """The one line, once."""
+        """The one line, once; on a terminal below its echo of Ctrl-C."""
         if not self._said:
             self._said = True
             with suppress(OSError):
-                os.write(2, self._line.encode())
+                os.write(2, (b"\n" if os.isatty(2) else b"") + self._line.encode())
 
 
 def _raise(number: int, _: FrameType | None) -> NoReturn:

@@ -39,7 +39,7 @@ def interrupted(words: list[str], under_way: Callable[[int, str], bool]) -> tupl
     os.close(terminal)
     _, status = os.waitpid(process, 0)
     assert pressed_at >= 0, f"it was never under way: {said}"
-    return os.waitstatus_to_exitcode(status), said[pressed_at:].replace("\r\n", "\n").removeprefix("^C")
+    return os.waitstatus_to_exitcode(status), said[pressed_at:].replace("\r\n", "\n").removeprefix("^C\n")
 
 
 def children(process: int) -> list[int]:

@@ -1,6 +1,7 @@
 """A signal ends any command with one line, its exit code, and no child left behind."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -72,6 +73,15 @@ def test_each_command_that_is_stopped_says_what_is_true_of_it(words: list[str], 
     """The demo said "run the command again to go on", and began from the start; a server has nothing to go on with."""
     done = subprocess.run([sys.executable, "-c", SAID, *words], stderr=subprocess.PIPE, text=True, check=False)
     assert done.stderr == line
+
+
+def test_what_a_stop_says_on_a_terminal_is_a_line_of_its_own() -> None:
+    """It stood behind the terminal's echo of the key: `^Creliability: stopped`."""
+    reader, terminal = pty.openpty()
+    subprocess.run([sys.executable, "-c", SAID, "dev"], stderr=terminal, check=False)
+    os.close(terminal)
+    assert os.read(reader, 4096).decode().replace("\r\n", "\n") == f"\n{ENDED}"
+    os.close(reader)
 
 
 def test_the_lines_of_a_stop_are_of_commands_that_there_are() -> None:
