@@ -105,9 +105,8 @@ def planned(project: Path, contracts: Mapping[str, Contract]) -> list[Planned]:
     for pattern in PER_SOURCE:
         for place in sorted(project.glob(pattern.format(source="*"))):
             path = place.relative_to(project).as_posix()
-            if path not in wanted and (said := _MARKED.search(_first_line(place))) is not None:
-                edited = said[1] != _digest(_body(place.read_text(encoding="utf-8")))
-                found.append(Planned(path, None, Change.EDITED if edited else Change.GONE))
+            if path not in wanted and _MARKED.search((text := place.read_text(encoding="utf-8")).partition("\n")[0]):
+                found.append(Planned(path, None, Change.EDITED if is_edited(text) else Change.GONE))
     return found
 
 
@@ -131,10 +130,6 @@ def _body(text: str) -> str:
     return text.partition("\n")[2]
 
 
-def _first_line(path: Path) -> str:
-    return path.read_text(encoding="utf-8").partition("\n")[0]
-
-
 def _digest(body: str) -> str:
     return hashlib.sha256(body.encode()).hexdigest()[:12]
 
@@ -153,7 +148,6 @@ def _filling(contract: Contract, models: frozenset[str], sources: frozenset[str]
         "key_list": ", ".join(key),
         "key_tuple": _tuple(key),
         "repeated_list": ", ".join(f"repeated.{name}" for name in key),
-        "counted_key": _tuple(key),
         "unique_key": key[0] if len(key) == 1 else f"[{', '.join(key)}]",
         "columns": columns,
         "moments": moments,

@@ -35,8 +35,9 @@ def build_oracle(
     shutil.rmtree(settings.oracle, ignore_errors=True)
     oracle = settings.model_copy(update={"home": settings.oracle, "dbt_project": DBT_PROJECT})
     on_step("clean deliveries")
+    simulation = Simulation.load(settings)
     if SIMULATED:
-        load_reference(oracle, reference_files(Simulation.load(settings)))
+        load_reference(oracle, reference_files(simulation))
     else:
         _copy(settings, oracle, settings.reference)
     for source in sorted({source for source, _ in partitions} - set(SIMULATED)):
@@ -44,7 +45,7 @@ def build_oracle(
         _copy(settings, oracle, settings.shims / source)
     for source, day in partitions:
         if source in SIMULATED:
-            for batch in scheduled_batches(Simulation.load(settings), source, day):
+            for batch in scheduled_batches(simulation, source, day):
                 write_batch(oracle, batch)
         admit(oracle, source, day)
     on_step("dbt")
