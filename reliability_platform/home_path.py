@@ -1,10 +1,12 @@
-"""Where a home may lie: anywhere that each of its stores can be opened by its exact path."""
+"""Where a home may lie: anywhere that each of its stores can be opened by its exact path; and what its folders were called
+by earlier releases."""
 
+import errno
 import re
 import unicodedata
 from pathlib import Path
 
-from reliability_platform.errors import UsageError
+from reliability_platform.errors import EnvironmentUnusableError, UsageError
 
 MAX_BYTES = 400
 """SQLite opens no path above 512 bytes, and the deepest of its files lies 60 below the home; the rest is room for names
@@ -45,3 +47,29 @@ def _objection(path: str) -> str | None:
     if any(len(name.encode()) > MAX_NAME_BYTES for name in path.split("/")):
         return f"a name of more than {MAX_NAME_BYTES} bytes"
     return None
+
+
+FORMER_FOLDERS = {"shims": "decisions"}
+"""Folders of a home of 0.3.0, and what they are called now."""
+
+
+def present_name(path: str) -> str:
+    """A path below the home as this release calls it: seals and snapshots of 0.3.0 say `shims/…`."""
+    folder, slash, rest = path.partition("/")
+    return f"{FORMER_FOLDERS.get(folder, folder)}{slash}{rest}"
+
+
+def rename_former_folders(home: Path) -> None:
+    """Give the folders of an older home their names of today, each in one step. Raises `EnvironmentUnusableError`."""
+    for former, present in FORMER_FOLDERS.items():
+        try:
+            (home / former).rename(home / present)
+        except FileNotFoundError:  # there is none, or another process was faster
+            continue
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            raise EnvironmentUnusableError(
+                f"The home {home} has decisions in {former}/, where an earlier release has written them, and in {present}/: "
+                f"move those of {former}/ that still count to {present}/, and remove {former}/."
+            ) from None

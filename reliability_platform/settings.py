@@ -303,8 +303,8 @@ class Settings(BaseSettings):
         return self.home / "reference"
 
     @property
-    def shims(self) -> Path:
-        return self.home / "shims"
+    def decisions(self) -> Path:
+        return self.home / "decisions"
 
     @property
     def warehouse(self) -> Path:

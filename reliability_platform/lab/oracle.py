@@ -42,7 +42,7 @@ def build_oracle(
         _copy(settings, oracle, settings.reference)
     for source in sorted({source for source, _ in partitions} - set(SIMULATED)):
         _copy(settings, oracle, settings.landing / source)
-        _copy(settings, oracle, settings.shims / source)
+        _copy(settings, oracle, settings.decisions / source)
     for source, day in partitions:
         if source in SIMULATED:
             for batch in scheduled_batches(simulation, source, day):

@@ -39,6 +39,7 @@ from reliability_platform.landing.bronze import (
 from reliability_platform.landing.canonical import canonical, meant_by
 from reliability_platform.landing.columns import Breach, Reading, breach, read_as
 from reliability_platform.landing.dead_letters import ensure_dead_letters
+from reliability_platform.landing.decisions import Shim, late_rows_accepted, read_shim
 from reliability_platform.landing.discards import Discarded, read_discards
 from reliability_platform.landing.entries import Entry, Kind, entries, files_below, look, os_error_text, read_file
 from reliability_platform.landing.file_quarantine import Examined, quarantine_files, refused_for_its_columns
@@ -48,7 +49,6 @@ from reliability_platform.landing.parquet_file import NotReadableError, read_con
 from reliability_platform.landing.purged import fingerprint_as_landed
 from reliability_platform.landing.rescue import rescued
 from reliability_platform.landing.seals import seal
-from reliability_platform.landing.shims import Shim, late_rows_accepted, read_shim
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.masking import shown_name
 from reliability_platform.settings import Settings
@@ -401,7 +401,7 @@ class _Day:
         try:
             return read_shim(self.settings, self.source, batch_id)
         except EnvironmentUnusableError:
-            words = f"what approves another reading of it is damaged: delete shims/{self.source}/{batch_id}.json"
+            words = f"what approves another reading of it is damaged: delete decisions/{self.source}/{batch_id}.json"
             raise _RefusedError("approval_unreadable", words) from None
 
 

@@ -50,7 +50,7 @@ class Permission:
 
 
 def _path(settings: Settings, source: str, day: date, batch_id: str) -> Path:
-    return settings.shims / source / f"{source}-{day:%Y%m%d}-replaces-{batch_id}.json"
+    return settings.decisions / source / f"{source}-{day:%Y%m%d}-replaces-{batch_id}.json"
 
 
 def permit(settings: Settings, source: str, day: date, permission: Permission) -> None:

@@ -136,7 +136,7 @@ def _likely_rename(
     """
     found, expected = table.schema, contract.arrow_schema
     kind = expected.field(missing).type
-    # Hostile and endless names, and those that look like anybody's data, must not fill shims and reports.
+    # Hostile and endless names, and those that look like anybody's data, must not fill decisions and reports.
     plain = [other for other in unknown if is_plain_name(other) and found.names.count(other) == 1]
     alike = [other for other in plain if in_type(table[other], kind).type.equals(kind)]
     likely = difflib.get_close_matches(missing, alike, n=1, cutoff=SIMILAR_NAME)

@@ -116,7 +116,7 @@ class Discards:
 
 
 def _path(settings: Settings, source: str, landing_date: date) -> Path:
-    return settings.shims / source / f"{source}-{landing_date:%Y%m%d}-discarded.json"
+    return settings.decisions / source / f"{source}-{landing_date:%Y%m%d}-discarded.json"
 
 
 def write_discards(settings: Settings, engine: Engine, source: str, days: Sequence[date]) -> None:

@@ -51,7 +51,7 @@ def sha256_of(content: bytes) -> str:
 
 
 def _path(settings: Settings, source: str, landing_date: date, batch_id: str) -> Path:
-    return settings.shims / source / f"{source}-{landing_date:%Y%m%d}-purged-{batch_id}.json"
+    return settings.decisions / source / f"{source}-{landing_date:%Y%m%d}-purged-{batch_id}.json"
 
 
 def read_purged(settings: Settings, source: str, landing_date: date, batch_id: str) -> Purged | None:

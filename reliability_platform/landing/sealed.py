@@ -17,7 +17,7 @@ from reliability_platform.operations.tables import build_inputs
 from reliability_platform.settings import Settings
 
 LANDING, BRONZE, QUARANTINE, DECISIONS = "landing", "bronze", "quarantine", "decisions"
-STORES = {"landing": LANDING, "bronze": BRONZE, "quarantine": QUARANTINE, "shims": DECISIONS}
+STORES = {"landing": LANDING, "bronze": BRONZE, "quarantine": QUARANTINE, "decisions": DECISIONS}
 """The store of a file, by the folder of the home in which it is."""
 MEND = {
     LANDING: "`reliability restore --damaged` puts it back from a snapshot, or ask the source again",

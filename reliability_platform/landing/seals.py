@@ -12,6 +12,7 @@ from pathlib import Path
 
 from reliability_platform import damage
 from reliability_platform.damage import Written, written
+from reliability_platform.home_path import present_name
 from reliability_platform.landing.bronze import admissions_file, bronze_folder
 from reliability_platform.landing.file_quarantine import quarantine_folder
 from reliability_platform.settings import Settings
@@ -29,7 +30,7 @@ def seal_file(settings: Settings, source: str, landing_date: date) -> Path:
 
 
 def _decisions(settings: Settings, source: str, landing_date: date) -> Iterator[Path]:
-    yield from (settings.shims / source).glob(f"{source}-{landing_date:%Y%m%d}-*.json")
+    yield from (settings.decisions / source).glob(f"{source}-{landing_date:%Y%m%d}-*.json")
 
 
 def _ours(settings: Settings, source: str, landing_date: date) -> Iterator[Path]:
@@ -55,7 +56,8 @@ def seal(settings: Settings, source: str, landing_date: date, admitted: Iterable
 
 def read_seal(settings: Settings, source: str, landing_date: date) -> Files | None:
     """The seal of a landing day; None for one that was admitted by an earlier release. Raises `ValueError`."""
-    return damage.read_seal(seal_file(settings, source, landing_date))
+    files = damage.read_seal(seal_file(settings, source, landing_date))
+    return None if files is None else {present_name(name): one for name, one in files.items()}
 
 
 def seal_again(settings: Settings, path: Path) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from reliability_platform.causes import DAMAGE, HELD, LIMIT, NO_RIGHTS, NO_ROOM, Cause, cause_of_number
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, PlatformError, UsageError
+from reliability_platform.home_path import rename_former_folders
 from reliability_platform.operations.schema import ensure_schema
 from reliability_platform.room import room_at
 from reliability_platform.settings import Settings, variable
@@ -172,6 +173,7 @@ def operations_engine(settings: Settings, *, keep_open: bool = False, begin: boo
     `keep_open` is for one that never forks and writes often: a small transaction takes a tenth of the time.
     """
     url = store_url(settings)
+    _rename_former_folders(settings)
     if not str(url).startswith("sqlite"):
         engine = _usable(url)
     else:
@@ -197,6 +199,13 @@ def _refuse_lost_store(settings: Settings) -> None:
 def _has_content(file: Path) -> bool:
     """A store that has just been begun has all of it in its log."""
     return file.stat().st_size > 0 or Path(f"{file}-wal").exists()
+
+
+def _rename_former_folders(settings: Settings) -> None:
+    try:
+        rename_former_folders(settings.home)
+    except OSError as error:
+        raise unusable_folder(settings.home, error) from None
 
 
 def _make_folder(settings: Settings) -> None:

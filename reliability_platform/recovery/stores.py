@@ -6,7 +6,7 @@ damaged says nothing; that store is named.
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from sqlalchemy import URL, Engine, create_engine
@@ -16,6 +16,7 @@ from reliability_platform.checks.store import CheckStore
 from reliability_platform.counted import counted
 from reliability_platform.damage import Damage
 from reliability_platform.errors import EnvironmentUnusableError, PlatformError
+from reliability_platform.home_path import rename_former_folders
 from reliability_platform.incidents.anchor import record_damage
 from reliability_platform.landing.sealed import examine_landed
 from reliability_platform.landing.sound_reference import examine_reference
@@ -210,6 +211,8 @@ EXAMINATIONS: dict[str, Callable[[Settings], list[Damage]]] = {
 
 def examine_home(settings: Settings) -> list[Damage]:
     """Every store. What keeps one from being examined is named, and costs only that one."""
+    with suppress(OSError, PlatformError):  # of a store that cannot be opened this says nothing
+        rename_former_folders(settings.home)
     found: list[Damage] = []
     for name, examine in EXAMINATIONS.items():
         try:

@@ -74,11 +74,11 @@ def environment_fingerprint(settings: Settings, incident: Incident) -> dict[str,
         for day in incident.partitions
         for part in _entries(landing_folder(settings, source, day))
     ]
-    shims = [part for source in incident.sources for part in _files(settings.shims / source, "*.json")]
+    approvals = [part for source in incident.sources for part in _files(settings.decisions / source, "*.json")]
     room = can_be_written(settings) and os.access(settings.home, os.W_OK)
     return {
         "deliveries": _digest(deliveries),
-        "approvals": _digest(shims),
+        "approvals": _digest(approvals),
         "models": _models(settings.dbt_project),
         "contract": _digest(repr(CONTRACTS[source]) for source in incident.sources),
         "reference data": _digest(_files(settings.reference, "*.parquet")),

@@ -22,10 +22,10 @@ from reliability_platform.incidents.classes import CLASSES, Harm
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.admission import admit, fingerprint_of, known_as
 from reliability_platform.landing.bronze import bronze_folder
+from reliability_platform.landing.decisions import read_shim
 from reliability_platform.landing.entries import Kind, look
 from reliability_platform.landing.file_quarantine import quarantine_folder
 from reliability_platform.landing.purged import Purged, purged_content, read_purged, sha256_of, write_purged
-from reliability_platform.landing.shims import read_shim
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.masking import scrub
 from reliability_platform.operations.tables import MAX_REASON, purges

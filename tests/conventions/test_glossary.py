@@ -29,6 +29,7 @@ RETIRED = {
     "LiveStruck": "LiveInjectionResult",
     "Blow": "DayInjection",
     "Verdict": "CheckStatus",
+    "shims": "decisions",
 }
 """The retired name, and what the field says."""
 

@@ -41,7 +41,7 @@ def test_what_is_replayed_and_what_is_given_up_ends_the_incidents(tmp_path: Path
     told = quarantine(home, "replay", *selection, "--dry-run")
     # On its first day no past tells what a renamed column is, so no shim is offered.
     assert [one["how"] for one in told["dead_letters"]] == ["replacement"]
-    assert not (home / "shims").exists()
+    assert not (home / "decisions").exists()
     first = quarantine(home, "replay", *selection, code=1)  # another file still waits, so the incident stays open
     assert [one["batch_id"] for one in first["dead_letters"]] == [one["batch_id"] for one in told["dead_letters"]]
     assert len(first["open_incidents"]) == 1

@@ -27,7 +27,7 @@ from reliability_platform.warehouse.publication import CURRENT, current_version,
 State = dict[str, dict[str, Any]]
 """Part → key → value; all of it JSON."""
 
-BY_BYTES = ("landing", "bronze", "quarantine", "reference", "shims", "faults")
+BY_BYTES = ("landing", "bronze", "quarantine", "reference", "decisions", "faults")
 """Folders whose files must be the same, byte for byte."""
 OF_CRASHES = "run_killed"
 """The class of incident that a killed build rightly leaves; the uncrashed home has none."""

@@ -128,5 +128,5 @@ class BrokenHome:
 
 def shim_of(settings: Settings, source: str, batch_id: str) -> dict[str, Any]:
     """The approved shim of a batch."""
-    shim: dict[str, Any] = json.loads((settings.shims / source / f"{batch_id}.json").read_text())
+    shim: dict[str, Any] = json.loads((settings.decisions / source / f"{batch_id}.json").read_text())
     return shim

@@ -13,8 +13,8 @@ from reliability_platform.lab.simulation.system import request_batch, scheduled_
 from reliability_platform.landing.admission import Admission, admit
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.columns import Reading
+from reliability_platform.landing.decisions import approve_shim
 from reliability_platform.landing.file_quarantine import quarantined_file, quarantined_files
-from reliability_platform.landing.shims import approve_shim
 from reliability_platform.landing.writer import landing_folder, write_batch
 from tests.conftest import Platform, day
 

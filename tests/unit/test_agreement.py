@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pytest
 
 from reliability_platform.checks.results import CheckStatus
-from reliability_platform.landing.shims import read_shim
+from reliability_platform.landing.decisions import read_shim
 from reliability_platform.remediation.actions import action_named
 from reliability_platform.remediation.evidence import admissions
 from reliability_platform.remediation.policy import AUTOMATION

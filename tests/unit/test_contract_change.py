@@ -75,7 +75,7 @@ def test_a_name_that_the_contract_takes_as_an_alias_is_admitted_and_said(
     assert home.admit() == {
         f"orders-20260105-0{slot}": "replayed" if slot == 2 else "admitted" for slot in (1, 2, 3, 4)
     }
-    assert not home.settings.shims.exists()
+    assert not home.settings.decisions.exists()
 
 
 def waiting(home: BrokenHome) -> list[Letter]:
@@ -101,7 +101,7 @@ def test_healing_replays_it_as_it_came_and_asks_nobody(home: BrokenHome, request
     done = action_named("replay_through_shim").perform(home.settings, incident, "test")
     assert [(one.batch_id, one.how) for one in done.replays] == [(BATCH, "contract")]
     assert done.reruns == [home.day]
-    assert not home.settings.shims.exists()
+    assert not home.settings.decisions.exists()
     act(home.settings, home.engine, home.incidents.get(incident.id).id, utc_now(), "test")
     admit(home.settings, "orders", home.day)
     assert home.landing_bytes() == before

@@ -16,7 +16,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.errors import PlatformError
 from reliability_platform.incidents.anchor import note_end
 from reliability_platform.incidents.detection import observe
-from reliability_platform.landing.shims import accept_late_rows
+from reliability_platform.landing.decisions import accept_late_rows
 from reliability_platform.operations import operations_engine
 from reliability_platform.recovery.damaged import mend
 from reliability_platform.recovery.stores import EXAMINATIONS, examine_home
@@ -85,7 +85,7 @@ FILES: dict[str, tuple[str, str]] = {
     "manifest": ("landing", f"landing/web_events/landing_date={day(2)}/*.manifest.json"),
     "quarantined file": ("landing", f"quarantine/orders/landing_date={day(1)}/*.parquet"),
     "reason of a refusal": ("landing", f"quarantine/orders/landing_date={day(1)}/*.reason.json"),
-    "decision": ("landing", "shims/orders/*-late.json"),
+    "decision": ("landing", "decisions/orders/*-late.json"),
     "reference data": ("landing", "reference/currency_rates.parquet"),
     "seal of the reference data": ("landing", "bronze/admissions/reference/seal.json"),
     "operations store": ("operations", "operations.sqlite"),

@@ -12,10 +12,10 @@ import pytest
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.columns import Reading
+from reliability_platform.landing.decisions import approve_shim
 from reliability_platform.landing.discards import FILE, Discards, read_discards
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX
-from reliability_platform.landing.shims import approve_shim
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.dead_letters.discard import discard
@@ -264,4 +264,4 @@ def test_a_broken_list_of_discards_says_what_to_do(home: BrokenHome) -> None:
 
 
 def _lists(settings: Settings) -> list[Path]:
-    return list(settings.shims.rglob("*-discarded.json"))
+    return list(settings.decisions.rglob("*-discarded.json"))

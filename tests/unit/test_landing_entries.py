@@ -952,7 +952,7 @@ def test_a_damaged_permission_is_none_and_stops_nobody(landed: Platform) -> None
     records(landed)
     [offer] = offers(landed.settings, landed.engine, waiting_letters_of_files(landed), named=True)
     perform(landed.settings, [offer], "somebody")
-    [permission] = (landed.settings.shims / ORDERS).glob("*-replaces-*.json")
+    [permission] = (landed.settings.decisions / ORDERS).glob("*-replaces-*.json")
     permission.write_text("{")
     assert records(landed)[f"{ATTEMPT}.parquet"].status == "held"
     perform(landed.settings, [offer], "somebody")

@@ -140,7 +140,7 @@ def test_admission_takes_the_purged_content_and_no_other(home: BrokenHome) -> No
     table = pq.read_table(landed(home), partitioning=None)
     pq.write_table(table.slice(1), landed(home))
     assert home.admit()[BATCH] == "superseded"
-    record = next((home.settings.shims / LEAKY).glob("*-purged-*.json"))
+    record = next((home.settings.decisions / LEAKY).glob("*-purged-*.json"))
     record.write_text("{}")
     with pytest.raises(EnvironmentUnusableError, match="no record of a purge"):
         home.admit()
@@ -186,7 +186,7 @@ def test_nothing_is_purged_while_a_row_waits_or_nobody_has_judged_it(
     with pytest.raises(UsageError, match="reliability quarantine replay"):
         do(home)
     assert home.landing_bytes() == before
-    assert not home.settings.shims.exists()
+    assert not home.settings.decisions.exists()
 
 
 def drop(home: BrokenHome) -> None:
@@ -225,7 +225,7 @@ def _state(home: Path) -> dict[str, Any]:
     settings = load_settings(home)
     files = {
         str(path.relative_to(home)): path.read_bytes()
-        for layer in ("landing", "bronze", "quarantine", "shims")
+        for layer in ("landing", "bronze", "quarantine", "decisions")
         for path in sorted((home / layer).rglob("*"))
         if path.is_file() and "draft" not in path.name
     }

@@ -87,10 +87,10 @@ def test_the_gap_is_what_changed_since_and_nothing_else(home: Settings) -> None:
     engine, snapshot = operations_engine(home), only_snapshot(home)
     assert snapshot.landing_days == (day(1), day(2))
     assert gap(home, engine, snapshot) == [day(2), day(3)]
-    (home.shims / "orders").mkdir(parents=True, exist_ok=True)
-    (home.shims / "orders" / "orders-20260101-late.json").write_text("{}")
+    (home.decisions / "orders").mkdir(parents=True, exist_ok=True)
+    (home.decisions / "orders" / "orders-20260101-late.json").write_text("{}")
     assert gap(home, engine, snapshot) == [day(1), day(2), day(3)]
-    (home.shims / "orders" / "orders-20260101-late.json").unlink()
+    (home.decisions / "orders" / "orders-20260101-late.json").unlink()
     rates = home.reference / "currency_rates.parquet"
     rates.write_bytes(rates.read_bytes() + b" ")
     assert gap(home, engine, snapshot) == [day(1), day(2), day(3)]

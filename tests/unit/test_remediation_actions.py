@@ -15,8 +15,8 @@ from reliability_platform.incidents.classes import CLASSES, AskFor
 from reliability_platform.lab.simulation.system import scheduled_batches
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.columns import Reading
+from reliability_platform.landing.decisions import approve_shim, read_shim
 from reliability_platform.landing.file_quarantine import quarantined_files
-from reliability_platform.landing.shims import approve_shim, read_shim
 from reliability_platform.remediation.actions import ACTIONS, action_named, slots_to_request
 from reliability_platform.remediation.due import obstacle
 from reliability_platform.remediation.evidence import missing_slots, refused_slots, waiting
@@ -358,7 +358,7 @@ def test_saying_what_would_be_done_changes_nothing(home: BrokenHome, check: str)
     named = {GAP: "orders-20260105-04", CONTRACT: "orders-20260105-02", NULLS: "orders-20260105-01"}[check]
     assert named in plan
     assert home.landing_bytes() == before
-    assert not home.settings.shims.exists()
+    assert not home.settings.decisions.exists()
 
 
 def test_every_class_has_a_policy_and_every_policy_an_action() -> None:

@@ -18,8 +18,8 @@ from reliability_platform.errors import UsageError
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.lab.simulation.system import request_batch
+from reliability_platform.landing.decisions import accept_late_rows, late_rows_accepted, read_shim
 from reliability_platform.landing.replacement import land_replacement
-from reliability_platform.landing.shims import accept_late_rows, late_rows_accepted, read_shim
 from reliability_platform.remediation import actions, conditions
 from reliability_platform.remediation.actions import ACTIONS, Done, action_named
 from reliability_platform.remediation.conditions import CONDITIONS
@@ -226,7 +226,7 @@ def test_late_rows_that_did_not_help_do_not_count_any_more(home: BrokenHome) -> 
     act(home.settings, home.engine, one, later(5), "Ada")
     home.judge(failing=[TOO_LATE], at=later(6))
     assert not verify(home.settings, home.engine, one, later(7), "test")
-    path = home.settings.shims / "orders" / f"orders-{home.day:%Y%m%d}-late.json"
+    path = home.settings.decisions / "orders" / f"orders-{home.day:%Y%m%d}-late.json"
     assert json.loads(path.read_text())["why"] == "INC-0009"
 
 

@@ -129,8 +129,8 @@ def test_each_content_is_stored_once(home: Settings) -> None:
     before = set(location.objects())
     take_snapshot(home, utc_now)
     assert set(location.objects()) == before
-    (home.shims / "orders").mkdir(parents=True)
-    (home.shims / "orders" / "orders-20260101-late.json").write_text("{}")
+    (home.decisions / "orders").mkdir(parents=True)
+    (home.decisions / "orders" / "orders-20260101-late.json").write_text("{}")
     take_snapshot(home, utc_now)
     assert len(set(location.objects()) - before) == 1
     assert len(read_snapshots(location)[0]) == 3

@@ -48,7 +48,7 @@ def follow(settings: Settings, plan: ActivePlan) -> list[date]:
 def redeliver(settings: Settings, plan: ActivePlan, source: str, day: date) -> None:
     """Let a landing day happen again under another plan.
 
-    What had landed is removed, replacements, shims and quarantined files too: they speak of deliveries that now never
+    What had landed is removed, replacements, decisions and quarantined files too: they speak of deliveries that now never
     happened. Landing goes in one step (a rename), so that a crash leaves no half of the old day.
     """
     BuildInputs(operations_engine(settings)).forget(source, day)
@@ -59,8 +59,8 @@ def redeliver(settings: Settings, plan: ActivePlan, source: str, day: date) -> N
         shutil.rmtree(leaving, ignore_errors=True)
         landed.rename(leaving)
     shutil.rmtree(quarantine_folder(settings, source, day), ignore_errors=True)
-    for shim in (settings.shims / source).glob(f"{source}-{day:%Y%m%d}-*.json"):
-        shim.unlink()
+    for decision in (settings.decisions / source).glob(f"{source}-{day:%Y%m%d}-*.json"):
+        decision.unlink()
     behind = SimulatedSource(Simulation.load(settings), source)
     deliver(settings, operations_engine(settings), InjectedSource(behind, plan, settings), [day])
     shutil.rmtree(leaving, ignore_errors=True)  # last: until then it says that this day had landed

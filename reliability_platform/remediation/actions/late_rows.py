@@ -2,7 +2,7 @@
 
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.incidents.model import Incident
-from reliability_platform.landing.shims import accept_late_rows, withdraw_late_rows
+from reliability_platform.landing.decisions import accept_late_rows, withdraw_late_rows
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.actions.action import Action, Done, in_words
 from reliability_platform.settings import Settings

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.incidents.model import Incident
-from reliability_platform.landing.shims import approve_shim, withdraw_shim
+from reliability_platform.landing.decisions import approve_shim, withdraw_shim
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation import evidence
 from reliability_platform.remediation.actions.action import Action, Done, in_words

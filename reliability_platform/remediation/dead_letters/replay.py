@@ -13,8 +13,8 @@ from datetime import date, datetime
 from sqlalchemy import Engine
 
 from reliability_platform.landing.attempts import UNASKED, How, Permission, permit
+from reliability_platform.landing.decisions import approve_shim
 from reliability_platform.landing.discards import FILE
-from reliability_platform.landing.shims import approve_shim
 from reliability_platform.masking import scrub
 from reliability_platform.remediation.actions import request
 from reliability_platform.remediation.contract_change import admissible_now

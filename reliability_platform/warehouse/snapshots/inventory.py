@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from reliability_platform.landing.admission import known_as
 from reliability_platform.landing.entries import os_error_text
+from reliability_platform.landing.seals import DECISION
 from reliability_platform.settings import Settings
 
 LEFT_OUT = {
@@ -22,8 +23,6 @@ LEFT_OUT = {
 DATABASE_SUFFIXES = (".duckdb", ".duckdb.wal", ".sqlite", ".sqlite-wal", ".sqlite-shm", ".lease", ".lock")
 """Databases are copied by their own means; leases and locks belong to processes."""
 PARTITION_FOLDER = re.compile(r"landing_date=(\d{4}-\d{2}-\d{2})")
-SHIM_NAME = re.compile(r"[a-z_]+-(\d{8})-.*\.json")
-
 
 DELIVERED = ("landing", "bronze", "quarantine")
 """Folders in which producers choose the names of files."""
@@ -110,8 +109,8 @@ def landing_day_of(path: str) -> date | None:
         if layer in ("landing", "bronze"):
             found = next((match for part in parts if (match := PARTITION_FOLDER.fullmatch(part))), None)
             return date.fromisoformat(found[1]) if found else None
-        if layer == "shims" and (named := SHIM_NAME.fullmatch(parts[-1])):
-            return date.fromisoformat(named[1])
+        if layer == "decisions" and (named := DECISION.fullmatch(parts[-1])):
+            return date.fromisoformat(named["day"])
     except ValueError:
         return None
     return None

@@ -9,6 +9,7 @@ from typing import Any
 
 from reliability_platform.damage import sha256_of
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
+from reliability_platform.home_path import present_name
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.snapshots.inventory import stays_within
 from reliability_platform.warehouse.snapshots.location import SHA256, SnapshotDamagedError, SnapshotLocation
@@ -98,10 +99,10 @@ def decode(name: str, content: bytes) -> Snapshot:
         raw: dict[str, Any] = json.loads(body)
         if raw.pop("format") != FORMAT:
             raise ValueError("it was written by another version of the platform")
-        files = tuple(StoredFile(**file) for file in raw.pop("files"))
+        files = tuple(StoredFile(**{**file, "path": present_name(file["path"])}) for file in raw.pop("files"))
         if not all(SHA256.fullmatch(file.sha256) for file in files):
             raise ValueError("a checksum is none")
-        links = {_safe(path): _safe(target) for path, target in raw.pop("links").items()}
+        links = {present_name(_safe(path)): _safe(target) for path, target in raw.pop("links").items()}
         for file in files:
             _safe(file.path)
         snapshot = Snapshot(

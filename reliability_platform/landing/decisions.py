@@ -1,4 +1,4 @@
-"""Approvals: how a refused file may be read after all, and which late rows count. Written by remediation, obeyed by
+"""Decisions on a landing day: how a refused file may be read after all, and which late rows count. Written by remediation, obeyed by
 admission."""
 
 import json
@@ -25,7 +25,7 @@ class Shim:
 
 
 def _path(settings: Settings, source: str, batch_id: str) -> Path:
-    return settings.shims / source / f"{batch_id}.json"
+    return settings.decisions / source / f"{batch_id}.json"
 
 
 def read_shim(settings: Settings, source: str, batch_id: str) -> Shim | None:
@@ -67,7 +67,7 @@ def withdraw_shim(settings: Settings, source: str, batch_id: str) -> bool:
 
 
 def _late_path(settings: Settings, source: str, landing_date: date) -> Path:
-    return settings.shims / source / f"{source}-{landing_date:%Y%m%d}-late.json"
+    return settings.decisions / source / f"{source}-{landing_date:%Y%m%d}-late.json"
 
 
 def late_rows_accepted(settings: Settings, source: str, landing_date: date) -> bool:
