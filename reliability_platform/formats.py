@@ -1,4 +1,4 @@
-"""How values read for people, wherever they stand: numbers, days, moments, lengths of time, lists.
+"""How values read for people, wherever they stand: numbers, days, moments, lengths of time, lists, foreign text.
 
 Moments are UTC; one without a zone is, too.
 """
@@ -79,6 +79,11 @@ def length(time: timedelta | None) -> str:
             parts.append(counted(left // size, name))
             left %= size
     return " ".join(parts[:2]) or "0 seconds"
+
+
+def plain(text: str) -> str:
+    """One line of printable signs: no line breaks, no control, invisible or direction-changing signs."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def joined(things: Sequence[str], last: str = "and") -> str:

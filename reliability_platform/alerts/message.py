@@ -11,9 +11,8 @@ from urllib.parse import quote
 from reliability_platform.alerts.ledger import Alert
 from reliability_platform.alerts.policy import URGENT
 from reliability_platform.counted import counted
-from reliability_platform.formats import moment, span
+from reliability_platform.formats import moment, plain, span
 from reliability_platform.incidents.classes import CLASSES
-from reliability_platform.incidents.documents.render import plain
 from reliability_platform.incidents.model import ENDED, Incident
 from reliability_platform.incidents.response import ResponsePolicy, response_due
 

@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from reliability_platform.settings import SODA_CHECKS
-from reliability_platform.yaml_text import read_yaml
+from reliability_platform.strict_yaml import read_yaml
 
 
 def check_files() -> list[Path]:

@@ -21,6 +21,7 @@ from reliability_platform.cli.options import home_option, home_served, progress
 from reliability_platform.cli.parameters import Whole
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.settings import PROJECT_ROOT, Settings, load_settings
+from reliability_platform.strict_yaml import read_yaml
 
 SHUTDOWN_SECONDS = 15
 """How long the servers may take to end: less than the whole command may (`stopping.GRACE_SECONDS`)."""
@@ -73,7 +74,7 @@ def _code_location(folder: Path) -> tuple[list[str], str]:
 
     Its socket is in the folder, which is this user's alone.
     """
-    [location] = yaml.safe_load((PROJECT_ROOT / "workspace.yaml").read_text())["load_from"]
+    [location] = read_yaml((PROJECT_ROOT / "workspace.yaml").read_text())["load_from"]
     module, name = location["python_module"]["module_name"], location["python_module"]["location_name"]
     socket, workspace = str(folder / SOCKET), folder / "workspace.yaml"
     served = {"grpc_server": {"host": "localhost", "socket": socket, "location_name": name}}

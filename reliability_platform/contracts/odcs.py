@@ -27,7 +27,6 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin
 from zoneinfo import available_timezones
 
-import yaml
 from open_data_contract_standard.model import (
     DataQuality,
     OpenDataContractStandard,
@@ -43,11 +42,8 @@ from reliability_platform.contracts.names import refusal
 from reliability_platform.contracts.types import canonical_type, is_number
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
-from reliability_platform.yaml_places import line_of, repeated_key
-from reliability_platform.yaml_text import compose_yaml, read_yaml
+from reliability_platform.strict_yaml import StrictYaml
 
-MAX_BYTES = 2_000_000
-"""Longer files are no declaration: the longest official example, of 68 tables, has 180,000 bytes."""
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 """How a source may be called: it becomes part of the names of tables, folders and checks."""
 ROLES = ("measure", "segment", "entity")
@@ -73,7 +69,8 @@ class Objection:
 
 def read_contracts(path: Path) -> list[Contract]:
     """The sources that a file declares. Raises `ContractError`, in one line with file, line and what to do."""
-    content, tree = _parsed(path)
+    file = StrictYaml.of_file(path, error=ContractError)
+    content = file.content
     objections: list[Objection] = []
     contracts = _contracts(content, objections) if isinstance(content, dict) else []
     if not isinstance(content, dict):
@@ -81,34 +78,8 @@ def read_contracts(path: Path) -> list[Contract]:
     if objections:
         first, *others = objections
         more = f" ({counted(len(others), 'more objection')})" if others else ""
-        raise ContractError(f"{path}, line {line_of(tree, first.place)}: {first.what}{more}.")
+        raise file.problem_there(first.place, f"{first.what}{more}.")
     return contracts
-
-
-def _parsed(path: Path) -> tuple[Any, yaml.Node | None]:
-    """What a file holds, and the same as nodes that know their places."""
-    try:
-        if not path.is_file():  # a pipe would wait for a writer
-            raise ContractError(f"{path} is no file: remove it, or put the contract there.")
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-        if len(raw) > MAX_BYTES:
-            raise ContractError(f"{path} is longer than {MAX_BYTES:,} bytes: that is no contract.")
-        text = raw.decode("utf-8-sig")
-        tree = compose_yaml(text)
-        if (twice := repeated_key(tree)) is not None:
-            raise ContractError(f"{path}, line {twice[1]}: {twice[0]} stands there twice.")
-        return read_yaml(text), tree
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = " ".join(str(getattr(error, "problem", None) or error).split())
-        raise ContractError(f"{path}{f', line {mark.line + 1}' if mark else ''} is not YAML: {problem}.") from None
-    except OSError as error:
-        raise ContractError(f"{path} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise ContractError(f"{path} is no text in UTF-8: write it anew.") from None
-    except (ValueError, TypeError, RecursionError) as error:
-        raise ContractError(f"{path} cannot be read: {error}.") from None
 
 
 def _contracts(content: dict[str, Any], objections: list[Objection]) -> list[Contract]:

@@ -10,10 +10,10 @@ from textwrap import shorten
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.counted import counted
-from reliability_platform.formats import moment, span
+from reliability_platform.formats import moment, plain, span
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Commands, Heading, Paragraph
-from reliability_platform.incidents.documents.render import plain, text
+from reliability_platform.incidents.documents.render import text
 from reliability_platform.incidents.documents.runbook import follow_up
 from reliability_platform.incidents.impact import Numbers, Reach
 from reliability_platform.incidents.model import Incident, State, TimelineEntry

@@ -9,14 +9,13 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from reliability_platform.errors import UsageError
 from reliability_platform.formats import moment
 from reliability_platform.incidents.classes import Severity
 from reliability_platform.incidents.model import Incident, State
-from reliability_platform.yaml_text import read_yaml
+from reliability_platform.strict_yaml import StrictYaml
 
 SATURDAY = 5
 
@@ -41,12 +40,12 @@ _FILE = TypeAdapter(dict[Severity, Terms])
 
 @lru_cache(maxsize=4)
 def _read(path: Path, _stamp: int) -> ResponsePolicy:
+    file = StrictYaml.of_file(path, f"The response policy {path.name}")
     try:
-        policy = _FILE.validate_python(read_yaml(path.read_text()))
-    except (ValidationError, yaml.YAMLError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else None
-        what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else "it is no YAML"
-        raise UsageError(f"The response policy {path.name} is not usable: {what}.") from None
+        policy = _FILE.validate_python(file.content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise file.problem(first["loc"], f"{first['msg']}.") from None
     missing = [severity for severity in Severity if severity not in policy]
     if missing:
         raise UsageError(

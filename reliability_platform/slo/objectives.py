@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES, CheckSpec
 from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
-from reliability_platform.slo.strict_yaml import Location, StrictFile
+from reliability_platform.strict_yaml import Location, StrictYaml
 
 MAX_WINDOW = 366
 """No budget is counted over more landing days than a year has."""
@@ -209,7 +209,7 @@ def _bound(declared: Declaration) -> Iterator[Objective]:
 
 def read_objectives(path: Path, datasets: Sequence[str] = ()) -> Objectives:
     """The objectives of a file, or those of some `datasets`. Raises `UsageError` that names the line and what to do."""
-    file = StrictFile(path)
+    file = StrictYaml.of_file(path)
     try:
         declared = Declaration.model_validate(file.content)
     except ValidationError as error:

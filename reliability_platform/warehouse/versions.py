@@ -28,7 +28,7 @@ from sqlalchemy.exc import IntegrityError
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.operations.tables import models_built
-from reliability_platform.yaml_text import read_yaml
+from reliability_platform.strict_yaml import read_yaml
 
 WRITTEN = ("models", "macros", "seeds", "snapshots")
 """The folders of a dbt project that decide what is built. Tests only judge it."""

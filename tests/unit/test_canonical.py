@@ -24,7 +24,7 @@ from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.canonical import canonical
 from reliability_platform.landing.columns import breach
 from reliability_platform.settings import CONTRACTS_FOLDER
-from reliability_platform.yaml_text import read_yaml
+from reliability_platform.strict_yaml import read_yaml
 from tests.unit.broken_home import BrokenHome
 
 DAY = date(2026, 1, 5)

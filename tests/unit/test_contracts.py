@@ -201,7 +201,7 @@ def test_any_name_becomes_a_plain_one_and_no_two_the_same() -> None:
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     """A pipe in the place of a contract held every command for ever; an editor's backup is none, whatever it says."""
     os.mkfifo(tmp_path / "flights.yml")
-    with pytest.raises(ContractError, match="is no file"):
+    with pytest.raises(ContractError, match="it is no file"):
         contracts_in(tmp_path)
     (tmp_path / "flights.yml").unlink()
     (tmp_path / "flights.yaml").write_text(yaml.safe_dump(FLIGHTS))

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given, settings, strategies
 
+from reliability_platform.formats import plain
 from reliability_platform.incidents.documents.blocks import (
     Block,
     Bullets,
@@ -16,7 +17,7 @@ from reliability_platform.incidents.documents.blocks import (
     Paragraph,
     Picture,
 )
-from reliability_platform.incidents.documents.render import escape, markdown, plain, text
+from reliability_platform.incidents.documents.render import escape, markdown, text
 from reliability_platform.incidents.documents.web import page
 
 HOSTILE = [

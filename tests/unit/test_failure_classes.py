@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        ("spoils_numbers: true", "spoils_number: true", "null_spike.yml.*spoils_number"),
+        ("spoils_numbers: true", "spoils_number: true", r"null_spike.yml, line \d+: spoils_number"),
         ("  max_attempts: 2", "  max_attempts: many", "null_spike.yml.*max_attempts"),
         ("  decide:", "  decision:", "null_spike.yml.*texts.decision"),
         ("harm: degraded", "harm: terrible", "null_spike.yml.*harm"),
@@ -31,9 +31,13 @@ def folder(tmp_path: Path) -> Path:
         ("key_skew]", "skewed_keys]", "null_spike.yml: explains skewed_keys, which no file declares"),
         ("rejections: [missing]", "rejections: [absent]", "null_spike.yml.*rejections"),
         ("precedence: 130", "precedence: 140", "the same precedence"),
-        ("precedence: 130", "precedence: yes", "null_spike.yml: precedence: must be a whole number"),
-        ("precedence: 130", "precedence: 130\nprecedence: 131", "null_spike.yml: line .*: precedence stands twice"),
-        ("precedence: 130", "precedence: [", "null_spike.yml: "),
+        ("precedence: 130", "precedence: yes", "null_spike.yml, line 2: precedence: must be a whole number"),
+        (
+            "precedence: 130",
+            "precedence: 130\nprecedence: 131",
+            "null_spike.yml, line 3: precedence stands there twice",
+        ),
+        ("precedence: 130", "precedence: [", "null_spike.yml, line 4 is not YAML: "),
         ("key_skew]", "null_spike]", "null_spike.yml: explains itself"),
     ],
 )
@@ -51,7 +55,7 @@ def test_a_file_that_says_what_nobody_reads_is_refused(folder: Path, before: str
 def test_a_file_that_holds_no_class_is_refused_in_one_line(folder: Path, content: bytes) -> None:
     """It ended as a fault of the platform, whose masked text named no file."""
     (folder / "null_spike.yml").write_bytes(content)
-    with pytest.raises(UsageError, match=r"^null_spike\.yml: [^\n]+$"):
+    with pytest.raises(UsageError, match=r"^null_spike\.yml[, ][^\n]+$"):
         read_classes(folder)
 
 

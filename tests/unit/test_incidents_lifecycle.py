@@ -120,7 +120,7 @@ def test_terms_are_settings_and_their_file_is_read_strictly(tmp_path: Path) -> N
     with pytest.raises(UsageError, match="respond_within_hours"):
         read_policy(own)
     own.write_text(": {")
-    with pytest.raises(UsageError, match="no YAML"):
+    with pytest.raises(UsageError, match="line 1 is not YAML"):
         read_policy(own)
     with pytest.raises(UsageError, match="cannot be read"):
         read_policy(tmp_path / "none.yml")

@@ -320,7 +320,7 @@ HOSTILE = {
     "a bomb": ("means: All batches were there at first.", "means: " + "x" * 2_000_000, "longer than"),
     "depth": ("target: 0.95", "target: " + "[" * 5000 + "]" * 5000, "value that cannot be|is not YAML|share"),
     "signs of a terminal": ("  orders:", '  "\\e[31mred":', r"line 9: datasets. \[31mred: there is no such dataset"),
-    "a cycle": ("datasets:\n", "datasets: &a\n  payments: *a\n", "line 9.*payments.payments"),
+    "a cycle": ("datasets:\n", "datasets: &a\n  payments: *a\n", "unfolds to more than 500,000 values"),
 }
 
 

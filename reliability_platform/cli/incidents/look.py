@@ -14,9 +14,9 @@ from reliability_platform.cli.options import DAY, echo, home_option, json_option
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.contracts import SOURCES
-from reliability_platform.formats import second
+from reliability_platform.formats import plain, second
 from reliability_platform.incidents.classes import CLASSES, Severity
-from reliability_platform.incidents.documents.render import WIDTH, plain
+from reliability_platform.incidents.documents.render import WIDTH
 from reliability_platform.incidents.model import Incident, State, TimelineEntry
 from reliability_platform.incidents.response import overdue, postmortem_due, read_policy, response_due
 from reliability_platform.incidents.store import IncidentStore

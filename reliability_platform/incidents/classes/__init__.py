@@ -15,14 +15,12 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
 from reliability_platform.causes import CAUSES, Cause, Persistence
 from reliability_platform.contracts.rejections import Rule
 from reliability_platform.errors import UsageError
-from reliability_platform.yaml_places import repeated_key
-from reliability_platform.yaml_text import compose_yaml, read_yaml
+from reliability_platform.strict_yaml import StrictYaml
 
 
 class Severity(StrEnum):
@@ -258,26 +256,20 @@ def read_classes(folder: Path) -> dict[str, FailureClass]:
 
 def _read_class(path: Path) -> FailureClass:
     """The class of one file. Raises `UsageError` with the file, the key and what is allowed."""
+    file = StrictYaml.of_file(path, path.name)
+    declared = file.content
+    if not isinstance(declared, dict):
+        raise file.problem((), "it must hold keys and values")
+    if isinstance(declared.get("precedence"), bool):
+        raise file.problem(("precedence",), "must be a whole number")
     try:
-        text = path.read_text(encoding="utf-8")
-        if twice := repeated_key(compose_yaml(text)):
-            raise ValueError(f"line {twice[1]}: {twice[0]} stands twice")
-        declared = read_yaml(text)
-        if not isinstance(declared, dict):
-            raise ValueError("must hold keys and values")
-        if isinstance(declared.get("precedence"), bool):
-            raise ValueError("precedence: must be a whole number")
         return _CLASS.validate_python({**declared, "name": path.stem})
     except ValidationError as error:
         first = min(error.errors(), key=lambda one: one["type"] not in _UNKNOWN_KEY)
-        told = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        if first["type"] in _UNKNOWN_KEY:
-            told += f"; allowed: {', '.join(_keys_beside(first['loc']))}"
+        known = f"; allowed: {', '.join(_keys_beside(first['loc']))}" if first["type"] in _UNKNOWN_KEY else ""
+        raise file.problem(first["loc"], f"{first['msg']}{known}") from None
     except KeyError as error:
-        told = f"cause: {error.args[0]!r} is no cause; allowed: {', '.join(CAUSES)}"
-    except (ValueError, TypeError, OSError, RecursionError, yaml.YAMLError) as error:
-        told = " ".join(str(error).split())
-    raise UsageError(f"{path.name}: {told}")
+        raise file.problem(("cause",), f"{error.args[0]!r} is no cause; allowed: {', '.join(CAUSES)}") from None
 
 
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:

@@ -15,7 +15,7 @@ from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Column, Contract
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.model import Incident
-from reliability_platform.yaml_text import read_yaml
+from reliability_platform.strict_yaml import read_yaml
 
 LISTED = 3
 """So many days are named one by one."""

@@ -7,6 +7,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 
+from reliability_platform.formats import plain
 from reliability_platform.incidents.documents.blocks import (
     Block,
     Bullets,
@@ -27,11 +28,6 @@ _SPECIAL = re.compile(r"[\\`*\[\]~|{}$]|(?<=\{)[%#]|(?<![A-Za-z0-9_])_|_(?![A-Za
 _AT_LINE_START = re.compile(r"^(?:([#+=:-])|(\d+)([.)])(?=\s|$))")
 # Bare addresses become links by themselves in most viewers; data must not put one under somebody's cursor.
 _ADDRESS = re.compile(r"(://|\bwww\.)", re.IGNORECASE)
-
-
-def plain(text: str) -> str:
-    """One line of printable signs: no line breaks, no control, invisible or direction-changing signs."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def escape(text: str) -> str:

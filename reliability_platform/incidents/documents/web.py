@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from markdown_it import MarkdownIt
 
+from reliability_platform.formats import plain
 from reliability_platform.incidents.documents.blocks import (
     Block,
     Bullets,
@@ -20,7 +21,7 @@ from reliability_platform.incidents.documents.blocks import (
     Paragraph,
     Picture,
 )
-from reliability_platform.incidents.documents.render import code, plain
+from reliability_platform.incidents.documents.render import code
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 STYLE = """

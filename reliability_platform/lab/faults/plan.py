@@ -8,10 +8,8 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
-from importlib import resources
 from pathlib import Path
 
-import yaml
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from reliability_platform.atomic import write_atomically
@@ -21,8 +19,10 @@ from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.lab.faults.catalogue import fault_named
 from reliability_platform.lab.faults.fault import Fault, Stage
 from reliability_platform.settings import Settings, variable
-from reliability_platform.yaml_places import line_of, repeated_key
+from reliability_platform.strict_yaml import StrictYaml
 
+PLANS = Path(__file__).parent / "plans"
+"""Those that come with the platform."""
 MAX_DAY = 3660
 """No window is longer than ten years."""
 
@@ -83,18 +83,7 @@ class Injection:
 
 def plan_names() -> list[str]:
     """The plans that come with the platform."""
-    folder = resources.files("reliability_platform.lab.faults") / "plans"
-    return sorted(path.name.removesuffix(".yml") for path in folder.iterdir() if path.name.endswith(".yml"))
-
-
-class _PlanLoader(yaml.SafeLoader):
-    """Leaves dates as text: YAML would fail on 2026-13-45 without saying in which line."""
-
-
-_PlanLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
+    return sorted(path.stem for path in PLANS.glob("*.yml"))
 
 
 def load_plan(name_or_path: str) -> Plan:
@@ -104,38 +93,21 @@ def load_plan(name_or_path: str) -> Plan:
     """
     path = Path(name_or_path)
     if "\n" in name_or_path:
-        name_or_path, text = "given", name_or_path
+        file = StrictYaml(name_or_path, "The plan given")
     elif name_or_path in plan_names():
-        text = (resources.files("reliability_platform.lab.faults") / "plans" / f"{name_or_path}.yml").read_text()
+        file = StrictYaml.of_file(PLANS / f"{name_or_path}.yml", f"The plan {name_or_path}")
     elif _is_file(path):
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"The plan {path} cannot be read: {error}.") from None
+        file = StrictYaml.of_file(path, f"The plan {path}")
     else:
         raise UsageError(
             f"There is no plan {name_or_path[:200]!r}: choose one of {', '.join(plan_names())}, or give the path of a file."
         )
     try:
-        tree = yaml.compose(text, Loader=_PlanLoader)
-        twice = repeated_key(tree)
-        if twice is not None:  # a second list of injections would silently drop the first
-            raise UsageError(f"The plan {name_or_path}, line {twice[1]}: {twice[0]} stands there twice.")
-        return Plan.model_validate(yaml.load(text, Loader=_PlanLoader))  # noqa: S506 — a SafeLoader
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = " ".join(str(getattr(error, "problem", None) or error).split())
-        raise UsageError(f"The plan {name_or_path}{line} is not YAML: {problem}.") from None
+        return Plan.model_validate(file.content)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
         said = "it must be a mapping of names to values" if first["type"] == "model_type" else first["msg"]
-        raise UsageError(
-            f"The plan {name_or_path}, line {line_of(tree, first['loc'])}: {where or 'plan'}: {said}."
-        ) from None
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"The plan {name_or_path} holds a value that cannot be: {error}.") from None
+        raise file.problem(first["loc"] or ("plan",), f"{said}.") from None
 
 
 def _is_file(path: Path) -> bool:
