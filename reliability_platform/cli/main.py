@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from reliability_platform.cli.exit_codes import tell_exit_codes
+from reliability_platform.cli.given_home import for_given_home, home_among
 from reliability_platform.cli.stopping import leave_the_end_alone, stoppable
 from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import ExitCode, UsageError
@@ -126,13 +127,13 @@ def main(arguments: list[str] | None = None) -> Any:
             except Exception as error:
                 if stop.came:
                     raise  # whatever a library made of the signal
-                sys.exit(_told(error))
+                sys.exit(_told(error, home_among(words)))
     finally:
         if arguments is None:
             leave_the_end_alone()
 
 
-def _told(error: Exception) -> int:
+def _told(error: Exception, given_home: str) -> int:
     """Tell of an error in one line; the exit code of its kind."""
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
@@ -153,7 +154,7 @@ def _told(error: Exception) -> int:
     if ours is None:
         _say(_unforeseen(error))
         return ExitCode.INTERNAL
-    _say(str(ours) or type(ours).__name__)
+    _say(for_given_home(str(ours), given_home) or type(ours).__name__)
     return ours.exit_code
 
 

@@ -1,7 +1,6 @@
 """Options and helpers of output that several commands share."""
 
 import json
-import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sized
 from contextlib import AbstractContextManager, contextmanager
@@ -12,8 +11,11 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.cli.given_home import for_given_home, given_home
 from reliability_platform.cli.parameters import FilePath
 from reliability_platform.clock import parse_day, utc_now
 from reliability_platform.counted import counted
@@ -26,6 +28,12 @@ PLAIN_WIDTH = 10_000
 
 
 class _Console(Console):
+    def render_str(self, text: str, *, markup: bool | None = None, **how: Any) -> Text:
+        """Commands that a text names are for the home that was given, wherever the text was made."""
+        marked = markup or (markup is None and self._markup)
+        option = given_home()
+        return super().render_str(for_given_home(text, escape(option) if marked else option), markup=markup, **how)
+
     def on_broken_pipe(self) -> None:
         """Rich ends the process with the code of a failure; `main` knows that it is none."""
         raise BrokenPipeError
@@ -33,7 +41,7 @@ class _Console(Console):
 
 people = _Console() if sys.stdout.isatty() else _Console(width=PLAIN_WIDTH)
 """What a person reads on stdout; in a file or a pipe no line is broken, so that names and paths can be searched for."""
-progress = Console(stderr=True) if sys.stderr.isatty() else Console(stderr=True, width=PLAIN_WIDTH)
+progress = _Console(stderr=True) if sys.stderr.isatty() else _Console(stderr=True, width=PLAIN_WIDTH)
 """Progress of long work: stderr, so that `--json` on stdout stays one document."""
 
 MAKES_A_HOME: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
@@ -90,9 +98,7 @@ def home_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def hint(command: str) -> str:
     """A command of ours to type next, for the home that this one was given."""
-    context = click.get_current_context(silent=True)
-    home = context.params.get("home") if context is not None else None
-    return f"reliability {command}" + (f" --home {shlex.quote(str(home))}" if home is not None else "")
+    return f"reliability {command}{given_home()}"
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document for a program to read.")
@@ -226,4 +232,4 @@ def home_session(settings: Settings, *, restoring: bool = False) -> AbstractCont
 def home_served(settings: Settings) -> AbstractContextManager[None]:
     """Hold the home as the one that `reliability dev` serves. The demo must not empty a home that is being served."""
     _refuse_half_restored(settings)
-    return _held(settings, ".served.lock", "`reliability dev`")
+    return _held(settings, ".served.lock", "reliability dev")

@@ -4,13 +4,16 @@ import errno
 import io
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
+from reliability_platform.cli import options
 from reliability_platform.cli.demo import approvals
+from reliability_platform.cli.given_home import HOMELESS, for_given_home
 from reliability_platform.cli.main import COMMANDS, cli, first_sentence, main
 from reliability_platform.cli.options import held_words
 from reliability_platform.cli.pipeline import _tell_incidents
@@ -257,3 +260,56 @@ def test_what_a_library_raised_is_found_below_what_wraps_it(tmp_path: Path) -> N
     assert isinstance(found, EnvironmentUnusableError)
     assert str(found).startswith("No space left on device: make room")
     assert foreseen(RuntimeError("something failed"), tmp_path) is None
+
+
+@pytest.mark.parametrize("words", [("snapshot", "create"), ("incidents", "show", "INC-7")])
+def test_a_command_that_an_error_names_is_for_the_home_that_was_given(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """Forty texts from outside of the command line named commands that would have gone to another home."""
+    home = tmp_path / "at [home]"
+    (home / "landing").mkdir(parents=True)
+    said = refusal(capfd, ExitCode.USAGE, *words, "--home", str(home))
+    assert f" --home '{home}'`" in said
+    assert refusal(capfd, ExitCode.USAGE, *words, f"--home={home}") == said
+
+
+def test_a_command_that_a_printed_text_names_is_for_the_home_that_was_given(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """With or without markup, once, and not where there is no such option."""
+
+    @click.command()
+    @click.option("--home")
+    def tell(home: str) -> None:
+        del home
+        text = "Try `reliability heal`, `reliability run --home b` or `reliability generate`; [b]`reliability slo`[/b]."
+        options.people.print(text)
+        options.people.print(text, markup=False)
+
+    for home in ([], ["--home", "[b]"]):
+        option = " --home '[b]'" if home else ""
+        tell.main(home, standalone_mode=False)
+        marked, plain = capfd.readouterr().out.splitlines()
+        assert marked == (
+            f"Try `reliability heal{option}`, `reliability run --home b` or `reliability generate`; `reliability slo{option}`."
+        )
+        assert plain == marked.replace("`reliability slo", "[b]`reliability slo").replace("`.", "`[/b].")
+
+
+def test_the_commands_that_have_no_home_are_those() -> None:
+    """A hint with an option that the command does not take is refused when it is typed."""
+
+    def without(command: click.Command, words: str) -> Iterator[str]:
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            for name in command.list_commands(context):
+                below = command.get_command(context, name)
+                assert below is not None
+                yield from without(below, f"{words} {name}".strip())
+        if not any("--home" in one.opts for one in command.params) and not isinstance(command, click.Group):
+            yield words
+
+    found = list(without(cli, ""))
+    assert [one for one in found if for_given_home(f"`reliability {one}`", " --home x") != f"`reliability {one}`"] == []
+    assert {next(one for one in HOMELESS if name.startswith(one)) for name in found} == set(HOMELESS)
