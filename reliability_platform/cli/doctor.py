@@ -273,26 +273,12 @@ def _landing(settings: Settings) -> str:
 
 
 def _judged(settings: Settings) -> str:
-    from reliability_platform.checks.gate import unjudged_checks
-    from reliability_platform.checks.store import CheckStore
-    from reliability_platform.landing.admission import landed_partitions
     from reliability_platform.operations import operations_engine
+    from reliability_platform.recovery.unjudged import unjudged_words
 
-    store = CheckStore(operations_engine(settings))
-    lacking = unjudged_checks(store, landed_partitions(settings))
-    if lacking:
-        days = sorted({day for _, day in lacking})
-        checks = sorted({check for found in lacking.values() for check in found})
-        held = f"{counted(len(lacking), 'landing partition')} {'is' if len(lacking) == 1 else 'are'} held"
-        raise _WrongError(
-            f"{held} for want of a result of {_first(checks)}, which "
-            + (
-                "the operations store has lost"
-                if store.gone()
-                else "no run has evaluated since they changed or it was added"
-            )
-            + f": `{hint(f'run --from {days[0]} --to {days[-1]}')}`"
-        )
+    words = unjudged_words(settings, operations_engine(settings))
+    if words:
+        raise _WrongError(words)
     return "every landed day has a result of every blocking check"
 
 

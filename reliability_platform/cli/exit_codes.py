@@ -17,8 +17,9 @@ ENDS_WITH: dict[ExitCode, dict[str, str]] = {
         "run": _HELD,
         "backfill": _HELD,
         "publish": "a landing partition is held",
-        "heal": "an incident stays open, or something failed on the way",
-        "verify": "a published table is not what was audited, or not what a run without failures gives",
+        "heal": "an incident stays open, something failed on the way, a file is damaged, or a landing day lacks a result",
+        "verify": "a published table is not what was audited, or not what a run without failures gives, any file of the home is "
+        "damaged, or a landing day lacks a result",
         "restore": "a landing partition is held afterwards, or something stays damaged",
         "generate": "with --check, a generated file is not as the contracts say",
         "quarantine replay": "something that was meant was not replayed, an incident stays open, or something failed",

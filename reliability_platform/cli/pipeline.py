@@ -31,6 +31,7 @@ from reliability_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from reliability_platform.lab.faults.plan import Injection
+    from reliability_platform.recovery.unnoticed import Unnoticed
 
 
 def _open_incidents(settings: Settings) -> list[dict[str, str]]:
@@ -63,17 +64,13 @@ def _tell_next_step(incidents: list[dict[str, str]]) -> None:
 
 
 def _tell_unjudged(settings: Settings, held: Collection[tuple[str, date]]) -> None:
-    """Days that lack a result (a run was cut off, a dbt test is new) are held without an incident: say how to get it."""
-    from reliability_platform.checks.gate import unjudged_days
-    from reliability_platform.checks.store import CheckStore
+    """Days that lack a result are held without an incident: say how to get it."""
     from reliability_platform.operations import operations_engine
+    from reliability_platform.recovery.unjudged import unjudged_words
 
-    unjudged = sorted(unjudged_days(CheckStore(operations_engine(settings)), list(held)))
-    if unjudged:
-        people.print(
-            "Some of them lack a result: their data changed since, or a check is newer than they are. Judge them:"
-        )
-        people.print(f"  {hint(f'run --from {unjudged[0]} --to {unjudged[-1]}')}", highlight=False, markup=False)
+    words = unjudged_words(settings, operations_engine(settings), held)
+    if words:
+        people.print(f"{words}.", highlight=False, markup=False)
 
 
 @click.command()
@@ -198,10 +195,11 @@ def _inject_live(home: Path | None, injection: "Injection") -> None:
         _tell_incidents(_open_incidents(settings))
 
 
-def _tell_plans(settings: Settings, incident_id: str | None, action: str | None, as_json: bool) -> None:
-    """What healing would do to each open incident, or why it would not."""
+def _tell_plans(settings: Settings, incident_id: str | None, action: str | None, as_json: bool) -> int:
+    """What healing would do to each open incident, or why it would not; what it would leave."""
     from reliability_platform.incidents.store import IncidentStore
     from reliability_platform.operations import operations_engine
+    from reliability_platform.recovery.unnoticed import unnoticed
     from reliability_platform.remediation.due import obstacle
     from reliability_platform.remediation.heal import describe
 
@@ -218,13 +216,23 @@ def _tell_plans(settings: Settings, incident_id: str | None, action: str | None,
         }
         for incident in asked
     ]
+    left = unnoticed(settings)
     if as_json:
         print_json(plans)
     for plan in () if as_json else plans:
         but = f" Not now: {plan['but']}." if plan["but"] else ""
         people.print(f"{plan['incident']}: {plan['would']}{but}", highlight=False, markup=False)
-    if not plans and not as_json:
-        people.print("No incident is open.")
+    if not as_json:
+        _tell_left(left, none_open=not plans)
+    return ExitCode.NOT_HEALED if left else ExitCode.OK
+
+
+def _tell_left(left: "Unnoticed", *, none_open: bool) -> None:
+    """What is wrong beside the incidents: that none is open does not mean that all is well."""
+    if none_open:
+        people.print("No incident is open, but not all is well:" if left else "[green]No incident is open.[/green]")
+    for line in left.lines:
+        people.print(f"{line}.", highlight=False, markup=False)
 
 
 def _at_once(settings: Settings, incident_id: str, action: str | None, as_json: bool) -> None:
@@ -259,10 +267,11 @@ def heal(
 
     Without --incident, all whose policy needs no approval. The actions `hold`, `release` and
     `fall_back_to_last_good_publication` heal nothing, but keep consumers safe meanwhile. One action that fails keeps no
-    other incident from being healed.
+    other incident from being healed. What is wrong without an incident (a damaged file, a day without a result) is said.
     """
     from reliability_platform.incidents.store import IncidentStore
     from reliability_platform.operations import operations_engine
+    from reliability_platform.recovery.unnoticed import unnoticed
     from reliability_platform.remediation.actions import action_named
     from reliability_platform.remediation.due import obstacle
     from reliability_platform.remediation.heal import act, describe
@@ -274,8 +283,7 @@ def heal(
         raise UsageError("--undo takes back the last action: leave out --action and --dry-run.")
     heals = action is None or action_named(action).heals
     if dry_run:
-        _tell_plans(load_settings(home), incident_id, action, as_json)
-        return ExitCode.OK
+        return _tell_plans(load_settings(home), incident_id, action, as_json)
     if incident_id is not None and (take_back or not heals):
         _at_once(load_settings(home), incident_id, action, as_json)
         return ExitCode.OK
@@ -298,15 +306,15 @@ def heal(
                 progress.print(f"{incident.id}: {reason}.", highlight=False, markup=False)
         daemon.settle()
         incidents, healed = _open_incidents(settings), healed_since(settings, engine, before, utc_now())
+        left = unnoticed(settings)
     if as_json:
-        print_json({"healed": [one.document for one in healed], "open": incidents})
+        print_json({"healed": [one.document for one in healed], "open": incidents, **left.document()})
     else:
         for one in healed:
             people.print(str(one), highlight=False, markup=False)
-        if not healed:
-            people.print("[green]No incident is open.[/green]")
+        _tell_left(left, none_open=not healed)
         _tell_next_step(incidents)
-    return ExitCode.NOT_HEALED if incidents or daemon.troubles else ExitCode.OK
+    return ExitCode.NOT_HEALED if incidents or daemon.troubles or left else ExitCode.OK
 
 
 def _leaving(settings: Settings) -> str:

@@ -17,8 +17,8 @@ from reliability_platform.settings import load_settings
 def verify(home: Path | None, as_json: bool) -> int:
     """Prove that what is published is what was audited, and equals a run without any failure, row for row.
 
-    Compares every published file, and the reference data, with their checksums, and asks whether the operations store,
-    which knows them, is the one of this home and whole. Then builds the same days again from the clean source and compares
+    Compares every file of the home with its checksum, and asks whether the operations store is the one of this home and
+    whole, and whether each landed day has been judged. Then builds the same days again from the clean source and compares
     every published table as a multiset of rows. It shows what differs. Of a source that is not simulated nobody knows what
     it should have sent: its days are built again from what has landed.
     """
@@ -26,21 +26,20 @@ def verify(home: Path | None, as_json: bool) -> int:
     from reliability_platform.lab.oracle import verify as compare
     from reliability_platform.lab.simulation.system import SIMULATED
     from reliability_platform.landing.admission import landed_partitions
-    from reliability_platform.landing.sound_reference import examine_reference
-    from reliability_platform.recovery.stores import examine_operations, examine_versions
+    from reliability_platform.recovery.unnoticed import unnoticed
 
     settings = load_settings(home)
     with home_session(settings):
-        damages = [*examine_operations(settings), *examine_versions(settings), *examine_reference(settings)]
+        wrong = unnoticed(settings)
         tables = compare(settings, landed_partitions(settings), lambda step: progress.print(f"[dim]{step} …[/dim]"))
     rebuilt = [source for source in SOURCES if source not in SIMULATED]
-    equal = all(table.equal for table in tables) and not damages
+    equal = all(table.equal for table in tables) and not wrong
     if as_json:
         print_json(
             {
                 "equal": equal,
                 "rebuilt_from_landing": rebuilt,
-                "damaged": [one.document() for one in damages],
+                **wrong.document(),
                 "tables": {table.name: asdict(table) for table in tables},
             }
         )
@@ -57,8 +56,8 @@ def verify(home: Path | None, as_json: bool) -> int:
             f"There is no truth to compare with for {', '.join(rebuilt)}: built again from what has landed.",
             markup=False,
         )
-    for one in damages:
-        people.print(str(one), markup=False, highlight=False)
+    for line in wrong.lines:
+        people.print(line, markup=False, highlight=False)
     for table in tables:
         for difference in table.first_differences:
             people.print(f"{table.name}: {difference}", markup=False)

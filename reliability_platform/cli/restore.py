@@ -151,16 +151,20 @@ def _record(settings: Settings, what: str, why: str) -> None:
 def _damage_found(settings: Settings, as_json: bool) -> int:
     """What `--damaged` would be about, and what it would do about each."""
     from reliability_platform.recovery.damaged import mend
+    from reliability_platform.recovery.unjudged import unjudged_words
 
     with home_session(settings):
         found = mend(settings, utc_now, dry_run=True)
+        unjudged = None if found.found else unjudged_words(settings, operations_engine(settings))
     if as_json:
-        print_json({"dry_run": True, **found.document()})
+        print_json({"dry_run": True, **found.document(), "unjudged": unjudged})
     for one in () if as_json else found.found:
         people.print(f"Found: {one}.", highlight=False, markup=False)
     if not found.found and not as_json:
         people.print("Nothing is damaged: every checksum that was written is right.")
-    return ExitCode.NOT_HEALED if found.found else ExitCode.OK
+    if unjudged and not as_json:
+        people.print(f"{unjudged}.", highlight=False, markup=False)
+    return ExitCode.NOT_HEALED if found.found or unjudged else ExitCode.OK
 
 
 def _restore_damaged(settings: Settings, why: str, as_json: bool) -> int:

@@ -80,7 +80,7 @@ def mend(settings: Settings, clock: Clock, *, dry_run: bool = False) -> Mended:
     Killed anywhere it can be run again: days to build lose their results before anything of them is touched.
     """
     found = examine_home(settings)
-    if dry_run or not found:
+    if dry_run or (not found and not unjudged_days(settings, operations_engine(settings))):
         return Mended(found, [], found, [], None)
     steps: list[str] = []
     days: set[date] = set()
@@ -99,6 +99,8 @@ def mend(settings: Settings, clock: Clock, *, dry_run: bool = False) -> Mended:
     days |= unjudged_days(settings, engine)
     landed = {day for _, day in landed_partitions(settings)}
     wanted = sorted(days & landed)
+    if not found:  # an earlier restore was cut off when it had put back all files
+        steps.append(f"built and judged {counted(len(wanted), 'landing day')} again, of which results were missing")
     publication = reprocess(RunContext(settings, engine, clock, "restore-damaged"), wanted) if landed else None
     note_end(settings, engine)
     return Mended(found, steps, examine_home(settings), wanted, publication)

@@ -73,8 +73,8 @@ def warehouse_reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     with warehouse_lease(settings):
         if not settings.warehouse.exists():
             raise EnvironmentUnusableError(
-                f"The warehouse {settings.warehouse} does not exist yet: "
-                "make it with `reliability demo` or `reliability run`."
+                f"The warehouse {settings.warehouse} does not exist: `reliability run` makes the first one, "
+                "`reliability restore --damaged` puts back one that was lost."
             )
         connection = open_when_free(settings, read_only=True)
         try:

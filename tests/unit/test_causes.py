@@ -52,7 +52,7 @@ def test_an_answer_of_a_source_is_a_matter_of_time_or_a_no(status: int, cause: C
     [
         (SourceUnavailableError("orders did not send it"), SOURCE_DOWN),
         (HomeBusyError("another process"), HELD),
-        (EnvironmentUnusableError("The warehouse does not exist yet"), UNUSABLE),
+        (EnvironmentUnusableError("The warehouse does not exist"), UNUSABLE),
         (OSError("No space left on device"), NO_ROOM),
         (ValueError("who knows"), None),
     ],

@@ -220,7 +220,7 @@ def test_without_a_warehouse_or_publication_it_is_said_and_healing_goes_on(tmp_p
     act(home.settings, home.engine, incident.id, later(1), "test")
     incident = home.incidents.get(incident.id)
     [entry] = [one for one in incident.timeline if one.kind == "impact"]
-    assert "does not exist yet: make it with" in entry.why
+    assert "does not exist: `reliability run` makes" in entry.why
     assert "nothing is published" in entry.why
     assert (entry.data["rows"], entry.data["keys"], entry.data["event_dates"]) == (None, None, [str(home.day)])
     rows = measure_table(incident)

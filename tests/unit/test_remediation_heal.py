@@ -175,7 +175,7 @@ def test_an_action_that_raises_is_on_the_record_and_counts(home: BrokenHome) -> 
             begin(home, one, attempt)
         incident = home.incidents.get(one)
         assert (incident.state, incident.attempts) == (State.CONTAINED, attempt)
-        assert any("does not exist yet: make it with" in entry.why for entry in incident.timeline)
+        assert any("does not exist: `reliability run` makes" in entry.why for entry in incident.timeline)
     assert not may(home, incident)
 
 
