@@ -140,7 +140,8 @@ def _scan_class() -> Any:
 def _parsed(files: tuple[tuple[str, int], ...]) -> tuple[Any, _Connection, list[Any]]:
     """A scan that has read the files, for no day yet, the connection that stands for the real one in it, its log.
 
-    Reading them costs five times what running them does, so it is done once and copied for each landing day.
+    Reading them costs five times what running them does, so it is done once and copied for each landing day, but for what
+    stands in the files: no scan changes it, and copying it took half of a scan.
     """
     connection = _Connection(None, {})
     scan = _scan_class()()
@@ -161,7 +162,7 @@ def _scan(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], day: dat
     # Soda has one log for the whole process: it would grow for ever, and tell the errors of earlier days as today's.
     parsed._logs.logs[:] = log
     parsed._logs.logs_buffer.clear()
-    shared = {id(one): one for one in (parsed.environment, parsed._logs)}
+    shared = {id(one): one for one in (parsed.environment, parsed._logs, parsed._sodacl_cfg)}
     scan = copy.deepcopy(parsed, {id(placeholder): here, **shared})
     scan.add_variables({"START": first, "END": end, "NOW": f"{end}T00:00:00"})
     scan.execute()

@@ -22,6 +22,8 @@ CHANGES = {
     "os.rename": slice(0, 2),
 }
 """Events that change a folder or a file, and which of their arguments are its path."""
+ASKS = frozenset({"socket.connect", "socket.getaddrinfo", "socket.sendto"})
+WATCHED = ASKS | {"open", *CHANGES}
 
 
 def _is_here(host: Any) -> bool:
@@ -52,12 +54,13 @@ def _watch_installation(log: str, event: str, arguments: tuple[Any, ...]) -> Non
 
 
 def _watch(event: str, arguments: tuple[Any, ...]) -> None:
+    if event not in WATCHED:  # asked first: a process has millions of events, and reading the environment takes 4 µs
+        return
     log = os.environ.get("OUTWARD_CALLS")
     if log is None:
         return
-    if event == "open" or event in CHANGES:
+    if event not in ASKS:
         _watch_installation(log, event, arguments)
-    if event not in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
         return
     address = arguments[0] if event == "socket.getaddrinfo" else arguments[1]
     host = address[0] if isinstance(address, tuple) else address
