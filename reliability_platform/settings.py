@@ -270,7 +270,9 @@ class Settings(BaseSettings):
         return value
 
     def url_of(self, source: str) -> str | None:
-        """Where a source answers over HTTP; None if it is simulated in the process."""
+        """Where a source answers over HTTP; None if it is simulated in the process, or if the home replays a recording."""
+        if self.recording.exists():
+            return None
         return self.source_urls.get(source, self.source_url)
 
     def first_open_date(self, today: date) -> date | None:
@@ -369,6 +371,11 @@ class Settings(BaseSettings):
     @property
     def simulation_file(self) -> Path:
         return self.home / "simulation.json"
+
+    @property
+    def recording(self) -> Path:
+        """Present in a home of the lab alone."""
+        return self.home / "recording"
 
     @property
     def operations(self) -> str:
@@ -499,6 +506,7 @@ def is_home(settings: Settings) -> bool:
         settings.published,
         settings.warehouse,
         settings.simulation_file,
+        settings.recording,
         settings.identity,
         settings.home / "operations.sqlite",
         settings.home / "snapshots",

@@ -19,14 +19,21 @@ from reliability_platform.cli.parameters import Whole
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
-from reliability_platform.errors import ExitCode
+from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.formats import percent
 from reliability_platform.settings import Settings, load_settings
 
 
 def _run(settings: Settings, grid: str, seeds: int, first_seed: int, kills: int, with_drills: bool) -> dict[str, Any]:
+    from reliability_platform.contracts import SOURCES
     from reliability_platform.lab.campaign.campaign import measured, run_campaign
     from reliability_platform.lab.campaign.grade import TrialOutcome
+    from reliability_platform.lab.clean import recording_of, refuse_real
+
+    refuse_real(settings, SOURCES)
+    recording = recording_of(settings)
+    if recording is not None and (kills or with_drills):
+        raise UsageError("Kills and drills need simulated sources: leave out --with-kills and --with-drills.")
 
     columns = (TextColumn("worlds"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=progress, disable=not progress.is_terminal) as bar:
@@ -38,7 +45,7 @@ def _run(settings: Settings, grid: str, seeds: int, first_seed: int, kills: int,
             words = f"world {done} of {total}: {counted(len(trial.scenarios), 'scenario')}, {counted(len(trial.controls), 'control')}"
             progress.print(words + (f", missed {', '.join(missed)}" if missed else ""), highlight=False)
 
-        document = run_campaign(settings.home / "campaign", grid, seeds, on_trial, first_seed)
+        document = run_campaign(settings.home / "campaign", grid, seeds, on_trial, first_seed, recording)
     return (
         document
         | _lost_on_purpose(settings, document["seeds"][0], kills, with_drills)
@@ -171,7 +178,8 @@ def campaign(
 ) -> int:
     """Measure which faults the checks catch at which size, what slips through, false alarms, and what healing takes.
 
-    Runs in trials of its own; the data of the home are not touched. The document is kept in scorecards/campaign.json.
+    Runs in trials of its own; the data of the home are not touched. In a home of the lab (`reliability lab record`) trials
+    are made of the recorded days. The document is kept in scorecards/campaign.json.
     """
     settings = load_settings(home)
     with home_session(settings):

@@ -1,11 +1,13 @@
 """`reliability faults`: the catalogue of declared faults and controls, and the plans that use them."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reliability_platform.cli.options import json_option, people, print_json
 from reliability_platform.cli.tables import Table
+from reliability_platform.errors import UsageError
 
 if TYPE_CHECKING:
     from reliability_platform.lab.faults.fault import Fault
@@ -40,15 +42,45 @@ def faults(context: click.Context) -> None:
         context.invoke(list_faults)
 
 
+def _show_of_source(chosen: "Sequence[Fault]", source: str, as_json: bool) -> None:
+    """Which faults find something to hit in a source, and why the others do not."""
+    reasons = {one.name: one.why_not(source) for one in chosen}
+    if as_json:
+        print_json(
+            [{**_document(one), "applies": not reasons[one.name], "why_not": reasons[one.name]} for one in chosen]
+        )
+        return
+    applies = sum(reason is None for reason in reasons.values())
+    table = Table(title=f"{applies} of {len(chosen)} apply to {source}")
+    for column in ("name", "applies", "what is hit, or why nothing is"):
+        table.add_column(column)
+    for one in chosen:
+        reason = reasons[one.name]
+        table.add_row(one.name, "no" if reason else "yes", reason or one.description)
+    people.print(table)
+
+
 @faults.command("list")
 @click.option("--controls", is_flag=True, help="The controls, which nothing may notice.")
+@click.option(
+    "--source", default=None, help="Say of each whether it finds something to hit in this source, or why not."
+)
 @json_option
-def list_faults(controls: bool, as_json: bool) -> None:
-    """Every fault: what it changes, how bad it is, what catches it, how it ends."""
+def list_faults(controls: bool, source: str | None, as_json: bool) -> None:
+    """Every fault: what it changes, how bad it is, what catches it, how it ends.
+
+    What a fault hits in a source follows from its contract: a range, a label, a reference, a measure, a key.
+    """
+    from reliability_platform.contracts import SOURCES
     from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
     from reliability_platform.lab.faults.plan import plan_names
 
     chosen = list((CONTROLS if controls else CATALOGUE).values())
+    if source is not None:
+        if source not in SOURCES:
+            raise UsageError(f"There is no source {source!r}: choose one of {', '.join(SOURCES)}.")
+        _show_of_source(chosen, source, as_json)
+        return
     if as_json:
         print_json([_document(one) for one in chosen])
         return

@@ -49,6 +49,7 @@ COMMANDS = {
     "scorecard": "scorecard",
     "campaign": "campaign",
     "faults": "faults",
+    "lab": "lab",
     "openlineage": "openlineage",
     "doctor": "doctor",
     "dev": "dev",

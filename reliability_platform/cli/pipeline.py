@@ -128,18 +128,20 @@ def run(
 )
 @home_option
 def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None) -> int:
-    """Break one source on one day with a declared FAULT. See `reliability faults` for what there is.
+    """Break one source on one day with a declared FAULT. See `reliability faults list --source NAME` for what there is.
+
+    Broken are simulated sources, and any in a home of the lab (`reliability lab record`); a real one is refused.
 
     The day lands again, broken; one that has not landed yet lands now, which is said. Then `reliability run --from DAY --to DAY` lets the platform notice. A fault of the
     running platform is injected at once, and is noticed at once.
     """
+    from reliability_platform.contracts import SOURCES
+    from reliability_platform.lab.clean import clean_sources, refuse_real
     from reliability_platform.lab.faults.catalogue import fault_named
     from reliability_platform.lab.faults.fault import Stage
     from reliability_platform.lab.faults.injection import rehearse
     from reliability_platform.lab.faults.landed_again import redeliver
     from reliability_platform.lab.faults.plan import ActivePlan, PlannedInjection, resolve_injection
-    from reliability_platform.lab.simulation.simulation import Simulation
-    from reliability_platform.lab.simulation.system import simulated_sources
     from reliability_platform.landing.writer import landing_folder
 
     settings = load_settings(home)
@@ -148,7 +150,9 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
     touched = injection.landing_dates()
     if touched[-1] >= utc_now().date():
         raise UsageError(f"{fault} on {day} reaches {touched[-1]}, which is not over yet: choose an earlier day.")
-    if fault_named(injection.fault).stage is not Stage.LANDING:
+    live = fault_named(injection.fault).stage is not Stage.LANDING
+    refuse_real(settings, SOURCES if live else [source])  # the running platform has the rows of all of them
+    if live:
         _inject_live(home, injection)
         return ExitCode.OK
     with home_session(settings):
@@ -161,7 +165,7 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
             return ExitCode.OK
         plan = before.with_injection(injection)
         plan.refuse_over_http(settings, [source], touched)
-        rehearse(simulated_sources(Simulation.load(settings)), plan)
+        rehearse(clean_sources(settings), plan)
         anew = [one for one in touched if not landing_folder(settings, source, one).exists()]
         for one in touched:
             redeliver(settings, plan, source, one)

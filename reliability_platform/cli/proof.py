@@ -19,12 +19,12 @@ def verify(home: Path | None, as_json: bool) -> int:
 
     Compares every file of the home with its checksum, and asks whether the operations store is the one of this home and
     whole, and whether each landed day has been judged. Then builds the same days again from the clean source and compares
-    every published table as a multiset of rows. It shows what differs. Of a source that is not simulated nobody knows what
-    it should have sent: its days are built again from what has landed.
+    every published table as a multiset of rows. It shows what differs. Of a source that is neither simulated nor recorded
+    nobody knows what it should have sent: its days are built again from what has landed.
     """
     from reliability_platform.contracts import SOURCES
+    from reliability_platform.lab.clean import clean_sources
     from reliability_platform.lab.oracle import verify as compare
-    from reliability_platform.lab.simulation.system import SIMULATED
     from reliability_platform.landing.admission import landed_partitions
     from reliability_platform.recovery.unnoticed import unnoticed
 
@@ -32,7 +32,8 @@ def verify(home: Path | None, as_json: bool) -> int:
     with home_session(settings):
         wrong = unnoticed(settings)
         tables = compare(settings, landed_partitions(settings), lambda step: progress.print(f"[dim]{step} …[/dim]"))
-    rebuilt = [source for source in SOURCES if source not in SIMULATED]
+    clean = clean_sources(settings)
+    rebuilt = [source for source in SOURCES if source not in clean]
     equal = all(table.equal for table in tables) and not wrong
     if as_json:
         print_json(

@@ -3,8 +3,8 @@
 A second home, built from the clean source alone by the same admission, the same dbt models and the same publication.
 It is always built anew: a proof that reuses an old result proves nothing.
 
-Of a source that the lab does not simulate nobody knows what it should have sent. There the same days are built anew from
-what has landed, with the decisions of people: that proves that what is published is what a full build gives, no more.
+Of a source that the lab neither simulates nor has recorded nobody knows what it should have sent. There the same days are
+built anew from what has landed, with the decisions of people: that proves that what is published is what a full build gives, no more.
 """
 
 import shutil
@@ -13,9 +13,7 @@ from pathlib import Path
 
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
-from reliability_platform.lab.simulation.reference import reference_files
-from reliability_platform.lab.simulation.simulation import Simulation
-from reliability_platform.lab.simulation.system import SIMULATED, scheduled_batches
+from reliability_platform.lab.clean import clean_reference, clean_sources
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.reference import load_reference
 from reliability_platform.landing.writer import write_batch
@@ -35,18 +33,17 @@ def build_oracle(
     shutil.rmtree(settings.oracle, ignore_errors=True)
     oracle = settings.model_copy(update={"home": settings.oracle, "dbt_project": DBT_PROJECT})
     on_step("clean deliveries")
-    simulation = Simulation.load(settings)
-    if SIMULATED:
-        load_reference(oracle, reference_files(simulation))
+    clean = clean_sources(settings)
+    if clean:
+        load_reference(oracle, clean_reference(settings))
     else:
         _copy(settings, oracle, settings.reference)
-    for source in sorted({source for source, _ in partitions} - set(SIMULATED)):
+    for source in sorted({source for source, _ in partitions} - set(clean)):
         _copy(settings, oracle, settings.landing / source)
         _copy(settings, oracle, settings.decisions / source)
     for source, day in partitions:
-        if source in SIMULATED:
-            for batch in scheduled_batches(simulation, source, day):
-                write_batch(oracle, batch)
+        for batch in clean[source].deliver(day) if source in clean else ():
+            write_batch(oracle, batch)
         admit(oracle, source, day)
     on_step("dbt")
     days = [day for _, day in partitions]

@@ -1,10 +1,13 @@
 """Which tables are published, and from which sources each is made: read from dbt's manifest, declared nowhere twice."""
 
 import json
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+_NUMBER = re.compile(r"(?:tiny|small|big|huge|u?)?int|decimal|numeric|double|float|real", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,19 @@ def model_checks(manifest_path: Path) -> list[ModelCheck]:
 def model_names(manifest_path: Path) -> set[str]:
     """The names of all models of the project."""
     return {one["name"] for one in read_manifest(manifest_path)["nodes"].values() if one["resource_type"] == "model"}
+
+
+def numbers_of(name: str, manifest_path: Path) -> list[str]:
+    """The measures of a mart: its columns of numbers beside its key, as its yml declares them."""
+    for node in read_manifest(manifest_path)["nodes"].values():
+        if node["resource_type"] == "model" and node["name"] == name:
+            keys = set(node["config"].get("unique_key") or ())
+            return [
+                column["name"]
+                for column in node["columns"].values()
+                if column["name"] not in keys and _NUMBER.match(column.get("data_type") or "")
+            ]
+    raise KeyError(name)
 
 
 def keys_of(name: str, manifest_path: Path) -> list[str]:

@@ -7,6 +7,7 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.lab.faults.catalogue import CATALOGUE
 from reliability_platform.lab.faults.fault import Stage
 from reliability_platform.lab.faults.plan import load_plan
+from reliability_platform.lab.faults.targets import checks_named
 from reliability_platform.masking import PLACES
 from reliability_platform.settings import PROJECT_ROOT
 from tests.conventions.test_layers import ORDER
@@ -53,7 +54,7 @@ def test_the_sample_of_the_demo_has_faults_that_there_are() -> None:
         if declared.is_control:
             assert caught == "nothing to notice"
         else:
-            named = [one.format(source=source, column="*") for one in declared.signature]
+            named = checks_named(declared.signature, source, "*")
             assert caught in CHECKS and any(fnmatch(caught, one) for one in named), fault
 
 

@@ -11,6 +11,7 @@ from reliability_platform.lab.campaign.grade import ScenarioOutcome, TrialOutcom
 from reliability_platform.lab.campaign.grid import HISTORY_DAYS, Scenario, lane_of, trials_of
 from reliability_platform.lab.campaign.trial import Observation, run_trial
 from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
+from reliability_platform.lab.faults.targets import checks_named
 
 SEED = 777
 LANDING = [fault for fault in CATALOGUE.values() if fault.stage == "landing"]
@@ -66,11 +67,9 @@ def test_exactly_the_expected_checks_fail_on_exactly_its_days(
         if result.status is CheckStatus.FAILED and result.source in lane and result.partition in near:
             failed.setdefault(result.check, set()).add(result.partition)
 
-    def named(patterns: tuple[str, ...]) -> set[str]:
-        return {one.format(source=scenario.source, column=truth.expected_column) for one in patterns}
-
-    fault = scenario.declared
-    assert named(fault.signature) <= set(failed) <= named(fault.signature) | named(fault.symptoms)
+    fault, column = scenario.declared, truth.expected_column
+    signature = checks_named(fault.signature, scenario.source, column)
+    assert signature <= set(failed) <= signature | checks_named(fault.symptoms, scenario.source, column)
     assert set().union(*failed.values()) <= set(truth.landing_dates)
 
 

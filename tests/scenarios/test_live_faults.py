@@ -8,6 +8,7 @@ from reliability_platform.lab.campaign.grid import Scenario, trials_of
 from reliability_platform.lab.campaign.live import run_live_trial
 from reliability_platform.lab.faults.catalogue import CATALOGUE
 from reliability_platform.lab.faults.fault import Stage
+from reliability_platform.lab.faults.targets import checks_named
 
 # The demo hits with the same faults; here each is judged by exactly its checks, as in the campaign.
 pytestmark = pytest.mark.exhaustive
@@ -42,6 +43,6 @@ def test_it_is_one_incident_that_names_its_cause_and_heals(trial: TrialOutcome, 
     assert found.contained
     assert found.healed
     failed = set(trial.kills[found.id])
-    signature = {check.format(source=found.source) for check in fault.signature}
-    symptoms = {check.format(source=found.source) for check in fault.symptoms}
+    signature = checks_named(fault.signature, found.source, None)
+    symptoms = checks_named(fault.symptoms, found.source, None)
     assert signature <= failed <= signature | symptoms

@@ -17,6 +17,7 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.lab.faults.catalogue import CATALOGUE
 from reliability_platform.lab.faults.fault import Stage
 from reliability_platform.lab.faults.plan import Injection
+from reliability_platform.lab.faults.targets import checks_named
 from reliability_platform.lab.faults.truth import Truth, load_truths
 from reliability_platform.lab.oracle import build_oracle
 from reliability_platform.lab.scorecard.live_fault import live_fault
@@ -154,8 +155,8 @@ def test_injected_noticed_contained_healed(live: Live, name: str, size: str) -> 
     with injection(live, name, size) as truth:
         live.respond(fault.stage, INJECTED)
         found = failed(live.fresh_results())
-        signature = {one.format(source=truth.source) for one in fault.signature}
-        symptoms = {one.format(source=truth.source) for one in fault.symptoms}
+        signature = checks_named(fault.signature, truth.source, None)
+        symptoms = checks_named(fault.symptoms, truth.source, None)
         assert signature <= set(found) <= signature | symptoms
         assert set().union(*found.values()) <= set(truth.landing_dates)
         for check in signature:

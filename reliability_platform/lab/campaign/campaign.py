@@ -19,6 +19,7 @@ from reliability_platform.lab.campaign.mutation import mutation_score
 from reliability_platform.lab.campaign.processes import deaf_to_ctrl_c, expect_to_be_ended
 from reliability_platform.lab.campaign.summary import GRADED, summarise
 from reliability_platform.lab.campaign.trial import run_trial
+from reliability_platform.lab.recordings.recording import Recording
 from reliability_platform.settings import DBT_PROJECT
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.versions import models_of
@@ -49,13 +50,15 @@ def run_campaign(
     seeds: int,
     on_trial: Callable[[int, int, TrialOutcome], None] = lambda *_: None,
     first_seed: int = FIRST_SEED,
+    recording: Recording | None = None,
 ) -> dict[str, Any]:
     """The campaign's document: `scenarios`, `controls`, `summary`, `mutation`, and what it cost.
 
-    Worlds are made in `folder` and removed again. Raises `UsageError` for a grid that does not exist.
+    Trials are made in `folder` and removed again; on a recording, of its days. Raises `UsageError` for a grid that does not
+    exist, or a recording that is too short.
     """
     started = time.perf_counter()
-    plans = trials_of(scenarios_of(grid, seeds, first_seed))
+    plans = trials_of(scenarios_of(grid, seeds, first_seed), recording)
     expect_to_be_ended()
     ensure_manifest()
     folder.mkdir(parents=True, exist_ok=True)

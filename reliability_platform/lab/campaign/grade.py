@@ -6,7 +6,6 @@ from datetime import date, timedelta
 from typing import Any
 
 from reliability_platform.checks.results import CheckResult, CheckStatus
-from reliability_platform.clock import FIRST_DAY
 from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.classes import Severity
 from reliability_platform.incidents.model import Incident, State
@@ -232,8 +231,8 @@ def _rerun_controls(observation: Observation) -> list[ControlOutcome]:
             id=f"rerun_of_clean_days/{source}/{observation.plan.number}",
             control="rerun_of_clean_days",
             source=source,
-            first_day=FIRST_DAY.isoformat(),
-            last_day=(FIRST_DAY + timedelta(days=RERUN_DAYS - 1)).isoformat(),
+            first_day=observation.plan.first_day.isoformat(),
+            last_day=(observation.plan.first_day + timedelta(days=RERUN_DAYS - 1)).isoformat(),
             seed=observation.plan.seed,
             false_alarms=sum(f"-{source}-" in one for one in observation.incidents_of_rerun),
             checks=[],
@@ -308,4 +307,5 @@ def grade(observation: Observation) -> TrialOutcome:
 
 
 def _ordinals(observation: Observation) -> range:
-    return range(FIRST_DAY.toordinal(), FIRST_DAY.toordinal() + observation.plan.days)
+    first = observation.plan.first_day.toordinal()
+    return range(first, first + observation.plan.days)

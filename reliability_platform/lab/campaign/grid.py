@@ -1,22 +1,25 @@
 """Which scenarios there are, and how they share trials.
 
-A trial is a simulated platform over some months. Its sources are independent lanes (orders and payments share one,
-because they are reconciled with each other); on a lane, scenarios follow each other with clean days between them. The
+A trial is a platform of its own over some months. Its sources are independent lanes (those that are compared with each
+other, as orders and payments, share one); on a lane, scenarios follow each other with clean days between them. The
 first weeks are clean: checks that compare with the past need one.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cache
 
+from reliability_platform.checks.catalogue import MODEL_CHECKS
 from reliability_platform.clock import FIRST_DAY
 from reliability_platform.contracts import SOURCES
+from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
 from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS, fault_named
 from reliability_platform.lab.faults.fault import Fault, Stage
 from reliability_platform.lab.faults.plan import Injection
+from reliability_platform.lab.recordings.recording import Recording
 
-LANES: tuple[tuple[str, ...], ...] = (("orders", "payments"), ("web_events",), ("shipments",))
 HISTORY_DAYS = 21
 CLEAN_DAYS_BETWEEN = 1
 """Failures of one kind on neighbouring days are one incident; one clean day keeps them apart."""
@@ -86,6 +89,13 @@ class TrialPlan:
     number: int
     seed: int
     scenarios: tuple[Scenario, ...]
+    recording: Recording | None = None
+    """What its sources replay; without one they are simulated."""
+
+    @property
+    def first_day(self) -> date:
+        """Its first landing day."""
+        return first_day_of(self.recording)
 
     @property
     def is_live(self) -> bool:
@@ -96,7 +106,17 @@ class TrialPlan:
     def days(self) -> int:
         """From the first day to the last clean day after the last scenario."""
         last = max(scenario.last_day for scenario in self.scenarios)
-        return (last - FIRST_DAY).days + 1 + CLEAN_DAYS_BETWEEN
+        return min((last - self.first_day).days + 1 + CLEAN_DAYS_BETWEEN, days_of(self.recording))
+
+
+def first_day_of(recording: Recording | None) -> date:
+    """The first landing day of a trial on a recording, or of a simulated one."""
+    return recording.first if recording is not None else FIRST_DAY
+
+
+def days_of(recording: Recording | None) -> int:
+    """How many landing days a trial may have."""
+    return WORLD_DAYS if recording is None else min(WORLD_DAYS, len(recording.days))
 
 
 def _long_windows(fault: Fault) -> Sequence[str]:
@@ -105,7 +125,7 @@ def _long_windows(fault: Fault) -> Sequence[str]:
 
 
 def _landing_faults() -> list[Fault]:
-    return [fault for fault in CATALOGUE.values() if fault.stage is Stage.LANDING]
+    return [fault for fault in CATALOGUE.values() if fault.stage is Stage.LANDING and fault.applies_to]
 
 
 def _live(seed: int, sources: int, sizes: Sequence[str] = SIZES) -> Iterator[Scenario]:
@@ -156,17 +176,35 @@ def scenarios_of(grid: str, seeds: int, first_seed: int = FIRST_SEED) -> list[Sc
     return [scenario for number in range(seeds) for scenario in GRIDS[grid](first_seed + number)]
 
 
+@cache
+def lanes() -> tuple[tuple[str, ...], ...]:
+    """The sources that share a lane: those that a model compares with each other, directly or by way of a third."""
+    found = [{source} for source in SOURCES]
+    for check in MODEL_CHECKS:
+        joined = [lane for lane in found if lane & set(check.sources)]
+        found = [lane for lane in found if lane not in joined] + [set[str]().union(*joined)]
+    return tuple(tuple(sorted(lane)) for lane in found)
+
+
 def lane_of(source: str) -> tuple[str, ...]:
     """The sources that share a lane with this one."""
-    return next(lane for lane in LANES if source in lane)
+    return next(lane for lane in lanes() if source in lane)
 
 
-def trials_of(scenarios: Iterable[Scenario]) -> list[TrialPlan]:
+def trials_of(scenarios: Iterable[Scenario], recording: Recording | None = None) -> list[TrialPlan]:
     """Place scenarios on lanes, long ones first, each in the first trial that has room.
 
-    Two month-long ones never share a source's lane: nothing good would be left of its past.
+    Two month-long ones never share a source's lane: nothing good would be left of its past. Raises `UsageError` for a
+    recording that is too short.
     """
-    every = list(scenarios)
+    every, first, limit = list(scenarios), first_day_of(recording), days_of(recording)
+    for one in every:
+        needed = LIVE_DAY if one.window == "live" else HISTORY_DAYS + one.declared.days_read + one.span
+        if needed > limit:
+            raise UsageError(
+                f"{one.fault} needs {counted(needed, 'landing day')}, {HISTORY_DAYS} of them to compare with, and {limit} are "
+                "recorded: record more."
+            )
     live = [one for one in every if one.window == "live"]
     ordered = sorted(
         (one for one in every if one.window != "live"), key=lambda one: (one.seed, -one.span, SOURCES.index(one.source))
@@ -178,23 +216,23 @@ def trials_of(scenarios: Iterable[Scenario]) -> list[TrialPlan]:
             # What is delivered again must have been delivered whole the first time.
             start = ends.get(lane, HISTORY_DAYS) + scenario.declared.days_read
             month_there = any(one.window == "month" and one.source == scenario.source for one in placed)
-            fits = start + scenario.span <= WORLD_DAYS and not (month_there and scenario.window == "month")
+            fits = start + scenario.span <= limit and not (month_there and scenario.window == "month")
             if seed == scenario.seed and fits:
                 break
         else:
             ends, placed, start = {}, [], HISTORY_DAYS + scenario.declared.days_read
             trials.append((scenario.seed, ends, placed))
-        placed.append(replace(scenario, first_day=FIRST_DAY + timedelta(days=start)))
+        placed.append(replace(scenario, first_day=first + timedelta(days=start)))
         ends[lane] = start + scenario.span + CLEAN_DAYS_BETWEEN
     landed = [(seed, tuple(placed)) for seed, _, placed in trials]
-    return [TrialPlan(number, seed, placed) for number, (seed, placed) in enumerate([*landed, *_live_trials(live)], 1)]
+    together = [*landed, *_live_trials(live, first + timedelta(days=LIVE_DAY - 1))]
+    return [TrialPlan(number, seed, placed, recording) for number, (seed, placed) in enumerate(together, 1)]
 
 
-def _live_trials(live: Sequence[Scenario]) -> Iterator[tuple[int, tuple[Scenario, ...]]]:
+def _live_trials(live: Sequence[Scenario], day: date) -> Iterator[tuple[int, tuple[Scenario, ...]]]:
     """Injections on a running platform follow each other on one, each after the one before has healed."""
-    first = FIRST_DAY + timedelta(days=LIVE_DAY - 1)
     for seed in sorted({one.seed for one in live}):
-        mine = [replace(one, first_day=first) for one in live if one.seed == seed]
+        mine = [replace(one, first_day=day) for one in live if one.seed == seed]
         for start in range(0, len(mine), LIVE_SCENARIOS):
             yield seed, tuple(mine[start : start + LIVE_SCENARIOS])
 

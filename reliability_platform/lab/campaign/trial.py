@@ -14,7 +14,7 @@ from reliability_platform.backfills.decisions import admit_run
 from reliability_platform.backfills.guard import Purpose, Request
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.checks.store import CheckStore
-from reliability_platform.clock import FIRST_DAY, days, utc_now
+from reliability_platform.clock import days, utc_now
 from reliability_platform.contracts import SOURCES
 from reliability_platform.day_clock import simulate
 from reliability_platform.errors import PlatformError
@@ -86,13 +86,18 @@ class Trial:
         ensure_manifest()
         self.plan = plan
         self.settings: Settings = _watched(home)
-        Simulation(plan.seed, events_per_day).save(self.settings)
+        if plan.recording is None:
+            Simulation(plan.seed, events_per_day).save(self.settings)
+        elif not self.settings.recording.exists():
+            home.mkdir(parents=True, exist_ok=True)
+            self.settings.recording.symlink_to(plan.recording.folder.absolute())
         self.faults = ActivePlan(plan.seed, tuple(scenario.injection() for scenario in plan.scenarios))
         self.faults.save(self.settings)
         self.engine = operations_engine(self.settings)
         self.checks = CheckStore(self.engine)
         self.incidents = IncidentStore(self.engine)
-        self.window = list(days(FIRST_DAY, FIRST_DAY + timedelta(days=(landing_days or plan.days) - 1)))
+        first = plan.first_day
+        self.window = list(days(first, first + timedelta(days=(landing_days or plan.days) - 1)))
 
     @property
     def context(self) -> RunContext:

@@ -1,12 +1,12 @@
 """Controls: changes that nothing may notice. A check that fails at one of these raises a false alarm."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 
-from reliability_platform.contracts import CONTRACTS, SOURCES
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.lab.faults.fault import (
     BAD_ROWS,
     Containment,
@@ -16,6 +16,7 @@ from reliability_platform.lab.faults.fault import (
     InjectionResult,
 )
 from reliability_platform.lab.faults.rows import copy_of, filled, spoil_files, with_table
+from reliability_platform.lab.faults.targets import ANNOUNCED, ANYTHING, NEW_KEYS, NOBODY_LACKS, REQUIRED, Target
 from reliability_platform.lab.faults.timing import late_events, shuffled_within_the_day
 from reliability_platform.lab.faults.value import null_spike
 from reliability_platform.lab.faults.volume import fewer_rows, more_rows
@@ -56,7 +57,9 @@ def _early_by_a_minute(clean: Deliveries, day: date, magnitude: float, rng: np.r
     deliveries = copy_of(clean)
     position = filled(clean[day])[-1]
     batch = clean[day][position]
-    deliveries[day][position] = replace(batch, landed_at=batch.landed_at + timedelta(minutes=magnitude))
+    end_of_day = datetime(day.year, day.month, day.day) + timedelta(days=1)
+    deadline = end_of_day + timedelta(minutes=CONTRACTS[batch.source].deadline_minutes)
+    deliveries[day][position] = replace(batch, landed_at=deadline - timedelta(minutes=magnitude))
     return InjectionResult(deliveries, [batch.batch_id], [day], [day], BAD_ROWS.empty_table())
 
 
@@ -66,14 +69,14 @@ def _control(
     injection: InjectionFunction,
     size: float,
     meaning: str,
-    applies_to: tuple[str, ...] = SOURCES,
+    target: Target = ANYTHING,
     days_touched: int = 1,
 ) -> Fault:
     return Fault(
         name=name,
         family="control",
         description=description,
-        applies_to=applies_to,
+        target=target,
         magnitudes={"small": size, "medium": size, "large": size},
         magnitude_meaning=meaning,
         expected_class=None,
@@ -90,7 +93,9 @@ def _control(
 
 CONTROLS = (
     _control("clean_day", "Nothing is changed.", _nothing, 0, "nothing"),
-    _control("volume_a_fifth_up", "A good day: a fifth more rows than usual.", more_rows, 1.2, "times the rows"),
+    _control(
+        "volume_a_fifth_up", "A good day: a fifth more rows than usual.", more_rows, 1.2, "times the rows", NEW_KEYS
+    ),
     _control(
         "volume_a_fifth_down",
         "A bad day: a fifth fewer rows than usual.",
@@ -98,9 +103,11 @@ CONTROLS = (
         0.8,
         "share of the rows",
         # Orders without their payments, or the other way round, would be a true failure of another kind.
-        applies_to=("payments", "web_events", "shipments"),
+        target=NOBODY_LACKS,
     ),
-    _control("nulls_below_the_limit", "Few rows lack a required field.", null_spike, 0.007, "share of the rows"),
+    _control(
+        "nulls_below_the_limit", "Few rows lack a required field.", null_spike, 0.007, "share of the rows", REQUIRED
+    ),
     _control(
         "lateness_below_the_limit",
         "Few rows land a day or two late.",
@@ -110,9 +117,11 @@ CONTROLS = (
         days_touched=3,
     ),
     _control("duplicates_below_the_limit", "Few rows come twice.", _few_duplicates, 0.007, "share of the rows"),
-    _control("announced_column", "A nullable column that the contract announces.", _announced_column, 4, "batches"),
+    _control(
+        "announced_column", "A nullable column that the contract announces.", _announced_column, 4, "batches", ANNOUNCED
+    ),
     _control("out_of_order_arrival", "Rows come shuffled.", shuffled_within_the_day, 0.3, "share held back a batch"),
     _control(
-        "just_before_the_deadline", "The last batch lands late, in time.", _early_by_a_minute, 39, "minutes later"
+        "just_before_the_deadline", "The last batch lands late, in time.", _early_by_a_minute, 1, "minutes before it"
     ),
 )

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reliability_platform.atomic import parquet_bytes
-from reliability_platform.contracts import CONTRACTS, SOURCES
+from reliability_platform.contracts.contract import Column
 from reliability_platform.lab.faults.fault import AFTER_A_GAP, BAD_ROWS, Containment, Deliveries, Fault, InjectionResult
 from reliability_platform.lab.faults.rows import (
     bad_rows,
@@ -22,14 +22,12 @@ from reliability_platform.lab.faults.rows import (
     with_column,
     with_table,
 )
+from reliability_platform.lab.faults.targets import ANYTHING, CHANGEABLE, DUE_A_WEEK_BEFORE
 from reliability_platform.sources.batch import Batch, batch_id
 
 MAX_RESENDS = 5
 STALE_DAYS = 7
 """How old a batch is that is delivered again: older than any watermark would take."""
-COUNTED = {"orders": "quantity", "shipments": "weight_grams"}
-"""A whole number that a conflicting copy changes; sources without one change a label instead."""
-LABELLED = {"payments": "status", "web_events": "event_type"}
 
 
 def _resent(batch: Batch, number: int) -> Batch:
@@ -52,37 +50,49 @@ def _duplicate_retry_storm(clean: Deliveries, day: date, magnitude: float, rng: 
         deliveries=deliveries,
         batches=[batch.batch_id for batch in resent],
         landing_dates=[day],
-        event_dates=event_dates(batch.table for batch in hit),
+        event_dates=event_dates(clean[day][0].source, (batch.table for batch in hit)),
         rows=BAD_ROWS.empty_table(),  # every row is good, it only comes too often
     )
 
 
-def _other_content(rows: pa.Table, source: str) -> pa.Table:
-    """The same keys with one field changed, each value still a valid one."""
-    if source in COUNTED:
-        name = COUNTED[source]
-        return with_column(rows, name, pc.add(rows[name], pa.scalar(1, rows[name].type)))
-    name = LABELLED[source]
-    labels = next(column.valid_values for column in CONTRACTS[source].columns if column.name == name)
-    following = {one: labels[(place + 1) % len(labels)] for place, one in enumerate(labels)}
-    found = pc.index_in(rows[name], value_set=pa.array(labels))
-    return with_column(rows, name, pa.array([following[one] for one in labels]).take(found))
+def _other_values(column: Column, values: pa.ChunkedArray) -> pa.Array:
+    """Another value for each, as valid as the one that came; nothing becomes something."""
+    kind = values.type
+    if column.valid_values:
+        labels = pa.array(column.valid_values)
+        place = pc.fill_null(pc.index_in(values, value_set=labels), -1)
+        return pa.concat_arrays([labels[1:], labels]).take(pc.if_else(pc.less(place, 0), 0, place).combine_chunks())
+    if pa.types.is_boolean(kind):
+        return pc.invert(pc.fill_null(values, False)).combine_chunks()
+    if pa.types.is_string(kind):
+        return pc.binary_join_element_wise(pc.fill_null(values, ""), "other", " ").combine_chunks()
+    one = pa.scalar(1, kind)
+    more = pc.cast(pc.add(pc.fill_null(values, pa.scalar(0, kind)), one), kind)
+    if column.maximum is None:
+        return more.combine_chunks()
+    fits = pc.less_equal(pc.cast(more, pa.float64()), column.maximum)
+    less = pc.cast(pc.subtract(pc.fill_null(values, pa.scalar(0, kind)), one), kind)
+    return pc.if_else(fits, more, less).combine_chunks()
 
 
 def _conflicting_duplicate(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     deliveries = copy_of(clean)
     places = filled(clean[day])
     touched, bad, copies = [], [BAD_ROWS.empty_table()], []
-    # A copy comes with the batch after that of its first delivery, so that the first one is never in doubt.
-    for position, later in itertools.pairwise(places):
+    source = clean[day][0].source
+    column = CHANGEABLE.of(source)[0]
+    # A copy comes with the batch after that of its first delivery, or behind it in the only batch, so that the first one
+    # is never in doubt.
+    for position, later in itertools.pairwise(places) if len(places) > 1 else [(places[0], places[0])]:
         batch, target = clean[day][position], deliveries[day][later]
         hit = chosen(rng, batch.table.num_rows, magnitude)
-        rows = _other_content(batch.table.take(pa.array(hit)), batch.source)
+        rows = batch.table.take(pa.array(hit))
+        rows = with_column(rows, column.name, _other_values(column, rows[column.name]))
         deliveries[day][later] = with_table(target, pa.concat_tables([target.table, rows]))
         touched.append(target.batch_id)
         copies.append(rows)
         bad.append(bad_rows(target, rows))
-    return InjectionResult(deliveries, touched, [day], event_dates(copies), pa.concat_tables(bad))
+    return InjectionResult(deliveries, touched, [day], event_dates(source, copies), pa.concat_tables(bad))
 
 
 def _missing_batch(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
@@ -127,7 +137,7 @@ def _stale_redelivery(clean: Deliveries, day: date, magnitude: float, rng: np.ra
         deliveries=deliveries,
         batches=[batch.batch_id for batch in again],
         landing_dates=[day],
-        event_dates=event_dates(batch.table for batch in hit),
+        event_dates=event_dates(clean[day][0].source, (batch.table for batch in hit)),
         rows=BAD_ROWS.empty_table(),
     )
 
@@ -137,7 +147,7 @@ DELIVERY_FAULTS = (
         name="duplicate_retry_storm",
         family="delivery",
         description="A producer does not see its acknowledgements and re-sends whole batches under new ids.",
-        applies_to=SOURCES,
+        target=ANYTHING,
         magnitudes={"small": 1, "medium": 2, "large": 4},
         magnitude_meaning="batches of the day that are re-sent, each one to five times",
         expected_class="duplicate_delivery",
@@ -152,7 +162,7 @@ DELIVERY_FAULTS = (
         name="conflicting_duplicate",
         family="delivery",
         description="A producer sends the same keys again with another content.",
-        applies_to=SOURCES,
+        target=CHANGEABLE,
         magnitudes={"small": 0.002, "medium": 0.02, "large": 0.15},
         magnitude_meaning="share of the day's rows that come again with another content",
         expected_class="key_conflict",
@@ -169,7 +179,7 @@ DELIVERY_FAULTS = (
         name="missing_batch",
         family="delivery",
         description="Expected batches never arrive.",
-        applies_to=SOURCES,
+        target=ANYTHING,
         magnitudes={"small": 1, "medium": 2, "large": 3},
         magnitude_meaning="batches of the day that never arrive",
         expected_class="missing_data",
@@ -185,7 +195,7 @@ DELIVERY_FAULTS = (
         name="partial_batch",
         family="delivery",
         description="A batch holds fewer rows than its manifest declares.",
-        applies_to=SOURCES,
+        target=ANYTHING,
         magnitudes={"small": 0.01, "medium": 0.3, "large": 0.9},
         magnitude_meaning="share of one batch's rows that are not in its file",
         expected_class="file_corruption",
@@ -201,7 +211,7 @@ DELIVERY_FAULTS = (
         name="truncated_file",
         family="delivery",
         description="A transfer breaks off: the file is cut in mid-write and cannot be read.",
-        applies_to=SOURCES,
+        target=ANYTHING,
         magnitudes={"small": 0.01, "medium": 0.5, "large": 1.0},
         magnitude_meaning="share of one file's bytes that never arrive",
         expected_class="file_corruption",
@@ -217,7 +227,7 @@ DELIVERY_FAULTS = (
         name="stale_redelivery",
         family="delivery",
         description="Batches of a week ago are delivered again with today's.",
-        applies_to=SOURCES,
+        target=DUE_A_WEEK_BEFORE,
         magnitudes={"small": 1, "medium": 2, "large": 4},
         magnitude_meaning="old batches that come again",
         expected_class="stale_redelivery",

@@ -4,10 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 
+from reliability_platform.contracts import SOURCES
+from reliability_platform.lab.faults.targets import RECONCILIATION, Target, unjudged
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
 
@@ -19,7 +22,7 @@ BAD_ROWS = pa.schema([("batch_id", pa.string()), ("record_key", pa.string())])
 
 AFTER_A_GAP = (
     "int_{source}__deduplicated__volume",
-    "rec_orders__vs__payments__matched",
+    RECONCILIATION,
     "stg_{source}__freshness",
 )
 """Checks that may fail downstream where rows did not come."""
@@ -92,7 +95,8 @@ class Fault:
     name: str
     family: str
     description: str
-    applies_to: tuple[str, ...]
+    target: Target
+    """What it hits in a source; a contract that has nothing of it is not hit."""
     magnitudes: Mapping[str, float]
     """small, medium, large."""
     magnitude_meaning: str
@@ -102,7 +106,7 @@ class Fault:
     root: str
     """The dataset that the incident must name as its root; `{source}` stands for the source."""
     signature: tuple[str, ...]
-    """The checks that must fail, with `{source}`."""
+    """The checks that must fail, as patterns of `targets.checks_named`."""
     containment: Containment
     end_state: str
     injection: InjectionFunction | None = None
@@ -118,6 +122,18 @@ class Fault:
     """Landing days before its own from which it takes what it delivers again."""
     whole_day: bool = False
     """Whether it needs every batch of the day; one that hits only some of them leaves the rest to others."""
+
+    def why_not(self, source: str) -> str | None:
+        """Why it finds nothing to hit in a source of the project; None if it applies."""
+        if not self.target.of(source):
+            return f"{source} {self.target.lack}"
+        lacking = unjudged(self.signature, source, self.target)
+        return None if lacking is None else f"the project has no check {lacking} to notice it"
+
+    @cached_property
+    def applies_to(self) -> tuple[str, ...]:
+        """The sources of the project in which it finds something to hit."""
+        return tuple(source for source in SOURCES if self.why_not(source) is None)
 
     def size(self, magnitude: str) -> float:
         """The size by its name, or as a number in the unit of `magnitude_meaning`. Raises `ValueError`."""

@@ -5,13 +5,12 @@ from datetime import date
 from pathlib import Path
 
 from reliability_platform.contracts import SOURCES
+from reliability_platform.lab.clean import clean_sources, refuse_real
 from reliability_platform.lab.faults.catalogue import fault_named
 from reliability_platform.lab.faults.fault import Stage
 from reliability_platform.lab.faults.injected import InjectedSource
 from reliability_platform.lab.faults.injection import rehearse
 from reliability_platform.lab.faults.plan import ActivePlan
-from reliability_platform.lab.simulation.simulation import Simulation
-from reliability_platform.lab.simulation.system import SimulatedSource, simulated_sources
 from reliability_platform.landing.deliveries import deliver
 from reliability_platform.landing.file_quarantine import quarantine_folder
 from reliability_platform.landing.inputs import BuildInputs
@@ -28,7 +27,8 @@ def follow(settings: Settings, plan: ActivePlan) -> list[date]:
     """
     touched = {day for injection in plan.injections for day in injection.landing_dates()}
     plan.refuse_over_http(settings, SOURCES, touched)
-    rehearse(simulated_sources(Simulation.load(settings)), plan)
+    refuse_real(settings, {injection.source for injection in plan.injections})
+    rehearse(clean_sources(settings), plan)
     before = ActivePlan.load(settings)
     again = sorted(
         {
@@ -61,7 +61,7 @@ def redeliver(settings: Settings, plan: ActivePlan, source: str, day: date) -> N
     shutil.rmtree(quarantine_folder(settings, source, day), ignore_errors=True)
     for decision in (settings.decisions / source).glob(f"{source}-{day:%Y%m%d}-*.json"):
         decision.unlink()
-    behind = SimulatedSource(Simulation.load(settings), source)
+    behind = clean_sources(settings)[source]
     deliver(settings, operations_engine(settings), InjectedSource(behind, plan, settings), [day])
     shutil.rmtree(leaving, ignore_errors=True)  # last: until then it says that this day had landed
 

@@ -140,8 +140,10 @@ def resolve_injection(planned: PlannedInjection, first: date, last: date) -> Inj
     label = f"{planned.fault} on {planned.source}"
     if planned.source not in SOURCES:
         raise UsageError(f"There is no source {planned.source!r}: choose one of {', '.join(SOURCES)}.")
-    if planned.source not in fault.applies_to:
-        raise UsageError(f"{label}: the source has nothing that this fault hits; use {', '.join(fault.applies_to)}.")
+    reason = fault.why_not(planned.source)
+    if reason is not None:
+        elsewhere = f"; use {', '.join(fault.applies_to)}" if fault.applies_to else ""
+        raise UsageError(f"{label} has nothing that this fault hits: {reason}{elsewhere}.")
     magnitude = _magnitude(fault, planned, label)
     if (planned.day is None) == (planned.date is None):
         raise UsageError(f"{label}: give either day (1 is the first of the window) or date.")

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.lab.faults.fault import BAD_ROWS, Deliveries, InjectionResult
+from reliability_platform.landing.canonical import spelled
 from reliability_platform.sources.batch import Batch
 
 Positions = npt.NDArray[np.int64]
@@ -58,6 +59,15 @@ def with_column(table: pa.Table, name: str, values: pa.Array | pa.ChunkedArray) 
     return table.set_column(table.column_names.index(name), name, values)
 
 
+def with_values(batch: Batch, name: str, positions: Positions, values: pa.Array) -> pa.Table:
+    """The rows of the batch with a value of its own, of any type that becomes the column's, in each of some places."""
+    column = batch.table[name]
+    spread = np.zeros(len(column), dtype=np.int64)
+    spread[positions] = np.arange(len(positions))
+    put = pc.cast(values, column.type).take(pa.array(spread))
+    return with_column(batch.table, name, pc.if_else(marked(len(column), positions), put, column))
+
+
 def keys_of(batch: Batch, positions: Positions | None = None) -> pa.Table:
     """The keys of some rows of a batch (of all, by default) as `BAD_ROWS`."""
     return bad_rows(batch, batch.table if positions is None else batch.table.take(pa.array(positions)))
@@ -66,8 +76,9 @@ def keys_of(batch: Batch, positions: Positions | None = None) -> pa.Table:
 def bad_rows(batch: Batch, rows: pa.Table) -> pa.Table:
     """The keys of rows that came in a batch as `BAD_ROWS`."""
     contract = CONTRACTS[batch.source]
+    keyed = spelled(rows.select(contract.key), contract, contract.key)
     with duckdb.connect() as engine:
-        engine.register("bad", rows.select(contract.key))
+        engine.register("bad", keyed)
         keys = engine.execute(f"select {contract.record_key} as record_key from bad").to_arrow_table()["record_key"]
     keys = pc.cast(keys, pa.string()).combine_chunks()
     return pa.table([pa.repeat(batch.batch_id, len(keys)), keys], schema=BAD_ROWS)
@@ -78,12 +89,11 @@ def all_keys(batches: Iterable[Batch]) -> pa.Table:
     return pa.concat_tables([BAD_ROWS.empty_table(), *(keys_of(batch) for batch in batches)])
 
 
-def event_dates(tables: Iterable[pa.Table]) -> list[date]:
+def event_dates(source: str, tables: Iterable[pa.Table]) -> list[date]:
     """The event dates of all rows, sorted."""
     found: set[date] = set()
     for table in tables:
-        if "event_time" in table.column_names:
-            found.update(pc.unique(table["event_time"].cast(pa.date32())).to_pylist())
+        found.update(pc.unique(table[CONTRACTS[source].event_time].cast(pa.date32())).to_pylist())
     return sorted(day for day in found if day is not None)
 
 
@@ -101,14 +111,26 @@ def spoil_positions(
     """Spoil given rows of each batch, by its position in the day."""
     deliveries = copy_of(clean)
     bad, touched, rows = [], [], [BAD_ROWS.empty_table()]
-    for position, (batch, hit) in enumerate(zip(clean[day], hits, strict=True)):
+    for position, (batch, wanted) in enumerate(zip(clean[day], hits, strict=True)):
+        spoiled = with_table(batch, spoil(batch, wanted)) if len(wanted) else batch
+        hit = wanted if column is None else wanted[_differs(batch.table[column], spoiled.table[column], wanted)]
         if not len(hit):
             continue
-        deliveries[day][position] = with_table(batch, spoil(batch, hit))
+        deliveries[day][position] = spoiled
         touched.append(batch.batch_id)
         bad.append(batch.table.take(pa.array(hit)))
-        rows.append(keys_of(batch, hit))
-    return InjectionResult(deliveries, touched, [day], event_dates(bad), pa.concat_tables(rows), column)
+        rows.append(keys_of(spoiled, hit))  # as they came: a column of the key may have been hit
+    return InjectionResult(
+        deliveries, touched, [day], event_dates(clean[day][0].source, bad), pa.concat_tables(rows), column
+    )
+
+
+def _differs(before: pa.ChunkedArray, after: pa.ChunkedArray, positions: Positions) -> npt.NDArray[np.bool_]:
+    """At which of some places two columns differ: what was null, or worth nothing, may still be so."""
+    one, other = before.take(pa.array(positions)), after.take(pa.array(positions))
+    alike = pc.or_(pc.fill_null(pc.equal(one, other), False), pc.and_(pc.is_null(one), pc.is_null(other)))
+    found: npt.NDArray[np.bool_] = pc.invert(alike).to_numpy()
+    return found
 
 
 def spoil_files(
@@ -132,7 +154,7 @@ def spoil_files(
         deliveries=deliveries,
         batches=[batch.batch_id for batch in before],
         landing_dates=[day],
-        event_dates=event_dates(batch.table for batch in before),
+        event_dates=event_dates(clean[day][0].source, (batch.table for batch in before)),
         rows=all_keys(after) if refused else BAD_ROWS.empty_table(),
         column=column,
     )

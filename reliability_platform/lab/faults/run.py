@@ -17,11 +17,10 @@ import numpy as np
 from reliability_platform.clock import FIRST_DAY, days
 from reliability_platform.errors import ExitCode
 from reliability_platform.lab.faults.fault import Containment, Fault, LiveInjectionResult, Stage
+from reliability_platform.lab.faults.targets import FIRST_OF_ALL
 from reliability_platform.lab.faults.transform import VARIABLE, project_copy
 from reliability_platform.settings import Settings
 
-FILED_UNDER = ("orders",)
-"""A build concerns all sources; its incidents are filed under the first."""
 BUILD_SECONDS = 120
 PATIENCE_SECONDS = "1"
 """How long a build waits for a stranger who has the warehouse open; the default would make a drill tedious."""
@@ -160,7 +159,7 @@ RUN_FAULTS = (
         name="crash_mid_write",
         family="pipeline",
         description="The process of a build is killed while it writes.",
-        applies_to=FILED_UNDER,
+        target=FIRST_OF_ALL,
         magnitudes={"small": 0.1, "medium": 0.6, "large": 1.5},
         magnitude_meaning="seconds at most between its first write and its death",
         expected_class="run_killed",
@@ -176,7 +175,7 @@ RUN_FAULTS = (
         name="warehouse_write_failure",
         family="pipeline",
         description="The warehouse cannot be written: locked by a stranger, read-only, or the disk is full.",
-        applies_to=FILED_UNDER,
+        target=FIRST_OF_ALL,
         magnitudes={"small": LOCKED, "medium": READ_ONLY, "large": FULL},
         magnitude_meaning="1: locked by another program; 2: read-only; 3: no room on the disk (a quota of the process)",
         expected_class="write_failure",
@@ -192,7 +191,7 @@ RUN_FAULTS = (
         name="unsafe_backfill_overlap",
         family="pipeline",
         description="A backfill is started over days that another one is building, or with models of an older version.",
-        applies_to=FILED_UNDER,
+        target=FIRST_OF_ALL,
         magnitudes={"small": OVERLAP_OF_A_DAY, "medium": OVERLAP_OF_DAYS, "large": OLDER_MODELS},
         magnitude_meaning="1: two want the same day; 2: one wants the last of another's ten days; 3: older models",
         expected_class="unsafe_backfill",

@@ -6,51 +6,45 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reliability_platform.contracts import SOURCES
+from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts.contract import Contract
 from reliability_platform.lab.faults.fault import AFTER_A_GAP, Containment, Deliveries, Fault, InjectionResult
 from reliability_platform.lab.faults.rows import spoil_files, with_column, with_table
+from reliability_platform.lab.faults.targets import ANYTHING, BESIDE_THE_KEY, RETYPED
 from reliability_platform.sources.batch import Batch
 
 ADDED = "utm_campaign"
 ADDED_VALUES = ("spring", "summer", None)
-REMOVED = {
-    "orders": ("merchant_id", "quantity", "channel"),
-    "payments": ("customer_id", "method", "currency"),
-    "web_events": ("session_id", "event_type", "payload"),
-    "shipments": ("carrier", "status", "promised_at"),
-}
-RENAMES = {
-    "orders": ("customer_id", "user_id"),
-    "payments": ("customer_id", "user_id"),
-    "web_events": ("session_id", "visit_id"),
-    "shipments": ("weight_grams", "weight_g"),
-}
-RETYPED = {
-    "orders": ("amount", "event_time"),
-    "payments": ("amount", "event_time"),
-    "web_events": ("session_id", "event_time"),
-    "shipments": ("weight_grams", "ordered_at"),
-}
 
 
 def _schema_column_added(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
+    name = _free(CONTRACTS[clean[day][0].source], ADDED)
+
     def add(batch: Batch) -> Batch:
         values = pa.array(ADDED_VALUES).take(pa.array(rng.integers(0, len(ADDED_VALUES), batch.table.num_rows)))
-        return with_table(batch, batch.table.append_column(ADDED, values))
+        return with_table(batch, batch.table.append_column(name, values))
 
-    return spoil_files(clean, day, magnitude, rng, add, refused=False, column=ADDED)
+    return spoil_files(clean, day, magnitude, rng, add, refused=False, column=name)
+
+
+def _free(contract: Contract, name: str) -> str:
+    """The name, or one like it that the contract does not know."""
+    known = {*contract.arrow_schema.names, *contract.aliases, *contract.announced}
+    return name if name not in known else _free(contract, f"{name}_v2")
 
 
 def _schema_column_missing(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
-    columns = REMOVED[clean[day][0].source]
-    name = columns[rng.integers(len(columns))]
+    columns = BESIDE_THE_KEY.of(clean[day][0].source)
+    name = columns[int(rng.integers(len(columns)))].name
     return spoil_files(
         clean, day, magnitude, rng, lambda batch: with_table(batch, batch.table.drop_columns([name])), column=name
     )
 
 
 def _schema_column_renamed(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
-    old, new = RENAMES[clean[day][0].source]
+    source = clean[day][0].source
+    old = BESIDE_THE_KEY.of(source)[0].name
+    new = _free(CONTRACTS[source], f"{old}_v2")
 
     def rename(batch: Batch) -> Batch:
         names = [new if name == old else name for name in batch.table.column_names]
@@ -72,8 +66,8 @@ def _as_epoch(times: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _schema_type_changed(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
-    columns = RETYPED[clean[day][0].source]
-    name = columns[rng.integers(len(columns))]
+    columns = RETYPED.of(clean[day][0].source)
+    name = columns[int(rng.integers(len(columns)))].name
 
     def retype(batch: Batch) -> Batch:
         values = batch.table[name]
@@ -92,7 +86,7 @@ SCHEMA_FAULTS = (
         name="schema_column_added",
         family="schema",
         description="The producer adds a column that the contract does not know.",
-        applies_to=SOURCES,
+        target=ANYTHING,
         magnitudes=_FILES,
         magnitude_meaning="batches of the day with the unknown column",
         expected_class="schema_addition",
@@ -107,7 +101,7 @@ SCHEMA_FAULTS = (
         name="schema_column_missing",
         family="schema",
         description="A required column is gone.",
-        applies_to=SOURCES,
+        target=BESIDE_THE_KEY,
         magnitudes=_FILES,
         magnitude_meaning="batches of the day without the column",
         expected_class="schema_break",
@@ -123,7 +117,7 @@ SCHEMA_FAULTS = (
         name="schema_column_renamed",
         family="schema",
         description="The producer renames a required column without notice.",
-        applies_to=SOURCES,
+        target=BESIDE_THE_KEY,
         magnitudes=_FILES,
         magnitude_meaning="batches of the day with the renamed column",
         expected_class="schema_break",
@@ -139,7 +133,7 @@ SCHEMA_FAULTS = (
         name="schema_type_changed",
         family="schema",
         description="Numbers arrive as text with a comma, or times as microseconds since 1970.",
-        applies_to=SOURCES,
+        target=RETYPED,
         magnitudes=_FILES,
         magnitude_meaning="batches of the day with the changed type",
         expected_class="schema_break",

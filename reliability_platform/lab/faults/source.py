@@ -8,8 +8,8 @@ from datetime import date
 
 import numpy as np
 
-from reliability_platform.contracts import SOURCES
 from reliability_platform.lab.faults.fault import AFTER_A_GAP, Containment, Fault, LiveInjectionResult, Stage
+from reliability_platform.lab.faults.targets import OVER_HTTP
 from reliability_platform.lab.simulation.misbehaviour import at_first
 from reliability_platform.lab.simulation.server import serving
 from reliability_platform.lab.simulation.simulation import Simulation
@@ -43,7 +43,7 @@ SOURCE_FAULTS = (
         name="upstream_rate_limited",
         family="pipeline",
         description="A source answers 429 for a while.",
-        applies_to=SOURCES,
+        target=OVER_HTTP,
         magnitudes={"small": 3, "medium": 8, "large": 1000},
         magnitude_meaning="requests that are turned away, each for a second; retries make up for four in a row",
         expected_class="upstream_unavailable",

@@ -2,14 +2,14 @@
 
 import itertools
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reliability_platform.contracts import SOURCES
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.lab.faults.fault import AFTER_A_GAP, BAD_ROWS, Containment, Deliveries, Fault, InjectionResult
 from reliability_platform.lab.faults.rows import (
     Positions,
@@ -22,6 +22,7 @@ from reliability_platform.lab.faults.rows import (
     with_column,
     with_table,
 )
+from reliability_platform.lab.faults.targets import ANYTHING
 from reliability_platform.sources.batch import Batch
 
 LATE_DAYS = (1, 2)
@@ -29,8 +30,8 @@ LATE_DAYS = (1, 2)
 TOO_LATE_DAYS = (5, 6)
 """Beyond it."""
 ZONE_HOURS = 13
-"""A clock of Auckland taken for UTC. More than a batch covers, so that every row is ahead of its own landing."""
-DEADLINE = timedelta(minutes=60)
+"""A clock of Auckland taken for UTC. More than half a day covers; of a batch that covers more, the clock is a day ahead as
+well, so that every row is ahead of its own landing."""
 SILENT_DAYS = 4
 
 
@@ -64,7 +65,7 @@ def _delayed(
         deliveries=deliveries,
         batches=touched,
         landing_dates=[day, *moved],
-        event_dates=event_dates(table for tables in moved.values() for table in tables),
+        event_dates=event_dates(clean[day][0].source, (table for tables in moved.values() for table in tables)),
         rows=pa.concat_tables(rows) if bad else BAD_ROWS.empty_table(),
     )
 
@@ -100,21 +101,26 @@ def shuffled_within_the_day(
         deliveries=deliveries,
         batches=[clean[day][position].batch_id for position in places],
         landing_dates=[day],
-        event_dates=event_dates(clean[day][position].table for position in places),
+        event_dates=event_dates(clean[day][0].source, (clean[day][position].table for position in places)),
         rows=BAD_ROWS.empty_table(),
     )
 
 
 def _future_timestamps(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
-    def ahead(batch: Batch, hit: Positions) -> pa.Table:
-        hours: npt.NDArray[np.int64] = np.zeros(batch.table.num_rows, dtype=np.int64)
-        hours[hit] = ZONE_HOURS * 3_600_000_000
-        times = batch.table["event_time"]
-        return with_column(batch.table, "event_time", pc.add(times, pa.array(hours).cast(pa.duration("us"))))
+    source = clean[day][0].source
+    name, per_day = CONTRACTS[source].event_time, CONTRACTS[source].cadence.batches
 
-    injected = spoil_rows(clean, day, magnitude, rng, ahead, "event_time")
+    def ahead(batch: Batch, hit: Positions) -> pa.Table:
+        landed = batch.landed_at - datetime(day.year, day.month, day.day)
+        hours = ZONE_HOURS if per_day > 1 else ZONE_HOURS + 24 * max(1, landed.days)
+        moved: npt.NDArray[np.int64] = np.zeros(batch.table.num_rows, dtype=np.int64)
+        moved[hit] = hours * 3_600_000_000
+        times = pc.add(batch.table[name], pa.array(moved).cast(pa.duration("us")))
+        return with_column(batch.table, name, times)
+
+    injected = spoil_rows(clean, day, magnitude, rng, ahead, name)
     # The dates that the rows claim to be of are touched as well.
-    shown = event_dates(batch.table for batch in injected.deliveries[day])
+    shown = event_dates(source, (batch.table for batch in injected.deliveries[day]))
     return replace(injected, event_dates=sorted({*injected.event_dates, *shown}))
 
 
@@ -123,9 +129,11 @@ def _sla_breach(clean: Deliveries, day: date, magnitude: float, rng: np.random.G
     deliveries = copy_of(clean)
     position = filled(clean[day])[-1]
     batch = clean[day][position]
-    late = timedelta(hours=magnitude) + DEADLINE
+    late = timedelta(hours=magnitude, minutes=CONTRACTS[batch.source].deadline_minutes)
     deliveries[day][position] = replace(batch, landed_at=batch.landed_at + late)
-    return InjectionResult(deliveries, [batch.batch_id], [day], event_dates([batch.table]), BAD_ROWS.empty_table())
+    return InjectionResult(
+        deliveries, [batch.batch_id], [day], event_dates(batch.source, [batch.table]), BAD_ROWS.empty_table()
+    )
 
 
 def _stale_source(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
@@ -148,7 +156,7 @@ TIMING_FAULTS = (
         name="late_events",
         family="timing",
         description="Events land one or two days after their day, within the watermark.",
-        applies_to=SOURCES,
+        target=ANYTHING,
         magnitudes={"small": 0.06, "medium": 0.15, "large": 0.4},
         magnitude_meaning="share of the day's rows that lands late",
         expected_class="late_data",
@@ -165,7 +173,7 @@ TIMING_FAULTS = (
         name="too_late_events",
         family="timing",
         description="Events land five or six days after their day, beyond the watermark.",
-        applies_to=SOURCES,
+        target=ANYTHING,
         magnitudes={"small": 0.01, "medium": 0.08, "large": 0.2},
         magnitude_meaning="share of the day's rows that lands beyond the watermark",
         expected_class="held_late",
@@ -183,7 +191,7 @@ TIMING_FAULTS = (
         name="out_of_order_events",
         family="timing",
         description="Events arrive shuffled within their day; no result may change.",
-        applies_to=SOURCES,
+        target=ANYTHING,
         magnitudes={"small": 0.02, "medium": 0.2, "large": 0.6},
         magnitude_meaning="share of each batch's rows that comes with the next batch; all are shuffled",
         expected_class=None,
@@ -199,7 +207,7 @@ TIMING_FAULTS = (
         name="future_timestamps",
         family="timing",
         description="A time-zone bug moves event times 13 hours ahead.",
-        applies_to=SOURCES,
+        target=ANYTHING,
         magnitudes={"small": 0.02, "medium": 0.15, "large": 0.6},
         magnitude_meaning="share of the day's rows that claim to be of the future",
         expected_class="future_data",
@@ -216,7 +224,7 @@ TIMING_FAULTS = (
         name="sla_breach",
         family="timing",
         description="The last batch of the day lands after its deadline.",
-        applies_to=SOURCES,
+        target=ANYTHING,
         magnitudes={"small": 0.5, "medium": 3, "large": 10},
         magnitude_meaning="hours after the deadline",
         expected_class="freshness_breach",
@@ -231,7 +239,7 @@ TIMING_FAULTS = (
         name="stale_source",
         family="timing",
         description="A source goes silent: nothing at all comes for one or several days.",
-        applies_to=SOURCES,
+        target=ANYTHING,
         magnitudes={"small": 1, "medium": 2, "large": SILENT_DAYS},
         magnitude_meaning="landing days of silence",
         expected_class="source_silent",

@@ -8,16 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from reliability_platform.lab.faults.fault import Containment, Fault, LiveInjectionResult, Stage
+from reliability_platform.lab.faults.targets import IN_A_MART, mart_of
 from reliability_platform.settings import DBT_PROJECT, Settings
 
 VARIABLE = "RELIABILITY_DBT_PROJECT"
-BUGS = {
-    "orders": ("models/marts/agg_daily_revenue.sql", "sum(orders.amount)"),
-    "payments": ("models/marts/agg_daily_payments.sql", "count(*) as attempts"),
-    "web_events": ("models/marts/agg_daily_funnel.sql", "count(*) filter (where event_type = 'page_view')"),
-    "shipments": ("models/marts/agg_daily_fulfilment.sql", "count(*) filter (where status = 'shipped')"),
-}
-"""The model of each source in which the mistake is made, and the expression that it multiplies."""
 
 
 def project_copy(settings: Settings, name: str) -> Path:
@@ -28,18 +22,16 @@ def project_copy(settings: Settings, name: str) -> Path:
     return copy
 
 
-def _with_bug(settings: Settings, source: str, factor: float) -> Path:
-    """A copy in which one measure is multiplied by mistake."""
-    copy = project_copy(settings, "deployed")
-    file, expression = BUGS[source]
-    model = copy / file
-    text = model.read_text()
-    right, _, name = expression.partition(" as ")
-    wrong = f"cast(round({right} * {factor:g}) as bigint)" if "count" in right else f"{right} * {factor:g}"
-    if expression not in text:
-        raise RuntimeError(f"{file} no longer holds {expression!r}: choose another expression for the bug.")
-    model.write_text(text.replace(expression, f"{wrong} as {name}" if name else wrong, 1))
-    return copy
+def _with_bug(settings: Settings, source: str, factor: float) -> tuple[Path, str]:
+    """A copy in which one measure of the source's mart is multiplied by mistake, and the name of the mart."""
+    copy, found = project_copy(settings, "deployed"), mart_of(source)
+    assert found is not None, f"{source} is no target of a fault of its mart"
+    mart, measure = found[0].name, found[1]
+    [model] = copy.glob(f"models/**/{mart}.sql")
+    # By one at least, so that a small factor on a small count is not rounded away.
+    wrong = f"greatest({measure} + 1, {measure} * {factor:g})"
+    model.write_text(f"select * replace ({wrong} as {measure}) from (\n{model.read_text()}\n)\n")
+    return copy, mart
 
 
 def _silent_transform_bug(
@@ -47,8 +39,8 @@ def _silent_transform_bug(
 ) -> LiveInjectionResult:
     del rng
     before = os.environ.get(VARIABLE)
-    os.environ[VARIABLE] = str(_with_bug(settings, source, size))
-    table = Path(BUGS[source][0]).stem
+    copy, table = _with_bug(settings, source, size)
+    os.environ[VARIABLE] = str(copy)
 
     def mend() -> None:
         if before is None:
@@ -66,7 +58,7 @@ TRANSFORM_FAULTS = (
         name="silent_transform_bug",
         family="pipeline",
         description="A model that multiplies a measure by mistake is deployed; every test of form passes.",
-        applies_to=tuple(BUGS),
+        target=IN_A_MART,
         magnitudes={"small": 1.01, "medium": 1.2, "large": 2},
         magnitude_meaning="factor by which one measure of gold is wrong",
         expected_class="reconciliation_mismatch",

@@ -1,53 +1,51 @@
 """Faults of value: fields that hold what they should not."""
 
 import itertools
+from collections.abc import Callable, Sequence
 from datetime import date
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reliability_platform.contracts import SOURCES
+from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts.contract import Column
 from reliability_platform.lab.faults.fault import Containment, Deliveries, Fault, InjectionResult
 from reliability_platform.lab.faults.rows import (
     Positions,
+    chosen,
     marked,
     spoil_positions,
     spoil_rows,
     with_column,
+    with_values,
 )
-from reliability_platform.lab.simulation.columns import decimal
+from reliability_platform.lab.faults.targets import (
+    BOUNDED,
+    FREE_TEXT,
+    LABELLED,
+    MEASURED,
+    RECONCILIATION,
+    REFERRING,
+    REQUIRED,
+)
 from reliability_platform.sources.batch import Batch
 
-NULLED = {"orders": "customer_id", "payments": "customer_id", "web_events": "event_type", "shipments": "order_id"}
 GARBAGE = ('{"device": "mob', "", "not json at all", '{"device": "desktop\x00"', "\x00\x00", "[1, 2", "NaN{}", '{"a":}')
 """What arrives instead of a JSON object: cut short, empty, text, NUL bytes."""
 POISON_DEPTH = 5_000
 POISON = '{"a":' * POISON_DEPTH + "1" + "}" * POISON_DEPTH
 """Valid by the grammar, and deeper than a recursive parser survives."""
-LABELS: dict[str, dict[str, tuple[str, ...]]] = {
-    "orders": {"currency": ("XTS", "BTC"), "channel": ("kiosk",)},
-    "payments": {"method": ("crypto", "cash"), "status": ("authorised",), "currency": ("XTS",)},
-    "web_events": {"event_type": ("scroll", "hover", "ADD_TO_CART")},
-    "shipments": {"carrier": ("pigeon",), "status": ("lost", "SHIPPED")},
-}
-REFERENCES = {"orders": ("customer_id", "merchant_id", "product_id"), "payments": ("customer_id",)}
+UNHEARD_OF = "unheard_of"
 NOBODY = 90_000_000
 """Added to a key: no customer, merchant or product has such a number."""
-ABSURD = {"orders": ("quantity", "amount"), "payments": ("amount",), "shipments": ("weight_grams",)}
-MEASURES = {"orders": "amount", "payments": "amount"}
 MINOR_UNITS = 100
 FIRST_NAMES = ("anna", "ben", "chloe", "david", "emma", "felix")
 
 
-def _cents(column: pa.ChunkedArray) -> Positions:
-    cents: Positions = np.rint(column.cast(pa.float64()).to_numpy() * 100).astype(np.int64)
-    return cents
-
-
 def null_spike(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     """A share of the day's rows lacks a required field."""
-    name = NULLED[clean[day][0].source]
+    name = REQUIRED.of(clean[day][0].source)[0].name
 
     def spoil(batch: Batch, hit: Positions) -> pa.Table:
         column = batch.table[name]
@@ -57,20 +55,21 @@ def null_spike(clean: Deliveries, day: date, magnitude: float, rng: np.random.Ge
     return spoil_rows(clean, day, magnitude, rng, spoil, name)
 
 
-def _with_payloads(batch: Batch, hit: Positions, payloads: pa.Array) -> pa.Table:
-    """The batch with one payload for each hit row."""
-    spread = np.zeros(batch.table.num_rows, dtype=np.int64)
-    spread[hit] = np.arange(len(hit))
-    bad = payloads.take(pa.array(spread))
-    payload = pc.if_else(marked(batch.table.num_rows, hit), bad, batch.table["payload"])
-    return with_column(batch.table, "payload", payload)
+def _in_free_text(
+    clean: Deliveries, day: date, hits: Sequence[Positions], texts: Callable[[int], Sequence[str]]
+) -> InjectionResult:
+    """Given rows of each batch with other payloads, so many as are asked for."""
+    name = FREE_TEXT.of(clean[day][0].source)[0].name
+
+    def spoil(batch: Batch, hit: Positions) -> pa.Table:
+        return with_values(batch, name, hit, pa.array(texts(len(hit))))
+
+    return spoil_positions(clean, day, hits, spoil, name)
 
 
 def _corrupt_payloads(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
-    def spoil(batch: Batch, hit: Positions) -> pa.Table:
-        return _with_payloads(batch, hit, pa.array(GARBAGE).take(pa.array(rng.integers(0, len(GARBAGE), len(hit)))))
-
-    return spoil_rows(clean, day, magnitude, rng, spoil, "payload")
+    hits = [chosen(rng, batch.table.num_rows, magnitude) for batch in clean[day]]
+    return _in_free_text(clean, day, hits, lambda count: [GARBAGE[one] for one in rng.integers(0, len(GARBAGE), count)])
 
 
 def _rows_of_the_day(clean: Deliveries, day: date, count: float, rng: np.random.Generator) -> list[Positions]:
@@ -82,10 +81,7 @@ def _rows_of_the_day(clean: Deliveries, day: date, count: float, rng: np.random.
 
 
 def _poison_message(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
-    def spoil(batch: Batch, hit: Positions) -> pa.Table:
-        return _with_payloads(batch, hit, pa.array([POISON] * len(hit)))
-
-    return spoil_positions(clean, day, _rows_of_the_day(clean, day, magnitude, rng), spoil, "payload")
+    return _in_free_text(clean, day, _rows_of_the_day(clean, day, magnitude, rng), lambda count: [POISON] * count)
 
 
 def _luhn(digits: np.ndarray) -> int:  # type: ignore[type-arg]
@@ -107,69 +103,94 @@ def _personal(rng: np.random.Generator) -> str:
 
 
 def _pii_leak(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
-    def spoil(batch: Batch, hit: Positions) -> pa.Table:
-        return _with_payloads(batch, hit, pa.array([_personal(rng) for _ in hit]))
+    hits = _rows_of_the_day(clean, day, magnitude, rng)
+    return _in_free_text(clean, day, hits, lambda count: [_personal(rng) for _ in range(count)])
 
-    return spoil_positions(clean, day, _rows_of_the_day(clean, day, magnitude, rng), spoil, "payload")
+
+def _scaled(values: pa.ChunkedArray, factor: float) -> pa.ChunkedArray:
+    """Numbers times a factor, in their own type."""
+    kind = values.type
+    found = pc.multiply(pc.cast(values, pa.float64()), factor)
+    if pa.types.is_decimal(kind):
+        return pc.cast(pc.round(found, ndigits=kind.scale), kind)
+    return pc.cast(pc.round(found), kind) if pa.types.is_integer(kind) else pc.cast(found, kind)
 
 
 def _unit_change(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
-    name = MEASURES[clean[day][0].source]
-    currencies = pc.unique(pa.chunked_array([batch.table["currency"].combine_chunks() for batch in clean[day]]))
-    # Half of the hundredfold injections are the minor units of one currency alone.
-    one_currency = magnitude == MINOR_UNITS and rng.random() < 0.5
-    currency = currencies[int(rng.integers(len(currencies)))]
+    source = clean[day][0].source
+    name, segments = MEASURED.of(source)[0].name, CONTRACTS[source].with_role("segment")
+    # Half of the hundredfold injections are the minor units of one segment alone, as of one currency.
+    segment = None
+    if segments and magnitude == MINOR_UNITS and rng.random() < 0.5:
+        there = pc.unique(pa.chunked_array([batch.table[segments[0].name].combine_chunks() for batch in clean[day]]))
+        segment = there[int(rng.integers(len(there)))]
 
     def spoil(batch: Batch, hit: Positions) -> pa.Table:
-        cents = _cents(batch.table[name])
-        cents[hit] = np.rint(cents[hit] * magnitude).astype(np.int64)
-        return with_column(batch.table, name, decimal(cents, 12, 2))
+        column = batch.table[name]
+        return with_column(batch.table, name, pc.if_else(marked(len(column), hit), _scaled(column, magnitude), column))
 
     def rows(batch: Batch) -> Positions:
-        if one_currency:
-            return np.flatnonzero(pc.equal(batch.table["currency"], currency).to_numpy())
-        return np.arange(batch.table.num_rows)
+        if segment is None:
+            return np.arange(batch.table.num_rows)
+        return np.flatnonzero(pc.fill_null(pc.equal(batch.table[segments[0].name], segment), False).to_numpy())
 
     return spoil_positions(clean, day, [rows(batch) for batch in clean[day]], spoil, name)
 
 
+def _unknown_labels(column: Column) -> list[str]:
+    """Values like those that are allowed, which are not: a new one, and an old one in another spelling."""
+    again = column.valid_values[0].swapcase()
+    return [UNHEARD_OF, again] if again not in column.valid_values else [UNHEARD_OF]
+
+
 def _unknown_enum(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
-    labels = LABELS[clean[day][0].source]
-    name = sorted(labels)[rng.integers(len(labels))]
-    label = labels[name][rng.integers(len(labels[name]))]
+    columns = LABELLED.of(clean[day][0].source)
+    column = columns[int(rng.integers(len(columns)))]
+    labels = _unknown_labels(column)
+    label = labels[rng.integers(len(labels))]
 
     def spoil(batch: Batch, hit: Positions) -> pa.Table:
-        column = batch.table[name]
-        return with_column(batch.table, name, pc.if_else(marked(len(column), hit), pa.scalar(label), column))
+        return with_values(batch, column.name, hit, pa.repeat(label, len(hit)))
 
-    return spoil_rows(clean, day, magnitude, rng, spoil, name)
+    return spoil_rows(clean, day, magnitude, rng, spoil, column.name)
 
 
 def _orphan_reference(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
-    names = REFERENCES[clean[day][0].source]
-    name = names[rng.integers(len(names))]
+    columns = REFERRING.of(clean[day][0].source)
+    name = columns[int(rng.integers(len(columns)))].name
 
     def spoil(batch: Batch, hit: Positions) -> pa.Table:
         column = batch.table[name]
-        orphans = pc.add(column, pa.scalar(NOBODY, column.type))
+        if pa.types.is_string(column.type):
+            orphans = pc.binary_join_element_wise(column, UNHEARD_OF, "-")
+        else:
+            orphans = pc.add(column, pa.scalar(NOBODY, column.type))
         return with_column(batch.table, name, pc.if_else(marked(len(column), hit), orphans, column))
 
     return spoil_rows(clean, day, magnitude, rng, spoil, name)
 
 
+def _absurd(column: Column, values: np.ndarray, rng: np.random.Generator) -> np.ndarray:  # type: ignore[type-arg]
+    """Values beyond the declared range, below or above it where both ends are declared."""
+    above = rng.random(len(values)) >= 0.5
+    if column.minimum is None or column.maximum is None:
+        above[:] = column.minimum is None
+    low = (0.0 if column.minimum is None else column.minimum) - 1 - np.abs(np.nan_to_num(values))
+    high = 10 * abs(column.maximum or 0.0) + 9
+    return np.where(above, high, low)
+
+
 def _out_of_range_values(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
-    names = ABSURD[clean[day][0].source]
-    name = names[rng.integers(len(names))]
+    columns = BOUNDED.of(clean[day][0].source)
+    column = columns[int(rng.integers(len(columns)))]
 
     def spoil(batch: Batch, hit: Positions) -> pa.Table:
-        column = batch.table[name]
-        units = _cents(column) if pa.types.is_decimal(column.type) else column.to_numpy().copy()
-        negative = rng.random(len(hit)) < 0.5
-        units[hit] = np.where(negative, -np.abs(units[hit]), 99_999_999)
-        changed = decimal(units, 12, 2) if pa.types.is_decimal(column.type) else pa.array(units, column.type)
-        return with_column(batch.table, name, changed)
+        values = pc.cast(batch.table[column.name], pa.float64()).to_numpy()[hit]
+        absurd = _absurd(column, values, rng)
+        places = getattr(batch.table[column.name].type, "scale", 2)
+        return with_values(batch, column.name, hit, pa.array(np.round(absurd, places)))
 
-    return spoil_rows(clean, day, magnitude, rng, spoil, name)
+    return spoil_rows(clean, day, magnitude, rng, spoil, column.name)
 
 
 _AFTER_REJECTS = ("stg_{source}__reject_share", "int_{source}__deduplicated__volume")
@@ -179,7 +200,7 @@ VALUE_FAULTS = (
         name="null_spike",
         family="value",
         description="A required field is suddenly null in many rows.",
-        applies_to=SOURCES,
+        target=REQUIRED,
         magnitudes={"small": 0.03, "medium": 0.12, "large": 0.5},
         magnitude_meaning="share of the day's rows whose field is null",
         expected_class="null_spike",
@@ -196,13 +217,13 @@ VALUE_FAULTS = (
         name="corrupt_payloads",
         family="value",
         description="Payloads arrive malformed, empty or with NUL bytes.",
-        applies_to=("web_events",),
+        target=FREE_TEXT,
         magnitudes={"small": 0.02, "medium": 0.08, "large": 0.3},
         magnitude_meaning="share of the day's rows whose payload is no JSON object",
         expected_class="payload_corruption",
         expected_severity="P2",
         root="stg_{source}",
-        signature=("stg_{source}__valid_payload",),
+        signature=("stg_{source}__valid_{column}",),
         symptoms=_AFTER_REJECTS,
         containment=Containment.ROWS,
         end_state="re-requested, oracle-equal",
@@ -213,13 +234,13 @@ VALUE_FAULTS = (
         name="poison_message",
         family="value",
         description="Single records that break the parser every time.",
-        applies_to=("web_events",),
+        target=FREE_TEXT,
         magnitudes={"small": 1, "medium": 3, "large": 10},
         magnitude_meaning="records of the day that no parser survives",
         expected_class="poison_message",
         expected_severity="P3",
         root="stg_{source}",
-        signature=("stg_{source}__no_poison",),
+        signature=("stg_{source}__{no_poison}",),
         containment=Containment.ROWS,
         end_state="re-requested, oracle-equal",
         injection=_poison_message,
@@ -228,17 +249,17 @@ VALUE_FAULTS = (
     Fault(
         name="unit_change",
         family="value",
-        description="Amounts come in another unit: in miles for kilometres, in tenths, in minor units.",
-        applies_to=tuple(MEASURES),
+        description="A measure comes in another unit: in miles for kilometres, in tenths, in minor units.",
+        target=MEASURED,
         magnitudes={"small": 1.609, "medium": 10, "large": MINOR_UNITS},
-        magnitude_meaning="factor on the amounts of the day; half of those by 100 hit one currency alone",
+        magnitude_meaning="factor on the measure of the day; half of those by 100 hit one segment alone, as one currency",
         expected_class="distribution_shift",
         expected_severity="P1",
         root="int_{source}__deduplicated",
-        signature=("int_{source}__deduplicated__amount_scale",),
+        signature=("int_{source}__deduplicated__{column}_scale",),
         symptoms=(
-            "rec_orders__vs__payments__matched",
-            "stg_{source}__range_amount",
+            RECONCILIATION,
+            "stg_{source}__range_{column}",
             "stg_{source}__reject_share",
         ),
         containment=Containment.HELD,
@@ -249,8 +270,8 @@ VALUE_FAULTS = (
     Fault(
         name="unknown_enum",
         family="value",
-        description="A label that the contract does not know: a new currency, status or event type.",
-        applies_to=SOURCES,
+        description="A label that the contract does not know.",
+        target=LABELLED,
         magnitudes={"small": 0.02, "medium": 0.1, "large": 0.4},
         magnitude_meaning="share of the day's rows with the unknown label",
         expected_class="unknown_values",
@@ -266,8 +287,8 @@ VALUE_FAULTS = (
     Fault(
         name="orphan_reference",
         family="value",
-        description="Rows refer to customers, merchants or products that do not exist.",
-        applies_to=tuple(REFERENCES),
+        description="Rows refer to what the reference data do not have.",
+        target=REFERRING,
         magnitudes={"small": 0.02, "medium": 0.1, "large": 0.4},
         magnitude_meaning="share of the day's rows whose reference leads nowhere",
         expected_class="broken_references",
@@ -283,8 +304,8 @@ VALUE_FAULTS = (
     Fault(
         name="out_of_range_values",
         family="value",
-        description="Negative or absurd amounts, quantities and weights.",
-        applies_to=tuple(ABSURD),
+        description="Numbers beyond the declared range: negative or absurd amounts, quantities, weights.",
+        target=BOUNDED,
         magnitudes={"small": 0.02, "medium": 0.1, "large": 0.4},
         magnitude_meaning="share of the day's rows with an impossible value",
         expected_class="invalid_values",
@@ -301,13 +322,13 @@ VALUE_FAULTS = (
         name="pii_leak",
         family="value",
         description="Card numbers or mail addresses in a free-text payload.",
-        applies_to=("web_events",),
+        target=FREE_TEXT,
         magnitudes={"small": 1, "medium": 10, "large": 100},
         magnitude_meaning="records of the day with somebody's data",
         expected_class="pii_leak",
         expected_severity="P0",
         root="stg_{source}",
-        signature=("stg_{source}__no_personal_data",),
+        signature=("stg_{source}__{no_personal_data}",),
         symptoms=_AFTER_REJECTS,
         containment=Containment.ROWS,
         end_state="clean rows re-requested, purged once somebody says so, oracle-equal",

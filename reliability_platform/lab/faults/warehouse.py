@@ -6,18 +6,10 @@ from datetime import date
 import duckdb
 import numpy as np
 
-from reliability_platform.contracts import SOURCES
 from reliability_platform.lab.faults.fault import Containment, Fault, LiveInjectionResult, Stage
+from reliability_platform.lab.faults.targets import IN_A_MART, RECONCILIATION, mart_of
 from reliability_platform.locks import locked
 from reliability_platform.settings import Settings
-
-GOLD = {
-    "orders": ("agg_daily_revenue", "gross_amount"),
-    "payments": ("agg_daily_payments", "attempts"),
-    "web_events": ("agg_daily_funnel", "page_views"),
-    "shipments": ("agg_daily_fulfilment", "shipped"),
-}
-"""The gold table of each source, and a measure that somebody corrects by hand."""
 
 
 def _as_a_stranger(settings: Settings, statements: Sequence[str]) -> list[list[tuple[object, ...]]]:
@@ -33,10 +25,17 @@ def _landing_days(settings: Settings, source: str, where: str = "true") -> list[
     return [day for (day,) in rows if isinstance(day, date)]
 
 
+def _gold(source: str) -> tuple[str, str]:
+    """The gold table of a source, and a measure that somebody corrects by hand."""
+    found = mart_of(source)
+    assert found is not None, f"{source} is no target of a fault of its mart"
+    return found[0].name, found[1]
+
+
 def _downstream_metric_mismatch(
     settings: Settings, source: str, day: date, size: float, rng: np.random.Generator
 ) -> LiveInjectionResult:
-    table, measure = GOLD[source]
+    table, measure = _gold(source)
     factor = 1 + size
     # At least one more, so that a small factor on a small count is not rounded away.
     _as_a_stranger(
@@ -56,7 +55,7 @@ def _accidental_delete(
 ) -> LiveInjectionResult:
     del day, rng
     concerned = _landing_days(settings, source)
-    tables = [GOLD[source][0], f"int_{source}__deduplicated", f"stg_{source}"][: int(size)]
+    tables = [_gold(source)[0], f"int_{source}__deduplicated", f"stg_{source}"][: int(size)]
     _as_a_stranger(settings, [f"delete from {table}" for table in tables])
     return LiveInjectionResult(concerned, concerned, tables)
 
@@ -66,7 +65,7 @@ WAREHOUSE_FAULTS = (
         name="downstream_metric_mismatch",
         family="warehouse",
         description="Somebody corrects numbers in gold by hand.",
-        applies_to=SOURCES,
+        target=IN_A_MART,
         magnitudes={"small": 0.001, "medium": 0.1, "large": 1},
         magnitude_meaning="by which share a measure of one event date is raised, by one at least",
         expected_class="reconciliation_mismatch",
@@ -82,7 +81,7 @@ WAREHOUSE_FAULTS = (
         name="accidental_delete",
         family="warehouse",
         description="A DELETE without WHERE.",
-        applies_to=SOURCES,
+        target=IN_A_MART,
         magnitudes={"small": 1, "medium": 2, "large": 3},
         magnitude_meaning="tables that lose all their rows: gold; silver too; staging too",
         expected_class="data_loss",
@@ -93,7 +92,7 @@ WAREHOUSE_FAULTS = (
             "rec_silver__vs__gold__{source}",
             "rec_batches__conserved__{source}",
             "int_{source}__deduplicated__volume",
-            "rec_orders__vs__payments__matched",
+            RECONCILIATION,
             "stg_{source}__row_count",
             "stg_{source}__freshness",
             "stg_{source}__as_built",

@@ -1,0 +1,174 @@
+"""What a contract gives faults to hit: found by what it says of its columns, never by their names.
+
+A target is declared with the reason for which a source does not have it. Where several columns would do, the order is
+that of whoever watches: whom a row is about, then what it measures, then the rest as declared.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from reliability_platform.checks.catalogue import CHECKS, MARTS, MODEL_CHECKS, about_columns
+from reliability_platform.contracts import CONTRACTS, SOURCES
+from reliability_platform.contracts.contract import Column, Contract
+from reliability_platform.contracts.types import arrow_type, is_number
+from reliability_platform.settings import DBT_PROJECT
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+from reliability_platform.warehouse.marts import Mart, numbers_of
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a fault hits in a source."""
+
+    lack: str
+    """Why a source has none of it, to be read after its name."""
+    columns: Callable[[Contract], Sequence[Column]]
+    """The columns that would do, the best one first; any of the contract where the fault hits no single one."""
+
+    def of(self, source: str) -> Sequence[Column]:
+        """The columns of a source that would do."""
+        return self.columns(CONTRACTS[source])
+
+
+def whatever(condition: Callable[[Contract], bool], lack: str) -> Target:
+    """Needs no column, but something else of the contract."""
+    return Target(lack, lambda contract: contract.columns if condition(contract) else ())
+
+
+def _beside_the_key(contract: Contract) -> list[Column]:
+    """All columns but those of the key: what changes these makes another row."""
+    return sorted(
+        (one for one in contract.columns if one.name not in contract.key),
+        key=lambda one: (one.role != "entity" or not one.required, not _is_measured(one), not one.required),
+    )
+
+
+def _is_measured(column: Column) -> bool:
+    return column.role == "measure" or is_bounded(column)
+
+
+def is_bounded(column: Column) -> bool:
+    """Whether a column declares a minimum or a maximum."""
+    return column.minimum is not None or column.maximum is not None
+
+
+def is_moment(column: Column) -> bool:
+    """Whether a column holds moments."""
+    return bool(pa.types.is_timestamp(arrow_type(column.type)))
+
+
+def is_text(column: Column) -> bool:
+    """Whether a column holds text that is no JSON."""
+    return column.type == "VARCHAR" and not column.json
+
+
+def _is_whole(column: Column) -> bool:
+    return bool(pa.types.is_integer(arrow_type(column.type)))
+
+
+def _required(contract: Contract) -> list[Column]:
+    wanted = (one for one in _beside_the_key(contract) if one.required and not one.json)
+    return [one for one in wanted if one.name != contract.event_time]
+
+
+def _changeable(contract: Contract) -> list[Column]:
+    """Columns of which another value is as good as the one that came: counts, then labels, then whatever is not bound."""
+    free = [one for one in contract.columns if one.name not in (*contract.key, contract.event_time) and not one.json]
+    counts = [one for one in free if _is_whole(one) and is_bounded(one) and not one.valid_values]
+    labels = [one for one in free if is_text(one) and len(one.valid_values) > 1]
+    others = [one for one in free if not one.references and not one.valid_values and one.role is None]
+    return counts + labels + [one for one in others if is_number(one.type) or is_text(one) or one.type == "BOOLEAN"]
+
+
+def _retyped(contract: Contract) -> list[Column]:
+    """A number and a moment, where there are both."""
+    watched = sorted(
+        (one for one in contract.columns if one.name not in contract.key and is_number(one.type)),
+        key=lambda one: (one.role != "measure", not is_bounded(one), not one.required),
+    )
+    moments = sorted((one for one in contract.columns if is_moment(one)), key=lambda one: not one.required)
+    return watched[:1] + moments[:1]
+
+
+def _new_keys(contract: Contract) -> list[Column]:
+    """Columns of the key that can take a value which no true row has: numbers, then text, then moments."""
+    free = [
+        one
+        for one in contract.columns
+        if one.name in contract.key and not (one.references or one.valid_values or is_bounded(one))
+    ]
+    return [one for kind in (_is_whole, is_text, is_moment) for one in free if kind(one)]
+
+
+ANYTHING = Target("delivers nothing", lambda contract: contract.columns)
+FIRST_OF_ALL = whatever(
+    lambda contract: contract.source == SOURCES[0],
+    f"is not the first source: a build concerns all of them and is filed under {SOURCES[0] if SOURCES else 'it'}",
+)
+DUE_A_WEEK_BEFORE = whatever(
+    lambda contract: contract.cadence.day_of_month is None, "is due once a month: a week before a batch there is none"
+)
+OVER_HTTP = whatever(lambda contract: contract.kind == "simulated", "does not answer over HTTP in the lab")
+ANNOUNCED = whatever(lambda contract: bool(contract.announced), "announces no column")
+NOBODY_LACKS = whatever(
+    lambda contract: not any(contract.source in one.sources[1:] for one in MODEL_CHECKS),
+    "has rows that another source is compared with: without them that one is in the wrong",
+)
+BESIDE_THE_KEY = Target("has no column beside its key", _beside_the_key)
+REQUIRED = Target("requires no column but its key and its event time", _required)
+CHANGEABLE = Target("has no column of which another value would be as good", _changeable)
+RETYPED = Target("has neither a number beside its key nor a moment", _retyped)
+NEW_KEYS = Target("has no column in its key that can take a new value", _new_keys)
+LABELLED = Target(
+    "declares no allowed values of a text",
+    lambda contract: [one for one in contract.columns if one.valid_values and is_text(one)],
+)
+REFERRING = Target(
+    "refers to no reference table",
+    lambda contract: [
+        one for one in contract.columns if one.references and one.references.partition(".")[0] not in CONTRACTS
+    ],
+)
+BOUNDED = Target(
+    "declares no range of a number",
+    lambda contract: [one for one in contract.columns if is_bounded(one) and is_number(one.type)],
+)
+MEASURED = Target("declares no measure", lambda contract: contract.with_role("measure"))
+ENTITY = Target("declares no entity", lambda contract: contract.with_role("entity"))
+FREE_TEXT = Target("has no nested column", lambda contract: contract.nested)
+
+
+def mart_of(source: str) -> tuple[Mart, str] | None:
+    """The mart that is most a source's own, and its first measure; None if none is published of it."""
+    for mart in sorted(MARTS, key=lambda one: (len(one.sources), one.name)):
+        numbers = numbers_of(mart.name, ensure_manifest(DBT_PROJECT)) if source in mart.sources else []
+        if numbers:
+            return mart, numbers[0]
+    return None
+
+
+IN_A_MART = whatever(lambda contract: mart_of(contract.source) is not None, "has no mart with a measure")
+
+RECONCILIATION = "{reconciliation}"
+"""Stands for the checks by which a model compares the source with others."""
+_ABOUT_COLUMNS: dict[str, Target] = {"no_poison": FREE_TEXT, "no_personal_data": FREE_TEXT, "key_share": ENTITY}
+"""Checks that are named after their column where there are several."""
+
+
+def checks_named(patterns: Sequence[str], source: str, column: str | None) -> set[str]:
+    """The checks that a fault's declaration means for a source and the column that is hit."""
+    words = {
+        what: dict(about_columns(what, target.of(source))).get(column or "", what)
+        for what, target in _ABOUT_COLUMNS.items()
+    }
+    compared = {f"{one.model}__{one.name}" for one in MODEL_CHECKS if source in one.sources}
+    plain = {one.format(source=source, column=column, **words) for one in patterns if one != RECONCILIATION}
+    return plain | compared if RECONCILIATION in patterns else plain
+
+
+def unjudged(patterns: Sequence[str], source: str, target: Target) -> str | None:
+    """The first check of a signature that the project lacks; None if it has all of them."""
+    wanted = set[str]().union(*(checks_named(patterns, source, one.name) for one in target.of(source)))
+    return next((one for one in sorted(wanted) if one not in CHECKS), None)

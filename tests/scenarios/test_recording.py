@@ -1,0 +1,126 @@
+"""The lab on a source that nobody simulates: landed, audited days are recorded, broken, healed and proved."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reliability_platform.errors import ExitCode
+from tests.scenarios.airport_in_the_lab import HIT
+from tests.scenarios.test_own_project import CONTRACT, MART, MART_YML, produce, read, reliability
+
+DAYS = [date(2019, 3, 1) + timedelta(days=number) for number in range(5)]
+FIRST, LAST = str(DAYS[0]), str(DAYS[-1])
+ROWS = [(carrier, number) for carrier in ("AA", "UA", "DL") for number in range(1, 101)]
+MEASURED = CONTRACT.replace(
+    "logicalTypeOptions: {minimum: -120}}",
+    "logicalTypeOptions: {minimum: -120}, customProperties: [{property: role, value: measure}]}",
+)
+
+
+@pytest.fixture(scope="module")
+def airport(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of one's own with five days of one source, none of which has run yet."""
+    project = tmp_path_factory.mktemp("own") / "airport"
+    assert reliability(project.parent, "init", str(project)).returncode == ExitCode.OK
+    (project / "contracts" / "flights.yml").write_text(MEASURED)
+    marts = project / "dbt_project" / "models" / "marts"
+    marts.mkdir()
+    (marts / "agg_daily_flights.sql").write_text(MART)
+    (marts / "agg_daily_flights.yml").write_text(MART_YML)
+    read(project, "generate")
+    for day in DAYS:
+        produce(project, day, ROWS)
+    return project
+
+
+@pytest.fixture(scope="module")
+def graded(airport: Path) -> Any:
+    """The days run, recorded into `lab`, and a trial on them with a fault on each day but the first."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RELIABILITY_")}
+    environment |= {"RELIABILITY_FIRST_DAY": "2019-01-01", "RELIABILITY_HOME": str(airport / "data")}
+    command = [
+        sys.executable,
+        str(Path(__file__).with_name("airport_in_the_lab.py")),
+        str(airport / "lab"),
+        FIRST,
+        LAST,
+    ]
+    done = subprocess.run(command, cwd=airport, env=environment, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_faults_on_a_recording_are_noticed_contained_and_healed(graded: Any) -> None:
+    """Columns were listed by source name: 11 of 34 faults did not apply to flights, and `inject` ended in a KeyError."""
+    assert [one["fault"] for one in graded["scenarios"]] == list(HIT)
+    for one in graded["scenarios"]:
+        good = {key: one[key] for key in ("detected", "root_cause_right", "severity_right", "contained", "healed")}
+        assert all(good.values()), one
+        assert one["quarantine"]["precision"] in (None, 1.0)
+        assert one["quarantine"]["recall"] in (None, 1.0)
+    assert graded["unexplained_differences"] == []
+    assert graded["false_alarms_elsewhere"] == []
+
+
+def test_what_is_real_is_never_broken(airport: Path, graded: Any) -> None:
+    """Injected into a home with real deliveries, a fault would have deleted what nobody can send again."""
+    for fault in ("unknown_enum", "accidental_delete"):
+        refused = reliability(airport, "inject", fault, "--source", "flights", "--date", FIRST)
+        assert (refused.returncode, "flights is a real source" in refused.stderr) == (ExitCode.USAGE, True), (
+            refused.stderr
+        )
+        assert refused.stderr.count("\n") == 1
+    done = reliability(airport, "inject", "unknown_enum", "--source", "flights", "--date", FIRST, "--home", "lab")
+    assert done.returncode == ExitCode.OK, done.stderr
+    landed = sorted((airport / "lab" / "landing" / "flights").rglob("*.parquet"))
+    assert [path.name for path in landed] == ["flights-20190301-01.parquet"]
+
+
+def test_days_that_are_no_truth_are_not_recorded(airport: Path, graded: Any) -> None:
+    """A day that nobody audited would make every comparison with it worthless. The home that is there stays as it is."""
+    later = str(DAYS[-1] + timedelta(days=1))
+    for words, said in (
+        (("--from", FIRST, "--to", later, "--into", "other"), f"Nothing of flights was run on {later}"),
+        (("--from", FIRST, "--to", LAST, "--into", "lab"), "is not empty"),
+        (("--from", FIRST, "--to", LAST, "--into", "data/lab"), "lies in the home that is recorded"),
+    ):
+        refused = reliability(airport, "lab", "record", *words)
+        assert (refused.returncode, said in refused.stderr) == (ExitCode.USAGE, True), refused.stderr
+        assert refused.stderr.count("\n") == 1
+    assert not (airport / "other").exists()
+
+
+def test_a_recording_that_was_altered_is_refused(airport: Path, graded: Any, tmp_path: Path) -> None:
+    """What somebody changed is no truth; neither is what another contract reads otherwise."""
+    words = ("inject", "null_spike", "--source", "flights", "--date", FIRST, "--home", str(tmp_path / "lab"))
+
+    def refused(said: str) -> None:
+        done = reliability(airport, *words)
+        assert (done.returncode, said in done.stderr) == (ExitCode.USAGE, True), done.stderr
+        assert done.stderr.count("\n") == 1
+        shutil.rmtree(tmp_path / "lab")
+
+    def copy() -> Path:
+        return Path(shutil.copytree(airport / "lab" / "recording", tmp_path / "lab" / "recording"))
+
+    batch = next((copy() / "batches").rglob("*.parquet"))
+    batch.write_bytes(batch.read_bytes() + b"x")
+    refused("is not what was recorded")
+    copy().joinpath("recording.json").write_text("{}")
+    refused("is not what was recorded")
+    copy().joinpath("recording.json").unlink()
+    refused("is no recording")
+    copy()
+    contract = airport / "contracts" / "flights.yml"
+    try:
+        contract.write_text(MEASURED.replace("minimum: -120", "minimum: -60"))
+        refused("recorded under another contract of flights")
+    finally:
+        contract.write_text(MEASURED)
