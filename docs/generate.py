@@ -19,7 +19,6 @@ from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.class_page import class_index, policy_table
 from reliability_platform.incidents.documents.render import markdown
 from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
-from reliability_platform.remediation.action_words import IN_WORDS
 from reliability_platform.remediation.actions import ACTIONS
 from reliability_platform.remediation.documents import remedy_of
 from reliability_platform.settings import PREFIX, PROJECT_ROOT, Settings
@@ -88,7 +87,7 @@ def policy() -> str:
     actions = _table(
         "| action | what it does | if it did not help | can be undone |",
         (
-            (f"`{name}`", IN_WORDS[name], f"leaves {one.leaves}", "yes" if one.undo else "no")
+            (f"`{name}`", one.purpose, f"leaves {one.leaves}", "yes" if one.undo else "no")
             for name, one in ACTIONS.items()
         ),
     )

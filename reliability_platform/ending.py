@@ -7,8 +7,8 @@ really killed tells nothing.
 
 import json
 import os
-from collections.abc import Callable, Hashable
-from contextlib import suppress
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from reliability_platform.errors import StoppedError
@@ -52,6 +52,16 @@ def raise_if_stopped() -> None:
     """
     if _STOPS:
         raise StoppedError(_STOPS[0])
+
+
+@contextmanager
+def stop_first() -> Iterator[None]:
+    """Raise `StoppedError` in the place of any error that comes after somebody has asked the process to stop."""
+    try:
+        yield
+    except Exception:
+        raise_if_stopped()
+        raise
 
 
 def begun(work: Hashable, leave_word: Callable[[], None]) -> None:

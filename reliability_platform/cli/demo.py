@@ -157,14 +157,14 @@ def _approve(settings: Settings, daemon: "LocalDaemon") -> list[dict[str, str]]:
     """Say yes to every action that waits for a person, as the person on call would after asking the source's owner."""
     from reliability_platform.operations import operations_engine
     from reliability_platform.pipeline.ticks import waiting_for_a_person
-    from reliability_platform.remediation.action_words import IN_WORDS
+    from reliability_platform.remediation.actions import ACTIONS
     from reliability_platform.remediation.heal import act, describe
     from reliability_platform.remediation.policy import POLICIES
 
     engine = operations_engine(settings)
     approved = []
     for incident in waiting_for_a_person(settings, engine, utc_now()):
-        summary = IN_WORDS[POLICIES[incident.failure_class].action]
+        summary = ACTIONS[POLICIES[incident.failure_class].action].purpose
         approved.append(
             {"incident": incident.id, "summary": summary, "action": describe(settings, incident), "why": APPROVAL}
         )

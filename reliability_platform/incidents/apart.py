@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from reliability_platform.causes import cause_of
-from reliability_platform.ending import raise_if_stopped
+from reliability_platform.ending import stop_first
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.store import IncidentStore
@@ -21,11 +21,11 @@ def noted(store: IncidentStore, incident: Incident, now: datetime, what: str) ->
     raised.
     """
     try:
-        yield
+        with stop_first():
+            yield
     except UsageError:
         raise
     except Exception as error:
-        raise_if_stopped()
         words, cause = f"{what}: {error_text(error)}", cause_of(error)
         key = f"trouble-{incident.id}-{incident.lives}-{hashlib.sha256(words.encode()).hexdigest()[:16]}"
         data = {"trouble": type(error).__name__, "cause": cause.name if cause else None}

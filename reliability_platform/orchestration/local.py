@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 
 from reliability_platform.causes import DAMAGE, HELD, NO_RIGHTS, NO_ROOM, UNUSABLE, cause_named
-from reliability_platform.ending import raise_if_stopped
+from reliability_platform.ending import raise_if_stopped, stop_first
 from reliability_platform.errors import ExitCode, PlatformError, StoppedError, UsageError
 from reliability_platform.masking import error_text
 from reliability_platform.orchestration.partitions import INCIDENT_TAG, range_tags
@@ -98,6 +98,7 @@ class LocalDaemon:
             why = f"Its end could not be recorded: {word.error}" if word else "The process of this run was killed."
             self._instance.report_run_failed(run, f"{why} Run it again; nothing is lost.")
 
+    @stop_first()
     def run(
         self,
         job: str,
@@ -139,7 +140,6 @@ class LocalDaemon:
             except UsageError:
                 raise  # a setting is wrong: no sensor would do what was meant
             except Exception as error:
-                raise_if_stopped()
                 self._note(sensor.name, error)
                 continue
             for request in outcome.run_requests or []:
@@ -151,6 +151,7 @@ class LocalDaemon:
                 executed += 1
         return executed
 
+    @stop_first()
     def _evaluate(self, sensor: dg.SensorDefinition) -> dg.SensorResult:
         with dg.build_sensor_context(
             instance=self._instance,
@@ -177,7 +178,6 @@ class LocalDaemon:
                 tags={SENSOR: sensor, **request.tags},
             )
         except Exception as error:
-            raise_if_stopped()
             about = request.tags.get(INCIDENT_TAG) or request.partition_key
             what = f"{request.job_name} of {about}" if about else request.job_name
             self._note(what, error)

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
 from reliability_platform.causes import Cause, cause_of
-from reliability_platform.ending import raise_if_stopped
+from reliability_platform.ending import raise_if_stopped, stop_first
 from reliability_platform.errors import PlatformError
 from reliability_platform.masking import error_text
 from reliability_platform.settings import load_settings
@@ -30,12 +30,11 @@ class StepFailedError(PlatformError):
 def _masked_errors() -> Iterator[None]:
     raise_if_stopped()
     try:
-        yield
+        with stop_first():
+            yield
     except PlatformError:
-        raise_if_stopped()
         raise
     except Exception as error:
-        raise_if_stopped()
         # Neither cause nor context: Dagster would keep and show them as well. The places in the code stay.
         ours = foreseen(error, load_settings().dagster_home) or StepFailedError(error_text(error), cause_of(error))
         raise ours.with_traceback(error.__traceback__) from None

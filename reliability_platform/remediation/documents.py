@@ -23,7 +23,6 @@ from reliability_platform.incidents.overview import overview, screen
 from reliability_platform.incidents.response import read_policy
 from reliability_platform.lineage.picture import picture
 from reliability_platform.operations import operations_engine
-from reliability_platform.remediation.action_words import IN_WORDS
 from reliability_platform.remediation.actions import ACTIONS
 from reliability_platform.remediation.due import left_to_a_person, obstacle
 from reliability_platform.remediation.heal import describe
@@ -51,7 +50,7 @@ def remedy_of(
     """What the policy says about a class; for an incident, what healing would do and what keeps the platform from it."""
     policy = POLICIES[failure_class]
     return Remedy(
-        action=IN_WORDS[policy.action],
+        action=ACTIONS[policy.action].purpose,
         automatic=policy.automatic,
         max_attempts=policy.max_attempts,
         proof=(*policy.proof, *(name for name in policy.event_date_proof if name not in policy.proof)),

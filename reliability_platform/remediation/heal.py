@@ -13,7 +13,7 @@ from reliability_platform.checks.gate import Objection, held
 from reliability_platform.checks.results import UNTOLD, CheckResult, CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.counted import counted
-from reliability_platform.ending import raise_if_stopped
+from reliability_platform.ending import stop_first
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.classes import CLASSES, AskFor, Harm
 from reliability_platform.incidents.impact import BAD, phase_of, record_impact
@@ -29,7 +29,6 @@ from reliability_platform.incidents.model import (
 )
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.masking import error_text
-from reliability_platform.remediation.action_words import IN_WORDS
 from reliability_platform.remediation.actions import (
     ACTIONS,
     EVENT_DATES,
@@ -41,7 +40,6 @@ from reliability_platform.remediation.actions import (
 )
 from reliability_platform.remediation.at_work import at_work
 from reliability_platform.remediation.changes import WORLD, changed_since, environment_fingerprint
-from reliability_platform.remediation.conditions import CONDITIONS
 from reliability_platform.remediation.evidence import replacements
 from reliability_platform.remediation.lateness import LATE_SLOTS, Slot, out_of_turn
 from reliability_platform.remediation.ledger import REPLACEMENT, Replay, ReplayLedger
@@ -61,17 +59,6 @@ LONGEST_RUN = timedelta(hours=2)
 
 MAX_TOLD = 400
 """Letters of what the last attempt did, in an escalation."""
-
-for _name, _policy in POLICIES.items():
-    if _policy.action not in ACTIONS:
-        raise UsageError(
-            f"{_name}.yml: policy.action: there is no action {_policy.action}; allowed: {', '.join(sorted(ACTIONS))}"
-        )
-    for _condition in _policy.conditions:
-        if _condition not in CONDITIONS:
-            raise UsageError(
-                f"{_name}.yml: policy.conditions: there is no condition {_condition}; allowed: {', '.join(sorted(CONDITIONS))}"
-            )
 
 
 def describe(settings: Settings, incident: Incident, action: str | None = None) -> str:
@@ -101,7 +88,7 @@ def _keep_safe(
     """What heals nothing is no attempt, and leaves the incident open."""
     if not incident.is_open:
         raise UsageError(f"{incident.id} is over: use `reliability publish --rollback`, `hold` or `release`.")
-    words = f"Action: {IN_WORDS[action.name]}"
+    words = f"Action: {action.purpose}"
     store.append(incident.id, now, actor, "action", words, {"action": action.name, "phase": "keeping_safe"})
     with within(POLICIES[incident.failure_class].time_limit, action.name):
         done = action.perform(settings, store.get(incident.id), actor)
@@ -143,7 +130,7 @@ def _act(settings: Settings, engine: Engine, incident: Incident, now: datetime, 
                 settings, engine, incident, now, BAD
             )  # what the bad data did; healing takes the evidence away
         chosen = action_named(action or policy.action)
-        words = f"{IN_WORDS[chosen.name]}; attempt {incident.attempts + 1} of {policy.max_attempts}"
+        words = f"{chosen.purpose}; attempt {incident.attempts + 1} of {policy.max_attempts}"
         changed = changed_since(settings, incident)
         if changed:
             words += f"; changed since the last one: {', '.join(changed)}"
@@ -156,14 +143,13 @@ def _act(settings: Settings, engine: Engine, incident: Incident, now: datetime, 
         return Done(f"Done already: {_last(incident, 'done').why}", list(incident.pending_reruns))
     else:  # nobody else is at work: whoever began it is gone
         chosen = action_named(_last(incident, "begun").data["action"])
-        words = f"The attempt to {IN_WORDS[chosen.name]} was broken off: it is taken up again."
+        words = f"The attempt to {chosen.purpose} was broken off: it is taken up again."
         store.append(incident.id, now, actor, "action", words, {"action": chosen.name, "phase": "resumed"})
     incident = store.get(incident.id)
     try:
-        with within(policy.time_limit, chosen.name):
+        with stop_first(), within(policy.time_limit, chosen.name):
             done = chosen.perform(settings, incident, actor)
     except Exception as error:
-        raise_if_stopped()
         failed = {"action": chosen.name, "phase": "failed", "reruns": []}
         store.append(incident.id, now, actor, "action", f"Failed: {error_text(error)}", failed)
         _give_up(settings, store, incident, now, actor, "The action failed.", FAILED, cause_of(error))

@@ -26,12 +26,3 @@ def stays_on_record(check: str, dataset: str) -> str | None:
 
 
 POLICIES: dict[str, Policy] = {name: one.policy for name, one in CLASSES.items()}
-
-BY_PERSON_ONLY = frozenset({"purge_personal_data", "hold", "release", "fall_back_to_last_good_publication"})
-"""Actions that no class takes by itself: `heal --action`, by somebody who answers for it."""
-
-_BLIND = [
-    name for name, policy in POLICIES.items() if policy.action == "retry" and not CLASSES[name].cause.is_transient
-]
-if _BLIND:
-    raise RuntimeError(f"what fails for the same cause again is never just retried: {', '.join(_BLIND)}")

@@ -310,4 +310,4 @@ def test_a_command_says_of_a_broken_contract_what_the_reader_says(tmp_path: Path
     )
     assert ended.returncode == ExitCode.USAGE
     assert len(ended.stderr.splitlines()) == 1
-    assert "flights.yml, line 2 is not YAML" in ended.stderr
+    assert "flights.yml, line 1 is not YAML" in ended.stderr

@@ -74,6 +74,7 @@ def test_what_the_files_name_exists() -> None:
         proof = (*one.policy.proof, *one.policy.event_date_proof)
         assert one.policy.action in ACTIONS, one.name
         assert set(one.policy.conditions) <= CONDITIONS.keys(), one.name
+        assert one.policy.action != "retry" or one.cause.is_transient, f"{one.name} fails for the same cause again"
         assert {name.format(source=source) for name in proof for source in SOURCES} <= CHECKS.keys(), one.name
 
 

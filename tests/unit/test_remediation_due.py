@@ -146,9 +146,3 @@ def test_what_is_over_or_under_way_is_left_alone(home: BrokenHome) -> None:
     assert why_not(home, home.incidents.get(one), approved=True) == "it is being healed"
     home.incidents.move(one, State.FALSE_ALARM, later(2), "Ada", "a rehearsal")
     assert why_not(home, home.incidents.get(one), approved=True) == "it is over"
-
-
-def test_every_condition_of_a_policy_exists() -> None:
-    """A slip in the table must not be found at three in the morning."""
-    assert {name for policy in POLICIES.values() for name in policy.conditions} <= CONDITIONS.keys()
-    assert all(policy.escalation and policy.time_limit and policy.backoff for policy in POLICIES.values())

@@ -188,7 +188,7 @@ def die_acting(home: BrokenHome, one: str) -> None:
 
     child = os.fork()
     if child == 0:
-        heal.action_named = lambda name: Action(name, killed, lambda *_: "")
+        heal.action_named = lambda name: Action(name, "be killed", killed, lambda *_: "")
         try:
             begin(home, one)
         finally:

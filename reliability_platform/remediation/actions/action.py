@@ -26,6 +26,8 @@ class Action:
     """One thing to do about an incident."""
 
     name: str
+    purpose: str
+    """What it does, in words that follow upon "to"."""
     perform: Callable[[Settings, Incident, str], Done]
     """Does it, for an actor. Doing it twice is doing it once."""
     describe: Callable[[Settings, Incident], str]

@@ -28,6 +28,7 @@ def _describe(settings: Settings, incident: Incident) -> str:
 
 CATCH_UP = Action(
     "catch_up",
+    "run the landing days from landing on, late",
     _catch_up,
     _describe,
     "tables built as every run builds them; days that fail stay held",

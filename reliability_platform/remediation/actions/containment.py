@@ -132,6 +132,7 @@ def _turn_back(settings: Settings, incident: Incident, actor: str, action: str, 
 
 FALL_BACK = Action(
     "fall_back_to_last_good_publication",
+    "let consumers read the last version that no open incident condemns",
     _fall_back,
     _describe_fall_back,
     leaves="consumers on an earlier version, until the next publication",
@@ -139,10 +140,17 @@ FALL_BACK = Action(
     heals=False,
 )
 HOLD = Action(
-    "hold", _hold, _describe_hold, leaves="its days held, until they are released", undo=_undo_hold, heals=False
+    "hold",
+    "hold the landing days",
+    _hold,
+    _describe_hold,
+    leaves="its days held, until they are released",
+    undo=_undo_hold,
+    heals=False,
 )
 RELEASE = Action(
     "release",
+    "let the landing days go that somebody holds",
     _release,
     _describe_release,
     leaves="its days to the result of the checks",

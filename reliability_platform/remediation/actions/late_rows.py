@@ -40,6 +40,7 @@ def _withdraw(settings: Settings, incident: Incident, actor: str) -> str | None:
 
 ACCEPT_HELD = Action(
     "accept_held_rows",
+    "let the held rows count",
     _accept,
     _describe,
     leaves="nothing: the approval is withdrawn",

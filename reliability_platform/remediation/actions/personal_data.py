@@ -40,6 +40,7 @@ def _describe_purge(settings: Settings, incident: Incident) -> str:
 
 PURGE = Action(
     "purge_personal_data",
+    "mask for good what is personal in the files of the days",
     _purge,
     _describe_purge,
     leaves="what is masked stays masked, for good: nobody wants it back",

@@ -47,5 +47,9 @@ def _describe(settings: Settings, incident: Incident) -> str:
 
 
 PUT_BACK = Action(
-    "put_back_published", _put_back, _describe, leaves="the published files as they were audited, or as they were found"
+    "put_back_published",
+    "put published files back as they were audited, or publish anew",
+    _put_back,
+    _describe,
+    leaves="the published files as they were audited, or as they were found",
 )

@@ -289,6 +289,7 @@ def nobody_can_send(settings: Settings, incident: Incident) -> list[str]:
 
 RE_REQUEST = Action(
     "re_request_batches",
+    "ask the source for the batches again",
     _re_request,
     _describe_re_request,
     leaves="replacements in landing: what the source says now, kept like every delivery; their days stay held",

@@ -39,6 +39,7 @@ def _describe(settings: Settings, incident: Incident) -> str:
 
 RELOAD = Action(
     "reload_reference_data",
+    "reload the reference data, then ask the source again for rows that refer to nothing",
     _reload,
     _describe,
     leaves=f"the reference data as the source has them; {RE_REQUEST.leaves}",

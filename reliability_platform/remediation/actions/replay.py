@@ -164,6 +164,7 @@ def _withdraw(settings: Settings, incident: Incident, actor: str) -> str | None:
 
 REPLAY = Action(
     "replay_through_shim",
+    "read refused files through an approved alias or cast, or ask the source for them again",
     _replay,
     _describe_replay,
     leaves="nothing of a shim, which is withdrawn; replacements in landing, their days held",

@@ -86,4 +86,11 @@ def _describe(settings: Settings, incident: Incident) -> str:
     )
 
 
-RESTORE = Action("restore_from_snapshot", _restore, _describe, leaves=INERT, ways=2)
+RESTORE = Action(
+    "restore_from_snapshot",
+    "put lost rows back from a snapshot, or build them again from bronze",
+    _restore,
+    _describe,
+    leaves=INERT,
+    ways=2,
+)

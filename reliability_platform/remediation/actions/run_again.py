@@ -19,18 +19,6 @@ EVENT_DATES = "event_dates"
 INERT = "tables built again from what has landed, as every run builds them; days that fail stay held"
 
 
-def _run_again(name: str, words: str, leaves: str = INERT) -> Action:
-    def perform(settings: Settings, incident: Incident, actor: str) -> Done:
-        del actor
-        return Done(describe(settings, incident), list(incident.partitions))
-
-    def describe(settings: Settings, incident: Incident) -> str:
-        del settings
-        return words.format(days=in_words(incident.partitions))
-
-    return Action(name, perform, describe, leaves)
-
-
 FROM_THE_SOURCE = "from_the_source"
 """Under this name the timeline keeps that the days are to be run from landing on."""
 
@@ -54,8 +42,20 @@ def _describe_retry(settings: Settings, incident: Incident) -> str:
     return f"Run {in_words(incident.partitions)} once more, {how}."
 
 
-RETRY = Action("retry", _retry, _describe_retry, INERT)
-REBUILD = _run_again("rebuild", "Run {days} again from bronze.")
+RETRY = Action("retry", "run the landing days once more, unchanged", _retry, _describe_retry, INERT)
+
+
+def _rebuild(settings: Settings, incident: Incident, actor: str) -> Done:
+    del actor
+    return Done(_describe_rebuild(settings, incident), list(incident.partitions))
+
+
+def _describe_rebuild(settings: Settings, incident: Incident) -> str:
+    del settings
+    return f"Run {in_words(incident.partitions)} again from bronze."
+
+
+REBUILD = Action("rebuild", "build the landing days again from bronze", _rebuild, _describe_rebuild, INERT)
 
 
 def _recompute(settings: Settings, incident: Incident, actor: str) -> Done:
@@ -82,7 +82,9 @@ def _describe_recompute(settings: Settings, incident: Incident) -> str:
     return f"Run {in_words(incident.partitions)} again{judged}; judge each of these event dates anew."
 
 
-RECOMPUTE = Action("recompute_event_dates", _recompute, _describe_recompute, INERT)
+RECOMPUTE = Action(
+    "recompute_event_dates", "build the event dates concerned again", _recompute, _describe_recompute, INERT
+)
 
 
 def _must_pass(settings: Settings, incident: Incident) -> str | None:
@@ -102,7 +104,13 @@ def _describe_verify_only(settings: Settings, incident: Incident) -> str:
     return "Nothing to change: verify that every row is accounted for, and that nothing is held."
 
 
-VERIFY_ONLY = Action("verify_only", _verify_only, _describe_verify_only, idle=_must_pass)
+VERIFY_ONLY = Action(
+    "verify_only",
+    "change nothing, and verify that nothing is lost",
+    _verify_only,
+    _describe_verify_only,
+    idle=_must_pass,
+)
 
 
 def _confirm(settings: Settings, incident: Incident, actor: str) -> Done:
@@ -115,4 +123,4 @@ def _describe_confirm(settings: Settings, incident: Incident) -> str:
     return "Nothing by itself: once a person has mended it, confirm that what had failed passes again."
 
 
-CONFIRM = Action("confirm", _confirm, _describe_confirm)
+CONFIRM = Action("confirm", "confirm it once a person has mended it", _confirm, _describe_confirm)
