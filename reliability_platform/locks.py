@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from reliability_platform.errors import HomeBusyError
+from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError
 
 FOREVER = -1.0
 LOOK_AGAIN_SECONDS = 0.05
@@ -31,6 +31,12 @@ def is_ours(path: Path) -> bool:
     return _reentrant(path).is_locked
 
 
+def _prepare(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise EnvironmentUnusableError(f"{path} is a folder where the file of a lock should be: remove it.")
+
+
 def take(
     path: Path,
     busy: str = "",
@@ -43,7 +49,7 @@ def take(
 
     Raises `HomeBusyError` with `busy`, which says who has it and what to do, if nobody lets go of it in time.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _prepare(path)
     lock = _reentrant(path) if reentrant else FileLock(path)
     try:
         lock.acquire(timeout=wait_seconds, poll_interval=look_again_seconds)
@@ -74,7 +80,7 @@ def claim(path: Path, *, wait: bool) -> int:
 
     Without `wait`, raises `BlockingIOError` if another process has it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _prepare(path)
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:

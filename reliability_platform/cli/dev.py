@@ -1,15 +1,17 @@
 """`reliability dev`: webserver and daemon of Dagster on loopback, stopped together."""
 
 import ctypes
+import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -27,7 +29,11 @@ SHUTDOWN_SECONDS = 15
 """How long the servers may take to end: less than the whole command may (`stopping.GRACE_SECONDS`)."""
 
 PROGRAMS = Path(sys.executable).parent
-SOCKET = "code"
+WEB_SERVER, SOCKET = "web server", "code"
+LONGEST_SOCKET_PATH = 103
+"""Bytes; macOS takes no more, Linux 107."""
+OWN_NAME = len("/123e4567-e89b-12d3-a456-426614174000")
+"""What Dagster puts behind the temporary folder for a socket of its own; ours is shorter."""
 LAST_WORDS_SECONDS = 2.0
 """A child of a server that has ended may keep its stream open."""
 PR_SET_PDEATHSIG = 1
@@ -53,20 +59,33 @@ def _serve(settings: Settings, port: int) -> NoReturn:
     ensure_manifest()
     # One process has the code, for the web server and the daemon alike. With the module itself in their workspace each
     # starts one of its own, and the daemon a new one every minute, 11 s of CPU each time.
-    with tempfile.TemporaryDirectory(prefix="reliability-") as folder, _Servers(settings.dagster_home) as servers:
-        code, workspace = _code_location(Path(folder))
-        servers.start(PROGRAMS / "dagster", "code-server", "start", *code)
-        if servers.wait_for((Path(folder) / SOCKET).exists):
+    with _folder(settings.home) as folder, _Servers(settings.dagster_home, folder.parent) as servers:
+        code, workspace = _code_location(folder)
+        servers.start("code server", PROGRAMS / "dagster", "code-server", "start", *code)
+        if servers.wait_for((folder / SOCKET).exists):
             webserver = ("-m", "reliability_platform.orchestration.webserver", "-h", "127.0.0.1", "-p", str(port))
-            servers.start(sys.executable, *webserver, "-w", workspace)
-            servers.start(PROGRAMS / "dagster-daemon", "run", "-w", workspace)
+            servers.start(WEB_SERVER, sys.executable, *webserver, "-w", workspace)
+            servers.start("daemon", PROGRAMS / "dagster-daemon", "run", "-w", workspace)
             progress.print(
                 f"Dagster UI: http://127.0.0.1:{port} (home: {escape(str(settings.home))}); stop with Ctrl-C."
             )
             servers.wait_for(lambda: False)
-        raise EnvironmentUnusableError(
-            f"Dagster stopped by itself; the lines above say why. If port {port} is taken, choose another with --port."
-        )
+        raise EnvironmentUnusableError(servers.ending(port))
+
+
+@contextmanager
+def _folder(home: Path) -> Iterator[Path]:
+    """A folder of this user alone for the socket of the code; what a killed process left for this home is removed first.
+
+    Call it with the home held. It is made where the paths of sockets are short enough.
+    """
+    usual = tempfile.gettempdir()
+    base = usual if len(os.fsencode(usual)) + OWN_NAME <= LONGEST_SOCKET_PATH else "/tmp"  # noqa: S108
+    prefix = f"reliability-{hashlib.sha256(os.fsencode(home.absolute())).hexdigest()[:8]}-"
+    for left in Path(base).glob(f"{prefix}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=base) as folder:
+        yield Path(folder)
 
 
 def _code_location(folder: Path) -> tuple[list[str], str]:
@@ -87,8 +106,8 @@ def _code_location(folder: Path) -> tuple[list[str], str]:
 class _Servers:
     """Dagster's programs: started one after the other, stopped together."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, sockets: Path) -> None:
+        self._folder, self._sockets = folder, sockets
         self._started: list[_Server] = []
 
     def __enter__(self) -> "_Servers":
@@ -101,9 +120,9 @@ class _Servers:
         for server in reversed(self._started):
             server.end(deadline)
 
-    def start(self, *command: str | Path) -> None:
+    def start(self, name: str, *command: str | Path) -> None:
         """Start one more."""
-        self._started.append(_Server([str(word) for word in command], self._folder))
+        self._started.append(_Server(name, [str(word) for word in command], self._folder, self._sockets))
 
     def wait_for(self, condition: Callable[[], bool]) -> bool:
         """Whether the condition came to hold before one of them ended; the rest of what they said is passed on then."""
@@ -115,6 +134,15 @@ class _Servers:
             server.tell_the_rest()
         return False
 
+    def ending(self, port: int) -> str:
+        """Which of them ended by itself, how, and what to do about it."""
+        server = next(one for one in self._started if not one.runs)
+        advice = f" If port {port} is taken, choose another with --port." if server.name == WEB_SERVER else ""
+        if server.code < 0:
+            killed = f"was killed from outside ({signal.Signals(-server.code).name})"
+            return f"Dagster's {server.name} {killed}: start `reliability dev` again."
+        return f"Dagster's {server.name} ended with code {server.code}; the lines above say why.{advice}"
+
 
 class _Server:
     """One of Dagster's programs. What it says is passed on until it is asked to end: then it prints tracebacks.
@@ -122,11 +150,12 @@ class _Server:
     It has a session of its own, for Ctrl-C on a terminal reaches every process of ours at once, and each would answer.
     """
 
-    def __init__(self, command: Sequence[str], folder: Path) -> None:
+    def __init__(self, name: str, command: Sequence[str], folder: Path, sockets: Path) -> None:
+        self.name = name
         self._process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**os.environ, "RELIABILITY_SERVED": "true"},
+            env={**os.environ, "RELIABILITY_SERVED": "true", "TMPDIR": str(sockets)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -140,6 +169,11 @@ class _Server:
     def runs(self) -> bool:
         """Whether it has not ended."""
         return self._process.poll() is None
+
+    @property
+    def code(self) -> int:
+        """The exit code of one that has ended; of one that a signal ended, minus its number."""
+        return int(self._process.returncode)
 
     def _tell(self) -> None:
         assert self._process.stdout is not None

@@ -63,6 +63,9 @@ def _home(settings: Settings) -> str:
         probe.unlink()
     except OSError as error:
         raise _WrongError(f"{settings.home} cannot be written ({error.strerror}): choose another with --home") from None
+    folders = sorted(str(one) for one in (*settings.home.glob("*.lock"), settings.lease) if one.is_dir())
+    if folders:
+        raise _WrongError(f"{', '.join(folders)}: a folder where the file of a lock should be; remove it")
     open_to = stat.S_IMODE(settings.home.stat().st_mode) & 0o077
     if open_to and not settings.shared_home:
         raise _WrongError(

@@ -59,3 +59,12 @@ def test_days_that_are_held_for_a_check_without_a_result_are_named(
     assert name in found.says
     assert "2 landing partitions are held" in found.says
     assert f"`reliability run --from {day(1)} --to {day(2)}`" in found.says
+
+
+def test_a_folder_in_the_place_of_a_lock_is_named(lived: Callable[[Path], Platform], tmp_path: Path) -> None:
+    """Nothing could run, and `doctor` found nothing wrong."""
+    home = lived(tmp_path / "home").settings.home
+    (home / ".session.lock").unlink(missing_ok=True)
+    (home / ".session.lock").mkdir()
+    [found] = [one for one in examined(load_settings(home)) if not one.ok]
+    assert (found.what, str(home / ".session.lock") in found.says, "remove it" in found.says) == ("home", True, True)

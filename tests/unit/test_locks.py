@@ -3,14 +3,16 @@
 import os
 import signal
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
-from reliability_platform.errors import HomeBusyError
+from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError
 from reliability_platform.locks import claim, is_ours, locked, take, unclaimed
 
 FORK = get_context("fork")
@@ -89,3 +91,11 @@ def test_a_re_entrant_lock_may_be_taken_again_by_its_process_and_another_may_not
         with pytest.raises(HomeBusyError), locked(path, BUSY, wait_seconds=0):
             pass
     assert not is_ours(path)
+
+
+@pytest.mark.parametrize("wants", [take, partial(claim, wait=False)])
+def test_a_folder_in_the_place_of_a_lock_is_named(tmp_path: Path, wants: Callable[[Path], object]) -> None:
+    """`Is a directory: choose another with --home` sent people away from a home of which one folder was in the way."""
+    (tmp_path / ".session.lock").mkdir()
+    with pytest.raises(EnvironmentUnusableError, match=r"\.session\.lock is a folder .*: remove it"):
+        wants(tmp_path / ".session.lock")
