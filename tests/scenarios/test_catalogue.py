@@ -1,14 +1,16 @@
 """Every fault and every control on a platform of real parts, side by side in one world; a seed that nothing else uses."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckStatus
 from reliability_platform.clock import FIRST_DAY
 from reliability_platform.lab.campaign.grade import ScenarioOutcome, TrialOutcome, grade
-from reliability_platform.lab.campaign.grid import HISTORY_DAYS, Scenario, lane_of, trials_of
+from reliability_platform.lab.campaign.grid import CLEAN_DAYS_BETWEEN, HISTORY_DAYS, Scenario, lane_of, trials_of
 from reliability_platform.lab.campaign.trial import Observation, run_trial
 from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
 from reliability_platform.lab.faults.targets import checks_named
@@ -20,28 +22,47 @@ SILENT = [fault.name for fault in (*LANDING, *CONTROLS.values()) if fault.is_con
 
 
 def _scenarios() -> Iterator[Scenario]:
+    """Each on the lane that has the fewest days so far, so that the world has 52 days; each costs 0.4 s."""
+    ends: Counter[tuple[str, ...]] = Counter()
+    placed: Counter[str] = Counter()
     for place, fault in enumerate([*LANDING, *CONTROLS.values()]):
-        source = fault.applies_to[place % len(fault.applies_to)]
+        sources = [*fault.applies_to[place % len(fault.applies_to) :], *fault.applies_to]
+        source = min(sources, key=lambda one: (ends[lane_of(one)], placed[one]))
+        placed[source] += 1
+        ends[lane_of(source)] += fault.days_read + fault.days_touched + CLEAN_DAYS_BETWEEN
         yield Scenario(fault.name, source, "medium", "day", SEED)
 
 
-@pytest.fixture(scope="module")
-def trial(tmp_path_factory: pytest.TempPathFactory) -> tuple[Observation, TrialOutcome]:
-    """One world with all of them, from landing to proof."""
+Trial = tuple[Observation, TrialOutcome]
+
+
+def _trial(home: Path, *, heals: bool) -> Trial:
     [plan] = trials_of(_scenarios())
-    observation = run_trial(tmp_path_factory.mktemp("catalogue") / "home", plan)
+    observation = run_trial(home, plan, heals=heals)
     return observation, grade(observation)
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    """One world with all of them, from landing to the incidents and what consumers see."""
+    return _trial(tmp_path_factory.mktemp("catalogue") / "home", heals=False)
+
+
+@pytest.fixture(scope="module")
+def healed(tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    """The same, and each fault is healed."""
+    return _trial(tmp_path_factory.mktemp("healed") / "home", heals=True)
 
 
 def _placed(observation: Observation, name: str) -> Scenario:
     return next(one for one in observation.plan.scenarios if one.fault == name)
 
 
-def _outcome(trial: tuple[Observation, TrialOutcome], name: str) -> ScenarioOutcome:
+def _outcome(trial: Trial, name: str) -> ScenarioOutcome:
     return next(one for one in trial[1].scenarios if one.fault == name)
 
 
-def test_the_clean_weeks_pass_every_check(trial: tuple[Observation, TrialOutcome]) -> None:
+def test_the_clean_weeks_pass_every_check(trial: Trial) -> None:
     """Only then does a failed check mean anything. Those that need a past say so until they have one."""
     last_clean = FIRST_DAY + timedelta(days=HISTORY_DAYS - 1)
     clean = [result for result in trial[0].results if result.partition <= last_clean]
@@ -53,9 +74,7 @@ def test_the_clean_weeks_pass_every_check(trial: tuple[Observation, TrialOutcome
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_exactly_the_expected_checks_fail_on_exactly_its_days(
-    trial: tuple[Observation, TrialOutcome], name: str
-) -> None:
+def test_exactly_the_expected_checks_fail_on_exactly_its_days(trial: Trial, name: str) -> None:
     """All of the fault's signature, nothing but its declared symptoms besides, on no day that it did not touch."""
     observation, _ = trial
     scenario = _placed(observation, name)
@@ -74,35 +93,48 @@ def test_exactly_the_expected_checks_fail_on_exactly_its_days(
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_every_fault_is_one_incident_that_names_its_cause_and_heals(
-    trial: tuple[Observation, TrialOutcome], name: str
-) -> None:
-    """Detected, root cause and severity right, contained, healed; the quarantine holds the bad rows and no others."""
+def test_every_fault_is_one_incident_that_names_its_cause(trial: Trial, name: str) -> None:
+    """Detected, root cause and severity right, contained; the quarantine holds the bad rows and no others."""
     found = _outcome(trial, name)
     assert found.detected
     assert found.incidents == 1, found.other_incidents
     assert found.root_cause_right, found.root_cause
     assert found.severity == found.expected_severity
     assert found.contained
-    assert found.healed
     assert found.quarantine["recall"] in (None, 1.0)
     assert found.quarantine["precision"] in (None, 1.0)
     assert found.days_to_detect is not None
     assert found.days_to_detect <= 5
 
 
+@pytest.mark.exhaustive  # 40 s; each way of healing is gone in `make test` by the demo's faults and those of the running platform
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_fault_heals(healed: Trial, name: str) -> None:
+    """By what the policy does, and by what a person approves; nothing of it is wrong in the end."""
+    found = _outcome(healed, name)
+    assert found.healed
+    assert found.contained
+    assert found.incidents == 1, found.other_incidents
+
+
 @pytest.mark.parametrize("name", SILENT)
-def test_no_control_raises_anything(trial: tuple[Observation, TrialOutcome], name: str) -> None:
+def test_no_control_raises_anything(trial: Trial, name: str) -> None:
     """Below every limit is below every limit."""
     [control] = [one for one in trial[1].controls if one.control == name]
     assert control.checks == []
     assert control.false_alarms == 0
 
 
-def test_nothing_cries_on_a_clean_day_and_a_re_run_opens_nothing(trial: tuple[Observation, TrialOutcome]) -> None:
-    """And what is published in the end differs from the oracle only where a control put rows that stay."""
+def test_nothing_cries_on_a_clean_day_and_a_re_run_opens_nothing(trial: Trial) -> None:
+    """Of 36 scenarios, none reaches a day that is not its own."""
     _, outcome = trial
-    assert outcome.clean_partition_days > 100
+    assert outcome.clean_partition_days > 80
     assert outcome.false_alarms_elsewhere == []
     assert [one.false_alarms for one in outcome.controls if one.control == "rerun_of_clean_days"] == [0, 0, 0, 0]
-    assert outcome.unexplained_differences == []
+
+
+@pytest.mark.exhaustive  # of the healed world, see above
+def test_what_is_published_in_the_end_is_what_a_world_without_faults_has(healed: Trial) -> None:
+    """It differs from the oracle only where a control put rows that stay."""
+    assert healed[1].false_alarms_elsewhere == []
+    assert healed[1].unexplained_differences == []
