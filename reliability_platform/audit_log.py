@@ -15,6 +15,7 @@ from sqlalchemy import Engine, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.clock import Clock
+from reliability_platform.formats import moment
 from reliability_platform.masking import scrub
 from reliability_platform.operations.chain import link
 from reliability_platform.operations.records import record
@@ -99,7 +100,7 @@ class AuditLog:
                 if row.hash or previous:  # entries that are older than the chain have no hash
                     expected = link(previous, vars(record(Entry, row)))
                     if (row.id, row.hash) != (place + 1, expected):
-                        broken.append(f"{row.command} of {row.at:%Y-%m-%d %H:%M} (entry {row.id})")
+                        broken.append(f"{row.command} of {moment(row.at)} (entry {row.id})")
                 previous, place = row.hash, row.id
         return broken
 

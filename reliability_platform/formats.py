@@ -66,6 +66,16 @@ def duration(time: timedelta | None) -> str:
     return f"{seconds:.3g} s"
 
 
+def seconds(taken: float | None) -> str:
+    """`2.5 s`: how long a step took; a dash where it is not known."""
+    return NOTHING if taken is None else f"{taken:.1f} s"
+
+
+def clock(at: datetime) -> str:
+    """The time of day of a moment that is near, in UTC."""
+    return f"{_utc(at):%H:%M:%S} UTC"
+
+
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from reliability_platform.checks.holds import Holds
 from reliability_platform.counted import counted
 from reliability_platform.errors import HomeBusyError, PlatformError, UsageError
+from reliability_platform.formats import clock
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.inputs import BuildInputs
 from reliability_platform.settings import Settings
@@ -90,7 +91,7 @@ def _overlap(seen: Situation) -> str | None:
         return None
     return (
         f"they overlap the build of {other.first_day} to {other.last_day} that process {other.process} began at "
-        f"{other.began_at:%H:%M:%S} UTC: wait until it has ended"
+        f"{clock(other.began_at)}: wait until it has ended"
     )
 
 

@@ -13,6 +13,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reliability_platform.formats import percent
+
 MIN_PAST_DAYS = 7
 """With fewer days the range of a measure says little about the next one."""
 SPREADS = 1.5
@@ -34,7 +36,7 @@ class Kind:
     in_words: Callable[[float], str]
 
 
-SHARE = Kind(0.02, False, lambda value: f"{100 * value:.1f} %")
+SHARE = Kind(0.02, False, percent)
 CORRELATION = Kind(0.02, False, lambda value: f"{value:.2f}")
 LEVEL = Kind(0.3, True, lambda value: f"{value:,.6g}")
 SECONDS = Kind(60.0, False, lambda value: f"{value:,.0f} s")

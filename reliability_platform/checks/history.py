@@ -19,6 +19,7 @@ from reliability_platform.checks.catalogue import CHECKS, about_columns
 from reliability_platform.checks.episodes import EPISODE_DAYS, EPISODE_SIGMAS, Lean, drawn_in
 from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, CheckStatus
 from reliability_platform.contracts import CONTRACTS
+from reliability_platform.formats import percent
 from reliability_platform.masking import error_text
 
 HISTORY_DAYS = 28
@@ -136,9 +137,7 @@ def judge_key_share(profile: Days, past: Sequence[date], day: date) -> Finding:
     usual = median(profile[one]["share"] for one in past)
     limit = max(KEY_SHARE_LIMIT, KEY_SHARE_TIMES * usual)
     today = profile.get(day, {}).get("share", 0.0)
-    return Finding(
-        100 * today, 100 * limit, f"{100 * today:.1f} % of the rows are of one key, usual {100 * usual:.1f} %"
-    )
+    return Finding(100 * today, 100 * limit, f"{percent(today)} of the rows are of one key, usual {percent(usual)}")
 
 
 def judge_shifted(profile: Days, past: Sequence[date], day: date) -> Finding:
@@ -153,12 +152,12 @@ def judge_shifted(profile: Days, past: Sequence[date], day: date) -> Finding:
     usual = median(shares)
     limit = usual + max(SHIFTED_LIMIT, SIGMAS * _mad_sigma(shares), MIN_SHIFTED_ROWS / today["rows"])
     share = today["shifted"] / today["rows"]
-    words = f"{100 * share:.1f} % of the rows are of more than a slot's length away from their slot, usual {100 * usual:.1f} %"
+    words = (
+        f"{percent(share)} of the rows are of more than a slot's length away from their slot, usual {percent(usual)}"
+    )
     if today["shifted"]:
         before = median(profile[one]["day_before"] for one in past)
-        words += (
-            f"; of the first slot {100 * today['day_before']:.1f} % are of an earlier day, usual {100 * before:.1f} %"
-        )
+        words += f"; of the first slot {percent(today['day_before'])} are of an earlier day, usual {percent(before)}"
     return Finding(100 * share, 100 * limit, words)
 
 

@@ -20,7 +20,7 @@ from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
-from reliability_platform.formats import percent
+from reliability_platform.formats import percent, seconds
 from reliability_platform.settings import Settings, load_settings
 
 
@@ -61,11 +61,13 @@ def _lost_on_purpose(settings: Settings, seed: int, kills: int, with_drills: boo
 
     def on_drill(report: DrillReport) -> None:
         words = "objectives met" if report.met else "objectives NOT met"
-        progress.print(f"drill {report.drill}: {words}, {report.recovery_seconds:.1f} s", highlight=False)
+        progress.print(f"drill {report.drill}: {words}, {seconds(report.recovery_seconds)}", highlight=False)
 
     def on_kill(kill: Kill) -> None:
         words = "; ".join(kill.wrong) if kill.wrong else "survived"
-        progress.print(f"killed after {kill.at_seconds:.1f} s of {kill.work_seconds:.1f} s: {words}", markup=False)
+        progress.print(
+            f"killed after {seconds(kill.at_seconds)} of {seconds(kill.work_seconds)}: {words}", markup=False
+        )
 
     folder = settings.home / "campaign"
     return {

@@ -30,6 +30,7 @@ from reliability_platform.clock import FIRST_DAY, utc_now
 from reliability_platform.clock import days as day_range
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
+from reliability_platform.formats import NOTHING, seconds
 from reliability_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Stages:
         yield
         self.seconds[name] = round(time.perf_counter() - start, 2)
         self._bar.advance(self._task)
-        progress.print(f"[green]✓[/green] {words} [dim]{self.seconds[name]:.1f} s[/dim]")
+        progress.print(f"[green]✓[/green] {words} [dim]{seconds(self.seconds[name])}[/dim]")
 
 
 def run_demo(settings: Settings, days: int, events: int, active: "ActivePlan", stages: Stages) -> dict[str, Any]:
@@ -198,10 +199,6 @@ def faults_and_controls(injected: Sequence["Fault"]) -> str:
     return f"{faults} and {counted(controls, 'control')}" if controls else faults
 
 
-def _seconds(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f} s"
-
-
 def show(document: dict[str, Any]) -> None:
     """The summary for a person."""
     yes, no = "[green]yes[/green]", "[bold red]NO[/bold red]"
@@ -225,11 +222,11 @@ def show(document: dict[str, Any]) -> None:
             fault["source"],
             fault["partition"],
             _first_of(fault["detected_by"]) or ("nothing to notice" if silent else no),
-            _number(fault["incident"]) if fault["incident"] else "–" if silent else no,
-            fault["severity"] or "–",
+            _number(fault["incident"]) if fault["incident"] else NOTHING if silent else no,
+            fault["severity"] or NOTHING,
             yes if fault["contained"] else no,
             yes if fault["healed"] else no,
-            _seconds(fault["time_to_recover_seconds"]),
+            seconds(fault["time_to_recover_seconds"]),
         )
     people.print(faults if document["faults"] else "Nothing was broken: the plan has no fault.")
     rows = document["conservation"]

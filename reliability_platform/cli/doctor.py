@@ -18,7 +18,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.damage import in_one_line
 from reliability_platform.errors import ExitCode, PlatformError
-from reliability_platform.formats import moment, second
+from reliability_platform.formats import clock, moment, second
 from reliability_platform.masking import error_text
 from reliability_platform.settings import PROJECT, PROJECT_ROOT, RESTORING, Settings, is_home, load_settings
 
@@ -200,7 +200,7 @@ def _sources(settings: Settings) -> str:
     if away:
         words = "; ".join(
             f"the breaker of {one.source} is {one.state.replace('_', '-')} since {second(one.since)} UTC"
-            + (f", next probe {one.next_probe_at:%H:%M:%S}" if one.next_probe_at else "")
+            + (f", next probe {clock(one.next_probe_at)}" if one.next_probe_at else "")
             for one in away
         )
         raise _WrongError(f"{words}: nobody asks it before that; see `{hint('sources')}`")

@@ -8,6 +8,7 @@ import click
 from reliability_platform.cli.options import json_option, people, print_json
 from reliability_platform.cli.tables import Table
 from reliability_platform.errors import UsageError
+from reliability_platform.formats import NOTHING
 
 if TYPE_CHECKING:
     from reliability_platform.lab.faults.fault import Fault
@@ -88,7 +89,7 @@ def list_faults(controls: bool, source: str | None, as_json: bool) -> None:
     for column in ("name", "family", "stage", "severity", "what is hit", "contained by"):
         table.add_column(column)
     for one in chosen:
-        severity = one.expected_severity or "–"
+        severity = one.expected_severity or NOTHING
         table.add_row(one.name, one.family, one.stage.value, severity, one.description, one.containment.value)
     people.print(table)
     people.print(f"All about one: reliability faults show NAME. Plans: {', '.join(plan_names())}.", highlight=False)

@@ -9,6 +9,7 @@ from reliability_platform.cli.options import DAY, check_range, home_option, json
 from reliability_platform.cli.tables import Table
 from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
+from reliability_platform.formats import number
 from reliability_platform.settings import load_settings
 
 
@@ -50,9 +51,13 @@ def checks(
         for column in ("landing day", "check", "status", "value", "limit", "in words"):
             table.add_column(column)
         for result in shown:
-            value = "–" if result.value is None else f"{result.value:g}"
             table.add_row(
-                str(result.partition), result.check, result.status.value, value, result.threshold, result.message
+                str(result.partition),
+                result.check,
+                result.status.value,
+                number(result.value),
+                result.threshold,
+                result.message,
             )
         people.print(table)
     people.print(", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items()) + ".")

@@ -10,6 +10,7 @@ from reliability_platform.cli.options import as_json_text, people, write_or_prin
 from reliability_platform.cli.parameters import FilePath
 from reliability_platform.cli.tables import Table
 from reliability_platform.errors import UsageError
+from reliability_platform.formats import NOTHING
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _show_column(manifest: Path, node: str, column: str, form: str, output: Path
 
 def _words(name: str, sources: "list[ColumnSource]", reached: "Mapping[str, Mapping[str, Use]]") -> str:
     def listed(uses: Mapping[Any, str], use: str) -> str:
-        return ", ".join(str(one) for one, kind in uses.items() if kind == use) or "–"
+        return ", ".join(str(one) for one, kind in uses.items() if kind == use) or NOTHING
 
     made = {f"{one.dataset}.{one.column}": one.kind for one in sources}
     lines = [name, f"  its value is made of: {listed(made, 'direct')}", f"  decided by: {listed(made, 'indirect')}"]

@@ -21,7 +21,7 @@ from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode
-from reliability_platform.formats import second
+from reliability_platform.formats import NOTHING, second
 from reliability_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def list_snapshots(home: Path | None, as_json: bool) -> int:
             one.id,
             second(one.taken_at),
             str(len(one.landing_days)),
-            str(one.landing_days[-1]) if one.landing_days else "–",
+            str(one.landing_days[-1]) if one.landing_days else NOTHING,
             f"{len(one.files):,}",
             f"{one.bytes / MEGABYTE:,.1f}",
             one.models_version,

@@ -16,6 +16,7 @@ from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
+from reliability_platform.formats import NOTHING
 from reliability_platform.settings import CONTRACTS_FOLDER, Settings, load_settings
 
 HEADER = (
@@ -82,7 +83,7 @@ def _comes_by(settings: Settings, source: str) -> str:
 
 def _row(one: dict[str, Any]) -> list[str]:
     def clock(moment: datetime | None) -> str:
-        return "–" if moment is None else f"{moment:%m-%d %H:%M:%S}"
+        return NOTHING if moment is None else f"{moment:%m-%d %H:%M:%S}"
 
     fetch, deadline = one["last_fetch"] or {}, one["next_deadline"]
     return [
@@ -90,9 +91,9 @@ def _row(one: dict[str, Any]) -> list[str]:
         one["comes_by"],
         one["breaker"].replace("_", "-"),
         clock(one["next_probe_at"]),
-        f"{clock(fetch['fetched_at'])}, of {fetch['landing_date']:%m-%d}" if fetch else "–",
-        str(fetch.get("refusals", "–")),
-        "–" if one["missing"] is None else str(one["missing"]),
+        f"{clock(fetch['fetched_at'])}, of {fetch['landing_date']:%m-%d}" if fetch else NOTHING,
+        str(fetch.get("refusals", NOTHING)),
+        NOTHING if one["missing"] is None else str(one["missing"]),
         clock(deadline["at"]),
         "yes" if one["at_risk"] else "no",
     ]

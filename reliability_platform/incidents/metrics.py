@@ -16,7 +16,7 @@ from enum import StrEnum
 from statistics import median
 from typing import Any
 
-from reliability_platform.formats import duration
+from reliability_platform.formats import NOTHING, duration
 from reliability_platform.incidents.classes import CLASSES, Severity
 from reliability_platform.incidents.documents.blocks import Block, Grid, Heading, Paragraph
 from reliability_platform.incidents.model import Incident, State
@@ -179,7 +179,7 @@ def row(group: Group) -> list[str]:
     for measure in MEASURES:
         one = group.spreads[measure.name]
         mark = "max " if one.is_small else ""
-        cells.append(f"{duration(one.median)} / {mark}{duration(one.p95)} ({one.n})" if one.n else "–")
+        cells.append(f"{duration(one.median)} / {mark}{duration(one.p95)} ({one.n})" if one.n else NOTHING)
     return [group.name, counted, *cells]
 
 

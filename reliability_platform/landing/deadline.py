@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from reliability_platform.clock import day_end, days
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.counted import counted
+from reliability_platform.formats import clock, second
 from reliability_platform.landing.breaker import Breaker, BreakerState, BreakerView
 from reliability_platform.landing.fetch import FetchLog, slots_landed
 from reliability_platform.settings import Settings
@@ -49,8 +50,8 @@ class Outlook:
         if self.complete_at is None:
             return "all batches have landed"
         return (
-            f"{counted(self.missing, 'batch has', 'batches have')} not come; {'it' if self.missing == 1 else 'they'} can be here at {self.complete_at:%H:%M:%S} UTC at the soonest, "
-            f"the deadline is {self.deadline:%Y-%m-%d %H:%M:%S}"
+            f"{counted(self.missing, 'batch has', 'batches have')} not come; {'it' if self.missing == 1 else 'they'} can be here at {clock(self.complete_at)} at the soonest, "
+            f"the deadline is {second(self.deadline)}"
         )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import dagster as dg
 
 from reliability_platform.contracts import SOURCES
-from reliability_platform.formats import second
+from reliability_platform.formats import NOTHING, second
 from reliability_platform.lab.faults.plan import ActivePlan
 from reliability_platform.landing.deliveries import Fetched
 from reliability_platform.landing.reference import REFERENCE_TABLES, refresh_reference
@@ -47,7 +47,7 @@ def reference(home: Home) -> Iterator[dg.MaterializeResult]:  # type: ignore[typ
 
 
 def _shown(fetch: Fetched) -> dict[str, int | str]:
-    probe = "–" if fetch.next_probe_at is None else f"{second(fetch.next_probe_at)} UTC"
+    probe = NOTHING if fetch.next_probe_at is None else f"{second(fetch.next_probe_at)} UTC"
     return {
         "batches_missing": fetch.missing,
         "refusals": fetch.refusals,

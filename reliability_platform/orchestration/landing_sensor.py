@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from reliability_platform.clock import days, utc_now
 from reliability_platform.day_clock import scheduled_at
+from reliability_platform.formats import second
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.arrivals import last_seen, look
@@ -102,7 +103,7 @@ def landing_sensor(context: dg.SensorEvaluationContext, home: Home) -> dg.Sensor
         dg.RunRequest(
             run_key=f"landed-{day}-{now:%Y%m%d%H%M%S}",
             partition_key=day.isoformat(),
-            tags={LANDED_TAG: f"something came by {now:%Y-%m-%d %H:%M:%S} UTC"},
+            tags={LANDED_TAG: f"something came by {second(now)} UTC"},
         )
         for day in wanted
     ]

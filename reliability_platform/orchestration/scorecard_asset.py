@@ -3,6 +3,7 @@
 import dagster as dg
 
 from reliability_platform.clock import utc_now
+from reliability_platform.formats import NOTHING
 from reliability_platform.lab.scorecard.evidence import StageTiming
 from reliability_platform.lab.scorecard.headline import headline
 from reliability_platform.lab.scorecard.run import Graded, grade_home
@@ -41,7 +42,7 @@ def stage_timings(instance: dg.DagsterInstance) -> list[StageTiming]:
 
 
 def _cell(value: object) -> str:
-    return "–" if value is None else str(value).replace("|", "\\|")
+    return NOTHING if value is None else str(value).replace("|", "\\|")
 
 
 def _table(card: Scorecard) -> str:

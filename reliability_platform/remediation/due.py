@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 
 from reliability_platform.causes import CAUSES
 from reliability_platform.counted import counted
+from reliability_platform.formats import clock
 from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.classes import Policy
 from reliability_platform.incidents.model import Incident, State
@@ -53,7 +54,7 @@ def _alone(
         return switched_off
     waits_until = next_attempt_at(incident, policy)
     if waits_until is not None and now < waits_until:
-        return f"the next attempt is at {waits_until:%H:%M:%S} UTC"
+        return f"the next attempt is at {clock(waits_until)}"
     if incident.actions_taken >= settings.remediation_budget:
         return f"it has been acted upon {counted(incident.actions_taken, 'time')}, which is all that its budget allows"
     if (begun_lately(engine, now) if begun is None else begun) >= settings.remediations_per_hour:

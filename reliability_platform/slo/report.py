@@ -13,6 +13,7 @@ from reliability_platform.atomic import write_atomically
 from reliability_platform.counted import counted
 from reliability_platform.csv_cell import csv_cell
 from reliability_platform.day_clock import due_after
+from reliability_platform.formats import NOTHING
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Grid, Heading, Paragraph
 from reliability_platform.settings import Settings
 from reliability_platform.slo.status import BadDay, ObjectiveStatus, SloStatus
@@ -127,12 +128,12 @@ def staleness(status: SloStatus, engine: Engine, now: datetime) -> str | None:
 
 def share(value: float | None) -> str:
     """A share for a person; as many digits as tell 99.9 % from 100 %."""
-    return "–" if value is None else f"{100 * value:.4g} %"
+    return NOTHING if value is None else f"{100 * value:.4g} %"
 
 
 def rate(value: float | None) -> str:
     """A burn rate for a person."""
-    return "–" if value is None else f"{value:.1f}"
+    return NOTHING if value is None else f"{value:.1f}"
 
 
 def people_header(status: SloStatus) -> list[str]:
@@ -158,10 +159,10 @@ def people_row(one: ObjectiveStatus) -> list[str]:
         one.objective.name,
         f"{share(float(one.objective.target))} of {one.objective.window}",
         f"{spent.good} / {spent.bad} / {spent.unknown}",
-        f"{float(spent.remaining):.2f} of {float(spent.allowed):.2f}" if spent.judged else "–",
+        f"{float(spent.remaining):.2f} of {float(spent.allowed):.2f}" if spent.judged else NOTHING,
         *(rate(burn.burn_rate) for burn in one.burns.values()),
-        ", ".join(alert.name for alert in one.burning) or "–",
-        f"{one.exhausted_since}{', missed' if spent.missed else ''}" if one.exhausted_since else "–",
+        ", ".join(alert.name for alert in one.burning) or NOTHING,
+        f"{one.exhausted_since}{', missed' if spent.missed else ''}" if one.exhausted_since else NOTHING,
     ]
 
 

@@ -14,7 +14,7 @@ from reliability_platform.causes import cause_in
 from reliability_platform.clock import days, utc_now
 from reliability_platform.ending import raise_if_stopped
 from reliability_platform.errors import HomeBusyError, PlatformError, UsageError
-from reliability_platform.formats import span
+from reliability_platform.formats import clock, span
 from reliability_platform.landing.inputs import BuildInputs
 from reliability_platform.landing.sound_bronze import ensure_sound_bronze
 from reliability_platform.landing.sound_reference import ensure_sound_reference
@@ -82,7 +82,7 @@ def _journaled(settings: Settings, first: date, last: date, *, whole: bool = Tru
     if other is not None:
         words = (
             f"{span((first, last))} overlaps the build of {span((other.first_day, other.last_day))} that process "
-            f"{other.process} began at {other.began_at:%H:%M:%S} UTC: wait until it has ended."
+            f"{other.process} began at {clock(other.began_at)}: wait until it has ended."
         )
         journal.end(number, utc_now(), BLOCKED, words)
         raise HomeBusyError(f"This backfill is not safe: {words}")

@@ -47,6 +47,19 @@ def test_no_text_of_the_platform_has_one_rows() -> None:
     assert found == [], "write counted(number, noun)"
 
 
+def test_what_is_not_there_has_one_sign() -> None:
+    """`formats.NOTHING`: a dash was written by hand in nineteen modules, a hyphen or a blank in the next one."""
+    folder = PROJECT_ROOT / "reliability_platform"
+    by_hand = [
+        f"{path.relative_to(folder)}:{node.lineno}"
+        for path in sorted(folder.rglob("*.py"))
+        if path.name != "formats.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in ("–", "—")
+    ]
+    assert by_hand == []
+
+
 @pytest.mark.parametrize(
     ("number", "one", "many", "said"),
     [

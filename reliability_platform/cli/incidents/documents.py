@@ -9,6 +9,7 @@ from reliability_platform.cli.incidents.decisions import whoami
 from reliability_platform.cli.options import echo, home_option, home_session, json_option, print_json
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
+from reliability_platform.formats import NOTHING
 from reliability_platform.incidents.decisions import finish_postmortem
 from reliability_platform.incidents.documents import web
 from reliability_platform.incidents.documents.action_items import propose_action_items, record_action_items
@@ -83,7 +84,7 @@ def assess(incident_id: str, home: Path | None, as_json: bool) -> None:
     blocks: list[Block] = [Heading(1, f"Assessment of {incident.id}")]
     for one, columns, rows in answers:
         blocks += [Heading(2, f"{one.answers[:1].upper()}{one.answers[1:]}")]
-        blocks.append(Grid(columns, [["–" if cell is None else str(cell) for cell in row] for row in rows]))
+        blocks.append(Grid(columns, [[NOTHING if cell is None else str(cell) for cell in row] for row in rows]))
     _tell(blocks, "text")
 
 

@@ -2,7 +2,7 @@
 
 import textwrap
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from reliability_platform.cli.options import DAY, echo, home_option, json_option
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.contracts import SOURCES
-from reliability_platform.formats import plain, second
+from reliability_platform.formats import duration, plain, second
 from reliability_platform.incidents.classes import CLASSES, Severity
 from reliability_platform.incidents.documents.render import WIDTH
 from reliability_platform.incidents.model import Incident, State, TimelineEntry
@@ -107,11 +107,6 @@ def conditions(
     return found
 
 
-def _age(since: datetime) -> str:
-    distance = utc_now() - since
-    return f"{distance.days} d" if distance >= timedelta(days=2) else f"{distance.total_seconds() / 3600:.1f} h"
-
-
 @click.command(name="list")
 @_filters
 @home_option
@@ -141,7 +136,7 @@ def list_incidents(home: Path | None, as_json: bool, **asked: Any) -> None:
             incident.state + late,
             plain(incident.assignee or ""),
             days,
-            _age(incident.detected_at),
+            duration(utc_now() - incident.detected_at),
             "\n".join(checks),
         )
     people.print(

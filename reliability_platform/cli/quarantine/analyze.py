@@ -11,7 +11,7 @@ from reliability_platform.cli.options import hint, home_option, json_option, peo
 from reliability_platform.cli.quarantine.selection import refuse_unknown_batch, selected, selection_options
 from reliability_platform.cli.tables import Table
 from reliability_platform.counted import counted
-from reliability_platform.formats import percent
+from reliability_platform.formats import NOTHING, percent
 from reliability_platform.remediation.dead_letters.analysis import Analysis
 from reliability_platform.remediation.dead_letters.analysis import analyze as look
 from reliability_platform.settings import load_settings
@@ -57,7 +57,7 @@ def _tables(found: Analysis) -> None:
         table = Table("by", "value", "rows", "share", title="Rejected rows")
         for name, groups in found.by.items():
             for group in groups[:SHOWN_GROUPS]:
-                value = "–" if group.value is None else escape(str(group.value))
+                value = NOTHING if group.value is None else escape(str(group.value))
                 table.add_row(name.replace("_", " "), value, f"{group.rows:,}", percent(group.share))
             if len(groups) > SHOWN_GROUPS:
                 table.add_row(name.replace("_", " "), f"and {len(groups) - SHOWN_GROUPS} more", "", "")
@@ -70,7 +70,7 @@ def _tables(found: Analysis) -> None:
                 one.source,
                 one.reason,
                 one.column,
-                "–" if one.value is None else escape(str(one.value)),
+                NOTHING if one.value is None else escape(str(one.value)),
                 f"{one.rows:,}",
             )
         people.print(table)

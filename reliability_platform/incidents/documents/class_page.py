@@ -8,6 +8,7 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.clock import FIRST_DAY
 from reliability_platform.contracts import SOURCES
 from reliability_platform.counted import counted
+from reliability_platform.formats import NOTHING
 from reliability_platform.incidents.classes import CLASSES, FailureClass
 from reliability_platform.incidents.documents.blocks import Block, Commands, Grid, Heading, Hints, Paragraph
 from reliability_platform.incidents.documents.questions import questions_of
@@ -146,9 +147,9 @@ def class_index(remedies: Mapping[str, Remedy]) -> list[Block]:
             CLASSES[name].persistence.value,
             remedy.action,
             "by itself" if remedy.automatic else "after approval",
-            ", ".join(remedy.conditions) or "–",
+            ", ".join(remedy.conditions) or NOTHING,
             f"{remedy.max_attempts}, {_wait(remedy)}",
-            ", ".join(name.format(source=UNKNOWN["source"]) for name in remedy.proof) or "–",
+            ", ".join(name.format(source=UNKNOWN["source"]) for name in remedy.proof) or NOTHING,
             remedy.escalation,
         ]
         for name, remedy in remedies.items()
@@ -173,9 +174,9 @@ def policy_table(remedies: Mapping[str, Remedy]) -> Grid:
             remedy.action,
             CLASSES[name].persistence.value,
             "by itself" if remedy.automatic else "after approval",
-            ", ".join(remedy.conditions) or "–",
+            ", ".join(remedy.conditions) or NOTHING,
             f"{remedy.max_attempts}, {_wait(remedy)}",
-            ", ".join(one.format(source=UNKNOWN["source"]) for one in remedy.proof) or "–",
+            ", ".join(one.format(source=UNKNOWN["source"]) for one in remedy.proof) or NOTHING,
             remedy.escalation,
         )
         rows.setdefault(alike, []).append(name)

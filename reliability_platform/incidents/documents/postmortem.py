@@ -3,7 +3,7 @@
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.counted import counted
-from reliability_platform.formats import joined, length, moment, second, span
+from reliability_platform.formats import NOTHING, joined, length, moment, second, span
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.action_items import action_table, propose_action_items
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Grid, Heading, Paragraph
@@ -138,9 +138,9 @@ def _cause(incident: Incident, situation: Situation) -> list[Block]:
         ["origin", f"{nature.origin}, {nature.persistence} {nature.reason}; about {nature.aspect}"],
         ["source", f"{incident.source}, owned by {CONTRACTS[incident.source].owner}"],
         ["dataset", incident.root_dataset],
-        ["column", incident.column or "–"],
+        ["column", incident.column or NOTHING],
         ["landing days", span(incident.partitions)],
-        ["symptoms", "; ".join(symptoms) or "–"],
+        ["symptoms", "; ".join(symptoms) or NOTHING],
         ["healed by", _healed_by(incident, situation)],
     ]
     return [

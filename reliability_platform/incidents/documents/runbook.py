@@ -6,7 +6,7 @@ import shlex
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.counted import counted
-from reliability_platform.formats import joined, moment, number, second, span
+from reliability_platform.formats import NOTHING, joined, moment, number, second, span
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Commands, Grid, Heading, Hints, Paragraph
 from reliability_platform.incidents.documents.questions import questions
@@ -203,7 +203,8 @@ def _affected(incident: Incident, situation: Situation) -> list[Block]:
                     one.name,
                     f"{one.owner}, {one.email}",
                     "yes" if one.critical else "no",
-                    ", ".join(table for table in situation.reads.get(one.name, ()) if table in reach.published) or "–",
+                    ", ".join(table for table in situation.reads.get(one.name, ()) if table in reach.published)
+                    or NOTHING,
                 ]
                 for one in reach.exposures
             ],

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reliability_platform.counted import counted
+from reliability_platform.formats import NOTHING
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.parquet import scan
 from reliability_platform.settings import Settings
@@ -89,7 +90,7 @@ class MeasureRow:
 
 def _shown(value: Decimal | None, known: int, dates: int) -> str:
     if value is None:
-        return "–"
+        return NOTHING
     return f"{value:,f}" + (f" ({known} of {counted(dates, 'date')})" if known < dates else "")
 
 

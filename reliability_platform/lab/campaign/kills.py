@@ -20,6 +20,7 @@ from typing import Any
 
 from reliability_platform.clock import FIRST_DAY
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.formats import seconds
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.lab.campaign.grid import Scenario, TrialPlan
 from reliability_platform.lab.campaign.processes import deaf_to_ctrl_c
@@ -114,7 +115,9 @@ def _killed(template: Path, target: Path, seed: int, work_seconds: float, rng: R
             process.kill()
             process.join()
             return round(moment, 3)
-    raise EnvironmentUnusableError(f"The work always ended before it was killed; it took {work_seconds:.1f} s before.")
+    raise EnvironmentUnusableError(
+        f"The work always ended before it was killed; it took {seconds(work_seconds)} before."
+    )
 
 
 def broken(settings: Settings) -> list[str]:

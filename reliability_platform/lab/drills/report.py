@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from reliability_platform.atomic import write_atomically
-from reliability_platform.formats import second
+from reliability_platform.formats import NOTHING, second
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Grid, Heading, Paragraph
 from reliability_platform.incidents.documents.render import markdown
 from reliability_platform.lab.drills.drills import DrillReport
@@ -37,7 +37,7 @@ def blocks(report: DrillReport) -> list[Block]:
                 ("landing partitions lost", str(len(report.partitions_lost)), "0"),
                 ("equal to before, row for row", _yes(report.equal_to_before), "yes"),
                 ("equal to a run without failures", _yes(report.oracle_equal), "yes, if nothing was held before"),
-                ("landing partitions held before", str(report.held_before), "–"),
+                ("landing partitions held before", str(report.held_before), NOTHING),
             ),
         ),
     ]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
+from reliability_platform.formats import NOTHING
 from reliability_platform.lab.faults.catalogue import CATALOGUE
 from reliability_platform.lab.scorecard.report.chart import Chart, Key, Table
 from reliability_platform.lab.scorecard.report.svg import SERIES, Canvas, draw_svg
@@ -40,8 +41,8 @@ def detection_chart(summary: Mapping[str, Any] | None) -> Chart | None:
         (
             words(row["family"]),
             words(row["magnitude"]),
-            row.get("n", "–"),
-            row.get("detected", "–"),
+            row.get("n", NOTHING),
+            row.get("detected", NOTHING),
             percent(row["share"]),
             percent(row.get("low")),
             percent(row.get("high")),

@@ -7,6 +7,7 @@ from typing import Any
 
 from reliability_platform.atomic import write_atomically
 from reliability_platform.counted import counted
+from reliability_platform.formats import NOTHING
 from reliability_platform.lab.scorecard.report.curves import detection_chart, limits_chart
 from reliability_platform.lab.scorecard.report.healing import healing_of
 from reliability_platform.lab.scorecard.report.matrix import matrix_chart
@@ -114,7 +115,7 @@ def _incident(one: Document) -> dict[str, Any]:
         "days": span_of_days(one.get("first_day"), one.get("last_day")),
         "state": words(one.get("state")),
         "ended": is_healed(one) or one.get("state") == "false_alarm",
-        "opened": f"{opened:%Y-%m-%d %H:%M}" if opened else "–",
+        "opened": f"{opened:%Y-%m-%d %H:%M}" if opened else NOTHING,
         "recovered": duration(one.get("detected_at"), one.get("recovered_at")) or "not yet",
     }
 
