@@ -9,7 +9,7 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.orchestration.audit_assets import AUDITED, HOLDS
 from reliability_platform.orchestration.bronze_assets import admissions, bronze_assets
-from reliability_platform.orchestration.catalog import COLUMNS
+from reliability_platform.orchestration.catalog import COLUMNS, as_owner
 from reliability_platform.orchestration.dbt_assets import dbt_models
 from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.landing_assets import landing_assets
@@ -30,6 +30,15 @@ def test_everything_that_the_ui_lists_says_what_it_is() -> None:
     assert len(said) > 200
     assert {name for name, words in said.items() if not words} == set()
     assert {name for name, words in said.items() if words and ("```" in words or "####" in words)} == set()
+
+
+@pytest.mark.parametrize(
+    "said", ["unknown", "data@example.com", "team:data", "Ops & Co", "ops@localhost", "Zoë <zoe@example.com>"]
+)
+def test_dagster_takes_whatever_a_contract_calls_the_owner(said: str) -> None:
+    """`sources add --yes` proposes `unknown`; with it no command that needs Dagster worked in that project."""
+    [owner] = dg.AssetSpec("one", owners=[as_owner(said)]).owners
+    assert said.removeprefix("team:") in owner
 
 
 def test_a_check_says_whether_it_holds_publication() -> None:
