@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import yaml
 
 from reliability_platform.atomic import write_atomically
 from reliability_platform.contracts.contract import Column, Contract
@@ -33,6 +34,8 @@ PER_SOURCE = {
     "soda_checks/int_{source}__deduplicated.yml": "int_soda.yml",
 }
 """Path in the project → template."""
+PER_REFERENCE = "dbt_project/models/sources/reference_{table}.yml"
+"""For each reference table that contracts refer to, and that no person has declared."""
 OF_ALL = {"dbt_project/macros/contracts.sql": "contracts.sql"}
 
 
@@ -74,9 +77,11 @@ def _environment() -> jinja2.Environment:
     )
 
 
-def generated_files(contracts: Mapping[str, Contract], models: Iterable[str] = ()) -> dict[str, str]:
+def generated_files(
+    contracts: Mapping[str, Contract], models: Iterable[str] = (), declared: Iterable[str] = ()
+) -> dict[str, str]:
     """Every file that follows from the contracts: path below the project → text. `models` are the names of those that
-    persons have written, which tests of relationships may lead to."""
+    persons have written, which tests of relationships may lead to, and `declared` the reference tables that they have."""
     found = {}
     known = frozenset(models)
     for source, contract in sorted(contracts.items()):
@@ -84,15 +89,29 @@ def generated_files(contracts: Mapping[str, Contract], models: Iterable[str] = (
         for path, template in PER_SOURCE.items():
             if Path(path).stem.format(source=source) not in contract.taken_over:
                 found[path.format(source=source)] = _marked(template, f"{source}.yml", filling)
+    found |= dict(_reference_files(contracts, frozenset(declared)))
     everything = {"contracts": [_filling(one, known, frozenset(contracts)) for _, one in sorted(contracts.items())]}
     for path, template in OF_ALL.items():
         found[path] = _marked(template, "*.yml", everything)
     return found
 
 
+def _reference_files(contracts: Mapping[str, Contract], declared: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """The sources of dbt that reference tables are, each with the columns that contracts refer to."""
+    sources, found = frozenset(contracts), dict[str, dict[str, set[str]]]()
+    for source, contract in contracts.items():
+        for one in _references(contract, sources):
+            found.setdefault(one.table, {}).setdefault(one.key, set()).add(source)
+    for table, keys in sorted(found.items()):
+        if table not in declared:
+            referrers = ", ".join(sorted(set[str]().union(*keys.values())))
+            filling = {"table": table, "referrers": referrers, "columns": sorted(keys)}
+            yield PER_REFERENCE.format(table=table), _marked("reference.yml", "*.yml", filling)
+
+
 def planned(project: Path, contracts: Mapping[str, Contract]) -> list[Planned]:
     """What generating would change in a project, file by file; nothing is written."""
-    wanted = generated_files(contracts, _written_models(project))
+    wanted = generated_files(contracts, _written_models(project), _declared_references(project))
     found = []
     for path, text in sorted(wanted.items()):
         place = project / path
@@ -102,8 +121,8 @@ def planned(project: Path, contracts: Mapping[str, Contract]) -> list[Planned]:
             found.append(Planned(path, text, Change.SAME))
         else:
             found.append(Planned(path, text, Change.EDITED if is_edited(there) else Change.CHANGED))
-    for pattern in PER_SOURCE:
-        for place in sorted(project.glob(pattern.format(source="*"))):
+    for pattern in (*PER_SOURCE, PER_REFERENCE):
+        for place in sorted(project.glob(pattern.format(source="*", table="*"))):
             path = place.relative_to(project).as_posix()
             if path not in wanted and _MARKED.search((text := place.read_text(encoding="utf-8")).partition("\n")[0]):
                 found.append(Planned(path, None, Change.EDITED if is_edited(text) else Change.GONE))
@@ -118,6 +137,16 @@ def is_edited(text: str) -> bool:
 
 def _written_models(project: Path) -> Iterator[str]:
     return (path.stem for path in (project / "dbt_project" / "models").rglob("*.sql"))
+
+
+def _declared_references(project: Path) -> Iterator[str]:
+    """The reference tables that files of persons declare: dbt takes each but once."""
+    for path in sorted((project / "dbt_project" / "models").rglob("*.y*ml")):
+        text = path.read_text(encoding="utf-8")
+        if "reference" in text and not _MARKED.search(text.partition("\n")[0]):
+            for one in (yaml.safe_load(text) or {}).get("sources") or ():
+                if one.get("name") == "reference":
+                    yield from (table["name"] for table in one.get("tables") or ())
 
 
 def _marked(template: str, what: str, filling: Mapping[str, Any]) -> str:

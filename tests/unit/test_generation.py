@@ -83,6 +83,21 @@ def test_what_follows_from_a_contract_goes_with_it(project: Path) -> None:
     assert not [one for one in planned(project, fewer) if one.change is not Change.SAME]
 
 
+def test_a_reference_table_is_a_source_of_dbt_unless_a_person_declares_it(tmp_path: Path) -> None:
+    """The staging of a source with a reference read a source of dbt that nobody had declared: the project did not parse."""
+    name = "dbt_project/models/sources/reference_customers.yml"
+    [found] = [one for one in planned(tmp_path, CONTRACTS) if one.path == name]
+    assert found.text is not None
+    [source] = yaml.safe_load(found.text)["sources"]
+    [table] = source["tables"]
+    assert (source["name"], table["name"], table["columns"][0]["name"]) == ("reference", "customers", "customer_id")
+    write(tmp_path, [found])
+    (tmp_path / "dbt_project/models/sources/reference.yml").write_text(
+        "sources: [{name: reference, tables: [{name: customers}]}]\n"
+    )
+    assert changes(tmp_path)[name] is Change.GONE
+
+
 def test_texts_of_a_contract_are_texts_and_no_templates(tmp_path: Path) -> None:
     """A description and a label may hold quotes, braces and signs; YAML, dbt's templates and SQL take them as they are."""
     hostile = Contract(

@@ -22,7 +22,7 @@ from reliability_platform.lab.faults.rows import (
     with_column,
     with_table,
 )
-from reliability_platform.lab.faults.targets import ANYTHING, CHANGEABLE, DUE_A_WEEK_BEFORE
+from reliability_platform.lab.faults.targets import ANYTHING, CHANGEABLE, DUE_A_WEEK_BEFORE, SEVERAL_BATCHES
 from reliability_platform.sources.batch import Batch, batch_id
 
 MAX_RESENDS = 5
@@ -97,7 +97,8 @@ def _conflicting_duplicate(clean: Deliveries, day: date, magnitude: float, rng: 
 
 def _missing_batch(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     deliveries = copy_of(clean)
-    lost = {clean[day][position].batch_id for position in some_batches(clean[day], magnitude, rng)}
+    count = min(magnitude, len(clean[day]) - 1)  # without any batch the source would be silent: another failure
+    lost = {clean[day][position].batch_id for position in some_batches(clean[day], count, rng)}
     deliveries[day] = [batch for batch in deliveries[day] if batch.batch_id not in lost]
     return InjectionResult(
         deliveries=deliveries,
@@ -179,7 +180,7 @@ DELIVERY_FAULTS = (
         name="missing_batch",
         family="delivery",
         description="Expected batches never arrive.",
-        target=ANYTHING,
+        target=SEVERAL_BATCHES,
         magnitudes={"small": 1, "medium": 2, "large": 3},
         magnitude_meaning="batches of the day that never arrive",
         expected_class="missing_data",

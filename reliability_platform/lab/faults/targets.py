@@ -111,6 +111,9 @@ DUE_A_WEEK_BEFORE = whatever(
     lambda contract: contract.cadence.day_of_month is None, "is due once a month: a week before a batch there is none"
 )
 OVER_HTTP = whatever(lambda contract: contract.kind == "simulated", "does not answer over HTTP in the lab")
+SEVERAL_BATCHES = whatever(
+    lambda contract: contract.cadence.batches > 1, "is due in one batch: without it the source is silent"
+)
 ANNOUNCED = whatever(lambda contract: bool(contract.announced), "announces no column")
 NOBODY_LACKS = whatever(
     lambda contract: not any(contract.source in one.sources[1:] for one in MODEL_CHECKS),
