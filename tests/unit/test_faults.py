@@ -270,7 +270,7 @@ def test_what_a_fault_hits_in_the_shop_follows_from_its_contracts(name: str) -> 
 def test_why_a_fault_finds_nothing_is_said_in_one_line() -> None:
     """Eleven of 34 faults did not apply to a source of one's own, and nothing said why."""
     reasons = {name: fault.why_not("shipments") for name, fault in CATALOGUE.items()}
-    assert reasons["unit_change"] == "shipments declares no measure"
+    assert reasons["unit_change"] == "shipments declares no measure beside its key"
     assert reasons["null_spike"] is None
     assert all(reason is None or "\n" not in reason for reason in reasons.values())
     assert CONTROLS["volume_a_fifth_down"].why_not("orders") is not None  # payments would lack their orders

@@ -1,7 +1,7 @@
 """Controls: changes that nothing may notice. A check that fails at one of these raises a false alarm."""
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ from reliability_platform.lab.faults.targets import ANNOUNCED, ANYTHING, NEW_KEY
 from reliability_platform.lab.faults.timing import late_events, shuffled_within_the_day
 from reliability_platform.lab.faults.value import null_spike
 from reliability_platform.lab.faults.volume import fewer_rows, more_rows
+from reliability_platform.landing.deadline import deadline_of
 from reliability_platform.sources.batch import Batch
 
 
@@ -57,8 +58,7 @@ def _early_by_a_minute(clean: Deliveries, day: date, magnitude: float, rng: np.r
     deliveries = copy_of(clean)
     position = filled(clean[day])[-1]
     batch = clean[day][position]
-    end_of_day = datetime(day.year, day.month, day.day) + timedelta(days=1)
-    deadline = end_of_day + timedelta(minutes=CONTRACTS[batch.source].deadline_minutes)
+    deadline = deadline_of(batch.source, day).replace(tzinfo=None)
     deliveries[day][position] = replace(batch, landed_at=deadline - timedelta(minutes=magnitude))
     return InjectionResult(deliveries, [batch.batch_id], [day], [day], BAD_ROWS.empty_table())
 

@@ -102,6 +102,11 @@ def _new_keys(contract: Contract) -> list[Column]:
     return [one for kind in (_is_whole, is_text, is_moment) for one in free if kind(one)]
 
 
+def _with_role(contract: Contract, role: str) -> list[Column]:
+    """Columns of a role of which rows may get the value of others: in the key that would make them the same row."""
+    return [one for one in contract.with_role(role) if one.name not in contract.key]
+
+
 ANYTHING = Target("delivers nothing", lambda contract: contract.columns)
 FIRST_OF_ALL = whatever(
     lambda contract: contract.source == SOURCES[0],
@@ -138,8 +143,8 @@ BOUNDED = Target(
     "declares no range of a number",
     lambda contract: [one for one in contract.columns if is_bounded(one) and is_number(one.type)],
 )
-MEASURED = Target("declares no measure", lambda contract: contract.with_role("measure"))
-ENTITY = Target("declares no entity", lambda contract: contract.with_role("entity"))
+MEASURED = Target("declares no measure beside its key", lambda contract: _with_role(contract, "measure"))
+ENTITY = Target("declares no entity beside its key", lambda contract: _with_role(contract, "entity"))
 FREE_TEXT = Target("has no nested column", lambda contract: contract.nested)
 
 
@@ -156,15 +161,19 @@ IN_A_MART = whatever(lambda contract: mart_of(contract.source) is not None, "has
 
 RECONCILIATION = "{reconciliation}"
 """Stands for the checks by which a model compares the source with others."""
-_ABOUT_COLUMNS: dict[str, Target] = {"no_poison": FREE_TEXT, "no_personal_data": FREE_TEXT, "key_share": ENTITY}
-"""Checks that are named after their column where there are several."""
+_ABOUT_COLUMNS: dict[str, Callable[[Contract], list[Column]]] = {
+    "no_poison": lambda contract: contract.nested,
+    "no_personal_data": lambda contract: contract.nested,
+    "key_share": lambda contract: contract.with_role("entity"),
+}
+"""Checks that are named after their column where there are several, and the columns that they are about."""
 
 
 def checks_named(patterns: Sequence[str], source: str, column: str | None) -> set[str]:
     """The checks that a fault's declaration means for a source and the column that is hit."""
     words = {
-        what: dict(about_columns(what, target.of(source))).get(column or "", what)
-        for what, target in _ABOUT_COLUMNS.items()
+        what: dict(about_columns(what, judged(CONTRACTS[source]))).get(column or "", what)
+        for what, judged in _ABOUT_COLUMNS.items()
     }
     compared = {f"{one.model}__{one.name}" for one in MODEL_CHECKS if source in one.sources}
     plain = {one.format(source=source, column=column, **words) for one in patterns if one != RECONCILIATION}

@@ -23,6 +23,7 @@ from reliability_platform.lab.faults.rows import (
     with_table,
 )
 from reliability_platform.lab.faults.targets import ANYTHING
+from reliability_platform.landing.deadline import deadline_of
 from reliability_platform.sources.batch import Batch
 
 LATE_DAYS = (1, 2)
@@ -129,8 +130,8 @@ def _sla_breach(clean: Deliveries, day: date, magnitude: float, rng: np.random.G
     deliveries = copy_of(clean)
     position = filled(clean[day])[-1]
     batch = clean[day][position]
-    late = timedelta(hours=magnitude, minutes=CONTRACTS[batch.source].deadline_minutes)
-    deliveries[day][position] = replace(batch, landed_at=batch.landed_at + late)
+    deadline = deadline_of(batch.source, day).replace(tzinfo=None)
+    deliveries[day][position] = replace(batch, landed_at=deadline + timedelta(hours=magnitude))
     return InjectionResult(
         deliveries, [batch.batch_id], [day], event_dates(batch.source, [batch.table]), BAD_ROWS.empty_table()
     )

@@ -8,7 +8,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,12 @@ from reliability_platform.checks.holds import Holds
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import days
 from reliability_platform.contracts import CONTRACTS, SOURCES
-from reliability_platform.contracts.contract import Contract
 from reliability_platform.damage import sha256_of
 from reliability_platform.errors import UsageError
 from reliability_platform.lab.recordings.recording import RECORD, Recording, fingerprint_of, seal_of
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.landing.bronze import admissions_file, bronze_folder
+from reliability_platform.landing.deadline import deadline_of
 from reliability_platform.landing.reference import load_reference
 from reliability_platform.parquet import read_table
 from reliability_platform.settings import Settings, is_home
@@ -106,7 +106,7 @@ def _record_day(settings: Settings, source: str, day: date, draft: Path) -> list
         table = read_table(bronze_folder(settings, source, day) / f"{last['batch_id']}.parquet")
         name = f"batches/{source}/{day.isoformat()}-{sequence:02d}.parquet"
         write_atomically(draft / name, parquet_bytes(table.select(contract.arrow_schema.names)))
-        landed_at = min(last["landed_at"], _deadline(contract, day))
+        landed_at = min(last["landed_at"], deadline_of(source, day).replace(tzinfo=None))
         found.append(
             {
                 "source": source,
@@ -119,7 +119,3 @@ def _record_day(settings: Settings, source: str, day: date, draft: Path) -> list
             }
         )
     return found
-
-
-def _deadline(contract: Contract, day: date) -> datetime:
-    return datetime(day.year, day.month, day.day) + timedelta(days=1, minutes=contract.deadline_minutes)
