@@ -5,8 +5,6 @@ the log ends is noted outside the store, with the end of the timeline (`incident
 An entry that has no end is of a command that was killed in between.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,7 +12,6 @@ from enum import StrEnum
 from sqlalchemy import Engine, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from reliability_platform.clock import Clock
 from reliability_platform.formats import moment
 from reliability_platform.masking import scrub
 from reliability_platform.operations.chain import link
@@ -108,16 +105,3 @@ class AuditLog:
         """Every line, oldest first."""
         with self._engine.connect() as connection:
             return [record(Entry, row) for row in connection.execute(select(audit_log).order_by(audit_log.c.id))]
-
-
-@contextmanager
-def recorded(engine: Engine, command: Destroys, what: str, who: str, why: str, clock: Clock) -> Iterator[None]:
-    """Write before the block what it is about to destroy, and after it how it ended."""
-    log = AuditLog(engine)
-    log.append(command, Phase.BEGUN, what, who, why, clock())
-    try:
-        yield
-    except BaseException:
-        log.append(command, Phase.FAILED, what, who, why, clock())
-        raise
-    log.append(command, Phase.DONE, what, who, why, clock())

@@ -358,13 +358,14 @@ def publish(rollback: bool, dry_run: bool, why: str | None, yes: bool, home: Pat
         reason = ask_first(f"Consumers go back one version from {leaving}.", why, yes)
     with home_session(settings):
         if rollback:
-            from reliability_platform.audit_log import Destroys, recorded
+            from reliability_platform.audit_log import Destroys
             from reliability_platform.cli.incidents.decisions import whoami
+            from reliability_platform.incidents.anchor import recorded
             from reliability_platform.operations import operations_engine
             from reliability_platform.warehouse.publication import rollback as go_back
 
             engine, what = operations_engine(settings), f"the version {leaving}"
-            with recorded(engine, Destroys.ROLLBACK, what, whoami(), reason, utc_now):
+            with recorded(settings, engine, Destroys.ROLLBACK, what, whoami(), reason, utc_now):
                 publication = go_back(settings)
         else:
             from reliability_platform.checks.failed_runs import PUBLICATION

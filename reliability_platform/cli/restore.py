@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from reliability_platform.audit_log import AuditLog, Destroys, Phase, recorded
+from reliability_platform.audit_log import AuditLog, Destroys, Phase
 from reliability_platform.cli.incidents.decisions import whoami
 from reliability_platform.cli.options import (
     ask_first,
@@ -22,6 +22,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.formats import second
+from reliability_platform.incidents.anchor import note_end, recorded
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
 
@@ -126,7 +127,7 @@ def restore(
             done = recover_home(settings, snapshot, utc_now)
             _record(settings, replaced, reason)
         else:
-            with recorded(operations_engine(settings), Destroys.RESTORE, replaced, whoami(), reason, utc_now):
+            with recorded(settings, operations_engine(settings), Destroys.RESTORE, replaced, whoami(), reason, utc_now):
                 done = recover_warehouse(settings, snapshot, utc_now, table)
     if as_json:
         print_json(done.document())
@@ -145,7 +146,9 @@ def restore(
 
 def _record(settings: Settings, what: str, why: str) -> None:
     """Record what may have replaced the operations store itself: an entry of before would have gone with it."""
-    AuditLog(operations_engine(settings)).append(Destroys.RESTORE, Phase.DONE, what, whoami(), why, utc_now())
+    engine = operations_engine(settings)
+    AuditLog(engine).append(Destroys.RESTORE, Phase.DONE, what, whoami(), why, utc_now())
+    note_end(settings, engine)
 
 
 def _damage_found(settings: Settings, as_json: bool) -> int:

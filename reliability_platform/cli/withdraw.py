@@ -33,8 +33,9 @@ def withdraw(version: str, dry_run: bool, why: str | None, yes: bool, home: Path
     Not the one that consumers read. Its folder keeps word of who withdrew it, when and why, and its record stays in the
     chain; `doctor` and `verify` ask for its tables no more. Asks first; where nobody can be asked it needs --yes and --why.
     """
-    from reliability_platform.audit_log import Destroys, recorded
+    from reliability_platform.audit_log import Destroys
     from reliability_platform.cli.incidents.decisions import whoami
+    from reliability_platform.incidents.anchor import recorded
     from reliability_platform.operations import operations_engine
     from reliability_platform.warehouse.publication import withdraw as take_back
 
@@ -45,7 +46,7 @@ def withdraw(version: str, dry_run: bool, why: str | None, yes: bool, home: Path
         if not dry_run:
             reason = ask_first(f"What is left of {version} is removed for good.", why, yes)
             with recorded(
-                operations_engine(settings), Destroys.WITHDRAW, f"the version {version}", who, reason, utc_now
+                settings, operations_engine(settings), Destroys.WITHDRAW, f"the version {version}", who, reason, utc_now
             ):
                 take_back(settings, version, who, reason, utc_now())
     if as_json:

@@ -3,26 +3,65 @@ not what is missing at its end.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
 
 from sqlalchemy import Engine
 
 from reliability_platform.atomic import write_atomically
-from reliability_platform.audit_log import AuditLog
+from reliability_platform.audit_log import AuditLog, Destroys, Phase
+from reliability_platform.clock import Clock
 from reliability_platform.counted import counted
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.settings import Settings
+
+
+class _Ends(NamedTuple):
+    entries: int
+    head: str
+    audited: int
+    audit_head: str
+
+
+def _noted(settings: Settings) -> _Ends | None:
+    """The ends that were noted last; None if none were, or if the note cannot be read."""
+    try:
+        noted = json.loads(settings.timeline_end.read_text())
+        audited, audit_head = int(noted.get("audited", 0)), str(noted.get("audit_head", ""))
+        return _Ends(int(noted["entries"]), str(noted["head"]), audited, audit_head)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def note_is_damaged(settings: Settings) -> bool:
+    """Whether there is a note of the ends that says nothing: nobody can tell whether anything is missing there."""
+    return settings.timeline_end.exists() and _noted(settings) is None
 
 
 def note_end(settings: Settings, engine: Engine) -> None:
     """Note where the two end now. Ends that are older than those on record are not noted."""
     if lost_ends(settings, engine):
         return
-    store, (audited, audit_head) = IncidentStore(engine), AuditLog(engine).end()
-    ends = {"entries": store.last_position(), "head": store.head(), "audited": audited, "audit_head": audit_head}
-    content = json.dumps(ends) + "\n"
-    path = settings.timeline_end
-    if not path.exists() or path.read_text() != content:
-        write_atomically(path, content.encode())
+    store = IncidentStore(engine)
+    ends = _Ends(store.last_position(), store.head(), *AuditLog(engine).end())
+    if _noted(settings) != ends:
+        write_atomically(settings.timeline_end, (json.dumps(ends._asdict()) + "\n").encode())
+
+
+@contextmanager
+def recorded(
+    settings: Settings, engine: Engine, command: Destroys, what: str, who: str, why: str, clock: Clock
+) -> Iterator[None]:
+    """Write into the audit log before the block what it is about to destroy, and after it how it ended, and note that end."""
+    log, ended = AuditLog(engine), Phase.FAILED
+    log.append(command, Phase.BEGUN, what, who, why, clock())
+    try:
+        yield
+        ended = Phase.DONE
+    finally:
+        log.append(command, ended, what, who, why, clock())
+        note_end(settings, engine)  # else until the next publication nobody would miss these entries
 
 
 def record_damage(settings: Settings, engine: Engine, shown: int) -> list[str]:
@@ -44,19 +83,16 @@ def record_damage(settings: Settings, engine: Engine, shown: int) -> list[str]:
 
 def lost_ends(settings: Settings, engine: Engine) -> list[str]:
     """What the timeline and the audit log lack of the ends that were noted last, in words."""
-    try:
-        noted = json.loads(settings.timeline_end.read_text())
-        entries, head = int(noted["entries"]), str(noted["head"])
-        audited, audit_head = int(noted.get("audited", 0)), str(noted.get("audit_head", ""))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    noted = _noted(settings)
+    if noted is None:
         return []
     store, log, found = IncidentStore(engine), AuditLog(engine), []
-    if entries and not store.has_hash(head):
-        found.append(_lacks("timeline", entries, store.last_position()))
-    if audit_head and not log.has_hash(audit_head):
-        unlinked = log.unlinked(audited)
+    if noted.entries and not store.has_hash(noted.head):
+        found.append(_lacks("timeline", noted.entries, store.last_position()))
+    if noted.audit_head and not log.has_hash(noted.audit_head):
+        unlinked = log.unlinked(noted.audited)
         of_links = f"has an audit log of which {counted(unlinked, 'entry')} lost the link to the one before"
-        found.append(of_links if unlinked else _lacks("audit log", audited, log.end()[0]))
+        found.append(of_links if unlinked else _lacks("audit log", noted.audited, log.end()[0]))
     return found
 
 

@@ -5,8 +5,9 @@ from contextlib import ExitStack
 
 from sqlalchemy import Engine
 
-from reliability_platform.audit_log import Destroys, recorded
+from reliability_platform.audit_log import Destroys
 from reliability_platform.clock import Clock
+from reliability_platform.incidents.anchor import recorded
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
@@ -27,6 +28,6 @@ def forget_snapshots(settings: Settings, who: str, clock: Clock, why: str = BY_T
     with ExitStack() as stack:
 
         def before(snapshots: Sequence[str]) -> None:
-            stack.enter_context(recorded(engine, Destroys.PRUNE, ", ".join(snapshots), who, why, clock))
+            stack.enter_context(recorded(settings, engine, Destroys.PRUNE, ", ".join(snapshots), who, why, clock))
 
         return prune(settings, open_losses(engine), before)

@@ -17,7 +17,7 @@ from reliability_platform.counted import counted
 from reliability_platform.damage import Damage
 from reliability_platform.errors import EnvironmentUnusableError, PlatformError
 from reliability_platform.home_path import rename_former_folders
-from reliability_platform.incidents.anchor import record_damage
+from reliability_platform.incidents.anchor import note_is_damaged, record_damage
 from reliability_platform.landing.sealed import examine_landed
 from reliability_platform.landing.sound_reference import examine_reference
 from reliability_platform.operations import operations_engine
@@ -41,9 +41,10 @@ from reliability_platform.warehouse.snapshots.restore import damages as damages_
 from reliability_platform.warehouse.snapshots.soundness import read_through
 from reliability_platform.warehouse.snapshots.take import operations_file
 
-WAREHOUSE, SNAPSHOTS = "warehouse", "snapshots"
+WAREHOUSE, SNAPSHOTS, NOTE = "warehouse", "snapshots", "note of ends"
 SHOWN = 5
 MEND = "`reliability restore --damaged` puts it back from a snapshot"
+NOTE_MEND = "look into `reliability incidents audit`; `reliability publish` notes the ends of now"
 SQLITE_HEADER = b"SQLite format 3\x00"
 
 
@@ -107,7 +108,9 @@ def examine_operations(settings: Settings) -> list[Damage]:
     if gone:
         found.append(f"lacks {counted(gone, 'check result')} of those that it had")
     found += record_damage(settings, engine, SHOWN)
-    return [_operations(name, words) for words in found]
+    note = settings.timeline_end.name
+    unsaid = [Damage(NOTE, note, "cannot be read: nobody can tell whether the records lack their ends", NOTE_MEND)]
+    return [_operations(name, words) for words in found] + (unsaid if note_is_damaged(settings) else [])
 
 
 def _operations(name: str, words: str) -> Damage:

@@ -10,7 +10,7 @@ from reliability_platform.audit_log import AuditLog, Destroys, Phase
 from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode
-from reliability_platform.incidents.anchor import lost_ends, note_end
+from reliability_platform.incidents.anchor import lost_ends, note_end, recorded
 from reliability_platform.operations import operations_engine
 from reliability_platform.recovery.stores import examine_operations
 from reliability_platform.settings import Settings, load_settings
@@ -100,6 +100,33 @@ def test_the_audit_and_the_doctor_say_the_same_of_the_audit_log(
     [found] = examine_operations(home)
     assert LOST[damage] in found.what
     assert found.what in said
+
+
+@pytest.mark.parametrize("damage", list(LOST)[1:3])
+def test_what_destroys_notes_the_end_of_the_log_at_once(home: Settings, damage: str) -> None:
+    """Until the next publication a log could be emptied, or its hashes blanked, and nobody missed anything."""
+    engine = operations_engine(home)
+    with recorded(home, engine, Destroys.PURGE, "5 files", "anna", "asked for", utc_now):
+        pass
+    forge(engine, damage)
+    [found] = examine_operations(home)
+    assert "audit log" in found.what
+
+
+@pytest.mark.parametrize("content", [b"{not json", b"\xff", b"[]", b"{}", b'{"entries": "x", "head": ""}'])
+def test_a_note_of_the_ends_that_says_nothing_is_named_and_made_anew(
+    home: Settings, content: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was taken for none, by `doctor` and the audit, and one that was no text broke the next publication."""
+    engine = operations_engine(home)
+    note_end(home, engine)
+    home.timeline_end.write_bytes(content)
+    [found] = examine_operations(home)
+    assert (found.path, "`reliability publish`" in found.mend) == ("timeline.json", True)
+    assert main(["incidents", "audit", "--home", str(home.home)]) == ExitCode.NOT_HEALED
+    assert "timeline.json" in capsys.readouterr().err
+    note_end(home, engine)
+    assert examine_operations(home) == []
 
 
 def test_entries_that_are_older_than_the_chain_are_no_forgery(home: Settings) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from reliability_platform.audit_log import AuditLog, Destroys, recorded
+from reliability_platform.audit_log import AuditLog, Destroys
 from reliability_platform.checks.holds import Holds
 from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode
+from reliability_platform.incidents.anchor import recorded
 from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.operations import operations_engine
 from reliability_platform.recovery.retention import BY_THE_RULE
@@ -126,6 +127,9 @@ def test_what_the_rule_forgets_is_on_record(home: Settings) -> None:
 def test_what_breaks_off_is_on_record_as_failed(home: Settings) -> None:
     """Half of it may be gone."""
     engine = operations_engine(home)
-    with pytest.raises(OSError, match="full"), recorded(engine, Destroys.PURGE, "2 files", "anna", WHY, utc_now):
+    with (
+        pytest.raises(OSError, match="full"),
+        recorded(home, engine, Destroys.PURGE, "2 files", "anna", WHY, utc_now),
+    ):
         raise OSError("full")
     assert [one.phase for one in AuditLog(engine).all()] == ["begun", "failed"]

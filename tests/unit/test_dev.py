@@ -1,6 +1,5 @@
 """What `reliability dev` leaves behind, where its socket lies, and what it says of a server that ends."""
 
-import os
 import socket
 import sys
 import tempfile
@@ -52,4 +51,4 @@ def test_a_server_that_ends_by_itself_is_named_with_how_it_ended(
         servers.start(name, sys.executable, "-c", f"import os, sys; {ends}")
         assert not servers.wait_for(lambda: False)
         assert said in servers.ending(3000)
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []

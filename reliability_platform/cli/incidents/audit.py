@@ -10,7 +10,7 @@ from reliability_platform.cli.options import echo, home_option, json_option, pri
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.formats import second
-from reliability_platform.incidents.anchor import record_damage
+from reliability_platform.incidents.anchor import note_is_damaged, record_damage
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import load_settings
@@ -35,6 +35,8 @@ def audit(noted: str | None, home: Path | None, as_json: bool) -> int:
     store, log = IncidentStore(engine), AuditLog(engine)
     destroyed = log.all()
     broken = record_damage(settings, engine, SHOWN)
+    if note_is_damaged(settings):
+        broken.append(f"has no note of its ends that can be read ({settings.timeline_end.name})")
     if noted is not None and not store.has_hash(noted):
         broken.append(f"has no entry with the hash {noted}")
     if as_json:

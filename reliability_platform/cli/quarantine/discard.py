@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from reliability_platform.audit_log import Destroys, recorded
+from reliability_platform.audit_log import Destroys
 from reliability_platform.cli.incidents.decisions import whoami
 from reliability_platform.cli.options import (
     ask_first,
@@ -21,6 +21,7 @@ from reliability_platform.cli.quarantine.selection import refuse_unknown_batch, 
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
+from reliability_platform.incidents.anchor import recorded
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.dead_letters.conclude import concerned, conclude, note
 from reliability_platform.remediation.dead_letters.discard import discard as give_up
@@ -79,7 +80,7 @@ def discard(
             more = f" and {len(letters) - SHOWN} more" if len(letters) > SHOWN else ""
             words = f"Discarded: {'; '.join(one.words for one in letters[:SHOWN])}{more}. {reason}"
             meant = f"{what}: {', '.join(dict.fromkeys(one.batch_id for one in letters))}"
-            with recorded(engine, Destroys.DISCARD, meant, whoami(), reason, utc_now):
+            with recorded(settings, engine, Destroys.DISCARD, meant, whoami(), reason, utc_now):
                 days = give_up(settings, engine, letters, reason, whoami(), utc_now())
             note(engine, incidents, words, whoami(), utc_now(), f"discard-{utc_now():%Y%m%d%H%M%S%f}")
             daemon.run("reprocess", first=days[0], last=days[-1])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reliability_platform.audit_log import Destroys, recorded
+from reliability_platform.audit_log import Destroys
 from reliability_platform.cli.incidents.decisions import whoami
 from reliability_platform.cli.options import (
     DAY,
@@ -22,6 +22,7 @@ from reliability_platform.cli.options import (
 from reliability_platform.cli.quarantine.selection import check_source
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
+from reliability_platform.incidents.anchor import recorded
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
 
@@ -71,7 +72,7 @@ def purge(
         if not found.is_clean:
             what = f"{counted(len(found.files), 'file')} of {source} on {day}"
             reason = ask_first(f"{what} to be masked for good.", why, yes)
-            with recorded(engine, Destroys.PURGE, what, whoami(), reason, utc_now):
+            with recorded(settings, engine, Destroys.PURGE, what, whoami(), reason, utc_now):
                 purge_files(settings, engine, found, reason, whoami(), utc_now())
                 reprocess(RunContext(settings, engine, utc_now, RUN_ID), [day])
                 finish(settings, engine, source, day, utc_now())
