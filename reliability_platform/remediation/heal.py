@@ -247,7 +247,9 @@ def _on_record(incident: Incident) -> dict[str, list[date]]:
 
 
 def _wanted(incident: Incident) -> set[tuple[str, date]]:
-    """The checks that must pass, by landing day: those that had failed and can pass again, and the policy's proof."""
+    """The checks that must pass, by landing day: those that had failed and can pass again, and the policy's proof, as far
+    as the project has such checks.
+    """
     policy = POLICIES[incident.failure_class]
     failed = {
         (signal.check, signal.partition)
@@ -256,7 +258,7 @@ def _wanted(incident: Incident) -> set[tuple[str, date]]:
     }
     proof = {(name, day) for name in policy.proof for day in incident.partitions}
     proof |= {(name, day) for name in policy.event_date_proof for day in _event_dates(incident)}
-    return failed | {(name.format(source=incident.source), day) for name, day in proof}
+    return failed | {(check, day) for name, day in proof if (check := name.format(source=incident.source)) in CHECKS}
 
 
 def _event_dates(incident: Incident) -> set[date]:

@@ -70,6 +70,7 @@ def test_a_class_of_ones_own_is_one_file(folder: Path) -> None:
 
 def test_what_the_files_name_exists() -> None:
     """An action, a condition or a check that nobody has would be missed only at the first incident of the class."""
+    assert {spec.failure_class for spec in CHECKS.values()} <= CLASSES.keys()
     for one in CLASSES.values():
         proof = (*one.policy.proof, *one.policy.event_date_proof)
         assert one.policy.action in ACTIONS, one.name

@@ -363,3 +363,13 @@ def test_the_ledger_records_a_batch_once(home: BrokenHome) -> None:
     ledger.record([replay], "INC-0001", 1, NOW)
     ledger.record([replay], "INC-0002", 1, later(1))
     assert [(one.incident_id, one.replayed_at) for one in ledger.all()] == [("INC-0001", NOW)]
+
+
+def test_a_check_that_the_project_does_not_have_is_no_proof(home: BrokenHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Late rows could not be healed in a project without marts: its proof names the check that compares them with silver."""
+    late = home.incident("stg_orders__late_share")
+    policy = POLICIES[late.failure_class]
+    [gold] = [one.format(source="orders") for one in policy.proof if "gold" in one]
+    assert (gold, home.day) in heal._wanted(late)
+    monkeypatch.delitem(CHECKS, gold)
+    assert {check for check, _ in heal._wanted(late)} <= CHECKS.keys()
