@@ -113,7 +113,7 @@ def _soda_properties(source: str) -> Iterator[tuple[str, str | None, str]]:
             yield f"valid_{one.name}", one.name, "valid"
         if one.minimum is not None or one.maximum is not None:
             yield f"range_{one.name}", one.name, "range"
-    if any(one.references and one.references.partition(".")[0] not in CONTRACTS for one in columns):
+    if any(one.references and one.references.table not in CONTRACTS for one in columns):
         yield "known_references", None, "known_references"
     for name in ("no_future_event_time", "repeated_keys", "freshness"):
         yield name, None, name

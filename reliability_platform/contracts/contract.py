@@ -15,6 +15,17 @@ from reliability_platform.contracts.types import arrow_type
 
 
 @dataclass(frozen=True)
+class Reference:
+    """The column of another table in which each value of a column must be."""
+
+    table: str
+    column: str
+
+    def __str__(self) -> str:
+        return f"{self.table}.{self.column}"
+
+
+@dataclass(frozen=True)
 class Column:
     """One column as the contract promises it."""
 
@@ -25,8 +36,7 @@ class Column:
     valid_values: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
-    references: str | None = None
-    """`table.column` of the reference data."""
+    references: Reference | None = None
     pii: bool = False
     json: bool = False
     aliases: tuple[str, ...] = ()

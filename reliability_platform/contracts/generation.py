@@ -7,6 +7,7 @@ unless asked. A table that a person has taken over (`takenOver` in the contract)
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,7 +19,7 @@ import jinja2
 import yaml
 
 from reliability_platform.atomic import write_atomically
-from reliability_platform.contracts.contract import Column, Contract
+from reliability_platform.contracts.contract import Column, Contract, Reference
 
 MARK = "Generated from contracts/{what} by `reliability generate`: change that, not this"
 _MARKED = re.compile(
@@ -101,7 +102,7 @@ def _reference_files(contracts: Mapping[str, Contract], declared: frozenset[str]
     sources, found = frozenset(contracts), dict[str, dict[str, set[str]]]()
     for source, contract in contracts.items():
         for one in _references(contract, sources):
-            found.setdefault(one.table, {}).setdefault(one.key, set()).add(source)
+            found.setdefault(one.to.table, {}).setdefault(one.to.column, set()).add(source)
     for table, keys in sorted(found.items()):
         if table not in declared:
             referrers = ", ".join(sorted(set[str]().union(*keys.values())))
@@ -183,14 +184,14 @@ def _filling(contract: Contract, models: frozenset[str], sources: frozenset[str]
         "event_time": contract.event_time,
         "event_date": _event_date(contract),
         "rules": list(_rules(contract, references)),
-        "reference_tables": sorted({one.table for one in references}),
+        "reference_tables": sorted({one.to.table for one in references}),
         "references": [
             {
-                "table": one.table,
-                "alias": "" if one.name == one.table else f" as {one.name}",
+                "table": one.to.table,
+                "alias": "" if one.name == one.to.table else f" as {one.name}",
                 "name": one.name,
                 "column": one.column,
-                "key": one.key,
+                "key": one.to.column,
             }
             for one in references
         ],
@@ -251,15 +252,15 @@ def _tests(column: Column, contract: Contract, models: frozenset[str]) -> Iterat
             yield "unique: {config: {where: __window__}}"
         yield "not_null: {config: {where: __window__}}"
     if column.references:
-        table, _, key = column.references.partition(".")
-        if f"dim_{table}" in models:
+        to = column.references
+        if f"dim_{to.table}" in models:
             yield (
-                f"relationships:\n              arguments: {{to: ref('dim_{table}'), field: {key}}}\n"
+                f"relationships:\n              arguments: {{to: ref('dim_{to.table}'), field: {to.column}}}\n"
                 "              config: {where: __window__}"
             )
 
 
-def _rules(contract: Contract, references: Iterable["_Reference"]) -> Iterator[tuple[str, str]]:
+def _rules(contract: Contract, references: Iterable["_Join"]) -> Iterator[tuple[str, str]]:
     """Code → the condition under which a row is rejected for it, as an expression of dbt's templates."""
     for column in contract.columns:
         name, live = column.name, f"live.{column.name}"
@@ -286,7 +287,7 @@ def _rules(contract: Contract, references: Iterable["_Reference"]) -> Iterator[t
     for one in references:
         yield (
             f"{one.column}_unknown_reference",
-            _text(f"live.{one.column} is not null and {one.name}.{one.key} is null"),
+            _text(f"live.{one.column} is not null and {one.name}.{one.to.column} is null"),
         )
     yield f"{contract.event_time}_in_future", f"is_in_future('live.{contract.event_time}')"
     yield "key_conflict", _text("conflicts._row_number is not null")
@@ -297,24 +298,23 @@ def _event_date(contract: Contract) -> str:
 
 
 @dataclass(frozen=True)
-class _Reference:
+class _Join:
     """A column whose values must be in the reference data."""
 
     column: str
-    table: str
-    key: str
+    to: Reference
     name: str
     """What the joined table is called: two columns may lead to one."""
 
 
-def _references(contract: Contract, sources: frozenset[str]) -> list[_Reference]:
+def _references(contract: Contract, sources: frozenset[str]) -> list[_Join]:
     """Those to reference data; what refers to another source is compared after both have been built."""
-    links = [(one.name, *one.references.partition(".")[::2]) for one in contract.columns if one.references]
-    tables = [table for _, table, _ in links]
+    links = [(one.name, one.references) for one in contract.columns if one.references]
+    tables = Counter(to.table for _, to in links)
     return [
-        _Reference(column, table, key, table if tables.count(table) == 1 else f"{table}_of_{column}")
-        for column, table, key in links
-        if table not in sources
+        _Join(column, to, to.table if tables[to.table] == 1 else f"{to.table}_of_{column}")
+        for column, to in links
+        if to.table not in sources
     ]
 
 

@@ -37,7 +37,7 @@ from open_data_contract_standard.model import (
 )
 from pydantic import BaseModel, ValidationError
 
-from reliability_platform.contracts.contract import Cadence, Column, Contract
+from reliability_platform.contracts.contract import Cadence, Column, Contract, Reference
 from reliability_platform.contracts.names import refusal
 from reliability_platform.contracts.types import canonical_type, is_number
 from reliability_platform.counted import counted
@@ -248,7 +248,7 @@ class _Table:
             valid_values=_valid_values(declared),
             minimum=low,
             maximum=high,
-            references=links[0] if links else None,
+            references=self._reference(name, links[0], place) if links else None,
             pii=declared.classification == "personal",
             json=nested,
             aliases=_aliases(declared, self._names(custom.get("aliases", []), "aliases")),
@@ -256,6 +256,13 @@ class _Table:
             role=role,
             description=declared.description or "",
         )
+
+    def _reference(self, name: str, to: str, place: Place) -> Reference | None:
+        table, _, column = to.partition(".")
+        if not (NAME.fullmatch(table) and column.isidentifier()):
+            self._object(f"{name} refers to {to!r}: write table.column", *place)
+            return None
+        return Reference(table, column)
 
     def _names(self, declared: Any, what: str) -> tuple[str, ...]:
         """A list of names; a single name is not taken apart into its letters."""

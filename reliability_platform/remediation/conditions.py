@@ -15,10 +15,10 @@ from reliability_platform.checks.store import CheckStore
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.incidents.model import Incident
 from reliability_platform.landing.breaker import Breaker
+from reliability_platform.remediation.actions.re_request import can_be_asked
 from reliability_platform.remediation.actions.reference import outdated
 from reliability_platform.remediation.actions.replay import rename_waits
 from reliability_platform.settings import Settings
-from reliability_platform.sources.source import source_named
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import warehouse_lease
 from reliability_platform.warehouse.snapshots.soundness import read_through
@@ -77,9 +77,10 @@ def _backfill_is_safe(settings: Settings, engine: Engine, incident: Incident, no
 
 
 def _source_may_be_asked(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> bool:
-    if settings.url_of(incident.source) is None:
-        return source_named(settings, incident.source).can_be_asked
-    return Breaker(engine, incident.source).view().passes(now)
+    by_http = settings.url_of(incident.source) is not None
+    return can_be_asked(settings, incident.source) and (
+        not by_http or Breaker(engine, incident.source).view().passes(now)
+    )
 
 
 def _passes_again(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> bool:

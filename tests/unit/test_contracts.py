@@ -127,6 +127,7 @@ WRONG: dict[str, tuple[Callable[[Any], None], str]] = {
     "a type that cannot be": (with_value("DECIMAL(99,2)", *COLUMN, "physicalType"), "DECIMAL"),
     "a limit that is no number": (with_value({"minimum": float("nan")}, *COLUMN, "logicalTypeOptions"), "no number"),
     "limits of a text": (with_value("text", *COLUMN, "physicalType"), "is no number"),
+    "a reference to no column": (with_value([{"to": "planes"}], *COLUMN, "relationships"), "write table.column"),
     "another version of the standard": (with_value("v9.0.0", "apiVersion"), "v9"),
     "another document": (with_value("DataProduct", "kind"), "DataProduct"),
     "a range in which nothing lies": (with_value({"minimum": 5, "maximum": 1}, *COLUMN, "logicalTypeOptions"), "delay"),

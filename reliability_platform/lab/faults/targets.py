@@ -135,9 +135,7 @@ LABELLED = Target(
 )
 REFERRING = Target(
     "refers to no reference table",
-    lambda contract: [
-        one for one in contract.columns if one.references and one.references.partition(".")[0] not in CONTRACTS
-    ],
+    lambda contract: [one for one in contract.columns if one.references and one.references.table not in CONTRACTS],
 )
 BOUNDED = Target(
     "declares no range of a number",

@@ -54,7 +54,7 @@ def _declared(contract: Contract) -> Iterator[_Rule]:
             yield _Rule(name, "range", promise, f"{name}_out_of_range", _check(f"{staged}__range_{name}"))
         if column.references:
             check = _check(f"{staged}__known_references")
-            yield _Rule(name, "reference", column.references, f"{name}_unknown_reference", check)
+            yield _Rule(name, "reference", str(column.references), f"{name}_unknown_reference", check)
         if column.json:
             yield _Rule(name, "JSON object", "parses", f"{name}_malformed", _check(f"{staged}__valid_{name}"))
         if name == contract.event_time:
