@@ -12,7 +12,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -35,13 +35,13 @@ from reliability_platform.incidents.documents.runbook import runbook
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.response import read_policy
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.operations import operations_engine
 from reliability_platform.pipeline.ticks import notice
 from reliability_platform.remediation.documents import remedy_of, situation_of
 from reliability_platform.remediation.policy import POLICIES
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_reader
+from tests.conftest import Platform
 from tests.unit.failing import day, result
 from tests.unit.lived_in import twin
 
@@ -156,15 +156,15 @@ def _runbooks(settings: Settings, engine: Engine) -> dict[str, Worked]:
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """A home with two landed, built and published days, one after the other, in the environment of this process."""
-    made = load_settings(tmp_path_factory.mktemp("runbooks") / HOME)
+def settings(lived: Callable[[Path], Platform], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A home with two landed, built and published days in the environment of this process, and a day after them, with
+    which came a version: there is one to go back to.
+    """
+    made = lived(tmp_path_factory.mktemp("runbooks") / HOME)
+    made.run(day(DAYS + 1), day(DAYS + 1))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RELIABILITY_HOME", str(made.home))
-        Simulation(seed=7, events_per_day=300).save(made)
-        for number in range(1, DAYS + 1):
-            assert execute(f"reliability run --from {day(number)} --to {day(number)}") == 0
-        yield made
+        patch.setenv("RELIABILITY_HOME", str(made.settings.home))
+        yield made.settings
 
 
 @pytest.fixture(scope="module")
