@@ -28,9 +28,9 @@ def _run(settings: Settings, grid: str, seeds: int, first_seed: int, kills: int,
     from reliability_platform.contracts import SOURCES
     from reliability_platform.lab.campaign.campaign import measured, run_campaign
     from reliability_platform.lab.campaign.grade import TrialOutcome
-    from reliability_platform.lab.clean import recording_of, refuse_real
+    from reliability_platform.lab.clean import breakable, recording_of
 
-    refuse_real(settings, SOURCES)
+    breakable(settings, SOURCES)
     recording = recording_of(settings)
     if recording is not None and (kills or with_drills):
         raise UsageError("Kills and drills need simulated sources: leave out --with-kills and --with-drills.")

@@ -136,7 +136,7 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
     running platform is injected at once, and is noticed at once.
     """
     from reliability_platform.contracts import SOURCES
-    from reliability_platform.lab.clean import clean_sources, refuse_real
+    from reliability_platform.lab.clean import breakable
     from reliability_platform.lab.faults.catalogue import fault_named
     from reliability_platform.lab.faults.fault import Stage
     from reliability_platform.lab.faults.injection import rehearse
@@ -151,7 +151,7 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
     if touched[-1] >= utc_now().date():
         raise UsageError(f"{fault} on {day} reaches {touched[-1]}, which is not over yet: choose an earlier day.")
     live = fault_named(injection.fault).stage is not Stage.LANDING
-    refuse_real(settings, SOURCES if live else [source])  # the running platform has the rows of all of them
+    clean = breakable(settings, SOURCES if live else [source])  # the running platform has the rows of all of them
     if live:
         _inject_live(home, injection)
         return ExitCode.OK
@@ -165,10 +165,10 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
             return ExitCode.OK
         plan = before.with_injection(injection)
         plan.refuse_over_http(settings, [source], touched)
-        rehearse(clean_sources(settings), plan)
+        rehearse(clean, plan)
         anew = [one for one in touched if not landing_folder(settings, source, one).exists()]
         for one in touched:
-            redeliver(settings, plan, source, one)
+            redeliver(settings, plan, clean[source], one)
         plan.save(settings)  # last: an injection that was cut off can be run again, and is not refused as a second one
     if anew:
         people.print(

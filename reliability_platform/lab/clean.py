@@ -43,11 +43,13 @@ def clean_reference(settings: Settings) -> Mapping[str, bytes]:
     return reference_files(Simulation.load(settings)) if clean_sources(settings) else {}
 
 
-def refuse_real(settings: Settings, sources: Collection[str]) -> None:
-    """Raises `UsageError` if one of these is real: what the lab breaks must be its own."""
-    real = sorted(set(sources) - set(clean_sources(settings)))
+def breakable(settings: Settings, sources: Collection[str]) -> Mapping[str, Source]:
+    """The clean sources of a home. Raises `UsageError` if one of `sources` is real: what the lab breaks must be its own."""
+    clean = clean_sources(settings)
+    real = sorted(set(sources) - set(clean))
     if real:
         raise UsageError(
             f"{real[0]} is a real source, and {settings.home} no home of the lab: `reliability lab record --from DAY --to DAY "
             "--into FOLDER` makes one out of landed days; break it there, with --home FOLDER."
         )
+    return clean

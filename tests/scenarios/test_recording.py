@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from reliability_platform.errors import ExitCode
@@ -81,6 +82,11 @@ def test_what_is_real_is_never_broken(airport: Path, graded: Any) -> None:
     assert done.returncode == ExitCode.OK, done.stderr
     landed = sorted((airport / "lab" / "landing" / "flights").rglob("*.parquet"))
     assert [path.name for path in landed] == ["flights-20190301-01.parquet"]
+    (airport / "bad.yml").write_text("name: bad\ninjections: [{fault: schema_column_added, source: flights, day: 1}]\n")
+    for home, code in (("data", ExitCode.USAGE), ("lab", ExitCode.OK)):
+        done = reliability(airport, "plan", "bad.yml", "--from", FIRST, "--to", LAST, "--home", home)
+        assert done.returncode == code, done.stderr
+    assert "utm_campaign" in pq.read_schema(landed[0]).names
 
 
 def test_days_that_are_no_truth_are_not_recorded(airport: Path, graded: Any) -> None:

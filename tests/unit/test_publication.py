@@ -14,6 +14,7 @@ from reliability_platform.cli.backfill import Released
 from reliability_platform.cli.main import main
 from reliability_platform.cli.pipeline import _tell_unjudged
 from reliability_platform.errors import HomeBusyError, UsageError
+from reliability_platform.lab.clean import clean_sources
 from reliability_platform.lab.faults.landed_again import redeliver
 from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.operations.tables import check_results
@@ -43,7 +44,7 @@ def test_a_held_day_keeps_its_last_good_rows_and_holds_no_other(
 
     plan = made.plan.with_injection(Injection("missing_batch", "shipments", day(2), "large"))
     plan.save(made.settings)
-    redeliver(made.settings, plan, "shipments", day(2))
+    redeliver(made.settings, plan, clean_sources(made.settings)["shipments"], day(2))
     publication = made.run(day(2), day(3))
     assert list(publication.held) == [f"shipments/{day(2)}"]
     table = next(one for one in publication.tables if one.name == "agg_daily_fulfilment")

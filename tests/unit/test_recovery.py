@@ -17,6 +17,7 @@ from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode, UsageError
+from reliability_platform.lab.clean import clean_sources
 from reliability_platform.lab.faults.landed_again import redeliver
 from reliability_platform.lab.faults.plan import ActivePlan, Injection
 from reliability_platform.lab.oracle import verify
@@ -49,7 +50,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     take_snapshot(made.settings, utc_now)
     made.plan = ActivePlan(7, ())
     made.plan.save(made.settings)
-    redeliver(made.settings, made.plan, "orders", day(2))
+    redeliver(made.settings, made.plan, clean_sources(made.settings)["orders"], day(2))
     made.run(day(2), day(3))
     assert publications(made.settings)[-1].held == {}
     assert all(table.equal for table in verify(made.settings, landed_partitions(made.settings)))

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from reliability_platform.contracts import SOURCES
-from reliability_platform.lab.clean import clean_sources, refuse_real
+from reliability_platform.lab.clean import breakable
 from reliability_platform.lab.faults.catalogue import fault_named
 from reliability_platform.lab.faults.fault import Stage
 from reliability_platform.lab.faults.injected import InjectedSource
@@ -18,6 +18,7 @@ from reliability_platform.landing.seals import break_seal
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
+from reliability_platform.sources.source import Source
 
 
 def follow(settings: Settings, plan: ActivePlan) -> list[date]:
@@ -27,8 +28,8 @@ def follow(settings: Settings, plan: ActivePlan) -> list[date]:
     """
     touched = {day for injection in plan.injections for day in injection.landing_dates()}
     plan.refuse_over_http(settings, SOURCES, touched)
-    refuse_real(settings, {injection.source for injection in plan.injections})
-    rehearse(clean_sources(settings), plan)
+    clean = breakable(settings, {injection.source for injection in plan.injections})
+    rehearse(clean, plan)
     before = ActivePlan.load(settings)
     again = sorted(
         {
@@ -40,17 +41,18 @@ def follow(settings: Settings, plan: ActivePlan) -> list[date]:
         }
     )
     for source, day in again:
-        redeliver(settings, plan, source, day)
+        redeliver(settings, plan, clean[source], day)
     plan.save(settings)  # last: cut off and run again, it must still know what the plan before had hit
     return sorted({day for _, day in again})
 
 
-def redeliver(settings: Settings, plan: ActivePlan, source: str, day: date) -> None:
-    """Let a landing day happen again under another plan.
+def redeliver(settings: Settings, plan: ActivePlan, behind: Source, day: date) -> None:
+    """Let a landing day of a clean source happen again under another plan.
 
     What had landed is removed, replacements, decisions and quarantined files too: they speak of deliveries that now never
     happened. Landing goes in one step (a rename), so that a crash leaves no half of the old day.
     """
+    source = behind.name
     BuildInputs(operations_engine(settings)).forget(source, day)
     break_seal(settings, source, day)
     landed = landing_folder(settings, source, day)
@@ -61,7 +63,6 @@ def redeliver(settings: Settings, plan: ActivePlan, source: str, day: date) -> N
     shutil.rmtree(quarantine_folder(settings, source, day), ignore_errors=True)
     for decision in (settings.decisions / source).glob(f"{source}-{day:%Y%m%d}-*.json"):
         decision.unlink()
-    behind = clean_sources(settings)[source]
     deliver(settings, operations_engine(settings), InjectedSource(behind, plan, settings), [day])
     shutil.rmtree(leaving, ignore_errors=True)  # last: until then it says that this day had landed
 

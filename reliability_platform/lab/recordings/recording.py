@@ -104,10 +104,13 @@ def _document(folder: Path) -> dict[str, Any]:
 
 @lru_cache(maxsize=256)
 def _batches(recording: Recording, source: str, day: date) -> tuple[Batch, ...]:
-    found = []
-    for one in _document(recording.folder)["batches"]:
+    found, document = [], _document(recording.folder)
+    for one in document["batches"]:
         if (one["source"], one["landing_date"]) == (source, day.isoformat()):
-            table = read_table(recording.folder / one["file"], schema=CONTRACTS[source].arrow_schema)
+            path = recording.folder / one["file"]
+            if sha256_of(path) != document["files"].get(one["file"]):
+                raise UsageError(f"{path} is not what was recorded: record the days again.")
+            table = read_table(path, schema=CONTRACTS[source].arrow_schema)
             found.append(
                 Batch(
                     batch_id=batch_id(source, day, one["sequence"]),
