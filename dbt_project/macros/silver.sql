@@ -39,13 +39,18 @@
     {%- if execute and is_incremental() -%} ({{ key | join(', ') }}) in (select {{ key | join(', ') }} from {{ affected_keys_table() }}) {%- else -%} true {%- endif -%}
 {%- endmacro %}
 
-{# The key of a row as one text: several columns are parted by a bar. Null only where a key of one column is. #}
+{# The key of a row as one text: several columns are parted by a bar, a personal one is its digest. Null only where a key
+   of one column is. `Contract.record_key` spells the same. #}
 {% macro record_key(source_name, relation) -%}
-    {%- set key = keys_of_sources()[source_name] -%}
-    {%- if key | length == 1 -%}
-        cast({{ relation }}.{{ key[0] }} as varchar)
+    {%- set parts, shown = [], shown_as(source_name) -%}
+    {%- for name in keys_of_sources()[source_name] -%}
+        {%- set part = 'cast(' ~ relation ~ '.' ~ name ~ ' as varchar)' -%}
+        {%- do parts.append(sha256_of(part) if shown.get(name) == 'personal' else part) -%}
+    {%- endfor -%}
+    {%- if parts | length == 1 -%}
+        {{ parts[0] }}
     {%- else -%}
-        concat_ws('|'{% for name in key %}, coalesce(cast({{ relation }}.{{ name }} as varchar), ''){% endfor %})
+        concat_ws('|'{% for part in parts %}, coalesce({{ part }}, ''){% endfor %})
     {%- endif -%}
 {%- endmacro %}
 

@@ -114,10 +114,12 @@ class Contract:
 
     @property
     def record_key(self) -> str:
-        """The key of a row as one text, in SQL, as the macro of this name spells it in the models."""
-        if len(self.key) == 1:
-            return f'cast("{self.key[0]}" as varchar)'
-        return "concat_ws('|', " + ", ".join(f"""coalesce(cast("{name}" as varchar), '')""" for name in self.key) + ")"
+        """The key of a row as one text without personal data, in SQL, as the macro of this name spells it in the models."""
+        personal = {column.name for column in self.columns if column.pii}
+        texts = [f'cast("{name}" as varchar)' for name in self.key]
+        parts = [f"sha256({text})" if name in personal else text for name, text in zip(self.key, texts, strict=True)]
+        joined = ", ".join(f"coalesce({part}, '')" for part in parts)
+        return parts[0] if len(parts) == 1 else f"concat_ws('|', {joined})"
 
     @cached_property
     def arrow_schema(self) -> pa.Schema:

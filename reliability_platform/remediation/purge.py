@@ -113,8 +113,9 @@ def _numbers(settings: Settings, source: str, batch_id: str) -> set[str]:
     """Columns of a file that are read as numbers or times, by the names under which they came."""
     columns = [column for column in CONTRACTS[source].columns if column.type != "VARCHAR"]
     numbers = {name for column in columns for name in (column.name, *column.aliases)}
-    if set(CONTRACTS[source].key) <= numbers:
-        numbers.add("record_key")  # of the dead letters: the key as text, and long numbers look like those of cards
+    personal = {column.name for column in CONTRACTS[source].columns if column.pii}
+    if set(CONTRACTS[source].key) <= numbers | personal:
+        numbers.add("record_key")  # of the dead letters: long numbers, and digests, look like the numbers of cards
     shim = read_shim(settings, source, batch_id)
     return numbers | {found for found, name in (shim.reading.rename if shim else {}).items() if name in numbers}
 

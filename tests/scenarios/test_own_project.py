@@ -34,7 +34,7 @@ schema:
     description: Departures from one airport.
     properties:
       - {name: carrier, physicalType: varchar(2), primaryKey: true, enum: [{value: AA}, {value: UA}, {value: DL}]}
-      - {name: flight, physicalType: int4, primaryKey: true}
+      - {name: flight, physicalType: int4, primaryKey: true, classification: personal}
       - {name: scheduled, physicalType: TIMESTAMPTZ, primaryKey: true}
       - {name: delay, physicalType: DOUBLE, logicalTypeOptions: {minimum: -120}}
       - {name: cancelled, physicalType: bool, required: true}
@@ -139,6 +139,9 @@ def test_a_source_is_declared_landed_broken_and_healed_with_files_alone(tmp_path
     )
     ran = read(project, "run", "--from", str(DAYS[0]), "--to", str(DAYS[1]))
     assert list(ran["held"]) == [f"flights/{DAYS[1]}"]
+    letters = next((project / "data" / "quarantine").glob(f"flights/landing_date={DAYS[1]}/dead_letters.parquet"))
+    keys = [key.split("|") for key in pq.read_table(letters, columns=["record_key"])["record_key"].to_pylist()]
+    assert {(key[0], len(key[1])) for key in keys} == {("XX", 64)}, "a key that is personal stands there as a digest"
     [incident] = read(project, "incidents", "list")
     assert (incident["failure_class"], incident["landing_days"]) == ("unknown_values", [str(DAYS[1])])
     approved = reliability(project, "heal", "--incident", incident["id"])

@@ -5,7 +5,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Cadence, Contract
 from reliability_platform.contracts.declared import contracts_in
 from reliability_platform.contracts.names import RESERVED_WORDS, plain_names, refusal
@@ -312,3 +315,13 @@ def test_a_command_says_of_a_broken_contract_what_the_reader_says(tmp_path: Path
     assert ended.returncode == ExitCode.USAGE
     assert len(ended.stderr.splitlines()) == 1
     assert "flights.yml, line 1 is not YAML" in ended.stderr
+
+
+def test_a_personal_column_stands_in_the_text_of_a_key_as_a_digest() -> None:
+    """Dead letters, and the row quarantine, keep that text beside rows of which everything else is masked."""
+    orders = CONTRACTS["orders"]
+    columns = tuple(replace(one, pii=one.name == "customer_id") for one in orders.columns)
+    for key, shown in ((("order_id", "customer_id"), f"7|{sha256(b'8').hexdigest()}"), (("order_id",), "7")):
+        contract = replace(orders, columns=columns, key=key)
+        query = f"select {contract.record_key} from (select 7 as order_id, 8 as customer_id)"
+        assert duckdb.sql(query).fetchall() == [(shown,)]
