@@ -1,7 +1,5 @@
 """`reliability alerts`: what was told to whom, how the channels do, and a test of them."""
 
-from pathlib import Path
-
 import click
 from rich.markup import escape
 
@@ -19,7 +17,7 @@ from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.formats import second
 from reliability_platform.operations import operations_engine
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import Settings
 
 NOBODY = "No channel is configured: give URLs in RELIABILITY_ALERT_URLS, as in 'P0,P1=pagerduty://… slack://…'."
 
@@ -48,9 +46,8 @@ def _document(alert: Alert) -> dict[str, object]:
 @click.option("--last", type=Whole(1, 100_000), default=50, show_default=True, help="How many at the most.")
 @home_option
 @json_option
-def list_alerts(waiting: bool, last: int, home: Path | None, as_json: bool) -> None:
+def list_alerts(waiting: bool, last: int, settings: Settings, as_json: bool) -> None:
     """The last alerts, oldest first, with what became of each and why it waits or failed."""
-    settings = load_settings(home)
     ledger = Ledger(operations_engine(settings))
     found = ledger.waiting()[-last:] if waiting else ledger.newest(last)
     if as_json:
@@ -78,16 +75,15 @@ def list_alerts(waiting: bool, last: int, home: Path | None, as_json: bool) -> N
 @alerts.command()
 @home_option
 @json_option
-def status(home: Path | None, as_json: bool) -> int:
+def status(settings: Settings, as_json: bool) -> int:
     """How each channel does, what waits for it, what could not be delivered."""
-    settings = load_settings(home)
     found = channel_statuses(settings, operations_engine(settings))
     failing = [one for one in found if one.state == "failing"]
     if as_json:
         limits = {"cap_per_hour": settings.alert_cap_per_hour, "quiet_hours": settings.alert_quiet_hours}
         print_json({"dry_run": settings.alert_dry_run, **limits, "channels": [vars(one) for one in found]})
         return ExitCode.NOT_HEALED if failing else ExitCode.OK
-    people.print(escape(_mode(settings)), highlight=False)
+    people.print(escape(_mode(settings)))
     quiet = f"{settings.alert_quiet_hours} {settings.alert_timezone}" if settings.alert_quiet_hours else "never"
     people.print(f"At most {counted(settings.alert_cap_per_hour, 'message')} an hour and channel; P3 is quiet {quiet}.")
     table = Table()
@@ -116,9 +112,8 @@ def status(home: Path | None, as_json: bool) -> int:
 @click.option("--really", is_flag=True, help="Send it although this is a dry run.")
 @home_option
 @json_option
-def test(really: bool, home: Path | None, as_json: bool) -> int:
+def test(really: bool, settings: Settings, as_json: bool) -> int:
     """Send a harmless message to every channel. In a dry run it goes to a file, unless --really is given."""
-    settings = load_settings(home)
     if not settings.alert_urls:
         raise UsageError(NOBODY)
     sends = really or not settings.alert_dry_run
@@ -137,9 +132,8 @@ def test(really: bool, home: Path | None, as_json: bool) -> int:
 @alerts.command(name="send")
 @home_option
 @json_option
-def send_due(home: Path | None, as_json: bool) -> int:
+def send_due(settings: Settings, as_json: bool) -> int:
     """Send what is due now, as the daemon does every fifteen seconds."""
-    settings = load_settings(home)
     done = dispatch(settings, operations_engine(settings), utc_now())
     if as_json:
         print_json({"dry_run": settings.alert_dry_run, **vars(done)})

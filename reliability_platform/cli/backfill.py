@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -22,7 +21,7 @@ from reliability_platform.cli.options import (
 )
 from reliability_platform.clock import days, utc_now
 from reliability_platform.errors import ExitCode, PlatformError, UsageError
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import Settings
 
 if TYPE_CHECKING:
     from reliability_platform.backfills.guard import Purpose
@@ -161,9 +160,9 @@ def show_rehearsal(
     from reliability_platform.warehouse.published import shown_key
 
     for key, why in rehearsal.held.items():
-        people.print(f"{shown_key(key)} would be held: {why[0]}", highlight=False, markup=False)
+        people.print(f"{shown_key(key)} would be held: {why[0]}", markup=False)
     for name, words in found.items():
-        people.print(f"The guard objects ({name}): {words}.", highlight=False, markup=False)
+        people.print(f"The guard objects ({name}): {words}.", markup=False)
     if not found:
         people.print("The guard does not object.")
 
@@ -173,18 +172,18 @@ def _tell_tables(tables: "list[TableDifference]") -> None:
     if not changed:
         people.print("Nothing would change for consumers.")
     for table in changed:
-        people.print(f"[bold]{table.name}[/bold]", highlight=False)
+        people.print(f"[bold]{table.name}[/bold]")
         for one in table.dates[:DATES_SHOWN]:
             rows = f"{one.added} added, {one.removed} removed, {one.changed} changed"
-            people.print(f"  {one.event_date}: {rows}", highlight=False)
+            people.print(f"  {one.event_date}: {rows}")
         if len(table.dates) > DATES_SHOWN:
             people.print(f"  and {len(table.dates) - DATES_SHOWN} more event dates; --json has them all")
         for measure in table.measures:
             words = f"{measure.before} → {measure.after} ({measure.change:+})"
-            people.print(f"  sum of {measure.name}: {words}", highlight=False)
+            people.print(f"  sum of {measure.name}: {words}")
         for what, columns in (("added", table.columns_added), ("removed", table.columns_removed)):
             if columns:
-                people.print(f"  columns {what}: {', '.join(columns)}", highlight=False, markup=False)
+                people.print(f"  columns {what}: {', '.join(columns)}", markup=False)
 
 
 @click.command()
@@ -193,7 +192,7 @@ def _tell_tables(tables: "list[TableDifference]") -> None:
 @home_option
 @json_option
 def backfill(
-    first: date, last: date, dry_run: bool, approve: bool, why: str | None, home: Path | None, as_json: bool
+    first: date, last: date, dry_run: bool, approve: bool, why: str | None, settings: Settings, as_json: bool
 ) -> int:
     """Run landing days again from what has landed, unless the backfill guard objects.
 
@@ -206,14 +205,14 @@ def backfill(
     from reliability_platform.backfills.guard import Purpose
 
     if dry_run:
-        show_rehearsal(load_settings(home), first, last, Purpose.BACKFILL, as_json, asks_source=False)
+        show_rehearsal(settings, first, last, Purpose.BACKFILL, as_json, asks_source=False)
         return ExitCode.OK
-    if len(_not_landed(load_settings(home), first, last)) == (last - first).days + 1:
+    if len(_not_landed(settings, first, last)) == (last - first).days + 1:
         raise UsageError(f"Nothing has landed from {first} to {last}: land it with `{hint('run')}`.")
     from reliability_platform.cli.session import driving
     from reliability_platform.warehouse.publication import current_version
 
-    with driving(home, healing=False) as (settings, daemon):
+    with driving(settings, healing=False) as (settings, daemon):
         before = current_version(settings)
         tags = clearance(settings, daemon, first, last, Purpose.BACKFILL, given, asks_source=False)
         daemon.run("reprocess", first=first, last=last, tags=tags)

@@ -1,6 +1,5 @@
 """`reliability campaign`: the checks, the incidents and the healing against every fault at every size."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -21,7 +20,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.formats import percent, seconds
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import Settings
 
 
 def _run(settings: Settings, grid: str, seeds: int, first_seed: int, kills: int, with_drills: bool) -> dict[str, Any]:
@@ -43,7 +42,7 @@ def _run(settings: Settings, grid: str, seeds: int, first_seed: int, kills: int,
             bar.update(task, completed=done, total=total)
             missed = [one.id for one in trial.scenarios if not one.detected and one.window != "limit"]
             words = f"world {done} of {total}: {counted(len(trial.scenarios), 'scenario')}, {counted(len(trial.controls), 'control')}"
-            progress.print(words + (f", missed {', '.join(missed)}" if missed else ""), highlight=False)
+            progress.print(words + (f", missed {', '.join(missed)}" if missed else ""))
 
         document = run_campaign(settings.home / "campaign", grid, seeds, on_trial, first_seed, recording)
     return (
@@ -61,7 +60,7 @@ def _lost_on_purpose(settings: Settings, seed: int, kills: int, with_drills: boo
 
     def on_drill(report: DrillReport) -> None:
         words = "objectives met" if report.met else "objectives NOT met"
-        progress.print(f"drill {report.drill}: {words}, {seconds(report.recovery_seconds)}", highlight=False)
+        progress.print(f"drill {report.drill}: {words}, {seconds(report.recovery_seconds)}")
 
     def on_kill(kill: Kill) -> None:
         words = "; ".join(kill.wrong) if kill.wrong else "survived"
@@ -134,9 +133,9 @@ def show(document: dict[str, Any]) -> None:
         )
     wolves = [one for one in document["controls"] if one["false_alarms"]]
     for one in wolves:
-        people.print(f"[bold red]FALSE ALARM[/bold red] {one['id']}: {', '.join(one['checks'])}", highlight=False)
+        people.print(f"[bold red]FALSE ALARM[/bold red] {one['id']}: {', '.join(one['checks'])}")
     for one in summary["false_alarms_elsewhere"]:
-        people.print(f"[bold red]FALSE ALARM[/bold red] on a clean day: {one}", highlight=False)
+        people.print(f"[bold red]FALSE ALARM[/bold red] on a clean day: {one}")
     people.print(
         f"{counted(len(mutation['redundant_checks']), 'check')} caught nothing that another did not catch too; "
         f"{len(mutation['never_fired'])} never fired."
@@ -159,7 +158,7 @@ def _show_healing(document: dict[str, Any]) -> None:
             shown.add_row(*map(str, row))
         people.print(shown)
     for sentence in found.sentences:
-        people.print(sentence, markup=False, highlight=False)
+        people.print(sentence, markup=False)
     for sentence in found.against:
         people.print(Text(sentence, style="bold red"))
 
@@ -176,14 +175,13 @@ def _show_healing(document: dict[str, Any]) -> None:
 @home_option
 @json_option
 def campaign(
-    grid: str, seeds: int, first_seed: int, kills: int, with_drills: bool, home: Path | None, as_json: bool
+    grid: str, seeds: int, first_seed: int, kills: int, with_drills: bool, settings: Settings, as_json: bool
 ) -> int:
     """Measure which faults the checks catch at which size, what slips through, false alarms, and what healing takes.
 
     Runs in trials of its own; the data of the home are not touched. In a home of the lab (`reliability lab record`) trials
     are made of the recorded days. The document is kept in scorecards/campaign.json.
     """
-    settings = load_settings(home)
     with home_session(settings):
         document = _run(settings, grid, seeds, first_seed, kills, with_drills)
         from reliability_platform.lab.campaign.document import keep_campaign
@@ -196,8 +194,8 @@ def campaign(
         print_json(document)
     else:
         show(document)
-        people.print(f"{document['seconds']:.0f} s. All of it: {path}", highlight=False, markup=False)
-        people.print(f"To look at: {report}", highlight=False, markup=False)
+        people.print(f"{document['seconds']:.0f} s. All of it: {path}", markup=False)
+        people.print(f"To look at: {report}", markup=False)
     survivors = [row for row in document["mutation"]["surviving_faults"] if row["magnitude"] != "small"]
     healing = healing_of(document)
     failed = survivors or document["summary"]["false_alarms"] or (healing is not None and healing.against)

@@ -6,7 +6,6 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import date, timedelta
 from math import ceil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,7 +30,7 @@ from reliability_platform.clock import days as day_range
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.formats import NOTHING, seconds
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import Settings
 
 if TYPE_CHECKING:
     from reliability_platform.lab.faults.fault import Fault
@@ -241,7 +240,7 @@ def show(document: dict[str, Any]) -> None:
         tables.add_row(name, f"{table['rows']:,}", yes if table["equal"] else no)
     people.print(tables)
     if document["approved"]:
-        people.print(f"[yellow]Approved[/yellow] by {APPROVAL}: {approvals(document['approved'])}.", highlight=False)
+        people.print(f"[yellow]Approved[/yellow] by {APPROVAL}: {approvals(document['approved'])}.")
     counts = document["incidents"]
     people.print(
         f"Incidents: {counts['opened']} opened, {counts['resolved']} resolved, "
@@ -250,7 +249,7 @@ def show(document: dict[str, Any]) -> None:
     for failure in document["failures"]:
         people.print(f"[bold red]✗[/bold red] {escape(failure)}")
     total = sum(document["seconds"].values())
-    people.print(f"The report: {document['report']}", highlight=False, markup=False, soft_wrap=True)
+    people.print(f"The report: {document['report']}", markup=False, soft_wrap=True)
     if document["proved"]:
         see = escape(hint("dev"))
         people.print(f"[bold green]Healed and proved[/bold green] in {total:.0f} s. See it all in the UI: {see}")
@@ -264,7 +263,7 @@ def show(document: dict[str, Any]) -> None:
 @click.option("--yes", is_flag=True, help="Replace an earlier demo with all that was done in its home since.")
 @home_option
 @json_option
-def demo(days: int, events: int, seed: int, plan: str, yes: bool, home: Path | None, as_json: bool) -> int:
+def demo(days: int, events: int, seed: int, plan: str, yes: bool, settings: Settings, as_json: bool) -> int:
     """Break a month of data on purpose, heal it, and prove it.
 
     A demo in the same home is replaced; if anything has been done there since, it asks first, and where nobody can be
@@ -272,7 +271,6 @@ def demo(days: int, events: int, seed: int, plan: str, yes: bool, home: Path | N
     """
     from reliability_platform.lab.faults.plan import ActivePlan, load_plan
 
-    settings = load_settings(home)
     last: date = FIRST_DAY + timedelta(days=days - 1)
     if last >= utc_now().date():
         raise UsageError(f"--days {days} reaches into the future ({last}); give fewer days.")
@@ -280,7 +278,7 @@ def demo(days: int, events: int, seed: int, plan: str, yes: bool, home: Path | N
     with home_session(settings), home_served(settings):
         before = may_be_emptied(settings, yes)
         if before:
-            progress.print(before, markup=False, highlight=False)
+            progress.print(before, markup=False)
         with Stages() as stages:
             document = run_demo(settings, days, events, active, stages)
         end(settings)

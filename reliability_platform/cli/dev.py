@@ -22,7 +22,7 @@ from rich.markup import escape
 from reliability_platform.cli.options import home_option, home_served, progress
 from reliability_platform.cli.parameters import Whole
 from reliability_platform.errors import EnvironmentUnusableError
-from reliability_platform.settings import PROJECT_ROOT, Settings, load_settings
+from reliability_platform.settings import PROJECT_ROOT, Settings
 from reliability_platform.strict_yaml import read_yaml
 
 SHUTDOWN_SECONDS = 15
@@ -42,9 +42,8 @@ PR_SET_PDEATHSIG = 1
 @click.command()
 @click.option("--port", type=Whole(1, 65535), default=3000, show_default=True, help="Port on 127.0.0.1.")
 @home_option
-def dev(port: int, home: Path | None) -> None:
+def dev(port: int, settings: Settings) -> None:
     """Dagster UI on loopback, with the daemon that runs schedules and sensors. Stop both with Ctrl-C."""
-    settings = load_settings(home)
     with home_served(settings):
         _serve(settings, port)
 

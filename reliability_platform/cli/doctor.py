@@ -6,7 +6,6 @@ import shlex
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 import duckdb
@@ -20,7 +19,7 @@ from reliability_platform.damage import in_one_line
 from reliability_platform.errors import ExitCode, PlatformError
 from reliability_platform.formats import clock, moment, second
 from reliability_platform.masking import error_text
-from reliability_platform.settings import PROJECT, PROJECT_ROOT, RESTORING, Settings, is_home, load_settings
+from reliability_platform.settings import PROJECT, PROJECT_ROOT, RESTORING, Settings, is_home
 
 SHOWN_ENTRIES = 5
 LOCK = PROJECT_ROOT / "requirements.lock"
@@ -359,17 +358,16 @@ def examined(settings: Settings) -> list[Finding]:
 @click.command()
 @home_option
 @json_option
-def doctor(home: Path | None, as_json: bool) -> int:
+def doctor(settings: Settings, as_json: bool) -> int:
     """Say what is wrong with this installation and how to mend it."""
-    settings = load_settings(home)
     findings = examined(settings)
     if as_json:
         print_json([{"what": one.what, "ok": one.ok, "says": one.says} for one in findings])
     for one in () if as_json else findings:
         if one.because_of is None:
             mark = "[green]✓[/green]" if one.ok else "[bold red]✗[/bold red]"
-            people.print(f"{mark} {one.what}: {escape(one.says)}", highlight=False, soft_wrap=True)
+            people.print(f"{mark} {one.what}: {escape(one.says)}", soft_wrap=True)
             silent = ", ".join(other.what for other in findings if other.because_of == one.what)
             if silent:
-                people.print(f"  could not be looked at for this: {silent}", highlight=False, soft_wrap=True)
+                people.print(f"  could not be looked at for this: {silent}", soft_wrap=True)
     return ExitCode.OK if all(one.ok for one in findings) else ExitCode.ENVIRONMENT

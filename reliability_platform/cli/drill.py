@@ -1,7 +1,5 @@
 """`reliability drill`: rehearse a disaster."""
 
-from pathlib import Path
-
 import click
 from rich.markup import escape
 
@@ -9,7 +7,7 @@ from reliability_platform.cli.options import home_option, json_option, people, p
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode
-from reliability_platform.settings import load_settings
+from reliability_platform.settings import Settings
 
 
 @click.group()
@@ -21,33 +19,29 @@ def drill() -> None:
     """
 
 
-def _do(name: str, table: str | None, home: Path | None, as_json: bool) -> int:
+def _do(name: str, table: str | None, settings: Settings, as_json: bool) -> int:
     from reliability_platform.lab.drills.drills import run_drill
     from reliability_platform.lab.drills.report import keep
     from reliability_platform.operations import operations_engine
     from reliability_platform.recovery.drill_log import Drill
 
-    settings = load_settings(home)
     report = run_drill(settings, Drill(name), utc_now, table)
     path = keep(settings, operations_engine(settings), report)
     if as_json:
         print_json({**report.document(), "report": path})
     else:
         status = "[green]met[/green]" if report.met else "[bold red]NOT met[/bold red]"
-        people.print(f"Lost: {report.lost}. Objectives {status}.", highlight=False)
-        people.print(f"  rows lost: {report.rows_lost:,} (at most {report.objective_rows:,})", highlight=False)
-        people.print(
-            f"  seconds to recover: {report.recovery_seconds:.1f} (at most {report.objective_seconds:g})",
-            highlight=False,
-        )
+        people.print(f"Lost: {report.lost}. Objectives {status}.")
+        people.print(f"  rows lost: {report.rows_lost:,} (at most {report.objective_rows:,})")
+        people.print(f"  seconds to recover: {report.recovery_seconds:.1f} (at most {report.objective_seconds:g})")
         words = {True: "yes", False: "NO", None: "nobody to ask"}
         people.print(
             f"  equal to before: {words[report.equal_to_before]}; to a run without failures: "
             f"{words[report.oracle_equal]}"
         )
         for remark in report.remarks:
-            people.print(f"  {remark}", markup=False, highlight=False)
-        people.print(f"Report: {path}", highlight=False, markup=False)
+            people.print(f"  {remark}", markup=False)
+        people.print(f"Report: {path}", markup=False)
     return ExitCode.OK if report.met else ExitCode.NOT_HEALED
 
 
@@ -55,44 +49,43 @@ def _do(name: str, table: str | None, home: Path | None, as_json: bool) -> int:
 @click.option("--table", default=None, help="The table to lose. [default: the one with the most rows]")
 @home_option
 @json_option
-def table_loss(table: str | None, home: Path | None, as_json: bool) -> int:
+def table_loss(table: str | None, settings: Settings, as_json: bool) -> int:
     """Drop a table of the warehouse; put it back from the newest snapshot."""
-    return _do("table-loss", table, home, as_json)
+    return _do("table-loss", table, settings, as_json)
 
 
 @drill.command("warehouse-loss")
 @home_option
 @json_option
-def warehouse_loss(home: Path | None, as_json: bool) -> int:
+def warehouse_loss(settings: Settings, as_json: bool) -> int:
     """Delete the warehouse file; put it back, build what is missing."""
-    return _do("warehouse-loss", None, home, as_json)
+    return _do("warehouse-loss", None, settings, as_json)
 
 
 @drill.command("home-loss")
 @home_option
 @json_option
-def home_loss(home: Path | None, as_json: bool) -> int:
+def home_loss(settings: Settings, as_json: bool) -> int:
     """Delete the home; put it back, ask the source for what the snapshot had not."""
-    return _do("home-loss", None, home, as_json)
+    return _do("home-loss", None, settings, as_json)
 
 
 @drill.command("source-outage")
 @home_option
 @json_option
-def source_outage(home: Path | None, as_json: bool) -> int:
+def source_outage(settings: Settings, as_json: bool) -> int:
     """Let a source turn everybody away for a landing day, then answer again."""
-    return _do("source-outage", None, home, as_json)
+    return _do("source-outage", None, settings, as_json)
 
 
 @drill.command("list")
 @home_option
 @json_option
-def list_drills(home: Path | None, as_json: bool) -> int:
+def list_drills(settings: Settings, as_json: bool) -> int:
     """Show the drills that were done, and which are overdue."""
     from reliability_platform.operations import operations_engine
     from reliability_platform.recovery.drill_log import DrillLog, overdue
 
-    settings = load_settings(home)
     engine = operations_engine(settings)
     done, late = DrillLog(engine).all(), overdue(settings, engine, utc_now())
     if as_json:
@@ -115,5 +108,5 @@ def list_drills(home: Path | None, as_json: bool) -> int:
     else:
         people.print("No drill has been done yet.")
     for words in late.values():
-        people.print(f"[yellow]{escape(words)}[/yellow]", highlight=False)
+        people.print(f"[yellow]{escape(words)}[/yellow]")
     return ExitCode.NOT_HEALED if late else ExitCode.OK

@@ -92,7 +92,7 @@ def list_faults(controls: bool, source: str | None, as_json: bool) -> None:
         severity = one.expected_severity or NOTHING
         table.add_row(one.name, one.family, one.stage.value, severity, one.description, one.containment.value)
     people.print(table)
-    people.print(f"All about one: reliability faults show NAME. Plans: {', '.join(plan_names())}.", highlight=False)
+    people.print(f"All about one: reliability faults show NAME. Plans: {', '.join(plan_names())}.")
 
 
 @faults.command("show")
@@ -108,4 +108,4 @@ def show_fault(name: str, as_json: bool) -> None:
         return
     for key, value in document.items():
         shown = ", ".join(value) if isinstance(value, list) else value
-        people.print(f"[bold]{key.replace('_', ' ')}[/bold]: {shown}", highlight=False)
+        people.print(f"[bold]{key.replace('_', ' ')}[/bold]: {shown}")

@@ -55,7 +55,7 @@ def _document(one: "Planned") -> dict[str, str]:
 
 def _show(changes: "list[Planned]", files: int, check: bool) -> None:
     if not changes:
-        people.print(f"As the contracts say: {counted(files, 'generated file')}.", highlight=False)
+        people.print(f"As the contracts say: {counted(files, 'generated file')}.")
         return
     said = (
         counted(len(changes), "file would change", "files would change")

@@ -1,7 +1,6 @@
 """`reliability hold` and `reliability release`: a person keeps a landing day out of publication, or lets it go."""
 
 from datetime import date
-from pathlib import Path
 
 import click
 
@@ -12,13 +11,13 @@ from reliability_platform.clock import utc_now
 from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
 from reliability_platform.operations import operations_engine
-from reliability_platform.settings import load_settings
+from reliability_platform.settings import Settings
 
 
-def _speak(source: str, day: date, why: str, home: Path | None, as_json: bool, *, hold: bool) -> None:
+def _speak(source: str, day: date, why: str, settings: Settings, as_json: bool, *, hold: bool) -> None:
     if not why.strip():
         raise UsageError("The reason is empty: say it in a few words.")
-    held = Holds(operations_engine(load_settings(home)))
+    held = Holds(operations_engine(settings))
     say = held.hold if hold else held.release
     is_new = say(source, day, whoami(), why.strip(), utc_now())
     standing = list(held.standing().values())
@@ -28,9 +27,9 @@ def _speak(source: str, day: date, why: str, home: Path | None, as_json: bool, *
     what = "is held" if hold else "is not held by anybody any more"
     before = "" if is_new else ", as it was before"
     counts = f"It counts from the next `{hint('publish')}` on."
-    people.print(f"{source} {day} {what}{before}. {counts}", highlight=False, markup=False)
+    people.print(f"{source} {day} {what}{before}. {counts}", markup=False)
     for one in standing:
-        people.print(f"  {one.source} {one.landing_date}: {one.reason}", highlight=False, markup=False)
+        people.print(f"  {one.source} {one.landing_date}: {one.reason}", markup=False)
 
 
 @click.command()
@@ -39,9 +38,9 @@ def _speak(source: str, day: date, why: str, home: Path | None, as_json: bool, *
 @click.option("--why", required=True, help="The reason; it stands beside the day wherever it is missing.")
 @home_option
 @json_option
-def hold(source: str, day: date, why: str, home: Path | None, as_json: bool) -> None:
+def hold(source: str, day: date, why: str, settings: Settings, as_json: bool) -> None:
     """Keep a landing day out of publication, whatever the checks say. Consumers keep its last good rows."""
-    _speak(source, day, why, home, as_json, hold=True)
+    _speak(source, day, why, settings, as_json, hold=True)
 
 
 @click.command()
@@ -50,6 +49,6 @@ def hold(source: str, day: date, why: str, home: Path | None, as_json: bool) -> 
 @click.option("--why", default="it is fine again", show_default=True, help="The reason.")
 @home_option
 @json_option
-def release(source: str, day: date, why: str, home: Path | None, as_json: bool) -> None:
+def release(source: str, day: date, why: str, settings: Settings, as_json: bool) -> None:
     """Let a landing day go that somebody holds. What checks object to stays held."""
-    _speak(source, day, why, home, as_json, hold=False)
+    _speak(source, day, why, settings, as_json, hold=False)

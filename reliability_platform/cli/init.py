@@ -25,10 +25,9 @@ def init(folder: Path, as_json: bool) -> None:
         print_json({"project": str(folder.absolute()), "files": files})
         return
     named = printable(str(folder), 200)
-    people.print(f"{named} is a project with {counted(len(files), 'file')}.", highlight=False, markup=False)
+    people.print(f"{named} is a project with {counted(len(files), 'file')}.", markup=False)
     people.print(
         "Next: cd there, declare a source in contracts/NAME.yml (docs/reference/contracts.md), `reliability generate`, "
         "then `reliability run`.",
-        highlight=False,
         markup=False,
     )

@@ -1,7 +1,6 @@
 """A command that only looks: the checks."""
 
 from datetime import date
-from pathlib import Path
 
 import click
 
@@ -10,7 +9,7 @@ from reliability_platform.cli.tables import Table
 from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
 from reliability_platform.formats import number
-from reliability_platform.settings import load_settings
+from reliability_platform.settings import Settings
 
 
 @click.command()
@@ -21,7 +20,7 @@ from reliability_platform.settings import load_settings
 @home_option
 @json_option
 def checks(
-    first: date, last: date | None, source: str | None, everything: bool, home: Path | None, as_json: bool
+    first: date, last: date | None, source: str | None, everything: bool, settings: Settings, as_json: bool
 ) -> None:
     """Show check results by landing day: the latest of each check, those that did not pass."""
     from reliability_platform.checks.results import UNTOLD, CheckStatus
@@ -34,7 +33,7 @@ def checks(
     check_range(first, until)
     results = [
         result
-        for result in CheckStore(operations_engine(load_settings(home))).latest()
+        for result in CheckStore(operations_engine(settings)).latest()
         if first <= result.partition <= until and (source is None or result.source == source)
     ]
     counts = {status.value: sum(result.status is status for result in results) for status in CheckStatus}
@@ -47,9 +46,7 @@ def checks(
         print_json({"counts": counts, "results": [vars(result) for result in shown]})
         return
     if shown:
-        table = Table()
-        for column in ("landing day", "check", "status", "value", "limit", "in words"):
-            table.add_column(column)
+        table = Table("landing day", "check", "status", "value", "limit", "in words")
         for result in shown:
             table.add_row(
                 str(result.partition),

@@ -18,7 +18,7 @@ from reliability_platform.cli.options import (
 from reliability_platform.cli.parameters import FilePath
 from reliability_platform.counted import counted
 from reliability_platform.masking import printable
-from reliability_platform.settings import load_settings
+from reliability_platform.settings import Settings, load_settings
 
 
 @click.group()
@@ -36,7 +36,7 @@ def lab() -> None:
 )
 @home_option
 @json_option
-def record(first: date, last: date, into: Path, home: Path | None, as_json: bool) -> None:
+def record(first: date, last: date, into: Path, settings: Settings, as_json: bool) -> None:
     """Record landed, audited days of all sources, as the truth of a new home of the lab.
 
     There `inject`, `plan`, `campaign`, `run`, `heal`, `scorecard` and `verify` work as with simulated sources: each source
@@ -46,7 +46,7 @@ def record(first: date, last: date, into: Path, home: Path | None, as_json: bool
     from reliability_platform.lab.recordings.record import record as record_days
     from reliability_platform.operations import operations_engine
 
-    settings, target = load_settings(home), load_settings(into)
+    target = load_settings(into)
     with home_session(settings):
         recorded = record_days(settings, operations_engine(settings), first, last, target)
     if as_json:
@@ -54,6 +54,6 @@ def record(first: date, last: date, into: Path, home: Path | None, as_json: bool
         return
     named = printable(str(into), 200)
     words = f"{counted(recorded.batches, 'batch', 'batches')} of {first} to {last} are the truth of {named}. Run them there:"
-    people.print(words, highlight=False, markup=False)
+    people.print(words, markup=False)
     command = f"  reliability run --from {first} --to {last} --home {shlex.quote(named)}"
-    people.print(command, highlight=False, markup=False)
+    people.print(command, markup=False)

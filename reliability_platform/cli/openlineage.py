@@ -14,7 +14,7 @@ from reliability_platform.errors import ExitCode
 from reliability_platform.openlineage_events.emitter import event_file
 from reliability_platform.openlineage_events.spool import Spool
 from reliability_platform.operations import operations_engine
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import Settings
 
 MAX_PROBLEMS = 20
 
@@ -43,23 +43,21 @@ def _status(settings: Settings) -> dict[str, Any]:
 @openlineage.command()
 @home_option
 @json_option
-def status(home: Path | None, as_json: bool) -> None:
+def status(settings: Settings, as_json: bool) -> None:
     """How many events are in the file, wait to be sent, or were refused by the endpoint."""
-    found = _status(load_settings(home))
+    found = _status(settings)
     if as_json:
         print_json(found)
         return
-    people.print(f"In {', '.join(found['files']) or 'no file'}: {counted(found['in_file'], 'event')}.", highlight=False)
+    people.print(f"In {', '.join(found['files']) or 'no file'}: {counted(found['in_file'], 'event')}.")
     if found["torn_lines"]:
         people.print(f"{counted(found['torn_lines'], 'half line')}: a writer was killed. Readers pass over them.")
     if found["endpoint"] is None:
         people.print("No endpoint is set (RELIABILITY_OPENLINEAGE_URL): new events go into the file.")
     else:
-        people.print(f"New events go to {found['endpoint']}.", highlight=False, markup=False)
+        people.print(f"New events go to {found['endpoint']}.", markup=False)
     if found["waiting"]:
-        people.print(
-            f"{found['waiting']:,} wait to be sent: {hint('openlineage send')}.", highlight=False, markup=False
-        )
+        people.print(f"{found['waiting']:,} wait to be sent: {hint('openlineage send')}.", markup=False)
     for reason, count in found["set_aside"].items():
         people.print(f"{count:,} refused by the endpoint ({reason}): {hint('openlineage send --again')}.", markup=False)
 
@@ -68,12 +66,11 @@ def status(home: Path | None, as_json: bool) -> None:
 @click.option("--again", is_flag=True, help="Also those that the endpoint refused before.")
 @home_option
 @json_option
-def send(again: bool, home: Path | None, as_json: bool) -> int:
+def send(again: bool, settings: Settings, as_json: bool) -> int:
     """Send what waits, oldest first. Exit code 1 if something is left or was refused."""
     from reliability_platform.openlineage_events.delivery import deliver
     from reliability_platform.openlineage_events.endpoint import Endpoint
 
-    settings = load_settings(home)
     spool = Spool(operations_engine(settings))
     Endpoint(settings).close()  # says what is wrong with the setting before anything is touched
     if again:
@@ -83,9 +80,9 @@ def send(again: bool, home: Path | None, as_json: bool) -> int:
     if as_json:
         print_json({**vars(done), "waiting": waiting})
     else:
-        people.print(f"{done.delivered:,} sent, {done.set_aside:,} refused, {waiting:,} still wait.", highlight=False)
+        people.print(f"{done.delivered:,} sent, {done.set_aside:,} refused, {waiting:,} still wait.")
         if done.problem:
-            people.print(f"The endpoint could not be used: {done.problem}.", highlight=False, markup=False)
+            people.print(f"The endpoint could not be used: {done.problem}.", markup=False)
     return ExitCode.NOT_HEALED if waiting or done.set_aside else ExitCode.OK
 
 
@@ -98,11 +95,10 @@ def send(again: bool, home: Path | None, as_json: bool) -> int:
 )
 @home_option
 @json_option
-def validate(specification: Path | None, home: Path | None, as_json: bool) -> int:
+def validate(specification: Path | None, settings: Settings, as_json: bool) -> int:
     """Check every event, in the file and in the spool, against the schemas of the specification."""
     from reliability_platform.openlineage_events.specification import Specification
 
-    settings = load_settings(home)
     rules = Specification.of_the_client() if specification is None else Specification.from_folder(specification)
     count, invalid, problems = 0, 0, []
     for place, event in chain(event_file(settings).lines(), Spool(operations_engine(settings)).events()):
@@ -115,6 +111,6 @@ def validate(specification: Path | None, home: Path | None, as_json: bool) -> in
         print_json({"events": count, "invalid": invalid, "problems": problems[:MAX_PROBLEMS]})
     else:
         for problem in problems[:MAX_PROBLEMS]:
-            people.print(problem, highlight=False, markup=False)
-        people.print(f"{counted(count, 'event')}, {invalid:,} invalid.", highlight=False)
+            people.print(problem, markup=False)
+        people.print(f"{counted(count, 'event')}, {invalid:,} invalid.")
     return ExitCode.NOT_HEALED if invalid else ExitCode.OK

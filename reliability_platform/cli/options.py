@@ -39,10 +39,12 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-people = _Console() if sys.stdout.isatty() else _Console(width=PLAIN_WIDTH)
-"""What a person reads on stdout; in a file or a pipe no line is broken, so that names and paths can be searched for."""
-progress = _Console(stderr=True) if sys.stderr.isatty() else _Console(stderr=True, width=PLAIN_WIDTH)
-"""Progress of long work: stderr, so that `--json` on stdout stays one document."""
+people, progress = (
+    _Console(stderr=stderr, highlight=False, width=None if stream.isatty() else PLAIN_WIDTH)
+    for stderr, stream in ((False, sys.stdout), (True, sys.stderr))
+)
+"""What a person reads on stdout, and the progress of long work on stderr, so that `--json` on stdout stays one document. In a
+file or a pipe no line is broken, so that names and paths can be searched for."""
 
 MAKES_A_HOME: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
     "demo": lambda _: True,
@@ -77,7 +79,7 @@ def _may_be_missing(command: str, asked: Mapping[str, Any], settings: Settings) 
 
 
 def home_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--home`; before the command begins, a home that is not there is refused unless the command makes it."""
+    """`--home`: the command gets the `settings` of that home. One that is not there is refused unless the command makes it."""
 
     @wraps(command)
     def within(*args: Any, home: Path | None, **options: Any) -> Any:
@@ -86,7 +88,7 @@ def home_option(command: Callable[..., Any]) -> Callable[..., Any]:
         name = context.command_path.partition(" ")[2]
         if not (context.invoked_subcommand or is_home(settings) or _may_be_missing(name, options, settings)):
             raise no_home(settings)
-        return command(*args, home=home, **options)
+        return command(*args, settings=settings, **options)
 
     return click.option(
         "--home",

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -27,7 +26,7 @@ from reliability_platform.cli.options import (
 from reliability_platform.clock import FIRST_DAY, days, utc_now
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.formats import span
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import Settings
 
 if TYPE_CHECKING:
     from reliability_platform.lab.faults.plan import Injection
@@ -50,9 +49,7 @@ def _tell_incidents(incidents: list[dict[str, str]]) -> None:
     if not incidents:
         people.print("[green]No incident is open.[/green]")
     for incident in incidents:
-        people.print(
-            f"[yellow]{incident['severity']}[/yellow] {incident['id']} is {incident['state']}", highlight=False
-        )
+        people.print(f"[yellow]{incident['severity']}[/yellow] {incident['id']} is {incident['state']}")
     _tell_next_step(incidents)
 
 
@@ -60,7 +57,7 @@ def _tell_next_step(incidents: list[dict[str, str]]) -> None:
     if incidents:
         worst = min(incidents, key=lambda one: one["severity"])
         look, heals = hint(f"incidents show {worst['id']}"), hint("heal")
-        people.print(f"Look: {look}. Heal: {heals}.", highlight=False, markup=False)
+        people.print(f"Look: {look}. Heal: {heals}.", markup=False)
 
 
 def _tell_unjudged(settings: Settings, held: Collection[tuple[str, date]]) -> None:
@@ -70,7 +67,7 @@ def _tell_unjudged(settings: Settings, held: Collection[tuple[str, date]]) -> No
 
     words = unjudged_words(settings, operations_engine(settings), held)
     if words:
-        people.print(f"{words}.", highlight=False, markup=False)
+        people.print(f"{words}.", markup=False)
 
 
 @click.command()
@@ -79,7 +76,7 @@ def _tell_unjudged(settings: Settings, held: Collection[tuple[str, date]]) -> No
 @home_option
 @json_option
 def run(
-    first: date, last: date, dry_run: bool, approve: bool, why: str | None, home: Path | None, as_json: bool
+    first: date, last: date, dry_run: bool, approve: bool, why: str | None, settings: Settings, as_json: bool
 ) -> int:
     """Run the pipeline over landing days, then open incidents for what failed.
 
@@ -91,16 +88,15 @@ def run(
     from reliability_platform.backfills.guard import Purpose
 
     if dry_run:
-        show_rehearsal(load_settings(home), first, last, Purpose.ROUTINE, as_json, asks_source=True)
+        show_rehearsal(settings, first, last, Purpose.ROUTINE, as_json, asks_source=True)
         return ExitCode.OK
     from reliability_platform.cli.session import driving
     from reliability_platform.contracts import SOURCES
     from reliability_platform.lab.faults.plan import ActivePlan
     from reliability_platform.warehouse.publication import current_version
 
-    settings = load_settings(home)
     ActivePlan.load(settings).refuse_over_http(settings, SOURCES, list(days(first, last)))
-    with driving(home, healing=False) as (settings, daemon):
+    with driving(settings, healing=False) as (settings, daemon):
         before = current_version(settings)
         tags = clearance(settings, daemon, first, last, Purpose.ROUTINE, given, asks_source=True)
         daemon.run("pipeline", first=first, last=last, tags=tags)
@@ -127,7 +123,7 @@ def run(
     help="small, medium or large, or a number in the unit of the fault.",
 )
 @home_option
-def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None) -> int:
+def inject(fault: str, source: str, day: date, magnitude: str, settings: Settings) -> int:
     """Break one source on one day with a declared FAULT. See `reliability faults list --source NAME` for what there is.
 
     Broken are simulated sources, and any in a home of the lab (`reliability lab record`); a real one is refused.
@@ -144,7 +140,6 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
     from reliability_platform.lab.faults.plan import ActivePlan, PlannedInjection, resolve_injection
     from reliability_platform.landing.writer import landing_folder
 
-    settings = load_settings(home)
     planned = PlannedInjection(fault=fault, source=source, date=day, magnitude=magnitude)
     injection = resolve_injection(planned, FIRST_DAY, date.max)
     touched = injection.landing_dates()
@@ -153,15 +148,13 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
     live = fault_named(injection.fault).stage is not Stage.LANDING
     clean = breakable(settings, SOURCES if live else [source])  # the running platform has the rows of all of them
     if live:
-        _inject_live(home, injection)
+        _inject_live(settings, injection)
         return ExitCode.OK
     with home_session(settings):
         before = ActivePlan.load(settings)
         if injection in before.injections:
             # The plan is saved last: it was killed when all was done, or somebody asks for the same once more.
-            people.print(
-                f"{fault} has been injected into {source} on {day} already: nothing is left to do.", highlight=False
-            )
+            people.print(f"{fault} has been injected into {source} on {day} already: nothing is left to do.")
             return ExitCode.OK
         plan = before.with_injection(injection)
         plan.refuse_over_http(settings, [source], touched)
@@ -171,31 +164,27 @@ def inject(fault: str, source: str, day: date, magnitude: str, home: Path | None
             redeliver(settings, plan, clean[source], one)
         plan.save(settings)  # last: an injection that was cut off can be run again, and is not refused as a second one
     if anew:
-        people.print(
-            f"Nothing of {source} had landed on {span(anew)} before: it is no day of a run yet.", highlight=False
-        )
-    people.print(f"{fault} is injected into {source} on {day}. Let the platform notice it:", highlight=False)
-    people.print(f"  {hint(f'run --from {touched[0]} --to {touched[-1]}')}", highlight=False, markup=False)
+        people.print(f"Nothing of {source} had landed on {span(anew)} before: it is no day of a run yet.")
+    people.print(f"{fault} is injected into {source} on {day}. Let the platform notice it:")
+    people.print(f"  {hint(f'run --from {touched[0]} --to {touched[-1]}')}", markup=False)
     return ExitCode.OK
 
 
-def _inject_live(home: Path | None, injection: "Injection") -> None:
+def _inject_live(settings: Settings, injection: "Injection") -> None:
     """Inject a fault into the running platform, and let it notice at once: what heals comes with `reliability heal`."""
     from reliability_platform.cli.live import inject_and_respond
     from reliability_platform.cli.session import driving
     from reliability_platform.lab.faults.plan import ActivePlan
     from reliability_platform.warehouse.publication import publications
 
-    with driving(home, healing=False) as (settings, daemon):
+    with driving(settings, healing=False) as (settings, daemon):
         if not publications(settings):
             raise UsageError(
                 f"{injection.fault} needs a platform at work, and nothing is published in {settings.home} yet: "
                 "run `reliability demo` or `reliability run` first."
             )
         inject_and_respond(settings, daemon, ActivePlan.load(settings).seed, injection)
-        people.print(
-            f"{injection.fault} is injected into {injection.source} on {injection.landing_date}.", highlight=False
-        )
+        people.print(f"{injection.fault} is injected into {injection.source} on {injection.landing_date}.")
         _tell_incidents(_open_incidents(settings))
 
 
@@ -225,7 +214,7 @@ def _tell_plans(settings: Settings, incident_id: str | None, action: str | None,
         print_json(plans)
     for plan in () if as_json else plans:
         but = f" Not now: {plan['but']}." if plan["but"] else ""
-        people.print(f"{plan['incident']}: {plan['would']}{but}", highlight=False, markup=False)
+        people.print(f"{plan['incident']}: {plan['would']}{but}", markup=False)
     if not as_json:
         _tell_left(left, none_open=not plans)
     return ExitCode.NOT_HEALED if left else ExitCode.OK
@@ -236,7 +225,7 @@ def _tell_left(left: "Unnoticed", *, none_open: bool) -> None:
     if none_open:
         people.print("No incident is open, but not all is well:" if left else "[green]No incident is open.[/green]")
     for line in left.lines:
-        people.print(f"{line}.", highlight=False, markup=False)
+        people.print(f"{line}.", markup=False)
 
 
 def _at_once(settings: Settings, incident_id: str, action: str | None, as_json: bool) -> None:
@@ -254,7 +243,7 @@ def _at_once(settings: Settings, incident_id: str, action: str | None, as_json: 
     if as_json:
         print_json({"done": words})
     else:
-        people.print(words, highlight=False, markup=False)
+        people.print(words, markup=False)
 
 
 @click.command()
@@ -265,7 +254,7 @@ def _at_once(settings: Settings, incident_id: str, action: str | None, as_json: 
 @home_option
 @json_option
 def heal(
-    incident_id: str | None, action: str | None, take_back: bool, dry_run: bool, home: Path | None, as_json: bool
+    incident_id: str | None, action: str | None, take_back: bool, dry_run: bool, settings: Settings, as_json: bool
 ) -> int:
     """Heal open incidents: act, re-run, verify.
 
@@ -287,15 +276,15 @@ def heal(
         raise UsageError("--undo takes back the last action: leave out --action and --dry-run.")
     heals = action is None or action_named(action).heals
     if dry_run:
-        return _tell_plans(load_settings(home), incident_id, action, as_json)
+        return _tell_plans(settings, incident_id, action, as_json)
     if incident_id is not None and (take_back or not heals):
-        _at_once(load_settings(home), incident_id, action, as_json)
+        _at_once(settings, incident_id, action, as_json)
         return ExitCode.OK
     if incident_id is not None:  # a slip is said at once, and not after Dagster has started
-        IncidentStore(operations_engine(load_settings(home))).get(incident_id)
+        IncidentStore(operations_engine(settings)).get(incident_id)
     from reliability_platform.cli.session import driving
 
-    with driving(home, healing=True) as (settings, daemon):
+    with driving(settings, healing=True) as (settings, daemon):
         engine = operations_engine(settings)
         before = IncidentStore(engine).last_position()
         if incident_id is not None:
@@ -303,11 +292,11 @@ def heal(
             reason = obstacle(settings, engine, incident, utc_now(), approved=True, decided=True)
             if reason is None:
                 # What is approved is said before it is done.
-                progress.print(f"Approved: {describe(settings, incident, action)}", highlight=False, markup=False)
+                progress.print(f"Approved: {describe(settings, incident, action)}", markup=False)
                 done = act(settings, engine, incident.id, utc_now(), "command line, approved by a person", action)
-                progress.print(done.summary, highlight=False, markup=False)
+                progress.print(done.summary, markup=False)
             else:
-                progress.print(f"{incident.id}: {reason}.", highlight=False, markup=False)
+                progress.print(f"{incident.id}: {reason}.", markup=False)
         daemon.settle()
         incidents, healed = _open_incidents(settings), healed_since(settings, engine, before, utc_now())
         left = unnoticed(settings)
@@ -315,7 +304,7 @@ def heal(
         print_json({"healed": [one.document for one in healed], "open": incidents, **left.document()})
     else:
         for one in healed:
-            people.print(str(one), highlight=False, markup=False)
+            people.print(str(one), markup=False)
         _tell_left(left, none_open=not healed)
         _tell_next_step(incidents)
     return ExitCode.NOT_HEALED if incidents or daemon.troubles or left else ExitCode.OK
@@ -339,7 +328,7 @@ def _leaving(settings: Settings) -> str:
 @yes_option
 @home_option
 @json_option
-def publish(rollback: bool, dry_run: bool, why: str | None, yes: bool, home: Path | None, as_json: bool) -> int:
+def publish(rollback: bool, dry_run: bool, why: str | None, yes: bool, settings: Settings, as_json: bool) -> int:
     """Publish what the gate releases, or go back one version.
 
     Going back asks first; where nobody can be asked it needs --yes and --why.
@@ -348,12 +337,11 @@ def publish(rollback: bool, dry_run: bool, why: str | None, yes: bool, home: Pat
         raise UsageError("--dry-run is for --rollback: what would be published `reliability run --dry-run` shows.")
     if why is not None and not rollback:
         raise UsageError("--why is for --rollback: a publication goes by what the checks say.")
-    settings = load_settings(home)
     leaving, reason = "", ""
     if rollback:
         leaving = _leaving(settings)
         if dry_run:
-            people.print(f"Consumers would go back one version from {leaving}.", highlight=False)
+            people.print(f"Consumers would go back one version from {leaving}.")
             return ExitCode.OK
         reason = ask_first(f"Consumers go back one version from {leaving}.", why, yes)
     with home_session(settings):
@@ -381,5 +369,5 @@ def publish(rollback: bool, dry_run: bool, why: str | None, yes: bool, home: Pat
 
         people.print(f"Consumers read {publication.version}; {held_words(publication.held)}.")
         for key, reasons in publication.held.items():
-            people.print(f"  {shown_key(key)}: {reasons[0]}", highlight=False)
+            people.print(f"  {shown_key(key)}: {reasons[0]}")
     return ExitCode.NOT_HEALED if publication.held else ExitCode.OK

@@ -1,7 +1,6 @@
 """`reliability plan`: choose what breaks over a window of landing days."""
 
 from datetime import date
-from pathlib import Path
 
 import click
 
@@ -19,7 +18,7 @@ from reliability_platform.cli.parameters import SEED
 from reliability_platform.clock import FIRST_DAY
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode
-from reliability_platform.settings import load_settings
+from reliability_platform.settings import Settings
 
 
 @click.command()
@@ -29,7 +28,7 @@ from reliability_platform.settings import load_settings
 @click.option("--seed", type=SEED, default=7, show_default=True, help="The same seed chooses the same rows.")
 @home_option
 @json_option
-def plan(plan: str, first: date, last: date, seed: int, home: Path | None, as_json: bool) -> int:
+def plan(plan: str, first: date, last: date, seed: int, settings: Settings, as_json: bool) -> int:
     """Let the home follow PLAN: the name of one that comes with the platform, or a YAML file of your own.
 
     What has landed and is other under the plan lands again. Then `reliability run` lets the platform notice. Injections
@@ -39,13 +38,12 @@ def plan(plan: str, first: date, last: date, seed: int, home: Path | None, as_js
     from reliability_platform.lab.faults.landed_again import follow
     from reliability_platform.lab.faults.plan import ActivePlan, load_plan
 
-    settings = load_settings(home)
     with home_session(settings):
         active = ActivePlan.resolve(load_plan(plan), seed=seed, first=first, last=last)
         days = follow(settings, active)
     if as_json:
         print_json({"injections": [vars(injection) for injection in active.injections], "landed_again": days})
         return ExitCode.OK
-    people.print(f"{counted(len(active.injections), 'injection')} from {first} to {last}.", highlight=False)
-    people.print(f"Let the platform notice: {hint(f'run --from {first} --to {last}')}", highlight=False, markup=False)
+    people.print(f"{counted(len(active.injections), 'injection')} from {first} to {last}.")
+    people.print(f"Let the platform notice: {hint(f'run --from {first} --to {last}')}", markup=False)
     return ExitCode.OK

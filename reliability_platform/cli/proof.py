@@ -1,20 +1,19 @@
 """`reliability verify`: the proof."""
 
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
 from reliability_platform.cli.options import home_option, home_session, json_option, people, print_json, progress
 from reliability_platform.cli.tables import Table
 from reliability_platform.errors import ExitCode
-from reliability_platform.settings import load_settings
+from reliability_platform.settings import Settings
 
 
 @click.command()
 @home_option
 @json_option
-def verify(home: Path | None, as_json: bool) -> int:
+def verify(settings: Settings, as_json: bool) -> int:
     """Prove that what is published is what was audited, and equals a run without any failure, row for row.
 
     Compares every file of the home with its checksum, and asks whether the operations store is the one of this home and
@@ -28,7 +27,6 @@ def verify(home: Path | None, as_json: bool) -> int:
     from reliability_platform.landing.admission import landed_partitions
     from reliability_platform.recovery.unnoticed import unnoticed
 
-    settings = load_settings(home)
     with home_session(settings):
         wrong = unnoticed(settings)
         tables = compare(settings, landed_partitions(settings), lambda step: progress.print(f"[dim]{step} …[/dim]"))
@@ -45,9 +43,7 @@ def verify(home: Path | None, as_json: bool) -> int:
             }
         )
         return ExitCode.OK if equal else ExitCode.NOT_HEALED
-    view = Table()
-    for column in ("table", "rows", "rows without failures", "equal"):
-        view.add_column(column)
+    view = Table("table", "rows", "rows without failures", "equal")
     for table in tables:
         status = "[green]yes[/green]" if table.equal else "[bold red]NO[/bold red]"
         view.add_row(table.name, f"{table.rows:,}", f"{table.expected_rows:,}", status)
@@ -58,7 +54,7 @@ def verify(home: Path | None, as_json: bool) -> int:
             markup=False,
         )
     for line in wrong.lines:
-        people.print(line, markup=False, highlight=False)
+        people.print(line, markup=False)
     for table in tables:
         for difference in table.first_differences:
             people.print(f"{table.name}: {difference}", markup=False)

@@ -24,7 +24,7 @@ from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.formats import second
 from reliability_platform.incidents.anchor import note_end, recorded
 from reliability_platform.operations import operations_engine
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import Settings
 
 
 def _moment(text: str | None) -> datetime:
@@ -67,7 +67,7 @@ def restore(
     dry_run: bool,
     why: str | None,
     yes: bool,
-    home: Path | None,
+    settings: Settings,
     as_json: bool,
 ) -> int:
     """Put the warehouse, one table, a lost home or whatever is damaged back from a snapshot.
@@ -85,7 +85,6 @@ def restore(
     from reliability_platform.warehouse.snapshots.manifest import newest_until
     from reliability_platform.warehouse.snapshots.restore import refuse_unfit, restore_home, warehouse_aside
 
-    settings = load_settings(home)
     if damaged and dry_run:
         return _damage_found(settings, as_json)
     if damaged:
@@ -102,7 +101,7 @@ def restore(
         if as_json:
             print_json({"snapshot": snapshot.id, "taken_at": snapshot.taken_at, "written": written})
         else:
-            people.print(f"{written} is as it was at {second(snapshot.taken_at)} UTC.", highlight=False, markup=False)
+            people.print(f"{written} is as it was at {second(snapshot.taken_at)} UTC.", markup=False)
         return ExitCode.OK
     if not everything and not settings.landing.exists():
         raise UsageError(f"{settings.home} has no landing to go on from: restore the home with --everything.")
@@ -116,7 +115,6 @@ def restore(
         else:
             people.print(
                 f"Would replace {what} in {settings.home} from snapshot {snapshot.id} of {taken}.",
-                highlight=False,
                 markup=False,
             )
         return ExitCode.OK
@@ -134,13 +132,12 @@ def restore(
     else:
         people.print(
             f"Restored: {done.what}, from snapshot {done.snapshot}. Built again since: "
-            f"{counted(len(done.landing_days), 'landing day')}. Consumers read {done.publication.version}.",
-            highlight=False,
+            f"{counted(len(done.landing_days), 'landing day')}. Consumers read {done.publication.version}."
         )
         from reliability_platform.warehouse.published import shown_key
 
         for key, reasons in done.publication.held.items():
-            people.print(f"  {shown_key(key)} is held: {reasons[0]}", highlight=False, markup=False)
+            people.print(f"  {shown_key(key)} is held: {reasons[0]}", markup=False)
     return ExitCode.NOT_HEALED if done.publication.held else ExitCode.OK
 
 
@@ -162,11 +159,11 @@ def _damage_found(settings: Settings, as_json: bool) -> int:
     if as_json:
         print_json({"dry_run": True, **found.document(), "unjudged": unjudged})
     for one in () if as_json else found.found:
-        people.print(f"Found: {one}.", highlight=False, markup=False)
+        people.print(f"Found: {one}.", markup=False)
     if not found.found and not as_json:
         people.print("Nothing is damaged: every checksum that was written is right.")
     if unjudged and not as_json:
-        people.print(f"{unjudged}.", highlight=False, markup=False)
+        people.print(f"{unjudged}.", markup=False)
     return ExitCode.NOT_HEALED if found.found or unjudged else ExitCode.OK
 
 
@@ -183,15 +180,15 @@ def _restore_damaged(settings: Settings, why: str, as_json: bool) -> int:
         print_json(done.document())
     else:
         for one in done.found:
-            people.print(f"Found: {one.path} {one.what}.", highlight=False, markup=False)
+            people.print(f"Found: {one.path} {one.what}.", markup=False)
         for step in done.steps:
-            people.print(f"Done: {step}.", highlight=False, markup=False)
+            people.print(f"Done: {step}.", markup=False)
         for one in done.left:
-            people.print(f"Left: {one}.", highlight=False, markup=False)
+            people.print(f"Left: {one}.", markup=False)
         from reliability_platform.warehouse.published import shown_key
 
         for key, reasons in held.items():
-            people.print(f"  {shown_key(key)} is held: {reasons[0]}", highlight=False, markup=False)
+            people.print(f"  {shown_key(key)} is held: {reasons[0]}", markup=False)
         if not done.found:
             people.print("Nothing is damaged: every checksum that was written is right.")
     return ExitCode.NOT_HEALED if held or done.left else ExitCode.OK

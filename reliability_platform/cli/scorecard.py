@@ -1,7 +1,5 @@
 """`reliability scorecard`: what became of everything that was broken, and the evidence for it."""
 
-from pathlib import Path
-
 import click
 from rich.markup import escape
 
@@ -18,7 +16,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode
 from reliability_platform.formats import percent
-from reliability_platform.settings import load_settings
+from reliability_platform.settings import Settings
 
 SAID = {"injections": "planned faults", "oracle_equal": "equal to a run without faults"}
 """Figures whose name in the documents is not what people call them."""
@@ -31,7 +29,7 @@ def _yes(value: object) -> str:
 @click.command()
 @home_option
 @json_option
-def scorecard(home: Path | None, as_json: bool) -> int:
+def scorecard(settings: Settings, as_json: bool) -> int:
     """Grade the home against the truth and write the evidence: reports as JSON and CSV, every column documented.
 
     Builds the same days again without failures first.
@@ -40,7 +38,6 @@ def scorecard(home: Path | None, as_json: bool) -> int:
     from reliability_platform.lab.scorecard.run import grade_home
     from reliability_platform.operations import operations_engine
 
-    settings = load_settings(home)
     with home_session(settings):
         graded = grade_home(
             settings,
@@ -70,10 +67,9 @@ def scorecard(home: Path | None, as_json: bool) -> int:
     people.print(table)
     for failure in failures:
         people.print(f"[bold red]✗[/bold red] {escape(failure)}")
-    people.print(f"The report: {graded.report}", highlight=False, markup=False, soft_wrap=True)
+    people.print(f"The report: {graded.report}", markup=False, soft_wrap=True)
     people.print(
         f"{counted(len(graded.files) - 1, 'file')}; what they hold stands in {graded.files[-1]}",
-        highlight=False,
         markup=False,
     )
     return ExitCode.NOT_HEALED if failures else ExitCode.OK

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from uuid import uuid4
 
 from reliability_platform.causes import UNFORESEEN, cause_of
@@ -19,19 +18,19 @@ from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.home import platform_instance
 from reliability_platform.orchestration.local import LocalDaemon
 from reliability_platform.orchestration.sensors import incident_sensor, remediation_sensor
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import Settings
 
 ATTENDED = "RELIABILITY_ATTENDED"
 
 
 @contextmanager
-def driving(home: Path | None, *, healing: bool) -> Iterator[tuple[Settings, LocalDaemon]]:
+def driving(settings: Settings, *, healing: bool) -> Iterator[tuple[Settings, LocalDaemon]]:
     """A local daemon on the home; with `healing`, its sensors heal what they find."""
     # Somebody typed this command and waits for it: its sensors do not wait between attempts.
     before = os.environ.get(ATTENDED)
     os.environ[ATTENDED] = "true"
     try:
-        with _driving(load_settings(home), healing) as driven:
+        with _driving(settings.model_copy(update={"attended": True}), healing) as driven:
             yield driven
     finally:
         if before is None:
@@ -57,9 +56,7 @@ def _driving(settings: Settings, healing: bool) -> Iterator[tuple[Settings, Loca
             raise
         finally:
             for one in daemon.troubles:
-                progress.print(
-                    f"Failed, and everything else went on: {one.what}: {one.words}", highlight=False, markup=False
-                )
+                progress.print(f"Failed, and everything else went on: {one.what}: {one.words}", markup=False)
 
 
 @contextmanager

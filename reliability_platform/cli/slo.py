@@ -1,7 +1,6 @@
 """`reliability slo`: which objectives hold, what is left of their error budgets, what has spent them."""
 
 from datetime import date
-from pathlib import Path
 
 import click
 from rich.markup import escape
@@ -11,7 +10,7 @@ from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
 from reliability_platform.operations import operations_engine
-from reliability_platform.settings import load_settings
+from reliability_platform.settings import Settings
 
 
 @click.command()
@@ -20,7 +19,7 @@ from reliability_platform.settings import load_settings
 @home_option
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print a CSV file, one row per objective.")
-def slo(as_of: date | None, datasets: tuple[str, ...], home: Path | None, as_json: bool, as_csv: bool) -> None:
+def slo(as_of: date | None, datasets: tuple[str, ...], settings: Settings, as_json: bool, as_csv: bool) -> None:
     """Show service level objectives: good and bad landing days, error budgets, how fast they burn.
 
     An exhausted budget blocks nothing and is no failure of the command: the exit code stays 0.
@@ -31,7 +30,6 @@ def slo(as_of: date | None, datasets: tuple[str, ...], home: Path | None, as_jso
 
     if as_json and as_csv:
         raise UsageError("--json and --csv contradict each other: give one of them.")
-    settings = load_settings(home)
     engine, now = operations_engine(settings), utc_now()
     found = status(engine, read_objectives(settings.slo_file, datasets), now, as_of)
     if as_json:
@@ -49,9 +47,7 @@ def slo(as_of: date | None, datasets: tuple[str, ...], home: Path | None, as_jso
             table.add_row(*map(escape, report.people_row(one)), style=style)
         people.print(table)
         for one in found.exhausted:
-            people.print(
-                f"{one.objective.dataset} {one.objective.name}: {one.budget.words}", highlight=False, soft_wrap=True
-            )
+            people.print(f"{one.objective.dataset} {one.objective.name}: {one.budget.words}", soft_wrap=True)
     stale = None if as_of else report.staleness(found, engine, now)
     if stale:
-        people.print(stale, highlight=False, soft_wrap=True)
+        people.print(stale, soft_wrap=True)

@@ -1,7 +1,6 @@
 """Snapshots: `reliability snapshot create|list|verify|prune`."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -22,7 +21,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode
 from reliability_platform.formats import NOTHING, second
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import Settings
 
 if TYPE_CHECKING:
     from reliability_platform.warehouse.snapshots.retention import Pruned
@@ -42,12 +41,11 @@ def snapshot() -> None:
 @snapshot.command()
 @home_option
 @json_option
-def create(home: Path | None, as_json: bool) -> int:
+def create(settings: Settings, as_json: bool) -> int:
     """Take a snapshot while others work, then forget those that the rule does not keep."""
     from reliability_platform.recovery.retention import forget_snapshots
     from reliability_platform.warehouse.snapshots.take import take_snapshot
 
-    settings = load_settings(home)
     taken = take_snapshot(settings, utc_now)
     pruned = forget_snapshots(settings, whoami(), utc_now)
     if as_json:
@@ -55,8 +53,7 @@ def create(home: Path | None, as_json: bool) -> int:
     else:
         people.print(
             f"Snapshot {taken.id}: {counted(len(taken.files), 'file')}, {taken.bytes / MEGABYTE:,.1f} MB, "
-            f"{counted(len(taken.landing_days), 'landing day')}.",
-            highlight=False,
+            f"{counted(len(taken.landing_days), 'landing day')}."
         )
         for what, why in taken.left_out.items():
             people.print(f"[yellow]Not in it: {escape(f'{what}; {why}')}.[/yellow]")
@@ -68,24 +65,23 @@ def _tell_pruned(pruned: "Pruned") -> None:
     if pruned.snapshots or pruned.contents or pruned.drafts:
         people.print(
             f"Forgotten: {counted(len(pruned.snapshots), 'snapshot')}, {counted(pruned.contents, 'content')} of "
-            f"{pruned.bytes / MEGABYTE:,.1f} MB, {counted(pruned.drafts, 'half-written draft')}.",
-            highlight=False,
+            f"{pruned.bytes / MEGABYTE:,.1f} MB, {counted(pruned.drafts, 'half-written draft')}."
         )
     if pruned.kept_for:
-        people.print(f"All snapshots are kept while {', '.join(pruned.kept_for)} is open.", highlight=False)
+        people.print(f"All snapshots are kept while {', '.join(pruned.kept_for)} is open.")
     for words in pruned.damaged:
-        people.print(f"[bold red]{escape(words)}[/bold red] No content is removed while it is there.", highlight=False)
+        people.print(f"[bold red]{escape(words)}[/bold red] No content is removed while it is there.")
 
 
 @snapshot.command("list")
 @home_option
 @json_option
-def list_snapshots(home: Path | None, as_json: bool) -> int:
+def list_snapshots(settings: Settings, as_json: bool) -> int:
     """Show the snapshots that can be used, and those whose manifest is damaged."""
     from reliability_platform.warehouse.snapshots.location import SnapshotLocation
     from reliability_platform.warehouse.snapshots.manifest import read_snapshots
 
-    location = SnapshotLocation.of(load_settings(home))
+    location = SnapshotLocation.of(settings)
     found, damaged = read_snapshots(location)
     if as_json:
         print_json({"location": location.shown, "snapshots": [one.summary() for one in found], "damaged": damaged})
@@ -103,9 +99,9 @@ def list_snapshots(home: Path | None, as_json: bool) -> int:
             f"{one.bytes / MEGABYTE:,.1f}",
             one.models_version,
         )
-    people.print(table if found else f"There is no snapshot in {escape(location.shown)}.", highlight=False)
+    people.print(table if found else f"There is no snapshot in {escape(location.shown)}.")
     for words in damaged:
-        people.print(f"[bold red]{escape(words)}[/bold red]", highlight=False)
+        people.print(f"[bold red]{escape(words)}[/bold red]")
     return ExitCode.OK
 
 
@@ -113,13 +109,13 @@ def list_snapshots(home: Path | None, as_json: bool) -> int:
 @click.argument("name", required=False)
 @home_option
 @json_option
-def verify(name: str | None, home: Path | None, as_json: bool) -> int:
+def verify(name: str | None, settings: Settings, as_json: bool) -> int:
     """Read every content of the snapshot NAME (default: of all) and compare its checksum."""
     from reliability_platform.warehouse.snapshots.location import SnapshotLocation
     from reliability_platform.warehouse.snapshots.manifest import read_snapshot, read_snapshots
     from reliability_platform.warehouse.snapshots.restore import damages
 
-    location = SnapshotLocation.of(load_settings(home))
+    location = SnapshotLocation.of(settings)
     found, damaged = ([read_snapshot(location, name)], []) if name is not None else read_snapshots(location)
     wrong = damages(location, found)
     good = not damaged and not any(wrong.values())
@@ -130,13 +126,13 @@ def verify(name: str | None, home: Path | None, as_json: bool) -> int:
         status = (
             "[green]whole[/green]" if not paths else f"[bold red]{counted(len(paths), 'file')} cannot be had[/bold red]"
         )
-        people.print(f"{one}: {status}", highlight=False)
+        people.print(f"{one}: {status}")
         for path, words in list(paths.items())[:10]:
-            people.print(f"  {path}: {words}", markup=False, highlight=False)
+            people.print(f"  {path}: {words}", markup=False)
     for words in damaged:
-        people.print(f"[bold red]{escape(words)}[/bold red]", highlight=False)
+        people.print(f"[bold red]{escape(words)}[/bold red]")
     if not found and not damaged:
-        people.print(f"There is no snapshot in {location.shown}.", highlight=False, markup=False)
+        people.print(f"There is no snapshot in {location.shown}.", markup=False)
     return ExitCode.OK if good else ExitCode.NOT_HEALED
 
 
@@ -146,7 +142,7 @@ def verify(name: str | None, home: Path | None, as_json: bool) -> int:
 @yes_option
 @home_option
 @json_option
-def prune(dry_run: bool, why: str | None, yes: bool, home: Path | None, as_json: bool) -> int:
+def prune(dry_run: bool, why: str | None, yes: bool, settings: Settings, as_json: bool) -> int:
     """Forget the snapshots that the rule does not keep, and what killed processes left half-written.
 
     The rule: RELIABILITY_SNAPSHOT_KEEP_LAST newest ones, and of those before the newest of each of
@@ -155,13 +151,12 @@ def prune(dry_run: bool, why: str | None, yes: bool, home: Path | None, as_json:
     """
     from reliability_platform.recovery.retention import BY_THE_RULE, forget_snapshots
 
-    settings = load_settings(home)
     going = _not_kept(settings)
     if dry_run:
         if as_json:
             print_json({"dry_run": True, "would_forget": going})
         else:
-            people.print(f"Would forget: {', '.join(going) or 'no snapshot'}.", highlight=False)
+            people.print(f"Would forget: {', '.join(going) or 'no snapshot'}.")
         return ExitCode.OK
     reason = BY_THE_RULE  # nothing but what killed processes have left
     if going:

@@ -3,7 +3,6 @@
 import sys
 import time
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import click
@@ -17,7 +16,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.formats import NOTHING
-from reliability_platform.settings import CONTRACTS_FOLDER, Settings, load_settings
+from reliability_platform.settings import CONTRACTS_FOLDER, Settings
 
 HEADER = (
     "source",
@@ -99,8 +98,8 @@ def _row(one: dict[str, Any]) -> list[str]:
     ]
 
 
-def _show(home: Path | None, as_json: bool) -> None:
-    documents = _standing(load_settings(home), utc_now())
+def _show(settings: Settings, as_json: bool) -> None:
+    documents = _standing(settings, utc_now())
     if as_json:
         print_json(documents)
         return
@@ -113,29 +112,29 @@ def _show(home: Path | None, as_json: bool) -> None:
     people.print(table)
     for one in documents:
         if one["at_risk"]:
-            people.print(f"{one['source']}: {one['outlook']}.", highlight=False, markup=False, soft_wrap=True)
+            people.print(f"{one['source']}: {one['outlook']}.", markup=False, soft_wrap=True)
 
 
 @click.group(invoke_without_command=True)
 @home_option
 @json_option
 @click.pass_context
-def sources(context: click.Context, home: Path | None, as_json: bool) -> None:
+def sources(context: click.Context, settings: Settings, as_json: bool) -> None:
     """Per source: breaker, last fetch, what is missing, next deadline; the same as `list`.
 
     A source is fetched over HTTP if RELIABILITY_SOURCE_URL (or RELIABILITY_SOURCE_URLS, by source) says where; `serve`
     starts one for drills.
     """
     if context.invoked_subcommand is None:
-        _show(home, as_json)
+        _show(settings, as_json)
 
 
 @sources.command("list")
 @home_option
 @json_option
-def list_sources(home: Path | None, as_json: bool) -> None:
+def list_sources(settings: Settings, as_json: bool) -> None:
     """Per source: its circuit breaker, its last fetch, what is missing, the next deadline and whether it is at risk."""
-    _show(home, as_json)
+    _show(settings, as_json)
 
 
 @sources.command()
@@ -147,7 +146,9 @@ def list_sources(home: Path | None, as_json: bool) -> None:
 @click.option("--seed", type=SEED, default=7, show_default=True, help="Draws which ones; the same seed draws the same.")
 @click.option("--seconds", type=Number(min=0), default=None, help="End after so long. [default: Ctrl-C]")
 @home_option
-def serve(port: int, names: tuple[str, ...], share: float, seed: int, seconds: float | None, home: Path | None) -> None:
+def serve(
+    port: int, names: tuple[str, ...], share: float, seed: int, seconds: float | None, settings: Settings
+) -> None:
     """Serve the home's simulated sources over HTTP on loopback, and answer a share of requests badly.
 
     Then run the pipeline in another shell with RELIABILITY_SOURCE_URL set to the address that is printed.
@@ -160,12 +161,12 @@ def serve(port: int, names: tuple[str, ...], share: float, seed: int, seconds: f
     if unknown:
         raise UsageError(f"There is no misbehaviour {unknown[0]!r}: choose of {', '.join(MISBEHAVIOURS)}.")
     kinds = [MISBEHAVIOURS[name] for name in names or MISBEHAVIOURS]
-    simulation = Simulation.load(load_settings(home))
+    simulation = Simulation.load(settings)
     try:
         with serving(simulation, seeded(seed, share, kinds), port) as server:
             echo(server.url)
             for kind in kinds if share else ():
-                progress.print(f"{kind.name}: {kind.description}", highlight=False)
+                progress.print(f"{kind.name}: {kind.description}")
             began = time.monotonic()
             while seconds is None or time.monotonic() - began < seconds:
                 time.sleep(0.1)
@@ -254,12 +255,10 @@ def add(
             }
         )  # fmt: skip
         return
-    people.print(f"{path}, from {proposal.sample.read}.", highlight=False, markup=False, soft_wrap=True)
-    people.print(
-        f"Key: {', '.join(proposal.key.value)}. Event time: {proposal.event_time.value}.", highlight=False, markup=False
-    )
+    people.print(f"{path}, from {proposal.sample.read}.", markup=False, soft_wrap=True)
+    people.print(f"Key: {', '.join(proposal.key.value)}. Event time: {proposal.event_time.value}.", markup=False)
     told = "taken as proposed" if yes else "to look at"
-    people.print(f"{counted(proposal.questions, 'line')} marked `# ?` {told}.", highlight=False, markup=False)
+    people.print(f"{counted(proposal.questions, 'line')} marked `# ?` {told}.", markup=False)
 
 
 def _ask(question: str, proposal: str) -> str:

@@ -1,7 +1,5 @@
 """`reliability withdraw`: a published version that nothing can bring back is taken away for good."""
 
-from pathlib import Path
-
 import click
 
 from reliability_platform.cli.options import (
@@ -17,7 +15,7 @@ from reliability_platform.cli.options import (
 from reliability_platform.clock import utc_now
 from reliability_platform.damage import in_one_line
 from reliability_platform.errors import ExitCode
-from reliability_platform.settings import load_settings
+from reliability_platform.settings import Settings
 
 
 @click.command()
@@ -27,7 +25,7 @@ from reliability_platform.settings import load_settings
 @yes_option
 @home_option
 @json_option
-def withdraw(version: str, dry_run: bool, why: str | None, yes: bool, home: Path | None, as_json: bool) -> int:
+def withdraw(version: str, dry_run: bool, why: str | None, yes: bool, settings: Settings, as_json: bool) -> int:
     """Take a published VERSION away that is damaged and that no snapshot has as it was.
 
     Not the one that consumers read. Its folder keeps word of who withdrew it, when and why, and its record stays in the
@@ -39,7 +37,6 @@ def withdraw(version: str, dry_run: bool, why: str | None, yes: bool, home: Path
     from reliability_platform.operations import operations_engine
     from reliability_platform.warehouse.publication import withdraw as take_back
 
-    settings = load_settings(home)
     with home_session(settings):
         who = whoami()
         damaged = take_back(settings, version, who, why or "", utc_now(), dry_run=True)
@@ -53,5 +50,5 @@ def withdraw(version: str, dry_run: bool, why: str | None, yes: bool, home: Path
         print_json({"version": version, "withdrawn": not dry_run, "damaged": [one.document() for one in damaged]})
     else:
         did = f"{version} would be withdrawn" if dry_run else f"{version} is withdrawn"
-        people.print(f"{did}: {in_one_line(damaged)}.", highlight=False, markup=False)
+        people.print(f"{did}: {in_one_line(damaged)}.", markup=False)
     return ExitCode.OK

@@ -27,7 +27,7 @@ def test_a_day_that_was_missed_is_caught_up_without_a_command_that_names_it(
     engine = operations_engine(settings)
     missed = next_day(utc_now() - timedelta(minutes=5)) - timedelta(days=1)
     Service(engine).note(True, utc_now() - timedelta(days=1, minutes=5))
-    with driving(settings.home, healing=True) as (_, daemon):
+    with driving(settings, healing=True) as (_, daemon):
         daemon.settle()
     found = [one for one in IncidentStore(engine).all() if one.failure_class == "day_not_run"]
     assert [(one.partitions[0], one.state) for one in found] == [(missed, State.RESOLVED)]

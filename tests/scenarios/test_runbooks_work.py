@@ -188,7 +188,7 @@ def worked(
         if isinstance(item, pytest.Function) and item.function is test_every_command_of_the_runbook_works_as_pasted
     }
     engine = _fail(settings, asked | set(WORKED_OFF))
-    with driving(settings.home, healing=False) as (_, daemon):
+    with driving(settings, healing=False) as (_, daemon):
         daemon.settle()  # the incident sensor opens them and writes their pages
     found = _runbooks(settings, engine)
     first_of = {found[name].incident.id for name in OF_EACH_POLICY.values() if name in found}

@@ -83,7 +83,7 @@ def tour(home: Path, first: str, last: str, batches: list[str]) -> None:
     from reliability_platform.cli.session import driving
     from reliability_platform.errors import PlatformError
 
-    with driving(home, healing=False) as (_, daemon):
+    with driving(settings, healing=False) as (_, daemon):
         for job in ("audit", "reprocess"):
             day = date.fromisoformat(last)
             try:

@@ -1,7 +1,6 @@
 """`reliability incidents audit`: the proof that no timeline was edited, and who destroyed what, and why."""
 
 import re
-from pathlib import Path
 
 import click
 
@@ -13,7 +12,7 @@ from reliability_platform.formats import second
 from reliability_platform.incidents.anchor import note_is_damaged, record_damage
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
-from reliability_platform.settings import load_settings
+from reliability_platform.settings import Settings
 
 SHOWN = 5
 HASH = "[0-9a-f]{64}"
@@ -23,14 +22,13 @@ HASH = "[0-9a-f]{64}"
 @click.option("--noted", help="A hash that an earlier audit printed: it must still be in the chain.")
 @home_option
 @json_option
-def audit(noted: str | None, home: Path | None, as_json: bool) -> int:
+def audit(noted: str | None, settings: Settings, as_json: bool) -> int:
     """Prove that neither a timeline nor the audit log was edited, and no entry is lost: each carries the hash of the one before.
 
     Then list what was destroyed or replaced (restore, prune, purge, discard, rollback): by whom, when and why.
     """
     if noted is not None and not re.fullmatch(HASH, noted):
         raise UsageError(f"--noted {noted!r} is not a hash: give the 64 hexadecimal digits that an audit has printed.")
-    settings = load_settings(home)
     engine = operations_engine(settings)
     store, log = IncidentStore(engine), AuditLog(engine)
     destroyed = log.all()

@@ -2,7 +2,6 @@
 
 import getpass
 from collections.abc import Callable
-from pathlib import Path
 
 import click
 
@@ -12,7 +11,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.incidents.decisions import EFFECTS, Decision, decide
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
-from reliability_platform.settings import load_settings
+from reliability_platform.settings import Settings
 
 
 def whoami() -> str:
@@ -23,8 +22,7 @@ def whoami() -> str:
         return "command line"
 
 
-def _carry_out(decision: Decision, incident_id: str, why: str, to: str, home: Path | None, as_json: bool) -> None:
-    settings = load_settings(home)
+def _carry_out(decision: Decision, incident_id: str, why: str, to: str, settings: Settings, as_json: bool) -> None:
     # No session is held: the timeline is safe for many writers, and a person must get through while a run is at work.
     store = IncidentStore(operations_engine(settings))
     incident = decide(store, incident_id, decision, utc_now(), whoami(), why, to)
@@ -36,8 +34,8 @@ def _carry_out(decision: Decision, incident_id: str, why: str, to: str, home: Pa
 
 
 def _command(name: str, decision: Decision, why_default: str | None = None) -> click.Command:
-    def run(incident_id: str, why: str, home: Path | None, as_json: bool) -> None:
-        _carry_out(decision, incident_id, why, "", home, as_json)
+    def run(incident_id: str, why: str, settings: Settings, as_json: bool) -> None:
+        _carry_out(decision, incident_id, why, "", settings, as_json)
 
     run.__doc__ = f"{EFFECTS[decision].help} INCIDENT_ID may be shortened, as in INC-0003."
     command: Callable[..., None] = json_option(home_option(run))
@@ -61,6 +59,6 @@ close = _command("close", Decision.CLOSE, "nothing is left to do")
 @click.option("--why", default="on duty", show_default=True, help="For the timeline.")
 @home_option
 @json_option
-def assign(incident_id: str, to: str, why: str, home: Path | None, as_json: bool) -> None:
+def assign(incident_id: str, to: str, why: str, settings: Settings, as_json: bool) -> None:
     """Give an incident to somebody. INCIDENT_ID may be shortened, as in INC-0003."""
-    _carry_out(Decision.ASSIGN, incident_id, why, to, home, as_json)
+    _carry_out(Decision.ASSIGN, incident_id, why, to, settings, as_json)

@@ -1,7 +1,6 @@
 """The documents of incidents on the command line: runbook, questions, postmortem, messages, page, failure classes."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
@@ -36,8 +35,7 @@ format_option = click.option(
 )
 
 
-def _found(incident_id: str, home: Path | None) -> tuple[Settings, Incident]:
-    settings = load_settings(home)
+def _found(incident_id: str, settings: Settings) -> tuple[Settings, Incident]:
     return settings, IncidentStore(operations_engine(settings)).get(incident_id)
 
 
@@ -49,11 +47,11 @@ def _tell(blocks: Sequence[Block], form: str) -> None:
 @click.argument("incident_id")
 @format_option
 @home_option
-def runbook(incident_id: str, form: str, home: Path | None) -> None:
+def runbook(incident_id: str, form: str, settings: Settings) -> None:
     """What to do about an incident, as things stand now. INCIDENT_ID may be shortened, as in INC-0003."""
     from reliability_platform.remediation.documents import situation_of
 
-    settings, incident = _found(incident_id, home)
+    settings, incident = _found(incident_id, settings)
     situation = situation_of(settings, operations_engine(settings), incident, utc_now())
     _tell(runbook_blocks(incident, situation), form)
 
@@ -62,11 +60,11 @@ def runbook(incident_id: str, form: str, home: Path | None) -> None:
 @click.argument("incident_id")
 @home_option
 @json_option
-def assess(incident_id: str, home: Path | None, as_json: bool) -> None:
+def assess(incident_id: str, settings: Settings, as_json: bool) -> None:
     """Ask the warehouse the questions of an incident's runbook, read-only, and show the answers."""
     from reliability_platform.warehouse.lease import warehouse_reader
 
-    settings, incident = _found(incident_id, home)
+    settings, incident = _found(incident_id, settings)
     answers = []
     with warehouse_reader(settings) as connection:
         for one in questions(incident):
@@ -93,11 +91,11 @@ def assess(incident_id: str, home: Path | None, as_json: bool) -> None:
 @format_option
 @click.option("--record", is_flag=True, help="Note that it is written, keep it as files, take up its action items.")
 @home_option
-def postmortem(incident_id: str, form: str, record: bool, home: Path | None) -> None:
+def postmortem(incident_id: str, form: str, record: bool, settings: Settings) -> None:
     """The postmortem of an incident, filled in from its timeline; a draft while it is not over."""
     from reliability_platform.remediation.documents import situation_of, write_document
 
-    settings, incident = _found(incident_id, home)
+    settings, incident = _found(incident_id, settings)
     engine, now = operations_engine(settings), utc_now()
     if record:
         with home_session(settings):
@@ -120,11 +118,11 @@ def postmortem(incident_id: str, form: str, record: bool, home: Path | None) -> 
 )
 @home_option
 @json_option
-def message(incident_id: str, kind: str | None, form: str, home: Path | None, as_json: bool) -> None:
+def message(incident_id: str, kind: str | None, form: str, settings: Settings, as_json: bool) -> None:
     """Messages about an incident, to be sent: internal, to each owner of readers, to the source, the all-clear."""
     from reliability_platform.remediation.documents import situation_of
 
-    settings, incident = _found(incident_id, home)
+    settings, incident = _found(incident_id, settings)
     situation = situation_of(settings, operations_engine(settings), incident, utc_now())
     made = messages(incident, situation, kind)
     if as_json:
@@ -136,11 +134,11 @@ def message(incident_id: str, kind: str | None, form: str, home: Path | None, as
 @click.command()
 @click.argument("incident_id")
 @home_option
-def page(incident_id: str, home: Path | None) -> None:
+def page(incident_id: str, settings: Settings) -> None:
     """Write the page of an incident, HTML and Markdown, into the home, and say where."""
     from reliability_platform.remediation.documents import documents_folder, write_page
 
-    settings, incident = _found(incident_id, home)
+    settings, incident = _found(incident_id, settings)
     write_page(settings, operations_engine(settings), incident, utc_now())
     echo(documents_folder(settings) / f"{incident.id}.html")
 

@@ -16,7 +16,7 @@ from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option("--output", type=FilePath(dir_okay=False, path_type=Path), help="Write to this file, not to stdout.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @home_option
-def impact(incident_id: str, form: str, output: Path | None, as_json: bool, home: Path | None) -> None:
+def impact(incident_id: str, form: str, output: Path | None, as_json: bool, settings: Settings) -> None:
     """What an incident reaches: tables, columns, checks, readers, and what it does to the measures of gold.
 
     INCIDENT_ID may be shortened, as in INC-0003.
@@ -45,7 +45,6 @@ def impact(incident_id: str, form: str, output: Path | None, as_json: bool, home
     from reliability_platform.lineage.export import cypher, graphml
     from reliability_platform.lineage.picture import picture
 
-    settings = load_settings(home)
     incident = IncidentStore(operations_engine(settings)).get(incident_id)
     form = "json" if as_json else form
     if form in ("text", "json"):

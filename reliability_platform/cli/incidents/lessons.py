@@ -1,7 +1,6 @@
 """What is learned from an incident: its postmortem, and what has to be done so that it does not come again."""
 
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import click
@@ -16,7 +15,7 @@ from reliability_platform.incidents.decisions import add_action_item, finish_act
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
-from reliability_platform.settings import load_settings
+from reliability_platform.settings import Settings
 
 
 def _items(incidents: list[Incident], finished_too: bool) -> list[dict[str, Any]]:
@@ -62,7 +61,7 @@ def actions(
     due: str | None,
     done: int | None,
     why: str | None,
-    home: Path | None,
+    settings: Settings,
     as_json: bool,
 ) -> None:
     """What has to be done so that it does not come again: of one incident, or of all. Tracked until done."""
@@ -70,7 +69,7 @@ def actions(
     strayed += ["--why"] if why is not None and done is None else []
     if strayed:
         raise UsageError(f"{strayed[0]} goes with {'--done' if strayed[0] == '--why' else '--add'}.")
-    store = IncidentStore(operations_engine(load_settings(home)))
+    store = IncidentStore(operations_engine(settings))
     if (what is not None or done is not None) and incident_id is None:
         raise UsageError("Name the incident: `reliability incidents actions INC-0003 --add …`.")
     if incident_id is not None and what is not None:

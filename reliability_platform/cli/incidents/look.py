@@ -3,7 +3,6 @@
 import textwrap
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 import click
@@ -22,7 +21,7 @@ from reliability_platform.incidents.response import overdue, postmortem_due, rea
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.operations.tables import incident_heads
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import Settings
 
 LINES = textwrap.TextWrapper(
     WIDTH, initial_indent="    ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
@@ -111,11 +110,10 @@ def conditions(
 @_filters
 @home_option
 @json_option
-def list_incidents(home: Path | None, as_json: bool, **asked: Any) -> None:
+def list_incidents(settings: Settings, as_json: bool, **asked: Any) -> None:
     """Incidents, oldest first."""
     from reliability_platform.recovery.upkeep import notice
 
-    settings = load_settings(home)
     engine = operations_engine(settings)
     notice(settings, engine, utc_now())  # what was due and is not done, although no daemon may be up to say so
     found = IncidentStore(engine).find(*conditions(**asked))
@@ -148,9 +146,8 @@ def list_incidents(home: Path | None, as_json: bool, **asked: Any) -> None:
 @click.argument("incident_id")
 @home_option
 @json_option
-def show(incident_id: str, home: Path | None, as_json: bool) -> None:
+def show(incident_id: str, settings: Settings, as_json: bool) -> None:
     """One screen on one incident: what is wrong, who is hit, since when, what to do. INC-0003 is enough of its id."""
-    settings = load_settings(home)
     incident = IncidentStore(operations_engine(settings)).get(incident_id)
     if as_json:
         print_json(document(settings, incident) | {"timeline": [vars(entry) for entry in incident.timeline]})
@@ -169,9 +166,9 @@ def _what(entry: TimelineEntry) -> str:
 @click.argument("incident_id")
 @home_option
 @json_option
-def timeline(incident_id: str, home: Path | None, as_json: bool) -> None:
+def timeline(incident_id: str, settings: Settings, as_json: bool) -> None:
     """Everything that happened to one incident: when (UTC), who, what, why."""
-    incident = IncidentStore(operations_engine(load_settings(home))).get(incident_id)
+    incident = IncidentStore(operations_engine(settings)).get(incident_id)
     if as_json:
         print_json([vars(entry) for entry in incident.timeline])
         return

@@ -1,7 +1,5 @@
 """`reliability incidents metrics`: how long incidents take to be noticed, answered and recovered from."""
 
-from pathlib import Path
-
 import click
 
 from reliability_platform.cli.options import home_option, json_option, people, print_json
@@ -9,7 +7,7 @@ from reliability_platform.cli.tables import Table
 from reliability_platform.incidents import metrics as measured
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
-from reliability_platform.settings import load_settings
+from reliability_platform.settings import Settings
 
 
 @click.command()
@@ -21,9 +19,9 @@ from reliability_platform.settings import load_settings
 )
 @home_option
 @json_option
-def metrics(by: str | None, home: Path | None, as_json: bool) -> None:
+def metrics(by: str | None, settings: Settings, as_json: bool) -> None:
     """Time to detect, acknowledge, recover and resolve, and data downtime: median and 95th percentile."""
-    incidents = IncidentStore(operations_engine(load_settings(home))).all()
+    incidents = IncidentStore(operations_engine(settings)).all()
     groups = measured.metrics(incidents, measured.GroupedBy(by) if by else None)
     if as_json:
         print_json(measured.document(groups))
@@ -37,4 +35,4 @@ def metrics(by: str | None, home: Path | None, as_json: bool) -> None:
     for group in groups:
         table.add_row(*measured.row(group), style="bold" if group.name == "all" else None)
     people.print(table)
-    people.print(measured.LEGEND, highlight=False)
+    people.print(measured.LEGEND)

@@ -2,7 +2,6 @@
 
 from dataclasses import asdict
 from datetime import date
-from pathlib import Path
 
 import click
 from rich.markup import escape
@@ -14,7 +13,7 @@ from reliability_platform.counted import counted
 from reliability_platform.formats import NOTHING, percent
 from reliability_platform.remediation.dead_letters.analysis import Analysis
 from reliability_platform.remediation.dead_letters.analysis import analyze as look
-from reliability_platform.settings import load_settings
+from reliability_platform.settings import Settings
 
 STATES = ("quarantined", "replayed", "superseded", "discarded")
 SHOWN_GROUPS = 12
@@ -33,11 +32,11 @@ def analyze(
     batch: str | None,
     reason: str | None,
     state: str | None,
-    home: Path | None,
+    settings: Settings,
     as_json: bool,
 ) -> None:
     """Patterns of dead letters: reason, source, time, state, the values that offend (masked), and what they share."""
-    settings, wanted = load_settings(home), selected(source, day, first, last, batch, reason)
+    wanted = selected(source, day, first, last, batch, reason)
     refuse_unknown_batch(settings, batch)
     found = look(settings, wanted, state)
     if as_json:
@@ -46,9 +45,9 @@ def analyze(
     if not (found.rows or found.files):
         people.print(f"Nothing in quarantine is meant: see `{hint('quarantine list')}`.", markup=False)
         return
-    people.print(f"{counted(found.rows, 'rejected row')}, {counted(found.files, 'refused file')}.", highlight=False)
+    people.print(f"{counted(found.rows, 'rejected row')}, {counted(found.files, 'refused file')}.")
     for line in found.patterns:
-        people.print(f"• {line}", highlight=False, markup=False)
+        people.print(f"• {line}", markup=False)
     _tables(found)
 
 

@@ -1,7 +1,6 @@
 """`reliability quarantine discard`: give up dead letters, with a reason."""
 
 from datetime import date
-from pathlib import Path
 
 import click
 
@@ -26,7 +25,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.dead_letters.conclude import concerned, conclude, note
 from reliability_platform.remediation.dead_letters.discard import discard as give_up
 from reliability_platform.remediation.dead_letters.letters import Letter, waiting_letters
-from reliability_platform.settings import load_settings
+from reliability_platform.settings import Settings
 
 SHOWN = 5
 """So many dead letters are named on the timeline."""
@@ -49,7 +48,7 @@ def discard(
     dry_run: bool,
     why: str | None,
     yes: bool,
-    home: Path | None,
+    settings: Settings,
     as_json: bool,
 ) -> None:
     """Give up dead letters that nobody can heal: they stay accounted for, and hold nothing any more.
@@ -59,7 +58,6 @@ def discard(
     wanted = selected(source, day, first, last, batch, reason)
     if batch is None and (source is None or (day or first) is None):
         raise UsageError("Say what to discard: --source with --date or --from, or --batch.")
-    settings = load_settings(home)
     refuse_unknown_batch(settings, batch)
     letters = waiting_letters(settings, wanted)
     left: list[str] = []
@@ -70,7 +68,7 @@ def discard(
     reason = ask_first(f"{what} to be given up, without a way back.", why, yes)
     from reliability_platform.cli.session import driving
 
-    with driving(home, healing=False) as (settings, daemon):
+    with driving(settings, healing=False) as (settings, daemon):
         engine = operations_engine(settings)
         # What came while a person was asked is not meant.
         letters = [one for one in waiting_letters(settings, wanted) if one in letters]
@@ -96,7 +94,7 @@ def _tell(letters: list[Letter], left: list[str], as_json: bool, *, dry_run: boo
     if not letters:
         people.print(f"Nothing that waits in quarantine is meant: see `{hint('quarantine list')}`.", markup=False)
     for one in letters:
-        people.print(f"{'Would discard' if dry_run else 'Discarded'}: {one.words}", highlight=False, markup=False)
+        people.print(f"{'Would discard' if dry_run else 'Discarded'}: {one.words}", markup=False)
     for incident_id in left:
         look = hint(f"incidents show {incident_id}")
-        people.print(f"{incident_id} is still open: see `{look}`.", highlight=False, markup=False)
+        people.print(f"{incident_id} is still open: see `{look}`.", markup=False)

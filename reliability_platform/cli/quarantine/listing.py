@@ -1,7 +1,6 @@
 """`reliability quarantine list`: what was refused or rejected, by batch and reason."""
 
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import click
@@ -13,7 +12,7 @@ from reliability_platform.cli.tables import Table
 from reliability_platform.clock import FIRST_DAY
 from reliability_platform.counted import counted
 from reliability_platform.landing.file_quarantine import quarantined_files
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_reader
 
 
@@ -35,10 +34,9 @@ def _rows(settings: Settings, source: str | None, first: date, last: date) -> li
 @click.option("--to", "last", type=DAY, default=None, help="Last landing day. [default: the newest]")
 @home_option
 @json_option
-def list_quarantine(source: str | None, first: date, last: date | None, home: Path | None, as_json: bool) -> None:
+def list_quarantine(source: str | None, first: date, last: date | None, settings: Settings, as_json: bool) -> None:
     """Refused files, and rejected rows by batch and reason."""
     check_source(source)
-    settings = load_settings(home)
     until = last or date.max
     check_range(first, until)
     files = [

@@ -24,7 +24,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.incidents.anchor import recorded
 from reliability_platform.operations import operations_engine
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import Settings
 
 if TYPE_CHECKING:
     from reliability_platform.remediation.purge import Survey
@@ -48,7 +48,7 @@ def purge(
     dry_run: bool,
     why: str | None,
     yes: bool,
-    home: Path | None,
+    settings: Settings,
     as_json: bool,
 ) -> None:
     """Mask for good the personal data that a leak left in landing, bronze, file quarantine and warehouse.
@@ -61,7 +61,6 @@ def purge(
     from reliability_platform.remediation.purge import finish, refuse_if_needed, survey
     from reliability_platform.remediation.purge import purge as purge_files
 
-    settings = load_settings(home)
     engine = operations_engine(settings)
     if dry_run:
         _tell(survey(settings, engine, source, day, batch), settings, as_json, done=False)
@@ -95,20 +94,17 @@ def _tell(found: "Survey", settings: Settings, as_json: bool, *, done: bool) -> 
         print_json(told | {"unfinished_before": found.unfinished})
         return
     if found.is_clean:
-        people.print(
-            f"No file of {found.source} on {found.day} holds personal data that a rule knows.", highlight=False
-        )
+        people.print(f"No file of {found.source} on {found.day} holds personal data that a rule knows.")
     for one in files:
         verb = "Masked" if done else "Would mask"
-        people.print(f"{verb} {counted(int(str(one['rows'])), 'row')} of {one['file']}", highlight=False, markup=False)
+        people.print(f"{verb} {counted(int(str(one['rows'])), 'row')} of {one['file']}", markup=False)
     for batch, why in found.waiting.items():
-        people.print(f"{batch} may not be purged yet: {why}.", highlight=False, markup=False)
+        people.print(f"{batch} may not be purged yet: {why}.", markup=False)
     for batch in found.unreadable:
-        people.print(f"{batch} cannot be read, and stays as it is: delete it by hand if need be.", highlight=False)
+        people.print(f"{batch} cannot be read, and stays as it is: delete it by hand if need be.")
     for snapshot in found.snapshots:
         people.print(
             f"Snapshot {snapshot} keeps these files as they were, until `reliability snapshot prune` forgets it.",
-            highlight=False,
             markup=False,
         )
 

@@ -1,7 +1,6 @@
 """`reliability quarantine replay`: read again what was refused, ask again for what was rejected."""
 
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +15,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.dead_letters.conclude import concerned, conclude, note
 from reliability_platform.remediation.dead_letters.letters import Selection, waiting_letters
 from reliability_platform.remediation.dead_letters.replay import Offer, note_tried, offers, perform
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import Settings
 
 if TYPE_CHECKING:
     from reliability_platform.orchestration.local import LocalDaemon
@@ -40,7 +39,7 @@ def replay(
     reason: str | None,
     limit: int | None,
     dry_run: bool,
-    home: Path | None,
+    settings: Settings,
     as_json: bool,
 ) -> int:
     """Replay dead letters: read them again where that can help, ask the source again where not, re-run, verify.
@@ -52,7 +51,6 @@ def replay(
     if batch is None and source is None and reason is None and (day or first) is None:
         raise UsageError("Say what to replay: --source, --date or --from, --batch or --reason.")
     whole_day = source is not None and day is not None and (batch, reason, limit) == (None, None, None)
-    settings = load_settings(home)
     refuse_unknown_batch(settings, batch)
     letters = waiting_letters(settings, wanted)
     if not letters and not whole_day:
@@ -67,7 +65,7 @@ def replay(
 
     words: list[str] = []
     left: list[str] = []
-    with driving(home, healing=whole_day) as (settings, daemon):
+    with driving(settings, healing=whole_day) as (settings, daemon):
         daemon.tick()
         if whole_day and source is not None and day is not None:
             words, left = _heal(settings, daemon, source, day)
@@ -129,16 +127,16 @@ def _tell(words: list[str], found: list[Offer], left: list[str], as_json: bool, 
         print_json({"dry_run": dry_run, "done": words, "dead_letters": told, "open_incidents": left})
         return
     for line in words:
-        (people if dry_run else progress).print(line, highlight=False, markup=False)
+        (people if dry_run else progress).print(line, markup=False)
     for offer in found:
         if dry_run or offer.refusal:
-            people.print(offer.words, highlight=False, markup=False)
+            people.print(offer.words, markup=False)
     if not (words or found or healed):
         people.print(f"Nothing that waits in quarantine is meant: see `{hint('quarantine list')}`.", markup=False)
     elif dry_run:
         people.print("Then the landing days are run again. Nothing was changed.")
     for incident_id in left:
         look = hint(f"incidents show {incident_id}")
-        people.print(f"{incident_id} is still open: see `{look}`.", highlight=False, markup=False)
+        people.print(f"{incident_id} is still open: see `{look}`.", markup=False)
     if (words or found or healed) and not dry_run and not left and not any(one.refusal for one in found):
         people.print("Nothing of it waits any more.")

@@ -2,7 +2,6 @@
 
 import json
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import click
@@ -16,7 +15,7 @@ from reliability_platform.cli.quarantine.selection import refuse_unknown_batch, 
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.parquet import read_table
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_reader
 
 
@@ -50,9 +49,8 @@ def _as_delivered(settings: Settings, batch_id: str, letters: set[tuple[str, dat
 @click.option("--unmasked", is_flag=True, help="Show every value as it was delivered, from bronze: personal data too.")
 @home_option
 @json_option
-def show(batch_id: str, limit: int, unmasked: bool, home: Path | None, as_json: bool) -> None:
+def show(batch_id: str, limit: int, unmasked: bool, settings: Settings, as_json: bool) -> None:
     """The dead letters of one batch, with their reasons."""
-    settings = load_settings(home)
     refuse_unknown_batch(settings, batch_id)
     files = [shown_file(record) for record in quarantined_files(settings) if record["batch_id"] == batch_id]
     with warehouse_reader(settings) as connection:
