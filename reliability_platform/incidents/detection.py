@@ -199,7 +199,13 @@ class _Observer:
         return self._store.open_around(min(days) - ONE_DAY, max(days) + ONE_DAY) if days else []
 
     def _append(
-        self, incident: Incident, kind: str, why: str, signals: Sequence[RawSignal], then: Sequence[FollowUp] = ()
+        self,
+        incident: Incident,
+        kind: str,
+        why: str,
+        signals: Sequence[RawSignal],
+        then: Sequence[FollowUp] = (),
+        symptoms: Sequence[str] = (),
     ) -> None:
         """With all that follows from it: killed in between, nobody would look at these results a second time."""
         days = sorted({signal.result.partition.isoformat() for signal in signals})
@@ -210,8 +216,8 @@ class _Observer:
         ids = [signal.result_id for signal in signals]
         if news or then:
             then = [*then, *self._assessed_again(incident, signals)]
-        if self._store.append(incident.id, self._now, ACTOR, kind, why, data, results=ids, then=then):
-            self._changed[incident.id] = None
+        if self._store.append(incident.id, self._now, ACTOR, kind, why, data, ids, then=then, symptoms=symptoms):
+            self._changed.update(dict.fromkeys([incident.id, *symptoms]))
 
     def _attach_repeated(self, signals: Sequence[RawSignal]) -> list[RawSignal]:
         """A check that fails again on a day of an open incident belongs there; returns the signals that are left."""
@@ -259,22 +265,20 @@ class _Observer:
     def _place(self, cause: Cause, new: Sequence[RawSignal], involved: Sequence[Incident]) -> None:
         """Bring the new signals of one cause into the incident that it has, or into one of its own."""
         same = [one for one in involved if (one.source, one.failure_class) == (cause.source, cause.failure_class)]
+        covered = {(one.result.check, one.result.partition) for one in cause.signals}
+        symptoms = [
+            one.id for one in involved if one not in same and one.untouched and set(one.still_failing) <= covered
+        ]
         rest = list(new)
         for incident in same:
             # A neighbouring day extends an incident, unless somebody has already begun to recover the days it had.
             here = [one for one in rest if incident.untouched or one.result.partition in incident.partitions]
             if here:
-                self._append(incident, "signals", f"Joined: {_words(here)}", here)
                 rest = [one for one in rest if one not in here]
-        home = same[0].id if same else None
+                words = f"Joined: {_words(here)}"
+                self._append(incident, "signals", words, here, symptoms=() if rest else symptoms)
         if rest:
-            home = self._open_or_reopen(_part(cause, rest)) or home
-        covered = {(one.result.check, one.result.partition) for one in cause.signals}
-        for incident in involved:
-            if home and incident not in same and incident.untouched and set(incident.still_failing) <= covered:
-                why = f"Not a failure of its own: a symptom of {home}."
-                self._store.move(incident.id, State.FALSE_ALARM, self._now, ACTOR, why, linked_to=home)
-                self._changed[incident.id] = None
+            self._open_or_reopen(_part(cause, rest), symptoms)
 
     def _ended(self, cause: Cause) -> list[Incident]:
         """Incidents of the source that were on one of the days and are over, the last one first."""
@@ -301,20 +305,21 @@ class _Observer:
         explaining = (one for one in ended if cause.failure_class in CLASSES[one.failure_class].explains)
         return same or next((one for one in explaining if _nothing_new(one, cause)), None)
 
-    def _open_or_reopen(self, cause: Cause) -> str | None:
+    def _open_or_reopen(self, cause: Cause, symptoms: Sequence[str]) -> None:
         earlier = self._known(cause)
         if earlier is not None and _nothing_new(earlier, cause):
             ids = [signal.result_id for signal in cause.signals]
             why = f"Seen again, unchanged: {_words(cause.signals)}"
-            self._store.append(earlier.id, self._now, ACTOR, "note", why, {}, results=ids)
-            return earlier.id
-        if earlier is not None and self._now - _ended_at(earlier) <= self._reopen_within():
+            if self._store.append(earlier.id, self._now, ACTOR, "note", why, {}, ids, symptoms=symptoms):
+                self._changed.update(dict.fromkeys(symptoms))
+        elif earlier is not None and self._now - _ended_at(earlier) <= self._reopen_within():
             reopened = ("transition", "The failure came back.", {"to": State.REOPENED.value})
-            self._append(earlier, "signals", f"Came back: {_words(cause.signals)}", cause.signals, [reopened])
-            return earlier.id
-        return self._open(cause, earlier)
+            words = f"Came back: {_words(cause.signals)}"
+            self._append(earlier, "signals", words, cause.signals, [reopened], symptoms)
+        else:
+            self._open(cause, earlier, symptoms)
 
-    def _open(self, cause: Cause, earlier: Incident | None) -> str | None:
+    def _open(self, cause: Cause, earlier: Incident | None, symptoms: Sequence[str]) -> None:
         kind = CLASSES[cause.failure_class]
         contained = _is_contained(self._engine, cause)
         found = self._triage(cause, contained)
@@ -340,10 +345,10 @@ class _Observer:
             },
             [signal.result_id for signal in cause.signals],
             contained=kind.contained_by if contained else None,
+            symptoms=symptoms,
         )
         if opened is not None:
-            self._changed[opened] = None
-        return opened
+            self._changed.update(dict.fromkeys([opened, *symptoms]))
 
     def _reopen_within(self) -> timedelta:
         return timedelta(days=self._around.settings.reopen_within_days if self._around else DEFAULT_REOPEN_DAYS)

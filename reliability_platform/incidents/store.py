@@ -141,10 +141,12 @@ class IncidentStore:
         data: Mapping[str, Any],
         results: Sequence[int],
         contained: str | None = None,
+        symptoms: Sequence[str] = (),
     ) -> str | None:
         """Open an incident with its first signals; its id, or None if another process opened it in the meantime.
 
-        `contained` says in words what keeps consumers safe already, if anything does.
+        `contained` says in words what keeps consumers safe already, if anything does. `symptoms` are incidents that
+        turn out to be of this one.
         """
         opened: list[str] = []
 
@@ -157,6 +159,7 @@ class IncidentStore:
                 what = {"to": State.CONTAINED.value}
                 self._append(connection, incident_id, now, actor, "transition", contained, what, incident)
             self._attach(connection, incident_id, results)
+            self._take_over(connection, symptoms, incident_id, now, actor)
             opened[:] = [incident_id]
 
         written = self._write(write, lambda: bool(results) and bool(self.known_results(results)))
@@ -173,8 +176,10 @@ class IncidentStore:
         results: Sequence[int] = (),
         key: str | None = None,
         then: Sequence[FollowUp] = (),
+        symptoms: Sequence[str] = (),
     ) -> bool:
-        """Append one entry, with the check results that belong to it and what follows from it; whether it was appended.
+        """Append one entry, with the check results that belong to it, what follows from it, and the incidents that turn
+        out to be its symptoms; whether it was appended.
 
         It is not if one of the results belongs to an incident already, or if an entry with the same `key` was made.
         """
@@ -188,6 +193,7 @@ class IncidentStore:
                 if kind_of_it == "transition":
                     check_transition(incident, State(more["to"]))
                 incident = self._append(connection, incident_id, now, actor, kind_of_it, because, more, incident)
+            self._take_over(connection, symptoms, incident_id, now, actor)
 
         def repeated() -> bool:
             return (bool(results) and bool(self.known_results(results))) or (key is not None and self._has_key(key))
@@ -327,6 +333,17 @@ class IncidentStore:
         incident = fold(incident_id, [*history, entry])
         _write_head(connection, incident, position)
         return incident
+
+    def _take_over(
+        self, connection: Connection, symptoms: Sequence[str], cause: str, now: datetime, actor: str
+    ) -> None:
+        """End what turns out to be a symptom, unless somebody has begun to work on it."""
+        for one in symptoms:
+            incident = self._fold(connection, one)
+            if incident.untouched:
+                what = {"linked_to": cause, "to": State.FALSE_ALARM.value}
+                why = f"Not a failure of its own: a symptom of {cause}."
+                self._append(connection, one, now, actor, "transition", why, what, incident)
 
     def _history(self, connection: Connection, incident_id: str) -> list[Any]:
         query = (

@@ -155,19 +155,44 @@ def test_killed_while_an_incident_comes_back_it_is_reopened_by_the_next_reader(s
     store.move(incident_id, State.RECOVERING, later(1), "healer", "act")
     store.move_through(incident_id, [(State.VERIFIED, "passes"), (State.RESOLVED, "done")], later(2), "healer")
     checks.record([result(FAILING[0], at=later(3)), result(FAILING[1]), result(FAILING[2])])
-    process = FORK.Process(target=die_at_transition, args=(settings,))
-    process.start()
-    process.join(60)
-    assert process.exitcode == -signal.SIGKILL
+    killed_at(State.REOPENED, settings)
     tick(settings)
     assert store.get(incident_id).state is State.REOPENED
 
 
-def die_at_transition(settings: Settings) -> None:
-    """Be killed before the entry of the timeline that reopens."""
+@pytest.mark.parametrize(("on", "opens"), [(12, True), (6, False)])
+def test_killed_while_a_cause_takes_its_symptom_over_the_next_reader_does_it(
+    settings: Settings, on: int, opens: bool
+) -> None:
+    """The cause was opened, or grew by a day, in one transaction, and the symptom ended in the next: killed between, one
+    failure stayed open under two names, and was healed twice.
+    """
+    checks, store = CheckStore(operations_engine(settings)), IncidentStore(operations_engine(settings))
+    before = tick(settings)
+    checks.record([result("int_orders__deduplicated__volume", on)])
+    [symptom] = tick(settings)
+    checks.record([result(FAILING[0], on, at=later(1))])
+    killed_at(State.FALSE_ALARM, settings)
+    tick(settings)
+    ended = store.get(symptom)
+    assert ended.state is State.FALSE_ALARM
+    cause = store.get(str(ended.linked_to))
+    assert (cause.failure_class, cause.is_open, cause.id in before) == ("missing_data", True, not opens)
+
+
+def killed_at(state: State, settings: Settings) -> None:
+    """Let a process be killed before the entry of the timeline that brings an incident into a state."""
+    process = FORK.Process(target=die_at, args=(state, settings))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+
+
+def die_at(state: State, settings: Settings) -> None:
+    """In a process of its own."""
 
     def look(_c: object, _u: object, statement: str, parameters: object, *_: object) -> None:
-        if "INTO incident_timeline" in statement and '"reopened"' in str(parameters):
+        if "INTO incident_timeline" in statement and f'"{state.value}"' in str(parameters):
             os.kill(os.getpid(), signal.SIGKILL)
 
     event.listen(Engine, "before_cursor_execute", look)
