@@ -96,6 +96,6 @@ def plain(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
-def joined(things: Sequence[str], last: str = "and") -> str:
+def joined(things: Sequence[str]) -> str:
     """`a, b and c`."""
-    return f" {last} ".join([", ".join(things[:-1]), things[-1]]) if len(things) > 1 else "".join(things)
+    return " and ".join([", ".join(things[:-1]), things[-1]]) if len(things) > 1 else "".join(things)

@@ -26,6 +26,11 @@ def literal(text: str | Path) -> str:
     return "'" + str(text).replace("'", "''") + "'"
 
 
+def identifier(name: str) -> str:
+    """A name of a table or a column as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def exact(path: Path) -> str:
     """A path as the part of a glob that only it fits."""
     return re.sub(r"([\[*?])", r"[\1]", str(path))

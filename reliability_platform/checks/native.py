@@ -6,7 +6,7 @@ value 0. A value above the limit fails, unless a fourth column says that the cou
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -419,7 +419,6 @@ def evaluate_native(
     names: set[str],
     run_id: str,
     now: datetime,
-    on_check: Callable[[str], None] = lambda _: None,
 ) -> list[CheckResult]:
     """One result per wanted native check and landing day."""
     results = []
@@ -430,7 +429,6 @@ def evaluate_native(
     for source in {CHECKS[name].source for name in names if name.endswith(("__landed_on_time", "__arrival_agrees"))}:
         connection.register(f"{ARRIVALS}{source}", arrivals_of(engine, source, first, last))
     for name in sorted(names & checks.keys()):
-        on_check(name)
         check, spec = checks[name], CHECKS[name]
         rows: dict[date, tuple[float | None, Facts]] = {}
         too_few: set[date] = set()

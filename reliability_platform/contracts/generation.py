@@ -20,6 +20,7 @@ import yaml
 
 from reliability_platform.atomic import write_atomically
 from reliability_platform.contracts.contract import Column, Contract, Reference
+from reliability_platform.parquet import literal
 
 MARK = "Generated from contracts/{what} by `reliability generate`: change that, not this"
 _MARKED = re.compile(
@@ -282,7 +283,7 @@ def _rules(contract: Contract, references: Iterable["_Join"]) -> Iterator[tuple[
             yield f"{name}_out_of_range", _text(f"{live} > {_number(column.maximum)}")
         if column.valid_values:
             plain = live if column.type == "VARCHAR" else f"cast({live} as varchar)"
-            listed = ", ".join("'" + one.replace("'", "''") + "'" for one in column.valid_values)
+            listed = ", ".join(literal(one) for one in column.valid_values)
             yield f"{name}_unknown_value", _text(f"{plain} not in ({listed})")
     for one in references:
         yield (

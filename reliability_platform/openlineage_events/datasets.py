@@ -17,6 +17,7 @@ from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.types import KNOWN
 from reliability_platform.landing.bronze import bronze_folder, bronze_schema
 from reliability_platform.openlineage_events.run import Assertion, Dataset, Field, InputColumn, Metrics
+from reliability_platform.parquet import identifier, literal
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_reader
 
@@ -96,7 +97,7 @@ class Models:
                 and any(one.name == "landing_date" for one in columns[name])
             ]
             counts = " union all ".join(
-                f"select {_text(name)}, count(*) from {_identifier(name)} "
+                f"select {literal(name)}, count(*) from {identifier(name)} "
                 f"where landing_date between date '{first.isoformat()}' and date '{last.isoformat()}'"
                 for name in counted
             )
@@ -146,11 +147,3 @@ def _assertion(check: str, results: Sequence[CheckResult]) -> Assertion:
 
 def _words(text: str | None) -> str | None:
     return " ".join(text.split()) if text and text.strip() else None
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
+from reliability_platform.parquet import literal
 
 HEAD_BYTES = 65_536
 COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -170,7 +171,7 @@ def _with_dialect(connection: duckdb.DuckDBPyConnection, found: FileFormat, path
 
 def reader(found: FileFormat, files: Sequence[Path], columns: Sequence[str] = ()) -> str:
     """The files as a table function of DuckDB; values of CSV as the text that they came as."""
-    names = "[" + ", ".join(_quoted(_literally(path)) for path in files) + "]"
+    names = "[" + ", ".join(literal(_literally(path)) for path in files) + "]"
     if found.kind == "parquet":
         return f"read_parquet({names}, union_by_name = false, filename = '_file')"
     packed = f"compression = '{found.compression}', filename = '_file'"
@@ -178,12 +179,12 @@ def reader(found: FileFormat, files: Sequence[Path], columns: Sequence[str] = ()
         packed = packed.replace("'none'", "'uncompressed'")
         return f"read_json({names}, format = 'newline_delimited', union_by_name = true, {packed})"
     marks = "".join(
-        f", {option} = {_quoted(value)}"
+        f", {option} = {literal(value)}"
         for option, value in (("quote", found.quote or '"'), ("escape", found.escape or found.quote or '"'))
     )
-    texts = "{" + ", ".join(f"{_quoted(name)}: 'VARCHAR'" for name in columns) + "}"
+    texts = "{" + ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns) + "}"
     return (
-        f"read_csv({names}, all_varchar = true, auto_detect = false, delim = {_quoted(found.delimiter)}{marks}, skip = {found.skip}, "
+        f"read_csv({names}, all_varchar = true, auto_detect = false, delim = {literal(found.delimiter)}{marks}, skip = {found.skip}, "
         f"header = {str(found.header).lower()}, encoding = '{found.encoding}', columns = {texts}, {packed})"
     )
 
@@ -191,10 +192,6 @@ def reader(found: FileFormat, files: Sequence[Path], columns: Sequence[str] = ()
 def _literally(path: Path) -> str:
     """A path in which DuckDB sees no pattern."""
     return glob.escape(str(path))
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def one_header(

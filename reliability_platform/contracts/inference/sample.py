@@ -11,6 +11,7 @@ from reliability_platform.contracts.names import plain_names
 from reliability_platform.contracts.types import canonical_type
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
+from reliability_platform.parquet import identifier, literal
 
 MAX_CELLS = 4_000_000
 """Read of a sample unless everything is asked for: 210,000 rows of 19 columns, 13,000 of 300; seconds on two cores."""
@@ -97,10 +98,10 @@ def _load(sample: Sample, raw: list[tuple[str, str]], files: list[Path], limit: 
     # JSON tells moments from text by guessing: they are read as the text that they came as.
     texts = {name for name, kind in raw if sample.format.kind == "json" and kind.startswith(("DATE", "TIME", "UUID"))}
     names = [name for name, _ in raw]
-    columns = ", ".join(_column(name) for name in names)
+    columns = ", ".join(identifier(name) for name in names)
     source = reader(sample.format, files, names)
     if sample.format.kind == "json":
-        declared = ", ".join(f"{_text(name)}: '{'VARCHAR' if name in texts else kind}'" for name, kind in raw)
+        declared = ", ".join(f"{literal(name)}: '{'VARCHAR' if name in texts else kind}'" for name, kind in raw)
         source = source.replace("union_by_name = true", f"columns = {{{declared}}}")
         raw[:] = [(name, "VARCHAR" if name in texts else kind) for name, kind in raw]
     try:
@@ -156,8 +157,8 @@ def _types_of_texts(sample: Sample, names: list[str]) -> dict[str, Typed]:
         doubtful = [name for name in names if not _holds_for_all(sample, found[name])]
         again = _counts(sample, doubtful, list(MEASURED), "raw")
         found |= {name: _type_of(name, again[name]) for name in doubtful}
-    words = ", ".join(_text(word) for word in NULL_WORDS)
-    typed = [_column(name) for name in names if found[name].type != "VARCHAR"]
+    words = ", ".join(literal(word) for word in NULL_WORDS)
+    typed = [identifier(name) for name in names if found[name].type != "VARCHAR"]
     if typed:
         every = " union all ".join(f"select {name} as word from raw where {name} in ({words})" for name in typed)
         sample.nulls = dict(
@@ -190,13 +191,13 @@ def _counts(sample: Sample, names: list[str], what: list[str], rows: str) -> dic
     """Some of the counts of `MEASURED` for each column. The columns become rows: to plan 3,300 terms took 14 s."""
     if not names:
         return {}
-    words = ", ".join(_text(word) for word in NULL_WORDS)
+    words = ", ".join(literal(word) for word in NULL_WORDS)
     day, moment = _parsers(sample.format)
     terms = []
     for one in what:
         v = "v" if one in ("present", "words") else "w"
         terms.append(MEASURED[one].format(v=v, words=words, day=day.format(v=v), moment=moment.format(v=v)))
-    columns = ", ".join(_column(name) for name in names)
+    columns = ", ".join(identifier(name) for name in names)
     counts = sample.connection.execute(
         f"select n, {', '.join(terms)} from (select n, v, case when v not in ({words}) then v end as w from "
         f"(unpivot (select {columns} from {rows}) on columns(*) into name n value v)) group by n"
@@ -240,21 +241,21 @@ def _type_of(name: str, counts: dict[str, int]) -> Typed:
 
 def _parsers(found: FileFormat) -> tuple[str, str]:
     """How days and moments are read: as ISO 8601 says, or in the format that was found."""
-    day = f"try_strptime({{v}}, {_text(found.date_format)})" if found.date_format else "try_cast({v} as date)"
+    day = f"try_strptime({{v}}, {literal(found.date_format)})" if found.date_format else "try_cast({v} as date)"
     moment = "try_cast({v} as timestamptz)"
     if found.timestamp_format and found.timestamp_format[:2] != "%Y":
-        moment = f"coalesce({moment}, try_strptime({{v}}, {_text(found.timestamp_format)}))"
+        moment = f"coalesce({moment}, try_strptime({{v}}, {literal(found.timestamp_format)}))"
     return day, moment
 
 
 def _type(sample: Sample) -> None:
     """The table `sample`: plain names, types, null where a word stands for no value."""
     day, moment = _parsers(sample.format)
-    words = ", ".join(_text(word) for word in sample.nulls)
+    words = ", ".join(literal(word) for word in sample.nulls)
     text = "case when {v} not in (" + words + ") then {v} end" if words else "{v}"
     terms = []
     for one in sample.columns:
-        value = _column(one.original)
+        value = identifier(one.original)
         if sample.format.kind == "csv":
             value = text.format(v=value)
         if one.type == "JSON":
@@ -269,14 +270,6 @@ def _type(sample: Sample) -> None:
             value = f"cast({day.format(v=value)} as date)"
         elif one.type != "VARCHAR":
             value = f"try_cast({value} as {one.type})"
-        terms.append(f"{value} as {_column(one.name)}")
+        terms.append(f"{value} as {identifier(one.name)}")
     sample.connection.execute(f"create or replace temp table sample as select {', '.join(terms)}, _file from raw")
     sample.connection.execute("drop table raw")
-
-
-def _column(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -10,6 +10,7 @@ import duckdb
 from reliability_platform.contracts.inference.proposal import Proposal, Told, propose
 from reliability_platform.contracts.inference.sample import take_sample
 from reliability_platform.errors import UsageError
+from reliability_platform.parquet import literal
 
 MEMORY = "2GB"
 """More goes to the disk."""
@@ -27,7 +28,7 @@ def proposed(
     """What the deliveries propose for a source; `ask` is given a question and the proposal, and returns the answer."""
     with tempfile.TemporaryDirectory(prefix="sources-add-") as spill, duckdb.connect() as connection:
         connection.execute(f"set memory_limit = '{MEMORY}'; set timezone = 'UTC'")
-        connection.execute("set temp_directory = '" + spill.replace("'", "''") + "'")
+        connection.execute(f"set temp_directory = {literal(spill)}")
         sample = take_sample(connection, patterns, full)
         proposal = propose(name, sample, references, key, event_time)
         if ask is None:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from reliability_platform.counted import counted
 from reliability_platform.formats import NOTHING
 from reliability_platform.incidents.model import Incident, State
-from reliability_platform.parquet import scan
+from reliability_platform.parquet import identifier, scan
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts, read_manifest
@@ -177,7 +177,7 @@ def measures(
             file, own = _published(settings, mart.name), names[mart.name]
             sides = [
                 _Side("published", scan(file), _columns_published(file)),
-                _Side("warehouse", _quoted(mart.name), present.get(mart.name, set())),
+                _Side("warehouse", identifier(mart.name), present.get(mart.name, set())),
             ]
             values = _sums(connection, own, dates, [side for side in sides if side.columns])
             nothing = [0, *(None for _ in own)]
@@ -218,12 +218,7 @@ def _sums(
 
 
 def _aggregate(name: str) -> str:
-    return f"{'avg' if name.endswith('_share') else 'sum'}({_quoted(name)})"
-
-
-def _quoted(name: str) -> str:
-    escaped = name.replace('"', '""')
-    return f'"{escaped}"'
+    return f"{'avg' if name.endswith('_share') else 'sum'}({identifier(name)})"
 
 
 def _exact(value: Any) -> Decimal | None:

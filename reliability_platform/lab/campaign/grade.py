@@ -249,19 +249,17 @@ def _failing(results: Iterable[CheckResult]) -> dict[tuple[str, date], set[str]]
     return found
 
 
-def _z_score_alarms(
-    delivered: dict[tuple[str, date], int], limit: float = 3.0, days: int = 28
-) -> set[tuple[str, date]]:
+def _z_score_alarms(delivered: dict[tuple[str, date], int]) -> set[tuple[str, date]]:
     """The baseline that everybody has: the day's rows against mean and standard deviation of the four weeks before."""
     alarms = set()
     for source in SOURCES:
         series = sorted((day, count) for (one, day), count in delivered.items() if one == source)
         for place, (day, count) in enumerate(series):
-            past = [rows for _, rows in series[max(0, place - days) : place]]
+            past = [rows for _, rows in series[max(0, place - 28) : place]]
             if len(past) >= 14:
                 mean = sum(past) / len(past)
                 deviation = (sum((rows - mean) ** 2 for rows in past) / (len(past) - 1)) ** 0.5
-                if abs(count - mean) > limit * max(deviation, 1e-9):
+                if abs(count - mean) > 3 * max(deviation, 1e-9):
                     alarms.add((source, day))
     return alarms
 

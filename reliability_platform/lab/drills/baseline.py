@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from reliability_platform.parquet import literal, scan
+from reliability_platform.parquet import identifier, literal, scan
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import warehouse_reader
@@ -24,12 +24,7 @@ def write_tables(settings: Settings, names: Sequence[str], folder: Path) -> None
     with warehouse_reader(settings) as connection:
         for name in names:
             target = literal(folder / f"{name}.parquet")
-            connection.execute(f"copy {quoted(name)} to {target} (format parquet)")
-
-
-def quoted(name: str) -> str:
-    """A name of a table for SQL."""
-    return '"' + name.replace('"', '""') + '"'
+            connection.execute(f"copy {identifier(name)} to {target} (format parquet)")
 
 
 def missing_rows(before: Path, after: Path) -> int:

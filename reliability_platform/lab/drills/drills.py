@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from reliability_platform.clock import Clock
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.errors import UsageError
-from reliability_platform.lab.drills.baseline import missing_rows, published_tables, quoted, write_tables
+from reliability_platform.lab.drills.baseline import missing_rows, published_tables, write_tables
 from reliability_platform.lab.oracle import verify
 from reliability_platform.lab.simulation.misbehaviour import at_first
 from reliability_platform.lab.simulation.server import serving
@@ -29,7 +29,7 @@ from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.fetch import fetch_day
 from reliability_platform.landing.writer import landing_folder, write_batch
 from reliability_platform.operations import operations_engine
-from reliability_platform.parquet import read_table
+from reliability_platform.parquet import identifier, read_table
 from reliability_platform.pipeline.run import reprocess
 from reliability_platform.pipeline.steps import RunContext
 from reliability_platform.recovery.clone import Clone, clone_of
@@ -200,7 +200,7 @@ def _table_loss(clone: Clone, report: DrillReport, clock: Clock, table: str | No
 
     def lose() -> None:
         with warehouse_lease(settings), closing(open_when_free(settings, read_only=False)) as writer:
-            writer.execute(f"drop table {quoted(lost)}")
+            writer.execute(f"drop table {identifier(lost)}")
 
     _lose_and_recover(clone, report, clock, sorted({lost, *published_tables(settings)}), lose, lost)
 

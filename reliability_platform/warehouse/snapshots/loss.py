@@ -12,12 +12,13 @@ from pathlib import Path
 import duckdb
 from sqlalchemy import Engine
 
+from reliability_platform.parquet import identifier
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 from reliability_platform.warehouse.snapshots.location import SnapshotDamagedError, SnapshotLocation
 from reliability_platform.warehouse.snapshots.lock import snapshot_lock
 from reliability_platform.warehouse.snapshots.manifest import WAREHOUSE, Snapshot, read_snapshots
-from reliability_platform.warehouse.snapshots.restore import attach, gap, quoted, tables_of
+from reliability_platform.warehouse.snapshots.restore import attach, gap, tables_of
 from reliability_platform.warehouse.versions import models_of
 
 DAYS = ("landing_date", "event_date")
@@ -78,7 +79,7 @@ def _lost(settings: Settings, file: Path, changed: Sequence[date]) -> dict[str, 
 
 def _missing(connection: duckdb.DuckDBPyConnection, table: str, day: str, changed: Sequence[date]) -> int:
     """How many rows of unchanged days the table has fewer than in the snapshot."""
-    name = quoted(table)
+    name = identifier(table)
     row = connection.execute(
         f"""
         with was as (select {day} as day, count(*) as n from snapshot.main.{name} group by all),

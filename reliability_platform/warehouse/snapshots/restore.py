@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from reliability_platform.damage import sha256_of
 from reliability_platform.errors import UsageError
 from reliability_platform.landing.admission import landed_partitions
-from reliability_platform.parquet import literal
+from reliability_platform.parquet import identifier, literal
 from reliability_platform.settings import RESTORING, Settings
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
@@ -157,11 +157,6 @@ def _sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def quoted(name: str) -> str:
-    """A name of a table for SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def tables_of(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, list[tuple[str, str]]]:
     """The columns of each table (not views) of a database, in their order."""
     rows = connection.execute(
@@ -226,7 +221,7 @@ def restore_tables(
             before(days)
             connection.execute("begin")
             for table in tables:
-                name = quoted(table)
+                name = identifier(table)
                 connection.execute(f"create or replace table {name} as from snapshot.main.{name}")
             connection.execute("commit")
             connection.execute("detach snapshot")
@@ -247,7 +242,7 @@ def warehouse_aside(settings: Settings, snapshot: Snapshot, table: str | None, f
                 _known_table(connection, snapshot, table)
                 _refuse_existing(target)
                 draft = staging / "table.parquet"
-                connection.execute(f"copy snapshot.main.{quoted(table)} to {literal(draft)}")
+                connection.execute(f"copy snapshot.main.{identifier(table)} to {literal(draft)}")
                 shutil.move(draft, target)
         else:
             _refuse_existing(target)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from reliability_platform.parquet import identifier
 from reliability_platform.warehouse.snapshots.location import SnapshotDamagedError
 
 
@@ -20,8 +21,7 @@ def read_through(warehouse: Path) -> int:
             connection.execute("set enable_progress_bar = false")
             tables = [name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()]
             for table in tables:
-                quoted = '"' + str(table).replace('"', '""') + '"'
-                connection.execute(f"select max(hash(rows)) from {quoted} as rows").fetchall()
+                connection.execute(f"select max(hash(rows)) from {identifier(table)} as rows").fetchall()
             return len(tables)
     except duckdb.Error:  # its words may quote values
         raise SnapshotDamagedError(
