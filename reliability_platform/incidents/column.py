@@ -31,8 +31,10 @@ def column_of_results(failure_class: str, own: Sequence[CheckResult], all_of_the
     """The column, or None where no single one is meant. `own` are the failures of the class without its symptoms."""
     kind = CLASSES[failure_class]
     declared = _commonest(column for result in own if (column := CHECKS[result.check].column) is not None)
-    if kind.column or declared:
-        return kind.column or declared
+    if kind.is_about_event_time:
+        return CONTRACTS[own[0].source].event_time
+    if declared:
+        return declared
     of_files = [name for result in own for file in result.facts.refused for name in file.columns]
     unknown = [name for result in own for name in result.facts.unknown_columns]
     rejected = [

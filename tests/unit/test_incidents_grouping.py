@@ -1,5 +1,6 @@
 """One incident per cause: symptoms join what explains them, and what does not explain each other stays apart."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.facts import Facts
 from reliability_platform.checks.results import CheckResult
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.grouping import Cause, RawSignal, explains, group
 from tests.unit.failing import NOTHING, Numbers, crashed, day, missing, refused, result
@@ -142,6 +144,13 @@ def test_rejected_rows_join_the_cause_that_their_commonest_reason_names(reasons:
         result("stg_payments__reject_share", facts=Facts(rejected_for=(reasons,))),
     )
     assert [one[1] for one in found if "stg_payments__reject_share" in one[3]] == [failure_class]
+
+
+def test_a_failure_of_the_event_time_names_the_column_of_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of flights it named `event_time`, a column that they do not have; theirs is called `time_hour`."""
+    monkeypatch.setitem(CONTRACTS, "orders", replace(CONTRACTS["orders"], event_time="time_hour"))
+    [cause] = grouped(result("stg_orders__no_future_event_time"))
+    assert (cause.failure_class, cause.column) == ("future_data", "time_hour")
 
 
 def test_neighbouring_days_merge_and_a_gap_separates() -> None:

@@ -192,8 +192,8 @@ class FailureClass:
     """Classes that, on the same source and day, are symptoms of this one."""
     rejections: frozenset[Rule] = frozenset()
     """The rules for which rows of it are rejected: by their commonest one the share of rejected rows joins it."""
-    column: str | None = None
-    """The column that it is always about."""
+    is_about_event_time: bool = False
+    """Whether it is always about the column that says when a row happened."""
     asks_for: frozenset[AskFor] = frozenset({AskFor.REJECTED_ROWS})
     spoils_numbers: bool = False
     """Whether consumers see wrong or incomplete numbers if a landing day of it was published before it was noticed."""

@@ -7,7 +7,7 @@ differs from it is refused: a truth that somebody changed proves nothing.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -32,7 +32,15 @@ def fingerprint_of(contract: Contract) -> str:
     """What a contract says of its rows and its schedule; descriptions and owners may change."""
     columns = tuple(replace(one, description="") for one in contract.columns)
     plain = replace(contract, columns=columns, description="", owner="", taken_over=())
-    return hashlib.sha256(repr(plain).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(_said(plain), sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _said(value: Any) -> Any:
+    """What differs from its default: a release that can say more of a contract leaves one that does not as it was."""
+    if is_dataclass(value):
+        known = ((one, getattr(value, one.name)) for one in fields(value))
+        return {one.name: _said(content) for one, content in known if content != one.default}
+    return [_said(one) for one in value] if isinstance(value, tuple) else value
 
 
 def seal_of(document: Mapping[str, Any]) -> str:

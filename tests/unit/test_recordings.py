@@ -1,0 +1,52 @@
+"""What a recording is bound to, and what it delivers; the whole way is in `tests/scenarios/test_recording.py`."""
+
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts.contract import Contract
+from reliability_platform.errors import UsageError
+from reliability_platform.lab.recordings.recording import RecordedSource, Recording, _as_delivered, fingerprint_of
+from reliability_platform.landing.canonical import canonical
+
+ORDERS = CONTRACTS["orders"]
+
+
+@dataclass(frozen=True)
+class Later(Contract):
+    """A contract of a later release, which can say more."""
+
+    more: str = ""
+
+
+def test_a_recording_stays_what_it_is_until_its_contract_says_something_else_of_the_rows() -> None:
+    """A release that added a field to contracts made every recording useless; another description had, too."""
+    said = fingerprint_of(ORDERS)
+    assert fingerprint_of(replace(ORDERS, description="Other words.", owner="somebody@example.com")) == said
+    assert fingerprint_of(Later(**{one.name: getattr(ORDERS, one.name) for one in fields(ORDERS)})) == said
+    assert fingerprint_of(replace(ORDERS, columns=ORDERS.columns[:-1])) != said
+    assert fingerprint_of(replace(ORDERS, deadline_minutes=61)) != said
+
+
+def test_recorded_moments_of_a_zone_are_not_moved_again() -> None:
+    """They are recorded in UTC; admission reads what names no zone in the one that the contract declares."""
+    zoned = replace(
+        ORDERS,
+        columns=tuple(replace(one, zone="Asia/Tokyo") if one.name == "event_time" else one for one in ORDERS.columns),
+    )
+    moments = pa.table({"event_time": pa.array([1_700_000_000_000_000], pa.timestamp("us"))})
+    assert canonical(moments, zoned)["event_time"] != moments["event_time"]
+    assert canonical(_as_delivered(zoned, moments), zoned)["event_time"] == moments["event_time"]
+
+
+def test_what_is_no_recording_is_said_in_one_line(tmp_path: Path) -> None:
+    """An empty folder, a day before its first."""
+    with pytest.raises(UsageError, match=r"^\S+ is no recording: `reliability lab record` makes one\.$"):
+        Recording.open(tmp_path)
+    source = RecordedSource(Recording(tmp_path, date(2026, 1, 1), date(2026, 1, 2), ""), "orders")
+    with pytest.raises(UsageError, match="Nothing of 2026-01-03 is recorded"):
+        source.deliver(date(2026, 1, 3))
