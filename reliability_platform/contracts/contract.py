@@ -58,6 +58,11 @@ class Cadence:
     day_of_month: int | None = None
     """In a shorter month its last day."""
 
+    @property
+    def is_daily(self) -> bool:
+        """Whether every day is a due one."""
+        return self.weekday is None and self.day_of_month is None
+
     def by_sql(self, day: str) -> str:
         """The same number as `due_on`, as SQL of a day."""
         if self.weekday is not None:

@@ -9,7 +9,9 @@ import pyarrow as pa
 import pytest
 
 from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts.contract import Cadence
 from reliability_platform.errors import UsageError
+from reliability_platform.lab.campaign.grid import Scenario, trials_of
 from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS, fault_named
 from reliability_platform.lab.faults.fault import Containment
 from reliability_platform.lab.faults.injection import inject_one, injected_batches, rehearse
@@ -26,6 +28,7 @@ from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.lab.simulation.system import SimulatedSource, scheduled_batches, simulated_sources
 from reliability_platform.settings import load_settings
 from reliability_platform.sources.batch import Batch
+from reliability_platform.sources.drop import DropSource
 from tests.conftest import day
 
 WORLD = Simulation(seed=9, events_per_day=1500)
@@ -176,6 +179,17 @@ def test_a_plan_that_contradicts_itself_is_refused(injections: list[tuple[str, s
         rehearse(
             SOURCES_OF_WORLD, ActivePlan.resolve(Plan(name="x", injections=planned), seed=1, first=day(1), last=day(30))
         )
+
+
+def test_a_source_that_is_not_due_every_day_is_hit_on_its_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing can be moved to a day on which nothing comes; a campaign would have broken off on such a day."""
+    monkeypatch.setitem(CONTRACTS, "shipments", replace(CONTRACTS["shipments"], cadence=Cadence(4, weekday=2)))
+    assert "not due every day" in str(CATALOGUE["late_events"].why_not("shipments"))
+    assert CATALOGUE["null_spike"].why_not("shipments") is None
+    [plan] = trials_of([Scenario("null_spike", "shipments", size, "day", 1) for size in ("small", "large")])
+    assert [(one.first_day.weekday(), one.first_day) for one in plan.scenarios] == [(2, day(28)), (2, day(35))]
+    with pytest.raises(UsageError, match="shipments delivers nothing on"):
+        inject_one(DropSource("shipments"), 1, Injection("null_spike", "shipments", day(15), "small"))
 
 
 def test_a_size_may_be_a_number_in_the_unit_of_the_fault() -> None:

@@ -12,7 +12,7 @@ from functools import cache
 
 from reliability_platform.checks.catalogue import MODEL_CHECKS
 from reliability_platform.clock import FIRST_DAY
-from reliability_platform.contracts import SOURCES
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
 from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS, fault_named
@@ -143,9 +143,9 @@ def _standard(seed: int) -> Iterator[Scenario]:
         for source in fault.applies_to:
             for size in SIZES:
                 yield Scenario(fault.name, source, size, "day", seed)
-        for place, window in enumerate(_long_windows(fault)):
-            source = fault.applies_to[-1 - (number + place) % len(fault.applies_to)]
-            yield Scenario(fault.name, source, "medium", window, seed)
+        daily = [source for source in fault.applies_to if CONTRACTS[source].cadence.is_daily]
+        for place, window in enumerate(_long_windows(fault) if daily else ()):
+            yield Scenario(fault.name, daily[-1 - (number + place) % len(daily)], "medium", window, seed)
         for size in SWEEPS.get(fault.name, ()):
             for source in fault.applies_to:
                 yield Scenario(fault.name, source, size, "limit", seed)
@@ -197,14 +197,7 @@ def trials_of(scenarios: Iterable[Scenario], recording: Recording | None = None)
     Two month-long ones never share a source's lane: nothing good would be left of its past. Raises `UsageError` for a
     recording that is too short.
     """
-    every, first, limit = list(scenarios), first_day_of(recording), days_of(recording)
-    for one in every:
-        needed = LIVE_DAY if one.window == "live" else HISTORY_DAYS + one.declared.days_read + one.span
-        if needed > limit:
-            raise UsageError(
-                f"{one.fault} needs {counted(needed, 'landing day')}, {HISTORY_DAYS} of them to compare with, and {limit} are "
-                "recorded: record more."
-            )
+    every, first = list(scenarios), first_day_of(recording)
     live = [one for one in every if one.window == "live"]
     ordered = sorted(
         (one for one in every if one.window != "live"), key=lambda one: (one.seed, -one.span, SOURCES.index(one.source))
@@ -213,20 +206,41 @@ def trials_of(scenarios: Iterable[Scenario], recording: Recording | None = None)
     for scenario in ordered:
         lane = lane_of(scenario.source)
         for seed, ends, placed in trials:
-            # What is delivered again must have been delivered whole the first time.
-            start = ends.get(lane, HISTORY_DAYS) + scenario.declared.days_read
+            start = _start(scenario, ends.get(lane, HISTORY_DAYS), recording)
             month_there = any(one.window == "month" and one.source == scenario.source for one in placed)
-            fits = start + scenario.span <= limit and not (month_there and scenario.window == "month")
+            fits = start is not None and not (month_there and scenario.window == "month")
             if seed == scenario.seed and fits:
                 break
         else:
-            ends, placed, start = {}, [], HISTORY_DAYS + scenario.declared.days_read
+            ends, placed, start = {}, [], _start(scenario, HISTORY_DAYS, recording)
             trials.append((scenario.seed, ends, placed))
+        if start is None:
+            raise UsageError(
+                f"{scenario.fault} finds no day of {scenario.source} after the {HISTORY_DAYS} to compare with, of "
+                f"{counted(days_of(recording), 'day')} in all: record more."
+            )
         placed.append(replace(scenario, first_day=first + timedelta(days=start)))
         ends[lane] = start + scenario.span + CLEAN_DAYS_BETWEEN
     landed = [(seed, tuple(placed)) for seed, _, placed in trials]
     together = [*landed, *_live_trials(live, first + timedelta(days=LIVE_DAY - 1))]
     return [TrialPlan(number, seed, placed, recording) for number, (seed, placed) in enumerate(together, 1)]
+
+
+def _start(scenario: Scenario, after: int, recording: Recording | None) -> int | None:
+    """The first place for a scenario: the source delivers on each day that is touched, and had on the one that is read."""
+    first, read = first_day_of(recording), scenario.declared.days_read
+
+    def delivers(offset: int) -> bool:
+        day = first + timedelta(days=offset)
+        if recording is not None:
+            return recording.has_rows(scenario.source, day)
+        return CONTRACTS[scenario.source].cadence.due_on(day) > 0
+
+    # What is delivered again must have been delivered whole the first time.
+    for start in range(after + read, days_of(recording) - scenario.span + 1):
+        if all(map(delivers, (start - read, *range(start, start + scenario.span)))):
+            return start
+    return None
 
 
 def _live_trials(live: Sequence[Scenario], day: date) -> Iterator[tuple[int, tuple[Scenario, ...]]]:

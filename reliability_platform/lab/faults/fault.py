@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from reliability_platform.contracts import SOURCES
+from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.lab.faults.targets import RECONCILIATION, Target, unjudged
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
@@ -127,6 +127,8 @@ class Fault:
         """Why it finds nothing to hit in a source of the project; None if it applies."""
         if not self.target.of(source):
             return f"{source} {self.target.lack}"
+        if self.days_touched > 1 and not CONTRACTS[source].cadence.is_daily:
+            return f"{source} is not due every day: what is moved from one day to the next has none to land on"
         lacking = unjudged(self.signature, source, self.target)
         return None if lacking is None else f"the project has no check {lacking} to notice it"
 

@@ -74,6 +74,9 @@ def _one(
         ]
         for one in one_day.touched()
     }
+    silent = next((day for day in free if not any(batch.table.num_rows for batch in source.deliver(day))), None)
+    if silent is not None:
+        raise UsageError(f"{injection.fault} finds nothing to hit: {injection.source} delivers nothing on {silent}.")
     if not all(any(batch.table.num_rows for batch in batches) for batches in free.values()):
         raise UsageError(
             f"{injection.fault} finds nothing left to hit of {injection.source} on {one_day.landing_date}: other injections of "

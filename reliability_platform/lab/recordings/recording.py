@@ -89,6 +89,10 @@ class Recording:
             raise UsageError(f"Nothing of {day} is recorded: the recording has {self.first} to {self.last}.")
         return list(_batches(self, source, day))
 
+    def has_rows(self, source: str, day: date) -> bool:
+        """Whether a source delivered anything on a landing day."""
+        return (source, day.isoformat()) in _filled(self)
+
     def reference_files(self) -> dict[str, bytes]:
         """The reference tables as they were, by name."""
         return {path.stem: path.read_bytes() for path in sorted((self.folder / "reference").glob("*.parquet"))}
@@ -108,6 +112,12 @@ def _document(folder: Path) -> dict[str, Any]:
     if not document["batches"]:
         raise UsageError(f"{folder} is empty: record landing days of which something landed.")
     return document
+
+
+@lru_cache(maxsize=4)
+def _filled(recording: Recording) -> frozenset[tuple[str, str]]:
+    batches = _document(recording.folder)["batches"]
+    return frozenset((one["source"], one["landing_date"]) for one in batches if one["rows"])
 
 
 @lru_cache(maxsize=256)
