@@ -280,6 +280,21 @@ class Settings(BaseSettings):
         rolling = None if self.closed_after_days is None else today - timedelta(days=self.closed_after_days)
         return max((one for one in (self.closed_before, rolling) if one is not None), default=None)
 
+    def apart(self, home: Path) -> "Settings":
+        """The settings of a home that is made to be thrown away: an oracle, a clone, a trial. Nothing of it reaches what
+        this one shares with the outside: a store in a database server, a place of snapshots, channels, lineage.
+        """
+        return self.model_copy(
+            update={
+                "home": home,
+                "operations_url": None,
+                "snapshot_url": None,
+                "openlineage_url": None,
+                "alert_urls": (),
+                "alert_dry_run": True,
+            }
+        )
+
     @property
     def landing(self) -> Path:
         return self.home / "landing"

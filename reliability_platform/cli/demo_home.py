@@ -13,7 +13,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError
 from reliability_platform.operations import operations_engine
 from reliability_platform.operations.tables import metadata
-from reliability_platform.settings import Settings
+from reliability_platform.settings import Settings, variable
 
 MARKER = "demo.json"
 UNFINISHED: dict[str, int] = {}
@@ -25,6 +25,11 @@ def may_be_emptied(settings: Settings, yes: bool) -> str:
     Raises `UsageError` for a home that the demo has not made, or in which something has been done since and nobody can
     be asked; `click.Abort` for a no.
     """
+    if settings.operations_url is not None and sum(_as_it_stands(settings).values()) > 1:  # its version is a row
+        raise UsageError(
+            "The demo begins with an empty operations store, and empties none in a database server: give it a database of "
+            f"its own in {variable('operations_url')}, or unset that."
+        )
     if not _content(settings.home):
         return ""
     marker = settings.home / MARKER

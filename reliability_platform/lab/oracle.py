@@ -31,7 +31,7 @@ def build_oracle(
     """Build the oracle's home over the given landed partitions; returns its settings."""
     ensure_manifest()
     shutil.rmtree(settings.oracle, ignore_errors=True)
-    oracle = settings.model_copy(update={"home": settings.oracle, "dbt_project": DBT_PROJECT})
+    oracle = settings.apart(settings.oracle).model_copy(update={"dbt_project": DBT_PROJECT})
     on_step("clean deliveries")
     clean = clean_sources(settings)
     if clean:

@@ -64,17 +64,7 @@ def _made(settings: Settings, workspace: Path) -> Clone:
     location = SnapshotLocation.of(settings)
     home, snapshots = workspace / "home", workspace / "snapshots"
     inside = location.folder is not None and location.folder.resolve().is_relative_to(settings.home.resolve())
-    clone = settings.model_copy(
-        update={
-            "home": home,
-            "operations_url": None,
-            # Nobody outside needs to hear of a rehearsal.
-            "openlineage_url": None,
-            "alert_urls": (),
-            "alert_dry_run": True,
-            "snapshot_url": str(snapshots) if inside else settings.snapshots,
-        }
-    )
+    clone = settings.apart(home).model_copy(update={"snapshot_url": str(snapshots) if inside else settings.snapshots})
     (workspace / "evidence").mkdir(parents=True)
     home.mkdir()
     store = operations_file(settings)

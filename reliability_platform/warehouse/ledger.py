@@ -14,7 +14,7 @@ from sqlalchemy import Engine, delete, insert, select, update
 from reliability_platform.atomic import write_atomically
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.operations.tables import homes, published_versions
-from reliability_platform.settings import Settings
+from reliability_platform.settings import Settings, variable
 
 DRAFT, KEPT, CURRENT, WITHDRAWN = "draft", "kept", "current", "withdrawn"
 """A version that consumers have never read, have read, read now, and cannot read any more by a person's decision."""
@@ -44,7 +44,7 @@ def home_id(settings: Settings) -> str | None:
 
 
 def known_homes(engine: Engine) -> set[str]:
-    """The homes that a store belongs to: one, or several in a database server."""
+    """The homes that a store belongs to: one, or several where an earlier release let them share it."""
     with engine.connect() as connection:
         return {str(row.id) for row in connection.execute(select(homes))}
 
@@ -61,12 +61,20 @@ def identity_trouble(settings: Settings, engine: Engine) -> str | None:
 
 
 def identify(settings: Settings, engine: Engine) -> str:
-    """Give home and store one identity where one of them has none; returns that of the home."""
+    """Give home and store one identity where one of them has none; returns that of the home.
+
+    Raises `EnvironmentUnusableError` if the store was given by a URL and is of another home: of two in one store each
+    would take the other's builds, results and incidents for its own.
+    """
     here, there = home_id(settings), known_homes(engine)
+    if settings.operations_url is not None and there and here not in there:
+        raise EnvironmentUnusableError(
+            f"The operations store that {variable('operations_url')} names is of another home: give {settings.home} a "
+            "database of its own."
+        )
     if here is None:
-        # The store in a home's folder is its own; one in a database server may serve several homes.
-        own = next(iter(there)) if len(there) == 1 and settings.operations_url is None else None
-        here = own or str(uuid.uuid4())
+        # The store in a home's folder is its own.
+        here = next(iter(there)) if len(there) == 1 else str(uuid.uuid4())
         write_atomically(settings.identity, (json.dumps({"id": here}) + "\n").encode())
     if here not in there:
         with engine.begin() as connection:

@@ -24,9 +24,9 @@ from reliability_platform.formats import seconds
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.lab.campaign.grid import Scenario, TrialPlan
 from reliability_platform.lab.campaign.processes import deaf_to_ctrl_c
-from reliability_platform.lab.campaign.trial import Trial, prove
+from reliability_platform.lab.campaign.trial import Trial, prove, settings_of
 from reliability_platform.operations import operations_engine
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import Settings
 from reliability_platform.warehouse.comparison import compare_tables
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
@@ -157,15 +157,15 @@ def run_kills(folder: Path, number: int, seed: int, on_kill: Callable[[Kill], No
         _, failed = _done(template, seed, CLEAN_DAYS)
         work_seconds, failed_too = _done(_copy(template, clone), seed)
         prove(Trial(clone, _plan(seed), events_per_day=EVENTS_PER_DAY))
-        oracle = load_settings(clone).oracle / "published" / CURRENT
-        wrong = list(filter(None, [failed, failed_too])) or not_right(load_settings(clone), oracle)
+        oracle = settings_of(clone).oracle / "published" / CURRENT
+        wrong = list(filter(None, [failed, failed_too])) or not_right(settings_of(clone), oracle)
         if wrong:
             raise EnvironmentUnusableError(f"Without any kill the work is not right already: {'; '.join(wrong[:3])}.")
         kills = []
         for one in range(1, number + 1):
             moment = _killed(template, home, seed, work_seconds, Random(f"{seed}/{one}"))
             kill = Kill(moment, round(work_seconds, 3))
-            settings = load_settings(home)
+            settings = settings_of(home)
             kill.wrong += [f"before the re-run: {words}" for words in broken(settings)]
             seconds, failed = _done(home, seed)
             kill.rerun_seconds = round(seconds, 3)

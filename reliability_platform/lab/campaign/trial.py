@@ -72,9 +72,10 @@ class Observation:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def _watched(home: Path) -> Settings:
-    """The settings of a home that somebody watches, as in the demo: no healing waits."""
-    return load_settings(home).model_copy(update={"attended": True})
+def settings_of(home: Path) -> Settings:
+    """The settings of a trial: somebody watches it, as in the demo, so that no healing waits."""
+    settings = load_settings(home)
+    return settings.apart(settings.home).model_copy(update={"attended": True})
 
 
 class Trial:
@@ -85,7 +86,7 @@ class Trial:
     ) -> None:
         ensure_manifest()
         self.plan = plan
-        self.settings: Settings = _watched(home)
+        self.settings: Settings = settings_of(home)
         if plan.recording is None:
             Simulation(plan.seed, events_per_day).save(self.settings)
         elif not self.settings.recording.exists():
@@ -123,7 +124,7 @@ class Trial:
 
     def judge(self, landing_days: Sequence[date]) -> list[CheckResult]:
         """Build, check and publish an unbroken row of days, and let incidents be opened."""
-        self.settings = _watched(self.settings.home)  # another version of the models may be deployed
+        self.settings = settings_of(self.settings.home)  # another version of the models may be deployed
         return self._run(landing_days, Step.BUILD)
 
     def audit(self, landing_days: Sequence[date]) -> list[CheckResult]:

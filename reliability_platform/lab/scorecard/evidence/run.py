@@ -156,7 +156,7 @@ def _views(settings: Settings, *, oracle: bool) -> dict[str, str]:
 def opened(settings: Settings, engine: Engine, card: Scorecard, stage_seconds: Sequence[StageTiming]) -> Iterator[Run]:
     """Hold the warehouse, and the oracle's if there is one, for the length of the block."""
     ensure_manifest()
-    oracle = settings.model_copy(update={"home": settings.oracle})
+    oracle = settings.apart(settings.oracle)
     with ExitStack() as stack:
         connection = stack.enter_context(warehouse_reader(settings))
         has_oracle = oracle.warehouse.exists()
