@@ -166,6 +166,12 @@ classes. Admission, checks and masking read it. A field that the standard does n
 | `slaProperties: frequency` | batches expected on each landing day (`batches_per_day`, or hours of which 24 is a multiple), or one a day (`1 d`), a week (`1 w`) or a month (`1 mo`); `schedule` as cron says on which day, Monday and the first by default |
 | `slaProperties: latency` | by when after the end of the day the last batch is due: `minutes`, `h` or `d` |
 | `customProperties: eventTime` | the column with the event time |
+| `customProperties: sourceKind` | how it delivers: `simulated` (by the lab, the default) or `drop` (it sends by itself) |
+| `servers` | where deliveries of a `drop` source appear: the `path` (with `*`) or the `location` of the first server |
+| `customProperties: fileFormat` | how its files are written: `format` (`parquet`, `csv`, `json`), `compression`, `delimiter`, `quote`, `escape`, `encoding`, `header`, `skip`, `dateFormat`, `timestampFormat`, `nulls` |
+| `customProperties: dayZone` | the zone whose calendar says which day an event is of: by default that of the event time, or UTC |
+| `customProperties: severalDays` | `true`: a file holds several days, and is taken apart by those of its events |
+| `customProperties: dayOffset` | days from the one in a file's name to the one of its events: -1 where it is named for the day after |
 | `physicalType`, else `logicalType` | the type: any scalar one that DuckDB knows; what is nested is kept as JSON |
 | `required` | whether the column may be empty |
 | `primaryKey`, `primaryKeyPosition` | the columns that together identify a row |

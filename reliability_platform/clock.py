@@ -6,6 +6,7 @@ Data times are UTC without an offset (as DuckDB's TIMESTAMP); times of the platf
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from reliability_platform.errors import UsageError
 from reliability_platform.settings import PREFIX, Settings
@@ -44,6 +45,9 @@ def days(first: date, last: date) -> Iterator[date]:
         yield first + timedelta(days=offset)
 
 
-def day_end(day: date) -> datetime:
-    """The moment at which a day is over."""
-    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+def day_end(day: date, zone: str = "UTC") -> datetime:
+    """The moment at which a day is over by the calendar of a zone, in UTC."""
+    if zone == "UTC":
+        return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+    following = day + timedelta(days=1)
+    return datetime(following.year, following.month, following.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)

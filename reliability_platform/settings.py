@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
@@ -44,6 +45,25 @@ def _project() -> Path:
 
 
 PROJECT = _project()
+SETTINGS_FILE = PROJECT / "settings.env"
+"""Settings of the project, as lines `RELIABILITY_<NAME>=value`; what the environment says comes before."""
+
+
+def _from_file() -> frozenset[str]:
+    """Take the settings of the project's file into the environment, for this process and those that it starts; returns
+    what stands there and is none."""
+    try:
+        said = dotenv_values(SETTINGS_FILE, interpolate=False) if SETTINGS_FILE.is_file() else {}
+    except (OSError, UnicodeDecodeError):
+        return frozenset({str(SETTINGS_FILE)})
+    for name, value in said.items():
+        if name.startswith(PREFIX) and value is not None:
+            os.environ.setdefault(name, value)
+    return frozenset(name for name, value in said.items() if not name.startswith(PREFIX) or value is None)
+
+
+NO_SETTINGS = _from_file()
+"""Lines of the project's settings file that are none."""
 CONTRACTS_FOLDER = PROJECT / "contracts"
 DBT_PROJECT = PROJECT / "dbt_project"
 SODA_CHECKS = PROJECT / "soda_checks"
@@ -487,6 +507,10 @@ def _wrong_with(name: str, error: "ErrorDetails") -> str:
 
 def load_settings(home: Path | None = None) -> Settings:
     """Settings from the environment; `home` overrides where the data live. Always absolute. Raises `UsageError`."""
+    if NO_SETTINGS:
+        raise UsageError(
+            f"{SETTINGS_FILE} cannot be read at {min(NO_SETTINGS)[:80]!r}: write lines as {PREFIX}FIRST_DAY=2025-01-31."
+        )
     _refuse_unknown_variables(frozenset(os.environ))
     said = frozenset((name, value) for name, value in os.environ.items() if name.upper().startswith(PREFIX))
     _refuse_empty_values(dict(said), None if home is None else "home")

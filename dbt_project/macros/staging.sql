@@ -86,8 +86,15 @@
     {{ return('0001-01-01') }}
 {%- endmacro %}
 
-{% macro is_in_future(moment) -%}
-    ({{ moment }} > live._landed_at or {{ moment }} >= {{ days_later('live.landing_date', 1) }})
+{% macro is_in_future(moment, zone='UTC') -%}
+    {%- set is_later = moment ~ ' >= ' ~ days_later('live.landing_date', 1) if zone == 'UTC'
+        else day_in_zone(moment, zone) ~ ' > live.landing_date' -%}
+    ({{ moment }} > live._landed_at or {{ is_later }})
+{%- endmacro %}
+
+{# The day of a moment by the calendar of a zone; moments are UTC. #}
+{% macro day_in_zone(moment, zone) -%}
+    cast(({{ moment }} at time zone 'UTC') at time zone '{{ zone }}' as date)
 {%- endmacro %}
 
 {% macro allowed_lateness_days() -%}

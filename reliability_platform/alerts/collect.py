@@ -28,7 +28,7 @@ def _words(incident: Incident, number: int) -> tuple[str, str] | None:
     if entry.kind == "deadline":
         return "deadline", f"{entry.data['deadline']} overdue"
     if entry.kind == "escalation":
-        return "escalation", f"{entry.data['to']} must decide"
+        return "escalation", f"{entry.data['to']} must {entry.data.get('must', 'decide')}"
     before = fold(incident.id, incident.timeline[: number - 1])
     after = fold(incident.id, incident.timeline[:number])
     if before.severity != after.severity:

@@ -70,6 +70,7 @@ _SODA_PROPERTIES = {
     "missing": _Property("null_spike", True, "P2", "A required field is filled in at least 99 % of the rows.", _HEAL),
     "valid_payload": _Property("payload_corruption", True, "P2", "At least 99 % of the texts are JSON.", _LOOK),
     "valid": _Property("unknown_values", True, "P2", "At least 99 % of the values are known ones.", _LOOK),
+    "readable": _Property("invalid_values", True, "P2", "At least 99 % of the texts are of their type.", _LOOK),
     "range": _Property("invalid_values", True, "P2", "At least 99 % of the values are within their range.", _LOOK),
     "known_references": _Property("broken_references", True, "P2", "References lead somewhere.", _LOOK),
     "no_future_event_time": _Property("future_data", True, "P1", "No event lies after its own landing.", _LOOK),
@@ -104,6 +105,8 @@ def _soda_properties(source: str) -> Iterator[tuple[str, str | None, str]]:
     columns = CONTRACTS[source].columns
     yield "schema", None, "schema"
     yield "row_count", None, "row_count"
+    if any(one.is_read_from_text(CONTRACTS[source].file_format) for one in columns):
+        yield "readable", None, "readable"
     for one in columns:
         if one.required and not one.json:
             yield f"missing_{one.name}", one.name, "missing"

@@ -269,6 +269,7 @@ def heal(
     from reliability_platform.remediation.due import obstacle
     from reliability_platform.remediation.heal import act, describe
     from reliability_platform.remediation.healed import healed_since
+    from reliability_platform.remediation.owner import ask_owner
 
     if (action is not None or take_back) and incident_id is None:
         raise UsageError(f"{'--undo' if take_back else '--action'} is for one incident: name it with --incident.")
@@ -290,6 +291,8 @@ def heal(
         if incident_id is not None:
             incident = IncidentStore(engine).get(incident_id)
             reason = obstacle(settings, engine, incident, utc_now(), approved=True, decided=True)
+            if action is None:
+                ask_owner(settings, engine, incident, utc_now(), "command line, approved by a person")
             if reason is None:
                 # What is approved is said before it is done.
                 progress.print(f"Approved: {describe(settings, incident, action)}", markup=False)

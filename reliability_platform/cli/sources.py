@@ -1,8 +1,9 @@
 """`reliability sources`: how each source stands, a contract for a new one, and a real one on loopback for drills."""
 
+import os
 import sys
 import time
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import click
@@ -12,11 +13,18 @@ from reliability_platform.atomic import write_atomically
 from reliability_platform.cli.options import echo, home_option, json_option, people, print_json, progress
 from reliability_platform.cli.parameters import SEED, Number, Whole
 from reliability_platform.cli.tables import Table
-from reliability_platform.clock import utc_now
+from reliability_platform.clock import FIRST_DAY, utc_now
 from reliability_platform.counted import counted
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.formats import NOTHING
-from reliability_platform.settings import CONTRACTS_FOLDER, Settings
+from reliability_platform.settings import (
+    CONTRACTS_FOLDER,
+    PROJECT,
+    PROJECT_ROOT,
+    SETTINGS_FILE,
+    Settings,
+    variable,
+)
 
 HEADER = (
     "source",
@@ -220,10 +228,11 @@ def add(
     Each line has its evidence as a comment. What is uncertain is asked, or marked in the file with `# ?`.
     """
     from reliability_platform.contracts import SOURCES
+    from reliability_platform.contracts.first_mart import write_first_mart
     from reliability_platform.contracts.inference.document import contract_text
     from reliability_platform.contracts.inference.files import files_of
     from reliability_platform.contracts.inference.session import proposed
-    from reliability_platform.contracts.odcs import NAME
+    from reliability_platform.contracts.odcs import NAME, read_contracts
 
     if NAME.fullmatch(name) is None:
         raise UsageError(f"A source is called by small letters, digits and underscores, not {name!r}.")
@@ -246,19 +255,44 @@ def add(
         _ask if asks else None,
     )
     write_atomically(path, contract_text(proposal, yes).encode())
+    [contract] = read_contracts(path)
+    mart = write_first_mart(path.parent.parent, contract)
+    first_day = _know_days_since(proposal.first_day)
     if as_json:
         print_json(
             {
                 "source": name, "path": str(path), "rows": proposal.sample.rows, "whole": proposal.sample.whole,
                 "columns": len(proposal.columns), "key": proposal.key.value, "event_time": proposal.event_time.value,
-                "format": proposal.sample.format.declared, "questions": proposal.questions, "taken_as_proposed": yes,
+                "format": proposal.sample.format.declared, "questions": proposal.questions, "taken_as_proposed": yes, "mart": mart, "first_day": proposal.first_day,
             }
         )  # fmt: skip
         return
     people.print(f"{path}, from {proposal.sample.read}.", markup=False, soft_wrap=True)
     people.print(f"Key: {', '.join(proposal.key.value)}. Event time: {proposal.event_time.value}.", markup=False)
+    for one in mart:
+        people.print(f"{one}: a first table to publish, yours to change.", markup=False)
+    if first_day:
+        people.print(first_day, markup=False)
     told = "taken as proposed" if yes else "to look at"
     people.print(f"{counted(proposal.questions, 'line')} marked `# ?` {told}.", markup=False)
+    people.print(
+        f"Next: `reliability generate`, then `reliability run --from {proposal.first_day} --to {proposal.first_day}`.",
+        markup=False,
+    )
+
+
+def _know_days_since(first: date) -> str:
+    """Let the project know landing days from the first one of a new source on; what was done for it, or must be."""
+    if first >= FIRST_DAY:
+        return ""
+    name, said = variable("first_day"), first.replace(day=1)
+    line = f"{name}={said}"
+    if PROJECT == PROJECT_ROOT or (name in os.environ and said != FIRST_DAY):
+        return f"Its first day is {first}: set {line} to have it."
+    lines = SETTINGS_FILE.read_text().splitlines() if SETTINGS_FILE.is_file() else []
+    kept = [one for one in lines if not one.strip().startswith(f"{name}=")]
+    write_atomically(SETTINGS_FILE, ("\n".join([*kept, line]) + "\n").encode())
+    return f"{SETTINGS_FILE.name}: {line}, for its first day is {first}."
 
 
 def _ask(question: str, proposal: str) -> str:

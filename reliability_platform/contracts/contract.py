@@ -10,6 +10,7 @@ from functools import cached_property
 
 import pyarrow as pa
 
+from reliability_platform.contracts.file_format import PARQUET, FileFormat
 from reliability_platform.contracts.rejections import Rejection, rejections
 from reliability_platform.contracts.types import arrow_type
 
@@ -47,6 +48,10 @@ class Column:
     """What it means to whoever watches: `measure`, `segment` or `entity`."""
     description: str = ""
 
+    def is_read_from_text(self, said: FileFormat) -> bool:
+        """Whether its values arrive as text, and may not be of its type."""
+        return said.of_texts and self.type != "VARCHAR"
+
 
 @dataclass(frozen=True)
 class Cadence:
@@ -81,6 +86,10 @@ class Cadence:
         return self.batches
 
 
+UNKNOWN_OWNER = "unknown"
+"""Where a contract names nobody."""
+
+
 @dataclass(frozen=True)
 class Contract:
     """What a source promises."""
@@ -100,6 +109,16 @@ class Contract:
     description: str = ""
     kind: str = "simulated"
     """The kind of source that delivers it; see `sources.source`."""
+    file_format: FileFormat = PARQUET
+    """How its files are written."""
+    location: str | None = None
+    """Where its deliveries appear: a pattern of paths or a URL; None if its producer puts them into landing."""
+    day_zone: str = "UTC"
+    """The zone whose calendar says which day an event is of."""
+    several_days: bool = False
+    """Whether a delivered file holds several days, and is taken apart by those of its events."""
+    day_offset: int = 0
+    """Days from the one in the name of a file to the one of its events: -1 where a file is named for the day after."""
     taken_over: tuple[str, ...] = ()
     """Generated files that a person writes by hand instead, by name without ending."""
 

@@ -151,8 +151,13 @@ def _declared_references(project: Path) -> Iterator[str]:
                     yield from (table["name"] for table in one.get("tables") or ())
 
 
+def render(template: str, filling: Mapping[str, Any]) -> str:
+    """A file as its template has it."""
+    return _environment().get_template(f"{template}.j2").render(filling)
+
+
 def _marked(template: str, what: str, filling: Mapping[str, Any]) -> str:
-    body = _environment().get_template(f"{template}.j2").render(filling)
+    body = render(template, filling)
     said = f"{MARK.format(what=what)} ({_digest(body)})"
     return f"{{# {said}. #}}\n{body}" if template.endswith(".sql") else f"# {said}.\n{body}"
 
@@ -196,6 +201,7 @@ def _filling(contract: Contract, models: frozenset[str], sources: frozenset[str]
             }
             for one in references
         ],
+        "read_from_text": [one.name for one in contract.columns if one.is_read_from_text(contract.file_format)],
         "missing": [one.name for one in contract.columns if one.required and not one.json],
         "nested": [one.name for one in contract.columns if one.json],
     }
@@ -266,8 +272,12 @@ def _rules(contract: Contract, references: Iterable["_Join"]) -> Iterator[tuple[
     for column in contract.columns:
         name, live = column.name, f"live.{column.name}"
         is_moment = column.type == "TIMESTAMP"
+        read_from_text = column.is_read_from_text(contract.file_format)
         if column.required and not column.json:
-            yield f"{name}_missing", _text(f"live.delivered_{name} is null" if is_moment else f"{live} is null")
+            missing = f"live.delivered_{name} is null" if is_moment else f"{live} is null"
+            yield f"{name}_missing", _text(f"{missing} and not {_unread(name)}" if read_from_text else missing)
+        if read_from_text:
+            yield f"{name}_unreadable", _text(_unread(name))
         if is_moment:
             yield f"{name}_impossible", f"is_impossible('live.delivered_{name}')"
         if column.json:
@@ -290,12 +300,23 @@ def _rules(contract: Contract, references: Iterable["_Join"]) -> Iterator[tuple[
             f"{one.column}_unknown_reference",
             _text(f"live.{one.column} is not null and {one.name}.{one.to.column} is null"),
         )
-    yield f"{contract.event_time}_in_future", f"is_in_future('live.{contract.event_time}')"
+    zone = f", '{contract.day_zone}'" if contract.day_zone != "UTC" else ""
+    yield f"{contract.event_time}_in_future", f"is_in_future('live.{contract.event_time}'{zone})"
     yield "key_conflict", _text("conflicts._row_number is not null")
 
 
+def _unread(column: str) -> str:
+    """Whether what came for a column was a text that is not of its type: it is kept beside it."""
+    path = "/" + column.replace("~", "~0").replace("/", "~1").replace("'", "''")
+    return f"coalesce(json_extract_string(live._rescued, '{path}') is not null, false)"
+
+
 def _event_date(contract: Contract) -> str:
-    return f"cast(live.{contract.event_time} as date)"
+    moment = f"live.{contract.event_time}"
+    event_time = next(one for one in contract.columns if one.name == contract.event_time)
+    if contract.day_zone == "UTC" or event_time.type == "DATE":
+        return f"cast({moment} as date)"
+    return f"{{{{ day_in_zone('{moment}', '{contract.day_zone}') }}}}"
 
 
 @dataclass(frozen=True)

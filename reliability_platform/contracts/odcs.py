@@ -10,7 +10,11 @@ are custom properties:
 | contract or table | `critical` | whether readers are told at once when the source fails |
 | contract or table | `announcedColumns` | nullable columns that will come |
 | contract or table | `sourceKind` | how it delivers: `simulated` (by the lab, the default) or `drop` (it sends by itself) |
-| contract or table | `fileFormat` | how the files are written, as `sources add` found it |
+| contract | `servers` | where deliveries appear: the `path` or `location` of the first server |
+| contract or table | `fileFormat` | how the files are written, as {format: csv, delimiter: ";"}; Parquet if nothing is said |
+| contract or table | `dayZone` | the zone whose calendar says which day an event is of; by default the one of the event time, or UTC |
+| contract or table | `severalDays` | a file holds several days, and is taken apart by those of its events |
+| contract or table | `dayOffset` | days from the one in a file's name to the one of its events: -1 where it is named for the day after |
 | contract or table | `takenOver` | generated tables that a person writes by hand instead, as `stg_orders` |
 | column | `aliases` | other names under which the producer may send it |
 | column | `role` | `measure`, `segment` or `entity`: what is watched by its history |
@@ -37,7 +41,8 @@ from open_data_contract_standard.model import (
 )
 from pydantic import BaseModel, ValidationError
 
-from reliability_platform.contracts.contract import Cadence, Column, Contract, Reference
+from reliability_platform.contracts.contract import UNKNOWN_OWNER, Cadence, Column, Contract, Reference
+from reliability_platform.contracts.file_format import PARQUET, FileFormat, file_format
 from reliability_platform.contracts.names import refusal
 from reliability_platform.contracts.types import canonical_type, is_number
 from reliability_platform.counted import counted
@@ -170,7 +175,7 @@ class _Table:
                 self._object(f"{name} stands for more than one column", "properties")
         if self.objections:
             return None
-        return Contract(
+        found = Contract(
             source=self._name,
             key=key,
             event_time=str(event_time),
@@ -182,8 +187,14 @@ class _Table:
             announced=announced,
             kind=str(self._custom.get("sourceKind", "simulated")),
             taken_over=taken_over,
+            file_format=self._file_format(),
+            location=self._location(),
+            day_zone=self._day_zone(next(one.zone for one in columns if one.name == event_time)),
+            day_offset=self._day_offset(),
+            several_days=bool(self._custom.get("severalDays", False)),
             description=self._table.description or (self._said.description and self._said.description.purpose) or "",
         )
+        return None if self.objections else found
 
     def _key(self) -> tuple[str, ...]:
         keyed = [one for one in self._table.properties or [] if one.primaryKey]
@@ -263,6 +274,31 @@ class _Table:
             self._object(f"{name} refers to {to!r}: write table.column", *place)
             return None
         return Reference(table, column)
+
+    def _file_format(self) -> FileFormat:
+        said = self._custom.get("fileFormat")
+        found = PARQUET if said is None else file_format(said)
+        if isinstance(found, str):
+            self._object(found, "name")
+            return PARQUET
+        return found
+
+    def _location(self) -> str | None:
+        servers = self._said.servers or []
+        return next((one for one in (server.path or server.location for server in servers) if one), None)
+
+    def _day_zone(self, event_zone: str | None) -> str:
+        zone = self._custom.get("dayZone", event_zone or "UTC")
+        if zone not in available_timezones():
+            self._object(f"dayZone is {zone!r}, which does not exist: name one as Europe/Berlin", "name")
+        return str(zone)
+
+    def _day_offset(self) -> int:
+        offset = self._custom.get("dayOffset", 0)
+        if not isinstance(offset, int) or isinstance(offset, bool) or not -31 <= offset <= 31:
+            self._object(f"dayOffset is {offset!r}, which is no number of days", "name")
+            return 0
+        return offset
 
     def _names(self, declared: Any, what: str) -> tuple[str, ...]:
         """A list of names; a single name is not taken apart into its letters."""
@@ -352,7 +388,7 @@ def _owner(team: Team | list[Any] | None) -> str:
     """Whom to tell: the member that is called owner, else the first."""
     members = team if isinstance(team, list) else (team.members or []) if team is not None else []
     owners = [one for one in members if (one.role or "").lower() == "owner"] or members
-    return next((str(one.username or one.name) for one in owners if one.username or one.name), "unknown")
+    return next((str(one.username or one.name) for one in owners if one.username or one.name), UNKNOWN_OWNER)
 
 
 def _dotted(place: Iterable[str | int]) -> str:

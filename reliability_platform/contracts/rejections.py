@@ -9,6 +9,7 @@ class Rule(StrEnum):
     """What a value or a row must not be. A code is the column's name and this, but for the rule on whole rows."""
 
     MISSING = "missing"
+    UNREADABLE = "unreadable"
     UNKNOWN_VALUE = "unknown_value"
     OUT_OF_RANGE = "out_of_range"
     UNKNOWN_REFERENCE = "unknown_reference"

@@ -25,6 +25,12 @@ NOT_OURS = ("_unit_tests.yml", "macros/contracts.sql")
 IGNORED = "data/\ndbt_project/target/\ndbt_project/logs/\n.user.yml\n"
 
 
+SETTINGS = """\
+# Settings of this project, one a line; the environment comes before them. `docs/reference/settings.md` has them all.
+# RELIABILITY_FIRST_DAY=2025-01-01
+"""
+
+
 def make_project(folder: Path) -> list[str]:
     """Write a project without sources into a new or empty folder; returns the files.
 
@@ -39,6 +45,7 @@ def make_project(folder: Path) -> list[str]:
         if path.is_file() and not path.as_posix().endswith(NOT_OURS)
     }
     files[".gitignore"] = IGNORED.encode()
+    files["settings.env"] = SETTINGS.encode()
     for name, content in files.items():
         write_atomically(folder / name, content)
     (folder / "contracts").mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ quarantined whole, with the reason; marks of well-known programs are noted, and 
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -15,12 +16,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reliability_platform.atomic import parquet_bytes, write_atomically
@@ -28,6 +30,7 @@ from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.contracts.contract import Contract
 from reliability_platform.errors import EnvironmentUnusableError, PlatformError
 from reliability_platform.landing.attempts import UNASKED, Candidate, settle_attempts
+from reliability_platform.landing.batch_files import batch_file, batch_of, has_file, manifest_of, suffix_of
 from reliability_platform.landing.bronze import (
     ADMISSION_SCHEMA,
     admissions_file,
@@ -40,20 +43,24 @@ from reliability_platform.landing.canonical import canonical, meant_by
 from reliability_platform.landing.columns import Breach, Reading, breach, read_as
 from reliability_platform.landing.dead_letters import ensure_dead_letters
 from reliability_platform.landing.decisions import Shim, late_rows_accepted, read_shim
+from reliability_platform.landing.delivered_file import RowCountError, read_delivered, rows_in
 from reliability_platform.landing.discards import Discarded, read_discards
 from reliability_platform.landing.entries import Entry, Kind, entries, files_below, look, os_error_text, read_file
 from reliability_platform.landing.file_quarantine import Examined, quarantine_files, refused_for_its_columns
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest, ManifestError
 from reliability_platform.landing.markers import mark_of
-from reliability_platform.landing.parquet_file import NotReadableError, read_content, read_footer
+from reliability_platform.landing.parquet_file import NotReadableError
 from reliability_platform.landing.purged import fingerprint_as_landed
 from reliability_platform.landing.rescue import rescued
 from reliability_platform.landing.seals import seal
+from reliability_platform.landing.texts import unread
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.masking import shown_name
 from reliability_platform.settings import Settings
 
-BATCH_NAME = re.compile(r"(?P<source>[a-z_]+)-(?P<day>\d{8})-(?P<slot>\d{2})(?:-r\d{1,4}|-a(?P<attempt>\d{1,4}))?")
+BATCH_NAME = re.compile(
+    r"(?P<source>[a-z][a-z0-9_]*)-(?P<day>\d{8})-(?P<slot>\d{2})(?:-r\d{1,4}|-a(?P<attempt>\d{1,4}))?"
+)
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,19 @@ def _digested(name: str) -> str:
     return f"file-{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:12]}"
 
 
-def _bronze_table(contract: Contract, table: pa.Table, manifest: Manifest) -> tuple[pa.Table, list[str]]:
+def _unread(
+    contract: Contract, delivered: pa.Table, table: pa.Table, reading: Reading | None
+) -> list[tuple[str, pa.ChunkedArray]]:
+    """By column, the texts that are not of its type: null in the column, they are kept beside it."""
+    if not contract.file_format.of_texts:
+        return []
+    stands_for = meant_by(delivered.column_names, contract) | dict(reading.rename if reading is not None else {})
+    return unread(delivered, stands_for, table, contract)
+
+
+def _bronze_table(
+    contract: Contract, table: pa.Table, manifest: Manifest, kept: list[tuple[str, pa.ChunkedArray]]
+) -> tuple[pa.Table, list[str]]:
     unknown = [
         (name, table.column(place))
         for place, name in enumerate(table.column_names)
@@ -122,7 +141,7 @@ def _bronze_table(contract: Contract, table: pa.Table, manifest: Manifest) -> tu
     count = table.num_rows
     columns = [table[name] for name in contract.arrow_schema.names]
     columns += [
-        rescued(unknown, count),
+        _rescued(unknown, kept, count),
         pa.repeat(manifest.batch_id, count),
         pa.repeat(pa.scalar(manifest.sequence, pa.int32()), count),
         pa.repeat(pa.scalar(manifest.attempt, pa.int32()), count),
@@ -130,6 +149,16 @@ def _bronze_table(contract: Contract, table: pa.Table, manifest: Manifest) -> tu
         pa.repeat(pa.scalar(manifest.landed_at, pa.timestamp("us")), count),
     ]
     return pa.table(columns, schema=bronze_schema(contract.source)), [name for name, _ in unknown]
+
+
+def _rescued(
+    unknown: list[tuple[str, pa.ChunkedArray]], kept: list[tuple[str, pa.ChunkedArray]], rows: int
+) -> pa.Array:
+    """What has no column of its own. A row of which every value was read has none of the texts that were not."""
+    if not kept:
+        return rescued(unknown, rows)
+    is_whole = reduce(pc.and_, (pc.is_null(values) for _, values in kept))
+    return pc.if_else(is_whole.combine_chunks(), rescued(unknown, rows), rescued([*unknown, *kept], rows))
 
 
 def _check_day(settings: Settings, manifest: Manifest) -> None:
@@ -145,7 +174,7 @@ def _check_day(settings: Settings, manifest: Manifest) -> None:
         other_day = date.fromisoformat(named["day"])
         folder = landing_folder(settings, manifest.source, other_day)
         first = Manifest.read(folder / f"{manifest.batch_id}{MANIFEST_SUFFIX}")
-        there = look(folder / f"{manifest.batch_id}.parquet", settings.landing).kind is Kind.FILE
+        there = look(batch_file(manifest.source, folder, manifest.batch_id), settings.landing).kind is Kind.FILE
     except ValueError:
         raise _RefusedError("batch_of_another_day", f"by its name it is of {named['day']}") from None
     if not there or first.checksum != manifest.checksum:
@@ -155,12 +184,14 @@ def _check_day(settings: Settings, manifest: Manifest) -> None:
     raise _KnownError("already_delivered", f"the same batch landed on {other_day}")
 
 
-def _name_of(path: Path) -> str:
+def _name_of(source: str, path: Path) -> str:
     """What stands for the batch id of an entry that no manifest vouches for; no two entries of a folder share one."""
-    for suffix in (".parquet", MANIFEST_SUFFIX):
-        if path.name.endswith(suffix):
-            return known_as(path.name.removesuffix(suffix))
-    return _digested(path.name)  # `x` beside `x.parquet` must not become the same
+    batch_id = batch_of(source, path.name)
+    suffixes = CONTRACTS[source].file_format.suffixes
+    first = next((one for one in suffixes if os.path.lexists(path.with_name(f"{batch_id}{one}"))), "")
+    if batch_id is None or not path.name.endswith((first, MANIFEST_SUFFIX)):
+        return _digested(path.name)  # `x` or `x.csv` beside `x.parquet` must not become the same
+    return known_as(batch_id)
 
 
 def _shown(settings: Settings, path: Path) -> str:
@@ -182,7 +213,7 @@ def _unvouched(settings: Settings, source: str, path: Path, rows: int = 0, check
     """The record of an entry about which no readable manifest speaks; every number is what we can see ourselves."""
     return Admission(
         source=source,
-        batch_id=_name_of(path),
+        batch_id=_name_of(source, path),
         batch_sequence=0,
         batch_attempt=0,
         kind="unknown",
@@ -292,7 +323,7 @@ class _Day:
         """What becomes of one entry; None for a manifest that the record of its file speaks for."""
         path = entry.path
         is_manifest = path.name.endswith(MANIFEST_SUFFIX)
-        if is_manifest and path.name.removesuffix(MANIFEST_SUFFIX) + ".parquet" in self.names:
+        if is_manifest and has_file(self.source, path.name, self.names):
             return None
         mark = None if self._manifest_of(path) is not None else mark_of(entry)
         if mark is not None:
@@ -303,16 +334,18 @@ class _Day:
         return _Examined(entry, self._no_file(entry, is_manifest=is_manifest))
 
     def _manifest_of(self, path: Path) -> Path | None:
-        """The manifest that lies beside an entry; only one called Parquet can have one."""
-        name = path.name.removesuffix(".parquet") + MANIFEST_SUFFIX
-        return path.with_name(name) if path.name.endswith(".parquet") and name in self.names else None
+        """The manifest that lies beside an entry; only one called as files of the source are can have one."""
+        name = manifest_of(self.source, path.name, self.names)
+        return None if name is None else path.with_name(name)
 
     def _no_file(self, entry: Entry, *, is_manifest: bool) -> Admission:
         """The record of what is no file, or of a manifest without one. The rows that its manifest declares count as
         delivered: somebody sent them, and they are in no other record."""
         path = entry.path
         manifest = path if is_manifest else self._manifest_of(path)
-        record = _unvouched(self.settings, self.source, path, _rows_below(path) if entry.kind is Kind.FOLDER else 0)
+        record = _unvouched(
+            self.settings, self.source, path, _rows_below(self.source, path) if entry.kind is Kind.FOLDER else 0
+        )
         if is_manifest and entry.kind is Kind.FILE:
             record = replace(record, reason="no_file", detail="the manifest came without its file")
         else:
@@ -339,10 +372,11 @@ class _Day:
             wrong = None if manifest is not None else ("no_manifest", "no manifest came with this file")
         except ManifestError as error:
             manifest, wrong = None, ("manifest_unreadable", str(error))
-        batch_id = known_as(manifest.batch_id) if manifest is not None else _name_of(path)
+        batch_id = known_as(manifest.batch_id) if manifest is not None else _name_of(self.source, path)
         fingerprint = fingerprint_as_landed(self.settings, self.source, self.day, batch_id, content)
         if manifest is None:
-            record = _unvouched(self.settings, self.source, path, _rows_of(content), fingerprint)
+            rows = rows_in(CONTRACTS[self.source], path.name, content)
+            record = _unvouched(self.settings, self.source, path, rows, fingerprint)
         else:
             record = _vouched(self.settings, manifest, path)
         try:
@@ -365,16 +399,16 @@ class _Day:
         _check_day(self.settings, manifest)
         contract = CONTRACTS[self.source]
         try:
-            footer = read_footer(content)
-            if footer.rows != manifest.expected_rows:  # the others never came
-                raise _RowsError(manifest.expected_rows, footer.rows)
-            table = read_content(content, list(meant_by(footer.names, contract)))
+            delivered = read_delivered(contract, record.file, content, manifest.expected_rows)
+        except RowCountError as error:
+            raise _RowsError(manifest.expected_rows, error.found) from None
         except NotReadableError as error:
             raise _RefusedError("unreadable_file", str(error)) from None
         try:
             approved = partial(self._approved, manifest.batch_id)
-            table, reading = _read(table, contract, approved, self.day)
-            bronze, unknown = _bronze_table(contract, table, manifest)
+            table, reading = _read(delivered, contract, approved, self.day)
+            kept = _unread(contract, delivered, table, reading)
+            bronze, unknown = _bronze_table(contract, table, manifest, kept)
         except (_RefusedError, PlatformError):
             raise
         except Exception as error:
@@ -423,25 +457,17 @@ def _in_one_text(reasons: tuple[str, ...]) -> str | None:
     return f";{';'.join(reasons)};" if reasons else None
 
 
-def _rows_of(content: bytes) -> int:
-    """The rows of a file of which nobody has said how many they are; 0 for one that is no Parquet."""
-    try:
-        return read_footer(content).rows
-    except NotReadableError:
-        return 0
-
-
 MOST_FILES_COUNTED = 1000
 """Files of a folder that came in place of one; Spark writes 200 by default."""
 
 
-def _rows_below(folder: Path) -> int:
-    """The rows in the Parquet files of a folder."""
+def _rows_below(source: str, folder: Path) -> int:
+    """The rows in the files of a folder."""
     rows = 0
     for path in files_below(folder, MOST_FILES_COUNTED):
-        if path.name.endswith(".parquet"):
+        if suffix_of(source, path.name) is not None:
             try:
-                rows += _rows_of(read_file(path))
+                rows += rows_in(CONTRACTS[source], path.name, read_file(path))
             except OSError:
                 continue
     return rows
@@ -462,7 +488,7 @@ def admit(settings: Settings, source: str, landing_date: date) -> list[Admission
     records = [one.record for one in examined]
     _write_records(admissions_file(settings, source, landing_date), records)
     admitted = [one.entry.path for one in examined if one.record.status == "admitted"]
-    manifests = [path.with_name(path.name.removesuffix(".parquet") + MANIFEST_SUFFIX) for path in admitted]
+    manifests = [path.with_name(f"{batch_of(source, path.name)}{MANIFEST_SUFFIX}") for path in admitted]
     seal(settings, source, landing_date, [*admitted, *manifests])
     return records
 
@@ -539,7 +565,7 @@ def fingerprint_of(settings: Settings, source: str, path: Path) -> str:
     for what is no file that can be read."""
     day = date.fromisoformat(path.parent.name.removeprefix("landing_date="))
     try:
-        return fingerprint_as_landed(settings, source, day, _name_of(path), read_file(path))
+        return fingerprint_as_landed(settings, source, day, _name_of(source, path), read_file(path))
     except OSError:
         return ""
 

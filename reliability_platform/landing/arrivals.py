@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 from reliability_platform.clock import day_end
 from reliability_platform.landing.admission import known_as
+from reliability_platform.landing.batch_files import batch_file, batch_of
 from reliability_platform.landing.entries import Entry, Kind, entries, read_file
 from reliability_platform.landing.entries import look as one_entry
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX
@@ -51,11 +52,9 @@ Part = tuple[str, str]
 """A batch, by the name that admission gives it, and which part of it: its file or its manifest."""
 
 
-def _part(path: Path) -> Part:
-    for suffix, part in ((MANIFEST_SUFFIX, "manifest"), (".parquet", "file")):
-        if path.name.endswith(suffix):
-            return known_as(path.name.removesuffix(suffix)), part
-    return known_as(path.name), "file"
+def _part(source: str, path: Path) -> Part:
+    part = "manifest" if path.name.endswith(MANIFEST_SUFFIX) else "file"
+    return known_as(batch_of(source, path.name) or path.name), part
 
 
 def _there(settings: Settings, source: str, day: date) -> dict[Part, Entry]:
@@ -64,7 +63,7 @@ def _there(settings: Settings, source: str, day: date) -> dict[Part, Entry]:
         found = entries(landing_folder(settings, source, day), settings.landing)
     except OSError:  # admission says that it cannot be looked into
         return {}
-    return {_part(one.path): one for one in found if not one.path.name.startswith(".")}
+    return {_part(source, one.path): one for one in found if not one.path.name.startswith(".")}
 
 
 def look(
@@ -153,12 +152,12 @@ def came_from_us(settings: Settings, engine: Engine, batches: Iterable[Batch]) -
     rows = []
     for batch in batches:
         folder = landing_folder(settings, batch.source, batch.landing_date)
-        for name in (f"{batch.batch_id}.parquet", f"{batch.batch_id}{MANIFEST_SUFFIX}"):
-            entry = one_entry(folder / name, settings.landing)
+        for path in (batch_file(batch.source, folder, batch.batch_id), folder / f"{batch.batch_id}{MANIFEST_SUFFIX}"):
+            entry = one_entry(path, settings.landing)
             row = _row(
                 batch.source,
                 batch.landing_date,
-                _part(entry.path),
+                _part(batch.source, entry.path),
                 entry,
                 None,
                 batch.landed_at.replace(tzinfo=UTC),

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from reliability_platform.atomic import write_atomically
 from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts.contract import Contract
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.landing.seals import seal_again
 from reliability_platform.settings import Settings
@@ -122,6 +123,17 @@ def settle_attempts(
     return held
 
 
+def _unread(contract: Contract) -> str:
+    """Whether a row has a text that is not of its type, in SQL."""
+    pointers = [
+        "/" + one.name.replace("~", "~0").replace("/", "~1") for one in contract.columns if one.type != "VARCHAR"
+    ]
+    texts = ", ".join("'" + one.replace("'", "''") + "'" for one in pointers)
+    return (
+        f"coalesce(len(list_filter(json_extract_string(_rescued, [{texts}]), lambda one: one is not null)) > 0, false)"
+    )
+
+
 def _loss(source: str, folder: Path, good: Sequence[Candidate], other: Sequence[Candidate]) -> str | None:
     """What would get lost if an attempt replaced the good one; None if nothing."""
     contract = CONTRACTS[source]
@@ -132,7 +144,9 @@ def _loss(source: str, folder: Path, good: Sequence[Candidate], other: Sequence[
         for name, batches in files.items():
             read = [pq.ParquetFile(folder / f"{one.batch_id}.parquet").read() for one in batches]
             engine.register("delivered", pa.concat_tables(read))
-            engine.execute(f"create table {name} as select distinct {columns} from delivered")
+            # What stood there as a text that is not of its type was no good value: another one contradicts nothing.
+            whole = f"where not ({_unread(contract)})" if name == "good" and contract.file_format.of_texts else ""
+            engine.execute(f"create table {name} as select distinct {columns} from delivered {whole}")
         [(before, after, gone, contradicting)] = engine.execute(
             f"""
             with lost as (

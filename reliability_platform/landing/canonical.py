@@ -7,13 +7,14 @@ in text, a moment without a zone in text) is a cast, and stands in `casts`.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reliability_platform.contracts.contract import Contract
+from reliability_platform.landing.texts import typed_texts
 
 Kind = Callable[[pa.DataType], bool]
 UTC_NAMES = frozenset({"UTC", "Etc/UTC", "Z", "GMT", "Etc/GMT", "+00:00", "-00:00"})
@@ -66,12 +67,15 @@ def canonical(table: pa.Table, contract: Contract) -> pa.Table:
     return spelled(_under_declared_names(table, contract), contract, contract.arrow_schema.names)
 
 
-def spelled(table: pa.Table, contract: Contract, names: Iterable[str]) -> pa.Table:
+def spelled(table: pa.Table, contract: Contract, names: Collection[str]) -> pa.Table:
     """The table with some columns in the contract's types, where what came is equal. Once for each column: local moments
     would move again."""
+    texts = typed_texts(table, contract, names) if contract.file_format.of_texts else {}
     for name in names:
         places = table.schema.get_all_field_indices(name)
-        if len(places) == 1:
+        if name in texts:
+            table = table.set_column(places[0], name, texts[name])
+        elif len(places) == 1:
             field, values = table.schema.field(places[0]), table[places[0]]
             equal = in_type(values, contract.arrow_schema.field(name).type)
             equal = _in_utc(equal, field, contract.zones.get(name), table.schema)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.landing.batch_files import batch_file, suffix_of
 from reliability_platform.landing.entries import read_file
 from reliability_platform.landing.reading import contract_fingerprint
 from reliability_platform.settings import Settings
@@ -40,7 +41,7 @@ def quarantine_files(settings: Settings, source: str, landing_date: date, examin
         record = one.record
         reason = folder / f"{record['batch_id']}{REASON_SUFFIX}"
         if record["status"] in WAITING or reason.exists():
-            copy = folder / f"{record['batch_id']}.parquet"
+            copy = folder / f"{record['batch_id']}{suffix_of(source, one.path.name) or '.parquet'}"
             if record["status"] in WAITING and one.fingerprint:
                 _copy(one.path, copy)
             before = _read(reason)
@@ -116,4 +117,4 @@ def quarantined_files(settings: Settings) -> list[dict[str, Any]]:
 
 def quarantined_file(settings: Settings, source: str, landing_date: date, batch_id: str) -> Path:
     """The copy of one refused file."""
-    return quarantine_folder(settings, source, landing_date) / f"{batch_id}.parquet"
+    return batch_file(source, quarantine_folder(settings, source, landing_date), batch_id)

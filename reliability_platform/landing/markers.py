@@ -111,6 +111,15 @@ MARKS = (
 """The first that fits counts. Drafts may hold anything: whoever was writing them has not said that they are whole."""
 
 
+def is_mark_by_name(name: str, size: int) -> bool:
+    """Whether a file that lies where a source delivers is no delivery, by its name: a draft whatever it holds, any other
+    mark if nothing stands in it."""
+    return any(
+        mark.kind is Kind.FILE and (size == 0 or mark.content is _anything) and re.fullmatch(mark.name, name, re.DOTALL)
+        for mark in MARKS
+    )
+
+
 def mark_of(entry: Entry) -> str | None:
     """What an entry is, if it is a mark; None for one that must be judged as a delivery."""
     for mark in MARKS:

@@ -17,6 +17,7 @@ from pathlib import Path
 from reliability_platform.clock import FIRST_DAY
 from reliability_platform.contracts import SOURCES
 from reliability_platform.counted import counted
+from reliability_platform.landing.batch_files import batch_of, has_file
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.entries import Entry, Kind, entries, files_below, os_error_text
 from reliability_platform.landing.file_quarantine import quarantined_files
@@ -102,17 +103,13 @@ def newest_examined(settings: Settings, source: str) -> date:
     return max((day for folder in folders if (day := landing_day_of(folder.name))), default=FIRST_DAY)
 
 
-def _names(settings: Settings, folder: Path) -> set[str]:
+def _names(settings: Settings, source: str, folder: Path) -> set[str]:
     """The names in a day that must have a record: a manifest beside its file has none of its own."""
     listed = _listed(folder, settings)
     if isinstance(listed, str):
         return {folder.name}
     names = {entry.path.name for entry in listed}
-    told = {
-        name
-        for name in names
-        if name.endswith(MANIFEST_SUFFIX) and f"{name.removesuffix(MANIFEST_SUFFIX)}.parquet" in names
-    }
+    told = {name for name in names if name.endswith(MANIFEST_SUFFIX) and has_file(source, name, names)}
     return {name.encode(errors="surrogateescape").decode(errors="backslashreplace") for name in names - told}
 
 
@@ -122,10 +119,10 @@ def unreadable(settings: Settings) -> list[str]:
     for one in quarantined_files(settings):
         source, day, name = one["source"], one["landing_date"], one["file"].rpartition("/")[2]
         folder = settings.landing / source / f"landing_date={day}"
-        manifest = folder / f"{name.removesuffix('.parquet')}{MANIFEST_SUFFIX}"
+        manifest = folder / f"{batch_of(source, name) or name}{MANIFEST_SUFFIX}"
         # Only what has no bytes that could be read has no fingerprint.
         nothing = one.get("fingerprint") == "" or (os.path.lexists(manifest) and not _may_read(manifest))
-        if one["state"] == "quarantined" and nothing and name in _names(settings, folder):
+        if one["state"] == "quarantined" and nothing and name in _names(settings, source, folder):
             found.append(f"{source} {day} {one['batch_id']} ({one['detail'] or one['reason']})")
     return found
 
@@ -170,7 +167,7 @@ def unexamined(settings: Settings, before: datetime | None = None) -> dict[tuple
         if examined:
             files = read_table(record, columns=["file"])["file"].to_pylist()
             known = {file.rpartition("/")[2] for file in files}
-        new = len(_names(settings, folder) - known)
+        new = len(_names(settings, source, folder) - known)
         if new:
             found[source, day] = new
     return dict(found)

@@ -17,8 +17,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reliability_platform.atomic import parquet_bytes, write_atomically
+from reliability_platform.contracts.contract import Contract
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.json_text import fault_of
+from reliability_platform.landing.delivered_file import read_delivered
 from reliability_platform.landing.entries import read_file
 from reliability_platform.landing.seals import seal_again
 from reliability_platform.masking import SOMEBODYS_IN_PAYLOADS
@@ -144,11 +146,15 @@ def without_personal_data(table: pa.Table, numbers: Collection[str]) -> tuple[pa
     return table, pc.sum(touched).as_py() or 0
 
 
-def purged_content(path: Path, numbers: Collection[str]) -> tuple[bytes, int] | None:
-    """A Parquet file with masks, and in how many rows; None if it cannot be read."""
+def purged_content(contract: Contract, path: Path, numbers: Collection[str]) -> tuple[bytes, int] | None:
+    """A file with masks, as Parquet, and in how many rows; None if it cannot be read."""
     try:
-        table = pq.ParquetFile(pa.BufferReader(read_file(path))).read()
-        table.validate(full=True)
+        content = read_file(path)
+        if path.name.endswith(".parquet"):
+            table = pq.ParquetFile(pa.BufferReader(content)).read()
+            table.validate(full=True)
+        else:
+            table = read_delivered(contract, path.name, content)
     except Exception:  # whatever a producer may call Parquet
         return None
     masked, rows = without_personal_data(table, numbers)

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, select
 
 from reliability_platform.contracts import SOURCES
 from reliability_platform.damage import Damage, Written, what_is_wrong
+from reliability_platform.landing.batch_files import batch_file, batch_of
 from reliability_platform.landing.bronze import SENTINEL_DAY, admissions_file, bronze_folder
 from reliability_platform.landing.entries import read_file
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest
@@ -80,10 +81,10 @@ def _looks_the_same(path: Path, expected: Written, since_ns: int) -> bool:
 
 def _another_delivery(settings: Settings, source: str, landing_date: date, path: Path) -> bool:
     """Whether a batch that is other than it was is a delivery of its own: its file and its manifest agree."""
-    stem = path.name.removesuffix(MANIFEST_SUFFIX).removesuffix(".parquet")
+    stem = batch_of(source, path.name) or path.name
     try:
         manifest = Manifest.read(path.with_name(f"{stem}{MANIFEST_SUFFIX}"))
-        content = read_file(path.with_name(f"{stem}.parquet"))
+        content = read_file(batch_file(source, path.parent, stem))
     except (OSError, ValueError):
         return False
     return fingerprint_as_landed(settings, source, landing_date, stem, content) == manifest.checksum.lower()

@@ -80,9 +80,9 @@ def changed_folders(settings: Settings, after_ns: int, closely: Collection[date]
     return sorted(found, key=lambda one: one.changed_ns)
 
 
-def landed_days(settings: Settings) -> set[date]:
-    """The landing days that have a folder."""
-    return {one.day for one in _folders(settings)}
+def landed_days(settings: Settings, source: str | None = None) -> set[date]:
+    """The landing days that have a folder, of one source or of any."""
+    return {one.day for one in _folders(settings) if source in (None, one.source)}
 
 
 def _newest_entry(folder: str) -> int:

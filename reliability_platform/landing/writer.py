@@ -73,17 +73,23 @@ def write_batch(settings: Settings, batch: Batch) -> Path:
         "produced_at": batch.produced_at.isoformat(),
         "landed_at": batch.landed_at.isoformat(),
     }
-    folder = landing_folder(settings, batch.source, batch.landing_date)
+    file = content if batch.file is None else batch.file
+    said = (json.dumps(manifest, indent=2) + "\n").encode()
+    return write_landed(settings, batch.source, batch.landing_date, batch.batch_id, ".parquet", file, said)
+
+
+def write_landed(
+    settings: Settings, source: str, landing_date: date, batch_id: str, suffix: str, content: bytes, manifest: bytes
+) -> Path:
+    """Put a file and its manifest into the folder of a landing day, as `write_batch` says; returns the file."""
+    folder = landing_folder(settings, source, landing_date)
+    target = folder / f"{batch_id}{suffix}"
     if is_closed(folder, settings.landing):
-        return folder / f"{batch.batch_id}.parquet"
+        return target
     if os.path.lexists(folder) and not folder.is_dir():  # admission refuses what lies in the place of the folder
-        return folder / f"{batch.batch_id}.parquet"
-    target = folder / f"{batch.batch_id}.parquet"
-    for path, data in (
-        (target, content if batch.file is None else batch.file),
-        (folder / f"{batch.batch_id}{MANIFEST_SUFFIX}", (json.dumps(manifest, indent=2) + "\n").encode()),
-    ):
-        purged = path == target and is_purged(settings, batch.source, batch.landing_date, batch.batch_id, data)
+        return target
+    for path, data in ((target, content), (folder / f"{batch_id}{MANIFEST_SUFFIX}", manifest)):
+        purged = path == target and is_purged(settings, source, landing_date, batch_id, data)
         if is_unwritable(folder, settings.landing):
             break  # what lies there already counts, and what cannot come is missing
         if not is_in_the_way(path, settings.landing) and _differs(path, data) and not (purged and path.exists()):

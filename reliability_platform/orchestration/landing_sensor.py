@@ -15,6 +15,7 @@ from reliability_platform.formats import second
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.arrivals import last_seen, look
+from reliability_platform.landing.pickup import pick_up_late
 from reliability_platform.landing.watch import Changed, Watch, changed_folders, is_settled
 from reliability_platform.orchestration.backfill_guard import LANDED_TAG
 from reliability_platform.orchestration.jobs import reprocess_job
@@ -71,6 +72,7 @@ def collect(
 ) -> tuple[list[date], str]:
     """The landing days to run for what has come by itself, and what to remember for the next look."""
     watch = Watch.resumed(remembered, now)
+    pick_up_late(settings)
     changed = changed_folders(settings, watch.after_ns, _waited_for(engine, now))
     if not changed:
         return [], watch.remembered(now, [])

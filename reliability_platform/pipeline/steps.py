@@ -12,12 +12,14 @@ from reliability_platform.checks.release import release
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import Clock, utc_now
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.incidents.anchor import note_end
 from reliability_platform.landing.admission import Admission
 from reliability_platform.landing.admission import admit as admit_day
 from reliability_platform.landing.arrivals import look
 from reliability_platform.landing.deliveries import Landed, deliver, fetch
 from reliability_platform.landing.discards import write_discards
+from reliability_platform.landing.pickup import pick_up
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.contract_change import fit_since_the_contract_changed
 from reliability_platform.remediation.ledger import NO_INCIDENT, ReplayLedger
@@ -46,10 +48,12 @@ class RunContext:
 
 
 def land(context: RunContext, source: str, days: Sequence[date]) -> Landed:
-    """Let a source deliver some days, or fetch them where it is behind HTTP."""
+    """Let a source deliver some days, fetch them where it is behind HTTP, or pick up what has appeared where it delivers."""
     settings, engine = context.settings, context.engine
     url = settings.url_of(source)
     if url is None:
+        if CONTRACTS[source].location is not None:
+            return pick_up(settings, source, days)
         return deliver(settings, engine, source_named(settings, source), days)
     return fetch(settings, engine, source, days, url, context.clock)
 

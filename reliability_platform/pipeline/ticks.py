@@ -10,15 +10,19 @@ from reliability_platform.checks.run_monitor import monitor_runs
 from reliability_platform.checks.steps import INCIDENTS_NOTICED, Step, steps
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import Clock
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.deadlines import note_missed
 from reliability_platform.incidents.detection import Surroundings, take_in
 from reliability_platform.incidents.impact import consumers
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.landing.pickup import pick_up
 from reliability_platform.operations.cursors import advance, cursor_of
 from reliability_platform.remediation.due import due, may_act
 from reliability_platform.remediation.heal import end_if_recovered, rerun_is_due, runs_from_the_source, verify
+from reliability_platform.remediation.owner import ask_owner
+from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.remediation.standstill import arrived, note_standstill
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
@@ -111,6 +115,9 @@ def take_steps(settings: Settings, engine: Engine, clock: Clock, actor: str) -> 
     verified: list[Incident] = []
     arrivals: list[tuple[Incident, list[date]]] = []
     open_ones = store.open()
+    for source, days in _awaited_days(open_ones).items():
+        with steps(engine, INCIDENTS_NOTICED, clock()) as step, step(f"where {source} delivers could not be looked at"):
+            pick_up(settings, source, days)
     act = due(settings, engine, open_ones, clock())
     chosen = {incident.id for incident in act}
     for incident in open_ones:
@@ -128,13 +135,28 @@ def take_steps(settings: Settings, engine: Engine, clock: Clock, actor: str) -> 
                 days = arrived(settings, incident)
                 if days:
                     arrivals.append((incident, days))
-                else:
+                elif not _left_to_its_owner(settings, engine, incident, clock(), actor):
                     note_standstill(settings, engine, incident, clock(), actor)
     runs = []
     for from_the_source in (True, False):
         some = [one for one in waiting if runs_from_the_source(one) is from_the_source]
         runs += [Rerun(some, from_the_source)] if some and not act else []
     return Steps(act, verified, runs, [] if act or runs else arrivals)
+
+
+def _awaited_days(incidents: Sequence[Incident]) -> dict[str, list[date]]:
+    """By source whose deliveries are picked up, the landing days of open incidents: what is right may lie there now."""
+    found: dict[str, set[date]] = {}
+    for incident in incidents:
+        for source in incident.sources:
+            if source in CONTRACTS and CONTRACTS[source].location is not None:
+                found.setdefault(source, set()).update(incident.partitions)
+    return {source: sorted(days) for source, days in found.items()}
+
+
+def _left_to_its_owner(settings: Settings, engine: Engine, incident: Incident, now: datetime, actor: str) -> bool:
+    """Whether the owner of a source that sends by itself must mend it; he hears of it."""
+    return POLICIES[incident.failure_class].automatic and ask_owner(settings, engine, incident, now, actor)
 
 
 def waiting_for_a_person(settings: Settings, engine: Engine, now: datetime) -> Sequence[Incident]:

@@ -15,7 +15,6 @@ from reliability_platform.checks.store import CheckStore
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.incidents.model import Incident
 from reliability_platform.landing.breaker import Breaker
-from reliability_platform.remediation.actions.re_request import can_be_asked
 from reliability_platform.remediation.actions.reference import outdated
 from reliability_platform.remediation.actions.replay import rename_waits
 from reliability_platform.settings import Settings
@@ -77,10 +76,7 @@ def _backfill_is_safe(settings: Settings, engine: Engine, incident: Incident, no
 
 
 def _source_may_be_asked(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> bool:
-    by_http = settings.url_of(incident.source) is not None
-    return can_be_asked(settings, incident.source) and (
-        not by_http or Breaker(engine, incident.source).view().passes(now)
-    )
+    return settings.url_of(incident.source) is None or Breaker(engine, incident.source).view().passes(now)
 
 
 def _passes_again(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> bool:
@@ -119,7 +115,6 @@ CONDITIONS: dict[str, Condition] = {
     ),
     "source_may_be_asked": Condition(
         _source_may_be_asked,
-        "the source is left alone: either its breaker is open until the next probe, or it sends by itself, and its owner "
-        "must be asked for the batches",
+        "the source is left alone: its breaker is open until the next probe",
     ),
 }

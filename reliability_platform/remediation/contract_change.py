@@ -5,13 +5,12 @@ import json
 from collections.abc import Iterable
 from datetime import date
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.landing.admission import Admission, fingerprint_of, rehearse_admission
+from reliability_platform.landing.delivered_file import read_delivered
 from reliability_platform.landing.discards import FILE
 from reliability_platform.landing.file_quarantine import quarantined_file, refusal_reason
+from reliability_platform.landing.parquet_file import NotReadableError
 from reliability_platform.landing.reading import contract_fingerprint
 from reliability_platform.remediation import evidence
 from reliability_platform.remediation.ledger import CONTRACT, Replay
@@ -39,8 +38,9 @@ def _identity(settings: Settings, record: Admission, day: date) -> str:
 def declared_aliases(settings: Settings, source: str, day: date, batch_id: str) -> dict[str, str]:
     """The columns of a refused file that the contract of today knows under the name by which they came."""
     try:
-        names = pq.read_schema(quarantined_file(settings, source, day, batch_id)).names
-    except (OSError, pa.ArrowException):
+        path = quarantined_file(settings, source, day, batch_id)
+        names = read_delivered(CONTRACTS[source], path.name, path.read_bytes()).column_names
+    except (OSError, NotReadableError):
         return {}
     return {alias: column for alias, column in CONTRACTS[source].aliases.items() if alias in names}
 

@@ -17,6 +17,7 @@ from reliability_platform.remediation.actions.re_request import nobody_can_send
 from reliability_platform.remediation.at_work import broken_off
 from reliability_platform.remediation.changes import WORLD, changed_since, last_outcome
 from reliability_platform.remediation.conditions import CONDITIONS
+from reliability_platform.remediation.owner import owner_must_send
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import Settings
 
@@ -124,6 +125,10 @@ def obstacle(
     # What has changed since the last attempt renews it once: a late file that lands by itself, a mended model.
     if incident.attempts >= policy.max_attempts and not decided and not changed_since(settings, incident):
         return f"no attempt is left: {policy.escalation} must decide"
+    if policy.automatic or approved or decided:
+        must = owner_must_send(settings, incident)
+        if must is not None:
+            return must
     if approved or decided:
         return None
     if not policy.automatic:

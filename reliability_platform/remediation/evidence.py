@@ -9,6 +9,7 @@ from typing import Any
 
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.landing.admission import fingerprint_of, slot_of
+from reliability_platform.landing.batch_files import batch_file
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.manifest import Manifest
 from reliability_platform.landing.replacement import has_file, landed_manifests
@@ -32,7 +33,8 @@ def replacements(settings: Settings, source: str, days: Sequence[date]) -> list[
 def landed_fingerprint(settings: Settings, manifest: Manifest) -> str | None:
     """SHA-256 of the bytes that did land, purged or not, which may not be those that the manifest declares; None without
     a file that can be read."""
-    path = landing_folder(settings, manifest.source, manifest.landing_date) / f"{manifest.batch_id}.parquet"
+    folder = landing_folder(settings, manifest.source, manifest.landing_date)
+    path = batch_file(manifest.source, folder, manifest.batch_id)
     return fingerprint_of(settings, manifest.source, path) or None
 
 

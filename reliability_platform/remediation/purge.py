@@ -21,6 +21,7 @@ from reliability_platform.errors import UsageError
 from reliability_platform.incidents.classes import CLASSES, Harm
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.admission import admit, fingerprint_of, known_as
+from reliability_platform.landing.batch_files import batch_of, suffix_of
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.decisions import read_shim
 from reliability_platform.landing.entries import Kind, look
@@ -85,14 +86,15 @@ def survey(settings: Settings, engine: Engine, source: str, day: date, batch: st
         "bronze": bronze_folder(settings, source, day),
     }
     for layer, folder in folders.items():
-        for path in sorted(folder.glob("*.parquet")):
-            batch_id = known_as(path.name.removesuffix(".parquet"))
-            if path.name.startswith(".") or batch not in (None, batch_id):
+        for path in sorted(folder.glob("*")):
+            suffix = suffix_of(source, path.name)
+            batch_id = known_as(path.name.removesuffix(suffix or ""))
+            if suffix is None or path.name.startswith(".") or batch not in (None, batch_id):
                 continue
             if look(path, settings.landing).kind is not Kind.FILE:  # a pipe would be waited for
                 unreadable.append(batch_id)
                 continue
-            masked = purged_content(path, _numbers(settings, source, batch_id))
+            masked = purged_content(CONTRACTS[source], path, _numbers(settings, source, batch_id))
             if masked is None:
                 unreadable.append(batch_id)
             elif masked[1]:
@@ -171,7 +173,7 @@ def purge(settings: Settings, engine: Engine, found: Survey, why: str, who: str,
     for one in found.files:
         if one.layer == "bronze":  # made anew from landing
             continue
-        masked = purged_content(one.path, _numbers(settings, found.source, one.batch_id))
+        masked = purged_content(CONTRACTS[found.source], one.path, _numbers(settings, found.source, one.batch_id))
         assert masked is not None  # it could be read a moment ago
         content, rows = masked
         landed = fingerprint_of(settings, found.source, one.path)
@@ -180,7 +182,11 @@ def purge(settings: Settings, engine: Engine, found: Survey, why: str, who: str,
             _journal(engine, found.source, found.day, entry, BEGUN, now)
             write_purged(settings, found.source, found.day, entry)
             done.append(entry)
-        write_atomically(one.path, content)
+        # Rows of CSV and JSON lines go on as texts in Parquet: that needs no dialect, and keeps their order.
+        purged = one.path.with_name(f"{batch_of(found.source, one.path.name)}.parquet")
+        write_atomically(purged, content)
+        if purged != one.path:
+            one.path.unlink(missing_ok=True)
     admit(settings, found.source, found.day)
     return done
 

@@ -35,7 +35,9 @@ from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.canonical import canonical
 from reliability_platform.landing.casts import CASTS
 from reliability_platform.landing.columns import Breach, Reading, read_as
+from reliability_platform.landing.delivered_file import read_delivered
 from reliability_platform.landing.file_quarantine import quarantined_file
+from reliability_platform.landing.parquet_file import NotReadableError
 from reliability_platform.masking import shown_name
 from reliability_platform.operations import operations_engine
 from reliability_platform.parquet import read_table
@@ -156,10 +158,10 @@ def _compared(asked: _Question) -> tuple[Agreement, ...]:
     rename, casts = dict(asked.reading[0]), dict(asked.reading[1])
     columns = sorted({*rename.values(), *casts})
     try:
-        table = canonical(read_table(asked.path), contract)
+        table = canonical(read_delivered(contract, asked.path.name, asked.path.read_bytes()), contract)
         table, lost = read_as(table, Reading(rename, casts), contract)
         whole = lost is None and table.select(contract.arrow_schema.names).schema.equals(contract.arrow_schema)
-    except (OSError, KeyError, pa.ArrowException):
+    except (OSError, KeyError, pa.ArrowException, NotReadableError):
         whole = False
     if not whole:
         why = "the file cannot be read so any more"

@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from reliability_platform.errors import ExitCode
 
@@ -66,7 +67,7 @@ def reliability(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """A command, typed in the project's folder."""
     command = [sys.executable, "-m", "reliability_platform.cli", *words]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RELIABILITY_")}
-    environment |= {"RELIABILITY_FIRST_DAY": "2019-01-01", "RELIABILITY_HOME": str(project / "data")}
+    environment |= {"RELIABILITY_HOME": str(project / "data")}
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=900)
 
 
@@ -114,6 +115,7 @@ def read(project: Path, *words: str) -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.exhaustive  # 45 s; `test_csv_deliveries` has a project of its own, `test_pickup` a producer with manifests
 def test_a_source_is_declared_landed_broken_and_healed_with_files_alone(tmp_path: Path) -> None:
     """Two days of flights, keys of three columns, in a year of which the shop knows nothing; the second day has a carrier
     that nobody declared. It is held and explained, nobody asks a source that cannot be asked, and what its owner sends
@@ -126,6 +128,7 @@ def test_a_source_is_declared_landed_broken_and_healed_with_files_alone(tmp_path
     assert (none.returncode, "declares no source" in none.stderr) == (ExitCode.USAGE, True)
 
     (project / "contracts" / "flights.yml").write_text(CONTRACT)
+    (project / "settings.env").write_text("RELIABILITY_FIRST_DAY=2019-01-01\n")
     marts = project / "dbt_project" / "models" / "marts"
     marts.mkdir()
     (marts / "agg_daily_flights.sql").write_text(MART)

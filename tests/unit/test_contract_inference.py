@@ -86,7 +86,7 @@ def test_hourly_weather_has_a_key_of_two_columns(tmp_path: Path) -> None:
     """No row has an identifier; one year in one file says nothing of how it will come, which is a question."""
     contract, text = contract_of(tmp_path, data() / "weather.csv", name="weather", accepted=True)
     assert set(contract.key) == {"origin", "time_hour"}
-    assert "# ? taken as proposed: one file holds 364 days" in text
+    assert "# ? taken as proposed: a file holds up to 364 days, and no name says which" in text
     assert "taken as proposed (--yes), seen by nobody" in text
 
 

@@ -30,7 +30,7 @@ def _rows(settings: Settings, source: str | None, first: date, last: date) -> li
 
 @click.command(name="list")
 @click.option("--source", default=None, help="Only this source.")
-@click.option("--from", "first", type=DAY, default="2026-01-01", show_default=True, help="First landing day.")
+@click.option("--from", "first", type=DAY, default=FIRST_DAY.isoformat(), show_default=True, help="First landing day.")
 @click.option("--to", "last", type=DAY, default=None, help="Last landing day. [default: the newest]")
 @home_option
 @json_option

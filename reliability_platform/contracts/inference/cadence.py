@@ -1,18 +1,14 @@
 """How often a source delivers: by the days in the names of its files, else by the days of its events."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
+from reliability_platform.contracts.named_days import named_days
 from reliability_platform.counted import counted
-
-DAY = re.compile(
-    r"(?<!\d)((?:19|20)\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?([0-2]\d|3[01])(?!\d)|(?<!\d)((?:19|20)\d\d)[-_.]?(0[1-9]|1[0-2])(?!\d)"
-)
 
 
 @dataclass(frozen=True)
@@ -26,22 +22,12 @@ class Rhythm:
     certain: bool
 
 
-def day_in(path: Path) -> date | None:
-    """The day, or the month's first, in the name of a file or of the folders around it."""
-    for text in (path.name, path.parent.name):
-        for found in DAY.finditer(text):
-            year, month, day = found[1] or found[4], found[2] or found[5], found[3] or "01"
-            try:
-                return date(int(year), int(month), int(day))
-            except ValueError:
-                continue
-    return None
-
-
 def rhythm(files: Sequence[Path], event_days: int) -> Rhythm:
     """How often files come. `event_days` are the days of events in the sample, for files whose names say no day."""
-    named = [day for path in files if (day := day_in(path)) is not None]
+    named = [said.first for path in files if (said := named_days(str(path))) is not None]
     days = Counter(named)
+    if not files:
+        return Rhythm(1, "d", None, f"files are taken apart by day: events of {counted(event_days, 'day')}", True)
     if len(named) < len(files) or len(days) < 2:
         certain = len(files) == 1 and event_days == 1
         return Rhythm(

@@ -2,9 +2,12 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
-from reliability_platform.contracts.inference.proposal import ColumnProposal, Proposal, Told
+from reliability_platform.contracts.inference.location import location_pattern
+from reliability_platform.contracts.inference.proposal import ColumnProposal, Proposal
+from reliability_platform.contracts.inference.told import Told
 from reliability_platform.counted import counted
 
 LOGICAL_TYPES = {
@@ -26,7 +29,7 @@ def contract_text(proposal: Proposal, accepted: bool) -> str:
 
 
 def _lines(proposal: Proposal, mark: str) -> list[str]:
-    name, sample, rhythm = proposal.name, proposal.sample, proposal.rhythm
+    name, sample, rhythm, days = proposal.name, proposal.sample, proposal.rhythm, proposal.days
 
     def note(told: Told) -> str:
         evidence = " ".join(told.evidence.split())
@@ -53,13 +56,26 @@ def _lines(proposal: Proposal, mark: str) -> list[str]:
         "team: [{username: unknown, role: owner}]  " + f"{mark} whom to tell",
         "slaProperties:",
         f"  - {_flow(frequency)}" + note(Told(None, rhythm.evidence, not rhythm.certain)),
-        "  - {property: latency, value: 1, unit: d}"
+        f"  - {{property: latency, value: {1 + days.lag}, unit: d}}"
         + f"  {mark} "
-        + (proposal.lag or "a day after the day's end; files say nothing of it"),
+        + (f"files are named D+{days.lag}" if days.lag else "a day after the day's end; files say nothing of it"),
+        "servers:  # where deliveries appear",
+        f"  - {_flow({'server': 'deliveries', 'type': 'local', 'path': location_pattern(sample.files)})}",
         "customProperties:",
         f"  - {_flow({'property': 'eventTime', 'value': proposal.event_time.value})}" + note(proposal.event_time),
         "  - {property: sourceKind, value: drop}  # it sends by itself",
         f"  - {_flow({'property': 'fileFormat', 'value': _file_format(proposal)})}  # found in the files",
+        *(
+            [f"  - {_flow({'property': 'dayZone', 'value': days.zone.value})}" + note(days.zone)]
+            if days.zone is not None
+            else []
+        ),
+        *([f"  - {_flow({'property': 'dayOffset', 'value': -days.lag})}  # named for a later day"] if days.lag else []),
+        *(
+            [f"  - {_flow({'property': 'severalDays', 'value': True})}" + note(days.several)]
+            if days.several is not None
+            else []
+        ),
         *(f"  {mark if one.question else '#'} {one.evidence}" for one in proposal.general),
         "schema:",
         f"  - name: {_word(name)}",
@@ -75,8 +91,7 @@ def _lines(proposal: Proposal, mark: str) -> list[str]:
 
 
 def _file_format(proposal: Proposal) -> dict[str, Any]:
-    nulls = list(proposal.sample.nulls)
-    return proposal.sample.format.declared | ({"nulls": nulls} if nulls else {})
+    return replace(proposal.sample.format, nulls=tuple(proposal.sample.nulls)).declared
 
 
 def _column(proposal: Proposal, column: ColumnProposal, note: Any) -> list[str]:

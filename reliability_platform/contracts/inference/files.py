@@ -5,13 +5,13 @@ import glob
 import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from reliability_platform.contracts.file_format import FileFormat
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
 from reliability_platform.parquet import literal
@@ -20,39 +20,6 @@ HEAD_BYTES = 65_536
 COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 """How a compressed file begins."""
 EMPTY_DIALECT = "(empty)"
-
-
-@dataclass(frozen=True)
-class FileFormat:
-    """What all files of a sample are."""
-
-    kind: str
-    """`parquet`, `csv` or `json`."""
-    compression: str = "none"
-    encoding: str = "utf-8"
-    byte_order_mark: bool = False
-    delimiter: str = ""
-    quote: str = ""
-    escape: str = ""
-    header: bool = True
-    skip: int = 0
-    date_format: str | None = None
-    timestamp_format: str | None = None
-
-    @property
-    def declared(self) -> dict[str, Any]:
-        """As it stands in a contract: what is not said is DuckDB's default."""
-        said: dict[str, Any] = {"format": self.kind}
-        if self.compression != "none":
-            said["compression"] = self.compression
-        if self.kind == "csv":
-            said |= {"delimiter": self.delimiter, "encoding": self.encoding, "header": self.header}
-            said |= {"quote": self.quote} if self.quote else {}
-            said |= {"escape": self.escape} if self.escape else {}
-            said |= {"skip": self.skip} if self.skip else {}
-            said |= {"dateFormat": self.date_format} if self.date_format else {}
-            said |= {"timestampFormat": self.timestamp_format} if self.timestamp_format else {}
-        return said
 
 
 def files_of(patterns: Iterable[str]) -> list[Path]:
@@ -105,8 +72,7 @@ def _by_content(path: Path) -> FileFormat:
             raise UsageError(
                 f"{path} is UTF-16 with the high byte first, which DuckDB does not read: convert it to UTF-8."
             )
-        return FileFormat("csv", compression, encoding="utf-16", byte_order_mark=head.startswith(codecs.BOM_UTF16_LE))
-    marked = head.startswith(codecs.BOM_UTF8)
+        return FileFormat("csv", compression, encoding="utf-16")
     if b"\x00" in head or sum(byte < 9 or 13 < byte < 32 for byte in head) > len(head) // 100:
         raise UsageError(f"{path} is neither Parquet nor CSV nor JSON lines: name files of one of these.")
     text = head.removeprefix(codecs.BOM_UTF8).lstrip()
@@ -114,7 +80,7 @@ def _by_content(path: Path) -> FileFormat:
         return FileFormat("json", compression)
     if text.startswith((b"[{", b"[\n", b"[ ")):
         raise UsageError(f"{path} is one JSON array: write an object a line (JSON lines).")
-    return FileFormat("csv", compression, "utf-8" if _is_utf8(head) else "latin-1", marked)
+    return FileFormat("csv", compression, "utf-8" if _is_utf8(head) else "latin-1")
 
 
 def _head(path: Path) -> tuple[bytes, str]:
@@ -160,8 +126,8 @@ def _with_dialect(connection: duckdb.DuckDBPyConnection, found: FileFormat, path
     return replace(
         found,
         delimiter=delimiter,
-        quote="" if quote == EMPTY_DIALECT else quote,
-        escape="" if escape == EMPTY_DIALECT else escape,
+        quote='"' if quote == EMPTY_DIALECT else quote,
+        escape="" if escape in (EMPTY_DIALECT, quote) else escape,
         skip=skip,
         header=header,
         date_format=date_format,

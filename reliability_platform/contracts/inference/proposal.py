@@ -3,13 +3,16 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-from reliability_platform.contracts.inference.cadence import Rhythm, day_in, rhythm
+from reliability_platform.contracts.inference.cadence import Rhythm, rhythm
+from reliability_platform.contracts.inference.days import Days, days_of_files
 from reliability_platform.contracts.inference.keys import MAX_COLUMNS, Candidate, find_keys, repeated
 from reliability_platform.contracts.inference.personal import personal_data
 from reliability_platform.contracts.inference.sample import Sample, Typed, take_sample
+from reliability_platform.contracts.inference.told import Told
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
 
@@ -37,15 +40,6 @@ NUMBERS = (
 
 
 @dataclass
-class Told:
-    """What is proposed, why, and whether somebody must look at it."""
-
-    value: Any
-    evidence: str = ""
-    question: bool = False
-
-
-@dataclass
 class ColumnProposal:
     """One column, and what is said of it by the name of the field."""
 
@@ -66,13 +60,16 @@ class Proposal:
     event_time: Told
     zone: Told | None
     rhythm: Rhythm
-    lag: str
+    days: Days
+    first_day: date
+    """Of the events in the sample."""
     general: list[Told] = field(default_factory=list)
 
     @property
     def questions(self) -> int:
         """How many lines somebody must look at."""
         told = [self.key, self.event_time, *([self.zone] if self.zone else []), *self.general]
+        told += [one for one in (self.days.zone, self.days.several) if one is not None]
         told += [one for column in self.columns for one in column.said.values()]
         return sum(one.question for one in told) + (not self.rhythm.certain)
 
@@ -96,6 +93,7 @@ def propose(
     zone = None
     if facts.typed.zone is False:
         zone = Told("UTC", "the moments say no zone; UTC is a guess", True)
+    days = days_of_files(sample.connection, sample.files, str(happened.value), facts.typed.type == "TIMESTAMP")
     [(event_days, least, greatest)] = sample.connection.execute(
         f'select count(distinct cast("{happened.value}" as date)), min("{happened.value}"), max("{happened.value}") from sample'
     ).fetchall()
@@ -107,8 +105,9 @@ def propose(
         found,
         happened,
         zone,
-        rhythm(sample.files, event_days),
-        _lag(sample, str(happened.value)),
+        rhythm([] if days.several is not None else sample.files, event_days),
+        days,
+        least if type(least) is date else least.date(),
     )
     _describe_columns(proposal, references)
     if sample.nulls:
@@ -118,10 +117,6 @@ def propose(
         proposal.general.append(Told(None, "the text is no UTF-8; latin-1 is a guess, as it reads any bytes", True))
     if not sample.format.header:
         proposal.general.append(Told(None, "the files have no header: the names of the columns are made up", True))
-    if len(sample.files) == 1 and event_days > 1:
-        proposal.general.append(
-            Told(None, f"one file holds {event_days:,} days: say how the source will deliver", True)
-        )
     return proposal
 
 
@@ -189,20 +184,6 @@ def _key(sample: Sample, columns: Sequence[ColumnProposal], event_time: str, nam
 def _exact(one: ColumnProposal, rows: int) -> int:
     """Distinct values, with room for the error of the estimate: combinations are not passed over by mistake."""
     return min(rows, math.ceil(one.distinct * 1.2) + 1) if one.distinct > 1 else one.distinct
-
-
-def _lag(sample: Sample, event_time: str) -> str:
-    """How many days after the events their file is dated, where names say days."""
-    days = [(str(path), day) for path in sample.files if (day := day_in(path)) is not None]
-    if not days or len(days) < len(sample.files):
-        return ""
-    sample.connection.execute("create or replace temp table named (_file varchar, _day date)")
-    sample.connection.executemany("insert into named values (?, ?)", days)
-    rows = sample.connection.execute(
-        f"select median(datediff('day', cast(\"{event_time}\" as date), _day)) from sample join named using (_file)"
-    ).fetchall()
-    lag = int(rows[0][0] or 0)
-    return "" if lag == 0 else f"files are dated {counted(lag, 'day')} after their events (D+{lag})" if lag > 0 else ""
 
 
 def _describe_columns(proposal: Proposal, references: Mapping[str, Sequence[Path]]) -> None:

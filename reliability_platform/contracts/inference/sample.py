@@ -6,7 +6,8 @@ from pathlib import Path
 
 import duckdb
 
-from reliability_platform.contracts.inference.files import FileFormat, files_of, format_of, one_header, reader
+from reliability_platform.contracts.file_format import FileFormat
+from reliability_platform.contracts.inference.files import files_of, format_of, one_header, reader
 from reliability_platform.contracts.names import plain_names
 from reliability_platform.contracts.types import canonical_type
 from reliability_platform.counted import counted

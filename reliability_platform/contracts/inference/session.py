@@ -7,8 +7,9 @@ from zoneinfo import available_timezones
 
 import duckdb
 
-from reliability_platform.contracts.inference.proposal import Proposal, Told, propose
+from reliability_platform.contracts.inference.proposal import Proposal, propose
 from reliability_platform.contracts.inference.sample import take_sample
+from reliability_platform.contracts.inference.told import Told
 from reliability_platform.errors import UsageError
 from reliability_platform.parquet import literal
 

@@ -5,6 +5,7 @@ from datetime import date
 
 from reliability_platform.counted import counted
 from reliability_platform.landing.admission import fingerprint_of, slot_of
+from reliability_platform.landing.batch_files import batch_file
 from reliability_platform.landing.discards import FILE, ROWS
 from reliability_platform.landing.file_quarantine import quarantined_file, quarantined_files
 from reliability_platform.landing.reading import contract_fingerprint
@@ -99,7 +100,9 @@ def _rows(settings: Settings, wanted: Selection) -> list[Letter]:
             what=ROWS,
             reasons=reasons,
             rows=rows,
-            fingerprint=fingerprint_of(settings, source, landing_folder(settings, source, day) / f"{batch_id}.parquet"),
+            fingerprint=fingerprint_of(
+                settings, source, batch_file(source, landing_folder(settings, source, day), batch_id)
+            ),
             failed_under=failed_under or "",
             reading=readings[source],
         )

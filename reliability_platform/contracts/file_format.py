@@ -1,0 +1,92 @@
+"""How the files of a source are written: Parquet, CSV or JSON lines, each plain or packed, and the dialect of CSV."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+KINDS = ("parquet", "csv", "json")
+COMPRESSIONS = ("none", "gzip", "zstd")
+ENCODINGS = ("utf-8", "utf-16", "latin-1")
+_OWN_NAMES = {"kind": "format", "date_format": "dateFormat", "timestamp_format": "timestampFormat"}
+"""Fields that a contract calls otherwise."""
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """What all files of a source are."""
+
+    kind: str = "parquet"
+    """One of `KINDS`; `json` is one object a line."""
+    compression: str = "none"
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    quote: str = '"'
+    """Empty: values are never quoted."""
+    escape: str = ""
+    """Before a quote inside quotes; empty: the quote is doubled."""
+    header: bool = True
+    skip: int = 0
+    """Lines before the header."""
+    date_format: str | None = None
+    """As `strptime` has it; ISO 8601 if nothing is said."""
+    timestamp_format: str | None = None
+    nulls: tuple[str, ...] = ()
+    """Words that stand for no value in columns that hold no text."""
+
+    @property
+    def of_texts(self) -> bool:
+        """Whether values arrive as text and become what the contract promises only when they are read."""
+        return self.kind != "parquet"
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """How names of delivered files may end; packing is told by the content. Rows that were cut out of a larger file
+        lie in Parquet, as texts."""
+        ending = {"parquet": ".parquet", "csv": ".csv", "json": ".jsonl"}[self.kind]
+        packed = (f"{ending}.gz", f"{ending}.zst") if self.of_texts or self.compression != "none" else ()
+        return tuple(dict.fromkeys((ending, *packed, ".parquet")))
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """As it stands in a contract: what is not said is the default."""
+        said = {_OWN_NAMES.get(one.name, one.name): (getattr(self, one.name), one.default) for one in fields(self)}
+        always = ("format", "delimiter", "quote", "encoding", "header") if self.kind == "csv" else ("format",)
+        kept = {key: value for key, (value, default) in said.items() if key in always or value != default}
+        return kept | ({"nulls": list(self.nulls)} if self.nulls else {})
+
+
+PARQUET = FileFormat()
+"""What is not said."""
+
+
+def file_format(declared: Any) -> FileFormat | str:
+    """What a contract declares; as text, why it cannot be meant."""
+    if not isinstance(declared, Mapping):
+        return f"fileFormat is a mapping as {{format: csv, delimiter: ';'}}, not {declared!r}"
+    ours = {_OWN_NAMES.get(one.name, one.name): one for one in fields(FileFormat)}
+    unknown = sorted(str(key) for key in declared if key not in ours)
+    if unknown:
+        return f"fileFormat knows no {unknown[0]!r}: it has {', '.join(ours)}"
+    found = dict(declared)
+    choices = {"format": KINDS, "compression": COMPRESSIONS, "encoding": ENCODINGS}
+    for key, known in choices.items():
+        if key in found and found[key] not in known:
+            return f"fileFormat has the {key} {found[key]!r}: choose one of {', '.join(known)}"
+    for key in ("delimiter", "quote", "escape"):
+        if key in found and not (isinstance(found[key], str) and len(found[key]) <= 1):
+            return f"fileFormat has the {key} {found[key]!r}, which is not one character"
+    if found.get("delimiter") == "":
+        return "fileFormat has no delimiter between its quotes: say one character"
+    for key in ("dateFormat", "timestampFormat"):
+        if key in found and not (isinstance(found[key], str) and "%" in found[key]):
+            return f"fileFormat has the {key} {found[key]!r}: say it as %Y-%m-%d"
+    if not isinstance(found.get("header", True), bool):
+        return f"fileFormat has header: {found['header']!r}, which is neither true nor false"
+    skip = found.get("skip", 0)
+    if not isinstance(skip, int) or isinstance(skip, bool) or not 0 <= skip <= 1_000:
+        return f"fileFormat skips {skip!r} lines, which is no number from 0 to 1,000"
+    nulls = found.get("nulls", [])
+    if not (isinstance(nulls, list) and all(isinstance(one, str) for one in nulls)):
+        return f"fileFormat has the nulls {nulls!r}: say a list of words, in quotes"
+    found["nulls"] = tuple(nulls)
+    return FileFormat(**{ours[key].name: value for key, value in found.items()})

@@ -1,0 +1,41 @@
+"""The names of a batch: a file in one of the formats of its source, and a manifest beside it."""
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+from reliability_platform.contracts import CONTRACTS
+from reliability_platform.landing.manifest import MANIFEST_SUFFIX
+
+
+def suffix_of(source: str, name: str) -> str | None:
+    """How the name of a delivered file ends: `.parquet`, or as files of its source do; None if it ends otherwise."""
+    return next((one for one in CONTRACTS[source].file_format.suffixes if name.endswith(one)), None)
+
+
+def batch_of(source: str, name: str) -> str | None:
+    """The batch that a file or a manifest is named for; None for any other name."""
+    suffix = MANIFEST_SUFFIX if name.endswith(MANIFEST_SUFFIX) else suffix_of(source, name)
+    return None if suffix is None else name.removesuffix(suffix)
+
+
+def batch_file(source: str, folder: Path, batch_id: str) -> Path:
+    """The file of a batch in a folder; where none is, the one that Parquet would have."""
+    names = [folder / f"{batch_id}{suffix}" for suffix in CONTRACTS[source].file_format.suffixes]
+    return next((path for path in names if os.path.lexists(path)), folder / f"{batch_id}.parquet")
+
+
+def manifest_of(source: str, name: str, names: Collection[str]) -> str | None:
+    """The name of the manifest that lies beside a delivered file, among all names of the folder. Of two files of one
+    batch it is that of the first suffix."""
+    batch_id = batch_of(source, name)
+    if batch_id is None or name.endswith(MANIFEST_SUFFIX) or f"{batch_id}{MANIFEST_SUFFIX}" not in names:
+        return None
+    there = [one for one in CONTRACTS[source].file_format.suffixes if f"{batch_id}{one}" in names]
+    return f"{batch_id}{MANIFEST_SUFFIX}" if name == f"{batch_id}{there[0]}" else None
+
+
+def has_file(source: str, manifest: str, names: Collection[str]) -> bool:
+    """Whether the file that a manifest is named for lies beside it."""
+    batch_id = manifest.removesuffix(MANIFEST_SUFFIX)
+    return any(f"{batch_id}{suffix}" in names for suffix in CONTRACTS[source].file_format.suffixes)

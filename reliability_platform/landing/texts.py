@@ -1,0 +1,148 @@
+"""Texts of CSV and JSON lines as the types that the contract promises; what is not of its type becomes null, value by value.
+
+A text is taken for what it says exactly or not at all: `12.345` is no amount with two places, `31.02.2026` no day, and an
+hour that the clock of a zone showed twice no moment. Where most texts of a column are not of its type, the column stays as
+it came: that is another column, and not a few bad values.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reliability_platform.contracts.contract import Column, Contract
+from reliability_platform.contracts.file_format import FileFormat
+
+WHOLE = r"[+-]?[0-9]+([.]0*)?"
+NUMBER = r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?"
+DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+MOMENT = DAY + r"[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)?"
+OFFSET = r" ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
+_DECIMAL = re.compile(r"DECIMAL\(\d+,(\d+)\)")
+_WHOLE_NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?")
+
+
+def typed_texts(table: pa.Table, contract: Contract, names: Iterable[str]) -> dict[str, pa.ChunkedArray]:
+    """Those of the named columns that came as text, in the contract's types; without the ones of which most texts are none."""
+    wanted = frozenset(names)
+    columns = [one for one in contract.columns if one.name in wanted and _came_as_text(table, one.name)]
+    if not columns:
+        return {}
+    texts = table.select([one.name for one in columns])
+    with duckdb.connect(config={"threads": 2}) as connection:
+        connection.execute("set timezone = 'UTC'; set preserve_insertion_order = true")
+        connection.register("texts", texts)
+        terms = ", ".join(f"{_expression(one, contract.file_format)} as {_identifier(one.name)}" for one in columns)
+        found = connection.execute(f"select {terms} from texts").to_arrow_table()
+    typed = {}
+    for one in columns:
+        values = pc.cast(_in_zone(found[one.name], one, texts[one.name]), contract.arrow_schema.field(one.name).type)
+        present = pc.sum(_says_something(texts[one.name], contract.file_format)).as_py() or 0
+        if 2 * (len(values) - values.null_count) >= present:
+            typed[one.name] = values
+    return typed
+
+
+def _came_as_text(table: pa.Table, name: str) -> bool:
+    return table.column_names.count(name) == 1 and bool(pa.types.is_string(table.schema.field(name).type))
+
+
+def _says_something(texts: pa.ChunkedArray, said: FileFormat) -> pa.ChunkedArray:
+    """Which texts are neither missing nor blank, nor a word that stands for no value."""
+    words = pc.is_in(texts, value_set=pa.array(said.nulls, pa.string()))
+    there = pc.and_not(pc.not_equal(pc.utf8_trim_whitespace(texts), ""), words)
+    return pc.fill_null(there, False)
+
+
+def unread(
+    delivered: pa.Table, stands_for: Mapping[str, str], table: pa.Table, contract: Contract
+) -> list[tuple[str, pa.ChunkedArray]]:
+    """The columns in which a text was not of its type, each with those texts and null for all others.
+
+    `stands_for` says which column of the contract a delivered name is; `table` has the columns as they were read.
+    """
+    found = []
+    texts = {one.name for one in contract.columns if one.type == "VARCHAR"}
+    for came, name in stands_for.items():
+        if name in texts or not _came_as_text(delivered, came):
+            continue
+        lost = pc.and_(pc.is_null(table[name]), _says_something(delivered[came], contract.file_format))
+        if pc.any(lost).as_py():
+            found.append((name, pc.if_else(lost, delivered[came], pa.scalar(None, pa.string()))))
+    return found
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _expression(column: Column, said: FileFormat) -> str:
+    """A column's texts as its type, in SQL; null for what is not of it. Moments without an offset stay local."""
+    value = _identifier(column.name)
+    words = f" and {value} not in ({', '.join(map(_text, said.nulls))})" if said.nulls else ""
+    if column.type == "VARCHAR":
+        return f"case when true{words} then {value} end"
+    value = f"trim(case when true{words} then {value} end)"
+    kind, decimal = column.type, _DECIMAL.fullmatch(column.type)
+    if kind == "BOOLEAN":
+        return f"case lower({value}) when 'true' then true when 'false' then false when 't' then true when 'f' then false end"
+    if kind == "DATE":
+        other = f"cast(try_strptime({value}, {_text(said.date_format)}) as date)" if said.date_format else "null"
+        midnight = rf"{DAY}([ T]00:00(:00([.]0+)?)?)?"
+        return f"coalesce({other}, case when {_fits(value, midnight)} then try_cast(left({value}, 10) as date) end)"
+    if kind == "TIMESTAMP":
+        other = f"try_strptime({value}, {_text(said.timestamp_format)})" if said.timestamp_format else "null"
+        offset = _with_offset(f"upper({value})")
+        return (
+            f"coalesce(case when {_fits(value, MOMENT)} then try_cast({value} as timestamp) "
+            f"when {_fits(f'upper({value})', MOMENT + OFFSET)} "
+            f"then cast(try_cast({offset} as timestamptz) at time zone 'UTC' as timestamp) end, {other})"
+        )
+    if decimal is not None:
+        places = int(decimal[1])
+        value, pattern = value, rf"[+-]?([0-9]+([.][0-9]{{0,{places}}}0*)?|[.][0-9]{{1,{max(places, 1)}}}0*)"
+    elif _WHOLE_NUMBERS.fullmatch(kind):
+        pattern = WHOLE
+    elif kind in ("DOUBLE", "FLOAT"):
+        return f"case when {_fits(value, NUMBER)} and isfinite(try_cast({value} as {kind})) then try_cast({value} as {kind}) end"
+    else:
+        return f"try_cast({value} as {kind})"
+    return f"case when {_fits(value, pattern)} then try_cast({value} as {kind}) end"
+
+
+_OFFSETS = (
+    (" ?Z$", "+00:00"),
+    (" ?([+-][0-9]{2})$", r"\1:00"),
+    (" ?([+-][0-9]{2}):?([0-9]{2})$", r"\1:\2"),
+    ("([ T][0-9]{2}:[0-9]{2})([+-])", r"\1:00\2"),
+)
+"""Spellings of an offset, and of a time without seconds before one, as DuckDB reads them."""
+
+
+def _with_offset(value: str) -> str:
+    for pattern, instead in _OFFSETS:
+        value = f"regexp_replace({value}, {_text(pattern)}, {_text(instead)})"
+    return value
+
+
+def _fits(value: str, pattern: str) -> str:
+    return f"regexp_full_match({value}, {_text(pattern)})"
+
+
+def _in_zone(values: pa.ChunkedArray, column: Column, texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Local moments in UTC. An hour that the clock of the zone showed twice, or never, is none: nobody knows which it was."""
+    if column.zone is None or not pa.types.is_timestamp(values.type):
+        return values
+    earliest, latest = (
+        pc.cast(pc.assume_timezone(values, column.zone, ambiguous=way, nonexistent=way), values.type)
+        for way in ("earliest", "latest")
+    )
+    in_utc = pc.if_else(pc.equal(earliest, latest), earliest, pa.scalar(None, values.type))
+    upper = pc.utf8_upper(pc.utf8_trim_whitespace(texts))
+    return pc.if_else(pc.match_substring_regex(upper, f"^{MOMENT}{OFFSET}$"), values, in_utc)
