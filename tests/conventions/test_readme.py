@@ -16,7 +16,6 @@ README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (PROJECT_ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
-SPEED = (PROJECT_ROOT / "docs" / "explanation" / "speed.md").read_text(encoding="utf-8")
 PERSONAL_DATA = (PROJECT_ROOT / "docs" / "explanation" / "personal-data.md").read_text(encoding="utf-8")
 
 
@@ -32,7 +31,6 @@ def test_the_counts_of_faults_are_those_of_the_catalogue() -> None:
     landing = sum(one.stage is Stage.LANDING for one in faults)
     assert f"{landing} on what lands and {len(faults) - landing} on the running platform" in README
     assert f"… {len(faults)} faults and 1 control in all" in README
-    assert f"The whole demo of {len(faults)} faults and 1 control" in SPEED
 
 
 def sample_of_the_demo() -> list[list[str]]:

@@ -130,7 +130,7 @@ def test_a_renamed_file_is_replayed_through_a_shim_by_whoever_has_seen_its_past(
     before = home.landing_bytes()
     told = describe(home.settings, incident)
     assert "On a person's approval" in told
-    assert "the same in payments for the same order_id 100.0 % (100.0 % to 100.0 % in the past)" in told
+    assert "the same in payments for the same order_id 100 % (100 % to 100 % in the past)" in told
     assert "values within their past" in told  # of a personal column nobody sees any
     watched = home.settings.model_copy(update={"attended": True})
     assert "under another name" in (obstacle(watched, home.engine, incident, NOW) or "")
