@@ -81,11 +81,12 @@ def _standing(settings: Settings, now: datetime) -> list[dict[str, Any]]:
 
 
 def _comes_by(settings: Settings, source: str) -> str:
-    from reliability_platform.contracts import CONTRACTS
+    from reliability_platform.sources.source import kind_of
 
     if settings.url_of(source) is not None:
         return "HTTP"
-    return "simulation" if CONTRACTS[source].kind == "simulated" else CONTRACTS[source].kind
+    kind = kind_of(settings, source)
+    return "simulation" if kind == "simulated" else kind
 
 
 def _row(one: dict[str, Any]) -> list[str]:

@@ -61,17 +61,17 @@ def _kind(name: str) -> Kind:
     return kind
 
 
-def _kind_of(settings: Settings, name: str) -> str:
+def kind_of(settings: Settings, name: str) -> str:
     """The kind of a source: its contract's, but in a home that replays a recording, where nobody else is asked."""
     return RECORDED if settings.recording.exists() else CONTRACTS[name].kind
 
 
 def source_named(settings: Settings, name: str) -> Source:
     """A source of the home. Raises `EnvironmentUnusableError` if its kind is not installed."""
-    return _kind(_kind_of(settings, name)).source(settings, name)
+    return _kind(kind_of(settings, name)).source(settings, name)
 
 
 def reference_files(settings: Settings) -> Mapping[str, bytes]:
     """The reference tables as the system of record has them now, as Parquet files by name."""
-    kinds = sorted({_kind_of(settings, name) for name in CONTRACTS})
+    kinds = sorted({kind_of(settings, name) for name in CONTRACTS})
     return {name: content for kind in kinds for name, content in _kind(kind).reference_files(settings).items()}

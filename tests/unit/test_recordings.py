@@ -12,6 +12,8 @@ from reliability_platform.contracts.contract import Contract
 from reliability_platform.errors import UsageError
 from reliability_platform.lab.recordings.recording import RecordedSource, Recording, _as_delivered, fingerprint_of
 from reliability_platform.landing.canonical import canonical
+from reliability_platform.settings import load_settings
+from reliability_platform.sources.source import kind_of
 
 ORDERS = CONTRACTS["orders"]
 
@@ -50,3 +52,12 @@ def test_what_is_no_recording_is_said_in_one_line(tmp_path: Path) -> None:
     source = RecordedSource(Recording(tmp_path, date(2026, 1, 1), date(2026, 1, 2), ""), "orders")
     with pytest.raises(UsageError, match="Nothing of 2026-01-03 is recorded"):
         source.deliver(date(2026, 1, 3))
+
+
+def test_a_home_of_the_lab_asks_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a source behind HTTP the real one would have been asked for what the lab has broken."""
+    monkeypatch.setenv("RELIABILITY_SOURCE_URL", "http://127.0.0.1:9")
+    home = load_settings(tmp_path)
+    assert (home.url_of("orders"), kind_of(home, "orders")) == ("http://127.0.0.1:9", "simulated")
+    home.recording.mkdir()
+    assert (home.url_of("orders"), kind_of(home, "orders")) == (None, "recorded")
