@@ -56,7 +56,6 @@ PLACES = (
     Place("published/*/publication.json", False, "what was published and held, and why"),
     Place("published/**", True, "what consumers are entitled to: customer_id by the contract of fct_customer_days"),
     Place("recording/**", True, "landed days of another home, which a home of the lab replays"),
-    Place(".recording.draft/**", True, "what is being recorded"),
     Place("snapshots/**", True, "copies of all of these, and the names of their files"),
     Place(".snapshot-staging/**", True, "drafts of a snapshot or a restore, removed after it"),
     Place(".drill/**", True, "the clone of a drill, removed after it"),

@@ -28,7 +28,7 @@ from reliability_platform.landing.bronze import admissions_file, bronze_folder
 from reliability_platform.landing.deadline import deadline_of
 from reliability_platform.landing.reference import load_reference
 from reliability_platform.parquet import read_table
-from reliability_platform.settings import Settings, is_home
+from reliability_platform.settings import Settings
 from reliability_platform.warehouse.published import Partition
 
 
@@ -44,15 +44,17 @@ class Recorded:
 def record(settings: Settings, engine: Engine, first: date, last: date, target: Settings) -> Recorded:
     """Make a home of the lab out of some days of a home. Raises `UsageError` if they cannot be a truth.
 
-    The target must be new or empty: no home is ever turned into one of the lab.
+    The target must be new or empty: no home is ever turned into one of the lab. It appears whole, or not at all.
     """
-    if is_home(target) or (target.home.exists() and any(target.home.iterdir())):
+    if target.home.exists() and any(target.home.iterdir()):
         raise UsageError(f"{target.home} is not empty: name a new folder for the home of the lab.")
     if target.home.resolve().is_relative_to(settings.home.resolve()):
         raise UsageError(f"{target.home} lies in the home that is recorded: name a folder outside of it.")
     partitions = _audited(settings, engine, first, last)
-    draft = target.recording.with_name(f".{target.recording.name}.draft")
-    shutil.rmtree(draft, ignore_errors=True)
+    home = target.home.with_name(f".{target.home.name}.draft")
+    shutil.rmtree(home, ignore_errors=True)  # of a recording that was cut off
+    made = target.model_copy(update={"home": home})
+    draft = made.recording
     written = [one for partition in partitions for one in _record_day(settings, *partition, draft)]
     if not written:
         raise UsageError(f"Nothing was admitted from {first} to {last}: there is nothing to record.")
@@ -67,10 +69,9 @@ def record(settings: Settings, engine: Engine, first: date, last: date, target: 
     }
     document["seal"] = seal_of(document)
     write_atomically(draft / RECORD, (json.dumps(document, indent=2) + "\n").encode())
-    draft.rename(target.recording)
-    recording = Recording.open(target.recording)
-    load_reference(target, recording.reference_files())
-    return Recorded(recording, len(written), sum(one["rows"] for one in written))
+    load_reference(made, Recording.open(draft).reference_files())
+    home.rename(target.home)
+    return Recorded(Recording.open(target.recording), len(written), sum(one["rows"] for one in written))
 
 
 def _audited(settings: Settings, engine: Engine, first: date, last: date) -> Sequence[Partition]:
