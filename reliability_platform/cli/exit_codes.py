@@ -21,6 +21,7 @@ ENDS_WITH: dict[ExitCode, dict[str, str]] = {
         "verify": "a published table is not what was audited, or not what a run without failures gives, any file of the home is "
         "damaged, or a landing day lacks a result",
         "restore": "a landing partition is held afterwards, or something stays damaged",
+        "contract check": "a file would be refused, or its landing day held (with --strict, if any row would be rejected)",
         "generate": "with --check, a generated file is not as the contracts say",
         "quarantine replay": "something that was meant was not replayed, an incident stays open, or something failed",
         "incidents audit": "a timeline was changed",

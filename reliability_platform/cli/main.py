@@ -38,6 +38,7 @@ COMMANDS = {
     "lineage": "lineage",
     "sources": "sources",
     "generate": "generate",
+    "contract": "contract",
     "quarantine": "quarantine",
     "publish": "pipeline",
     "hold": "holds",
@@ -57,7 +58,7 @@ COMMANDS = {
 
 EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {code.meaning}" for code in ExitCode)
 MAX_LINE = 2000
-WITHOUT_SOURCES = frozenset({"init", "generate", "sources"})
+WITHOUT_SOURCES = frozenset({"init", "generate", "sources", "contract"})
 """Commands that a project can be given before it has any."""
 HELP = frozenset({"-h", "--help", "--version"})
 

@@ -1,0 +1,119 @@
+"""`reliability contract`: what a producer can ask before he sends."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import Element, ElementTree, SubElement
+
+import click
+
+from reliability_platform.cli.options import json_option, people, print_json
+from reliability_platform.clock import utc_now
+from reliability_platform.counted import counted
+from reliability_platform.errors import ExitCode, UsageError
+from reliability_platform.masking import printable
+
+MAX_NAME = 300
+"""Letters of a path in a message."""
+
+if TYPE_CHECKING:
+    from reliability_platform.contracts.contract import Contract
+    from reliability_platform.landing.judgement import Judgement
+
+
+@click.group()
+def contract() -> None:
+    """Judge files by a contract before they are sent."""
+
+
+@contract.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--contract", "path", type=click.Path(path_type=Path), help="A contract file. [default: the project's]")
+@click.option("--source", default=None, help="Which source the files are of, where several are declared.")
+@click.option("--strict", is_flag=True, help="A single row that would be rejected is too many, too.")
+@click.option("--junit", type=click.Path(path_type=Path), help="Write the result as JUnit XML, too.")
+@json_option
+def check(
+    files: tuple[Path, ...], path: Path | None, source: str | None, strict: bool, junit: Path | None, as_json: bool
+) -> ExitCode:
+    """Say of each file what the platform would: admitted, or refused and why, and how many rows would be rejected.
+
+    Needs no home, so a producer can ask it in his own CI. What only a home knows is not judged: reference data, the past,
+    other batches.
+    """
+    from reliability_platform.landing.judgement import judge
+
+    gone = [one for one in files if not one.is_file()]
+    if gone:
+        raise UsageError(f"There is no file {str(gone[0])!r}: name the files to judge.")
+    chosen = _contract(path, source)
+    found = [judge(chosen, one, utc_now().date()) for one in files]
+    bad = [one for one in found if not one.is_good or (strict and one.rejected)]
+    if junit is not None:
+        _write_junit(junit, chosen.source, found, bad)
+    if as_json:
+        documents = [_document(one, one not in bad) for one in found]
+        print_json({"source": chosen.source, "good": not bad, "files": documents})
+    else:
+        for one in found:
+            people.print(_words(one, one not in bad), markup=False, soft_wrap=True)
+    return ExitCode.NOT_HEALED if bad else ExitCode.OK
+
+
+def _contract(path: Path | None, source: str | None) -> "Contract":
+    from reliability_platform.contracts import CONTRACTS
+    from reliability_platform.contracts.odcs import read_contracts
+
+    declared: Mapping[str, Contract] = CONTRACTS
+    if path is not None:
+        declared = {one.source: one for one in read_contracts(path)}
+    if source is None and len(declared) == 1:
+        return next(iter(declared.values()))
+    if not declared:
+        raise UsageError("No contract is declared here: name a contract file with --contract.")
+    if source is None or source not in declared:
+        asked = "Say which source the files are of" if source is None else f"There is no source {source!r}"
+        raise UsageError(f"{asked}: --source {', '.join(declared)}.")
+    return declared[source]
+
+
+def _words(one: "Judgement", is_good: bool) -> str:
+    name = printable(one.file, MAX_NAME)
+    if one.refused is not None:
+        return f"✗ {name}: refused, {one.refused}: {one.detail}"
+    told = [f"{counted(rows, 'row')} {code}" for code, rows in one.rejected.items()]
+    told += [f"not in the contract: {', '.join(one.unknown_columns)}"] if one.unknown_columns else []
+    holds = f"; the day would be held for {', '.join(one.holds)}" if one.holds else ""
+    return (
+        f"{'✓' if is_good else '✗'} {name}: {counted(one.rows, 'row')}"
+        + (f"; {'; '.join(told)}" if told else "")
+        + holds
+    )
+
+
+def _document(one: "Judgement", is_good: bool) -> dict[str, Any]:
+    return {
+        "file": printable(one.file, MAX_NAME),
+        "good": is_good,
+        "rows": one.rows,
+        "refused": one.refused,
+        "detail": one.detail,
+        "rejected": one.rejected,
+        "holds": one.holds,
+        "unknown_columns": list(one.unknown_columns),
+    }
+
+
+def _write_junit(path: Path, source: str, found: "Iterable[Judgement]", bad: "list[Judgement]") -> None:
+    """As most CI systems read it: a test case for each file."""
+    everything = list(found)
+    suite = Element("testsuite", name=f"contract of {source}", tests=str(len(everything)), failures=str(len(bad)))
+    for one in everything:
+        case = SubElement(suite, "testcase", classname=source, name=printable(one.file, MAX_NAME))
+        if one in bad:
+            words = _words(one, False)
+            SubElement(case, "failure", message=words, type=one.refused or "rows")
+    try:
+        ElementTree(suite).write(path, encoding="unicode", xml_declaration=True)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None

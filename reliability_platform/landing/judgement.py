@@ -1,0 +1,152 @@
+"""What admission and staging would say of a file, without a home: for the producer, before he sends it.
+
+Not judged are what only a home knows: reference data, the past of the source, other batches of the day.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reliability_platform.contracts.contract import Contract
+from reliability_platform.landing.canonical import canonical, meant_by
+from reliability_platform.landing.columns import Breach, breach
+from reliability_platform.landing.delivered_file import RowCountError, read_delivered
+from reliability_platform.landing.entries import os_error_text, read_file
+from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest, ManifestError
+from reliability_platform.landing.parquet_file import NotReadableError
+from reliability_platform.landing.texts import unread
+from reliability_platform.masking import shown_name
+
+HELD_FROM = 0.01
+"""Share of the rows with one fault from which the landing day is held; see `checks.catalogue`."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What would become of one file."""
+
+    file: str
+    rows: int = 0
+    refused: str | None = None
+    """Why the whole file would be refused."""
+    detail: str = ""
+    rejected: dict[str, int] = field(default_factory=dict)
+    """Code → rows that staging would reject for it."""
+    unknown_columns: tuple[str, ...] = ()
+    """Would be kept aside, and told."""
+
+    @property
+    def holds(self) -> list[str]:
+        """The codes for which the landing day would be held."""
+        return [code for code, rows in self.rejected.items() if rows >= HELD_FROM * max(self.rows, 1)]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the file would be admitted, and its day published."""
+        return self.refused is None and not self.holds
+
+
+def judge(contract: Contract, path: Path, day: date) -> Judgement:
+    """Judge one file; a manifest beside it is held to what it says."""
+    try:
+        content = read_file(path)
+        declared = _declared_rows(path, content)
+        delivered = read_delivered(contract, path.name, content, declared)
+    except OSError as error:
+        return Judgement(str(path), refused="unreadable_file", detail=os_error_text(error))
+    except ManifestError as error:
+        return Judgement(str(path), refused="manifest_unreadable", detail=str(error))
+    except RowCountError as error:
+        return Judgement(str(path), error.found, "row_count_mismatch", f"the manifest declares {declared}")
+    except NotReadableError as error:
+        return Judgement(str(path), refused="unreadable_file", detail=str(error))
+    rows = delivered.num_rows
+    repeated = [name for name in contract.arrow_schema.names if delivered.column_names.count(name) > 1]
+    if repeated:
+        broken = Breach("schema_column_repeated", repeated=tuple(repeated))
+        return Judgement(str(path), rows, broken.reason, _in_words(broken))
+    table = canonical(delivered, contract)
+    found = breach(contract, table, day)
+    if found is not None:
+        return Judgement(str(path), rows, found.reason, _in_words(found))
+    kept = dict(unread(delivered, meant_by(delivered.column_names, contract), table, contract))
+    known = {*contract.arrow_schema.names, *contract.announced}
+    return Judgement(
+        str(path),
+        rows,
+        rejected=_rejected(contract, table.select(contract.arrow_schema.names), kept),
+        unknown_columns=tuple(shown_name(name) for name in table.column_names if name not in known),
+    )
+
+
+def _in_words(broken: Breach) -> str:
+    told = [f"{' and '.join(broken.repeated)} more than once"] if broken.repeated else []
+    told += [f"without {', '.join(broken.missing)}"] if broken.missing else []
+    told += [f"{came} may be {name}" for came, name in broken.rename.items()]
+    told += [f"{name} is {kinds['found']}, not {kinds['expected']}" for name, kinds in broken.changed.items()]
+    return "; ".join(told)
+
+
+def _declared_rows(path: Path, content: bytes) -> int | None:
+    """How many rows the manifest beside a file declares; None without one. Raises `ManifestError`."""
+    stem, beside = path.name, None
+    while beside is None and "." in stem:
+        stem = stem.rpartition(".")[0]
+        candidate = path.with_name(f"{stem}{MANIFEST_SUFFIX}")
+        beside = candidate if candidate.exists() else None
+    if beside is None:
+        return None
+    manifest = Manifest.read(beside)
+    if manifest.checksum != hashlib.sha256(content).hexdigest():
+        raise ManifestError("its checksum is that of another file")
+    return manifest.expected_rows
+
+
+def _rejected(contract: Contract, table: pa.Table, kept: dict[str, pa.ChunkedArray]) -> dict[str, int]:
+    counts = {f"{name}_unreadable": table.num_rows - texts.null_count for name, texts in kept.items()}
+    for name, texts in kept.items():  # what was a text of another kind is not missing as well
+        table = table.append_column(f"{name} came", pc.is_valid(texts))
+    rules = dict(_rules(contract, frozenset(kept)))
+    columns = ", ".join(_identifier(name) for name in contract.arrow_schema.names)
+    with duckdb.connect() as connection:
+        connection.register("delivered", table)
+        terms = ", ".join(f"count(*) filter (where {condition})" for condition in rules.values()) or "0"
+        [found] = connection.execute(f"select {terms} from delivered").fetchall()
+        counts |= dict(zip(rules, found, strict=False))
+        [(conflicts,)] = connection.execute(
+            f"select coalesce(sum(versions - 1), 0) from (select count(*) as versions from "
+            f"(select distinct {columns} from delivered) group by {contract.key_list})"
+        ).fetchall()
+    counts["key_conflict"] = int(conflicts)
+    return {code: rows for code, rows in counts.items() if rows}
+
+
+def _rules(contract: Contract, unread_columns: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Code → condition over the contract's columns, as staging has them."""
+    for one in contract.columns:
+        name = _identifier(one.name)
+        if one.required and not one.json:
+            came = f" and not {_identifier(f'{one.name} came')}" if one.name in unread_columns else ""
+            yield f"{one.name}_missing", f"{name} is null{came}"
+        if one.json:
+            yield (
+                f"{one.name}_malformed",
+                f"{name} is not null and (not json_valid({name}) or json_type({name}) <> 'OBJECT')",
+            )
+        limits = [f"{name} < {one.minimum!r}"] if one.minimum is not None else []
+        limits += [f"{name} > {one.maximum!r}"] if one.maximum is not None else []
+        if limits:
+            yield f"{one.name}_out_of_range", " or ".join(limits)
+        if one.valid_values:
+            listed = ", ".join("'" + value.replace("'", "''") + "'" for value in one.valid_values)
+            yield f"{one.name}_unknown_value", f"cast({name} as varchar) not in ({listed})"
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
