@@ -13,7 +13,7 @@ import click
 
 from reliability_platform.cli.exit_codes import tell_exit_codes
 from reliability_platform.cli.given_home import for_given_home, home_among
-from reliability_platform.cli.stopping import leave_the_end_alone, stoppable
+from reliability_platform.cli.stopping import end_at_once, leave_the_end_alone, stoppable
 from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.masking import error_text, operator_said, printable, traceback_text
@@ -130,6 +130,10 @@ def main(arguments: list[str] | None = None) -> Any:
                 if stop.came:
                     raise  # whatever a library made of the signal
                 sys.exit(_told(error, home_among(words)))
+    except SystemExit as end:
+        if arguments is None and end.code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+            end_at_once(int(end.code))
+        raise
     finally:
         if arguments is None:
             leave_the_end_alone()

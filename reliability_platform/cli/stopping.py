@@ -7,6 +7,7 @@ a signal may come while the rest is loaded.
 """
 
 import _thread
+import atexit
 import logging
 import os
 import signal
@@ -173,6 +174,18 @@ def stoppable(words: Sequence[str] = ()) -> Iterator[_Stop]:
         else:
             for number in SIGNALS:
                 signal.signal(number, before[number])
+
+
+def end_at_once(code: int) -> NoReturn:
+    """End the process of a command that was stopped without the interpreter's own end: a thread of a library that was
+    interrupted aborts it there, with another exit code.
+    """
+    with suppress(Exception):
+        atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    os._exit(code)
 
 
 def leave_the_end_alone() -> None:

@@ -115,6 +115,26 @@ def test_what_a_library_makes_of_a_signal_is_not_told_as_an_error(number: signal
     assert (done.returncode, done.stderr) == (code, ENDED)
 
 
+ABORTING = """
+import ctypes
+libc = ctypes.CDLL(None)
+libc.on_exit(libc.abort, None)  # as the destructor of a thread that was interrupted does
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="on_exit is of the GNU C library")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_what_libraries_do_at_the_very_end_changes_neither_line_nor_exit_code(
+    number: signal.Signals, code: int
+) -> None:
+    """`heal` that was stopped while DuckDB wrote said `terminate called without an active exception`, and ended with 134."""
+    script = ABORTING + MISTAKEN.replace("main([", "sys.argv[1:] = ([").replace("int(sys.argv[1])", str(int(number)))
+    done = subprocess.run(
+        [sys.executable, "-c", script + "\nmain()"], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stderr) == (code, ENDED)
+
+
 def test_an_interrupt_of_dbt_is_one_of_the_command() -> None:
     """dbt hands it back as a result: the build was journaled as one that "could not run", and the command went on."""
     with pytest.raises(StoppedError):
