@@ -135,10 +135,8 @@ def _rules(contract: Contract, unread_columns: frozenset[str]) -> Iterator[tuple
             came = f" and not {_identifier(f'{one.name} came')}" if one.name in unread_columns else ""
             yield f"{one.name}_missing", f"{name} is null{came}"
         if one.json:
-            yield (
-                f"{one.name}_malformed",
-                f"{name} is not null and (not json_valid({name}) or json_type({name}) <> 'OBJECT')",
-            )
+            kind = f"case when json_valid({name}) then json_type({name}) else 'none' end"
+            yield f"{one.name}_malformed", f"{name} is not null and {kind} <> 'OBJECT'"
         limits = [f"{name} < {one.minimum!r}"] if one.minimum is not None else []
         limits += [f"{name} > {one.maximum!r}"] if one.maximum is not None else []
         if limits:
