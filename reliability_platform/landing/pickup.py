@@ -35,6 +35,7 @@ from reliability_platform.landing.writer import fingerprint, landing_folder, mak
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import batch_id
 from reliability_platform.sources.location import Found, Location, location_of, settled_files
+from reliability_platform.sources.source import is_picked_up
 
 _OTHER_ENDINGS = {
     ".ndjson": ".jsonl", ".json": ".jsonl", ".jsonlines": ".jsonl", ".tsv": ".csv", ".txt": ".csv", ".psv": ".csv",
@@ -313,6 +314,6 @@ def pick_up_late(settings: Settings) -> None:
     """Land what has appeared since of landing days that have a folder. A place that cannot be looked at waits: the next
     run of a day says so."""
     for source in SOURCES:
-        if CONTRACTS[source].location is not None:
+        if is_picked_up(settings, source):
             with suppress(EnvironmentUnusableError):
                 pick_up(settings, source, sorted(landed_days(settings, source)))

@@ -12,7 +12,6 @@ from reliability_platform.checks.release import release
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import Clock, utc_now
-from reliability_platform.contracts import CONTRACTS
 from reliability_platform.incidents.anchor import note_end
 from reliability_platform.landing.admission import Admission
 from reliability_platform.landing.admission import admit as admit_day
@@ -24,7 +23,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.contract_change import fit_since_the_contract_changed
 from reliability_platform.remediation.ledger import NO_INCIDENT, ReplayLedger
 from reliability_platform.settings import Settings
-from reliability_platform.sources.source import source_named
+from reliability_platform.sources.source import is_picked_up, source_named
 from reliability_platform.warehouse import dbt_runner
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import NodeResult
@@ -52,7 +51,7 @@ def land(context: RunContext, source: str, days: Sequence[date]) -> Landed:
     settings, engine = context.settings, context.engine
     url = settings.url_of(source)
     if url is None:
-        if CONTRACTS[source].location is not None:
+        if is_picked_up(settings, source):
             return pick_up(settings, source, days)
         return deliver(settings, engine, source_named(settings, source), days)
     return fetch(settings, engine, source, days, url, context.clock)

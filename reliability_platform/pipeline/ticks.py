@@ -25,6 +25,7 @@ from reliability_platform.remediation.owner import ask_owner
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.remediation.standstill import arrived, note_standstill
 from reliability_platform.settings import Settings
+from reliability_platform.sources.source import is_picked_up
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 RESULTS_PER_READING = 20_000
@@ -115,7 +116,7 @@ def take_steps(settings: Settings, engine: Engine, clock: Clock, actor: str) -> 
     verified: list[Incident] = []
     arrivals: list[tuple[Incident, list[date]]] = []
     open_ones = store.open()
-    for source, days in _awaited_days(open_ones).items():
+    for source, days in _awaited_days(settings, open_ones).items():
         with steps(engine, INCIDENTS_NOTICED, clock()) as step, step(f"where {source} delivers could not be looked at"):
             pick_up(settings, source, days)
     act = due(settings, engine, open_ones, clock())
@@ -144,12 +145,12 @@ def take_steps(settings: Settings, engine: Engine, clock: Clock, actor: str) -> 
     return Steps(act, verified, runs, [] if act or runs else arrivals)
 
 
-def _awaited_days(incidents: Sequence[Incident]) -> dict[str, list[date]]:
+def _awaited_days(settings: Settings, incidents: Sequence[Incident]) -> dict[str, list[date]]:
     """By source whose deliveries are picked up, the landing days of open incidents: what is right may lie there now."""
     found: dict[str, set[date]] = {}
     for incident in incidents:
         for source in incident.sources:
-            if source in CONTRACTS and CONTRACTS[source].location is not None:
+            if source in CONTRACTS and is_picked_up(settings, source):
                 found.setdefault(source, set()).update(incident.partitions)
     return {source: sorted(days) for source, days in found.items()}
 

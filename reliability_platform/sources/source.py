@@ -66,6 +66,11 @@ def kind_of(settings: Settings, name: str) -> str:
     return RECORDED if settings.recording.exists() else CONTRACTS[name].kind
 
 
+def is_picked_up(settings: Settings, name: str) -> bool:
+    """Whether deliveries of a source are picked up where they appear: never in a home that replays a recording."""
+    return CONTRACTS[name].location is not None and kind_of(settings, name) != RECORDED
+
+
 def source_named(settings: Settings, name: str) -> Source:
     """A source of the home. Raises `EnvironmentUnusableError` if its kind is not installed."""
     return _kind(kind_of(settings, name)).source(settings, name)

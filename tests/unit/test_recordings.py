@@ -1,7 +1,7 @@
 """What a recording is bound to, and what it delivers; the whole way is in `tests/scenarios/test_recording.py`."""
 
 from dataclasses import dataclass, fields, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,10 +10,11 @@ import pytest
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Contract
 from reliability_platform.errors import UsageError
+from reliability_platform.lab.faults.rows import event_dates
 from reliability_platform.lab.recordings.recording import RecordedSource, Recording, _as_delivered, fingerprint_of
 from reliability_platform.landing.canonical import canonical
 from reliability_platform.settings import load_settings
-from reliability_platform.sources.source import kind_of
+from reliability_platform.sources.source import is_picked_up, kind_of
 
 ORDERS = CONTRACTS["orders"]
 
@@ -55,9 +56,20 @@ def test_what_is_no_recording_is_said_in_one_line(tmp_path: Path) -> None:
 
 
 def test_a_home_of_the_lab_asks_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a source behind HTTP the real one would have been asked for what the lab has broken."""
+    """A real source behind HTTP would have been asked for what the lab has broken; what producers put somewhere would have
+    been taken in beside it."""
     monkeypatch.setenv("RELIABILITY_SOURCE_URL", "http://127.0.0.1:9")
     home = load_settings(tmp_path)
     assert (home.url_of("orders"), kind_of(home, "orders")) == ("http://127.0.0.1:9", "simulated")
+    monkeypatch.setitem(CONTRACTS, "orders", replace(ORDERS, kind="drop", location="/deliveries/orders-*.csv"))
+    assert is_picked_up(home, "orders")
     home.recording.mkdir()
-    assert (home.url_of("orders"), kind_of(home, "orders")) == (None, "recorded")
+    assert (home.url_of("orders"), kind_of(home, "orders"), is_picked_up(home, "orders")) == (None, "recorded", False)
+
+
+def test_event_dates_are_those_of_the_calendar_of_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flight of the evening in New York is of that day, which is the day before in UTC."""
+    evening = pa.table({"event_time": pa.array([datetime(2013, 1, 2, 3)], pa.timestamp("us"))})
+    assert event_dates("orders", [evening]) == [date(2013, 1, 2)]
+    monkeypatch.setitem(CONTRACTS, "orders", replace(ORDERS, day_zone="America/New_York"))
+    assert event_dates("orders", [evening]) == [date(2013, 1, 1)]

@@ -59,7 +59,7 @@ def _early_by_a_minute(clean: Deliveries, day: date, magnitude: float, rng: np.r
     position = filled(clean[day])[-1]
     batch = clean[day][position]
     deadline = deadline_of(batch.source, day).replace(tzinfo=None)
-    deliveries[day][position] = replace(batch, landed_at=deadline - timedelta(minutes=magnitude))
+    deliveries[day][position] = replace(batch, landed_at=max(batch.landed_at, deadline - timedelta(minutes=magnitude)))
     return InjectionResult(deliveries, [batch.batch_id], [day], [day], BAD_ROWS.empty_table())
 
 

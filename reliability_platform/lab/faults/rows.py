@@ -90,10 +90,14 @@ def all_keys(batches: Iterable[Batch]) -> pa.Table:
 
 
 def event_dates(source: str, tables: Iterable[pa.Table]) -> list[date]:
-    """The event dates of all rows, sorted."""
-    found: set[date] = set()
+    """The event dates of all rows, sorted, by the calendar of the source."""
+    contract, found = CONTRACTS[source], set[date]()
     for table in tables:
-        found.update(pc.unique(table[CONTRACTS[source].event_time].cast(pa.date32())).to_pylist())
+        moments = table[contract.event_time]
+        if pa.types.is_timestamp(moments.type):
+            moments = pc.cast(pc.cast(moments, pa.timestamp("us", "UTC")), pa.timestamp("us", contract.day_zone))
+            moments = pc.local_timestamp(moments)
+        found.update(pc.unique(moments.cast(pa.date32())).to_pylist())
     return sorted(day for day in found if day is not None)
 
 

@@ -115,6 +115,10 @@ FIRST_OF_ALL = whatever(
 DUE_A_WEEK_BEFORE = whatever(
     lambda contract: contract.cadence.day_of_month is None, "is due once a month: a week before a batch there is none"
 )
+HAPPENED_AT = Target(
+    "knows the day of an event, and no moment",
+    lambda contract: [one for one in contract.columns if one.name == contract.event_time and is_moment(one)],
+)
 OVER_HTTP = whatever(lambda contract: contract.kind == "simulated", "does not answer over HTTP in the lab")
 SEVERAL_BATCHES = whatever(
     lambda contract: contract.cadence.batches > 1, "is due in one batch: without it the source is silent"

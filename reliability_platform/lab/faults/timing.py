@@ -22,7 +22,7 @@ from reliability_platform.lab.faults.rows import (
     with_column,
     with_table,
 )
-from reliability_platform.lab.faults.targets import ANYTHING
+from reliability_platform.lab.faults.targets import ANYTHING, HAPPENED_AT
 from reliability_platform.landing.deadline import deadline_of
 from reliability_platform.sources.batch import Batch
 
@@ -208,7 +208,7 @@ TIMING_FAULTS = (
         name="future_timestamps",
         family="timing",
         description="A time-zone bug moves event times 13 hours ahead.",
-        target=ANYTHING,
+        target=HAPPENED_AT,
         magnitudes={"small": 0.02, "medium": 0.15, "large": 0.6},
         magnitude_meaning="share of the day's rows that claim to be of the future",
         expected_class="future_data",

@@ -8,10 +8,12 @@ import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Engine
 
 from reliability_platform.atomic import parquet_bytes, write_atomically
@@ -20,6 +22,7 @@ from reliability_platform.checks.holds import Holds
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import days
 from reliability_platform.contracts import CONTRACTS, SOURCES
+from reliability_platform.contracts.contract import Contract
 from reliability_platform.damage import sha256_of
 from reliability_platform.errors import UsageError
 from reliability_platform.lab.recordings.recording import RECORD, Recording, fingerprint_of, seal_of
@@ -107,7 +110,7 @@ def _record_day(settings: Settings, source: str, day: date, draft: Path) -> list
         table = read_table(bronze_folder(settings, source, day) / f"{last['batch_id']}.parquet")
         name = f"batches/{source}/{day.isoformat()}-{sequence:02d}.parquet"
         write_atomically(draft / name, parquet_bytes(table.select(contract.arrow_schema.names)))
-        landed_at = min(last["landed_at"], deadline_of(source, day).replace(tzinfo=None))
+        landed_at = min(last["landed_at"], max(deadline_of(source, day).replace(tzinfo=None), _newest(table, contract)))
         found.append(
             {
                 "source": source,
@@ -120,3 +123,10 @@ def _record_day(settings: Settings, source: str, day: date, draft: Path) -> list
             }
         )
     return found
+
+
+def _newest(table: pa.Table, contract: Contract) -> datetime:
+    """When the newest of some rows happened: a batch lands after its rows."""
+    moments = table[contract.event_time]
+    newest = pc.max(moments).as_py() if pa.types.is_timestamp(moments.type) else None
+    return newest or datetime.min  # noqa: DTZ901 (a data time: UTC, without its zone)
