@@ -23,3 +23,12 @@ def note_build_rules(settings: Settings, connection: duckdb.DuckDBPyConnection) 
     changed = [[name, value] for name, value in rules.items() if known.get(name) != value]
     if changed:
         connection.executemany(f"insert or replace into {RULES} values (?, ?)", changed)
+
+
+def allowed_lateness_days(settings: Settings, connection: duckdb.DuckDBPyConnection) -> int:
+    """The watermark of the rows in the warehouse; of one that an earlier release built, that of the settings."""
+    try:
+        found = connection.execute(f"select value from {RULES} where name = '{LATENESS}'").fetchone()
+    except duckdb.CatalogException:
+        found = None
+    return int(found[0]) if found is not None else settings.allowed_lateness_days

@@ -440,6 +440,13 @@ def test_lateness_is_that_of_the_bronze_files(home: Home, copy: Settings) -> Non
     }
 
 
+def test_lateness_is_judged_by_the_watermark_of_the_build(copy: Settings, home: Home) -> None:
+    """A scorecard of a shell without the setting called each row that the build had held a wrong hold."""
+    spoil(copy, "update build_rules set value = '9' where name = 'allowed_lateness_days'")
+    rows = rewritten(copy, home, "watermark_validation_report")
+    assert {row["allowed_lateness_days"] for row in rows} == {9}
+
+
 def test_drift_names_file_column_and_types(home: Home) -> None:
     """Every file that the truth says was hit, and no other."""
     rows = home.read("schema_drift_report")

@@ -11,6 +11,7 @@ from reliability_platform.contracts import CONTRACTS
 from reliability_platform.lab.faults.truth import Truth
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.settings import Settings
+from reliability_platform.warehouse.build_rules import allowed_lateness_days
 from reliability_platform.warehouse.lease import warehouse_reader
 
 
@@ -57,7 +58,7 @@ def quarantined_rows(settings: Settings, truth: Truth) -> Quarantined:
                 -- Held because they came too late, or let in by an approval later.
                 select batch_id, {CONTRACTS[truth.source].record_key} from stg_{truth.source}
                 where list_contains($days, landing_date::varchar) and reject_reasons is null
-                    and event_date < landing_date - {settings.allowed_lateness_days}
+                    and event_date < landing_date - {allowed_lateness_days(settings, connection)}
             ),
             bad as (select batch_id, record_key, batch_id in (from refused_files) as is_refused from bad_rows)
             select

@@ -2,6 +2,7 @@
 
 from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
 from reliability_platform.lab.scorecard.evidence.run import Run
+from reliability_platform.warehouse.build_rules import allowed_lateness_days
 
 _SQL = """
 with accepted as (
@@ -45,7 +46,7 @@ order by landing_date, source
 
 
 def _validation(run: Run) -> list[Row]:
-    return list(run.query(_SQL.format(allowed=int(run.settings.allowed_lateness_days))))
+    return list(run.query(_SQL.format(allowed=allowed_lateness_days(run.settings, run.connection))))
 
 
 VALIDATION = Report(
