@@ -1,7 +1,8 @@
 """What a recording is bound to, and what it delivers; the whole way is in `tests/scenarios/test_recording.py`."""
 
+import json
 from dataclasses import dataclass, fields, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,8 +11,16 @@ import pytest
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Contract
 from reliability_platform.errors import UsageError
+from reliability_platform.lab.campaign.grid import HISTORY_DAYS, scenarios_of, trials_of
+from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
 from reliability_platform.lab.faults.rows import event_dates
-from reliability_platform.lab.recordings.recording import RecordedSource, Recording, _as_delivered, fingerprint_of
+from reliability_platform.lab.recordings.recording import (
+    RecordedSource,
+    Recording,
+    _as_delivered,
+    fingerprint_of,
+    seal_of,
+)
 from reliability_platform.landing.canonical import canonical
 from reliability_platform.settings import load_settings
 from reliability_platform.sources.source import is_picked_up, kind_of
@@ -73,3 +82,38 @@ def test_event_dates_are_those_of_the_calendar_of_the_source(monkeypatch: pytest
     assert event_dates("orders", [evening]) == [date(2013, 1, 2)]
     monkeypatch.setitem(CONTRACTS, "orders", replace(ORDERS, day_zone="America/New_York"))
     assert event_dates("orders", [evening]) == [date(2013, 1, 1)]
+
+
+def a_recording(folder: Path, days: int, empty: int) -> Recording:
+    """One of so many days of all sources, of which one has no rows; without its files."""
+    first = date(2019, 3, 1)
+    batches = [
+        {"source": source, "landing_date": str(first + timedelta(days=number)), "rows": int(number != empty)}
+        for source in CONTRACTS
+        for number in range(days)
+    ]
+    document = {"first": str(first), "last": str(first + timedelta(days=days - 1)), "batches": batches, "files": {}}
+    document |= {"contracts": {name: fingerprint_of(contract) for name, contract in CONTRACTS.items()}}
+    (folder / "recording.json").write_text(json.dumps({**document, "seal": seal_of(document)}))
+    return Recording.open(folder)
+
+
+def test_a_campaign_on_a_recording_stays_within_its_days(tmp_path: Path) -> None:
+    """It began on the platform's first day, and broke off on a day on which nothing had been delivered."""
+    empty = HISTORY_DAYS + 1
+    recording = a_recording(tmp_path, 40, empty)
+    plans = trials_of(scenarios_of("quick", 1), recording)
+    assert {one.fault for plan in plans for one in plan.scenarios} == set(CATALOGUE) | set(CONTROLS)
+    for plan in plans:
+        assert (plan.first_day, plan.first_day + timedelta(days=plan.days - 1) <= recording.last) == (
+            recording.first,
+            True,
+        )
+        for one in plan.scenarios if not plan.is_live else ():
+            touched = [one.first_day + timedelta(days=offset) for offset in range(one.span)]
+            assert recording.first + timedelta(days=HISTORY_DAYS) <= touched[0] <= touched[-1] <= recording.last
+            assert recording.first + timedelta(days=empty) not in touched
+    with pytest.raises(
+        UsageError, match=r"^\w+ finds no day of \w+ after the 21 to compare with, of 25 days in all: record more"
+    ):
+        trials_of(scenarios_of("quick", 1), a_recording(tmp_path, 25, empty))
