@@ -106,16 +106,13 @@ def model_names(manifest_path: Path) -> set[str]:
     return {one["name"] for one in read_manifest(manifest_path)["nodes"].values() if one["resource_type"] == "model"}
 
 
-def numbers_of(name: str, manifest_path: Path) -> list[str]:
-    """The measures of a mart: its columns of numbers beside its key, as its yml declares them."""
+def numbers_of(name: str, manifest_path: Path) -> dict[str, str]:
+    """The measures of a mart: its columns of numbers beside its key, and their types, as its yml declares them."""
     for node in read_manifest(manifest_path)["nodes"].values():
         if node["resource_type"] == "model" and node["name"] == name:
             keys = set(node["config"].get("unique_key") or ())
-            return [
-                column["name"]
-                for column in node["columns"].values()
-                if column["name"] not in keys and _NUMBER.match(column.get("data_type") or "")
-            ]
+            types = {column["name"]: column.get("data_type") or "" for column in node["columns"].values()}
+            return {column: one for column, one in types.items() if column not in keys and _NUMBER.match(one)}
     raise KeyError(name)
 
 

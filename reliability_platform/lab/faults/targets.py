@@ -4,7 +4,7 @@ A target is declared with the reason for which a source does not have it. Where 
 that of whoever watches: whom a row is about, then what it measures, then the rest as declared.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -15,7 +15,7 @@ from reliability_platform.contracts.contract import Column, Contract
 from reliability_platform.contracts.types import arrow_type, is_number
 from reliability_platform.settings import DBT_PROJECT
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
-from reliability_platform.warehouse.marts import Mart, numbers_of
+from reliability_platform.warehouse.marts import numbers_of
 
 
 @dataclass(frozen=True)
@@ -150,16 +150,24 @@ ENTITY = Target("declares no entity beside its key", lambda contract: _with_role
 FREE_TEXT = Target("has no nested column", lambda contract: contract.nested)
 
 
-def mart_of(source: str) -> tuple[Mart, str] | None:
-    """The mart that is most a source's own, and its first measure; None if none is published of it."""
+@dataclass(frozen=True)
+class Gold:
+    """A measure of a mart."""
+
+    table: str
+    measure: str
+    type: str
+
+
+def gold_of(source: str) -> Iterator[Gold]:
+    """The measures of the marts that a source is in, of the one first that is most its own."""
     for mart in sorted(MARTS, key=lambda one: (len(one.sources), one.name)):
-        numbers = numbers_of(mart.name, ensure_manifest(DBT_PROJECT)) if source in mart.sources else []
-        if numbers:
-            return mart, numbers[0]
-    return None
+        if source in mart.sources:
+            for measure, kind in numbers_of(mart.name, ensure_manifest(DBT_PROJECT)).items():
+                yield Gold(mart.name, measure, kind)
 
 
-IN_A_MART = whatever(lambda contract: mart_of(contract.source) is not None, "has no mart with a measure")
+IN_A_MART = whatever(lambda contract: any(gold_of(contract.source)), "has no mart with a measure")
 
 RECONCILIATION = "{reconciliation}"
 """Stands for the checks by which a model compares the source with others."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from reliability_platform.lab.faults.fault import Containment, Fault, LiveInjectionResult, Stage
-from reliability_platform.lab.faults.targets import IN_A_MART, mart_of
+from reliability_platform.lab.faults.targets import IN_A_MART, gold_of
 from reliability_platform.settings import DBT_PROJECT, Settings
 
 VARIABLE = "RELIABILITY_DBT_PROJECT"
@@ -24,14 +24,12 @@ def project_copy(settings: Settings, name: str) -> Path:
 
 def _with_bug(settings: Settings, source: str, factor: float) -> tuple[Path, str]:
     """A copy in which one measure of the source's mart is multiplied by mistake, and the name of the mart."""
-    copy, found = project_copy(settings, "deployed"), mart_of(source)
-    assert found is not None, f"{source} is no target of a fault of its mart"
-    mart, measure = found[0].name, found[1]
-    [model] = copy.glob(f"models/**/{mart}.sql")
+    copy, gold = project_copy(settings, "deployed"), next(gold_of(source))
+    [model] = copy.glob(f"models/**/{gold.table}.sql")
     # By one at least, so that a small factor on a small count is not rounded away.
-    wrong = f"greatest({measure} + 1, {measure} * {factor:g})"
-    model.write_text(f"select * replace ({wrong} as {measure}) from (\n{model.read_text()}\n)\n")
-    return copy, mart
+    wrong = f"cast(greatest({gold.measure} + 1, {gold.measure} * {factor:g}) as {gold.type})"
+    model.write_text(f"select * replace ({wrong} as {gold.measure}) from (\n{model.read_text()}\n)\n")
+    return copy, gold.table
 
 
 def _silent_transform_bug(

@@ -7,7 +7,7 @@ import duckdb
 import numpy as np
 
 from reliability_platform.lab.faults.fault import Containment, Fault, LiveInjectionResult, Stage
-from reliability_platform.lab.faults.targets import IN_A_MART, RECONCILIATION, mart_of
+from reliability_platform.lab.faults.targets import IN_A_MART, RECONCILIATION, gold_of
 from reliability_platform.locks import locked
 from reliability_platform.settings import Settings
 
@@ -25,29 +25,21 @@ def _landing_days(settings: Settings, source: str, where: str = "true") -> list[
     return [day for (day,) in rows if isinstance(day, date)]
 
 
-def _gold(source: str) -> tuple[str, str]:
-    """The gold table of a source, and a measure that somebody corrects by hand."""
-    found = mart_of(source)
-    assert found is not None, f"{source} is no target of a fault of its mart"
-    return found[0].name, found[1]
-
-
 def _downstream_metric_mismatch(
     settings: Settings, source: str, day: date, size: float, rng: np.random.Generator
 ) -> LiveInjectionResult:
-    table, measure = _gold(source)
-    factor = 1 + size
+    gold, factor = next(gold_of(source)), 1 + size
     # At least one more, so that a small factor on a small count is not rounded away.
     _as_a_stranger(
         settings,
         [
-            f"update {table} set {measure} = greatest({measure} + 1, {measure} * {factor:g}) "
+            f"update {gold.table} set {gold.measure} = greatest({gold.measure} + 1, {gold.measure} * {factor:g}) "
             f"where event_date = date '{day.isoformat()}'"
         ],
     )
     del rng
     concerned = _landing_days(settings, source, f"event_date = date '{day.isoformat()}'")
-    return LiveInjectionResult(concerned, [day], [table])
+    return LiveInjectionResult(concerned, [day], [gold.table])
 
 
 def _accidental_delete(
@@ -55,7 +47,7 @@ def _accidental_delete(
 ) -> LiveInjectionResult:
     del day, rng
     concerned = _landing_days(settings, source)
-    tables = [_gold(source)[0], f"int_{source}__deduplicated", f"stg_{source}"][: int(size)]
+    tables = [next(gold_of(source)).table, f"int_{source}__deduplicated", f"stg_{source}"][: int(size)]
     _as_a_stranger(settings, [f"delete from {table}" for table in tables])
     return LiveInjectionResult(concerned, concerned, tables)
 
