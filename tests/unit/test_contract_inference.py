@@ -76,6 +76,7 @@ def test_days_of_flights_propose_a_contract_that_loads(flights: Path, tmp_path: 
         "format": "csv",
         "compression": "gzip",
         "delimiter": ",",
+        "quote": '"',
         "encoding": "utf-8",
         "header": True,
         "nulls": ["NA"],
