@@ -39,7 +39,7 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True)
-class Entry:
+class AuditEntry:
     """One line of the log."""
 
     command: str
@@ -59,7 +59,7 @@ class AuditLog:
     def append(self, command: Destroys, phase: Phase, what: str, who: str, why: str, now: datetime) -> None:
         """Write one line."""
         what, who, why = scrub(what)[:MAX_REASON], scrub(who), scrub(why)[:MAX_REASON]
-        entry = Entry(command.value, what, phase.value, who, why, now.astimezone(UTC))
+        entry = AuditEntry(command.value, what, phase.value, who, why, now.astimezone(UTC))
         while True:
             place, previous = self.end()
             values = {**vars(entry), "id": place + 1, "hash": link(previous, vars(entry))}
@@ -95,13 +95,13 @@ class AuditLog:
         with self._engine.connect() as connection:
             for row in connection.execute(select(audit_log).order_by(audit_log.c.id)):
                 if row.hash or previous:  # entries that are older than the chain have no hash
-                    expected = link(previous, vars(record(Entry, row)))
+                    expected = link(previous, vars(record(AuditEntry, row)))
                     if (row.id, row.hash) != (place + 1, expected):
                         broken.append(f"{row.command} of {moment(row.at)} (entry {row.id})")
                 previous, place = row.hash, row.id
         return broken
 
-    def all(self) -> list[Entry]:
+    def all(self) -> list[AuditEntry]:
         """Every line, oldest first."""
         with self._engine.connect() as connection:
-            return [record(Entry, row) for row in connection.execute(select(audit_log).order_by(audit_log.c.id))]
+            return [record(AuditEntry, row) for row in connection.execute(select(audit_log).order_by(audit_log.c.id))]

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from reliability_platform.alerts.channels import Channel
-from reliability_platform.alerts.ledger import Alert, Ledger
+from reliability_platform.alerts.ledger import Alert, AlertLedger
 from reliability_platform.alerts.policy import quiet_until
 from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.classes import Severity
@@ -76,7 +76,7 @@ def incidents_of(store: IncidentStore, ids: Collection[str]) -> list[Incident]:
     return store.find(incident_heads.c.incident_id.in_(ids)) if ids else []
 
 
-def collect(settings: Settings, store: IncidentStore, ledger: Ledger, channel: Channel, now: datetime) -> int:
+def collect(settings: Settings, store: IncidentStore, ledger: AlertLedger, channel: Channel, now: datetime) -> int:
     """Write what the channel should hear since the last time; how many alerts that is."""
     dry_run = settings.alert_dry_run
     known = ledger.channels().get((channel.name, dry_run))

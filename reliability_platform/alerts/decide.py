@@ -10,7 +10,7 @@ from datetime import datetime
 
 from reliability_platform.alerts.channels import Channel
 from reliability_platform.alerts.ledger import Alert
-from reliability_platform.alerts.message import Message, Surroundings, compose
+from reliability_platform.alerts.message import AlertMessage, MessageContext, compose
 from reliability_platform.alerts.pagerduty import action, event
 from reliability_platform.alerts.policy import allowance, room
 from reliability_platform.counted import counted
@@ -21,7 +21,7 @@ News = Mapping[str, Sequence[Alert]]
 
 
 @dataclass(frozen=True)
-class Facts:
+class AlertFacts:
     """What a decision rests on."""
 
     now: datetime
@@ -32,16 +32,16 @@ class Facts:
     heard: frozenset[str]
     """Incidents of which the channel has heard something already."""
     incidents: Mapping[str, Incident]
-    around: Surroundings
+    around: MessageContext
     notes: Sequence[str] = ()
     """What else the channel should know: of other channels, and of what it missed."""
 
 
 @dataclass(frozen=True)
-class Decision:
+class AlertDecision:
     """What becomes of the alerts; each is in one place."""
 
-    messages: list[Message] = field(default_factory=list)
+    messages: list[AlertMessage] = field(default_factory=list)
     deferred: list[tuple[Sequence[Alert], datetime]] = field(default_factory=list)
     """For want of room under the cap, and until when."""
     symptoms: list[Sequence[Alert]] = field(default_factory=list)
@@ -64,9 +64,9 @@ def ready(channel: Channel, waiting: Sequence[Alert], now: datetime, cap: int) -
     return {one: alerts for one, alerts in news.items() if one in due}
 
 
-def decide(channel: Channel, news: News, facts: Facts) -> Decision:
+def decide(channel: Channel, news: News, facts: AlertFacts) -> AlertDecision:
     """Decide about what is ready, the worst first."""
-    decision = Decision()
+    decision = AlertDecision()
     told: dict[str, Sequence[Alert]] = {}
     for incident_id in sorted(news, key=lambda one: (facts.incidents[one].severity, one)):
         if facts.incidents[incident_id].is_symptom and incident_id not in facts.heard:
@@ -80,7 +80,7 @@ def decide(channel: Channel, news: News, facts: Facts) -> Decision:
     return decision
 
 
-def _digest(decision: Decision, news: News, facts: Facts) -> None:
+def _digest(decision: AlertDecision, news: News, facts: AlertFacts) -> None:
     """All of it as one message, if there is room for one."""
     everything = [alert for alerts in news.values() for alert in alerts]
     free, again = room(facts.sent, facts.now, allowance(facts.cap, min(alert.severity for alert in everything)))
@@ -92,7 +92,7 @@ def _digest(decision: Decision, news: News, facts: Facts) -> None:
     decision.messages.append(compose(news, facts.incidents, facts.around, notes))
 
 
-def _events(decision: Decision, news: News, facts: Facts) -> None:
+def _events(decision: AlertDecision, news: News, facts: AlertFacts) -> None:
     """Events for each incident; what only quietens the pager does not count against the cap."""
     sent = list(facts.sent)
     for incident_id, alerts in news.items():

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from reliability_platform.alerts.channels import Channel
-from reliability_platform.alerts.message import Message
+from reliability_platform.alerts.message import AlertMessage
 from reliability_platform.settings import PROJECT_ROOT, Settings
 
 COURIER_SECONDS = 20.0
 """How long a channel may take for all messages of a tick; then its courier is stopped. Shorter than `ledger.HOLD`."""
 
 
-class Outcome(StrEnum):
+class DeliveryOutcome(StrEnum):
     """What became of a message; whether it is tried again depends on nothing else."""
 
     SENT = "sent"
@@ -31,15 +31,15 @@ class Outcome(StrEnum):
 class Delivered:
     """The outcome of one message, and in fixed words why."""
 
-    outcome: Outcome
+    outcome: DeliveryOutcome
     words: str = ""
 
 
-Delivery = Callable[[Settings, Channel, Sequence[Message], datetime], dict[str, Delivered]]
+Delivery = Callable[[Settings, Channel, Sequence[AlertMessage], datetime], dict[str, Delivered]]
 """Messages of one channel → outcome by the message's id."""
 
 
-def keep(path: Path, channel: str, messages: Sequence[Message], at: datetime, why: str) -> None:
+def keep(path: Path, channel: str, messages: Sequence[AlertMessage], at: datetime, why: str) -> None:
     """Append messages to a file, a line of JSON each, in one write: two dispatchers do not mix their lines."""
     lines = [
         json.dumps(
@@ -64,13 +64,15 @@ def keep(path: Path, channel: str, messages: Sequence[Message], at: datetime, wh
         os.close(target)
 
 
-def rehearse(settings: Settings, channel: Channel, messages: Sequence[Message], now: datetime) -> dict[str, Delivered]:
+def rehearse(
+    settings: Settings, channel: Channel, messages: Sequence[AlertMessage], now: datetime
+) -> dict[str, Delivered]:
     """The delivery of a dry run: nothing leaves the home."""
     keep(settings.alerts / "dry_run.jsonl", channel.name, messages, now, "dry run")
-    return {message.id: Delivered(Outcome.SENT) for message in messages}
+    return {message.id: Delivered(DeliveryOutcome.SENT) for message in messages}
 
 
-def task_of(settings: Settings, channel: Channel, messages: Sequence[Message]) -> dict[str, Any]:
+def task_of(settings: Settings, channel: Channel, messages: Sequence[AlertMessage]) -> dict[str, Any]:
     """What the courier needs to know. It holds the URL: it goes through a pipe, and nowhere else."""
     return {
         "url": channel.url.get_secret_value(),
@@ -82,17 +84,17 @@ def task_of(settings: Settings, channel: Channel, messages: Sequence[Message]) -
     }
 
 
-def outcomes_of(messages: Sequence[Message], said: str, silent: str) -> dict[str, Delivered]:
+def outcomes_of(messages: Sequence[AlertMessage], said: str, silent: str) -> dict[str, Delivered]:
     """What the courier said of each message; what it did not speak of was not delivered, for the reason `silent`."""
-    found = {message.id: Delivered(Outcome.TRANSIENT, silent) for message in messages}
+    found = {message.id: Delivered(DeliveryOutcome.TRANSIENT, silent) for message in messages}
     for line in said.splitlines():
         if line.endswith("}"):  # the last line of one that was stopped may be torn
             told = json.loads(line)
-            found[told["id"]] = Delivered(Outcome(told["outcome"]), told["words"])
+            found[told["id"]] = Delivered(DeliveryOutcome(told["outcome"]), told["words"])
     return found
 
 
-def send(settings: Settings, channel: Channel, messages: Sequence[Message], now: datetime) -> dict[str, Delivered]:
+def send(settings: Settings, channel: Channel, messages: Sequence[AlertMessage], now: datetime) -> dict[str, Delivered]:
     """Deliver for real, within `COURIER_SECONDS`."""
     del now
     courier = subprocess.Popen(

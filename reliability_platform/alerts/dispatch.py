@@ -10,10 +10,10 @@ from sqlalchemy import Engine
 
 from reliability_platform.alerts.channels import Channel, channels
 from reliability_platform.alerts.collect import collect, incidents_of
-from reliability_platform.alerts.decide import Decision, Facts, News, cap_reason, decide, ready
-from reliability_platform.alerts.delivery import Delivered, Delivery, Outcome, keep, rehearse, send
-from reliability_platform.alerts.ledger import Alert, Health, Ledger, Status
-from reliability_platform.alerts.message import Message, Surroundings
+from reliability_platform.alerts.decide import AlertDecision, AlertFacts, News, cap_reason, decide, ready
+from reliability_platform.alerts.delivery import Delivered, Delivery, DeliveryOutcome, keep, rehearse, send
+from reliability_platform.alerts.ledger import Alert, AlertLedger, Health, Status
+from reliability_platform.alerts.message import AlertMessage, MessageContext
 from reliability_platform.alerts.policy import MAX_ATTEMPTS, URGENT, WINDOW, wait
 from reliability_platform.checks.steps import ALERTS_TOLD, Step, steps
 from reliability_platform.counted import counted
@@ -69,7 +69,7 @@ class _Tick:
         self, settings: Settings, engine: Engine, now: datetime, random: Random, delivery: Delivery, step: Step
     ) -> None:
         self.settings, self.now, self.random, self.delivery, self.step = settings, now, random, delivery, step
-        self.store, self.ledger = IncidentStore(engine), Ledger(engine)
+        self.store, self.ledger = IncidentStore(engine), AlertLedger(engine)
         self.dry_run = settings.alert_dry_run
 
     def collect(self, channel: Channel) -> Dispatched:
@@ -111,17 +111,17 @@ class _Tick:
         """What is urgent and new is tried at once, even on a channel that is left alone for a while."""
         return alert.severity in URGENT and not alert.attempts and alert.due_at <= self.now
 
-    def _decide(self, channel: Channel, waiting: Sequence[Alert], health: Health) -> tuple[Decision, Dispatched]:
+    def _decide(self, channel: Channel, waiting: Sequence[Alert], health: Health) -> tuple[AlertDecision, Dispatched]:
         """Decide, and write down what is not the outcome of a delivery; also what became of alerts without a message."""
         cap = self.settings.alert_cap_per_hour
         news = ready(channel, waiting, self.now, cap)
-        facts = Facts(
+        facts = AlertFacts(
             now=self.now,
             cap=cap,
             sent=self.ledger.sent_times(channel.name, self.dry_run, self.now - WINDOW),
             heard=self.ledger.heard(channel.name, self.dry_run, news),
             incidents={incident.id: incident for incident in incidents_of(self.store, news)},
-            around=Surroundings(self.settings.ui_url, read_policy(self.settings.response_policy), _readers),
+            around=MessageContext(self.settings.ui_url, read_policy(self.settings.response_policy), _readers),
             notes=self._notes(health),
         )
         failed = _undecidable(channel, news, facts)
@@ -164,10 +164,10 @@ class _Tick:
         return notes
 
     def _settle(
-        self, channel: Channel, messages: Sequence[Message], outcomes: Mapping[str, Delivered], failures: int
+        self, channel: Channel, messages: Sequence[AlertMessage], outcomes: Mapping[str, Delivered], failures: int
     ) -> Dispatched:
         """Write down what became of each message, and how the channel does. `failures` are those before."""
-        bad = [outcomes[one.id] for one in messages if outcomes[one.id].outcome is not Outcome.SENT]
+        bad = [outcomes[one.id] for one in messages if outcomes[one.id].outcome is not DeliveryOutcome.SENT]
         health: dict[str, object] = {"failures": 0, "retry_at": None, "last_error": ""}
         again = self.now
         if bad:
@@ -186,16 +186,16 @@ class _Tick:
         return done
 
     def _settle_one(
-        self, channel: Channel, message: Message, delivered: Delivered, again: datetime, tries: int
+        self, channel: Channel, message: AlertMessage, delivered: Delivered, again: datetime, tries: int
     ) -> Dispatched:
         ids, attempts = _ids(message.alerts), max(alert.attempts for alert in message.alerts) + 1
-        if delivered.outcome is Outcome.SENT:
+        if delivered.outcome is DeliveryOutcome.SENT:
             status = Status.DRY_RUN if self.dry_run else Status.SENT
             settled = {"status": status, "sent_at": self.now, "capped": message.capped, "reason": ""}
             self.ledger.mark(ids, attempts=attempts, **settled)
             self._note(message, channel, "dry_run" if self.dry_run else "sent")
             return Dispatched(sent=len(ids))
-        if delivered.outcome is Outcome.TRANSIENT and attempts < tries:
+        if delivered.outcome is DeliveryOutcome.TRANSIENT and attempts < tries:
             self.ledger.mark(ids, attempts=attempts, status=Status.PENDING, due_at=again, reason=delivered.words)
             return Dispatched(retried=len(ids))
         keep(self.settings.alerts / "undelivered.jsonl", channel.name, [message], self.now, delivered.words)
@@ -203,7 +203,7 @@ class _Tick:
         self._note(message, channel, "failed")
         return Dispatched(failed=len(ids))
 
-    def _note(self, message: Message, channel: Channel, phase: str) -> None:
+    def _note(self, message: AlertMessage, channel: Channel, phase: str) -> None:
         """Tell the incident's timeline, once, that its opening was told, or could not be."""
         words = {
             "sent": f"told to {channel.name}",
@@ -223,7 +223,7 @@ class _Tick:
             self.ledger.mark(_ids(stale), status=Status.SUPPRESSED, reason="its channel is not configured any more")
 
 
-def _undecidable(channel: Channel, news: News, facts: Facts) -> dict[str, Exception]:
+def _undecidable(channel: Channel, news: News, facts: AlertFacts) -> dict[str, Exception]:
     """The incidents of which no message can be made, and why. They are looked for one by one once all together fail."""
     try:
         decide(channel, news, facts)

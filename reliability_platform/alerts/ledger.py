@@ -96,7 +96,7 @@ def _alert(row: Row[Any]) -> Alert:
     return record(Alert, row, severity=Severity, status=Status)
 
 
-class Ledger:
+class AlertLedger:
     """The alerts and the health of the channels."""
 
     def __init__(self, engine: Engine) -> None:

@@ -27,7 +27,7 @@ MAX_WORDS = 120
 
 
 @dataclass(frozen=True)
-class Message:
+class AlertMessage:
     """What one delivery brings to one channel, and which alerts it settles."""
 
     id: str
@@ -43,7 +43,7 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class MessageContext:
     """What the words need to know beside the incident."""
 
     ui_url: str
@@ -106,7 +106,7 @@ def _seen(incident: Incident) -> list[str]:
     return [*shown, f"and {counted(len(last) - CHECKS_SHOWN, 'more check')}"] if len(last) > CHECKS_SHOWN else shown
 
 
-def _single(incident: Incident, news: Sequence[Alert], around: Surroundings) -> list[str]:
+def _single(incident: Incident, news: Sequence[Alert], around: MessageContext) -> list[str]:
     history = "; ".join(alert.summary for alert in news)
     readers = around.readers(incident.source) if incident.state not in ENDED else ()
     return [
@@ -122,9 +122,9 @@ def _single(incident: Incident, news: Sequence[Alert], around: Surroundings) -> 
 def compose(
     news: Mapping[str, Sequence[Alert]],
     incidents: Mapping[str, Incident],
-    around: Surroundings,
+    around: MessageContext,
     postscripts: Sequence[str] = (),
-) -> Message:
+) -> AlertMessage:
     """One message about what changed. `news` by incident, worst first."""
     ids = list(news)
     if len(ids) == 1:
@@ -137,7 +137,7 @@ def compose(
         lines = [f"- {headline(incidents[one], news[one])} ({one})" for one in ids[:LISTED]]
         lines += [*more, "All of them: reliability incidents list"]
     told = [alert for one in ids for alert in news[one]]
-    return Message(
+    return AlertMessage(
         id=secrets.token_hex(8),
         title=title,
         body="\n".join(map(plain, [*lines, *postscripts])),

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from reliability_platform.alerts.channels import channels
-from reliability_platform.alerts.ledger import WAITING, Ledger, Status
+from reliability_platform.alerts.ledger import WAITING, AlertLedger, Status
 from reliability_platform.counted import counted
 from reliability_platform.formats import moment
 from reliability_platform.incidents.classes import Severity
@@ -43,7 +43,7 @@ class ChannelStatus:
 
 def channel_statuses(settings: Settings, engine: Engine) -> list[ChannelStatus]:
     """The configured channels, then those that were removed and still have something waiting or undelivered."""
-    ledger = Ledger(engine)
+    ledger = AlertLedger(engine)
     healths = ledger.channels()
     counts = Counter((one.channel, one.dry_run, one.status) for one in ledger.unfinished())
     configured = {(one.name, settings.alert_dry_run): one for one in channels(settings)}

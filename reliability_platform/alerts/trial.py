@@ -6,7 +6,7 @@ from typing import Any
 
 from reliability_platform.alerts.channels import Channel, channels
 from reliability_platform.alerts.delivery import Delivered, Delivery
-from reliability_platform.alerts.message import Message
+from reliability_platform.alerts.message import AlertMessage
 from reliability_platform.settings import Settings
 
 TITLE = "A test of the Reliability Platform"
@@ -14,14 +14,14 @@ BODY = "This channel gets alerts about incidents. Nothing is wrong; this is only
 _KEY = "reliability-platform/test"
 
 
-def trial_message(channel: Channel) -> Message:
+def trial_message(channel: Channel) -> AlertMessage:
     """Words for a chat; for a pager, an event of the lowest severity that is resolved at once."""
     payload = {"summary": f"{TITLE}. {BODY}", "source": "reliability alerts test", "severity": "info"}
     events: list[dict[str, Any]] = [
         {"event_action": "trigger", "dedup_key": _KEY, "payload": payload},
         {"event_action": "resolve", "dedup_key": _KEY},
     ]
-    return Message(secrets.token_hex(8), TITLE, BODY, "info", (), events if channel.is_pager else ())
+    return AlertMessage(secrets.token_hex(8), TITLE, BODY, "info", (), events if channel.is_pager else ())
 
 
 def try_channels(settings: Settings, now: datetime, delivery: Delivery) -> dict[str, Delivered]:

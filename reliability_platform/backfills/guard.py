@@ -54,7 +54,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Situation:
+class BackfillSituation:
     """What the questions are asked of."""
 
     settings: Settings
@@ -70,7 +70,7 @@ class Situation:
 class Guard:
     """One question."""
 
-    objects: Callable[[Situation], str | None]
+    objects: Callable[[BackfillSituation], str | None]
     """In words; None if there is nothing against the run."""
     stops: frozenset[Purpose] = field(default_factory=lambda: frozenset(Purpose))
     first_runs: bool = False
@@ -85,7 +85,7 @@ def _listed(things: Sequence[object]) -> str:
     return named if len(things) <= NAMED else f"{named} and {len(things) - NAMED} more"
 
 
-def _overlap(seen: Situation) -> str | None:
+def _overlap(seen: BackfillSituation) -> str | None:
     other = BuildJournal(seen.engine, seen.settings.builds).at_work(seen.request.first, seen.request.last)
     if other is None:
         return None
@@ -95,14 +95,14 @@ def _overlap(seen: Situation) -> str | None:
     )
 
 
-def _older_models(seen: Situation) -> str | None:
+def _older_models(seen: BackfillSituation) -> str | None:
     if seen.settings.allow_older_models:
         return None
     older = ModelsBuilt(seen.engine).older(models_of(seen.settings.dbt_project))
     return older and older.rstrip(".")
 
 
-def _older_data(seen: Situation) -> str | None:
+def _older_data(seen: BackfillSituation) -> str | None:
     request = seen.request
     older = BuildInputs(seen.engine).older(seen.settings, request.first, request.last, asks_source=request.asks_source)
     if not older:
@@ -110,7 +110,7 @@ def _older_data(seen: Situation) -> str | None:
     return f"what has landed is older than what they were built from ({_listed(older)}): put the later deliveries back"
 
 
-def _held(seen: Situation) -> str | None:
+def _held(seen: BackfillSituation) -> str | None:
     held = [one for (_, day), one in sorted(Holds(seen.engine).standing().items()) if day in seen.built]
     if not held:
         return None
@@ -128,12 +128,12 @@ def bound_by(engine: Engine, days: frozenset[date]) -> list[str]:
     ]
 
 
-def _bound(seen: Situation) -> str | None:
+def _bound(seen: BackfillSituation) -> str | None:
     incidents = bound_by(seen.engine, seen.built)
     return f"they are bound by {_listed(incidents)}, which healing takes care of" if incidents else None
 
 
-def _closed(seen: Situation) -> str | None:
+def _closed(seen: BackfillSituation) -> str | None:
     first_open = seen.settings.first_open_date(seen.request.now.date())
     if first_open is None:
         return None
@@ -170,7 +170,7 @@ def objections(
 ) -> dict[str, str]:
     """What speaks against the run: name of the guard → its words. Empty if it may begin."""
     built = frozenset(BuildJournal(engine, settings.builds).built(request.first, request.last))
-    seen = Situation(settings, engine, request, built, rehearse)
+    seen = BackfillSituation(settings, engine, request, built, rehearse)
     found: dict[str, str] = {}
     for name, guard in GUARDS.items():
         if request.purpose in guard.stops and (built or guard.first_runs):

@@ -28,7 +28,7 @@ import pyarrow.compute as pc
 from reliability_platform.checks.column_measures import (
     MIN_PAST_DAYS,
     MIN_ROWS,
-    Measure,
+    ColumnMeasure,
     Past,
     below_each_other,
     is_moment,
@@ -49,7 +49,7 @@ class Agreement:
     column: str
     status: CheckStatus
     why: str
-    measures: tuple[Measure, ...] = ()
+    measures: tuple[ColumnMeasure, ...] = ()
     days: tuple[date, ...] = ()
     noticed: tuple[str, ...] = ()
     """The measures that told the file from one made wrong on purpose."""
@@ -129,7 +129,7 @@ def agreement(
         return Agreement(column, CheckStatus.NOT_EVALUATED, why, days=past.days)
     rows = below_each_other(column, file, day, past, others)
 
-    def measured(values: pa.ChunkedArray) -> Iterator[Measure]:
+    def measured(values: pa.ChunkedArray) -> Iterator[ColumnMeasure]:
         wide = pa.decimal128(38, values.type.scale) if pa.types.is_decimal(values.type) else values.type
         before = past.rows[column]
         return measures(
@@ -156,7 +156,7 @@ def agreement(
     return Agreement(column, CheckStatus.PASSED, why, found, past.days, tuple(dict.fromkeys(noticed)))
 
 
-def in_words(measure: Measure, column: str) -> str:
+def in_words(measure: ColumnMeasure, column: str) -> str:
     """One measure beside its past, for people. Of a personal column nobody sees a value, and of a file whose values are
     not the column's nobody knows whose they are."""
     say = measure.kind.in_words

@@ -28,7 +28,7 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Kind:
+class MeasureKind:
     """What a measure counts, and how far from its past it may lie at least."""
 
     floor: float
@@ -36,18 +36,18 @@ class Kind:
     in_words: Callable[[float], str]
 
 
-SHARE = Kind(0.02, False, percent)
-CORRELATION = Kind(0.02, False, lambda value: f"{value:.2f}")
-LEVEL = Kind(0.3, True, lambda value: f"{value:,.6g}")
-SECONDS = Kind(60.0, False, lambda value: f"{value:,.0f} s")
+SHARE = MeasureKind(0.02, False, percent)
+CORRELATION = MeasureKind(0.02, False, lambda value: f"{value:.2f}")
+LEVEL = MeasureKind(0.3, True, lambda value: f"{value:,.6g}")
+SECONDS = MeasureKind(60.0, False, lambda value: f"{value:,.0f} s")
 
 
 @dataclass(frozen=True)
-class Measure:
+class ColumnMeasure:
     """One measure of the file beside its past."""
 
     name: str
-    kind: Kind
+    kind: MeasureKind
     past: tuple[float, ...]
     found: float
 
@@ -215,7 +215,9 @@ def _grows(days: Sequence[date], low: Floats, high: Floats) -> bool:
     return bool(known.sum() >= MIN_PAST_DAYS and (low[:-1][known][1:] > high[:-1][known][:-1]).all())
 
 
-def _levels(rows: Rows, values: pa.ChunkedArray, numbers: Floats) -> tuple[Kind, str, tuple[Floats, Floats, Floats]]:
+def _levels(
+    rows: Rows, values: pa.ChunkedArray, numbers: Floats
+) -> tuple[MeasureKind, str, tuple[Floats, Floats, Floats]]:
     if is_moment(values.type):
         return SECONDS, "after the beginning of the day", rows.quantiles(numbers - rows.starts())
     low, middle, high = rows.quantiles(numbers)
@@ -228,7 +230,7 @@ def _levels(rows: Rows, values: pa.ChunkedArray, numbers: Floats) -> tuple[Kind,
     return LEVEL, "values against their growth", (low - line, middle - line, high - line)
 
 
-Measured = Iterator[tuple[str, Kind, Floats]]
+Measured = Iterator[tuple[str, MeasureKind, Floats]]
 """Name, kind and value by group, one measure after the other: a control needs only the first that notices it."""
 
 
@@ -263,7 +265,7 @@ def _spread(rows: Rows, codes: Ints) -> Measured:
     yield "seen on other days", SHARE, rows.share(rows.seen_elsewhere(codes), known)
 
 
-def _three(kind: Kind, quantiles: tuple[Floats, Floats, Floats], name: str) -> Measured:
+def _three(kind: MeasureKind, quantiles: tuple[Floats, Floats, Floats], name: str) -> Measured:
     for place, level in zip(("low", "middle", "high"), quantiles, strict=True):
         yield name.format(place), kind, level
 
@@ -308,9 +310,9 @@ def _same(rows: Rows, companion: Companion, keys: pa.ChunkedArray, name: str, va
     return rows.share(found == value_of[:count], (found >= 0) & (value_of[:count] >= 0))
 
 
-def measures(rows: Rows, column: str, values: pa.ChunkedArray) -> Iterator[Measure]:
+def measures(rows: Rows, column: str, values: pa.ChunkedArray) -> Iterator[ColumnMeasure]:
     """The measures that the past has often enough, and the file too."""
     for name, kind, groups in _measured(rows, column, values):
         past = groups[:-1][~np.isnan(groups[:-1])]
         if len(past) >= MIN_PAST_DAYS and not np.isnan(groups[-1]):
-            yield Measure(name, kind, tuple(past.tolist()), float(groups[-1]))
+            yield ColumnMeasure(name, kind, tuple(past.tolist()), float(groups[-1]))

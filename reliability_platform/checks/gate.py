@@ -20,7 +20,7 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True)
-class Objection:
+class GateObjection:
     """A blocking check that holds a landing day."""
 
     check: str
@@ -46,18 +46,18 @@ def _objection(result: CheckResult | None, requires_history: bool) -> Why | None
     return Why.BROKE_OFF
 
 
-def held(store: CheckStore, partitions: Sequence[Partition]) -> dict[Partition, list[Objection]]:
+def held(store: CheckStore, partitions: Sequence[Partition]) -> dict[Partition, list[GateObjection]]:
     """The partitions that blocking checks hold, and which. A missing result holds too."""
     days = sorted({day for _, day in partitions})
     results = {(result.check, result.partition): result for result in store.latest(days)}
-    found: dict[Partition, list[Objection]] = {}
+    found: dict[Partition, list[GateObjection]] = {}
     for source, day in partitions:
         objections = []
         for spec in CHECKS.values():
             if spec.blocking and source in spec.sources:
                 why = _objection(results.get((spec.name, day)), spec.requires_history)
                 if why is not None:
-                    objections.append(Objection(spec.name, why))
+                    objections.append(GateObjection(spec.name, why))
         if objections:
             found[source, day] = objections
     return found

@@ -4,9 +4,9 @@ import click
 from rich.markup import escape
 
 from reliability_platform.alerts.channels import channels
-from reliability_platform.alerts.delivery import Outcome, rehearse, send
+from reliability_platform.alerts.delivery import DeliveryOutcome, rehearse, send
 from reliability_platform.alerts.dispatch import dispatch
-from reliability_platform.alerts.ledger import Alert, Ledger
+from reliability_platform.alerts.ledger import Alert, AlertLedger
 from reliability_platform.alerts.status import channel_statuses
 from reliability_platform.alerts.trial import try_channels
 from reliability_platform.cli.options import echo, home_option, json_option, people, print_json
@@ -48,7 +48,7 @@ def _document(alert: Alert) -> dict[str, object]:
 @json_option
 def list_alerts(waiting: bool, last: int, settings: Settings, as_json: bool) -> None:
     """The last alerts, oldest first, with what became of each and why it waits or failed."""
-    ledger = Ledger(operations_engine(settings))
+    ledger = AlertLedger(operations_engine(settings))
     found = ledger.waiting()[-last:] if waiting else ledger.newest(last)
     if as_json:
         print_json([_document(alert) for alert in found])
@@ -125,8 +125,8 @@ def test(really: bool, settings: Settings, as_json: bool) -> int:
             echo("Dry run: nothing was sent. Add --really to send it.")
         for name, outcome in outcomes.items():
             good = "would get the test" if not sends else "took the test"
-            echo(f"{name}: {good if outcome.outcome is Outcome.SENT else outcome.words}")
-    return ExitCode.OK if all(one.outcome is Outcome.SENT for one in outcomes.values()) else ExitCode.NOT_HEALED
+            echo(f"{name}: {good if outcome.outcome is DeliveryOutcome.SENT else outcome.words}")
+    return ExitCode.OK if all(one.outcome is DeliveryOutcome.SENT for one in outcomes.values()) else ExitCode.NOT_HEALED
 
 
 @alerts.command(name="send")

@@ -312,7 +312,7 @@ READ_OPERATIONS = frozenset({"sources", "checks", "alerts", "drills", "schedule"
 
 
 @dataclass(frozen=True)
-class Finding:
+class DoctorFinding:
     """What one examination says."""
 
     what: str
@@ -322,7 +322,7 @@ class Finding:
     """The examination that has named the cause for which this one could not look."""
 
 
-def _because_of(what: str, says: str, before: Sequence[Finding], *, looked: bool) -> str | None:
+def _because_of(what: str, says: str, before: Sequence[DoctorFinding], *, looked: bool) -> str | None:
     """The finding that has told the cause of this one: another examination, the store that is read, a full disk."""
     full = cause_in(says) is NO_ROOM
     for one in before:
@@ -333,16 +333,16 @@ def _because_of(what: str, says: str, before: Sequence[Finding], *, looked: bool
     return None
 
 
-def examined(settings: Settings) -> list[Finding]:
+def examined(settings: Settings) -> list[DoctorFinding]:
     """Every examination; each cause is told once, by the first that meets it."""
-    found: list[Finding] = []
+    found: list[DoctorFinding] = []
     for what, examine in EXAMINATIONS.items():
         if what not in WITHOUT_A_HOME and not is_home(settings):
-            found.append(Finding(what, False, "could not look: see home", "home"))
+            found.append(DoctorFinding(what, False, "could not look: see home", "home"))
             continue
         looked = True
         try:
-            found.append(Finding(what, True, examine(settings)))
+            found.append(DoctorFinding(what, True, examine(settings)))
             continue
         except _WrongError as wrong:
             says = str(wrong)
@@ -351,7 +351,7 @@ def examined(settings: Settings) -> list[Finding]:
         except Exception as error:  # a doctor must not die of the disease
             says, looked = error_text(error), False
         root = _because_of(what, says, found, looked=looked)
-        found.append(Finding(what, False, says if root is None else f"could not look: see {root}", root))
+        found.append(DoctorFinding(what, False, says if root is None else f"could not look: see {root}", root))
     return found
 
 

@@ -12,7 +12,7 @@ from reliability_platform.cli.parameters import FilePath
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode
 from reliability_platform.openlineage_events.emitter import event_file
-from reliability_platform.openlineage_events.spool import Spool
+from reliability_platform.openlineage_events.spool import EventSpool
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 
@@ -25,7 +25,7 @@ def openlineage() -> None:
 
 
 def _status(settings: Settings) -> dict[str, Any]:
-    file, spool = event_file(settings), Spool(operations_engine(settings))
+    file, spool = event_file(settings), EventSpool(operations_engine(settings))
     whole = torn = 0
     for _, event in file.lines():
         whole, torn = whole + (event is not None), torn + (event is None)
@@ -71,7 +71,7 @@ def send(again: bool, settings: Settings, as_json: bool) -> int:
     from reliability_platform.openlineage_events.delivery import deliver
     from reliability_platform.openlineage_events.endpoint import Endpoint
 
-    spool = Spool(operations_engine(settings))
+    spool = EventSpool(operations_engine(settings))
     Endpoint(settings).close()  # says what is wrong with the setting before anything is touched
     if again:
         spool.put_back()
@@ -101,7 +101,7 @@ def validate(specification: Path | None, settings: Settings, as_json: bool) -> i
 
     rules = Specification.of_the_client() if specification is None else Specification.from_folder(specification)
     count, invalid, problems = 0, 0, []
-    for place, event in chain(event_file(settings).lines(), Spool(operations_engine(settings)).events()):
+    for place, event in chain(event_file(settings).lines(), EventSpool(operations_engine(settings)).events()):
         if event is None:
             continue  # the half line of a killed writer was never an event; `status` counts them
         found = rules.problems(event)

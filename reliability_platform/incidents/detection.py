@@ -21,7 +21,7 @@ from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.counted import counted
 from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.classes import CLASSES
-from reliability_platform.incidents.grouping import Cause, RawSignal, group
+from reliability_platform.incidents.grouping import RawSignal, RootCause, group
 from reliability_platform.incidents.impact import Consumers
 from reliability_platform.incidents.model import Incident, Signal, State
 from reliability_platform.incidents.onset import first_bad_write, onset
@@ -110,13 +110,13 @@ def _results(judged: Sequence[tuple[str, date]]) -> str:
     )
 
 
-def _part(cause: Cause, signals: Sequence[RawSignal]) -> Cause:
+def _part(cause: RootCause, signals: Sequence[RawSignal]) -> RootCause:
     """The cause with these of its signals alone."""
     days = sorted({signal.result.partition for signal in signals})
-    return Cause(cause.source, cause.failure_class, days, list(signals))
+    return RootCause(cause.source, cause.failure_class, days, list(signals))
 
 
-def _is_contained(engine: Engine, cause: Cause) -> bool:
+def _is_contained(engine: Engine, cause: RootCause) -> bool:
     """Whether the gate holds every day of the cause, or nothing about it needs to be held."""
     if not any(CHECKS[signal.result.check].blocking for signal in cause.signals):
         return True
@@ -131,7 +131,7 @@ def _came_no_later(number: int, result: CheckResult, first: RawSignal | None) ->
     return first is None or number < first.result_id or result.evaluated_at == first.result.evaluated_at
 
 
-def _nothing_new(incident: Incident, cause: Cause) -> bool:
+def _nothing_new(incident: Incident, cause: RootCause) -> bool:
     """Whether an ended incident has seen all this, and it says nothing against its end.
 
     Either the evidence stays in the data after recovery, or a person has called it a false alarm.
@@ -262,7 +262,7 @@ class _Observer:
                 with self._apart(what, new):
                     self._place(cause, new, list(old.values()))
 
-    def _place(self, cause: Cause, new: Sequence[RawSignal], involved: Sequence[Incident]) -> None:
+    def _place(self, cause: RootCause, new: Sequence[RawSignal], involved: Sequence[Incident]) -> None:
         """Bring the new signals of one cause into the incident that it has, or into one of its own."""
         same = [one for one in involved if (one.source, one.failure_class) == (cause.source, cause.failure_class)]
         covered = {(one.result.check, one.result.partition) for one in cause.signals}
@@ -280,7 +280,7 @@ class _Observer:
         if rest:
             self._open_or_reopen(_part(cause, rest), symptoms)
 
-    def _ended(self, cause: Cause) -> list[Incident]:
+    def _ended(self, cause: RootCause) -> list[Incident]:
         """Incidents of the source that were on one of the days and are over, the last one first."""
         found = self._store.find(
             incident_heads.c.source == cause.source,
@@ -296,7 +296,7 @@ class _Observer:
         )
         return [one for one in reversed(found) if set(one.partitions) & set(cause.partitions)]
 
-    def _known(self, cause: Cause) -> Incident | None:
+    def _known(self, cause: RootCause) -> Incident | None:
         """The last ended incident of the same failure; or else one of which these very failures were symptoms, and
         whose evidence stays in the data: rows that came too late, and were let in by an approval, are late for ever.
         """
@@ -305,7 +305,7 @@ class _Observer:
         explaining = (one for one in ended if cause.failure_class in CLASSES[one.failure_class].explains)
         return same or next((one for one in explaining if _nothing_new(one, cause)), None)
 
-    def _open_or_reopen(self, cause: Cause, symptoms: Sequence[str]) -> None:
+    def _open_or_reopen(self, cause: RootCause, symptoms: Sequence[str]) -> None:
         earlier = self._known(cause)
         if earlier is not None and _nothing_new(earlier, cause):
             ids = [signal.result_id for signal in cause.signals]
@@ -319,7 +319,7 @@ class _Observer:
         else:
             self._open(cause, earlier, symptoms)
 
-    def _open(self, cause: Cause, earlier: Incident | None, symptoms: Sequence[str]) -> None:
+    def _open(self, cause: RootCause, earlier: Incident | None, symptoms: Sequence[str]) -> None:
         kind = CLASSES[cause.failure_class]
         contained = _is_contained(self._engine, cause)
         found = self._triage(cause, contained)
@@ -364,7 +364,7 @@ class _Observer:
             found["first_bad_write"] = first_bad_write(self._engine, failed, self._now)
         return {name: moment.isoformat() for name, moment in found.items() if moment is not None}
 
-    def _triage(self, cause: Cause, contained: bool) -> Triage:
+    def _triage(self, cause: RootCause, contained: bool) -> Triage:
         failed = [one for one in cause.own_signals if one.result.status is CheckStatus.FAILED]
         consumers = self._consumers
         if consumers is None:
@@ -386,7 +386,7 @@ class _Observer:
         """An incident that grows by these signals may become worse; it never becomes better by growing."""
         days = sorted({*incident.partitions, *(one.result.partition for one in more)})
         known = [_remembered(one) for one in incident.signals]
-        cause = Cause(incident.source, incident.failure_class, days, [*known, *more])
+        cause = RootCause(incident.source, incident.failure_class, days, [*known, *more])
         found = self._triage(cause, _is_contained(self._engine, cause))
         if found.severity < incident.severity:
             why = f"{incident.severity} → {found.severity}: {found.reason}"

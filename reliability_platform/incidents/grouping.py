@@ -41,7 +41,7 @@ class RawSignal:
 
 
 @dataclass
-class Cause:
+class RootCause:
     """One cause and all signals of it."""
 
     source: str
@@ -113,7 +113,7 @@ def _own_failure(signal: RawSignal) -> bool:
     return CLASSES[signal.failure_class].of_broken_checks or CHECKS[signal.result.check].engine == "dbt"
 
 
-def group(signals: Sequence[RawSignal]) -> list[Cause]:
+def group(signals: Sequence[RawSignal]) -> list[RootCause]:
     """One cause per root, with its symptoms."""
     present: dict[tuple[str, date], dict[str, list[RawSignal]]] = defaultdict(lambda: defaultdict(list))
     machinery: dict[tuple[str, date], set[str]] = defaultdict(set)
@@ -123,7 +123,7 @@ def group(signals: Sequence[RawSignal]) -> list[Cause]:
         if _own_failure(signal):
             machinery[signal.failure_class, result.partition].add(result.source)
 
-    causes: dict[tuple[str, str, date], Cause] = {}
+    causes: dict[tuple[str, str, date], RootCause] = {}
     for signal in signals:
         day, name = signal.result.partition, signal.failure_class
         source = signal.result.source
@@ -137,7 +137,7 @@ def group(signals: Sequence[RawSignal]) -> list[Cause]:
                 break
         if CLASSES[name].of_our_machinery:
             source = _first([source, *machinery[name, day]])
-        cause = causes.setdefault((source, name, day), Cause(source, name, [day]))
+        cause = causes.setdefault((source, name, day), RootCause(source, name, [day]))
         cause.signals.append(signal)
     return _merge_neighbours(list(causes.values()))
 
@@ -146,8 +146,8 @@ def _first(sources: Collection[str]) -> str:
     return min(sources, key=SOURCES.index)
 
 
-def _merge_neighbours(causes: list[Cause]) -> list[Cause]:
-    merged: list[Cause] = []
+def _merge_neighbours(causes: list[RootCause]) -> list[RootCause]:
+    merged: list[RootCause] = []
     for cause in sorted(causes, key=lambda one: (one.source, one.failure_class, one.partitions[0])):
         last = merged[-1] if merged else None
         if (

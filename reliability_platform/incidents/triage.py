@@ -46,7 +46,7 @@ def spread(severity: Severity, days: int, widespread_days: int = WIDESPREAD_DAYS
 
 
 @dataclass(frozen=True)
-class Step:
+class TriageStep:
     """One question of the decision tree."""
 
     question: str
@@ -75,7 +75,7 @@ class Triage:
     severity: Severity
     reason: str
     """Why this severity, in one sentence."""
-    steps: tuple[Step, ...]
+    steps: tuple[TriageStep, ...]
     """The decision tree down to the question that decided, and what raised it."""
 
 
@@ -95,11 +95,11 @@ def _told(messages: Iterable[str]) -> Cause | None:
     return min(found, key=lambda cause: cause.is_transient, default=None)
 
 
-def _tree(kind: FailureClass) -> list[Step]:
+def _tree(kind: FailureClass) -> list[TriageStep]:
     steps = []
     for harm, question, _ in TREE:
         yes = harm is kind.harm
-        steps.append(Step(question, yes, kind.what_it_means if yes else f"{kind.title}: not of this kind."))
+        steps.append(TriageStep(question, yes, kind.what_it_means if yes else f"{kind.title}: not of this kind."))
         if yes:
             break
     return steps
@@ -126,7 +126,7 @@ def triage(
 
     def ask(question: str, yes: bool, evidence: str, raised: Severity) -> None:
         nonlocal severity
-        steps.append(Step(question, yes, evidence))
+        steps.append(TriageStep(question, yes, evidence))
         if yes and raised < severity:
             reasons.append(f"raised from {severity} to {raised}: {evidence[:1].lower()}{evidence[1:].rstrip('.')}")
             severity = raised
@@ -167,8 +167,8 @@ def as_data(found: Triage) -> dict[str, Any]:
     }
 
 
-def steps_of(failure_class: str, kept: Sequence[dict[str, Any]] | None) -> tuple[Step, ...]:
+def steps_of(failure_class: str, kept: Sequence[dict[str, Any]] | None) -> tuple[TriageStep, ...]:
     """The steps as the timeline kept them; those of the class where it kept none."""
     if kept is None:
         return tuple(_tree(CLASSES[failure_class]))
-    return tuple(Step(**step) for step in kept)
+    return tuple(TriageStep(**step) for step in kept)

@@ -45,7 +45,7 @@ from reliability_platform.landing.dead_letters import ensure_dead_letters
 from reliability_platform.landing.decisions import Shim, late_rows_accepted, read_shim
 from reliability_platform.landing.delivered_file import RowCountError, read_delivered, rows_in
 from reliability_platform.landing.discards import Discarded, read_discards
-from reliability_platform.landing.entries import Entry, Kind, entries, files_below, look, os_error_text, read_file
+from reliability_platform.landing.entries import Entry, EntryKind, entries, files_below, look, os_error_text, read_file
 from reliability_platform.landing.file_quarantine import Examined, quarantine_files, refused_for_its_columns
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest, ManifestError
 from reliability_platform.landing.markers import mark_of
@@ -174,7 +174,7 @@ def _check_day(settings: Settings, manifest: Manifest) -> None:
         other_day = date.fromisoformat(named["day"])
         folder = landing_folder(settings, manifest.source, other_day)
         first = Manifest.read(folder / f"{manifest.batch_id}{MANIFEST_SUFFIX}")
-        there = look(batch_file(manifest.source, folder, manifest.batch_id), settings.landing).kind is Kind.FILE
+        there = look(batch_file(manifest.source, folder, manifest.batch_id), settings.landing).kind is EntryKind.FILE
     except ValueError:
         raise _RefusedError("batch_of_another_day", f"by its name it is of {named['day']}") from None
     if not there or first.checksum != manifest.checksum:
@@ -329,7 +329,7 @@ class _Day:
         if mark is not None:
             record = _unvouched(self.settings, self.source, path)
             return _Examined(entry, replace(record, status="noted", state="noted", reason="mark", detail=mark))
-        if entry.kind is Kind.FILE and not is_manifest:
+        if entry.kind is EntryKind.FILE and not is_manifest:
             return self._file(entry)
         return _Examined(entry, self._no_file(entry, is_manifest=is_manifest))
 
@@ -344,9 +344,9 @@ class _Day:
         path = entry.path
         manifest = path if is_manifest else self._manifest_of(path)
         record = _unvouched(
-            self.settings, self.source, path, _rows_below(self.source, path) if entry.kind is Kind.FOLDER else 0
+            self.settings, self.source, path, _rows_below(self.source, path) if entry.kind is EntryKind.FOLDER else 0
         )
-        if is_manifest and entry.kind is Kind.FILE:
+        if is_manifest and entry.kind is EntryKind.FILE:
             record = replace(record, reason="no_file", detail="the manifest came without its file")
         else:
             record = replace(record, reason="not_a_file", detail=f"it is {entry.kind.value}")

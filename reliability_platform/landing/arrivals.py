@@ -29,7 +29,7 @@ from sqlalchemy import (
 from reliability_platform.clock import day_end
 from reliability_platform.landing.admission import known_as
 from reliability_platform.landing.batch_files import batch_file, batch_of
-from reliability_platform.landing.entries import Entry, Kind, entries, read_file
+from reliability_platform.landing.entries import Entry, EntryKind, entries, read_file
 from reliability_platform.landing.entries import look as one_entry
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX
 from reliability_platform.landing.writer import landing_folder
@@ -120,10 +120,10 @@ def _row(
 ) -> dict[str, object] | None:
     """What to write down of an entry; None if nothing is new about it. The same bytes copied once more came before."""
     try:
-        modified_ns = entry.path.stat().st_mtime_ns if entry.kind is Kind.FILE else 0
+        modified_ns = entry.path.stat().st_mtime_ns if entry.kind is EntryKind.FILE else 0
         if known is not None and (known["size"], known["modified_ns"]) == (entry.size, modified_ns):
             return None
-        checksum = hashlib.sha256(read_file(entry.path) if entry.kind is Kind.FILE else b"").hexdigest()
+        checksum = hashlib.sha256(read_file(entry.path) if entry.kind is EntryKind.FILE else b"").hexdigest()
     except OSError:  # gone again, or not ours to read: admission says so
         return None
     same = known is not None and known["checksum"] == checksum

@@ -25,7 +25,7 @@ MAX_ANSWER_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Terms:
+class ClientTerms:
     """How patient the client is."""
 
     retries: int = 4
@@ -100,7 +100,7 @@ class Client:
     breaker: Breaker
     clock: Clock
     budget_seconds: float
-    terms: Terms = Terms()
+    terms: ClientTerms = ClientTerms()
     _pool: urllib3.PoolManager = field(init=False)
     _budget: _Budget = field(init=False)
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 
-class Kind(StrEnum):
+class EntryKind(StrEnum):
     """What an entry is. Only a file can be a delivery; of all others the value says what was found in its place."""
 
     FILE = "a file"
@@ -26,12 +26,12 @@ class Kind(StrEnum):
 
 
 _KINDS = (
-    (stat.S_ISREG, Kind.FILE),
-    (stat.S_ISDIR, Kind.FOLDER),
-    (stat.S_ISFIFO, Kind.PIPE),
-    (stat.S_ISSOCK, Kind.SOCKET),
-    (stat.S_ISCHR, Kind.DEVICE),
-    (stat.S_ISBLK, Kind.DEVICE),
+    (stat.S_ISREG, EntryKind.FILE),
+    (stat.S_ISDIR, EntryKind.FOLDER),
+    (stat.S_ISFIFO, EntryKind.PIPE),
+    (stat.S_ISSOCK, EntryKind.SOCKET),
+    (stat.S_ISCHR, EntryKind.DEVICE),
+    (stat.S_ISBLK, EntryKind.DEVICE),
 )
 
 _WORDS = {
@@ -55,7 +55,7 @@ class Entry:
     """One name in a folder."""
 
     path: Path
-    kind: Kind
+    kind: EntryKind
     size: int = 0
     """Bytes of a file."""
 
@@ -65,30 +65,30 @@ def os_error_text(error: OSError) -> str:
     return _WORDS.get(error.errno or 0, errno.errorcode.get(error.errno or 0, "input/output error"))
 
 
-def kind_of(mode: int) -> Kind:
+def kind_of(mode: int) -> EntryKind:
     """What the mode of an inode says; a link is none of these."""
-    return next((kind for is_one, kind in _KINDS if is_one(mode)), Kind.UNKNOWN)
+    return next((kind for is_one, kind in _KINDS if is_one(mode)), EntryKind.UNKNOWN)
 
 
 def look(path: Path, landing: Path) -> Entry:
     """What one path is. A link counts as the file that it leads to as long as that lies in landing itself: whoever may
     write there must not make the platform read, and keep a copy of, what lies elsewhere on the machine.
     """
-    what = Kind.UNKNOWN
+    what = EntryKind.UNKNOWN
     try:
         found = path.lstat()
         if stat.S_ISLNK(found.st_mode):
-            what = Kind.LINK
+            what = EntryKind.LINK
         else:
             kind = kind_of(found.st_mode)
-            return Entry(path, kind, found.st_size if kind is Kind.FILE else 0)
+            return Entry(path, kind, found.st_size if kind is EntryKind.FILE else 0)
         target = path.resolve(strict=True)
         inside = any(target.is_relative_to(root) for root in (landing.resolve(), path.parent.resolve()))
         found = target.stat()
     except (OSError, RuntimeError):  # dangling, in a circle, or gone
         return Entry(path, what)
-    is_file = inside and kind_of(found.st_mode) is Kind.FILE
-    return Entry(path, Kind.FILE, found.st_size) if is_file else Entry(path, Kind.LINK)
+    is_file = inside and kind_of(found.st_mode) is EntryKind.FILE
+    return Entry(path, EntryKind.FILE, found.st_size) if is_file else Entry(path, EntryKind.LINK)
 
 
 def entries(folder: Path, landing: Path) -> list[Entry]:
@@ -105,17 +105,17 @@ def entries(folder: Path, landing: Path) -> list[Entry]:
 
 def is_in_the_way(path: Path, landing: Path) -> bool:
     """Whether something that is no file has the place of one."""
-    return os.path.lexists(path) and look(path, landing).kind is not Kind.FILE
+    return os.path.lexists(path) and look(path, landing).kind is not EntryKind.FILE
 
 
 def read_file(path: Path, limit: int | None = None) -> bytes:
     """The bytes of a file, `limit` of them at most. Raises `OSError`; whatever is no file is not opened."""
-    if kind_of(path.stat().st_mode) is not Kind.FILE:
+    if kind_of(path.stat().st_mode) is not EntryKind.FILE:
         raise OSError(errno.EINVAL, "no file")
     # Between the look and the opening it may have become a pipe: that must not block either.
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as file:
-        if kind_of(os.fstat(handle).st_mode) is not Kind.FILE:
+        if kind_of(os.fstat(handle).st_mode) is not EntryKind.FILE:
             raise OSError(errno.EINVAL, "no file")
         return file.read() if limit is None else file.read(limit)
 
@@ -131,7 +131,7 @@ def files_below(folder: Path, most: int) -> Iterator[Path]:
                 return
             seen += 1
             try:
-                if kind_of(path.lstat().st_mode) is Kind.FILE:
+                if kind_of(path.lstat().st_mode) is EntryKind.FILE:
                     yield path
             except OSError:
                 continue

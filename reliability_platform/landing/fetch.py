@@ -25,7 +25,7 @@ from reliability_platform.clock import Clock, utc_now
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.errors import SourceUnavailableError
 from reliability_platform.landing.breaker import Breaker
-from reliability_platform.landing.client import Client, Terms
+from reliability_platform.landing.client import Client, ClientTerms
 from reliability_platform.landing.listing import Listed, read_listing
 from reliability_platform.landing.replacement import attempts_landed
 from reliability_platform.landing.spool import Spool
@@ -37,7 +37,7 @@ from reliability_platform.operations.tables import fetch_durations, fetches
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources.batch import Batch
 
-PATIENT = Terms()
+PATIENT = ClientTerms()
 DURATIONS = 20
 """Fetches whose median is the typical one."""
 
@@ -145,7 +145,7 @@ def _turn(settings: Settings, source: str, day: date) -> Iterator[Spool]:
 
 
 def fetch_day(
-    settings: Settings, source: str, day: date, url: str, expected: int, clock: Clock, terms: Terms = PATIENT
+    settings: Settings, source: str, day: date, url: str, expected: int, clock: Clock, terms: ClientTerms = PATIENT
 ) -> Fetch | None:
     """Fetch and land what has not landed of the `expected` batches of a day; None if nothing was left to ask for.
 
@@ -183,7 +183,7 @@ def fetch_again(
     attempt: int,
     url: str,
     clock: Clock,
-    terms: Terms = PATIENT,
+    terms: ClientTerms = PATIENT,
 ) -> Batch:
     """Ask for one slot again. Raises `SourceUnavailableError` if it does not come, `HomeBusyError` as `fetch_day`."""
     suffix, path = f"-a{attempt}", f"{source}/{day.isoformat()}"

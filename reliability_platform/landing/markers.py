@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reliability_platform.landing.entries import Entry, Kind, read_file
+from reliability_platform.landing.entries import Entry, EntryKind, read_file
 
 SMALL = 1_000_000
 """Bytes. The largest marks are the lists of files of a job; a delivery of so few bytes begins otherwise."""
@@ -65,7 +65,7 @@ class Mark:
     """What it is, for people."""
     content: Callable[[Entry, bytes], bool] = _empty
     """Whether one that is not empty is such a mark, by what it is and how it begins."""
-    kind: Kind = Kind.FILE
+    kind: EntryKind = EntryKind.FILE
 
 
 _JSON = _begins(b"{", b"[")
@@ -83,17 +83,17 @@ MARKS = (
     ),
     Mark(r"(?i:.+\.(?:md5|sha1|sha256|sha512)|(?:md5|sha1|sha256|sha512)sums?(?:\.txt)?)", "checksums of files", _hexadecimal),
     Mark(r".+\.(?:asc|sig|minisig)", "a signature of a file", _begins(b"-----BEGIN PGP", b"untrusted comment")),
-    Mark(r"_(delta_log|spark_metadata)|\.hoodie", "the log of a table format", kind=Kind.FOLDER),
+    Mark(r"_(delta_log|spark_metadata)|\.hoodie", "the log of a table format", kind=EntryKind.FOLDER),
     Mark(
         r"_temporary|\.hive-staging.*|\.spark-staging.*|_impala_insert_staging|\.rsync-partial|\.~tmp~",
         "the drafts of a job that has not ended",
-        kind=Kind.FOLDER,
+        kind=EntryKind.FOLDER,
     ),
     Mark(r"(?i:thumbs\.db|ehthumbs\.db)", "thumbnails of Windows", _begins(b"\xd0\xcf\x11\xe0")),
     Mark(r"(?i:desktop\.ini)", "folder settings of Windows", _begins(b"[", b"\r\n[", b"\xff\xfe", b"\xef\xbb\xbf[", b";")),
     Mark(r"\.DS_Store", "folder settings of macOS", _begins(b"\0\0\0\1Bud1")),
     Mark(r"\._.+", "attributes of a file of macOS (AppleDouble)", _begins(b"\0\5\x16\7")),
-    Mark(r"__MACOSX|\.(Trashes|Trash-\d+|fseventsd|Spotlight-V100)|@eaDir|lost\+found|\$RECYCLE\.BIN|System Volume Information", "a folder of the system", kind=Kind.FOLDER),
+    Mark(r"__MACOSX|\.(Trashes|Trash-\d+|fseventsd|Spotlight-V100)|@eaDir|lost\+found|\$RECYCLE\.BIN|System Volume Information", "a folder of the system", kind=EntryKind.FOLDER),
     Mark(r"\.directory|\.localized|\.keep|\.gitkeep|\.gitignore|\.placeholder", "a placeholder of a folder", _begins(b"[", b"*", b"#")),
     Mark(r"\.nfs[0-9a-f]+|\.fuse_hidden[0-9a-f]+", "a deleted file that a program still has open", _anything),
     Mark(
@@ -115,7 +115,9 @@ def is_mark_by_name(name: str, size: int) -> bool:
     """Whether a file that lies where a source delivers is no delivery, by its name: a draft whatever it holds, any other
     mark if nothing stands in it."""
     return any(
-        mark.kind is Kind.FILE and (size == 0 or mark.content is _anything) and re.fullmatch(mark.name, name, re.DOTALL)
+        mark.kind is EntryKind.FILE
+        and (size == 0 or mark.content is _anything)
+        and re.fullmatch(mark.name, name, re.DOTALL)
         for mark in MARKS
     )
 
@@ -124,7 +126,7 @@ def mark_of(entry: Entry) -> str | None:
     """What an entry is, if it is a mark; None for one that must be judged as a delivery."""
     for mark in MARKS:
         if mark.kind is entry.kind and re.fullmatch(mark.name, entry.path.name, re.DOTALL):
-            if entry.kind is Kind.FOLDER or entry.size == 0:
+            if entry.kind is EntryKind.FOLDER or entry.size == 0:
                 return mark.what
             try:
                 head = read_file(entry.path, _BEGINNING)

@@ -19,7 +19,7 @@ from reliability_platform.contracts import SOURCES
 from reliability_platform.counted import counted
 from reliability_platform.landing.batch_files import batch_of, has_file
 from reliability_platform.landing.bronze import admissions_file
-from reliability_platform.landing.entries import Entry, Kind, entries, files_below, os_error_text
+from reliability_platform.landing.entries import Entry, EntryKind, entries, files_below, os_error_text
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX
 from reliability_platform.landing.markers import mark_of
@@ -52,7 +52,7 @@ def _name(path: Path) -> str:
 
 
 def _what(entry: Entry) -> str:
-    if entry.kind is not Kind.FOLDER:
+    if entry.kind is not EntryKind.FOLDER:
         return entry.kind.value
     files = sum(1 for _ in files_below(entry.path, MOST_FILES_COUNTED))
     return f"a folder with {counted(files, 'file')}"

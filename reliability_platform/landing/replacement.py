@@ -7,7 +7,7 @@ from datetime import date
 from reliability_platform.atomic import parquet_bytes
 from reliability_platform.landing.attempts import How, Permission, permit
 from reliability_platform.landing.batch_files import batch_file
-from reliability_platform.landing.entries import Entry, Kind, entries, look
+from reliability_platform.landing.entries import Entry, EntryKind, entries, look
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest, ManifestError
 from reliability_platform.landing.writer import landing_folder, write_batch
 from reliability_platform.settings import Settings
@@ -39,7 +39,7 @@ def landed_manifests(settings: Settings, source: str, landing_date: date) -> lis
 def has_file(settings: Settings, manifest: Manifest) -> bool:
     """Whether the batch of a manifest has landed as a file; anything else in its place is no delivery."""
     folder = landing_folder(settings, manifest.source, manifest.landing_date)
-    return look(batch_file(manifest.source, folder, manifest.batch_id), settings.landing).kind is Kind.FILE
+    return look(batch_file(manifest.source, folder, manifest.batch_id), settings.landing).kind is EntryKind.FILE
 
 
 def attempts_landed(settings: Settings, source: str, landing_date: date) -> dict[int, int]:

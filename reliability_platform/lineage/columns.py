@@ -13,7 +13,7 @@ from reliability_platform.atomic import write_atomically
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.landing.bronze import ADMISSION_SCHEMA, bronze_schema
 from reliability_platform.lineage.compiled import compiled_models
-from reliability_platform.lineage.graph import ADMISSIONS, Kind, data_graph, downstream, in_order
+from reliability_platform.lineage.graph import ADMISSIONS, NodeKind, data_graph, downstream, in_order
 from reliability_platform.lineage.tracing import ColumnSource, Inputs, UnreadableSqlError, Use, inputs_of
 from reliability_platform.locks import locked
 from reliability_platform.warehouse.dbt_manifest import project_of
@@ -93,7 +93,7 @@ def _document(lineage: Lineage, stamp: str) -> bytes:
 
 def _declared(manifest_path: Path) -> dict[str, list[str]]:
     """The columns of the tables that no model makes."""
-    bronze = {f"{Kind.BRONZE}/{source}": [*bronze_schema(source).names, "landing_date"] for source in SOURCES}
+    bronze = {f"{NodeKind.BRONZE}/{source}": [*bronze_schema(source).names, "landing_date"] for source in SOURCES}
     others = {
         f"{one['source_name']}/{one['name']}": list(one["columns"])
         for one in read_manifest(manifest_path)["sources"].values()
@@ -148,9 +148,9 @@ def _column_graph(manifest_path: Path, _mtime: int) -> Mapping[Place, Mapping[Pl
     for source in SOURCES:
         # What a source delivers lands, and is admitted, under its own name.
         for column in CONTRACTS[source].arrow_schema.names:
-            after[f"{Kind.SOURCE}/{source}", column][f"{Kind.LANDING}/{source}", column] = "direct"
-            after[f"{Kind.LANDING}/{source}", column][f"{Kind.BRONZE}/{source}", column] = "direct"
-    for published in (node for node in graph if graph.nodes[node]["kind"] is Kind.PUBLISHED):
+            after[f"{NodeKind.SOURCE}/{source}", column][f"{NodeKind.LANDING}/{source}", column] = "direct"
+            after[f"{NodeKind.LANDING}/{source}", column][f"{NodeKind.BRONZE}/{source}", column] = "direct"
+    for published in (node for node in graph if graph.nodes[node]["kind"] is NodeKind.PUBLISHED):
         mart = graph.nodes[published]["name"]
         for column in lineage[mart]:
             after[mart, column][published, column] = "direct"
@@ -186,8 +186,8 @@ def columns_of(manifest_path: Path, dataset: str) -> list[str]:
     """The columns of a dataset of the data graph, in their order; empty for one that has none of its own."""
     kind, _, name = dataset.rpartition("/")
     lineage = column_lineage(manifest_path)
-    if kind in (Kind.SOURCE, Kind.LANDING) and name in CONTRACTS:
+    if kind in (NodeKind.SOURCE, NodeKind.LANDING) and name in CONTRACTS:
         return list(CONTRACTS[name].arrow_schema.names)
-    if kind in ("", Kind.PUBLISHED) and name in lineage:
+    if kind in ("", NodeKind.PUBLISHED) and name in lineage:
         return list(lineage[name])
     return _declared(manifest_path).get(dataset, [])

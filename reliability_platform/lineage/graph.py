@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
 
-class Kind(StrEnum):
+class NodeKind(StrEnum):
     """What a dataset is, in the order in which data pass."""
 
     SOURCE = "source"
@@ -46,7 +46,7 @@ MODEL = "model."
 def node_of(dataset: str) -> str:
     """The node of a dataset as checks and incidents name it: `bronze_orders` is `bronze/orders`, a model is itself."""
     layer, _, rest = dataset.partition("_")
-    return f"{layer}/{rest}" if layer == Kind.BRONZE else dataset
+    return f"{layer}/{rest}" if layer == NodeKind.BRONZE else dataset
 
 
 def data_graph(manifest_path: Path) -> "nx.DiGraph[str]":
@@ -73,16 +73,16 @@ def _graph(manifest_path: Path, _stamp: int) -> "nx.DiGraph[str]":
     return graph
 
 
-def _add(graph: "nx.DiGraph[str]", node: str, kind: Kind, owner: str = "", email: str = "") -> None:
+def _add(graph: "nx.DiGraph[str]", node: str, kind: NodeKind, owner: str = "", email: str = "") -> None:
     graph.add_node(node, kind=kind, name=node.rpartition("/")[2], owner=owner, email=email, critical=False, checks=())
 
 
 def _add_deliveries(graph: "nx.DiGraph[str]") -> None:
     """Source system → landing → bronze, and the record of what was admitted."""
-    _add(graph, ADMISSIONS, Kind.BRONZE)
+    _add(graph, ADMISSIONS, NodeKind.BRONZE)
     for source in SOURCES:
-        way = [f"{kind}/{source}" for kind in (Kind.SOURCE, Kind.LANDING, Kind.BRONZE)]
-        for node, kind in zip(way, (Kind.SOURCE, Kind.LANDING, Kind.BRONZE), strict=True):
+        way = [f"{kind}/{source}" for kind in (NodeKind.SOURCE, NodeKind.LANDING, NodeKind.BRONZE)]
+        for node, kind in zip(way, (NodeKind.SOURCE, NodeKind.LANDING, NodeKind.BRONZE), strict=True):
             _add(graph, node, kind, owner=CONTRACTS[source].owner)
         graph.add_edge(way[0], way[1], rows=True)
         graph.add_edge(way[1], way[2], rows=True)
@@ -100,9 +100,9 @@ def _add_models(graph: "nx.DiGraph[str]", manifest: dict[str, Any]) -> None:
     names = _names(manifest)
     for node in names.values():
         if node not in graph and "/" in node:
-            _add(graph, node, Kind(node.partition("/")[0]))
+            _add(graph, node, NodeKind(node.partition("/")[0]))
     for key, model in _models(manifest):
-        _add(graph, names[key], Kind(model["config"]["meta"]["dagster"]["group"]))
+        _add(graph, names[key], NodeKind(model["config"]["meta"]["dagster"]["group"]))
         for parent in manifest["parent_map"][key]:
             if parent in names:
                 graph.add_edge(names[parent], names[key], rows=names[parent] != ADMISSIONS)
@@ -115,21 +115,21 @@ def _models(manifest: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 def _add_readers(graph: "nx.DiGraph[str]", manifest: dict[str, Any]) -> None:
     """Gold → audit → publication → exposures. An exposure reads what is published, never gold."""
     names = _names(manifest)
-    _add(graph, AUDIT, Kind.AUDIT)
+    _add(graph, AUDIT, NodeKind.AUDIT)
     for key, model in _models(manifest):
         graph.add_edge(names[key], AUDIT, rows=False)
         if model["config"]["meta"].get("published"):
-            published = f"{Kind.PUBLISHED}/{names[key]}"
-            _add(graph, published, Kind.PUBLISHED)
+            published = f"{NodeKind.PUBLISHED}/{names[key]}"
+            _add(graph, published, NodeKind.PUBLISHED)
             graph.add_edge(names[key], published, rows=True)
             graph.add_edge(AUDIT, published, rows=False)
     for key, exposure in manifest["exposures"].items():
-        node = f"{Kind.EXPOSURE}/{exposure['name']}"
-        _add(graph, node, Kind.EXPOSURE, exposure["owner"]["name"] or "", exposure["owner"]["email"] or "")
+        node = f"{NodeKind.EXPOSURE}/{exposure['name']}"
+        _add(graph, node, NodeKind.EXPOSURE, exposure["owner"]["name"] or "", exposure["owner"]["email"] or "")
         meta = {**exposure["meta"], **exposure["config"].get("meta", {})}
         graph.nodes[node]["critical"] = bool(meta.get("critical"))
         for parent in manifest["parent_map"][key]:
-            published = f"{Kind.PUBLISHED}/{names[parent]}"
+            published = f"{NodeKind.PUBLISHED}/{names[parent]}"
             graph.add_edge(published if published in graph else names[parent], node, rows=True)
 
 

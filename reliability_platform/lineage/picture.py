@@ -11,22 +11,22 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from reliability_platform.inline_svg import PIXELS_PER_INCH, drawn
-from reliability_platform.lineage.graph import Kind
+from reliability_platform.lineage.graph import NodeKind
 
 if TYPE_CHECKING:
     import networkx as nx
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-STAGES: tuple[tuple[str, frozenset[Kind]], ...] = (
-    ("source", frozenset({Kind.SOURCE})),
-    ("landing", frozenset({Kind.LANDING})),
-    ("bronze", frozenset({Kind.BRONZE, Kind.REFERENCE})),
-    ("staging", frozenset({Kind.STAGING})),
-    ("silver, quarantine", frozenset({Kind.SILVER, Kind.QUARANTINE})),
-    ("gold, reconciliation", frozenset({Kind.GOLD, Kind.RECONCILIATION, Kind.AUDIT})),
-    ("published", frozenset({Kind.PUBLISHED})),
-    ("read by", frozenset({Kind.EXPOSURE})),
+STAGES: tuple[tuple[str, frozenset[NodeKind]], ...] = (
+    ("source", frozenset({NodeKind.SOURCE})),
+    ("landing", frozenset({NodeKind.LANDING})),
+    ("bronze", frozenset({NodeKind.BRONZE, NodeKind.REFERENCE})),
+    ("staging", frozenset({NodeKind.STAGING})),
+    ("silver, quarantine", frozenset({NodeKind.SILVER, NodeKind.QUARANTINE})),
+    ("gold, reconciliation", frozenset({NodeKind.GOLD, NodeKind.RECONCILIATION, NodeKind.AUDIT})),
+    ("published", frozenset({NodeKind.PUBLISHED})),
+    ("read by", frozenset({NodeKind.EXPOSURE})),
 )
 HELD_BEFORE = 6
 """The hold stands before this stage: what lies to the right shows audited data only."""
@@ -108,7 +108,7 @@ def _drawn(drawing: _Drawing) -> str:
     return _element(box, content, graph, colours)
 
 
-def _stage(kind: Kind) -> int:
+def _stage(kind: NodeKind) -> int:
     return next(number for number, (_, kinds) in enumerate(STAGES) if kind in kinds)
 
 
@@ -192,13 +192,13 @@ def _draw_node(axes: "Axes", data: Mapping[str, Any], place: tuple[int, float]) 
     lines = _lines(data["name"])
     note = _note(data)
     text = "\n".join([*lines, *([note] if note and len(lines) == 1 else [])])
-    weight = "bold" if data["critical"] and data["kind"] is Kind.EXPOSURE else "normal"
+    weight = "bold" if data["critical"] and data["kind"] is NodeKind.EXPOSURE else "normal"
     axes.text(x, y, text, ha="center", va="center", color=colour, linespacing=1.25, fontweight=weight)
 
 
 def _note(data: Mapping[str, Any]) -> str:
     """What fits below a short name: the owner of a reader, else how many columns are spoiled."""
-    if data["kind"] is Kind.EXPOSURE:
+    if data["kind"] is NodeKind.EXPOSURE:
         return _cut(data["owner"])
     direct = sum(use == "direct" for use in data["columns"].values())
     return f"{direct} bad column{'s'[: direct != 1]}" if direct and data["role"] in ("root", "affected") else ""

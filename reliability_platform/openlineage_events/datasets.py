@@ -54,7 +54,7 @@ def bronze_metrics(settings: Settings, source: str, days: Iterable[date]) -> Met
     return Metrics(rows, files, dict(nulls))
 
 
-class Models:
+class ModelLineage:
     """The dbt models of a manifest."""
 
     def __init__(self, manifest: Mapping[str, Any], column_lineage: ColumnLineage) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from reliability_platform.errors import HomeBusyError
 from reliability_platform.locks import take
 from reliability_platform.openlineage_events.endpoint import Answer, Endpoint
-from reliability_platform.openlineage_events.spool import Spool
+from reliability_platform.openlineage_events.spool import EventSpool
 from reliability_platform.settings import Settings
 
 BATCH = 100
@@ -25,7 +25,7 @@ class Delivery:
     """Why it ended with events left; None if the spool is empty."""
 
 
-def deliver(settings: Settings, spool: Spool) -> Delivery:
+def deliver(settings: Settings, spool: EventSpool) -> Delivery:
     """Send all waiting events. Stops at the first that the endpoint does not answer; refused ones are set aside.
 
     Raises `UsageError` if no endpoint is set.
@@ -44,7 +44,7 @@ def deliver(settings: Settings, spool: Spool) -> Delivery:
         endpoint.close()
 
 
-def _empty(spool: Spool, endpoint: Endpoint) -> Delivery:
+def _empty(spool: EventSpool, endpoint: Endpoint) -> Delivery:
     delivered = set_aside = 0
     while batch := spool.next(BATCH):
         for number, event in batch:

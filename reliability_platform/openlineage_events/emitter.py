@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from reliability_platform.openlineage_events.event_file import EventFile
-from reliability_platform.openlineage_events.spool import Spool
+from reliability_platform.openlineage_events.spool import EventSpool
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 
@@ -52,7 +52,7 @@ class Sender:
     """The thread of one process that empties the spool whenever something came into it."""
 
     def __init__(self, settings: Settings) -> None:
-        self.spool = Spool(operations_engine(settings, keep_open=True))
+        self.spool = EventSpool(operations_engine(settings, keep_open=True))
         self._settings = settings
         self._changed = threading.Condition()
         self._asked = self._done = 0

@@ -32,8 +32,8 @@ from reliability_platform.openlineage_events.run import (
     Datasets,
     InputColumn,
     JobRun,
+    JobState,
     Metrics,
-    State,
 )
 
 PRODUCER = f"urn:reliability-platform:{version('reliability-platform')}"
@@ -44,7 +44,9 @@ set_producer(PRODUCER)
 TRANSFORMATIONS = {"direct": "DIRECT", "indirect": "INDIRECT"}
 
 
-def run_event(state: State, run: JobRun, at: datetime, datasets: Datasets, error: str | None = None) -> dict[str, Any]:
+def run_event(
+    state: JobState, run: JobRun, at: datetime, datasets: Datasets, error: str | None = None
+) -> dict[str, Any]:
     """One event, ready for JSON. `error` says why a run failed, in words that may be shown to anybody."""
     facets = _run_facets(run)
     if error is not None:

@@ -11,7 +11,7 @@ from typing import Protocol
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 
-class State(StrEnum):
+class JobState(StrEnum):
     """How far a run is, in the words of the specification."""
 
     START = "START"

@@ -11,7 +11,7 @@ from reliability_platform.operations.tables import openlineage_spool
 _waits = openlineage_spool.c.dead_letter_reason.is_(None)
 
 
-class Spool:
+class EventSpool:
     """A queue of events; those that the endpoint refused are dead letters and hold up nobody."""
 
     def __init__(self, engine: Engine) -> None:

@@ -18,10 +18,10 @@ import dagster as dg
 
 from reliability_platform.clock import utc_now
 from reliability_platform.lineage.columns import column_lineage
-from reliability_platform.openlineage_events.datasets import ColumnLineage, Models
+from reliability_platform.openlineage_events.datasets import ColumnLineage, ModelLineage
 from reliability_platform.openlineage_events.emitter import emit
 from reliability_platform.openlineage_events.message import shown_error
-from reliability_platform.openlineage_events.run import Dataset, Datasets, JobRun, State, namespace_of
+from reliability_platform.openlineage_events.run import Dataset, Datasets, JobRun, JobState, namespace_of
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import NodeResult
@@ -46,7 +46,7 @@ class News:
 
     def tell(
         self,
-        state: State,
+        state: JobState,
         job: str,
         kind: tuple[str, str],
         datasets: Asked,
@@ -97,17 +97,17 @@ class Job:
 @contextmanager
 def told(news: News, job: str, kind: tuple[str, str], expected: Asked) -> Iterator[Job]:
     """Tell of one job: START with what is `expected`; then COMPLETE with what was learned, FAIL or ABORT."""
-    news.tell(State.START, job, kind, expected)
+    news.tell(JobState.START, job, kind, expected)
     working = Job(expected)
     try:
         yield working
     except Exception as error:
-        news.tell(State.FAIL, job, kind, expected, error)
+        news.tell(JobState.FAIL, job, kind, expected, error)
         raise
     except BaseException:
-        news.tell(State.ABORT, job, kind, expected)
+        news.tell(JobState.ABORT, job, kind, expected)
         raise
-    news.tell(State.COMPLETE, job, kind, working.learned)
+    news.tell(JobState.COMPLETE, job, kind, working.learned)
 
 
 class ModelNews:
@@ -127,7 +127,7 @@ class ModelNews:
     def started(self, model: str) -> None:
         """dbt has begun with a model; called in a thread of dbt's."""
         self._running.append(model)
-        self._tell(State.START, model)
+        self._tell(JobState.START, model)
 
     def ended(self, nodes: Sequence[NodeResult]) -> None:
         """dbt has ended: each model that it began is complete, failed, or skipped because another one failed."""
@@ -136,28 +136,28 @@ class ModelNews:
         for model in self._running:
             node = results.get(model)
             if node is not None and node.status == "success":
-                self._tell(State.COMPLETE, model, output=built.get(model), at=node.ended_at)
+                self._tell(JobState.COMPLETE, model, output=built.get(model), at=node.ended_at)
             elif node is not None and node.status == "error":
-                self._tell(State.FAIL, model, error=node.message, at=node.ended_at)
+                self._tell(JobState.FAIL, model, error=node.message, at=node.ended_at)
             else:
-                self._tell(State.ABORT, model)
+                self._tell(JobState.ABORT, model)
 
     def broke(self, error: BaseException) -> None:
         """dbt itself did not come to its end, and so none of the models that it had begun."""
         for model in self._running:
             if isinstance(error, Exception):
-                self._tell(State.FAIL, model, error=error)
+                self._tell(JobState.FAIL, model, error=error)
             else:
-                self._tell(State.ABORT, model)
+                self._tell(JobState.ABORT, model)
 
     @cached_property
-    def _models(self) -> Models:
+    def _models(self) -> ModelLineage:
         path = ensure_manifest(self._news.settings.dbt_project)
-        return Models(read_manifest(path), _column_lineage(path))
+        return ModelLineage(read_manifest(path), _column_lineage(path))
 
     def _tell(
         self,
-        state: State,
+        state: JobState,
         model: str,
         output: Dataset | None = None,
         error: BaseException | str | None = None,

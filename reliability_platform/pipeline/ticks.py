@@ -96,7 +96,7 @@ class Rerun:
 
 
 @dataclass(frozen=True)
-class Steps:
+class TickSteps:
     """What is to be done next about the open incidents, and what has been."""
 
     act: list[Incident]
@@ -109,7 +109,7 @@ class Steps:
     """What has come by itself is to be taken in, whether an attempt is left or not."""
 
 
-def take_steps(settings: Settings, engine: Engine, clock: Clock, actor: str) -> Steps:
+def take_steps(settings: Settings, engine: Engine, clock: Clock, actor: str) -> TickSteps:
     """Verify what can be verified, and say what is due by policy and limits. One incident that fails costs only itself."""
     store = IncidentStore(engine)
     waiting: list[Incident] = []
@@ -142,7 +142,7 @@ def take_steps(settings: Settings, engine: Engine, clock: Clock, actor: str) -> 
     for from_the_source in (True, False):
         some = [one for one in waiting if runs_from_the_source(one) is from_the_source]
         runs += [Rerun(some, from_the_source)] if some and not act else []
-    return Steps(act, verified, runs, [] if act or runs else arrivals)
+    return TickSteps(act, verified, runs, [] if act or runs else arrivals)
 
 
 def _awaited_days(settings: Settings, incidents: Sequence[Incident]) -> dict[str, list[date]]:

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from reliability_platform.causes import CAUSES, Cause, cause_of
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.gate import Objection, held
+from reliability_platform.checks.gate import GateObjection, held
 from reliability_platform.checks.results import UNTOLD, CheckResult, CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.counted import counted
@@ -274,7 +274,7 @@ def _late_slots(incident: Incident) -> set[Slot]:
     return {(date.fromisoformat(day), slot) for slots in told for day, slot in slots}
 
 
-def _held_by_others(objections: Iterable[Objection], day: date, others: Iterable[Incident]) -> list[str] | None:
+def _held_by_others(objections: Iterable[GateObjection], day: date, others: Iterable[Incident]) -> list[str] | None:
     """The other open incidents to which all that holds a day belongs; None if one of the checks is nobody's."""
     holders: dict[str, None] = {}
     for objection in objections:

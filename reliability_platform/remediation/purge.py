@@ -24,7 +24,7 @@ from reliability_platform.landing.admission import admit, fingerprint_of, known_
 from reliability_platform.landing.batch_files import batch_of, suffix_of
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.decisions import read_shim
-from reliability_platform.landing.entries import Kind, look
+from reliability_platform.landing.entries import EntryKind, look
 from reliability_platform.landing.file_quarantine import quarantine_folder
 from reliability_platform.landing.purged import Purged, purged_content, read_purged, sha256_of, write_purged
 from reliability_platform.landing.writer import landing_folder
@@ -91,7 +91,7 @@ def survey(settings: Settings, engine: Engine, source: str, day: date, batch: st
             batch_id = known_as(path.name.removesuffix(suffix or ""))
             if suffix is None or path.name.startswith(".") or batch not in (None, batch_id):
                 continue
-            if look(path, settings.landing).kind is not Kind.FILE:  # a pipe would be waited for
+            if look(path, settings.landing).kind is not EntryKind.FILE:  # a pipe would be waited for
                 unreadable.append(batch_id)
                 continue
             masked = purged_content(CONTRACTS[source], path, _numbers(settings, source, batch_id))

@@ -56,7 +56,7 @@ class Readable:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedReading:
     """Such a file, and what the past says about each column that would be read in another way."""
 
     file: Readable
@@ -111,13 +111,13 @@ def _reading_of(source: str, record: Mapping[str, Any]) -> Reading | None:
     return Reading(broken.rename, broken.casts) if named else None
 
 
-def judged_readings(settings: Settings, source: str, day: date) -> list[Judged]:
+def judged_readings(settings: Settings, source: str, day: date) -> list[JudgedReading]:
     """The refused files of a landing day for which a reading is named, each compared with the past."""
     files = candidates(source, day, evidence.admissions(settings, source, day))
     if not files:
         return []
     days = _good_days(settings, source, day)
-    return [Judged(file, _judged(settings, source, file, days)) for file in files]
+    return [JudgedReading(file, _judged(settings, source, file, days)) for file in files]
 
 
 def _judged(settings: Settings, source: str, file: Readable, days: tuple[date, ...]) -> tuple[Agreement, ...]:

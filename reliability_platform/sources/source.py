@@ -40,7 +40,7 @@ class Source(Protocol):
         """Equal sources deliver the same."""
 
 
-class Kind(Protocol):
+class SourceKind(Protocol):
     """What a kind of source offers for a home."""
 
     def source(self, settings: Settings, name: str) -> Source:
@@ -51,13 +51,13 @@ class Kind(Protocol):
 
 
 @cache
-def _kind(name: str) -> Kind:
+def _kind(name: str) -> SourceKind:
     found = [point for point in entry_points(group=KINDS) if point.name == name]
     if not found:
         raise EnvironmentUnusableError(
             f"No kind of source {name!r} is installed: install the platform again (`make .venv`), or the package that has it."
         )
-    kind: Kind = found[0].load()
+    kind: SourceKind = found[0].load()
     return kind
 
 

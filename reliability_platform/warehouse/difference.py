@@ -28,7 +28,7 @@ class DateChange:
 
 
 @dataclass(frozen=True)
-class MeasureChange:
+class MeasureDifference:
     """The sum of one numeric column over the whole table, before and after."""
 
     name: str
@@ -48,7 +48,7 @@ class TableDifference:
     name: str
     dates: list[DateChange]
     """Event dates with a change, oldest first."""
-    measures: list[MeasureChange]
+    measures: list[MeasureDifference]
     """Measures with a change, in the order of the columns."""
     columns_added: list[str]
     columns_removed: list[str]
@@ -115,13 +115,13 @@ def _dates(connection: duckdb.DuckDBPyConnection, keys: Sequence[str], values: S
     return [DateChange(*row) for row in rows]
 
 
-def _measures(connection: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> list[MeasureChange]:
+def _measures(connection: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> list[MeasureDifference]:
     if not columns:
         return []
     sums = ", ".join(f'coalesce(sum("{column}"), 0)' for column in columns)
     before, after = (connection.execute(f"select {sums} from {side}").fetchone() or () for side in ("before", "after"))
     found = [
-        MeasureChange(column, Decimal(str(one)), Decimal(str(other)))
+        MeasureDifference(column, Decimal(str(one)), Decimal(str(other)))
         for column, one, other in zip(columns, before, after, strict=True)
     ]
     return [measure for measure in found if measure.change]

@@ -24,7 +24,7 @@ class PublishedDamagedError(EnvironmentUnusableError):
 
 
 @dataclass(frozen=True)
-class Rows:
+class LastGoodRows:
     """Event dates of one table out of one file."""
 
     file: Path
@@ -38,7 +38,7 @@ def table_file(settings: Settings, version: str, table: str) -> Path:
 
 def rows_to_keep(
     settings: Settings, ledger: Ledger, last: Publication, damaged: Collection[str], table: str, fresh: Sequence[date]
-) -> list[Rows]:
+) -> list[LastGoodRows]:
     """The event dates of the last version that are not fresh, each with a sound file that has their rows.
 
     `damaged` are the names of tables of the last version. Raises `PublishedDamagedError` if a date is in none.
@@ -56,14 +56,14 @@ def rows_to_keep(
     if not wanted:
         return []
     if table not in damaged:
-        return [Rows(file, sorted(wanted))]
+        return [LastGoodRows(file, sorted(wanted))]
     return _from_older(settings, ledger, last, published, sorted(wanted))
 
 
 def _from_older(
     settings: Settings, ledger: Ledger, last: Publication, published: PublishedTable, wanted: Sequence[date]
-) -> list[Rows]:
-    found: list[Rows] = []
+) -> list[LastGoodRows]:
+    found: list[LastGoodRows] = []
     missing = list(wanted)
     for version, record in reversed(ledger.records().items()):
         old = record_of(record).table(published.name)
@@ -72,7 +72,7 @@ def _from_older(
         same = [day for day in missing if old.dates.get(day.isoformat()) == published.dates[day.isoformat()]]
         file = table_file(settings, version, published.name)
         if same and what_is_wrong(file, Written(old.checksum, old.bytes)) is None:
-            found.append(Rows(file, same))
+            found.append(LastGoodRows(file, same))
             missing = [day for day in missing if day not in same]
     if missing:
         raise PublishedDamagedError(_nowhere(last.version, published.name, missing[0]))

@@ -17,7 +17,7 @@ from reliability_platform.damage import Damage, in_one_line, written
 from reliability_platform.errors import UsageError
 from reliability_platform.parquet import literal, scan
 from reliability_platform.settings import Settings
-from reliability_platform.warehouse.last_good import Rows, rows_to_keep
+from reliability_platform.warehouse.last_good import LastGoodRows, rows_to_keep
 from reliability_platform.warehouse.lease import warehouse_lease, warehouse_reader
 from reliability_platform.warehouse.ledger import Ledger, digest_of
 from reliability_platform.warehouse.marts import Mart
@@ -125,7 +125,7 @@ def _fresh_dates(connection: duckdb.DuckDBPyConnection, mart: Mart, released: Se
 
 
 def _write_table(
-    connection: duckdb.DuckDBPyConnection, mart: Mart, fresh: Sequence[date], kept: Sequence[Rows], target: Path
+    connection: duckdb.DuckDBPyConnection, mart: Mart, fresh: Sequence[date], kept: Sequence[LastGoodRows], target: Path
 ) -> None:
     """Write one table of the new version: its fresh event dates out of gold, and rows of earlier versions."""
     connection.execute("create or replace temp table fresh (event_date date)")

@@ -1,5 +1,6 @@
 """One word for one thing, and that of the field: names that were retired do not return."""
 
+import ast
 import io
 import tokenize
 from functools import cache
@@ -83,3 +84,14 @@ def test_no_table_or_column_of_the_store_has_a_retired_word(table: Table) -> Non
     """Who reads the store with SQL looks for the field's words: `words` was an alert's summary, a decision's message."""
     for name in (table.name, *table.columns.keys()):
         assert not RETIRED_WORDS & set(name.split("_")), f"{table.name}.{name}"
+
+
+def test_no_two_classes_have_one_name() -> None:
+    """Thirty-one names stood for two things each, `Kind` for four: whoever searched found the wrong one first."""
+    places: dict[str, list[str]] = {}
+    folder = PROJECT_ROOT / "reliability_platform"
+    for path in sorted(folder.rglob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(str(path.relative_to(folder)))
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}

@@ -1,12 +1,12 @@
 """The data graph is the asset graph: whoever looks at Dagster and at an incident sees the same way of the data."""
 
-from reliability_platform.lineage.graph import Kind, data_graph
+from reliability_platform.lineage.graph import NodeKind, data_graph
 from reliability_platform.orchestration.definitions import defs
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 BESIDE_THE_DATA = {"incident", "scorecard", "slo", "recovery/snapshot"}
 """Assets that tell about the platform; no data of a consumer pass through them."""
-NO_ASSETS = {Kind.SOURCE, Kind.EXPOSURE}
+NO_ASSETS = {NodeKind.SOURCE, NodeKind.EXPOSURE}
 """What is outside the platform, before and after it."""
 
 

@@ -18,8 +18,8 @@ from reliability_platform.alerts import courier
 from reliability_platform.alerts.channels import Channel
 from reliability_platform.alerts.delivery import Delivered, Delivery, outcomes_of, rehearse, task_of
 from reliability_platform.alerts.dispatch import Dispatched, dispatch
-from reliability_platform.alerts.ledger import Ledger
-from reliability_platform.alerts.message import Message
+from reliability_platform.alerts.ledger import AlertLedger
+from reliability_platform.alerts.message import AlertMessage
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
@@ -68,7 +68,7 @@ class Server:
 
 
 def in_process(
-    settings: Settings, channel: Channel, messages: Sequence[Message], now: datetime
+    settings: Settings, channel: Channel, messages: Sequence[AlertMessage], now: datetime
 ) -> dict[str, Delivered]:
     """The courier's own code, without the second that its process takes to start."""
     said = StringIO()
@@ -83,7 +83,7 @@ class Ground:
         values = {"alert_urls": tuple(map(SecretStr, urls)), "alert_dry_run": False, **settings}
         self.settings: Settings = load_settings(home).model_copy(update=values)
         self.engine: Engine = operations_engine(self.settings)
-        self.store, self.ledger = IncidentStore(self.engine), Ledger(self.engine)
+        self.store, self.ledger = IncidentStore(self.engine), AlertLedger(self.engine)
         self.now: datetime = NOON
         self.count = 0
         self.delivery: Delivery = rehearse if self.settings.alert_dry_run else in_process

@@ -18,8 +18,8 @@ from reliability_platform.openlineage_events.run import (
     Datasets,
     Field,
     JobRun,
+    JobState,
     Metrics,
-    State,
     namespace_of,
 )
 from reliability_platform.settings import Settings, load_settings
@@ -68,9 +68,9 @@ def run_of(job: str = "dbt.stg_orders", parent: str = "0d1b7c52-5f5f-4b3c-9f0a-3
     return JobRun(namespace_of("test"), job, "DBT", "MODEL", "pipeline", parent, date(2026, 1, 1), date(2026, 1, 2))
 
 
-def event(job: str = "dbt.stg_orders", state: State = State.START) -> dict[str, Any]:
+def event(job: str = "dbt.stg_orders", state: JobState = JobState.START) -> dict[str, Any]:
     """One event with every facet."""
-    return run_event(state, run_of(job), NOW, FULL, "it broke" if state is State.FAIL else None)
+    return run_event(state, run_of(job), NOW, FULL, "it broke" if state is JobState.FAIL else None)
 
 
 def numbered(count: int) -> list[dict[str, Any]]:

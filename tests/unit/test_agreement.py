@@ -12,7 +12,7 @@ from reliability_platform.landing.decisions import read_shim
 from reliability_platform.remediation.actions import action_named
 from reliability_platform.remediation.evidence import admissions
 from reliability_platform.remediation.policy import AUTOMATION
-from reliability_platform.remediation.readings import Judged, judged_readings
+from reliability_platform.remediation.readings import JudgedReading, judged_readings
 from tests.unit.broken_home import BrokenHome
 
 Change = Callable[[pa.Table], pa.Table]
@@ -88,7 +88,7 @@ ORDERS = {
 }  # fmt: skip
 
 
-def judged(home: BrokenHome, change: Change, slot: int = EVENING) -> Judged:
+def judged(home: BrokenHome, change: Change, slot: int = EVENING) -> JudgedReading:
     """What is said of one file of the day that came changed."""
     home.land(retyped={slot: change})
     [found] = judged_readings(home.settings, home.source, home.day)

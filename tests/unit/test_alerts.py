@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reliability_platform.alerts.dispatch import Dispatched, dispatch
-from reliability_platform.alerts.ledger import Ledger, Status
+from reliability_platform.alerts.ledger import AlertLedger, Status
 from reliability_platform.incidents.model import State
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import load_settings
@@ -24,7 +24,7 @@ def test_an_opening_is_told_once_however_often_the_platform_restarts(
     one = platform.open()
     assert platform.tick().sent == 1
     for _ in range(3):
-        again = Ledger(operations_engine(platform.settings))
+        again = AlertLedger(operations_engine(platform.settings))
         assert dispatch(platform.settings, operations_engine(platform.settings), platform.now) == Dispatched()
         assert len(again.all()) == 1
     (message,) = server.heard

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import delete
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.cli.doctor import Finding, _because_of, examined
+from reliability_platform.cli.doctor import DoctorFinding, _because_of, examined
 from reliability_platform.operations import operations_engine
 from reliability_platform.operations.tables import check_results
 from reliability_platform.settings import load_settings
@@ -35,8 +35,8 @@ def test_a_lost_operations_store_is_one_cause(tmp_path: Path, content: bytes | N
 
 def test_a_full_disk_is_one_cause_and_another_fault_stays_another() -> None:
     """What does not come from a cause that is told is told itself, though something else is wrong, too."""
-    full = Finding("home", False, "/x cannot be written (No space left on device): make room")
-    before = [full, Finding("operations", False, "operations.sqlite is empty: put it back")]
+    full = DoctorFinding("home", False, "/x cannot be written (No space left on device): make room")
+    before = [full, DoctorFinding("operations", False, "operations.sqlite is empty: put it back")]
     assert _because_of("dbt", "The manifest cannot be written: No space left on device", before, looked=True) == "home"
     assert _because_of("dbt", "The project does not parse", before, looked=True) is None
     assert _because_of("alerts", "The operations store is empty", before, looked=False) == "operations"

@@ -18,7 +18,7 @@ from reliability_platform.incidents.documents.facts import (
     LUCKY,
     SHOWN,
     WENT_WELL,
-    Rule,
+    Sentence,
     facts_of,
     sentences,
 )
@@ -112,7 +112,7 @@ def test_the_index_names_every_class() -> None:
     assert all(kind.title in found for kind in CLASSES.values())
 
 
-def said(rules: tuple[Rule, ...], *facts: object) -> str:
+def said(rules: tuple[Sentence, ...], *facts: object) -> str:
     return " ".join(sentences(rules, facts_of(*facts)))  # type: ignore[arg-type]
 
 

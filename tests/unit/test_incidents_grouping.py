@@ -10,13 +10,13 @@ from reliability_platform.checks.facts import Facts
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.incidents.classes import CLASSES
-from reliability_platform.incidents.grouping import Cause, RawSignal, explains, group
+from reliability_platform.incidents.grouping import RawSignal, RootCause, explains, group
 from tests.unit.failing import NOTHING, Numbers, crashed, day, missing, refused, result
 
 Summary = tuple[str, str, list[date], set[str]]
 
 
-def grouped(*results: CheckResult) -> list[Cause]:
+def grouped(*results: CheckResult) -> list[RootCause]:
     return group([RawSignal(number, one) for number, one in Numbers()(*results)])
 
 

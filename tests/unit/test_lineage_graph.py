@@ -8,7 +8,7 @@ from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.errors import UsageError
 from reliability_platform.lineage.graph import (
     ADMISSIONS,
-    Kind,
+    NodeKind,
     data_graph,
     downstream,
     in_order,
@@ -50,8 +50,8 @@ def test_the_record_of_admissions_carries_no_rows(graph: "nx.DiGraph[str]") -> N
 def test_a_reader_reads_what_is_published_and_never_gold(graph: "nx.DiGraph[str]") -> None:
     """Consumers see audited data only."""
     for node, data in graph.nodes(data=True):
-        if data["kind"] is Kind.EXPOSURE:
-            assert all(graph.nodes[parent]["kind"] is Kind.PUBLISHED for parent in graph.pred[node])
+        if data["kind"] is NodeKind.EXPOSURE:
+            assert all(graph.nodes[parent]["kind"] is NodeKind.PUBLISHED for parent in graph.pred[node])
             assert data["owner"]
             assert "@" in data["email"]
 

@@ -17,7 +17,7 @@ from reliability_platform.cli.main import cli
 from reliability_platform.errors import ExitCode
 from reliability_platform.openlineage_events.delivery import deliver
 from reliability_platform.openlineage_events.emitter import emit, finish
-from reliability_platform.openlineage_events.spool import Spool
+from reliability_platform.openlineage_events.spool import EventSpool
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 from tests.unit.lineage_made import KEY, endpoint, event, numbered, sending_home
@@ -25,8 +25,8 @@ from tests.unit.lineage_made import KEY, endpoint, event, numbered, sending_home
 JOBS = [f"job.{number}" for number in range(20)]
 
 
-def _spool(settings: Settings) -> Spool:
-    return Spool(operations_engine(settings))
+def _spool(settings: Settings) -> EventSpool:
+    return EventSpool(operations_engine(settings))
 
 
 def _closed_port() -> str:

@@ -20,7 +20,7 @@ from reliability_platform.openlineage_events.datasets import assertions, bronze,
 from reliability_platform.openlineage_events.emitter import emit
 from reliability_platform.openlineage_events.event_file import EventFile
 from reliability_platform.openlineage_events.message import shown_error
-from reliability_platform.openlineage_events.run import State
+from reliability_platform.openlineage_events.run import JobState
 from reliability_platform.openlineage_events.specification import Specification
 from reliability_platform.settings import Settings, load_settings
 from tests.unit.failing import result
@@ -34,12 +34,14 @@ def specifications() -> list[Specification]:
     return [Specification.of_the_client(), *official]
 
 
-@pytest.mark.parametrize("state", State)
-def test_every_event_is_valid_with_all_its_facets(state: State) -> None:
+@pytest.mark.parametrize("state", JobState)
+def test_every_event_is_valid_with_all_its_facets(state: JobState) -> None:
     """Any receiver of OpenLineage can read what we say."""
     made = event(state=state)
     assert made["eventType"] == state.value
-    assert {*made["run"]["facets"]} == {"parent", "nominalTime"} | ({"errorMessage"} if state is State.FAIL else set())
+    assert {*made["run"]["facets"]} == {"parent", "nominalTime"} | (
+        {"errorMessage"} if state is JobState.FAIL else set()
+    )
     [source], [target] = made["inputs"], made["outputs"]
     assert {*source["facets"], *source["inputFacets"]} == {"schema", "dataQualityMetrics", "dataQualityAssertions"}
     assert {*target["facets"], *target["outputFacets"]} == {"schema", "columnLineage", "outputStatistics"}

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from sqlalchemy import delete
 
-from reliability_platform.checks.gate import Objection, Why, held
+from reliability_platform.checks.gate import GateObjection, Why, held
 from reliability_platform.checks.results import CheckStatus
 from reliability_platform.cli.backfill import Released
 from reliability_platform.cli.main import main
@@ -82,7 +82,7 @@ def test_the_gate_fails_closed(
     assert held(made.checks, [partition]) == {}
     with made.engine.begin() as connection:
         connection.execute(delete(check_results).where(check_results.c.check_name == "stg_orders__row_count"))
-    assert held(made.checks, [partition]) == {partition: [Objection("stg_orders__row_count", Why.UNJUDGED)]}
+    assert held(made.checks, [partition]) == {partition: [GateObjection("stg_orders__row_count", Why.UNJUDGED)]}
     _tell_unjudged(made.settings, [partition])
     assert f"reliability run --from {day(1)} --to {day(1)}" in capsys.readouterr().out
 
@@ -102,7 +102,7 @@ def test_a_crashing_check_is_not_evaluated_and_the_others_judge_on(
     assert results["stg_payments__missing_customer_id"].status is CheckStatus.PASSED
     assert results["agg_daily_revenue__possible_measures"].status is CheckStatus.PASSED
     partition = ("orders", day(1))
-    assert Objection("stg_orders__missing_channel", Why.BROKE_OFF) in held(made.checks, [partition])[partition]
+    assert GateObjection("stg_orders__missing_channel", Why.BROKE_OFF) in held(made.checks, [partition])[partition]
 
 
 def test_publishing_the_same_again_makes_no_version_and_readers_never_wait(

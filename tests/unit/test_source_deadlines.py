@@ -26,7 +26,7 @@ from reliability_platform.lab.simulation.server import serving
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.breaker import BreakerState, BreakerView
-from reliability_platform.landing.client import Terms
+from reliability_platform.landing.client import ClientTerms
 from reliability_platform.landing.deadline import TO_SPARE, days_ahead, outlook
 from reliability_platform.landing.fetch import fetch_day
 from reliability_platform.landing.writer import landing_folder
@@ -40,7 +40,7 @@ from tests.unit.alerting import Server, in_process
 DAY = date(2026, 1, 5)
 DEADLINE = datetime(2026, 1, 6, 1, 0, tzinfo=UTC)
 WORLD = Simulation(7, 600)
-QUICK = Terms(retries=1, backoff_seconds=0.01, jitter_seconds=0.01)
+QUICK = ClientTerms(retries=1, backoff_seconds=0.01, jitter_seconds=0.01)
 
 
 def at(hour: int, minute: int = 0, day: int = 6) -> datetime:

@@ -38,7 +38,7 @@ from reliability_platform.lab.simulation.server import serving
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.lab.simulation.system import scheduled_batches
 from reliability_platform.landing.breaker import Breaker, BreakerState
-from reliability_platform.landing.client import Terms
+from reliability_platform.landing.client import ClientTerms
 from reliability_platform.landing.fetch import Fetch, FetchLog, fetch_day
 from reliability_platform.landing.listing import read_listing
 from reliability_platform.landing.spool import Spool
@@ -49,7 +49,7 @@ from reliability_platform.settings import Settings, load_settings
 DAY = date(2026, 1, 5)
 WORLD = Simulation(7, 8400)
 """Orders have some 1,000 rows a day: four batches, most of one page. Web events have more pages."""
-QUICK = Terms(backoff_seconds=0.01, jitter_seconds=0.01, silence_seconds=3, answer_seconds=0.6)
+QUICK = ClientTerms(backoff_seconds=0.01, jitter_seconds=0.01, silence_seconds=3, answer_seconds=0.6)
 TRICKLED = replace(SLOW, body_seconds=4)
 """Never silent for long, and yet too slow as a whole."""
 EXPECTED = 4
@@ -75,7 +75,7 @@ def wanted(tmp_path: Path, source: str, day: date = DAY) -> dict[str, str]:
     return landed(settings, source, day)
 
 
-def fetch(settings: Settings, url: str, source: str = "web_events", terms: Terms = QUICK) -> Fetch | None:
+def fetch(settings: Settings, url: str, source: str = "web_events", terms: ClientTerms = QUICK) -> Fetch | None:
     """One fetch of the day."""
     return fetch_day(settings, source, DAY, url, EXPECTED, utc_now, terms)
 

@@ -22,7 +22,7 @@ NAMED = ("id", "key", "uuid", "code", "no", "nr", "number", "num", "carrier", "f
 
 
 @dataclass(frozen=True)
-class Candidate:
+class KeyCandidate:
     """A column that may be part of a key: no value of it is missing."""
 
     name: str
@@ -31,7 +31,7 @@ class Candidate:
 
 
 def find_keys(
-    connection: duckdb.DuckDBPyConnection, columns: Sequence[Candidate], rows: int, event_time: str | None
+    connection: duckdb.DuckDBPyConnection, columns: Sequence[KeyCandidate], rows: int, event_time: str | None
 ) -> list[tuple[str, ...]]:
     """The smallest keys of the table `sample`, the likeliest first; none if there is no key of up to `MAX_COLUMNS`."""
     able = [one for one in columns if one.distinct > 1 and one.type not in ("DOUBLE", "FLOAT", "JSON", "BOOLEAN")]
@@ -63,7 +63,7 @@ def repeated(connection: duckdb.DuckDBPyConnection, key: Sequence[str]) -> int:
 
 
 def _unlikeliness(
-    one: Candidate, rows: int, event_time: str | None, columns: Sequence[Candidate]
+    one: KeyCandidate, rows: int, event_time: str | None, columns: Sequence[KeyCandidate]
 ) -> tuple[bool, bool, int]:
     """Names as of keys before others, then moments, then by their order; amounts last."""
     words = one.name.lower().split("_")

@@ -9,7 +9,7 @@ from typing import Any
 
 from reliability_platform.contracts.inference.cadence import Rhythm, rhythm
 from reliability_platform.contracts.inference.days import Days, days_of_files
-from reliability_platform.contracts.inference.keys import MAX_COLUMNS, Candidate, find_keys, repeated
+from reliability_platform.contracts.inference.keys import MAX_COLUMNS, KeyCandidate, find_keys, repeated
 from reliability_platform.contracts.inference.personal import personal_data
 from reliability_platform.contracts.inference.sample import Sample, Typed, take_sample
 from reliability_platform.contracts.inference.told import Told
@@ -167,7 +167,7 @@ def _key(sample: Sample, columns: Sequence[ColumnProposal], event_time: str, nam
         sample.connection.execute(
             f"create or replace temp table sample as select {names}, min(_file) as _file from sample group by {names}"
         )
-    able = [Candidate(one.typed.name, _exact(one, rows), one.typed.type) for one in columns if one.missing == 0]
+    able = [KeyCandidate(one.typed.name, _exact(one, rows), one.typed.type) for one in columns if one.missing == 0]
     keys = find_keys(sample.connection, able, rows, event_time)
     if not keys:
         raise UsageError(

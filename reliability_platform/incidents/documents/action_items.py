@@ -9,7 +9,7 @@ from reliability_platform.formats import moment
 from reliability_platform.incidents.classes import CLASSES, Prevention
 from reliability_platform.incidents.decisions import add_action_item
 from reliability_platform.incidents.documents.blocks import Block, Grid, Paragraph
-from reliability_platform.incidents.documents.facts import FACTORS, Facts
+from reliability_platform.incidents.documents.facts import FACTORS, PostmortemFacts
 from reliability_platform.incidents.model import ActionItem, Incident
 from reliability_platform.incidents.store import IncidentStore
 
@@ -17,7 +17,7 @@ PLATFORM = "owner of the platform"
 
 
 @dataclass(frozen=True)
-class Proposal:
+class ActionItemProposal:
     """An action item that nobody has taken up yet."""
 
     number: int
@@ -26,7 +26,7 @@ class Proposal:
     due: date
 
 
-def propose_action_items(incident: Incident, facts: Facts) -> list[Proposal]:
+def propose_action_items(incident: Incident, facts: PostmortemFacts) -> list[ActionItemProposal]:
     """From the prevention of the class and the contributing factors; those that the timeline has already are left out.
 
     Due from the day of detection on, so that proposing again says the same.
@@ -39,13 +39,13 @@ def propose_action_items(incident: Incident, facts: Facts) -> list[Proposal]:
     owner = {"source": CONTRACTS[incident.source].owner, "platform": PLATFORM}
     fresh = [one for one in dict.fromkeys(wanted) if one.what not in taken]
     return [
-        Proposal(place, one.what, owner[one.owner], incident.detected_at.date() + timedelta(days=one.days))
+        ActionItemProposal(place, one.what, owner[one.owner], incident.detected_at.date() + timedelta(days=one.days))
         for place, one in enumerate(fresh, start=last + 1)
     ]
 
 
 def record_action_items(
-    store: IncidentStore, incident_id: str, proposals: Sequence[Proposal], now: datetime, actor: str
+    store: IncidentStore, incident_id: str, proposals: Sequence[ActionItemProposal], now: datetime, actor: str
 ) -> list[int]:
     """Put proposals on the timeline, but for those that are there already; returns the numbers of the new ones."""
     known = {item.what for item in store.get(incident_id).action_items}
@@ -56,7 +56,7 @@ def record_action_items(
     ]
 
 
-def action_table(items: Sequence[ActionItem], proposals: Sequence[Proposal]) -> list[Block]:
+def action_table(items: Sequence[ActionItem], proposals: Sequence[ActionItemProposal]) -> list[Block]:
     """Those on the timeline with their state, then those that are only proposed."""
     rows = [[str(one.number), one.what, one.owner, one.due.isoformat(), _state(one)] for one in items]
     rows += [[str(one.number), one.what, one.owner, one.due.isoformat(), "proposed"] for one in proposals]

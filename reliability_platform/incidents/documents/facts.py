@@ -30,7 +30,7 @@ MACHINES = (" sensor", "remediation", "impact recorder", "alerts")
 
 
 @dataclass(frozen=True)
-class Facts:
+class PostmortemFacts:
     """What the rules look at."""
 
     incident: Incident
@@ -90,13 +90,13 @@ class Facts:
         return [one for one in self.judged_before if one.status is CheckStatus.NOT_EVALUATED]
 
 
-def facts_of(incident: Incident, situation: Situation) -> Facts:
+def facts_of(incident: Incident, situation: Situation) -> PostmortemFacts:
     """Read the facts off the timeline and the situation."""
     times, timeline = incident.times, incident.timeline
     due = response_due(incident, situation.terms)
     readers = situation.readers
     failed = sorted({signal.check for signal in incident.signals if signal.check in CHECKS})
-    return Facts(
+    return PostmortemFacts(
         incident=incident,
         times=times,
         over=not incident.is_open,
@@ -127,16 +127,16 @@ def _rank(severity: Severity) -> int:
 
 
 @dataclass(frozen=True)
-class Rule:
+class Sentence:
     """A sentence that is true of an incident if its condition holds."""
 
-    holds: Callable[[Facts], bool]
-    says: Callable[[Facts], str]
+    holds: Callable[[PostmortemFacts], bool]
+    says: Callable[[PostmortemFacts], str]
     prevention: Prevention | None = None
     """What would keep it from holding again, where that is worth an action item."""
 
 
-def _said(sentence: str) -> Callable[[Facts], str]:
+def _said(sentence: str) -> Callable[[PostmortemFacts], str]:
     return lambda _: sentence
 
 
@@ -148,113 +148,113 @@ def _quick(time: timedelta | None) -> bool:
     return time is not None and time <= QUICK
 
 
-def _small(facts: Facts) -> bool:
+def _small(facts: PostmortemFacts) -> bool:
     found = facts.numbers
     if found is None or not facts.bad_rows or not found.delivered_rows:
         return False
     return facts.bad_rows <= FEW_ROWS and facts.bad_rows <= SMALL_SHARE * found.delivered_rows
 
 
-FACTORS: tuple[Rule, ...] = (
-    Rule(
+FACTORS: tuple[Sentence, ...] = (
+    Sentence(
         lambda facts: not facts.automatic,
         _said("The policy lets no action of this class run without a person's approval, so recovery waited for one."),
     ),
-    Rule(
+    Sentence(
         lambda facts: facts.answered_late,
         lambda facts: f"Nobody had answered when the time for it was over, {moment(facts.answer_due)}.",
         Prevention("Look into why the alert was not answered in time", "platform", 7),
     ),
-    Rule(
+    Sentence(
         lambda facts: bool(facts.seen),
         lambda facts: (
             f"{counted(len(facts.seen), 'measure')} had been published with a wrong value before it was noticed."
         ),
         Prevention("Find a check that fails before publication for this case", "platform", 14),
     ),
-    Rule(
+    Sentence(
         lambda facts: facts.shown_before and not facts.seen,
         _said("Critical readers had been shown these days before it was noticed."),
         Prevention("Find a check that fails before publication for this case", "platform", 14),
     ),
-    Rule(
+    Sentence(
         lambda facts: facts.shown_now,
         _said("Readers still see landing days that are concerned."),
     ),
-    Rule(
+    Sentence(
         lambda facts: facts.raised,
         lambda facts: f"It was more severe than its class is by default. {facts.incident.severity_reason}.",
     ),
-    Rule(
+    Sentence(
         lambda facts: facts.times.time_to_detect is not None and facts.times.time_to_detect > SLOW,
         lambda facts: f"{length(facts.times.time_to_detect)} went by between the first bad write and its detection.",
         Prevention("Run the checks that found it nearer to the write", "platform", 30),
     ),
-    Rule(
+    Sentence(
         lambda facts: bool(facts.passed_before),
         lambda facts: f"{_names(facts.passed_before)} had passed on these days before, on what was there then.",
     ),
-    Rule(
+    Sentence(
         lambda facts: bool(facts.unjudged_before),
         lambda facts: f"{_names(facts.unjudged_before)} could not judge these days before.",
     ),
-    Rule(
+    Sentence(
         lambda facts: facts.attempts > 1,
         lambda facts: f"It took {counted(facts.attempts, 'attempt')}, of {facts.max_attempts} at a time.",
     ),
-    Rule(
+    Sentence(
         lambda facts: facts.failed_actions > 0,
         lambda facts: f"{counted(facts.failed_actions, 'action')} broke off with an error.",
         Prevention("Mend the action that broke off and add the case as a test", "platform", 14),
     ),
-    Rule(
+    Sentence(
         lambda facts: facts.not_recovered > 0,
         lambda facts: f"{counted(facts.not_recovered, 'verification')} found that the action before had not helped.",
     ),
-    Rule(
+    Sentence(
         lambda facts: facts.reopened > 0,
         lambda facts: f"The failure came back {counted(facts.reopened, 'time')} after it had been resolved.",
         Prevention("Find out why what was done did not last", "platform", 14),
     ),
-    Rule(
+    Sentence(
         lambda facts: facts.incident.linked_to is not None,
         lambda facts: f"It had happened before: {facts.incident.linked_to}.",
         Prevention("Read the postmortem of the earlier incident and close what is open there", "platform", 7),
     ),
 )
 
-WENT_WELL: tuple[Rule, ...] = (
-    Rule(
+WENT_WELL: tuple[Sentence, ...] = (
+    Sentence(
         lambda facts: facts.contained_at_once,
         _said("It was contained at the moment of its detection; nobody had to do anything for that."),
     ),
-    Rule(
+    Sentence(
         lambda facts: _quick(facts.times.time_to_detect),
         lambda facts: f"It was detected {length(facts.times.time_to_detect)} after the first bad write began.",
     ),
-    Rule(
+    Sentence(
         lambda facts: bool(facts.wrong) and not facts.seen,
         lambda facts: (
             f"{counted(len(facts.wrong), 'measure')} had a wrong value in the warehouse; readers saw none of them."
         ),
     ),
-    Rule(
+    Sentence(
         lambda facts: facts.over and facts.automatic and facts.attempts == 1 and not facts.people,
         _said("The first action healed it, without a person."),
     ),
-    Rule(
+    Sentence(
         lambda facts: _quick(facts.times.time_to_recover),
         lambda facts: f"It was recovered {length(facts.times.time_to_recover)} after its detection.",
     ),
-    Rule(
+    Sentence(
         lambda facts: facts.times.verified is not None,
         _said("Recovery was verified by the checks that had failed, not believed."),
     ),
-    Rule(
+    Sentence(
         lambda facts: facts.times.acknowledged is not None and not facts.answered_late,
         lambda facts: f"Somebody answered {length(facts.times.time_to_acknowledge)} after its detection, in time.",
     ),
-    Rule(
+    Sentence(
         lambda facts: bool(facts.bad_rows),
         lambda facts: (
             f"All {counted(facts.bad_rows, 'row')} of these days that could not be used are kept, with the reasons."
@@ -262,34 +262,34 @@ WENT_WELL: tuple[Rule, ...] = (
     ),
 )
 
-LUCKY: tuple[Rule, ...] = (
-    Rule(
+LUCKY: tuple[Sentence, ...] = (
+    Sentence(
         lambda facts: bool(facts.seen) and not facts.critical_readers,
         _said("Wrong values had been published, but no critical reader is downstream of this source."),
     ),
-    Rule(
+    Sentence(
         _small,
         lambda facts: (
             f"Only {counted(facts.bad_rows, 'row', 'rows')} of these days could not be used; nothing but chance kept it so few."
         ),
     ),
-    Rule(
+    Sentence(
         lambda facts: bool(facts.non_blocking) and not any(CHECKS[one].blocking for one in facts.incident.checks),
         lambda facts: (
             f"Nothing would have kept wrong rows from readers: no check that failed holds a publication ({joined(list(facts.non_blocking)[:3])})."
         ),
     ),
-    Rule(
+    Sentence(
         lambda facts: len(facts.incident.checks) == 1,
         lambda facts: f"One check alone saw it: {facts.incident.checks[0]}.",
     ),
-    Rule(
+    Sentence(
         lambda facts: bool(facts.wrong) and not facts.seen and not facts.contained_at_once,
         _said("It was not contained at once, and still no wrong value was published."),
     ),
 )
 
 
-def sentences(rules: Sequence[Rule], facts: Facts) -> list[str]:
+def sentences(rules: Sequence[Sentence], facts: PostmortemFacts) -> list[str]:
     """What the rules say about an incident."""
     return [rule.says(facts) for rule in rules if rule.holds(facts)]

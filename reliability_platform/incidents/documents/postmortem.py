@@ -7,7 +7,14 @@ from reliability_platform.formats import NOTHING, joined, length, moment, second
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.action_items import action_table, propose_action_items
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Grid, Heading, Paragraph
-from reliability_platform.incidents.documents.facts import FACTORS, LUCKY, WENT_WELL, Facts, facts_of, sentences
+from reliability_platform.incidents.documents.facts import (
+    FACTORS,
+    LUCKY,
+    WENT_WELL,
+    PostmortemFacts,
+    facts_of,
+    sentences,
+)
 from reliability_platform.incidents.documents.measures import measured
 from reliability_platform.incidents.documents.runbook import (
     is_over,
@@ -24,7 +31,7 @@ EVIDENCE = 5
 """Signals of the cause itself that are quoted."""
 
 
-def _summary(incident: Incident, facts: Facts) -> list[Block]:
+def _summary(incident: Incident, facts: PostmortemFacts) -> list[Block]:
     times = facts.times
     kind = CLASSES[incident.failure_class]
     end = f"recovered {length(times.time_to_recover)} later" if times.recovered else f"and is {state(incident)}"
@@ -39,7 +46,7 @@ def _summary(incident: Incident, facts: Facts) -> list[Block]:
     ]
 
 
-def _impact(incident: Incident, situation: Situation, facts: Facts) -> list[Block]:
+def _impact(incident: Incident, situation: Situation, facts: PostmortemFacts) -> list[Block]:
     readers = [f"{one.name} ({one.owner}{', critical' if one.critical else ''})" for one in situation.reach.exposures]
     if not facts.changes:
         seen = "Whether readers saw wrong values was not measured."
@@ -57,7 +64,7 @@ def _impact(incident: Incident, situation: Situation, facts: Facts) -> list[Bloc
     ]
 
 
-def _times(facts: Facts) -> list[Block]:
+def _times(facts: PostmortemFacts) -> list[Block]:
     times = facts.times
     moments = {
         "the first of the data landed": times.onset,
@@ -87,7 +94,7 @@ def _times(facts: Facts) -> list[Block]:
     ]
 
 
-def why_not_earlier(facts: Facts) -> list[str]:
+def why_not_earlier(facts: PostmortemFacts) -> list[str]:
     """What the stores say about the time before the detection."""
     words = []
     if facts.times.first_bad_write is not None:
@@ -106,7 +113,7 @@ def why_not_earlier(facts: Facts) -> list[str]:
     return words
 
 
-def _detection(incident: Incident, facts: Facts) -> list[Block]:
+def _detection(incident: Incident, facts: PostmortemFacts) -> list[Block]:
     opened = incident.timeline[0]
     return [
         Heading(2, "Detection, and why not earlier"),

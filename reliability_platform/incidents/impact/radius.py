@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from reliability_platform.incidents.impact.reach import Reach, reach_from
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.lineage.columns import columns_of, downstream_columns
-from reliability_platform.lineage.graph import Kind, data_graph, downstream, in_order, node_of, upstream
+from reliability_platform.lineage.graph import NodeKind, data_graph, downstream, in_order, node_of, upstream
 from reliability_platform.lineage.tracing import Use
 
 if TYPE_CHECKING:
     import networkx as nx
 
 
-WATCHERS = (Kind.RECONCILIATION, Kind.QUARANTINE)
+WATCHERS = (NodeKind.RECONCILIATION, NodeKind.QUARANTINE)
 """Datasets that show what is wrong elsewhere; nobody reads on from them."""
 
 
@@ -34,7 +34,7 @@ def spoiled_columns(manifest_path: Path, incident: Incident) -> dict[str, dict[s
     found: dict[str, dict[str, Use]] = {}
     for root in root_nodes(manifest_path, incident):
         # Staging judges what was delivered: a bad value there has rejected its row, and is missed wherever that is.
-        start = root.replace("stg_", f"{Kind.BRONZE}/", 1) if root.startswith("stg_") else root
+        start = root.replace("stg_", f"{NodeKind.BRONZE}/", 1) if root.startswith("stg_") else root
         known = columns_of(manifest_path, start)
         began = [incident.column] if incident.column in known else known
         _add(found, {start: dict.fromkeys(began, "direct")})
@@ -84,7 +84,7 @@ def radius(manifest_path: Path, incident: Incident) -> "nx.DiGraph[str]":
     part: nx.DiGraph[str] = nx.DiGraph(graph.subgraph({*roots, *after, *before}))
     part.remove_edges_from([edge for edge in part.edges if not part.edges[edge]["rows"]])
     for node, data in part.nodes(data=True):
-        shielded = contained and data["kind"] in (Kind.PUBLISHED, Kind.EXPOSURE)
+        shielded = contained and data["kind"] in (NodeKind.PUBLISHED, NodeKind.EXPOSURE)
         role = "root" if node in roots else "before" if node in before else "shielded" if shielded else "affected"
         data.update(role=role, columns=spoiled.get(node, {}))
     part.graph.update(

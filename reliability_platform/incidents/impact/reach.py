@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from reliability_platform.contracts import SOURCES
-from reliability_platform.lineage.graph import Kind, data_graph, downstream
+from reliability_platform.lineage.graph import NodeKind, data_graph, downstream
 from reliability_platform.lineage.tracing import Use
 from reliability_platform.parquet import read_table
 from reliability_platform.settings import Settings
@@ -52,7 +52,7 @@ class Consumers:
 
 def reach(manifest_path: Path, source: str) -> Reach:
     """Everything downstream of `source`, in the order of names."""
-    return reach_from(manifest_path, [f"{Kind.BRONZE}/{source}"])
+    return reach_from(manifest_path, [f"{NodeKind.BRONZE}/{source}"])
 
 
 def reach_from(
@@ -62,14 +62,14 @@ def reach_from(
     graph = data_graph(manifest_path)
     roots = [node for node in roots if node in graph]
     found = [*sorted(downstream(graph, roots) | set(roots))]
-    of_kind = {kind: [node for node in found if graph.nodes[node]["kind"] is kind] for kind in Kind}
-    published = [graph.nodes[node]["name"] for node in of_kind[Kind.PUBLISHED]]
+    of_kind = {kind: [node for node in found if graph.nodes[node]["kind"] is kind] for kind in NodeKind}
+    published = [graph.nodes[node]["name"] for node in of_kind[NodeKind.PUBLISHED]]
     return Reach(
         tables=[node for node in found if "/" not in node],
         published=published,
         exposures=[
             Exposure(one["name"], one["owner"], one["email"], one["critical"])
-            for one in (graph.nodes[node] for node in of_kind[Kind.EXPOSURE])
+            for one in (graph.nodes[node] for node in of_kind[NodeKind.EXPOSURE])
         ],
         columns={
             model["name"]: list(model["columns"])

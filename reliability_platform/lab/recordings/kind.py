@@ -9,7 +9,7 @@ from reliability_platform.settings import Settings
 from reliability_platform.sources.source import Source
 
 
-class Recorded:
+class RecordedKind:
     """The kind as `sources.source` asks for it."""
 
     def source(self, settings: Settings, name: str) -> Source:
@@ -20,4 +20,4 @@ class Recorded:
         return Recording.open(settings.recording).reference_files()
 
 
-RECORDED = Recorded()
+RECORDED = RecordedKind()

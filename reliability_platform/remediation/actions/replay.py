@@ -16,11 +16,11 @@ from reliability_platform.remediation.actions.re_request import Slots, request, 
 from reliability_platform.remediation.contract_change import admissible_now, declared_aliases
 from reliability_platform.remediation.ledger import SHIM, Replay, ReplayLedger
 from reliability_platform.remediation.policy import AUTOMATION
-from reliability_platform.remediation.readings import Judged, judged_readings
+from reliability_platform.remediation.readings import JudgedReading, judged_readings
 from reliability_platform.settings import Settings
 
 
-def _readings(settings: Settings, incident: Incident) -> list[Judged]:
+def _readings(settings: Settings, incident: Incident) -> list[JudgedReading]:
     return [one for day in incident.partitions for one in judged_readings(settings, incident.source, day)]
 
 
@@ -35,7 +35,7 @@ def _shimmed(settings: Settings, incident: Incident) -> list[Replay]:
 
 
 def _beyond(
-    settings: Settings, incident: Incident, fitting: list[Replay], files: list[Judged], attempts_before: int
+    settings: Settings, incident: Incident, fitting: list[Replay], files: list[JudgedReading], attempts_before: int
 ) -> Slots:
     """Refused slots for which neither today's contract nor a shim will do, and those whose shim did not help."""
     slots = slots_to_request(settings, incident)
@@ -84,7 +84,7 @@ def _replay(settings: Settings, incident: Incident, actor: str) -> Done:
     return Done(" ".join(words), sorted(days), (*replays, *(asked.replays if asked else ())))
 
 
-def _approved(judged: Judged, actor: str) -> str:
+def _approved(judged: JudgedReading, actor: str) -> str:
     return f", approved by {actor}" if judged.waits_for_a_person else ""
 
 
@@ -102,7 +102,9 @@ def _named(settings: Settings, replays: list[Replay]) -> str:
     return ", ".join(told)
 
 
-def _needing_shims(settings: Settings, incident: Incident, fitting: list[Replay]) -> tuple[list[Judged], list[Judged]]:
+def _needing_shims(
+    settings: Settings, incident: Incident, fitting: list[Replay]
+) -> tuple[list[JudgedReading], list[JudgedReading]]:
     """The refused files that can be read in another way, and those for which one is named that the past does not bear
     out."""
     as_they_came = {one.batch_id for one in fitting}

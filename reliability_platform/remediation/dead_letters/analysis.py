@@ -44,7 +44,7 @@ DIMENSIONS = {
 
 
 @dataclass(frozen=True)
-class Group:
+class LetterGroup:
     """Dead letters that share one value of a dimension."""
 
     value: Any
@@ -70,7 +70,7 @@ class Analysis:
 
     rows: int
     files: int
-    by: dict[str, list[Group]] = field(default_factory=dict)
+    by: dict[str, list[LetterGroup]] = field(default_factory=dict)
     """Rows by dimension, most first."""
     files_by: list[dict[str, Any]] = field(default_factory=list)
     """Refused files by source, landing day, reason and state, with their number and the rows in them."""
@@ -146,11 +146,11 @@ def _select(connection: duckdb.DuckDBPyConnection, wanted: Selection, state: str
     )
 
 
-def _groups(connection: duckdb.DuckDBPyConnection, sql: str, total: int) -> list[Group]:
+def _groups(connection: duckdb.DuckDBPyConnection, sql: str, total: int) -> list[LetterGroup]:
     found = connection.execute(
         f"select value, count(*) from (select {sql} as value from letters) group by value order by count(*) desc, value"
     ).fetchall()
-    return [Group(value, rows, round(rows / total, 4)) for value, rows in found]
+    return [LetterGroup(value, rows, round(rows / total, 4)) for value, rows in found]
 
 
 def _column_of(source: str, reason: str) -> str | None:

@@ -20,7 +20,7 @@ from reliability_platform.remediation.actions import request
 from reliability_platform.remediation.contract_change import admissible_now
 from reliability_platform.remediation.dead_letters.letters import Letter
 from reliability_platform.remediation.ledger import ACCEPTED, CONTRACT, REPLACEMENT, SHIM, Replay, ReplayLedger
-from reliability_platform.remediation.readings import Judged, judged_readings
+from reliability_platform.remediation.readings import JudgedReading, judged_readings
 from reliability_platform.settings import Settings
 
 
@@ -33,7 +33,7 @@ class Offer:
     """As the ledger calls it."""
     fingerprint: str
     """The identity of this replay: the bytes, the reading of today, the shim. Another reading is another replay."""
-    judged: Judged | None = None
+    judged: JudgedReading | None = None
     """How the file is to be read and what its past says, if through a shim."""
     refusal: str = ""
     """Why it is not offered; empty if it is."""
@@ -58,7 +58,7 @@ class Offer:
         )
 
 
-def _offer(letter: Letter, judged: Judged | None) -> Offer:
+def _offer(letter: Letter, judged: JudgedReading | None) -> Offer:
     reading = judged.file.reading if judged is not None else None
     if letter.reasons == UNASKED:
         how = ACCEPTED

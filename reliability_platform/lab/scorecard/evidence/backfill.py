@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import func, select
 
 from reliability_platform.contracts import CONTRACTS, SOURCES
-from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
-from reliability_platform.lab.scorecard.evidence.run import Run
+from reliability_platform.lab.scorecard.evidence.report import Folder, Report, ReportColumn, Row
+from reliability_platform.lab.scorecard.evidence.run import GradedRun
 from reliability_platform.operations.tables import check_results
 
 Key = tuple[str, date]
@@ -77,7 +77,7 @@ group by landing_date
 """
 
 
-def _differences(run: Run) -> dict[Key, dict[str, int]]:
+def _differences(run: GradedRun) -> dict[Key, dict[str, int]]:
     """Rows by which silver and the oracle differ, by source and landing day; those held as too late counted apart.
 
     Neither which batch brought a row nor on which landing day it came matters: a row may come again, or late.
@@ -94,7 +94,7 @@ def _differences(run: Run) -> dict[Key, dict[str, int]]:
     return found
 
 
-def _times_judged(run: Run) -> dict[Key, int]:
+def _times_judged(run: GradedRun) -> dict[Key, int]:
     """How often the checks of a source and landing day were evaluated."""
     columns = (check_results.c.source, check_results.c.partition_date)
     by_check = select(*columns, func.count().label("times")).group_by(*columns, check_results.c.check_name).subquery()
@@ -105,7 +105,7 @@ def _times_judged(run: Run) -> dict[Key, int]:
         return {(row[0], row[1]): int(row[2]) for row in connection.execute(most)}
 
 
-def _safety(run: Run) -> list[Row]:
+def _safety(run: GradedRun) -> list[Row]:
     judged, differences = _times_judged(run), _differences(run) if run.has_oracle else None
     held = [publication.held_partitions for publication in run.publications]
     found: list[Row] = []
@@ -142,27 +142,29 @@ SAFETY = Report(
     about="Did a re-run or a replacement ever count rows twice, or publish what was not whole?",
     grain="One row per source and landing day that was run, judged or delivered more than once, by landing day and source.",
     columns=(
-        Column("source", "The source"),
-        Column("landing_date", "Landing day", "date"),
-        Column("slots", "Slots of the day of which a batch came", "count"),
-        Column("slots_replaced", "Slots of which a second attempt came", "count"),
-        Column("max_attempts", "Highest attempt of any slot", "count"),
-        Column("files", "Files delivered", "files"),
-        Column("replacement_files", "Files that came on request", "files"),
-        Column("files_read_through_a_shim", "Refused files that were replayed under other column names", "files"),
-        Column("rows_before", "Rows that the first attempts brought into bronze", "rows"),
-        Column("rows_after", "Rows in bronze of the latest attempt of each slot", "rows"),
-        Column("overlapping_rows", "Rows in silver of an attempt that a later one replaced; must be 0", "rows"),
-        Column("silver_rows", "Rows of the day in silver", "rows"),
-        Column("oracle_rows", "Rows of the day in a run without failures; null without an oracle", "rows"),
-        Column("times_judged", "How often the checks of the day were evaluated", "count"),
-        Column("batches_replayed", "Batches in the replay ledger", "count"),
-        Column("held_in_versions", "Published versions that held the day", "count"),
-        Column("held_now", "Whether the current version holds it", "yes/no"),
-        Column("rows_unlike_oracle", "Rows that silver and the oracle do not share, on whatever day they came", "rows"),
-        Column("rows_waiting", "Rows that silver lacks because they are held beyond the watermark", "rows"),
-        Column("equal_to_oracle", "Whether nothing but these is unlike", "yes/no"),
-        Column("safe", "No row counts twice, and what differs from the oracle is held", "yes/no"),
+        ReportColumn("source", "The source"),
+        ReportColumn("landing_date", "Landing day", "date"),
+        ReportColumn("slots", "Slots of the day of which a batch came", "count"),
+        ReportColumn("slots_replaced", "Slots of which a second attempt came", "count"),
+        ReportColumn("max_attempts", "Highest attempt of any slot", "count"),
+        ReportColumn("files", "Files delivered", "files"),
+        ReportColumn("replacement_files", "Files that came on request", "files"),
+        ReportColumn("files_read_through_a_shim", "Refused files that were replayed under other column names", "files"),
+        ReportColumn("rows_before", "Rows that the first attempts brought into bronze", "rows"),
+        ReportColumn("rows_after", "Rows in bronze of the latest attempt of each slot", "rows"),
+        ReportColumn("overlapping_rows", "Rows in silver of an attempt that a later one replaced; must be 0", "rows"),
+        ReportColumn("silver_rows", "Rows of the day in silver", "rows"),
+        ReportColumn("oracle_rows", "Rows of the day in a run without failures; null without an oracle", "rows"),
+        ReportColumn("times_judged", "How often the checks of the day were evaluated", "count"),
+        ReportColumn("batches_replayed", "Batches in the replay ledger", "count"),
+        ReportColumn("held_in_versions", "Published versions that held the day", "count"),
+        ReportColumn("held_now", "Whether the current version holds it", "yes/no"),
+        ReportColumn(
+            "rows_unlike_oracle", "Rows that silver and the oracle do not share, on whatever day they came", "rows"
+        ),
+        ReportColumn("rows_waiting", "Rows that silver lacks because they are held beyond the watermark", "rows"),
+        ReportColumn("equal_to_oracle", "Whether nothing but these is unlike", "yes/no"),
+        ReportColumn("safe", "No row counts twice, and what differs from the oracle is held", "yes/no"),
     ),
     rows=_safety,
 )

@@ -10,8 +10,8 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.contracts.contract import Contract
-from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
-from reliability_platform.lab.scorecard.evidence.run import Run
+from reliability_platform.lab.scorecard.evidence.report import Folder, Report, ReportColumn, Row
+from reliability_platform.lab.scorecard.evidence.run import GradedRun
 from reliability_platform.lab.scorecard.evidence.schema_drift import drift
 from reliability_platform.lab.scorecard.headline import share
 from reliability_platform.operations.tables import check_results
@@ -79,7 +79,7 @@ def _status(latest: Sequence[CheckResult], standing: int) -> str:
     return str(CheckStatus.PASSED)
 
 
-def _days_failed(run: Run) -> dict[str, int]:
+def _days_failed(run: GradedRun) -> dict[str, int]:
     """Check → landing days on which it ever failed."""
     query = (
         select(check_results.c.check_name, func.count(check_results.c.partition_date.distinct()))
@@ -90,7 +90,7 @@ def _days_failed(run: Run) -> dict[str, int]:
         return {row[0]: int(row[1]) for row in connection.execute(query)}
 
 
-def _validation(run: Run) -> list[Row]:
+def _validation(run: GradedRun) -> list[Row]:
     broken = {
         (row["source"], row["reason"]): row
         for row in run.query(
@@ -161,20 +161,20 @@ VALIDATION = Report(
         "contract does not spell out."
     ),
     columns=(
-        Column("source", "The source whose contract it is"),
-        Column("column", "Column of the contract; empty for a rule about the whole row"),
-        Column("rule", "What is promised about it"),
-        Column("promise", "The values, range, type or table that the contract names"),
-        Column("unit", "What is counted: files or rows"),
-        Column("checked", "All that were ever delivered and could be read", "see unit"),
-        Column("violations", "Those that broke the rule", "see unit"),
-        Column("share", "Violations of all checked", "share 0 to 1"),
-        Column("violations_standing", "Violations that no later attempt has replaced", "see unit"),
-        Column("check", "Check that guards the rule by landing day; null if none does"),
-        Column("limit", "What that check tolerates on a landing day"),
-        Column("days_failed", "Landing days on which the check ever failed", "days"),
-        Column("days_failing_now", "Landing days on which it fails now", "days"),
-        Column(
+        ReportColumn("source", "The source whose contract it is"),
+        ReportColumn("column", "Column of the contract; empty for a rule about the whole row"),
+        ReportColumn("rule", "What is promised about it"),
+        ReportColumn("promise", "The values, range, type or table that the contract names"),
+        ReportColumn("unit", "What is counted: files or rows"),
+        ReportColumn("checked", "All that were ever delivered and could be read", "see unit"),
+        ReportColumn("violations", "Those that broke the rule", "see unit"),
+        ReportColumn("share", "Violations of all checked", "share 0 to 1"),
+        ReportColumn("violations_standing", "Violations that no later attempt has replaced", "see unit"),
+        ReportColumn("check", "Check that guards the rule by landing day; null if none does"),
+        ReportColumn("limit", "What that check tolerates on a landing day"),
+        ReportColumn("days_failed", "Landing days on which the check ever failed", "days"),
+        ReportColumn("days_failing_now", "Landing days on which it fails now", "days"),
+        ReportColumn(
             "status", "passed, failed or not_evaluated, by the latest results; by standing violations without a check"
         ),
     ),

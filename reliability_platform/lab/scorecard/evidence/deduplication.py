@@ -1,7 +1,7 @@
 """Deduplication against the oracle: each key once, none missing, none too many."""
 
-from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
-from reliability_platform.lab.scorecard.evidence.run import Run
+from reliability_platform.lab.scorecard.evidence.report import Folder, Report, ReportColumn, Row
+from reliability_platform.lab.scorecard.evidence.run import GradedRun
 
 _SQL = """
 with delivered as (
@@ -53,7 +53,7 @@ order by landing_date, source
 """
 
 
-def _accuracy(run: Run) -> list[Row]:
+def _accuracy(run: GradedRun) -> list[Row]:
     return list(run.query(_SQL.replace("$oracle", "true" if run.has_oracle else "false")))
 
 
@@ -63,21 +63,21 @@ ACCURACY = Report(
     about="Does each key count once, whatever came twice?",
     grain="One row per source and landing day, by landing day and source. Without an oracle its columns are null.",
     columns=(
-        Column("source", "The source"),
-        Column("landing_date", "Landing day", "date"),
-        Column("delivered_rows", "Rows of all files of the day", "rows"),
-        Column("quarantined_rows", "Rows rejected, or in a refused file", "rows"),
-        Column("held_late_rows", "Rows held beyond the watermark", "rows"),
-        Column("unique_keys", "Rows of the day that are in silver", "rows"),
-        Column("duplicates_removed", "Rows that silver holds already, or that a later attempt replaced", "rows"),
-        Column("expected_duplicates", "Good rows of the day, less the keys that must remain of them", "rows"),
-        Column("keys_twice_in_silver", "Rows too many in silver; must be 0", "rows"),
-        Column(
+        ReportColumn("source", "The source"),
+        ReportColumn("landing_date", "Landing day", "date"),
+        ReportColumn("delivered_rows", "Rows of all files of the day", "rows"),
+        ReportColumn("quarantined_rows", "Rows rejected, or in a refused file", "rows"),
+        ReportColumn("held_late_rows", "Rows held beyond the watermark", "rows"),
+        ReportColumn("unique_keys", "Rows of the day that are in silver", "rows"),
+        ReportColumn("duplicates_removed", "Rows that silver holds already, or that a later attempt replaced", "rows"),
+        ReportColumn("expected_duplicates", "Good rows of the day, less the keys that must remain of them", "rows"),
+        ReportColumn("keys_twice_in_silver", "Rows too many in silver; must be 0", "rows"),
+        ReportColumn(
             "expected_unique_keys", "Keys of a run without failures whose first good delivery is of the day", "count"
         ),
-        Column("missing_keys", "Of these, keys that silver lacks", "count"),
-        Column("extra_keys", "Keys in silver that the oracle lacks", "count"),
-        Column("accuracy", "1 - (missing + extra + repeated) / expected", "share 0 to 1"),
+        ReportColumn("missing_keys", "Of these, keys that silver lacks", "count"),
+        ReportColumn("extra_keys", "Keys in silver that the oracle lacks", "count"),
+        ReportColumn("accuracy", "1 - (missing + extra + repeated) / expected", "share 0 to 1"),
     ),
     rows=_accuracy,
 )

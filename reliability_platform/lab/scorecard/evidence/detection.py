@@ -6,19 +6,19 @@ from typing import Any
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.model import Incident
 from reliability_platform.lab.faults.truth import Truth
-from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
-from reliability_platform.lab.scorecard.evidence.run import Run, is_merged
+from reliability_platform.lab.scorecard.evidence.report import Folder, Report, ReportColumn, Row
+from reliability_platform.lab.scorecard.evidence.run import GradedRun, is_merged
 from reliability_platform.lab.scorecard.headline import graded, share
 from reliability_platform.lab.scorecard.score import FaultScore
 from reliability_platform.remediation.policy import POLICIES
 
 
-def false_positives(run: Run) -> list[Incident]:
+def false_positives(run: GradedRun) -> list[Incident]:
     """Incidents that no injection explains, those that a person has called a false alarm among them."""
     return [incident for incident in run.incidents if incident.id not in run.injection_of and not is_merged(incident)]
 
 
-def _is_quiet(run: Run, control: Truth) -> bool:
+def _is_quiet(run: GradedRun, control: Truth) -> bool:
     """Whether nothing but injections was noticed on the source and days of a control."""
     return not any(
         control.source in one.sources and set(control.landing_dates) & set(one.partitions)
@@ -27,7 +27,7 @@ def _is_quiet(run: Run, control: Truth) -> bool:
 
 
 def _measures(
-    run: Run, injections: Sequence[FaultScore], alarms: Sequence[Incident] | None, controls: Sequence[Truth]
+    run: GradedRun, injections: Sequence[FaultScore], alarms: Sequence[Incident] | None, controls: Sequence[Truth]
 ) -> dict[str, Any]:
     """The measures of one group; `alarms` is None where incidents without an injection cannot be told apart by it."""
     found = [score for score in injections if score.detected]
@@ -62,7 +62,7 @@ def _measures(
     }
 
 
-def _accuracy(run: Run) -> list[Row]:
+def _accuracy(run: GradedRun) -> list[Row]:
     injections, alarms = graded(run.card), false_positives(run)
     controls = [truth for truth in run.truths if truth.is_silent]
     class_of = {truth.fault: truth.expected_class for truth in run.truths}
@@ -87,28 +87,30 @@ ACCURACY = Report(
     about="How many injections were noticed, how many alarms were false, and was it called by its right name?",
     grain="One row overall, then one per failure class, per fault and per control, each by name.",
     columns=(
-        Column("level", "overall, failure class, fault or control"),
-        Column("name", "all, or the name of the class, fault or control"),
-        Column("injections", "Injections that something should have noticed", "count"),
-        Column("true_positives", "Injections that an incident names", "count"),
-        Column("false_negatives", "Injections that none names", "count"),
-        Column("false_positives", "Incidents that no injection explains; null for a single fault or control", "count"),
-        Column("controls", "Injections that nothing may notice", "count"),
-        Column("quiet_controls", "Controls on whose source and day no false positive stands", "count"),
-        Column("precision", "true positives / (true positives + false positives)", "share 0 to 1"),
-        Column("recall", "true positives / injections", "share 0 to 1"),
-        Column("f1", "Harmonic mean of precision and recall", "0 to 1"),
-        Column("severity_share", "Detected injections whose incident has the declared severity", "share 0 to 1"),
-        Column("root_share", "Detected injections whose incident names the right root dataset", "share 0 to 1"),
-        Column("column_share", "Detected injections of one column whose incident names it", "share 0 to 1"),
-        Column("missed", "Missed injections as fault/source/landing day", "list"),
-        Column("false_positive_incidents", "Incidents that no injection explains", "list"),
+        ReportColumn("level", "overall, failure class, fault or control"),
+        ReportColumn("name", "all, or the name of the class, fault or control"),
+        ReportColumn("injections", "Injections that something should have noticed", "count"),
+        ReportColumn("true_positives", "Injections that an incident names", "count"),
+        ReportColumn("false_negatives", "Injections that none names", "count"),
+        ReportColumn(
+            "false_positives", "Incidents that no injection explains; null for a single fault or control", "count"
+        ),
+        ReportColumn("controls", "Injections that nothing may notice", "count"),
+        ReportColumn("quiet_controls", "Controls on whose source and day no false positive stands", "count"),
+        ReportColumn("precision", "true positives / (true positives + false positives)", "share 0 to 1"),
+        ReportColumn("recall", "true positives / injections", "share 0 to 1"),
+        ReportColumn("f1", "Harmonic mean of precision and recall", "0 to 1"),
+        ReportColumn("severity_share", "Detected injections whose incident has the declared severity", "share 0 to 1"),
+        ReportColumn("root_share", "Detected injections whose incident names the right root dataset", "share 0 to 1"),
+        ReportColumn("column_share", "Detected injections of one column whose incident names it", "share 0 to 1"),
+        ReportColumn("missed", "Missed injections as fault/source/landing day", "list"),
+        ReportColumn("false_positive_incidents", "Incidents that no injection explains", "list"),
     ),
     rows=_accuracy,
 )
 
 
-def _detections(run: Run) -> list[Row]:
+def _detections(run: GradedRun) -> list[Row]:
     found: list[Row] = []
     for incident in run.incidents:
         first, score = incident.signals[0] if incident.signals else None, run.injection_of.get(incident.id)
@@ -147,27 +149,27 @@ DETECTION = Report(
     about="What was noticed, by which check first, and what is done about it?",
     grain="One row per incident, in the order of their numbers.",
     columns=(
-        Column("incident", "The incident"),
-        Column("failure_class", "What failed, as the platform understands it"),
-        Column("source", "Source concerned, the first one"),
-        Column("landing_dates", "Landing days covered", "list of dates"),
-        Column("root_dataset", "Dataset where it began"),
-        Column("column", "Column that it is about, where it is one"),
-        Column("severity", "P0 to P3"),
-        Column("severity_reason", "Why this severity"),
-        Column("state", "Where the incident is in its life"),
-        Column("first_check", "Check of the first signal"),
-        Column("first_value", "What that check measured", "unit of the check"),
-        Column("first_threshold", "What it tolerates"),
-        Column("checks", "All checks that failed", "list"),
-        Column("signals", "Failed evaluations that belong to it", "count"),
-        Column("injection", "fault/source/landing day behind it; null for a false positive"),
-        Column("contained_by", "What keeps it from consumers"),
-        Column("recovery_action", "Action that the policy names"),
-        Column("recovery_is_automatic", "Whether it runs without approval", "yes/no"),
-        Column("prevention", "What would keep it from happening again"),
-        Column("detected_at_wall_clock", "When it was opened", "timestamp"),
-        Column("seconds_to_detect_wall_clock", "From the injection's landing to the incident", "seconds"),
+        ReportColumn("incident", "The incident"),
+        ReportColumn("failure_class", "What failed, as the platform understands it"),
+        ReportColumn("source", "Source concerned, the first one"),
+        ReportColumn("landing_dates", "Landing days covered", "list of dates"),
+        ReportColumn("root_dataset", "Dataset where it began"),
+        ReportColumn("column", "Column that it is about, where it is one"),
+        ReportColumn("severity", "P0 to P3"),
+        ReportColumn("severity_reason", "Why this severity"),
+        ReportColumn("state", "Where the incident is in its life"),
+        ReportColumn("first_check", "Check of the first signal"),
+        ReportColumn("first_value", "What that check measured", "unit of the check"),
+        ReportColumn("first_threshold", "What it tolerates"),
+        ReportColumn("checks", "All checks that failed", "list"),
+        ReportColumn("signals", "Failed evaluations that belong to it", "count"),
+        ReportColumn("injection", "fault/source/landing day behind it; null for a false positive"),
+        ReportColumn("contained_by", "What keeps it from consumers"),
+        ReportColumn("recovery_action", "Action that the policy names"),
+        ReportColumn("recovery_is_automatic", "Whether it runs without approval", "yes/no"),
+        ReportColumn("prevention", "What would keep it from happening again"),
+        ReportColumn("detected_at_wall_clock", "When it was opened", "timestamp"),
+        ReportColumn("seconds_to_detect_wall_clock", "From the injection's landing to the incident", "seconds"),
     ),
     rows=_detections,
 )

@@ -6,35 +6,39 @@ from reliability_platform.checks.results import CheckStatus
 from reliability_platform.lab.faults.catalogue import fault_named
 from reliability_platform.lab.faults.plan import ActivePlan
 from reliability_platform.lab.scorecard.evidence import backfill, contracts, deduplication, sla, watermark
-from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row, table
-from reliability_platform.lab.scorecard.evidence.run import Run
+from reliability_platform.lab.scorecard.evidence.report import Folder, Report, ReportColumn, Row, table
+from reliability_platform.lab.scorecard.evidence.run import GradedRun
 from reliability_platform.lab.scorecard.headline import headline, share
 from reliability_platform.lab.scorecard.score import FaultScore
 
 _TOTALS = (
-    Column("injections", "Injections that something should have noticed", "count"),
-    Column("detected_share", "Detected injections of all injections", "share 0 to 1"),
-    Column("contained_share", "Injections of which no bad row reached consumers", "share 0 to 1"),
-    Column("healed_share", "Injections whose incident is verified, resolved or closed", "share 0 to 1"),
-    Column("severity_share", "Injections whose incident has the declared severity", "share 0 to 1"),
-    Column("false_alarms", "Incidents that no injection explains", "count"),
-    Column("incidents_opened", "Incidents ever opened", "count"),
-    Column("incidents_resolved", "Incidents that have ended", "count"),
-    Column("delivered_rows", "Rows of all delivered files", "rows"),
-    Column("accepted_rows", "Delivered rows that are in silver", "rows"),
-    Column("duplicate_rows", "Delivered rows that silver holds already", "rows"),
-    Column("quarantined_rows", "Delivered rows that were rejected, or came in a refused file", "rows"),
-    Column("held_late_rows", "Delivered rows held beyond the watermark", "rows"),
-    Column("unaccounted_rows", "Delivered rows that ended nowhere; must be 0", "rows"),
-    Column("sla_compliance", "Promised batches that were usable by their deadline", "share 0 to 1"),
-    Column("deduplication_accuracy", "Keys of a run without failures that silver holds exactly once", "share 0 to 1"),
-    Column("contract_pass_rate", "Rules of the contracts that are kept now", "share 0 to 1"),
-    Column("watermark_consistent_share", "Landing partitions whose late rows are handled as declared", "share 0 to 1"),
-    Column("backfills_safe_share", "Landing partitions run again without harm", "share 0 to 1"),
-    Column("oracle_tables", "Published tables compared with a run without failures", "count"),
-    Column("oracle_tables_equal", "Those that are equal, row for row", "count"),
-    Column("proved", "Whether nothing keeps the run from being proved", "yes/no"),
-    Column("failures", "What keeps it from being proved", "list"),
+    ReportColumn("injections", "Injections that something should have noticed", "count"),
+    ReportColumn("detected_share", "Detected injections of all injections", "share 0 to 1"),
+    ReportColumn("contained_share", "Injections of which no bad row reached consumers", "share 0 to 1"),
+    ReportColumn("healed_share", "Injections whose incident is verified, resolved or closed", "share 0 to 1"),
+    ReportColumn("severity_share", "Injections whose incident has the declared severity", "share 0 to 1"),
+    ReportColumn("false_alarms", "Incidents that no injection explains", "count"),
+    ReportColumn("incidents_opened", "Incidents ever opened", "count"),
+    ReportColumn("incidents_resolved", "Incidents that have ended", "count"),
+    ReportColumn("delivered_rows", "Rows of all delivered files", "rows"),
+    ReportColumn("accepted_rows", "Delivered rows that are in silver", "rows"),
+    ReportColumn("duplicate_rows", "Delivered rows that silver holds already", "rows"),
+    ReportColumn("quarantined_rows", "Delivered rows that were rejected, or came in a refused file", "rows"),
+    ReportColumn("held_late_rows", "Delivered rows held beyond the watermark", "rows"),
+    ReportColumn("unaccounted_rows", "Delivered rows that ended nowhere; must be 0", "rows"),
+    ReportColumn("sla_compliance", "Promised batches that were usable by their deadline", "share 0 to 1"),
+    ReportColumn(
+        "deduplication_accuracy", "Keys of a run without failures that silver holds exactly once", "share 0 to 1"
+    ),
+    ReportColumn("contract_pass_rate", "Rules of the contracts that are kept now", "share 0 to 1"),
+    ReportColumn(
+        "watermark_consistent_share", "Landing partitions whose late rows are handled as declared", "share 0 to 1"
+    ),
+    ReportColumn("backfills_safe_share", "Landing partitions run again without harm", "share 0 to 1"),
+    ReportColumn("oracle_tables", "Published tables compared with a run without failures", "count"),
+    ReportColumn("oracle_tables_equal", "Those that are equal, row for row", "count"),
+    ReportColumn("proved", "Whether nothing keeps the run from being proved", "yes/no"),
+    ReportColumn("failures", "What keeps it from being proved", "list"),
 )
 _EMPTY: dict[str, Any] = {column.name: None for column in _TOTALS}
 
@@ -61,7 +65,7 @@ def _fault_row(score: FaultScore) -> dict[str, Any]:
     }
 
 
-def _controls(run: Run) -> dict[str, float | None]:
+def _controls(run: GradedRun) -> dict[str, float | None]:
     """What the other reports add up to."""
     landing = next(row for row in table(sla.SUMMARY, run) if row["stage"] == "landing")
     kept = table(contracts.VALIDATION, run)
@@ -78,7 +82,7 @@ def _controls(run: Run) -> dict[str, float | None]:
     }
 
 
-def _total_row(run: Run) -> dict[str, Any]:
+def _total_row(run: GradedRun) -> dict[str, Any]:
     card, rows = run.card, run.card.conservation
     return {
         **dict.fromkeys(_fault_columns(), None),
@@ -103,7 +107,7 @@ def _fault_columns() -> list[str]:
     return [column.name for column in SCORECARD.columns if column.name not in _EMPTY]
 
 
-def _ungraded(run: Run) -> list[dict[str, Any]]:
+def _ungraded(run: GradedRun) -> list[dict[str, Any]]:
     """Planned injections that have no score: those that never landed, and controls where they are not scored."""
     scored = {(score.fault, score.source, score.partition) for score in run.card.faults}
     landed = {(truth.fault, truth.source, truth.landing_date) for truth in run.truths}
@@ -125,7 +129,7 @@ def _ungraded(run: Run) -> list[dict[str, Any]]:
     return found
 
 
-def _scorecard(run: Run) -> list[Row]:
+def _scorecard(run: GradedRun) -> list[Row]:
     rows = [*(_fault_row(score) for score in run.card.faults), *_ungraded(run)]
     rows.sort(key=lambda row: (row["landing_date"], row["source"], row["fault"]))
     total = _total_row(run)
@@ -138,29 +142,31 @@ SCORECARD = Report(
     about="What became of everything that was broken on purpose?",
     grain="One row per planned injection and control, by landing day, source and fault; the last row is the total.",
     columns=(
-        Column("row_kind", "injection, control (nothing may notice it), not landed (planned only), or total"),
-        Column("fault", "Name in the catalogue of faults"),
-        Column("source", "Source of the injection"),
-        Column("landing_date", "Landing day of the injection, the first one if it lasts", "date"),
-        Column("magnitude", "small, medium or large"),
-        Column("expected_severity", "Severity that the catalogue declares; null for a control"),
-        Column("severity", "Severity of the incident"),
-        Column("severity_as_expected", "Whether both are the same", "yes/no"),
-        Column("detected", "Whether an incident names the source, the class and a day of the injection", "yes/no"),
-        Column("detected_by", "Checks that failed", "list"),
-        Column("incident", "The incident"),
-        Column("contained", "Whether no bad row ever reached consumers", "yes/no"),
-        Column("healed", "Whether recovery was verified", "yes/no"),
-        Column("shown_wrong", "version/table/event date that consumers saw differ from the oracle", "list"),
-        Column("seconds_to_detect_wall_clock", "From the injection's landing to the incident", "seconds"),
-        Column("seconds_to_recover_wall_clock", "From the incident to its verified recovery", "seconds"),
+        ReportColumn("row_kind", "injection, control (nothing may notice it), not landed (planned only), or total"),
+        ReportColumn("fault", "Name in the catalogue of faults"),
+        ReportColumn("source", "Source of the injection"),
+        ReportColumn("landing_date", "Landing day of the injection, the first one if it lasts", "date"),
+        ReportColumn("magnitude", "small, medium or large"),
+        ReportColumn("expected_severity", "Severity that the catalogue declares; null for a control"),
+        ReportColumn("severity", "Severity of the incident"),
+        ReportColumn("severity_as_expected", "Whether both are the same", "yes/no"),
+        ReportColumn(
+            "detected", "Whether an incident names the source, the class and a day of the injection", "yes/no"
+        ),
+        ReportColumn("detected_by", "Checks that failed", "list"),
+        ReportColumn("incident", "The incident"),
+        ReportColumn("contained", "Whether no bad row ever reached consumers", "yes/no"),
+        ReportColumn("healed", "Whether recovery was verified", "yes/no"),
+        ReportColumn("shown_wrong", "version/table/event date that consumers saw differ from the oracle", "list"),
+        ReportColumn("seconds_to_detect_wall_clock", "From the injection's landing to the incident", "seconds"),
+        ReportColumn("seconds_to_recover_wall_clock", "From the incident to its verified recovery", "seconds"),
         *_TOTALS,
     ),
     rows=_scorecard,
 )
 
 
-def _manifest(run: Run) -> list[Row]:
+def _manifest(run: GradedRun) -> list[Row]:
     found: list[Row] = []
     for truth in run.truths:
         fault = fault_named(truth.fault)
@@ -195,24 +201,24 @@ MANIFEST_OF_FAILURES = Report(
     about="What exactly was broken? The truth, which nothing that detects or heals has seen.",
     grain="One row per injection and control that landed, by landing day, source and fault.",
     columns=(
-        Column("fault", "Name in the catalogue of faults"),
-        Column("family", "Its family in the catalogue"),
-        Column("description", "What it does"),
-        Column("is_control", "Whether nothing may notice it", "yes/no"),
-        Column("source", "Source of the injection"),
-        Column("landing_date", "Landing day of the injection, the first one if it lasts", "date"),
-        Column("magnitude", "small, medium or large"),
-        Column("seed", "Seed with which the injection can be made again", "number"),
-        Column("expected_class", "Failure class by which an incident must know it; null for a control"),
-        Column("expected_severity", "Severity that the incident must have; null for a control"),
-        Column("expected_root_dataset", "Dataset that the incident must name as its root"),
-        Column("expected_column", "Column that it is about, where it is one"),
-        Column("containment", "What is declared to keep it from consumers"),
-        Column("batches", "Batches changed, added or missing", "list"),
-        Column("landing_dates", "Landing days whose deliveries differ from the clean ones", "list of dates"),
-        Column("event_dates", "Event dates of the rows touched", "list of dates"),
-        Column("bad_rows", "Rows that must not be taken for good", "rows"),
-        Column("injected_at_wall_clock", "When the injection was first written", "timestamp"),
+        ReportColumn("fault", "Name in the catalogue of faults"),
+        ReportColumn("family", "Its family in the catalogue"),
+        ReportColumn("description", "What it does"),
+        ReportColumn("is_control", "Whether nothing may notice it", "yes/no"),
+        ReportColumn("source", "Source of the injection"),
+        ReportColumn("landing_date", "Landing day of the injection, the first one if it lasts", "date"),
+        ReportColumn("magnitude", "small, medium or large"),
+        ReportColumn("seed", "Seed with which the injection can be made again", "number"),
+        ReportColumn("expected_class", "Failure class by which an incident must know it; null for a control"),
+        ReportColumn("expected_severity", "Severity that the incident must have; null for a control"),
+        ReportColumn("expected_root_dataset", "Dataset that the incident must name as its root"),
+        ReportColumn("expected_column", "Column that it is about, where it is one"),
+        ReportColumn("containment", "What is declared to keep it from consumers"),
+        ReportColumn("batches", "Batches changed, added or missing", "list"),
+        ReportColumn("landing_dates", "Landing days whose deliveries differ from the clean ones", "list of dates"),
+        ReportColumn("event_dates", "Event dates of the rows touched", "list of dates"),
+        ReportColumn("bad_rows", "Rows that must not be taken for good", "rows"),
+        ReportColumn("injected_at_wall_clock", "When the injection was first written", "timestamp"),
     ),
     rows=_manifest,
 )

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
-from reliability_platform.lab.scorecard.evidence.run import Run
+from reliability_platform.lab.scorecard.evidence.report import Folder, Report, ReportColumn, Row
+from reliability_platform.lab.scorecard.evidence.run import GradedRun
 from reliability_platform.operations.tables import check_results
 from reliability_platform.parquet import scan
 from reliability_platform.warehouse.marts import Mart
@@ -18,7 +18,7 @@ from reliability_platform.warehouse.publication import Publication, PublishedTab
 Pair = tuple[str, date]
 
 
-def _judged_between(run: Run, first: str, last: str) -> set[Pair]:
+def _judged_between(run: GradedRun, first: str, last: str) -> set[Pair]:
     """Sources and landing days whose checks were evaluated after one publication and before the next."""
     start, end = (datetime.fromisoformat(text) for text in (first, last))
     query = (
@@ -30,7 +30,7 @@ def _judged_between(run: Run, first: str, last: str) -> set[Pair]:
         return {(row[0], row[1]) for row in connection.execute(query)}
 
 
-def _event_dates(run: Run, pairs: set[Pair], sources: Sequence[str]) -> set[date]:
+def _event_dates(run: GradedRun, pairs: set[Pair], sources: Sequence[str]) -> set[date]:
     """Event dates of all rows of these partitions, and the landing days themselves."""
     own = sorted(pair for pair in pairs if pair[0] in sources)
     if not own:
@@ -42,7 +42,7 @@ def _event_dates(run: Run, pairs: set[Pair], sources: Sequence[str]) -> set[date
     return {row["event_date"] for row in rows} | {day for _, day in own}
 
 
-def _changes(run: Run, before: str, after: str) -> dict[date, int]:
+def _changes(run: GradedRun, before: str, after: str) -> dict[date, int]:
     """Rows that only one of two row sets has, by event date."""
     sql = f"(({before}) except all ({after})) union all (({after}) except all ({before}))"
     rows = run.query(f"select event_date, count(*) as rows from ({sql}) group by event_date order by event_date")
@@ -57,7 +57,9 @@ def _table(publication: Publication, name: str) -> PublishedTable | None:
     return next((table for table in publication.tables if table.name == name), None)
 
 
-def _step(run: Run, mart: Mart, before: Publication, after: Publication, rerun: set[Pair]) -> dict[str, Any] | None:
+def _step(
+    run: GradedRun, mart: Mart, before: Publication, after: Publication, rerun: set[Pair]
+) -> dict[str, Any] | None:
     """One table from one version to the next."""
     old, new = _table(before, mart.name), _table(after, mart.name)
     if old is None or new is None:
@@ -86,7 +88,7 @@ def _step(run: Run, mart: Mart, before: Publication, after: Publication, rerun: 
     }
 
 
-def _replay(run: Run, mart: Mart, current: Publication) -> dict[str, Any] | None:
+def _replay(run: GradedRun, mart: Mart, current: Publication) -> dict[str, Any] | None:
     """What publishing once more would change: the current version against gold, on the dates that it shows fresh."""
     table = _table(current, mart.name)
     if table is None:
@@ -118,7 +120,7 @@ def _replay(run: Run, mart: Mart, current: Publication) -> dict[str, Any] | None
     }
 
 
-def _control(run: Run) -> list[Row]:
+def _control(run: GradedRun) -> list[Row]:
     versions = run.publications
     found: list[dict[str, Any] | None] = []
     for before, after in itertools.pairwise(versions):
@@ -138,20 +140,22 @@ CONTROL = Report(
         "question what publishing once more would change."
     ),
     columns=(
-        Column("table", "Published table"),
-        Column("control", "version to version, or publish again"),
-        Column("before", "Version before the step"),
-        Column("after", "Version after it; gold for `publish again`"),
-        Column("rerun_partitions", "source/landing day judged between the two, of the table's sources", "list"),
-        Column("checksum_before", "SHA-256 of the table's file before"),
-        Column("checksum_after", "SHA-256 of the table's file after"),
-        Column("same_bytes", "Whether both are the same", "yes/no"),
-        Column("rows_before", "Rows before", "rows"),
-        Column("rows_after", "Rows after", "rows"),
-        Column("rows_changed", "Rows that only one of the two has", "rows"),
-        Column("event_dates_changed", "Event dates of these rows", "list of dates"),
-        Column("event_dates_unexplained", "Those that no re-run, held or released partition touches", "list of dates"),
-        Column("status", "unchanged, changed by a re-run, or unexplained change"),
+        ReportColumn("table", "Published table"),
+        ReportColumn("control", "version to version, or publish again"),
+        ReportColumn("before", "Version before the step"),
+        ReportColumn("after", "Version after it; gold for `publish again`"),
+        ReportColumn("rerun_partitions", "source/landing day judged between the two, of the table's sources", "list"),
+        ReportColumn("checksum_before", "SHA-256 of the table's file before"),
+        ReportColumn("checksum_after", "SHA-256 of the table's file after"),
+        ReportColumn("same_bytes", "Whether both are the same", "yes/no"),
+        ReportColumn("rows_before", "Rows before", "rows"),
+        ReportColumn("rows_after", "Rows after", "rows"),
+        ReportColumn("rows_changed", "Rows that only one of the two has", "rows"),
+        ReportColumn("event_dates_changed", "Event dates of these rows", "list of dates"),
+        ReportColumn(
+            "event_dates_unexplained", "Those that no re-run, held or released partition touches", "list of dates"
+        ),
+        ReportColumn("status", "unchanged, changed by a re-run, or unexplained change"),
     ),
     rows=_control,
 )

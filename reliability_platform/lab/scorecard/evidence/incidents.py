@@ -6,8 +6,8 @@ from reliability_platform.contracts import CONTRACTS
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.impact import numbers, reach
 from reliability_platform.incidents.model import Incident
-from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
-from reliability_platform.lab.scorecard.evidence.run import Run
+from reliability_platform.lab.scorecard.evidence.report import Folder, Report, ReportColumn, Row
+from reliability_platform.lab.scorecard.evidence.run import GradedRun
 from reliability_platform.masking import scrub
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
@@ -17,7 +17,7 @@ def _seconds(incident: Incident) -> float | None:
     return None if took is None else round(took.total_seconds(), 3)
 
 
-def _incidents(run: Run) -> list[Row]:
+def _incidents(run: GradedRun) -> list[Row]:
     return [
         {
             "incident": incident.id,
@@ -51,32 +51,32 @@ INCIDENTS = Report(
     about="Which incidents were there, and where does each stand?",
     grain="One row per incident, in the order of their numbers.",
     columns=(
-        Column("incident", "The incident"),
-        Column("title", "What its class means, in words"),
-        Column("fingerprint", "Root dataset, failure class, source and landing days"),
-        Column("failure_class", "What failed"),
-        Column("sources", "Sources concerned", "list"),
-        Column("landing_dates", "Landing days covered", "list of dates"),
-        Column("root_dataset", "Dataset where it began"),
-        Column("column", "Column that it is about, where it is one"),
-        Column("severity", "P0 to P3"),
-        Column("state", "Where the incident is in its life"),
-        Column("linked_to", "The earlier incident of the same failure, or the cause of which it was a symptom"),
-        Column("signals", "Failed evaluations that belong to it", "count"),
-        Column("still_failing", "Checks and days that no passed evaluation has followed", "count"),
-        Column("attempts", "Remediation actions begun", "count"),
-        Column("batches_replayed", "Batches that came again for it", "count"),
-        Column("timeline_entries", "Entries of its timeline", "count"),
-        Column("timeline_intact", "Whether each entry's hash follows from the one before", "yes/no"),
-        Column("detected_at_wall_clock", "When it was opened", "timestamp"),
-        Column("recovered_at_wall_clock", "When the last check that had failed passed", "timestamp"),
-        Column("seconds_to_recover_wall_clock", "Between the two", "seconds"),
+        ReportColumn("incident", "The incident"),
+        ReportColumn("title", "What its class means, in words"),
+        ReportColumn("fingerprint", "Root dataset, failure class, source and landing days"),
+        ReportColumn("failure_class", "What failed"),
+        ReportColumn("sources", "Sources concerned", "list"),
+        ReportColumn("landing_dates", "Landing days covered", "list of dates"),
+        ReportColumn("root_dataset", "Dataset where it began"),
+        ReportColumn("column", "Column that it is about, where it is one"),
+        ReportColumn("severity", "P0 to P3"),
+        ReportColumn("state", "Where the incident is in its life"),
+        ReportColumn("linked_to", "The earlier incident of the same failure, or the cause of which it was a symptom"),
+        ReportColumn("signals", "Failed evaluations that belong to it", "count"),
+        ReportColumn("still_failing", "Checks and days that no passed evaluation has followed", "count"),
+        ReportColumn("attempts", "Remediation actions begun", "count"),
+        ReportColumn("batches_replayed", "Batches that came again for it", "count"),
+        ReportColumn("timeline_entries", "Entries of its timeline", "count"),
+        ReportColumn("timeline_intact", "Whether each entry's hash follows from the one before", "yes/no"),
+        ReportColumn("detected_at_wall_clock", "When it was opened", "timestamp"),
+        ReportColumn("recovered_at_wall_clock", "When the last check that had failed passed", "timestamp"),
+        ReportColumn("seconds_to_recover_wall_clock", "Between the two", "seconds"),
     ),
     rows=_incidents,
 )
 
 
-def _injected(run: Run, incident: Incident) -> list[Row]:
+def _injected(run: GradedRun, incident: Incident) -> list[Row]:
     """The injection behind an incident, which its own timeline cannot know."""
     score = run.injection_of.get(incident.id)
     return [
@@ -95,7 +95,7 @@ def _injected(run: Run, incident: Incident) -> list[Row]:
     ]
 
 
-def _timelines(run: Run) -> list[Row]:
+def _timelines(run: GradedRun) -> list[Row]:
     found: list[Row] = []
     for incident in run.incidents:
         found += _injected(run, incident)
@@ -120,19 +120,19 @@ TIMELINES = Report(
     about="What happened to each incident, when, by whom and why?",
     grain="One row per entry, by incident and number; entry 0 is the injection behind it, added by the scorecard.",
     columns=(
-        Column("incident", "The incident"),
-        Column("number", "Place in its timeline; 0 for the injection", "number"),
-        Column("kind", "injected, opened, signals, recovery, transition, action or note"),
-        Column("to_state", "State that a transition led to"),
-        Column("actor", "Who did it"),
-        Column("why", "Why, in words"),
-        Column("at_wall_clock", "When", "timestamp"),
+        ReportColumn("incident", "The incident"),
+        ReportColumn("number", "Place in its timeline; 0 for the injection", "number"),
+        ReportColumn("kind", "injected, opened, signals, recovery, transition, action or note"),
+        ReportColumn("to_state", "State that a transition led to"),
+        ReportColumn("actor", "Who did it"),
+        ReportColumn("why", "Why, in words"),
+        ReportColumn("at_wall_clock", "When", "timestamp"),
     ),
     rows=_timelines,
 )
 
 
-def _impact(run: Run, incident: Incident) -> dict[str, Any]:
+def _impact(run: GradedRun, incident: Incident) -> dict[str, Any]:
     reached = [reach(ensure_manifest(), source) for source in incident.sources]
     counted = [numbers(run.connection, source, incident.partitions) for source in incident.sources]
     exposures = {one.name: one for each in reached for one in each.exposures}
@@ -172,28 +172,28 @@ IMPACT = Report(
     about="Which tables, numbers, readers and rows does each incident concern?",
     grain="One row per incident, in the order of their numbers. Rows are those of its landing days, as they stand now.",
     columns=(
-        Column("incident", "The incident"),
-        Column("severity", "P0 to P3"),
-        Column("state", "Where the incident is in its life"),
-        Column("sources", "Sources concerned", "list"),
-        Column("source_owners", "Teams that own them, as their contracts say", "list"),
-        Column("tables", "Tables downstream, by dbt's lineage", "list"),
-        Column("published_tables", "Those that consumers read", "list"),
-        Column("metrics", "Columns of the published tables", "list"),
-        Column("exposures", "What reads the published tables", "list"),
-        Column("critical_exposures", "Those declared critical", "list"),
-        Column("exposure_owners", "Teams that own the exposures", "list"),
-        Column("event_dates", "Event dates of the rows of its landing days", "list of dates"),
-        Column("delivered_rows", "Rows delivered on its landing days", "rows"),
-        Column("accepted_rows", "Those in silver", "rows"),
-        Column("duplicate_rows", "Those that silver holds already", "rows"),
-        Column("quarantined_rows", "Those rejected, or in a refused file", "rows"),
-        Column("held_late_rows", "Those held beyond the watermark", "rows"),
-        Column("refused_files", "Files refused whole", "files"),
-        Column("quarantined_keys", "Rejected keys that no later attempt has replaced", "count"),
-        Column("contained_by", "What keeps it from consumers"),
-        Column("held_now", "Whether the current version holds one of its landing days", "yes/no"),
-        Column("recovered", "Whether recovery was verified", "yes/no"),
+        ReportColumn("incident", "The incident"),
+        ReportColumn("severity", "P0 to P3"),
+        ReportColumn("state", "Where the incident is in its life"),
+        ReportColumn("sources", "Sources concerned", "list"),
+        ReportColumn("source_owners", "Teams that own them, as their contracts say", "list"),
+        ReportColumn("tables", "Tables downstream, by dbt's lineage", "list"),
+        ReportColumn("published_tables", "Those that consumers read", "list"),
+        ReportColumn("metrics", "Columns of the published tables", "list"),
+        ReportColumn("exposures", "What reads the published tables", "list"),
+        ReportColumn("critical_exposures", "Those declared critical", "list"),
+        ReportColumn("exposure_owners", "Teams that own the exposures", "list"),
+        ReportColumn("event_dates", "Event dates of the rows of its landing days", "list of dates"),
+        ReportColumn("delivered_rows", "Rows delivered on its landing days", "rows"),
+        ReportColumn("accepted_rows", "Those in silver", "rows"),
+        ReportColumn("duplicate_rows", "Those that silver holds already", "rows"),
+        ReportColumn("quarantined_rows", "Those rejected, or in a refused file", "rows"),
+        ReportColumn("held_late_rows", "Those held beyond the watermark", "rows"),
+        ReportColumn("refused_files", "Files refused whole", "files"),
+        ReportColumn("quarantined_keys", "Rejected keys that no later attempt has replaced", "count"),
+        ReportColumn("contained_by", "What keeps it from consumers"),
+        ReportColumn("held_now", "Whether the current version holds one of its landing days", "yes/no"),
+        ReportColumn("recovered", "Whether recovery was verified", "yes/no"),
     ),
     rows=lambda run: [_impact(run, incident) for incident in run.incidents],
 )

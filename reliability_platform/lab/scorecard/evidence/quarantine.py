@@ -3,8 +3,8 @@
 from collections import Counter
 from datetime import date
 
-from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
-from reliability_platform.lab.scorecard.evidence.run import Run
+from reliability_platform.lab.scorecard.evidence.report import Folder, Report, ReportColumn, Row
+from reliability_platform.lab.scorecard.evidence.run import GradedRun
 
 _ROWS = """
 select 'rows' as what, source, landing_date, reject_reasons as reason, state, null::bigint as files,
@@ -16,7 +16,7 @@ from hld_too_late group by all
 """
 
 
-def _summary(run: Run) -> list[Row]:
+def _summary(run: GradedRun) -> list[Row]:
     files: Counter[tuple[str, date, str, str]] = Counter()
     rows: Counter[tuple[str, date, str, str]] = Counter()
     for record in run.refused_files:
@@ -47,14 +47,14 @@ SUMMARY = Report(
     about="What was kept out, why, and what became of it?",
     grain="One row per landing day, source, kind, reason and state, in this order.",
     columns=(
-        Column("what", "file (refused whole) or rows (rejected or held one by one)"),
-        Column("source", "The source"),
-        Column("landing_date", "Landing day", "date"),
-        Column("reason", "Why; a row may have several reasons, separated by commas"),
-        Column("state", "quarantined, replayed, superseded, discarded or held (too late)"),
-        Column("files", "Refused files; null for rows", "files"),
-        Column("rows", "Rows, as the manifest declares them for a file", "rows"),
-        Column("keys", "Different keys among the rows; null for files", "count"),
+        ReportColumn("what", "file (refused whole) or rows (rejected or held one by one)"),
+        ReportColumn("source", "The source"),
+        ReportColumn("landing_date", "Landing day", "date"),
+        ReportColumn("reason", "Why; a row may have several reasons, separated by commas"),
+        ReportColumn("state", "quarantined, replayed, superseded, discarded or held (too late)"),
+        ReportColumn("files", "Refused files; null for rows", "files"),
+        ReportColumn("rows", "Rows, as the manifest declares them for a file", "rows"),
+        ReportColumn("keys", "Different keys among the rows; null for files", "count"),
     ),
     rows=_summary,
 )

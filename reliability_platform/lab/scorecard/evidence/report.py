@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from reliability_platform.lab.scorecard.evidence.run import Run
+from reliability_platform.lab.scorecard.evidence.run import GradedRun
 from reliability_platform.lab.scorecard.evidence.text import cell
 
 Row = Mapping[str, Any]
@@ -22,7 +22,7 @@ class Folder(StrEnum):
 
 
 @dataclass(frozen=True)
-class Column:
+class ReportColumn:
     """One column: its name, what it means in one line, and its unit."""
 
     name: str
@@ -40,11 +40,11 @@ class Report:
     """The question that it answers."""
     grain: str
     """What one row is, and the order of the rows."""
-    columns: tuple[Column, ...]
-    rows: Callable[[Run], Sequence[Row]]
+    columns: tuple[ReportColumn, ...]
+    rows: Callable[[GradedRun], Sequence[Row]]
 
 
-def table(report: Report, run: Run) -> list[dict[str, Any]]:
+def table(report: Report, run: GradedRun) -> list[dict[str, Any]]:
     """The rows of a report as its files hold them; made once per run, for other reports may sum them up.
 
     A row with another set of columns than declared is a bug of the report.

@@ -38,7 +38,7 @@ class StageTiming:
 
 
 @dataclass
-class Run:
+class GradedRun:
     """What there is to report on. Every property is read once."""
 
     settings: Settings
@@ -153,7 +153,9 @@ def _views(settings: Settings, *, oracle: bool) -> dict[str, str]:
 
 
 @contextmanager
-def opened(settings: Settings, engine: Engine, card: Scorecard, stage_seconds: Sequence[StageTiming]) -> Iterator[Run]:
+def opened(
+    settings: Settings, engine: Engine, card: Scorecard, stage_seconds: Sequence[StageTiming]
+) -> Iterator[GradedRun]:
     """Hold the warehouse, and the oracle's if there is one, for the length of the block."""
     ensure_manifest()
     oracle = settings.apart(settings.oracle)
@@ -165,4 +167,4 @@ def opened(settings: Settings, engine: Engine, card: Scorecard, stage_seconds: S
             connection.execute(f"attach {literal(oracle.warehouse)} as oracle (read_only)")
         for name, sql in _views(settings, oracle=has_oracle).items():
             connection.execute(f"create temp view {name} as {sql}")
-        yield Run(settings, engine, card, stage_seconds, connection, has_oracle)
+        yield GradedRun(settings, engine, card, stage_seconds, connection, has_oracle)

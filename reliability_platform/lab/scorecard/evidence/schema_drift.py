@@ -6,8 +6,8 @@ from typing import Any
 
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Contract
-from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
-from reliability_platform.lab.scorecard.evidence.run import Run
+from reliability_platform.lab.scorecard.evidence.report import Folder, Report, ReportColumn, Row
+from reliability_platform.lab.scorecard.evidence.run import GradedRun
 from reliability_platform.landing.columns import Breach
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest
 from reliability_platform.landing.writer import landing_folder
@@ -29,7 +29,7 @@ _ACTIONS = {
 }
 
 
-def _types(run: Run, source: str, day: date, batch_id: str) -> dict[str, str]:
+def _types(run: GradedRun, source: str, day: date, batch_id: str) -> dict[str, str]:
     """The columns and types that the manifest declares, as they may be shown; none if there is no readable one."""
     try:
         manifest = Manifest.read(landing_folder(run.settings, source, day) / f"{batch_id}{MANIFEST_SUFFIX}")
@@ -81,7 +81,7 @@ def _additions(contract: Contract, rescued: str, types: Mapping[str, str]) -> It
         }
 
 
-def drift(run: Run) -> list[dict[str, Any]]:
+def drift(run: GradedRun) -> list[dict[str, Any]]:
     """Every column of every file that broke its contract or went beyond it."""
     files = [
         (record["source"], date.fromisoformat(record["landing_date"]), record["batch_id"], record)
@@ -115,7 +115,7 @@ def drift(run: Run) -> list[dict[str, Any]]:
     return found
 
 
-def _report(run: Run) -> list[Row]:
+def _report(run: GradedRun) -> list[Row]:
     return [
         {
             **row,
@@ -132,20 +132,22 @@ DRIFT = Report(
     about="Which files came with other columns than promised, and what became of them?",
     grain="One row per file and column, by landing day, source and batch.",
     columns=(
-        Column("source", "The source"),
-        Column("landing_date", "Landing day", "date"),
-        Column("batch_id", "The file's batch"),
-        Column("kind", "renamed, missing, type changed, added, or other"),
-        Column("column", "Column of the contract, or the one that was added"),
-        Column("delivered_as", "Name under which it came; null if it did not"),
-        Column("expected_type", "Type that the contract promises", "Arrow type"),
-        Column("found_type", "Type that came, as the manifest declares it", "Arrow type"),
-        Column("rows", "Rows of the file", "rows"),
-        Column("admitted", "Whether the file is in bronze now", "yes/no"),
-        Column("outcome", "quarantined, superseded by a later attempt, replayed through a shim, rescued or admitted"),
-        Column("shim", "Whether the file is read through a shim", "yes/no"),
-        Column("incidents", "Incidents of the source that cover the landing day", "list"),
-        Column("recommended_action", "What to do about drift of this kind"),
+        ReportColumn("source", "The source"),
+        ReportColumn("landing_date", "Landing day", "date"),
+        ReportColumn("batch_id", "The file's batch"),
+        ReportColumn("kind", "renamed, missing, type changed, added, or other"),
+        ReportColumn("column", "Column of the contract, or the one that was added"),
+        ReportColumn("delivered_as", "Name under which it came; null if it did not"),
+        ReportColumn("expected_type", "Type that the contract promises", "Arrow type"),
+        ReportColumn("found_type", "Type that came, as the manifest declares it", "Arrow type"),
+        ReportColumn("rows", "Rows of the file", "rows"),
+        ReportColumn("admitted", "Whether the file is in bronze now", "yes/no"),
+        ReportColumn(
+            "outcome", "quarantined, superseded by a later attempt, replayed through a shim, rescued or admitted"
+        ),
+        ReportColumn("shim", "Whether the file is read through a shim", "yes/no"),
+        ReportColumn("incidents", "Incidents of the source that cover the landing day", "list"),
+        ReportColumn("recommended_action", "What to do about drift of this kind"),
     ),
     rows=_report,
 )

@@ -12,8 +12,8 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import ERROR, CheckStatus
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.incidents.model import ENDED
-from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
-from reliability_platform.lab.scorecard.evidence.run import Run, is_merged
+from reliability_platform.lab.scorecard.evidence.report import Folder, Report, ReportColumn, Row
+from reliability_platform.lab.scorecard.evidence.run import GradedRun, is_merged
 from reliability_platform.lab.scorecard.headline import share
 from reliability_platform.operations.tables import check_results
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
@@ -47,14 +47,14 @@ order by landing_date, source, batch_sequence
 """
 
 
-def _late_batches(run: Run) -> list[dict[str, Any]]:
+def _late_batches(run: GradedRun) -> list[dict[str, Any]]:
     promises = ", ".join(
         f"('{source}', {CONTRACTS[source].cadence.batches}, {CONTRACTS[source].deadline_minutes})" for source in SOURCES
     )
     return run.query(_BREACHES.format(promises=promises))
 
 
-def _breaches(run: Run) -> list[Row]:
+def _breaches(run: GradedRun) -> list[Row]:
     return [
         {**row, "incidents": run.incidents_on([(row["source"], row["landing_date"])])} for row in _late_batches(run)
     ]
@@ -66,15 +66,15 @@ BREACHES = Report(
     about="Which promised batches were not usable by their deadline?",
     grain="One row per promised slot that missed it, by landing day, source and slot. All times are data times.",
     columns=(
-        Column("source", "Source that promised the batch"),
-        Column("landing_date", "Landing day", "date"),
-        Column("batch_sequence", "Slot of the day's schedule, from 1", "number"),
-        Column("batch_id", "First batch of the slot that was admitted; null if none was"),
-        Column("deadline_at", "When the contract promises the day to be complete", "timestamp, data time"),
-        Column("usable_at", "When that batch landed", "timestamp, data time"),
-        Column("minutes_late", "How much later than the deadline", "minutes"),
-        Column("outcome", "never came, came after the deadline, or replaced after the deadline"),
-        Column("incidents", "Incidents of the source that cover the landing day", "list"),
+        ReportColumn("source", "Source that promised the batch"),
+        ReportColumn("landing_date", "Landing day", "date"),
+        ReportColumn("batch_sequence", "Slot of the day's schedule, from 1", "number"),
+        ReportColumn("batch_id", "First batch of the slot that was admitted; null if none was"),
+        ReportColumn("deadline_at", "When the contract promises the day to be complete", "timestamp, data time"),
+        ReportColumn("usable_at", "When that batch landed", "timestamp, data time"),
+        ReportColumn("minutes_late", "How much later than the deadline", "minutes"),
+        ReportColumn("outcome", "never came, came after the deadline, or replaced after the deadline"),
+        ReportColumn("incidents", "Incidents of the source that cover the landing day", "list"),
     ),
     rows=_breaches,
 )
@@ -98,7 +98,7 @@ class _Stage:
     seconds: list[float] = field(default_factory=list)
 
 
-def _landing(run: Run) -> _Stage:
+def _landing(run: GradedRun) -> _Stage:
     late = _late_batches(run)
     counts = run.query("select source, count(*) as days from landed group by source")
     promised = sum(row["days"] * CONTRACTS[row["source"]].cadence.batches for row in counts)
@@ -113,7 +113,7 @@ def _landing(run: Run) -> _Stage:
     )
 
 
-def _admission(run: Run) -> _Stage:
+def _admission(run: GradedRun) -> _Stage:
     [counts] = run.query("select count(*) as files from admissions")
     # A refused file that was replayed later is admitted now; it was a breach all the same.
     refused = run.refused_files
@@ -128,7 +128,7 @@ def _admission(run: Run) -> _Stage:
     )
 
 
-def _judged(run: Run, names: Iterable[str], bad: Any) -> tuple[int, int, set[Pair], int]:
+def _judged(run: GradedRun, names: Iterable[str], bad: Any) -> tuple[int, int, set[Pair], int]:
     """Evaluations of some checks, those of them that are `bad`, where these were, and the runs that made them."""
     wanted = check_results.c.check_name.in_(list(names))
     columns = (check_results.c.source, check_results.c.partition_date)
@@ -139,7 +139,7 @@ def _judged(run: Run, names: Iterable[str], bad: Any) -> tuple[int, int, set[Pai
     return int(total), sum(row[2] for row in rows), {(row[0], row[1]) for row in rows}, int(runs)
 
 
-def _dbt(run: Run) -> _Stage:
+def _dbt(run: GradedRun) -> _Stage:
     names = [name for name, spec in CHECKS.items() if spec.engine == "dbt"]
     units, breaches, pairs, runs = _judged(run, names, check_results.c.status != CheckStatus.PASSED.value)
     nodes = read_manifest(ensure_manifest())["nodes"].values()
@@ -155,7 +155,7 @@ def _dbt(run: Run) -> _Stage:
     )
 
 
-def _checks(run: Run) -> _Stage:
+def _checks(run: GradedRun) -> _Stage:
     names = [name for name, spec in CHECKS.items() if spec.engine != "dbt"]
     units, breaches, pairs, runs = _judged(run, names, check_results.c.reason == ERROR)
     return _Stage(
@@ -170,7 +170,7 @@ def _checks(run: Run) -> _Stage:
     )
 
 
-def _publication(run: Run) -> _Stage:
+def _publication(run: GradedRun) -> _Stage:
     [landed] = run.query("select count(*) as pairs from landed")
     last = run.publications[-1] if run.publications else None
     held = set(last.held_partitions) if last else set()
@@ -186,7 +186,7 @@ def _publication(run: Run) -> _Stage:
     )
 
 
-def _incidents(run: Run) -> _Stage:
+def _incidents(run: GradedRun) -> _Stage:
     known = [incident for incident in run.incidents if not is_merged(incident)]
     still_open = [incident for incident in known if incident.state not in ENDED]
     begun: dict[str, datetime] = {}
@@ -216,7 +216,7 @@ STAGES = ("landing", "admission", "dbt", "checks", "publication", "incidents")
 """The stages of a `StageTiming`, in the order of the data's way."""
 
 
-def _summary(run: Run) -> list[Row]:
+def _summary(run: GradedRun) -> list[Row]:
     found: list[Row] = []
     for describe in _STAGES:
         stage = describe(run)
@@ -248,18 +248,18 @@ SUMMARY = Report(
     about="How did each stage of the way do: how long, how often not as it should?",
     grain="One row per stage, in the order of the data's way. A duration that nobody measured is null.",
     columns=(
-        Column("stage", "landing, admission, dbt, checks, publication or incidents"),
-        Column("runs", "Measured steps; where none was, what the stores tell: runs, versions, actions", "count"),
-        Column("units", "What the stage has dealt with", "count"),
-        Column("unit", "What is counted"),
-        Column("breaches", "Units that did not do as they should", "count"),
-        Column("breach_rate", "Breaches of all units", "share 0 to 1"),
-        Column("what_is_a_breach", "What is counted as one"),
-        Column("tables", "Tables that the stage reads or writes", "list"),
-        Column("incidents", "Incidents on the sources and landing days of the breaches", "list"),
-        Column("seconds_p50_wall_clock", "Median duration of a step; for incidents, of an action", "seconds"),
-        Column("seconds_p95_wall_clock", "95th percentile of the same", "seconds"),
-        Column("seconds_max_wall_clock", "Longest", "seconds"),
+        ReportColumn("stage", "landing, admission, dbt, checks, publication or incidents"),
+        ReportColumn("runs", "Measured steps; where none was, what the stores tell: runs, versions, actions", "count"),
+        ReportColumn("units", "What the stage has dealt with", "count"),
+        ReportColumn("unit", "What is counted"),
+        ReportColumn("breaches", "Units that did not do as they should", "count"),
+        ReportColumn("breach_rate", "Breaches of all units", "share 0 to 1"),
+        ReportColumn("what_is_a_breach", "What is counted as one"),
+        ReportColumn("tables", "Tables that the stage reads or writes", "list"),
+        ReportColumn("incidents", "Incidents on the sources and landing days of the breaches", "list"),
+        ReportColumn("seconds_p50_wall_clock", "Median duration of a step; for incidents, of an action", "seconds"),
+        ReportColumn("seconds_p95_wall_clock", "95th percentile of the same", "seconds"),
+        ReportColumn("seconds_max_wall_clock", "Longest", "seconds"),
     ),
     rows=_summary,
 )

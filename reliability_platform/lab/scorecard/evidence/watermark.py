@@ -1,7 +1,7 @@
 """Lateness: what came within the watermark counts, what came beyond it is held, and nothing is lost in between."""
 
-from reliability_platform.lab.scorecard.evidence.report import Column, Folder, Report, Row
-from reliability_platform.lab.scorecard.evidence.run import Run
+from reliability_platform.lab.scorecard.evidence.report import Folder, Report, ReportColumn, Row
+from reliability_platform.lab.scorecard.evidence.run import GradedRun
 from reliability_platform.warehouse.build_rules import allowed_lateness_days
 
 _SQL = """
@@ -45,7 +45,7 @@ order by landing_date, source
 """
 
 
-def _validation(run: Run) -> list[Row]:
+def _validation(run: GradedRun) -> list[Row]:
     return list(run.query(_SQL.format(allowed=allowed_lateness_days(run.settings, run.connection))))
 
 
@@ -55,18 +55,18 @@ VALIDATION = Report(
     about="Are late rows handled as the watermark says?",
     grain="One row per source and landing day, by landing day and source.",
     columns=(
-        Column("source", "The source"),
-        Column("landing_date", "Landing day", "date"),
-        Column("allowed_lateness_days", "How far an event date may lie before its landing day", "days"),
-        Column("rows_judged", "Rows with an event date that were not rejected", "rows"),
-        Column("max_lateness_days", "Largest distance of an event date from the landing day", "days"),
-        Column("rows_late_within", "Rows of an earlier day that count, because they came in time", "rows"),
-        Column("rows_held_beyond", "Rows held because they came too late", "rows"),
-        Column("beyond_is_accepted", "Whether somebody decided that rows beyond the watermark count", "yes/no"),
-        Column("rows_accepted_beyond", "Rows beyond the watermark that count; 0 unless accepted", "rows"),
-        Column("rows_held_within", "Rows held though they came in time; must be 0", "rows"),
-        Column("rows_in_hold", "Rows that the hold shows; must equal the held ones", "rows"),
-        Column("consistent", "Whether all of this fits together", "yes/no"),
+        ReportColumn("source", "The source"),
+        ReportColumn("landing_date", "Landing day", "date"),
+        ReportColumn("allowed_lateness_days", "How far an event date may lie before its landing day", "days"),
+        ReportColumn("rows_judged", "Rows with an event date that were not rejected", "rows"),
+        ReportColumn("max_lateness_days", "Largest distance of an event date from the landing day", "days"),
+        ReportColumn("rows_late_within", "Rows of an earlier day that count, because they came in time", "rows"),
+        ReportColumn("rows_held_beyond", "Rows held because they came too late", "rows"),
+        ReportColumn("beyond_is_accepted", "Whether somebody decided that rows beyond the watermark count", "yes/no"),
+        ReportColumn("rows_accepted_beyond", "Rows beyond the watermark that count; 0 unless accepted", "rows"),
+        ReportColumn("rows_held_within", "Rows held though they came in time; must be 0", "rows"),
+        ReportColumn("rows_in_hold", "Rows that the hold shows; must equal the held ones", "rows"),
+        ReportColumn("consistent", "Whether all of this fits together", "yes/no"),
     ),
     rows=_validation,
 )

@@ -11,7 +11,7 @@ Row = Sequence[object]
 
 
 @dataclass(frozen=True)
-class Table:
+class ChartTable:
     """A caption, columns, rows; the first cell of a row is its heading."""
 
     caption: str
@@ -32,5 +32,5 @@ class Chart:
     """An inline SVG that says what it shows, and its table."""
 
     svg: "Markup"
-    table: Table
+    table: ChartTable
     keys: Sequence[Key] = field(default_factory=tuple)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from reliability_platform.formats import NOTHING
 from reliability_platform.lab.faults.catalogue import CATALOGUE
-from reliability_platform.lab.scorecard.report.chart import Chart, Key, Table
+from reliability_platform.lab.scorecard.report.chart import Chart, ChartTable, Key
 from reliability_platform.lab.scorecard.report.svg import SERIES, Canvas, draw_svg
 from reliability_platform.lab.scorecard.report.text import label, percent, records, share_of, words
 
@@ -52,7 +52,7 @@ def detection_chart(summary: Mapping[str, Any] | None) -> Chart | None:
     columns = ("family", "size", "scenarios", "detected", "share", "interval from", "to")
     keys = (Key("series", "share detected"), Key("band", "95 % interval (Wilson)"))
     return Chart(
-        draw_svg(_canvas("curves", len(families)), title, description, draw), Table(title, columns, table), keys
+        draw_svg(_canvas("curves", len(families)), title, description, draw), ChartTable(title, columns, table), keys
     )
 
 
@@ -76,7 +76,7 @@ def limits_chart(summary: Mapping[str, Any] | None) -> Chart | None:
         for row in rows
     ]
     columns = ("fault", "size", "what the size is", "tried", "detected")
-    return Chart(draw_svg(_canvas("limits", len(faults)), title, description, draw), Table(title, columns, table))
+    return Chart(draw_svg(_canvas("limits", len(faults)), title, description, draw), ChartTable(title, columns, table))
 
 
 def meaning(fault: object) -> str:

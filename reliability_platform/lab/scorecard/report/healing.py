@@ -6,7 +6,7 @@ from typing import Any
 
 from reliability_platform.counted import counted
 from reliability_platform.formats import NOTHING
-from reliability_platform.lab.scorecard.report.chart import Row, Table
+from reliability_platform.lab.scorecard.report.chart import ChartTable, Row
 from reliability_platform.lab.scorecard.report.text import percent, plain, records, words
 
 Document = Mapping[str, Any]
@@ -17,7 +17,7 @@ class Healing:
     """The section: its tables, what is said below them, and what speaks against the platform."""
 
     sentences: Sequence[str] = ()
-    tables: Sequence[Table] = ()
+    tables: Sequence[ChartTable] = ()
     against: Sequence[str] = field(default_factory=tuple)
 
 
@@ -27,7 +27,7 @@ def healing_of(campaign: Document | None) -> Healing | None:
     if not campaign or not isinstance(found, Mapping):
         return None
     tables = [
-        Table(
+        ChartTable(
             "Healing by fault family",
             ("family", "faults", "healed", "median to recover", "95 % within", "remediations for each incident"),
             [*map(_family, records(found, "by_family")), _family({**found, "family": "all"})],
@@ -36,7 +36,7 @@ def healing_of(campaign: Document | None) -> Healing | None:
     drills, kills = campaign.get("drills") or {}, campaign.get("kills") or {}
     if drills:
         tables.append(
-            Table(
+            ChartTable(
                 f"Drills on {plain(drills.get('home'))}",
                 ("lost", "rows lost (RPO)", "time to recover (RTO)", "as before", "objectives"),
                 [_drill(one) for one in records(drills, "drills")],

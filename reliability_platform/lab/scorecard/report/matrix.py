@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reliability_platform.counted import counted
-from reliability_platform.lab.scorecard.report.chart import Chart, Table
+from reliability_platform.lab.scorecard.report.chart import Chart, ChartTable
 from reliability_platform.lab.scorecard.report.svg import HEAT, HEAT_STEPS, INK, SOFT, STRONG_INK, Canvas, draw_svg
 from reliability_platform.lab.scorecard.report.text import label, records, words
 
@@ -37,7 +37,7 @@ def matrix_chart(campaign: Mapping[str, Any] | None) -> Chart | None:
     svg = draw_svg(canvas, title, description, lambda figure: _draw(figure, rows, faults, cells))
     exact = [(row["check"], words(row["fault"]), f"{row['kills']:,} of {row['scenarios']:,}") for row in fired]
     return Chart(
-        svg, Table(f"{title}, each check by itself", ("check", "fault", "scenarios in which it failed"), exact)
+        svg, ChartTable(f"{title}, each check by itself", ("check", "fault", "scenarios in which it failed"), exact)
     )
 
 

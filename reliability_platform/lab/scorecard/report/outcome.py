@@ -19,7 +19,7 @@ Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Number:
+class HeadlineNumber:
     """One figure. `good` is None for a figure that is neither good nor bad by itself."""
 
     name: str
@@ -36,8 +36,8 @@ class Outcome:
     sentence: str
     against_run: list[str] = field(default_factory=list)
     """Each thing that keeps the run from being proved."""
-    run: list[Number] = field(default_factory=list)
-    campaign: list[Number] = field(default_factory=list)
+    run: list[HeadlineNumber] = field(default_factory=list)
+    campaign: list[HeadlineNumber] = field(default_factory=list)
 
 
 def outcome(demo: Document | None, campaign: Document | None) -> Outcome:
@@ -146,16 +146,16 @@ def _short(summary: Document, key: str) -> str:
     return f"{missing:,} of {counted(n, 'scenario')}" if missing else ""
 
 
-def _of(faults: Sequence[Document], name: str, *, among: str) -> Number:
+def _of(faults: Sequence[Document], name: str, *, among: str) -> HeadlineNumber:
     hits = sum(bool(one.get(name)) for one in faults)
     if not faults:
-        return Number(among, NOTHING, "nothing was broken")
-    return Number(
+        return HeadlineNumber(among, NOTHING, "nothing was broken")
+    return HeadlineNumber(
         among, percent(hits / len(faults)), f"{hits:,} of {counted(len(faults), 'fault')}", hits == len(faults)
     )
 
 
-def _run_numbers(demo: Document) -> list[Number]:
+def _run_numbers(demo: Document) -> list[HeadlineNumber]:
     faults = graded(demo)
     counts, rows, oracle = demo.get("incidents") or {}, demo.get("conservation") or {}, demo.get("oracle") or {}
     right = [{"right": one.get("severity") == one.get("expected_severity")} for one in faults]
@@ -165,18 +165,20 @@ def _run_numbers(demo: Document) -> list[Number]:
         _of(faults, "contained", among="contained"),
         _of(faults, "healed", among="healed"),
         _of(right, "right", among="severity right"),
-        Number("false alarms", NOTHING if wolves is None else f"{wolves:,}", "incidents without a fault", not wolves),
+        HeadlineNumber(
+            "false alarms", NOTHING if wolves is None else f"{wolves:,}", "incidents without a fault", not wolves
+        ),
     ]
     if rows:
         lost = rows.get("unaccounted") or 0
         numbers.append(
-            Number("rows delivered", f"{rows.get('delivered') or 0:,}", f"{lost:,} unaccounted for", lost == 0)
+            HeadlineNumber("rows delivered", f"{rows.get('delivered') or 0:,}", f"{lost:,} unaccounted for", lost == 0)
         )
     if oracle:
         tables = counted(len(oracle.get("tables") or {}), "table")
         equal = bool(oracle.get("equal"))
         numbers.append(
-            Number("equal to a run without faults", "yes" if equal else "no", f"{tables}, row for row", equal)
+            HeadlineNumber("equal to a run without faults", "yes" if equal else "no", f"{tables}, row for row", equal)
         )
     return numbers
 
@@ -193,37 +195,45 @@ SHARES = {
 """Interval → its name, and the share that is wanted."""
 
 
-def _campaign_numbers(campaign: Document) -> list[Number]:
+def _campaign_numbers(campaign: Document) -> list[HeadlineNumber]:
     summary = campaign.get("summary") or {}
     intervals = summary.get("intervals") or {}
     numbers = []
     for key, (name, wanted) in SHARES.items():
         share = share_of((intervals.get(key) or {}).get("share", summary.get(f"{key}_share")))
         good = None if share is None else share == wanted
-        numbers.append(Number(name, percent(share), _interval(intervals.get(key) or {}), good))
+        numbers.append(HeadlineNumber(name, percent(share), _interval(intervals.get(key) or {}), good))
     lost, alarms, controls = (
         survivors(campaign),
         in_campaign(campaign, "false_alarms"),
         in_campaign(campaign, "controls"),
     )
     numbers[3:3] = [
-        Number("survivors", f"{len(lost):,}", "faults missed at least once", _quiet(len(lost), in_campaign(campaign))),
-        Number("false alarms", f"{alarms:,}", f"in {counted(controls, 'control')}", _quiet(alarms, controls)),
+        HeadlineNumber(
+            "survivors", f"{len(lost):,}", "faults missed at least once", _quiet(len(lost), in_campaign(campaign))
+        ),
+        HeadlineNumber("false alarms", f"{alarms:,}", f"in {counted(controls, 'control')}", _quiet(alarms, controls)),
     ]
     per_fault, healing = summary.get("incidents_per_fault"), summary.get("healing") or {}
     kills, actions = campaign.get("kills") or {}, healing.get("remediations_per_incident")
     return [
         *numbers,
-        Number("quarantine precision", percent(summary.get("quarantine_precision")), "quarantined rows that are bad"),
-        Number("quarantine recall", percent(summary.get("quarantine_recall")), "bad rows that are quarantined"),
-        Number("incidents for each fault", NOTHING if per_fault is None else f"{per_fault:.3f}", "1 is the aim"),
-        Number(
+        HeadlineNumber(
+            "quarantine precision", percent(summary.get("quarantine_precision")), "quarantined rows that are bad"
+        ),
+        HeadlineNumber("quarantine recall", percent(summary.get("quarantine_recall")), "bad rows that are quarantined"),
+        HeadlineNumber(
+            "incidents for each fault", NOTHING if per_fault is None else f"{per_fault:.3f}", "1 is the aim"
+        ),
+        HeadlineNumber(
             "time to recover",
             seconds(healing.get("median_seconds")),
             f"median of {healing.get('n') or 0:,}; 95\u00a0% within {seconds(healing.get('p95_seconds'))}",
         ),
-        Number("remediations for each incident", NOTHING if actions is None else f"{actions:.2f}", "actions begun"),
-        Number(
+        HeadlineNumber(
+            "remediations for each incident", NOTHING if actions is None else f"{actions:.2f}", "actions begun"
+        ),
+        HeadlineNumber(
             "kills survived",
             words(kills.get("survived", "?")) if kills else NOTHING,
             f"of {words(kills.get('n', '?'))}" if kills else "not measured in this campaign",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from reliability_platform.counted import counted
 from reliability_platform.formats import NOTHING
 from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
-from reliability_platform.lab.scorecard.report.chart import Chart, Key, Table
+from reliability_platform.lab.scorecard.report.chart import Chart, ChartTable, Key
 from reliability_platform.lab.scorecard.report.days import day_axis, days_of, extent
 from reliability_platform.lab.scorecard.report.svg import ALARM, FAULT, HEALED, PAPER, Canvas, draw_svg
 from reliability_platform.lab.scorecard.report.text import (
@@ -103,7 +103,9 @@ def timeline_chart(month: Mapping[str, Any] | None) -> Chart | None:
         )
         for one in incidents
     ]
-    return Chart(svg, Table(title, ("number", "kind", "what", "source", "landing days", "size or state"), rows), KEYS)
+    return Chart(
+        svg, ChartTable(title, ("number", "kind", "what", "source", "landing days", "size or state"), rows), KEYS
+    )
 
 
 def numbered_faults(month: Mapping[str, Any] | None) -> list[tuple[str, str]]:

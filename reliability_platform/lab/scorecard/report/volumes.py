@@ -5,7 +5,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from reliability_platform.counted import counted
-from reliability_platform.lab.scorecard.report.chart import Chart, Key, Table
+from reliability_platform.lab.scorecard.report.chart import Chart, ChartTable, Key
 from reliability_platform.lab.scorecard.report.days import day_axis, days_of
 from reliability_platform.lab.scorecard.report.svg import ALARM, VOLUME, Canvas, draw_svg
 from reliability_platform.lab.scorecard.report.text import as_day, as_moment, records, words
@@ -54,7 +54,7 @@ def _chart(number: int, source: str, days: Sequence[date], rows: Mapping[date, i
         lambda figure: _draw(figure, days, on_axis, held),
     )
     table = [(day, f"{rows.get(day, 0):,}", _span(*held[day]) if day in held else "") for day in days]
-    return Chart(svg, Table(title, ("landing day", "rows", "held from consumers"), table))
+    return Chart(svg, ChartTable(title, ("landing day", "rows", "held from consumers"), table))
 
 
 def _span(begin: object, end: object) -> str:
