@@ -83,6 +83,7 @@ def test_dbt_docs_knows_all_models(platform: Callable[..., Platform], tmp_path: 
     assert models <= set(catalog), "a model without its columns and types"
 
 
+@pytest.mark.exhaustive  # 14 s; in `make test` dbt builds by hand from landing
 def test_a_build_by_hand_makes_the_rows_that_the_platform_made(
     platform: Callable[..., Platform], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -111,6 +111,7 @@ def test_a_moment_that_cannot_be_has_a_reason_of_its_own_and_is_not_held_as_late
     assert platform.query("select count(*) from hld_too_late") == [(0,)]
 
 
+@pytest.mark.exhaustive  # a second home, 8 s; any order of days giving the same gold is held by `test_order_freedom.py`
 def test_the_same_day_gives_the_same_numbers_wherever_its_home_lies(
     hostile: tuple[Platform, list[Spoilt]], tmp_path: Path
 ) -> None:

@@ -4,6 +4,8 @@ import json
 import shutil
 from collections.abc import Callable
 
+import pytest
+
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.store import IncidentStore
@@ -38,6 +40,7 @@ def _seen(platform: Platform) -> list[tuple[object, ...]]:
     return [*statuses, *incidents]
 
 
+@pytest.mark.exhaustive  # 16 s; that the platform cannot import the lab is held by `test_layers.py`
 def test_scrambled_truth_changes_nothing(platform: Callable[..., Platform]) -> None:
     """Two equal homes; in one, every word of the truth is turned into a lie after the landing."""
     honest, scrambled = (platform(name, injections=INJECTIONS) for name in ("honest", "scrambled"))

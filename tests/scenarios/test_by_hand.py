@@ -1,18 +1,21 @@
 """The commands of the README, one after the other, on a small home of their own."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from reliability_platform.errors import ExitCode
+from tests.conftest import Platform
 from tests.scenarios.typed import typed
 
 HELD = ExitCode.NOT_HEALED
 
 
-def test_injected_by_hand_noticed_healed_and_replayed(tmp_path: Path) -> None:
+def test_injected_by_hand_noticed_healed_and_replayed(lived: Callable[[Path], Platform], tmp_path: Path) -> None:
     """The commands of the README: inject, run, look, replay; a rollback and back again."""
     home = tmp_path / "home"
-    typed("demo", "--plan", "clean", "--days", "3", "--events", "9000", home=home)
+    lived(home).settings.home.chmod(0o700)  # as a command that begins a home makes it
+    typed("run", "--from", "2026-01-03", "--to", "2026-01-03", home=home)
     typed("inject", "null_spike", "--source", "orders", "--date", "2026-01-02", "--magnitude", "large", home=home)
     run = json.loads(typed("run", "--from", "2026-01-02", "--to", "2026-01-02", "--json", home=home, expect=HELD))
     [incident] = run["incidents"]

@@ -553,6 +553,7 @@ def test_without_an_oracle_its_columns_are_null(home: Home, copy: Settings) -> N
 # The ways to it
 
 
+@pytest.mark.exhaustive  # 9 s; the demo grades by the same steps
 def test_the_command_grades_and_says_where_the_files_are(copy: Settings) -> None:
     """Exit code 1: an incident still waits for approval."""
     done = CliRunner().invoke(cli, ["scorecard", "--json", "--home", str(copy.home)], standalone_mode=False)

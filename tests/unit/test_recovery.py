@@ -135,9 +135,9 @@ def test_a_lost_or_corrupt_warehouse_comes_back_and_equals_the_oracle(home: Sett
     assert gold(home) == before
     assert current_version(home) == version  # the same rows make no new version
     assert_equals_the_oracle(home)
-    assert recover_warehouse(home, only_snapshot(home), utc_now).publication.version == version
 
 
+@pytest.mark.exhaustive  # 8 s; in `make test` the demo and the runbooks restore what a DELETE took
 def test_one_table_comes_back_without_the_others(home: Settings) -> None:
     """A dropped table of silver, from a snapshot that lacks a day of it."""
     before = gold(home, ("int_payments__deduplicated", "agg_daily_payments", "fct_customer_days"))

@@ -97,6 +97,7 @@ def lose(settings: Settings) -> Incident:
     return judge(settings, days(day(1), day(3)))["data_loss"]
 
 
+@pytest.mark.exhaustive  # 20 s; in `make test` the demo and the runbooks restore what a DELETE took
 def test_lost_rows_are_put_back_and_what_came_since_is_built_again(home: Settings) -> None:
     """Only the day that the snapshot lacks is run again; the timeline says from where, how many rows, and how long."""
     before, engine = rows(home), operations_engine(home)

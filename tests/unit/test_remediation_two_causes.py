@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pytest
 
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.detection import Surroundings, observe
@@ -36,6 +37,7 @@ def with_garbage(batch: Batch) -> Batch:
     return replace(batch, table=batch.table.set_column(batch.table.column_names.index("payload"), "payload", values))
 
 
+@pytest.mark.exhaustive  # 18 s; that two faults of a day are told apart is held by `test_blindness.py`
 def test_each_cause_is_healed_by_its_own_means_and_gold_is_what_it_would_have_been(
     platform: Callable[..., Platform],
 ) -> None:
