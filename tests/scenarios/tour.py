@@ -69,17 +69,17 @@ def retype(settings: Settings) -> None:
 
 
 def tour(home: Path, first: str, last: str, batches: list[str], *, whole: bool) -> None:
-    """Run, look, heal with approval, prove, break tables so that engines quote what they cannot convert, look. The whole tour heals
-    all 14 incidents instead of one, and grades.
+    """Run, look, prove, break tables so that engines quote what they cannot convert, look. The whole tour heals all incidents,
+    with approval, and grades.
     """
     settings = load_settings(home)
     window = ["--from", first, "--to", last]
     say("run", *window, home=home)
     seen = look(settings, batches)
+    leaks = [one.id for one in IncidentStore(operations_engine(settings)).all() if one.failure_class == "pii_leak"]
     if whole:
         say("heal", home=home)
-    leaks = [one.id for one in IncidentStore(operations_engine(settings)).all() if one.failure_class == "pii_leak"]
-    say("heal", "--incident", leaks[0], home=home)
+        say("heal", "--incident", leaks[0], home=home)
     say("incidents", "note", leaks[0], "--why", f"{MAIL} has paid with {CARD}; ask {PHONE}", home=home)
     say("hold", "--source", "orders", "--date", first, "--why", f"{MAIL} called", home=home)
     say("verify", home=home)

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -74,9 +75,8 @@ def again(platform: Platform) -> None:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
-    made = Platform(tmp_path_factory.mktemp("impact") / "home")
-    made.run(day(1), INJECTED)
+def story(lived: Callable[[Path], Platform], tmp_path_factory: pytest.TempPathFactory) -> Story:
+    made = lived(tmp_path_factory.mktemp("impact") / "home")
     clean = sums(made)
     ActivePlan(7, (Injection("null_spike", "orders", INJECTED, "large"),)).save(made.settings)
     made.deliver("orders", INJECTED)
