@@ -27,7 +27,7 @@ def init(folder: Path, as_json: bool) -> None:
     named = printable(str(folder), 200)
     people.print(f"{named} is a project with {counted(len(files), 'file')}.", markup=False)
     people.print(
-        "Next: cd there, declare a source in contracts/NAME.yml (docs/reference/contracts.md), `reliability generate`, "
+        "Next: cd there, `reliability sources add NAME --from FILES` (or write contracts/NAME.yml), `reliability generate`, "
         "then `reliability run`.",
         markup=False,
     )

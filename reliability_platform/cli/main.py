@@ -170,7 +170,8 @@ def _run(words: list[str]) -> Any:
     operator_said(words)
     if not SOURCES and words and words[0] in COMMANDS and words[0] not in WITHOUT_SOURCES and not HELP & set(words):
         raise UsageError(
-            f"The project {PROJECT} declares no source: write contracts/NAME.yml, then `reliability generate`."
+            f"The project {PROJECT} declares no source: `reliability sources add NAME --from FILES`, or write contracts/NAME.yml; "
+            "then `reliability generate`."
         )
     if not HELP & set(words):
         keep_private(load_settings(DEFAULT_HOME))
