@@ -98,3 +98,10 @@ def test_the_places_of_raw_values_are_all_in_the_readme() -> None:
         if place.raw:
             begin = place.pattern.partition("*")[0]
             assert f"`{begin}" in table or (begin == "warehouse.duckdb" and "in the warehouse" in table), place
+
+
+def test_each_release_in_the_changelog_has_its_day() -> None:
+    """Whoever upgrades asks how old a version is; `git log` is not installed with it."""
+    headings = re.findall(r"^## (.+)$", (PROJECT_ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+ \(20\d\d-\d\d-\d\d\)", one) for one in headings[1:]), headings
