@@ -199,3 +199,14 @@ def test_dagster_takes_snapshots_and_judges_their_age(
         monkeypatch.setenv("RELIABILITY_HOME", str(tmp_path / "empty"))
         assert isinstance(daily_snapshot(dg.build_schedule_context(instance, resources=RESOURCES)), dg.SkipReason)
         assert isinstance(monthly_table_drill(dg.build_schedule_context(instance, resources=RESOURCES)), dg.SkipReason)
+
+
+@pytest.mark.parametrize("drill", [Drill.TABLE_LOSS, Drill.SOURCE_OUTAGE])
+def test_a_home_that_has_saved_no_simulation_has_the_default_one(home: Settings, drill: Drill) -> None:
+    """Of a home that began with `reliability run` the drill said that there was nobody to ask, and no source that could be
+    away; `verify` asked it.
+    """
+    home.simulation_file.unlink()
+    assert (
+        run_drill(home, drill, utc_now).oracle_equal is False
+    )  # its days are of another simulation than the default one

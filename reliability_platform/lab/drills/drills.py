@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from reliability_platform.clock import Clock
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.errors import UsageError
+from reliability_platform.lab.clean import clean_sources
 from reliability_platform.lab.drills.baseline import missing_rows, published_tables, write_tables
 from reliability_platform.lab.oracle import verify
 from reliability_platform.lab.simulation.misbehaviour import at_first
@@ -122,7 +123,7 @@ def run_drill(settings: Settings, drill: Drill, clock: Clock, table: str | None 
     with clone_of(settings) as clone:
         report.held_before = len(read_publication(clone.settings, clone.published.name).held)
         DRILLS[drill](clone, report, clock, table)
-        if clone.settings.simulation_file.exists():
+        if clean_sources(clone.settings):
             with report.timed("oracle"):
                 compared = verify(clone.settings, landed_partitions(clone.settings))
             report.oracle_equal = all(one.equal for one in compared)
@@ -174,12 +175,12 @@ def _lose_and_recover(
 
 def _ask_again(settings: Settings, wanted: Sequence[Partition], clock: Clock) -> list[date]:
     """Land what is missing from the system of record, if it is one that can be asked; returns the landing days."""
-    missing = sorted(set(wanted) - set(landed_partitions(settings)))
-    if not missing or not settings.simulation_file.exists():
+    clean = clean_sources(settings)
+    missing = sorted(one for one in set(wanted) - set(landed_partitions(settings)) if one[0] in clean)
+    if not missing:
         return []
-    simulation = Simulation.load(settings)
     for source, day in missing:
-        for batch in scheduled_batches(simulation, source, day):
+        for batch in clean[source].deliver(day):
             write_batch(settings, batch)
     again = sorted({day for _, day in missing})
     reprocess(RunContext.of(settings, "drill", clock), again)
@@ -234,7 +235,7 @@ def _when_it_may_be_asked(engine: Engine, source: str, clock: Clock) -> Clock:
 def _source_outage(clone: Clone, report: DrillReport, clock: Clock, _: str | None) -> None:
     """The landing day after the last one: one source turns everybody away, then answers again."""
     settings, source = clone.settings, OUTAGE_SOURCE
-    if not settings.simulation_file.exists():
+    if settings.recording.exists() or source not in clean_sources(settings):
         raise UsageError("An outage can be rehearsed with a simulated source only: this home has none.")
     simulation, engine = Simulation.load(settings), operations_engine(settings)
     day = max(day for _, day in landed_partitions(settings)) + timedelta(days=1)
