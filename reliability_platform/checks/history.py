@@ -189,7 +189,7 @@ def _checks_of(source: str) -> dict[str, HistoryCheck]:
                 select landing_date, batch_sequence, event_date, {contract.event_time} as event_time,
                     count(*) filter (where event_date = landing_date)
                         over (partition by landing_date, batch_sequence) as own_rows,
-                    {contract.event_time} - (landing_date + (batch_sequence - 1) * {slot}) as after_start
+                    {contract.event_time} - ({contract.day_starts("landing_date")} + (batch_sequence - 1) * {slot}) as after_start
                 from stg_{source}
                 where landing_date between $first and $last and batch_sequence between 1 and {slots}
                     and not is_superseded and reject_reasons is null

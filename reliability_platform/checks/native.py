@@ -171,7 +171,7 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
             from {admissions} left join {ARRIVALS}{source} using (landing_date, batch_id)
             where {window} and kind <> 'replacement' and landed_at is not null
                 and least(greatest(landed_at, coalesce(absent_at, landed_at)), coalesce(seen_at, 'infinity'::timestamp))
-                    > landing_date + interval 1 day + interval {contract.deadline_minutes} minute
+                    > {contract.day_starts("landing_date + interval 1 day")} + interval {contract.deadline_minutes} minute
             group by landing_date
             """,
             0,

@@ -127,6 +127,12 @@ class Contract:
         """The key's columns as SQL: a list of names, in parentheses one value."""
         return ", ".join(f'"{name}"' for name in self.key)
 
+    def day_starts(self, day: str) -> str:
+        """The moment at which a landing day begins by the source's calendar, in UTC, as SQL of the day."""
+        if self.day_zone == "UTC":
+            return day
+        return f"((cast({day} as timestamp) at time zone '{self.day_zone}') at time zone 'UTC')"
+
     def with_role(self, role: str) -> list[Column]:
         """The columns that the contract gives a role."""
         return [column for column in self.columns if column.role == role]

@@ -41,7 +41,7 @@ class Outlook:
     @property
     def at_risk(self) -> bool:
         """Whether the deadline will probably be missed unless somebody does something."""
-        to_spare = min(TO_SPARE, (self.deadline - day_end(self.day)) / 4)
+        to_spare = min(TO_SPARE, (self.deadline - day_end(self.day, CONTRACTS[self.source].day_zone)) / 4)
         return self.complete_at is not None and self.complete_at + to_spare > self.deadline
 
     @property
@@ -57,7 +57,7 @@ class Outlook:
 
 def deadline_of(source: str, day: date) -> datetime:
     """When the last batch of a landing day must be here."""
-    return day_end(day) + timedelta(minutes=CONTRACTS[source].deadline_minutes)
+    return day_end(day, CONTRACTS[source].day_zone) + timedelta(minutes=CONTRACTS[source].deadline_minutes)
 
 
 def days_ahead(source: str, now: datetime) -> list[date]:
@@ -77,7 +77,7 @@ def outlook(
     """
     ready = None
     if missing:
-        ready = max(now, day_end(day))  # the last batch holds the day's last rows
+        ready = max(now, day_end(day, CONTRACTS[source].day_zone))  # the last batch holds the day's last rows
         if breaker.state is not BreakerState.CLOSED and breaker.next_probe_at is not None:
             ready = max(ready, breaker.next_probe_at) + breaker.cool_down
         ready += UNKNOWN_DURATION if duration is None else duration

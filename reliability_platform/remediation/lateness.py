@@ -105,7 +105,7 @@ def _share(settings: Settings, source: str, day: date, without: Sequence[int] = 
             f"""
             with delivered as (
                 select {contract.event_time} as event_time, _batch_sequence, _batch_attempt,
-                    $day::timestamp + to_minutes((_batch_sequence - 1) * {24 * 60 // contract.cadence.batches}) as since
+                    {contract.day_starts("$day::timestamp")} + to_minutes((_batch_sequence - 1) * {24 * 60 // contract.cadence.batches}) as since
                 from {scan(*files)}
             ), counting as (
                 select * from delivered

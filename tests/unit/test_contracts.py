@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -119,6 +119,15 @@ def with_value(value: Any, *path: str | int) -> Callable[[Any], None]:
     return change
 
 
+def with_property(name: str, value: Any) -> Callable[[Any], None]:
+    """The content with one more custom property of its first table."""
+
+    def change(content: Any) -> None:
+        content["schema"][0]["customProperties"].append({"property": name, "value": value})
+
+    return change
+
+
 COLUMN = ("schema", 0, "properties", 3)
 WRONG: dict[str, tuple[Callable[[Any], None], str]] = {
     "no key": (with_value([{"name": "time_hour", "logicalType": "timestamp"}], "schema", 1, "properties"), "no key"),
@@ -150,6 +159,9 @@ WRONG: dict[str, tuple[Callable[[Any], None], str]] = {
     "a column of the platform's own": (with_value("landing_date", *COLUMN, "name"), "the platform's own columns"),
     "a hidden column": (with_value("_delay", *COLUMN, "name"), "the platform's own columns"),
     "two columns but for case": (with_value("Carrier", *COLUMN, "name"), "carrier stands for more than one column"),
+    "days of no zone": (with_property("dayZone", "Mars/Olympus"), "'Mars/Olympus', which does not exist"),
+    "an offset of no days": (with_property("dayOffset", "yesterday"), "'yesterday', which is no number of days"),
+    "files of no format": (with_property("fileFormat", {"format": "xls"}), "choose one of parquet, csv, json"),
     "a role that there is not": (
         with_value([{"property": "role", "value": "boss"}], *COLUMN, "customProperties"),
         "choose one of measure, segment, entity",
@@ -325,3 +337,19 @@ def test_a_personal_column_stands_in_the_text_of_a_key_as_a_digest() -> None:
         contract = replace(orders, columns=columns, key=key)
         query = f"select {contract.record_key} from (select 7 as order_id, 8 as customer_id)"
         assert duckdb.sql(query).fetchall() == [(shown,)]
+
+
+def test_a_contract_says_where_files_appear_how_they_are_written_and_whose_days_they_follow(tmp_path: Path) -> None:
+    """Days follow the zone of the event time unless the contract says another: a night flight is of the day it left."""
+    content = json.loads(json.dumps(FLIGHTS))
+    content["servers"] = [{"server": "deliveries", "type": "local", "path": "~/in/flights-*.csv"}]
+    with_property("fileFormat", {"format": "csv", "delimiter": ";", "nulls": ["NA"]})(content)
+    with_property("dayOffset", -1)(content)
+    contract = read(tmp_path, content)["flights"]
+    assert (contract.location, contract.day_offset, contract.day_zone) == ("~/in/flights-*.csv", -1, "America/New_York")
+    assert (contract.file_format.delimiter, contract.file_format.nulls) == (";", ("NA",))
+    with_property("dayZone", "UTC")(content)
+    assert read(tmp_path, content)["flights"].day_starts("landing_date") == "landing_date"
+    with duckdb.connect() as connection:
+        [(begins,)] = connection.execute(f"select {contract.day_starts(\"date '2025-07-01'\")}").fetchall()
+    assert begins == datetime(2025, 7, 1, 4)
