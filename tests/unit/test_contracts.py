@@ -351,5 +351,6 @@ def test_a_contract_says_where_files_appear_how_they_are_written_and_whose_days_
     with_property("dayZone", "UTC")(content)
     assert read(tmp_path, content)["flights"].day_starts("landing_date") == "landing_date"
     with duckdb.connect() as connection:
-        [(begins,)] = connection.execute(f"select {contract.day_starts(\"date '2025-07-01'\")}").fetchall()
+        day = contract.day_starts("date '2025-07-01'")
+        [(begins,)] = connection.execute(f"select {day}").fetchall()
     assert begins == datetime(2025, 7, 1, 4)
