@@ -34,6 +34,8 @@ class Landed:
     batches: int
     rows: int
     fetch: Fetched | None = None
+    trouble: str = ""
+    """Why the place where deliveries appear could not be looked at."""
 
 
 def deliver(settings: Settings, engine: Engine, source: Source, days: Sequence[date]) -> Landed:

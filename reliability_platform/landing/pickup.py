@@ -69,11 +69,15 @@ class _Delivery:
 
 def pick_up(settings: Settings, source: str, days: Sequence[date]) -> Landed:
     """Land what has appeared of some landing days. What has landed already stays as it is: the same name with another
-    content is another attempt of its slot. Raises `EnvironmentUnusableError` if the place cannot be looked at."""
+    content is another attempt of its slot. Of a place that cannot be looked at nothing has come: no other source suffers
+    for it."""
     contract = CONTRACTS[source]
     assert contract.location is not None
     place = location_of(contract.location)
-    files = settled_files(place)
+    try:
+        files = settled_files(place)
+    except EnvironmentUnusableError as error:
+        return Landed(0, 0, trouble=str(error))
     names = {one.path for one in files}
     delivered = [
         one for one in files if not one.path.endswith(MANIFEST_SUFFIX) and not is_mark_by_name(one.name, one.size)
@@ -311,9 +315,20 @@ def _land_with_its_own(settings: Settings, source: str, day: date, found: _Deliv
 
 
 def pick_up_late(settings: Settings) -> None:
-    """Land what has appeared since of landing days that have a folder. A place that cannot be looked at waits: the next
-    run of a day says so."""
+    """Land what has appeared since of landing days that have a folder."""
     for source in SOURCES:
         if is_picked_up(settings, source):
-            with suppress(EnvironmentUnusableError):
-                pick_up(settings, source, sorted(landed_days(settings, source)))
+            pick_up(settings, source, sorted(landed_days(settings, source)))
+
+
+def places_in_trouble(settings: Settings) -> list[str]:
+    """Why deliveries of sources cannot be looked for, one line a source."""
+    found = []
+    for source in SOURCES:
+        location = CONTRACTS[source].location
+        if location is not None and is_picked_up(settings, source):
+            try:
+                location_of(location).files()
+            except EnvironmentUnusableError as error:
+                found.append(f"{source}: {str(error).rstrip('.')}")
+    return found

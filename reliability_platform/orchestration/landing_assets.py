@@ -83,6 +83,7 @@ def _landing_asset(source: str) -> dg.AssetsDefinition:
                 outputs=[replace(written, rows_written=landed.rows, files_written=landed.batches)],
             )
         how = {} if landed.fetch is None else _shown(landed.fetch)
+        how |= {"could_not_look": landed.trouble} if landed.trouble else {}
         return dg.MaterializeResult(metadata={"batches": landed.batches, "dagster/row_count": landed.rows, **how})
 
     return _deliveries

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -59,6 +60,11 @@ class _Folder:
     def files(self) -> list[Found]:
         path = os.path.expandvars(Path(self.pattern).expanduser())
         pattern = f"{glob.escape(path)}/*" if Path(path).is_dir() else path
+        literal = Path(*(part for part in takewhile(lambda one: not glob.has_magic(one), Path(path).parent.parts)))
+        if not os.access(literal, os.R_OK | os.X_OK):
+            raise EnvironmentUnusableError(
+                f"Deliveries are said to appear at {path}, and {literal} is no folder that can be looked into."
+            )
         return sorted(self._regular(pattern), key=lambda one: one.path)
 
     def _regular(self, pattern: str) -> Iterator[Found]:

@@ -22,7 +22,7 @@ from reliability_platform.contracts.file_format import FileFormat
 from reliability_platform.contracts.named_days import Named, named_days
 from reliability_platform.landing.admission import Admission, admit
 from reliability_platform.landing.bronze import bronze_folder
-from reliability_platform.landing.pickup import pick_up
+from reliability_platform.landing.pickup import pick_up, places_in_trouble
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import location
@@ -289,3 +289,16 @@ def test_a_file_without_days_that_cannot_be_taken_apart_ends_in_a_record(place: 
     day = datetime.fromtimestamp((place / "flights.csv").stat().st_mtime, UTC).date()
     pick_up(home, SOURCE, [day])
     assert by_batch(admit(home, SOURCE, day)) == {f"orders-{day:%Y%m%d}-01": ("refused", "unreadable_file")}
+
+
+def test_a_place_that_is_gone_is_named_and_stops_nobody(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder was moved: the source was silent, and nobody could see why; a bucket that did not answer ended every run."""
+    declare(monkeypatch, str(tmp_path / "moved" / "flights-*.csv"))
+    landed_there = pick_up(home, SOURCE, [DAY])
+    assert (landed_there.batches, "is no folder" in landed_there.trouble) == (0, True)
+    [said] = [one for one in places_in_trouble(home) if one.startswith(SOURCE)]
+    assert str(tmp_path / "moved") in said
+    declare(monkeypatch, "nosuchscheme://bucket/flights-*.csv")
+    assert "its driver is missing" in pick_up(home, SOURCE, [DAY]).trouble
