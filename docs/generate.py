@@ -168,7 +168,7 @@ classes. Admission, checks and masking read it. A field that the standard does n
 | `customProperties: eventTime` | the column with the event time |
 | `customProperties: sourceKind` | how it delivers: `simulated` (by the lab, the default) or `drop` (it sends by itself) |
 | `servers` | where deliveries of a `drop` source appear: the `path` (with `*`) or the `location` of the first server |
-| `customProperties: fileFormat` | how its files are written: `format` (`parquet`, `csv`, `json`), `compression`, `delimiter`, `quote`, `escape`, `encoding`, `header`, `skip`, `dateFormat`, `timestampFormat`, `nulls` |
+| `customProperties: fileFormat` | how its files are written: `format` (`parquet`, `csv`, `json`), `compression`, `delimiter`, `quote`, `escape`, `decimal`, `encoding`, `header`, `skip`, `dateFormat`, `timestampFormat`, `nulls` |
 | `customProperties: dayZone` | the zone whose calendar says which day an event is of: by default that of the event time, or UTC |
 | `customProperties: severalDays` | `true`: a file holds several days, and is taken apart by those of its events |
 | `customProperties: dayOffset` | days from the one in a file's name to the one of its events: -1 where it is named for the day after |

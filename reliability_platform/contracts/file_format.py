@@ -24,6 +24,8 @@ class FileFormat:
     """Empty: values are never quoted."""
     escape: str = ""
     """Before a quote inside quotes; empty: the quote is doubled."""
+    decimal: str = "."
+    """Before the places of a number; with a comma, points may part thousands."""
     header: bool = True
     skip: int = 0
     """Lines before the header."""
@@ -77,6 +79,8 @@ def file_format(declared: Any) -> FileFormat | str:
             return f"fileFormat has the {key} {found[key]!r}, which is not one character"
     if found.get("delimiter") == "":
         return "fileFormat has no delimiter between its quotes: say one character"
+    if found.get("decimal", ".") not in (".", ","):
+        return f"fileFormat has the decimal {found['decimal']!r}: say . or , in quotes"
     for key in ("dateFormat", "timestampFormat"):
         if key in found and not (isinstance(found[key], str) and "%" in found[key]):
             return f"fileFormat has the {key} {found[key]!r}: say it as %Y-%m-%d"

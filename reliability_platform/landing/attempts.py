@@ -22,6 +22,7 @@ from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Contract
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.landing.seals import seal_again
+from reliability_platform.parquet import literal
 from reliability_platform.settings import Settings
 
 UNASKED = "unasked_attempt"
@@ -128,7 +129,7 @@ def _unread(contract: Contract) -> str:
     pointers = [
         "/" + one.name.replace("~", "~0").replace("/", "~1") for one in contract.columns if one.type != "VARCHAR"
     ]
-    texts = ", ".join("'" + one.replace("'", "''") + "'" for one in pointers)
+    texts = ", ".join(literal(one) for one in pointers)
     return (
         f"coalesce(len(list_filter(json_extract_string(_rescued, [{texts}]), lambda one: one is not null)) > 0, false)"
     )

@@ -22,6 +22,7 @@ from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest, Man
 from reliability_platform.landing.parquet_file import NotReadableError
 from reliability_platform.landing.texts import unread
 from reliability_platform.masking import shown_name
+from reliability_platform.parquet import identifier, literal
 
 HELD_FROM = 0.01
 """Share of the rows with one fault from which the landing day is held; see `checks.catalogue`."""
@@ -113,7 +114,7 @@ def _rejected(contract: Contract, table: pa.Table, kept: dict[str, pa.ChunkedArr
     for name, texts in kept.items():  # what was a text of another kind is not missing as well
         table = table.append_column(f"{name} came", pc.is_valid(texts))
     rules = dict(_rules(contract, frozenset(kept)))
-    columns = ", ".join(_identifier(name) for name in contract.arrow_schema.names)
+    columns = ", ".join(identifier(name) for name in contract.arrow_schema.names)
     with duckdb.connect() as connection:
         connection.register("delivered", table)
         terms = ", ".join(f"count(*) filter (where {condition})" for condition in rules.values()) or "0"
@@ -130,9 +131,9 @@ def _rejected(contract: Contract, table: pa.Table, kept: dict[str, pa.ChunkedArr
 def _rules(contract: Contract, unread_columns: frozenset[str]) -> Iterator[tuple[str, str]]:
     """Code → condition over the contract's columns, as staging has them."""
     for one in contract.columns:
-        name = _identifier(one.name)
+        name = identifier(one.name)
         if one.required and not one.json:
-            came = f" and not {_identifier(f'{one.name} came')}" if one.name in unread_columns else ""
+            came = f" and not {identifier(f'{one.name} came')}" if one.name in unread_columns else ""
             yield f"{one.name}_missing", f"{name} is null{came}"
         if one.json:
             kind = f"case when json_valid({name}) then json_type({name}) else 'none' end"
@@ -142,9 +143,5 @@ def _rules(contract: Contract, unread_columns: frozenset[str]) -> Iterator[tuple
         if limits:
             yield f"{one.name}_out_of_range", " or ".join(limits)
         if one.valid_values:
-            listed = ", ".join("'" + value.replace("'", "''") + "'" for value in one.valid_values)
+            listed = ", ".join(literal(value) for value in one.valid_values)
             yield f"{one.name}_unknown_value", f"cast({name} as varchar) not in ({listed})"
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

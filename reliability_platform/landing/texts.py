@@ -14,9 +14,11 @@ import pyarrow.compute as pc
 
 from reliability_platform.contracts.contract import Column, Contract
 from reliability_platform.contracts.file_format import FileFormat
+from reliability_platform.parquet import identifier, literal
 
 WHOLE = r"[+-]?[0-9]+([.]0*)?"
 NUMBER = r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?"
+WITH_COMMA = r"[+-]?([0-9]{1,3}([.][0-9]{3})+|[0-9]+)?(,[0-9]+)?([eE][+-]?[0-9]+)?"
 DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 MOMENT = DAY + r"[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)?"
 OFFSET = r" ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
@@ -77,18 +79,10 @@ def unread(
     return found
 
 
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
 def _expression(column: Column, said: FileFormat) -> str:
     """A column's texts as its type, in SQL; null for what is not of it. Moments without an offset stay local."""
-    value = _identifier(column.name)
-    words = f" and {value} not in ({', '.join(map(_text, said.nulls))})" if said.nulls else ""
+    value = identifier(column.name)
+    words = f" and {value} not in ({', '.join(map(literal, said.nulls))})" if said.nulls else ""
     if column.type == "VARCHAR":
         return f"case when true{words} then {value} end"
     value = f"trim(case when true{words} then {value} end)"
@@ -96,17 +90,20 @@ def _expression(column: Column, said: FileFormat) -> str:
     if kind == "BOOLEAN":
         return f"case lower({value}) when 'true' then true when 'false' then false when 't' then true when 'f' then false end"
     if kind == "DATE":
-        other = f"cast(try_strptime({value}, {_text(said.date_format)}) as date)" if said.date_format else "null"
+        other = f"cast(try_strptime({value}, {literal(said.date_format)}) as date)" if said.date_format else "null"
         midnight = rf"{DAY}([ T]00:00(:00([.]0+)?)?)?"
         return f"coalesce({other}, case when {_fits(value, midnight)} then try_cast(left({value}, 10) as date) end)"
     if kind == "TIMESTAMP":
-        other = f"try_strptime({value}, {_text(said.timestamp_format)})" if said.timestamp_format else "null"
+        other = f"try_strptime({value}, {literal(said.timestamp_format)})" if said.timestamp_format else "null"
         offset = _with_offset(f"upper({value})")
         return (
             f"coalesce(case when {_fits(value, MOMENT)} then try_cast({value} as timestamp) "
             f"when {_fits(f'upper({value})', MOMENT + OFFSET)} "
             f"then cast(try_cast({offset} as timestamptz) at time zone 'UTC' as timestamp) end, {other})"
         )
+    if said.decimal == "," and (decimal is not None or _WHOLE_NUMBERS.fullmatch(kind) or kind in ("DOUBLE", "FLOAT")):
+        plain = f"replace(replace({value}, '.', ''), ',', '.')"
+        value = f"(case when {_fits(value, WITH_COMMA)} then {plain} end)"
     if decimal is not None:
         places = int(decimal[1])
         value, pattern = value, rf"[+-]?([0-9]+([.][0-9]{{0,{places}}}0*)?|[.][0-9]{{1,{max(places, 1)}}}0*)"
@@ -130,12 +127,12 @@ _OFFSETS = (
 
 def _with_offset(value: str) -> str:
     for pattern, instead in _OFFSETS:
-        value = f"regexp_replace({value}, {_text(pattern)}, {_text(instead)})"
+        value = f"regexp_replace({value}, {literal(pattern)}, {literal(instead)})"
     return value
 
 
 def _fits(value: str, pattern: str) -> str:
-    return f"regexp_full_match({value}, {_text(pattern)})"
+    return f"regexp_full_match({value}, {literal(pattern)})"
 
 
 def _in_zone(values: pa.ChunkedArray, column: Column, texts: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from reliability_platform.cli import sources as module
 from reliability_platform.cli.main import cli
 from reliability_platform.contracts.contract import Cadence, Contract
+from reliability_platform.contracts.first_mart import write_first_mart
 from reliability_platform.contracts.inference.document import contract_text
 from reliability_platform.contracts.inference.session import proposed
 from reliability_platform.contracts.odcs import read_contracts
@@ -265,3 +266,28 @@ def test_the_command_writes_the_contract_once(tmp_path: Path, monkeypatch: pytes
     assert "is there already" in str(again.exception)
     wrong = CliRunner().invoke(cli, ["sources", "add", "Parcels!", "--from", str(tmp_path)])
     assert isinstance(wrong.exception, UsageError)
+
+
+def test_a_first_mart_has_types_that_yaml_reads_as_one(tmp_path: Path) -> None:
+    """`decimal(38,2)` in braces was two words of YAML, and the first build of a shop with amounts ended with a syntax error."""
+    (tmp_path / "sales.csv").write_text(
+        "sale;at;shop;amount\n"
+        + "".join(f"{number};2024-05-06 10:00:00;{'AB'[number % 2]};{number}.50\n" for number in range(60))
+    )
+    contract, _ = contract_of(tmp_path, tmp_path / "sales.csv", name="sales")
+    written = write_first_mart(tmp_path, contract)
+    assert written == ["dbt_project/models/marts/agg_daily_sales.sql", "dbt_project/models/marts/agg_daily_sales.yml"]
+    [model] = yaml.safe_load((tmp_path / written[1]).read_text())["models"]
+    types = {one["name"]: one["data_type"] for one in model["columns"]}
+    assert types["total_amount"] == "decimal(38,2)"
+    assert write_first_mart(tmp_path, contract) == []
+
+
+def test_numbers_with_a_comma_and_days_as_europe_writes_them_are_found(tmp_path: Path) -> None:
+    """An export of a German till: amounts were text, and nobody could add them up."""
+    rows = "".join(f"{number};1.{100 + number},50;{1 + number % 5:02d}.03.2025 10:00:00\n" for number in range(60))
+    (tmp_path / "sales.csv").write_bytes(f"Beleg;Betrag;Größe am\n{rows}".encode("latin-1"))
+    contract, text = contract_of(tmp_path, tmp_path / "sales.csv", name="sales")
+    assert (contract.file_format.decimal, contract.file_format.encoding) == (",", "latin-1")
+    assert {one.name: one.type for one in contract.columns}["betrag"] == "DECIMAL(18,2)"
+    assert "%d.%m.%Y" in text

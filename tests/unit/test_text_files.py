@@ -154,6 +154,25 @@ def test_a_text_is_taken_for_what_it_says_exactly_or_not_at_all(kind: str, text:
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("DECIMAL(12,2)", "12,50", Decimal("12.50")),
+        ("DECIMAL(12,2)", "1.234,50", Decimal("1234.50")),
+        ("DECIMAL(12,2)", "12.50", None),
+        ("DECIMAL(12,2)", "1.23,4", None),
+        ("DOUBLE", "-0,5", -0.5),
+        ("BIGINT", "1.234", 1234),
+        ("BIGINT", "12", 12),
+    ],
+)
+def test_numbers_with_a_comma_are_read_where_the_contract_says_so(kind: str, text: str, value: object) -> None:
+    """Half of Europe writes 12,50; read as 1250 or not at all, it was a file of nothing."""
+    promised = contract(replace(CSV, delimiter=";", decimal=","), key="VARCHAR", value=kind)
+    table = pa.table({"key": ["a", "b", "c"], "value": [text, "1", "1"]})
+    assert canonical(table, promised)["value"].to_pylist()[0] == value
+
+
 def test_a_column_of_which_most_texts_are_something_else_stays_as_it_came() -> None:
     """A file with decimal commas is another file, and no thousand bad rows: it is refused whole, and can be read after all."""
     promised = contract(CSV, key="VARCHAR", value="DECIMAL(12,2)")
@@ -263,6 +282,6 @@ def test_a_format_that_cannot_be_meant_says_what_to_write(declared: object, why:
 
 def test_a_declared_format_reads_back_as_itself() -> None:
     """What `sources add` writes is what admission reads."""
-    said = FileFormat("csv", "gzip", "latin-1", ";", "'", "\\", False, 2, "%d.%m.%Y", None, ("NA", "-"))
+    said = FileFormat("csv", "gzip", "latin-1", ";", "'", "\\", ",", False, 2, "%d.%m.%Y", None, ("NA", "-"))
     assert file_format(said.declared) == said
     assert FileFormat("json").declared == {"format": "json"}

@@ -1,7 +1,7 @@
 """A sample of deliveries in a table: read by DuckDB, with a limit on cells, each column in the type that all its values have."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -113,9 +113,32 @@ def _load(sample: Sample, raw: list[tuple[str, str]], files: list[Path], limit: 
     except duckdb.Error as error:
         told = " ".join(str(error).split())
         raise UsageError(f"The sample cannot be read as {sample.format.kind}: {told[:200]}.") from None
+    if sample.format.kind == "csv" and sample.format.delimiter != ",":
+        _read_commas(sample, names)
     [(sample.rows,)] = sample.connection.execute("select count(*) from raw").fetchall()
     if sample.rows == 0:
         raise UsageError(f"{files[0]} has a header and no rows: name files with rows in them.")
+
+
+WITH_COMMA = r"[+-]?([0-9]{1,3}([.][0-9]{3})+|[0-9]+)(,[0-9]+)?"
+
+
+def _read_commas(sample: Sample, names: list[str]) -> None:
+    """Numbers with a comma before their places, where a column holds nothing else and some of them have places."""
+    words = ", ".join(literal(word) for word in NULL_WORDS)
+    terms = [
+        f"bool_and({v} in ({words}) or regexp_full_match({v}, '{WITH_COMMA}')) and bool_or(contains({v}, ','))"
+        for v in map(identifier, names)
+    ]
+    [found] = sample.connection.execute(f"select {', '.join(terms)} from raw").fetchall()
+    with_comma = [name for name, is_one in zip(names, found, strict=True) if is_one]
+    if with_comma:
+        sample.format = replace(sample.format, decimal=",")
+        plain = ", ".join(
+            f"{v} = case when {v} in ({words}) then {v} else replace(replace({v}, '.', ''), ',', '.') end"
+            for v in map(identifier, with_comma)
+        )
+        sample.connection.execute(f"update raw set {plain}")
 
 
 def _as_typed(name: str, original: str, kind: str) -> Typed:
