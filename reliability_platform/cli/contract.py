@@ -43,10 +43,10 @@ def check(
     """
     from reliability_platform.landing.judgement import judge
 
+    chosen = _contract(path, source)
     gone = [one for one in files if not one.is_file()]
     if gone:
         raise UsageError(f"There is no file {str(gone[0])!r}: name the files to judge.")
-    chosen = _contract(path, source)
     found = [judge(chosen, one, utc_now().date()) for one in files]
     bad = [one for one in found if not one.is_good or (strict and one.rejected)]
     if junit is not None:

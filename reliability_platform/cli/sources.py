@@ -233,6 +233,7 @@ def add(
     from reliability_platform.contracts.inference.document import contract_text
     from reliability_platform.contracts.inference.files import files_of
     from reliability_platform.contracts.inference.session import proposed
+    from reliability_platform.contracts.inference.tables import keep_tables
     from reliability_platform.contracts.odcs import NAME, read_contracts
 
     if NAME.fullmatch(name) is None:
@@ -257,6 +258,7 @@ def add(
     )
     write_atomically(path, contract_text(proposal, yes).encode())
     [contract] = read_contracts(path)
+    kept = keep_tables(path.parent.parent, tables)
     mart = write_first_mart(path.parent.parent, contract)
     first_day = _know_days_since(proposal.first_day)
     if as_json:
@@ -264,12 +266,14 @@ def add(
             {
                 "source": name, "path": str(path), "rows": proposal.sample.rows, "whole": proposal.sample.whole,
                 "columns": len(proposal.columns), "key": proposal.key.value, "event_time": proposal.event_time.value,
-                "format": proposal.sample.format.declared, "questions": proposal.questions, "taken_as_proposed": yes, "mart": mart, "first_day": proposal.first_day,
+                "format": proposal.sample.format.declared, "questions": proposal.questions, "taken_as_proposed": yes, "mart": mart, "reference": kept, "first_day": proposal.first_day,
             }
         )  # fmt: skip
         return
     people.print(f"{path}, from {proposal.sample.read}.", markup=False, soft_wrap=True)
     people.print(f"Key: {', '.join(proposal.key.value)}. Event time: {proposal.event_time.value}.", markup=False)
+    for one in kept:
+        people.print(f"{one}: a reference table of the project, replace it when it changes.", markup=False)
     for one in mart:
         people.print(f"{one}: a first table to publish, yours to change.", markup=False)
     if first_day:

@@ -51,6 +51,10 @@ from reliability_platform.strict_yaml import StrictYaml
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 """How a source may be called: it becomes part of the names of tables, folders and checks."""
+OURS = (
+    "eventTime", "critical", "announcedColumns", "sourceKind", "fileFormat", "takenOver", "dayZone", "severalDays", "dayOffset",
+)  # fmt: skip
+"""The custom properties of a table that the platform reads."""
 ROLES = ("measure", "segment", "entity")
 _NESTED = frozenset({"object", "array", "map"})
 _MINUTES = {"m": 1, "h": 60, "d": 1_440}
@@ -165,6 +169,7 @@ class _Table:
             self._object(f"eventTime is {event_time!r}, which is no column of {self._name}", "name")
         elif not next(one for one in columns if one.name == event_time).type.startswith(("TIMESTAMP", "DATE")):
             self._object(f"eventTime is {event_time!r}, which holds neither moments nor days", "name")
+        self._refuse_unknown_properties()
         announced = self._names(self._custom.get("announcedColumns", []), "announcedColumns")
         taken_over = self._names(self._custom.get("takenOver", []), "takenOver")
         taken = Counter(
@@ -274,6 +279,19 @@ class _Table:
             self._object(f"{name} refers to {to!r}: write table.column", *place)
             return None
         return Reference(table, column)
+
+    def _refuse_unknown_properties(self) -> None:
+        """Those that look like one of the platform's: other programs may have their own."""
+        for name in self._custom:
+            close = get_close_matches(name.lower(), [one.lower() for one in OURS], n=1, cutoff=0.8)
+            meant = next((one for one in OURS if [one.lower()] == close), None)
+            if name not in OURS and meant is not None:
+                self._object(f"the custom property {name!r} says nothing: did you mean {meant}?", "name")
+        if not isinstance(self._custom.get("severalDays", False), bool):
+            self._object(f"severalDays is {self._custom['severalDays']!r}, which is neither true nor false", "name")
+        servers = self._said.servers or []
+        if servers and not any(one.path or one.location for one in servers):
+            self._object("its server says neither path nor location: where do deliveries appear?", "name")
 
     def _file_format(self) -> FileFormat:
         said = self._custom.get("fileFormat")

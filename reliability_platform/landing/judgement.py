@@ -6,7 +6,7 @@ Not judged are what only a home knows: reference data, the past of the source, o
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reliability_platform.contracts.contract import Contract
+from reliability_platform.contracts.named_days import named_days
 from reliability_platform.landing.canonical import canonical, meant_by
 from reliability_platform.landing.columns import Breach, breach
 from reliability_platform.landing.delivered_file import RowCountError, read_delivered
@@ -45,6 +46,8 @@ class Judgement:
     @property
     def holds(self) -> list[str]:
         """The codes for which the landing day would be held."""
+        if self.rows == 0:
+            return ["no_rows"]
         return [code for code, rows in self.rejected.items() if rows >= HELD_FROM * max(self.rows, 1)]
 
     @property
@@ -78,10 +81,12 @@ def judge(contract: Contract, path: Path, day: date) -> Judgement:
         return Judgement(str(path), rows, found.reason, _in_words(found))
     kept = dict(unread(delivered, meant_by(delivered.column_names, contract), table, contract))
     known = {*contract.arrow_schema.names, *contract.announced}
+    named = None if contract.several_days else named_days(str(path))
+    own_day = named.first + timedelta(days=contract.day_offset) if named is not None and named.is_day else None
     return Judgement(
         str(path),
         rows,
-        rejected=_rejected(contract, table.select(contract.arrow_schema.names), kept),
+        rejected=_rejected(contract, table.select(contract.arrow_schema.names), kept, own_day),
         unknown_columns=tuple(shown_name(name) for name in table.column_names if name not in known),
     )
 
@@ -109,11 +114,16 @@ def _declared_rows(path: Path, content: bytes) -> int | None:
     return manifest.expected_rows
 
 
-def _rejected(contract: Contract, table: pa.Table, kept: dict[str, pa.ChunkedArray]) -> dict[str, int]:
+def _rejected(
+    contract: Contract, table: pa.Table, kept: dict[str, pa.ChunkedArray], own_day: date | None
+) -> dict[str, int]:
     counts = {f"{name}_unreadable": table.num_rows - texts.null_count for name, texts in kept.items()}
     for name, texts in kept.items():  # what was a text of another kind is not missing as well
         table = table.append_column(f"{name} came", pc.is_valid(texts))
     rules = dict(_rules(contract, frozenset(kept)))
+    if own_day is not None:
+        ends = contract.day_starts(f"(date '{own_day}' + interval 1 day)")
+        rules[f"{contract.event_time}_in_future"] = f"{identifier(contract.event_time)} >= {ends}"
     columns = ", ".join(identifier(name) for name in contract.arrow_schema.names)
     with duckdb.connect() as connection:
         connection.register("delivered", table)

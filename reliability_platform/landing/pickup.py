@@ -6,6 +6,7 @@ writes one, which says `vouched_for: false`: that rows are missing, nobody can s
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from reliability_platform.landing.arrivals import WATCHED_WITHIN
 from reliability_platform.landing.canonical import canonical
 from reliability_platform.landing.delivered_file import read_delivered, rows_in
 from reliability_platform.landing.deliveries import Landed
-from reliability_platform.landing.entries import entries
+from reliability_platform.landing.entries import Entry, entries
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX, ManifestError, is_safe_name, parse
 from reliability_platform.landing.markers import is_mark_by_name
 from reliability_platform.landing.parquet_file import NotReadableError
@@ -224,6 +225,12 @@ def _moments(contract: Contract, table: pa.Table) -> pa.ChunkedArray | None:
     return values
 
 
+def _by_attempt(entry: Entry) -> tuple[int, str]:
+    """Attempts in their order: the tenth after the ninth."""
+    found = re.search(r"-a(\d{1,4})\.manifest\.json$", entry.path.name)
+    return int(found[1]) if found else 1, entry.path.name
+
+
 @dataclass(frozen=True)
 class _Landed:
     """What the manifests of a landing day say: (name under which it was delivered, slot, checksum)."""
@@ -237,19 +244,24 @@ class _Landed:
         folder = landing_folder(settings, source, day)
         told, rows = [], dict[tuple[str, int, str], int]()
         with suppress(OSError):
-            for entry in entries(folder, settings.landing):
+            for entry in sorted(entries(folder, settings.landing), key=_by_attempt):
                 if entry.path.name.endswith(MANIFEST_SUFFIX):
                     with suppress(OSError, ManifestError, ValueError, TypeError, KeyError):
                         said = parse(entry.path.read_bytes())
                         name = str(said.get("delivered_as", ""))
                         told.append((name, int(said["sequence"]), str(said["checksum"])))
                         looks = (name, int(said["delivered_bytes"]), str(said["delivered_modified"]))
+                        rows = {one: number for one, number in rows.items() if one[0] != name}
                         rows[looks] = int(said["expected_rows"])
         return cls(told, rows)
 
     def rows_of(self, file: Found) -> int | None:
         """The rows of a file that has landed and looks as it did then; None for any other."""
         return self.rows.get((file.name, file.size, file.modified_at.isoformat()))
+
+    def newest(self, name: str) -> str | None:
+        """The content under which a name landed last. What is put back as it was before is another attempt."""
+        return next((checksum for other, _, checksum in reversed(self.told) if other == name), None)
 
     def slot(self, contract: Contract, found: _Delivery, by_hour: bool) -> int:
         """The slot of a file: the one that it has had, else that of its hour or number, else the first free one."""
@@ -266,7 +278,7 @@ class _Landed:
 
 
 def _land(settings: Settings, contract: Contract, day: date, found: _Delivery, known: _Landed, by_hour: bool) -> None:
-    if any((name, checksum) == (found.file.name, found.checksum) for name, _, checksum in known.told):
+    if known.newest(found.file.name) == found.checksum:
         return
     source = contract.source
     if found.manifest is not None:

@@ -7,14 +7,16 @@ from reliability_platform.atomic import write_atomically
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.damage import write_seal, written_as
 from reliability_platform.settings import Settings
-from reliability_platform.sources.source import reference_files
+from reliability_platform.sources.source import own_tables, reference_files
 
-REFERENCE_TABLES = (
+SIMULATED_TABLES = (
     ("customers", "merchants", "products", "currency_rates")
     if any(contract.kind == "simulated" for contract in CONTRACTS.values())
     else ()
 )
-"""Those that are loaded; a project without simulated sources keeps its own, which nothing writes over."""
+REFERENCE_TABLES = tuple(dict.fromkeys((*SIMULATED_TABLES, *own_tables())))
+"""Those that are loaded: what the simulation knows, and the tables that the project keeps. What else lies in the home's
+`reference/` is left alone."""
 
 
 def reference_file(settings: Settings, name: str) -> Path:

@@ -7,6 +7,7 @@ another one by now gives it to the next run, which loads and seals anew.
 from pathlib import PurePosixPath
 
 from reliability_platform.atomic import make_way, write_atomically
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.damage import Damage, in_one_line, read_seal, what_is_wrong, written_as
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.landing.reference import REFERENCE_TABLES, load_reference, reference_file, reference_seal
@@ -54,12 +55,28 @@ def load_damaged_again(settings: Settings) -> list[Damage]:
     return found
 
 
+def tables_absent(settings: Settings) -> list[str]:
+    """The tables to which contracts refer and that are nowhere, each with what to do."""
+    return [
+        f"{source} refers to {one.references}, and there is no table {one.references.table}: put it as Parquet into "
+        f"reference/{one.references.table}.parquet of the project, or take the reference out of the contract"
+        for source, contract in CONTRACTS.items()
+        for one in contract.columns
+        if one.references is not None
+        and one.references.table not in CONTRACTS
+        and not reference_file(settings, one.references.table).exists()
+    ]
+
+
 def ensure_sound_reference(settings: Settings) -> list[Damage]:
     """Load again what is damaged before it is built from; returns what was.
 
     Raises `EnvironmentUnusableError`, naming the file, if the source does not give it as it was any more.
     """
     found = load_damaged_again(settings)
+    absent = tables_absent(settings)
+    if absent:
+        raise EnvironmentUnusableError(f"Nothing was built: {absent[0]}.")
     left = examine_reference(settings) if found else []
     if left:
         raise EnvironmentUnusableError(f"Nothing was built: {in_one_line(left, 1)}.")

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Protocol
 
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.errors import EnvironmentUnusableError
-from reliability_platform.settings import Settings
+from reliability_platform.settings import PROJECT, Settings
 from reliability_platform.sources.batch import Batch
 
 KINDS = "reliability_platform.source_kinds"
@@ -76,7 +77,13 @@ def source_named(settings: Settings, name: str) -> Source:
     return _kind(kind_of(settings, name)).source(settings, name)
 
 
+def own_tables() -> dict[str, Path]:
+    """The reference tables that a project keeps itself: `reference/NAME.parquet` beside its contracts."""
+    return {path.stem: path for path in sorted((PROJECT / "reference").glob("*.parquet"))}
+
+
 def reference_files(settings: Settings) -> Mapping[str, bytes]:
     """The reference tables as the system of record has them now, as Parquet files by name."""
     kinds = sorted({kind_of(settings, name) for name in CONTRACTS})
-    return {name: content for kind in kinds for name, content in _kind(kind).reference_files(settings).items()}
+    own = {} if settings.recording.exists() else {name: path.read_bytes() for name, path in own_tables().items()}
+    return own | {name: content for kind in kinds for name, content in _kind(kind).reference_files(settings).items()}

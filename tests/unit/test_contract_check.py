@@ -107,6 +107,15 @@ def test_a_file_that_would_be_refused_says_why(contract: Path, tmp_path: Path) -
     assert ask(contract, path)[1]["refused"] == "manifest_unreadable"
 
 
+def test_a_file_without_rows_or_of_another_day_than_its_name_is_not_good(contract: Path, tmp_path: Path) -> None:
+    """A header alone, and yesterday's file under tomorrow's name: both hold the day."""
+    code, said = ask(contract, file(tmp_path))
+    assert (code, said["holds"]) == (ExitCode.NOT_HEALED, ["no_rows"])
+    early = file(tmp_path, *GOOD).rename(tmp_path / "flights-2026-01-04.csv")
+    code, said = ask(contract, early)
+    assert (code, said["rejected"]) == (ExitCode.NOT_HEALED, {"at_in_future": 150})
+
+
 def test_a_ci_reads_the_result_as_junit(contract: Path, tmp_path: Path) -> None:
     """One test case a file, with hostile names and contents escaped."""
     path = file(tmp_path, *GOOD, header=HEADER.replace("fare", "price"))

@@ -161,6 +161,12 @@ WRONG: dict[str, tuple[Callable[[Any], None], str]] = {
     "two columns but for case": (with_value("Carrier", *COLUMN, "name"), "carrier stands for more than one column"),
     "days of no zone": (with_property("dayZone", "Mars/Olympus"), "'Mars/Olympus', which does not exist"),
     "an offset of no days": (with_property("dayOffset", "yesterday"), "'yesterday', which is no number of days"),
+    "a misspelt property": (with_property("dayzone", "Europe/Berlin"), "did you mean dayZone"),
+    "several days, or not": (with_property("severalDays", "maybe"), "neither true nor false"),
+    "a server that is nowhere": (
+        with_value([{"server": "x", "type": "local"}], "servers"),
+        "neither path nor location",
+    ),
     "files of no format": (with_property("fileFormat", {"format": "xls"}), "choose one of parquet, csv, json"),
     "a role that there is not": (
         with_value([{"property": "role", "value": "boss"}], *COLUMN, "customProperties"),

@@ -302,3 +302,18 @@ def test_a_place_that_is_gone_is_named_and_stops_nobody(
     assert str(tmp_path / "moved") in said
     declare(monkeypatch, "nosuchscheme://bucket/flights-*.csv")
     assert "its driver is missing" in pick_up(home, SOURCE, [DAY]).trouble
+
+
+def test_what_is_put_back_as_it_was_is_another_attempt_and_ends_the_trouble(place: Path, home: Settings) -> None:
+    """A good file was cut in half and put back: its bytes were known, so nothing landed, and the incident stayed for ever."""
+    good = ["UA1,2026-01-05 10:00:00,1", "UA2,2026-01-05 10:00:00,2"]
+    put(place / "flights-2026-01-05.csv", *good)
+    pick_up(home, SOURCE, [DAY])
+    put(place / "flights-2026-01-05.csv", "UA1,2026-01-05 10:00:00,1,2")
+    pick_up(home, SOURCE, [DAY])
+    put(place / "flights-2026-01-05.csv", *good)
+    pick_up(home, SOURCE, [DAY])
+    pick_up(home, SOURCE, [DAY])
+    assert landed(home) == [f"orders-20260105-01{suffix}.csv" for suffix in ("-a2", "-a3", "")]
+    found = by_batch(admit(home, SOURCE, DAY))
+    assert (found["orders-20260105-01-a2"][0], found["orders-20260105-01-a3"]) == ("refused", ("admitted", None))

@@ -114,7 +114,8 @@ def _column(proposal: Proposal, column: ColumnProposal, note: Any) -> list[str]:
     if "classification" in said:
         lines.append("  classification: personal" + note(said["classification"]))
     if "relationships" in said:
-        lines.append(f"  relationships: [{_flow({'to': said['relationships'].value})}]" + note(said["relationships"]))
+        link = said["relationships"]
+        lines.append((f"  relationships: [{_flow({'to': link.value})}]" if link.value else " ") + note(link))
     if (labels := said.get("labels")) is not None:
         rule = {"metric": "invalidValues", "arguments": {"validValues": labels.value}, "mustBe": 0}
         lines.append((f"  quality: [{_flow(rule)}]" if labels.value else " ") + note(labels))
@@ -146,4 +147,4 @@ def _word(text: str) -> str:
     """A text as YAML, in quotes unless it can only be read as itself."""
     if PLAIN.fullmatch(text) and text.lower() not in WORDS_OF_YAML:
         return text
-    return json.dumps(text, ensure_ascii=True)
+    return json.dumps(text, ensure_ascii=not text.isprintable())

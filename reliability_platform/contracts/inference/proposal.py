@@ -314,5 +314,9 @@ def _references(proposal: Proposal, tables: Mapping[str, Sequence[Path]]) -> dic
                     proposal.sample.connection.unregister("theirs")
                     if all_values and there >= 0.8 * all_values:
                         told = f"{there:,} of {counted(all_values, 'distinct value')} are there"
-                        found[name] = Told(f"{table}.{target.typed.name}", told, there < all_values)
+                        # Under 1 % of the rows may lead nowhere: a sample that does not hold proposes no promise.
+                        is_kept = there >= 0.99 * all_values
+                        link = f"{table}.{target.typed.name}"
+                        told = told if is_kept else f"of {link} {told}: no reference proposed"
+                        found[name] = Told(link if is_kept else None, told, there < all_values)
     return found
