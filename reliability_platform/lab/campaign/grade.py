@@ -114,7 +114,13 @@ def _primary(scenario: Scenario, found: list[Incident]) -> Incident | None:
     return same[0] if same else None
 
 
-def _root_cause(truth: Truth, incident: Incident | None) -> dict[str, Any]:
+def _days_since(incident: Incident, known: int) -> set[date]:
+    """The days that an incident has named since its timeline had so many entries: one that came back keeps those of before."""
+    named = {date.fromisoformat(day) for one in incident.timeline[known:] for day in one.data.get("partitions", [])}
+    return named or set(incident.partitions)
+
+
+def _root_cause(truth: Truth, incident: Incident | None, known: int) -> dict[str, Any]:
     if incident is None:
         return {"class": False, "dataset": False, "days": False, "column": None}
     column = None
@@ -123,7 +129,7 @@ def _root_cause(truth: Truth, incident: Incident | None) -> dict[str, Any]:
     return {
         "class": incident.failure_class == truth.expected_class,
         "dataset": incident.root_dataset == truth.expected_root,
-        "days": set(incident.partitions) <= set(truth.landing_dates),
+        "days": _days_since(incident, known) <= set(truth.landing_dates),
         "column": column,
     }
 
@@ -162,7 +168,7 @@ def outcome_of(
     """
     found, known = list(incidents), known or {}
     primary = _primary(scenario, found)
-    cause = _root_cause(truth, primary)
+    cause = _root_cause(truth, primary, known.get(primary.id, 0) if primary else 0)
     ended = all(one.state in HEALED or one.state is State.FALSE_ALARM for one in found)
     declared = scenario.declared.expected_severity
     # The catalogue says how bad the fault is on a day; the platform raises what is on many.
