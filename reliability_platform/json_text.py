@@ -15,6 +15,12 @@ MAX_DEPTH = 100
 """Nested deeper than recursive parsers survive."""
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
+
+def pointer(name: str) -> str:
+    """The path of a name in an object, whatever is in it (RFC 6901)."""
+    return "/" + name.replace("~", "~0").replace("/", "~1")
+
+
 Fault = Literal["malformed", "poisonous"]
 
 

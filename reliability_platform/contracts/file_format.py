@@ -6,6 +6,8 @@ from typing import Any
 
 KINDS = ("parquet", "csv", "json")
 COMPRESSIONS = ("none", "gzip", "zstd")
+_BEGINNINGS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+"""How packed files begin."""
 ENCODINGS = ("utf-8", "utf-16", "latin-1")
 _OWN_NAMES = {"kind": "format", "date_format": "dateFormat", "timestamp_format": "timestampFormat"}
 """Fields that a contract calls otherwise."""
@@ -59,6 +61,11 @@ class FileFormat:
 
 PARQUET = FileFormat()
 """What is not said."""
+
+
+def compression_of(content: bytes) -> str:
+    """How a file is packed, by its first bytes: one of `COMPRESSIONS`."""
+    return next((name for magic, name in _BEGINNINGS.items() if content.startswith(magic)), "none")
 
 
 def file_format(declared: Any) -> FileFormat | str:

@@ -20,6 +20,7 @@ import yaml
 
 from reliability_platform.atomic import write_atomically
 from reliability_platform.contracts.contract import Column, Contract, Reference
+from reliability_platform.json_text import pointer
 from reliability_platform.parquet import literal
 
 MARK = "Generated from contracts/{what} by `reliability generate`: change that, not this"
@@ -307,7 +308,7 @@ def _rules(contract: Contract, references: Iterable["_Join"]) -> Iterator[tuple[
 
 def _unread(column: str) -> str:
     """Whether what came for a column was a text that is not of its type: it is kept beside it."""
-    path = "/" + column.replace("~", "~0").replace("/", "~1").replace("'", "''")
+    path = pointer(column).replace("'", "''")
     return f"coalesce(json_extract_string(live._rescued, '{path}') is not null, false)"
 
 

@@ -40,7 +40,7 @@ from reliability_platform.landing.bronze import (
     swap_folder,
 )
 from reliability_platform.landing.canonical import canonical, meant_by
-from reliability_platform.landing.columns import Breach, Reading, breach, read_as
+from reliability_platform.landing.columns import Reading, breach, read_as, repeated
 from reliability_platform.landing.dead_letters import ensure_dead_letters
 from reliability_platform.landing.decisions import Shim, late_rows_accepted, read_shim
 from reliability_platform.landing.delivered_file import RowCountError, read_delivered, rows_in
@@ -300,10 +300,8 @@ def _read(
 
 
 def _check_once(table: pa.Table, contract: Contract) -> None:
-    """Of two columns of one name nobody can say which is meant."""
-    repeated = [name for name in contract.arrow_schema.names if table.column_names.count(name) > 1]
-    if repeated:
-        broken = Breach("schema_column_repeated", repeated=tuple(repeated))
+    broken = repeated(contract, table)
+    if broken is not None:
         raise _RefusedError(broken.reason, broken.detail)
 
 

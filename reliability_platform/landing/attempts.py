@@ -21,6 +21,7 @@ from reliability_platform.atomic import write_atomically
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Contract
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.json_text import pointer
 from reliability_platform.landing.seals import seal_again
 from reliability_platform.parquet import literal
 from reliability_platform.settings import Settings
@@ -126,10 +127,7 @@ def settle_attempts(
 
 def _unread(contract: Contract) -> str:
     """Whether a row has a text that is not of its type, in SQL."""
-    pointers = [
-        "/" + one.name.replace("~", "~0").replace("/", "~1") for one in contract.columns if one.type != "VARCHAR"
-    ]
-    texts = ", ".join(literal(one) for one in pointers)
+    texts = ", ".join(literal(pointer(one.name)) for one in contract.columns if one.type != "VARCHAR")
     return (
         f"coalesce(len(list_filter(json_extract_string(_rescued, [{texts}]), lambda one: one is not null)) > 0, false)"
     )

@@ -112,6 +112,12 @@ def breach(contract: Contract, table: pa.Table, landing_date: date) -> Breach | 
     return Breach("schema_type_changed", changed=changed, casts=casts) if changed else None
 
 
+def repeated(contract: Contract, table: pa.Table) -> Breach | None:
+    """Of two columns of one name nobody can say which is meant."""
+    names = tuple(name for name in contract.arrow_schema.names if table.column_names.count(name) > 1)
+    return Breach("schema_column_repeated", repeated=names) if names else None
+
+
 def _proposed(contract: Contract, table: pa.Table, came: str, name: str, landing_date: date) -> str | None:
     """The cast that reads a delivered column as one of the contract."""
     return proposed(table[came], contract.arrow_schema.field(name).type, landing_date, contract.zones.get(name))

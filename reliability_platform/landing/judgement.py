@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from reliability_platform.contracts.contract import Contract
 from reliability_platform.contracts.named_days import named_days
 from reliability_platform.landing.canonical import canonical, meant_by
-from reliability_platform.landing.columns import Breach, breach
+from reliability_platform.landing.columns import Breach, breach, repeated
 from reliability_platform.landing.delivered_file import RowCountError, read_delivered
 from reliability_platform.landing.entries import os_error_text, read_file
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest, ManifestError
@@ -71,12 +71,8 @@ def judge(contract: Contract, path: Path, day: date) -> Judgement:
     except NotReadableError as error:
         return Judgement(str(path), refused="unreadable_file", detail=str(error))
     rows = delivered.num_rows
-    repeated = [name for name in contract.arrow_schema.names if delivered.column_names.count(name) > 1]
-    if repeated:
-        broken = Breach("schema_column_repeated", repeated=tuple(repeated))
-        return Judgement(str(path), rows, broken.reason, _in_words(broken))
     table = canonical(delivered, contract)
-    found = breach(contract, table, day)
+    found = repeated(contract, delivered) or breach(contract, table, day)
     if found is not None:
         return Judgement(str(path), rows, found.reason, _in_words(found))
     kept = dict(unread(delivered, meant_by(delivered.column_names, contract), table, contract))

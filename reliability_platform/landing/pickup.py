@@ -98,13 +98,11 @@ def pick_up(settings: Settings, source: str, days: Sequence[date]) -> Landed:
             if landed is not None:
                 batches, rows = batches + 1, rows + landed
                 continue
-            taken_apart = contract.several_days or named is None or not named.is_day
-            if named is not None and not _may_hold(named, day if taken_apart else told, contract.several_days):
-                continue
-            if taken_apart:
-                found = _of_day(contract, place, file, day, named)
+            if named is None or contract.several_days or not named.is_day:
+                is_near = named is None or _may_hold(named, day, contract.several_days)
+                found = _of_day(contract, place, file, day, named) if is_near else None
             else:
-                found = _whole(contract, place, file, names, named)
+                found = _whole(contract, place, file, names, named) if named.first == told else None
             if found is not None:
                 _land(settings, contract, day, found, known, by_hour)
                 batches, rows = batches + 1, rows + found.rows
@@ -132,7 +130,7 @@ def _may_hold(named: Named, day: date, several_days: bool) -> bool:
     return named.first - around <= day <= named.last + around
 
 
-def _whole(contract: Contract, place: Location, file: Found, names: set[str], named: Named | None) -> _Delivery | None:
+def _whole(contract: Contract, place: Location, file: Found, names: set[str], named: Named) -> _Delivery | None:
     """A file of one day, as it is."""
     content = place.read(file)
     if content is None:
@@ -140,9 +138,7 @@ def _whole(contract: Contract, place: Location, file: Found, names: set[str], na
     suffix = _suffix(contract, file.name)
     beside = next((one for one in _sidecars(file.path) if one in names), None)
     said = place.read(Found(beside, 0, file.modified_at)) if beside is not None else None
-    return _Delivery(
-        file, content, suffix, rows_in(contract, f"x{suffix}", content), [], said, named.part if named else None
-    )
+    return _Delivery(file, content, suffix, rows_in(contract, f"x{suffix}", content), [], said, named.part)
 
 
 def _sidecars(path: str) -> list[str]:

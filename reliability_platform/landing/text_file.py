@@ -15,12 +15,11 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from reliability_platform.contracts.contract import Contract
-from reliability_platform.contracts.file_format import FileFormat
+from reliability_platform.contracts.file_format import FileFormat, compression_of
 from reliability_platform.counted import counted
+from reliability_platform.json_text import pointer
 from reliability_platform.landing.parquet_file import MAX_DECODED_BYTES, MAX_ROWS, NotReadableError
 
-_PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
-"""How packed files begin."""
 _AT_ONCE = 16 * 2**20
 _NO_JSON = r"\bNaN\b|Infinity|,\s*[}\]]|/[*/]"
 """What some parsers take and RFC 8259 does not have, in a line of which every string is empty."""
@@ -31,8 +30,8 @@ MANY_NAMES = 10_000
 
 def unpacked(content: bytes) -> bytes:
     """The bytes that gzip or zstd hold; others as they are. Raises `NotReadableError`."""
-    kind = next((name for magic, name in _PACKED.items() if content.startswith(magic)), None)
-    if kind is None:
+    kind = compression_of(content)
+    if kind == "none":
         return content
     parts, size = [], 0
     try:
@@ -183,7 +182,7 @@ def _columns_of_lines(connection: duckdb.DuckDBPyConnection, contract: Contract)
     if twice:
         raise NotReadableError("a name stands twice in one object: nobody can say which value is meant")
     names = [key for key, _, _ in kinds]
-    paths = ["/" + name.replace("~", "~0").replace("/", "~1") for name in names]
+    paths = [pointer(name) for name in names]
     found = (
         connection.execute(
             "select json_extract_string(json, $paths) as texts from lines order by rowid", {"paths": paths}

@@ -10,18 +10,17 @@ from sqlalchemy import Engine
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.landing.attempts import ANY_CONTENT, How, Permission, permit
-from reliability_platform.landing.replacement import next_attempt
 from reliability_platform.remediation import evidence
 from reliability_platform.remediation.actions.re_request import (
     RE_REQUEST,
     asked_sources,
+    attempt_to_come,
     can_be_asked,
+    expect,
     slots_to_request,
 )
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import Settings
-from reliability_platform.sources.batch import batch_id
 
 Awaited = dict[str, list[tuple[date, str]]]
 """By source: landing day and name of each attempt."""
@@ -37,8 +36,7 @@ def _awaited(settings: Settings, incident: Incident) -> Awaited:
             continue
         for day, slots in sorted(slots_to_request(settings, incident, source).items()):
             for slot in sorted(slots - set(evidence.waiting(settings, source, day))):
-                name = batch_id(source, day, slot, f"-a{next_attempt(settings, source, day, slot)}")
-                found.setdefault(source, []).append((day, name))
+                found.setdefault(source, []).append((day, attempt_to_come(settings, source, day, slot)))
     return found
 
 
@@ -61,8 +59,7 @@ def ask_owner(settings: Settings, engine: Engine, incident: Incident, now: datet
     for source, attempts in awaited.items():
         names = [name for _, name in attempts]
         for day, name in attempts:
-            why = "its owner must send it"
-            permit(settings, source, day, Permission(name, ANY_CONTENT, How.REQUESTED, "remediation", why))
+            expect(settings, source, day, name)
         data = {"to": CONTRACTS[source].owner, "must": f"send {', '.join(names)}", "awaits": names}
         key = f"owner-{incident.id}-{incident.lives}-{'-'.join(names)}"
         words = f"{_words(source, attempts)}."

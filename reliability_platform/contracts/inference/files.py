@@ -11,14 +11,12 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from reliability_platform.contracts.file_format import FileFormat
+from reliability_platform.contracts.file_format import FileFormat, compression_of
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
 from reliability_platform.parquet import literal
 
 HEAD_BYTES = 65_536
-COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
-"""How a compressed file begins."""
 EMPTY_DIALECT = "(empty)"
 
 
@@ -88,7 +86,7 @@ def _head(path: Path) -> tuple[bytes, str]:
     try:
         with path.open("rb") as file:
             raw = file.read(HEAD_BYTES)
-        compression = next((name for magic, name in COMPRESSIONS.items() if raw.startswith(magic)), "none")
+        compression = compression_of(raw)
         if compression == "gzip":
             return zlib.decompressobj(wbits=31).decompress(raw), compression
         if compression == "zstd":

@@ -93,11 +93,14 @@ def can_be_asked(settings: Settings, source: str) -> bool:
     return settings.url_of(source) is not None or source_named(settings, source).can_be_asked
 
 
-def _expect(settings: Settings, source: str, day: date, slot: int) -> str:
-    """Let the next attempt of a slot, whatever it holds, replace it when it comes; returns its name."""
-    name = batch_id(source, day, slot, f"-a{next_attempt(settings, source, day, slot)}")
+def attempt_to_come(settings: Settings, source: str, day: date, slot: int) -> str:
+    """The name of the next attempt of a slot, as its owner must send it."""
+    return batch_id(source, day, slot, f"-a{next_attempt(settings, source, day, slot)}")
+
+
+def expect(settings: Settings, source: str, day: date, name: str) -> None:
+    """Let an attempt, whatever it holds, replace its slot when it comes."""
     permit(settings, source, day, Permission(name, ANY_CONTENT, How.REQUESTED, "remediation", "its owner must send it"))
-    return name
 
 
 def _is_the_same_delivery(settings: Settings, landed: Manifest, batch: Batch, fingerprint: str) -> bool:
@@ -146,7 +149,9 @@ def request(settings: Settings, source: str, slots: Slots, by_clock: Slots | Non
                 answers.reruns.add(day)
                 continue
             if not can_be_asked(settings, source):
-                answers.awaited.append(_expect(settings, source, day, slot))
+                name = attempt_to_come(settings, source, day, slot)
+                expect(settings, source, day, name)
+                answers.awaited.append(name)
                 continue
             try:
                 batch = _ask(settings, source, day, slot, next_attempt(settings, source, day, slot))
