@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from functools import lru_cache
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -322,11 +323,25 @@ def _land_with_its_own(settings: Settings, source: str, day: date, found: _Deliv
     write_landed(settings, source, day, name, found.suffix, found.content, found.manifest)
 
 
+_LOOKED_AT: dict[tuple[Path, str], list[Found]] = {}
+"""By home and source, what this process saw where deliveries appear when it picked up last."""
+
+
 def pick_up_late(settings: Settings) -> None:
-    """Land what has appeared since of landing days that have a folder."""
+    """Land what has appeared since of landing days that have a folder. Where everything looks as at the last look, and
+    nothing was new then, no landing day is read: a year has 365 of them, and a sensor looks every half minute."""
     for source in SOURCES:
-        if is_picked_up(settings, source):
+        location = CONTRACTS[source].location
+        if location is None or not is_picked_up(settings, source):
+            continue
+        try:
+            files = location_of(location).files()
+        except EnvironmentUnusableError:  # doctor names it, and so does the next run
+            continue
+        new_since = utc_now().replace(tzinfo=None) - MANIFEST_WITHIN
+        if files != _LOOKED_AT.get((settings.home, source)) or any(one.modified_at > new_since for one in files):
             pick_up(settings, source, sorted(landed_days(settings, source)))
+            _LOOKED_AT[settings.home, source] = files
 
 
 def places_in_trouble(settings: Settings) -> list[str]:

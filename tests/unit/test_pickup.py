@@ -20,9 +20,10 @@ from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Cadence, Column, Contract
 from reliability_platform.contracts.file_format import FileFormat
 from reliability_platform.contracts.named_days import Named, named_days
+from reliability_platform.landing import pickup
 from reliability_platform.landing.admission import Admission, admit
 from reliability_platform.landing.bronze import bronze_folder
-from reliability_platform.landing.pickup import pick_up, places_in_trouble
+from reliability_platform.landing.pickup import pick_up, pick_up_late, places_in_trouble
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import location
@@ -317,3 +318,20 @@ def test_what_is_put_back_as_it_was_is_another_attempt_and_ends_the_trouble(plac
     assert landed(home) == [f"orders-20260105-01{suffix}.csv" for suffix in ("-a2", "-a3", "")]
     found = by_batch(admit(home, SOURCE, DAY))
     assert (found["orders-20260105-01-a2"][0], found["orders-20260105-01-a3"]) == ("refused", ("admitted", None))
+
+
+def test_a_look_that_finds_nothing_new_reads_no_landing_day(
+    place: Path, home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sensor looks every half minute: it had read the manifests of all landing days each time."""
+    put(place / "flights-2026-01-05.csv", "UA1,2026-01-05 10:00:00,1,2")
+    pick_up(home, SOURCE, [DAY])
+    picked: list[str] = []
+    pick_up_as_it_is = pickup.pick_up
+    monkeypatch.setattr(pickup, "pick_up", lambda *said: (picked.append(said[1]), pick_up_as_it_is(*said)))
+    pick_up_late(home)
+    pick_up_late(home)
+    assert picked == [SOURCE]
+    put(place / "flights-2026-01-05.csv", "UA1,2026-01-05 10:00:00,1", age=3_000)
+    pick_up_late(home)
+    assert landed(home) == ["orders-20260105-01-a2.csv", "orders-20260105-01.csv"]
