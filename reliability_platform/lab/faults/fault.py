@@ -34,6 +34,8 @@ class Containment(StrEnum):
     ROWS = "rows quarantined"
     FILES = "files refused"
     HELD = "partition held"
+    TOLD = "partition held, or published and told"
+    """Where a large part of the numbers is likely wrong the partition is held; the rest is published, and told at once."""
     DEDUPLICATED = "deduplicated"
     NONE_NEEDED = "none needed"
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -11,9 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts.contract import Column
+from reliability_platform.errors import UsageError
 from reliability_platform.lab.faults.fault import BAD_ROWS, Deliveries, InjectionResult
 from reliability_platform.landing.canonical import spelled
 from reliability_platform.sources.batch import Batch
+
+MOST_LABELS = 50
+"""A text of more different values on one day is no label."""
 
 Positions = npt.NDArray[np.int64]
 Spoil = Callable[[Batch, Positions], pa.Table]
@@ -68,6 +74,22 @@ def with_values(batch: Batch, name: str, positions: Positions, values: pa.Array)
     return with_column(batch.table, name, pc.if_else(marked(len(column), positions), put, column))
 
 
+def scaled(values: pa.ChunkedArray, factor: float) -> pa.ChunkedArray:
+    """Numbers times a factor, in their own type."""
+    kind = values.type
+    found = pc.multiply(pc.cast(values, pa.float64()), factor)
+    if pa.types.is_decimal(kind):
+        return pc.cast(pc.round(found, ndigits=kind.scale), kind)
+    return pc.cast(pc.round(found), kind) if pa.types.is_integer(kind) else pc.cast(found, kind)
+
+
+def without_value(batch: Batch, name: str, positions: Positions) -> pa.Table:
+    """The rows of the batch, in some of them without a value of a column."""
+    column = batch.table[name]
+    nulled = pc.if_else(marked(len(column), positions), pa.scalar(None, column.type), column)
+    return with_column(batch.table, name, nulled)
+
+
 def keys_of(batch: Batch, positions: Positions | None = None) -> pa.Table:
     """The keys of some rows of a batch (of all, by default) as `BAD_ROWS`."""
     return bad_rows(batch, batch.table if positions is None else batch.table.take(pa.array(positions)))
@@ -91,14 +113,69 @@ def all_keys(batches: Iterable[Batch]) -> pa.Table:
 
 def event_dates(source: str, tables: Iterable[pa.Table]) -> list[date]:
     """The event dates of all rows, sorted, by the calendar of the source."""
-    contract, found = CONTRACTS[source], set[date]()
+    found = set[date]()
     for table in tables:
-        moments = table[contract.event_time]
-        if pa.types.is_timestamp(moments.type):
-            moments = pc.cast(pc.cast(moments, pa.timestamp("us", "UTC")), pa.timestamp("us", contract.day_zone))
-            moments = pc.local_timestamp(moments)
-        found.update(pc.unique(moments.cast(pa.date32())).to_pylist())
+        found.update(pc.unique(days_of(source, table[CONTRACTS[source].event_time])).to_pylist())
     return sorted(day for day in found if day is not None)
+
+
+def days_of(source: str, moments: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The day of each moment by the calendar of the source."""
+    if pa.types.is_timestamp(moments.type):
+        zone = CONTRACTS[source].day_zone
+        moments = pc.local_timestamp(pc.cast(pc.cast(moments, pa.timestamp("us", "UTC")), pa.timestamp("us", zone)))
+    return moments.cast(pa.date32())
+
+
+def of_the_day(batches: Iterable[Batch], name: str) -> pa.Array:
+    """The values of one column in all batches of a day, nulls left out."""
+    return pc.drop_null(pa.chunked_array([batch.table[name].combine_chunks() for batch in batches])).combine_chunks()
+
+
+def where(condition: pa.ChunkedArray) -> Positions:
+    """The positions at which a condition holds; not where it is unknown."""
+    return np.flatnonzero(pc.fill_null(condition, False))
+
+
+def labels_of(
+    batches: Sequence[Batch], columns: Sequence[Column], rng: np.random.Generator
+) -> tuple[str, list[tuple[Any, int]]]:
+    """One of the columns that have few different values on this day, with each of them and its rows, the commonest first.
+
+    Raises `UsageError` if there is none.
+    """
+    found = {}
+    for column in columns:
+        counts = pc.value_counts(of_the_day(batches, column.name)).to_pylist()
+        if 1 < len(counts) <= MOST_LABELS:
+            found[column.name] = sorted(
+                ((one["values"], one["counts"]) for one in counts), key=lambda one: (-one[1], one[0])
+            )
+    if not found:
+        raise UsageError(
+            f"No column of {batches[0].source} has between 2 and {MOST_LABELS} labels on {batches[0].landing_date}: "
+            "choose another day or source."
+        )
+    name = list(found)[int(rng.integers(len(found)))]
+    return name, found[name]
+
+
+def without_rows(clean: Deliveries, day: date, hits: Sequence[Positions]) -> InjectionResult:
+    """Given rows of each batch do not come; all batches do."""
+    deliveries, touched = copy_of(clean), []
+    for position, (batch, hit) in enumerate(zip(clean[day], hits, strict=True)):
+        if len(hit):
+            kept = pc.invert(marked(batch.table.num_rows, hit))
+            deliveries[day][position] = with_table(batch, batch.table.filter(kept))
+            touched.append(batch.batch_id)
+    return InjectionResult(
+        deliveries,
+        touched,
+        [day],
+        # As with a missing batch: rows of earlier dates may come later still; the day itself must not be shown.
+        [day],
+        BAD_ROWS.empty_table(),  # the rows that came are right
+    )
 
 
 def spoil_rows(

@@ -32,6 +32,12 @@ class Target:
         return self.columns(CONTRACTS[source])
 
 
+def both(one: Target, other: Target) -> Target:
+    """Needs what each of two needs; the columns are those of the first."""
+    lack = f"{one.lack}, or it {other.lack}"
+    return Target(lack, lambda contract: one.columns(contract) if other.columns(contract) else ())
+
+
 def whatever(condition: Callable[[Contract], bool], lack: str) -> Target:
     """Needs no column, but something else of the contract."""
     return Target(lack, lambda contract: contract.columns if condition(contract) else ())
@@ -107,6 +113,67 @@ def _with_role(contract: Contract, role: str) -> list[Column]:
     return [one for one in contract.with_role(role) if one.name not in contract.key]
 
 
+def _categories(contract: Contract) -> list[Column]:
+    """Columns that may hold one of few labels: whether a text does, its values say."""
+    plain = (one for one in contract.columns if not one.json)
+    return [one for one in plain if one.role == "segment" or len(one.valid_values) > 1 or is_text(one)]
+
+
+def _free_identifiers(contract: Contract) -> list[Column]:
+    """Numbers and texts that name something, of which no contract says what there is."""
+    plain = [one for one in contract.columns if one.name not in contract.key and one.role in (None, "entity")]
+    free = [one for one in plain if not (one.json or one.references or one.valid_values or is_bounded(one))]
+    return [one for one in free if _is_whole(one) or is_text(one)]
+
+
+def _identifiers(contract: Contract) -> list[Column]:
+    """Columns that name something, beside the key."""
+    free = _free_identifiers(contract)
+    return [one for one in contract.columns if one in free or (one.references and one.name not in contract.key)]
+
+
+def _moments(contract: Contract) -> list[Column]:
+    """Two moments of which one follows the other, that of the event only where there is but one more."""
+    event = [one for one in contract.columns if one.name == contract.event_time and is_moment(one)]
+    others = [
+        one for one in contract.columns if is_moment(one) and one.name not in (*contract.key, contract.event_time)
+    ]
+    found = others if len(others) > 1 else event + others
+    return found if len(found) > 1 else []
+
+
+def _with_time_of_day(contract: Contract) -> list[Column]:
+    """Moments of which no check knows the hour: those of events are compared with their slot, if there are three or more."""
+    slots = contract.cadence.batches > 2
+    there = [one for one in contract.columns if is_moment(one) and one.name not in contract.key]
+    return [one for one in there if not (slots and one.name == contract.event_time)]
+
+
+def _amounts(contract: Contract) -> list[Column]:
+    """The declared measures; without one, numbers with a range."""
+    free = [one for one in contract.columns if one.name not in contract.key and is_number(one.type)]
+    return [one for one in free if one.role == "measure"] or [one for one in free if is_bounded(one)]
+
+
+def _is_fractional(column: Column) -> bool:
+    kind = arrow_type(column.type)
+    return bool(pa.types.is_floating(kind) or (pa.types.is_decimal(kind) and kind.scale > 0))
+
+
+def _partners(contract: Contract) -> list[Column]:
+    """Whom a row is dealt with: what it refers to, then whom it is about."""
+    free = [one for one in contract.columns if one.name not in contract.key]
+    return sorted((one for one in free if one.references or one.role == "entity"), key=lambda one: one.role == "entity")
+
+
+def _interchangeable(contract: Contract) -> list[Column]:
+    """The most numbers of one type that may hold each other's values: measured ones, or ones that may be missing."""
+    free = [one for one in contract.columns if one.name not in contract.key and is_number(one.type)]
+    fit = [one for one in free if not (one.references or one.valid_values) and (_is_measured(one) or not one.required)]
+    alike = [[one for one in fit if (one.type, one.required) == (like.type, like.required)] for like in fit]
+    return max((group for group in alike if len(group) > 1), key=len, default=[])
+
+
 ANYTHING = Target("delivers nothing", lambda contract: contract.columns)
 FIRST_OF_ALL = whatever(
     lambda contract: contract.source == SOURCES[0],
@@ -148,6 +215,35 @@ BOUNDED = Target(
 MEASURED = Target("declares no measure beside its key", lambda contract: _with_role(contract, "measure"))
 ENTITY = Target("declares no entity beside its key", lambda contract: _with_role(contract, "entity"))
 FREE_TEXT = Target("has no nested column", lambda contract: contract.nested)
+
+
+CATEGORIES = Target(
+    "declares neither labels nor a text beside its key",
+    lambda contract: [one for one in _categories(contract) if one.name not in contract.key],
+)
+SEGMENTS = Target("declares neither labels nor a text", _categories)
+TIMELESS_KEY = Target(
+    "has no key that can be used again on another day",
+    lambda contract: [] if contract.event_time in contract.key else _new_keys(contract),
+)
+TIME_OF_DAY = Target("has no moment beside that of its events, whose slots are known", _with_time_of_day)
+AMOUNTS = Target("has neither a measure nor a number with a range beside its key", _amounts)
+FRACTIONS = Target(
+    "has no measure with decimal places", lambda contract: [one for one in _amounts(contract) if _is_fractional(one)]
+)
+PARTNERS = Target("refers to nothing and declares no entity", _partners)
+MOMENTS = Target("has no two moments beside its key", _moments)
+IDENTIFIERS = Target("has no identifier beside its key", _identifiers)
+FREE_IDENTIFIERS = Target("has no identifier beside its key without a declared reference", _free_identifiers)
+NAMELESS = Target(
+    "has no identifier beside its key but its entities",
+    lambda contract: [one for one in _identifiers(contract) if one.role != "entity"],
+)
+INTERCHANGEABLE = Target("has no two numbers that may hold each other's values", _interchangeable)
+OPTIONAL = Target(
+    "requires all columns",
+    lambda contract: [one for one in contract.columns if not (one.required or one.json or one.name in contract.key)],
+)
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,13 @@ from reliability_platform.lab.faults.rows import (
     Positions,
     chosen,
     marked,
+    of_the_day,
+    scaled,
     spoil_positions,
     spoil_rows,
     with_column,
     with_values,
+    without_value,
 )
 from reliability_platform.lab.faults.targets import (
     BOUNDED,
@@ -46,13 +49,7 @@ FIRST_NAMES = ("anna", "ben", "chloe", "david", "emma", "felix")
 def null_spike(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     """A share of the day's rows lacks a required field."""
     name = REQUIRED.of(clean[day][0].source)[0].name
-
-    def spoil(batch: Batch, hit: Positions) -> pa.Table:
-        column = batch.table[name]
-        nulled = pc.if_else(marked(len(column), hit), pa.scalar(None, column.type), column)
-        return with_column(batch.table, name, nulled)
-
-    return spoil_rows(clean, day, magnitude, rng, spoil, name)
+    return spoil_rows(clean, day, magnitude, rng, lambda batch, hit: without_value(batch, name, hit), name)
 
 
 def _in_free_text(
@@ -107,27 +104,18 @@ def _pii_leak(clean: Deliveries, day: date, magnitude: float, rng: np.random.Gen
     return _in_free_text(clean, day, hits, lambda count: [_personal(rng) for _ in range(count)])
 
 
-def _scaled(values: pa.ChunkedArray, factor: float) -> pa.ChunkedArray:
-    """Numbers times a factor, in their own type."""
-    kind = values.type
-    found = pc.multiply(pc.cast(values, pa.float64()), factor)
-    if pa.types.is_decimal(kind):
-        return pc.cast(pc.round(found, ndigits=kind.scale), kind)
-    return pc.cast(pc.round(found), kind) if pa.types.is_integer(kind) else pc.cast(found, kind)
-
-
 def _unit_change(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     source = clean[day][0].source
     name, segments = MEASURED.of(source)[0].name, CONTRACTS[source].with_role("segment")
     # Half of the hundredfold injections are the minor units of one segment alone, as of one currency.
     segment = None
     if segments and magnitude == MINOR_UNITS and rng.random() < 0.5:
-        there = pc.unique(pa.chunked_array([batch.table[segments[0].name].combine_chunks() for batch in clean[day]]))
+        there = pc.unique(of_the_day(clean[day], segments[0].name))
         segment = there[int(rng.integers(len(there)))]
 
     def spoil(batch: Batch, hit: Positions) -> pa.Table:
         column = batch.table[name]
-        return with_column(batch.table, name, pc.if_else(marked(len(column), hit), _scaled(column, magnitude), column))
+        return with_column(batch.table, name, pc.if_else(marked(len(column), hit), scaled(column, magnitude), column))
 
     def rows(batch: Batch) -> Positions:
         if segment is None:
