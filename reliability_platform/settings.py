@@ -22,6 +22,7 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
+from reliability_platform.credentials import HOW, is_reference
 from reliability_platform.errors import UsageError
 from reliability_platform.home_path import checked
 
@@ -80,6 +81,7 @@ EMPTY_MEANS_NONE = frozenset({"alert_urls", "alert_quiet_hours", "openlineage_ur
 """Settings of which an empty value says something. Of any other it is an accident, as of an unset variable in a file."""
 DECLARED_NAMES = {
     "automation_off_for": ("failure class", "reliability_platform.incidents.classes", "CLASSES"),
+    "source_credentials": ("source", "reliability_platform.contracts", "SOURCES"),
     "source_urls": ("source", "reliability_platform.contracts", "SOURCES"),
 }
 """Settings that hold names, and where these are declared; looked up only where the setting is set."""
@@ -189,9 +191,11 @@ class Settings(BaseSettings):
     attended: bool = False
     """Whether a person started this process and watches: then nothing waits, and switches and limits do not apply."""
     source_url: str | None = None
-    """Where all sources answer over HTTP; by default they are simulated in the process."""
+    """Where all sources answer over HTTP; by default as their contracts say."""
     source_urls: dict[str, str] = Field(default_factory=dict)
     """The same by source, as JSON; it goes before `source_url`."""
+    source_credentials: dict[str, str] = Field(default_factory=dict)
+    """Where the secret is that such a source asks for, by source, as JSON: env:NAME, file:/path or command:program."""
     fetch_budget_seconds: float = Field(default=300, gt=0)
     """How long fetching one landing day of one source may take; what has not come by then comes with the next fetch."""
     snapshot_url: str | None = None
@@ -286,13 +290,18 @@ class Settings(BaseSettings):
     @classmethod
     def _usable_urls(cls, value: str | dict[str, str] | None) -> str | dict[str, str] | None:
         for url in [value] if isinstance(value, str) else (value or {}).values():
-            _require_plain_http(url, "the platform knows no source that asks for one")
+            _require_plain_http(url, "RELIABILITY_SOURCE_CREDENTIALS says where they are")
+        return value
+
+    @field_validator("source_credentials")
+    @classmethod
+    def _references(cls, value: dict[str, str]) -> dict[str, str]:
+        if not all(is_reference(one) for one in value.values()):
+            raise ValueError(f"it holds references, and no secret: {HOW}")
         return value
 
     def url_of(self, source: str) -> str | None:
-        """Where a source answers over HTTP; None if it is simulated in the process, or if the home replays a recording."""
-        if self.recording.exists():
-            return None
+        """Where a source answers over HTTP by these settings; None if they do not say."""
         return self.source_urls.get(source, self.source_url)
 
     def first_open_date(self, today: date) -> date | None:

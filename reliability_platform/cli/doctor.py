@@ -191,7 +191,7 @@ def _drills(settings: Settings) -> str:
 def _sources(settings: Settings) -> str:
     from reliability_platform.contracts import SOURCES
     from reliability_platform.landing.breaker import Breaker, BreakerState
-    from reliability_platform.landing.pickup import places_in_trouble
+    from reliability_platform.landing.deliveries import unreachable
     from reliability_platform.operations import operations_engine
 
     engine = operations_engine(settings)
@@ -204,9 +204,9 @@ def _sources(settings: Settings) -> str:
             for one in away
         )
         raise _WrongError(f"{words}: nobody asks it before that; see `{hint('sources')}`")
-    lost = places_in_trouble(settings)
+    lost = unreachable(settings)
     if lost:
-        raise _WrongError(f"{'; '.join(lost)}. Correct `servers` in its contract, or make the folder")
+        raise _WrongError(f"{'; '.join(lost)}. Mend it there, or correct `servers` in its contract")
     return f"every breaker is closed ({counted(len(views), 'source')})"
 
 

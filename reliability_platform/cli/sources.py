@@ -81,9 +81,10 @@ def _standing(settings: Settings, now: datetime) -> list[dict[str, Any]]:
 
 
 def _comes_by(settings: Settings, source: str) -> str:
+    from reliability_platform.sources.endpoint import endpoints_of
     from reliability_platform.sources.source import kind_of
 
-    if settings.url_of(source) is not None:
+    if endpoints_of(settings, source):
         return "HTTP"
     kind = kind_of(settings, source)
     return "simulation" if kind == "simulated" else kind

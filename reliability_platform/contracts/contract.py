@@ -4,6 +4,7 @@ Admission, checks and healing read the contract, never the source. How a file sa
 """
 
 from calendar import monthrange
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -12,6 +13,7 @@ import pyarrow as pa
 
 from reliability_platform.contracts.file_format import PARQUET, FileFormat
 from reliability_platform.contracts.rejections import Rejection, rejections
+from reliability_platform.contracts.servers import FILES, Server
 from reliability_platform.contracts.types import arrow_type
 
 
@@ -111,8 +113,12 @@ class Contract:
     """The kind of source that delivers it; see `sources.source`."""
     file_format: FileFormat = PARQUET
     """How its files are written."""
-    location: str | None = None
-    """Where its deliveries appear: a pattern of paths or a URL; None if its producer puts them into landing."""
+    servers: tuple[Server, ...] = ()
+    """Where it is reached, the fallbacks after the first; none where its producer puts deliveries into landing."""
+    table: str = ""
+    """What the source's own database calls its table."""
+    query: str | None = None
+    """The rows of one batch there, by the day; by default those of the table, by their event time."""
     day_zone: str = "UTC"
     """The zone whose calendar says which day an event is of."""
     several_days: bool = False
@@ -121,6 +127,11 @@ class Contract:
     """Days from the one in the name of a file to the one of its events: -1 where a file is named for the day after."""
     taken_over: tuple[str, ...] = ()
     """Generated files that a person writes by hand instead, by name without ending."""
+
+    @property
+    def places(self) -> tuple[Server, ...]:
+        """Where its deliveries appear as files."""
+        return tuple(one for one in self.servers if one.engine == FILES)
 
     @property
     def key_list(self) -> str:
@@ -165,6 +176,14 @@ class Contract:
     def aliases(self) -> dict[str, str]:
         """Each declared alias, and the column that it stands for."""
         return {alias: column.name for column in self.columns for alias in column.aliases}
+
+    def meant_by(self, names: Iterable[str]) -> dict[str, str]:
+        """The contract's column for each delivered name that says one."""
+        declared = {name.casefold(): name for name in self.arrow_schema.names} | self.aliases
+        said = {
+            name: declared.get(name) or declared.get(name.removeprefix("\ufeff").strip().casefold()) for name in names
+        }
+        return {name: column for name, column in said.items() if column is not None}
 
     @cached_property
     def zones(self) -> dict[str, str]:

@@ -46,7 +46,7 @@ class FileFormat:
     def suffixes(self) -> tuple[str, ...]:
         """How names of delivered files may end; packing is told by the content. Rows that were cut out of a larger file
         lie in Parquet, as texts."""
-        ending = {"parquet": ".parquet", "csv": ".csv", "json": ".jsonl"}[self.kind]
+        ending = {"csv": ".csv", "json": ".jsonl"}.get(self.kind, ".parquet")
         packed = (f"{ending}.gz", f"{ending}.zst") if self.of_texts or self.compression != "none" else ()
         return tuple(dict.fromkeys((ending, *packed, ".parquet")))
 
@@ -61,6 +61,8 @@ class FileFormat:
 
 PARQUET = FileFormat()
 """What is not said."""
+ROWS = FileFormat("rows")
+"""The answer of a database, as Parquet: what it has as text (all of SQLite, numbers without a scale) is read as texts are."""
 
 
 def compression_of(content: bytes) -> str:

@@ -9,8 +9,9 @@ are custom properties:
 | contract or table | `eventTime` | the column that says when a row happened |
 | contract or table | `critical` | whether readers are told at once when the source fails |
 | contract or table | `announcedColumns` | nullable columns that will come |
-| contract or table | `sourceKind` | how it delivers: `simulated` (by the lab, the default) or `drop` (it sends by itself) |
-| contract | `servers` | where deliveries appear: the `path` or `location` of the first server |
+| contract or table | `sourceKind` | how it delivers, where its server does not say: `simulated` (by the lab, the default) or `drop` (it sends by itself) |
+| contract | `servers` | where it is reached, see below; a table in a database is called by its `physicalName` |
+| contract or table | `query` | the rows of one batch in a database, by `:start` and `:end`, `:day` or `:slot`; by default those of the table, by event time |
 | contract or table | `fileFormat` | how the files are written, as {format: csv, delimiter: ";"}; Parquet if nothing is said |
 | contract or table | `dayZone` | the zone whose calendar says which day an event is of; by default the one of the event time, or UTC |
 | contract or table | `severalDays` | a file holds several days, and is taken apart by those of its events |
@@ -18,6 +19,19 @@ are custom properties:
 | contract or table | `takenOver` | generated tables that a person writes by hand instead, as `stg_orders` |
 | column | `aliases` | other names under which the producer may send it |
 | column | `role` | `measure`, `segment` or `entity`: what is watched by its history |
+| server | `credentials` | where the secret is: `env:NAME`, `file:/path` or `command:program`; the contract never holds it |
+| server | `user` | who asks; over HTTP, without one, the secret is sent as a bearer token |
+| server | `caFile` | certificates that vouch for it, in place of those of the system |
+| server | `tls` | false: a database on another machine is spoken to in the clear; what speaks TLS is always verified |
+| server | `options` | what fsspec gives the driver of a bucket, secrets by reference: `{key: env:KEY, secret: env:SECRET}` |
+| server | `fallback` | true: it is asked where the servers before it do not answer; others after the first are not used |
+| server | `engine` | `sqlite`, with `type: custom`: the standard has no type for it |
+
+| type of server | is reached as |
+|---|---|
+| `api` | HTTP at its `location`, by the platform's protocol |
+| `duckdb`, `postgresql`, `custom` with `engine: sqlite` | a `database`, asked for one batch at a time |
+| any other | files at its `path` or `location`, an `endpointUrl` given to the driver |
 """
 
 import re
@@ -42,8 +56,10 @@ from open_data_contract_standard.model import (
 from pydantic import BaseModel, ValidationError
 
 from reliability_platform.contracts.contract import UNKNOWN_OWNER, Cadence, Column, Contract, Reference
-from reliability_platform.contracts.file_format import PARQUET, FileFormat, file_format
+from reliability_platform.contracts.file_format import PARQUET, ROWS, FileFormat, file_format
 from reliability_platform.contracts.names import refusal
+from reliability_platform.contracts.query import objection
+from reliability_platform.contracts.servers import KIND, Server, servers_of
 from reliability_platform.contracts.types import canonical_type, is_number
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
@@ -53,8 +69,11 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 """How a source may be called: it becomes part of the names of tables, folders and checks."""
 OURS = (
     "eventTime", "critical", "announcedColumns", "sourceKind", "fileFormat", "takenOver", "dayZone", "severalDays", "dayOffset",
+    "query",
 )  # fmt: skip
 """The custom properties of a table that the platform reads."""
+OF_FILES = ("fileFormat", "severalDays", "dayOffset")
+"""Those of them that say how files are."""
 ROLES = ("measure", "segment", "entity")
 _NESTED = frozenset({"object", "array", "map"})
 _MINUTES = {"m": 1, "h": 60, "d": 1_440}
@@ -107,9 +126,10 @@ def _contracts(content: dict[str, Any], objections: list[Objection]) -> list[Con
             objections.append(Objection((field,), f"{field} is {value!r}: the platform reads {wanted} alone"))
     if not said.schema_:
         objections.append(Objection((), "it declares no table: say under `schema` which columns it has"))
-    found = []
+    found, servers = [], servers_of(said.servers or [])
+    objections += [Objection(place, what) for place, what in servers.objections]
     for number, table in enumerate(said.schema_ or []):
-        reader = _Table(said, table, ("schema", number))
+        reader = _Table(said, table, ("schema", number), servers.usable)
         found.append(reader.contract())
         objections += reader.objections
     names = Counter(one.name for one in said.schema_ or [])
@@ -141,8 +161,11 @@ def _unknown_fields(content: Any, kind: Any, place: Place) -> Iterator[Objection
 class _Table:
     """Reads one table of a file as the contract of a source; `objections` says what is wrong with it."""
 
-    def __init__(self, said: OpenDataContractStandard, table: SchemaObject, place: Place) -> None:
+    def __init__(
+        self, said: OpenDataContractStandard, table: SchemaObject, place: Place, servers: tuple[Server, ...]
+    ) -> None:
         self.objections: list[Objection] = []
+        self._servers = servers
         self._said, self._table, self._place = said, table, place
         self._custom = _custom(said) | _custom(table)
         self._name = table.name or ""
@@ -180,20 +203,23 @@ class _Table:
                 self._object(f"{name} stands for more than one column", "properties")
         if self.objections:
             return None
+        kind, cadence = self._kind(), self._cadence()
         found = Contract(
             source=self._name,
             key=key,
             event_time=str(event_time),
             columns=columns,
-            cadence=self._cadence(),
+            cadence=cadence,
             deadline_minutes=self._deadline(),
             owner=_owner(self._said.team),
             critical=bool(self._custom.get("critical", False)),
             announced=announced,
-            kind=str(self._custom.get("sourceKind", "simulated")),
+            kind=kind,
             taken_over=taken_over,
-            file_format=self._file_format(),
-            location=self._location(),
+            file_format=self._file_format(kind),
+            servers=self._servers,
+            table=self._table.physicalName or self._name,
+            query=self._query(kind, cadence),
             day_zone=self._day_zone(next(one.zone for one in columns if one.name == event_time)),
             day_offset=self._day_offset(),
             several_days=bool(self._custom.get("severalDays", False)),
@@ -289,21 +315,38 @@ class _Table:
                 self._object(f"the custom property {name!r} says nothing: did you mean {meant}?", "name")
         if not isinstance(self._custom.get("severalDays", False), bool):
             self._object(f"severalDays is {self._custom['severalDays']!r}, which is neither true nor false", "name")
-        servers = self._said.servers or []
-        if servers and not any(one.path or one.location for one in servers):
-            self._object("its server says neither path nor location: where do deliveries appear?", "name")
 
-    def _file_format(self) -> FileFormat:
+    def _kind(self) -> str:
+        """What the contract says, or else its servers."""
+        said = self._custom.get("sourceKind")
+        found = KIND[self._servers[0].engine] if self._servers else None
+        if found is not None and said in KIND.values() and said != found:
+            self._object(f"sourceKind is {said!r}, and its server makes it {found!r}: remove one of them", "name")
+        if found is None and said in KIND.values() and said != "drop":
+            self._object(f"sourceKind is {said!r}, and no server says where it is reached", "name")
+        return str(said or found or "simulated")
+
+    def _query(self, kind: str, cadence: Cadence) -> str | None:
+        said = self._custom.get("query")
+        if said is None:
+            return None
+        why = objection(said, cadence.batches) if kind == "database" else "query is asked of databases, and it is none"
+        if why is not None:
+            self._object(why, "name")
+        return str(said).strip().rstrip(";")
+
+    def _file_format(self, kind: str) -> FileFormat:
+        if kind == "database":
+            for name in OF_FILES:
+                if name in self._custom:
+                    self._object(f"{name} says how files are, and it is in a database", "name")
+            return ROWS
         said = self._custom.get("fileFormat")
         found = PARQUET if said is None else file_format(said)
         if isinstance(found, str):
             self._object(found, "name")
             return PARQUET
         return found
-
-    def _location(self) -> str | None:
-        servers = self._said.servers or []
-        return next((one for one in (server.path or server.location for server in servers) if one), None)
 
     def _day_zone(self, event_zone: str | None) -> str:
         zone = self._custom.get("dayZone", event_zone or "UTC")

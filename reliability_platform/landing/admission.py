@@ -39,7 +39,7 @@ from reliability_platform.landing.bronze import (
     ensure_bronze,
     swap_folder,
 )
-from reliability_platform.landing.canonical import canonical, meant_by
+from reliability_platform.landing.canonical import canonical
 from reliability_platform.landing.columns import Reading, breach, read_as, repeated
 from reliability_platform.landing.dead_letters import ensure_dead_letters
 from reliability_platform.landing.decisions import Shim, late_rows_accepted, read_shim
@@ -126,7 +126,7 @@ def _unread(
     """By column, the texts that are not of its type: null in the column, they are kept beside it."""
     if not contract.file_format.of_texts:
         return []
-    stands_for = meant_by(delivered.column_names, contract) | dict(reading.rename if reading is not None else {})
+    stands_for = contract.meant_by(delivered.column_names) | dict(reading.rename if reading is not None else {})
     return unread(delivered, stands_for, table, contract)
 
 

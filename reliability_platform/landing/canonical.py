@@ -7,7 +7,7 @@ in text, a moment without a zone in text) is a cast, and stands in `casts`.
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -91,7 +91,7 @@ def _under_declared_names(table: pa.Table, contract: Contract) -> pa.Table:
     Two such names of one column, or one beside the column itself, are left alone: which of them counts nobody said.
     """
     names = table.column_names
-    meant = meant_by(names, contract)
+    meant = contract.meant_by(names)
     came = [name for name in names if name in meant and meant[name] != name]
     stands_for = [meant[name] for name in came]
     rename = {
@@ -100,13 +100,6 @@ def _under_declared_names(table: pa.Table, contract: Contract) -> pa.Table:
         if column not in names and stands_for.count(column) == 1
     }
     return table.rename_columns([rename.get(name, name) for name in names]) if rename else table
-
-
-def meant_by(names: Iterable[str], contract: Contract) -> dict[str, str]:
-    """The contract's column for each delivered name that says one."""
-    declared = {name.casefold(): name for name in contract.arrow_schema.names} | contract.aliases
-    said = {name: declared.get(name) or declared.get(name.removeprefix("\ufeff").strip().casefold()) for name in names}
-    return {name: column for name, column in said.items() if column is not None}
 
 
 def in_type(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:

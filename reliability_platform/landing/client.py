@@ -13,11 +13,12 @@ from types import TracebackType
 from typing import Any, Self
 
 import urllib3
-from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError, ReadTimeoutError, ResponseError
+from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError, ReadTimeoutError, ResponseError, SSLError
 
 from reliability_platform.causes import SOURCE_DOWN, cause_of_status
 from reliability_platform.clock import Clock
 from reliability_platform.landing.breaker import Breaker, Permit
+from reliability_platform.sources.endpoint import SourceEndpoint
 
 CHUNK_BYTES = 65_536
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
@@ -37,6 +38,20 @@ class ClientTerms:
     """Between two pieces of an answer."""
     answer_seconds: float = 30
     """For a whole body: one that trickles never falls silent."""
+
+
+class _RefusedError(ResponseError):
+    """The source answered, and not with what it was asked for."""
+
+
+def _why(error: HTTPError) -> str:
+    """Why there was no answer, without the address: it may hold what only its owner should see."""
+    if isinstance(error, _RefusedError):
+        return str(error)
+    reason = error.reason if isinstance(error, MaxRetryError) else error
+    if isinstance(reason, SSLError):
+        return "it shows no certificate that can be verified: name the file of its authority as caFile"
+    return "it does not answer, or not as a whole"
 
 
 @dataclass
@@ -96,16 +111,19 @@ class _Patience(urllib3.Retry):
 class Client:
     """Requests to one source, within one budget of time."""
 
-    url: str
+    endpoint: SourceEndpoint
     breaker: Breaker
     clock: Clock
     budget_seconds: float
     terms: ClientTerms = ClientTerms()
+    why: str = ""
+    """Why the last request had no answer."""
     _pool: urllib3.PoolManager = field(init=False)
     _budget: _Budget = field(init=False)
 
     def __post_init__(self) -> None:
-        self._pool = urllib3.PoolManager(headers={"Accept-Encoding": "identity"})
+        headers = {"Accept-Encoding": "identity", **self.endpoint.headers()}
+        self._pool = urllib3.PoolManager(headers=headers, cert_reqs="CERT_REQUIRED", ca_certs=self.endpoint.ca_file)
         self._budget = _Budget(time.monotonic() + self.budget_seconds)
 
     @property
@@ -117,14 +135,17 @@ class Client:
         """A whole answer with this SHA-256, or with the one in its own ETag; None if there was none or the breaker is open."""
         permit = self.breaker.enter(self.clock()) if self._waited() else None
         if permit is None:
+            self.why = self.why or "it is left alone until its breaker lets a probe through"
             return None
         self._budget.asked_to_wait = 0.0
         try:
-            body = self._request(f"{self.url.rstrip('/')}/{path}", permit, checksum)
-        except HTTPError:
+            body = self._request(f"{self.endpoint.url.rstrip('/')}/{path}", permit, checksum)
+        except HTTPError as error:
+            self.why = _why(error)
             self.breaker.failed(permit, self.clock(), timedelta(seconds=self._budget.asked_to_wait))
             return None
         self.breaker.succeeded(permit, self.clock())
+        self.why = ""
         return body
 
     def _waited(self) -> bool:
@@ -169,7 +190,7 @@ class Client:
                 patience.sleep()
             else:
                 self._budget.refusals += 1
-                raise ResponseError(f"the source answered {response.status}: {cause_of_status(response.status).why}")
+                raise _RefusedError(f"it answered {response.status}: {cause_of_status(response.status).why}")
             finally:
                 response.close()
 

@@ -16,6 +16,7 @@ from reliability_platform.formats import clock, second
 from reliability_platform.landing.breaker import Breaker, BreakerState, BreakerView
 from reliability_platform.landing.fetch import FetchLog, slots_landed
 from reliability_platform.settings import Settings
+from reliability_platform.sources.source import is_fetched
 
 TO_SPARE = timedelta(minutes=15)
 """Less time than this between the end of the next fetch and the deadline is none: a person could do nothing with it.
@@ -88,7 +89,7 @@ def outlooks(settings: Settings, engine: Engine, now: datetime) -> list[Outlook]
     """The landing days ahead of their deadlines, of all sources that are fetched; a simulated one is never late."""
     log, found = FetchLog(engine), []
     for source in SOURCES:
-        if settings.url_of(source) is None:
+        if not is_fetched(settings, source):
             continue
         breaker, seconds = Breaker(engine, source).view(), log.typical_seconds(source)
         duration = None if seconds is None else timedelta(seconds=seconds)

@@ -4,7 +4,6 @@ import pyarrow as pa
 
 from reliability_platform.contracts.contract import Contract
 from reliability_platform.counted import counted
-from reliability_platform.landing.canonical import meant_by
 from reliability_platform.landing.parquet_file import NotReadableError, read_content, read_footer
 from reliability_platform.landing.text_file import read_texts, unpacked
 
@@ -39,7 +38,7 @@ def read_delivered(contract: Contract, name: str, content: bytes, declared: int 
     footer = read_footer(plain)
     if declared is not None and footer.rows != declared:  # the others never came
         raise RowCountError(footer.rows)
-    return read_content(plain, list(meant_by(footer.names, contract)))
+    return read_content(plain, list(contract.meant_by(footer.names)))
 
 
 def _is_parquet(name: str) -> bool:

@@ -7,19 +7,23 @@ from datetime import date, datetime
 from sqlalchemy import Engine
 
 from reliability_platform.clock import Clock
-from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts import CONTRACTS, SOURCES
+from reliability_platform.credentials import CredentialsError
 from reliability_platform.landing.arrivals import came_from_us, look
 from reliability_platform.landing.breaker import Breaker, BreakerState
-from reliability_platform.landing.fetch import fetch_day
+from reliability_platform.landing.fetch import Asked, fetch_day, query_day
 from reliability_platform.landing.replacement import landed_manifests
 from reliability_platform.landing.writer import make_landing_folder, write_batch
 from reliability_platform.settings import Settings
-from reliability_platform.sources.source import Source
+from reliability_platform.sources.database import DatabaseSource
+from reliability_platform.sources.endpoint import SourceEndpoint, endpoints_of
+from reliability_platform.sources.location import trouble_at
+from reliability_platform.sources.source import Source, is_fetched, is_picked_up, source_named
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """How the requests went that brought deliveries over HTTP."""
+    """How the requests went that brought deliveries over HTTP or from a database."""
 
     missing: int
     refusals: int
@@ -35,7 +39,7 @@ class Landed:
     rows: int
     fetch: Fetched | None = None
     trouble: str = ""
-    """Why the place where deliveries appear could not be looked at."""
+    """Why a server of the source could not be asked, or its place looked at."""
 
 
 def deliver(settings: Settings, engine: Engine, source: Source, days: Sequence[date]) -> Landed:
@@ -50,10 +54,18 @@ def deliver(settings: Settings, engine: Engine, source: Source, days: Sequence[d
     return Landed(len(batches), sum(batch.table.num_rows for batch in batches))
 
 
-def fetch(settings: Settings, engine: Engine, source: str, days: Sequence[date], url: str, clock: Clock) -> Landed:
-    """Fetch what has not landed over HTTP; what does not come is missing, and no failure of the run."""
-    due_on = CONTRACTS[source].cadence.due_on
-    asked = [one for day in days if (one := fetch_day(settings, source, day, url, due_on(day), clock)) is not None]
+def fetch(settings: Settings, engine: Engine, source: str, days: Sequence[date], clock: Clock) -> Landed:
+    """Fetch what has not landed, over HTTP or from a database; what does not come is missing, and no failure of the run."""
+    endpoints, due_on = endpoints_of(settings, source), CONTRACTS[source].cadence.due_on
+    asked = list[Asked]()
+    for day in days:
+        if endpoints:
+            one = fetch_day(settings, source, day, endpoints, due_on(day), clock)
+        else:
+            database = source_named(settings, source)
+            assert isinstance(database, DatabaseSource)
+            one = query_day(settings, database, day, clock)
+        asked += [one] if one is not None else []
     look(settings, engine, source, days, clock())
     manifests = [manifest for day in days for manifest in landed_manifests(settings, source, day)]
     breaker = Breaker(engine, source).view()
@@ -62,4 +74,32 @@ def fetch(settings: Settings, engine: Engine, source: str, days: Sequence[date],
         len(manifests),
         sum(manifest.expected_rows for manifest in manifests),
         Fetched(missing, refusals, breaker.state, breaker.next_probe_at),
+        " ".join(dict.fromkeys(one.why for one in asked if one.why)),
     )
+
+
+def unreachable(settings: Settings) -> list[str]:
+    """Which sources cannot be asked or looked for now, and why, one line a source."""
+    found = []
+    for source in SOURCES:
+        endpoints, places = endpoints_of(settings, source), CONTRACTS[source].places
+        why = list[str]()
+        if endpoints:
+            why = [words for one in endpoints if (words := _without_credentials(one))]
+        elif is_fetched(settings, source):
+            database = source_named(settings, source)
+            assert isinstance(database, DatabaseSource)
+            why = database.troubles()
+        elif is_picked_up(settings, source):
+            why = [words for one in places if (words := trouble_at(one))]
+        if why:
+            found.append(f"{source}: {' '.join(why).rstrip('.')}")
+    return found
+
+
+def _without_credentials(endpoint: SourceEndpoint) -> str:
+    try:
+        endpoint.headers()
+    except CredentialsError as error:
+        return str(error)
+    return ""

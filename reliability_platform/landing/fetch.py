@@ -1,4 +1,4 @@
-"""Fetches a landing day from a source behind HTTP, and goes on where an earlier fetch was stopped.
+"""Fetches a landing day from a source behind HTTP or in a database, and goes on where an earlier fetch was stopped.
 
 Pages that came whole are kept in the spool; what has landed is not asked for again. A batch lands only with all its
 pages, each with its checksum, so that no row is lost or doubled by a broken transfer, a kill, or two fetches at once.
@@ -10,10 +10,10 @@ the last good rows. How it went is kept in the log of fetches.
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
@@ -23,6 +23,7 @@ from sqlalchemy import Engine, func, insert, select
 
 from reliability_platform.clock import Clock, utc_now
 from reliability_platform.contracts import CONTRACTS
+from reliability_platform.credentials import CredentialsError
 from reliability_platform.errors import SourceUnavailableError
 from reliability_platform.landing.breaker import Breaker
 from reliability_platform.landing.client import Client, ClientTerms
@@ -36,6 +37,8 @@ from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import fetch_durations, fetches
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources.batch import Batch
+from reliability_platform.sources.database import DatabaseSource, due_slots
+from reliability_platform.sources.endpoint import SourceEndpoint
 
 PATIENT = ClientTerms()
 DURATIONS = 20
@@ -144,35 +147,90 @@ def _turn(settings: Settings, source: str, day: date) -> Iterator[Spool]:
         yield spool
 
 
-def fetch_day(
-    settings: Settings, source: str, day: date, url: str, expected: int, clock: Clock, terms: ClientTerms = PATIENT
-) -> Fetch | None:
-    """Fetch and land what has not landed of the `expected` batches of a day; None if nothing was left to ask for.
+@dataclass(frozen=True)
+class Asked(Fetch):
+    """A fetch that has just ended."""
 
-    Raises `HomeBusyError` if another fetch of the day does not end.
+    why: str = ""
+    """Why something did not come, or came from another server than the first one."""
+
+
+def _land_missing(
+    settings: Settings,
+    source: str,
+    day: date,
+    slots: set[int],
+    clock: Clock,
+    ask: Callable[[Engine, Spool, set[int]], tuple[int, str]],
+) -> Asked | None:
+    """Let `ask` land what has not landed of these slots, and write down how that went; None if nothing was left to ask for.
+
+    It is given the slots that have landed, adds those that it lands, and says how often it was turned away, and why.
     """
     engine, began = operations_engine(settings), time.monotonic()
     make_landing_folder(settings, source, day)
     with _turn(settings, source, day) as spool:
         landed = slots_landed(settings, source, day)
-        slots = set(range(1, expected + 1))
         if slots <= landed:
             spool.clear()
             return None
-        breaker = Breaker(engine, source)
-        client = Client(url, breaker, clock, settings.fetch_budget_seconds, terms)
-        path = f"{source}/{day.isoformat()}"
-        for listed in _listing(client, path, source, day, expected):
-            table = None if listed.sequence in landed else _rows(client, spool, path, listed)
-            if table is not None:
-                write_batch(settings, _batch(source, day, listed, table))
-                landed.add(listed.sequence)
+        refusals, why = ask(engine, spool, landed)
         missing = len(slots - landed)
         if not missing:
             spool.clear()
-        seconds = time.monotonic() - began
-        state = breaker.view().state
-        return FetchLog(engine).record(source, day, client.refusals, missing, state, clock(), seconds)
+        seconds, state = time.monotonic() - began, Breaker(engine, source).view().state
+        told = FetchLog(engine).record(source, day, refusals, missing, state, clock(), seconds)
+        return Asked(**vars(told), why=why)
+
+
+def fetch_day(
+    settings: Settings,
+    source: str,
+    day: date,
+    endpoints: Sequence[SourceEndpoint],
+    expected: int,
+    clock: Clock,
+    terms: ClientTerms = PATIENT,
+) -> Asked | None:
+    """Fetch and land what has not landed of the `expected` batches of a day; None if nothing was left to ask for.
+
+    Raises `HomeBusyError` if another fetch of the day does not end.
+    """
+    slots, path = set(range(1, expected + 1)), f"{source}/{day.isoformat()}"
+
+    def ask(engine: Engine, spool: Spool, landed: set[int]) -> tuple[int, str]:
+        refusals, why = 0, list[str]()
+        for endpoint in endpoints:
+            try:
+                client = _client(settings, engine, source, endpoint, clock, terms)
+            except CredentialsError as error:
+                why.append(str(error))
+                continue
+            for listed in _listing(client, path, source, day, expected):
+                table = None if listed.sequence in landed else _rows(client, spool, path, listed)
+                if table is not None:
+                    write_batch(settings, _batch(source, day, listed, table, endpoint))
+                    landed.add(listed.sequence)
+            refusals += client.refusals
+            if slots <= landed or not client.why:
+                break
+            why.append(f"{source} over HTTP{_name(endpoint)}: {client.why}.")
+        return refusals, " ".join(why)
+
+    return _land_missing(settings, source, day, slots, clock, ask)
+
+
+def _name(endpoint: SourceEndpoint) -> str:
+    return f" ({endpoint.fallback})" if endpoint.fallback else ""
+
+
+def _client(
+    settings: Settings, engine: Engine, source: str, endpoint: SourceEndpoint, clock: Clock, terms: ClientTerms
+) -> Client:
+    """What asks one endpoint; each has a breaker of its own. Raises `CredentialsError`."""
+    return Client(
+        endpoint, Breaker(engine, f"{source}{_name(endpoint)}"[:100]), clock, settings.fetch_budget_seconds, terms
+    )
 
 
 def fetch_again(
@@ -181,26 +239,75 @@ def fetch_again(
     day: date,
     sequence: int,
     attempt: int,
-    url: str,
+    endpoints: Sequence[SourceEndpoint],
     clock: Clock,
     terms: ClientTerms = PATIENT,
 ) -> Batch:
     """Ask for one slot again. Raises `SourceUnavailableError` if it does not come, `HomeBusyError` as `fetch_day`."""
     suffix, path = f"-a{attempt}", f"{source}/{day.isoformat()}"
     with _turn(settings, source, day) as spool:
-        breaker = Breaker(operations_engine(settings), source)
-        client = Client(url, breaker, clock, settings.fetch_budget_seconds, terms)
-        for listed in _listing(client, f"{path}/{sequence}/attempts/{attempt}", source, day, sequence, suffix):
-            table = _rows(client, spool, path, listed)
-            if listed.sequence == sequence and table is not None:
-                return _batch(source, day, listed, table, attempt)
+        engine = operations_engine(settings)
+        for endpoint in endpoints:
+            try:
+                client = _client(settings, engine, source, endpoint, clock, terms)
+            except CredentialsError as error:
+                raise SourceUnavailableError(str(error)) from None
+            for listed in _listing(client, f"{path}/{sequence}/attempts/{attempt}", source, day, sequence, suffix):
+                table = _rows(client, spool, path, listed)
+                if listed.sequence == sequence and table is not None:
+                    return _batch(source, day, listed, table, endpoint, attempt)
         raise SourceUnavailableError(
-            f"{source} did not send batch {sequence} of {day} again; its breaker is {breaker.view().state}: "
+            f"{source} did not send batch {sequence} of {day} again; its breaker is {Breaker(engine, source).view().state}: "
             "see `reliability sources`."
         )
 
 
-def _batch(source: str, day: date, listed: Listed, table: pa.Table, attempt: int = 1) -> Batch:
+def query_day(settings: Settings, source: DatabaseSource, day: date, clock: Clock) -> Asked | None:
+    """Ask a database for what has not landed of the batches of a day whose time is over; None if nothing was left to ask
+    for. What has landed stays: rows that have changed since come when healing asks for the next attempt."""
+
+    def ask(engine: Engine, spool: Spool, landed: set[int]) -> tuple[int, str]:
+        del spool
+        found = set[str]()
+        try:
+            with _permitted(Breaker(engine, source.name), source.name, clock):
+                for batch in source.batches(day, slots - landed, clock()):
+                    write_batch(settings, batch)
+                    landed.add(batch.sequence)
+                    found |= {batch.fallback} - {""}
+        except SourceUnavailableError as error:
+            return 1, str(error)
+        return 0, f"{source.name} was asked at {', '.join(sorted(found))}: its first server cannot be." if found else ""
+
+    slots = due_slots(CONTRACTS[source.name], day, clock())
+    return _land_missing(settings, source.name, day, slots, clock, ask)
+
+
+def query_again(
+    settings: Settings, source: DatabaseSource, day: date, sequence: int, attempt: int, clock: Clock
+) -> Batch:
+    """Ask a database for one slot again. Raises `SourceUnavailableError` if it cannot be asked."""
+    with _permitted(Breaker(operations_engine(settings), source.name), source.name, clock):
+        return source.deliver_again(day, sequence, attempt)
+
+
+@contextmanager
+def _permitted(breaker: Breaker, source: str, clock: Clock) -> Iterator[None]:
+    """Leave of the breaker, which hears how it went. Raises `SourceUnavailableError` where it gives none."""
+    permit = breaker.enter(clock())
+    if permit is None:
+        raise SourceUnavailableError(f"{source} is left alone until its breaker lets a probe through.")
+    try:
+        yield
+    except SourceUnavailableError:
+        breaker.failed(permit, clock(), timedelta())
+        raise
+    breaker.succeeded(permit, clock())
+
+
+def _batch(
+    source: str, day: date, listed: Listed, table: pa.Table, endpoint: SourceEndpoint, attempt: int = 1
+) -> Batch:
     return Batch(
         batch_id=listed.batch_id,
         source=source,
@@ -211,6 +318,7 @@ def _batch(source: str, day: date, listed: Listed, table: pa.Table, attempt: int
         table=table,
         produced_at=listed.produced_at,
         landed_at=listed.landed_at,
+        fallback=endpoint.fallback,
     )
 
 
@@ -220,7 +328,7 @@ if __name__ == "__main__":
         load_settings(Path(home)),
         name,
         date.fromisoformat(landing_day),
-        address,
+        [SourceEndpoint(address)],
         CONTRACTS[name].cadence.due_on(date.fromisoformat(landing_day)),
         utc_now,
     )

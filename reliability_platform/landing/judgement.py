@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from reliability_platform.contracts.contract import Contract
 from reliability_platform.contracts.named_days import named_days
-from reliability_platform.landing.canonical import canonical, meant_by
+from reliability_platform.landing.canonical import canonical
 from reliability_platform.landing.columns import Breach, breach, repeated
 from reliability_platform.landing.delivered_file import RowCountError, read_delivered
 from reliability_platform.landing.entries import os_error_text, read_file
@@ -75,7 +75,7 @@ def judge(contract: Contract, path: Path, day: date) -> Judgement:
     found = repeated(contract, delivered) or breach(contract, table, day)
     if found is not None:
         return Judgement(str(path), rows, found.reason, _in_words(found))
-    kept = dict(unread(delivered, meant_by(delivered.column_names, contract), table, contract))
+    kept = dict(unread(delivered, contract.meant_by(delivered.column_names), table, contract))
     known = {*contract.arrow_schema.names, *contract.announced}
     named = None if contract.several_days else named_days(str(path))
     own_day = named.first + timedelta(days=contract.day_offset) if named is not None and named.is_day else None

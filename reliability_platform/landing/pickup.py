@@ -36,7 +36,7 @@ from reliability_platform.landing.watch import landed_days
 from reliability_platform.landing.writer import fingerprint, landing_folder, make_landing_folder, write_landed
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import batch_id
-from reliability_platform.sources.location import Found, Location, location_of, settled_files
+from reliability_platform.sources.location import Found, Location, first_place, location_of, settled_files
 from reliability_platform.sources.source import is_picked_up
 
 _OTHER_ENDINGS = {
@@ -74,12 +74,12 @@ def pick_up(settings: Settings, source: str, days: Sequence[date]) -> Landed:
     content is another attempt of its slot. Of a place that cannot be looked at nothing has come: no other source suffers
     for it."""
     contract = CONTRACTS[source]
-    assert contract.location is not None
-    place = location_of(contract.location)
     try:
-        files = settled_files(place)
+        server, files, why = first_place(contract.places, settled_files)
     except EnvironmentUnusableError as error:
         return Landed(0, 0, trouble=str(error))
+    place = location_of(server)
+    fallback = server.name if server is not contract.places[0] else ""
     names = {one.path for one in files}
     delivered = [
         one for one in files if not one.path.endswith(MANIFEST_SUFFIX) and not is_mark_by_name(one.name, one.size)
@@ -105,9 +105,9 @@ def pick_up(settings: Settings, source: str, days: Sequence[date]) -> Landed:
             else:
                 found = _whole(contract, place, file, names, named) if named.first == told else None
             if found is not None:
-                _land(settings, contract, day, found, known, by_hour)
+                _land(settings, contract, day, found, known, by_hour, fallback)
                 batches, rows = batches + 1, rows + found.rows
-    return Landed(batches, rows)
+    return Landed(batches, rows, trouble=" ".join([*why, f"Deliveries were looked for at {fallback}."]) if why else "")
 
 
 MANIFEST_WITHIN = timedelta(minutes=10)
@@ -274,7 +274,15 @@ class _Landed:
         return wanted if wanted in free else free[0]
 
 
-def _land(settings: Settings, contract: Contract, day: date, found: _Delivery, known: _Landed, by_hour: bool) -> None:
+def _land(
+    settings: Settings,
+    contract: Contract,
+    day: date,
+    found: _Delivery,
+    known: _Landed,
+    by_hour: bool,
+    fallback: str,
+) -> None:
     if known.newest(found.file.name) == found.checksum:
         return
     source = contract.source
@@ -304,6 +312,7 @@ def _land(settings: Settings, contract: Contract, day: date, found: _Delivery, k
         "delivered_bytes": found.file.size,
         "delivered_modified": found.file.modified_at.isoformat(),
         "vouched_for": False,
+        **({"fallback": fallback} if fallback else {}),
     }
     write_landed(
         settings, source, day, name, found.suffix, found.content, (json.dumps(manifest, indent=2) + "\n").encode()
@@ -331,27 +340,13 @@ def pick_up_late(settings: Settings) -> None:
     """Land what has appeared since of landing days that have a folder. Where everything looks as at the last look, and
     nothing was new then, no landing day is read: a year has 365 of them, and a sensor looks every half minute."""
     for source in SOURCES:
-        location = CONTRACTS[source].location
-        if location is None or not is_picked_up(settings, source):
+        if not is_picked_up(settings, source):
             continue
         try:
-            files = location_of(location).files()
+            _, files, _ = first_place(CONTRACTS[source].places)
         except EnvironmentUnusableError:  # doctor names it, and so does the next run
             continue
         new_since = utc_now().replace(tzinfo=None) - MANIFEST_WITHIN
         if files != _LOOKED_AT.get((settings.home, source)) or any(one.modified_at > new_since for one in files):
             pick_up(settings, source, sorted(landed_days(settings, source)))
             _LOOKED_AT[settings.home, source] = files
-
-
-def places_in_trouble(settings: Settings) -> list[str]:
-    """Why deliveries of sources cannot be looked for, one line a source."""
-    found = []
-    for source in SOURCES:
-        location = CONTRACTS[source].location
-        if location is not None and is_picked_up(settings, source):
-            try:
-                location_of(location).files()
-            except EnvironmentUnusableError as error:
-                found.append(f"{source}: {str(error).rstrip('.')}")
-    return found

@@ -72,6 +72,8 @@ def write_batch(settings: Settings, batch: Batch) -> Path:
         "schema_fingerprint": fingerprint(columns),
         "produced_at": batch.produced_at.isoformat(),
         "landed_at": batch.landed_at.isoformat(),
+        **({} if batch.vouched_for else {"vouched_for": False}),
+        **({"fallback": batch.fallback} if batch.fallback else {}),
     }
     file = content if batch.file is None else batch.file
     said = (json.dumps(manifest, indent=2) + "\n").encode()

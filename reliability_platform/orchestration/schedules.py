@@ -7,6 +7,7 @@ import dagster as dg
 from reliability_platform.contracts import SOURCES
 from reliability_platform.orchestration.jobs import landing_job, pipeline_job, slo_job
 from reliability_platform.orchestration.resources import Home
+from reliability_platform.sources.source import is_fetched
 
 daily_pipeline = dg.build_schedule_from_partitioned_job(
     pipeline_job,
@@ -22,14 +23,14 @@ daily_pipeline = dg.build_schedule_from_partitioned_job(
     job=landing_job,
     cron_schedule="25-55/10 0 * * *",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Four times between 00:25 UTC and the deadlines at 01:00: sources over HTTP are asked for what is "
+    description="Four times between 00:25 UTC and the deadlines at 01:00: sources over HTTP and databases are asked for what is "
     "missing, so that a deadline at risk is known while there is time. Simulated sources deliver by themselves.",
 )
 def early_fetch(context: dg.ScheduleEvaluationContext, home: Home) -> dg.RunRequest | dg.SkipReason:
     """One run for the landing day that has just ended."""
     settings = home.settings
-    if not any(settings.url_of(source) for source in SOURCES):
-        return dg.SkipReason("No source is fetched over HTTP (RELIABILITY_SOURCE_URL).")
+    if not any(is_fetched(settings, source) for source in SOURCES):
+        return dg.SkipReason("No source is fetched over HTTP or from a database.")
     day = (context.scheduled_execution_time - timedelta(days=1)).date()
     return dg.RunRequest(run_key=context.scheduled_execution_time.isoformat(), partition_key=day.isoformat())
 

@@ -23,7 +23,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.contract_change import fit_since_the_contract_changed
 from reliability_platform.remediation.ledger import NO_INCIDENT, ReplayLedger
 from reliability_platform.settings import Settings
-from reliability_platform.sources.source import is_picked_up, source_named
+from reliability_platform.sources.source import is_fetched, is_picked_up, source_named
 from reliability_platform.warehouse import dbt_runner
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import NodeResult
@@ -47,14 +47,13 @@ class RunContext:
 
 
 def land(context: RunContext, source: str, days: Sequence[date]) -> Landed:
-    """Let a source deliver some days, fetch them where it is behind HTTP, or pick up what has appeared where it delivers."""
+    """Let a source deliver some days, fetch them where it must be asked, or pick up what has appeared where it delivers."""
     settings, engine = context.settings, context.engine
-    url = settings.url_of(source)
-    if url is None:
-        if is_picked_up(settings, source):
-            return pick_up(settings, source, days)
-        return deliver(settings, engine, source_named(settings, source), days)
-    return fetch(settings, engine, source, days, url, context.clock)
+    if is_fetched(settings, source):
+        return fetch(settings, engine, source, days, context.clock)
+    if is_picked_up(settings, source):
+        return pick_up(settings, source, days)
+    return deliver(settings, engine, source_named(settings, source), days)
 
 
 def admit(context: RunContext, source: str, days: Sequence[date]) -> dict[date, list[Admission]]:

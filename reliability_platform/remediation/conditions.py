@@ -12,12 +12,14 @@ from reliability_platform.backfills.guard import Purpose, Request, objections
 from reliability_platform.causes import DAMAGE, cause_in
 from reliability_platform.checks.results import CheckStatus
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.incidents.model import Incident
 from reliability_platform.landing.breaker import Breaker
 from reliability_platform.remediation.actions.reference import outdated
 from reliability_platform.remediation.actions.replay import rename_waits
 from reliability_platform.settings import Settings
+from reliability_platform.sources.source import is_fetched
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import warehouse_lease
 from reliability_platform.warehouse.snapshots.soundness import read_through
@@ -76,7 +78,8 @@ def _backfill_is_safe(settings: Settings, engine: Engine, incident: Incident, no
 
 
 def _source_may_be_asked(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> bool:
-    return settings.url_of(incident.source) is None or Breaker(engine, incident.source).view().passes(now)
+    asked = incident.source in CONTRACTS and is_fetched(settings, incident.source)
+    return not asked or Breaker(engine, incident.source).view().passes(now)
 
 
 def _passes_again(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> bool:

@@ -43,7 +43,7 @@ def _awaited(settings: Settings, incident: Incident) -> Awaited:
 def _words(source: str, attempts: list[tuple[date, str]]) -> str:
     contract, named = CONTRACTS[source], ", ".join(name for _, name in attempts)
     words = f"{source} sends by itself: ask its owner for {named} ({contract.owner})"
-    if contract.location is not None:
+    if contract.places:
         words += ", the right file in the place of the old one"
     return f"{words}. What comes is taken in then"
 

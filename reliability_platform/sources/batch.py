@@ -26,6 +26,10 @@ class Batch:
     landed_at: datetime
     declared_rows: int | None = None
     """What the manifest will say; by default the rows that are there."""
+    vouched_for: bool = True
+    """Whether its producer has said how many rows there are."""
+    fallback: str = ""
+    """The name of the server that it came from, where that is not the first one."""
     file: bytes | None = None
     """The file as it arrived, where that is not the rows as Parquet: a transfer may break off. The manifest speaks of the
     rows."""

@@ -4,7 +4,7 @@ import glob
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from reliability_platform.clock import utc_now
+from reliability_platform.contracts.servers import Server
+from reliability_platform.credentials import is_reference, secret
 from reliability_platform.errors import EnvironmentUnusableError
 
 SETTLED_AFTER_SECONDS = 5.0
@@ -46,9 +48,34 @@ class Location(Protocol):
         """Equal places hold the same."""
 
 
-def location_of(declared: str) -> Location:
+def location_of(server: Server) -> Location:
     """The place that a contract declares."""
-    return _Remote(declared) if "://" in declared else _Folder(declared)
+    if "://" not in server.address:
+        return _Folder(server.address)
+    return _Remote(server.address, server.options, server.ca_file)
+
+
+def first_place(
+    places: Sequence[Server], look: Callable[[Location], list[Found]] = lambda place: place.files()
+) -> tuple[Server, list[Found], list[str]]:
+    """The first of some places that can be looked at, its files, and why those before it could not be. Raises
+    `EnvironmentUnusableError` if none can."""
+    why = list[str]()
+    for one in places:
+        try:
+            return one, look(location_of(one)), why
+        except EnvironmentUnusableError as error:
+            why.append(str(error))
+    raise EnvironmentUnusableError(" ".join(why))
+
+
+def trouble_at(server: Server) -> str:
+    """Why a place cannot be looked at; empty if it can."""
+    try:
+        location_of(server).files()
+    except EnvironmentUnusableError as error:
+        return str(error)
+    return ""
 
 
 @dataclass(frozen=True)
@@ -86,16 +113,24 @@ class _Folder:
 
 @dataclass(frozen=True)
 class _Remote:
-    """A pattern in an object store or on another machine, by fsspec: credentials are those of its own driver."""
+    """A pattern in an object store or on another machine, by fsspec: credentials are those that its contract refers to, or
+    those of its own driver."""
 
     url: str
+    options: tuple[tuple[str, Any], ...] = ()
+    ca_file: str | None = None
 
     def _opened(self) -> tuple[Any, str]:
         import fsspec
 
         scheme = self.url.partition("://")[0]
+        options = {
+            name: secret(value).get_secret_value() if is_reference(value) else value for name, value in self.options
+        }
+        if self.ca_file is not None and scheme in ("s3", "s3a"):
+            options["client_kwargs"] = {"verify": self.ca_file}
         try:
-            system, path = fsspec.core.url_to_fs(self.url)
+            system, path = fsspec.core.url_to_fs(self.url, **options)
         except (ImportError, ValueError) as error:
             raise EnvironmentUnusableError(
                 f"Deliveries lie at {scheme}://…, and its driver is missing: {' '.join(str(error).split())[:160]}."

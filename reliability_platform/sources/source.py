@@ -15,6 +15,7 @@ from reliability_platform.contracts import CONTRACTS
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.settings import PROJECT, Settings
 from reliability_platform.sources.batch import Batch
+from reliability_platform.sources.endpoint import endpoints_of
 
 KINDS = "reliability_platform.source_kinds"
 RECORDED = "recorded"
@@ -69,7 +70,12 @@ def kind_of(settings: Settings, name: str) -> str:
 
 def is_picked_up(settings: Settings, name: str) -> bool:
     """Whether deliveries of a source are picked up where they appear: never in a home that replays a recording."""
-    return CONTRACTS[name].location is not None and kind_of(settings, name) != RECORDED
+    return bool(CONTRACTS[name].places) and kind_of(settings, name) != RECORDED
+
+
+def is_fetched(settings: Settings, name: str) -> bool:
+    """Whether deliveries of a source come when they are asked for, over HTTP or from a database."""
+    return bool(endpoints_of(settings, name)) or kind_of(settings, name) == "database"
 
 
 def source_named(settings: Settings, name: str) -> Source:

@@ -93,8 +93,10 @@ def models_of(project: Path) -> Models:
         raise EnvironmentUnusableError(
             f"{project} is no dbt project with a version: set RELIABILITY_DBT_PROJECT to one, or unset it."
         ) from None
-    # Where deliveries appear and who is told change no row.
-    contracts = [replace(one, location=None, owner="", critical=False) for _, one in sorted(CONTRACTS.items())]
+    # Where a source is reached and who is told change no row.
+    contracts = [
+        replace(one, servers=(), table="", query=None, owner="", critical=False) for _, one in sorted(CONTRACTS.items())
+    ]
     digest = hashlib.sha256(repr(contracts).encode())
     for name, path in _written(project):
         text = path.read_text(errors="surrogateescape")

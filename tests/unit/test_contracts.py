@@ -352,7 +352,11 @@ def test_a_contract_says_where_files_appear_how_they_are_written_and_whose_days_
     with_property("fileFormat", {"format": "csv", "delimiter": ";", "nulls": ["NA"]})(content)
     with_property("dayOffset", -1)(content)
     contract = read(tmp_path, content)["flights"]
-    assert (contract.location, contract.day_offset, contract.day_zone) == ("~/in/flights-*.csv", -1, "America/New_York")
+    assert (contract.servers[0].address, contract.day_offset, contract.day_zone) == (
+        "~/in/flights-*.csv",
+        -1,
+        "America/New_York",
+    )
     assert (contract.file_format.delimiter, contract.file_format.nulls) == (";", ("NA",))
     with_property("dayZone", "UTC")(content)
     assert read(tmp_path, content)["flights"].day_starts("landing_date") == "landing_date"

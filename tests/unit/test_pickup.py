@@ -20,10 +20,12 @@ from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Cadence, Column, Contract
 from reliability_platform.contracts.file_format import FileFormat
 from reliability_platform.contracts.named_days import Named, named_days
+from reliability_platform.contracts.servers import FILES, Server
 from reliability_platform.landing import pickup
 from reliability_platform.landing.admission import Admission, admit
 from reliability_platform.landing.bronze import bronze_folder
-from reliability_platform.landing.pickup import pick_up, pick_up_late, places_in_trouble
+from reliability_platform.landing.deliveries import unreachable
+from reliability_platform.landing.pickup import pick_up, pick_up_late
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources import location
@@ -60,7 +62,7 @@ def declare(monkeypatch: pytest.MonkeyPatch, where: str, batches: int = 1, **mor
         critical=False,
         kind="drop",
         file_format=FileFormat("csv"),
-        location=where,
+        servers=(Server(FILES, where),),
     )
     monkeypatch.setitem(CONTRACTS, SOURCE, replace(contract, **more))
 
@@ -299,7 +301,7 @@ def test_a_place_that_is_gone_is_named_and_stops_nobody(
     declare(monkeypatch, str(tmp_path / "moved" / "flights-*.csv"))
     landed_there = pick_up(home, SOURCE, [DAY])
     assert (landed_there.batches, "is no folder" in landed_there.trouble) == (0, True)
-    [said] = [one for one in places_in_trouble(home) if one.startswith(SOURCE)]
+    [said] = [one for one in unreachable(home) if one.startswith(SOURCE)]
     assert str(tmp_path / "moved") in said
     declare(monkeypatch, "nosuchscheme://bucket/flights-*.csv")
     assert "its driver is missing" in pick_up(home, SOURCE, [DAY]).trouble

@@ -10,6 +10,7 @@ import pytest
 
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Contract
+from reliability_platform.contracts.servers import FILES, Server
 from reliability_platform.errors import UsageError
 from reliability_platform.lab.campaign.grid import HISTORY_DAYS, scenarios_of, trials_of
 from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
@@ -23,6 +24,7 @@ from reliability_platform.lab.recordings.recording import (
 )
 from reliability_platform.landing.canonical import canonical
 from reliability_platform.settings import load_settings
+from reliability_platform.sources.endpoint import endpoints_of
 from reliability_platform.sources.source import is_picked_up, kind_of
 
 ORDERS = CONTRACTS["orders"]
@@ -69,11 +71,20 @@ def test_a_home_of_the_lab_asks_nobody_else(tmp_path: Path, monkeypatch: pytest.
     been taken in beside it."""
     monkeypatch.setenv("RELIABILITY_SOURCE_URL", "http://127.0.0.1:9")
     home = load_settings(tmp_path)
-    assert (home.url_of("orders"), kind_of(home, "orders")) == ("http://127.0.0.1:9", "simulated")
-    monkeypatch.setitem(CONTRACTS, "orders", replace(ORDERS, kind="drop", location="/deliveries/orders-*.csv"))
+    assert ([one.url for one in endpoints_of(home, "orders")], kind_of(home, "orders")) == (
+        ["http://127.0.0.1:9"],
+        "simulated",
+    )
+    monkeypatch.setitem(
+        CONTRACTS, "orders", replace(ORDERS, kind="drop", servers=(Server(FILES, "/deliveries/orders-*.csv"),))
+    )
     assert is_picked_up(home, "orders")
     home.recording.mkdir()
-    assert (home.url_of("orders"), kind_of(home, "orders"), is_picked_up(home, "orders")) == (None, "recorded", False)
+    assert (endpoints_of(home, "orders"), kind_of(home, "orders"), is_picked_up(home, "orders")) == (
+        (),
+        "recorded",
+        False,
+    )
 
 
 def test_event_dates_are_those_of_the_calendar_of_the_source(monkeypatch: pytest.MonkeyPatch) -> None:

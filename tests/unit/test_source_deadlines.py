@@ -35,6 +35,7 @@ from reliability_platform.operations.tables import breakers
 from reliability_platform.remediation.actions import action_named
 from reliability_platform.remediation.due import obstacle
 from reliability_platform.settings import Settings, load_settings
+from reliability_platform.sources.endpoint import SourceEndpoint
 from tests.unit.alerting import Server, in_process
 
 DAY = date(2026, 1, 5)
@@ -116,7 +117,7 @@ def test_a_deadline_at_risk_is_an_incident_before_it_breaks_and_ends_when_all_is
     [incident] = IncidentStore(engine).all()
     assert (incident.failure_class, incident.source, incident.partitions) == ("upstream_unavailable", "orders", [DAY])
     with serving(WORLD) as server:
-        fetch_day(settings, "orders", DAY, server.url, 4, lambda: at(0, 50), QUICK)
+        fetch_day(settings, "orders", DAY, [SourceEndpoint(server.url)], 4, lambda: at(0, 50), QUICK)
     assert monitor_deadlines(settings, engine, at(0, 51)) == [], "landed, but not admitted yet"
     admit(settings, "orders", DAY)
     [passed] = monitor_deadlines(settings, engine, at(0, 52))
@@ -154,7 +155,7 @@ def test_healing_waits_for_the_next_probe_and_then_asks_the_same_source(settings
     engine = operations_engine(settings)
     with serving(WORLD, at_first(1_000, FAILING)) as server:
         here = pointed_at(settings, server.url)
-        fetched = fetch_day(here, "orders", DAY, server.url, 4, lambda: at(2), QUICK)
+        fetched = fetch_day(here, "orders", DAY, [SourceEndpoint(server.url)], 4, lambda: at(2), QUICK)
         assert fetched is not None
         assert fetched.missing == 4
         assert fetched.breaker == "open"
@@ -182,7 +183,7 @@ def test_healing_waits_for_the_next_probe_and_then_asks_the_same_source(settings
 def test_sources_are_shown_as_they_stand(settings: Settings) -> None:
     """For a person and for a program: the open breaker, the last fetch, the next deadline."""
     with serving(WORLD, at_first(1_000, FAILING)) as server:
-        fetch_day(settings, "orders", DAY, server.url, 4, lambda: at(2), QUICK)
+        fetch_day(settings, "orders", DAY, [SourceEndpoint(server.url)], 4, lambda: at(2), QUICK)
     shown = CliRunner().invoke(cli, ["sources", "--json", "--home", str(settings.home)])
     assert shown.exit_code == 0, shown.output
     by_source = {one["source"]: one for one in json.loads(shown.output)}

@@ -45,6 +45,7 @@ from reliability_platform.landing.spool import Spool
 from reliability_platform.landing.writer import landing_folder, write_batch
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
+from reliability_platform.sources.endpoint import SourceEndpoint
 
 DAY = date(2026, 1, 5)
 WORLD = Simulation(7, 8400)
@@ -77,7 +78,7 @@ def wanted(tmp_path: Path, source: str, day: date = DAY) -> dict[str, str]:
 
 def fetch(settings: Settings, url: str, source: str = "web_events", terms: ClientTerms = QUICK) -> Fetch | None:
     """One fetch of the day."""
-    return fetch_day(settings, source, DAY, url, EXPECTED, utc_now, terms)
+    return fetch_day(settings, source, DAY, [SourceEndpoint(url)], EXPECTED, utc_now, terms)
 
 
 def _at(moment: datetime) -> datetime:
@@ -113,7 +114,9 @@ def test_whatever_befalls_many_answers_fetches_end_with_the_same_bytes(
     with serving(WORLD, seeded(seed, 0.5, kinds)) as server:
         for _ in range(30):
             later = utc_now() + timedelta(hours=next(hours))
-            done = fetch_day(settings, "web_events", DAY, server.url, EXPECTED, partial(_at, later), hurried)
+            done = fetch_day(
+                settings, "web_events", DAY, [SourceEndpoint(server.url)], EXPECTED, partial(_at, later), hurried
+            )
             if done is None or not done.missing:
                 break
     assert landed(settings, "web_events") == wanted(tmp_path, "web_events")
@@ -211,7 +214,9 @@ def test_a_fetch_goes_on_where_the_last_one_stopped(settings: Settings, tmp_path
         server.schedule = {}
         before = len(server.asked)
         later = utc_now() + timedelta(hours=1)
-        second = fetch_day(settings, "web_events", DAY, server.url, EXPECTED, partial(_at, later), QUICK)
+        second = fetch_day(
+            settings, "web_events", DAY, [SourceEndpoint(server.url)], EXPECTED, partial(_at, later), QUICK
+        )
         assert second is not None
         assert second.missing == 0
         assert not set(came) & set(server.asked[before:])
@@ -232,7 +237,7 @@ def test_a_kept_page_that_is_damaged_is_asked_for_again(settings: Settings, tmp_
             page.write_bytes(page.read_bytes()[:-1])
         server.schedule = {}
         later = utc_now() + timedelta(hours=1)
-        fetch_day(settings, "web_events", DAY, server.url, EXPECTED, partial(_at, later), QUICK)
+        fetch_day(settings, "web_events", DAY, [SourceEndpoint(server.url)], EXPECTED, partial(_at, later), QUICK)
     assert landed(settings, "web_events") == wanted(tmp_path, "web_events")
 
 
@@ -407,5 +412,5 @@ def test_a_probe_is_one_request_without_retries(settings: Settings) -> None:
         fetch(settings, server.url)
         asked = len(server.asked)
         later = utc_now() + timedelta(minutes=1)
-        fetch_day(settings, "web_events", DAY, server.url, EXPECTED, partial(_at, later), QUICK)
+        fetch_day(settings, "web_events", DAY, [SourceEndpoint(server.url)], EXPECTED, partial(_at, later), QUICK)
         assert len(server.asked) == asked + 1

@@ -15,7 +15,7 @@ import pytest
 
 from reliability_platform.contracts.contract import Cadence, Column, Contract
 from reliability_platform.contracts.file_format import FileFormat, file_format
-from reliability_platform.landing.canonical import canonical, meant_by
+from reliability_platform.landing.canonical import canonical
 from reliability_platform.landing.parquet_file import NotReadableError
 from reliability_platform.landing.text_file import read_texts
 from reliability_platform.landing.texts import typed_texts, unread
@@ -148,7 +148,7 @@ def test_a_text_is_taken_for_what_it_says_exactly_or_not_at_all(kind: str, text:
     read = canonical(table, promised)
     found = read["value"].to_pylist()[0]
     assert (str(found) if kind == "UUID" and found is not None else found) == value
-    kept = unread(table, meant_by(table.column_names, promised), read, promised)
+    kept = unread(table, promised.meant_by(table.column_names), read, promised)
     assert [(name, texts.to_pylist()) for name, texts in kept] == (
         [("value", [text, None, None])] if value is None else []
     )
@@ -187,7 +187,7 @@ def test_words_that_stand_for_no_value_are_none() -> None:
     table = pa.table({"key": ["a", "NA", "c"], "value": ["1", "NA", "NA"]})
     read = canonical(table, promised)
     assert (read["value"].to_pylist(), read["key"].to_pylist()) == ([1, None, None], ["a", None, "c"])
-    assert unread(table, meant_by(table.column_names, promised), read, promised) == []
+    assert unread(table, promised.meant_by(table.column_names), read, promised) == []
 
 
 def test_local_moments_are_read_in_the_zone_of_the_contract_and_an_hour_that_came_twice_is_none() -> None:
@@ -213,7 +213,7 @@ def test_local_moments_are_read_in_the_zone_of_the_contract_and_an_hour_that_cam
         datetime(2013, 11, 3, 5, 30),
         datetime(2013, 11, 4, 6, 30),
     ]
-    [(name, kept)] = unread(table, meant_by(table.column_names, promised), read, promised)
+    [(name, kept)] = unread(table, promised.meant_by(table.column_names), read, promised)
     assert (name, [one for one in kept.to_pylist() if one]) == ("at", texts[1:3])
 
 

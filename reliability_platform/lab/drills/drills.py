@@ -37,6 +37,7 @@ from reliability_platform.recovery.clone import Clone, clone_of
 from reliability_platform.recovery.drill_log import Drill
 from reliability_platform.recovery.restore import recover_home, recover_warehouse
 from reliability_platform.settings import Settings
+from reliability_platform.sources.endpoint import SourceEndpoint
 from reliability_platform.warehouse.comparison import compare_tables
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease, warehouse_reader
@@ -246,14 +247,16 @@ def _source_outage(clone: Clone, report: DrillReport, clock: Clock, _: str | Non
             write_batch(settings, batch)
     with report.timed("outage"), serving(simulation, at_first(OUTAGE_REQUESTS)) as server:
         landing_folder(settings, source, day).mkdir(parents=True, exist_ok=True)
-        fetch_day(settings, source, day, server.url, promised, clock)
+        fetch_day(settings, source, day, [SourceEndpoint(server.url)], promised, clock)
         during = reprocess(RunContext(settings, engine, clock, "drill"), [day])
     if f"{source}/{day}" not in during.held:
         report.remarks.append("The day was published although its source had sent nothing.")
     alone = [mart.name for mart in marts(ensure_manifest(settings.dbt_project)) if mart.sources == (source,)]
     compare(report, "published", alone, clone.published, settings.published / CURRENT)
     with report.timed("fetch, build and publication", recovering=True), serving(simulation) as server:
-        fetch_day(settings, source, day, server.url, promised, _when_it_may_be_asked(engine, source, clock))
+        fetch_day(
+            settings, source, day, [SourceEndpoint(server.url)], promised, _when_it_may_be_asked(engine, source, clock)
+        )
         after = reprocess(RunContext(settings, engine, clock, "drill"), [day])
     report.landing_days_built_again = [day]
     if f"{source}/{day}" in after.held:

@@ -19,6 +19,7 @@ from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.lab.faults.catalogue import fault_named
 from reliability_platform.lab.faults.fault import Fault, Stage
 from reliability_platform.settings import Settings, variable
+from reliability_platform.sources.endpoint import endpoints_of
 from reliability_platform.strict_yaml import StrictYaml
 
 PLANS = Path(__file__).parent / "plans"
@@ -232,7 +233,7 @@ class ActivePlan:
                 and fault_named(injection.fault).stage is Stage.LANDING
                 and not set(days).isdisjoint(injection.landing_dates())
             }
-            if broken and settings.url_of(source) is not None:
+            if broken and endpoints_of(settings, source):
                 said = "source_urls" if source in settings.source_urls else "source_url"
                 raise UsageError(
                     f"The plan breaks deliveries of {source} ({', '.join(sorted(broken))}), but it is fetched over HTTP: "
