@@ -95,6 +95,7 @@ def show(document: dict[str, Any]) -> None:
         "root_cause": "root cause right",
         "severity": "severity right",
         "contained": "contained",
+        "told": "published and told",
         "healed": "healed, and equal to a run without the fault",
         "false_alarm_per_control": "controls with a false alarm",
         "false_alarm_per_clean_partition_day": "clean partition-days with a false alarm",

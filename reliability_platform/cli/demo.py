@@ -223,7 +223,7 @@ def show(document: dict[str, Any]) -> None:
             _first_of(fault["detected_by"]) or ("nothing to notice" if silent else no),
             _number(fault["incident"]) if fault["incident"] else NOTHING if silent else no,
             fault["severity"] or NOTHING,
-            yes if fault["contained"] else no,
+            yes if fault["contained"] else "[yellow]told[/yellow]" if fault["told"] else no,
             yes if fault["healed"] else no,
             seconds(fault["time_to_recover_seconds"]),
         )

@@ -52,7 +52,7 @@ def _table(card: Scorecard) -> str:
     ]
     for one in card.faults:
         cells = [one.fault, one.source, one.partition, one.severity, one.incident]
-        cells += ["yes" if done else "**no**" for done in (one.contained, one.healed)]
+        cells += ["yes" if one.contained else "told" if one.told else "**no**", "yes" if one.healed else "**no**"]
         lines.append("| " + " | ".join(_cell(value) for value in cells) + " |")
     return "\n".join(lines)
 

@@ -14,6 +14,7 @@ from reliability_platform.lab.campaign.mutation import mutation_score
 from reliability_platform.lab.campaign.statistics import wilson
 from reliability_platform.lab.campaign.summary import summarise
 from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
+from reliability_platform.lab.scorecard.report.outcome import outcome
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ def an_outcome(number: int, fault: str, **changes: Any) -> ScenarioOutcome:
         id=f"s{number}", fault=fault, family="value", source="orders", magnitude="small", window="day",
         first_day="2026-02-01", last_day="2026-02-01", seed=1, detected=True, detected_by=[], expected_class="x",
         incident="i", incidents=1, other_incidents=[], root_cause_right=True, root_cause={}, severity="P2",
-        expected_severity="P2", severity_right=True, contained=True, healed=True,
+        expected_severity="P2", severity_right=True, contained=True, told=False, healed=True,
         quarantine={"true_rows": 4, "quarantined_rows": 5, "hit_rows": 4, "precision": 0.8, "recall": 1.0},
         days_to_detect=0.0, seconds_to_detect=1.0, seconds_to_recover=2.0, remediations=1,
     )  # fmt: skip
@@ -68,6 +69,18 @@ def test_a_miss_and_a_false_alarm_cannot_hide_in_the_summary() -> None:
     assert summary["quarantine_precision"] == 0.8
     assert summary["unexplained_differences"] == ["orders/2026-01-01"]
     assert summary["baselines"][2]["detected_share"] == 0.5
+
+
+def test_what_was_published_and_told_is_no_containment() -> None:
+    """Wrong numbers that consumers were told of are still wrong numbers that they saw."""
+    seen = [an_outcome(1, "a"), an_outcome(2, "b", contained=False, told=True)]
+    summary = summarise([TrialOutcome(seen, [], {}, [], 10, {"s1": True, "s2": False}, [], {})])
+    assert (summary["contained_share"], summary["told_share"]) == (0.5, 0.5)
+    found = outcome(None, {"summary": summary})
+    assert found.sentence.startswith("Proved: in 2 scenarios every fault was noticed, contained or told and healed")
+    hidden = [an_outcome(1, "a"), an_outcome(2, "b", contained=False)]
+    summary = summarise([TrialOutcome(hidden, [], {}, [], 10, {"s1": True, "s2": False}, [], {})])
+    assert "1 of 2 scenarios was not contained" in outcome(None, {"summary": summary}).sentence
 
 
 def test_the_standard_grid_has_every_fault_size_and_source() -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -756,6 +757,9 @@ def test_a_scorecard_becomes_the_document_of_the_demo() -> None:
     assert {one.name: one.good for one in found.run} | {"contained": False, "detected": True} == {
         one.name: one.good for one in found.run
     }
+    told = outcome(run_document(replace(card, faults=[replace(fault, told=True)])), None)
+    assert told.proved and "contained or told and healed" in told.sentence
+    assert {one.name: one.good for one in told.run}["contained or told"]
 
 
 def test_the_month_of_a_real_home(platform: Callable[..., Platform]) -> None:

@@ -15,7 +15,7 @@ from reliability_platform.lab.campaign.recovery import actions_begun, seconds_to
 from reliability_platform.lab.campaign.trial import RERUN_DAYS, Observation
 from reliability_platform.lab.faults.fault import Containment
 from reliability_platform.lab.faults.truth import Truth
-from reliability_platform.lab.scorecard.containment import own_dates
+from reliability_platform.lab.scorecard.containment import own_dates, was_told
 from reliability_platform.lab.scorecard.quarantined import Quarantined
 from reliability_platform.lab.scorecard.score import HEALED, seconds_between
 
@@ -49,6 +49,8 @@ class ScenarioOutcome:
     expected_severity: str | None
     severity_right: bool
     contained: bool
+    told: bool
+    """Whether wrong numbers were published where the catalogue allows it, and the incident said so."""
     healed: bool
     quarantine: dict[str, Any]
     days_to_detect: float | None
@@ -171,6 +173,7 @@ def outcome_of(
     cause = _root_cause(truth, primary, known.get(primary.id, 0) if primary else 0)
     ended = all(one.state in HEALED or one.state is State.FALSE_ALARM for one in found)
     declared = scenario.declared.expected_severity
+    contained = _contained(truth, shown, quarantine)
     # The catalogue says how bad the fault is on a day; the platform raises what is on many.
     expected = spread(Severity(declared), len(truth.landing_dates)).value if declared else None
     return ScenarioOutcome(
@@ -194,7 +197,8 @@ def outcome_of(
         severity=primary.severity.value if primary else None,
         expected_severity=expected,
         severity_right=primary is not None and primary.severity.value == expected,
-        contained=_contained(truth, shown, quarantine),
+        contained=contained,
+        told=was_told(truth, contained=contained, detected=primary is not None),
         healed=primary is not None and ended and not wrong_in_the_end,
         quarantine=_against_truth(truth, quarantine),
         days_to_detect=float(max(0, (primary.partitions[0] - scenario.first_day).days)) if primary else None,

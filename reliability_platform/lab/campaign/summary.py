@@ -91,7 +91,7 @@ def summarise(trials: Sequence[TrialOutcome]) -> dict[str, Any]:
     outcomes = [one for one in every if one.window in GRADED]
     controls = [one for trial in trials for one in trial.controls]
     elsewhere = [alarm for trial in trials for alarm in trial.false_alarms_elsewhere]
-    shares = {name: _share_of(outcomes, name) for name in ("detected", "contained", "healed")}
+    shares = {name: _share_of(outcomes, name) for name in ("detected", "contained", "told", "healed")}
     found = [one for one in outcomes if one.detected]
     shares["root_cause"] = wilson(sum(one.root_cause_right for one in found), len(found))
     shares["severity"] = wilson(sum(one.severity_right for one in found), len(found))
@@ -107,6 +107,7 @@ def summarise(trials: Sequence[TrialOutcome]) -> dict[str, Any]:
         "root_cause_share": shares["root_cause"].share,
         "severity_share": shares["severity"].share,
         "contained_share": shares["contained"].share,
+        "told_share": shares["told"].share,
         "healed_share": shares["healed"].share,
         "quarantine_precision": _pooled(outcomes, "quarantined_rows"),
         "quarantine_recall": _pooled(outcomes, "true_rows"),

@@ -2,7 +2,8 @@
 
 For the event dates that a fault touches, a version is clean if it shows the oracle's rows or none at all (held).
 Where it shows something else, the fault is still contained if each of its bad rows sits in quarantine: the numbers
-were incomplete for a while, but nothing wrong was in them.
+were incomplete for a while, but nothing wrong was in them. Wrong numbers are never contained. Where the catalogue says
+that they may be published and told, an incident must name the fault: then they count as told.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 
+from reliability_platform.lab.faults.fault import Containment
 from reliability_platform.lab.faults.truth import Truth
 from reliability_platform.parquet import scan
 
@@ -26,6 +28,11 @@ class Difference:
 
     def __str__(self) -> str:
         return f"{self.version}/{self.table}/{self.event_date.isoformat()}"
+
+
+def was_told(truth: Truth, *, contained: bool, detected: bool) -> bool:
+    """Whether wrong numbers were published, may have been, and an incident said so."""
+    return truth.containment == Containment.TOLD.value and detected and not contained
 
 
 def own_dates(truth: Truth, truths: Iterable[Truth], sources: Collection[str]) -> set[date]:

@@ -20,6 +20,7 @@ def headline(card: Scorecard) -> dict[str, float | int | None]:
         "injections": len(injections),
         "detected_share": share(sum(score.detected for score in injections), len(injections)),
         "contained_share": share(sum(score.contained for score in injections), len(injections)),
+        "told_share": share(sum(score.told for score in injections), len(injections)),
         "healed_share": share(sum(score.healed for score in injections), len(injections)),
         "severity_share": share(
             sum(score.severity == score.expected_severity for score in injections), len(injections)

@@ -14,7 +14,7 @@ from reliability_platform.incidents.triage import spread
 from reliability_platform.lab.faults.catalogue import fault_named
 from reliability_platform.lab.faults.fault import Containment, Stage
 from reliability_platform.lab.faults.truth import Truth, load_truths
-from reliability_platform.lab.scorecard.containment import Difference, differences, own_dates
+from reliability_platform.lab.scorecard.containment import Difference, differences, own_dates, was_told
 from reliability_platform.lab.scorecard.quarantined import quarantined_rows
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.comparison import TableComparison
@@ -39,6 +39,7 @@ class FaultScore:
     incident: str | None
     severity: str | None
     contained: bool
+    """Whether nothing wrong was ever published."""
     healed: bool
     time_to_detect_seconds: float | None
     """From the landing of the first bad row to the opening of the incident, on the wall clock of the run."""
@@ -46,6 +47,8 @@ class FaultScore:
     """From the opening of the incident to its verified recovery."""
     shown_wrong: list[str] = field(default_factory=list)
     """`version/table/event date` that consumers saw differ from the oracle; empty if contained by holding."""
+    told: bool = False
+    """Whether something wrong was published where the catalogue allows it, and an incident said so."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class Scorecard:
             # What nothing may notice has no expected severity; an incident of it would be one without a fault.
             wanted = ("contained",) if score.expected_severity is None else ("detected", "contained", "healed")
             for property_name in wanted:
-                if not getattr(score, property_name):
+                if not getattr(score, property_name) and not (property_name == "contained" and score.told):
                     found.append(f"{name} was not {property_name}")
         if self.incidents["without_a_fault"]:
             found.append(
@@ -139,6 +142,7 @@ def _expected(settings: Settings, truth: Truth) -> str | None:
 
 def _score(settings: Settings, truth: Truth, incident: Incident | None, shown: Sequence[Difference]) -> FaultScore:
     recovered = incident.recovered_at if incident else None
+    contained = _is_contained(settings, truth, shown)
     return FaultScore(
         fault=truth.fault,
         source=truth.source,
@@ -149,7 +153,8 @@ def _score(settings: Settings, truth: Truth, incident: Incident | None, shown: S
         detected_by=sorted(incident.checks) if incident else [],
         incident=incident.id if incident else None,
         severity=str(incident.severity) if incident else None,
-        contained=_is_contained(settings, truth, shown),
+        contained=contained,
+        told=was_told(truth, contained=contained, detected=incident is not None),
         healed=truth.is_silent or (incident is not None and incident.state in HEALED),
         time_to_detect_seconds=seconds_between(truth.injected_at, incident.detected_at if incident else None),
         time_to_recover_seconds=seconds_between(incident.detected_at if incident else None, recovered),

@@ -73,7 +73,7 @@ def _sentence(
         case True, None:
             return f"Proved: {_all(demo, injected)}."
         case None, True:
-            return f"Proved: in {size} every fault was noticed, contained and healed; {quiet}."
+            return f"Proved: in {size} every fault was noticed, {_kept(campaign)} and healed; {quiet}."
         case True, True:
             also = f"; so were the faults of {size} in the campaign" if demo and graded(demo) else f". {size} were"
             return f"Proved: {_all(demo, injected)}{also}, and {quiet}."
@@ -83,7 +83,9 @@ def _sentence(
             return f"Not proved: in the campaign {joined(against)}."
         case False, False:
             return f"Not proved: {_stand(findings)} against the run, and in the campaign {joined(against)}."
-    more = f", while in {size} of the campaign every fault was noticed, contained and healed" if campaign else ""
+    more = (
+        f", while in {size} of the campaign every fault was noticed, {_kept(campaign)} and healed" if campaign else ""
+    )
     return f"Not proved: {_stand(findings)} against the run{more}."
 
 
@@ -91,7 +93,12 @@ def _all(demo: Document | None, injected: str) -> str:
     if not demo or not graded(demo):
         return "nothing was broken in this run, and nothing was noticed"
     which = "the one fault of this run was" if len(graded(demo)) == 1 else f"all {injected} of this run were"
-    return f"{which} noticed, contained and healed"
+    kept = "contained or told" if any(one.get("told") for one in graded(demo)) else "contained"
+    return f"{which} noticed, {kept} and healed"
+
+
+def _kept(campaign: Document | None) -> str:
+    return "contained or told" if share_of(((campaign or {}).get("summary") or {}).get("told_share")) else "contained"
 
 
 def _stand(findings: int) -> str:
@@ -124,8 +131,8 @@ def _against(campaign: Document) -> list[str]:
         found.append(f"{counted(lost, 'kind')} of fault slipped through")
     elif short := _short(summary, "detected"):
         found.append(f"{short} went unnoticed")
-    for key, what in (("contained", "contained"), ("healed", "healed")):
-        if short := _short(summary, key):
+    for key, also, what in (("contained", "told", "contained"), ("healed", "", "healed")):
+        if short := _short(summary, key, also):
             found.append(f"{short} {'was' if short.startswith('1 ') else 'were'} not {what}")
     alarms = in_campaign(campaign, "false_alarms")
     if alarms:
@@ -135,14 +142,15 @@ def _against(campaign: Document) -> list[str]:
     return found
 
 
-def _short(summary: Document, key: str) -> str:
-    """How many of how many scenarios fell short; empty if none did."""
+def _short(summary: Document, key: str, also: str = "") -> str:
+    """How many of how many scenarios fell short of one thing, and of another that is as good; empty if none did."""
     one = (summary.get("intervals") or {}).get(key) or {}
     share, n = (
         share_of(one.get("share", summary.get(f"{key}_share"))),
         int(one.get("n") or summary.get("scenarios") or 0),
     )
-    missing = n - round(share * n) if share is not None else 0
+    as_good = share_of(summary.get(f"{also}_share")) or 0.0
+    missing = n - round((share + as_good) * n) if share is not None else 0
     return f"{missing:,} of {counted(n, 'scenario')}" if missing else ""
 
 
@@ -160,9 +168,11 @@ def _run_numbers(demo: Document) -> list[HeadlineNumber]:
     counts, rows, oracle = demo.get("incidents") or {}, demo.get("conservation") or {}, demo.get("oracle") or {}
     right = [{"right": one.get("severity") == one.get("expected_severity")} for one in faults]
     wolves = counts.get("without_a_fault")
+    kept = [{"kept": one.get("contained") or one.get("told")} for one in faults]
+    told = any(one.get("told") for one in faults)
     numbers = [
         _of(faults, "detected", among="detected"),
-        _of(faults, "contained", among="contained"),
+        _of(kept, "kept", among="contained or told" if told else "contained"),
         _of(faults, "healed", among="healed"),
         _of(right, "right", among="severity right"),
         HeadlineNumber(
@@ -187,6 +197,7 @@ SHARES = {
     "detected": ("detected", 1.0),
     "contained": ("contained", 1.0),
     "healed": ("healed", 1.0),
+    "told": ("published and told", None),
     "root_cause": ("root cause right", 1.0),
     "severity": ("severity right", 1.0),
     "false_alarm_per_control": ("controls with a false alarm", 0.0),
@@ -201,7 +212,9 @@ def _campaign_numbers(campaign: Document) -> list[HeadlineNumber]:
     numbers = []
     for key, (name, wanted) in SHARES.items():
         share = share_of((intervals.get(key) or {}).get("share", summary.get(f"{key}_share")))
-        good = None if share is None else share == wanted
+        if key == "told" and not share:
+            continue
+        good = None if share is None or wanted is None else share == wanted
         numbers.append(HeadlineNumber(name, percent(share), _interval(intervals.get(key) or {}), good))
     lost, alarms, controls = (
         survivors(campaign),

@@ -122,11 +122,13 @@ def _incident(one: Document) -> dict[str, Any]:
 
 def _unmended(campaign: Document | None) -> list[dict[str, Any]]:
     """Scenarios that were noticed, and yet reached consumers or did not heal. Those of a sweep do not count."""
-    names = ("fault", "magnitude", "source", "first_day", "last_day", "seed", "contained", "healed")
+    names = ("fault", "magnitude", "source", "first_day", "last_day", "seed", "contained", "told", "healed")
     return [
         {name: one.get(name) for name in names}
         for one in records(campaign, "scenarios")
-        if one.get("window") != "limit" and one.get("detected") and not (one.get("contained") and one.get("healed"))
+        if one.get("window") != "limit"
+        and one.get("detected")
+        and not ((one.get("contained") or one.get("told")) and one.get("healed"))
     ]
 
 
