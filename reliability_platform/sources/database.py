@@ -18,8 +18,7 @@ from reliability_platform.clock import day_end, utc_now
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Contract
 from reliability_platform.contracts.servers import Server
-from reliability_platform.credentials import CredentialsError
-from reliability_platform.errors import SourceUnavailableError
+from reliability_platform.errors import EnvironmentUnusableError, SourceUnavailableError
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch, batch_id
 from reliability_platform.sources.engines import QueryResult, opened, query_of
@@ -94,7 +93,7 @@ class DatabaseSource:
                         yield _batch(contract, day, left[0], attempt, rows, now, server)
                         left.pop(0)
                 return
-            except (SourceUnavailableError, CredentialsError) as error:
+            except (SourceUnavailableError, EnvironmentUnusableError) as error:
                 why.append(str(error))
         raise SourceUnavailableError(" ".join(why))
 
@@ -106,7 +105,7 @@ class DatabaseSource:
             try:
                 with opened(server, contract, self.seconds) as ask:
                     ask(f"select * from ({query_of(server, contract, ask)}) as asked limit 0", values)
-            except (SourceUnavailableError, CredentialsError) as error:
+            except (SourceUnavailableError, EnvironmentUnusableError) as error:
                 found.append(str(error))
         return found
 

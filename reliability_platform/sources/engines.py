@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import count
 from os.path import expandvars
 from pathlib import Path
 from threading import Timer
@@ -222,8 +223,13 @@ _NUMERIC = 1700
 _SQLSTATES = (
     ("28", REFUSED), ("42501", REFUSED), ("42P01", NO_TABLE), ("42703", NO_COLUMN), ("08", AWAY), ("57P", AWAY),
 )  # fmt: skip
-_AT_THE_DOOR = (("authentication failed", REFUSED), ("no password", REFUSED), ("certificate", "shows no certificate that can be verified"),
-                ("does not support SSL", "does not speak TLS: say caFile, or tls: false to speak in the clear"))  # fmt: skip
+_AT_THE_DOOR = (
+    ("authentication failed", REFUSED),
+    ("no password", REFUSED),
+    ("root certificate file", "cannot be verified: its caFile is not there"),
+    ("certificate", "shows no certificate that can be verified: name the file of its authority as caFile"),
+    ("does not support SSL", "does not speak TLS: let it, or say tls: false to speak in the clear"),
+)
 """What is said before a session begins has no SQLSTATE."""
 
 
@@ -253,9 +259,10 @@ def _postgresql(server: Server, _: Contract) -> Iterator[Opened]:
         connection.read_only = True
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.execute("set local timezone = 'UTC'")
+        numbers = count()
 
         def ask(query: str, values: Values) -> QueryResult:
-            cursor = connection.cursor(name="delivery")  # on the server: not all rows at once
+            cursor = connection.cursor(name=f"delivery_{next(numbers)}")  # on the server: not all rows at once
             cursor.itersize = ROWS_AT_ONCE
             cursor.execute(with_parameters(query.replace("%", "%%"), lambda name: f"%({name})s"), dict(values))
             schema = pa.schema([(one.name, _type_of(one)) for one in cursor.description or ()])

