@@ -67,6 +67,15 @@ NO_SETTINGS = _from_file()
 """Lines of the project's settings file that are none."""
 CONTRACTS_FOLDER = PROJECT / "contracts"
 DBT_PROJECT = PROJECT / "dbt_project"
+
+
+def _own_dbt_project() -> Path | None:
+    """The dbt project that is built behind the platform's models; a relative path counts from the project's folder."""
+    named = os.environ.get(f"{PREFIX}OWN_DBT_PROJECT", "").strip()
+    return Path(os.path.normpath(PROJECT / named)) if named else None
+
+
+OWN_DBT_PROJECT = _own_dbt_project()
 SODA_CHECKS = PROJECT / "soda_checks"
 SODA_SETTINGS = PROJECT_ROOT / ".soda" / "config.yml"
 DEFAULT_HOME = PROJECT / "data"
@@ -161,6 +170,9 @@ class Settings(BaseSettings):
     """How long to wait for a program that has the warehouse open without the lease, as a DuckDB shell does."""
     dbt_project: Path = DBT_PROJECT
     """The dbt project that is deployed; its models must be those of the one that comes with the platform."""
+    own_dbt_project: Path | None = OWN_DBT_PROJECT
+    """A dbt-duckdb project of yours that is built behind the platform's models, in one build with them: `init --dbt-project`
+    sets it. A relative path counts from the folder of the project. All processes of a project need the same."""
     allow_older_models: bool = False
     """Whether models older than those that built the warehouse may build it: for a rollback on purpose."""
     cache: Path = Field(default_factory=_cache)

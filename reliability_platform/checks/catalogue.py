@@ -10,9 +10,17 @@ from dataclasses import dataclass, replace
 from reliability_platform.checks.soda_files import names_in_files
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.contracts.contract import Column
-from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
-from reliability_platform.warehouse.marts import Mart, ModelCheck, marts, model_checks, model_names
+from reliability_platform.warehouse.marts import (
+    Mart,
+    ModelCheck,
+    ModelTest,
+    marts,
+    model_checks,
+    model_names,
+    model_tests,
+)
 
 
 @dataclass(frozen=True)
@@ -85,16 +93,19 @@ _SODA_PROPERTIES = {
 _OF_THE_TEAM = _Property("transform_failure", True, "P1", "A check that whoever wrote the table has written.", _REBUILD)
 
 
-def _models() -> tuple[list[Mart], list[ModelCheck], set[str]]:
-    """What dbt's manifest says of the marts, of the checks that models declare, and which models there are."""
+def _models() -> tuple[list[Mart], list[ModelCheck], set[str], list[ModelTest]]:
+    """What dbt's manifest says of the marts, of the checks that models declare, which models there are, and the tests of
+    an own dbt project."""
     try:
         manifest = ensure_manifest()
-    except EnvironmentUnusableError:  # whoever needs a model says so; the doctor must be able to speak
-        return [], [], set()
-    return marts(manifest), model_checks(manifest), model_names(manifest)
+    except (EnvironmentUnusableError, UsageError):  # whoever needs a model says so; the doctor must be able to speak
+        return [], [], set(), []
+    return marts(manifest), model_checks(manifest), model_names(manifest), model_tests(manifest)
 
 
-MARTS, MODEL_CHECKS, MODELS = _models()
+MARTS, MODEL_CHECKS, MODELS, _TESTS = _models()
+MODEL_TESTS = {test.unique_id: test for test in _TESTS}
+"""The tests of an own dbt project, by dbt's id: each is a check of its own. The platform's own are one, `dbt_build`."""
 SILVER_VS_GOLD = "rec_silver__vs__gold"
 """The model that compares each measure of the marts with what it must add up to, if the project has one."""
 MART_SOURCES = {mart.name: mart.sources for mart in MARTS}
@@ -291,6 +302,14 @@ _CONSERVED = _Property(
     "rows_unaccounted", True, "P1", "Delivered = accepted + duplicate + quarantined + held late.", _REBUILD, True
 )
 _GOLD = _Property("reconciliation_mismatch", True, "P1", "Gold adds up to silver.", _REBUILD, True)
+_TEST = _Property(
+    "failed_test",
+    True,
+    "P2",
+    "",
+    "Look at the rows that fail; where the data are wrong, their own incident is healed. Else mend the model or the test, "
+    "then `reliability run --from DAY --to DAY`.",
+)
 _DBT = _Property("transform_failure", True, "P1", "Every dbt model was built and every dbt test passed.", _REBUILD)
 
 
@@ -332,7 +351,21 @@ def _model_checks() -> Iterator[CheckSpec]:
 
 
 def _dbt_checks() -> list[CheckSpec]:
-    return [_spec(f"dbt_build__{source}", "dbt_build", (source,), _DBT, engine="dbt") for source in SOURCES]
+    builds = [_spec(f"dbt_build__{source}", "dbt_build", (source,), _DBT, engine="dbt") for source in SOURCES]
+    tests = [
+        _spec(
+            test.check,
+            test.dataset,
+            test.sources or SOURCES[:1],
+            replace(
+                _TEST, blocking=test.blocking, severity="P2" if test.blocking else "P3", description=test.description
+            ),
+            engine="dbt",
+            column=test.column,
+        )
+        for test in (MODEL_TESTS.values() if SOURCES else ())
+    ]
+    return builds + tests
 
 
 _BUILDS = {

@@ -22,6 +22,7 @@ from reliability_platform.masking import error_text
 from reliability_platform.operations import operations_engine
 from reliability_platform.parquet import scan_days
 from reliability_platform.settings import Settings
+from reliability_platform.warehouse.marts import Mart
 
 ARRIVALS = "arrivals_of_"
 """Beginning of the names under which our own times of arrival are given to a query, by source."""
@@ -315,9 +316,13 @@ def _reconciliation(source: str) -> dict[str, NativeCheck]:
     }
 
 
-def _gold_of(source: str) -> list[str]:
+def _gold_of(source: str) -> list[Mart]:
     """The marts that have rows of every event date of the source."""
-    return [mart.name for mart in MARTS if source in mart.sources and source not in mart.may_lack_days_of]
+    return [
+        mart
+        for mart in MARTS
+        if mart.event_date is not None and source in mart.sources and source not in mart.may_lack_days_of
+    ]
 
 
 def _no_rows_lost(settings: Settings, source: str) -> NativeCheck:
@@ -325,7 +330,9 @@ def _no_rows_lost(settings: Settings, source: str) -> NativeCheck:
     silver = f"int_{source}__deduplicated"
     marts = _gold_of(source)
     gold = " union all ".join(
-        f"select '{mart}' as layer, event_date from {mart} where event_date between $first and $last" for mart in marts
+        f"select '{mart.name}' as layer, {mart.day} as event_date from {mart.relation} "
+        f"where {mart.day} between $first and $last"
+        for mart in marts
     )
     gold = gold or "select null::varchar as layer, null::date as event_date where false"
     return NativeCheck(
@@ -343,7 +350,7 @@ def _no_rows_lost(settings: Settings, source: str) -> NativeCheck:
             select landing_date, count(*) as n from {silver}
             where landing_date between $first and $last group by landing_date
         ), marts as (
-            select unnest({marts}::varchar[]) as layer
+            select unnest({[mart.name for mart in marts]}::varchar[]) as layer
         ), gold as (
             select distinct layer, event_date as landing_date from ({gold})
         ), lost as (

@@ -19,7 +19,7 @@ from reliability_platform.damage import in_one_line
 from reliability_platform.errors import ExitCode, PlatformError
 from reliability_platform.formats import clock, moment, second
 from reliability_platform.masking import error_text
-from reliability_platform.settings import PROJECT, PROJECT_ROOT, RESTORING, Settings, is_home
+from reliability_platform.settings import DBT_PROJECT, PROJECT, PROJECT_ROOT, RESTORING, Settings, is_home
 
 SHOWN_ENTRIES = 5
 LOCK = PROJECT_ROOT / "requirements.lock"
@@ -82,6 +82,24 @@ def _dbt(_: Settings) -> str:
     except PlatformError as error:
         raise _WrongError(f"{error} Run `dbt parse` in dbt_project to see all of it") from None
     return "the dbt project parses"
+
+
+def _own_project(_: Settings) -> str:
+    from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+    from reliability_platform.warehouse.own_lacks import lacks, lacks_before_parsing
+    from reliability_platform.warehouse.own_project import own_project
+
+    own = own_project()
+    if own is None:
+        return "the models are the project's own; RELIABILITY_OWN_DBT_PROJECT names no other"
+    found = list(lacks_before_parsing(own, DBT_PROJECT))
+    if not any(one.is_fatal for one in found):
+        found += lacks(own, ensure_manifest())
+    said = "; ".join(one.says.rstrip(".") for one in found if not one.is_fatal)
+    fatal = [one.says.rstrip(".") for one in found if one.is_fatal]
+    if fatal:
+        raise _WrongError("; ".join(fatal))
+    return f"{own.name} is built behind the platform's models" + (f". To know: {said}" if said else "")
 
 
 def _soda(_: Settings) -> str:
@@ -293,6 +311,7 @@ EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
     "home": _home,
     "generated": _generated,
     "dbt": _dbt,
+    "own project": _own_project,
     "soda": _soda,
     "warehouse": _warehouse,
     "operations": _stored("operations"),
@@ -309,7 +328,7 @@ EXAMINATIONS: dict[str, Callable[[Settings], str]] = {
 }
 
 
-WITHOUT_A_HOME = frozenset({"packages", "home", "generated", "dbt", "soda"})
+WITHOUT_A_HOME = frozenset({"packages", "home", "generated", "dbt", "own project", "soda"})
 """Examinations of the installation, or of whether there is a home."""
 READ_OPERATIONS = frozenset({"sources", "checks", "alerts", "drills", "schedule", "upkeep"})
 """Examinations that say nothing without the operations store."""

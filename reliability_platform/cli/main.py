@@ -17,7 +17,14 @@ from reliability_platform.cli.stopping import end_at_once, leave_the_end_alone, 
 from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.masking import error_text, operator_said, printable, traceback_text
-from reliability_platform.settings import DEFAULT_HOME, PROJECT, PROJECT_ROOT, keep_private, load_settings
+from reliability_platform.settings import (
+    DEFAULT_HOME,
+    OWN_DBT_PROJECT,
+    PROJECT,
+    PROJECT_ROOT,
+    keep_private,
+    load_settings,
+)
 from reliability_platform.system_errors import foreseen
 
 # Command → module that holds it. Modules are imported only when their command runs: Dagster alone takes 2 s to
@@ -58,6 +65,8 @@ COMMANDS = {
 
 EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {code.meaning}" for code in ExitCode)
 MAX_LINE = 2000
+BUILDING = frozenset({"run", "backfill", "dev", "demo"})
+"""Commands that are refused before anything lands where an own dbt project lacks what a build needs."""
 WITHOUT_SOURCES = frozenset({"init", "generate", "sources", "contract"})
 """Commands that a project can be given before it has any."""
 HELP = frozenset({"-h", "--help", "--version"})
@@ -173,6 +182,11 @@ def _run(words: list[str]) -> Any:
             f"The project {PROJECT} declares no source: `reliability sources add NAME --from FILES`, or write contracts/NAME.yml; "
             "then `reliability generate`."
         )
+    if OWN_DBT_PROJECT is not None and words and words[0] in BUILDING and not HELP & set(words):
+        from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+        from reliability_platform.warehouse.own_lacks import refuse_if_lacking
+
+        refuse_if_lacking(ensure_manifest())
     if not HELP & set(words):
         keep_private(load_settings(DEFAULT_HOME))
     with cli.make_context("reliability", list(words)) as context:

@@ -19,6 +19,7 @@ from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.formats import NOTHING
 from reliability_platform.settings import (
     CONTRACTS_FOLDER,
+    OWN_DBT_PROJECT,
     PROJECT,
     PROJECT_ROOT,
     SETTINGS_FILE,
@@ -212,6 +213,11 @@ class _Patterns(click.Command):
 @click.option("--reference", "references", multiple=True, help="Tables whose keys the values may refer to, one a file.")
 @click.option("--key", default=None, help="Columns that identify a row, with commas. [default: searched for]")
 @click.option("--event-time", default=None, help="The column that says when a row happened. [default: searched for]")
+@click.option(
+    "--feeds",
+    default=None,
+    help="What of your dbt project it stands for: source.table, or a seed. [default: what is called NAME there]",
+)
 @click.option("--yes", is_flag=True, help="Take everything as proposed; the file says so.")
 @click.option("--full", is_flag=True, help="Read every row of every file, not a sample.")
 @json_option
@@ -221,6 +227,7 @@ def add(
     references: tuple[str, ...],
     key: str | None,
     event_time: str | None,
+    feeds: str | None,
     yes: bool,
     full: bool,
     as_json: bool,
@@ -247,6 +254,7 @@ def add(
         raise UsageError(
             f"The source {name!r} is declared in another file of {CONTRACTS_FOLDER}: give this one another name."
         )
+    feeds = _feeds(name, feeds)
     tables = {one.stem.partition(".")[0]: [one] for one in files_of(references)} if references else {}
     proposal = proposed(
         name,
@@ -257,22 +265,24 @@ def add(
         event_time,
         _ask if asks else None,
     )
-    write_atomically(path, contract_text(proposal, yes).encode())
+    write_atomically(path, contract_text(proposal, yes, feeds).encode())
     [contract] = read_contracts(path)
     kept = keep_tables(path.parent.parent, tables)
-    mart = write_first_mart(path.parent.parent, contract)
+    mart = write_first_mart(path.parent.parent, contract) if OWN_DBT_PROJECT is None else []
     first_day = _know_days_since(proposal.first_day)
     if as_json:
         print_json(
             {
                 "source": name, "path": str(path), "rows": proposal.sample.rows, "whole": proposal.sample.whole,
                 "columns": len(proposal.columns), "key": proposal.key.value, "event_time": proposal.event_time.value,
-                "format": proposal.sample.format.declared, "questions": proposal.questions, "taken_as_proposed": yes, "mart": mart, "reference": kept, "first_day": proposal.first_day,
+                "format": proposal.sample.format.declared, "questions": proposal.questions, "taken_as_proposed": yes, "feeds": feeds, "mart": mart, "reference": kept, "first_day": proposal.first_day,
             }
         )  # fmt: skip
         return
     people.print(f"{path}, from {proposal.sample.read}.", markup=False, soft_wrap=True)
     people.print(f"Key: {', '.join(proposal.key.value)}. Event time: {proposal.event_time.value}.", markup=False)
+    if feeds is not None:
+        people.print(f"It stands for {feeds} of the dbt project {OWN_DBT_PROJECT}.", markup=False, soft_wrap=True)
     for one in kept:
         people.print(f"{one}: a reference table of the project, replace it when it changes.", markup=False)
     for one in mart:
@@ -285,6 +295,24 @@ def add(
         f"Next: `reliability generate`, then `reliability run --from {proposal.first_day} --to {proposal.first_day}`.",
         markup=False,
     )
+
+
+def _feeds(name: str, said: str | None) -> str | None:
+    """What of an own dbt project a source stands for: what is said, else what is called like it."""
+    from reliability_platform.warehouse.own_project import own_project
+
+    own = own_project()
+    if own is None:
+        if said is not None:
+            raise UsageError("--feeds is for projects around a dbt project of your own: see `reliability init --help`.")
+        return None
+    names = [*own.sources(), *own.seeds()]
+    alike = [one for one in names if one.rpartition(".")[2] == name]
+    if said is None:
+        return alike[0] if len(alike) == 1 else None
+    if said not in names:
+        raise UsageError(f"{own.name} has no source and no seed {said!r}: {', '.join(names) or 'it has none at all'}.")
+    return said
 
 
 def _know_days_since(first: date) -> str:

@@ -44,6 +44,8 @@ class Column:
     json: bool = False
     aliases: tuple[str, ...] = ()
     """Other names under which the producer may send it."""
+    physical_name: str = ""
+    """What the producer calls it, where that is another name."""
     zone: str | None = None
     """The zone of moments that name none."""
     role: str | None = None
@@ -127,6 +129,15 @@ class Contract:
     """Days from the one in the name of a file to the one of its events: -1 where a file is named for the day after."""
     taken_over: tuple[str, ...] = ()
     """Generated files that a person writes by hand instead, by name without ending."""
+    feeds: str | None = None
+    """What of an own dbt project it stands for: a source of dbt as `source.table`, or a seed by its name."""
+
+    @property
+    def feed(self) -> str | None:
+        """The model under which an own dbt project reads it; a seed is read by its own name."""
+        if self.feeds is None:
+            return None
+        return f"src_{self.source}" if "." in self.feeds else self.feeds
 
     @property
     def places(self) -> tuple[Server, ...]:

@@ -21,7 +21,7 @@ import yaml
 from reliability_platform.atomic import write_atomically
 from reliability_platform.contracts.contract import Column, Contract, Reference
 from reliability_platform.json_text import pointer
-from reliability_platform.parquet import literal
+from reliability_platform.parquet import identifier, literal
 
 MARK = "Generated from contracts/{what} by `reliability generate`: change that, not this"
 _MARKED = re.compile(
@@ -37,6 +37,8 @@ PER_SOURCE = {
     "soda_checks/int_{source}__deduplicated.yml": "int_soda.yml",
 }
 """Path in the project → template."""
+PER_FEED = "dbt_project/models/feeds/{model}.sql"
+"""For each source that stands for one of an own dbt project."""
 PER_REFERENCE = "dbt_project/models/sources/reference_{table}.yml"
 """For each reference table that contracts refer to, and that no person has declared."""
 OF_ALL = {"dbt_project/macros/contracts.sql": "contracts.sql"}
@@ -92,8 +94,12 @@ def generated_files(
         for path, template in PER_SOURCE.items():
             if Path(path).stem.format(source=source) not in contract.taken_over:
                 found[path.format(source=source)] = _marked(template, f"{source}.yml", filling)
+        if contract.feed is not None and contract.feed not in contract.taken_over:
+            found[PER_FEED.format(model=contract.feed)] = _marked("feed.sql", f"{source}.yml", filling)
     found |= dict(_reference_files(contracts, frozenset(declared)))
-    everything = {"contracts": [_filling(one, known, frozenset(contracts)) for _, one in sorted(contracts.items())]}
+    everything: dict[str, Any] = {
+        "contracts": [_filling(one, known, frozenset(contracts)) for _, one in sorted(contracts.items())]
+    }
     for path, template in OF_ALL.items():
         found[path] = _marked(template, "*.yml", everything)
     return found
@@ -124,8 +130,8 @@ def planned(project: Path, contracts: Mapping[str, Contract]) -> list[Planned]:
             found.append(Planned(path, text, Change.SAME))
         else:
             found.append(Planned(path, text, Change.EDITED if is_edited(there) else Change.CHANGED))
-    for pattern in (*PER_SOURCE, PER_REFERENCE):
-        for place in sorted(project.glob(pattern.format(source="*", table="*"))):
+    for pattern in (*PER_SOURCE, PER_REFERENCE, PER_FEED):
+        for place in sorted(project.glob(pattern.format(source="*", table="*", model="*"))):
             path = place.relative_to(project).as_posix()
             if path not in wanted and _MARKED.search((text := place.read_text(encoding="utf-8")).partition("\n")[0]):
                 found.append(Planned(path, None, Change.EDITED if is_edited(text) else Change.GONE))
@@ -205,6 +211,8 @@ def _filling(contract: Contract, models: frozenset[str], sources: frozenset[str]
         "read_from_text": [one.name for one in contract.columns if one.is_read_from_text(contract.file_format)],
         "missing": [one.name for one in contract.columns if one.required and not one.json],
         "nested": [one.name for one in contract.columns if one.json],
+        "feeds": contract.feeds,
+        "feed": contract.feed,
     }
 
 
@@ -227,6 +235,7 @@ def _column(column: Column, contract: Contract, models: frozenset[str]) -> dict[
         "selected": _selected(column),
         "tests": list(_tests(column, contract, models)),
         "shown_as": _shown_as(column),
+        "delivered": f"{column.name} as {identifier(column.physical_name)}" if column.physical_name else column.name,
     }
 
 

@@ -16,6 +16,7 @@ are custom properties:
 | contract or table | `dayZone` | the zone whose calendar says which day an event is of; by default the one of the event time, or UTC |
 | contract or table | `severalDays` | a file holds several days, and is taken apart by those of its events |
 | contract or table | `dayOffset` | days from the one in a file's name to the one of its events: -1 where it is named for the day after |
+| contract or table | `feeds` | in an own dbt project what the source stands for: `source.table` of dbt, or the name of a seed |
 | contract or table | `takenOver` | generated tables that a person writes by hand instead, as `stg_orders` |
 | column | `aliases` | other names under which the producer may send it |
 | column | `role` | `measure`, `segment` or `entity`: what is watched by its history |
@@ -67,9 +68,11 @@ from reliability_platform.strict_yaml import StrictYaml
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 """How a source may be called: it becomes part of the names of tables, folders and checks."""
+FEEDS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)?")
+"""A source of dbt with its table, or a seed."""
 OURS = (
     "eventTime", "critical", "announcedColumns", "sourceKind", "fileFormat", "takenOver", "dayZone", "severalDays", "dayOffset",
-    "query",
+    "query", "feeds",
 )  # fmt: skip
 """The custom properties of a table that the platform reads."""
 OF_FILES = ("fileFormat", "severalDays", "dayOffset")
@@ -216,6 +219,7 @@ class _Table:
             announced=announced,
             kind=kind,
             taken_over=taken_over,
+            feeds=self._feeds(),
             file_format=self._file_format(kind),
             servers=self._servers,
             table=self._table.physicalName or self._name,
@@ -294,6 +298,7 @@ class _Table:
             pii=declared.classification == "personal",
             json=nested,
             aliases=_aliases(declared, self._names(custom.get("aliases", []), "aliases")),
+            physical_name=declared.physicalName if declared.physicalName and declared.physicalName != name else "",
             zone=zone,
             role=role,
             description=declared.description or "",
@@ -347,6 +352,13 @@ class _Table:
             self._object(found, "name")
             return PARQUET
         return found
+
+    def _feeds(self) -> str | None:
+        said = self._custom.get("feeds")
+        if said is None or (isinstance(said, str) and FEEDS.fullmatch(said)):
+            return said
+        self._object(f"feeds is {said!r}: write source.table of your dbt project, or the name of a seed", "name")
+        return None
 
     def _day_zone(self, event_zone: str | None) -> str:
         zone = self._custom.get("dayZone", event_zone or "UTC")

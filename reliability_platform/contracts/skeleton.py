@@ -1,6 +1,10 @@
 """A project of one's own: the platform's part of the one that comes with it, without the shop."""
 
+import json
+import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from reliability_platform.atomic import write_atomically
 from reliability_platform.errors import UsageError
@@ -20,6 +24,7 @@ PARTS = (
     "soda_checks/configuration.yml",
 )
 """What every project has; patterns below the platform's own."""
+PROFILE = "dbt_project/profiles.yml"
 NOT_OURS = ("_unit_tests.yml", "macros/contracts.sql")
 """Ends of the names of what speaks of the shop, and of what is generated."""
 IGNORED = "data/\ndbt_project/target/\ndbt_project/logs/\n.user.yml\n"
@@ -31,8 +36,10 @@ SETTINGS = """\
 """
 
 
-def make_project(folder: Path) -> list[str]:
+def make_project(folder: Path, own: Path | None = None, profile: Mapping[str, Any] | None = None) -> list[str]:
     """Write a project without sources into a new or empty folder; returns the files.
+
+    With an `own` dbt project, one that stands around it; `profile` is the target of that one's profile.
 
     Raises `UsageError` for a folder that has anything in it: nothing of a person's is ever written over.
     """
@@ -46,7 +53,23 @@ def make_project(folder: Path) -> list[str]:
     }
     files[".gitignore"] = IGNORED.encode()
     files["settings.env"] = SETTINGS.encode()
+    if own is not None:
+        line = f"RELIABILITY_OWN_DBT_PROJECT={Path(os.path.relpath(own.resolve(), folder.resolve())).as_posix()}\n"
+        files["settings.env"] += line.encode()
+        files[PROFILE] = _profile(files[PROFILE].decode(), profile or {}).encode()
     for name, content in files.items():
         write_atomically(folder / name, content)
     (folder / "contracts").mkdir(parents=True, exist_ok=True)
     return sorted(files)
+
+
+def _profile(ours: str, theirs: Mapping[str, Any]) -> str:
+    """The platform's profile with the names that models of theirs may ask for: target, schema, extensions."""
+    target = json.dumps(str(theirs.get("target") or "dev"))
+    taken = {name: theirs[name] for name in ("schema", "extensions") if theirs.get(name)}
+    lines = "".join(f"      {name}: {json.dumps(value)}\n" for name, value in taken.items())
+    return (
+        ours.replace("  target: warehouse\n", f"  target: {target}\n")
+        .replace("    warehouse:\n", f"    {target}:\n")
+        .replace("      type: duckdb\n", f"      type: duckdb\n{lines}")
+    )

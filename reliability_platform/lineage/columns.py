@@ -16,7 +16,6 @@ from reliability_platform.lineage.compiled import compiled_models
 from reliability_platform.lineage.graph import ADMISSIONS, NodeKind, data_graph, downstream, in_order
 from reliability_platform.lineage.tracing import ColumnSource, Inputs, UnreadableSqlError, Use, inputs_of
 from reliability_platform.locks import locked
-from reliability_platform.warehouse.dbt_manifest import project_of
 from reliability_platform.warehouse.marts import read_manifest
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ def _declared(manifest_path: Path) -> dict[str, list[str]]:
 def _computed(manifest_path: Path) -> Lineage:
     nodes = read_manifest(manifest_path)["nodes"].values()
     declared = {node["name"]: list(node["columns"]) for node in nodes if node["resource_type"] == "model"}
-    compiled = compiled_models(project_of(manifest_path))
+    compiled = compiled_models(manifest_path)
     return traced(data_graph(manifest_path), compiled, _declared(manifest_path), declared)
 
 

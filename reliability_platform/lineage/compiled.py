@@ -11,25 +11,31 @@ import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from reliability_platform.errors import EnvironmentUnusableError
-from reliability_platform.warehouse.dbt_manifest import PARSED, ensure_manifest, quiet_arguments
+from reliability_platform.warehouse.dbt_manifest import PARSED, project_of, quiet_arguments
 
 TIMEOUT_SECONDS = 300
 HOME = "__home__"
 """Stands in compiled SQL where the path of the home would be."""
 
 
-def compiled_models(project: Path) -> dict[str, str]:
+def compiled_models(manifest: Path) -> dict[str, str]:
     """Model → its SELECT, in full-refresh form, so that no filter of an incremental run is in it. Takes 6 s.
 
     Paths of files in the home begin with `HOME`. Raises `EnvironmentUnusableError` if the project does not compile.
     """
+    project, parsed = project_of(manifest), manifest.with_name(PARSED)
+    if not (project / "dbt_project.yml").exists() or not parsed.exists():
+        raise EnvironmentUnusableError(
+            f"{project} is no dbt project: it was parsed before, and has been removed since."
+        )
     with TemporaryDirectory(prefix="lineage-") as folder:
         home, target = Path(folder) / "home", Path(folder) / "target"
         home.mkdir()
         target.mkdir()
-        shutil.copyfile(ensure_manifest(project).with_name(PARSED), target / PARSED)
+        shutil.copyfile(parsed, target / PARSED)
         words = ("compile", "--full-refresh", "--select=resource_type:model")
         arguments = quiet_arguments(*words, project=project, target=target)
         done = subprocess.run(
@@ -43,9 +49,19 @@ def compiled_models(project: Path) -> dict[str, str]:
         if done.returncode:
             said = " ".join((done.stdout + done.stderr).split())[-400:]
             raise EnvironmentUnusableError(f"The dbt project does not compile; mend it, then try again: {said}")
-        nodes = json.loads((target / "manifest.json").read_bytes())["nodes"]
+        found = json.loads((target / "manifest.json").read_bytes())
     return {
-        node["name"]: node["compiled_code"].replace(str(home), HOME)
-        for key, node in nodes.items()
-        if key.startswith("model.")
+        node["name"]: _by_name(node["compiled_code"].replace(str(home), HOME), node, found)
+        for key, node in found["nodes"].items()
+        if key.startswith("model.") and node.get("compiled_code")
     }
+
+
+def _by_name(sql: str, node: dict[str, Any], manifest: dict[str, Any]) -> str:
+    """The query with each table that it reads called as in the data graph, wherever it lies in the warehouse."""
+    for parent in node["depends_on"]["nodes"]:
+        one = manifest["nodes"].get(parent) or manifest["sources"].get(parent)
+        if one is not None and one.get("relation_name"):
+            name = one["name"] if parent in manifest["nodes"] else f"{one['source_name']}/{one['name']}"
+            sql = sql.replace(one["relation_name"], f'"{name}"')
+    return sql

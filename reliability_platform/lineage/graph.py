@@ -6,7 +6,7 @@ publication) are added here. A node is named as its Dagster asset key: `bronze/o
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.errors import UsageError
-from reliability_platform.warehouse.marts import read_manifest
+from reliability_platform.warehouse.marts import published_models, read_manifest
+from reliability_platform.warehouse.own_project import is_own
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -40,7 +41,8 @@ class NodeKind(StrEnum):
 
 ADMISSIONS = "bronze/admissions"
 AUDIT = "audit/results"
-MODEL = "model."
+TABLES = ("model.", "snapshot.", "seed.")
+"""Beginnings of dbt's ids of what makes tables; only an own project has others than models."""
 
 
 def node_of(dataset: str) -> str:
@@ -91,34 +93,54 @@ def _add_deliveries(graph: "nx.DiGraph[str]") -> None:
 
 
 def _names(manifest: dict[str, Any]) -> dict[str, str]:
-    """dbt's unique id → node."""
-    sources = {key: f"{one['source_name']}/{one['name']}" for key, one in manifest["sources"].items()}
-    return sources | {key: one["name"] for key, one in manifest["nodes"].items() if key.startswith(MODEL)}
+    """dbt's unique id → node. The source of an own project that a contract feeds is the model that stands for it."""
+    fed = _fed(manifest)
+    sources = {key: f"{one['source_name']}/{one['name']}" for key, one in manifest["sources"].items() if key not in fed}
+    return sources | {key: one["name"] for key, one in manifest["nodes"].items() if key.startswith(TABLES)}
+
+
+def _fed(manifest: dict[str, Any]) -> set[str]:
+    """The ids of sources of an own project for which a model of the platform stands."""
+    said = {
+        node["config"]["meta"].get("feeds") for node in manifest["nodes"].values() if node["resource_type"] == "model"
+    }
+    return {key for key, one in manifest["sources"].items() if f"{one['source_name']}.{one['name']}" in said - {None}}
 
 
 def _add_models(graph: "nx.DiGraph[str]", manifest: dict[str, Any]) -> None:
     names = _names(manifest)
     for node in names.values():
         if node not in graph and "/" in node:
-            _add(graph, node, NodeKind(node.partition("/")[0]))
+            layer = node.partition("/")[0]
+            # What an own project reads from elsewhere comes past landing, as reference data do.
+            _add(graph, node, NodeKind(layer) if layer in tuple(NodeKind) else NodeKind.REFERENCE)
+    published = set(published_models(manifest))
     for key, model in _models(manifest):
-        _add(graph, names[key], NodeKind(model["config"]["meta"]["dagster"]["group"]))
+        _add(graph, names[key], _kind(key, model, published))
         for parent in manifest["parent_map"][key]:
             if parent in names:
                 graph.add_edge(names[parent], names[key], rows=names[parent] != ADMISSIONS)
 
 
 def _models(manifest: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    yield from ((key, one) for key, one in manifest["nodes"].items() if key.startswith(MODEL))
+    yield from ((key, one) for key, one in manifest["nodes"].items() if key.startswith(TABLES))
+
+
+def _kind(key: str, model: dict[str, Any], published: Collection[str]) -> NodeKind:
+    """The layer of a table. An own project has layers of its own: what it publishes is gold, what leads there is silver."""
+    if is_own(model):
+        return NodeKind.GOLD if key in published else NodeKind.SILVER
+    return NodeKind(model["config"]["meta"].get("dagster", {}).get("group", NodeKind.SILVER))
 
 
 def _add_readers(graph: "nx.DiGraph[str]", manifest: dict[str, Any]) -> None:
     """Gold → audit → publication → exposures. An exposure reads what is published, never gold."""
     names = _names(manifest)
     _add(graph, AUDIT, NodeKind.AUDIT)
-    for key, model in _models(manifest):
+    shown = set(published_models(manifest))
+    for key, _ in _models(manifest):
         graph.add_edge(names[key], AUDIT, rows=False)
-        if model["config"]["meta"].get("published"):
+        if key in shown:
             published = f"{NodeKind.PUBLISHED}/{names[key]}"
             _add(graph, published, NodeKind.PUBLISHED)
             graph.add_edge(names[key], published, rows=True)
@@ -128,7 +150,7 @@ def _add_readers(graph: "nx.DiGraph[str]", manifest: dict[str, Any]) -> None:
         _add(graph, node, NodeKind.EXPOSURE, exposure["owner"]["name"] or "", exposure["owner"]["email"] or "")
         meta = {**exposure["meta"], **exposure["config"].get("meta", {})}
         graph.nodes[node]["critical"] = bool(meta.get("critical"))
-        for parent in manifest["parent_map"][key]:
+        for parent in (one for one in manifest["parent_map"][key] if one in names):
             published = f"{NodeKind.PUBLISHED}/{names[parent]}"
             graph.add_edge(published if published in graph else names[parent], node, rows=True)
 

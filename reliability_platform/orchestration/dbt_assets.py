@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
+from reliability_platform.checks.catalogue import MODEL_TESTS
 from reliability_platform.counted import counted
 from reliability_platform.orchestration.backfill_guard import guarded_days
 from reliability_platform.orchestration.lineage_events import News, models_told
@@ -44,13 +45,25 @@ class Translator(DagsterDbtTranslator):
         said = (
             _generic(generic["name"], test["column_name"], generic["kwargs"]) if generic else _header(test["raw_code"])
         )
-        consequence = "If it fails, the build ends, and none of its landing days is published before it passes."
-        return spec._replace(description=f"{said} {consequence}")
+        consequence = _consequence(unique_id)
+        # A test of an own project must not stop the audit, which judges everything else of its days; the gate holds them.
+        blocking = spec.blocking and unique_id not in MODEL_TESTS
+        return spec._replace(description=f"{said} {consequence}", blocking=blocking)
+
+
+def _consequence(unique_id: str) -> str:
+    test = MODEL_TESTS.get(unique_id)
+    if test is None:
+        return "If it fails, the build ends, and none of its landing days is published before it passes."
+    if test.blocking:
+        return "If it fails, the landing days of the run are held until it passes."
+    return "If it fails, an incident is opened; nothing is held."
 
 
 def _generic(name: str, column: str | None, arguments: Mapping[str, Any]) -> str:
     """A test of a column says which, a test of a grain names its columns."""
-    return f"The dbt test {name} of {column or ', '.join(arguments['combination_of_columns'])}."
+    of = column or ", ".join(map(str, arguments.get("combination_of_columns", ())))
+    return f"The dbt test {name} of {of}." if of else f"The dbt test {name}."
 
 
 def _header(sql: str) -> str:
@@ -84,7 +97,7 @@ def dbt_models(context: dg.AssetExecutionContext, home: Home) -> Iterator[dg.Mat
         models.ended(built.nodes)
     checks = {spec.name: spec for spec in dbt_models.check_specs if spec.key in context.selected_asset_check_keys}
     for node in built.nodes:
-        if node.resource_type == "model" and node.status == "success":
+        if node.resource_type in ("model", "seed", "snapshot") and node.status == "success":
             yield dg.MaterializeResult(asset_key=node.name, metadata={"seconds": round(node.seconds, 3)})
         elif node.resource_type == "test" and node.name in checks and node.status in ("pass", "warn", "fail"):
             yield dg.AssetCheckResult(

@@ -6,14 +6,15 @@ from datetime import date
 
 from sqlalchemy import Engine
 
-from reliability_platform.checks.dbt_tests import results_of_dbt
+from reliability_platform.checks.catalogue import CHECKS, MODEL_TESTS
+from reliability_platform.checks.dbt_tests import ends_the_run, results_of_dbt
 from reliability_platform.checks.evaluate import evaluate
 from reliability_platform.checks.release import release
-from reliability_platform.checks.results import CheckResult
+from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import Clock, utc_now
 from reliability_platform.incidents.anchor import note_end
-from reliability_platform.landing.admission import Admission
+from reliability_platform.landing.admission import Admission, landed_partitions
 from reliability_platform.landing.admission import admit as admit_day
 from reliability_platform.landing.arrivals import look
 from reliability_platform.landing.deliveries import Landed, deliver, fetch
@@ -28,7 +29,7 @@ from reliability_platform.warehouse import dbt_runner
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import NodeResult
 from reliability_platform.warehouse.marts import marts
-from reliability_platform.warehouse.publication import Publication, announce
+from reliability_platform.warehouse.publication import Partition, Publication, announce
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Built:
     @property
     def failed(self) -> list[NodeResult]:
         """What keeps a run from going on to the audit: its days stay without results, and so out of publication."""
-        return [node for node in self.nodes if node.status in ("error", "fail")]
+        return [node for node in self.nodes if ends_the_run(vars(node))]
 
 
 def build(
@@ -94,9 +95,23 @@ def build(
     nodes = dbt_runner.build(
         context.settings, days[0], days[-1], select=select, on_node=on_node, on_model_start=on_model_start
     )
-    results = results_of_dbt([vars(node) for node in nodes], days, context.run_id, context.clock())
-    CheckStore(context.engine).record(results)
+    store = CheckStore(context.engine)
+    waiting = _waiting(store, landed_partitions(context.settings))
+    results = results_of_dbt([vars(node) for node in nodes], days, context.run_id, context.clock(), waiting)
+    store.record(results)
     return Built(nodes, results)
+
+
+def _waiting(store: CheckStore, landed: Sequence[Partition]) -> dict[str, set[date]]:
+    """The landed days on which tests of an own dbt project have not passed, or have not been asked yet."""
+    names = [test.check for test in MODEL_TESTS.values()]
+    if not names:
+        return {}
+    passed = {(one.check, one.partition) for one in store.latest(checks=names) if one.status is CheckStatus.PASSED}
+    return {
+        name: {day for source, day in landed if source in CHECKS[name].sources and (name, day) not in passed}
+        for name in names
+    }
 
 
 def record_results(context: RunContext, results: Sequence[CheckResult]) -> None:

@@ -20,7 +20,8 @@ from typing import Any
 
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.locks import locked
-from reliability_platform.settings import DBT_PROJECT, load_settings
+from reliability_platform.settings import DBT_PROJECT, OWN_DBT_PROJECT, load_settings
+from reliability_platform.warehouse.own_project import PACKAGE, is_built_whole, own_project
 
 KEPT = 16
 """So many parsed states stay, 2 MB each; a daemon reads its own again at most after so many others were deployed."""
@@ -41,15 +42,20 @@ def quiet_arguments(*words: str, project: Path, target: Path) -> list[str]:
         "--no-use-colors",
         "--no-send-anonymous-usage-stats",
         "--no-version-check",
+        *([f"--profile={PACKAGE}"] if OWN_DBT_PROJECT is not None else []),
     ]
 
 
-def _files(project: Path) -> Iterator[Path]:
-    """What people have written of a project, in the order of the paths."""
+def _files(project: Path) -> Iterator[tuple[str, Path]]:
+    """What people have written of a project, in the order of the paths; with an own project, theirs and ours in one."""
+    own = own_project()
+    if own is not None:
+        yield from sorted(own.with_platform(project).items())
+        return
     for path in sorted(project.rglob("*")):
-        inside = path.relative_to(project).parts
-        if inside[0] not in NOT_WRITTEN_BY_PEOPLE and not inside[-1].startswith(".") and path.is_file():
-            yield path
+        inside = path.relative_to(project)
+        if inside.parts[0] not in NOT_WRITTEN_BY_PEOPLE and not inside.name.startswith(".") and path.is_file():
+            yield inside.as_posix(), path
 
 
 @dataclass(frozen=True)
@@ -68,25 +74,25 @@ SETTLED_NANOSECONDS = 2 * 10**9
 def _digest(project: Path) -> str:
     """Of every file of the project and of the dbt that parses it; read again only where a file is not as it was."""
     files = list(_files(project))
-    stats = [path.stat() for path in files]
+    stats = [path.stat() for _, path in files]
     described = [
         (path.as_posix(), one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns)
-        for path, one in zip(files, stats, strict=True)
+        for (_, path), one in zip(files, stats, strict=True)
     ]
     known = _KNOWN.get(project)
     if known is not None and known.described == described:
         return known.digest
-    digest = _digest_of(project, files)
+    digest = _digest_of(files)
     if all(max(one.st_mtime_ns, one.st_ctime_ns) < time.time_ns() - SETTLED_NANOSECONDS for one in stats):
         _KNOWN[project] = _State(described, digest)
     return digest
 
 
-def _digest_of(project: Path, files: Sequence[Path]) -> str:
+def _digest_of(files: Sequence[tuple[str, Path]]) -> str:
     digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')}".encode())
-    for path in files:
+    for name, path in files:
         content = path.read_bytes()
-        digest.update(f"\0{path.relative_to(project).as_posix()}\0{len(content)}\0".encode())
+        digest.update(f"\0{name}\0{len(content)}\0".encode())
         digest.update(content)
     return digest.hexdigest()[:24]
 
@@ -117,6 +123,11 @@ def ensure_manifest(project: Path = DBT_PROJECT) -> Path:
     return manifest
 
 
+def project_run(project: Path, manifest: Path) -> Path:
+    """The project that dbt runs in: with an own one, the copy in which both are."""
+    return project if OWN_DBT_PROJECT is None else project_of(manifest)
+
+
 def project_of(manifest: Path) -> Path:
     """The copy of the project that a manifest was parsed from."""
     return manifest.parent / "project"
@@ -128,19 +139,26 @@ def _parse(project: Path, cache: Path) -> Path:
     """
     from dbt.cli.main import dbtRunner
 
+    own = own_project()
+    if own is not None:
+        from reliability_platform.warehouse.own_lacks import refuse_before_parsing
+
+        refuse_before_parsing(own, project)
     for draft in cache.glob(".draft-*"):
         shutil.rmtree(draft, ignore_errors=True)
     draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=cache))
     try:
         copy = project_of(draft / "manifest.json")
-        for path in _files(project):
-            target = copy / path.relative_to(project)
+        files = list(_files(project))
+        for name, path in files:
+            target = copy / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
         result = dbtRunner().invoke(quiet_arguments("parse", project=copy, target=draft))
         if not result.success:
             raise EnvironmentUnusableError(f"The dbt project does not parse: {result.exception}")
-        place = cache / _digest(copy)  # of what was parsed: somebody may be editing the project
+        # Of what was parsed: somebody may be editing the project.
+        place = cache / _digest_of([(name, copy / name) for name, _ in files])
         if place.exists():
             return place
         for path in (draft / "manifest.json", draft / PARSED):
@@ -155,11 +173,24 @@ def _parse(project: Path, cache: Path) -> Path:
     return place
 
 
+def _after(parts: Sequence[str], beginning: str) -> Sequence[str]:
+    """The parts of a path after the one that begins so."""
+    return parts[next(number for number, part in enumerate(parts) if part.startswith(beginning)) + 1 :]
+
+
 @lru_cache(maxsize=2)
 def parsed_project(manifest: Path) -> Any:
     """The manifest as dbt's own object, to run with."""
     from dbt.contracts.graph.manifest import Manifest
 
     parsed = Manifest.from_msgpack(manifest.with_name(PARSED).read_bytes())
+    for node in parsed.nodes.values():
+        root = getattr(node, "root_path", None)
+        if (
+            root is not None
+        ):  # of a seed: where it lay in the draft in which it was parsed, which has another name since
+            node.root_path = str(manifest.parent / Path(*_after(Path(root).parts, ".draft-")))  # type: ignore[union-attr]
+        if OWN_DBT_PROJECT is not None and is_built_whole(node.to_dict()):
+            node.config.full_refresh = True  # type: ignore[union-attr]
     parsed.build_flat_graph()  # type: ignore[no-untyped-call]
     return parsed

@@ -22,12 +22,13 @@ from reliability_platform.masking import error_text
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.built import begin_build, end_build, note_built, note_origin
-from reliability_platform.warehouse.dbt_manifest import ensure_manifest, parsed_project, quiet_arguments
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest, parsed_project, project_run, quiet_arguments
 from reliability_platform.warehouse.dead_letters import remember
 from reliability_platform.warehouse.failures import damaged, is_damage
 from reliability_platform.warehouse.journal import BLOCKED, FAILED, MAX_ERROR, SUCCEEDED, BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 from reliability_platform.warehouse.ledger import home_id, identify, identity_trouble
+from reliability_platform.warehouse.own_lacks import refuse_if_lacking
 from reliability_platform.warehouse.versions import ModelsBuilt, models_of
 
 
@@ -149,6 +150,9 @@ def build(
     from dbt.cli.main import dbtRunner
     from dbt_common.events.event_manager_client import cleanup_event_logger
 
+    without = ["unit_test"] if command == "build" else []
+    if command == "run" and settings.own_dbt_project is not None:
+        command, without = "build", ["test", "unit_test"]  # dbt's `run` leaves seeds and snapshots out
     words = [
         command,
         f"--event-time-start={first.isoformat()}",
@@ -156,8 +160,7 @@ def build(
     ]
     # dbt's own report and its console tell errors with the values that they quote; the results below tell them without.
     words += ["--no-write-json", "--log-level=none"]
-    if command == "build":
-        words.append("--exclude-resource-type=unit_test")
+    words += [f"--exclude-resource-type={kind}" for kind in without]
     if select:
         words += ["--select", *select]
 
@@ -173,14 +176,16 @@ def build(
         ensure_sound_bronze(settings, set(days(first, last)))
         ensure_sound_reference(settings)
         manifest = ensure_manifest(settings.dbt_project)
+        refuse_if_lacking(manifest)
         with open_when_free(settings, read_only=False) as connection:  # dbt would retry blindly, or print a lock error
             remember(settings, connection, first, last)  # what a build left that was killed before it could itself
             changed = begin_build(settings, connection)
+        project = project_run(settings.dbt_project, manifest)
         runner = dbtRunner(manifest=parsed_project(manifest), callbacks=[listen])
         try:
             # Interrupted before it has read its own options, dbt prints a traceback where it was last told to.
             cleanup_event_logger()
-            result = runner.invoke(quiet_arguments(*words, project=settings.dbt_project, target=settings.dbt_target))
+            result = runner.invoke(quiet_arguments(*words, project=project, target=settings.dbt_target))
         finally:
             # dbt keeps its DuckDB handle for the life of the process; nobody else could open the file.
             DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]

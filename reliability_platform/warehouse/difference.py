@@ -69,13 +69,14 @@ def difference(marts: Sequence[Mart], manifest: Path, before: Path, after: Path)
         connection.execute("set enable_progress_bar = false")
         for mart in marts:
             files = [folder / f"{mart.name}.parquet" for folder in (before, after)]
-            if any(path.exists() for path in files):
-                found.append(_compared(connection, mart.name, keys_of(mart.name, manifest), files))
+            # A table that is published whole has no event dates, so none that somebody has closed.
+            if mart.event_date is not None and any(path.exists() for path in files):
+                found.append(_compared(connection, mart, keys_of(mart.name, manifest), files))
     return found
 
 
 def _compared(
-    connection: duckdb.DuckDBPyConnection, name: str, keys: Sequence[str], files: Sequence[Path]
+    connection: duckdb.DuckDBPyConnection, mart: Mart, keys: Sequence[str], files: Sequence[Path]
 ) -> TableDifference:
     there = next(path for path in files if path.exists())
     for side, path in zip(("before", "after"), files, strict=True):
@@ -90,21 +91,24 @@ def _compared(
     values = [column for column in common if column not in keys]
     numeric = [column for column in values if columns["after"][column].startswith(NUMBERS)]
     return TableDifference(
-        name=name,
-        dates=_dates(connection, keys, values),
+        name=mart.name,
+        dates=_dates(connection, mart.day, keys or common, values),
         measures=_measures(connection, numeric),
         columns_added=[column for column in columns["after"] if column not in columns["before"]],
         columns_removed=[column for column in columns["before"] if column not in columns["after"]],
     )
 
 
-def _dates(connection: duckdb.DuckDBPyConnection, keys: Sequence[str], values: Sequence[str]) -> list[DateChange]:
+def _dates(
+    connection: duckdb.DuckDBPyConnection, day: str, keys: Sequence[str], values: Sequence[str]
+) -> list[DateChange]:
     same_key = " and ".join(f'b."{key}" is not distinct from a."{key}"' for key in keys)
     other = " or ".join(f'b."{value}" is distinct from a."{value}"' for value in values) or "false"
     rows = connection.execute(
         f"""
-        with b as (select *, true as here from before), a as (select *, true as here from after)
-        select coalesce(a.event_date, b.event_date) as event_date,
+        with b as (select *, {day} as day_of, true as here from before),
+            a as (select *, {day} as day_of, true as here from after)
+        select coalesce(a.day_of, b.day_of) as event_date,
             count(*) filter (where b.here is null) as added,
             count(*) filter (where a.here is null) as removed,
             count(*) filter (where a.here and b.here and ({other})) as changed

@@ -56,16 +56,19 @@ def _shown(settings: Settings, publication: Publication, mart: Mart, landed: lis
     table = next((one for one in publication.tables if one.name == mart.name), None)
     if table is None:
         return set()
+    held = publication.held_partitions
+    released = [{day for one, day in landed if one == source and (one, day) not in held} for source in mart.sources]
+    happened = set.intersection(*released) if released else set[date]()
+    if mart.event_date is None:  # nothing is held of it, or it shows what it did before
+        return happened if table.whole is not None and not table.is_kept else set()
     path = settings.published / publication.version / f"{mart.name}.parquet"
     try:
         with duckdb.connect() as connection:
             relation = connection.sql(f"from {scan(path)}")
-            found = {row[0] for row in relation.project("event_date").distinct().fetchall()}
+            found = {row[0] for row in relation.project(mart.day).distinct().fetchall()}
     except duckdb.Error:
         return set()  # altered or gone: a later version will show what it has
-    held = publication.held_partitions
-    released = [{day for one, day in landed if one == source and (one, day) not in held} for source in mart.sources]
-    return found | (set.intersection(*released) - {date.fromisoformat(day) for day in table.absent_dates})
+    return found | (happened - {date.fromisoformat(day) for day in table.absent_dates})
 
 
 def published_at(engine: Engine, mart: str, days: npt.NDArray[np.datetime64]) -> dict[date, datetime]:

@@ -16,6 +16,7 @@ from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.parquet import scan
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.ledger import Ledger
+from reliability_platform.warehouse.marts import Mart
 from reliability_platform.warehouse.published import Publication, PublishedTable, record_of
 
 
@@ -37,18 +38,20 @@ def table_file(settings: Settings, version: str, table: str) -> Path:
 
 
 def rows_to_keep(
-    settings: Settings, ledger: Ledger, last: Publication, damaged: Collection[str], table: str, fresh: Sequence[date]
+    settings: Settings, ledger: Ledger, last: Publication, damaged: Collection[str], mart: Mart, fresh: Sequence[date]
 ) -> list[LastGoodRows]:
     """The event dates of the last version that are not fresh, each with a sound file that has their rows.
 
     `damaged` are the names of tables of the last version. Raises `PublishedDamagedError` if a date is in none.
     """
+    table = mart.name
     published = last.table(table)
     if published is None:
         return []
     file = table_file(settings, last.version, table)
     if not published.dates and table not in damaged:
-        wanted = _dates_in(file) - set(fresh)  # the record is of an earlier release, and does not say
+        # The record is of an earlier release and does not say, or the table was published whole.
+        wanted = _dates_in(file, mart.day) - set(fresh) - {None}
     elif not published.dates:
         raise PublishedDamagedError(_nowhere(last.version, table, None))
     else:
@@ -58,6 +61,28 @@ def rows_to_keep(
     if table not in damaged:
         return [LastGoodRows(file, sorted(wanted))]
     return _from_older(settings, ledger, last, published, sorted(wanted))
+
+
+def whole_to_keep(
+    settings: Settings, ledger: Ledger, last: Publication, damaged: Collection[str], table: str
+) -> Path | None:
+    """A sound file with the rows of a table that is published whole; None if it has never been published.
+
+    Raises `PublishedDamagedError` if they are nowhere to be had.
+    """
+    published = last.table(table)
+    if published is None or not (published.whole or published.dates):
+        return None
+    if table not in damaged:
+        return table_file(settings, last.version, table)
+    for version, record in reversed(ledger.records().items()):
+        old = record_of(record).table(table)
+        if version == last.version or old is None or old.whole != published.whole:
+            continue
+        file = table_file(settings, version, table)
+        if what_is_wrong(file, Written(old.checksum, old.bytes)) is None:
+            return file
+    raise PublishedDamagedError(_nowhere(last.version, table, None))
 
 
 def _from_older(
@@ -79,9 +104,9 @@ def _from_older(
     return found
 
 
-def _dates_in(file: Path) -> set[date]:
+def _dates_in(file: Path, day: str) -> set[date]:
     with duckdb.connect() as connection:
-        return {row[0] for row in connection.execute(f"select distinct event_date from {scan(file)}").fetchall()}
+        return {row[0] for row in connection.execute(f"select distinct {day} from {scan(file)}").fetchall()}
 
 
 def _nowhere(version: str, table: str, day: date | None) -> str:

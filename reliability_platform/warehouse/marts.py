@@ -2,10 +2,15 @@
 
 import json
 import re
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from reliability_platform.parquet import identifier
+from reliability_platform.warehouse.own_project import is_own
 
 _NUMBER = re.compile(r"(?:tiny|small|big|huge|u?)?int|decimal|numeric|double|float|real", re.IGNORECASE)
 
@@ -19,6 +24,43 @@ class Mart:
     may_lack_days_of: tuple[str, ...] = ()
     """Sources of which a day may leave no row here: not each visitor of the web is a customer. The model's
     `meta.may_lack_days_of`."""
+    event_date: str | None = "event_date"
+    """The column by whose days it is published; None for a table that is published whole or not at all."""
+    place: tuple[str, str] | None = None
+    """Schema and name in the warehouse; None for a model of the platform's project, which is found by its name."""
+
+    @property
+    def relation(self) -> str:
+        """The table in the warehouse, as SQL."""
+        return ".".join(map(identifier, self.place)) if self.place else self.name
+
+    @property
+    def table(self) -> str:
+        """Its name in the warehouse."""
+        return self.place[1] if self.place else self.name
+
+    @property
+    def day(self) -> str:
+        """The day to which a row belongs, as SQL of a table that is published by days."""
+        if self.event_date is None or self.event_date == "event_date":
+            return "event_date"
+        return f"cast({identifier(self.event_date)} as date)"
+
+
+@dataclass(frozen=True)
+class ModelTest:
+    """A test of an own dbt project: the check that it is."""
+
+    unique_id: str
+    check: str
+    dataset: str
+    sources: tuple[str, ...]
+    column: str | None
+    blocking: bool
+    """Whether its severity is `error`; one that warns holds nothing."""
+    description: str
+    kept_in: str | None = None
+    """The table in which dbt leaves the rows that fail, where `store_failures` says so."""
 
 
 @dataclass(frozen=True)
@@ -51,32 +93,110 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def marts(manifest_path: Path) -> list[Mart]:
-    """Every model with `meta.published: true`, in the order of their names."""
+    """Every table that is published, in the order of their names."""
+    return list(_marts(manifest_path, manifest_path.stat().st_mtime_ns))
+
+
+@lru_cache(maxsize=4)
+def _marts(manifest_path: Path, _stamp: int) -> tuple[Mart, ...]:
     manifest = read_manifest(manifest_path)
+    found = []
+    for unique_id in published_models(manifest):
+        node = manifest["nodes"][unique_id]
+        meta, own = node["config"]["meta"], is_own(node)
+        day = meta.get("event_date") if own else "event_date"
+        place = (node["schema"], node["alias"]) if own else None
+        sources = sources_of(manifest, unique_id)
+        found.append(Mart(node["name"], sources, tuple(meta.get("may_lack_days_of", ())), day, place))
+    return tuple(sorted(found, key=lambda mart: mart.name))
+
+
+def published_models(manifest: dict[str, Any]) -> list[str]:
+    """Those with `meta.published: true`. An own project in which none says so publishes what its exposures read, else
+    the models that are fed by a declared source and that no other model reads.
+    """
+    models = {key: node for key, node in manifest["nodes"].items() if node["resource_type"] == "model"}
+    marked = [key for key, node in models.items() if node["config"]["meta"].get("published")]
+    own = [key for key, node in models.items() if is_own(node)]
+    if marked or not own:
+        return marked
+    kept = {key for key in own if models[key]["config"]["materialized"] != "ephemeral"}
+    read = {parent for key in manifest["exposures"] for parent in manifest["parent_map"][key]}
+    if read & kept:
+        return sorted(read & kept)
+    root = manifest["metadata"]["project_name"]
+    tables = ("model.", "snapshot.")
+    return sorted(
+        key
+        for key in kept
+        if models[key]["package_name"] == root
+        and not any(child.startswith(tables) for child in manifest["child_map"][key])
+        and sources_of(manifest, key)
+    )
+
+
+def ancestors(manifest: dict[str, Any], unique_id: str) -> set[str]:
+    """Everything that a node is made of."""
     parents: dict[str, list[str]] = manifest["parent_map"]
+    found: set[str] = set()
+    queue = [unique_id]
+    while queue:
+        for parent in parents.get(queue.pop(), []):
+            if parent not in found:
+                found.add(parent)
+                queue.append(parent)
+    return found
 
-    def ancestors(unique_id: str) -> set[str]:
-        found: set[str] = set()
-        queue = [unique_id]
-        while queue:
-            for parent in parents.get(queue.pop(), []):
-                if parent not in found:
-                    found.add(parent)
-                    queue.append(parent)
-        return found
 
-    result = []
-    for unique_id, node in manifest["nodes"].items():
-        if node["resource_type"] == "model" and node["config"]["meta"].get("published"):
-            bronze = [
-                manifest["sources"][parent]["name"]
-                for parent in ancestors(unique_id)
-                if parent in manifest["sources"] and manifest["sources"][parent]["source_name"] == "bronze"
-            ]
-            sources = tuple(sorted(source for source in bronze if source != "admissions"))
-            lacking = tuple(node["config"]["meta"].get("may_lack_days_of", ()))
-            result.append(Mart(node["name"], sources, lacking))
-    return sorted(result, key=lambda mart: mart.name)
+def sources_of(manifest: dict[str, Any], unique_id: str) -> tuple[str, ...]:
+    """The declared sources that a node is made of."""
+    tables = (manifest["sources"].get(one) for one in ancestors(manifest, unique_id))
+    bronze = {one["name"] for one in tables if one is not None and one["source_name"] == "bronze" and not is_own(one)}
+    return tuple(sorted(bronze - {"admissions"}))
+
+
+def model_tests(manifest_path: Path) -> list[ModelTest]:
+    """The data tests of an own project, in the order of their checks' names."""
+    manifest = read_manifest(manifest_path)
+    tests = {key: node for key, node in manifest["nodes"].items() if node["resource_type"] == "test" and is_own(node)}
+    names = {key: f"{_tested(manifest, key)}__{_property(node)}" for key, node in tests.items()}
+    times = Counter(names.values())
+    found = [
+        ModelTest(
+            key,
+            names[key] if times[names[key]] == 1 else f"{names[key]}_{key.rpartition('.')[2]}",
+            _tested(manifest, key),
+            sources_of(manifest, key),
+            node.get("column_name"),
+            str(node["config"].get("severity") or "error").lower() == "error",
+            " ".join(str(node.get("description") or f"The dbt test {node['name']} finds no row.").split()),
+            f"{node['schema']}.{node['alias']}" if node.get("relation_name") else None,
+        )
+        for key, node in tests.items()
+    ]
+    return sorted(found, key=lambda one: one.check)
+
+
+def _property(node: dict[str, Any]) -> str:
+    """What a test asks: a generic one by its kind and column, a singular one by its name."""
+    generic = node.get("test_metadata")
+    words = [generic["name"], node.get("column_name") or ""] if generic else [node["name"]]
+    return re.sub(r"\W+", "_", "_".join(one for one in words if one))
+
+
+def _tested(manifest: dict[str, Any], key: str) -> str:
+    """The table that a test is about; of several, the one that is made of the most: it is the last of them."""
+    node = manifest["nodes"][key]
+    attached = node.get("attached_node")
+    tables = {**manifest["nodes"], **manifest["sources"]}
+    if attached in manifest["nodes"]:
+        return str(manifest["nodes"][attached]["name"])
+    read = [one for one in manifest["parent_map"][key] if one in tables]
+    last = max(read, key=lambda one: (one in manifest["nodes"], len(ancestors(manifest, one)), one), default=None)
+    if last is None:
+        return str(node["name"])
+    one = tables[last]
+    return str(one["name"]) if last in manifest["nodes"] else f"{one['source_name']}/{one['name']}"
 
 
 def model_checks(manifest_path: Path) -> list[ModelCheck]:
@@ -106,19 +226,23 @@ def model_names(manifest_path: Path) -> set[str]:
     return {one["name"] for one in read_manifest(manifest_path)["nodes"].values() if one["resource_type"] == "model"}
 
 
+def _model(name: str, manifest_path: Path) -> dict[str, Any]:
+    nodes = read_manifest(manifest_path)["nodes"].values()
+    found: Iterator[dict[str, Any]] = (one for one in nodes if one["resource_type"] == "model" and one["name"] == name)
+    return next(found)
+
+
 def numbers_of(name: str, manifest_path: Path) -> dict[str, str]:
     """The measures of a mart: its columns of numbers beside its key, and their types, as its yml declares them."""
-    for node in read_manifest(manifest_path)["nodes"].values():
-        if node["resource_type"] == "model" and node["name"] == name:
-            keys = set(node["config"].get("unique_key") or ())
-            types = {column["name"]: column.get("data_type") or "" for column in node["columns"].values()}
-            return {column: one for column, one in types.items() if column not in keys and _NUMBER.match(one)}
-    raise KeyError(name)
+    keys = set(keys_of(name, manifest_path))
+    columns = _model(name, manifest_path)["columns"].values()
+    types = {column["name"]: column.get("data_type") or "" for column in columns}
+    return {column: one for column, one in types.items() if column not in keys and _NUMBER.match(one)}
 
 
 def keys_of(name: str, manifest_path: Path) -> list[str]:
-    """The columns that identify a row of a mart, as its model declares them."""
-    for node in read_manifest(manifest_path)["nodes"].values():
-        if node["resource_type"] == "model" and node["name"] == name:
-            return list(node["config"]["unique_key"])
-    raise KeyError(name)
+    """The columns that identify a row of a mart: its `unique_key`, else what its constraints or tests say; none if
+    nothing does."""
+    node = _model(name, manifest_path)
+    said = node["config"].get("unique_key") or node.get("primary_key") or []
+    return [said] if isinstance(said, str) else list(said)

@@ -2,12 +2,14 @@
 
 A version is a folder of Parquet files, never changed after it appears. `current` is a link that is swapped in one
 step, so a reader sees the old version or the new one, whole. Event dates that a held partition touches keep the rows
-of the version before, out of files whose checksum is right and no others.
+of the version before, out of files whose checksum is right and no others. Of a table without event dates nobody knows
+which rows a held partition touches: it keeps all of them.
 """
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from reliability_platform.damage import Damage, in_one_line, written
 from reliability_platform.errors import UsageError
 from reliability_platform.parquet import literal, scan
 from reliability_platform.settings import Settings
-from reliability_platform.warehouse.last_good import LastGoodRows, rows_to_keep
+from reliability_platform.warehouse.last_good import LastGoodRows, rows_to_keep, whole_to_keep
 from reliability_platform.warehouse.lease import warehouse_lease, warehouse_reader
 from reliability_platform.warehouse.ledger import Ledger, digest_of
 from reliability_platform.warehouse.marts import Mart
@@ -131,24 +133,25 @@ def _write_table(
     connection.execute("create or replace temp table fresh (event_date date)")
     if fresh:
         connection.executemany("insert into fresh values (?)", [[day] for day in fresh])
-    parts = [f"select * from {mart.name} where event_date in (select event_date from fresh)"]
+    parts = [f"select * from {mart.relation} where {mart.day} in (select event_date from fresh)"]
     for rows in kept:
         wanted = ", ".join(f"date '{day.isoformat()}'" for day in rows.dates)
-        parts.append(f"select * from {scan(rows.file)} where event_date in ({wanted})")
-    columns = ", ".join(f'"{row[0]}"' for row in connection.execute(f"describe {mart.name}").fetchall())
-    connection.execute(
-        f"copy (select {columns} from ({' union all by name '.join(parts)}) order by all) "
-        f"to {literal(target)} (format parquet, compression zstd)"
-    )
+        parts.append(f"select * from {scan(rows.file)} where {mart.day} in ({wanted})")
+    columns = ", ".join(f'"{row[0]}"' for row in connection.execute(f"describe {mart.relation}").fetchall())
+    _copy(connection, f"select {columns} from ({' union all by name '.join(parts)}) order by all", target)
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:
+    connection.execute(f"copy ({query}) to {literal(target)} (format parquet, compression zstd)")
 
 
 def _dates(
-    connection: duckdb.DuckDBPyConnection, file: Path, version: str, before: Mapping[str, PublishedDate]
+    connection: duckdb.DuckDBPyConnection, day: str, file: Path, version: str, before: Mapping[str, PublishedDate]
 ) -> dict[str, PublishedDate]:
-    """What a table holds by event date, and since which version it has held these very rows."""
+    """What a table holds by `day`, and since which version it has held these very rows."""
     counted = connection.execute(
-        "select event_date::varchar, count(*), sum(hash(one)::hugeint)::varchar "
-        f"from {scan(file)} as one group by event_date order by event_date"
+        f"select {day}::varchar, count(*), coalesce(sum(hash(one)::hugeint), 0)::varchar "
+        f"from {scan(file)} as one group by 1 order by 1"
     ).fetchall()
     found = {}
     for day, rows, digest in counted:
@@ -156,6 +159,80 @@ def _dates(
         same = old is not None and (old.rows, old.digest) == (rows, digest)
         found[day] = PublishedDate(rows, digest, old.since if same and old is not None else version)
     return found
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What a new version holds of a table."""
+
+    dates: dict[str, PublishedDate] = field(default_factory=dict)
+    whole: PublishedDate | None = None
+    fresh: Sequence[date] = ()
+    kept: Sequence[date] = ()
+    is_kept: bool = False
+    is_absent: bool = False
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A version that is being written: from which connection and version before, and what of that is damaged."""
+
+    settings: Settings
+    connection: duckdb.DuckDBPyConnection
+    ledger: Ledger
+    version: str
+    last: Publication | None
+    damaged: Collection[str]
+
+    def by_days(self, mart: Mart, released: Sequence[Partition], held: Collection[Partition], target: Path) -> _Written:
+        """A table whose rows belong to event dates; whole as long as some belong to none."""
+        if mart.place is not None and (
+            not _exists(self.connection, mart) or _has_rows_without_day(self.connection, mart)
+        ):
+            return self.whole(mart, held, target)
+        fresh = _fresh_dates(self.connection, mart, released)
+        kept = (
+            [] if self.last is None else rows_to_keep(self.settings, self.ledger, self.last, self.damaged, mart, fresh)
+        )
+        _write_table(self.connection, mart, fresh, kept, target)
+        old = self.last.table(mart.name) if self.last is not None else None
+        dates = _dates(self.connection, mart.day, target, self.version, old.dates if old is not None else {})
+        days = sorted({day for rows in kept for day in rows.dates if day.isoformat() in dates})
+        return _Written(dates, None, fresh, days)
+
+    def whole(self, mart: Mart, held: Collection[Partition], target: Path) -> _Written:
+        """A table that no column parts by days: all of it, unless something that it is made of is held."""
+        is_held = any(source in mart.sources for source, _ in held)
+        there = _exists(self.connection, mart)
+        keep = None
+        if self.last is not None and (is_held or not there):
+            keep = whole_to_keep(self.settings, self.ledger, self.last, self.damaged, mart.name)
+        if keep is not None:
+            _copy(self.connection, f"select * from {scan(keep)} order by all", target)
+        elif there:
+            _copy(self.connection, f"select * from {mart.relation} {'limit 0' if is_held else 'order by all'}", target)
+        else:
+            return _Written(is_absent=True)
+        old = self.last.table(mart.name) if self.last is not None else None
+        before = {"whole": old.whole} if old is not None and old.whole is not None else {}
+        rows = _dates(self.connection, "'whole'", target, self.version, before)
+        if keep is None and is_held:
+            return _Written()
+        return _Written({}, rows.get("whole", PublishedDate(0, "0", self.version)), is_kept=keep is not None)
+
+
+def _has_rows_without_day(connection: duckdb.DuckDBPyConnection, mart: Mart) -> bool:
+    row = connection.execute(f"select count(*) from {mart.relation} where {mart.day} is null").fetchone()
+    return row is not None and bool(row[0])
+
+
+def _exists(connection: duckdb.DuckDBPyConnection, mart: Mart) -> bool:
+    """Whether a build has made the table yet: what follows on a test that failed is not built."""
+    try:
+        connection.execute(f"describe {mart.relation}")
+    except duckdb.CatalogException:
+        return False
+    return True
 
 
 def publish(
@@ -187,27 +264,30 @@ def publish(
         draft = settings.published / f".{version}.draft"
         shutil.rmtree(draft, ignore_errors=True)  # left by a process that was killed; the lease says it is not at work
         draft.mkdir()
+        writing = _Draft(settings, connection, ledger, version, last, damaged)
         tables = []
         for mart in marts:
-            fresh = _fresh_dates(connection, mart, released)
             target = draft / f"{mart.name}.parquet"
-            kept = [] if last is None else rows_to_keep(settings, ledger, last, damaged, mart.name, fresh)
-            _write_table(connection, mart, fresh, kept, target)
-            old = last.table(mart.name) if last is not None else None
-            dates = _dates(connection, target, version, old.dates if old is not None else {})
-            kept_dates = sorted({day for rows in kept for day in rows.dates if day.isoformat() in dates})
-            unpublished = sorted({day for source, day in held if source in mart.sources} - set(fresh) - set(kept_dates))
+            if mart.event_date is None:
+                one = writing.whole(mart, held, target)
+            else:
+                one = writing.by_days(mart, released, held, target)
+            if one.is_absent:
+                continue
+            absent = {day for source, day in held if source in mart.sources} - set(one.fresh) - set(one.kept)
             file = written(target)
             tables.append(
                 PublishedTable(
                     name=mart.name,
-                    rows=sum(one.rows for one in dates.values()),
+                    rows=sum(day.rows for day in one.dates.values()) + (one.whole.rows if one.whole else 0),
                     checksum=file.sha256,
                     bytes=file.bytes or 0,
-                    fresh_dates=len(fresh),
-                    kept_dates=[day.isoformat() for day in kept_dates],
-                    absent_dates=[day.isoformat() for day in unpublished],
-                    dates=dates,
+                    fresh_dates=len(one.fresh),
+                    kept_dates=[day.isoformat() for day in one.kept],
+                    absent_dates=[] if one.is_kept else [day.isoformat() for day in sorted(absent)],
+                    dates=one.dates,
+                    whole=one.whole,
+                    is_kept=one.is_kept,
                 )
             )
         publication = Publication(

@@ -50,6 +50,10 @@ class PublishedTable:
     bytes: int = 0
     dates: dict[str, PublishedDate] = field(default_factory=dict)
     """Every event date that the table holds. Versions before 0.4 do not say."""
+    whole: PublishedDate | None = None
+    """All rows of a table that has no event dates: it is published whole, or goes on showing what it did."""
+    is_kept: bool = False
+    """Whether such a table shows the rows of an earlier version, because something that it is made of is held."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,11 @@ def record_of(text: str) -> Publication:
         raw: dict[str, Any] = json.loads(text)
         tables = [
             PublishedTable(
-                **{**table, "dates": {day: PublishedDate(**one) for day, one in table.get("dates", {}).items()}}
+                **{
+                    **table,
+                    "dates": {day: PublishedDate(**one) for day, one in table.get("dates", {}).items()},
+                    "whole": PublishedDate(**table["whole"]) if table.get("whole") else None,
+                }
             )
             for table in raw["tables"]
         ]

@@ -23,12 +23,14 @@ PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./@+-]*")
 WORDS_OF_YAML = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 
 
-def contract_text(proposal: Proposal, accepted: bool) -> str:
-    """The file. `accepted` says that what is uncertain was taken as proposed."""
-    return "\n".join(_lines(proposal, "# ? taken as proposed:" if accepted else "# ?")) + "\n"
+def contract_text(proposal: Proposal, accepted: bool, feeds: str | None = None) -> str:
+    """The file. `accepted` says that what is uncertain was taken as proposed; `feeds` what it stands for in an own dbt
+    project.
+    """
+    return "\n".join(_lines(proposal, "# ? taken as proposed:" if accepted else "# ?", feeds)) + "\n"
 
 
-def _lines(proposal: Proposal, mark: str) -> list[str]:
+def _lines(proposal: Proposal, mark: str, feeds: str | None) -> list[str]:
     name, sample, rhythm, days = proposal.name, proposal.sample, proposal.rhythm, proposal.days
 
     def note(told: Told) -> str:
@@ -64,6 +66,11 @@ def _lines(proposal: Proposal, mark: str) -> list[str]:
         "customProperties:",
         f"  - {_flow({'property': 'eventTime', 'value': proposal.event_time.value})}" + note(proposal.event_time),
         "  - {property: sourceKind, value: drop}  # it sends by itself",
+        *(
+            [f"  - {_flow({'property': 'feeds', 'value': feeds})}  # what it stands for in the dbt project"]
+            if feeds
+            else []
+        ),
         f"  - {_flow({'property': 'fileFormat', 'value': _file_format(proposal)})}  # found in the files",
         *(
             [f"  - {_flow({'property': 'dayZone', 'value': days.zone.value})}" + note(days.zone)]

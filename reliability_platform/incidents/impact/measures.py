@@ -4,7 +4,6 @@ Which measures there are is read from the contracts of the published models: eve
 A measure is summed over the event dates concerned; a share, whose name ends in `_share`, is averaged.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -24,10 +23,8 @@ from reliability_platform.incidents.model import Incident, State
 from reliability_platform.parquet import identifier, scan
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
-from reliability_platform.warehouse.marts import marts, read_manifest
+from reliability_platform.warehouse.marts import marts, numbers_of
 from reliability_platform.warehouse.publication import CURRENT
-
-_NUMERIC = re.compile(r"(?i)(tiny|small|big|huge)?int|integer|decimal|numeric|double|float|real")
 
 
 @dataclass(frozen=True)
@@ -96,20 +93,7 @@ def _shown(value: Decimal | None, known: int, dates: int) -> str:
 
 def measured_columns(manifest_path: Path) -> dict[str, list[str]]:
     """Published table → its measures."""
-    models = {
-        node["name"]: node
-        for node in read_manifest(manifest_path)["nodes"].values()
-        if node["resource_type"] == "model"
-    }
-    found = {}
-    for mart in marts(manifest_path):
-        key = models[mart.name]["config"]["unique_key"] or []
-        key = [key] if isinstance(key, str) else key
-        columns: Mapping[str, Mapping[str, Any]] = models[mart.name]["columns"]
-        found[mart.name] = [
-            name for name, one in columns.items() if name not in key and _NUMERIC.match(one["data_type"] or "")
-        ]
-    return found
+    return {mart.name: list(numbers_of(mart.name, manifest_path)) for mart in marts(manifest_path)}
 
 
 def touched_dates(
@@ -173,13 +157,14 @@ def measures(
     names, present = measured_columns(ensure_manifest()), _columns(connection) if connection is not None else {}
     changes = []
     for mart in marts(ensure_manifest()):
-        if set(mart.sources) & set(incident.sources):
+        # Of a table that is published whole nobody can say what it holds of a day.
+        if mart.event_date is not None and set(mart.sources) & set(incident.sources):
             file, own = _published(settings, mart.name), names[mart.name]
             sides = [
                 _Side("published", scan(file), _columns_published(file)),
-                _Side("warehouse", identifier(mart.name), present.get(mart.name, set())),
+                _Side("warehouse", mart.relation, present.get(mart.table, set())),
             ]
-            values = _sums(connection, own, dates, [side for side in sides if side.columns])
+            values = _sums(connection, mart.day, own, dates, [side for side in sides if side.columns])
             nothing = [0, *(None for _ in own)]
             shown, gold = values.get("published", nothing), values.get("warehouse", nothing)
             changes += [
@@ -199,7 +184,11 @@ class _Side:
 
 
 def _sums(
-    connection: duckdb.DuckDBPyConnection | None, names: Sequence[str], dates: Sequence[date], sides: Sequence[_Side]
+    connection: duckdb.DuckDBPyConnection | None,
+    day: str,
+    names: Sequence[str],
+    dates: Sequence[date],
+    sides: Sequence[_Side],
 ) -> dict[str, Sequence[Any]]:
     """Side → number of dates with rows, then the value of each measure. One query for one mart."""
     queries, parameters = [], list[Any]()
@@ -207,8 +196,8 @@ def _sums(
         # A version published before a measure was added does not have it.
         values = ", ".join(_aggregate(name) if name in side.columns else "null" for name in names)
         queries.append(
-            f"select '{side.name}', count(distinct event_date), {values} from {side.relation} "
-            "where event_date in (select unnest(?::date[]))"
+            f"select '{side.name}', count(distinct {day}), {values} from {side.relation} "
+            f"where {day} in (select unnest(?::date[]))"
         )
         parameters.append(list(dates))
     if not queries:

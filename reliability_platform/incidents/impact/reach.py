@@ -5,13 +5,16 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
+
 from reliability_platform.contracts import SOURCES
+from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.lineage.graph import NodeKind, data_graph, downstream
 from reliability_platform.lineage.tracing import Use
 from reliability_platform.parquet import read_table
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.marts import Mart, marts, read_manifest
-from reliability_platform.warehouse.publication import CURRENT, current_version, read_publication
+from reliability_platform.warehouse.publication import CURRENT, Partition, current_version, read_publication
 
 
 @dataclass(frozen=True)
@@ -95,11 +98,16 @@ def _shown(settings: Settings, tables: Sequence[Mart]) -> frozenset[tuple[str, d
         return frozenset()
     publication = read_publication(settings, version)
     kept = {table.name: set(table.kept_dates) for table in publication.tables}
-    found = set()
+    whole = {table.name for table in publication.tables if table.whole is not None and not table.is_kept}
+    landed = landed_partitions(settings)
+    found = set[Partition]()
     for mart in tables:
+        if mart.event_date is None:
+            found |= {one for one in landed if one[0] in mart.sources and mart.name in whole}
+            continue
         path = settings.published / CURRENT / f"{mart.name}.parquet"
         if path.exists():
-            days = set(read_table(path, columns=["event_date"])["event_date"].unique().to_pylist())
-            fresh = {day for day in days if day.isoformat() not in kept.get(mart.name, set())}
+            days = read_table(path, columns=[mart.event_date])[mart.event_date].cast(pa.date32(), safe=False)
+            fresh = {day for day in days.unique().to_pylist() if day.isoformat() not in kept.get(mart.name, set())}
             found |= {(source, day) for source in mart.sources for day in fresh}
     return frozenset(found - publication.held_partitions.keys())

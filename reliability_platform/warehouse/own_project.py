@@ -1,0 +1,218 @@
+"""A person's own dbt project, and the project that is parsed and run of it: theirs, with the platform's as a package in it.
+
+What belongs here: which files of theirs dbt reads, and where the platform's stand beside them. Theirs stays the root, so
+that names, schemas, vars, dispatch and packages mean what they mean to its owner; nothing is written into it.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.settings import OWN_DBT_PROJECT
+from reliability_platform.strict_yaml import read_yaml
+
+PACKAGE = "reliability_platform"
+"""The platform's part, as a package of dbt and as a profile."""
+PATHS = {
+    "model-paths": "models",
+    "seed-paths": "seeds",
+    "snapshot-paths": "snapshots",
+    "macro-paths": "macros",
+    "test-paths": "tests",
+    "analysis-paths": "analyses",
+    "docs-paths": None,
+    "asset-paths": None,
+    "function-paths": "functions",
+}
+"""Keys of dbt_project.yml that name folders, and dbt's own default. What lies elsewhere, as a virtual environment or the
+warehouse of a developer, is no part of the project."""
+FILES = (
+    "dbt_project.yml", "packages.yml", "dependencies.yml", "package-lock.yml", "selectors.yml", "groups.yml",
+)  # fmt: skip
+NOT_READ = frozenset({"target", "logs", "__pycache__", "node_modules", "integration_tests", ".git"})
+"""Folders of installed packages that dbt does not need."""
+SOURCE_MACRO = Path(__file__).with_name("own_source.sql.j2")
+"""The macro that every `source()` of theirs meets: dbt looks for one of this name in the root alone."""
+
+
+class OwnProject:
+    """The project in a folder. Raises `EnvironmentUnusableError` if there is none, or its dbt_project.yml is unreadable."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            said = read_yaml((folder / "dbt_project.yml").read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise EnvironmentUnusableError(
+                f"{folder} is no dbt project: its dbt_project.yml cannot be read ({type(error).__name__}). "
+                "RELIABILITY_OWN_DBT_PROJECT names the folder in which that file is."
+            ) from None
+        if not isinstance(said, dict) or not isinstance(said.get("name"), str):
+            raise EnvironmentUnusableError(f"{folder / 'dbt_project.yml'} has no name: dbt cannot read it either.")
+        self.said: Mapping[str, Any] = said
+
+    @property
+    def name(self) -> str:
+        """What dbt calls it."""
+        return str(self.said["name"])
+
+    @property
+    def version(self) -> str:
+        """What it declares; dbt asks for none."""
+        return str(self.said.get("version") or "0")
+
+    @property
+    def installed(self) -> str:
+        """Where `dbt deps` puts packages."""
+        return str(self.said.get("packages-install-path") or "dbt_packages")
+
+    def _folders(self, key: str) -> list[str]:
+        default = PATHS[key]
+        said = self.said.get(key, [default] if default else [])
+        return [str(one) for one in (said if isinstance(said, list) else [said])]
+
+    @cached_property
+    def declared_packages(self) -> int:
+        """How many packages it asks for."""
+        for name in ("packages.yml", "dependencies.yml"):
+            path = self.folder / name
+            if path.is_file():
+                said = read_yaml(path.read_text(encoding="utf-8")) or {}
+                if isinstance(said, dict) and said.get("packages"):
+                    return len(said["packages"])
+        return 0
+
+    def installed_packages(self) -> list[Path]:
+        """The packages that are there."""
+        place = self.folder / self.installed
+        return sorted(one for one in place.iterdir() if (one / "dbt_project.yml").is_file()) if place.is_dir() else []
+
+    def files(self) -> Iterator[tuple[str, Path]]:
+        """What dbt reads of it: place in the project, and the file."""
+        for name in FILES:
+            if (self.folder / name).is_file():
+                yield name, self.folder / name
+        for folder in sorted({folder for key in PATHS for folder in self._folders(key)}):
+            yield from _below(self.folder / folder, folder)
+        for package in self.installed_packages():
+            yield from _below(package, f"{self.installed}/{package.name}")
+
+    def sources(self) -> list[str]:
+        """The sources that its yml declares, as `source.table`."""
+        return sorted(
+            f"{source['name']}.{table['name']}"
+            for said in self._declared()
+            for source in said.get("sources") or ()
+            for table in source.get("tables") or ()
+        )
+
+    def seeds(self) -> list[str]:
+        """The names of its seeds."""
+        folders = tuple(f"{folder}/" for folder in self._folders("seed-paths"))
+        return sorted(
+            PurePosixPath(name).stem for name, _ in self.files() if name.startswith(folders) and name.endswith(".csv")
+        )
+
+    def models(self) -> list[str]:
+        """The names of its models, and of those of its packages."""
+        own = tuple(f"{folder}/" for folder in self._folders("model-paths"))
+        return sorted(
+            PurePosixPath(name).stem
+            for name, _ in self.files()
+            if name.endswith((".sql", ".py")) and (name.startswith(own) or "/models/" in name)
+        )
+
+    def _declared(self) -> Iterator[Mapping[str, Any]]:
+        folders = tuple(f"{folder}/" for folder in self._folders("model-paths"))
+        for name, path in self.files():
+            if name.startswith(folders) and name.endswith((".yml", ".yaml")):
+                try:
+                    said = read_yaml(path.read_text(encoding="utf-8"))
+                except (yaml.YAMLError, UnicodeDecodeError):
+                    continue  # dbt says so, with the line
+                if isinstance(said, dict):
+                    yield said
+
+    def profile(self) -> Mapping[str, Any] | None:
+        """The target of its profile: from its folder, from where dbt is told to look, or from the user's; None if there
+        is none, or it cannot be read."""
+        places = (self.folder, Path(os.environ.get("DBT_PROFILES_DIR") or self.folder), Path.home() / ".dbt")
+        path = next((one / "profiles.yml" for one in places if (one / "profiles.yml").is_file()), None)
+        try:
+            said: Any = read_yaml(path.read_text(encoding="utf-8")) if path is not None else None
+            profile = said[self.said["profile"]]
+            outputs, target = profile["outputs"], str(profile.get("target") or "default")
+            name = target if target in outputs else next(iter(outputs))
+            return {**outputs[name], "target": name}
+        except (OSError, yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError, AttributeError, StopIteration):
+            return None
+
+    def with_platform(self, platform: Path) -> dict[str, Path]:
+        """The project that is run: theirs, the platform's models and macros as a package, its profile, its `source`.
+
+        A seed gives way to a model of the platform of the same name: what it stood for is delivered now.
+        """
+        ours = {
+            path.relative_to(platform).as_posix(): path
+            for path in sorted(platform.rglob("*"))
+            if path.is_file() and not {"target", "logs", "dbt_packages"} & set(path.relative_to(platform).parts)
+            and not path.name.startswith(".")
+        }  # fmt: skip
+        made = {PurePosixPath(name).stem for name in ours if name.startswith("models/") and name.endswith(".sql")}
+        seeds = tuple(f"{folder}/" for folder in self._folders("seed-paths"))
+        found = {
+            name: path
+            for name, path in self.files()
+            if not (name.startswith(seeds) and PurePosixPath(name).stem in made and name.endswith(".csv"))
+        }
+        for name, path in ours.items():
+            if name == "profiles.yml":
+                found[name] = path
+            else:
+                found[f"{self.installed}/{PACKAGE}/{name}"] = path
+        found[f"{self._folders('macro-paths')[0]}/{PACKAGE}__source.sql"] = SOURCE_MACRO
+        return found
+
+    def replaced_seeds(self, platform: Path) -> list[str]:
+        """The names of seeds that the platform delivers instead."""
+        kept = self.with_platform(platform)
+        return sorted(PurePosixPath(name).stem for name, _ in self.files() if name not in kept)
+
+
+def is_own(node: Mapping[str, Any]) -> bool:
+    """Whether a node of the manifest is theirs, or of a package of theirs, and none of the platform's."""
+    return OWN_DBT_PROJECT is not None and node["package_name"] != PACKAGE
+
+
+def is_built_whole(node: Mapping[str, Any]) -> bool:
+    """Whether a table of theirs is built whole each time, although it is written as an incremental one. The platform runs
+    days again and in any order; what `where … > (select max(…) from {{ this }})` adds would then be other than what a
+    full build gives. `full_refresh: false` in its configuration keeps dbt's own way.
+    """
+    return is_own(node) and node["config"].get("materialized") == "incremental" and not depends_on_its_runs(node)
+
+
+def depends_on_its_runs(node: Mapping[str, Any]) -> bool:
+    """Whether what a table of theirs holds depends on when and how often it was built."""
+    kept = node["config"].get("materialized") == "incremental" and node["config"].get("full_refresh") is False
+    return is_own(node) and (node["resource_type"] == "snapshot" or kept)
+
+
+def own_project() -> OwnProject | None:
+    """The one that this process serves; None if the models of the platform's project are all there are."""
+    return OwnProject(OWN_DBT_PROJECT) if OWN_DBT_PROJECT is not None else None
+
+
+def _below(folder: Path, name: str) -> Iterator[tuple[str, Path]]:
+    """Every file below a folder; local packages are links to folders."""
+    for root, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = sorted(one for one in folders if one not in NOT_READ)
+        inside = Path(root).relative_to(folder)
+        for file in sorted(files):
+            if not file.startswith("."):
+                yield (PurePosixPath(name) / inside.as_posix() / file).as_posix(), Path(root) / file
