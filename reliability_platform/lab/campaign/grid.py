@@ -120,8 +120,8 @@ def days_of(recording: Recording | None) -> int:
 
 
 def _long_windows(fault: Fault) -> Sequence[str]:
-    # Silence of several days is a size of its own; nothing is left of the source to be silent again.
-    return () if fault.name == "stale_source" else ("week", "month")
+    # Of what takes whole days in a row nothing is left to hit on the next one.
+    return () if fault.fills_its_days else ("week", "month")
 
 
 def _landing_faults() -> list[Fault]:
@@ -152,7 +152,7 @@ def _standard(seed: int) -> Iterator[Scenario]:
     yield from _live(seed, 2)
     for control in CONTROLS.values():
         for source in control.applies_to:
-            for _ in range(3):
+            for _ in range(3 if control.days_touched < WINDOWS["week"] else 1):
                 yield Scenario(control.name, source, "medium", "day", seed)
 
 

@@ -14,9 +14,9 @@ from reliability_platform.lab.faults.rows import (
     copy_of,
     marked,
     of_the_day,
-    scaled,
     spoil_positions,
     spoil_rows,
+    times,
     where,
     with_column,
     with_values,
@@ -29,11 +29,6 @@ DRIFT_DAYS = 10
 """At 2 % a day a measure is 22 % too high in the end: no day by itself is strange."""
 
 
-def _times(name: str, factor: float, batch: Batch, hit: Positions) -> pa.Table:
-    column = batch.table[name]
-    return with_column(batch.table, name, pc.if_else(marked(len(column), hit), scaled(column, factor), column))
-
-
 def _partner_unit_change(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     """Partners are drawn until they have so large a share of the rows."""
     source = clean[day][0].source
@@ -43,7 +38,7 @@ def _partner_unit_change(clean: Deliveries, day: date, magnitude: float, rng: np
     rows = np.cumsum(np.asarray(counted[1])[order])
     drawn = counted[0].take(pa.array(order[: 1 + np.searchsorted(rows, magnitude * rows[-1])]))
     hits = [where(pc.is_in(batch.table[partner], value_set=drawn)) for batch in clean[day]]
-    return spoil_positions(clean, day, hits, partial(_times, name, MINOR_UNITS), name)
+    return spoil_positions(clean, day, hits, partial(times, name, MINOR_UNITS), name)
 
 
 def _constant_measure(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
@@ -77,7 +72,7 @@ def _measure_drift(clean: Deliveries, day: date, magnitude: float, rng: np.rando
     for number in range(DRIFT_DAYS):
         one, factor = day + timedelta(days=number), (1 + magnitude / 100) ** (number + 1)
         every = [np.arange(batch.table.num_rows) for batch in clean[one]]
-        part = spoil_positions(clean, one, every, partial(_times, name, factor), name)
+        part = spoil_positions(clean, one, every, partial(times, name, factor), name)
         deliveries[one] = part.deliveries[one]
         parts.append(part)
     return InjectionResult(

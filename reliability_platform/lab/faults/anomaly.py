@@ -45,4 +45,5 @@ def anomaly(
         days_touched=days_touched,
         days_read=days_read,
         whole_day=True,
+        fills_its_days=days_touched > 1,
     )

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.lab.faults.fault import (
@@ -15,11 +16,23 @@ from reliability_platform.lab.faults.fault import (
     InjectionFunction,
     InjectionResult,
 )
+from reliability_platform.lab.faults.good_days import GROWTH_DAYS, WEEK, amounts_grow, more_of_the_same, volume_grows
 from reliability_platform.lab.faults.rows import copy_of, filled, spoil_files, with_table
-from reliability_platform.lab.faults.targets import ANNOUNCED, ANYTHING, NEW_KEYS, NOBODY_LACKS, REQUIRED, Target
+from reliability_platform.lab.faults.targets import (
+    AMOUNTS,
+    ANNOUNCED,
+    ANYTHING,
+    NEW_KEYS,
+    NOBODY_LACKS,
+    OF_ITS_OWN,
+    REQUIRED,
+    UNCOMPARED,
+    Target,
+    both,
+)
 from reliability_platform.lab.faults.timing import late_events, shuffled_within_the_day
 from reliability_platform.lab.faults.value import null_spike
-from reliability_platform.lab.faults.volume import fewer_rows, more_rows
+from reliability_platform.lab.faults.volume import fewer_rows
 from reliability_platform.landing.deadline import deadline_of
 from reliability_platform.sources.batch import Batch
 
@@ -63,6 +76,31 @@ def _early_by_a_minute(clean: Deliveries, day: date, magnitude: float, rng: np.r
     return InjectionResult(deliveries, [batch.batch_id], [day], [day], BAD_ROWS.empty_table())
 
 
+def _another_writer(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
+    """The same rows as another program writes them: columns in another order, other pages, other words in the footer."""
+
+    def rewritten(batch: Batch) -> Batch:
+        table = batch.table.select(batch.table.column_names[::-1])
+        return with_table(replace(batch, file=_as_another_writes(table, int(magnitude))), table)
+
+    return spoil_files(clean, day, len(clean[day]), rng, rewritten, refused=False)
+
+
+def _as_another_writes(table: pa.Table, rows_of_a_group: int) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        table.replace_schema_metadata({"written_by": "another program"}),
+        sink,
+        row_group_size=rows_of_a_group,
+        compression="gzip",
+        use_dictionary=False,
+        data_page_version="2.0",
+        write_statistics=False,
+        store_schema=False,
+    )
+    return bytes(sink.getvalue())
+
+
 def _control(
     name: str,
     description: str,
@@ -71,6 +109,7 @@ def _control(
     meaning: str,
     target: Target = ANYTHING,
     days_touched: int = 1,
+    days_read: int = 0,
 ) -> Fault:
     return Fault(
         name=name,
@@ -87,6 +126,7 @@ def _control(
         end_state="nothing is noticed",
         injection=injection,
         days_touched=days_touched,
+        days_read=days_read,
         whole_day=True,
     )
 
@@ -94,13 +134,19 @@ def _control(
 CONTROLS = (
     _control("clean_day", "Nothing is changed.", _nothing, 0, "nothing"),
     _control(
-        "volume_a_fifth_up", "A good day: a fifth more rows than usual.", more_rows, 1.2, "times the rows", NEW_KEYS
+        "volume_a_fifth_up",
+        "A good day, as of a promotion: a fifth more rows than usual, in the usual mix.",
+        more_of_the_same,
+        1.19,
+        "times the rows",
+        both(NEW_KEYS, OF_ITS_OWN),
+        days_read=WEEK.days,
     ),
     _control(
         "volume_a_fifth_down",
-        "A bad day: a fifth fewer rows than usual.",
+        "A bad day, as of a public holiday: a fifth fewer rows than usual.",
         fewer_rows,
-        0.8,
+        0.81,
         "share of the rows",
         # Orders without their payments, or the other way round, would be a true failure of another kind.
         target=NOBODY_LACKS,
@@ -119,6 +165,32 @@ CONTROLS = (
     _control("duplicates_below_the_limit", "Few rows come twice.", _few_duplicates, 0.007, "share of the rows"),
     _control(
         "announced_column", "A nullable column that the contract announces.", _announced_column, 4, "batches", ANNOUNCED
+    ),
+    _control(
+        "volume_grows",
+        "A good year: a little more rows from day to day.",
+        volume_grows,
+        1,
+        "percent a week",
+        both(NEW_KEYS, OF_ITS_OWN),
+        days_touched=GROWTH_DAYS,
+        days_read=WEEK.days,
+    ),
+    _control(
+        "amounts_grow",
+        "Prices rise: amounts are a little larger from day to day.",
+        amounts_grow,
+        1,
+        "percent a week",
+        both(AMOUNTS, UNCOMPARED),
+        days_touched=GROWTH_DAYS,
+    ),
+    _control(
+        "another_writer",
+        "Another program writes the files: compression, encoding, row groups, order of columns, words in the footer.",
+        _another_writer,
+        500,
+        "rows in each row group",
     ),
     _control("out_of_order_arrival", "Rows come shuffled.", shuffled_within_the_day, 0.3, "share held back a batch"),
     _control(

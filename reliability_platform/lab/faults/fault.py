@@ -124,6 +124,8 @@ class Fault:
     """Landing days before its own from which it takes what it delivers again."""
     whole_day: bool = False
     """Whether it needs every batch of the day; one that hits only some of them leaves the rest to others."""
+    fills_its_days: bool = False
+    """Whether it needs every batch of all days that it touches, and begins anew only after them."""
 
     def why_not(self, source: str) -> str | None:
         """Why it finds nothing to hit in a source of the project; None if it applies."""

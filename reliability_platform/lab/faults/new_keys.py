@@ -34,9 +34,8 @@ def _new_values(column: Column, table: pa.Table, day: date, start: int) -> pa.Ar
     return pa.array(largest - day.toordinal() % DAYS_APART * (largest // (2 * DAYS_APART)) - numbers)
 
 
-def _copies(batch: Batch, hit: Positions, start: int) -> pa.Table:
-    """Rows like some of the batch, with keys of their own; `start` have been invented on this day before."""
-    rows = batch.table.take(pa.array(hit))
+def with_new_keys(rows: pa.Table, batch: Batch, start: int) -> pa.Table:
+    """Rows for a batch, with keys of their own; `start` have been invented on this day before."""
     column = NEW_KEYS.of(batch.source)[0]
     values = _new_values(column, rows, batch.landing_date, start)
     return with_column(rows, column.name, pc.cast(values, rows.schema.field(column.name).type))
@@ -48,7 +47,7 @@ def with_copies(clean: Deliveries, day: date, hits: Sequence[Positions]) -> Inje
     rows, touched, start = [BAD_ROWS.empty_table()], [], 0
     for position, (batch, hit) in enumerate(zip(clean[day], hits, strict=True)):
         if len(hit):
-            copies = _copies(batch, hit, start)
+            copies = with_new_keys(batch.table.take(pa.array(hit)), batch, start)
             start += copies.num_rows
             deliveries[day][position] = with_table(batch, pa.concat_tables([batch.table, copies]))
             rows.append(bad_rows(batch, copies))

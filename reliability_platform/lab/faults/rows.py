@@ -74,13 +74,18 @@ def with_values(batch: Batch, name: str, positions: Positions, values: pa.Array)
     return with_column(batch.table, name, pc.if_else(marked(len(column), positions), put, column))
 
 
-def scaled(values: pa.ChunkedArray, factor: float) -> pa.ChunkedArray:
-    """Numbers times a factor, in their own type."""
+def _scaled(values: pa.ChunkedArray, factor: float) -> pa.ChunkedArray:
     kind = values.type
     found = pc.multiply(pc.cast(values, pa.float64()), factor)
     if pa.types.is_decimal(kind):
         return pc.cast(pc.round(found, ndigits=kind.scale), kind)
     return pc.cast(pc.round(found), kind) if pa.types.is_integer(kind) else pc.cast(found, kind)
+
+
+def times(name: str, factor: float, batch: Batch, positions: Positions) -> pa.Table:
+    """The rows of the batch, in some of them a number times a factor, in its own type."""
+    column = batch.table[name]
+    return with_column(batch.table, name, pc.if_else(marked(len(column), positions), _scaled(column, factor), column))
 
 
 def without_value(batch: Batch, name: str, positions: Positions) -> pa.Table:

@@ -191,6 +191,19 @@ SEVERAL_BATCHES = whatever(
     lambda contract: contract.cadence.batches > 1, "is due in one batch: without it the source is silent"
 )
 ANNOUNCED = whatever(lambda contract: bool(contract.announced), "announces no column")
+UNCOMPARED = whatever(
+    lambda contract: not any(contract.source in one.sources for one in MODEL_CHECKS),
+    "is compared with another source, which would have to change with it",
+)
+OF_ITS_OWN = whatever(
+    lambda contract: (
+        not any(
+            other.source != contract.source and set(other.key) <= {one.name for one in contract.columns}
+            for other in CONTRACTS.values()
+        )
+    ),
+    "has rows of another source's: more of them without more of those would be wrong",
+)
 NOBODY_LACKS = whatever(
     lambda contract: not any(contract.source in one.sources[1:] for one in MODEL_CHECKS),
     "has rows that another source is compared with: without them that one is in the wrong",

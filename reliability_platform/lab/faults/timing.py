@@ -253,5 +253,6 @@ TIMING_FAULTS = (
         injection=_stale_source,
         days_touched=SILENT_DAYS,
         whole_day=True,
+        fills_its_days=True,
     ),
 )

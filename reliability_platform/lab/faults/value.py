@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -16,9 +17,9 @@ from reliability_platform.lab.faults.rows import (
     chosen,
     marked,
     of_the_day,
-    scaled,
     spoil_positions,
     spoil_rows,
+    times,
     with_column,
     with_values,
     without_value,
@@ -113,16 +114,12 @@ def _unit_change(clean: Deliveries, day: date, magnitude: float, rng: np.random.
         there = pc.unique(of_the_day(clean[day], segments[0].name))
         segment = there[int(rng.integers(len(there)))]
 
-    def spoil(batch: Batch, hit: Positions) -> pa.Table:
-        column = batch.table[name]
-        return with_column(batch.table, name, pc.if_else(marked(len(column), hit), scaled(column, magnitude), column))
-
     def rows(batch: Batch) -> Positions:
         if segment is None:
             return np.arange(batch.table.num_rows)
         return np.flatnonzero(pc.fill_null(pc.equal(batch.table[segments[0].name], segment), False).to_numpy())
 
-    return spoil_positions(clean, day, [rows(batch) for batch in clean[day]], spoil, name)
+    return spoil_positions(clean, day, [rows(batch) for batch in clean[day]], partial(times, name, magnitude), name)
 
 
 def _unknown_labels(column: Column) -> list[str]:
