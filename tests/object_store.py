@@ -1,0 +1,87 @@
+"""A real object store for tests, SeaweedFS from its wheel: on loopback, with keys, gone afterwards."""
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import fsspec
+
+KEY, SECRET = "KEYIDcanary", "hunter2canary"
+BUCKET = "airline"
+PORTS = (
+    "-master.port", "-master.port.grpc", "-volume.port", "-volume.port.grpc", "-filer.port", "-filer.port.grpc",
+    "-s3.port", "-s3.port.grpc",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ObjectStore:
+    """Where it listens."""
+
+    url: str
+
+    def put(self, name: str, content: str) -> None:
+        """An object of the bucket, new or in place of another."""
+        self.system.pipe(f"{BUCKET}/{name}", content.encode())
+
+    @property
+    def system(self) -> fsspec.AbstractFileSystem:
+        """As its owner."""
+        return fsspec.filesystem("s3", key=KEY, secret=SECRET, endpoint_url=self.url, skip_instance_cache=True)
+
+
+@contextmanager
+def object_store() -> Iterator[ObjectStore]:
+    """One with a bucket."""
+    folder = Path(tempfile.mkdtemp(prefix="weed-"))
+    allowed = {
+        "name": "owner",
+        "credentials": [{"accessKey": KEY, "secretKey": SECRET}],
+        "actions": ["Admin", "Read", "Write", "List"],
+    }
+    (folder / "s3.json").write_text(json.dumps({"identities": [allowed]}))
+    with ExitStack() as free:
+        sockets = [free.enter_context(socket.socket()) for _ in PORTS]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        ports = dict(zip(PORTS, (one.getsockname()[1] for one in sockets), strict=True))
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [
+                Path(sys.executable).parent / "weed", "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer",
+                "-s3", f"-s3.config={folder / 's3.json'}", "-volume.max=8", "-master.volumeSizeLimitMB=64",
+                *(f"{name}={port}" for name, port in ports.items()),
+            ],
+            stdout=log, stderr=log,
+        )  # fmt: skip
+    try:
+        store = ObjectStore(f"http://127.0.0.1:{ports['-s3.port']}")
+        _wait_for(store)
+        yield store
+    finally:
+        process.kill()  # it takes half a minute to take its leave
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_for(store: ObjectStore) -> None:
+    ends = time.monotonic() + 90
+    while True:
+        try:
+            store.system.mkdir(BUCKET)
+            store.put("ready", "")
+            store.system.rm(f"{BUCKET}/ready")
+        except Exception:  # whatever a driver raises
+            if time.monotonic() > ends:
+                raise
+            time.sleep(0.1)
+        else:
+            return
