@@ -34,15 +34,18 @@ def _hours(moments: pa.Array | pa.ChunkedArray) -> np.ndarray:  # type: ignore[t
 
 
 def _in_some_hours(clean: Deliveries, day: date, hours: float, rng: np.random.Generator) -> list[Positions]:
-    """The rows of so many hours on end that have at most a fifth of the day's rows, and no fewer than most such hours."""
+    """The rows of so many hours on end, none of the quiet ones; of fewer hours where those have more than a fifth of the day."""
     name = CONTRACTS[clean[day][0].source].event_time
     starts, counts = np.unique(_hours(of_the_day(clean[day], name)), return_counts=True)
-    ends = np.searchsorted(starts, starts + int(hours))
-    rows = np.concatenate([[0], np.cumsum(counts)])[ends] - np.cumsum(counts) + counts
-    fits = rows <= max(WITHIN_LIMITS * counts.sum(), rows.min())
-    begin = rng.choice(starts[fits & (rows >= np.median(rows[fits]))])
-    found = [_hours(batch.table[name]) - begin for batch in clean[day]]
-    return [np.flatnonzero((after >= 0) & (after < int(hours))) for after in found]
+    before = np.concatenate([[0], np.cumsum(counts)])
+    for length in range(int(hours), 0, -1):
+        rows = before[np.searchsorted(starts, starts + length)] - before[:-1]
+        fit = (rows <= WITHIN_LIMITS * counts.sum()) & (rows >= np.median(rows))
+        if fit.any() or length == 1:
+            break
+    begin = rng.choice(starts[fit if fit.any() else rows == rows.min()])
+    after = [_hours(batch.table[name]) - begin for batch in clean[day]]
+    return [np.flatnonzero((one >= 0) & (one < length)) for one in after]
 
 
 def _hours_missing(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
@@ -90,7 +93,7 @@ TIME_OF_DAY_FAULTS = (
         "Rows of some hours do not come, although every batch does.",
         HAPPENED_AT,
         _HOURS,
-        "hours on end without rows; together they have at most a fifth of the day's rows",
+        "hours on end without rows; fewer where they would have more than a fifth of the day's",
         _hours_missing,
     ),
     anomaly(
@@ -99,7 +102,7 @@ TIME_OF_DAY_FAULTS = (
         "Rows of some hours come twice, under new keys: a window that was exported once more.",
         both(NEW_KEYS, HAPPENED_AT),
         _HOURS,
-        "hours on end whose rows come twice; together they have at most a fifth of the day's rows",
+        "hours on end whose rows come twice; fewer where they would have more than a fifth of the day's",
         _hours_repeated,
     ),
     anomaly(
