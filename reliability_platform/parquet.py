@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 DAY_FOLDER = "landing_date="
-_LANDING_DATE = f"cast(regexp_extract(filename, '{DAY_FOLDER}([0-9-]+)/[^/]*$', 1) as date)"
+LANDING_DATE = f"cast(regexp_extract(filename, '{DAY_FOLDER}([0-9-]+)/[^/]*$', 1) as date)"
 """The day of the file's own folder, the last of the path; DuckDB skips files by it as it does by a partition."""
 
 
@@ -42,15 +42,16 @@ def scan(*paths: Path) -> str:
     return f"read_parquet([{files}], hive_partitioning = false)"
 
 
-def scan_below(folder: Path, pattern: str) -> str:
-    """The files below a folder that fit a pattern as a table of a query."""
-    return f"read_parquet({literal(f'{exact(folder)}/{pattern}')}, hive_partitioning = false)"
+def scan_below(folder: Path, pattern: str, *, by_name: bool = False) -> str:
+    """The files below a folder that fit a pattern as a table of a query; `by_name` where some may lack a column."""
+    by_name_words = ", union_by_name = true" if by_name else ""
+    return f"read_parquet({literal(f'{exact(folder)}/{pattern}')}, hive_partitioning = false, filename = true{by_name_words})"
 
 
 def scan_days(folder: Path) -> str:
     """The files of all `landing_date=…` folders of a folder as a table of a query, with the day as `landing_date`."""
     files = literal(f"{exact(folder)}/{DAY_FOLDER}*/*.parquet")
     return (
-        f"(select * exclude (filename), {_LANDING_DATE} as landing_date "
+        f"(select * exclude (filename), {LANDING_DATE} as landing_date "
         f"from read_parquet({files}, hive_partitioning = false, filename = true))"
     )

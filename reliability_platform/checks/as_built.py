@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import duckdb
 from sqlalchemy import Engine
 
 from reliability_platform.checks.monitor_result import monitor_result
 from reliability_platform.checks.results import CheckStatus
 from reliability_platform.checks.store import CheckStore
-from reliability_platform.contracts import SOURCES
+from reliability_platform.contracts import CONTRACTS, SOURCES
+from reliability_platform.contracts.contract import major_of
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.parquet import LANDING_DATE, scan_below
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.built import changed_since_built, is_anothers
 from reliability_platform.warehouse.journal import BuildJournal
@@ -38,6 +41,33 @@ def changed_partitions(settings: Settings, engine: Engine) -> dict[Partition, li
         for table, source, day in changed_since_built(settings, connection):
             found.setdefault((source, day), []).append(table)
     return found
+
+
+def admitted_versions(settings: Settings) -> dict[Partition, str]:
+    """The version of its contract by which each landing day was admitted; releases before 0.4 do not say."""
+    if not any(settings.admissions.glob("*/landing_date=*/admissions.parquet")):
+        return {}
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            "select distinct source, contract_version, "
+            f"{LANDING_DATE} from {scan_below(settings.admissions, '*/landing_date=*/admissions.parquet', by_name=True)} "
+            "where contract_version is not null order by all"
+        ).fetchall()
+    return {(source, day): version for source, version, day in found if source in CONTRACTS}
+
+
+def outdated_partitions(admitted: Mapping[Partition, str]) -> dict[Partition, str]:
+    """The landing days that were admitted under another first number of their contract's version than is theirs now: why
+    each is held. Rows of two readings would add up to nothing that anybody has promised."""
+    return {
+        (
+            source,
+            day,
+        ): f"it was admitted under version {version} of its contract, and version {now.version} is for it now: "
+        f"`reliability backfill --from {day} --to {day}` reads it anew"
+        for (source, day), version in admitted.items()
+        if major_of(version) != (now := CONTRACTS[source].on(day)).major
+    }
 
 
 def record_changed(

@@ -113,17 +113,18 @@ MART_SOURCES = {mart.name: mart.sources for mart in MARTS}
 
 def _soda_properties(source: str) -> Iterator[tuple[str, str | None, str]]:
     """The checks of a staging table: property, the column that it is about, and whose meaning it has."""
-    columns = CONTRACTS[source].columns
+    contract = CONTRACTS[source]
+    columns = contract.columns
     yield "schema", None, "schema"
     yield "row_count", None, "row_count"
-    if any(one.is_read_from_text(CONTRACTS[source].file_format) for one in columns):
+    if any(one.is_read_from_text(contract.file_format) for one in columns):
         yield "readable", None, "readable"
     for one in columns:
-        if one.required and not one.json:
+        if one.is_never_missing:
             yield f"missing_{one.name}", one.name, "missing"
         if one.json:
             yield f"valid_{one.name}", one.name, "valid_payload"
-        elif one.valid_values:
+        elif contract.allowed_values(one):
             yield f"valid_{one.name}", one.name, "valid"
         if one.minimum is not None or one.maximum is not None:
             yield f"range_{one.name}", one.name, "range"

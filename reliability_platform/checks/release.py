@@ -11,7 +11,12 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from reliability_platform.checks.added import judge_added
-from reliability_platform.checks.as_built import changed_partitions, record_changed
+from reliability_platform.checks.as_built import (
+    admitted_versions,
+    changed_partitions,
+    outdated_partitions,
+    record_changed,
+)
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.evaluate import evaluate
 from reliability_platform.checks.gate import held
@@ -74,13 +79,16 @@ def release(
         for partition, reason in record_changed(engine, changed_partitions(settings, engine), now, run_id).items():
             if partition in partitions:
                 withheld.setdefault(partition, []).append(reason)
+        admitted = admitted_versions(settings)
+        for partition, reason in outdated_partitions(admitted).items():
+            withheld.setdefault(partition, []).append(reason)
         changed_from_outside: list[Damage] = []
 
         def tell(damages: Sequence[Damage]) -> None:
             changed_from_outside.extend(damages)
             record_damage(settings, engine, damages, now, run_id)
 
-        publication = publish(settings, marts, partitions, withheld, now, run_id, tell, holds)
+        publication = publish(settings, marts, partitions, withheld, now, run_id, tell, holds, admitted)
         if changed_from_outside:
             judge_published(settings, engine, now, run_id)  # put back, or replaced by the new version
         note_first_published(settings, engine, marts, publication, run_id, clock() if clock else now)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def contract() -> None:
-    """Judge files by a contract before they are sent."""
+    """Judge files by a contract, and a contract by the one before it, before anything is sent."""
 
 
 @contract.command()
@@ -58,6 +58,39 @@ def check(
         for one in found:
             people.print(_words(one, one not in bad), markup=False, soft_wrap=True)
     return ExitCode.NOT_HEALED if bad else ExitCode.OK
+
+
+@contract.command()
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@json_option
+def diff(old: Path, new: Path, as_json: bool) -> ExitCode:
+    """Say what is other in the contract file NEW than in OLD, and whether each change is compatible.
+
+    Compatible is what takes nothing back: whatever OLD admits is admitted by NEW, and read as the same. Needs no home.
+    """
+    from reliability_platform.contracts.changes import all_changes, short_notice
+    from reliability_platform.contracts.odcs import read_contracts
+
+    before, after = ({one.source: one for one in read_contracts(path)} for path in (old, new))
+    found = all_changes(before, after)
+    broken = sorted({one.source for one in found if not one.is_compatible})
+    owed = [
+        said
+        for source in broken
+        if source in before and source in after and (said := short_notice(before[source], after[source])) is not None
+    ]
+    if as_json:
+        documents = [one.document for one in found]
+        print_json({"compatible": not broken, "changes": documents, "short_notice": owed})
+    else:
+        for one in found:
+            people.print(f"{'✓' if one.is_compatible else '✗'} {one.line}", markup=False, soft_wrap=True)
+        for said in owed:
+            people.print(f"{said}.", markup=False, soft_wrap=True)
+        if not found:
+            people.print("Nothing that the platform reads is other.")
+    return ExitCode.NOT_HEALED if broken else ExitCode.OK
 
 
 def _contract(path: Path | None, source: str | None) -> "Contract":

@@ -22,6 +22,7 @@ ENDS_WITH: dict[ExitCode, dict[str, str]] = {
         "damaged, or a landing day lacks a result",
         "restore": "a landing partition is held afterwards, or something stays damaged",
         "contract check": "a file would be refused, or its landing day held (with --strict, if any row would be rejected)",
+        "contract diff": "a change is incompatible",
         "generate": "with --check, a generated file is not as the contracts say",
         "quarantine replay": "something that was meant was not replayed, an incident stays open, or something failed",
         "incidents audit": "a timeline was changed",

@@ -11,7 +11,16 @@ from itertools import pairwise
 
 import click
 
-HOMELESS = ("init", "generate", "faults", "lineage", "incidents classes", "sources add", "contract check")
+HOMELESS = (
+    "init",
+    "generate",
+    "faults",
+    "lineage",
+    "incidents classes",
+    "sources add",
+    "contract check",
+    "contract diff",
+)
 """Commands that have no `--home`."""
 _COMMAND = re.compile(rf"`reliability (?!(?:{'|'.join(HOMELESS)})\b)(?![^`]*--home)[a-z][^`]*(?=`)")
 

@@ -30,6 +30,7 @@ from reliability_platform.settings import Settings
 
 if TYPE_CHECKING:
     from reliability_platform.lab.faults.plan import Injection
+    from reliability_platform.orchestration.local import LocalDaemon
     from reliability_platform.recovery.unnoticed import Unnoticed
 
 
@@ -300,6 +301,8 @@ def heal(
                 progress.print(done.summary, markup=False)
             else:
                 progress.print(f"{incident.id}: {reason}.", markup=False)
+        else:
+            _read_again(settings, daemon)
         daemon.settle()
         incidents, healed = _open_incidents(settings), healed_since(settings, engine, before, utc_now())
         left = unnoticed(settings)
@@ -311,6 +314,16 @@ def heal(
         _tell_left(left, none_open=not healed)
         _tell_next_step(incidents)
     return ExitCode.NOT_HEALED if incidents or daemon.troubles or left else ExitCode.OK
+
+
+def _read_again(settings: Settings, daemon: "LocalDaemon") -> None:
+    """What failed under another contract than that of today may fit this one."""
+    from reliability_platform.pipeline.run import spans
+    from reliability_platform.remediation.contract_change import readmissible
+
+    for first, last in spans(one.landing_date for one in readmissible(settings)):
+        progress.print(f"The contract has changed since: dead letters of {span((first, last))} are read again.")
+        daemon.run("reprocess", first=first, last=last)
 
 
 def _leaving(settings: Settings) -> str:

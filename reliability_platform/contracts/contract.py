@@ -5,7 +5,7 @@ Admission, checks and healing read the contract, never the source. How a file sa
 
 from calendar import monthrange
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 
@@ -51,6 +51,13 @@ class Column:
     role: str | None = None
     """What it means to whoever watches: `measure`, `segment` or `entity`."""
     description: str = ""
+    since: date | None = field(default=None, repr=False)
+    """The landing day from which files must have it; None: every file."""
+
+    @property
+    def is_never_missing(self) -> bool:
+        """Whether each row of every landing day has a value of it."""
+        return self.required and not self.json and self.since is None
 
     def is_read_from_text(self, said: FileFormat) -> bool:
         """Whether its values arrive as text, and may not be of its type."""
@@ -90,8 +97,17 @@ class Cadence:
         return self.batches
 
 
+def major_of(version: str) -> str:
+    """The first number of a version: it changes with what is incompatible."""
+    return version.removeprefix("v").partition(".")[0]
+
+
 UNKNOWN_OWNER = "unknown"
 """Where a contract names nobody."""
+STRICT, TOLERANT, ADDITIVE = "strict", "tolerant", "additive"
+MODES = (STRICT, TOLERANT, ADDITIVE)
+"""What becomes of a column or a label that nobody announced: refused and rejected; kept aside with a warning and rejected;
+kept aside and taken in without a word."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +147,19 @@ class Contract:
     """Generated files that a person writes by hand instead, by name without ending."""
     feeds: str | None = None
     """What of an own dbt project it stands for: a source of dbt as `source.table`, or a seed by its name."""
+    version: str = "1.0.0"
+    """As its file says; an incompatible change needs a new first number."""
+    holds_from: date | None = None
+    """The first landing day that is read by this version; None: every day that no other version is for."""
+    announced_on: date | None = None
+    """The day on which it was written."""
+    notice_days: int = 0
+    """So long before it holds an incompatible change must be announced."""
+    mode: str = TOLERANT
+    """What a delivery may have that nobody announced; one of `MODES`."""
+    versions: tuple["Contract", ...] = ()
+    """All versions of the source where it has several, the one of the first days first. The contract around them has the
+    columns of all."""
 
     @property
     def feed(self) -> str | None:
@@ -143,6 +172,28 @@ class Contract:
     def places(self) -> tuple[Server, ...]:
         """Where its deliveries appear as files."""
         return tuple(one for one in self.servers if one.engine == FILES)
+
+    def on(self, day: date) -> "Contract":
+        """The version by which the deliveries of a landing day are read."""
+        held = [one for one in self.versions if one.holds_from is None or one.holds_from <= day]
+        return held[-1] if held else self
+
+    def may_lack(self, day: date) -> set[str]:
+        """The columns that files of a landing day may be without: they came to the contract later."""
+        return {one.name for one in self.columns if one.since is not None and day < one.since}
+
+    def kept_as(self, column: str) -> str:
+        """The name under which a value is kept beside its column that is not of the newest version's type."""
+        return f"{column} of version {self.version}"
+
+    def allowed_values(self, column: Column) -> tuple[str, ...]:
+        """The only values that a column may have; none are said where labels may come that nobody announced."""
+        return () if self.mode == ADDITIVE else column.valid_values
+
+    @property
+    def major(self) -> str:
+        """The part of the version that says what is read alike."""
+        return major_of(self.version)
 
     @property
     def key_list(self) -> str:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -19,6 +19,7 @@ import jinja2
 import yaml
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.contracts import as_generated
 from reliability_platform.contracts.contract import Column, Contract, Reference
 from reliability_platform.json_text import pointer
 from reliability_platform.parquet import identifier, literal
@@ -41,6 +42,7 @@ PER_FEED = "dbt_project/models/feeds/{model}.sql"
 """For each source that stands for one of an own dbt project."""
 PER_REFERENCE = "dbt_project/models/sources/reference_{table}.yml"
 """For each reference table that contracts refer to, and that no person has declared."""
+AS_GENERATED = f"contracts/{as_generated.NAME}"
 OF_ALL = {"dbt_project/macros/contracts.sql": "contracts.sql"}
 
 
@@ -102,7 +104,7 @@ def generated_files(
     }
     for path, template in OF_ALL.items():
         found[path] = _marked(template, "*.yml", everything)
-    return found
+    return found | {AS_GENERATED: as_generated.text_of(contracts)}
 
 
 def _reference_files(contracts: Mapping[str, Contract], declared: frozenset[str]) -> Iterator[tuple[str, str]]:
@@ -129,7 +131,8 @@ def planned(project: Path, contracts: Mapping[str, Contract]) -> list[Planned]:
         elif (there := place.read_text(encoding="utf-8")) == text:
             found.append(Planned(path, text, Change.SAME))
         else:
-            found.append(Planned(path, text, Change.EDITED if is_edited(there) else Change.CHANGED))
+            edited = path != AS_GENERATED and is_edited(there)
+            found.append(Planned(path, text, Change.EDITED if edited else Change.CHANGED))
     for pattern in (*PER_SOURCE, PER_REFERENCE, PER_FEED):
         for place in sorted(project.glob(pattern.format(source="*", table="*", model="*"))):
             path = place.relative_to(project).as_posix()
@@ -209,7 +212,7 @@ def _filling(contract: Contract, models: frozenset[str], sources: frozenset[str]
             for one in references
         ],
         "read_from_text": [one.name for one in contract.columns if one.is_read_from_text(contract.file_format)],
-        "missing": [one.name for one in contract.columns if one.required and not one.json],
+        "missing": [one.name for one in contract.columns if one.is_never_missing],
         "nested": [one.name for one in contract.columns if one.json],
         "feeds": contract.feeds,
         "feed": contract.feed,
@@ -230,7 +233,7 @@ def _column(column: Column, contract: Contract, models: frozenset[str]) -> dict[
     return {
         "name": column.name,
         "description": _yaml_text(_described(column)),
-        "allowed": "[" + ", ".join(_yaml_word(one) for one in column.valid_values) + "]" if column.valid_values else "",
+        "allowed": f"[{', '.join(map(_yaml_word, allowed))}]" if (allowed := contract.allowed_values(column)) else "",
         "limits": limits,
         "selected": _selected(column),
         "tests": list(_tests(column, contract, models)),
@@ -277,15 +280,56 @@ def _tests(column: Column, contract: Contract, models: frozenset[str]) -> Iterat
             )
 
 
-def _rules(contract: Contract, references: Iterable["_Join"]) -> Iterator[tuple[str, str]]:
-    """Code → the condition under which a row is rejected for it, as an expression of dbt's templates."""
+def _rules(source: Contract, references: Iterable["_Join"]) -> Iterator[tuple[str, str]]:
+    """Code → the condition under which a row is rejected for it, as an expression of dbt's templates: where a source has
+    several versions, that of the version by which the row's landing day is read."""
+    versions = source.versions or (source,)
+    told = [dict(_rules_of_columns(one, source)) for one in versions]
+    for code in dict.fromkeys(code for rules in told for code in rules):
+        own = [rules.get(code) for rules in told]
+        first = own[0]
+        yield code, first if first is not None and set(own) == {first} else _by_version(versions, own)
+    for one in references:
+        yield (
+            f"{one.column}_unknown_reference",
+            _text(f"live.{one.column} is not null and {one.name}.{one.to.column} is null"),
+        )
+    zone = f", '{source.day_zone}'" if source.day_zone != "UTC" else ""
+    yield f"{source.event_time}_in_future", f"is_in_future('live.{source.event_time}'{zone})"
+    yield "key_conflict", _text("conflicts._row_number is not null")
+
+
+def _by_version(versions: Sequence[Contract], own: Sequence[str | None]) -> str:
+    """One condition of those of the versions, as an expression: each counts on its own landing days."""
+    parts = []
+    for number, (version, condition) in enumerate(zip(versions, own, strict=True)):
+        later = versions[number + 1].holds_from if number + 1 < len(versions) else None
+        days = (
+            [f"live.landing_date >= date '{version.holds_from}'"] if version.holds_from is not None and number else []
+        )
+        days += [f"live.landing_date < date '{later}'"] if later is not None else []
+        if condition is not None:
+            opening = _text(f"({' and '.join(days)} and (")
+            parts.append(f"{opening} ~ {condition} ~ {_text('))')}")
+    return f" ~ {_text(' or ')} ~ ".join(parts)
+
+
+def _rules_of_columns(contract: Contract, source: Contract) -> Iterator[tuple[str, str]]:
+    """What one version says of its columns, about rows whose columns have the types of the newest."""
+    newest = {one.name: one for one in source.columns}
     for column in contract.columns:
         name, live = column.name, f"live.{column.name}"
-        is_moment = column.type == "TIMESTAMP"
-        read_from_text = column.is_read_from_text(contract.file_format)
+        is_of_type = column.type == newest[name].type
+        is_moment = newest[name].type == "TIMESTAMP"
+        read_from_text = column.is_read_from_text(contract.file_format) and is_of_type
         if column.required and not column.json:
             missing = f"live.delivered_{name} is null" if is_moment else f"{live} is null"
-            yield f"{name}_missing", _text(f"{missing} and not {_unread(name)}" if read_from_text else missing)
+            beside = name if is_of_type else contract.kept_as(name)
+            missing = f"{missing} and not {_unread(beside)}" if read_from_text or not is_of_type else missing
+            yield (
+                f"{name}_missing",
+                _text(f"live.landing_date >= date '{column.since}' and {missing}" if column.since else missing),
+            )
         if read_from_text:
             yield f"{name}_unreadable", _text(_unread(name))
         if is_moment:
@@ -294,25 +338,18 @@ def _rules(contract: Contract, references: Iterable["_Join"]) -> Iterator[tuple[
             yield f"{name}_malformed", f"is_malformed('{live}')"
             yield f"{name}_poisonous", f"is_poisonous('{live}')"
             yield f"{name}_personal_data", f"holds_personal_data('{live}')"
+        number = live if is_of_type else f"try_cast({live} as {column.type})"
         if column.minimum is not None and column.maximum is not None:
             limits = f"{_number(column.minimum)} and {_number(column.maximum)}"
-            yield f"{name}_out_of_range", _text(f"{live} not between {limits}")
+            yield f"{name}_out_of_range", _text(f"{number} not between {limits}")
         elif column.minimum is not None:
-            yield f"{name}_out_of_range", _text(f"{live} < {_number(column.minimum)}")
+            yield f"{name}_out_of_range", _text(f"{number} < {_number(column.minimum)}")
         elif column.maximum is not None:
-            yield f"{name}_out_of_range", _text(f"{live} > {_number(column.maximum)}")
-        if column.valid_values:
-            plain = live if column.type == "VARCHAR" else f"cast({live} as varchar)"
-            listed = ", ".join(literal(one) for one in column.valid_values)
+            yield f"{name}_out_of_range", _text(f"{number} > {_number(column.maximum)}")
+        if allowed := contract.allowed_values(column):
+            plain = live if newest[name].type == "VARCHAR" else f"cast({live} as varchar)"
+            listed = ", ".join(literal(one) for one in allowed)
             yield f"{name}_unknown_value", _text(f"{plain} not in ({listed})")
-    for one in references:
-        yield (
-            f"{one.column}_unknown_reference",
-            _text(f"live.{one.column} is not null and {one.name}.{one.to.column} is null"),
-        )
-    zone = f", '{contract.day_zone}'" if contract.day_zone != "UTC" else ""
-    yield f"{contract.event_time}_in_future", f"is_in_future('live.{contract.event_time}'{zone})"
-    yield "key_conflict", _text("conflicts._row_number is not null")
 
 
 def _unread(column: str) -> str:

@@ -18,6 +18,7 @@ are custom properties:
 | contract or table | `dayOffset` | days from the one in a file's name to the one of its events: -1 where it is named for the day after |
 | contract or table | `feeds` | in an own dbt project what the source stands for: `source.table` of dbt, or the name of a seed |
 | contract or table | `takenOver` | generated tables that a person writes by hand instead, as `stg_orders` |
+| contract or table | `compatibility` | what a delivery may have that nobody announced: see `contract.MODES` |
 | column | `aliases` | other names under which the producer may send it |
 | column | `role` | `measure`, `segment` or `entity`: what is watched by its history |
 | server | `credentials` | where the secret is: `env:NAME`, `file:/path` or `command:program`; the contract never holds it |
@@ -39,6 +40,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
@@ -56,7 +58,7 @@ from open_data_contract_standard.model import (
 )
 from pydantic import BaseModel, ValidationError
 
-from reliability_platform.contracts.contract import UNKNOWN_OWNER, Cadence, Column, Contract, Reference
+from reliability_platform.contracts.contract import MODES, TOLERANT, UNKNOWN_OWNER, Cadence, Column, Contract, Reference
 from reliability_platform.contracts.file_format import PARQUET, ROWS, FileFormat, file_format
 from reliability_platform.contracts.names import refusal
 from reliability_platform.contracts.query import objection
@@ -72,7 +74,7 @@ FEEDS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)?")
 """A source of dbt with its table, or a seed."""
 OURS = (
     "eventTime", "critical", "announcedColumns", "sourceKind", "fileFormat", "takenOver", "dayZone", "severalDays", "dayOffset",
-    "query", "feeds",
+    "query", "feeds", "compatibility",
 )  # fmt: skip
 """The custom properties of a table that the platform reads."""
 OF_FILES = ("fileFormat", "severalDays", "dayOffset")
@@ -227,6 +229,11 @@ class _Table:
             day_zone=self._day_zone(next(one.zone for one in columns if one.name == event_time)),
             day_offset=self._day_offset(),
             several_days=bool(self._custom.get("severalDays", False)),
+            version=self._said.version or "1.0.0",
+            holds_from=self._available_from(self._name, None),
+            announced_on=self._announced_on(),
+            notice_days=self._notice(),
+            mode=self._mode(),
             description=self._table.description or (self._said.description and self._said.description.purpose) or "",
         )
         return None if self.objections else found
@@ -301,6 +308,7 @@ class _Table:
             physical_name=declared.physicalName if declared.physicalName and declared.physicalName != name else "",
             zone=zone,
             role=role,
+            since=self._available_from(f"{self._name}.{name}"),
             description=declared.description or "",
         )
 
@@ -385,6 +393,52 @@ class _Table:
         said = [one for one in self._said.slaProperties or [] if one.property == name]
         own = [one for one in said if (one.element or "").split(".")[0] == self._name]
         return next(iter([*own, *(one for one in said if one.element is None)]), None)
+
+    def _available_from(self, *elements: str | None) -> date | None:
+        """The landing day from which the first of some elements is there; None stands for the whole contract."""
+        said = [one for one in self._said.slaProperties or [] if one.property == "generalAvailability"]
+        value = next((one.value for element in elements for one in said if one.element == element), None)
+        try:
+            return None if value is None else date.fromisoformat(str(value)[:10])
+        except ValueError:
+            self.objections.append(
+                Objection(
+                    ("slaProperties",), f"generalAvailability is {value!r}, which is no day: say it as 2026-03-01"
+                )
+            )
+            return None
+
+    def _announced_on(self) -> date | None:
+        """When this version was written, and so announced."""
+        said = self._said.contractCreatedTs
+        try:
+            return None if said is None else date.fromisoformat(said[:10])
+        except ValueError:
+            self.objections.append(
+                Objection(
+                    ("contractCreatedTs",), f"contractCreatedTs is {said!r}, which is no day: say it as 2026-03-01"
+                )
+            )
+            return None
+
+    def _notice(self) -> int:
+        """Days of notice that an incompatible change needs; none where nothing is said."""
+        said = self._sla("noticePeriod")
+        if said is None:
+            return 0
+        days = {"d": 1, "day": 1, "days": 1, "w": 7, "week": 7, "weeks": 7}.get((said.unit or "d").lower())
+        if days is None or isinstance(said.value, bool) or not isinstance(said.value, int) or said.value < 0:
+            self.objections.append(
+                Objection(("slaProperties",), f"the noticePeriod {said.value} {said.unit} is none: say days or weeks")
+            )
+            return 0
+        return said.value * days
+
+    def _mode(self) -> str:
+        said = str(self._custom.get("compatibility", TOLERANT))
+        if said not in MODES:
+            self._object(f"compatibility is {said!r}: choose one of {', '.join(MODES)}", "name")
+        return said
 
     def _cadence(self) -> Cadence:
         """One batch a day where nothing is said."""

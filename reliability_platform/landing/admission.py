@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 
 from reliability_platform.atomic import parquet_bytes, write_atomically
 from reliability_platform.contracts import CONTRACTS, SOURCES
-from reliability_platform.contracts.contract import Contract
+from reliability_platform.contracts.contract import ADDITIVE, Contract
 from reliability_platform.errors import EnvironmentUnusableError, PlatformError
 from reliability_platform.landing.attempts import UNASKED, Candidate, settle_attempts
 from reliability_platform.landing.batch_files import batch_file, batch_of, has_file, manifest_of, suffix_of
@@ -40,7 +40,7 @@ from reliability_platform.landing.bronze import (
     swap_folder,
 )
 from reliability_platform.landing.canonical import canonical
-from reliability_platform.landing.columns import Reading, breach, read_as, repeated
+from reliability_platform.landing.columns import Reading, breach, owed_notice, read_as, repeated
 from reliability_platform.landing.dead_letters import ensure_dead_letters
 from reliability_platform.landing.decisions import Shim, late_rows_accepted, read_shim
 from reliability_platform.landing.delivered_file import RowCountError, read_delivered, rows_in
@@ -51,9 +51,11 @@ from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest, Man
 from reliability_platform.landing.markers import mark_of
 from reliability_platform.landing.parquet_file import NotReadableError
 from reliability_platform.landing.purged import fingerprint_as_landed
+from reliability_platform.landing.reading import contract_fingerprint
 from reliability_platform.landing.rescue import rescued
 from reliability_platform.landing.seals import seal
 from reliability_platform.landing.texts import unread
+from reliability_platform.landing.versions import in_later_types
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.masking import shown_name
 from reliability_platform.settings import Settings
@@ -89,6 +91,10 @@ class Admission:
     """Whether rows of this landing day count even beyond the watermark."""
     discarded_reasons: str | None = None
     """The reasons for which rejected rows of this batch are discarded, as `;a,b;c;`: each as it stands on the row."""
+    contract_version: str | None = None
+    """The version of the contract by which it was read."""
+    contract: str | None = None
+    """The fingerprint of that version."""
 
 
 class _RefusedError(Exception):
@@ -133,14 +139,17 @@ def _unread(
 def _bronze_table(
     contract: Contract, table: pa.Table, manifest: Manifest, kept: list[tuple[str, pa.ChunkedArray]]
 ) -> tuple[pa.Table, list[str]]:
+    schema = bronze_schema(contract.source)
     unknown = [
         (name, table.column(place))
         for place, name in enumerate(table.column_names)
         if name not in contract.arrow_schema.names
     ]
     count = table.num_rows
-    columns = [table[name] for name in contract.arrow_schema.names]
-    columns += [
+    fitted, others = in_later_types(contract, CONTRACTS[contract.source], table)
+    kept = [*kept, *others]
+    columns = [
+        *fitted,
         _rescued(unknown, kept, count),
         pa.repeat(manifest.batch_id, count),
         pa.repeat(pa.scalar(manifest.sequence, pa.int32()), count),
@@ -148,7 +157,7 @@ def _bronze_table(
         pa.array(np.arange(1, count + 1, dtype=np.int64)),
         pa.repeat(pa.scalar(manifest.landed_at, pa.timestamp("us")), count),
     ]
-    return pa.table(columns, schema=bronze_schema(contract.source)), [name for name, _ in unknown]
+    return pa.table(columns, schema=schema), [name for name, _ in unknown]
 
 
 def _rescued(
@@ -296,6 +305,7 @@ def _read(
         broken = lost or breach(contract, table, day)
         if broken is None:
             return table, shim.reading
+    broken = replace(broken, notice=owed_notice(CONTRACTS[contract.source], day, broken))
     raise _RefusedError(broken.reason, broken.detail)
 
 
@@ -395,7 +405,7 @@ class _Day:
         if fingerprint != manifest.checksum:
             raise _RefusedError("checksum_mismatch", "the bytes are not those that the manifest declares")
         _check_day(self.settings, manifest)
-        contract = CONTRACTS[self.source]
+        contract = CONTRACTS[self.source].on(self.day)
         try:
             delivered = read_delivered(contract, record.file, content, manifest.expected_rows)
         except RowCountError as error:
@@ -416,7 +426,9 @@ class _Day:
             raise _RefusedError("discarded", "it could be read now, but a person has discarded it")
         pq.write_table(bronze, self.draft / f"{manifest.batch_id}.parquet", compression="snappy")
         nobodys = [
-            shown_name(name) or "(a column without a name)" for name in unknown if name not in contract.announced
+            shown_name(name) or "(a column without a name)"
+            for name in unknown
+            if name not in contract.announced and contract.mode != ADDITIVE
         ]
         return replace(
             record,
@@ -521,7 +533,10 @@ def _examine_day(settings: Settings, source: str, landing_date: date, draft: Pat
         replace(
             one,
             record=replace(
-                _with_state(settings, one, records, landing_date, this.discarded), late_accepted=late_accepted
+                _with_state(settings, one, records, landing_date, this.discarded),
+                late_accepted=late_accepted,
+                contract_version=CONTRACTS[source].on(landing_date).version,
+                contract=contract_fingerprint(source, landing_date),
             ),
         )
         for one in examined

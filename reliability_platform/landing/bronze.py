@@ -45,6 +45,8 @@ ADMISSION_SCHEMA = pa.schema(
         ("produced_at", pa.timestamp("us")),
         ("landed_at", pa.timestamp("us")),
         ("file", pa.string()),
+        ("contract_version", pa.string()),
+        ("contract", pa.string()),
     ]
 )
 

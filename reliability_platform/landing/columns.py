@@ -13,10 +13,11 @@ from datetime import date
 import pyarrow as pa
 from pydantic import TypeAdapter
 
-from reliability_platform.contracts.contract import Contract
+from reliability_platform.contracts.contract import STRICT, Contract
+from reliability_platform.counted import counted
 from reliability_platform.landing.canonical import in_type, spelled
 from reliability_platform.landing.casts import CASTS, proposed, unconverted
-from reliability_platform.masking import is_plain_name, shown_type
+from reliability_platform.masking import is_plain_name, shown_name, shown_type
 
 SIMILAR_NAME = 0.6
 """How alike two column names must be for a rename: `customer_id` and `user_id` are 0.78, unrelated ones below 0.5."""
@@ -38,6 +39,10 @@ class Breach:
     casts: Mapping[str, str] = field(default_factory=dict)
     unconverted: Mapping[str, int] = field(default_factory=dict)
     """Column → how many of its values the approved cast could not convert."""
+    unannounced: tuple[str, ...] = ()
+    """Delivered columns of which a strict contract says nothing."""
+    notice: str = ""
+    """What the producer owed before such a change."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -91,7 +96,8 @@ def read_as(table: pa.Table, reading: Reading, contract: Contract) -> tuple[pa.T
 def breach(contract: Contract, table: pa.Table, landing_date: date) -> Breach | None:
     """What is wrong with the columns of a file, with the reading that would mend it where there is one."""
     found, expected = table.schema, contract.arrow_schema
-    missing = [name for name in expected.names if name not in found.names]
+    lacking = contract.may_lack(landing_date)
+    missing = [name for name in expected.names if name not in found.names and name not in lacking]
     unknown = [name for name in found.names if name not in expected.names]
     rename: dict[str, str] = {}
     for name in missing:
@@ -109,7 +115,23 @@ def breach(contract: Contract, table: pa.Table, landing_date: date) -> Breach | 
     }
     if rename:
         return Breach("schema_column_renamed", tuple(missing), rename=rename, changed=changed, casts=casts)
-    return Breach("schema_type_changed", changed=changed, casts=casts) if changed else None
+    if changed:
+        return Breach("schema_type_changed", changed=changed, casts=casts)
+    unannounced = [name for name in unknown if name not in contract.announced] if contract.mode == STRICT else []
+    return Breach("schema_column_unannounced", unannounced=tuple(map(shown_name, unannounced))) if unannounced else None
+
+
+def owed_notice(source: Contract, day: date, broken: Breach) -> str:
+    """What a producer owed before a change that breaks the contract of a landing day: nothing where it asks for none."""
+    held = source.on(day)
+    coming = next((one for one in source.versions if one.holds_from is not None and one.holds_from > day), None)
+    fields = ", ".join((*broken.columns, *broken.unannounced))
+    if coming is not None:
+        told = f", announced on {coming.announced_on}" if coming.announced_on is not None else ""
+        return f"version {coming.version}{told}, holds from {coming.holds_from} only"
+    if held.notice_days:
+        return f"{fields} changed without notice: the contract asks for {counted(held.notice_days, 'day')} of it"
+    return ""
 
 
 def repeated(contract: Contract, table: pa.Table) -> Breach | None:

@@ -47,7 +47,12 @@ def quarantine_files(settings: Settings, source: str, landing_date: date, examin
             before = _read(reason)
             # A file that was replayed, or came whole at last, keeps the reason for which it had been refused.
             kept = {key: before[key] for key in ("reason", "detail") if record["reason"] is None and key in before}
-            told = {**dict(record), **kept, "contract": contract_fingerprint(source), "fingerprint": one.fingerprint}
+            told = {
+                **dict(record),
+                **kept,
+                "contract": contract_fingerprint(source, landing_date),
+                "fingerprint": one.fingerprint,
+            }
             if record["status"] not in WAITING:
                 told["state"] = _end(record, one.path, copy)
             content = json.dumps(told, indent=2, default=str) + "\n"

@@ -5,7 +5,7 @@ Not judged are what only a home knows: reference data, the past of the source, o
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from reliability_platform.contracts.contract import Contract
 from reliability_platform.contracts.named_days import named_days
 from reliability_platform.landing.canonical import canonical
-from reliability_platform.landing.columns import Breach, breach, repeated
+from reliability_platform.landing.columns import Breach, breach, owed_notice, repeated
 from reliability_platform.landing.delivered_file import RowCountError, read_delivered
 from reliability_platform.landing.entries import os_error_text, read_file
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest, ManifestError
@@ -58,6 +58,9 @@ class Judgement:
 
 def judge(contract: Contract, path: Path, day: date) -> Judgement:
     """Judge one file; a manifest beside it is held to what it says."""
+    named = None if contract.several_days else named_days(str(path))
+    own_day = named.first + timedelta(days=contract.day_offset) if named is not None and named.is_day else None
+    source, contract = contract, contract.on(own_day or day)
     try:
         content = read_file(path)
         declared = _declared_rows(path, content)
@@ -72,13 +75,20 @@ def judge(contract: Contract, path: Path, day: date) -> Judgement:
         return Judgement(str(path), refused="unreadable_file", detail=str(error))
     rows = delivered.num_rows
     table = canonical(delivered, contract)
-    found = repeated(contract, delivered) or breach(contract, table, day)
+    lacking = contract.may_lack(own_day or day) - set(table.column_names)
+    found = repeated(contract, delivered) or breach(contract, table, own_day or day)
     if found is not None:
-        return Judgement(str(path), rows, found.reason, _in_words(found))
+        notice = owed_notice(source, own_day or day, found)
+        return Judgement(str(path), rows, found.reason, _in_words(found) + (f"; {notice}" if notice else ""))
+    for name in lacking:
+        kind = contract.arrow_schema.field(name)
+        table = table.append_column(kind, pa.nulls(rows, kind.type))
+    contract = replace(
+        contract,
+        columns=tuple(replace(one, required=one.required and one.name not in lacking) for one in contract.columns),
+    )
     kept = dict(unread(delivered, contract.meant_by(delivered.column_names), table, contract))
     known = {*contract.arrow_schema.names, *contract.announced}
-    named = None if contract.several_days else named_days(str(path))
-    own_day = named.first + timedelta(days=contract.day_offset) if named is not None and named.is_day else None
     return Judgement(
         str(path),
         rows,
@@ -90,6 +100,7 @@ def judge(contract: Contract, path: Path, day: date) -> Judgement:
 def _in_words(broken: Breach) -> str:
     told = [f"{' and '.join(broken.repeated)} more than once"] if broken.repeated else []
     told += [f"without {', '.join(broken.missing)}"] if broken.missing else []
+    told += [f"{' and '.join(broken.unannounced)} unannounced"] if broken.unannounced else []
     told += [f"{came} may be {name}" for came, name in broken.rename.items()]
     told += [f"{name} is {kinds['found']}, not {kinds['expected']}" for name, kinds in broken.changed.items()]
     return "; ".join(told)
@@ -148,6 +159,6 @@ def _rules(contract: Contract, unread_columns: frozenset[str]) -> Iterator[tuple
         limits += [f"{name} > {one.maximum!r}"] if one.maximum is not None else []
         if limits:
             yield f"{one.name}_out_of_range", " or ".join(limits)
-        if one.valid_values:
-            listed = ", ".join(literal(value) for value in one.valid_values)
+        if allowed := contract.allowed_values(one):
+            listed = ", ".join(literal(value) for value in allowed)
             yield f"{one.name}_unknown_value", f"cast({name} as varchar) not in ({listed})"

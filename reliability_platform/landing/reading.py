@@ -1,15 +1,26 @@
 """How a source's deliveries are read: the fingerprint of its contract. What failed under one reading may pass another."""
 
 import hashlib
+from datetime import date
 
 from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts.contract import TOLERANT, Contract
 from reliability_platform.contracts.file_format import PARQUET
 
 
-def contract_fingerprint(source: str) -> str:
-    """SHA-256 of what a contract says about files and values; who owns the source and when it is due is left out."""
+def contract_fingerprint(source: str, day: date | None = None) -> str:
+    """SHA-256 of what a contract says about files and values of a landing day, or of all; who owns the source and when it
+    is due is left out."""
     contract = CONTRACTS[source]
+    told = [contract.on(day)] if day is not None else contract.versions or [contract]
+    return hashlib.sha256("".join(map(_said, told)).encode()).hexdigest()
+
+
+def _said(contract: Contract) -> str:
     said = repr((contract.key, contract.event_time, contract.columns, contract.announced))
     if contract.file_format != PARQUET:
         said += repr(contract.file_format)
-    return hashlib.sha256(said.encode()).hexdigest()
+    if contract.mode != TOLERANT:
+        said += contract.mode
+    since = [(one.name, one.since) for one in contract.columns if one.since is not None]
+    return said + (repr(since) if since else "")

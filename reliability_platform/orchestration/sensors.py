@@ -86,8 +86,9 @@ def incident_sensor(context: dg.SensorEvaluationContext, home: Home) -> dg.Senso
 
 
 def _take_in(settings: Settings, incident: Incident, days: list[date]) -> dg.RunRequest:
-    """One run over the days on which something has landed by itself; keyed by what has landed."""
-    key = f"{incident.id} {environment_fingerprint(settings, incident)['deliveries']}"
+    """One run over the days on which something has landed by itself, or may fit a contract that has changed; keyed by both."""
+    now = environment_fingerprint(settings, incident)
+    key = f"{incident.id} {now['deliveries']} {now['contract']}"
     return dg.RunRequest(
         run_key=f"arrivals-{hashlib.sha256(key.encode()).hexdigest()[:16]}",
         job_name=reprocess_job.name,

@@ -1,11 +1,12 @@
 """Landing days whose check results are missing, or are about to be."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 
 from sqlalchemy import Engine
 
 from reliability_platform.checks import gate
+from reliability_platform.checks.as_built import admitted_versions, outdated_partitions
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.contracts import SOURCES
 from reliability_platform.counted import counted
@@ -21,12 +22,30 @@ def unjudged_days(settings: Settings, engine: Engine) -> set[date]:
 
 
 def unjudged_words(settings: Settings, engine: Engine, among: Iterable[tuple[str, date]] | None = None) -> str | None:
-    """How many landing partitions are held because a check has no result, and what gives them one; None if none is.
+    """How many landing partitions are held though no check has failed, and what gives them free; None if none is.
 
-    A run was cut off, results were lost, or a check is newer than the days: no incident tells of that.
+    A run was cut off, results were lost, a check is newer than the days, or the contract is: no incident tells of that.
     """
-    store = CheckStore(engine)
-    lacking = gate.unjudged_checks(store, landed_partitions(settings) if among is None else list(among))
+    partitions = landed_partitions(settings) if among is None else list(among)
+    said = [_lacking_words(CheckStore(engine), partitions), _outdated_words(settings, partitions)]
+    return ". ".join(one for one in said if one) or None
+
+
+def _outdated_words(settings: Settings, partitions: Collection[tuple[str, date]]) -> str | None:
+    outdated = sorted(
+        {day for source, day in outdated_partitions(admitted_versions(settings)) if (source, day) in partitions}
+    )
+    if not outdated:
+        return None
+    return (
+        f"{counted(len(outdated), 'landing day is', 'landing days are')} held for an incompatible change of a contract, by "
+        f"which nothing of {'it' if len(outdated) == 1 else 'them'} has been read yet: "
+        f"`reliability backfill --from {outdated[0]} --to {outdated[-1]}`"
+    )
+
+
+def _lacking_words(store: CheckStore, partitions: Sequence[tuple[str, date]]) -> str | None:
+    lacking = gate.unjudged_checks(store, partitions)
     if not lacking:
         return None
     days = sorted({day for _, day in lacking})

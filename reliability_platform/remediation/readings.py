@@ -154,7 +154,7 @@ class _Question:
 
 @lru_cache(maxsize=64)
 def _compared(asked: _Question) -> tuple[Agreement, ...]:
-    contract = CONTRACTS[asked.source]
+    contract = CONTRACTS[asked.source].on(asked.day)
     rename, casts = dict(asked.reading[0]), dict(asked.reading[1])
     columns = sorted({*rename.values(), *casts})
     try:

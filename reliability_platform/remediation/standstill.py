@@ -10,19 +10,25 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.remediation import evidence
 from reliability_platform.remediation.changes import NOTHING_TO_DO, WORLD, environment_fingerprint, last_outcome
 from reliability_platform.remediation.conditions import CONDITIONS
+from reliability_platform.remediation.contract_change import reads_anew
 from reliability_platform.remediation.due import idle
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import Settings
 
 
 def arrived(settings: Settings, incident: Incident) -> list[date]:
-    """The landing days of an incident on which a batch has landed that admission has not seen.
+    """The landing days of an incident on which a batch has landed that admission has not seen, or which a compatible change
+    of the contract reads in another way.
 
     To take it in is no attempt: it is what a run of the day does, and needs neither policy nor approval. So it goes on
     with automation switched off (`RELIABILITY_AUTOMATION`), which stops what the platform does about failures.
     """
     sources = [source for source in incident.sources if source in SOURCES]
-    return [day for day in incident.partitions if any(evidence.waiting(settings, source, day) for source in sources)]
+    return [
+        day
+        for day in incident.partitions
+        if any(evidence.waiting(settings, source, day) or reads_anew(settings, source, day) for source in sources)
+    ]
 
 
 def note_standstill(settings: Settings, engine: Engine, incident: Incident, now: datetime, actor: str) -> None:

@@ -19,6 +19,7 @@ from reliability_platform.json_text import fault_of
 from reliability_platform.locks import is_ours
 from reliability_platform.settings import keep_private, load_settings
 from reliability_platform.warehouse.build_rules import note_build_rules
+from reliability_platform.warehouse.fitting import fit_tables
 from reliability_platform.warehouse.lease import take_lease
 
 
@@ -28,6 +29,7 @@ class Plugin(BasePlugin):  # type: ignore[misc]
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Called by dbt-duckdb once it has connected: what staging asks for and SQL cannot say."""
         note_build_rules(self._settings, conn)
+        fit_tables(self._settings, conn)
         conn.create_function("json_fault", fault_of, [VARCHAR], VARCHAR, null_handling=FunctionNullHandling.SPECIAL)
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:

@@ -235,6 +235,15 @@ def _exists(connection: duckdb.DuckDBPyConnection, mart: Mart) -> bool:
     return True
 
 
+def _contracts(admitted: Mapping[Partition, str], released: Sequence[Partition]) -> dict[str, list[str]]:
+    """The versions by which what is released was read, by source."""
+    found: dict[str, set[str]] = {}
+    for partition in released:
+        if partition in admitted:
+            found.setdefault(partition[0], set()).add(admitted[partition])
+    return {source: sorted(versions) for source, versions in sorted(found.items())}
+
+
 def publish(
     settings: Settings,
     marts: Sequence[Mart],
@@ -244,11 +253,13 @@ def publish(
     run_id: str,
     on_damage: Callable[[Sequence[Damage]], None] = lambda _: None,
     held_by: Mapping[Partition, HeldBy] | None = None,
+    admitted: Mapping[Partition, str] | None = None,
 ) -> Publication:
     """Publish all event dates whose partitions are released; the others keep their last good rows.
 
     `partitions` are all landed partitions, `held` those of them that the gate holds, with the reasons, and
-    `held_by` the people who hold some of them. Publishing the same content again makes no new version. What consumers read is compared with its checksums first; `on_damage`
+    `held_by` the people who hold some of them; `admitted` says by which version of its contract each was read. Publishing
+    the same content again makes no new version. What consumers read is compared with its checksums first; `on_damage`
     hears of what differs. Raises `EnvironmentUnusableError` if there is no warehouse, if the operations store is not
     the one of this home, or if rows to be kept are nowhere to be had as they were.
     """
@@ -298,6 +309,7 @@ def publish(
             tables=tables,
             held={key_of(one): list(reasons) for one, reasons in sorted(held.items())},
             held_by={key_of(one): person for one, person in sorted((held_by or {}).items())},
+            contracts=_contracts(admitted or {}, released),
             previous_record=digest_of(record) if record is not None else None,
         )
         if last is not None and not damaged and _same(last, publication):

@@ -71,6 +71,8 @@ class Publication:
     """SHA-256 of the record of the version before: the records are a chain."""
     held_by: dict[str, HeldBy] = field(default_factory=dict)
     """`source/landing day` → the person who holds it, where one does."""
+    contracts: dict[str, list[str]] = field(default_factory=dict)
+    """Source → the versions of its contract by which its released days were read. Versions before 0.4 do not say."""
 
     @property
     def held_partitions(self) -> dict[Partition, list[str]]:

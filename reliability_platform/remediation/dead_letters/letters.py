@@ -75,7 +75,7 @@ def waiting_files(settings: Settings, wanted: Selection) -> list[Letter]:
                 rows=record["delivered_rows"],
                 fingerprint=record.get("fingerprint", fingerprint_of(settings, source, copy)),
                 failed_under=record.get("contract", ""),
-                reading=contract_fingerprint(source),
+                reading=contract_fingerprint(source, day),
             )
         )
     return found
