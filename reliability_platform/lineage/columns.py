@@ -83,7 +83,8 @@ def _read(cache: Path, stamp: str) -> Lineage | None:
 def _document(lineage: Lineage, stamp: str) -> bytes:
     models = {
         model: {
-            column: [[one.dataset, one.column, one.kind] for one in sorted(inputs)] for column, inputs in own.items()
+            column: [[one.dataset, one.column, one.kind, one.is_covered] for one in sorted(inputs)]
+            for column, inputs in own.items()
         }
         for model, own in lineage.items()
     }

@@ -5,7 +5,7 @@ values: in where, join, group by, a filter, a condition of a case, a window. The
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
@@ -21,6 +21,9 @@ from reliability_platform.lineage.compiled import HOME
 DIALECT = "duckdb"
 
 Use = Literal["direct", "indirect"]
+COVERS = (exp.Count, exp.Sum, exp.Avg, exp.SHA, exp.SHA2, exp.MD5, exp.Predicate, exp.Length)
+DIGESTS = frozenset({"sha256", "sha1", "md5", "hash", "md5_number"})
+"""Functions of which a value cannot be told back, beside those that sqlglot has a class for."""
 
 
 @dataclass(frozen=True, order=True)
@@ -30,6 +33,8 @@ class ColumnSource:
     dataset: str
     column: str
     kind: Use
+    is_covered: bool = False
+    """Whether no single value can be told from what is made of it: a digest, a count, a sum, a comparison."""
 
 
 Inputs = frozenset[ColumnSource]
@@ -134,7 +139,7 @@ class _Tracer:
                 if isinstance(child, exp.Expr):
                     inputs = self._inputs(child, scope)
                     found |= _indirect(inputs) if _is_condition(node, name) else inputs
-        return found
+        return _covered(found) if isinstance(node, COVERS) or _called(node) in DIGESTS else found
 
     def _of_column(self, column: exp.Column, scope: Scope) -> Inputs:
         around: Scope | None = scope
@@ -167,13 +172,22 @@ def _all(several: Iterable[Inputs]) -> Inputs:
     return frozenset[ColumnSource]().union(*several)
 
 
+def _covered(inputs: Iterable[ColumnSource]) -> Inputs:
+    return frozenset(replace(one, is_covered=True) for one in inputs)
+
+
+def _called(node: exp.Expr) -> str:
+    return node.name.lower() if isinstance(node, exp.Anonymous) else ""
+
+
 def _indirect(inputs: Iterable[ColumnSource]) -> Inputs:
     return frozenset(ColumnSource(one.dataset, one.column, "indirect") for one in inputs)
 
 
 def _once(inputs: Inputs) -> Inputs:
-    """Each input once: one that gives the value is not also named as one that chooses it."""
-    direct = {one for one in inputs if one.kind == "direct"}
-    return frozenset(
-        one for one in inputs if one in direct or ColumnSource(one.dataset, one.column, "direct") not in direct
-    )
+    """Each input once: one that gives the value is not also named as one that chooses it, nor one that shows it as one that
+    covers it."""
+    strongest: dict[tuple[str, str], ColumnSource] = {}
+    for one in sorted(inputs, key=lambda one: (one.kind == "direct", not one.is_covered)):
+        strongest[one.dataset, one.column] = one
+    return frozenset(strongest.values())

@@ -20,6 +20,7 @@ from reliability_platform.landing.arrivals import look
 from reliability_platform.landing.deliveries import Landed, deliver, fetch
 from reliability_platform.landing.discards import write_discards
 from reliability_platform.landing.pickup import pick_up
+from reliability_platform.lineage.personal import ensure_personal_data_declared
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.contract_change import fit_since_the_contract_changed
 from reliability_platform.remediation.ledger import NO_INCIDENT, ReplayLedger
@@ -128,10 +129,13 @@ def audit(context: RunContext, days: Sequence[date]) -> list[CheckResult]:
 
 
 def publish(context: RunContext, on_change: Callable[[list[CheckResult]], None] = lambda _: None) -> Publication:
-    """Publish whatever the gate releases now, over all landed partitions. `on_change` hears of results that turned."""
+    """Publish whatever the gate releases now, over all landed partitions. `on_change` hears of results that turned.
+
+    Raises `PersonalDataPublishedError` if a mart shows personal data and does not say so: then nothing is published.
+    """
     settings, clock = context.settings, context.clock
-    publication = release(
-        settings, marts(ensure_manifest(settings.dbt_project)), clock(), context.run_id, on_change, clock
-    )
+    manifest = ensure_manifest(settings.dbt_project)
+    ensure_personal_data_declared(manifest)
+    publication = release(settings, marts(manifest), clock(), context.run_id, on_change, clock)
     note_end(settings, context.engine)
     return publication
