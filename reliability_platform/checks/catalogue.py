@@ -20,6 +20,7 @@ from reliability_platform.warehouse.marts import (
     model_checks,
     model_names,
     model_tests,
+    reconciled_sources,
 )
 
 
@@ -93,21 +94,27 @@ _SODA_PROPERTIES = {
 _OF_THE_TEAM = _Property("transform_failure", True, "P1", "A check that whoever wrote the table has written.", _REBUILD)
 
 
+SILVER_VS_GOLD = "rec_silver__vs__gold"
+"""The model that compares each measure of the marts with what it must add up to, if any of them says so."""
+
+
 def _models() -> tuple[list[Mart], list[ModelCheck], set[str], list[ModelTest]]:
-    """What dbt's manifest says of the marts, of the checks that models declare, which models there are, and the tests of
-    an own dbt project."""
+    """What dbt's manifest says of the marts, of the checks that models declare, of which sources some measures are added up
+    again, and the tests of an own dbt project."""
     try:
         manifest = ensure_manifest()
     except (EnvironmentUnusableError, UsageError):  # whoever needs a model says so; the doctor must be able to speak
         return [], [], set(), []
-    return marts(manifest), model_checks(manifest), model_names(manifest), model_tests(manifest)
+    found = marts(manifest)
+    # One that a person has written says nothing of its sources.
+    reconciled = reconciled_sources(manifest) or {source for mart in found for source in mart.sources}
+    there = reconciled if SILVER_VS_GOLD in model_names(manifest) else set[str]()
+    return found, model_checks(manifest), there, model_tests(manifest)
 
 
-MARTS, MODEL_CHECKS, MODELS, _TESTS = _models()
+MARTS, MODEL_CHECKS, RECONCILED, _TESTS = _models()
 MODEL_TESTS = {test.unique_id: test for test in _TESTS}
 """The tests of an own dbt project, by dbt's id: each is a check of its own. The platform's own are one, `dbt_build`."""
-SILVER_VS_GOLD = "rec_silver__vs__gold"
-"""The model that compares each measure of the marts with what it must add up to, if the project has one."""
 MART_SOURCES = {mart.name: mart.sources for mart in MARTS}
 
 
@@ -339,7 +346,7 @@ def _native_checks() -> list[CheckSpec]:
                 specs.append(_spec(f"stg_{source}__{name}", f"stg_{source}", one, meaning, column=column))
         specs.append(_spec(f"hld_too_late__no_{source}", "hld_too_late", one, _HELD))
         specs.append(_spec(f"rec_batches__conserved__{source}", "rec_batches__conserved", one, _CONSERVED))
-        if SILVER_VS_GOLD in MODELS and any(source in mart.sources for mart in MARTS):
+        if source in RECONCILED:
             specs.append(_spec(f"{SILVER_VS_GOLD}__{source}", SILVER_VS_GOLD, one, _GOLD))
     return specs
 

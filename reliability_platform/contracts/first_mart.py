@@ -37,7 +37,7 @@ def _filling(contract: Contract, name: str) -> dict[str, object]:
     }
 
 
-def _total(measure: Column) -> dict[str, str]:
+def _total(measure: Column) -> dict[str, object]:
     """The sum of a measure, in a type that holds it and stays the same."""
     decimal = _DECIMAL.fullmatch(measure.type)
     kind = f"decimal(38,{decimal[1]})" if decimal else "double" if measure.type in ("DOUBLE", "FLOAT") else "bigint"
@@ -46,4 +46,5 @@ def _total(measure: Column) -> dict[str, str]:
         "total": f"total_{measure.name}",
         "sum": f"cast(sum({measure.name}) as {kind})",
         "type": kind,
+        "is_exact": kind != "double",  # a sum of floating numbers depends on their order
     }

@@ -21,6 +21,7 @@ import yaml
 from reliability_platform.atomic import write_atomically
 from reliability_platform.contracts import as_generated
 from reliability_platform.contracts.contract import Column, Contract, Reference
+from reliability_platform.contracts.reconciliation import DeclaredMeasure, comparisons, declared_measures
 from reliability_platform.json_text import pointer
 from reliability_platform.parquet import identifier, literal
 
@@ -42,6 +43,10 @@ PER_FEED = "dbt_project/models/feeds/{model}.sql"
 """For each source that stands for one of an own dbt project."""
 PER_REFERENCE = "dbt_project/models/sources/reference_{table}.yml"
 """For each reference table that contracts refer to, and that no person has declared."""
+RECONCILIATION = {
+    "dbt_project/models/reconciliation/rec_silver__vs__gold.sql": "silver_vs_gold.sql",
+    "dbt_project/models/reconciliation/rec_silver__vs__gold.yml": "silver_vs_gold.yml",
+}
 AS_GENERATED = f"contracts/{as_generated.NAME}"
 OF_ALL = {"dbt_project/macros/contracts.sql": "contracts.sql"}
 
@@ -85,10 +90,14 @@ def _environment() -> jinja2.Environment:
 
 
 def generated_files(
-    contracts: Mapping[str, Contract], models: Iterable[str] = (), declared: Iterable[str] = ()
+    contracts: Mapping[str, Contract],
+    models: Iterable[str] = (),
+    declared: Iterable[str] = (),
+    measures: Iterable[DeclaredMeasure] = (),
 ) -> dict[str, str]:
     """Every file that follows from the contracts: path below the project → text. `models` are the names of those that
-    persons have written, which tests of relationships may lead to, and `declared` the reference tables that they have."""
+    persons have written, which tests of relationships may lead to, `declared` the reference tables that they have, and
+    `measures` what they say that marts must add up to."""
     found = {}
     known = frozenset(models)
     for source, contract in sorted(contracts.items()):
@@ -104,7 +113,19 @@ def generated_files(
     }
     for path, template in OF_ALL.items():
         found[path] = _marked(template, "*.yml", everything)
+    found |= _reconciliation_files(list(measures))
     return found | {AS_GENERATED: as_generated.text_of(contracts)}
+
+
+def _reconciliation_files(measures: Sequence[DeclaredMeasure]) -> dict[str, str]:
+    """The model that compares what marts say with what silver adds up to; none where nothing is declared."""
+    if not measures:
+        return {}
+    marts: dict[str, list[DeclaredMeasure]] = {}
+    for one in measures:
+        marts.setdefault(one.mart, []).append(one)
+    filling = {"comparisons": comparisons(measures), "marts": marts}
+    return {path: _marked(template, "*.yml", filling) for path, template in RECONCILIATION.items()}
 
 
 def _reference_files(contracts: Mapping[str, Contract], declared: frozenset[str]) -> Iterator[tuple[str, str]]:
@@ -122,7 +143,8 @@ def _reference_files(contracts: Mapping[str, Contract], declared: frozenset[str]
 
 def planned(project: Path, contracts: Mapping[str, Contract]) -> list[Planned]:
     """What generating would change in a project, file by file; nothing is written."""
-    wanted = generated_files(contracts, _written_models(project), _declared_references(project))
+    measures = declared_measures(project, contracts)
+    wanted = generated_files(contracts, _written_models(project), _declared_references(project), measures)
     found = []
     for path, text in sorted(wanted.items()):
         place = project / path
@@ -133,7 +155,7 @@ def planned(project: Path, contracts: Mapping[str, Contract]) -> list[Planned]:
         else:
             edited = path != AS_GENERATED and is_edited(there)
             found.append(Planned(path, text, Change.EDITED if edited else Change.CHANGED))
-    for pattern in (*PER_SOURCE, PER_REFERENCE, PER_FEED):
+    for pattern in (*PER_SOURCE, PER_REFERENCE, PER_FEED, *RECONCILIATION):
         for place in sorted(project.glob(pattern.format(source="*", table="*", model="*"))):
             path = place.relative_to(project).as_posix()
             if path not in wanted and _MARKED.search((text := place.read_text(encoding="utf-8")).partition("\n")[0]):

@@ -221,6 +221,18 @@ def model_checks(manifest_path: Path) -> list[ModelCheck]:
     ]
 
 
+def reconciled_sources(manifest_path: Path) -> set[str]:
+    """The sources of whose rows some mart says what they add up to, in the `meta.adds_up` of its columns."""
+    columns = (
+        column
+        for node in read_manifest(manifest_path)["nodes"].values()
+        if node["resource_type"] == "model"
+        for column in node["columns"].values()
+    )
+    said = ((column.get("config") or {}).get("meta", {}) | (column.get("meta") or {}) for column in columns)
+    return {one["adds_up"]["of"] for one in said if "adds_up" in one}
+
+
 def model_names(manifest_path: Path) -> set[str]:
     """The names of all models of the project."""
     return {one["name"] for one in read_manifest(manifest_path)["nodes"].values() if one["resource_type"] == "model"}

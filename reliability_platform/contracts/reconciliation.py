@@ -1,0 +1,109 @@
+"""What the measures of marts must add up to over silver, as whoever writes a mart declares it beside each measure:
+
+    - name: captured_amount
+      config: {meta: {adds_up: {of: payments, value: "sum(amount) filter (where status = 'captured')"}}}
+
+`value` is an aggregate over the rows of silver of the source `of`, by event date; `times` names the column by which a share
+is multiplied first; `with` joins models, each on its condition; silver is called `silver` then.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reliability_platform.errors import UsageError
+from reliability_platform.strict_yaml import StrictYaml
+
+ADDS_UP = "adds_up"
+KEYS = ("of", "value", "times", "with")
+
+
+@dataclass(frozen=True)
+class DeclaredMeasure:
+    """One measure of a mart, and what it must add up to."""
+
+    mart: str
+    name: str
+    source: str
+    value: str
+    times: str | None = None
+    joins: tuple[tuple[str, str], ...] = ()
+    """Model → the condition on which it is joined."""
+
+    @property
+    def of_gold(self) -> str:
+        """What the mart says of an event date, in SQL: a share adds up to nothing, so it is multiplied by its base."""
+        return f"sum({self.name})" if self.times is None else f"sum(round({self.name} * {self.times}))"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The measures of a mart that are computed of the same rows of silver."""
+
+    mart: str
+    source: str
+    joins: tuple[tuple[str, str], ...]
+    measures: tuple[DeclaredMeasure, ...]
+    silver: str
+    """Its name in the query."""
+
+    @property
+    def names(self) -> str:
+        """The measures as a list of dbt's templates."""
+        return "[" + ", ".join(f"'{one.name}'" for one in self.measures) + "]"
+
+
+def declared_measures(project: Path, sources: Iterable[str]) -> list[DeclaredMeasure]:
+    """What the yml files of the models declare, in the order of the marts. Raises `UsageError` in one line."""
+    known = frozenset(sources)
+    found = [
+        one
+        for path in sorted((project / "dbt_project" / "models").rglob("*.y*ml"))
+        if ADDS_UP in path.read_text(encoding="utf-8")
+        for one in _of_file(path, known)
+    ]
+    return sorted(found, key=lambda one: one.mart)
+
+
+def _of_file(path: Path, sources: frozenset[str]) -> Iterator[DeclaredMeasure]:
+    content = StrictYaml.of_file(path).content
+    for model in (content.get("models") or ()) if isinstance(content, dict) else ():
+        for column in model.get("columns") or ():
+            said = _meta(column).get(ADDS_UP)
+            if said is not None:
+                place = f"{path}: {ADDS_UP} of {model['name']}.{column['name']}"
+                yield _measure(model["name"], column["name"], said, sources, place)
+
+
+def _meta(column: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**(column.get("meta") or {}), **((column.get("config") or {}).get("meta") or {})}
+
+
+def _measure(mart: str, column: str, said: Any, sources: frozenset[str], place: str) -> DeclaredMeasure:
+    if not isinstance(said, dict) or not {"of", "value"} <= set(said):
+        raise UsageError(f"{place} must say of which source and with which value, as {{of: orders, value: count(*)}}.")
+    unknown = sorted(set(said) - set(KEYS))
+    if unknown:
+        raise UsageError(f"{place} knows no {unknown[0]!r}: it has {', '.join(KEYS)}.")
+    if said["of"] not in sources:
+        raise UsageError(f"{place} is of {said['of']!r}, which is no source: name one of {', '.join(sorted(sources))}.")
+    joins = said.get("with") or {}
+    if not isinstance(joins, dict):
+        raise UsageError(
+            f"{place}: `with` joins models, each on a condition, as {{dim_rates: silver.day = dim_rates.day}}."
+        )
+    return DeclaredMeasure(mart, column, said["of"], str(said["value"]), said.get("times"), tuple(joins.items()))
+
+
+def comparisons(measures: Iterable[DeclaredMeasure]) -> list[Comparison]:
+    """The measures by mart, source and joined models."""
+    groups: dict[tuple[str, str, tuple[tuple[str, str], ...]], list[DeclaredMeasure]] = {}
+    for one in measures:
+        groups.setdefault((one.mart, one.source, one.joins), []).append(one)
+    found: list[Comparison] = []
+    for (mart, source, joins), own in groups.items():
+        before = sum((one.mart, one.source) == (mart, source) for one in found)
+        name = f"{source}_for_{mart}" + (f"_{before + 1}" if before else "")
+        found.append(Comparison(mart, source, joins, tuple(own), name))
+    return found
