@@ -115,8 +115,9 @@ def _soda(_: Settings) -> str:
 def _generated(_: Settings) -> str:
     from reliability_platform.contracts import CONTRACTS
     from reliability_platform.contracts.generation import Change, planned
+    from reliability_platform.warehouse.own_project import own_reads
 
-    changes = [one for one in planned(PROJECT, CONTRACTS) if one.change is not Change.SAME]
+    changes = [one for one in planned(PROJECT, CONTRACTS, own_reads()) if one.change is not Change.SAME]
     if changes:
         named = ", ".join(f"{one.path} ({one.change.value})" for one in changes[:3])
         more = f" and {counted(len(changes) - 3, 'other')}" if len(changes) > 3 else ""

@@ -37,6 +37,7 @@ def generate(check: bool, overwrite: bool, as_json: bool) -> ExitCode:
     from reliability_platform.contracts.as_generated import as_generated
     from reliability_platform.contracts.changes import all_changes
     from reliability_platform.contracts.generation import Change, planned, write
+    from reliability_platform.warehouse.own_project import own_reads
 
     if not CONTRACTS:
         raise UsageError(
@@ -46,7 +47,7 @@ def generate(check: bool, overwrite: bool, as_json: bool) -> ExitCode:
     found = all_changes(before, CONTRACTS) if before is not None else []
     broken = [one for one in found if not one.is_compatible and one.source in CONTRACTS]
     costs = _costs(settings, broken)
-    files = planned(PROJECT, _dated(settings, before or {}, CONTRACTS))
+    files = planned(PROJECT, _dated(settings, before or {}, CONTRACTS), own_reads())
     changes = [one for one in files if one.change is not Change.SAME]
     edited = [one.path for one in changes if one.change is Change.EDITED]
     if not as_json:

@@ -41,7 +41,7 @@ def init(folder: Path, dbt_project: Path | None, as_json: bool) -> None:
         refuse_before_parsing(own, None)
     profile = own.profile() if own is not None else None
     files = make_project(folder, dbt_project, profile)
-    feeds = {"sources": own.sources(), "seeds": own.seeds()} if own is not None else {}
+    feeds = {"sources": list(own.sources()), "seeds": own.seeds()} if own is not None else {}
     if as_json:
         print_json({"project": str(folder.absolute()), "files": files, **feeds})
         return
@@ -59,7 +59,7 @@ def init(folder: Path, dbt_project: Path | None, as_json: bool) -> None:
 def _show_own(own: "OwnProject", profile: Mapping[str, Any] | None) -> None:
     """What a dbt project of somebody's has that contracts can feed, and what of its profile was not taken over."""
     people.print(f"It stands around the dbt project {own.name} in {printable(str(own.folder), 200)}.", markup=False)
-    for what, names in (("source", own.sources()), ("seed", own.seeds())):
+    for what, names in (("source", list(own.sources())), ("seed", own.seeds())):
         if names:
             people.print(
                 f"It has {counted(len(names), what)} that a contract can feed: {', '.join(names)}.", markup=False

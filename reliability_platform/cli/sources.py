@@ -306,10 +306,9 @@ def _feeds(name: str, said: str | None) -> str | None:
         if said is not None:
             raise UsageError("--feeds is for projects around a dbt project of your own: see `reliability init --help`.")
         return None
-    names = [*own.sources(), *own.seeds()]
-    alike = [one for one in names if one.rpartition(".")[2] == name]
     if said is None:
-        return alike[0] if len(alike) == 1 else None
+        return own.called(name)
+    names = [*own.sources(), *own.seeds()]
     if said not in names:
         raise UsageError(f"{own.name} has no source and no seed {said!r}: {', '.join(names) or 'it has none at all'}.")
     return said

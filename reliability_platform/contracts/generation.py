@@ -9,7 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -89,15 +89,53 @@ def _environment() -> jinja2.Environment:
     )
 
 
+Place = tuple[str, str]
+"""A schema and a name in the warehouse."""
+
+
+@dataclass(frozen=True)
+class FedTable:
+    """A reference table of the project that stands for a source or a seed of an own dbt project."""
+
+    table: str
+    feeds: str
+    columns: tuple[str, ...]
+
+    @property
+    def feed(self) -> str:
+        """The model under which that one reads it."""
+        return f"src_{self.table}" if "." in self.feeds else self.feeds
+
+
+@dataclass(frozen=True)
+class OwnReads:
+    """What an own dbt project reads of what the platform lands."""
+
+    tables: Sequence[FedTable] = ()
+    """The reference tables that it reads."""
+    places: Mapping[str, Place] = field(default_factory=dict)
+    """Where each of its sources lies, as its yml says."""
+
+    def place(self, feeds: str) -> Place | None:
+        """Where a source lies; None for a seed, which lies where all tables do."""
+        source, _, table = feeds.partition(".")
+        return self.places.get(feeds, (source, table)) if table else None
+
+
+NOTHING_READ = OwnReads()
+
+
 def generated_files(
     contracts: Mapping[str, Contract],
     models: Iterable[str] = (),
     declared: Iterable[str] = (),
     measures: Iterable[DeclaredMeasure] = (),
+    own: OwnReads = NOTHING_READ,
 ) -> dict[str, str]:
     """Every file that follows from the contracts: path below the project → text. `models` are the names of those that
-    persons have written, which tests of relationships may lead to, `declared` the reference tables that they have, and
-    `measures` what they say that marts must add up to."""
+    persons have written, which tests of relationships may lead to, `declared` the reference tables that they have,
+    `measures` what they say that marts must add up to, and `own` what an own dbt project reads.
+    """
     found = {}
     known = frozenset(models)
     for source, contract in sorted(contracts.items()):
@@ -106,11 +144,16 @@ def generated_files(
             if Path(path).stem.format(source=source) not in contract.taken_over:
                 found[path.format(source=source)] = _marked(template, f"{source}.yml", filling)
         if contract.feed is not None and contract.feed not in contract.taken_over:
+            filling["place"] = own.place(str(contract.feeds))
             found[PER_FEED.format(model=contract.feed)] = _marked("feed.sql", f"{source}.yml", filling)
-    found |= dict(_reference_files(contracts, frozenset(declared)))
+    found |= dict(_reference_files(contracts, frozenset(declared), own.tables))
+    for one in own.tables:
+        filling = {"feeds": one.feeds, "table": one.table, "place": own.place(one.feeds)}
+        found[PER_FEED.format(model=one.feed)] = _marked("fed_table.sql", "*.yml", filling)
     everything: dict[str, Any] = {
         "contracts": [_filling(one, known, frozenset(contracts)) for _, one in sorted(contracts.items())]
     }
+    everything["tables"] = own.tables
     for path, template in OF_ALL.items():
         found[path] = _marked(template, "*.yml", everything)
     found |= _reconciliation_files(list(measures))
@@ -128,12 +171,19 @@ def _reconciliation_files(measures: Sequence[DeclaredMeasure]) -> dict[str, str]
     return {path: _marked(template, "*.yml", filling) for path, template in RECONCILIATION.items()}
 
 
-def _reference_files(contracts: Mapping[str, Contract], declared: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """The sources of dbt that reference tables are, each with the columns that contracts refer to."""
+def _reference_files(
+    contracts: Mapping[str, Contract], declared: frozenset[str], fed: Sequence[FedTable]
+) -> Iterator[tuple[str, str]]:
+    """The sources of dbt that reference tables are, each with the columns that contracts refer to; of one that an own dbt
+    project reads, all.
+    """
     sources, found = frozenset(contracts), dict[str, dict[str, set[str]]]()
     for source, contract in contracts.items():
-        for one in _references(contract, sources):
-            found.setdefault(one.to.table, {}).setdefault(one.to.column, set()).add(source)
+        for link in _references(contract, sources):
+            found.setdefault(link.to.table, {}).setdefault(link.to.column, set()).add(source)
+    for one in fed:
+        for column in one.columns:
+            found.setdefault(one.table, {}).setdefault(column, set()).add(one.feeds)
     for table, keys in sorted(found.items()):
         if table not in declared:
             referrers = ", ".join(sorted(set[str]().union(*keys.values())))
@@ -141,10 +191,10 @@ def _reference_files(contracts: Mapping[str, Contract], declared: frozenset[str]
             yield PER_REFERENCE.format(table=table), _marked("reference.yml", "*.yml", filling)
 
 
-def planned(project: Path, contracts: Mapping[str, Contract]) -> list[Planned]:
+def planned(project: Path, contracts: Mapping[str, Contract], own: OwnReads = NOTHING_READ) -> list[Planned]:
     """What generating would change in a project, file by file; nothing is written."""
     measures = declared_measures(project, contracts)
-    wanted = generated_files(contracts, _written_models(project), _declared_references(project), measures)
+    wanted = generated_files(contracts, _written_models(project), _declared_references(project), measures, own)
     found = []
     for path, text in sorted(wanted.items()):
         place = project / path

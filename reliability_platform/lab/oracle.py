@@ -17,11 +17,13 @@ from reliability_platform.lab.clean import clean_reference, clean_sources
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.reference import load_reference
 from reliability_platform.landing.writer import write_batch
-from reliability_platform.settings import DBT_PROJECT, Settings
+from reliability_platform.lineage.columns import personal_columns
+from reliability_platform.settings import DBT_PROJECT, OWN_DBT_PROJECT, Settings
 from reliability_platform.warehouse.comparison import TableComparison, compare_tables
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import TransformFailedError, build
 from reliability_platform.warehouse.marts import marts
+from reliability_platform.warehouse.own_lacks import not_compared
 from reliability_platform.warehouse.publication import CURRENT, Partition, publish
 
 
@@ -69,5 +71,9 @@ def verify(
         raise UsageError("Nothing is published yet: run `reliability demo` or `reliability run` first.")
     oracle = build_oracle(settings, partitions, on_step)
     on_step("comparison")
-    names = [mart.name for mart in marts(ensure_manifest())]
-    return compare_tables(names, settings.published / CURRENT, oracle.published / CURRENT)
+    manifest = ensure_manifest()
+    left_out = not_compared(manifest)
+    names = [mart.name for mart in marts(manifest) if mart.name not in left_out]
+    # The columns of an own dbt project are called as their owner likes: which of them are personal, lineage says.
+    personal = (lambda table: personal_columns(manifest, table)) if OWN_DBT_PROJECT is not None else None
+    return compare_tables(names, settings.published / CURRENT, oracle.published / CURRENT, personal)

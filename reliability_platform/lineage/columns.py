@@ -182,6 +182,16 @@ def downstream_columns(manifest_path: Path, dataset: str, column: str) -> Reache
     return {node: tables[node] for node in in_order(data_graph(manifest_path)) if node in tables}
 
 
+def personal_columns(manifest_path: Path, dataset: str) -> frozenset[str]:
+    """The columns of a dataset whose values come from one that a contract calls personal, whatever they are called there."""
+    found = set[str]()
+    for source in SOURCES:
+        for column in (one for one in CONTRACTS[source].columns if one.pii):
+            reached = downstream_columns(manifest_path, f"{NodeKind.BRONZE}/{source}", column.name).get(dataset, {})
+            found |= {name for name, use in reached.items() if use == "direct"}
+    return frozenset(found)
+
+
 def columns_of(manifest_path: Path, dataset: str) -> list[str]:
     """The columns of a dataset of the data graph, in their order; empty for one that has none of its own."""
     kind, _, name = dataset.rpartition("/")

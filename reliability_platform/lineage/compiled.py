@@ -59,7 +59,8 @@ def compiled_models(manifest: Path) -> dict[str, str]:
 
 def _by_name(sql: str, node: dict[str, Any], manifest: dict[str, Any]) -> str:
     """The query with each table that it reads called as in the data graph, wherever it lies in the warehouse."""
-    for parent in node["depends_on"]["nodes"]:
+    # A source that a contract feeds lies where the model does that stands for it: that one is read.
+    for parent in sorted(node["depends_on"]["nodes"], key=lambda one: one not in manifest["nodes"]):
         one = manifest["nodes"].get(parent) or manifest["sources"].get(parent)
         if one is not None and one.get("relation_name"):
             name = one["name"] if parent in manifest["nodes"] else f"{one['source_name']}/{one['name']}"

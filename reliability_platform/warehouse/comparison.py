@@ -1,6 +1,6 @@
 """Two published versions compared as multisets of rows. Equality is exact: no tolerance, no sampling."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reliability_platform.masking import MASK, PERSONAL
+from reliability_platform.masking import MASK, PERSONAL, masked
 from reliability_platform.parquet import scan
 
 DIFFERENCES_SHOWN = 5
@@ -26,14 +26,23 @@ class TableComparison:
     """At most five rows, personal columns masked; `side` says `unexpected` (only here) or `missing` (only in the oracle)."""
 
 
-def compare_tables(names: Sequence[str], actual: Path, expected: Path) -> list[TableComparison]:
-    """Compare `<name>.parquet` of two folders, table by table. A table that one side lacks has no rows there."""
-    return [_compare(name, actual / f"{name}.parquet", expected / f"{name}.parquet") for name in names]
+Personal = Callable[[str], Collection[str]]
+"""A table → its columns that hold personal data."""
 
 
-def _compare(name: str, actual: Path, expected: Path) -> TableComparison:
+def compare_tables(
+    names: Sequence[str], actual: Path, expected: Path, personal: Personal | None = None
+) -> list[TableComparison]:
+    """Compare `<name>.parquet` of two folders, table by table. A table that one side lacks has no rows there.
+
+    `personal` is asked where rows differ of tables whose columns no contract describes: their text is shown by its shape.
+    """
+    return [_compare(name, actual / f"{name}.parquet", expected / f"{name}.parquet", personal) for name in names]
+
+
+def _compare(name: str, actual: Path, expected: Path, personal: Personal | None) -> TableComparison:
     try:
-        return _compared(name, actual, expected)
+        return _compared(name, actual, expected, personal)
     except duckdb.Error as error:  # its words may quote values
         unreadable = {"side": "unreadable", "here": f"{actual.name} cannot be read ({type(error).__name__})"}
         return TableComparison(name, 0, _rows(expected), False, [unreadable])
@@ -46,7 +55,7 @@ def _rows(path: Path) -> int:
         return 0
 
 
-def _compared(name: str, actual: Path, expected: Path) -> TableComparison:
+def _compared(name: str, actual: Path, expected: Path, personal: Personal | None) -> TableComparison:
     with duckdb.connect() as connection:
         connection.execute("set enable_progress_bar = false")
         for side, path in (("actual", actual), ("expected", expected)):
@@ -70,12 +79,15 @@ def _compared(name: str, actual: Path, expected: Path) -> TableComparison:
             cursor = connection.execute(f"from ({query}) order by all limit {DIFFERENCES_SHOWN}")
             labels = [column[0] for column in cursor.description or []]
             differing = (dict(zip(labels, row, strict=True)) for row in cursor.fetchall())
-            found += [{"side": side, **_shown(row)} for row in differing]
+            shown = [_shown(row, personal(name) if personal is not None else None) for row in differing]
+            found += [{"side": side, **row} for row in shown]
         return TableComparison(name, rows, expected_rows, not found, found[:DIFFERENCES_SHOWN])
 
 
-def _shown(row: Mapping[str, object]) -> dict[str, str]:
-    return {name: MASK if name in PERSONAL else str(value) for name, value in row.items()}
+def _shown(row: Mapping[str, object], personal: Collection[str] | None) -> dict[str, str]:
+    if personal is None:
+        return {name: MASK if name in PERSONAL else str(value) for name, value in row.items()}
+    return {name: MASK if name in personal else str(masked(name, value)) for name, value in row.items()}
 
 
 def _count(connection: duckdb.DuckDBPyConnection, view: str) -> int:

@@ -20,7 +20,7 @@ from reliability_platform.landing.sound_bronze import ensure_sound_bronze
 from reliability_platform.landing.sound_reference import ensure_sound_reference
 from reliability_platform.masking import error_text
 from reliability_platform.operations import operations_engine
-from reliability_platform.settings import Settings
+from reliability_platform.settings import OWN_DBT_PROJECT, Settings
 from reliability_platform.warehouse.built import begin_build, end_build, note_built, note_origin
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest, parsed_project, project_run, quiet_arguments
 from reliability_platform.warehouse.dead_letters import remember
@@ -150,17 +150,12 @@ def build(
     from dbt.cli.main import dbtRunner
     from dbt_common.events.event_manager_client import cleanup_event_logger
 
-    without = ["unit_test"] if command == "build" else []
-    if command == "run" and settings.own_dbt_project is not None:
-        command, without = "build", ["test", "unit_test"]  # dbt's `run` leaves seeds and snapshots out
     words = [
-        command,
         f"--event-time-start={first.isoformat()}",
         f"--event-time-end={(last + timedelta(days=1)).isoformat()}",
     ]
     # dbt's own report and its console tell errors with the values that they quote; the results below tell them without.
     words += ["--no-write-json", "--log-level=none"]
-    words += [f"--exclude-resource-type={kind}" for kind in without]
     if select:
         words += ["--select", *select]
 
@@ -182,20 +177,23 @@ def build(
             changed = begin_build(settings, connection)
         project = project_run(settings.dbt_project, manifest)
         runner = dbtRunner(manifest=parsed_project(manifest), callbacks=[listen])
-        try:
-            # Interrupted before it has read its own options, dbt prints a traceback where it was last told to.
-            cleanup_event_logger()
-            result = runner.invoke(quiet_arguments(*words, project=project, target=settings.dbt_target))
-        finally:
-            # dbt keeps its DuckDB handle for the life of the process; nobody else could open the file.
-            DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
-        _raise_what_went_wrong(result)
+        nodes: list[Any] = []
+        for phase in _phases(command):
+            try:
+                # Interrupted before it has read its own options, dbt prints a traceback where it was last told to.
+                cleanup_event_logger()
+                said = quiet_arguments(*phase, *words, project=project, target=settings.dbt_target)
+                result: Any = runner.invoke(said)
+            finally:
+                # dbt keeps its DuckDB handle for the life of the process; nobody else could open the file.
+                DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+            _raise_what_went_wrong(result)
+            nodes += result.result.results
         with open_when_free(settings, read_only=False) as connection:
             remember(settings, connection, first, last)
             note_built(connection, set(days(first, last)), changed)
             note_origin(connection, _home(settings), number)
         end_build(settings)
-    nodes: Any = result.result
     return [
         NodeResult(
             unique_id=node.node.unique_id,
@@ -207,5 +205,17 @@ def build(
             message=error_text(node.message or "", MAX_ERROR),
             ended_at=_ended_at(node),
         )
-        for node in nodes.results
+        for node in nodes
     ]
+
+
+def _phases(command: str) -> list[list[str]]:
+    """The commands of dbt that a build is. With an own project its tables are all built before any is judged: of a table
+    after a test that fails, `dbt build` would leave the rows of before, and of its tests no result.
+    """
+    only_models = ["build", "--exclude-resource-type=test", "--exclude-resource-type=unit_test"]
+    if OWN_DBT_PROJECT is None:
+        return [["build", "--exclude-resource-type=unit_test"] if command == "build" else [command]]
+    if command == "run":
+        return [only_models]  # dbt's `run` leaves seeds and snapshots out
+    return [only_models, ["build", "--resource-type=test"]]  # dbt's `test` takes no window

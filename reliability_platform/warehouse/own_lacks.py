@@ -15,7 +15,14 @@ from typing import Any
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.errors import UsageError
 from reliability_platform.warehouse.marts import ancestors, keys_of, marts, published_models, read_manifest, sources_of
-from reliability_platform.warehouse.own_project import PACKAGE, OwnProject, depends_on_its_runs, is_own, own_project
+from reliability_platform.warehouse.own_project import (
+    PACKAGE,
+    OwnProject,
+    depends_on_its_runs,
+    is_own,
+    own_project,
+    own_reads,
+)
 
 MATERIALIZED = {"stg_{source}": "incremental", "int_{source}__deduplicated": "incremental"}
 """How the platform's own models must be made, whatever theirs says of all models."""
@@ -128,6 +135,7 @@ def lacks(own: OwnProject, manifest_path: Path) -> list[Lack]:
 
 def _sources(own: OwnProject, manifest: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterator[Lack]:
     fed = {contract.feeds: source for source, contract in CONTRACTS.items() if contract.feeds}
+    tables_fed = {one.feeds: one.table for one in own_reads().tables}
     known = {*own.seeds(), *(f"{one['source_name']}.{one['name']}" for one in _their_sources(manifest).values())}
     for feeds, source in sorted(fed.items()):
         if feeds not in known:
@@ -147,6 +155,12 @@ def _sources(own: OwnProject, manifest: Mapping[str, Any], tables: Mapping[str, 
         name = f"{one['source_name']}.{one['name']}"
         if not readers or name in fed:
             continue
+        if name in tables_fed:
+            yield Lack(
+                f"the source {name} is the reference table {tables_fed[name]}: replaced by hand, no row of it is judged.",
+                False,
+            )
+            continue
         meta = {**one.get("meta", {}), **one["config"].get("meta", {})}
         elsewhere = meta.get("external_location") or meta.get("plugin") or one["config"].get("external_location")
         if elsewhere:
@@ -158,7 +172,8 @@ def _sources(own: OwnProject, manifest: Mapping[str, Any], tables: Mapping[str, 
         else:
             yield Lack(
                 f"the source {name} has no contract, and {tables[readers[0]]['name']} reads it: `reliability sources add "
-                f"NAME --feeds {name} --from FILES`, or disable what reads it.",
+                f"NAME --feeds {name} --from FILES`; one that no event has a time in is kept with --reference FILE, called "
+                f"{one['name']}.",
                 True,
             )
 
@@ -272,4 +287,4 @@ def refuse_before_parsing(own: OwnProject, platform: Path | None) -> None:
 def _refuse(fatal: list[Lack]) -> None:
     if fatal:
         more = f" `reliability doctor` tells {len(fatal) - 1} more." if len(fatal) > 1 else ""
-        raise UsageError(f"{fatal[0].says[:1].upper()}{fatal[0].says[1:]}{more}")
+        raise UsageError(f"{fatal[0].says}{more}")

@@ -10,10 +10,14 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import pyarrow.parquet as pq
 import yaml
 
+from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts.generation import NOTHING_READ, FedTable, OwnReads, Place
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.settings import OWN_DBT_PROJECT
+from reliability_platform.sources.source import own_tables
 from reliability_platform.strict_yaml import read_yaml
 
 PACKAGE = "reliability_platform"
@@ -102,14 +106,28 @@ class OwnProject:
         for package in self.installed_packages():
             yield from _below(package, f"{self.installed}/{package.name}")
 
-    def sources(self) -> list[str]:
-        """The sources that its yml declares, as `source.table`."""
-        return sorted(
-            f"{source['name']}.{table['name']}"
+    def sources(self) -> dict[str, Place]:
+        """The sources that its yml declares, as `source.table`, and where each lies; what templates say of that is left to
+        dbt's defaults."""
+        found = {
+            f"{source['name']}.{table['name']}": (
+                str(source.get("schema") or source["name"]),
+                str(table.get("identifier") or table["name"]),
+            )
             for said in self._declared()
             for source in said.get("sources") or ()
             for table in source.get("tables") or ()
-        )
+        }
+        return {
+            name: tuple(name.split(".", 1)) if "{{" in "".join(place) else place  # type: ignore[misc]
+            for name, place in sorted(found.items())
+        }
+
+    def called(self, name: str) -> str | None:
+        """The source, else the seed, that is called so; None if there is none, or more than one."""
+        alike = [one for one in self.sources() if one.rpartition(".")[2] == name]
+        alike = alike or [one for one in self.seeds() if one == name]
+        return alike[0] if len(alike) == 1 else None
 
     def seeds(self) -> list[str]:
         """The names of its seeds."""
@@ -182,6 +200,23 @@ class OwnProject:
         """The names of seeds that the platform delivers instead."""
         kept = self.with_platform(platform)
         return sorted(PurePosixPath(name).stem for name, _ in self.files() if name not in kept)
+
+
+def own_reads() -> OwnReads:
+    """What an own project reads of what the platform lands: a reference table stands for the source or the seed that is
+    called like it, where no contract feeds that.
+    """
+    own = own_project()
+    if own is None:
+        return NOTHING_READ
+    taken = {contract.feeds for contract in CONTRACTS.values()}
+    tables = [(table, own.called(table), path) for table, path in own_tables().items()]
+    fed = [
+        FedTable(table, feeds, tuple(pq.read_schema(path).names))
+        for table, feeds, path in tables
+        if feeds is not None and feeds not in taken
+    ]
+    return OwnReads(fed, own.sources())
 
 
 def is_own(node: Mapping[str, Any]) -> bool:
