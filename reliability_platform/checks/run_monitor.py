@@ -172,7 +172,7 @@ def _made_good(settings: Settings, store: CheckStore, run: FailedRun) -> bool:
     judged = {
         one.partition
         for one in store.latest(sorted(window))
-        if CHECKS[one.check].engine == "native" and one.evaluated_at > run.failed_at
+        if one.check in CHECKS and CHECKS[one.check].engine == "native" and one.evaluated_at > run.failed_at
     }
     return window <= judged
 

@@ -385,7 +385,7 @@ class _Observer:
     def _assessed_again(self, incident: Incident, more: Sequence[RawSignal]) -> list[FollowUp]:
         """An incident that grows by these signals may become worse; it never becomes better by growing."""
         days = sorted({*incident.partitions, *(one.result.partition for one in more)})
-        known = [_remembered(one) for one in incident.signals]
+        known = [_remembered(one) for one in incident.signals if one.check in CHECKS]
         cause = RootCause(incident.source, incident.failure_class, days, [*known, *more])
         found = self._triage(cause, _is_contained(self._engine, cause))
         if found.severity < incident.severity:

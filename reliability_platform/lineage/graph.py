@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.errors import UsageError
-from reliability_platform.warehouse.marts import published_models, read_manifest
+from reliability_platform.warehouse.marts import fed_sources, published_models, read_manifest
 from reliability_platform.warehouse.own_project import is_own
 
 if TYPE_CHECKING:
@@ -94,17 +94,9 @@ def _add_deliveries(graph: "nx.DiGraph[str]") -> None:
 
 def _names(manifest: dict[str, Any]) -> dict[str, str]:
     """dbt's unique id → node. The source of an own project that a contract feeds is the model that stands for it."""
-    fed = _fed(manifest)
+    fed = fed_sources(manifest)
     sources = {key: f"{one['source_name']}/{one['name']}" for key, one in manifest["sources"].items() if key not in fed}
     return sources | {key: one["name"] for key, one in manifest["nodes"].items() if key.startswith(TABLES)}
-
-
-def _fed(manifest: dict[str, Any]) -> set[str]:
-    """The ids of sources of an own project for which a model of the platform stands."""
-    said = {
-        node["config"]["meta"].get("feeds") for node in manifest["nodes"].values() if node["resource_type"] == "model"
-    }
-    return {key for key, one in manifest["sources"].items() if f"{one['source_name']}.{one['name']}" in said - {None}}
 
 
 def _add_models(graph: "nx.DiGraph[str]", manifest: dict[str, Any]) -> None:

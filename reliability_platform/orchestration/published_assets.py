@@ -31,7 +31,7 @@ _GOLD = {spec.key.path[-1]: spec for spec in dbt_models.specs}
             ["published", mart.name],
             deps=[mart.name, audit.key],
             owners=_GOLD[mart.name].owners,
-            metadata={COLUMNS: _GOLD[mart.name].metadata[COLUMNS]},
+            metadata={key: value for key, value in _GOLD[mart.name].metadata.items() if key == COLUMNS},
             group_name="published",
             kinds={"parquet"},
             description=f"The audited rows of {mart.name} that consumers read.",

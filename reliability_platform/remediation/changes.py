@@ -13,6 +13,7 @@ from reliability_platform.incidents.model import OUTCOME, Incident, TimelineEntr
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.remediation.conditions import can_be_written
 from reliability_platform.settings import Settings
+from reliability_platform.warehouse.own_project import own_project
 
 WORLD = "world"
 """Under this name the timeline keeps what the world was like when an attempt ended."""
@@ -63,7 +64,9 @@ def changed_since(settings: Settings, incident: Incident) -> list[str]:
 def _models(project: Path) -> str:
     """Of what the project is written in; what dbt makes of it beside it changes with every parse."""
     written = [part for folder in ("models", "macros") for part in _files(project / folder, "*.sql", "*.yml")]
-    return _digest([version("reliability-platform"), *written])
+    own = own_project()
+    theirs = [part for name, path in own.files() for part in (name, path.read_bytes())] if own is not None else []
+    return _digest([version("reliability-platform"), *written, *theirs])
 
 
 def environment_fingerprint(settings: Settings, incident: Incident) -> dict[str, str]:

@@ -178,9 +178,21 @@ def _after(parts: Sequence[str], beginning: str) -> Sequence[str]:
     return parts[next(number for number, part in enumerate(parts) if part.startswith(beginning)) + 1 :]
 
 
-@lru_cache(maxsize=2)
 def parsed_project(manifest: Path) -> Any:
-    """The manifest as dbt's own object, to run with."""
+    """The manifest as dbt's own object, to run one command with. Where there are ephemeral models, dbt leaves in it what it
+    has put where, and a second command would find none of it again: such a project is read anew for each.
+    """
+    shared = _shared_project(manifest)
+    has_ephemeral = any(node.config.materialized == "ephemeral" for node in shared.nodes.values())
+    return _project(manifest) if has_ephemeral else shared
+
+
+@lru_cache(maxsize=2)
+def _shared_project(manifest: Path) -> Any:
+    return _project(manifest)
+
+
+def _project(manifest: Path) -> Any:
     from dbt.contracts.graph.manifest import Manifest
 
     parsed = Manifest.from_msgpack(manifest.with_name(PARSED).read_bytes())

@@ -150,12 +150,10 @@ def build(
     from dbt.cli.main import dbtRunner
     from dbt_common.events.event_manager_client import cleanup_event_logger
 
-    words = [
-        f"--event-time-start={first.isoformat()}",
-        f"--event-time-end={(last + timedelta(days=1)).isoformat()}",
-    ]
+    # As parameters: `dbt test` has no options for them, and the tests of the platform's models judge the days of the build.
+    window: Any = {"event_time_start": _midnight(first), "event_time_end": _midnight(last + timedelta(days=1))}
     # dbt's own report and its console tell errors with the values that they quote; the results below tell them without.
-    words += ["--no-write-json", "--log-level=none"]
+    words = ["--no-write-json", "--log-level=none"]
     if select:
         words += ["--select", *select]
 
@@ -176,14 +174,14 @@ def build(
             remember(settings, connection, first, last)  # what a build left that was killed before it could itself
             changed = begin_build(settings, connection)
         project = project_run(settings.dbt_project, manifest)
-        runner = dbtRunner(manifest=parsed_project(manifest), callbacks=[listen])
         nodes: list[Any] = []
         for phase in _phases(command):
             try:
                 # Interrupted before it has read its own options, dbt prints a traceback where it was last told to.
                 cleanup_event_logger()
                 said = quiet_arguments(*phase, *words, project=project, target=settings.dbt_target)
-                result: Any = runner.invoke(said)
+                runner = dbtRunner(manifest=parsed_project(manifest), callbacks=[listen])
+                result: Any = runner.invoke(said, **window)
             finally:
                 # dbt keeps its DuckDB handle for the life of the process; nobody else could open the file.
                 DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
@@ -209,6 +207,10 @@ def build(
     ]
 
 
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day)
+
+
 def _phases(command: str) -> list[list[str]]:
     """The commands of dbt that a build is. With an own project its tables are all built before any is judged: of a table
     after a test that fails, `dbt build` would leave the rows of before, and of its tests no result.
@@ -218,4 +220,4 @@ def _phases(command: str) -> list[list[str]]:
         return [["build", "--exclude-resource-type=unit_test"] if command == "build" else [command]]
     if command == "run":
         return [only_models]  # dbt's `run` leaves seeds and snapshots out
-    return [only_models, ["build", "--resource-type=test"]]  # dbt's `test` takes no window
+    return [only_models, ["test", "--exclude-resource-type=unit_test"]]

@@ -138,14 +138,27 @@ def published_models(manifest: dict[str, Any]) -> list[str]:
 def ancestors(manifest: dict[str, Any], unique_id: str) -> set[str]:
     """Everything that a node is made of."""
     parents: dict[str, list[str]] = manifest["parent_map"]
+    feeds = {source: [model] for source, model in fed_sources(manifest).items()}
     found: set[str] = set()
     queue = [unique_id]
     while queue:
-        for parent in parents.get(queue.pop(), []):
+        one = queue.pop()
+        for parent in feeds.get(one) or parents.get(one, []):
             if parent not in found:
                 found.add(parent)
                 queue.append(parent)
     return found
+
+
+def fed_sources(manifest: dict[str, Any]) -> dict[str, str]:
+    """The sources of an own project that a contract feeds, and the model of the platform that stands for each."""
+    models = {
+        node["config"]["meta"]["feeds"]: key
+        for key, node in manifest["nodes"].items()
+        if node["resource_type"] == "model" and node["config"]["meta"].get("feeds")
+    }
+    named = {key: f"{one['source_name']}.{one['name']}" for key, one in manifest["sources"].items()}
+    return {key: models[name] for key, name in named.items() if name in models}
 
 
 def sources_of(manifest: dict[str, Any], unique_id: str) -> tuple[str, ...]:
@@ -192,6 +205,8 @@ def _tested(manifest: dict[str, Any], key: str) -> str:
     if attached in manifest["nodes"]:
         return str(manifest["nodes"][attached]["name"])
     read = [one for one in manifest["parent_map"][key] if one in tables]
+    fed = fed_sources(manifest)
+    read = [fed.get(one, one) for one in read]
     last = max(read, key=lambda one: (one in manifest["nodes"], len(ancestors(manifest, one)), one), default=None)
     if last is None:
         return str(node["name"])

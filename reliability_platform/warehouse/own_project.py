@@ -35,6 +35,7 @@ PATHS = {
 }
 """Keys of dbt_project.yml that name folders, and dbt's own default. What lies elsewhere, as a virtual environment or the
 warehouse of a developer, is no part of the project."""
+_NOT_BUILDING = ("test-paths", "analysis-paths", "docs-paths", "asset-paths")
 FILES = (
     "dbt_project.yml", "packages.yml", "dependencies.yml", "package-lock.yml", "selectors.yml", "groups.yml",
 )  # fmt: skip
@@ -95,6 +96,11 @@ class OwnProject:
         """The packages that are there."""
         place = self.folder / self.installed
         return sorted(one for one in place.iterdir() if (one / "dbt_project.yml").is_file()) if place.is_dir() else []
+
+    def building_files(self) -> Iterator[tuple[str, Path]]:
+        """Those of its files that decide what is built; tests only judge it."""
+        judging = tuple(f"{folder}/" for key in _NOT_BUILDING for folder in self._folders(key))
+        yield from ((name, path) for name, path in self.files() if not name.startswith(judging))
 
     def files(self) -> Iterator[tuple[str, Path]]:
         """What dbt reads of it: place in the project, and the file."""

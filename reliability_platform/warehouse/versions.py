@@ -29,6 +29,7 @@ from reliability_platform.contracts import CONTRACTS
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.operations.tables import models_built
 from reliability_platform.strict_yaml import read_yaml
+from reliability_platform.warehouse.own_project import own_project
 
 WRITTEN = ("models", "macros", "seeds", "snapshots")
 """The folders of a dbt project that decide what is built. Tests only judge it."""
@@ -81,6 +82,9 @@ def _written(project: Path) -> Iterator[tuple[str, Path]]:
         for path in sorted((project / folder).rglob("*")):
             if path.is_file() and not path.name.startswith("."):
                 yield path.relative_to(project).as_posix(), path
+    own = own_project()
+    if own is not None:
+        yield from ((f"own/{name}", path) for name, path in own.building_files())
 
 
 def models_of(project: Path) -> Models:

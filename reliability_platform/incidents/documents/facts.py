@@ -118,7 +118,7 @@ def facts_of(incident: Incident, situation: Situation) -> PostmortemFacts:
         answered_late=(times.answered or situation.now) > due,
         judged_before=situation.judged_before,
         first_judged=situation.first_judged,
-        non_blocking=[check for check in failed if not CHECKS[check].blocking],
+        non_blocking=[check for check in failed if check in CHECKS and not CHECKS[check].blocking],
     )
 
 
@@ -274,7 +274,10 @@ LUCKY: tuple[Sentence, ...] = (
         ),
     ),
     Sentence(
-        lambda facts: bool(facts.non_blocking) and not any(CHECKS[one].blocking for one in facts.incident.checks),
+        lambda facts: (
+            bool(facts.non_blocking)
+            and not any(one in CHECKS and CHECKS[one].blocking for one in facts.incident.checks)
+        ),
         lambda facts: (
             f"Nothing would have kept wrong rows from readers: no check that failed holds a publication ({joined(list(facts.non_blocking)[:3])})."
         ),

@@ -207,7 +207,7 @@ class Trial:
         found: dict[str, set[date]] = {source: set() for source in SOURCES}
         for mart in marts(ensure_manifest()):
             if len(mart.sources) == 1:  # a table of several sources cannot say whose fault a difference is
-                found[mart.sources[0]] |= {one.event_date for one in differences(versions, oracle, [mart.name])}
+                found[mart.sources[0]] |= {one.event_date for one in differences(versions, oracle, [mart])}
         return found
 
 

@@ -270,7 +270,7 @@ class Gold:
 
 def gold_of(source: str) -> Iterator[Gold]:
     """The measures of the marts that a source is in, of the one first that is most its own."""
-    for mart in sorted(MARTS, key=lambda one: (len(one.sources), one.name)):
+    for mart in sorted((one for one in MARTS if one.place is None), key=lambda one: (len(one.sources), one.name)):
         if source in mart.sources:
             for measure, kind in numbers_of(mart.name, ensure_manifest(DBT_PROJECT)).items():
                 yield Gold(mart.name, measure, kind)

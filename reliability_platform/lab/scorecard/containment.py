@@ -16,6 +16,7 @@ import duckdb
 from reliability_platform.lab.faults.fault import Containment
 from reliability_platform.lab.faults.truth import Truth
 from reliability_platform.parquet import scan
+from reliability_platform.warehouse.marts import Mart
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,17 @@ def own_dates(truth: Truth, truths: Iterable[Truth], sources: Collection[str]) -
     return set(truth.event_dates) - {day for other in others for day in other.event_dates}
 
 
-def differences(versions: Sequence[Path], oracle: Path, tables: Sequence[str]) -> list[Difference]:
-    """Every event date that a version shows with other rows than the oracle; one that it does not show is none."""
+def differences(versions: Sequence[Path], oracle: Path, tables: Sequence[Mart]) -> list[Difference]:
+    """Every event date that a version shows with other rows than the oracle; one that it does not show is none.
+
+    A table that is published whole has no event dates: nobody can say which of its rows were of days to come.
+    """
     found = []
     with duckdb.connect() as connection:
         connection.execute("set enable_progress_bar = false")
         for version in versions:
-            for table in tables:
-                shown, expected = version / f"{table}.parquet", oracle / f"{table}.parquet"
+            for table in (one for one in tables if one.event_date is not None):
+                shown, expected = version / f"{table.name}.parquet", oracle / f"{table.name}.parquet"
                 if not shown.exists() or not expected.exists():
                     continue
                 rows = connection.execute(
@@ -56,12 +60,12 @@ def differences(versions: Sequence[Path], oracle: Path, tables: Sequence[str]) -
                     with shown as (from {scan(shown)}),
                     expected as (
                         from {scan(expected)}
-                        where event_date in (select event_date from shown)
+                        where {table.day} in (select {table.day} from shown)
                     )
-                    select distinct event_date from (
+                    select distinct {table.day} from (
                         (from shown except all from expected) union all (from expected except all from shown)
-                    ) order by event_date
+                    ) order by all
                     """
                 ).fetchall()
-                found += [Difference(version.name, table, row[0]) for row in rows]
+                found += [Difference(version.name, table.name, row[0]) for row in rows]
     return found

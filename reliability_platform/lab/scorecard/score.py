@@ -198,7 +198,7 @@ def score(settings: Settings, engine: Engine, marts: Sequence[Mart], oracle: Seq
     wrong = differences(
         [settings.published / publication.version for publication in published],
         settings.oracle / "published" / CURRENT,
-        [mart.name for mart in marts],
+        marts,
     )
     scores, matched = [], set()
     for truth in truths:

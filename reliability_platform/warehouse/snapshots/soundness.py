@@ -19,9 +19,10 @@ def read_through(warehouse: Path) -> int:
     try:
         with duckdb.connect(str(warehouse), read_only=True) as connection:
             connection.execute("set enable_progress_bar = false")
-            tables = [name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()]
-            for table in tables:
-                connection.execute(f"select max(hash(rows)) from {identifier(table)} as rows").fetchall()
+            found = connection.execute("select schema_name, table_name from duckdb_tables() where not temporary")
+            tables = found.fetchall()  # those of an own dbt project lie in schemas of their own
+            for place in tables:
+                connection.execute(f"select max(hash(rows)) from {'.'.join(map(identifier, place))} as rows").fetchall()
             return len(tables)
     except duckdb.Error:  # its words may quote values
         raise SnapshotDamagedError(

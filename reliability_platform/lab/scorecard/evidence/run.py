@@ -95,8 +95,8 @@ class GradedRun:
 
     @cached_property
     def marts(self) -> list[Mart]:
-        """The published tables."""
-        return marts(ensure_manifest())
+        """The published tables of the platform's models: those of an own dbt project have days of their own, or none."""
+        return [mart for mart in marts(ensure_manifest()) if mart.place is None]
 
     @cached_property
     def injection_of(self) -> dict[str, FaultScore]:
