@@ -19,6 +19,11 @@ REFERENCE_TABLES = tuple(dict.fromkeys((*SIMULATED_TABLES, *own_tables())))
 `reference/` is left alone."""
 
 
+def tables_of_project() -> dict[str, Path]:
+    """The reference tables that the project keeps, and the file of each."""
+    return own_tables()
+
+
 def reference_file(settings: Settings, name: str) -> Path:
     """Where a reference table is."""
     return settings.reference / f"{name}.parquet"

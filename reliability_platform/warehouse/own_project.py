@@ -16,8 +16,8 @@ import yaml
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.generation import NOTHING_READ, FedTable, OwnReads, Place
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.landing.reference import tables_of_project
 from reliability_platform.settings import OWN_DBT_PROJECT
-from reliability_platform.sources.source import own_tables
 from reliability_platform.strict_yaml import read_yaml
 
 PACKAGE = "reliability_platform"
@@ -216,7 +216,7 @@ def own_reads() -> OwnReads:
     if own is None:
         return NOTHING_READ
     taken = {contract.feeds for contract in CONTRACTS.values()}
-    tables = [(table, own.called(table), path) for table, path in own_tables().items()]
+    tables = [(table, own.called(table), path) for table, path in tables_of_project().items()]
     fed = [
         FedTable(table, feeds, tuple(pq.read_schema(path).names))
         for table, feeds, path in tables
