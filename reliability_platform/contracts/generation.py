@@ -43,6 +43,16 @@ PER_FEED = "dbt_project/models/feeds/{model}.sql"
 """For each source that stands for one of an own dbt project."""
 PER_REFERENCE = "dbt_project/models/sources/reference_{table}.yml"
 """For each reference table that contracts refer to, and that no person has declared."""
+PER_TAKEN_OVER = "dbt_project/tests/assert_{model}_has_its_columns.sql"
+"""For each table that a person has taken over: it is compared with the contract."""
+OF_A_TABLE = {
+    "stg_{source}": (
+        "rescued", "event_date", "landing_date", "batch_id", "batch_sequence", "batch_attempt", "row_number", "landed_at",
+        "reject_reasons", "is_superseded", "disposition",
+    ),
+    "int_{source}__deduplicated": ("event_date", "landing_date", "batch_id", "row_number"),
+}  # fmt: skip
+"""Table → the platform's own columns beside those of the contract."""
 RECONCILIATION = {
     "dbt_project/models/reconciliation/rec_silver__vs__gold.sql": "silver_vs_gold.sql",
     "dbt_project/models/reconciliation/rec_silver__vs__gold.yml": "silver_vs_gold.yml",
@@ -143,6 +153,7 @@ def generated_files(
         for path, template in PER_SOURCE.items():
             if Path(path).stem.format(source=source) not in contract.taken_over:
                 found[path.format(source=source)] = _marked(template, f"{source}.yml", filling)
+        found |= dict(_taken_over_files(contract))
         if contract.feed is not None and contract.feed not in contract.taken_over:
             filling["place"] = own.place(str(contract.feeds))
             found[PER_FEED.format(model=contract.feed)] = _marked("feed.sql", f"{source}.yml", filling)
@@ -158,6 +169,16 @@ def generated_files(
         found[path] = _marked(template, "*.yml", everything)
     found |= _reconciliation_files(list(measures))
     return found | {AS_GENERATED: as_generated.text_of(contracts)}
+
+
+def _taken_over_files(contract: Contract) -> Iterator[tuple[str, str]]:
+    """A test of dbt for each table that a person writes instead: what reads it needs the columns of the contract."""
+    for table, own in OF_A_TABLE.items():
+        model = table.format(source=contract.source)
+        if model in contract.taken_over:
+            columns = [*((one.name, one.type) for one in contract.columns), *((name, "") for name in own)]
+            filling = {"source": contract.source, "model": model, "columns": columns}
+            yield PER_TAKEN_OVER.format(model=model), _marked("taken_over.sql", f"{contract.source}.yml", filling)
 
 
 def _reconciliation_files(measures: Sequence[DeclaredMeasure]) -> dict[str, str]:
@@ -205,10 +226,15 @@ def planned(project: Path, contracts: Mapping[str, Contract], own: OwnReads = NO
         else:
             edited = path != AS_GENERATED and is_edited(there)
             found.append(Planned(path, text, Change.EDITED if edited else Change.CHANGED))
-    for pattern in (*PER_SOURCE, PER_REFERENCE, PER_FEED, *RECONCILIATION):
+    taken_over = {name for contract in contracts.values() for name in contract.taken_over}
+    for pattern in (*PER_SOURCE, PER_REFERENCE, PER_FEED, PER_TAKEN_OVER, *RECONCILIATION):
         for place in sorted(project.glob(pattern.format(source="*", table="*", model="*"))):
             path = place.relative_to(project).as_posix()
-            if path not in wanted and _MARKED.search((text := place.read_text(encoding="utf-8")).partition("\n")[0]):
+            if (
+                path not in wanted
+                and place.stem not in taken_over
+                and _MARKED.search((text := place.read_text(encoding="utf-8")).partition("\n")[0])
+            ):
                 found.append(Planned(path, None, Change.EDITED if is_edited(text) else Change.GONE))
     return found
 

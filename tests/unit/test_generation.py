@@ -73,6 +73,38 @@ def test_a_table_that_a_person_has_taken_over_is_left_to_him(project: Path) -> N
     assert STAGING not in {one.path for one in planned(project, taken)}
 
 
+def test_what_is_being_taken_over_is_not_removed(project: Path) -> None:
+    """Whoever said so in the contract before he began to edit lost the file that he wanted to begin with."""
+    taken = CONTRACTS | {"orders": replace(CONTRACTS["orders"], taken_over=("stg_orders",))}
+    write(project, planned(project, taken))
+    assert (project / STAGING).exists() and (project / "soda_checks" / "stg_orders.yml").exists()
+
+
+def test_a_table_that_was_taken_over_is_compared_with_its_contract(project: Path) -> None:
+    """A person's staging that lacked a column, or had it as text, was found by whatever read it, one build later."""
+    taken = CONTRACTS | {"orders": replace(CONTRACTS["orders"], taken_over=("stg_orders", "int_orders__deduplicated"))}
+    files = {one.path: one for one in planned(project, taken)}
+    test = files["dbt_project/tests/assert_int_orders__deduplicated_has_its_columns.sql"].text
+    assert test is not None and "dbt_project/tests/assert_stg_orders_has_its_columns.sql" in files
+    query = test.partition("\n")[2].replace("{{ ref('int_orders__deduplicated') }}", "mine")
+    own = ("event_date", "landing_date", "batch_id", "row_number")
+    columns = {one.name: one.type for one in CONTRACTS["orders"].columns} | dict.fromkeys(own, "VARCHAR")
+    with duckdb.connect() as connection:
+        found = []
+        for made in (
+            columns,
+            {**columns, "amount": "VARCHAR", "more": "DATE"},
+            {k: v for k, v in columns.items() if k != "channel"},
+        ):
+            connection.execute(
+                f"create or replace table mine ({', '.join(f'{name} {kind}' for name, kind in made.items())})"
+            )
+            found.append([row[0] for row in connection.execute(query).fetchall()])
+    assert found == [[], ["amount"], ["channel"]]
+    write(project, planned(project, taken))
+    assert changes(project)["dbt_project/tests/assert_stg_orders_has_its_columns.sql"] is Change.GONE
+
+
 def test_what_follows_from_a_contract_goes_with_it(project: Path) -> None:
     """A source that is no longer declared would be built and checked for ever."""
     fewer = {name: contract for name, contract in CONTRACTS.items() if name != "shipments"}
