@@ -215,7 +215,7 @@ RETYPED = Target("has neither a number beside its key nor a moment", _retyped)
 NEW_KEYS = Target("has no column in its key that can take a new value", _new_keys)
 LABELLED = Target(
     "declares no allowed values of a text",
-    lambda contract: [one for one in contract.columns if one.valid_values and is_text(one)],
+    lambda contract: [one for one in contract.columns if contract.allowed_values(one) and is_text(one)],
 )
 REFERRING = Target(
     "refers to no reference table",
