@@ -165,6 +165,10 @@ classes. Admission, checks and masking read it. A field that the standard does n
 | `team` with the role `owner` | whom an incident of the source concerns |
 | `slaProperties: frequency` | batches expected on each landing day (`batches_per_day`, or hours of which 24 is a multiple), or one a day (`1 d`), a week (`1 w`) or a month (`1 mo`); `schedule` as cron says on which day, Monday and the first by default |
 | `slaProperties: latency` | by when after the end of the day the last batch is due: `minutes`, `h` or `d` |
+| `version`, `contractCreatedTs` | which version it is, and when it was announced: [change a contract](../how-to/change-contract.md) |
+| `slaProperties: generalAvailability` | the landing day from which the version holds; with `element: table.column`, from which the column is there |
+| `slaProperties: noticePeriod` | how long before it holds an incompatible change must be announced: `d` or `w` |
+| `customProperties: compatibility` | what a delivery may have that nobody announced: `strict`, `tolerant` (the default) or `additive` |
 | `customProperties: eventTime` | the column with the event time |
 | `customProperties: sourceKind` | how it delivers: `simulated` (by the lab, the default) or `drop` (it sends by itself) |
 | `servers` | where deliveries of a `drop` source appear: the `path` (with `*`) or the `location` of the first server |

@@ -28,22 +28,35 @@ def contract() -> None:
 
 @contract.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--contract", "path", type=click.Path(path_type=Path), help="A contract file. [default: the project's]")
+@click.option(
+    "--contract",
+    "paths",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A contract file; again for each further version of it. [default: the project's]",
+)
 @click.option("--source", default=None, help="Which source the files are of, where several are declared.")
 @click.option("--strict", is_flag=True, help="A single row that would be rejected is too many, too.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write the result as JUnit XML, too.")
 @json_option
 def check(
-    files: tuple[Path, ...], path: Path | None, source: str | None, strict: bool, junit: Path | None, as_json: bool
+    files: tuple[Path, ...],
+    paths: tuple[Path, ...],
+    source: str | None,
+    strict: bool,
+    junit: Path | None,
+    as_json: bool,
 ) -> ExitCode:
     """Say of each file what the platform would: admitted, or refused and why, and how many rows would be rejected.
+
+    A file is judged by the version of the contract that holds on the day in its name, or today.
 
     Needs no home, so a producer can ask it in his own CI. What only a home knows is not judged: reference data, the past,
     other batches.
     """
     from reliability_platform.landing.judgement import judge
 
-    chosen = _contract(path, source)
+    chosen = _contract(paths, source)
     gone = [one for one in files if not one.is_file()]
     if gone:
         raise UsageError(f"There is no file {str(gone[0])!r}: name the files to judge.")
@@ -93,13 +106,10 @@ def diff(old: Path, new: Path, as_json: bool) -> ExitCode:
     return ExitCode.NOT_HEALED if broken else ExitCode.OK
 
 
-def _contract(path: Path | None, source: str | None) -> "Contract":
-    from reliability_platform.contracts import CONTRACTS
-    from reliability_platform.contracts.odcs import read_contracts
+def _contract(paths: tuple[Path, ...], source: str | None) -> "Contract":
+    from reliability_platform.contracts.declared import CONTRACTS, contracts_of
 
-    declared: Mapping[str, Contract] = CONTRACTS
-    if path is not None:
-        declared = {one.source: one for one in read_contracts(path)}
+    declared: Mapping[str, Contract] = contracts_of(paths) if paths else CONTRACTS
     if source is None and len(declared) == 1:
         return next(iter(declared.values()))
     if not declared:
@@ -128,6 +138,7 @@ def _document(one: "Judgement", is_good: bool) -> dict[str, Any]:
     return {
         "file": printable(one.file, MAX_NAME),
         "good": is_good,
+        "contract_version": one.version,
         "rows": one.rows,
         "refused": one.refused,
         "detail": one.detail,

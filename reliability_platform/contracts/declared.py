@@ -3,10 +3,11 @@
 A process serves one project: its dbt models, its checks and its contracts belong together (decision 0012).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 
 from reliability_platform.contracts.as_generated import known_since
 from reliability_platform.contracts.contract import Contract
@@ -17,8 +18,16 @@ from reliability_platform.settings import CONTRACTS_FOLDER
 
 def contracts_in(folder: Path) -> dict[str, Contract]:
     """Every source that the files of a folder declare, by name. Raises `ContractError` in one line."""
+    files = (path for path in folder.glob("*.y*ml") if path.suffix in (".yml", ".yaml") and path.name[0] != ".")
+    return contracts_of(sorted(files), known_since(folder))
+
+
+def contracts_of(
+    files: Iterable[Path], since: Mapping[str, Mapping[str, date]] = MappingProxyType({})
+) -> dict[str, Contract]:
+    """Every source that some files declare, several versions of one as one contract. `since` says from which landing day on
+    columns are expected that came later. Raises `ContractError` in one line."""
     found: dict[str, list[tuple[Path, Contract]]] = {}
-    files = sorted(path for path in folder.glob("*.y*ml") if path.suffix in (".yml", ".yaml") and path.name[0] != ".")
     for path in files:
         for contract in read_contracts(path):
             found.setdefault(contract.source, []).append((path, contract))
@@ -28,7 +37,6 @@ def contracts_in(folder: Path) -> dict[str, Contract]:
             raise ContractError(
                 f"{told[-1][0]}: the source {source!r} is declared in {told[0][0].name} already, and {wrong}."
             )
-    since = known_since(folder)
     return {
         name: together([_with_days(contract, since.get(name, {})) for _, contract in told])
         for name, told in sorted(found.items())

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reliability_platform.contracts.contract import Contract
+from reliability_platform.contracts.contract import ADDITIVE, Contract
 from reliability_platform.contracts.named_days import named_days
 from reliability_platform.landing.canonical import canonical
 from reliability_platform.landing.columns import Breach, breach, owed_notice, repeated
@@ -42,6 +42,8 @@ class Judgement:
     """Code → rows that staging would reject for it."""
     unknown_columns: tuple[str, ...] = ()
     """Would be kept aside, and told."""
+    version: str = ""
+    """Of the contract by which it was judged."""
 
     @property
     def holds(self) -> list[str]:
@@ -56,11 +58,15 @@ class Judgement:
         return self.refused is None and not self.holds
 
 
-def judge(contract: Contract, path: Path, day: date) -> Judgement:
-    """Judge one file; a manifest beside it is held to what it says."""
-    named = None if contract.several_days else named_days(str(path))
-    own_day = named.first + timedelta(days=contract.day_offset) if named is not None and named.is_day else None
-    source, contract = contract, contract.on(own_day or day)
+def judge(source: Contract, path: Path, today: date) -> Judgement:
+    """Judge one file by the version of its contract that holds on its day; a manifest beside it is held to what it says."""
+    named = None if source.several_days else named_days(str(path))
+    own_day = named.first + timedelta(days=source.day_offset) if named is not None and named.is_day else None
+    contract = source.on(own_day or today)
+    return replace(_judged(source, contract, path, own_day, own_day or today), version=contract.version)
+
+
+def _judged(source: Contract, contract: Contract, path: Path, own_day: date | None, day: date) -> Judgement:
     try:
         content = read_file(path)
         declared = _declared_rows(path, content)
@@ -75,25 +81,20 @@ def judge(contract: Contract, path: Path, day: date) -> Judgement:
         return Judgement(str(path), refused="unreadable_file", detail=str(error))
     rows = delivered.num_rows
     table = canonical(delivered, contract)
-    lacking = contract.may_lack(own_day or day) - set(table.column_names)
-    found = repeated(contract, delivered) or breach(contract, table, own_day or day)
+    lacking = contract.may_lack(day) - set(table.column_names)
+    found = repeated(contract, delivered) or breach(contract, table, day)
     if found is not None:
-        notice = owed_notice(source, own_day or day, found)
-        return Judgement(str(path), rows, found.reason, _in_words(found) + (f"; {notice}" if notice else ""))
-    for name in lacking:
-        kind = contract.arrow_schema.field(name)
-        table = table.append_column(kind, pa.nulls(rows, kind.type))
-    contract = replace(
-        contract,
-        columns=tuple(replace(one, required=one.required and one.name not in lacking) for one in contract.columns),
-    )
+        told = [_in_words(found), owed_notice(source, day, found)]
+        return Judgement(str(path), rows, found.reason, "; ".join(one for one in told if one))
+    contract = replace(contract, columns=tuple(one for one in contract.columns if one.name not in lacking))
     kept = dict(unread(delivered, contract.meant_by(delivered.column_names), table, contract))
     known = {*contract.arrow_schema.names, *contract.announced}
+    others = [] if contract.mode == ADDITIVE else [name for name in table.column_names if name not in known]
     return Judgement(
         str(path),
         rows,
         rejected=_rejected(contract, table.select(contract.arrow_schema.names), kept, own_day),
-        unknown_columns=tuple(shown_name(name) for name in table.column_names if name not in known),
+        unknown_columns=tuple(map(shown_name, others)),
     )
 
 

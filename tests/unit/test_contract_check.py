@@ -146,3 +146,35 @@ def test_what_cannot_be_judged_is_said_in_one_line(
     done = CliRunner().invoke(cli, ["contract", "check", *words])
     assert isinstance(done.exception, UsageError)
     assert said in str(done.exception)
+
+
+def test_a_file_is_judged_by_the_version_that_holds_on_its_day(contract: Path, tmp_path: Path) -> None:
+    """A producer who asked for March was told what February's contract says, and sent what would be refused."""
+    later = tmp_path / "flights-2.yml"
+    later.write_text(
+        contract.read_text()
+        .replace("version: 1.0.0", "version: 2.0.0\ncontractCreatedTs: 2026-02-01")
+        .replace(
+            "customProperties:\n",
+            "slaProperties: [{property: generalAvailability, value: 2026-03-01}]\ncustomProperties:\n",
+            1,
+        )
+        .replace("{value: AA}", "{value: AA}, {value: DL}")
+        .replace("- {name: note", "- {name: gate, physicalType: VARCHAR}\n      - {name: note")
+    )
+    found = {}
+    for day, header in (
+        ("2026-02-27", HEADER),
+        ("2026-03-02", HEADER),
+        ("2026-02-28", HEADER.replace("note", "note;gate")),
+    ):
+        path = tmp_path / f"flights-{day}.csv"
+        row = f"DL1;{day} 10:00:00;DL;10.00;" + (";A1" if "gate" in header else "")
+        path.write_text(f"{header}\n{row}\n")
+        code, said = ask(contract, path, "--contract", str(later))
+        found[day] = (code, said["contract_version"], said["refused"], said["rejected"], said["unknown_columns"])
+    assert found == {
+        "2026-02-27": (ExitCode.NOT_HEALED, "1.0.0", None, {"carrier_unknown_value": 1}, []),
+        "2026-03-02": (ExitCode.NOT_HEALED, "2.0.0", "schema_column_missing", {}, []),
+        "2026-02-28": (ExitCode.NOT_HEALED, "1.0.0", None, {"carrier_unknown_value": 1}, []),
+    }
