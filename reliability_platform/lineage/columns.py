@@ -1,5 +1,6 @@
 """Which column comes from which: read from the compiled SQL of the dbt models, computed once per change of the project."""
 
+import csv
 import hashlib
 import json
 from collections import defaultdict
@@ -16,12 +17,15 @@ from reliability_platform.lineage.compiled import compiled_models
 from reliability_platform.lineage.graph import ADMISSIONS, NodeKind, data_graph, downstream, in_order
 from reliability_platform.lineage.tracing import ColumnSource, Inputs, UnreadableSqlError, Use, inputs_of
 from reliability_platform.locks import locked
+from reliability_platform.warehouse.dbt_manifest import project_of
 from reliability_platform.warehouse.marts import read_manifest
 
 if TYPE_CHECKING:
     import networkx as nx
 
 CACHE = "column_lineage.json"
+MODELS = ("model", "snapshot")
+"""What is made by a query."""
 
 Lineage = Mapping[str, Mapping[str, Inputs]]
 """Model → its columns in their order → their inputs in the tables that the model reads."""
@@ -99,12 +103,24 @@ def _declared(manifest_path: Path) -> dict[str, list[str]]:
         for one in read_manifest(manifest_path)["sources"].values()
         if one["columns"]
     }
-    return {**others, **bronze, ADMISSIONS: [*ADMISSION_SCHEMA.names, "landing_date"]}
+    return {**_seeds(manifest_path), **others, **bronze, ADMISSIONS: [*ADMISSION_SCHEMA.names, "landing_date"]}
+
+
+def _seeds(manifest_path: Path) -> dict[str, list[str]]:
+    """The columns of seeds, as the first lines of their files say."""
+    found = {}
+    for node in read_manifest(manifest_path)["nodes"].values():
+        file = project_of(manifest_path) / node["original_file_path"]
+        if node["resource_type"] == "seed" and file.is_file():
+            with file.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
+                delimiter = node["config"].get("delimiter") or ","
+                found[node["name"]] = next(csv.reader(lines, delimiter=delimiter), [])
+    return found
 
 
 def _computed(manifest_path: Path) -> Lineage:
     nodes = read_manifest(manifest_path)["nodes"].values()
-    declared = {node["name"]: list(node["columns"]) for node in nodes if node["resource_type"] == "model"}
+    declared = {node["name"]: list(node["columns"]) for node in nodes if node["resource_type"] in MODELS}
     compiled = compiled_models(manifest_path)
     return traced(data_graph(manifest_path), compiled, _declared(manifest_path), declared)
 

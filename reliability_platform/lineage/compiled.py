@@ -36,7 +36,7 @@ def compiled_models(manifest: Path) -> dict[str, str]:
         home.mkdir()
         target.mkdir()
         shutil.copyfile(parsed, target / PARSED)
-        words = ("compile", "--full-refresh", "--select=resource_type:model")
+        words = ("compile", "--full-refresh", "--select=resource_type:model resource_type:snapshot")
         arguments = quiet_arguments(*words, project=project, target=target)
         done = subprocess.run(
             [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *arguments],
@@ -51,10 +51,18 @@ def compiled_models(manifest: Path) -> dict[str, str]:
             raise EnvironmentUnusableError(f"The dbt project does not compile; mend it, then try again: {said}")
         found = json.loads((target / "manifest.json").read_bytes())
     return {
-        node["name"]: _by_name(node["compiled_code"].replace(str(home), HOME), node, found)
+        node["name"]: _by_name(_whole(key, node["compiled_code"]).replace(str(home), HOME), node, found)
         for key, node in found["nodes"].items()
-        if key.startswith("model.") and node.get("compiled_code")
+        if key.startswith(("model.", "snapshot.")) and node.get("compiled_code")
     }
+
+
+def _whole(key: str, sql: str) -> str:
+    """A snapshot has columns of dbt's own besides those of its query."""
+    if not key.startswith("snapshot."):
+        return sql
+    own = ", ".join(f"null as dbt_{name}" for name in ("scd_id", "updated_at", "valid_from", "valid_to"))
+    return f"select *, {own} from ({sql}) as taken"
 
 
 def _by_name(sql: str, node: dict[str, Any], manifest: dict[str, Any]) -> str:

@@ -66,7 +66,9 @@ def _scope(sql: str, columns: Mapping[str, Iterable[str]]) -> Scope:
         if identifier.name == "filename":  # bronze says its landing day by the folder of a file
             identifier.set("this", "landing_date")
     # The type says nothing about lineage; the name of each column is all that is needed.
-    schema: dict[str, object] = {f'"{table}"': dict.fromkeys(names, "VARCHAR") for table, names in columns.items()}
+    schema: dict[str, object] = {
+        f'"{table}"': dict.fromkeys(names, "VARCHAR") for table, names in columns.items() if names
+    }
     qualified = qualify(tree, schema=schema, dialect=DIALECT, quote_identifiers=False, identify=False)
     scope = build_scope(qualified)
     if scope is None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES, CheckSpec
 from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
+from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.strict_yaml import Location, StrictYaml
 
 MAX_WINDOW = 366
@@ -153,7 +154,7 @@ def _problems(declared: Declaration) -> Iterator[tuple[Location, str]]:
                 f"short ({alert.short}) must be less than long ({alert.long}), both one of burn_windows "
                 f"({', '.join(map(str, declared.burn_windows))}).",
             )
-    classes = sorted({spec.failure_class for spec in CHECKS.values()})
+    classes = sorted(CLASSES)  # of a project without nested columns, say, no check has some of them
     for name, indicator in declared.indicators.items():
         if not (indicator.checks or indicator.classes or indicator.blocking):
             yield ("indicators", name), "it names no check: give checks, classes, or blocking: true."
@@ -161,7 +162,7 @@ def _problems(declared: Declaration) -> Iterator[tuple[Location, str]]:
             if failure_class not in classes:
                 yield (
                     ("indicators", name, "classes", place),
-                    f"no check has the class {failure_class[:100]!r}: choose from {', '.join(classes)}.",
+                    f"there is no class {failure_class[:100]!r}: choose from {', '.join(classes)}.",
                 )
         for place, pattern in enumerate(indicator.checks):
             anywhere = (one for dataset in DATASETS for one in _named(pattern, dataset))

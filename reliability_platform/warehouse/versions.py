@@ -69,7 +69,7 @@ def _content(suffix: str, text: str) -> str:
     each build, of which a process makes many.
     """
     if suffix in (".yml", ".yaml"):
-        with suppress(yaml.YAMLError):
+        with suppress(yaml.YAMLError, TypeError):  # a key that is no text cannot be put in order with others
             return json.dumps(read_yaml(text), sort_keys=True, default=str)
     if suffix == ".sql":
         return _COMMENT.sub(lambda found: found["kept"] or " ", text).strip()

@@ -195,3 +195,12 @@ def test_what_is_not_understood_is_said_and_not_guessed(sql: str) -> None:
     """A wrong lineage is worse than none."""
     with pytest.raises(UnreadableSqlError):
         inputs_of(sql, TABLES)
+
+
+def test_one_model_that_nobody_understands_leaves_the_others_their_columns() -> None:
+    """A table without a known column made every later query unreadable, for sqlglot takes an empty table for a schema."""
+    graph = nx.DiGraph([("bronze/orders", "odd"), ("bronze/orders", "after"), ("odd", "after")])
+    compiled = {"odd": "select nowhere.x from nothing", "after": 'select amount as total from "bronze/orders"'}
+    found = traced(graph, compiled, {"bronze/orders": ["amount"]}, {"odd": [], "after": []})
+    assert found["odd"] == {}
+    assert found["after"]["total"] == {ColumnSource("bronze/orders", "amount", "direct")}

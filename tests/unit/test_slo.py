@@ -292,7 +292,7 @@ HOSTILE = {
     "unknown class": (
         'checks: ["stg_{source}__range_amount"]',
         "classes: [null_spikes]",
-        "line 7.*no check has the class",
+        "line 7.*there is no class",
     ),
     "no check of the dataset": (
         "stg_{source}__range_amount",

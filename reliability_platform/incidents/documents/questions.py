@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from reliability_platform.checks.catalogue import MART_SOURCES
+from reliability_platform.checks.catalogue import MARTS
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Column, Contract
 from reliability_platform.incidents.classes import CLASSES
@@ -70,7 +70,7 @@ def _filling(contract: Contract, days: Sequence[date]) -> dict[str, Any]:
     on_days = _on(days)
     required = [column.name for column in contract.columns if column.required]
     ranged = [column.name for column in contract.columns if column.minimum is not None]
-    gold = [mart for mart, sources in MART_SOURCES.items() if contract.source in sources]
+    gold = [mart for mart in MARTS if mart.event_date is not None and contract.source in mart.sources]
     return {
         "source": contract.source,
         "key": contract.key[0] if len(contract.key) == 1 else f"({contract.key_list})",
@@ -91,7 +91,7 @@ def _filling(contract: Contract, days: Sequence[date]) -> dict[str, Any]:
             for name in ranged
         ),
         "gold": "\n".join(
-            f"union all\nselect event_date, '{mart}', count(*) from {mart} where event_date {on_days} group by all"
+            f"union all\nselect {mart.day}, '{mart.name}', count(*) from {mart.relation} where {mart.day} {on_days} group by all"
             for mart in gold
         ),
     }

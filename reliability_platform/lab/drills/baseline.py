@@ -21,10 +21,11 @@ def published_tables(settings: Settings) -> list[str]:
 def write_tables(settings: Settings, names: Sequence[str], folder: Path) -> None:
     """Tables of the warehouse as Parquet: what a recovery is compared with."""
     folder.mkdir(parents=True)
+    relations = {mart.name: mart.relation for mart in marts(ensure_manifest(settings.dbt_project))}
     with warehouse_reader(settings) as connection:
         for name in names:
             target = literal(folder / f"{name}.parquet")
-            connection.execute(f"copy {identifier(name)} to {target} (format parquet)")
+            connection.execute(f"copy {relations.get(name, identifier(name))} to {target} (format parquet)")
 
 
 def missing_rows(before: Path, after: Path) -> int:
