@@ -1,9 +1,11 @@
 """The tables of staging and silver in the shape of their contracts, before a build writes to them.
 
 dbt would do it in the transaction of the build, and DuckDB refuses to write to a table that the same one has altered. Rows
-of days that are not built keep what they have: a new column is null in them, and what a new type cannot hold as well.
+of days that are not built keep what they have: a new column is null in them, and what a new type cannot hold as well. What
+a contract no longer has is renamed, so that nothing reads it, and taken back with the contract.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -15,6 +17,9 @@ from reliability_platform.parquet import identifier, scan
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.built import SILVER, STAGING
 
+GONE = "_gone_"
+"""Begins the name of a column that its contract has no more; no contract has a name with a bar first."""
+
 
 def fit_tables(settings: Settings, connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Give the tables the columns that bronze has; returns the statements. What a person has taken over is left to him."""
@@ -25,21 +30,52 @@ def fit_tables(settings: Settings, connection: duckdb.DuckDBPyConnection) -> lis
             table = shape.format(source=source)
             there = _columns(connection, table)
             if there and table not in contract.taken_over and sentinel.exists():
-                done += _statements(table, there, _of_file(connection, sentinel))
-    for statement in done:
-        connection.execute(statement)
+                for statement in _statements(connection, table, there, _of_file(connection, sentinel)):
+                    connection.execute(statement)
+                    done.append(statement)
     return done
 
 
-def _statements(table: str, there: dict[str, str], wanted: dict[str, str]) -> list[str]:
-    added = [f"add column {identifier(name)} {kind}" for name, kind in wanted.items() if name not in there]
-    gone = [f"drop column {identifier(name)}" for name in there if name not in wanted and name not in PLATFORM_COLUMNS]
-    other = [
-        f"alter {identifier(name)} type {kind} using try_cast({identifier(name)} as {kind})"
-        for name, kind in wanted.items()
-        if there.get(name, kind) != kind
-    ]
-    return [f"alter table {identifier(table)} {one}" for one in (*added, *other, *gone)]
+def _statements(
+    connection: duckdb.DuckDBPyConnection, table: str, there: dict[str, str], wanted: dict[str, str]
+) -> Iterator[str]:
+    alter = f"alter table {identifier(table)}"
+    removed = [one for one in there if one not in (*wanted, *PLATFORM_COLUMNS) and not one.startswith(GONE)]
+    other = [one for one, kind in wanted.items() if there.get(one, kind) != kind]
+    for name in (*removed, *other):
+        kind, gone = wanted.get(name), GONE + name
+        if kind is not None and there.get(gone) == kind:
+            # Days that were built since have nothing there.
+            yield (
+                f"update {identifier(table)} set {identifier(gone)} = try_cast({identifier(name)} as {kind}) "
+                f"where {identifier(gone)} is null"
+            )
+            yield f"{alter} drop column {identifier(name)}"
+            yield f"{alter} rename {identifier(gone)} to {identifier(name)}"
+        elif kind is not None and _holds_all(connection, table, name, there[name], kind):
+            yield f"{alter} alter {identifier(name)} type {kind}"
+        else:
+            if gone in there:
+                yield f"{alter} drop column {identifier(gone)}"
+            yield f"{alter} rename {identifier(name)} to {identifier(gone)}"
+            if kind is not None:
+                yield f"{alter} add column {identifier(name)} {kind}"
+                yield f"update {identifier(table)} set {identifier(name)} = try_cast({identifier(gone)} as {kind})"
+    for name, kind in wanted.items():
+        if name not in there and there.get(GONE + name) == kind:
+            yield f"{alter} rename {identifier(GONE + name)} to {identifier(name)}"
+        elif name not in there:
+            yield f"{alter} add column {identifier(name)} {kind}"
+
+
+def _holds_all(connection: duckdb.DuckDBPyConnection, table: str, name: str, old: str, new: str) -> bool:
+    """Whether the new type gives back each value of the old one as it was."""
+    column = identifier(name)
+    lost = connection.execute(
+        f"select count(*) from {identifier(table)} "
+        f"where try_cast(try_cast({column} as {new}) as {old}) is distinct from {column}"
+    ).fetchone()
+    return lost is not None and not lost[0]
 
 
 def _of_file(connection: duckdb.DuckDBPyConnection, sentinel: Path) -> dict[str, str]:

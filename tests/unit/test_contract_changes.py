@@ -254,27 +254,36 @@ def test_tables_take_the_shape_of_their_contract_before_a_build(
 ) -> None:
     """A column added or removed ended every build: the tables of staging and silver had those of the first one."""
     settings = load_settings(tmp_path / "home")
-    changed = replace(old, columns=(*old.columns[:4], replace(old.columns[4], name="gate", type="VARCHAR")))
-    changed = replace(changed, columns=(*changed.columns[:3], replace(changed.columns[3], type="SMALLINT"), *changed.columns[4:]))  # fmt: skip
     for name in list(CONTRACTS):
         monkeypatch.delitem(CONTRACTS, name)
-    monkeypatch.setitem(CONTRACTS, "flights", changed)
     monkeypatch.setattr("reliability_platform.landing.bronze.SOURCES", ("flights",))
-    ensure_bronze(settings)
+    flight, at, carrier, seats, delay = old.columns
+    changed = (flight, at, carrier, replace(seats, type="SMALLINT"), replace(delay, name="gate", type="VARCHAR"))
+
+    def fit(contract: Contract) -> list[str]:
+        monkeypatch.setitem(CONTRACTS, "flights", contract)
+        ensure_bronze(settings)
+        return fit_tables(settings, connection)
+
     with duckdb.connect() as connection:
         connection.execute(
             "create table stg_flights as select 'UA1' as flight, timestamp '2026-01-01' as at, 'UA' as carrier, "
             "70000 as seats, 1.5::double as delay, 'valid' as disposition, date '2026-01-01' as landing_date"
         )
-        fit_tables(settings, connection)
-        fitted = connection.execute("select * from stg_flights").fetchall()
+        assert fit(old) == [], "a build of an unchanged contract alters nothing"
+        fit(replace(old, columns=changed))
         kinds = dict(connection.execute("select column_name, column_type from (describe stg_flights)").fetchall())
         assert (kinds["seats"], kinds["gate"], "delay" in kinds) == ("SMALLINT", "VARCHAR", False)
-        assert fitted[0][3] is None, "what the new type cannot hold waits for its day to be built again"
-        assert fit_tables(settings, connection) == [], "a build of an unchanged contract alters nothing"
-        monkeypatch.setitem(CONTRACTS, "flights", replace(old, taken_over=("stg_flights",)))
-        ensure_bronze(settings)
-        assert fit_tables(settings, connection) == [], "what a person has taken over is his"
+        assert connection.execute("select seats, gate from stg_flights").fetchall() == [(None, None)]
+        assert fit(replace(old, columns=changed)) == []
+        connection.execute("insert into stg_flights (flight, seats, gate) values ('UA2', 180, 'B4')")
+        fit(old)
+        taken_back = connection.execute("select seats, delay from stg_flights order by flight").fetchall()
+        assert taken_back == [(70000, 1.5), (180, None)], "a contract that is put back finds what its days had"
+        fit(replace(old, columns=(flight, at, carrier, replace(seats, type="BIGINT"), delay)))
+        widened = connection.execute("select seats, typeof(seats) from stg_flights order by flight").fetchall()
+        assert widened == [(70000, "BIGINT"), (180, "BIGINT")]
+        assert fit(replace(old, columns=changed, taken_over=("stg_flights",))) == [], "a person's table is his"
 
 
 def test_days_that_were_read_by_an_incompatible_version_are_held(
