@@ -5,7 +5,7 @@ of its incident. Results and timelines of 0.3.0 have the text alone: of them not
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -28,6 +28,8 @@ class File:
     """What admission says of it, or what its manifest says that cannot be."""
     columns: tuple[str, ...] = ()
     """The columns of the contract that it lacks or has in another type."""
+    notice: str = ""
+    """What its producer owed before such a change."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +88,14 @@ _FILES = ("refused", "held_attempts", "contradictions")
 
 
 def _file(source: str, day: date, batch: str, sequence: int, reason: str | None, said: str | None) -> File:
-    columns = () if reason is None else Breach.read(reason, said).columns
-    return File(batch, slot_of(source, day, batch, sequence), reason, said, columns)
+    broken = Breach("") if reason is None else Breach.read(reason, said)
+    if broken.notice:
+        said = replace(broken, notice="").detail
+    return File(batch, slot_of(source, day, batch, sequence), reason, said, broken.columns, broken.notice)
 
 
 def _refused(file: File) -> str:
-    return f"{file.batch}: {file.reason}" + (f" ({file.said})" if file.said else "")
+    return f"{file.batch}: {file.notice or file.reason}" + (f" ({file.said})" if file.said else "")
 
 
 _TEXT: dict[str, Callable[[Facts], str]] = {

@@ -47,6 +47,17 @@ def test_a_batch_of_another_day_does_not_explain_the_slot_of_its_name(home: Brok
     assert opened == {"missing_data": None, "schema_break": "customer_id", "file_corruption": None}
 
 
+def test_a_change_without_notice_is_said_in_its_incident(home: BrokenHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which columns changed stood there, and not that the producer had promised to say so a month before."""
+    monkeypatch.setitem(CONTRACTS, "orders", replace(CONTRACTS["orders"], notice_days=30))
+    home.land(renamed={2: {"customer_id": "user_id"}})
+    found = judged(home, CONTRACT)[CONTRACT]
+    assert (
+        "orders-20260105-02: customer_id changed without notice: the contract asks for 30 days of it (" in found.message
+    )
+    assert [one.columns for one in found.facts.refused] == [("customer_id",)]
+
+
 def test_facts_come_back_from_the_store_as_they_were_and_older_results_without_them_are_read(home: BrokenHome) -> None:
     """A home of 0.3.0 has the text alone, and a later release may say more than this one knows."""
     for facts in (Facts(silent=True), Facts(late_keys=0, keys=30), Facts(unknown_columns=("a", "b"))):
