@@ -85,6 +85,7 @@ def _dbt(_: Settings) -> str:
 
 
 def _own_project(_: Settings) -> str:
+    from reliability_platform.lineage.personal import undeclared_personal_columns
     from reliability_platform.warehouse.dbt_manifest import ensure_manifest
     from reliability_platform.warehouse.own_lacks import lacks, lacks_before_parsing
     from reliability_platform.warehouse.own_project import own_project
@@ -95,8 +96,9 @@ def _own_project(_: Settings) -> str:
     found = list(lacks_before_parsing(own, DBT_PROJECT))
     if not any(one.is_fatal for one in found):
         found += lacks(own, ensure_manifest())
+    shown = [] if any(one.is_fatal for one in found) else undeclared_personal_columns(ensure_manifest())
     said = "; ".join(one.says.rstrip(".") for one in found if not one.is_fatal)
-    fatal = [one.says.rstrip(".") for one in found if one.is_fatal]
+    fatal = [*(one.says.rstrip(".") for one in found if one.is_fatal), *(one.line for one in shown)]
     if fatal:
         raise _WrongError("; ".join(fatal))
     return f"{own.name} is built behind the platform's models" + (f". To know: {said}" if said else "")

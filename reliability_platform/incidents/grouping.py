@@ -123,9 +123,12 @@ def group(signals: Sequence[RawSignal]) -> list[RootCause]:
     """One cause per root, with its symptoms."""
     present: dict[tuple[str, date], dict[str, list[RawSignal]]] = defaultdict(lambda: defaultdict(list))
     machinery: dict[tuple[str, date], set[str]] = defaultdict(set)
+    days: dict[str, set[date]] = defaultdict(set)
     for signal in signals:
         result = signal.result
         present[result.source, result.partition][signal.failure_class].append(signal)
+        if CLASSES[signal.failure_class].of_whole_tables:
+            days[result.check].add(result.partition)
         if _own_failure(signal):
             machinery[signal.failure_class, result.partition].add(result.source)
 
@@ -134,11 +137,13 @@ def group(signals: Sequence[RawSignal]) -> list[RootCause]:
         day, name = signal.result.partition, signal.failure_class
         source = signal.result.source
         # The source that is referred to stands last: if orders are missing, it is the payments that look wrong.
-        for other in reversed(CHECKS[signal.result.check].sources):
-            root = _root(signal, name, present[other, day]) if (other, day) in present else None
+        places = [(other, day) for other in reversed(CHECKS[signal.result.check].sources)]
+        places += [(other, at) for at in sorted(days[signal.result.check] - {day}) for other, _ in places]
+        for other, at in places:
+            root = _root(signal, name, present[other, at]) if (other, at) in present else None
             while root is not None:  # a symptom of a symptom belongs to the root
-                source, name = other, root
-                root = _root(signal, name, present[other, day])
+                source, name, day = other, root, at
+                root = _root(signal, name, present[other, at])
             if name != signal.failure_class:
                 break
         if CLASSES[name].of_our_machinery:

@@ -14,6 +14,7 @@ from typing import Any
 
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.errors import UsageError
+from reliability_platform.settings import DBT_PROJECT
 from reliability_platform.warehouse.marts import ancestors, keys_of, marts, published_models, read_manifest, sources_of
 from reliability_platform.warehouse.own_project import (
     PACKAGE,
@@ -144,6 +145,8 @@ def _sources(own: OwnProject, manifest: Mapping[str, Any], tables: Mapping[str, 
                 f"{', '.join(sorted(known)[:5]) or 'it has none at all'}.",
                 True,
             )
+    for seed in own.replaced_seeds(DBT_PROJECT):
+        yield Lack(f"the seed {seed} gives way to what is delivered: tests that its yml declares are not run.", False)
     for source in sorted(name for name, contract in CONTRACTS.items() if contract.feeds is None):
         yield Lack(
             f"the contract {source} feeds nothing of {own.name}: its models can read `ref('int_{source}__deduplicated')`; "

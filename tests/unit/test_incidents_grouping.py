@@ -248,3 +248,18 @@ def test_the_column_is_the_one_that_files_lack_or_that_rows_are_rejected_for() -
     unknown = Facts(unknown_columns=("discount", "coupon"))
     by_name = grouped(result("bronze_orders__no_unknown_columns", facts=unknown))
     assert [one.column for one in (*by_file, *by_rows, *by_name)] == ["customer_id", "currency", "discount"]
+
+
+def test_a_test_of_a_whole_table_is_a_symptom_of_what_failed_on_another_day_of_its_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is filed on every day of the run. On the days on which nothing else failed it was an incident without a cause."""
+    spec = replace(
+        CHECKS["dbt_build__orders"], name="revenue__unique_day", dataset="revenue", failure_class="failed_test"
+    )
+    monkeypatch.setitem(CHECKS, spec.name, spec)
+    missing_id = "stg_orders__missing_customer_id"
+    found = summary(result(missing_id, 6), *(result(spec.name, number) for number in (5, 6, 7)))
+    assert found == [("orders", "null_spike", [day(6)], {missing_id, spec.name})]
+    alone = summary(*(result(spec.name, number) for number in (5, 6)))
+    assert alone == [("orders", "failed_test", [day(5), day(6)], {spec.name})]

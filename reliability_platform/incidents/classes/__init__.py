@@ -207,6 +207,8 @@ class FailureClass:
     """Whether it is about the home itself and no landing day: then its date is the day on which it was noticed."""
     told_by_its_error: bool = False
     """Whether the error of an incident tells its cause, and so whether it passes by itself."""
+    of_whole_tables: bool = False
+    """Whether its checks judge a table as a whole: what fails on one day of a run may be the doing of another one."""
     of_missing_batches: bool = False
     """Whether it says that batches are missing: refused files explain it only as far as they are those batches."""
     of_broken_checks: bool = False
