@@ -35,7 +35,7 @@ def generate(check: bool, overwrite: bool, as_json: bool) -> ExitCode:
     """
     from reliability_platform.contracts import CONTRACTS
     from reliability_platform.contracts.as_generated import as_generated
-    from reliability_platform.contracts.changes import all_changes
+    from reliability_platform.contracts.changes import OF_THE_DAYS, all_changes
     from reliability_platform.contracts.generation import Change, planned, write
     from reliability_platform.warehouse.own_project import own_reads
 
@@ -53,7 +53,7 @@ def generate(check: bool, overwrite: bool, as_json: bool) -> ExitCode:
     if not as_json:
         _show_changes(found, costs)
     if not check:
-        _refuse_same_version(before or {}, CONTRACTS, {one.source for one in broken})
+        _refuse_same_version(before or {}, CONTRACTS, {one.source for one in broken if one.kind not in OF_THE_DAYS})
     if edited and not (overwrite or check):
         raise UsageError(
             f"{', '.join(edited[:3])}{' and others' if len(edited) > 3 else ''} in {PROJECT} {'was' if len(edited) == 1 else 'were'} "

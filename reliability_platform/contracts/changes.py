@@ -46,6 +46,11 @@ class Kind(StrEnum):
     ANNOUNCED = "announced columns changed"
     DELIVERY = "delivery changed"
     VERSION_REMOVED = "version removed"
+    VERSION_MOVED = "version holds from another day"
+
+
+OF_THE_DAYS = (Kind.VERSION_REMOVED, Kind.VERSION_MOVED)
+"""What changes no version, but by which of them days are read."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +107,20 @@ def _by_version(old: Contract, new: Contract) -> Iterator[ContractChange]:
             yield from (replace(one, holds_from=version.holds_from) for one in found)
         else:
             yield from changes(known.get(version.version, before[min(place, len(before) - 1)]), version)
+        if len(after) > 1 and version.version in known and known[version.version].holds_from != version.holds_from:
+            yield _moved(known[version.version], version)
     for gone in before if len(before) > len(after) else ():
         if gone.version not in {one.version for one in after}:
             said = f"{gone.version}: its landing days are read by another"
             yield ContractChange(new.source, Kind.VERSION_REMOVED, False, said)
+
+
+def _moved(old: Contract, new: Contract) -> ContractChange:
+    """The landing days between the two are read by another version."""
+    days = (old.holds_from, new.holds_from)
+    first = None if None in days else min(day for day in days if day is not None)
+    said = f"{new.version}, {old.holds_from or 'the first one'} → {new.holds_from or 'the first one'}"
+    return ContractChange(new.source, Kind.VERSION_MOVED, False, said, holds_from=first)
 
 
 def short_notice(old: Contract, new: Contract) -> str | None:

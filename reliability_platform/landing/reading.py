@@ -1,6 +1,7 @@
 """How a source's deliveries are read: the fingerprint of its contract. What failed under one reading may pass another."""
 
 import hashlib
+from dataclasses import replace
 from datetime import date
 
 from reliability_platform.contracts import CONTRACTS
@@ -9,15 +10,16 @@ from reliability_platform.contracts.file_format import PARQUET
 
 
 def contract_fingerprint(source: str, day: date | None = None) -> str:
-    """SHA-256 of what a contract says about files and values of a landing day, or of all; who owns the source and when it
-    is due is left out."""
+    """SHA-256 of what a contract says about files and values of a landing day, or of all; who owns the source, when it
+    is due and what people read of it is left out."""
     contract = CONTRACTS[source]
     told = [contract.on(day)] if day is not None else contract.versions or [contract]
     return hashlib.sha256("".join(map(_said, told)).encode()).hexdigest()
 
 
 def _said(contract: Contract) -> str:
-    said = repr((contract.key, contract.event_time, contract.columns, contract.announced))
+    columns = [replace(one, description="", role=None) for one in contract.columns]
+    said = repr((contract.key, contract.event_time, columns, contract.announced))
     if contract.file_format != PARQUET:
         said += repr(contract.file_format)
     if contract.mode != TOLERANT:

@@ -23,6 +23,7 @@ from reliability_platform.contracts.odcs import ContractError
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.landing.bronze import ensure_bronze
 from reliability_platform.landing.columns import Breach, breach, owed_notice
+from reliability_platform.landing.reading import contract_fingerprint
 from reliability_platform.landing.versions import in_later_types
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.fitting import fit_tables
@@ -114,10 +115,17 @@ def test_each_change_is_typed_and_classed(
     assert [(one.kind, one.is_compatible) for one in found] == [(kind, compatible)], [one.line for one in found]
 
 
-def test_a_contract_that_did_not_change_has_no_change(old: Contract, tmp_path: Path) -> None:
-    """A description is for people: no row is read in another way."""
+def test_a_contract_that_did_not_change_has_no_change(
+    old: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A description is for people: no row is read in another way, and nothing that waits is read again for it."""
     again = declared(tmp_path / "new", CONTRACT.replace("flight, phys", "flight, description: Its number., phys"))
     assert changes(old, again) == []
+    readings = set()
+    for contract in (old, again):
+        monkeypatch.setitem(CONTRACTS, "flights", contract)
+        readings.add(contract_fingerprint("flights", date(2026, 2, 1)))
+    assert len(readings) == 1
 
 
 def test_a_producer_can_ask_in_his_own_ci_what_his_change_breaks(tmp_path: Path) -> None:
@@ -356,6 +364,14 @@ def test_a_version_from_a_day_on_costs_no_day_of_before(project: Path, monkeypat
     code, said = generate(project, monkeypatch, CONTRACT, SECOND)
     assert (code, "backfill" in said) == (ExitCode.OK, False)
     assert "INCOMPATIBLE: flights.seats: range narrowed, from 1 to 400 → from 1 to 200, from 2026-03-01 on" in said
+    code, said = generate(project, monkeypatch, CONTRACT, SECOND.replace("value: 2026-03-01", "value: 2026-01-05"))
+    assert (code, "backfill --from 2026-01-05" in said) == (ExitCode.OK, True), (
+        "days between are read by another version"
+    )
+    assert "version holds from another day, 2.0.0, 2026-03-01 → 2026-01-05" in said
+    (project / "contracts" / "flights-1.yml").unlink()
+    code, said = generate(project, monkeypatch, CONTRACT)
+    assert (code, "flights: version removed, 2.0.0" in said) == (ExitCode.OK, True)
 
 
 def test_a_new_optional_column_is_expected_after_the_last_landed_day(
