@@ -38,7 +38,7 @@ are custom properties:
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
@@ -77,6 +77,8 @@ OURS = (
     "query", "feeds", "compatibility",
 )  # fmt: skip
 """The custom properties of a table that the platform reads."""
+OUR_LEVELS = ("frequency", "latency", "generalAvailability", "noticePeriod")
+"""The service levels that the platform reads; others are for people."""
 OF_FILES = ("fileFormat", "severalDays", "dayOffset")
 """Those of them that say how files are."""
 ROLES = ("measure", "segment", "entity")
@@ -198,6 +200,7 @@ class _Table:
         elif not next(one for one in columns if one.name == event_time).type.startswith(("TIMESTAMP", "DATE")):
             self._object(f"eventTime is {event_time!r}, which holds neither moments nor days", "name")
         self._refuse_unknown_properties()
+        self._refuse_unknown_levels()
         announced = self._names(self._custom.get("announcedColumns", []), "announcedColumns")
         taken_over = self._names(self._custom.get("takenOver", []), "takenOver")
         taken = Counter(
@@ -322,12 +325,24 @@ class _Table:
     def _refuse_unknown_properties(self) -> None:
         """Those that look like one of the platform's: other programs may have their own."""
         for name in self._custom:
-            close = get_close_matches(name.lower(), [one.lower() for one in OURS], n=1, cutoff=0.8)
-            meant = next((one for one in OURS if [one.lower()] == close), None)
-            if name not in OURS and meant is not None:
+            meant = _meant(name, OURS)
+            if meant is not None:
                 self._object(f"the custom property {name!r} says nothing: did you mean {meant}?", "name")
         if not isinstance(self._custom.get("severalDays", False), bool):
             self._object(f"severalDays is {self._custom['severalDays']!r}, which is neither true nor false", "name")
+
+    def _refuse_unknown_levels(self) -> None:
+        """The same of service levels, and of the columns that they are of."""
+        columns = [one.name for one in self._table.properties or []]
+        for number, said in enumerate(self._said.slaProperties or []):
+            name, (table, _, column) = said.property or "", (said.element or "").partition(".")
+            meant, what = _meant(name, OUR_LEVELS), None
+            if meant is not None:
+                what = f"the service level {name!r} says nothing: did you mean {meant}?"
+            elif name == "generalAvailability" and table == self._name and column and column not in columns:
+                what = f"generalAvailability is of {said.element}, which is no column of {table}"
+            if what is not None:
+                self.objections.append(Objection(("slaProperties", number), what))
 
     def _kind(self) -> str:
         """What the contract says, or else its servers."""
@@ -481,6 +496,12 @@ class _Table:
             )
             return _MINUTES["d"]
         return round(said.value * minutes)
+
+
+def _meant(name: str, ours: Sequence[str]) -> str | None:
+    """Which of ours a name was meant for that is none of them; None if it is one, or like none."""
+    close = get_close_matches(name.lower(), [one.lower() for one in ours], n=1, cutoff=0.8)
+    return None if name in ours else next((one for one in ours if [one.lower()] == close), None)
 
 
 def _custom(declared: OpenDataContractStandard | SchemaObject | SchemaProperty) -> dict[str, Any]:

@@ -202,6 +202,8 @@ def test_a_value_that_the_newest_type_cannot_hold_is_kept_beside_it(both: Contra
         (("{name: carrier, phys", "{name: carrier, primaryKey: true, phys"), "its key is another one"),
         (("value: 2026-03-01", "value: 2026-13-01"), "which is no day"),
         (("value: 30, unit: d", "value: -1, unit: d"), "noticePeriod"),
+        (("noticePeriod", "noticePeriods"), "did you mean noticePeriod"),
+        (("value: 2026-03-01}", "value: 2026-03-01, element: flights.gat}"), "no column of flights"),
         (("value: drop}", "value: drop}\n  - {property: compatibility, value: loose}"), "choose one of strict"),
         (("value: drop}", "value: drop}\n  - {property: compatibilty, value: strict}"), "did you mean compatibility"),
     ],
