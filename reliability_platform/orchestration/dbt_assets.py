@@ -1,5 +1,6 @@
 """The dbt models as assets and the dbt tests as asset checks, run in this process over the window of the run."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.pipeline import steps
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import TransformFailedError
+from reliability_platform.warehouse.own_project import is_own
 
 WAREHOUSE_POOL = "warehouse"
 
@@ -28,6 +30,13 @@ class Translator(DagsterDbtTranslator):
         if dbt_resource_props["resource_type"] == "source":
             return dg.AssetKey([dbt_resource_props["source_name"], dbt_resource_props["name"]])
         return dg.AssetKey(dbt_resource_props["name"])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        """As the model says; one of an own dbt project by its dbt group, else by its project. Dagster takes plain names."""
+        said = super().get_group_name(dbt_resource_props)
+        if said is None and is_own(dbt_resource_props):
+            said = str(dbt_resource_props["package_name"])
+        return _plain(said) if said else None
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
         """What the model's yml says. Dagster's own adds the SQL, which the list of assets shows as raw Markdown."""
@@ -48,7 +57,12 @@ class Translator(DagsterDbtTranslator):
         consequence = _consequence(unique_id)
         # A test of an own project must not stop the audit, which judges everything else of its days; the gate holds them.
         blocking = spec.blocking and unique_id not in MODEL_TESTS
-        return spec._replace(description=f"{said} {consequence}", blocking=blocking)
+        return spec._replace(name=_plain(spec.name), description=f"{said} {consequence}", blocking=blocking)
+
+
+def _plain(name: str) -> str:
+    """A name as Dagster takes one: dbt takes more, as `rides-are-there`."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", name)
 
 
 def _consequence(unique_id: str) -> str:
@@ -99,10 +113,10 @@ def dbt_models(context: dg.AssetExecutionContext, home: Home) -> Iterator[dg.Mat
     for node in built.nodes:
         if node.resource_type in ("model", "seed", "snapshot") and node.status == "success":
             yield dg.MaterializeResult(asset_key=node.name, metadata={"seconds": round(node.seconds, 3)})
-        elif node.resource_type == "test" and node.name in checks and node.status in ("pass", "warn", "fail"):
+        elif node.resource_type == "test" and _plain(node.name) in checks and node.status in ("pass", "warn", "fail"):
             yield dg.AssetCheckResult(
-                asset_key=checks[node.name].asset_key,
-                check_name=node.name,
+                asset_key=checks[_plain(node.name)].asset_key,
+                check_name=_plain(node.name),
                 passed=node.status == "pass",
                 severity=dg.AssetCheckSeverity.WARN if node.status == "warn" else dg.AssetCheckSeverity.ERROR,
                 metadata={"failing_rows": node.failures or 0, **({"message": node.message} if node.message else {})},

@@ -8,6 +8,7 @@ gets its name when it is whole; what is in it then stays as it is. Nothing of a 
 import errno
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -27,6 +28,7 @@ KEPT = 16
 """So many parsed states stay, 2 MB each; a daemon reads its own again at most after so many others were deployed."""
 NOT_WRITTEN_BY_PEOPLE = ("target", "logs", "dbt_packages")
 PARSED = "partial_parse.msgpack"
+_ASKED = re.compile(rb"""env_var\(\s*['"](\w+)""")
 
 
 def quiet_arguments(*words: str, project: Path, target: Path) -> list[str]:
@@ -89,11 +91,16 @@ def _digest(project: Path) -> str:
 
 
 def _digest_of(files: Sequence[tuple[str, Path]]) -> str:
-    digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')}".encode())
+    digest, asked = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')}".encode()), set[bytes]()
     for name, path in files:
         content = path.read_bytes()
         digest.update(f"\0{name}\0{len(content)}\0".encode())
         digest.update(content)
+        asked.update(_ASKED.findall(content) if OWN_DBT_PROJECT is not None else ())
+    for variable in sorted(name.decode() for name in asked):
+        # What theirs asks of the environment may decide about schemas and models when it is parsed.
+        if not variable.startswith(("RELIABILITY_", "PWD")):
+            digest.update(f"\0{variable}\0{os.environ.get(variable)}".encode())
     return digest.hexdigest()[:24]
 
 
@@ -154,7 +161,7 @@ def _parse(project: Path, cache: Path) -> Path:
             target = copy / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
-        result = dbtRunner().invoke(quiet_arguments("parse", project=copy, target=draft))
+        result = dbtRunner().invoke(quiet_arguments("parse", "--log-level=none", project=copy, target=draft))
         if not result.success:
             raise EnvironmentUnusableError(f"The dbt project does not parse: {result.exception}")
         # Of what was parsed: somebody may be editing the project.

@@ -120,7 +120,12 @@ def published_models(manifest: dict[str, Any]) -> list[str]:
     own = [key for key, node in models.items() if is_own(node)]
     if marked or not own:
         return marked
-    kept = {key for key in own if models[key]["config"]["materialized"] != "ephemeral"}
+    kept = {
+        key
+        for key in own
+        if models[key]["config"]["materialized"] != "ephemeral"
+        and models[key]["config"]["meta"].get("published") is not False
+    }
     read = {parent for key in manifest["exposures"] for parent in manifest["parent_map"][key]}
     if read & kept:
         return sorted(read & kept)

@@ -51,6 +51,8 @@ def lacks_before_parsing(own: OwnProject, platform: Path | None) -> Iterator[Lac
             f"{own.folder / 'dbt_project.yml'}, or install another dbt.",
             True,
         )
+    if own.name == PACKAGE:
+        yield Lack(f"{own.folder} is a dbt project of the platform, around which nothing can stand.", True)
     profile = own.profile()
     if profile is not None and profile.get("type") != "duckdb":
         yield Lack(

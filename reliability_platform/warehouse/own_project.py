@@ -109,7 +109,7 @@ class OwnProject:
                 yield name, self.folder / name
         for folder in sorted({folder for key in PATHS for folder in self._folders(key)}):
             yield from _below(self.folder / folder, folder)
-        for package in self.installed_packages():
+        for package in (one for one in self.installed_packages() if one.name != PACKAGE):
             yield from _below(package, f"{self.installed}/{package.name}")
 
     def sources(self) -> dict[str, Place]:

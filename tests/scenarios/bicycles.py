@@ -91,8 +91,20 @@ select bike, rides, dbt_valid_from as since from {{ ref('bike_use') }}
 select bike, count(*) as rides from {{ ref('rides_kept') }} group by bike
 {% endsnapshot %}
 """,
+    "layers/serve/by-district.sql": """\
+{{ config(group='city-hall') }}
+select district, sum(rides) as rides from {{ ref('stations_served') }} group by district
+""",
     "layers/models.yml": """\
+groups:
+  - name: city-hall
+    owner: {name: City Hall}
 models:
+  - name: by-district
+    columns:
+      - name: rides
+        data_tests:
+          - not_null: {name: rides-are-counted}
   - name: rides_clean
     columns:
       - name: station

@@ -107,6 +107,7 @@ def test_their_models_are_built_their_tests_judge_and_what_they_mark_is_publishe
         "stations_served": [2, False, []],
     }
     assert set(first["tests"]) == {
+        "by-district__not_null_rides",
         "rides_clean__accepted_values_minutes",
         "rides_clean__no_ride_ends_before_it_begins",
         "rides_clean__not_null_station",
@@ -115,7 +116,7 @@ def test_their_models_are_built_their_tests_judge_and_what_they_mark_is_publishe
         "stations_served__unique_station",
     }
     assert first["tests"]["rides_clean__accepted_values_minutes"][0] == "failed", "it warns, and holds nothing"
-    assert {"daily", "stations_served", "exposure/city_hall", "bike_use", "long_rides"} <= set(first["reached"])
+    assert {"daily", "stations_served", "exposure/city_hall", "bike_use", "by-district"} <= set(first["reached"])
     assert {"published/daily", "published/bikes_over_time"} <= set(first["reached"])
 
     assert second["held"] == [f"ride_log/{DAYS[0]}"]

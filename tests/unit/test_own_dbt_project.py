@@ -9,6 +9,7 @@ from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.generation import FedTable, OwnReads, generated_files
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.settings import DBT_PROJECT
+from reliability_platform.warehouse import dbt_manifest
 from reliability_platform.warehouse.own_lacks import lacks_before_parsing, refuse_before_parsing
 from reliability_platform.warehouse.own_project import PACKAGE, OwnProject
 from reliability_platform.warehouse.snapshots.soundness import read_through
@@ -115,3 +116,19 @@ def test_a_warehouse_with_several_schemas_is_sound(tmp_path: Path) -> None:
         connection.execute("create table serve.daily as select 1 as one")
         connection.execute("create table main.daily as select 2 as two")
     assert read_through(tmp_path / "warehouse.duckdb") == 2
+
+
+def test_what_it_asks_of_the_environment_is_part_of_what_was_parsed(
+    theirs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A schema by `env_var` would stay that of the first run: what dbt has parsed is kept by the files alone."""
+    monkeypatch.setattr(dbt_manifest, "OWN_DBT_PROJECT", theirs)
+    file = theirs / "layers" / "clean" / "rides_clean.sql"
+    file.write_text("select 1 as one -- {{ env_var('CITY_SCHEMA', 'city') }}\n")
+
+    def digest(value: str) -> str:
+        monkeypatch.setenv("CITY_SCHEMA", value)
+        return dbt_manifest._digest_of([("rides_clean.sql", file)])
+
+    assert digest("north") == digest("north")
+    assert digest("north") != digest("south")
