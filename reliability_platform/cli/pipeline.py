@@ -259,7 +259,8 @@ def heal(
 ) -> int:
     """Heal open incidents: act, re-run, verify.
 
-    Without --incident, all whose policy needs no approval. The actions `hold`, `release` and
+    Without --incident, all whose policy needs no approval, and what waits in quarantine since before a compatible change of
+    its contract is read again. The actions `hold`, `release` and
     `fall_back_to_last_good_publication` heal nothing, but keep consumers safe meanwhile. One action that fails keeps no
     other incident from being healed. What is wrong without an incident (a damaged file, a day without a result) is said.
     """

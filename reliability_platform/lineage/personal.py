@@ -49,7 +49,8 @@ def undeclared_personal_columns(manifest_path: Path) -> list[ShownColumn]:
         for column in contract.columns
         if column.pii
     }
-    if not shows:
+    published = {mart.name for mart in marts(manifest_path)}
+    if not shows or not published:
         return []
     for model, columns in column_lineage(manifest_path).items():  # in the order of the data
         for column, inputs in columns.items():
@@ -57,7 +58,7 @@ def undeclared_personal_columns(manifest_path: Path) -> list[ShownColumn]:
                 shows.get((one.dataset, one.column)) for one in inputs if one.kind == "direct" and not one.is_covered
             )
             shows[model, column] = frozenset[Place]().union(*(one for one in read if one))
-    published, allowed = {mart.name for mart in marts(manifest_path)}, _declared(manifest_path)
+    allowed = _declared(manifest_path)
     return [
         ShownColumn(model, column, *min(origins))
         for (model, column), origins in shows.items()

@@ -23,14 +23,14 @@ GONE = "_gone_"
 
 def fit_tables(settings: Settings, connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Give the tables the columns that bronze has; returns the statements. What a person has taken over is left to him."""
-    done = []
+    done, tables = [], _columns(connection)
     for source, contract in CONTRACTS.items():
         sentinel = bronze_folder(settings, source, SENTINEL_DAY) / "sentinel.parquet"
-        for shape in (STAGING, SILVER):
-            table = shape.format(source=source)
-            there = _columns(connection, table)
-            if there and table not in contract.taken_over and sentinel.exists():
-                for statement in _statements(connection, table, there, _of_file(connection, sentinel)):
+        own = [one for one in (STAGING.format(source=source), SILVER.format(source=source)) if one in tables]
+        wanted = _of_file(connection, sentinel) if own and sentinel.exists() else {}
+        for table in own if wanted else ():
+            if table not in contract.taken_over:
+                for statement in _statements(connection, table, tables[table], wanted):
                     connection.execute(statement)
                     done.append(statement)
     return done
@@ -84,10 +84,12 @@ def _of_file(connection: duckdb.DuckDBPyConnection, sentinel: Path) -> dict[str,
     return {row[0]: row[1] for row in found if row[0] not in own}
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
-    found = connection.execute(
-        "select column_name, data_type from duckdb_columns() where table_name = $table and schema_name = 'main' "
-        "and database_name = current_database()",
-        {"table": table},
-    ).fetchall()
-    return dict(found)
+def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    """The columns of every table and their types."""
+    found: dict[str, dict[str, str]] = {}
+    for table, name, kind in connection.execute(
+        "select table_name, column_name, data_type from duckdb_columns() "
+        "where schema_name = 'main' and database_name = current_database() and not internal"
+    ).fetchall():
+        found.setdefault(table, {})[name] = kind
+    return found
