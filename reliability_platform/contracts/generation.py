@@ -371,7 +371,8 @@ def _tests(column: Column, contract: Contract, models: frozenset[str]) -> Iterat
         yield "not_null: {config: {where: __window__}}"
     if column.references:
         to = column.references
-        if f"dim_{to.table}" in models:
+        by_all = all(_refers(one, column.name, to) for one in contract.versions)
+        if by_all and f"dim_{to.table}" in models:
             yield (
                 f"relationships:\n              arguments: {{to: ref('dim_{to.table}'), field: {to.column}}}\n"
                 "              config: {where: __window__}"
@@ -383,18 +384,25 @@ def _rules(source: Contract, references: Iterable["_Join"]) -> Iterator[tuple[st
     several versions, that of the version by which the row's landing day is read."""
     versions = source.versions or (source,)
     told = [dict(_rules_of_columns(one, source)) for one in versions]
+    for version, rules in zip(versions, told, strict=True):
+        rules |= {
+            f"{one.column}_unknown_reference": _text(
+                f"live.{one.column} is not null and {one.name}.{one.to.column} is null"
+            )
+            for one in references
+            if _refers(version, one.column, one.to)
+        }
     for code in dict.fromkeys(code for rules in told for code in rules):
         own = [rules.get(code) for rules in told]
         first = own[0]
         yield code, first if first is not None and set(own) == {first} else _by_version(versions, own)
-    for one in references:
-        yield (
-            f"{one.column}_unknown_reference",
-            _text(f"live.{one.column} is not null and {one.name}.{one.to.column} is null"),
-        )
     zone = f", '{source.day_zone}'" if source.day_zone != "UTC" else ""
     yield f"{source.event_time}_in_future", f"is_in_future('live.{source.event_time}'{zone})"
     yield "key_conflict", _text("conflicts._row_number is not null")
+
+
+def _refers(contract: Contract, column: str, to: Reference) -> bool:
+    return any(one.name == column and one.references == to for one in contract.columns)
 
 
 def _by_version(versions: Sequence[Contract], own: Sequence[str | None]) -> str:

@@ -88,6 +88,7 @@ def _loosest(newest: Column, versions: Sequence[Contract]) -> Column:
         valid_values=() if free else tuple(dict.fromkeys(value for one in told for value in one.valid_values)),
         minimum=None if None in lows else min(low for low in lows if low is not None),
         maximum=None if None in highs else max(high for high in highs if high is not None),
+        references=newest.references or next((one.references for one in reversed(told) if one.references), None),
         pii=any(one.pii for one in told),
         aliases=tuple(dict.fromkeys(alias for one in told for alias in one.aliases)),
     )

@@ -181,6 +181,21 @@ def test_the_rules_of_staging_are_those_of_the_landing_day(both: Contract) -> No
     }
 
 
+def test_a_reference_that_only_one_version_has_is_asked_of_its_days(tmp_path: Path) -> None:
+    """Rows of before were rejected for a reference that nobody had promised then, or none was asked for any more."""
+    refers = ("{name: carrier, phys", "{name: carrier, relationships: [{to: airlines.carrier}], phys")
+    for place, files in enumerate(((CONTRACT, SECOND.replace(*refers)), (CONTRACT.replace(*refers), SECOND))):
+        files_of = generated_files({"flights": declared(tmp_path / str(place), *files)}, ["dim_airlines"])
+        staging = files_of["dbt_project/models/staging/stg_flights.sql"]
+        [rule] = [line for line in staging.splitlines() if "carrier_unknown_reference" in line]
+        assert ("live.landing_date >= date '2026-03-01'" in rule, "live.landing_date < date" in rule) == (
+            place == 0,
+            place == 1,
+        )
+        assert "left join airlines" in staging
+        assert "relationships" not in files_of["dbt_project/models/intermediate/int_flights__deduplicated.yml"]
+
+
 def test_a_value_that_the_newest_type_cannot_hold_is_kept_beside_it(both: Contract) -> None:
     """It was right when it came: neither is it lost, nor read as something else, nor its row rejected."""
     first = both.on(date(2026, 2, 1))
