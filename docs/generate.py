@@ -170,8 +170,11 @@ classes. Admission, checks and masking read it. A field that the standard does n
 | `slaProperties: noticePeriod` | how long before it holds an incompatible change must be announced: `d` or `w` |
 | `customProperties: compatibility` | what a delivery may have that nobody announced: `strict`, `tolerant` (the default) or `additive` |
 | `customProperties: eventTime` | the column with the event time |
-| `customProperties: sourceKind` | how it delivers: `simulated` (by the lab, the default) or `drop` (it sends by itself) |
-| `servers` | where deliveries of a `drop` source appear: the `path` (with `*`) or the `location` of the first server |
+| `customProperties: sourceKind` | how it delivers, where no server says so: `simulated` (by the lab, the default) or `drop` (it sends by itself) |
+| `servers` | where it is [reached](../how-to/connect.md): `api` over HTTP, `duckdb`, `postgresql` or `custom` with `engine: sqlite` in a database, any other as files at its `path` (with `*`) or `location`. The first one counts |
+| `servers: customProperties` | `credentials` (a reference), `user`, `caFile`, `tls`, `options` of a bucket's driver, `fallback` |
+| `schema: physicalName` | what its own database calls the table |
+| `customProperties: query` | the rows of one batch in a database, by `:start` and `:end`, `:day` or `:slot`; by default those of the table, by event time |
 | `customProperties: fileFormat` | how its files are written: `format` (`parquet`, `csv`, `json`), `compression`, `delimiter`, `quote`, `escape`, `decimal`, `encoding`, `header`, `skip`, `dateFormat`, `timestampFormat`, `nulls` |
 | `customProperties: dayZone` | the zone whose calendar says which day an event is of: by default that of the event time, or UTC |
 | `customProperties: severalDays` | `true`: a file holds several days, and is taken apart by those of its events |
