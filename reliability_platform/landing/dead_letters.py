@@ -8,11 +8,9 @@ from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from reliability_platform.atomic import parquet_bytes, write_atomically
 from reliability_platform.contracts import SOURCES
-from reliability_platform.landing.bronze import SENTINEL_DAY
+from reliability_platform.landing.bronze import SENTINEL_DAY, ensure_without_rows
 from reliability_platform.landing.file_quarantine import quarantine_folder
 from reliability_platform.settings import Settings
 
@@ -40,6 +38,4 @@ def dead_letter_file(settings: Settings, source: str, landing_date: date) -> Pat
 
 def ensure_dead_letters(settings: Settings) -> None:
     """Write a file without rows where there is none, so that a glob over all of them finds one."""
-    path = dead_letter_file(settings, SOURCES[0], SENTINEL_DAY)
-    if not path.exists() or not pq.read_schema(path).equals(SCHEMA):
-        write_atomically(path, parquet_bytes(SCHEMA.empty_table()))
+    ensure_without_rows(dead_letter_file(settings, SOURCES[0], SENTINEL_DAY), SCHEMA)

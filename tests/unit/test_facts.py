@@ -9,9 +9,10 @@ import pytest
 
 from reliability_platform.checks.facts import Facts
 from reliability_platform.checks.native import evaluate_native
-from reliability_platform.checks.results import CheckResult
+from reliability_platform.checks.results import ERROR, CheckResult, CheckStatus
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.incidents.detection import observe
+from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.settings import DBT_PROJECT
 from tests.unit.broken_home import BrokenHome
 from tests.unit.failing import NOW, refused
@@ -108,3 +109,22 @@ def test_every_code_for_which_staging_rejects_rows_says_a_rule_and_a_column() ->
         codes = re.findall(r"'(\w+)':", sql[sql.index("reject_reasons({") :])
         assert len(codes) > 5
         assert set(codes) <= CONTRACTS[source].rejections.keys()
+
+
+def test_what_many_checks_read_is_read_once_and_where_it_cannot_be_only_those_checks_crash(home: BrokenHome) -> None:
+    """The records of a window are kept for all checks of a source: one damaged file of another source must not take
+    these with it, and each crashed check says what is damaged, not that a table of its query is missing."""
+    home.land(without=(2,))
+    damaged = admissions_file(home.settings, "payments", home.day)
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"PAR1 no more PAR1")
+    conserved = "rec_batches__conserved__orders"
+    found = judged(home, GAP, "bronze_payments__batch_completeness", "bronze_payments__file_integrity", conserved)
+    assert found[GAP].facts == Facts(missing_slots=(2,))
+    for name, said in (
+        ("bronze_payments__batch_completeness", "in file"),
+        ("bronze_payments__file_integrity", "in file"),
+        (conserved, "rec_batches__conserved"),
+    ):
+        assert (found[name].status, found[name].reason) == (CheckStatus.NOT_EVALUATED, ERROR)
+        assert said in found[name].message
