@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -167,6 +168,19 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    _use_one_thread()
+
+
+def _use_one_thread() -> None:
+    """A day of a test has a few hundred rows: more threads of DuckDB only wait for each other, which took a third of the CPU
+    of an audit and a publication. Processes that tests start have as many as DuckDB takes.
+    """
+    connect = duckdb.connect
+
+    def connected(*arguments: Any, config: dict[str, Any] | None = None, **more: Any) -> duckdb.DuckDBPyConnection:
+        return connect(*arguments, config={"threads": 1, **(config or {})}, **more)
+
+    duckdb.connect = connected
 
 
 def days(first: date, last: date) -> list[date]:
