@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reliability_platform.errors import ExitCode
+from tests.forked import COMMAND_LINE, run
 
 DAYS = (date(2019, 3, 1), date(2019, 3, 2))
 CONTRACT = """\
@@ -65,10 +65,9 @@ models:
 
 def reliability(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """A command, typed in the project's folder."""
-    command = [sys.executable, "-m", "reliability_platform.cli", *words]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RELIABILITY_")}
     environment |= {"RELIABILITY_HOME": str(project / "data")}
-    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=900)
+    return run(COMMAND_LINE, *words, cwd=project, env=environment)
 
 
 def produce(project: Path, day: date, flights: Sequence[tuple[str, int]], attempt: int = 1) -> None:

@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reliability_platform.errors import ExitCode
+from tests.forked import run
 from tests.scenarios.airport_in_the_lab import HIT
 from tests.scenarios.test_own_project import CONTRACT, MART, MART_YML, produce, read, reliability
 
@@ -47,14 +46,7 @@ def graded(airport: Path) -> Any:
     """The days run, recorded into `lab`, and a trial on them with a fault on each day but the first."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RELIABILITY_")}
     environment |= {"RELIABILITY_HOME": str(airport / "data")}
-    command = [
-        sys.executable,
-        str(Path(__file__).with_name("airport_in_the_lab.py")),
-        str(airport / "lab"),
-        FIRST,
-        LAST,
-    ]
-    done = subprocess.run(command, cwd=airport, env=environment, capture_output=True, text=True, timeout=900)
+    done = run("tests.scenarios.airport_in_the_lab", str(airport / "lab"), FIRST, LAST, cwd=airport, env=environment)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
