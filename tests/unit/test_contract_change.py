@@ -1,5 +1,6 @@
 """A contract that changes to what was refused: the file enters as it came, and the ledger says so once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -11,12 +12,17 @@ from reliability_platform.contracts.odcs import read_contracts
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.remediation.actions import action_named
-from reliability_platform.remediation.contract_change import admissible_now, fit_since_the_contract_changed
+from reliability_platform.remediation.contract_change import (
+    admissible_now,
+    fit_since_the_contract_changed,
+    readmissible,
+)
 from reliability_platform.remediation.dead_letters.letters import Letter, Selection, waiting_letters
 from reliability_platform.remediation.dead_letters.replay import offers
 from reliability_platform.remediation.heal import act, describe
 from reliability_platform.remediation.ledger import ReplayLedger
 from reliability_platform.remediation.policy import AUTOMATION
+from reliability_platform.remediation.standstill import arrived
 from reliability_platform.settings import CONTRACTS_FOLDER
 from tests.unit.broken_home import BrokenHome
 
@@ -108,6 +114,25 @@ def test_healing_replays_it_as_it_came_and_asks_nobody(home: BrokenHome, request
     assert admissible_now(home.settings, "orders", home.day) == []
     [replayed] = ReplayLedger(home.engine).all(incident.id)
     assert replayed.how == "contract"
+
+
+def test_a_day_of_an_incident_is_run_once_after_a_compatible_change(
+    home: BrokenHome, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a widened contract would take waited until somebody ran its day; what an incompatible one would make of a day
+    nobody may decide but a person."""
+    incident = home.incident(CONTRACT)
+    assert arrived(home.settings, incident) == []
+    request.getfixturevalue("_agreed")
+    agreed = CONTRACTS["orders"]
+    monkeypatch.setitem(CONTRACTS, "orders", replace(agreed, version="2.0.0"))
+    assert arrived(home.settings, incident) == []
+    monkeypatch.setitem(CONTRACTS, "orders", agreed)
+    assert arrived(home.settings, incident) == [home.day]
+    waits = [(one.source, one.landing_date, one.files, one.rows) for one in readmissible(home.settings)]
+    assert waits == [("orders", home.day, 1, 0)]
+    home.admit()
+    assert (arrived(home.settings, incident), readmissible(home.settings)) == ([], [])
 
 
 def test_as_long_as_the_contract_stands_nothing_is_offered(home: BrokenHome) -> None:
