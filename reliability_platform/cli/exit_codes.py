@@ -23,7 +23,7 @@ ENDS_WITH: dict[ExitCode, dict[str, str]] = {
         "restore": "a landing partition is held afterwards, or something stays damaged",
         "contract check": "a file would be refused, or its landing day held (with --strict, if any row would be rejected)",
         "contract diff": "a change is incompatible",
-        "generate": "with --check, a generated file is not as the contracts say",
+        "generate": "with --check, a generated file is not as the contracts say, or a mart shows personal data without saying so",
         "quarantine replay": "something that was meant was not replayed, an incident stays open, or something failed",
         "incidents audit": "a timeline was changed",
         "snapshot verify": "a content is damaged",

@@ -1,11 +1,17 @@
 """What a contract calls personal is published only where the mart says so."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from reliability_platform.cli.main import cli
 from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts.contract import Contract
+from reliability_platform.errors import ExitCode
+from reliability_platform.lineage import personal
 from reliability_platform.lineage.columns import column_lineage
 from reliability_platform.lineage.personal import (
     PersonalDataPublishedError,
@@ -25,11 +31,16 @@ def manifest() -> Path:
     return path
 
 
-def calls_personal(monkeypatch: pytest.MonkeyPatch, source: str, column: str) -> None:
-    """As the contract would."""
+def personal_too(source: str, column: str) -> Contract:
+    """The contract, if it called a column personal as well."""
     contract = CONTRACTS[source]
     columns = tuple(replace(one, pii=one.pii or one.name == column) for one in contract.columns)
-    monkeypatch.setitem(CONTRACTS, source, replace(contract, columns=columns))
+    return replace(contract, columns=columns)
+
+
+def calls_personal(monkeypatch: pytest.MonkeyPatch, source: str, column: str) -> None:
+    """As the contract would."""
+    monkeypatch.setitem(CONTRACTS, source, personal_too(source, column))
 
 
 def test_the_marts_of_the_shop_publish_no_personal_data_without_saying_so(manifest: Path) -> None:
@@ -45,6 +56,20 @@ def test_a_mart_that_shows_personal_data_is_not_published(manifest: Path, monkey
     assert "agg_daily_payments.method would publish payments.method" in str(refused.value)
     assert "config: {meta: {personal: true}" in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_pipeline_of_ones_own_hears_of_it_before_anything_runs(
+    manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`generate --check` ended with 0, and the publication of the next morning was stopped."""
+    assert manifest.exists()
+    good = CliRunner().invoke(cli, ["generate", "--check", "--json"], standalone_mode=False)
+    assert (good.return_value, json.loads(good.stdout)["personal_data"]) == (ExitCode.OK, [])
+    # As if what was generated knew it already: with the contract alone the generated files would be other ones.
+    monkeypatch.setattr(personal, "CONTRACTS", {**CONTRACTS, "payments": personal_too("payments", "method")})
+    bad = CliRunner().invoke(cli, ["generate", "--check"], standalone_mode=False)
+    assert bad.return_value is ExitCode.NOT_HEALED
+    assert "agg_daily_payments.method would publish payments.method" in bad.stdout
 
 
 def test_what_only_counts_or_joins_personal_data_shows_none(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
