@@ -17,6 +17,7 @@ from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.pipeline import steps
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import TransformFailedError
+from reliability_platform.warehouse.marts import read_manifest, without_fed_sources
 from reliability_platform.warehouse.own_project import is_own
 
 WAREHOUSE_POOL = "warehouse"
@@ -86,7 +87,7 @@ def _header(sql: str) -> str:
 
 
 @dbt_assets(
-    manifest=ensure_manifest(),
+    manifest=without_fed_sources(read_manifest(ensure_manifest())),
     name="dbt",
     partitions_def=LANDING_DAYS,
     backfill_policy=ONE_RUN,

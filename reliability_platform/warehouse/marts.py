@@ -166,6 +166,34 @@ def fed_sources(manifest: dict[str, Any]) -> dict[str, str]:
     return {key: models[name] for key, name in named.items() if name in models}
 
 
+def without_fed_sources(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The manifest with, in place of each source that a contract feeds, the model that stands for it: for whoever would
+    take the two for two tables in one place.
+    """
+    fed = fed_sources(manifest)
+    if not fed:
+        return manifest
+
+    def instead(names: list[str]) -> list[str]:
+        return list(dict.fromkeys(fed.get(one, one) for one in names))
+
+    def of(node: dict[str, Any]) -> dict[str, Any]:
+        on = node.get("depends_on") or {}
+        return {**node, "depends_on": {**on, "nodes": instead(on.get("nodes", []))}} if on else node
+
+    children = {fed.get(key, key): list[str]() for key in manifest["child_map"]}
+    for key, names in manifest["child_map"].items():
+        children[fed.get(key, key)] = list(dict.fromkeys([*children[fed.get(key, key)], *instead(names)]))
+    return {
+        **manifest,
+        "nodes": {key: of(node) for key, node in manifest["nodes"].items()},
+        "exposures": {key: of(node) for key, node in manifest["exposures"].items()},
+        "sources": {key: one for key, one in manifest["sources"].items() if key not in fed},
+        "parent_map": {key: instead(names) for key, names in manifest["parent_map"].items() if key not in fed},
+        "child_map": children,
+    }
+
+
 def sources_of(manifest: dict[str, Any], unique_id: str) -> tuple[str, ...]:
     """The declared sources that a node is made of."""
     tables = (manifest["sources"].get(one) for one in ancestors(manifest, unique_id))

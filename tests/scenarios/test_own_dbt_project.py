@@ -59,15 +59,30 @@ for group in sys.argv[2:]:
 print(json.dumps(found))
 """
 
+LOAD_ALL = """
+import json
+from reliability_platform.orchestration.definitions import defs
+
+defs.get_repository_def().load_all_definitions()  # as a webserver does: jobs are resolved, too
+print(json.dumps([key.to_user_string() for key in defs.resolve_all_asset_keys()]))
+"""
+
 
 def ran(project: Path, what: str, *runs: Sequence[date]) -> Any:
     """What became of runs over some days, one after the other in a process of the project."""
+    return json.loads(run_in(project, RUN, what, *(",".join(map(str, days)) for days in runs)))
+
+
+def run_in(project: Path, code: str, *words: str) -> str:
+    """What Python prints in a process of the project."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RELIABILITY_")}
     environment |= {"RELIABILITY_HOME": str(project / "data")}
-    words = [sys.executable, "-c", RUN, what, *(",".join(map(str, days)) for days in runs)]
-    done = subprocess.run(words, cwd=project, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    command = [sys.executable, "-c", code, *words]
+    done = subprocess.run(
+        command, cwd=project, env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
     assert done.returncode == 0, done.stderr[-3_000:]
-    return json.loads(done.stdout)
+    return done.stdout
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -196,5 +211,7 @@ def test_the_commands_and_dagster_take_their_project_as_they_take_any(around: Pa
     doctor = {one["what"]: one for one in read(around, "doctor")}
     assert (doctor["own project"]["ok"], doctor["warehouse"]["ok"], doctor["checks"]["ok"]) == (True, True, True)
     assert "`reliability verify` cannot compare bikes_over_time" in doctor["own project"]["says"]
+    served = run_in(around, LOAD_ALL)
+    assert {"published/daily", "src_ride_log", "bike_use", "stations", "by-district"} <= set(json.loads(served))
     lineage = read(around, "lineage", "--dataset", "src_ride_log", "--column", "station")
     assert "station" in json.dumps(lineage)
