@@ -353,6 +353,10 @@ class Settings(BaseSettings):
         return self.bronze / "admissions"
 
     @property
+    def profiles(self) -> Path:
+        return self.home / "profiles"
+
+    @property
     def quarantine(self) -> Path:
         return self.home / "quarantine"
 

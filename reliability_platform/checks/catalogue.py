@@ -295,6 +295,23 @@ _KEY_SHARE = _Property(
     "Nobody has more than a tenth of the rows, or 4 times the usual largest share.",
     _APPROVE,
 )
+_PROFILE = {
+    "profile": _Property(
+        "profile_anomaly",
+        False,
+        "P2",
+        "Shares, levels, hours, repetitions and relations of the day are those of the source's own past.",
+        _APPROVE,
+    ),
+    "profile_impact": _Property(
+        "profile_anomaly",
+        True,
+        "P1",
+        "What of the day is unlike its past concerns less than a tenth of its numbers.",
+        _APPROVE,
+    ),
+}
+"""Two checks on one profile: what is told, and what holds the day besides."""
 _HELD = _Property(
     "held_late", False, "P2", "No row came later than the watermark allows.", "Held, not lost; approve a backfill."
 )
@@ -335,6 +352,9 @@ def _native_checks() -> list[CheckSpec]:
         silver = f"int_{source}__deduplicated"
         specs.append(_spec(f"{silver}__no_rows_lost", silver, one, _LOST))
         specs.append(_spec(f"{silver}__volume", silver, one, _VOLUME, requires_history=True))
+        specs += [
+            _spec(f"{silver}__{name}", silver, one, what, requires_history=True) for name, what in _PROFILE.items()
+        ]
         contract = CONTRACTS[source]
         for column, name in about_columns("key_share", contract.with_role("entity")):
             specs.append(_spec(f"{silver}__{name}", silver, one, _KEY_SHARE, column=column, requires_history=True))

@@ -7,9 +7,11 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.episodes import EPISODE_DAYS
 from reliability_platform.checks.history import LOOK_BACK_DAYS, evaluate_history
 from reliability_platform.checks.native import evaluate_native
+from reliability_platform.checks.profile import Experience, evaluate_profiles, experience, profile_checks
 from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.checks.soda import evaluate_soda
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.contracts import SOURCES
 from reliability_platform.ending import raise_if_stopped
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
@@ -38,16 +40,18 @@ def evaluate(
 ) -> list[CheckResult]:
     """Run all checks but dbt's own (or `only` some) on the given landing days, on a read-only connection."""
     names = {name for name, spec in CHECKS.items() if spec.engine != "dbt" and (only is None or name in only)}
-    history = {name for name in names if CHECKS[name].requires_history}
+    profiles = names & profile_checks(SOURCES)
+    history = {name for name in names if CHECKS[name].requires_history} - profiles
     with warehouse_reader(settings) as connection:
         results = [
             *evaluate_native(settings, connection, partitions, names, run_id, now),
             *evaluate_soda(connection, partitions, names, run_id, now),
         ]
-        if history:
+        if history or profiles:
             # A day of the window is judged anew: what the store says of it no longer counts.
             past = min(partitions) - timedelta(days=LOOK_BACK_DAYS)
-            store = CheckStore(operations_engine(settings))
+            engine = operations_engine(settings)
+            store = CheckStore(engine)
             known = [
                 one
                 for one in store.failing(past, max(partitions))
@@ -56,5 +60,11 @@ def evaluate(
             held = _held_days(known, results)
             beside = store.latest(_around(partitions), history)
             results += evaluate_history(connection, partitions, history, held, run_id, now, beside)
+            held = _held_days(known, results)
+
+            def learned(source: str) -> Experience:
+                return experience(store, engine, source, held.get(source, ()), known)
+
+            results += evaluate_profiles(settings, connection, partitions, profiles, learned, run_id, now)
     raise_if_stopped()  # what an interrupt has broken off looks like a check that crashed
     return results

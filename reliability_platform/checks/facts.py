@@ -11,6 +11,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from reliability_platform.counted import counted
+from reliability_platform.formats import percent
 from reliability_platform.landing.admission import slot_of
 from reliability_platform.landing.columns import Breach
 
@@ -30,6 +32,24 @@ class File:
     """The columns of the contract that it lacks or has in another type."""
     notice: str = ""
     """What its producer owed before such a change."""
+
+
+@dataclass(frozen=True)
+class Deviating:
+    """A number of the day that left its past."""
+
+    kind: str
+    """A `profiles.metrics.MetricKind`."""
+    column: str
+    """A column, or two with a space between; empty for the rows as such."""
+    part: str
+    within: str
+    usual: float
+    found: float
+    days: int
+    """How many landing days together show it."""
+    impact: float
+    """Part of the day's numbers that is concerned."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +74,8 @@ class Facts:
     without_order: int | None = None
     lost_from: tuple[str, ...] = ()
     """Tables that have no rows of the day."""
+    deviations: tuple[Deviating, ...] = ()
+    """What is unlike the past, the one first by which the day is known."""
 
     @classmethod
     def found(cls, source: str, day: date, struct: Mapping[str, Any] | None) -> "Facts":
@@ -98,6 +120,42 @@ def _refused(file: File) -> str:
     return f"{file.batch}: {file.notice or file.reason}" + (f" ({file.said})" if file.said else "")
 
 
+_SHARES = {
+    "empty": "{column} is empty in",
+    "label": "{column} is {part} in",
+    "hour": "hour {part} of the day has",
+    "slot": "slot {part} has",
+    "outside its slot": "{column} lies outside its slot in",
+    "at midnight": "{column} is midnight in",
+    "whole numbers": "{column} is a whole number in",
+    "negative": "{column} is negative in",
+    "in order": "{one} is not after {other} in",
+    "repeated content": "the content of another row of the day is in",
+    "repeated pair": "{one} has the same {other} again in",
+    "known values": "{column} was known from the weeks before in",
+    "known pairs": "{one} with this {other} was known from the weeks before in",
+    "keys used again": "a key of an earlier day has other content in",
+    "rejected": "rejected for {part} are",
+    "found in": "{column} leads to {part} in",
+    "the same as in": "{column} is the same as in {part} in",
+}
+"""What a share is of the rows, by its kind."""
+
+
+def deviation_text(one: Deviating) -> str:
+    """One deviation for people: what it was, and what it is."""
+    first, _, second = one.column.partition(" ")
+    names = {"column": one.column, "one": first, "other": second, "part": one.part}
+    where = f" where {one.within.replace('=', ' is ')}" if one.within else ""
+    when = f" over the last {counted(one.days, 'landing day')}" if one.days > 1 else ""
+    if one.kind in _SHARES:
+        said = _SHARES[one.kind].format(**names)
+        return f"{said} {percent(one.found)} of the rows{where}{when}, usual {percent(one.usual)}"
+    about = f"{first} to {second}" if second else one.column
+    unit = " h" if one.kind == "time apart" else ""
+    return f"{one.kind} of {about}{where}: {one.found:,.4g}{unit}{when}, usual {one.usual:,.4g}{unit}"
+
+
 _TEXT: dict[str, Callable[[Facts], str]] = {
     "silent": lambda _: "nothing came at all",
     "missing_slots": lambda facts: f"missing: {', '.join(map(str, facts.missing_slots))}",
@@ -113,5 +171,6 @@ _TEXT: dict[str, Callable[[Facts], str]] = {
     "oldest_event_date": lambda facts: f"{facts.oldest_event_date}",
     "measures": lambda facts: ", ".join(facts.measures),
     "without_order": lambda facts: f"{facts.without_order} without order",
+    "deviations": lambda facts: "; ".join(map(deviation_text, facts.deviations)),
     "lost_from": lambda facts: f"no rows in {', '.join(facts.lost_from)}",
 }

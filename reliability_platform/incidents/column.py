@@ -36,6 +36,7 @@ def column_of_results(failure_class: str, own: Sequence[CheckResult], all_of_the
     if declared:
         return declared
     of_files = [name for result in own for file in result.facts.refused for name in file.columns]
+    deviating = [result.facts.deviations[0].column for result in own if result.facts.deviations]
     unknown = [name for result in own for name in result.facts.unknown_columns]
     rejected = [
         one.column
@@ -43,4 +44,9 @@ def column_of_results(failure_class: str, own: Sequence[CheckResult], all_of_the
         for one in rejections_of(result, _codes(result))
         if one.column is not None and one.rule in kind.rejections
     ]
-    return _commonest(of_files) or _commonest(unknown) or _commonest(rejected)
+    return (
+        _commonest(one for one in deviating if one and " " not in one)
+        or _commonest(of_files)
+        or _commonest(unknown)
+        or _commonest(rejected)
+    )

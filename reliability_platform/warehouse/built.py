@@ -120,6 +120,18 @@ def _is_suspect(connection: duckdb.DuckDBPyConnection) -> bool:
     return row is not None and bool(row[0])
 
 
+def digests(connection: duckdb.DuckDBPyConnection, source: str) -> dict[date, str]:
+    """What the last build of each landing day of a source made of it; a day that is not there has not been built."""
+    if not _has_word(connection):
+        return {}
+    rows = connection.execute(
+        f"select day, string_agg(table_name || ' ' || digest, ' ' order by table_name) from {BUILT} where source = $1 "
+        "and table_name in ($2, $3) group by day",
+        [source, STAGING.format(source=source), SILVER.format(source=source)],
+    ).fetchall()
+    return dict(rows)
+
+
 def begin_build(settings: Settings, connection: duckdb.DuckDBPyConnection) -> list[Changed]:
     """What had been changed before a build that begins now."""
     changed = changed_since_built(settings, connection)

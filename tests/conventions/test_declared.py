@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES
 from reliability_platform.checks.history import history_checks
 from reliability_platform.checks.native import native_checks
+from reliability_platform.checks.profile import profile_checks
 from reliability_platform.checks.soda import names_in_files
 from reliability_platform.cli.doctor import locked_versions
 from reliability_platform.cli.main import COMMANDS, cli
@@ -35,7 +36,7 @@ def test_every_soda_check_is_declared_and_every_declared_one_is_in_a_file() -> N
 def test_every_native_check_is_declared_and_written() -> None:
     """The catalogue and the SQL agree."""
     declared = {name for name, spec in CHECKS.items() if spec.engine == "native"}
-    assert set(native_checks(load_settings())) | set(history_checks(SOURCES)) == declared
+    assert set(native_checks(load_settings())) | set(history_checks(SOURCES)) | profile_checks(SOURCES) == declared
 
 
 def test_every_failure_class_that_a_check_raises_is_declared() -> None:

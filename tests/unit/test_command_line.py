@@ -166,7 +166,6 @@ def refusal(capfd: pytest.CaptureFixture[str], code: ExitCode, *words: str) -> s
 @pytest.mark.parametrize(
     ("url", "code", "says"),
     [
-        ("s3://me:secret@bucket/x", ExitCode.ENVIRONMENT, "s3://, for which a package is missing: Install s3fs"),
         ("gs://secret/x", ExitCode.ENVIRONMENT, "gcsfs"),
         ("nowhere://secret/x", ExitCode.USAGE, "cannot be reached (ValueError)"),
     ],

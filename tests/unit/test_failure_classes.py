@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
         ("  decide:", "  decision:", "null_spike.yml.*texts.decision"),
         ("harm: degraded", "harm: terrible", "null_spike.yml.*harm"),
         ("cause: producer", "cause: the_moon", "null_spike.yml.*the_moon"),
-        ("key_skew]", "skewed_keys]", "null_spike.yml: explains skewed_keys, which no file declares"),
+        ("profile_anomaly]", "skewed_keys]", "null_spike.yml: explains skewed_keys, which no file declares"),
         ("rejections: [missing]", "rejections: [absent]", "null_spike.yml.*rejections"),
         ("precedence: 130", "precedence: 140", "the same precedence"),
         ("precedence: 130", "precedence: yes", "null_spike.yml, line 2: precedence: must be a whole number"),
@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
             "null_spike.yml, line 3: precedence stands there twice",
         ),
         ("precedence: 130", "precedence: [", "null_spike.yml, line 4 is not YAML: "),
-        ("key_skew]", "null_spike]", "null_spike.yml: explains itself"),
+        ("profile_anomaly]", "null_spike]", "null_spike.yml: explains itself"),
     ],
 )
 def test_a_file_that_says_what_nobody_reads_is_refused(folder: Path, before: str, after: str, told: str) -> None:

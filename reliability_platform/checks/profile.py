@@ -1,0 +1,206 @@
+"""Checks of a landing day's profile against the past: one that tells whatever is unlike it, and one that holds the day where
+that concerns a large part of its numbers.
+
+However many metrics one cause moves, it fails these two checks of its source and day, and is one incident; the facts name
+the deviations, the one first by which the day is known.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+import duckdb
+from sqlalchemy import Engine, select
+
+from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.facts import Deviating, Facts, deviation_text
+from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, CheckStatus
+from reliability_platform.checks.store import CheckStore
+from reliability_platform.counted import counted
+from reliability_platform.formats import percent
+from reliability_platform.masking import error_text
+from reliability_platform.operations.tables import incident_heads, incident_timeline
+from reliability_platform.profiles.judge import MIN_HISTORY_DAYS, Deviation, ProfileJudgement, judge
+from reliability_platform.profiles.metrics import Metric, MetricKind, silver
+from reliability_platform.profiles.series import series_of
+from reliability_platform.profiles.store import built_days, profiles_of
+from reliability_platform.settings import Settings
+
+TOLD, HELD = "profile", "profile_impact"
+HOLD_IMPACT = 0.1
+"""From this part of a day's numbers on it is held; below it is published and told."""
+LOOK_BACK_DAYS = 90
+"""Good days further back say nothing of today."""
+SHOWN = 8
+"""Deviations that are named; the others follow from them as a rule."""
+
+
+def profile_checks(sources: Iterable[str]) -> set[str]:
+    """The names of the checks of this module."""
+    return {f"{silver(source)}__{name}" for source in sources for name in (TOLD, HELD)}
+
+
+@dataclass(frozen=True)
+class Experience:
+    """What is known of a source's past besides its numbers."""
+
+    strange: frozenset[date] = frozenset()
+    """Days that nobody may learn from: something holds them."""
+    unlike: Mapping[date, frozenset[Metric]] = field(default_factory=dict)
+    """By day that was told, the numbers that were unlike its past: these alone are not learned from."""
+    normal_since: Mapping[Metric, date] = field(default_factory=dict)
+    """Numbers of which a person has said that they are right as they are, and from which day on: what was before is over."""
+
+
+def experience(
+    store: CheckStore, engine: Engine, source: str, strange: Iterable[date], failing: Iterable[CheckResult]
+) -> Experience:
+    """What is known of a source. `failing` are the latest failures of its past, `strange` the days that are held."""
+    check = f"{silver(source)}__{TOLD}"
+    unlike = {one.partition: _unlike(one) for one in failing if one.check == check}
+    since: dict[Metric, date] = {}
+    for first, last in _called_normal(engine, source):
+        for day in (first + timedelta(days=number) for number in range((last - first).days + 1)):
+            unlike.pop(day, None)
+            for result in store.history(check, day):
+                since |= {metric: max(first, since.get(metric, first)) for metric in _unlike(result)}
+    return Experience(frozenset(strange), unlike, since)
+
+
+def _unlike(result: CheckResult) -> frozenset[Metric]:
+    return frozenset(Metric(MetricKind(kind), *names) for kind, *names in result.details.get("unlike", ()))
+
+
+def _called_normal(engine: Engine, source: str) -> list[tuple[date, date]]:
+    """The first and the last day of each incident of a source's profile that a person has called a false alarm."""
+    heads, entries = incident_heads.c, incident_timeline.c
+    query = (
+        select(heads.first_day, heads.last_day, entries.data)
+        .join_from(incident_heads, incident_timeline, entries.incident_id == heads.incident_id)
+        .where(heads.source == source, heads.failure_class == "profile_anomaly", entries.kind == "transition")
+        .order_by(heads.incident_id, entries.number)
+    )
+    with engine.connect() as connection:
+        moves = [(row.first_day, row.last_day, json.loads(row.data).get("to")) for row in connection.execute(query)]
+    return list(dict.fromkeys((first, last) for first, last, to in moves if to == "false_alarm"))
+
+
+def evaluate_profiles(
+    settings: Settings,
+    connection: duckdb.DuckDBPyConnection,
+    partitions: Sequence[date],
+    names: set[str],
+    known: Callable[[str], Experience],
+    run_id: str,
+    now: datetime,
+) -> list[CheckResult]:
+    """One result per wanted profile check and landing day. `known` tells of each source what its past is worth."""
+    results = []
+    by_source: dict[str, list[str]] = {}
+    for name in sorted(names):
+        by_source.setdefault(CHECKS[name].source, []).append(name)
+    for source, wanted in by_source.items():
+        found: dict[date, ProfileJudgement | str] = {}
+        otherwise, error = INSUFFICIENT_HISTORY, ""
+        try:
+            judged = _judged(settings, connection, source, partitions, known)
+            if judged is not None:
+                otherwise = NOTHING_TO_JUDGE
+                found |= {day: one if one.metrics else INSUFFICIENT_HISTORY for day, one in judged.items()}
+        except duckdb.Error as problem:  # a crashing check says nothing about the data
+            otherwise, error = ERROR, error_text(str(problem))
+        results += [
+            _result(name, day, found.get(day, otherwise), run_id, now, error) for day in partitions for name in wanted
+        ]
+    return results
+
+
+def _judged(
+    settings: Settings,
+    connection: duckdb.DuckDBPyConnection,
+    source: str,
+    partitions: Sequence[date],
+    known: Callable[[str], Experience],
+) -> dict[date, ProfileJudgement] | None:
+    """By landing day that has rows; None where the source is too young for any."""
+    built = built_days(connection, source)
+    first = min(partitions) - timedelta(days=LOOK_BACK_DAYS)
+    past = [one for one in built if first <= one < max(partitions)]
+    if len(past) < MIN_HISTORY_DAYS:
+        return None
+    series = series_of(profiles_of(settings, connection, source, first, max(partitions)))
+    learned = known(source)
+    for day, metrics in learned.unlike.items():
+        series.forget([day], metrics)
+    for metric, since in learned.normal_since.items():
+        series.forget([one for one in series.days if one < since], [metric])
+    strange = set(learned.strange)
+    found = {}
+    for day in sorted(set(partitions) & set(series.days)):
+        found[day] = judge(series, day, strange)
+        if found[day].impact >= HOLD_IMPACT:
+            strange.add(day)
+        series.forget([day], [one.metric for one in found[day].deviations])
+    return found
+
+
+def _fact(one: Deviation) -> Deviating:
+    metric = one.metric
+    return Deviating(
+        kind=metric.kind.value,
+        column=metric.column,
+        part=metric.part,
+        within=metric.within,
+        usual=round(one.usual, 6),
+        found=round(one.found, 6),
+        days=one.days,
+        impact=round(one.impact, 4),
+    )
+
+
+_UNTOLD = {
+    INSUFFICIENT_HISTORY: "too few good days in the past to compare with",
+    NOTHING_TO_JUDGE: "there was nothing to judge",
+}
+
+
+def _result(
+    name: str, day: date, judgement: ProfileJudgement | str, run_id: str, now: datetime, error: str
+) -> CheckResult:
+    """`judgement` is the reason why there is none, if there is none."""
+    spec = CHECKS[name]
+    result = CheckResult(
+        check=name,
+        dataset=spec.dataset,
+        source=spec.source,
+        partition=day,
+        status=CheckStatus.NOT_EVALUATED,
+        value=None,
+        threshold="",
+        message="",
+        run_id=run_id,
+        evaluated_at=now,
+    )
+    if isinstance(judgement, str):
+        return replace(result, reason=judgement, message=_UNTOLD.get(judgement, f"could not be evaluated: {error}"))
+    told = name.endswith(f"__{TOLD}")
+    counted_ones = [one for one in judgement.deviations if told or one.impact >= HOLD_IMPACT]
+    value = float(len(judgement.deviations)) if told else round(100 * judgement.impact, 2)
+    result = replace(result, value=value, threshold="<= 0" if told else f"< {100 * HOLD_IMPACT:g} % of the numbers")
+    if not counted_ones:
+        message = (
+            f"{counted(judgement.metrics, 'number')} of the day {'is' if judgement.metrics == 1 else 'are'} as usual, the "
+            f"farthest at {percent(judgement.strongest)} of its limit"
+            if not judgement.deviations
+            else f"{percent(judgement.impact)} of the numbers are concerned"
+        )
+        return replace(result, status=CheckStatus.PASSED, message=message)
+    facts = Facts(deviations=tuple(map(_fact, counted_ones[:SHOWN])))
+    message = deviation_text(facts.deviations[0])
+    if len(counted_ones) > 1:
+        message += f"; and {counted(len(counted_ones) - 1, 'more deviation')} of {judgement.metrics} numbers"
+    details: dict[str, object] = {"detail": facts.text, "facts": facts.kept()}
+    if told:
+        details["unlike"] = [[m.kind.value, m.column, m.part, m.within] for m in (one.metric for one in counted_ones)]
+    return replace(result, status=CheckStatus.FAILED, message=message, details=details)

@@ -1,0 +1,284 @@
+"""Measures landing days: one pass over their rows for all metrics, and few more for what compares rows with each other."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from datetime import date
+
+import duckdb
+import pyarrow as pa
+
+from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts.contract import Column, Contract
+from reliability_platform.parquet import identifier, literal
+from reliability_platform.profiles.metrics import (
+    MAX_LABELS,
+    SEEN_DAYS,
+    Aggregate,
+    MetricKind,
+    aggregates,
+    by_segment,
+    companions,
+    others,
+    segments,
+    silver,
+    unpivoted,
+)
+
+SCHEMA = pa.schema(
+    [
+        ("landing_date", pa.date32()),
+        ("kind", pa.string()),
+        ("subject", pa.string()),
+        ("part", pa.string()),
+        ("within", pa.string()),
+        ("n", pa.int64()),
+        ("value", pa.float64()),
+        ("error", pa.float64()),
+    ]
+)
+"""One row a metric and landing day: see `metrics.Metric`. `n` counts the rows behind it, `error` is the standard error of
+`value`, null where that is the noise of a count or known from the past alone."""
+_ROWS = "profiled_rows"
+MAX_DISTINCT = 2_000
+"""Of a reference with more different values on the days, none is common enough to be followed by itself."""
+
+
+def measured(connection: duckdb.DuckDBPyConnection, source: str, landing_days: Collection[date]) -> pa.Table:
+    """The profiles of some landing days of a source, as `SCHEMA`; of a day without rows there is nothing."""
+    if not landing_days:
+        return SCHEMA.empty_table()
+    contract = CONTRACTS[source]
+    days = ", ".join(f"date '{one.isoformat()}'" for one in sorted(landing_days))
+    # Silver says which rows count, staging knows the slot of each.
+    connection.execute(
+        f"create or replace temp table {_ROWS} as select staged.* from stg_{source} as staged "
+        f"semi join {silver(source)} using (landing_date, batch_id, row_number) where landing_date in ({days})"
+    )
+    try:
+        contract = _without_calendar(connection, contract)
+        return pa.concat_tables(
+            [_answers(connection, list(_queries(contract, days))), _answers(connection, _labels(connection, contract))]
+        )
+    finally:
+        connection.execute(f"drop table if exists {_ROWS}")
+
+
+def _answers(connection: duckdb.DuckDBPyConnection, queries: list[str]) -> pa.Table:
+    """What queries with the columns of `SCHEMA`, in this order, find."""
+    if not queries:
+        return SCHEMA.empty_table()
+    together = " union all ".join(f"({one})" for one in queries)
+    found = connection.execute(f"select * from ({together}) as found({', '.join(SCHEMA.names)})").to_arrow_table()
+    return found.cast(SCHEMA)
+
+
+def _select(sets: str, within: str, found: list[Aggregate]) -> str:
+    return (
+        "select landing_date, one.kind, one.subject, '', within, one.n, one.value, one.error from ("
+        f"select landing_date, {within} as within, unnest({unpivoted(found)}) as one from {_ROWS} {sets}"
+        ") where one.value is not null"
+    )
+
+
+def _queries(contract: Contract, days: str) -> Iterator[str]:
+    yield _select("group by landing_date", "''", list(aggregates(contract)))
+    parted = by_segment(contract)
+    if parted:
+        for one in segments(contract):
+            name = identifier(one.name)
+            yield _select(f"where {name} is not null group by landing_date, {name}", _within_segment(one), parted)
+    yield from _times(contract)
+    yield _repeated(contract)
+    yield _keys_again(contract, days)
+    yield _rejected(contract, days)
+    yield from _elsewhere(contract)
+    yield from _known(contract, days)
+
+
+def _counted(kind: MetricKind, subject: str, part: str) -> str:
+    """SQL: the share of the rows of a day that have a part."""
+    return (
+        f"select landing_date, {literal(kind.value)}, {literal(subject)}, part, '', "
+        "sum(sum(c)) over (partition by landing_date)::bigint, sum(c) / sum(sum(c)) over (partition by landing_date), null "
+        f"from (select landing_date, ({part})::varchar as part, count(*) as c from {_ROWS} group by all) "
+        "where part is not null group by landing_date, part"
+    )
+
+
+def _times(contract: Contract) -> Iterator[str]:
+    column = next(one for one in contract.columns if one.name == contract.event_time)
+    slots = contract.cadence.batches
+    if slots > 1:
+        yield _counted(MetricKind.SLOT, "", "batch_sequence")
+    if column.type != "TIMESTAMP":
+        return
+    since = f"(epoch({identifier(column.name)}) - epoch({contract.day_starts('landing_date')}))"
+    yield _counted(MetricKind.HOUR, column.name, f"((floor({since} / 3600)::bigint % 24) + 24) % 24")
+    if slots > 1:
+        length = 86_400 / slots
+        outside = f"not {since} between (batch_sequence - 1) * {length} and batch_sequence * {length}"
+        yield (
+            f"select landing_date, {literal(MetricKind.OUTSIDE_SLOT.value)}, {literal(column.name)}, '', '', count(*), "
+            f"count(*) filter (where {outside}) / count(*), null from {_ROWS} group by landing_date"
+        )
+
+
+def _content(contract: Contract) -> list[str]:
+    return [identifier(one.name) for one in contract.columns if one.name not in contract.key]
+
+
+def _repeated(contract: Contract) -> str:
+    """Rows with the content of another of the day, under a key of their own."""
+    content = ", ".join(_content(contract)) or "1"
+    return (
+        f"select landing_date, {literal(MetricKind.REPEATED.value)}, '', '', '', count(*), "
+        f"1 - count(distinct hash({content})) / count(*), null from {_ROWS} group by landing_date"
+    )
+
+
+def _keys_again(contract: Contract, days: str) -> str:
+    """Rows that silver does not have because their key came with other content on another day."""
+    key = ", ".join(identifier(one) for one in contract.key)
+    content = _content(contract)
+    differs = " or ".join(f"staged.{one} is distinct from kept.{one}" for one in content) or "false"
+    return (
+        f"select landing_date, {literal(MetricKind.KEY_AGAIN.value)}, '', '', '', count(*), "
+        f"count(*) filter (where kept.landing_date <> staged.landing_date and ({differs})) / count(*), null "
+        f"from (select * from stg_{contract.source} where landing_date in ({days}) and disposition = 'valid') as staged "
+        f"join {silver(contract.source)} as kept using ({key}) group by staged.landing_date"
+    ).replace("select landing_date", "select staged.landing_date", 1)
+
+
+def _rejected(contract: Contract, days: str) -> str:
+    """The share of the rows of a day that is rejected, by reason."""
+    return (
+        f"with staged as (select landing_date, unnest(coalesce(string_split(reject_reasons, ','), [''])) as reason "
+        f"from stg_{contract.source} where landing_date in ({days}) and not is_superseded and disposition <> 'discarded'"
+        "), counted as (select landing_date, reason, count(*) as c from staged group by all) "
+        f"select landing_date, {literal(MetricKind.REJECTED.value)}, '', reason, '', "
+        "(sum(c) over (partition by landing_date))::bigint, c / sum(c) over (partition by landing_date), null from counted "
+        "qualify reason <> ''"
+    ).join(("select * from (", ")"))
+
+
+def _elsewhere(contract: Contract) -> Iterator[str]:
+    """How many rows lead to another source, and agree with it."""
+    for other in companions(contract):
+        key = identifier(other.key)
+        known = f"(select {', '.join(map(identifier, (other.key, *other.shared)))}, true as is_there from {silver(other.source)})"
+        shares = [
+            (MetricKind.FOUND, other.key, f"count({key})", f"count(is_there) / nullif(count({key}), 0)"),
+            *(
+                (
+                    MetricKind.SAME,
+                    name,
+                    "count(is_there)",
+                    f"count(*) filter (where is_there and own.{identifier(name)} is not distinct from there.{identifier(name)}) "
+                    "/ nullif(count(is_there), 0)",
+                )
+                for name in other.shared
+            ),
+        ]
+        structs = ", ".join(
+            f"struct_pack(kind := {literal(kind.value)}, subject := {literal(subject)}, n := {n}, value := ({value})::double)"
+            for kind, subject, n, value in shares
+        )
+        yield (
+            f"select landing_date, one.kind, one.subject, {literal(other.source)}, '', one.n, one.value, null from ("
+            f"select own.landing_date, unnest([{structs.replace(f'count({key})', f'count(own.{key})')}]) as one "
+            f"from {_ROWS} as own left join {known} as there using ({key}) group by own.landing_date"
+            f") where one.value is not null and {_is_old_enough(other.source)}"
+        )
+
+
+def _known(contract: Contract, days: str) -> Iterator[str]:
+    """The share of the rows whose value was there in the weeks before, and of pairs of values."""
+    things = [one.name for one in others(contract) if not one.valid_values]
+    for name in things:
+        yield _seen_before(contract, days, [name], MetricKind.KNOWN, name)
+    for one in things:
+        for other in others(contract):
+            if other.name != one and not (other.name in things and other.name < one):
+                yield _seen_before(contract, days, [one, other.name], MetricKind.KNOWN_PAIR, f"{one} {other.name}")
+
+
+def _is_old_enough(source: str) -> str:
+    """SQL: whether a source has had time to show what it knows before a landing day."""
+    return f"landing_date >= {SEEN_DAYS} + (select min(landing_date) from {silver(source)})"
+
+
+def _seen_before(contract: Contract, days: str, names: list[str], kind: MetricKind, subject: str) -> str:
+    columns = ", ".join(map(identifier, names))
+    return (
+        f"select landing_date, {literal(kind.value)}, {literal(subject)}, '', '', sum(c)::bigint, "
+        "coalesce(sum(c) filter (where is_known), 0) / sum(c), null from ("
+        f"select landing_date, c, coalesce(landing_date - lag(landing_date) over (partition by {columns} order by landing_date) "
+        f"<= {SEEN_DAYS}, false) as is_known from ("
+        f"select landing_date, {columns}, count(*) as c from {silver(contract.source)} "
+        f"where {identifier(names[0])} is not null and landing_date between "
+        f"list_min([{days}]) - {SEEN_DAYS} and list_max([{days}]) group by all)"
+        f") where landing_date in ({days}) and {_is_old_enough(contract.source)} group by landing_date"
+    )
+
+
+def _label(column: Column) -> str:
+    """SQL: the value of a column as it may be kept. What nobody declared may be anybody's name: its digest tells two apart."""
+    name = identifier(column.name)
+    return f"{name}::varchar" if column.valid_values or column.type != "VARCHAR" else f"left(sha256({name}), 8)"
+
+
+CALENDAR = ("year", "quarter", "month", "week", "day", "dayofyear", "dayofweek", "isodow", "monthname", "dayname")
+"""Parts of a date, as DuckDB's functions of these names give them."""
+
+
+def _without_calendar(connection: duckdb.DuckDBPyConnection, contract: Contract) -> Contract:
+    """The contract without the columns that say in each row what its event date says: another day has another value there,
+    and nothing is wrong.
+    """
+    pairs = [(one.name, part) for one in others(contract) for part in CALENDAR]
+    if not pairs:
+        return contract
+    same = ", ".join(f"bool_and({identifier(name)}::varchar = {part}(event_date)::varchar)" for name, part in pairs)
+    row = connection.execute(f"select {same} from {_ROWS}").fetchone()
+    assert row is not None
+    dated = {name for (name, _), is_same in zip(pairs, row, strict=True) if is_same}
+    return replace(contract, columns=tuple(one for one in contract.columns if one.name not in dated))
+
+
+def _labels(connection: duckdb.DuckDBPyConnection, contract: Contract) -> list[str]:
+    """SQL: the shares of the values of columns that have few, of all rows and within each segment."""
+    columns = [one for one in others(contract) if not one.pii]
+    if not columns:
+        return []
+    counts = ", ".join(f"count(distinct {identifier(one.name)})" for one in columns)
+    row = connection.execute(f"select {counts} from {_ROWS}").fetchone()
+    assert row is not None
+    few, many = [], []
+    for one, count in zip(columns, row, strict=True):
+        if one.valid_values or count <= MAX_LABELS:
+            few.append(one)
+        elif (one.references or one.role == "segment") and count <= MAX_DISTINCT:
+            many.append(one)
+    return [
+        *(_counted(MetricKind.LABEL, one.name, _label(one)) for one in few),
+        *(
+            f"select * from ({_counted(MetricKind.LABEL, one.name, _label(one))}) as top(d, k, s, part, w, n, value, e) "
+            f"qualify row_number() over (partition by d order by value desc, part) <= {MAX_LABELS}"
+            for one in many
+        ),
+        *(_within(segment, one) for segment in segments(contract) for one in few if one != segment),
+    ]
+
+
+def _within(segment: Column, column: Column) -> str:
+    name, value = identifier(segment.name), identifier(column.name)
+    return (
+        f"select landing_date, {literal(MetricKind.LABEL.value)}, {literal(column.name)}, {_label(column)}, {_within_segment(segment)}, "
+        f"(sum(count(*)) over (partition by landing_date, {name}))::bigint, "
+        f"count(*) / sum(count(*)) over (partition by landing_date, {name}), null from {_ROWS} "
+        f"where {name} is not null and {value} is not null group by landing_date, {name}, {value}"
+    )
+
+
+def _within_segment(segment: Column) -> str:
+    return f"{literal(segment.name + '=')} || {_label(segment)}"

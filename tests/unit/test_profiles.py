@@ -1,0 +1,256 @@
+"""Profiles: what rows that are each possible show together, and what clean days, weekdays, drift and small numbers do not.
+
+On tables as the models leave them, made of the simulated shop: six weeks of it, and a last day that is spoiled.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from reliability_platform.lab.simulation import events
+from reliability_platform.lab.simulation.simulation import Simulation
+from reliability_platform.profiles.judge import BUDGET, ProfileJudgement, judge
+from reliability_platform.profiles.measure import SCHEMA, measured
+from reliability_platform.profiles.metrics import Metric, MetricKind
+from reliability_platform.profiles.series import Series, series_of
+from tests.conftest import day, days
+
+LAST = 44
+SOURCES = ("orders", "payments", "web_events", "shipments")
+KEYS = {"orders": "order_id", "payments": "payment_id", "web_events": "event_id", "shipments": "shipment_event_id"}
+
+
+def _tables(connection: duckdb.DuckDBPyConnection, simulation: Simulation) -> None:
+    for source in SOURCES:
+        parts = []
+        for number in range(1, LAST + 1):
+            rows = getattr(events, source)(simulation, day(number))
+            parts.append(rows.append_column("landing_date", pa.array([day(number)] * rows.num_rows, pa.date32())))
+        connection.register("made", pa.concat_tables(parts))
+        connection.execute(
+            f"""
+            create table stg_{source} as
+            select *, cast(event_time as date) as event_date, null::varchar as reject_reasons, false as is_superseded,
+                'valid' as disposition, row_number() over (partition by landing_date order by event_time, {KEYS[source]}) as row_number,
+                greatest(1, 1 + (epoch(event_time) - epoch(landing_date))::bigint // 21600) as batch_sequence,
+                '{source}' as batch_id
+            from made
+            """
+        )
+        connection.execute(f"create table int_{source}__deduplicated as from stg_{source}")
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, pa.Table]]]:
+    """Six weeks of four sources, and the profiles of all their days."""
+    with duckdb.connect() as connection:
+        _tables(connection, Simulation(3, 4_000))
+        found = {source: measured(connection, source, list(days(day(1), day(LAST)))) for source in SOURCES}
+        yield connection, found
+
+
+def _spoiled(
+    shop: tuple[duckdb.DuckDBPyConnection, dict[str, pa.Table]], source: str, statement: str
+) -> ProfileJudgement:
+    """What is said of the last day after a statement on its rows, which stand as `day_rows`."""
+    connection, profiles = shop
+    spoiled = connection.cursor()
+    spoiled.execute("begin")
+    try:
+        spoiled.execute(f"create temp table day_rows as from stg_{source} where landing_date = $1", [day(LAST)])
+        spoiled.execute(statement)
+        for table in (f"stg_{source}", f"int_{source}__deduplicated"):
+            spoiled.execute(f"delete from {table} where landing_date = $1", [day(LAST)])
+            spoiled.execute(f"insert into {table} by name from day_rows")
+        today = measured(spoiled, source, [day(LAST)])
+    finally:
+        spoiled.execute("rollback")
+    past = profiles[source].filter(pa.compute.less(profiles[source]["landing_date"], pa.scalar(day(LAST))))
+    return judge(series_of(pa.concat_tables([past, today])), day(LAST), set())
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_clean_days_are_like_their_past(
+    source: str, shop: tuple[duckdb.DuckDBPyConnection, dict[str, pa.Table]]
+) -> None:
+    """Of some 150 numbers a day and three windows each, none may cry without a reason."""
+    series = series_of(shop[1][source])
+    judged = [judge(series, one, set()) for one in series.days]
+    assert [one.metrics > 0 for one in judged] == [False] * 14 + [True] * (LAST - 14)
+    assert [one.deviations for one in judged if one.deviations] == []
+    assert max(one.strongest for one in judged) < 0.9
+
+
+AGAIN = "insert into day_rows select * replace ({key} + 50000000 as {key}, row_number + 100000 as row_number{more}) from day_rows"
+
+
+@pytest.mark.parametrize(
+    ("source", "statement", "kind", "column", "large"),
+    [
+        ("payments", "update day_rows set status = 'declined' where payment_id % 3 = 0", MetricKind.LABEL, "status", True),
+        ("orders", "delete from day_rows where channel = 'app'", MetricKind.LABEL, "channel", True),
+        ("web_events", "delete from day_rows where event_type = 'purchase'", MetricKind.LABEL, "event_type", False),
+        ("orders", "delete from day_rows where batch_sequence = 3", MetricKind.SLOT, "", True),
+        ("orders", "update day_rows set amount = 20", MetricKind.DISTINCT, "amount", True),
+        ("orders", "update day_rows set amount = round(amount)", MetricKind.WHOLE, "amount", True),
+        ("shipments", "update day_rows set weight_grams = weight_grams / 454 where carrier = 'ups'", MetricKind.MEAN, "weight_grams", True),
+        ("orders", AGAIN.format(key="order_id", more="") + " where order_id % 20 = 0", MetricKind.REPEATED, "", False),
+        (
+            "payments",
+            AGAIN.format(key="payment_id", more=", event_time + interval 5 minute as event_time") + " where payment_id % 15 = 0",
+            MetricKind.REPEATED_PAIR,
+            "order_id status",
+            False,
+        ),
+        ("payments", "update day_rows set customer_id = 1 + (customer_id * 7) % 20000 where payment_id % 12 = 0", MetricKind.SAME, "customer_id", False),
+        ("shipments", "update day_rows set promised_at = ordered_at - interval 1 hour where shipment_event_id % 20 = 0", MetricKind.ORDER, "ordered_at promised_at", False),
+        ("web_events", "update day_rows set session_id = 5", MetricKind.DISTINCT, "session_id", True),
+        ("web_events", "update day_rows set customer_id = null", MetricKind.EMPTY, "customer_id", True),
+        ("orders", "update day_rows set event_time = event_time + interval 1 hour", MetricKind.OUTSIDE_SLOT, "event_time", True),
+        ("orders", "update day_rows set event_time = date_trunc('day', event_time)", MetricKind.HOUR, "event_time", True),
+        ("orders", "update day_rows set product_id = product_id + 100000", MetricKind.KNOWN, "product_id", True),
+    ],
+)  # fmt: skip
+def test_what_rows_show_together_is_told_and_named(
+    source: str,
+    statement: str,
+    kind: MetricKind,
+    column: str,
+    large: bool,
+    shop: tuple[duckdb.DuckDBPyConnection, dict[str, pa.Table]],
+) -> None:
+    """Each row is possible; every check of single rows passes. The strongest number names what it is."""
+    judgement = _spoiled(shop, source, statement)
+    assert judgement.deviations, judgement
+    first = judgement.deviations[0].metric
+    assert (first.kind, first.column) == (kind, column)
+    assert (judgement.impact >= 0.1) is large
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["select 1", "delete from day_rows where order_id % 5 = 0", "update day_rows set amount = amount * 1.05"],
+)
+def test_a_good_or_a_bad_day_is_not_told(
+    statement: str, shop: tuple[duckdb.DuckDBPyConnection, dict[str, pa.Table]]
+) -> None:
+    """A fifth fewer rows of the usual mix, and prices that grow."""
+    assert _spoiled(shop, "orders", statement).deviations == ()
+
+
+def _series(metrics: dict[Metric, Callable[[int], tuple[float, float, float]]], count: int) -> Series:
+    """`metrics`: by metric, rows, value and error of the n-th day."""
+    rows = [
+        (day(number), metric.kind.value, metric.column, metric.part, metric.within, int(n), value, error)
+        for metric, of_day in metrics.items()
+        for number in range(1, count + 1)
+        for n, value, error in [of_day(number)]
+    ]
+    columns = list(zip(*rows, strict=True))
+    return series_of(pa.table([pa.array(one, field.type) for one, field in zip(columns, SCHEMA, strict=True)], SCHEMA))
+
+
+LEVEL = Metric(MetricKind.MEAN, "amount")
+
+
+def _level(noise: float, factor: Callable[[int], float] = lambda _: 1.0) -> Series:
+    rng = np.random.default_rng(5)
+    values = 100 * np.exp(rng.normal(0, noise, 100))
+    return _series({LEVEL: lambda number: (1000, values[number] * factor(number), 100 * noise)}, 60)
+
+
+def test_a_drift_within_the_noise_of_each_day_is_seen_within_two_weeks() -> None:
+    """Two percent a day, where a day alone strays by five."""
+    series = _level(0.05, lambda number: 1.02 ** max(0, number - 40))
+    told = [number for number in range(41, 55) if judge(series, day(number), set()).deviations]
+    assert told, "never seen"
+    assert judge(series, day(told[0]), set()).deviations[0].days > 1
+    assert not any(judge(_level(0.05), day(number), set()).deviations for number in range(15, 60))
+
+
+def test_growth_of_a_percent_a_week_is_no_drift() -> None:
+    """The month before is the measure, and it grows as well."""
+    series = _level(0.01, lambda number: 1.01 ** (number / 7))
+    assert not any(judge(series, day(number), set()).deviations for number in range(15, 60))
+
+
+def test_a_weekend_is_compared_with_weekends() -> None:
+    """On Sundays half of the orders come from the app, on other days a fifth; a Sunday of a fifth is strange."""
+
+    def share(number: int) -> tuple[float, float, float]:
+        return 1000, 0.5 if day(number).weekday() == 6 and number != 53 else 0.2, float("nan")
+
+    app = Metric(MetricKind.LABEL, "channel", "app")
+    other = Metric(MetricKind.LABEL, "channel", "web")
+    series = _series({app: share, other: lambda number: (1000, 1 - share(number)[1], float("nan"))}, 60)
+    assert day(53).weekday() == 6
+    told = [one for one in series.days if judge(series, one, {day(53)}).deviations]
+    assert told == [day(53)]
+
+
+def test_few_rows_are_no_news() -> None:
+    """Three of ten are no third: what a thousand rows would prove, ten do not."""
+    label = Metric(MetricKind.LABEL, "status", "declined")
+
+    def series(rows: int) -> Series:
+        rest = Metric(MetricKind.LABEL, "status", "captured")
+        shares = {number: 0.3 if number == 40 else 0.08 for number in range(1, 41)}
+        return _series(
+            {
+                label: lambda number: (rows, shares[number], float("nan")),
+                rest: lambda number: (rows, 1 - shares[number], float("nan")),
+            },
+            40,
+        )
+
+    assert not judge(series(30), day(40), set()).deviations
+    assert judge(series(1000), day(40), set()).deviations[0].metric.column == "status"
+
+
+def test_what_has_always_jumped_must_jump_further() -> None:
+    """Delays have their storms: a mean that was ten times as high twice a month is not alarming when it is so again."""
+    stormy = {9, 23, 31, 40}
+    series = _series({LEVEL: lambda number: (900, 50.0 if number in stormy else 5.0 + number % 3, 1.0)}, 40)
+    assert not judge(series, day(40), set()).deviations
+    calm = _series({LEVEL: lambda number: (900, 50.0 if number == 40 else 5.0 + number % 3, 1.0)}, 40)
+    assert judge(calm, day(40), set()).deviations
+
+
+def test_strange_days_are_no_part_of_the_past_and_a_number_alone_may_be_forgotten() -> None:
+    """Two weeks of a wrong unit would otherwise make it the usual one."""
+    series = _level(0.02, lambda number: 100.0 if 20 <= number <= 34 else 1.0)
+    strange = {day(number) for number in range(20, 35)}
+    assert not judge(series, day(40), strange).deviations
+    told = judge(series, day(34), strange - {day(34)})
+    assert told.deviations[0].found / told.deviations[0].usual == pytest.approx(100, rel=0.1)
+    series.forget([one for one in series.days if one < day(20)], [LEVEL])  # a person: it is right as it is
+    assert judge(series, day(30), set()).metrics == 0
+    assert not judge(series, day(34), set()).deviations
+
+
+def test_noise_alone_keeps_the_budget() -> None:
+    """Two hundred numbers, pure noise: 40 days may have 0.04 false alarms together."""
+    rng = np.random.default_rng(11)
+    noise = rng.normal(0, 0.03, (200, 100))
+    metrics = {
+        Metric(MetricKind.MEAN, f"measure_{one}"): (
+            lambda number, one=one: (500, float(np.exp(noise[one, number])), 0.03)
+        )
+        for one in range(200)
+    }
+    series = _series(metrics, 54)
+    alarms = sum(bool(judge(series, day(number), set()).deviations) for number in range(15, 55))
+    assert BUDGET * 40 < 0.05
+    assert alarms == 0
+
+
+def test_a_day_without_rows_or_without_a_past_is_not_judged() -> None:
+    """Neither fine nor strange."""
+    series = _level(0.02)
+    assert judge(series, day(14), set()).metrics == 0
+    assert judge(series, day(15), set()).metrics == 1
+    assert judge(series, date(2027, 1, 1) + timedelta(days=1), set()).metrics == 0
