@@ -51,7 +51,8 @@ def run(
             "env": dict(os.environ) if env is None else env,
             "said": [str(path) for path in said],
         }
-        print(json.dumps(wanted), file=server.stdin, flush=True)
+        server.stdin.write(json.dumps(wanted) + "\n")
+        server.stdin.flush()
         code = int(server.stdout.readline())
         return subprocess.CompletedProcess([module, *words], code, *(path.read_text() for path in said))
 
@@ -86,7 +87,8 @@ def _serve() -> None:
             _become(**wanted)
             sys.exit()
         _, status = os.waitpid(process, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

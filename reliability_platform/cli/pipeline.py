@@ -374,7 +374,7 @@ def publish(rollback: bool, dry_run: bool, why: str | None, yes: bool, settings:
                 publication = go_back(settings)
         else:
             from reliability_platform.checks.failed_runs import PUBLICATION
-            from reliability_platform.cli.session import telling
+            from reliability_platform.cli.telling import telling
             from reliability_platform.pipeline import steps
 
             with telling(settings, "publish", PUBLICATION):

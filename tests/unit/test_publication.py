@@ -1,6 +1,8 @@
 """Consumers see audited data only: held days keep their last good rows, and the gate fails closed."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,9 +119,6 @@ def test_publishing_the_same_again_makes_no_version_and_readers_never_wait(
 
 def test_a_second_process_waits_for_the_lease_and_says_so(lived: Callable[[Path], Platform], tmp_path: Path) -> None:
     """No lock error: a wait, then words."""
-    import subprocess
-    import sys
-
     made = lived(tmp_path / "home")
     code = (
         "from pathlib import Path; from reliability_platform.settings import load_settings;"
@@ -179,3 +178,12 @@ def test_a_run_that_published_nothing_does_not_say_that_it_has(
     assert str(new).startswith(f"Published {before}; ")
     assert new.document["published"] == before
     assert "Nothing is published" in str(Released.since(None, load_settings(tmp_path / "empty")))
+
+
+def test_a_publication_by_hand_loads_no_orchestrator(lived: Callable[[Path], Platform], tmp_path: Path) -> None:
+    """The command took 5 s, of which 3 were Dagster and dbt, for the incident of a publication that dies."""
+    home = lived(tmp_path / "home").settings.home
+    program = "import sys; from reliability_platform.cli.main import main; main(sys.argv[1:]); print('dagster' in sys.modules)"
+    command = [sys.executable, "-c", program, "publish", "--home", str(home)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "Consumers read v000001; 0 landing partitions are held.\nFalse\n"
