@@ -1,5 +1,6 @@
 """What every command needs that drives the platform: the home held, Dagster's instance, a local daemon."""
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -34,6 +35,9 @@ def driving(settings: Settings, *, healing: bool) -> Iterator[tuple[Settings, Lo
 
 @contextmanager
 def _driving(settings: Settings, healing: bool) -> Iterator[tuple[Settings, LocalDaemon]]:
+    # Dagster and dbt are half a million objects that stay: looked through at every collection, they took 6 % of a run.
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
     sensors = [incident_sensor, remediation_sensor] if healing else [incident_sensor]
     sensors = [*sensors, alert_sensor]
     with home_session(settings), platform_instance(settings) as instance:
