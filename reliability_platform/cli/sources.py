@@ -3,8 +3,12 @@
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.markup import escape
@@ -26,6 +30,9 @@ from reliability_platform.settings import (
     Settings,
     variable,
 )
+
+if TYPE_CHECKING:
+    from reliability_platform.contracts.servers import Server
 
 HEADER = (
     "source",
@@ -218,6 +225,8 @@ class _Patterns(click.Command):
     default=None,
     help="What of your dbt project it stands for: source.table, or a seed. [default: what is called NAME there]",
 )
+@click.option("--table", default=None, help="The table, where --from is a database. [default: NAME]")
+@click.option("--credentials", default=None, help="Where its secret is: env:NAME, file:/path or command:program.")
 @click.option("--yes", is_flag=True, help="Take everything as proposed; the file says so.")
 @click.option("--full", is_flag=True, help="Read every row of every file, not a sample.")
 @json_option
@@ -228,12 +237,15 @@ def add(
     key: str | None,
     event_time: str | None,
     feeds: str | None,
+    table: str | None,
+    credentials: str | None,
     yes: bool,
     full: bool,
     as_json: bool,
 ) -> None:
     """Propose a contract for a new source by what its deliveries hold, and write it into the project.
 
+    Deliveries are files, or a table of a database: postgresql://user@host:5432/database, duckdb:///path, sqlite:///path.
     Each line has its evidence as a comment. What is uncertain is asked, or marked in the file with `# ?`.
     """
     from reliability_platform.contracts import SOURCES
@@ -243,6 +255,7 @@ def add(
     from reliability_platform.contracts.inference.session import proposed
     from reliability_platform.contracts.inference.tables import keep_tables
     from reliability_platform.contracts.odcs import NAME, read_contracts
+    from reliability_platform.sources.sampling import SAMPLE_ROWS
 
     if NAME.fullmatch(name) is None:
         raise UsageError(f"A source is called by small letters, digits and underscores, not {name!r}.")
@@ -256,15 +269,11 @@ def add(
         )
     feeds = _feeds(name, feeds)
     tables = {one.stem.partition(".")[0]: [one] for one in files_of(references)} if references else {}
-    proposal = proposed(
-        name,
-        patterns,
-        tables,
-        full,
-        tuple(one.strip() for one in key.split(",")) if key else (),
-        event_time,
-        _ask if asks else None,
-    )
+    keys = tuple(one.strip() for one in key.split(",")) if key else ()
+    with _sample(name, patterns, table, credentials, full) as (files, server):
+        proposal = proposed(name, files, tables, full, keys, event_time, _ask if asks else None)
+    if server is not None:
+        proposal.in_database(server, table or name, full or proposal.sample.rows < SAMPLE_ROWS)
     write_atomically(path, contract_text(proposal, yes, feeds).encode())
     [contract] = read_contracts(path)
     kept = keep_tables(path.parent.parent, tables)
@@ -295,6 +304,25 @@ def add(
         f"Next: `reliability generate`, then `reliability run --from {proposal.first_day} --to {proposal.first_day}`.",
         markup=False,
     )
+
+
+@contextmanager
+def _sample(
+    name: str, patterns: tuple[str, ...], table: str | None, credentials: str | None, full: bool
+) -> Iterator[tuple[tuple[str, ...], "Server | None"]]:
+    """The files to look at, and the database of which they are a sample."""
+    from reliability_platform.sources.sampling import is_database, sample_of, server_of
+
+    if not is_database(patterns[0]):
+        if table is not None or credentials is not None:
+            raise UsageError("--table and --credentials are of a database: name one as --from, as duckdb:///path.")
+        yield patterns, None
+        return
+    if len(patterns) > 1:
+        raise UsageError("A source has one table: name one database with --from.")
+    server = server_of(patterns[0], credentials)
+    with TemporaryDirectory(prefix="sources-add-") as folder:
+        yield (str(sample_of(server, table or name, Path(folder), full)),), server
 
 
 def _feeds(name: str, said: str | None) -> str | None:

@@ -352,13 +352,18 @@ _ENGINES = {
 }
 
 
+def table_in(server: Server, name: str) -> str:
+    """A table in the schema that its name says, or else its server, as SQL."""
+    parts = name.split(".") if "." in name or not server.schema else [server.schema, name]
+    return ".".join(map(identifier, parts))
+
+
 def query_of(server: Server, contract: Contract, ask: Callable[[str, Values], QueryResult]) -> str:
     """What brings one batch: the contract's own query, or the rows of its table by their event time, in the order of their
     key, so that the same rows are the same bytes. Raises `SourceUnavailableError` for a table that has not these columns."""
     if contract.query is not None:
         return contract.query
-    parts = contract.table.split(".") if "." in contract.table or not server.schema else [server.schema, contract.table]
-    table = ".".join(map(identifier, parts))
+    table = table_in(server, contract.table)
     there = ask(f"select * from {table} limit 0", {}).schema.names
     meant = {column: name for name, column in contract.meant_by(there).items()}
     missing = next((one for one in (contract.event_time, *contract.key) if one not in meant), None)

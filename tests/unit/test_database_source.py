@@ -18,9 +18,12 @@ import pytest
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Cadence, Column, Contract
 from reliability_platform.contracts.file_format import ROWS
+from reliability_platform.contracts.inference.document import contract_text
+from reliability_platform.contracts.inference.session import proposed
+from reliability_platform.contracts.odcs import read_contracts
 from reliability_platform.contracts.query import objection, parameters, with_parameters
 from reliability_platform.contracts.servers import Server
-from reliability_platform.errors import SourceUnavailableError
+from reliability_platform.errors import SourceUnavailableError, UsageError
 from reliability_platform.landing.admission import Admission, admit
 from reliability_platform.landing.breaker import Breaker, BreakerState
 from reliability_platform.landing.bronze import bronze_folder
@@ -31,6 +34,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.actions.re_request import can_be_asked, request
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources.database import DatabaseSource, part_of_day
+from reliability_platform.sources.sampling import is_database, sample_of, server_of
 
 DAY = date(2026, 1, 5)
 SOURCE = "orders"
@@ -165,8 +169,11 @@ def test_a_batch_is_asked_for_when_its_part_of_the_day_is_over(
     """What is asked for at noon lacks the afternoon, and would be taken for the whole day for good."""
     declare(monkeypatch, server, cadence=Cadence(4))
     assert ask(home, datetime(2026, 1, 5, 12, 0, tzinfo=UTC)).batches == 2
-    assert [one.sequence for one in landed_manifests(home, SOURCE, DAY)] == [1, 2]
+    first = landed_manifests(home, SOURCE, DAY)
+    assert [one.sequence for one in first] == [1, 2]
+    change(server, "update flights set fare = 99")
     assert ask(home).rows == 2
+    assert {one.checksum for one in first} <= {one.checksum for one in landed_manifests(home, SOURCE, DAY)}
     assert [one.expected_rows for one in sorted(landed_manifests(home, SOURCE, DAY), key=lambda one: one.sequence)] == [
         1, 0, 0, 1,
     ]  # fmt: skip
@@ -264,6 +271,38 @@ def test_a_database_that_is_away_is_late_and_comes_when_it_is_back(
     (tmp_path / "away.db").rename(tmp_path / "shop.db")
     assert "left alone" in ask(home, datetime.now(UTC)).trouble
     assert ask(home, datetime.now(UTC) + timedelta(minutes=20)).batches == 1
+
+
+def test_a_contract_is_proposed_of_a_table_and_reads_as_the_source_that_it_is_of(
+    server: Server, tmp_path: Path
+) -> None:
+    """Whoever has a database would else export it first, and write where it is by hand."""
+    change(server, "insert into flights values (5, '2026-01-07 09:00:00', 3.25, false, 'x')")
+    url = f"{server.engine}://{server.address}"
+    assert is_database(url)
+    found = server_of(url, None)
+    sample = sample_of(found, "flights", tmp_path, full=False)
+    proposal = proposed("flights", [str(sample)], {}, full=False)
+    proposal.in_database(found, "flights", whole=True)
+    (tmp_path / "flights.yml").write_text(contract_text(proposal, accepted=True))
+    [contract] = read_contracts(tmp_path / "flights.yml")
+    assert (contract.kind, contract.table, contract.event_time, contract.key) == (
+        "database", "flights", "left_at", ("flight",),
+    )  # fmt: skip
+    assert [(one.engine, one.address) for one in contract.servers] == [(server.engine, server.address)]
+    types = {one.name: one.type for one in contract.columns}
+    assert (types["flight"], types["left_at"], types["note"]) == ("BIGINT", "TIMESTAMP", "VARCHAR")
+    assert types["fare"].startswith("DECIMAL")
+
+
+def test_an_address_with_a_password_is_refused_and_not_repeated() -> None:
+    """It would stand in the contract, in the history of a shell and in the list of processes."""
+    with pytest.raises(UsageError, match="say where the secret is with --credentials") as refused:
+        server_of("postgresql://me:hunter2canary@db.example.com/shop", None)
+    assert "hunter2canary" not in str(refused.value)
+    assert server_of("postgresql://me@db.example.com/shop", "env:SHOP_PASSWORD") == Server(
+        "postgresql", "shop", "database", "db.example.com", 5432, "public", "me", "env:SHOP_PASSWORD"
+    )
 
 
 def test_a_file_that_somebody_writes_to_is_no_broken_one(

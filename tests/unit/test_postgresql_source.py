@@ -62,6 +62,9 @@ def postgresql() -> Iterator[PostgresqlServer]:
             "create table ops.flights (flight int, left_at timestamptz, fare numeric(10,2), total numeric, late bool, "
             "extras jsonb, note text)"
         )
+        server.execute(
+            "create function ops.touch() returns int language sql as 'insert into ops.flights values (9) returning 1'"
+        )
         for flight, left_at, total in (
             (1, "2026-01-04 23:59:59+00", "1"), (2, "2026-01-05 01:00:00+01", "12.5"), (3, "2026-01-05 23:59:59+00", "1.005"),
             (4, "2026-01-06 00:00:00+00", "1"),
@@ -140,6 +143,7 @@ TROUBLES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "a table that is not there": ({}, {"table": "voyages"}, "has no table"),
     "a column that is not there": ({}, {"query": "select gate from ops.flights where :day > :start"}, "has no column gate"),
     "a value that the query cannot take": ({}, {"query": "select note::int from ops.flights where :day > :start - interval '1 day'"}, "fails at the query (SQLSTATE 22P02)"),
+    "a function that writes": ({}, {"query": "select ops.touch() where :day > :start - interval '1 day'"}, "SQLSTATE 25006"),
     "a query that writes": ({}, {"query": "delete from ops.flights where left_at::date = :day returning *"}, "fails at the query"),
     "a server without TLS where it must be verified": ({"ca_file": certifi.where()}, {}, "does not speak TLS"),
 }  # fmt: skip

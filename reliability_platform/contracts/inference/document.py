@@ -30,6 +30,34 @@ def contract_text(proposal: Proposal, accepted: bool, feeds: str | None = None) 
     return "\n".join(_lines(proposal, "# ? taken as proposed:" if accepted else "# ?", feeds)) + "\n"
 
 
+def _where(proposal: Proposal, noted: str) -> list[str]:
+    """Where the source is reached, and how it delivers."""
+    event_time = {"property": "eventTime", "value": proposal.event_time.value}
+    if proposal.server is None:
+        place = {"server": "deliveries", "type": "local", "path": location_pattern(proposal.sample.files)}
+        return [
+            "servers:  # where deliveries appear",
+            f"  - {_flow(place)}",
+            "customProperties:",
+            "  - {property: sourceKind, value: drop}  # it sends by itself",
+            f"  - {_flow(event_time)}{noted}",
+            f"  - {_flow({'property': 'fileFormat', 'value': _file_format(proposal)})}  # found in the files",
+        ]
+    one = proposal.server
+    custom = {"engine": "sqlite" if one.engine == "sqlite" else None, "user": one.user, "credentials": one.credentials}
+    said = {
+        "server": one.name, "type": "custom" if one.engine == "sqlite" else one.engine, "host": one.host or None, "port": one.port,
+        "database": one.address, "schema": one.schema,
+        "customProperties": [{"property": name, "value": value} for name, value in custom.items() if value is not None] or None,
+    }  # fmt: skip
+    return [
+        "servers:  # it is asked there for each batch",
+        f"  - {_flow({name: value for name, value in said.items() if value is not None})}",
+        "customProperties:",
+        f"  - {_flow(event_time)}{noted}",
+    ]
+
+
 def _lines(proposal: Proposal, mark: str, feeds: str | None) -> list[str]:
     name, sample, rhythm, days = proposal.name, proposal.sample, proposal.rhythm, proposal.days
 
@@ -61,17 +89,12 @@ def _lines(proposal: Proposal, mark: str, feeds: str | None) -> list[str]:
         f"  - {{property: latency, value: {1 + days.lag}, unit: d}}"
         + f"  {mark} "
         + (f"files are named D+{days.lag}" if days.lag else "a day after the day's end; files say nothing of it"),
-        "servers:  # where deliveries appear",
-        f"  - {_flow({'server': 'deliveries', 'type': 'local', 'path': location_pattern(sample.files)})}",
-        "customProperties:",
-        f"  - {_flow({'property': 'eventTime', 'value': proposal.event_time.value})}" + note(proposal.event_time),
-        "  - {property: sourceKind, value: drop}  # it sends by itself",
+        *_where(proposal, note(proposal.event_time)),
         *(
             [f"  - {_flow({'property': 'feeds', 'value': feeds})}  # what it stands for in the dbt project"]
             if feeds
             else []
         ),
-        f"  - {_flow({'property': 'fileFormat', 'value': _file_format(proposal)})}  # found in the files",
         *(
             [f"  - {_flow({'property': 'dayZone', 'value': days.zone.value})}" + note(days.zone)]
             if days.zone is not None
@@ -87,6 +110,7 @@ def _lines(proposal: Proposal, mark: str, feeds: str | None) -> list[str]:
         "schema:",
         f"  - name: {_word(name)}",
         "    physicalType: table",
+        *([f"    physicalName: {_word(proposal.table)}"] if proposal.server is not None else []),
         f"    # key: {' + '.join(proposal.key.value)}".rstrip()
         + (f" {mark} " if proposal.key.question else " # ")
         + proposal.key.evidence,

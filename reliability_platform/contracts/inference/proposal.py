@@ -13,6 +13,7 @@ from reliability_platform.contracts.inference.keys import MAX_COLUMNS, KeyCandid
 from reliability_platform.contracts.inference.personal import personal_data
 from reliability_platform.contracts.inference.sample import Sample, Typed, take_sample
 from reliability_platform.contracts.inference.told import Told
+from reliability_platform.contracts.servers import Server
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
 
@@ -64,6 +65,16 @@ class Proposal:
     first_day: date
     """Of the events in the sample."""
     general: list[Told] = field(default_factory=list)
+    server: Server | None = None
+    """The database that the sample is of; None where it is of files."""
+    table: str = ""
+    """What it is called there."""
+
+    def in_database(self, server: Server, table: str, whole: bool) -> None:
+        """The sample is of a table, whole or its first rows: how its file is written says nothing of deliveries."""
+        self.sample.whole = self.sample.whole and whole
+        self.server, self.table, self.days = server, table, Days()
+        self.rhythm = Rhythm(1, "d", None, "it is asked once a day", True)
 
     @property
     def questions(self) -> int:
