@@ -8,6 +8,7 @@ import mmap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -53,9 +54,11 @@ def _values(contract: Contract, day: date, slot: int) -> dict[str, Any]:
     return {"day": day, "slot": slot, **(days if column.type == "DATE" else local)}
 
 
-def _kept(answer: QueryResult) -> pa.Table:
-    """The rows, in a file that is gone with them."""
-    with TemporaryFile() as file:
+def _kept(answer: QueryResult, folder: Path | None) -> pa.Table:
+    """The rows, in a file that is gone with them: in the home, for a temporary folder may lie in memory itself."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=folder) as file:
         with pa.ipc.new_stream(file, answer.schema) as stream:
             for piece in answer.pieces:
                 stream.write_batch(piece)
@@ -70,6 +73,8 @@ class DatabaseSource:
     name: str
     seconds: float
     """How long all batches of a day may take."""
+    folder: Path | None = None
+    """Where rows lie until they are landed; by default the system's temporary folder."""
     can_be_asked: bool = True
 
     def deliver(self, day: date) -> Sequence[Batch]:
@@ -89,7 +94,7 @@ class DatabaseSource:
                 with opened(server, contract, self.seconds) as ask:
                     query = query_of(server, contract, ask)
                     while left:
-                        rows = _kept(ask(query, _values(contract, day, left[0])))
+                        rows = _kept(ask(query, _values(contract, day, left[0])), self.folder)
                         yield _batch(contract, day, left[0], attempt, rows, now, server)
                         left.pop(0)
                 return
@@ -134,7 +139,7 @@ class Database:
     """The kind as `sources.source` asks for it."""
 
     def source(self, settings: Settings, name: str) -> Source:
-        return DatabaseSource(name, settings.fetch_budget_seconds)
+        return DatabaseSource(name, settings.fetch_budget_seconds, settings.spool)
 
     def reference_files(self, settings: Settings) -> Mapping[str, bytes]:
         """None: a project keeps its own."""
