@@ -22,7 +22,7 @@ from typing import Any
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.locks import locked
 from reliability_platform.settings import DBT_PROJECT, OWN_DBT_PROJECT, load_settings
-from reliability_platform.warehouse.own_project import PACKAGE, is_built_whole, own_project
+from reliability_platform.warehouse.own_project import PACKAGE, from_their_folder, is_built_whole, own_project
 
 KEPT = 16
 """So many parsed states stay, 2 MB each; a daemon reads its own again at most after so many others were deployed."""
@@ -211,5 +211,7 @@ def _project(manifest: Path) -> Any:
             node.root_path = str(manifest.parent / Path(*_after(Path(root).parts, ".draft-")))  # type: ignore[union-attr]
         if OWN_DBT_PROJECT is not None and is_built_whole(node.to_dict()):
             node.config.full_refresh = True  # type: ignore[union-attr]
+    for source in parsed.sources.values():
+        from_their_folder(source)
     parsed.build_flat_graph()  # type: ignore[no-untyped-call]
     return parsed

@@ -5,6 +5,7 @@ that names, schemas, vars, dispatch and packages mean what they mean to its owne
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -36,6 +37,8 @@ PATHS = {
 """Keys of dbt_project.yml that name folders, and dbt's own default. What lies elsewhere, as a virtual environment or the
 warehouse of a developer, is no part of the project."""
 _NOT_BUILDING = ("test-paths", "analysis-paths", "docs-paths", "asset-paths")
+_RELATIVE = re.compile(r"(?!/|\w+:)[^()'\"\n]+")
+"""A path of a file, and neither a URL nor a call as `read_csv('…')`."""
 FILES = (
     "dbt_project.yml", "packages.yml", "dependencies.yml", "package-lock.yml", "selectors.yml", "groups.yml",
 )  # fmt: skip
@@ -242,6 +245,16 @@ def depends_on_its_runs(node: Mapping[str, Any]) -> bool:
     """Whether what a table of theirs holds depends on when and how often it was built."""
     kept = node["config"].get("materialized") == "incremental" and node["config"].get("full_refresh") is False
     return is_own(node) and (node["resource_type"] == "snapshot" or kept)
+
+
+def from_their_folder(source: Any) -> None:
+    """A source of theirs that says where it is read from, as dbt's own object: a relative path counts from their folder,
+    in which they type dbt, and not from where the platform is run.
+    """
+    for said in (source.meta, source.config.extra):
+        place = said.get("external_location")
+        if isinstance(place, str) and OWN_DBT_PROJECT is not None and _RELATIVE.fullmatch(place):
+            said["external_location"] = os.path.normpath(OWN_DBT_PROJECT / place)
 
 
 def own_project() -> OwnProject | None:

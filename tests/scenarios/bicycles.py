@@ -41,6 +41,7 @@ city:
 {%- endmacro %}
 """,
     "lists/stations.csv": "station,district\nnorth,outer\nharbour,inner\n",
+    "elsewhere/weather.csv": "day,rain\n2024-06-01,true\n",
     "layers/sources.yml": """\
 sources:
   - name: depot
@@ -53,6 +54,8 @@ sources:
             data_tests: [unique]
       - name: bikes
       - name: never_read
+      - name: weather
+        meta: {external_location: "elsewhere/{name}.csv"}
 """,
     "layers/clean/rides_clean.sql": """\
 select ride, bike, station, "event date" as ridden_on, {{ durations.minutes('started', 'ended') }} as minutes
@@ -93,7 +96,8 @@ select bike, count(*) as rides from {{ ref('rides_kept') }} group by bike
 """,
     "layers/serve/by-district.sql": """\
 {{ config(group='city-hall') }}
-select district, sum(rides) as rides from {{ ref('stations_served') }} group by district
+select district, sum(rides) as rides, (select count(*) from {{ source('depot', 'weather') }}) as days_of_rain
+from {{ ref('stations_served') }} group by district
 """,
     "layers/models.yml": """\
 groups:

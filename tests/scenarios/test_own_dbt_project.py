@@ -98,7 +98,7 @@ def around(tmp_path: Path) -> Path:
     deliver(tmp_path / "deliveries")
     made = reliability(tmp_path, "init", "around", "--dbt-project", "theirs")
     assert made.returncode == ExitCode.OK, made.stderr
-    assert "depot.bikes, depot.never_read, depot.rides" in made.stdout
+    assert "depot.bikes, depot.never_read, depot.rides, depot.weather" in made.stdout
     project = tmp_path / "around"
     rides, bikes = f"{tmp_path}/deliveries/rides-*.csv", f"{tmp_path}/deliveries/bikes.csv"
     said = ("--feeds", "depot.rides", "--key", "ride", "--event-time", "started", "--yes")
