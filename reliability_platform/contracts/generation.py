@@ -109,7 +109,8 @@ class FedTable:
 
     table: str
     feeds: str
-    columns: tuple[str, ...]
+    columns: Mapping[str, str]
+    """Each column, and what whoever wrote the table calls it."""
 
     @property
     def feed(self) -> str:
@@ -159,7 +160,11 @@ def generated_files(
             found[PER_FEED.format(model=contract.feed)] = _marked("feed.sql", f"{source}.yml", filling)
     found |= dict(_reference_files(contracts, frozenset(declared), own.tables))
     for one in own.tables:
-        filling = {"feeds": one.feeds, "table": one.table, "place": own.place(one.feeds)}
+        columns = [
+            name if name == original else f"{identifier(name)} as {identifier(original)}"
+            for name, original in one.columns.items()
+        ]
+        filling = {"feeds": one.feeds, "table": one.table, "place": own.place(one.feeds), "columns": columns}
         found[PER_FEED.format(model=one.feed)] = _marked("fed_table.sql", "*.yml", filling)
     everything: dict[str, Any] = {
         "contracts": [_filling(one, known, frozenset(contracts)) for _, one in sorted(contracts.items())]

@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Iterable
 
 COLUMN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
+ORIGINAL_NAMES = "original_names"
+"""Under this key the footer of a reference table has what its columns were called in the files that it is made of."""
 PLATFORM_COLUMNS = frozenset(
     {
         "landing_date", "batch_id", "row_number", "event_date", "rescued", "disposition", "reject_reasons", "landed_at",

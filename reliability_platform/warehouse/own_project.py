@@ -4,6 +4,7 @@ What belongs here: which files of theirs dbt reads, and where the platform's sta
 that names, schemas, vars, dispatch and packages mean what they mean to its owner; nothing is written into it.
 """
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ import yaml
 
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.generation import NOTHING_READ, FedTable, OwnReads, Place
+from reliability_platform.contracts.names import ORIGINAL_NAMES
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.landing.reference import tables_of_project
 from reliability_platform.settings import OWN_DBT_PROJECT
@@ -221,7 +223,7 @@ def own_reads() -> OwnReads:
     taken = {contract.feeds for contract in CONTRACTS.values()}
     tables = [(table, own.called(table), path) for table, path in tables_of_project().items()]
     fed = [
-        FedTable(table, feeds, tuple(pq.read_schema(path).names))
+        FedTable(table, feeds, _columns(path))
         for table, feeds, path in tables
         if feeds is not None and feeds not in taken
     ]
@@ -245,6 +247,14 @@ def depends_on_its_runs(node: Mapping[str, Any]) -> bool:
     """Whether what a table of theirs holds depends on when and how often it was built."""
     kept = node["config"].get("materialized") == "incremental" and node["config"].get("full_refresh") is False
     return is_own(node) and (node["resource_type"] == "snapshot" or kept)
+
+
+def _columns(table: Path) -> dict[str, str]:
+    """The columns of a reference table, and what they were called before it was kept."""
+    schema = pq.read_schema(table)
+    kept = (schema.metadata or {}).get(ORIGINAL_NAMES.encode())
+    original = json.loads(kept) if kept is not None else {}
+    return {name: original.get(name, name) for name in schema.names}
 
 
 def from_their_folder(source: Any) -> None:

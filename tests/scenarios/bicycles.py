@@ -78,7 +78,7 @@ from {{ ref('rides_kept') }} group by all
 """,
     "layers/serve/stations_served.sql": """\
 {{ config(meta={'published': true}) }}
-select stations.station, stations.district, count(rides.ride) as rides, max(bikes.model) as newest
+select stations.station, stations.district, count(rides.ride) as rides, max(bikes.modelName) as newest
 from {{ ref('stations') }} as stations
 left join {{ ref('rides_kept') }} as rides on stations.station = rides.station
 left join {{ source('depot', 'bikes') }} as bikes on rides.bike = bikes.bike
@@ -157,4 +157,4 @@ def deliver(folder: Path) -> None:
         ]
         text = "\n".join(["ride,bike,station,started,ended,event date", *rows])
         (folder / f"rides-{day}.csv").write_text(f"{text}\n")
-    (folder / "bikes.csv").write_text("bike,model\n" + "".join(f"{bike},M{bike}\n" for bike in range(7)))
+    (folder / "bikes.csv").write_text("bike,modelName\n" + "".join(f"{bike},M{bike}\n" for bike in range(7)))

@@ -59,11 +59,16 @@ def test_sources_are_known_with_the_places_that_their_yml_says(theirs: Path) -> 
 
 def test_what_feeds_a_source_lies_where_that_source_lies() -> None:
     """Under its schema and name, with the columns as the producer calls them; the others of the warehouse stay away."""
-    reads = OwnReads([FedTable("bikes", "depot.bikes", ("bike",))], {"depot.bikes": ("depot_raw", "bike_list")})
+    reads = OwnReads(
+        [FedTable("bikes", "depot.bikes", {"bike": "bike", "frame_size": "frameSize"})],
+        {"depot.bikes": ("depot_raw", "bike_list")},
+    )
     files = generated_files(CONTRACTS, own=reads)
     text = files["dbt_project/models/feeds/src_bikes.sql"]
     assert "schema='depot_raw'" in text
     assert "alias='bike_list'" in text
+    assert "bike,\n" in text
+    assert '"frame_size" as "frameSize"' in text
     assert "read_reference('bikes')" in text
     assert "'depot.bikes': 'src_bikes'" in files["dbt_project/macros/contracts.sql"]
     assert "generate_schema_name" in files["dbt_project/macros/contracts.sql"]
