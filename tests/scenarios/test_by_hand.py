@@ -15,14 +15,13 @@ def test_injected_by_hand_noticed_healed_and_replayed(lived: Callable[[Path], Pl
     """The commands of the README: inject, run, look, replay; a rollback and back again."""
     home = tmp_path / "home"
     lived(home).settings.home.chmod(0o700)  # as a command that begins a home makes it
-    typed("run", "--from", "2026-01-03", "--to", "2026-01-03", home=home)
     typed("inject", "null_spike", "--source", "orders", "--date", "2026-01-02", "--magnitude", "large", home=home)
     run = json.loads(typed("run", "--from", "2026-01-02", "--to", "2026-01-02", "--json", home=home, expect=HELD))
     [incident] = run["incidents"]
     assert incident["source"] == "orders"
     assert "orders/2026-01-02" in run["held"]
     typed("publish", home=home, expect=HELD)
-    typed("backfill", "--from", "2026-01-03", "--to", "2026-01-03", home=home, expect=HELD)
+    typed("backfill", "--from", "2026-01-01", "--to", "2026-01-01", home=home, expect=HELD)
     shown = typed("incidents", "show", incident["id"], home=home)
     assert "A required field is suddenly null" in shown
     assert "stg_orders__missing_customer_id" in shown
