@@ -24,6 +24,7 @@ from reliability_platform.cli.options import (
     yes_option,
 )
 from reliability_platform.clock import FIRST_DAY, days, utc_now
+from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.formats import span
 from reliability_platform.settings import Settings
@@ -382,9 +383,14 @@ def publish(rollback: bool, dry_run: bool, why: str | None, yes: bool, settings:
     if as_json:
         print_json(vars(publication) | {"tables": [vars(table) for table in publication.tables]})
     else:
+        from reliability_platform.warehouse.lacking import total
         from reliability_platform.warehouse.published import shown_key
 
         people.print(f"Consumers read {publication.version}; {held_words(publication.held)}.")
+        for table in publication.tables:
+            short = ", ".join(f"{counted(number, 'row')} {state}" for state, number in total(table.lacks).items())
+            if short:
+                people.print(f"  {table.name} lacks {short}.")
         for key, reasons in publication.held.items():
             people.print(f"  {shown_key(key)}: {reasons[0]}")
     return ExitCode.NOT_HEALED if publication.held else ExitCode.OK

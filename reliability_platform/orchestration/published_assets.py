@@ -16,6 +16,7 @@ from reliability_platform.orchestration.retries import RETRIES, only_transient
 from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.pipeline import steps
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+from reliability_platform.warehouse.lacking import total
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.published import shown_key
 
@@ -61,6 +62,7 @@ def published(context: dg.AssetExecutionContext, home: Home) -> Iterator[dg.Mate
                 "fresh_event_dates": table.fresh_dates,
                 "event_dates_with_last_good_rows": len(table.kept_dates),
                 "event_dates_absent": len(table.absent_dates),
+                **{f"rows_{state.replace(' ', '_')}": count for state, count in total(table.lacks).items()},
                 "held": dg.MetadataValue.md(reasons or "Nothing is held."),
             },
         )

@@ -19,6 +19,7 @@ from reliability_platform.damage import Damage, in_one_line, written
 from reliability_platform.errors import UsageError
 from reliability_platform.parquet import literal, scan
 from reliability_platform.settings import Settings
+from reliability_platform.warehouse.lacking import lacking
 from reliability_platform.warehouse.last_good import LastGoodRows, rows_to_keep, whole_to_keep
 from reliability_platform.warehouse.lease import warehouse_lease, warehouse_reader
 from reliability_platform.warehouse.ledger import Ledger, digest_of
@@ -299,6 +300,7 @@ def publish(
                     dates=one.dates,
                     whole=one.whole,
                     is_kept=one.is_kept,
+                    lacks=lacking(connection, mart, one.dates.keys()),
                 )
             )
         publication = Publication(

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.settings import Settings
+from reliability_platform.warehouse.lacking import Lacking
 
 RECORD = "publication.json"
 CURRENT = "current"
@@ -54,6 +55,9 @@ class PublishedTable:
     """All rows of a table that has no event dates: it is published whole, or goes on showing what it did."""
     is_kept: bool = False
     """Whether such a table shows the rows of an earlier version, because something that it is made of is held."""
+    lacks: Lacking = field(default_factory=dict)
+    """Event date → what became of rows that were delivered for it and count nowhere → how many. Versions before 0.4 do not
+    say."""
 
 
 @dataclass(frozen=True)
