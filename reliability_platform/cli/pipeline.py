@@ -72,6 +72,14 @@ def _tell_unjudged(settings: Settings, held: Collection[tuple[str, date]]) -> No
         people.print(f"{words}.", markup=False)
 
 
+def _tell_unreachable(settings: Settings) -> None:
+    """Sources that cannot be asked, or looked for: their days are late, and nothing in what has landed says why."""
+    from reliability_platform.landing.deliveries import unreachable
+
+    for one in unreachable(settings):
+        people.print(f"{one}.", markup=False, soft_wrap=True)
+
+
 @click.command()
 @day_range
 @guard_options
@@ -110,6 +118,7 @@ def run(
     else:
         people.print(str(released))
         _tell_unjudged(settings, released.read.held_partitions if released.read else ())
+        _tell_unreachable(settings)
         _tell_incidents(incidents)
     return ExitCode.NOT_HEALED if daemon.troubles or released.holds else ExitCode.OK
 

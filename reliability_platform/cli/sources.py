@@ -82,7 +82,9 @@ def _standing(settings: Settings, now: datetime) -> list[dict[str, Any]]:
                 "next_deadline": {"landing_date": day, "at": deadline_of(source, day)},
                 "missing": None if outlook is None else outlook.missing,
                 "at_risk": outlook is not None and outlook.at_risk,
-                "outlook": "a simulated source is never late" if outlook is None else outlook.words,
+                "outlook": "it is not asked: what it sends is landed when it comes"
+                if outlook is None
+                else outlook.words,
             }
         )
     return documents
@@ -140,7 +142,7 @@ def _show(settings: Settings, as_json: bool) -> None:
 def sources(context: click.Context, settings: Settings, as_json: bool) -> None:
     """Per source: breaker, last fetch, what is missing, next deadline; the same as `list`.
 
-    A source is fetched over HTTP if RELIABILITY_SOURCE_URL (or RELIABILITY_SOURCE_URLS, by source) says where; `serve`
+    A source is fetched over HTTP if its contract, RELIABILITY_SOURCE_URL or RELIABILITY_SOURCE_URLS says where; `serve`
     starts one for drills.
     """
     if context.invoked_subcommand is None:

@@ -86,7 +86,7 @@ def outlook(
 
 
 def outlooks(settings: Settings, engine: Engine, now: datetime) -> list[Outlook]:
-    """The landing days ahead of their deadlines, of all sources that are fetched; a simulated one is never late."""
+    """The landing days ahead of their deadlines, of all sources that are asked; the others send by themselves."""
     log, found = FetchLog(engine), []
     for source in SOURCES:
         if not is_fetched(settings, source):

@@ -1,4 +1,4 @@
-"""Lands what a source delivers, whatever kind of source it is, or what it sends over HTTP."""
+"""Lands what a source delivers, whatever kind of source it is, or what it is asked for over HTTP or in a database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -34,7 +34,7 @@ pipeline_job = dg.define_asset_job(
 landing_job = dg.define_asset_job(
     "landing_only",
     selection=dg.AssetSelection.assets(*landing_assets),
-    description="What has not landed yet of a landing day, and nothing after it: a source over HTTP is asked early.",
+    description="What has not landed yet of a landing day, and nothing after it: a source over HTTP or a database is asked early.",
 )
 reprocess_job = dg.define_asset_job(
     "reprocess",

@@ -175,6 +175,7 @@ def test_a_bucket_and_a_database_are_landed_broken_mended_and_proved_and_no_secr
         book(rows(DAYS[2]))
         ran = reliability(project, "run", "--from", str(DAYS[2]), "--to", str(DAYS[2]))
         assert ran.returncode == ExitCode.NOT_HEALED, ran.stdout + ran.stderr
+        assert "refuses the user, or the credentials" in ran.stdout
         assert "refuses the user, or the credentials" in reliability(project, "doctor").stdout
         late = {one for one, state in incidents(project).items() if state != "resolved"}
         assert {source for source, _ in late} == {"bookings"}
