@@ -246,19 +246,22 @@ def fetch_again(
     """Ask for one slot again. Raises `SourceUnavailableError` if it does not come, `HomeBusyError` as `fetch_day`."""
     suffix, path = f"-a{attempt}", f"{source}/{day.isoformat()}"
     with _turn(settings, source, day) as spool:
-        engine = operations_engine(settings)
+        engine, why = operations_engine(settings), list[str]()
         for endpoint in endpoints:
             try:
                 client = _client(settings, engine, source, endpoint, clock, terms)
             except CredentialsError as error:
-                raise SourceUnavailableError(str(error)) from None
+                why.append(str(error))
+                continue
             for listed in _listing(client, f"{path}/{sequence}/attempts/{attempt}", source, day, sequence, suffix):
                 table = _rows(client, spool, path, listed)
                 if listed.sequence == sequence and table is not None:
                     return _batch(source, day, listed, table, endpoint, attempt)
+            why += [f"{source} over HTTP{_name(endpoint)}: {client.why}."] if client.why else []
+        told = " ".join(["", *why])
         raise SourceUnavailableError(
             f"{source} did not send batch {sequence} of {day} again; its breaker is {Breaker(engine, source).view().state}: "
-            "see `reliability sources`."
+            f"see `reliability sources`.{told}"
         )
 
 

@@ -101,7 +101,8 @@ def test_who_asks_is_said_as_the_source_wants_it(wanted: str, user: str | None, 
     with guarded(wanted) as url:
         endpoint = SourceEndpoint(url, user, "env:ORDERS_TOKEN")
         assert (fetch(home, endpoint).missing, landed(home)) == (0, 4)
-        assert fetch_again(home, "orders", DAY, 2, 2, [endpoint], utc_now, QUICK).attempt == 2
+        nobody = SourceEndpoint(url, user, "env:NO_SUCH_VARIABLE")
+        assert fetch_again(home, "orders", DAY, 2, 2, [nobody, endpoint], utc_now, QUICK).attempt == 2
 
 
 def test_a_source_that_refuses_is_named_and_the_secret_is_not(
@@ -117,6 +118,7 @@ def test_a_source_that_refuses_is_named_and_the_secret_is_not(
         with pytest.raises(SourceUnavailableError) as refused:
             fetch_again(home, "orders", DAY, 2, 2, [endpoint], utc_now, QUICK)
         shown += [str(refused.value), repr(endpoint)]
+        assert "it answered 401" in shown[1]
     left = [path.read_bytes() for path in home.home.rglob("*") if path.is_file()]
     for hidden in (CANARY, BASIC.split()[1]):
         assert [one for one in [*shown, caplog.text] if hidden in one] == []

@@ -26,6 +26,7 @@ from reliability_platform.landing.deliveries import Landed, fetch, unreachable
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources.database import DatabaseSource
+from reliability_platform.sources.sampling import sample_of
 from tests.postgresql_server import PASSWORD, PostgresqlServer, postgresql_server
 
 DAY = date(2026, 1, 5)
@@ -117,6 +118,16 @@ def test_a_day_comes_with_the_types_of_the_server_and_a_bad_value_costs_its_row_
     ]
     assert (rows[0]["late"], rows[0]["extras"], rows[0]["note"]) == (True, '{"bags": 2}', "O'Hare 100%")
     assert "1.005" in rows[1]["_rescued"]
+
+
+def test_a_table_is_a_sample_for_a_contract(
+    postgresql: PostgresqlServer, home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its types are those of the server; a numeric without a scale, and JSON, are texts."""
+    found = sample_of(declared(postgresql), "flights", tmp_path, full=True)
+    kinds = dict(zip((rows := pq.read_table(found)).column_names, map(str, rows.schema.types), strict=True))
+    assert (rows.num_rows, kinds["left_at"], kinds["fare"]) == (4, "timestamp[us, tz=UTC]", "decimal128(10, 2)")
+    assert {name for name, kind in kinds.items() if kind == "string"} == {"total", "extras", "note"}
 
 
 def test_two_batches_of_a_day_are_of_one_moment(
