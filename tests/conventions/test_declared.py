@@ -64,11 +64,12 @@ def test_every_fault_is_known_by_a_class_that_some_check_can_raise() -> None:
 
 
 def test_the_plans_that_come_with_the_platform_load() -> None:
-    """A plan that ships broken helps nobody; showcase hits every fault once."""
-    assert {"clean", "showcase"} <= set(plan_names())
+    """A plan that ships broken helps nobody; showcase and subtle hit every fault once."""
+    assert {"clean", "showcase", "subtle"} <= set(plan_names())
     for name in plan_names():
         load_plan(name)
-    assert sorted(injection.fault for injection in load_plan("showcase").injections) == sorted(CATALOGUE)
+    every = [one.fault for name in ("showcase", "subtle") for one in load_plan(name).injections]
+    assert sorted(every) == sorted(CATALOGUE)
 
 
 def test_every_check_sits_on_an_asset() -> None:

@@ -26,8 +26,10 @@ def _section(title: str) -> str:
 
 def test_the_counts_of_faults_are_those_of_the_catalogue() -> None:
     """A fault more, and the first paragraph that anybody reads is wrong."""
-    faults = [one for one in CATALOGUE.values() if not one.is_control]
-    assert len(CATALOGUE) - len(faults) == 1, "the README says: and one control"
+    shown = [CATALOGUE[one.fault] for one in load_plan("showcase").injections]
+    faults = [one for one in shown if not one.is_control]
+    assert len(shown) - len(faults) == 1, "the README says: and one control"
+    assert f"{len(CATALOGUE) - len(shown)} more that break no rule" in README
     landing = sum(one.stage is Stage.LANDING for one in faults)
     assert f"{landing} on what lands and {len(faults) - landing} on the running platform" in README
     assert f"… {len(faults)} faults and 1 control in all" in README
@@ -43,7 +45,6 @@ def sample_of_the_demo() -> list[list[str]]:
 def test_the_sample_of_the_demo_has_faults_that_there_are() -> None:
     """A sample is copied once; its names and severities change afterwards. The demo's own test has the rest."""
     planned = {one.fault: (one.source, f"2026-01-{one.day:02}") for one in load_plan("showcase").injections}
-    assert set(planned) == set(CATALOGUE)
     for fault, source, landing_day, caught_by, severity in sample_of_the_demo():
         declared = CATALOGUE[fault]
         assert severity == (declared.expected_severity or "–"), fault

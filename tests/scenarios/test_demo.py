@@ -70,7 +70,11 @@ Demo = tuple[Path, dict[str, Any], set[str]]
 def month(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """One demo of all faults, small."""
     home = tmp_path_factory.mktemp("showcase") / "home"
-    return home, demo(home, "--days", "30", "--events", "60000", "--seed", "5"), set(CATALOGUE)
+    return (
+        home,
+        demo(home, "--days", "30", "--events", "60000", "--seed", "5"),
+        {one.fault for one in load_plan("showcase").injections},
+    )
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,7 @@ from typing import Any
 
 from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.contracts import SOURCES
-from reliability_platform.incidents.classes import Severity
 from reliability_platform.incidents.model import Incident, State
-from reliability_platform.incidents.triage import spread
 from reliability_platform.lab.campaign.grid import Scenario, lane_of
 from reliability_platform.lab.campaign.recovery import actions_begun, seconds_to_recover
 from reliability_platform.lab.campaign.trial import RERUN_DAYS, Observation
@@ -18,6 +16,7 @@ from reliability_platform.lab.faults.truth import Truth
 from reliability_platform.lab.scorecard.containment import own_dates, was_told
 from reliability_platform.lab.scorecard.quarantined import Quarantined
 from reliability_platform.lab.scorecard.score import HEALED, seconds_between
+from reliability_platform.lab.scorecard.severity import expected_severity
 
 
 @dataclass(frozen=True)
@@ -111,9 +110,11 @@ def _incidents_of(scenario: Scenario, incidents: Iterable[Incident]) -> list[Inc
 
 
 def _primary(scenario: Scenario, found: list[Incident]) -> Incident | None:
-    expected = scenario.declared.expected_class
-    same = [one for one in found if (one.source, one.failure_class) == (scenario.source, expected)]
-    return same[0] if same else None
+    declared = scenario.declared
+    same = [one for one in found if (one.source, one.failure_class) == (scenario.source, declared.expected_class)]
+    # Of two sources that disagree, it is one of them that says so.
+    other = [one for one in found if one.failure_class in declared.also_known_as]
+    return next(iter([*same, *other]), None)
 
 
 def _days_since(incident: Incident, known: int) -> set[date]:
@@ -125,15 +126,21 @@ def _days_since(incident: Incident, known: int) -> set[date]:
 def _root_cause(truth: Truth, incident: Incident | None, known: int) -> dict[str, Any]:
     if incident is None:
         return {"class": False, "dataset": False, "days": False, "column": None}
-    column = None
+    column, by_another = None, incident.failure_class in truth.also_known_as
+    if by_another:
+        return {"class": True, "dataset": True, "days": _in_time(truth, incident, known), "column": None}
     if truth.expected_column is not None:
         column = incident.column == truth.expected_column
     return {
         "class": incident.failure_class == truth.expected_class,
         "dataset": incident.root_dataset == truth.expected_root,
-        "days": _days_since(incident, known) <= set(truth.landing_dates),
+        "days": _in_time(truth, incident, known),
         "column": column,
     }
+
+
+def _in_time(truth: Truth, incident: Incident, known: int) -> bool:
+    return _days_since(incident, known) <= set(truth.landing_dates)
 
 
 def _contained(truth: Truth, shown: set[date], quarantine: Quarantined) -> bool:
@@ -172,10 +179,13 @@ def outcome_of(
     primary = _primary(scenario, found)
     cause = _root_cause(truth, primary, known.get(primary.id, 0) if primary else 0)
     ended = all(one.state in HEALED or one.state is State.FALSE_ALARM for one in found)
-    declared = scenario.declared.expected_severity
     contained = _contained(truth, shown, quarantine)
-    # The catalogue says how bad the fault is on a day; the platform raises what is on many.
-    expected = spread(Severity(declared), len(truth.landing_dates)).value if declared else None
+    expected = expected_severity(
+        scenario.declared.expected_severity,
+        truth.containment,
+        len(truth.landing_dates),
+        primary.severity.value if primary else None,
+    )
     return ScenarioOutcome(
         id=scenario.id,
         fault=scenario.fault,

@@ -122,6 +122,7 @@ AMOUNT_FAULTS = (
         {"small": 1, "medium": 2, "large": 2.5},
         "percent by which it grows from each day to the next",
         _measure_drift,
+        also_known_as=("sources_disagree", "distribution_shift"),
         days_touched=DRIFT_DAYS,
     ),
 )

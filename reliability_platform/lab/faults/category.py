@@ -15,8 +15,9 @@ from reliability_platform.sources.batch import Batch
 
 def _category_shift(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     """A share of the rows with the commonest label bear the next common one instead."""
-    name, labels = labels_of(clean[day], CATEGORIES.of(clean[day][0].source), rng)
-    common, other = labels[0][0], labels[1][0]
+    found = labels_of(clean[day], CATEGORIES.of(clean[day][0].source))
+    name = list(found)[int(rng.integers(len(found)))]
+    (common, _), (other, _), *_ = found[name]
 
     def spoil(batch: Batch, hit: Positions) -> pa.Table:
         return with_values(batch, name, hit, pa.repeat(other, len(hit)))

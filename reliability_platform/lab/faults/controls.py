@@ -25,13 +25,11 @@ from reliability_platform.lab.faults.targets import (
     NEW_KEYS,
     NOBODY_LACKS,
     OF_ITS_OWN,
-    REQUIRED,
     UNCOMPARED,
     Target,
     both,
 )
 from reliability_platform.lab.faults.timing import late_events, shuffled_within_the_day
-from reliability_platform.lab.faults.value import null_spike
 from reliability_platform.lab.faults.volume import fewer_rows
 from reliability_platform.landing.deadline import deadline_of
 from reliability_platform.sources.batch import Batch
@@ -150,9 +148,6 @@ CONTROLS = (
         "share of the rows",
         # Orders without their payments, or the other way round, would be a true failure of another kind.
         target=NOBODY_LACKS,
-    ),
-    _control(
-        "nulls_below_the_limit", "Few rows lack a required field.", null_spike, 0.007, "share of the rows", REQUIRED
     ),
     _control(
         "lateness_below_the_limit",

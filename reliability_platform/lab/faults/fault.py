@@ -105,6 +105,7 @@ class Fault:
     expected_class: str | None
     """The failure class by which an incident of this fault must be known."""
     expected_severity: str | None
+    """Of what is held or told by its size, the least: it is P1 where it is held, or shown to critical consumers."""
     root: str
     """The dataset that the incident must name as its root; `{source}` stands for the source."""
     signature: tuple[str, ...]
@@ -115,6 +116,9 @@ class Fault:
     """How it changes deliveries; None for one that hits elsewhere."""
     live: LiveInjection | None = None
     """How it hits the running platform; None for one that hits at landing."""
+    also_known_as: tuple[str, ...] = ()
+    """Failure classes by which an incident of it may be known instead, on a source that it is compared with too: of checks
+    that are more specific, and see it in some sources at some sizes."""
     symptoms: tuple[str, ...] = ()
     """Checks that may fail as well, by the size of the injection."""
     stage: Stage = Stage.LANDING

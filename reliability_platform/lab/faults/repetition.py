@@ -11,7 +11,7 @@ from reliability_platform.lab.faults.anomaly import anomaly
 from reliability_platform.lab.faults.fault import Deliveries, InjectionResult
 from reliability_platform.lab.faults.new_keys import with_copies
 from reliability_platform.lab.faults.rows import Positions, chosen, spoil_positions, with_values
-from reliability_platform.lab.faults.targets import NEW_KEYS, TIMELESS_KEY
+from reliability_platform.lab.faults.targets import NEW_KEYS, NOBODY_REFERS, TIMELESS_KEY, both
 from reliability_platform.sources.batch import Batch
 
 _SHARES = {"small": 0.01, "medium": 0.05, "large": 0.2}
@@ -52,7 +52,7 @@ REPETITION_FAULTS = (
         "reused_keys",
         "repetition",
         "New rows bear keys of the day before, as after a sequence was reset: they are taken for repetitions, and lost.",
-        TIMELESS_KEY,
+        both(TIMELESS_KEY, NOBODY_REFERS),
         _SHARES,
         "share of the day's rows that bear a key of the day before",
         _reused_keys,

@@ -142,14 +142,13 @@ def where(condition: pa.ChunkedArray) -> Positions:
     return np.flatnonzero(pc.fill_null(condition, False))
 
 
-def labels_of(
-    batches: Sequence[Batch], columns: Sequence[Column], rng: np.random.Generator
-) -> tuple[str, list[tuple[Any, int]]]:
-    """One of the columns that have few different values on this day, with each of them and its rows, the commonest first.
+Labels = dict[str, list[tuple[Any, int]]]
+"""Column → each value of it on a day and its rows, the commonest first."""
 
-    Raises `UsageError` if there is none.
-    """
-    found = {}
+
+def labels_of(batches: Sequence[Batch], columns: Sequence[Column]) -> Labels:
+    """Those of the columns that have few different values on this day. Raises `UsageError` if there is none."""
+    found: Labels = {}
     for column in columns:
         counts = pc.value_counts(of_the_day(batches, column.name)).to_pylist()
         if 1 < len(counts) <= MOST_LABELS:
@@ -161,8 +160,7 @@ def labels_of(
             f"No column of {batches[0].source} has between 2 and {MOST_LABELS} labels on {batches[0].landing_date}: "
             "choose another day or source."
         )
-    name = list(found)[int(rng.integers(len(found)))]
-    return name, found[name]
+    return found
 
 
 def without_rows(clean: Deliveries, day: date, hits: Sequence[Positions]) -> InjectionResult:

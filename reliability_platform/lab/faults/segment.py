@@ -11,14 +11,23 @@ from reliability_platform.lab.faults.new_keys import with_copies
 from reliability_platform.lab.faults.rows import Positions, chosen, labels_of, where, without_rows
 from reliability_platform.lab.faults.targets import NEW_KEYS, SEGMENTS, both
 
+LEAST = 0.05
+"""A label with a smaller share of the day's rows is hardly one that anybody would miss."""
+
 
 def _of_a_segment(clean: Deliveries, day: date, share: float, rng: np.random.Generator) -> list[Positions]:
-    """So large a share of the rows of the largest label that has at most a fifth of them; of a larger one, a fifth of all."""
-    name, labels = labels_of(clean[day], SEGMENTS.of(clean[day][0].source), rng)
-    limit = WITHIN_LIMITS * sum(batch.table.num_rows for batch in clean[day])
-    label, rows = next((one for one in labels if one[1] <= limit), labels[-1])
+    """So large a share of the rows of a label that has a twentieth to a fifth of the day's rows; where there is none, of the
+    largest with fewer, or of the smallest with more, as many as a fifth of the day."""
+    rows = sum(batch.table.num_rows for batch in clean[day])
+    found = labels_of(clean[day], SEGMENTS.of(clean[day][0].source))
+    every = [(count / rows, name, label) for name, labels in found.items() for label, count in labels]
+    fit = [one for one in every if LEAST <= one[0] <= WITHIN_LIMITS]
+    small = [one for one in every if one[0] < LEAST]
+    if not fit:
+        fit = [max(small, key=lambda one: one[0])] if small else [min(every, key=lambda one: one[0])]
+    part, name, label = fit[int(rng.integers(len(fit)))]
     there = [where(pc.equal(batch.table[name], label)) for batch in clean[day]]
-    return [places[chosen(rng, len(places), min(share, limit / rows))] for places in there]
+    return [places[chosen(rng, len(places), min(share, WITHIN_LIMITS / part))] for places in there]
 
 
 def _segment_missing(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
@@ -38,7 +47,7 @@ SEGMENT_FAULTS = (
         "Rows of one label do not come, as of one carrier; the day has hardly fewer rows than others.",
         SEGMENTS,
         _SIZES,
-        "share of one label's rows that do not come; the label has at most a fifth of the day's rows",
+        "share of one label's rows that do not come; the label has a twentieth to a fifth of the day's",
         _segment_missing,
     ),
     anomaly(
@@ -47,7 +56,7 @@ SEGMENT_FAULTS = (
         "Rows of one label come twice, under new keys; the day has hardly more rows than others.",
         both(NEW_KEYS, SEGMENTS),
         _SIZES,
-        "share of one label's rows that come twice; the label has at most a fifth of the day's rows",
+        "share of one label's rows that come twice; the label has a twentieth to a fifth of the day's",
         _segment_doubled,
     ),
 )

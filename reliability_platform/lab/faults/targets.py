@@ -239,6 +239,15 @@ TIMELESS_KEY = Target(
     "has no key that can be used again on another day",
     lambda contract: [] if contract.event_time in contract.key else _new_keys(contract),
 )
+NOBODY_REFERS = whatever(
+    lambda contract: (
+        not any(
+            other.source != contract.source and set(contract.key) <= {one.name for one in other.columns}
+            for other in CONTRACTS.values()
+        )
+    ),
+    "has keys that other sources refer to on later days: what is lost of it is lacking there",
+)
 TIME_OF_DAY = Target("has no moment beside that of its events, whose slots are known", _with_time_of_day)
 AMOUNTS = Target("has neither a measure nor a number with a range beside its key", _amounts)
 FRACTIONS = Target(

@@ -37,6 +37,8 @@ class Truth:
     """When the injection was first written, on the wall clock."""
     seed: int = 0
     """The plan's seed: with it and the simulation the injection can be made again."""
+    also_known_as: list[str] = field(default_factory=list)
+    """Failure classes by which an incident may be known instead of the expected one."""
     injection_day: date | None = None
     """The landing day of which this is the truth; None once those of a whole injection are joined."""
 
@@ -58,6 +60,7 @@ def truth_of(fault: Fault, injection: Injection, day: date, injected: InjectionR
         expected_root=fault.root.format(source=injection.source),
         expected_column=injected.column,
         containment=fault.containment.value,
+        also_known_as=list(fault.also_known_as),
         injection_day=day,
         batches=injected.batches,
         landing_dates=injected.landing_dates,

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Column
+from reliability_platform.lab.faults.anomaly import anomaly
 from reliability_platform.lab.faults.fault import Containment, Deliveries, Fault, InjectionResult
 from reliability_platform.lab.faults.rows import (
     Positions,
@@ -181,6 +182,16 @@ def _out_of_range_values(clean: Deliveries, day: date, magnitude: float, rng: np
 _AFTER_REJECTS = ("stg_{source}__reject_share", "int_{source}__deduplicated__volume")
 
 VALUE_FAULTS = (
+    anomaly(
+        "rejects_below_the_limit",
+        "value",
+        "Few rows lack a required field, too few to hold the day: what is published is short of them.",
+        REQUIRED,
+        {"small": 0.003, "medium": 0.006, "large": 0.009},
+        "share of the day's rows that are rejected",
+        null_spike,
+        containment=Containment.ROWS,
+    ),
     Fault(
         name="null_spike",
         family="value",

@@ -7,15 +7,14 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from reliability_platform.counted import counted
-from reliability_platform.incidents.classes import Severity
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.incidents.triage import spread
 from reliability_platform.lab.faults.catalogue import fault_named
 from reliability_platform.lab.faults.fault import Containment, Stage
 from reliability_platform.lab.faults.truth import Truth, load_truths
 from reliability_platform.lab.scorecard.containment import Difference, differences, own_dates, was_told
 from reliability_platform.lab.scorecard.quarantined import quarantined_rows
+from reliability_platform.lab.scorecard.severity import expected_severity
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.comparison import TableComparison
 from reliability_platform.warehouse.lease import warehouse_reader
@@ -100,18 +99,19 @@ class Scorecard:
 
 
 def incident_of(truth: Truth, incidents: Sequence[Incident]) -> Incident | None:
-    """The incident that names this fault's source, class and days; None if nobody noticed."""
+    """The incident that names this fault's source, class and days; None if nobody noticed.
+
+    Another class by which it may be known is filed under one of the sources that disagree.
+    """
     days = {day.isoformat() for day in truth.landing_dates}
-    for incident in incidents:
-        covered = {day.isoformat() for day in incident.partitions}
-        if (
-            incident.source == truth.source
-            and incident.failure_class == truth.expected_class
-            and incident.state is not State.FALSE_ALARM
-            and days & covered
-        ):
-            return incident
-    return None
+    of_its_days = [
+        one
+        for one in incidents
+        if one.state is not State.FALSE_ALARM and days & {day.isoformat() for day in one.partitions}
+    ]
+    own = [one for one in of_its_days if (one.source, one.failure_class) == (truth.source, truth.expected_class)]
+    other = [one for one in of_its_days if one.failure_class in truth.also_known_as]
+    return next(iter([*own, *other]), None)
 
 
 def conservation(settings: Settings) -> Conservation:
@@ -133,13 +133,6 @@ def _is_contained(settings: Settings, truth: Truth, shown: Sequence[Difference])
     return bool(found.true_rows) and found.hit_rows == found.true_rows
 
 
-def _expected(settings: Settings, truth: Truth) -> str | None:
-    """The severity that the catalogue declares, raised as triage raises what is on many days; None for a control."""
-    if truth.expected_severity is None:
-        return None
-    return spread(Severity(truth.expected_severity), len(truth.landing_dates), settings.widespread_days).value
-
-
 def _score(settings: Settings, truth: Truth, incident: Incident | None, shown: Sequence[Difference]) -> FaultScore:
     recovered = incident.recovered_at if incident else None
     contained = _is_contained(settings, truth, shown)
@@ -148,7 +141,13 @@ def _score(settings: Settings, truth: Truth, incident: Incident | None, shown: S
         source=truth.source,
         partition=truth.landing_date.isoformat(),
         magnitude=truth.magnitude,
-        expected_severity=_expected(settings, truth),
+        expected_severity=expected_severity(
+            truth.expected_severity,
+            truth.containment,
+            len(truth.landing_dates),
+            incident.severity.value if incident else None,
+            settings.widespread_days,
+        ),
         detected=incident is not None,
         detected_by=sorted(incident.checks) if incident else [],
         incident=incident.id if incident else None,
