@@ -29,9 +29,9 @@ CASES = [
 ]
 HIT = {
     "category_shift": "orders payments shipments web_events",
-    "segment_missing": "orders payments shipments web_events",
+    "segment_missing": "payments shipments web_events",
     "segment_doubled": "orders payments shipments web_events",
-    "hours_missing": "orders payments shipments web_events",
+    "hours_missing": "payments shipments web_events",
     "hours_repeated": "orders payments shipments web_events",
     "clock_shift": "orders payments shipments web_events",
     "midnight_timestamps": "shipments",

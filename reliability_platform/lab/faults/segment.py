@@ -9,7 +9,7 @@ from reliability_platform.lab.faults.anomaly import WITHIN_LIMITS, anomaly
 from reliability_platform.lab.faults.fault import Deliveries, InjectionResult
 from reliability_platform.lab.faults.new_keys import with_copies
 from reliability_platform.lab.faults.rows import Positions, chosen, labels_of, where, without_rows
-from reliability_platform.lab.faults.targets import NEW_KEYS, SEGMENTS, both
+from reliability_platform.lab.faults.targets import NEW_KEYS, NOBODY_REFERS, SEGMENTS, both
 
 LEAST = 0.05
 """A label with a smaller share of the day's rows is hardly one that anybody would miss."""
@@ -45,7 +45,7 @@ SEGMENT_FAULTS = (
         "segment_missing",
         "segment",
         "Rows of one label do not come, as of one carrier; the day has hardly fewer rows than others.",
-        SEGMENTS,
+        both(SEGMENTS, NOBODY_REFERS),
         _SIZES,
         "share of one label's rows that do not come; the label has a twentieth to a fifth of the day's",
         _segment_missing,

@@ -21,7 +21,7 @@ from reliability_platform.lab.faults.rows import (
     with_column,
     without_rows,
 )
-from reliability_platform.lab.faults.targets import HAPPENED_AT, NEW_KEYS, TIME_OF_DAY, both
+from reliability_platform.lab.faults.targets import HAPPENED_AT, NEW_KEYS, NOBODY_REFERS, TIME_OF_DAY, both
 from reliability_platform.sources.batch import Batch
 
 _HOUR = 3_600_000_000
@@ -91,7 +91,7 @@ TIME_OF_DAY_FAULTS = (
         "hours_missing",
         "time_of_day",
         "Rows of some hours do not come, although every batch does.",
-        HAPPENED_AT,
+        both(HAPPENED_AT, NOBODY_REFERS),
         _HOURS,
         "hours on end without rows; fewer where they would have more than a fifth of the day's",
         _hours_missing,
