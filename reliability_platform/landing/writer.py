@@ -57,7 +57,7 @@ def fingerprint(columns: list[dict[str, str]]) -> str:
 def write_batch(settings: Settings, batch: Batch) -> Path:
     """Land one batch; returns the file. One that is there already with the same bytes, or was purged of them, is left
     alone; so is whatever lies in its place and is no file, which admission refuses by its name."""
-    content = parquet_bytes(batch.table)
+    content = parquet_bytes(batch.table) if batch.written is None else batch.written
     columns = [{"name": field.name, "type": str(field.type)} for field in batch.table.schema]
     manifest = {
         "batch_id": batch.batch_id,

@@ -108,15 +108,17 @@ def _counted(kind: MetricKind, subject: str, part: str) -> str:
 def _times(contract: Contract) -> Iterator[str]:
     column = next(one for one in contract.columns if one.name == contract.event_time)
     slots = contract.cadence.batches
-    if slots > 1:
-        yield _counted(MetricKind.SLOT, "", "batch_sequence")
     if column.type != "TIMESTAMP":
+        if slots > 1:
+            yield _counted(MetricKind.SLOT, "", "batch_sequence")
         return
     since = f"(epoch({identifier(column.name)}) - epoch({contract.day_starts('landing_date')}))"
     yield _counted(MetricKind.HOUR, column.name, f"((floor({since} / 3600)::bigint % 24) + 24) % 24")
     if slots > 1:
         length = 86_400 / slots
-        outside = f"not {since} between (batch_sequence - 1) * {length} and batch_sequence * {length}"
+        # When it happened, not with which batch it came: a row may wait for the next one, and no number changes.
+        yield _counted(MetricKind.SLOT, "", f"((floor({since} / {length})::bigint % {slots}) + {slots}) % {slots} + 1")
+        outside = f"not {since} between (batch_sequence - 2) * {length} and batch_sequence * {length}"
         yield (
             f"select landing_date, {literal(MetricKind.OUTSIDE_SLOT.value)}, {literal(column.name)}, '', '', count(*), "
             f"count(*) filter (where {outside}) / count(*), null from {_ROWS} group by landing_date"

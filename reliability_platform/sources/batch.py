@@ -30,6 +30,8 @@ class Batch:
     """Whether its producer has said how many rows there are."""
     fallback: str = ""
     """The name of the server that it came from, where that is not the first one."""
+    written: bytes | None = None
+    """The rows as their producer writes them, where that is not as we do; the manifest speaks of these bytes."""
     file: bytes | None = None
     """The file as it arrived, where that is not the rows as Parquet: a transfer may break off. The manifest speaks of the
     rows."""

@@ -59,19 +59,18 @@ def test_a_good_day_brings_rows_that_are_no_copies(source: str) -> None:
 def test_a_good_year_is_one_percent_a_week() -> None:
     """In volume and amounts, and no day of it jumps."""
     volume = [
-        _rows("orders", 15 + one, "volume_grows").num_rows / _rows("orders", 15 + one).num_rows for one in (0, 20)
+        _rows("orders", 15 + one, "volume_grows").num_rows / _rows("orders", 15 + one).num_rows
+        for one in (0, GROWTH_DAYS - 1)
     ]
-    assert volume == pytest.approx([1.01 ** (1 / 7), 1.01**3], abs=0.006)
+    assert volume == pytest.approx([1.01 ** (1 / 7), 1.01 ** (10 / 7)], abs=0.006)
     weights = [
         pc.mean(_rows("shipments", 15 + one, "amounts_grow")["weight_grams"]).as_py()
         / pc.mean(_rows("shipments", 15 + one)["weight_grams"]).as_py()
-        for one in (0, 20)
+        for one in (0, GROWTH_DAYS - 1)
     ]
-    assert weights == pytest.approx([1.01 ** (1 / 7), 1.01**3], abs=0.001)
+    assert weights == pytest.approx([1.01 ** (1 / 7), 1.01 ** (10 / 7)], abs=0.001)
     assert CONTROLS["volume_grows"].days_touched == GROWTH_DAYS
-    assert sum(one.fault == "volume_grows" for one in scenarios_of("standard", 1)) == 2, (
-        "three weeks each, once a source"
-    )
+    assert sum(one.fault == "volume_grows" for one in scenarios_of("standard", 1)) == 2, "days on end, once a source"
 
 
 @pytest.mark.parametrize("source", CONTROLS["another_writer"].applies_to)
@@ -79,9 +78,9 @@ def test_another_writer_writes_the_same_rows(source: str) -> None:
     """Other bytes, another order of columns, another footer: after admission nothing of it is left."""
     injected = inject_one(SimulatedSource(WORLD, source), 1, Injection("another_writer", source, day(15), "medium"))
     for clean, batch in zip(scheduled_batches(WORLD, source, day(15)), injected.deliveries[day(15)], strict=True):
-        assert batch.file is not None and batch.file != parquet_bytes(clean.table)
-        read = canonical(read_delivered(CONTRACTS[source], "x.parquet", batch.file), CONTRACTS[source])
+        assert batch.written is not None and batch.written != parquet_bytes(clean.table)
+        read = canonical(read_delivered(CONTRACTS[source], "x.parquet", batch.written), CONTRACTS[source])
         assert read.select(clean.table.column_names).equals(clean.table)
-        written = pq.ParquetFile(pa.BufferReader(batch.file))
+        written = pq.ParquetFile(pa.BufferReader(batch.written))
         assert written.schema_arrow.names == clean.table.column_names[::-1]
         assert written.metadata.row_group(0).column(0).compression == "GZIP"

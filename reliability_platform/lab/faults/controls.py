@@ -79,7 +79,7 @@ def _another_writer(clean: Deliveries, day: date, magnitude: float, rng: np.rand
 
     def rewritten(batch: Batch) -> Batch:
         table = batch.table.select(batch.table.column_names[::-1])
-        return with_table(replace(batch, file=_as_another_writes(table, int(magnitude))), table)
+        return with_table(replace(batch, written=_as_another_writes(table, int(magnitude))), table)
 
     return spoil_files(clean, day, len(clean[day]), rng, rewritten, refused=False)
 

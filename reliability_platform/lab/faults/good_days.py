@@ -27,7 +27,8 @@ from reliability_platform.lab.faults.targets import AMOUNTS, FREE_IDENTIFIERS
 from reliability_platform.sources.batch import Batch
 
 WEEK = timedelta(days=7)
-GROWTH_DAYS = 21
+GROWTH_DAYS = 10
+"""As long as a drift. More would not fit into a recording of 40 days, behind three weeks of history and the week that is read."""
 
 
 def _a_week_later(table: pa.Table) -> pa.Table:

@@ -1,6 +1,7 @@
 """Faults of relations: every column by itself looks as ever, and what holds between columns does not."""
 
 import itertools
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -26,6 +27,11 @@ from reliability_platform.sources.batch import Batch
 _SHARES = {"small": 0.02, "medium": 0.1, "large": 0.5}
 
 
+def _unnamed(injected: InjectionResult) -> InjectionResult:
+    """Of columns that do not fit each other, nobody can say which one was hit."""
+    return replace(injected, column=None)
+
+
 def _moments_out_of_order(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
     """The last moment lies as far before the first as it lay behind it: promised before ordered."""
     first, *_, last = (one.name for one in MOMENTS.of(clean[day][0].source))
@@ -35,7 +41,7 @@ def _moments_out_of_order(clean: Deliveries, day: date, magnitude: float, rng: n
         mirrored = pc.subtract(early, pc.subtract(late, early))
         return with_column(batch.table, last, pc.if_else(marked(len(late), hit), mirrored, late))
 
-    return spoil_rows(clean, day, magnitude, rng, spoil, last)
+    return _unnamed(spoil_rows(clean, day, magnitude, rng, spoil, last))
 
 
 def _misaligned_column(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
@@ -47,7 +53,7 @@ def _misaligned_column(clean: Deliveries, day: date, magnitude: float, rng: np.r
         above = batch.table[name].combine_chunks().take(pa.array(hit - 1 + batch.table.num_rows * (hit == 0)))
         return with_values(batch, name, hit, above)
 
-    return spoil_rows(clean, day, magnitude, rng, spoil, name)
+    return _unnamed(spoil_rows(clean, day, magnitude, rng, spoil, name))
 
 
 def _fits(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
@@ -80,9 +86,8 @@ def _swapped_columns(clean: Deliveries, day: date, magnitude: float, rng: np.ran
         swapped = with_column(batch.table, one.name, pc.if_else(marks, right, left))
         return with_column(swapped, other.name, pc.if_else(marks, left, right))
 
-    return spoil_positions(
-        clean, day, [hit[chosen(rng, len(hit), magnitude)] for hit in places[drawn]], spoil, one.name
-    )
+    hits = [hit[chosen(rng, len(hit), magnitude)] for hit in places[drawn]]
+    return _unnamed(spoil_positions(clean, day, hits, spoil, one.name))
 
 
 RELATION_FAULTS = (
