@@ -106,7 +106,7 @@ def test_who_asks_is_said_as_the_source_wants_it(wanted: str, user: str | None, 
 
 
 def test_a_source_that_refuses_is_named_and_the_secret_is_not(
-    home: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    home: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Logs, the store and errors are read by many; a refusal may even repeat what it was sent."""
     caplog.set_level(logging.DEBUG)
@@ -115,11 +115,12 @@ def test_a_source_that_refuses_is_named_and_the_secret_is_not(
         endpoint = SourceEndpoint(url, None, "env:ORDERS_TOKEN")
         shown.append(fetch(home, endpoint).why)
         assert "it answered 401" in shown[0]
+        other = load_settings(tmp_path / "other")  # where no breaker is open
         with pytest.raises(SourceUnavailableError) as refused:
-            fetch_again(home, "orders", DAY, 2, 2, [endpoint], utc_now, QUICK)
+            fetch_again(other, "orders", DAY, 2, 2, [endpoint], utc_now, QUICK)
         shown += [str(refused.value), repr(endpoint)]
         assert "it answered 401" in shown[1]
-    left = [path.read_bytes() for path in home.home.rglob("*") if path.is_file()]
+    left = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     for hidden in (CANARY, BASIC.split()[1]):
         assert [one for one in [*shown, caplog.text] if hidden in one] == []
         assert [one for one in left if hidden.encode() in one] == []
