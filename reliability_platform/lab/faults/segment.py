@@ -16,8 +16,8 @@ LEAST = 0.05
 
 
 def _of_a_segment(clean: Deliveries, day: date, share: float, rng: np.random.Generator) -> list[Positions]:
-    """So large a share of the rows of a label that has a twentieth to a fifth of the day's rows; where there is none, of the
-    largest with fewer, or of the smallest with more, as many as a fifth of the day."""
+    """So large a share of the rows of a label that has a twentieth of the day's rows to 15 %; where there is none, of the
+    largest with fewer, or of the smallest with more, as many as 15 % of the day."""
     rows = sum(batch.table.num_rows for batch in clean[day])
     found = labels_of(clean[day], SEGMENTS.of(clean[day][0].source))
     every = [(count / rows, name, label) for name, labels in found.items() for label, count in labels]
@@ -47,7 +47,7 @@ SEGMENT_FAULTS = (
         "Rows of one label do not come, as of one carrier; the day has hardly fewer rows than others.",
         both(SEGMENTS, NOBODY_REFERS),
         _SIZES,
-        "share of one label's rows that do not come; the label has a twentieth to a fifth of the day's",
+        "share of one label's rows that do not come; the label has a twentieth of the day's rows to 15 %",
         _segment_missing,
     ),
     anomaly(
@@ -56,7 +56,7 @@ SEGMENT_FAULTS = (
         "Rows of one label come twice, under new keys; the day has hardly more rows than others.",
         both(NEW_KEYS, SEGMENTS),
         _SIZES,
-        "share of one label's rows that come twice; the label has a twentieth to a fifth of the day's",
+        "share of one label's rows that come twice; the label has a twentieth of the day's rows to 15 %",
         _segment_doubled,
     ),
 )

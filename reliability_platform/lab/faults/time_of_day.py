@@ -34,7 +34,7 @@ def _hours(moments: pa.Array | pa.ChunkedArray) -> np.ndarray:  # type: ignore[t
 
 
 def _in_some_hours(clean: Deliveries, day: date, hours: float, rng: np.random.Generator) -> list[Positions]:
-    """The rows of so many hours on end, none of the quiet ones; of fewer hours where those have more than a fifth of the day."""
+    """The rows of so many hours on end, none of the quiet ones; of fewer hours where those have more than 15 % of the day."""
     name = CONTRACTS[clean[day][0].source].event_time
     starts, counts = np.unique(_hours(of_the_day(clean[day], name)), return_counts=True)
     before = np.concatenate([[0], np.cumsum(counts)])
@@ -93,7 +93,7 @@ TIME_OF_DAY_FAULTS = (
         "Rows of some hours do not come, although every batch does.",
         both(HAPPENED_AT, NOBODY_REFERS),
         _HOURS,
-        "hours on end without rows; fewer where they would have more than a fifth of the day's",
+        "hours on end without rows; fewer where they would have more than 15 % of the day's",
         _hours_missing,
     ),
     anomaly(
@@ -102,7 +102,7 @@ TIME_OF_DAY_FAULTS = (
         "Rows of some hours come twice, under new keys: a window that was exported once more.",
         both(NEW_KEYS, HAPPENED_AT),
         _HOURS,
-        "hours on end whose rows come twice; fewer where they would have more than a fifth of the day's",
+        "hours on end whose rows come twice; fewer where they would have more than 15 % of the day's",
         _hours_repeated,
     ),
     anomaly(
