@@ -49,9 +49,12 @@ def admitted_versions(settings: Settings) -> dict[Partition, str]:
         return {}
     with duckdb.connect() as connection:
         found = connection.execute(
-            "select distinct source, contract_version, "
-            f"{LANDING_DATE} from {scan_below(settings.admissions, '*/landing_date=*/admissions.parquet', by_name=True)} "
-            "where contract_version is not null order by all"
+            "with admissions as ("
+            f"select *, {LANDING_DATE} as day "
+            f"from {scan_below(settings.admissions, '*/landing_date=*/admissions.parquet', by_name=True)}"
+            # In a home of an earlier release no file has the column.
+            " union all by name select null::varchar as contract_version where false) "
+            "select distinct source, contract_version, day from admissions where contract_version is not null order by all"
         ).fetchall()
     return {(source, day): version for source, version, day in found if source in CONTRACTS}
 

@@ -49,13 +49,15 @@ def measured(connection: duckdb.DuckDBPyConnection, source: str, landing_days: C
         return SCHEMA.empty_table()
     contract = CONTRACTS[source]
     days = ", ".join(f"date '{one.isoformat()}'" for one in sorted(landing_days))
-    # Silver says which rows count, staging knows the slot of each.
+    # Silver says which rows count, staging knows the slot of each. Rows of earlier days have a check of their own, and stay
+    # where they landed: the day would be unlike its past for ever.
     connection.execute(
         f"create or replace temp table {_ROWS} as select staged.* from stg_{source} as staged "
-        f"semi join {silver(source)} using (landing_date, batch_id, row_number) where landing_date in ({days})"
+        f"semi join {silver(source)} using (landing_date, batch_id, row_number) "
+        f"where landing_date in ({days}) and event_date >= landing_date"
     )
     try:
-        contract = _without_calendar(connection, contract)
+        contract = _without_calendar(connection, contract, days)
         return pa.concat_tables(
             [_answers(connection, list(_queries(contract, days))), _answers(connection, _labels(connection, contract))]
         )
@@ -233,18 +235,29 @@ CALENDAR = ("year", "quarter", "month", "week", "day", "dayofyear", "dayofweek",
 """Parts of a date, as DuckDB's functions of these names give them."""
 
 
-def _without_calendar(connection: duckdb.DuckDBPyConnection, contract: Contract) -> Contract:
+def _without_calendar(connection: duckdb.DuckDBPyConnection, contract: Contract, days: str) -> Contract:
     """The contract without the columns that say in each row what its event date says: another day has another value there,
-    and nothing is wrong.
+    and nothing is wrong. The weeks before must say so as well, or a column that is stuck at 5 would be a Friday.
     """
     pairs = [(one.name, part) for one in others(contract) for part in CALENDAR]
+    dated = _same_as_the_date(connection, pairs, _ROWS)
+    if dated:
+        before = f"(from {silver(contract.source)} where landing_date between list_min([{days}]) - {SEEN_DAYS} and list_max([{days}]))"
+        dated = _same_as_the_date(connection, dated, before)
+    names = {name for name, _ in dated}
+    return replace(contract, columns=tuple(one for one in contract.columns if one.name not in names))
+
+
+def _same_as_the_date(
+    connection: duckdb.DuckDBPyConnection, pairs: list[tuple[str, str]], rows: str
+) -> list[tuple[str, str]]:
+    """The pairs of a column and a part of the date that are the same in all rows."""
     if not pairs:
-        return contract
+        return []
     same = ", ".join(f"bool_and({identifier(name)}::varchar = {part}(event_date)::varchar)" for name, part in pairs)
-    row = connection.execute(f"select {same} from {_ROWS}").fetchone()
+    row = connection.execute(f"select {same} from {rows}").fetchone()
     assert row is not None
-    dated = {name for (name, _), is_same in zip(pairs, row, strict=True) if is_same}
-    return replace(contract, columns=tuple(one for one in contract.columns if one.name not in dated))
+    return [pair for pair, is_same in zip(pairs, row, strict=True) if is_same]
 
 
 def _labels(connection: duckdb.DuckDBPyConnection, contract: Contract) -> list[str]:

@@ -4,8 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from reliability_platform.checks.as_built import admitted_versions
 from reliability_platform.checks.results import CheckStatus
+from reliability_platform.settings import load_settings
 from tests.conftest import Platform, day
 
 
@@ -48,3 +52,15 @@ def test_a_layer_that_was_changed_after_its_build_holds_its_day(
     assert statuses(made, "orders") == {str(day(1)): CheckStatus.PASSED}
     [(most,)] = made.query("select max(quantity) from int_orders__deduplicated")
     assert isinstance(most, int) and most < 1000
+
+
+def test_admissions_of_an_earlier_release_name_no_version_of_a_contract(tmp_path: Path) -> None:
+    """Where no file had the column yet, each publication ended with an error of the binder."""
+    settings = load_settings(tmp_path)
+    old, new = (settings.admissions / "orders" / f"landing_date={day(number)}" for number in (1, 2))
+    old.mkdir(parents=True)
+    new.mkdir(parents=True)
+    pq.write_table(pa.table({"source": ["orders"], "batch_id": ["a"]}), old / "admissions.parquet")
+    assert admitted_versions(settings) == {}
+    pq.write_table(pa.table({"source": ["orders"], "contract_version": ["1.2.0"]}), new / "admissions.parquet")
+    assert admitted_versions(settings) == {("orders", day(2)): "1.2.0"}
