@@ -17,12 +17,13 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.facts import Deviating, Facts, deviation_text
 from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, CheckStatus
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.counted import counted
 from reliability_platform.formats import percent
 from reliability_platform.masking import error_text
 from reliability_platform.operations.tables import incident_heads, incident_timeline
 from reliability_platform.profiles.judge import MIN_HISTORY_DAYS, Deviation, ProfileJudgement, judge
-from reliability_platform.profiles.metrics import Metric, MetricKind, silver
+from reliability_platform.profiles.metrics import BETWEEN_SOURCES, Metric, MetricKind, companions, silver
 from reliability_platform.profiles.series import series_of
 from reliability_platform.profiles.store import built_days, profiles_of
 from reliability_platform.settings import Settings
@@ -95,18 +96,25 @@ def evaluate_profiles(
     run_id: str,
     now: datetime,
 ) -> list[CheckResult]:
-    """One result per wanted profile check and landing day. `known` tells of each source what its past is worth."""
+    """One result per wanted profile check and landing day. `known` tells of each source what its past is worth.
+
+    Sources that others are compared with go first: where one of them is wrong itself, rows that do not agree with it are not.
+    """
     results = []
+    wrong: dict[str, set[date]] = {}
     by_source: dict[str, list[str]] = {}
     for name in sorted(names):
         by_source.setdefault(CHECKS[name].source, []).append(name)
-    for source, wanted in by_source.items():
+    for source, wanted in sorted(by_source.items(), key=lambda item: len(companions(CONTRACTS[item[0]]))):
         found: dict[date, ProfileJudgement | str] = {}
         otherwise, error = INSUFFICIENT_HISTORY, ""
         try:
-            judged = _judged(settings, connection, source, partitions, known)
+            learned = known(source)
+            judged = _judged(settings, connection, source, partitions, learned, wrong)
+            wrong[source] = set(learned.strange)
             if judged is not None:
                 otherwise = NOTHING_TO_JUDGE
+                wrong[source] |= {day for day, one in judged.items() if one.deviations}
                 found |= {day: one if one.metrics else INSUFFICIENT_HISTORY for day, one in judged.items()}
         except duckdb.Error as problem:  # a crashing check says nothing about the data
             otherwise, error = ERROR, error_text(str(problem))
@@ -121,7 +129,8 @@ def _judged(
     connection: duckdb.DuckDBPyConnection,
     source: str,
     partitions: Sequence[date],
-    known: Callable[[str], Experience],
+    learned: Experience,
+    wrong: Mapping[str, set[date]],
 ) -> dict[date, ProfileJudgement] | None:
     """By landing day that has rows; None where the source is too young for any."""
     built = built_days(connection, source)
@@ -130,7 +139,6 @@ def _judged(
     if len(past) < MIN_HISTORY_DAYS:
         return None
     series = series_of(profiles_of(settings, connection, source, first, max(partitions)))
-    learned = known(source)
     for day, metrics in learned.unlike.items():
         series.forget([day], metrics)
     for metric, since in learned.normal_since.items():
@@ -138,7 +146,15 @@ def _judged(
     strange = set(learned.strange)
     found = {}
     for day in sorted(set(partitions) & set(series.days)):
-        found[day] = judge(series, day, strange)
+        judgement = judge(series, day, strange)
+        found[day] = replace(
+            judgement,
+            deviations=tuple(
+                one
+                for one in judgement.deviations
+                if one.metric.kind not in BETWEEN_SOURCES or day not in wrong.get(one.metric.part, ())
+            ),
+        )
         if found[day].impact >= HOLD_IMPACT:
             strange.add(day)
         series.forget([day], [one.metric for one in found[day].deviations])

@@ -42,8 +42,9 @@ WEEKDAY_EXPLAINS = 0.5
 """The past is that of the weekday where its dispersion is at most so much of that of all days."""
 WINSOR = 12.0
 """Deviances of the past beyond this count as this: up to a few strange days may be in it."""
-WORST_BY_CHANCE = 9.7
-"""The largest of 28 deviances is below this in 19 of 20 cases. A metric that went farther before must go farther by as much."""
+TWO_WORST_BY_CHANCE = 7.3
+"""The geometric mean of the two largest of 28 deviances is below this in 19 of 20 cases. A metric that went farther before must
+go farther by as much; one day alone counts for half, for it may have been one that nobody noticed."""
 MAD_TO_SIGMA = 1.4826
 MEAN_AWAY_TO_SIGMA = 1.2533
 """The mean distance from the median, as a standard deviation; whole numbers often lie on their median, where MAD is 0."""
@@ -327,7 +328,8 @@ def _past(
     def dispersion(expected: Floats, lost: int) -> tuple[Floats, Floats]:
         deviance = np.nan_to_num(_deviance(value, expected, rows, noise[:, None], is_share[:, None]))
         own = np.minimum(deviance, WINSOR).sum(axis=1) / np.maximum(number - lost, 1)
-        own = np.maximum(own, deviance.max(axis=1) / WORST_BY_CHANCE)
+        worst = np.sqrt(np.partition(deviance, -2, axis=1)[:, -2:].prod(axis=1))
+        own = np.maximum(own, worst / TWO_WORST_BY_CHANCE)
         return own, (np.bincount(family, weights=own) / np.maximum(np.bincount(family), 1))[family]
 
     own, pooled = dispersion(usual[:, None], 1)

@@ -76,6 +76,10 @@ LEVELS = frozenset(
 )
 
 
+BETWEEN_SOURCES = frozenset({MetricKind.FOUND, MetricKind.SAME})
+"""Kinds whose part is another source: which of the two is wrong they do not say."""
+
+
 @dataclass(frozen=True, order=True)
 class Metric:
     """One number of a landing day."""

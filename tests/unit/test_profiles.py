@@ -4,19 +4,24 @@ On tables as the models leave them, made of the simulated shop: six weeks of it,
 """
 
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from reliability_platform.checks.profile import Experience, evaluate_profiles, profile_checks
+from reliability_platform.checks.results import CheckStatus
 from reliability_platform.lab.simulation import events
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.profiles.judge import BUDGET, ProfileJudgement, judge
 from reliability_platform.profiles.measure import SCHEMA, measured
 from reliability_platform.profiles.metrics import Metric, MetricKind
 from reliability_platform.profiles.series import Series, series_of
+from reliability_platform.settings import load_settings
+from reliability_platform.warehouse.built import BUILT
 from tests.conftest import day, days
 
 LAST = 44
@@ -220,6 +225,14 @@ def test_what_has_always_jumped_must_jump_further() -> None:
     assert judge(calm, day(40), set()).deviations
 
 
+def test_one_day_that_nobody_noticed_does_not_hide_the_next() -> None:
+    """Forty percent of nulls passed for usual, because a day of ten percent was in the past."""
+    nulls = Metric(MetricKind.EMPTY, "product_id")
+    shares = {20: 0.65, LAST: 0.9}
+    series = _series({nulls: lambda number: (1000, shares.get(number, 0.45 + number % 5 / 100), float("nan"))}, LAST)
+    assert judge(series, day(LAST), set()).deviations
+
+
 def test_strange_days_are_no_part_of_the_past_and_a_number_alone_may_be_forgotten() -> None:
     """Two weeks of a wrong unit would otherwise make it the usual one."""
     series = _level(0.02, lambda number: 100.0 if 20 <= number <= 34 else 1.0)
@@ -254,3 +267,46 @@ def test_a_day_without_rows_or_without_a_past_is_not_judged() -> None:
     assert judge(series, day(14), set()).metrics == 0
     assert judge(series, day(15), set()).metrics == 1
     assert judge(series, date(2027, 1, 1) + timedelta(days=1), set()).metrics == 0
+
+
+@pytest.mark.parametrize(
+    ("table", "failing"),
+    [
+        ("orders", {"int_orders__deduplicated__profile", "int_orders__deduplicated__profile_impact"}),
+        ("payments", {"int_payments__deduplicated__profile", "int_payments__deduplicated__profile_impact"}),
+    ],
+)
+def test_of_two_sources_that_disagree_the_one_that_is_wrong_is_told(
+    table: str, failing: set[str], shop: tuple[duckdb.DuckDBPyConnection, dict[str, pa.Table]], tmp_path: Path
+) -> None:
+    """One cause had two incidents: payments do not have the customers of orders that are wrong. Profiles are kept meanwhile,
+    and a day that is built anew is measured anew.
+    """
+    settings, connection = load_settings(tmp_path), shop[0].cursor()
+    names = profile_checks(["orders", "payments"])
+
+    def failed() -> set[str]:
+        results = evaluate_profiles(
+            settings, connection, [day(LAST)], names, lambda _: Experience(), "run", datetime(2026, 3, 1, tzinfo=UTC)
+        )
+        assert {one.check for one in results} == names
+        assert {one.status for one in results} <= {CheckStatus.PASSED, CheckStatus.FAILED}
+        return {one.check for one in results if one.status is CheckStatus.FAILED}
+
+    connection.execute("begin")
+    try:
+        connection.execute(
+            f"create table {BUILT} (table_name varchar, source varchar, day date, rows bigint, digest varchar, is_suspect boolean)"
+        )
+        for source in SOURCES:
+            connection.execute(
+                f"insert into {BUILT} select distinct 'stg_{source}', '{source}', landing_date, 1, 'first', false from stg_{source}"
+            )
+        assert failed() == set()
+        for name in (f"stg_{table}", f"int_{table}__deduplicated"):
+            connection.execute(f"update {name} set customer_id = 7 where landing_date = $1", [day(LAST)])
+        assert failed() == set()  # as it was kept: nobody has built the day since
+        connection.execute(f"update {BUILT} set digest = 'second' where source = $1 and day = $2", [table, day(LAST)])
+        assert failed() == failing
+    finally:
+        connection.execute("rollback")
