@@ -352,11 +352,12 @@ def test_a_day_that_is_larger_than_the_memory_of_its_pieces_does_not_fill_it(
     more = "insert into flights select 10 + i, timestamp '2026-01-05 10:00', 1, true, repeat('x', 100) from range(1000000) r(i)"
     declare(monkeypatch, in_duckdb(tmp_path / "shop.db", more))
     before, pool = pa.total_allocated_bytes(), pa.default_memory_pool()
+    peak = pool.max_memory() or 0  # of whatever this process has tested before
     [batch] = DatabaseSource(SOURCE, 60).deliver(DAY)
     assert batch.table.num_rows == 1_000_002
     assert batch.table.nbytes > 100_000_000
     assert pa.total_allocated_bytes() - before < 20_000_000
-    assert pool.max_memory() is None or pool.max_memory() - before < 60_000_000
+    assert (pool.max_memory() or 0) <= max(peak, before + 60_000_000)
 
 
 def test_a_database_that_does_not_come_to_an_end_is_stopped(
