@@ -18,13 +18,19 @@ from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_reader
 
 
-def _held_days(known: Iterable[CheckResult], fresh: Iterable[CheckResult]) -> dict[str, set[date]]:
-    """By source, the days on which a blocking check fails: they belong to an incident, nobody may learn from them."""
+def _held_days(
+    known: Iterable[CheckResult], fresh: Iterable[CheckResult], *, alone: bool = False
+) -> dict[str, set[date]]:
+    """By source, the days on which a blocking check fails: they belong to an incident, nobody may learn from them. `alone`
+    leaves out checks that compare sources: these do not say which of them is wrong.
+    """
     latest = {(result.check, result.partition): result for result in (*known, *fresh)}
     found: dict[str, set[date]] = {}
     for result in latest.values():
         spec = CHECKS.get(result.check)
-        if spec is not None and spec.blocking and result.status is CheckStatus.FAILED:
+        if spec is None or not spec.blocking or result.status is not CheckStatus.FAILED:
+            continue
+        if not (alone and len(spec.sources) > 1):
             for source in spec.sources:
                 found.setdefault(source, set()).add(result.partition)
     return found
@@ -60,10 +66,10 @@ def evaluate(
             held = _held_days(known, results)
             beside = store.latest(_around(partitions), history)
             results += evaluate_history(connection, partitions, history, held, run_id, now, beside)
-            held = _held_days(known, results)
+            held, wrong = _held_days(known, results), _held_days(known, results, alone=True)
 
             def learned(source: str) -> Experience:
-                return experience(store, engine, source, held.get(source, ()), known)
+                return experience(store, engine, source, held.get(source, ()), wrong.get(source, ()), known)
 
             results += evaluate_profiles(settings, connection, partitions, profiles, learned, run_id, now)
     raise_if_stopped()  # what an interrupt has broken off looks like a check that crashed

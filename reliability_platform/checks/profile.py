@@ -48,6 +48,8 @@ class Experience:
 
     strange: frozenset[date] = frozenset()
     """Days that nobody may learn from: something holds them."""
+    wrong: frozenset[date] = frozenset()
+    """Those that a check of the source alone holds."""
     unlike: Mapping[date, frozenset[Metric]] = field(default_factory=dict)
     """By day that was told, the numbers that were unlike its past: these alone are not learned from."""
     normal_since: Mapping[Metric, date] = field(default_factory=dict)
@@ -55,9 +57,16 @@ class Experience:
 
 
 def experience(
-    store: CheckStore, engine: Engine, source: str, strange: Iterable[date], failing: Iterable[CheckResult]
+    store: CheckStore,
+    engine: Engine,
+    source: str,
+    strange: Iterable[date],
+    wrong: Iterable[date],
+    failing: Iterable[CheckResult],
 ) -> Experience:
-    """What is known of a source. `failing` are the latest failures of its past, `strange` the days that are held."""
+    """What is known of a source. `failing` are the latest failures of its past, `strange` the days that are held, `wrong`
+    those of them that it is to blame for itself.
+    """
     check = f"{silver(source)}__{TOLD}"
     unlike = {one.partition: _unlike(one) for one in failing if one.check == check}
     since: dict[Metric, date] = {}
@@ -66,7 +75,7 @@ def experience(
             unlike.pop(day, None)
             for result in store.history(check, day):
                 since |= {metric: max(first, since.get(metric, first)) for metric in _unlike(result)}
-    return Experience(frozenset(strange), unlike, since)
+    return Experience(frozenset(strange), frozenset(wrong), unlike, since)
 
 
 def _unlike(result: CheckResult) -> frozenset[Metric]:
@@ -111,7 +120,7 @@ def evaluate_profiles(
         try:
             learned = known(source)
             judged = _judged(settings, connection, source, partitions, learned, wrong)
-            wrong[source] = set(learned.strange)
+            wrong[source] = {*learned.wrong, *learned.unlike}
             if judged is not None:
                 otherwise = NOTHING_TO_JUDGE
                 wrong[source] |= {day for day, one in judged.items() if one.deviations}
@@ -143,18 +152,13 @@ def _judged(
         series.forget([day], metrics)
     for metric, since in learned.normal_since.items():
         series.forget([one for one in series.days if one < since], [metric])
+    for metric in series.metrics:
+        if metric.kind in BETWEEN_SOURCES:
+            series.forget(wrong.get(metric.part, ()), [metric])
     strange = set(learned.strange)
     found = {}
     for day in sorted(set(partitions) & set(series.days)):
-        judgement = judge(series, day, strange)
-        found[day] = replace(
-            judgement,
-            deviations=tuple(
-                one
-                for one in judgement.deviations
-                if one.metric.kind not in BETWEEN_SOURCES or day not in wrong.get(one.metric.part, ())
-            ),
-        )
+        found[day] = judge(series, day, strange)
         if found[day].impact >= HOLD_IMPACT:
             strange.add(day)
         series.forget([day], [one.metric for one in found[day].deviations])

@@ -30,7 +30,7 @@ def _told(number: int, *metrics: Metric) -> CheckResult:
 
 def _experience(engine: Engine) -> tuple[dict[object, object], dict[object, object]]:
     store = CheckStore(engine)
-    found = experience(store, engine, "orders", (), store.failing(day(1), day(30)))
+    found = experience(store, engine, "orders", (), (), store.failing(day(1), day(30)))
     return dict(found.unlike), dict(found.normal_since)
 
 
