@@ -21,9 +21,9 @@ from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, NOT
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.formats import percent
 from reliability_platform.masking import error_text
+from reliability_platform.profiles.judge import HISTORY_DAYS, MAD_TO_SIGMA, MIN_HISTORY_DAYS
+from reliability_platform.profiles.metrics import MEDIAN_ERROR
 
-HISTORY_DAYS = 28
-MIN_HISTORY_DAYS = 14
 LOOK_BACK_DAYS = 90
 SIGMAS = 6.0
 """How far from the past, in robust standard deviations. Wide: a month of 12 such checks should not raise one alarm."""
@@ -41,9 +41,6 @@ least as many rows of its own: a day of orders covers 16 hours, half a day 9.7. 
 clocks of all zones at once 7.2 of an earlier date."""
 KEY_SHARE_LIMIT = 0.10
 KEY_SHARE_TIMES = 4.0
-MAD_TO_SIGMA = 1.4826
-MEDIAN_ERROR = 1.2533
-"""Standard error of a median: 1.2533 sigma / sqrt(n) for normal noise."""
 UNITS = {100.0: "minor units", 1000.0: "thousandths", 10.0: "a decimal place", 1.609: "miles and kilometres"}
 
 Days = Mapping[date, Mapping[str, float]]

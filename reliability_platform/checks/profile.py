@@ -15,6 +15,7 @@ from sqlalchemy import Engine, select
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.facts import Deviating, Facts, deviation_text
+from reliability_platform.checks.history import LOOK_BACK_DAYS
 from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.contracts import CONTRACTS
@@ -31,8 +32,6 @@ from reliability_platform.settings import Settings
 TOLD, HELD = "profile", "profile_impact"
 HOLD_IMPACT = 0.1
 """From this part of a day's numbers on it is held; below it is published and told."""
-LOOK_BACK_DAYS = 90
-"""Good days further back say nothing of today."""
 SHOWN = 8
 """Deviations that are named; the others follow from them as a rule."""
 

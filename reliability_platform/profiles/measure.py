@@ -146,11 +146,11 @@ def _keys_again(contract: Contract, days: str) -> str:
     content = _content(contract)
     differs = " or ".join(f"staged.{one} is distinct from kept.{one}" for one in content) or "false"
     return (
-        f"select landing_date, {literal(MetricKind.KEY_AGAIN.value)}, '', '', '', count(*), "
+        f"select staged.landing_date, {literal(MetricKind.KEY_AGAIN.value)}, '', '', '', count(*), "
         f"count(*) filter (where kept.landing_date <> staged.landing_date and ({differs})) / count(*), null "
         f"from (select * from stg_{contract.source} where landing_date in ({days}) and disposition = 'valid') as staged "
         f"join {silver(contract.source)} as kept using ({key}) group by staged.landing_date"
-    ).replace("select landing_date", "select staged.landing_date", 1)
+    )
 
 
 def _rejected(contract: Contract, days: str) -> str:
@@ -162,16 +162,16 @@ def _rejected(contract: Contract, days: str) -> str:
         f"select landing_date, {literal(MetricKind.REJECTED.value)}, '', reason, '', "
         "(sum(c) over (partition by landing_date))::bigint, c / sum(c) over (partition by landing_date), null from counted "
         "qualify reason <> ''"
-    ).join(("select * from (", ")"))
+    )
 
 
 def _elsewhere(contract: Contract) -> Iterator[str]:
     """How many rows lead to another source, and agree with it."""
     for other in companions(contract):
-        key = identifier(other.key)
+        key, own_key = identifier(other.key), f"own.{identifier(other.key)}"
         known = f"(select {', '.join(map(identifier, (other.key, *other.shared)))}, true as is_there from {silver(other.source)})"
         shares = [
-            (MetricKind.FOUND, other.key, f"count({key})", f"count(is_there) / nullif(count({key}), 0)"),
+            (MetricKind.FOUND, other.key, f"count({own_key})", f"count(is_there) / nullif(count({own_key}), 0)"),
             *(
                 (
                     MetricKind.SAME,
@@ -189,7 +189,7 @@ def _elsewhere(contract: Contract) -> Iterator[str]:
         )
         yield (
             f"select landing_date, one.kind, one.subject, {literal(other.source)}, '', one.n, one.value, null from ("
-            f"select own.landing_date, unnest([{structs.replace(f'count({key})', f'count(own.{key})')}]) as one "
+            f"select own.landing_date, unnest([{structs}]) as one "
             f"from {_ROWS} as own left join {known} as there using ({key}) group by own.landing_date"
             f") where one.value is not null and {_is_old_enough(other.source)}"
         )

@@ -15,6 +15,7 @@ from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Column, Contract
 from reliability_platform.contracts.types import is_number
 from reliability_platform.parquet import identifier, literal
+from reliability_platform.warehouse.built import SILVER
 
 MAX_LABELS = 40
 """Values that a column may have on a day to be one of categories; of one that leads to a reference table, so many count."""
@@ -264,7 +265,7 @@ def companions(contract: Contract) -> list[OtherSource]:
 
 def silver(source: str) -> str:
     """The table of the rows that count."""
-    return f"int_{source}__deduplicated"
+    return SILVER.format(source=source)
 
 
 def row_of(metric: Metric) -> str:
