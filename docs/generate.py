@@ -189,6 +189,40 @@ classes. Admission, checks and masking read it. A field that the standard does n
 | `customProperties: role` | `measure`, `segment` or `entity`: what is watched by its history |
 | `customProperties: aliases` | other names under which the column may arrive |
 | `logicalTypeOptions: defaultTimezone` | the zone of timestamps in text that name none |
+
+## Rules between columns, rows and sources
+
+Under `quality` of a table, each with a `name` and one of these as its custom property:
+
+| custom property | value | what must hold | where it does not |
+|---|---|---|---|
+| `inOrder` | `[ordered_at, promised_at]` | each is at most the next | the row is quarantined |
+| `sumOf` | `{total: gross, parts: [net, tax], tolerance: 0.01}` | the total is the sum of the parts | the row is quarantined |
+| `emptyWhere`, `presentWhere` | `{column: arr_time, where: {dep_time: null}}` | the column is empty (filled) where the others have these values; a list means one of them | the row is quarantined |
+| `everyRow` | `"amount > 0 or status = 'declined'"` | a condition of SQL over columns of the row | the row is quarantined |
+| `determines` | `{columns: [tailnum], column: carrier}` | rows of two weeks that agree in these agree in that | the day is told, or held |
+| `atMostOne` | `{per: [order_id], where: {status: captured}}` | at most one row for each value, of all days | the day is told, or held |
+| `sameAs` | `{column: customer_id, by: order_id, other: orders.customer_id}` | the column is that of the row of another source | the day is told, or held |
+
+```yaml
+quality:
+  - name: promised_after_ordered
+    description: Nothing is promised before it was ordered.
+    customProperties: [{property: inOrder, value: [ordered_at, promised_at]}]
+  - name: mostly_captured
+    type: sql
+    query: select count(*) filter (where status = 'captured') / count(*) from ${object}
+    mustBeGreaterThan: 0.5
+```
+
+A rule of the standard's `type: sql` is asked of each landing day in silver, for which `${object}` stands; a failure holds the
+day. A row that breaks a rule of its own is rejected as `<rule>_violated`; from 1 % of the rows on the day is held. Rows that
+contradict each other are not taken apart, for nothing says which of them is wrong: one is told, more than 1 % hold the day. They are
+compared when every source is built, and again before each publication, so no order of arrival matters. An empty value breaks
+nothing, but for `emptyWhere` and `presentWhere`.
+
+A rule that is added to a contract holds from the landing day after the last landed one. `reliability generate` writes it into
+staging ([guide](../how-to/suggest-rules.md)).
 """
 
 SETTINGS_HEAD = """\

@@ -7,10 +7,13 @@ holds. Names are `<dataset>__<property>`, the same in Soda, in Dagster and in in
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from reliability_platform.checks.relations import IMPACT, relation_check
 from reliability_platform.checks.soda_files import names_in_files
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.contracts.contract import Column
+from reliability_platform.contracts.relations import RelationKind
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
+from reliability_platform.profiles.metrics import silver
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import (
     Mart,
@@ -312,6 +315,10 @@ _PROFILE = {
     ),
 }
 """Two checks on one profile: what is told, and what holds the day besides."""
+_RULE = _Property("broken_relation", True, "P2", "", _LOOK)
+_BETWEEN_ROWS = _Property("broken_relation", False, "P2", "", _APPROVE, True)
+_BETWEEN_SOURCES = _Property("sources_disagree", False, "P2", "", _BOTH_SIDES, True)
+"""Rules that contracts declare: told of one row, of rows together, of two sources."""
 _HELD = _Property(
     "held_late", False, "P2", "No row came later than the watermark allows.", "Held, not lost; approve a backfill."
 )
@@ -369,6 +376,20 @@ def _native_checks() -> list[CheckSpec]:
         if source in RECONCILED:
             specs.append(_spec(f"{SILVER_VS_GOLD}__{source}", SILVER_VS_GOLD, one, _GOLD))
     return specs
+
+
+def _relation_checks() -> Iterator[CheckSpec]:
+    for source in SOURCES:
+        for one in CONTRACTS[source].relations:
+            sources = (source, one.other_source) if one.other_source else (source,)
+            meaning = _RULE if one.of_rows else _BETWEEN_SOURCES if one.other_source else _BETWEEN_ROWS
+            is_query = one.kind is RelationKind.QUERY
+            meaning = replace(meaning, blocking=meaning.blocking or is_query, description=one.description or one.text)
+            name, table = relation_check(source, one), f"stg_{source}" if one.of_rows else silver(source)
+            yield _spec(name, table, sources, meaning, column=one.column)
+            if not one.of_rows and not is_query:
+                holding = replace(meaning, blocking=True, severity="P1")
+                yield _spec(f"{name}{IMPACT}", table, sources, holding, column=one.column)
 
 
 def _model_checks() -> Iterator[CheckSpec]:
@@ -525,5 +546,13 @@ def _run_checks() -> list[CheckSpec]:
 
 
 CHECKS: dict[str, CheckSpec] = {
-    spec.name: spec for spec in (*_soda_checks(), *_native_checks(), *_model_checks(), *_dbt_checks(), *_run_checks())
+    spec.name: spec
+    for spec in (
+        *_soda_checks(),
+        *_native_checks(),
+        *_relation_checks(),
+        *_model_checks(),
+        *_dbt_checks(),
+        *_run_checks(),
+    )
 }

@@ -16,6 +16,8 @@ import duckdb
 
 from reliability_platform.checks.catalogue import CHECKS, MARTS, MODEL_CHECKS, SILVER_VS_GOLD, about_columns
 from reliability_platform.checks.facts import Facts
+from reliability_platform.checks.native_check import NativeCheck
+from reliability_platform.checks.relations import relation_checks
 from reliability_platform.checks.results import ERROR, NOTHING_TO_JUDGE, CheckResult, CheckStatus
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.counted import agreeing, counted
@@ -43,20 +45,6 @@ LATE_BY_NATURE_PERCENT = 1.0
 CHANCE = 1e-4
 """A share above its limit fails only where rows that are late by nature make so many with less than this chance."""
 REJECT_LIMIT_PERCENT = 1.0
-
-
-@dataclass(frozen=True)
-class NativeCheck:
-    """The SQL of one check; `{first}` and `{last}` are bound as parameters $first and $last."""
-
-    sql: str
-    limit: float
-    unit: str
-    """What is counted, for one and for any other number: `row|rows of its|their day`."""
-    absent: float = 0.0
-    """The value of a landing day that the SQL does not return."""
-    subject: str | None = None
-    """SQL that returns the landing days of which there is something to judge; None for what judges an empty day too."""
 
 
 _BATCHES = "struct_pack(batches := list(batch_id order by batch_id))"
@@ -212,7 +200,7 @@ def _bronze(settings: Settings, source: str) -> dict[str, NativeCheck]:
     }
 
 
-def _live_days(source: str) -> str:
+def live_days(source: str) -> str:
     """The landing days of which staging has rows that count."""
     return (
         f"select distinct landing_date from stg_{source} where landing_date between $first and $last "
@@ -227,7 +215,7 @@ def _rejected_for(source: str, reason: str, unit: str) -> NativeCheck:
         f"and not is_superseded and disposition <> 'discarded' and contains(reject_reasons, '{reason}') group by landing_date",
         0,
         unit,
-        subject=_live_days(source),
+        subject=live_days(source),
     )
 
 
@@ -275,14 +263,14 @@ def _staging(source: str) -> dict[str, NativeCheck]:
             """,
             LATE_LIMIT_PERCENT,
             "% of the rows are of an earlier day",
-            subject=_live_days(source),
+            subject=live_days(source),
         ),
         f"stg_{source}__reject_share": NativeCheck(
             "select landing_date, 100.0 * count(*) filter (where reject_reasons is not null) / count(*), "
             f"struct_pack(rejected_for := string_split(mode(reject_reasons), ',')) {live} group by landing_date",
             REJECT_LIMIT_PERCENT,
             "% of the rows are rejected",
-            subject=_live_days(source),
+            subject=live_days(source),
         ),
         f"stg_{source}__no_conflicting_keys": _rejected_for(
             source, "key_conflict", "row|rows contradicts|contradict an earlier one of its|their key"
@@ -292,7 +280,7 @@ def _staging(source: str) -> dict[str, NativeCheck]:
             f"where source = '{source}' and landing_date between $first and $last group by landing_date",
             0,
             "row|rows held as too late",
-            subject=_live_days(source),
+            subject=live_days(source),
         ),
     }
 
@@ -392,6 +380,7 @@ def native_checks(settings: Settings) -> dict[str, NativeCheck]:
     for source in SOURCES:
         checks |= _bronze(settings, source) | _staging(source) | _payloads(source) | _reconciliation(source)
         checks[f"int_{source}__deduplicated__no_rows_lost"] = _no_rows_lost(source)
+        checks |= relation_checks(CONTRACTS[source], REJECT_LIMIT_PERCENT, live_days(source))
     for one in MODEL_CHECKS:
         window = f"from {one.model} where landing_date between $first and $last"
         facts = ", ".join(f"{name} := {column}" for name, column in one.facts)

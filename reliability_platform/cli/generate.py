@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -105,20 +105,31 @@ def _costs(settings: Settings, broken: "Iterable[ContractChange]") -> "list[Rebu
 def _dated(
     settings: Settings, before: "Mapping[str, Contract]", now: "Mapping[str, Contract]"
 ) -> "dict[str, Contract]":
-    """The contracts, in which each optional column that is new is expected from the day on that follows the last landed one:
-    files of before could not have it."""
+    """The contracts, in which each optional column and each rule that is new is expected from the day on that follows the
+    last landed one: files of before could not have it, and what has been published is not judged by it."""
     from reliability_platform.landing.watch import landed_days
 
     found = dict(now)
     for source, contract in now.items():
         known = {one.name for one in before[source].columns} if source in before else set()
         new = {one.name for one in contract.columns if one.name not in known and not one.required and one.since is None}
-        days = landed_days(settings, source) if known and new else set()
+        rules = {one.name for one in before[source].relations} if source in before else set()
+        new_rules = {one.name for one in contract.relations if one.name not in rules and one.since is None}
+        days = landed_days(settings, source) if known and (new or new_rules) else set()
         if days:
             since = max(days) + timedelta(days=1)
-            columns = tuple(replace(one, since=since) if one.name in new else one for one in contract.columns)
-            found[source] = replace(contract, columns=columns)
+            found[source] = replace(contract, **_expected_from(since, contract, new, new_rules))
+            if contract.versions:
+                versions = (replace(one, **_expected_from(since, one, set(), new_rules)) for one in contract.versions)
+                found[source] = replace(found[source], versions=tuple(versions))
     return found
+
+
+def _expected_from(since: date, contract: "Contract", columns: set[str], rules: set[str]) -> dict[str, Any]:
+    return {
+        "columns": tuple(replace(one, since=since) if one.name in columns else one for one in contract.columns),
+        "relations": tuple(replace(one, since=since) if one.name in rules else one for one in contract.relations),
+    }
 
 
 def _refuse_same_version(before: "Mapping[str, Contract]", now: "Mapping[str, Contract]", broken: set[str]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from reliability_platform.contracts.contract import Contract
 from reliability_platform.errors import UsageError
@@ -46,12 +46,12 @@ def as_generated(folder: Path) -> dict[str, Contract] | None:
         raise _unusable(folder) from None
 
 
-def known_since(folder: Path) -> dict[str, dict[str, date]]:
-    """By source and column, the landing day from which a column is expected that came to the contract later."""
+def known_since(folder: Path, what: Literal["columns", "relations"]) -> dict[str, dict[str, date]]:
+    """By source and name, the landing day from which a column or a rule is expected that came to the contract later."""
     try:
         found = json.loads((folder / NAME).read_bytes())
         return {
-            source: {one["name"]: date.fromisoformat(one["since"]) for one in said["columns"] if "since" in one}
+            source: {one["name"]: date.fromisoformat(one["since"]) for one in said.get(what, ()) if "since" in one}
             for source, said in found.items()
         }
     except FileNotFoundError:

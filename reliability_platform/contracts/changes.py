@@ -45,6 +45,9 @@ class Kind(StrEnum):
     NOTICE = "notice changed"
     ANNOUNCED = "announced columns changed"
     DELIVERY = "delivery changed"
+    RULE_ADDED = "rule added"
+    RULE_CHANGED = "rule changed"
+    RULE_REMOVED = "rule removed"
     VERSION_REMOVED = "version removed"
     VERSION_MOVED = "version holds from another day"
 
@@ -176,6 +179,20 @@ def _of_contract(old: Contract, new: Contract) -> Iterator[Found]:
         yield Kind.ANNOUNCED, True, f"{_listed(old.announced)} → {_listed(new.announced)}"
     if (old.kind, old.servers, old.query) != (new.kind, new.servers, new.query):
         yield Kind.DELIVERY, True, f"{_delivery(old)} → {_delivery(new)}"
+    yield from _relations(old, new)
+
+
+def _relations(old: Contract, new: Contract) -> Iterator[Found]:
+    """A rule that is new holds from the next landing day on, and one that compares rows rejects none."""
+    before = {one.name: replace(one, since=None, description="") for one in old.relations}
+    after = {one.name: replace(one, since=None, description="") for one in new.relations}
+    for name, one in after.items():
+        if name not in before:
+            yield Kind.RULE_ADDED, True, f"{name}, {one.text}"
+        elif one != before[name]:
+            yield Kind.RULE_CHANGED, not one.of_rows, f"{name}, {before[name].text} → {one.text}"
+    for name in before.keys() - after.keys():
+        yield Kind.RULE_REMOVED, True, name
 
 
 def _of_column(old: Column, new: Column, contract: Contract) -> Iterator[Found]:

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from reliability_platform.contracts.file_format import PARQUET, FileFormat
 from reliability_platform.contracts.rejections import Rejection, rejections
+from reliability_platform.contracts.relations import Relation
 from reliability_platform.contracts.servers import FILES, Server
 from reliability_platform.contracts.types import arrow_type
 
@@ -157,6 +158,8 @@ class Contract:
     """So long before it holds an incompatible change must be announced."""
     mode: str = TOLERANT
     """What a delivery may have that nobody announced; one of `MODES`."""
+    relations: tuple[Relation, ...] = ()
+    """What must hold between its columns, its rows and other sources."""
     versions: tuple["Contract", ...] = ()
     """All versions of the source where it has several, the one of the first days first. The contract around them has the
     columns of all."""
@@ -232,7 +235,7 @@ class Contract:
     @cached_property
     def rejections(self) -> dict[str, Rejection]:
         """What each code says for which staging rejects a row."""
-        return rejections(self.arrow_schema.names)
+        return rejections(self.arrow_schema.names, {one.code: one.column for one in self.relations if one.of_rows})
 
     @cached_property
     def aliases(self) -> dict[str, str]:

@@ -22,6 +22,7 @@ from reliability_platform.atomic import write_atomically
 from reliability_platform.contracts import as_generated
 from reliability_platform.contracts.contract import Column, Contract, Reference
 from reliability_platform.contracts.reconciliation import DeclaredMeasure, comparisons, declared_measures
+from reliability_platform.contracts.relations import Relation, RelationKind
 from reliability_platform.json_text import pointer
 from reliability_platform.parquet import identifier, literal
 
@@ -397,6 +398,7 @@ def _rules(source: Contract, references: Iterable["_Join"]) -> Iterator[tuple[st
             for one in references
             if _refers(version, one.column, one.to)
         }
+        rules |= {one.code: _violated(one) for one in version.relations if one.of_rows}
     for code in dict.fromkeys(code for rules in told for code in rules):
         own = [rules.get(code) for rules in told]
         first = own[0]
@@ -404,6 +406,14 @@ def _rules(source: Contract, references: Iterable["_Join"]) -> Iterator[tuple[st
     zone = f", '{source.day_zone}'" if source.day_zone != "UTC" else ""
     yield f"{source.event_time}_in_future", f"is_in_future('live.{source.event_time}'{zone})"
     yield "key_conflict", _text("conflicts._row_number is not null")
+
+
+def _violated(relation: Relation) -> str:
+    """Whether a row breaks a rule. A person's own SQL may fail on a value; one row must not end the build of all."""
+    broken = relation.broken
+    if relation.since is not None:
+        broken = f"live.landing_date >= date '{relation.since}' and ({broken})"
+    return _text(f"try({broken})" if relation.kind is RelationKind.EVERY_ROW else broken)
 
 
 def _refers(contract: Contract, column: str, to: Reference) -> bool:

@@ -19,6 +19,7 @@ are custom properties:
 | contract or table | `feeds` | in an own dbt project what the source stands for: `source.table` of dbt, or the name of a seed |
 | contract or table | `takenOver` | generated tables that a person writes by hand instead, as `stg_orders` |
 | contract or table | `compatibility` | what a delivery may have that nobody announced: see `contract.MODES` |
+| `quality` of a table | one for each kind of relation | what must hold between columns, rows and sources: see `quality` |
 | column | `aliases` | other names under which the producer may send it |
 | column | `role` | `measure`, `segment` or `entity`: what is watched by its history |
 | server | `credentials` | where the secret is: `env:NAME`, `file:/path` or `command:program`; the contract never holds it |
@@ -61,6 +62,7 @@ from pydantic import BaseModel, ValidationError
 from reliability_platform.contracts.contract import MODES, TOLERANT, UNKNOWN_OWNER, Cadence, Column, Contract, Reference
 from reliability_platform.contracts.file_format import PARQUET, ROWS, FileFormat, file_format
 from reliability_platform.contracts.names import refusal
+from reliability_platform.contracts.quality import relations_of
 from reliability_platform.contracts.query import objection
 from reliability_platform.contracts.servers import KIND, Server, servers_of
 from reliability_platform.contracts.types import canonical_type, is_number
@@ -209,6 +211,9 @@ class _Table:
         for name, times in taken.items():
             if times > 1:
                 self._object(f"{name} stands for more than one column", "properties")
+        relations = relations_of(
+            self._table.quality or [], columns, self._name, lambda what, number: self._object(what, "quality", number)
+        )
         if self.objections:
             return None
         kind, cadence = self._kind(), self._cadence()
@@ -237,6 +242,7 @@ class _Table:
             announced_on=self._announced_on(),
             notice_days=self._notice(),
             mode=self._mode(),
+            relations=relations,
             description=self._table.description or (self._said.description and self._said.description.purpose) or "",
         )
         return None if self.objections else found

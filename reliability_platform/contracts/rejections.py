@@ -1,6 +1,6 @@
 """The codes under which staging rejects a row: which rule it breaks, and in which column."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,6 +19,12 @@ class Rule(StrEnum):
     IMPOSSIBLE = "impossible"
     IN_FUTURE = "in_future"
     KEY_CONFLICT = "key_conflict"
+    VIOLATED = "violated"
+    """A rule between columns; the code is the rule's name and this."""
+
+
+_OF_ROWS = (Rule.KEY_CONFLICT, Rule.VIOLATED)
+"""Those that are about no column alone."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +36,12 @@ class Rejection:
     """None where the row as a whole is meant."""
 
 
-def rejections(columns: Iterable[str]) -> dict[str, Rejection]:
-    """Every code that rows with these columns can be rejected for."""
+def rejections(columns: Iterable[str], relations: Mapping[str, str | None]) -> dict[str, Rejection]:
+    """Every code that rows with these columns can be rejected for. `relations` has the codes of rules between columns, with
+    the column that each is most about.
+    """
     by_column = {
-        f"{column}_{rule}": Rejection(rule, column) for column in columns for rule in Rule if rule != Rule.KEY_CONFLICT
+        f"{column}_{rule}": Rejection(rule, column) for column in columns for rule in Rule if rule not in _OF_ROWS
     }
-    return by_column | {Rule.KEY_CONFLICT.value: Rejection(Rule.KEY_CONFLICT, None)}
+    violated = {code: Rejection(Rule.VIOLATED, column) for code, column in relations.items()}
+    return by_column | violated | {Rule.KEY_CONFLICT.value: Rejection(Rule.KEY_CONFLICT, None)}

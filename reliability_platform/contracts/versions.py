@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 
+from reliability_platform.contracts import relations
 from reliability_platform.contracts.contract import ADDITIVE, Column, Contract
 
 ALIKE: dict[str, Callable[[Contract], object]] = {
@@ -65,6 +66,7 @@ def together(versions: Sequence[Contract]) -> Contract:
         newest,
         columns=tuple(_loosest(columns[name], ordered) for name in in_order),
         mode=ADDITIVE if any(one.mode == ADDITIVE for one in ordered) else newest.mode,
+        relations=relations.together(one.relations for one in ordered),
         versions=tuple(told),
     )
 

@@ -134,13 +134,13 @@ def _rejected(
         rules[f"{contract.event_time}_in_future"] = f"{identifier(contract.event_time)} >= {ends}"
     columns = ", ".join(identifier(name) for name in contract.arrow_schema.names)
     with duckdb.connect() as connection:
-        connection.register("delivered", table)
+        connection.register("live", table)
         terms = ", ".join(f"count(*) filter (where {condition})" for condition in rules.values()) or "0"
-        [found] = connection.execute(f"select {terms} from delivered").fetchall()
+        [found] = connection.execute(f"select {terms} from live").fetchall()
         counts |= dict(zip(rules, found, strict=False))
         [(conflicts,)] = connection.execute(
             f"select coalesce(sum(versions - 1), 0) from (select count(*) as versions from "
-            f"(select distinct {columns} from delivered) group by {contract.key_list})"
+            f"(select distinct {columns} from live) group by {contract.key_list})"
         ).fetchall()
     counts["key_conflict"] = int(conflicts)
     return {code: rows for code, rows in counts.items() if rows}
@@ -163,3 +163,7 @@ def _rules(contract: Contract, unread_columns: frozenset[str]) -> Iterator[tuple
         if allowed := contract.allowed_values(one):
             listed = ", ".join(literal(value) for value in allowed)
             yield f"{one.name}_unknown_value", f"cast({name} as varchar) not in ({listed})"
+    there = {one.name for one in contract.columns}
+    for rule in contract.relations:
+        if rule.of_rows and rule.reads <= there:
+            yield rule.code, f"try({rule.broken})"

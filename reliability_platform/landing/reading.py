@@ -14,10 +14,10 @@ def contract_fingerprint(source: str, day: date | None = None) -> str:
     is due and what people read of it is left out."""
     contract = CONTRACTS[source]
     told = [contract.on(day)] if day is not None else contract.versions or [contract]
-    return hashlib.sha256("".join(map(_said, told)).encode()).hexdigest()
+    return hashlib.sha256("".join(_said(one, day) for one in told).encode()).hexdigest()
 
 
-def _said(contract: Contract) -> str:
+def _said(contract: Contract, day: date | None) -> str:
     columns = [replace(one, description="", role=None) for one in contract.columns]
     said = repr((contract.key, contract.event_time, columns, contract.announced))
     if contract.file_format != PARQUET:
@@ -25,4 +25,10 @@ def _said(contract: Contract) -> str:
     if contract.mode != TOLERANT:
         said += contract.mode
     since = [(one.name, one.since) for one in contract.columns if one.since is not None]
-    return said + (repr(since) if since else "")
+    said += repr(since) if since else ""
+    rules = [
+        replace(one, description="")
+        for one in contract.relations
+        if one.of_rows and (day is None or one.since is None or one.since <= day)
+    ]
+    return said + (repr(rules) if rules else "")
