@@ -82,17 +82,25 @@ def _unlike(result: CheckResult) -> frozenset[Metric]:
 
 
 def _called_normal(engine: Engine, source: str) -> list[tuple[date, date]]:
-    """The first and the last day of each incident of a source's profile that a person has called a false alarm."""
+    """The first and the last day of each incident of a source that a person has called a false alarm.
+
+    Of whatever class: where a more specific check failed too, the incident is known by that one. A symptom that was merged
+    into its cause ends as a false alarm that is linked to it: nobody has said anything of that.
+    """
     heads, entries = incident_heads.c, incident_timeline.c
     query = (
         select(heads.first_day, heads.last_day, entries.data)
         .join_from(incident_heads, incident_timeline, entries.incident_id == heads.incident_id)
-        .where(heads.source == source, heads.failure_class == "profile_anomaly", entries.kind == "transition")
+        .where(heads.source == source, entries.kind == "transition")
         .order_by(heads.incident_id, entries.number)
     )
     with engine.connect() as connection:
-        moves = [(row.first_day, row.last_day, json.loads(row.data).get("to")) for row in connection.execute(query)]
-    return list(dict.fromkeys((first, last) for first, last, to in moves if to == "false_alarm"))
+        moves = [(row.first_day, row.last_day, json.loads(row.data)) for row in connection.execute(query)]
+    return list(
+        dict.fromkeys(
+            (first, last) for first, last, data in moves if data.get("to") == "false_alarm" and "linked_to" not in data
+        )
+    )
 
 
 def evaluate_profiles(

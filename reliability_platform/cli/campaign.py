@@ -1,6 +1,6 @@
 """`reliability campaign`: the checks, the incidents and the healing against every fault at every size."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -18,9 +18,12 @@ from reliability_platform.cli.parameters import Whole
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
-from reliability_platform.errors import ExitCode, UsageError
+from reliability_platform.errors import ExitCode
 from reliability_platform.formats import percent, seconds
 from reliability_platform.settings import Settings
+
+if TYPE_CHECKING:
+    from reliability_platform.lab.recordings.recording import Recording
 
 
 def _run(settings: Settings, grid: str, seeds: int, first_seed: int, kills: int, with_drills: bool) -> dict[str, Any]:
@@ -31,8 +34,6 @@ def _run(settings: Settings, grid: str, seeds: int, first_seed: int, kills: int,
 
     breakable(settings, SOURCES)
     recording = recording_of(settings)
-    if recording is not None and (kills or with_drills):
-        raise UsageError("Kills and drills need simulated sources: leave out --with-kills and --with-drills.")
 
     columns = (TextColumn("worlds"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=progress, disable=not progress.is_terminal) as bar:
@@ -47,12 +48,14 @@ def _run(settings: Settings, grid: str, seeds: int, first_seed: int, kills: int,
         document = run_campaign(settings.home / "campaign", grid, seeds, on_trial, first_seed, recording)
     return (
         document
-        | _lost_on_purpose(settings, document["seeds"][0], kills, with_drills)
+        | _lost_on_purpose(settings, document["seeds"][0], kills, with_drills, recording)
         | {"measured": measured(utc_now())}
     )
 
 
-def _lost_on_purpose(settings: Settings, seed: int, kills: int, with_drills: bool) -> dict[str, Any]:
+def _lost_on_purpose(
+    settings: Settings, seed: int, kills: int, with_drills: bool, recording: "Recording | None"
+) -> dict[str, Any]:
     """What was asked for beside the grid; None for what was not."""
     from reliability_platform.lab.campaign.kills import Kill, run_kills
     from reliability_platform.lab.campaign.rehearsals import run_drills
@@ -70,8 +73,8 @@ def _lost_on_purpose(settings: Settings, seed: int, kills: int, with_drills: boo
 
     folder = settings.home / "campaign"
     return {
-        "drills": run_drills(folder / "drills", seed, utc_now, on_drill) if with_drills else None,
-        "kills": run_kills(folder / "kills", kills, seed, on_kill) if kills else None,
+        "drills": run_drills(folder / "drills", seed, utc_now, on_drill, recording) if with_drills else None,
+        "kills": run_kills(folder / "kills", kills, seed, on_kill, recording) if kills else None,
     }
 
 

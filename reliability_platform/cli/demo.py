@@ -1,9 +1,9 @@
 """`reliability demo`: the whole loop in one command, through the very assets, sensors and jobs of `make dev`."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -35,20 +35,25 @@ from reliability_platform.settings import Settings
 if TYPE_CHECKING:
     from reliability_platform.lab.faults.fault import Fault
     from reliability_platform.lab.faults.plan import ActivePlan
+    from reliability_platform.lab.recordings.recording import Recording
+    from reliability_platform.lab.simulation.simulation import Simulation
     from reliability_platform.orchestration.local import LocalDaemon
 
+DAYS, EVENTS = 30, 250_000
 STAGES = 9
-APPROVAL = "the demo's script, in the place of a person who has asked the owner of the source"
+RECORDED_STAGES = STAGES + 1
+SCRIPT = "the demo's script"
+APPROVAL = f"{SCRIPT}, in the place of a person who has asked the owner of the source"
 
 
 class Stages:
     """Wall-clock seconds of each stage; a bar on a terminal, a line per finished stage everywhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int) -> None:
         self.seconds: dict[str, float] = {}
         columns = (SpinnerColumn(), BarColumn(bar_width=30), TextColumn("{task.description}"), TimeElapsedColumn())
         self._bar = Progress(*columns, console=progress, transient=True, disable=not progress.is_terminal)
-        self._task = self._bar.add_task("", total=STAGES)
+        self._task = self._bar.add_task("", total=count)
 
     def __enter__(self) -> "Stages":
         self._bar.start()
@@ -68,27 +73,42 @@ class Stages:
         progress.print(f"[green]✓[/green] {words} [dim]{seconds(self.seconds[name])}[/dim]")
 
 
-def run_demo(settings: Settings, days: int, events: int, active: "ActivePlan", stages: Stages) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Subject:
+    """What a demo breaks: simulated sources, or those of a recording."""
+
+    first: date
+    last: date
+    active: "ActivePlan"
+    simulation: "Simulation | None"
+    """None on a recording."""
+    left_out: Mapping[str, str]
+    """Why faults are not injected, by fault."""
+
+
+def run_demo(settings: Settings, subject: Subject, stages: Stages) -> dict[str, Any]:
     """The loop itself; returns the document that `--json` prints."""
+    active, first, last = subject.active, subject.first, subject.last
     with stages.stage("start", "Starting"):
         # What is wrong with the request is said before what takes seconds to load.
+        from reliability_platform.lab.clean import clean_sources
         from reliability_platform.lab.faults.catalogue import fault_named
         from reliability_platform.lab.faults.fault import Stage
         from reliability_platform.lab.faults.injection import rehearse
-        from reliability_platform.lab.simulation.simulation import Simulation
         from reliability_platform.lab.simulation.system import simulated_sources
 
-        first, last = FIRST_DAY, FIRST_DAY + timedelta(days=days - 1)
-        simulation = Simulation(seed=active.seed, events_per_day=ceil(events / days))
-        rehearse(simulated_sources(simulation), active)
+        simulation = subject.simulation
+        rehearse(simulated_sources(simulation) if simulation is not None else clean_sources(settings), active)
         live = [injection for injection in active.injections if fault_named(injection.fault).stage is not Stage.LANDING]
         landing = [fault_named(injection.fault) for injection in active.injections if injection not in live]
         begin(settings)
-        simulation.save(settings)
-        active.save(settings)
+        if simulation is not None:
+            simulation.save(settings)
+            active.save(settings)
 
         from reliability_platform.cli.live import inject_and_respond
         from reliability_platform.day_clock import simulate
+        from reliability_platform.lab.faults.landed_again import follow
         from reliability_platform.lab.oracle import verify
         from reliability_platform.lab.scorecard.run import leave_evidence
         from reliability_platform.lab.scorecard.score import score
@@ -105,8 +125,16 @@ def run_demo(settings: Settings, days: int, events: int, active: "ActivePlan", s
     with platform_instance(settings) as instance:
         daemon = LocalDaemon(instance, defs, [incident_sensor, remediation_sensor])
         injected = f", with {faults_and_controls(landing)}" if landing else ""
-        with stages.stage("pipeline", f"Landing, building, checking and publishing {counted(days, 'day')}{injected}"):
-            simulate(operations_engine(settings), day_range(first, last), utc_now())
+        span = counted((last - first).days + 1, "day")
+        simulate(operations_engine(settings), day_range(first, last), utc_now())
+        recorded: list[str] = []
+        if simulation is None:
+            with stages.stage("recorded", f"Landing, building, checking and publishing {span} as they were recorded"):
+                daemon.run("pipeline", first=first, last=last)
+                daemon.settle()
+                recorded = take_for_the_truth(settings, daemon)
+            follow(settings, active)
+        with stages.stage("pipeline", f"Landing, building, checking and publishing {span}{injected}"):
             daemon.run("pipeline", first=first, last=last)
         with stages.stage("incidents", "Turning failed checks into incidents, and healing them"):
             daemon.settle()
@@ -120,9 +148,12 @@ def run_demo(settings: Settings, days: int, events: int, active: "ActivePlan", s
                 progress.print(f"[dim]  {injection.fault} on {injection.source}[/dim]")
                 inject_and_respond(settings, daemon, active.seed, injection)
                 approved += _approve(settings, daemon)
+        if recorded:
+            dismiss(settings, recorded)
         timings = stage_timings(instance)
     partitions = landed_partitions(settings)
-    with stages.stage("oracle", "Building the same month without any failure, and comparing row for row"):
+    same = "month" if simulation is not None else "days"
+    with stages.stage("oracle", f"Building the same {same} without any failure, and comparing row for row"):
         comparisons = verify(settings, partitions)
     engine = operations_engine(settings)
     with stages.stage("score", "Grading against the truth"):
@@ -137,6 +168,7 @@ def run_demo(settings: Settings, days: int, events: int, active: "ActivePlan", s
         "events": card.conservation.delivered,
         "faults": [asdict(fault) for fault in card.faults],
         "incidents": card.incidents,
+        "recorded": None if simulation is not None else {"false_alarms": recorded, "left_out": dict(subject.left_out)},
         "approved": approved,
         "report": str(evidence.report),
         "conservation": asdict(card.conservation),
@@ -171,6 +203,42 @@ def _approve(settings: Settings, daemon: "LocalDaemon") -> list[dict[str, str]]:
         act(settings, engine, incident.id, utc_now(), APPROVAL)
     daemon.settle()
     return approved
+
+
+def take_for_the_truth(settings: Settings, daemon: "LocalDaemon") -> list[str]:
+    """Call what the recorded days raise as they are a false alarm, and run those days again; returns the incidents.
+
+    Raises `UsageError` if a day is held for all that: nothing could be proved on it.
+    """
+    from reliability_platform.checks.gate import held
+    from reliability_platform.checks.store import CheckStore
+    from reliability_platform.incidents.store import IncidentStore
+    from reliability_platform.landing.admission import landed_partitions
+    from reliability_platform.operations import operations_engine
+
+    engine = operations_engine(settings)
+    raised = [one for one in IncidentStore(engine).open() if one.partitions]
+    dismiss(settings, [one.id for one in raised])
+    for first, last in sorted({(min(one.partitions), max(one.partitions)) for one in raised}):
+        daemon.run("reprocess", first=first, last=last)
+    daemon.settle()
+    for (source, day), objections in held(CheckStore(engine), landed_partitions(settings)).items():
+        raise UsageError(
+            f"{source} of {day} is held as it was recorded: {objections[0]}. Record other days, or break those before it with --days."
+        )
+    return [one.id for one in raised]
+
+
+def dismiss(settings: Settings, incidents: Sequence[str]) -> None:
+    """Call those of some incidents that are open false alarms, as the person did who took their days for the truth."""
+    from reliability_platform.incidents.decisions import Decision, decide
+    from reliability_platform.incidents.store import IncidentStore
+    from reliability_platform.operations import operations_engine
+
+    store = IncidentStore(operations_engine(settings))
+    for incident in incidents:
+        if store.get(incident).is_open:
+            decide(store, incident, Decision.FALSE_ALARM, utc_now(), SCRIPT, "So it was recorded, as the truth.")
 
 
 def _first_of(checks: list[str]) -> str:
@@ -233,7 +301,10 @@ def show(document: dict[str, Any]) -> None:
         f"Rows: {rows['delivered']:,} delivered = {rows['accepted']:,} accepted + {rows['duplicate']:,} duplicate "
         f"+ {rows['quarantined']:,} quarantined + {rows['held_late']:,} held late, {rows['unaccounted']:,} unaccounted."
     )
-    tables = Table(title="Published, against a month in which nothing failed")
+    recorded = document["recorded"]
+    tables = Table(
+        title=f"Published, against {'a month' if recorded is None else 'the same days'} in which nothing failed"
+    )
     for column in ("table", "rows", "equal"):
         tables.add_column(column, justify="right" if column == "rows" else "left")
     for name, table in document["oracle"]["tables"].items():
@@ -246,6 +317,8 @@ def show(document: dict[str, Any]) -> None:
         f"Incidents: {counts['opened']} opened, {counts['resolved']} resolved, "
         f"{counts['without_a_fault']} without a fault behind them."
     )
+    if recorded is not None:
+        show_recorded(recorded)
     for failure in document["failures"]:
         people.print(f"[bold red]✗[/bold red] {escape(failure)}")
     total = sum(document["seconds"].values())
@@ -255,32 +328,93 @@ def show(document: dict[str, Any]) -> None:
         people.print(f"[bold green]Healed and proved[/bold green] in {total:.0f} s. See it all in the UI: {see}")
 
 
-@click.command()
-@click.option("--days", type=Whole(1, 3660), default=30, show_default=True, help="Landing days.")
-@click.option("--events", type=Whole(1, 1_000_000_000), default=250_000, show_default=True, help="Events, at least.")
-@click.option("--seed", type=SEED, default=7, show_default=True, help="The same seed gives the same bytes.")
-@click.option("--plan", default="showcase", show_default=True, help="A plan's name, or a YAML file of your own.")
-@click.option("--yes", is_flag=True, help="Replace an earlier demo with all that was done in its home since.")
-@home_option
-@json_option
-def demo(days: int, events: int, seed: int, plan: str, yes: bool, settings: Settings, as_json: bool) -> int:
-    """Break a month of data on purpose, heal it, and prove it.
+def show_recorded(recorded: dict[str, Any]) -> None:
+    """What there is to say of a recording: what it raised by itself, and which faults are not injected."""
+    if recorded["false_alarms"]:
+        numbers = ", ".join(map(_number, recorded["false_alarms"]))
+        people.print(f"Of these the recorded days raised {numbers} as they are: called false alarms by {SCRIPT}.")
+    by_reason: dict[str, list[str]] = {}
+    for fault, why in recorded["left_out"].items():
+        by_reason.setdefault(why, []).append(fault)
+    for why, faults in by_reason.items():
+        people.print(f"Not injected: {', '.join(faults)} ({why}).", markup=False)
 
-    A demo in the same home is replaced; if anything has been done there since, it asks first, and where nobody can be
-    asked it needs --yes.
-    """
+
+def _simulated(days: int | None, events: int | None, seed: int, plan: str | None) -> Subject:
+    """The demo of the shop. Raises `UsageError`, in a project of one's own too."""
     from reliability_platform.lab.faults.plan import ActivePlan, load_plan
+    from reliability_platform.lab.simulation.simulation import Simulation
+    from reliability_platform.lab.simulation.system import SIMULATED
 
+    if not SIMULATED:
+        raise UsageError(
+            "No source of this project is simulated: `reliability lab record --from DAY --to DAY --into FOLDER` makes a home of "
+            "the lab out of landed days, and `reliability demo --home FOLDER` breaks those."
+        )
+    days = days or DAYS
     last: date = FIRST_DAY + timedelta(days=days - 1)
     if last >= utc_now().date():
         raise UsageError(f"--days {days} reaches into the future ({last}); give fewer days.")
-    active = ActivePlan.resolve(load_plan(plan), seed=seed, first=FIRST_DAY, last=last)
+    active = ActivePlan.resolve(load_plan(plan or "showcase"), seed=seed, first=FIRST_DAY, last=last)
+    return Subject(FIRST_DAY, last, active, Simulation(seed, ceil((events or EVENTS) / days)), {})
+
+
+def _recorded(recording: "Recording", days: int | None, events: int | None, seed: int, plan: str | None) -> Subject:
+    """The demo of a recording: by default with the plan that follows from its contracts. Raises `UsageError`."""
+    from reliability_platform.lab.campaign.derived_plan import derived_plan
+    from reliability_platform.lab.faults.plan import ActivePlan, load_plan
+
+    if events is not None:
+        raise UsageError("A recording has the events that were recorded: leave out --events.")
+    there = len(recording.days)
+    if days is not None and days > there:
+        raise UsageError(f"The recording has {counted(there, 'day')}: give --days {there} or fewer.")
+    last = recording.first + timedelta(days=(days or there) - 1)
+    if plan is not None:
+        active = ActivePlan.resolve(load_plan(plan), seed=seed, first=recording.first, last=last)
+        return Subject(recording.first, last, active, None, {})
+    derived = derived_plan(recording, seed, days or there)
+    return Subject(recording.first, last, ActivePlan(seed, derived.injections), None, derived.left_out)
+
+
+@click.command()
+@click.option("--days", type=Whole(1, 3660), default=None, help=f"Landing days. [default: {DAYS}; of a recording, all]")
+@click.option("--events", type=Whole(1, 1_000_000_000), default=None, help=f"Events, at least. [default: {EVENTS:,}]")
+@click.option("--seed", type=SEED, default=7, show_default=True, help="The same seed gives the same bytes.")
+@click.option(
+    "--plan",
+    default=None,
+    help="A plan's name, or a YAML file of your own. [default: showcase; on a recording, what its contracts give to hit]",
+)
+@click.option("--yes", is_flag=True, help="Replace an earlier demo with all that was done in its home since.")
+@home_option
+@json_option
+def demo(
+    days: int | None,
+    events: int | None,
+    seed: int,
+    plan: str | None,
+    yes: bool,
+    settings: Settings,
+    as_json: bool,
+) -> int:
+    """Break a month of data on purpose, heal it, and prove it.
+
+    In a home of the lab (`reliability lab record`) the recorded days are broken, else the simulated shop. A demo in the same
+    home is replaced; if anything has been done there since, it asks first, and where nobody can be asked it needs --yes.
+    """
+    from reliability_platform.lab.clean import recording_of
+
+    recording = recording_of(settings)
+    subject = (
+        _simulated(days, events, seed, plan) if recording is None else _recorded(recording, days, events, seed, plan)
+    )
     with home_session(settings), home_served(settings):
         before = may_be_emptied(settings, yes)
         if before:
             progress.print(before, markup=False)
-        with Stages() as stages:
-            document = run_demo(settings, days, events, active, stages)
+        with Stages(RECORDED_STAGES if subject.simulation is None else STAGES) as stages:
+            document = run_demo(settings, subject, stages)
         end(settings)
     if as_json:
         print_json(document)

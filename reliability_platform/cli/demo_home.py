@@ -30,20 +30,26 @@ def may_be_emptied(settings: Settings, yes: bool) -> str:
             "The demo begins with an empty operations store, and empties none in a database server: give it a database of "
             f"its own in {variable('operations_url')}, or unset that."
         )
-    if not _content(settings.home):
+    marker, recorded = settings.home / MARKER, settings.recording.exists()
+    fresh = (
+        recorded and not marker.exists() and not settings.landing.exists()
+    )  # as `reliability lab record` has made it
+    if fresh or not _content(settings.home):
         return ""
-    marker = settings.home / MARKER
-    if not marker.exists():
+    if not marker.exists() and not recorded:
         raise UsageError(
             f"{settings.home} holds data that the demo did not make; it would be overwritten. "
             "Give the demo a folder of its own with --home."
         )
-    left = json.loads(marker.read_text()).get("left")  # of releases that kept no account of it, nothing
+    # Of releases that kept no account of it, nothing; of what was run on a recording, neither.
+    left = json.loads(marker.read_text()).get("left") if marker.exists() else None
     if left == UNFINISHED:
         return f"Replaces a demo in {settings.home} that did not come to its end."
     if left == _as_it_stands(settings):
         return f"Replaces the demo in {settings.home}, after which nothing has been done there."
     what = f"The demo in {settings.home} is replaced, and so is what has been done there since"
+    if not marker.exists():
+        what = f"What has been done in {settings.home} is replaced; the recording stays"
     if not yes and not sys.stdin.isatty():
         raise UsageError(f"{what}: add --yes, or give another folder with --home. Nothing was changed.")
     if not yes:
@@ -53,8 +59,9 @@ def may_be_emptied(settings: Settings, yes: bool) -> str:
 
 def begin(settings: Settings) -> None:
     """Empty the home. A demo that does not come to its end has left nothing that anybody would miss."""
+    kept = {MARKER, settings.recording.name}
     for path in _content(settings.home):
-        if path.name != MARKER:
+        if path.name not in kept:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     _mark(settings, UNFINISHED)
 

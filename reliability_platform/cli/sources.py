@@ -169,21 +169,21 @@ def list_sources(settings: Settings, as_json: bool) -> None:
 def serve(
     port: int, names: tuple[str, ...], share: float, seed: int, seconds: float | None, settings: Settings
 ) -> None:
-    """Serve the home's simulated sources over HTTP on loopback, and answer a share of requests badly.
+    """Serve the sources of a home of the lab, simulated or recorded, over HTTP on loopback, and answer a share of requests badly.
 
     Then run the pipeline in another shell with RELIABILITY_SOURCE_URL set to the address that is printed.
     """
+    from reliability_platform.lab.clean import clean_sources
     from reliability_platform.lab.simulation.misbehaviour import MISBEHAVIOURS, seeded
     from reliability_platform.lab.simulation.server import serving
-    from reliability_platform.lab.simulation.simulation import Simulation
 
     unknown = sorted(set(names) - MISBEHAVIOURS.keys())
     if unknown:
         raise UsageError(f"There is no misbehaviour {unknown[0]!r}: choose of {', '.join(MISBEHAVIOURS)}.")
     kinds = [MISBEHAVIOURS[name] for name in names or MISBEHAVIOURS]
-    simulation = Simulation.load(settings)
+    sources = clean_sources(settings)
     try:
-        with serving(simulation, seeded(seed, share, kinds), port) as server:
+        with serving(sources, seeded(seed, share, kinds), port) as server:
             echo(server.url)
             for kind in kinds if share else ():
                 progress.print(f"{kind.name}: {kind.description}")

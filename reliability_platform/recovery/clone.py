@@ -19,7 +19,7 @@ from reliability_platform.warehouse.snapshots.manifest import OPERATIONS
 from reliability_platform.warehouse.snapshots.take import copy_operations, copy_warehouse, operations_file
 
 WORKSPACE = ".drill"
-REPLACED_WHOLE = ("landing", "bronze", "published", "quarantine", "reference")
+REPLACED_WHOLE = ("landing", "bronze", "published", "quarantine", "reference", "recording")
 """Folders whose files are replaced by new ones and never written into: a clone may share them by hard links."""
 
 
@@ -80,6 +80,8 @@ def _made(settings: Settings, workspace: Path) -> Clone:
         for path, target in links.items():
             (home / path).parent.mkdir(parents=True, exist_ok=True)
             (home / path).symlink_to(target)
+    if settings.recording.is_symlink():  # of a trial: it leads out of the home, and no snapshot holds that
+        clone.recording.symlink_to(settings.recording.resolve())
     if inside and location.folder is not None:
         for folder in (OBJECTS, MANIFESTS):
             for content in (location.folder / folder).rglob("*"):

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reliability_platform.errors import ExitCode
+from reliability_platform.settings import PROJECT_ROOT
 from tests.forked import run
 from tests.scenarios.airport_in_the_lab import HIT
 from tests.scenarios.test_own_project import CONTRACT, MART, MART_YML, produce, read, reliability
@@ -79,6 +82,42 @@ def test_what_is_real_is_never_broken(airport: Path, graded: Any) -> None:
     done = reliability(airport, "plan", "bad.yml", "--from", FIRST, "--to", LAST, "--home", "lab")
     assert done.returncode == ExitCode.OK, done.stderr
     assert "utm_campaign" in pq.read_schema(landed[0]).names
+
+
+def test_a_demo_of_real_sources_needs_a_recording(airport: Path, graded: Any) -> None:
+    """It asked for `payments` in a project that has no such source. A recording has the events and the days that it has."""
+    for words, said in (
+        ((), "reliability lab record"),
+        (("--home", "lab", "--events", "9"), "leave out --events"),
+        (("--home", "lab", "--days", "6"), "give --days 5 or fewer"),
+    ):
+        refused = reliability(airport, "demo", *words)
+        assert (refused.returncode, said in refused.stderr) == (ExitCode.USAGE, True), refused.stderr
+        assert refused.stderr.count("\n") == 1
+
+
+@pytest.mark.exhaustive  # minutes
+def test_a_recording_is_demonstrated_killed_and_lost(airport: Path, graded: Any) -> None:
+    """The demo, the drills and the kills assumed the simulation. The recording stays what it is through all of them."""
+    reliability(airport, "lab", "record", "--from", FIRST, "--to", LAST, "--into", "demonstrated")
+    shown = read(airport, "demo", "--home", "demonstrated")
+    assert shown["proved"], shown["failures"]
+    assert shown["window"] == {"from": FIRST, "to": LAST}
+    assert {one["source"] for one in shown["faults"]} == {"flights"}
+    assert "no room" in shown["recorded"]["left_out"]["volume_drop"]
+    again = reliability(airport, "demo", "--home", "demonstrated", "--json")
+    assert again.returncode == ExitCode.OK, again.stderr
+    for drill in ("table-loss", "warehouse-loss", "source-outage"):
+        done = reliability(airport, "drill", drill, "--home", "demonstrated", "--json")
+        assert done.returncode == ExitCode.OK, done.stdout + done.stderr
+    # No fork: processes that are killed are started anew, and import what the first one was started with.
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("RELIABILITY_")}
+    outside |= {"RELIABILITY_HOME": str(airport / "data"), "PYTHONPATH": str(PROJECT_ROOT)}
+    words = [sys.executable, "-m", "tests.scenarios.lost_on_purpose", str(airport / "demonstrated")]
+    done = subprocess.run(words, cwd=airport, env=outside, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lost = json.loads(done.stdout.splitlines()[-1])
+    assert (lost["kills"]["survived"], lost["drills"]["met"]) == (1, 4), lost
 
 
 def test_days_that_are_no_truth_are_not_recorded(airport: Path, graded: Any) -> None:

@@ -20,6 +20,7 @@ from reliability_platform.lab.scorecard.containment import differences
 from reliability_platform.lab.simulation.misbehaviour import FAILING, at_first
 from reliability_platform.lab.simulation.server import serving
 from reliability_platform.lab.simulation.simulation import Simulation
+from reliability_platform.lab.simulation.system import simulated_sources
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.operations import operations_engine
 from reliability_platform.operations.tables import breakers
@@ -60,7 +61,7 @@ def test_a_source_that_is_away_leaves_the_day_incomplete_and_what_is_published_a
 ) -> None:
     """Fetch, hold, keep the last good rows; once it answers again, end equal to a month in which nothing failed."""
     ours = platform(home.name)
-    with serving(WORLD) as server:
+    with serving(simulated_sources(WORLD)) as server:
         monkeypatch.setenv("RELIABILITY_SOURCE_URL", server.url)
         for source in SOURCES:
             assert land(source, 1)["batches_missing"] == 0

@@ -21,6 +21,7 @@ from reliability_platform.credentials import CredentialsError, secret
 from reliability_platform.errors import SourceUnavailableError, UsageError
 from reliability_platform.lab.simulation.server import SourceServer, _Handler
 from reliability_platform.lab.simulation.simulation import Simulation
+from reliability_platform.lab.simulation.system import simulated_sources
 from reliability_platform.landing.breaker import Breaker, BreakerState
 from reliability_platform.landing.client import ClientTerms
 from reliability_platform.landing.deliveries import unreachable
@@ -52,7 +53,7 @@ class _Guarded(_Handler):
 @contextmanager
 def guarded(wanted: str | None, authority: trustme.CA | None = None) -> Iterator[str]:
     """Its address; over TLS where an authority vouches for it."""
-    with SourceServer(WORLD) as server:
+    with SourceServer(simulated_sources(WORLD)) as server:
         server.RequestHandlerClass = _Guarded
         server.wanted = wanted  # type: ignore[attr-defined]
         scheme = "http"

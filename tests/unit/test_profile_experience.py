@@ -51,3 +51,23 @@ def test_told_numbers_are_forgotten_until_a_person_calls_them_normal(tmp_path: P
     store.invalidate(["orders"], [day(5), day(6)])  # the days are built again, and pass: what was said stays said
     decide(IncidentStore(engine), one, Decision.CLOSE, later(9), "Ada", "nothing left")
     assert _experience(engine) == ({}, {APP: day(5), DECLINED: day(5)})
+
+
+def test_whatever_the_incident_is_known_by_a_person_speaks_of_all_its_day_and_a_merged_symptom_of_nothing(
+    tmp_path: Path,
+) -> None:
+    """A blizzard was known by a scale, a more specific check: called a false alarm, its day stayed held for ever. A profile
+    that was merged into its cause ended as a false alarm too, and taught what was wrong as usual.
+    """
+    engine = operations_engine(load_settings(tmp_path))
+    store, incidents = CheckStore(engine), IncidentStore(engine)
+    store.record([_told(5, APP)])
+    [symptom] = observe(engine, store.after(0, 100), NOW)
+    last = store.last_id()
+    store.record([result("int_orders__deduplicated__amount_scale", 5)])
+    observe(engine, store.after(last, 100), later(1))
+    [scale] = [one.id for one in incidents.all() if one.failure_class == "distribution_shift"]
+    assert incidents.get(symptom).linked_to == scale
+    assert _experience(engine) == ({day(5): {APP}}, {})
+    decide(incidents, scale, Decision.FALSE_ALARM, later(5), "Ada", "it snowed")
+    assert _experience(engine) == ({}, {APP: day(5)})

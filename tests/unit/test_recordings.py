@@ -7,13 +7,20 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from pyarrow.parquet import write_table
 
+from reliability_platform.clock import FIRST_DAY
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Contract
 from reliability_platform.contracts.servers import FILES, Server
+from reliability_platform.damage import sha256_of
 from reliability_platform.errors import UsageError
-from reliability_platform.lab.campaign.grid import HISTORY_DAYS, scenarios_of, trials_of
-from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
+from reliability_platform.lab.campaign.derived_plan import HISTORY, derived_plan
+from reliability_platform.lab.campaign.grid import HISTORY_DAYS, lanes, scenarios_of, trials_of
+from reliability_platform.lab.campaign.kills import _plan
+from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS, fault_named
+from reliability_platform.lab.faults.fault import Stage
+from reliability_platform.lab.faults.plan import check_together
 from reliability_platform.lab.faults.rows import event_dates
 from reliability_platform.lab.recordings.recording import (
     RecordedSource,
@@ -22,6 +29,8 @@ from reliability_platform.lab.recordings.recording import (
     fingerprint_of,
     seal_of,
 )
+from reliability_platform.lab.simulation.simulation import Simulation
+from reliability_platform.lab.simulation.system import simulated_sources
 from reliability_platform.landing.canonical import canonical
 from reliability_platform.settings import load_settings
 from reliability_platform.sources.endpoint import endpoints_of
@@ -93,6 +102,62 @@ def test_event_dates_are_those_of_the_calendar_of_the_source(monkeypatch: pytest
     assert event_dates("orders", [evening]) == [date(2013, 1, 2)]
     monkeypatch.setitem(CONTRACTS, "orders", replace(ORDERS, day_zone="America/New_York"))
     assert event_dates("orders", [evening]) == [date(2013, 1, 1)]
+
+
+def simulated_recording(folder: Path, days: int) -> Recording:
+    """What the simulation delivers on so many days from its first one on, a few rows each, as recorded."""
+    batches, files = [], {}
+    for name, source in simulated_sources(Simulation(3, 300)).items():
+        for batch in (one for number in range(days) for one in source.deliver(FIRST_DAY + timedelta(days=number))):
+            path = folder / f"{batch.batch_id}.parquet"
+            write_table(batch.table.cast(CONTRACTS[name].arrow_schema), path)
+            files[path.name] = sha256_of(path)
+            told = {"source": name, "landing_date": str(batch.landing_date), "sequence": batch.sequence}
+            moments = {one: getattr(batch, one).isoformat() for one in ("produced_at", "landed_at")}
+            batches.append({**told, **moments, "rows": batch.table.num_rows, "file": path.name})
+    document = {"first": str(FIRST_DAY), "last": str(FIRST_DAY + timedelta(days=days - 1)), "batches": batches}
+    document |= {"files": files, "contracts": {name: fingerprint_of(one) for name, one in CONTRACTS.items()}}
+    (folder / "recording.json").write_text(json.dumps({**document, "seal": seal_of(document)}))
+    return Recording.open(folder)
+
+
+def test_a_plan_follows_from_the_contracts_and_the_recorded_days(tmp_path: Path) -> None:
+    """Each fault that applies is injected once or said to have no room; faults on one lane keep apart, and what only the
+    past can tell has one that nothing hits."""
+    recording = simulated_recording(tmp_path, 40)
+    derived = derived_plan(recording, 7, 40)
+    assert derived == derived_plan(recording, 7, 40)
+    named = [one.fault for one in derived.injections]
+    ruled = {name for name, fault in CATALOGUE.items() if fault.expected_class != "profile_anomaly"}
+    assert len(named) == len(set(named))
+    assert set(named) | set(derived.left_out) == ruled
+    assert not set(named) & set(derived.left_out)
+    assert len(named) > 30
+    check_together(derived.injections)
+    for lane in lanes():
+        hit = [
+            one for one in derived.injections if one.source in lane and fault_named(one.fault).stage is Stage.LANDING
+        ]
+        touched = [day for one in hit for day in one.landing_dates()]
+        assert len(touched) == len(set(touched))
+        assert all(recording.first < day <= recording.last for day in touched)
+        for one in hit:
+            if one.fault in ("volume_drop", "volume_spike", "unit_change", "hot_partition_skew"):
+                clean = (one.landing_date - recording.first).days - sum(day < one.landing_date for day in touched)
+                assert clean >= HISTORY
+    short = derived_plan(recording, 7, 6)
+    assert 0 < len(short.injections) < len(named)
+    assert "no room" in short.left_out["volume_drop"]
+    assert max(day for one in short.injections for day in one.landing_dates()) <= FIRST_DAY + timedelta(days=5)
+
+
+def test_kills_find_something_to_hit_in_any_recording(tmp_path: Path) -> None:
+    """They named sources of the shop. Two faults of one source come on days after each other."""
+    recording = simulated_recording(tmp_path, 5)
+    assert len(_plan(7, recording).scenarios) == 3
+    assert _plan(7, recording).days <= 5
+    with pytest.raises(UsageError, match="record more"):
+        _plan(7, simulated_recording(tmp_path, 2))
 
 
 def a_recording(folder: Path, days: int, empty: int) -> Recording:

@@ -24,6 +24,7 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.lab.simulation.misbehaviour import FAILING, at_first
 from reliability_platform.lab.simulation.server import serving
 from reliability_platform.lab.simulation.simulation import Simulation
+from reliability_platform.lab.simulation.system import simulated_sources
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.breaker import BreakerState, BreakerView
 from reliability_platform.landing.client import ClientTerms
@@ -116,7 +117,7 @@ def test_a_deadline_at_risk_is_an_incident_before_it_breaks_and_ends_when_all_is
     observe(engine, [(1, said)], at(0, 46))
     [incident] = IncidentStore(engine).all()
     assert (incident.failure_class, incident.source, incident.partitions) == ("upstream_unavailable", "orders", [DAY])
-    with serving(WORLD) as server:
+    with serving(simulated_sources(WORLD)) as server:
         fetch_day(settings, "orders", DAY, [SourceEndpoint(server.url)], 4, lambda: at(0, 50), QUICK)
     assert monitor_deadlines(settings, engine, at(0, 51)) == [], "landed, but not admitted yet"
     admit(settings, "orders", DAY)
@@ -153,7 +154,7 @@ def test_days_past_their_deadline_and_simulated_sources_alarm_nobody(settings: S
 def test_healing_waits_for_the_next_probe_and_then_asks_the_same_source(settings: Settings) -> None:
     """Not the simulation behind it: what HTTP does not bring does not come."""
     engine = operations_engine(settings)
-    with serving(WORLD, at_first(1_000, FAILING)) as server:
+    with serving(simulated_sources(WORLD), at_first(1_000, FAILING)) as server:
         here = pointed_at(settings, server.url)
         fetched = fetch_day(here, "orders", DAY, [SourceEndpoint(server.url)], 4, lambda: at(2), QUICK)
         assert fetched is not None
@@ -182,7 +183,7 @@ def test_healing_waits_for_the_next_probe_and_then_asks_the_same_source(settings
 
 def test_sources_are_shown_as_they_stand(settings: Settings) -> None:
     """For a person and for a program: the open breaker, the last fetch, the next deadline."""
-    with serving(WORLD, at_first(1_000, FAILING)) as server:
+    with serving(simulated_sources(WORLD), at_first(1_000, FAILING)) as server:
         fetch_day(settings, "orders", DAY, [SourceEndpoint(server.url)], 4, lambda: at(2), QUICK)
     shown = CliRunner().invoke(cli, ["sources", "--json", "--home", str(settings.home)])
     assert shown.exit_code == 0, shown.output

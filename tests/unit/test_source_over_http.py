@@ -36,7 +36,7 @@ from reliability_platform.lab.simulation.misbehaviour import (
 )
 from reliability_platform.lab.simulation.server import serving
 from reliability_platform.lab.simulation.simulation import Simulation
-from reliability_platform.lab.simulation.system import scheduled_batches
+from reliability_platform.lab.simulation.system import scheduled_batches, simulated_sources
 from reliability_platform.landing.breaker import Breaker, BreakerState
 from reliability_platform.landing.client import ClientTerms
 from reliability_platform.landing.fetch import Fetch, FetchLog, fetch_day
@@ -95,7 +95,7 @@ def test_whatever_befalls_single_answers_the_same_bytes_land(
 ) -> None:
     """Refused, failed, cut, reset, trickled, garbled: a retry makes each good, and each is counted."""
     schedule = dict.fromkeys(at, replace(kind, retry_after=None))
-    with serving(WORLD, schedule) as server:
+    with serving(simulated_sources(WORLD), schedule) as server:
         done = fetch(settings, server.url)
     assert done is not None
     assert (done.missing, done.refusals, done.breaker) == (0, len(at), "closed")
@@ -111,7 +111,7 @@ def test_whatever_befalls_many_answers_fetches_end_with_the_same_bytes(
     hurried = replace(QUICK, retries=1)
     kinds = [replace(kind, retry_after=None) for kind in (BUSY, FAILING, CUT, RESET, GARBLED)]
     hours = itertools.count(1)
-    with serving(WORLD, seeded(seed, 0.5, kinds)) as server:
+    with serving(simulated_sources(WORLD), seeded(seed, 0.5, kinds)) as server:
         for _ in range(30):
             later = utc_now() + timedelta(hours=next(hours))
             done = fetch_day(
@@ -135,14 +135,14 @@ def test_seeded_schedules_are_the_same_for_the_same_seed() -> None:
 def test_the_client_waits_as_long_as_it_is_asked_to(settings: Settings, kind: Misbehaviour) -> None:
     """In seconds or as a date; without Retry-After the quick terms would have retried at once."""
     began = time.monotonic()
-    with serving(WORLD, at_first(1, kind)) as server:
+    with serving(simulated_sources(WORLD), at_first(1, kind)) as server:
         fetch(settings, server.url, "orders")
     assert 0.9 < time.monotonic() - began < 5
 
 
 def test_between_two_requests_the_client_waits_as_well(settings: Settings) -> None:
     """A source that asks for a second each time gets it after the last attempt of a request, too."""
-    with serving(WORLD, at_first(100)) as server:
+    with serving(simulated_sources(WORLD), at_first(100)) as server:
         began = time.monotonic()
         done = fetch(settings, server.url, "orders", replace(QUICK, retries=1))
         assert len(server.asked) == 4
@@ -154,7 +154,7 @@ def test_between_two_requests_the_client_waits_as_well(settings: Settings) -> No
 def test_a_wait_beyond_the_budget_is_not_begun_and_the_breaker_keeps_it(settings: Settings) -> None:
     """An hour of Retry-After must not hold a run; nobody asks before the longest cool-down is over."""
     began = time.monotonic()
-    with serving(WORLD, at_first(9, replace(BUSY, retry_after=3600))) as server:
+    with serving(simulated_sources(WORLD), at_first(9, replace(BUSY, retry_after=3600))) as server:
         done = fetch(settings, server.url)
         assert len(server.asked) == 1
     assert done is not None
@@ -170,7 +170,7 @@ def test_a_wait_beyond_the_budget_is_not_begun_and_the_breaker_keeps_it(settings
 def test_a_retry_after_that_says_nothing_is_ignored(settings: Settings, header: str) -> None:
     """The header comes from outside: it must neither crash the client nor hold it."""
     began = time.monotonic()
-    with serving(WORLD, at_first(1, replace(BUSY, retry_after=header))) as server:
+    with serving(simulated_sources(WORLD), at_first(1, replace(BUSY, retry_after=header))) as server:
         done = fetch(settings, server.url, "orders")
     assert done is not None
     assert (done.missing, done.refusals) == (0, 1)
@@ -182,7 +182,7 @@ def test_the_time_of_a_fetch_is_bounded_whatever_the_source_does(settings: Setti
     """A source that never answers well costs no more than the budget; then it is left alone."""
     hurried = settings.model_copy(update={"fetch_budget_seconds": 4.0})
     began = time.monotonic()
-    with serving(WORLD, at_first(10_000, kind)) as server:
+    with serving(simulated_sources(WORLD), at_first(10_000, kind)) as server:
         done = fetch(hurried, server.url, terms=replace(QUICK, retries=1))
         asked = len(server.asked)
         assert time.monotonic() - began < 6
@@ -196,7 +196,7 @@ def test_the_time_of_a_fetch_is_bounded_whatever_the_source_does(settings: Setti
 
 def test_nobody_listens(settings: Settings) -> None:
     """A refused connection is a refusal like others."""
-    with serving(WORLD) as server:
+    with serving(simulated_sources(WORLD)) as server:
         gone = server.url
     done = fetch(settings, gone)
     assert done is not None
@@ -205,7 +205,7 @@ def test_nobody_listens(settings: Settings) -> None:
 
 def test_a_fetch_goes_on_where_the_last_one_stopped(settings: Settings, tmp_path: Path) -> None:
     """Pages that came whole are not asked for again; nor is anything once the day is there."""
-    with serving(WORLD, at_first(0)) as server:
+    with serving(simulated_sources(WORLD), at_first(0)) as server:
         server.schedule = dict.fromkeys(range(4, 100), FAILING)
         first = fetch(settings, server.url)
         came = server.asked[1:4]
@@ -228,7 +228,7 @@ def test_a_fetch_goes_on_where_the_last_one_stopped(settings: Settings, tmp_path
 
 def test_a_kept_page_that_is_damaged_is_asked_for_again(settings: Settings, tmp_path: Path) -> None:
     """A disk that lies must not put wrong rows into a batch."""
-    with serving(WORLD, {}) as server:
+    with serving(simulated_sources(WORLD), {}) as server:
         server.schedule = dict.fromkeys(range(3, 100), FAILING)
         fetch(settings, server.url)
         kept = sorted(Spool(settings, "web_events", DAY).folder.iterdir())
@@ -243,7 +243,7 @@ def test_a_kept_page_that_is_damaged_is_asked_for_again(settings: Settings, tmp_
 
 def test_two_fetchers_at_once_land_each_batch_once(settings: Settings, tmp_path: Path) -> None:
     """They take turns; the second one finds the day complete and asks for nothing."""
-    with serving(WORLD, {2: CUT}) as server:
+    with serving(simulated_sources(WORLD), {2: CUT}) as server:
         pair = [threading.Thread(target=fetch, args=(settings, server.url)) for _ in range(2)]
         for one in pair:
             one.start()
@@ -259,7 +259,7 @@ def test_a_fetch_killed_in_its_middle_is_resumed_without_a_lost_or_doubled_row(
     settings: Settings, tmp_path: Path, answers: int
 ) -> None:
     """SIGKILL while an answer trickles in: what came stays, no half batch lands, the next fetch brings the rest."""
-    with serving(WORLD, {answers: replace(SLOW, body_seconds=60)}) as server:
+    with serving(simulated_sources(WORLD), {answers: replace(SLOW, body_seconds=60)}) as server:
         words = [sys.executable, "-m", "reliability_platform.landing.fetch"]
         process = subprocess.Popen([*words, str(settings.home), "web_events", DAY.isoformat(), server.url])
         try:
@@ -408,7 +408,7 @@ def test_failures_must_come_in_a_row_to_open_a_breaker(settings: Settings) -> No
 def test_a_probe_is_one_request_without_retries(settings: Settings) -> None:
     """Half-open lets one request through, and not five."""
     schedule: Schedule = at_first(1_000, FAILING)
-    with serving(WORLD, schedule) as server:
+    with serving(simulated_sources(WORLD), schedule) as server:
         fetch(settings, server.url)
         asked = len(server.asked)
         later = utc_now() + timedelta(minutes=1)

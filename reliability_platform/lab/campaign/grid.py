@@ -206,13 +206,13 @@ def trials_of(scenarios: Iterable[Scenario], recording: Recording | None = None)
     for scenario in ordered:
         lane = lane_of(scenario.source)
         for seed, ends, placed in trials:
-            start = _start(scenario, ends.get(lane, HISTORY_DAYS), recording)
+            start = first_place(scenario, ends.get(lane, HISTORY_DAYS), recording)
             month_there = any(one.window == "month" and one.source == scenario.source for one in placed)
             fits = start is not None and not (month_there and scenario.window == "month")
             if seed == scenario.seed and fits:
                 break
         else:
-            ends, placed, start = {}, [], _start(scenario, HISTORY_DAYS, recording)
+            ends, placed, start = {}, [], first_place(scenario, HISTORY_DAYS, recording)
             trials.append((scenario.seed, ends, placed))
         if start is None:
             raise UsageError(
@@ -226,8 +226,8 @@ def trials_of(scenarios: Iterable[Scenario], recording: Recording | None = None)
     return [TrialPlan(number, seed, placed, recording) for number, (seed, placed) in enumerate(together, 1)]
 
 
-def _start(scenario: Scenario, after: int, recording: Recording | None) -> int | None:
-    """The first place for a scenario: the source delivers on each day that is touched, and had on the one that is read."""
+def first_place(scenario: Scenario, after: int, recording: Recording | None) -> int | None:
+    """The first place for a scenario, in days from the first one: the source delivers on each day that is touched, and had on the one that is read."""
     first, read = first_day_of(recording), scenario.declared.days_read
 
     def delivers(offset: int) -> bool:

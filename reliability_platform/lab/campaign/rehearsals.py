@@ -9,6 +9,7 @@ from reliability_platform.clock import Clock
 from reliability_platform.lab.campaign.grid import TrialPlan
 from reliability_platform.lab.campaign.trial import EVENTS_PER_DAY, Trial
 from reliability_platform.lab.drills.drills import DrillReport, run_drill
+from reliability_platform.lab.recordings.recording import Recording
 from reliability_platform.recovery.drill_log import Drill
 from reliability_platform.warehouse.snapshots.take import take_snapshot
 
@@ -21,10 +22,14 @@ SHOWN = (
 
 
 def run_drills(
-    folder: Path, seed: int, clock: Clock, on_drill: Callable[[DrillReport], None] = lambda _: None
+    folder: Path,
+    seed: int,
+    clock: Clock,
+    on_drill: Callable[[DrillReport], None] = lambda _: None,
+    recording: Recording | None = None,
 ) -> dict[str, Any]:
     """`drills` of the campaign's document. The home is made in `folder`, its snapshots beside it; both are removed."""
-    plan = TrialPlan(0, seed, ())
+    plan = TrialPlan(0, seed, (), recording)
     try:
         shutil.rmtree(folder, ignore_errors=True)
         for landing_days in (DAYS - 1, DAYS):
@@ -42,9 +47,10 @@ def run_drills(
             on_drill(report)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    of = f"{EVENTS_PER_DAY} events" if recording is None else "the recording"
     return {
         "seed": seed,
-        "home": f"{DAYS} landing days of {EVENTS_PER_DAY} events, the snapshot from before the last one",
+        "home": f"{DAYS} landing days of {of}, the snapshot from before the last one",
         "met": sum(bool(one["met"]) for one in done),
         "drills": done,
     }

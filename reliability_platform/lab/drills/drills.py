@@ -5,7 +5,7 @@ What was lost is compared row for row with what was there before, so that a reco
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
@@ -14,16 +14,14 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from reliability_platform.clock import Clock
-from reliability_platform.contracts import CONTRACTS, SOURCES
+from reliability_platform.clock import Clock, days
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.errors import UsageError
 from reliability_platform.lab.clean import clean_sources
 from reliability_platform.lab.drills.baseline import missing_rows, published_tables, write_tables
 from reliability_platform.lab.oracle import verify
 from reliability_platform.lab.simulation.misbehaviour import at_first
 from reliability_platform.lab.simulation.server import serving
-from reliability_platform.lab.simulation.simulation import Simulation
-from reliability_platform.lab.simulation.system import scheduled_batches
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.landing.breaker import Breaker
 from reliability_platform.landing.bronze import admissions_file
@@ -38,6 +36,7 @@ from reliability_platform.recovery.drill_log import Drill
 from reliability_platform.recovery.restore import recover_home, recover_warehouse
 from reliability_platform.settings import Settings
 from reliability_platform.sources.endpoint import SourceEndpoint
+from reliability_platform.sources.source import Source
 from reliability_platform.warehouse.comparison import compare_tables
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease, warehouse_reader
@@ -48,7 +47,8 @@ from reliability_platform.warehouse.snapshots.manifest import newest_until
 
 OUTAGE_REQUESTS = 1_000
 """So many requests the source turns away in an outage: more than anybody asks."""
-OUTAGE_SOURCE = "orders"
+LONGEST_PAUSE_DAYS = 62
+"""A source that is due once a month is silent for no longer."""
 
 
 @dataclass
@@ -73,7 +73,7 @@ class DrillReport:
     """Each compared table: its rows, and whether they are those of before."""
     equal_to_before: bool = False
     oracle_equal: bool | None = None
-    """Whether the published tables equal a run without failures; None where there is no simulated source to ask."""
+    """Whether the published tables equal a run without failures; None where sources are real: nobody knows."""
     held_before: int = 0
     """Landing partitions that the gate held before the drill: with any, nobody equals the oracle."""
     remarks: list[str] = field(default_factory=list)
@@ -156,10 +156,13 @@ def _lose_and_recover(
     partitions = landed_partitions(settings)
     witnesses = clone.evidence / "before", clone.evidence / "after"
     write_tables(settings, tables, witnesses[0])
+    recording = settings.recording.resolve() if settings.recording.is_symlink() else None
     lose()
     if report.drill is Drill.HOME_LOSS:
         with report.timed("restore of the home", recovering=True):
             restored = recover_home(settings, snapshot, clock)
+        if recording is not None and not settings.recording.exists():  # sources are not lost together with a home
+            settings.recording.symlink_to(recording)
         with report.timed("what the snapshot had not, from the source", recovering=True):
             again = _ask_again(settings, partitions, clock)
         report.landing_days_built_again = sorted({*restored.landing_days, *again})
@@ -233,19 +236,43 @@ def _when_it_may_be_asked(engine: Engine, source: str, clock: Clock) -> Clock:
     return lambda: clock() + ahead
 
 
+def _to_come(settings: Settings, clean: Mapping[str, Source]) -> tuple[str, date]:
+    """The source that is away, and the landing day that it owes: the first one after the last that has landed.
+
+    In a home in which all of its recording has landed it is the last day that has: of its source that day has not come yet.
+    """
+    last = max(day for _, day in landed_partitions(settings))
+    for day in days(last + timedelta(days=1), last + timedelta(days=LONGEST_PAUSE_DAYS)):
+        try:
+            due = [name for name in clean if _delivers(clean[name], day)]
+        except UsageError:  # the recording is over
+            break
+        if due:
+            return due[0], day
+    source = next(name for name, day in landed_partitions(settings) if day == last and _delivers(clean[name], day))
+    for root in (settings.landing, settings.quarantine, settings.spool):
+        shutil.rmtree(root / source / f"landing_date={last.isoformat()}", ignore_errors=True)
+    return source, last
+
+
+def _delivers(source: Source, day: date) -> bool:
+    return any(batch.table.num_rows for batch in source.deliver(day))
+
+
 def _source_outage(clone: Clone, report: DrillReport, clock: Clock, _: str | None) -> None:
     """The landing day after the last one: one source turns everybody away, then answers again."""
-    settings, source = clone.settings, OUTAGE_SOURCE
-    if settings.recording.exists() or source not in clean_sources(settings):
-        raise UsageError("An outage can be rehearsed with a simulated source only: this home has none.")
-    simulation, engine = Simulation.load(settings), operations_engine(settings)
-    day = max(day for _, day in landed_partitions(settings)) + timedelta(days=1)
+    settings = clone.settings
+    clean, engine = clean_sources(settings), operations_engine(settings)
+    if not clean:
+        raise UsageError("An outage can be rehearsed in a home of the lab only: the sources of this one are real.")
+    source, day = _to_come(settings, clean)
     report.lost = f"the source {source} on {day}"
-    promised = CONTRACTS[source].cadence.due_on(day)
-    for other in SOURCES:
-        for batch in scheduled_batches(simulation, other, day) if other != source else ():
+    delivered = clean[source].deliver(day)
+    promised = max(CONTRACTS[source].cadence.due_on(day), *(batch.sequence for batch in delivered))
+    for other in set(clean) - {source} - {name for name, landed in landed_partitions(settings) if landed == day}:
+        for batch in clean[other].deliver(day):
             write_batch(settings, batch)
-    with report.timed("outage"), serving(simulation, at_first(OUTAGE_REQUESTS)) as server:
+    with report.timed("outage"), serving(clean, at_first(OUTAGE_REQUESTS)) as server:
         landing_folder(settings, source, day).mkdir(parents=True, exist_ok=True)
         fetch_day(settings, source, day, [SourceEndpoint(server.url)], promised, clock)
         during = reprocess(RunContext(settings, engine, clock, "drill"), [day])
@@ -253,7 +280,7 @@ def _source_outage(clone: Clone, report: DrillReport, clock: Clock, _: str | Non
         report.remarks.append("The day was published although its source had sent nothing.")
     alone = [mart.name for mart in marts(ensure_manifest(settings.dbt_project)) if mart.sources == (source,)]
     compare(report, "published", alone, clone.published, settings.published / CURRENT)
-    with report.timed("fetch, build and publication", recovering=True), serving(simulation) as server:
+    with report.timed("fetch, build and publication", recovering=True), serving(clean) as server:
         fetch_day(
             settings, source, day, [SourceEndpoint(server.url)], promised, _when_it_may_be_asked(engine, source, clock)
         )
@@ -261,7 +288,7 @@ def _source_outage(clone: Clone, report: DrillReport, clock: Clock, _: str | Non
     report.landing_days_built_again = [day]
     if f"{source}/{day}" in after.held:
         report.partitions_lost = [f"{source} {day}"]
-    sent = sum(batch.table.num_rows for batch in scheduled_batches(simulation, source, day))
+    sent = sum(batch.table.num_rows for batch in delivered)
     landed = read_table(admissions_file(settings, source, day), columns=["admitted_rows"])["admitted_rows"]
     report.rows_lost += max(0, sent - sum(landed.to_pylist()))
 

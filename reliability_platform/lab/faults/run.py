@@ -14,11 +14,12 @@ from datetime import date, timedelta
 import duckdb
 import numpy as np
 
-from reliability_platform.clock import FIRST_DAY, days
+from reliability_platform.clock import days
 from reliability_platform.errors import ExitCode
 from reliability_platform.lab.faults.fault import Containment, Fault, LiveInjectionResult, Stage
 from reliability_platform.lab.faults.targets import FIRST_OF_ALL
 from reliability_platform.lab.faults.transform import VARIABLE, project_copy
+from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.settings import Settings
 
 BUILD_SECONDS = 120
@@ -81,6 +82,12 @@ def _crash_mid_write(
         delay /= 2  # it was faster than the shot
 
 
+def _backfill_begins(settings: Settings, day: date) -> date:
+    """The first of at most ten days up to one, none before the first that has landed."""
+    landed = min((there for _, there in landed_partitions(settings)), default=day)
+    return max(min(landed, day), day - timedelta(days=BACKFILL_DAYS - 1))
+
+
 def _stranger(settings: Settings) -> duckdb.DuckDBPyConnection:
     """Somebody with a DuckDB shell who asks no lease."""
     return duckdb.connect(str(settings.warehouse))
@@ -110,7 +117,7 @@ def _warehouse_write_failure(
     settings: Settings, source: str, day: date, size: float, rng: np.random.Generator
 ) -> LiveInjectionResult:
     del source, rng
-    first = max(FIRST_DAY, day - timedelta(days=BACKFILL_DAYS - 1))
+    first = _backfill_begins(settings, day)
     touched = list(days(first, day))
     if int(size) == LOCKED:
         with _stranger(settings):
@@ -140,7 +147,7 @@ def _unsafe_backfill_overlap(
     settings: Settings, source: str, day: date, size: float, rng: np.random.Generator
 ) -> LiveInjectionResult:
     del source, rng
-    first = day if int(size) == OVERLAP_OF_A_DAY else max(FIRST_DAY, day - timedelta(days=BACKFILL_DAYS - 1))
+    first = day if int(size) == OVERLAP_OF_A_DAY else _backfill_begins(settings, day)
     touched = list(days(first, day))
     if int(size) == OLDER_MODELS:
         status = _build(settings, first, day, models=_older_models(settings)).wait(BUILD_SECONDS)

@@ -8,11 +8,11 @@ from datetime import date
 
 import numpy as np
 
+from reliability_platform.lab.clean import clean_sources
 from reliability_platform.lab.faults.fault import AFTER_A_GAP, Containment, Fault, LiveInjectionResult, Stage
-from reliability_platform.lab.faults.targets import OVER_HTTP
+from reliability_platform.lab.faults.targets import ANYTHING
 from reliability_platform.lab.simulation.misbehaviour import at_first
 from reliability_platform.lab.simulation.server import serving
-from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.settings import Settings
 
 FETCH_SECONDS = 180
@@ -26,7 +26,7 @@ def _upstream_rate_limited(
     # The day has not come yet: nothing of it landed, was quarantined, or is kept.
     for root in (settings.landing, settings.quarantine, settings.spool):
         shutil.rmtree(root / source / f"landing_date={day.isoformat()}", ignore_errors=True)
-    with serving(Simulation.load(settings), at_first(int(size))) as server:
+    with serving(clean_sources(settings), at_first(int(size))) as server:
         words = [sys.executable, "-m", "reliability_platform.landing.fetch"]
         subprocess.run(
             [*words, str(settings.home), source, day.isoformat(), server.url],
@@ -43,7 +43,7 @@ SOURCE_FAULTS = (
         name="upstream_rate_limited",
         family="pipeline",
         description="A source answers 429 for a while.",
-        target=OVER_HTTP,
+        target=ANYTHING,
         magnitudes={"small": 3, "medium": 8, "large": 1000},
         magnitude_meaning="requests that are turned away, each for a second; retries make up for four in a row",
         expected_class="upstream_unavailable",

@@ -186,7 +186,6 @@ HAPPENED_AT = Target(
     "knows the day of an event, and no moment",
     lambda contract: [one for one in contract.columns if one.name == contract.event_time and is_moment(one)],
 )
-OVER_HTTP = whatever(lambda contract: contract.kind == "simulated", "does not answer over HTTP in the lab")
 SEVERAL_BATCHES = whatever(
     lambda contract: contract.cadence.batches > 1, "is due in one batch: without it the source is silent"
 )

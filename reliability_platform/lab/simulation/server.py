@@ -1,4 +1,4 @@
-"""The systems of record behind HTTP, on loopback: batches in pages, and answers as bad as a schedule wants them.
+"""Sources of the lab behind HTTP, on loopback, simulated or recorded: batches in pages, and answers as bad as a schedule wants them.
 
 `GET /<source>/<day>` lists the batches of a landing day with the SHA-256 of each page;
 `GET /<source>/<day>/<sequence>/attempts/<attempt>` is the listing of one batch that is asked for again;
@@ -13,7 +13,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from email.utils import formatdate
@@ -24,9 +24,8 @@ from typing import Any
 from reliability_platform.atomic import parquet_bytes
 from reliability_platform.errors import UsageError
 from reliability_platform.lab.simulation.misbehaviour import WELL_BEHAVED, Misbehaviour, Schedule
-from reliability_platform.lab.simulation.simulation import Simulation
-from reliability_platform.lab.simulation.system import request_batch, scheduled_batches
 from reliability_platform.sources.batch import Batch
+from reliability_platform.sources.source import Source
 
 PAGE_ROWS = 500
 CACHED_DAYS = 16
@@ -46,19 +45,19 @@ def _digest(content: bytes) -> str:
 
 
 class SourceServer(ThreadingHTTPServer):
-    """Answers from the simulation; requests are numbered from 0, and the schedule names those that are answered badly."""
+    """Answers with what its sources deliver; requests are numbered from 0, and the schedule names those that are answered badly."""
 
     daemon_threads = True
 
-    def __init__(self, simulation: Simulation, schedule: Schedule = WELL_BEHAVED, port: int = 0) -> None:
+    def __init__(self, sources: Mapping[str, Source], schedule: Schedule = WELL_BEHAVED, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.schedule = schedule
-        self._simulation = simulation
+        self._sources = sources
         self.asked: list[str] = []
         """The paths of all requests, in their order."""
         self._lock = threading.Lock()
         self._day = lru_cache(CACHED_DAYS)(
-            lambda source, day: [(one, _pages(one)) for one in scheduled_batches(simulation, source, day)]
+            lambda source, day: {one.sequence: (one, _pages(one)) for one in sources[source].deliver(day)}
         )
 
     @property
@@ -73,17 +72,17 @@ class SourceServer(ThreadingHTTPServer):
             return self.schedule.get(len(self.asked) - 1)
 
     def answer(self, path: str) -> tuple[bytes, str]:
-        """The body of an answer and its type. Raises `ValueError`, `IndexError`, `UsageError` if there is none."""
+        """The body of an answer and its type. Raises `ValueError`, `LookupError`, `UsageError` if there is none."""
         source, day, *rest = path.strip("/").split("/")
         batches = self._day(source, date.fromisoformat(day))
         match rest:
             case []:
-                listed = [_entry(batch, pages) for batch, pages in batches]
+                listed = [_entry(batch, pages) for batch, pages in batches.values()]
             case [sequence, "attempts", attempt]:
-                again = request_batch(self._simulation, source, date.fromisoformat(day), int(sequence), int(attempt))
-                listed = [_entry(again, batches[_index(sequence)][1])]
+                again = self._sources[source].deliver_again(date.fromisoformat(day), int(sequence), int(attempt))
+                listed = [_entry(again, batches[int(sequence)][1])]
             case [sequence, page]:
-                return batches[_index(sequence)][1][_index(page)], "application/vnd.apache.parquet"
+                return batches[int(sequence)][1][_index(page)], "application/vnd.apache.parquet"
             case _:
                 raise ValueError("there is no such path")
         return json.dumps(listed).encode(), "application/json"
@@ -91,7 +90,7 @@ class SourceServer(ThreadingHTTPServer):
 
 def _index(number: str) -> int:
     if int(number) < 1:
-        raise ValueError("batches and pages are counted from 1")
+        raise ValueError("pages are counted from 1")
     return int(number) - 1
 
 
@@ -120,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             try:
                 body, kind = self.server.answer(self.path)
-            except (ValueError, IndexError, UsageError):
+            except (ValueError, LookupError, UsageError):
                 self._send(404, {}, b"there is no such batch")
                 return
             headers = {"Content-Type": kind, "ETag": f'"{_digest(body)}"'}
@@ -169,9 +168,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(simulation: Simulation, schedule: Schedule = WELL_BEHAVED, port: int = 0) -> Iterator[SourceServer]:
+def serving(sources: Mapping[str, Source], schedule: Schedule = WELL_BEHAVED, port: int = 0) -> Iterator[SourceServer]:
     """Serve on loopback for the length of the block; on a free port if none is named."""
-    with SourceServer(simulation, schedule, port) as server:
+    with SourceServer(sources, schedule, port) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:
