@@ -187,8 +187,8 @@ class Settings(BaseSettings):
     """A failure on so many landing days is one degree worse than its class says."""
     response_policy: Path = PROJECT_ROOT / "reliability_platform" / "incidents" / "response.yml"
     """Who is told how, and by when an answer and a postmortem are due, by severity."""
-    slo_file: Path = PROJECT_ROOT / "reliability_platform" / "slo" / "objectives.yml"
-    """The service level objectives; by default those that come with the platform."""
+    slo_file: Path | None = None
+    """The service level objectives; by default `objectives.yml` of the project, or without one the same for each dataset."""
     automation: bool = True
     """Whether the platform heals by itself what its policy allows. Off: each incident says what it would have done. What is
     delivered late is still taken in: to land deliveries is the pipeline's own work, no remediation."""

@@ -13,7 +13,7 @@ from reliability_platform.orchestration.published_assets import MARTS
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.retries import RETRIES, only_transient
 from reliability_platform.orchestration.run_storage import redact_errors
-from reliability_platform.slo.objectives import read_objectives
+from reliability_platform.slo.objectives import objectives_of
 from reliability_platform.slo.report import document, page, staleness, write_report
 from reliability_platform.slo.status import status
 
@@ -35,7 +35,7 @@ def slo(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult: 
     settings = home.settings
     engine = home.engine
     now = utc_now()
-    found = status(engine, read_objectives(settings.slo_file), now)
+    found = status(engine, objectives_of(settings), now)
     files = write_report(settings, found)
     for one in found.exhausted:
         context.log.warning(f"{one.objective.dataset} {one.objective.name}: {one.budget.words}")

@@ -1,4 +1,8 @@
-"""The objectives as declared in one YAML file, and the checks that each of them rests on. Declared or refused."""
+"""The objectives of a project, and the checks that each of them rests on. Declared or refused.
+
+They are those of `defaults.yml`, key by key replaced by the project's own `objectives.yml` if it has one. Where nobody names
+`datasets`, each published table and each source has the same.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,8 +19,12 @@ from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES, CheckSpe
 from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.settings import PROJECT, Settings
 from reliability_platform.strict_yaml import Location, StrictYaml
 
+DEFAULTS = Path(__file__).with_name("defaults.yml")
+OWN = "objectives.yml"
+"""The file of a project, beside its contracts."""
 MAX_WINDOW = 366
 """No budget is counted over more landing days than a year has."""
 DATASETS: dict[str, tuple[str, ...]] = {**MART_SOURCES, **{source: (source,) for source in SOURCES}}
@@ -90,7 +98,18 @@ class Declaration(_Declared):
     burn_windows: Annotated[tuple[Days, ...], Field(min_length=1)]
     burn_alerts: tuple[BurnAlert, ...] = ()
     indicators: dict[Name, Indicator]
-    datasets: Annotated[dict[str, Promises], Field(min_length=1)]
+    of_a_table: Promises = Promises()
+    """Of each published table, where no datasets are named."""
+    of_a_source: Promises = Promises()
+    datasets: Annotated[dict[str, Promises], Field(min_length=1)] | None = None
+    """By dataset; one that is not named has no objectives."""
+
+    @property
+    def promises(self) -> dict[str, Promises]:
+        """What is promised of each dataset: as named, or the same of all of a kind."""
+        if self.datasets is not None:
+            return self.datasets
+        return {name: self.of_a_table if name in MART_SOURCES else self.of_a_source for name in DATASETS}
 
 
 @dataclass(frozen=True)
@@ -171,7 +190,7 @@ def _problems(declared: Declaration) -> Iterator[tuple[Location, str]]:
                     ("indicators", name, "checks", place),
                     f"no check is called {pattern[:100]!r}: see checks/catalogue.py, or `reliability checks --all`.",
                 )
-    for dataset, promises in declared.datasets.items():
+    for dataset, promises in declared.promises.items():
         if dataset not in DATASETS:
             yield ("datasets", dataset), f"there is no such dataset: choose from {', '.join(DATASETS)}."
             continue
@@ -182,7 +201,9 @@ def _problems(declared: Declaration) -> Iterator[tuple[Location, str]]:
             if promise.indicator not in declared.indicators:
                 known = ", ".join(declared.indicators) or "none"
                 yield (*where, "indicator"), f"there is no indicator {promise.indicator!r}; declared: {known}."
-            elif not any(_selects(declared.indicators[promise.indicator], dataset, one) for one in CHECKS.values()):
+            elif declared.datasets is not None and not any(
+                _selects(declared.indicators[promise.indicator], dataset, one) for one in CHECKS.values()
+            ):
                 yield (*where, "indicator"), f"{promise.indicator} selects no check of {dataset}."
             if promise.published_by is not None and dataset not in MART_SOURCES:
                 yield (*where, "published_by"), f"{dataset} is a source: only marts are published."
@@ -191,7 +212,7 @@ def _problems(declared: Declaration) -> Iterator[tuple[Location, str]]:
 
 
 def _bound(declared: Declaration) -> Iterator[Objective]:
-    for dataset, promises in declared.datasets.items():
+    for dataset, promises in declared.promises.items():
         for name, promise in promises:
             if promise is not None:
                 indicator = declared.indicators[promise.indicator]
@@ -208,23 +229,39 @@ def _bound(declared: Declaration) -> Iterator[Objective]:
                 )
 
 
+def objectives_of(settings: Settings, datasets: Sequence[str] = ()) -> Objectives:
+    """The objectives of the project, or those of some `datasets`. Raises `UsageError` that names the line and what to do."""
+    own = settings.slo_file or (PROJECT / OWN if (PROJECT / OWN).is_file() else DEFAULTS)
+    return read_objectives(own, datasets)
+
+
+def _before_defaults(content: Any) -> Any:
+    """What a file says, and the defaults for the keys that it has not. The alerts of other windows are none of its."""
+    if not isinstance(content, dict):
+        return content
+    defaults = StrictYaml.of_file(DEFAULTS).content
+    assert isinstance(defaults, dict)
+    if "burn_windows" in content:
+        defaults.pop("burn_alerts")
+    return {**defaults, **content}
+
+
 def read_objectives(path: Path, datasets: Sequence[str] = ()) -> Objectives:
-    """The objectives of a file, or those of some `datasets`. Raises `UsageError` that names the line and what to do."""
+    """The same of a file, which stands before the defaults key by key."""
     file = StrictYaml.of_file(path)
     try:
-        declared = Declaration.model_validate(file.content)
+        declared = Declaration.model_validate(_before_defaults(file.content))
     except ValidationError as error:
         first = error.errors()[0]
         raise file.problem(first["loc"], f"{first['msg']}.") from None
     for where, what in _problems(declared):
         raise file.problem(where, what)
     for dataset in datasets:
-        if dataset not in declared.datasets:
-            raise UsageError(
-                f"{path} has no objective for {dataset[:100]!r}: choose from {', '.join(declared.datasets)}."
-            )
+        if dataset not in declared.promises:
+            known = ", ".join(declared.promises) or "none, for there is no source yet"
+            raise UsageError(f"There is no objective for {dataset[:100]!r} in {path}: choose from {known}.")
     return Objectives(
-        all=tuple(one for one in _bound(declared) if not datasets or one.dataset in datasets),
+        all=tuple(one for one in _bound(declared) if one.checks and (not datasets or one.dataset in datasets)),
         burn_windows=tuple(sorted(set(declared.burn_windows), reverse=True)),
         alerts=declared.burn_alerts,
     )

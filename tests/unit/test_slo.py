@@ -20,6 +20,7 @@ from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli.main import main
+from reliability_platform.contracts import SOURCES
 from reliability_platform.day_clock import Service, simulate
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.incidents.detection import observe
@@ -30,7 +31,7 @@ from reliability_platform.operations.tables import first_published
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.slo.budget import Budget, budget, exhausted_since
 from reliability_platform.slo.judgement import BAD, GOOD, NOT_ASKED, UNKNOWN, Marks
-from reliability_platform.slo.objectives import DATASETS, Judged, Objectives, read_objectives
+from reliability_platform.slo.objectives import DATASETS, DEFAULTS, Judged, Objectives, objectives_of, read_objectives
 from reliability_platform.slo.report import as_csv, as_json, document, page, staleness, write_report
 from reliability_platform.slo.status import ObjectiveStatus, status
 from reliability_platform.warehouse.first_published import published_at
@@ -344,9 +345,9 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
             read_objectives(path)
 
 
-def test_the_objectives_that_come_with_the_platform_cover_all_datasets() -> None:
+def test_the_objectives_of_the_shop_cover_all_its_datasets() -> None:
     """Each published mart and each source has three; together they rest on every check that can hold a publication."""
-    objectives = read_objectives(load_settings().slo_file)
+    objectives = objectives_of(load_settings())
     assert sorted((one.dataset, one.name) for one in objectives.all) == sorted(
         (dataset, name) for dataset in DATASETS for name in ("freshness", "completeness", "correctness")
     )
@@ -357,6 +358,27 @@ def test_the_objectives_that_come_with_the_platform_cover_all_datasets() -> None
     assert {one.judged for one in objectives.all if one.name != "freshness"} == {Judged.EVER}
     revenue = next(one for one in objectives.all if one.dataset == "agg_daily_revenue")
     assert not [check for check in revenue.checks if "web_events" in check]
+
+
+def test_a_project_that_says_nothing_has_objectives_for_each_of_its_datasets(tmp_path: Path) -> None:
+    """The file of the platform named the datasets of the shop: in any other project `reliability slo` ended with exit code 2."""
+    derived = read_objectives(DEFAULTS)
+    assert sorted((one.dataset, one.name) for one in derived.all) == sorted(
+        (dataset, name) for dataset in DATASETS for name in ("freshness", "completeness", "correctness")
+    )
+    assert {one.target for one in derived.all} == {Decimal("0.92")}
+    blocking = {name for name, spec in CHECKS.items() if spec.blocking}
+    assert blocking <= {check for one in derived.all for check in one.checks}
+    # A file stands before the defaults key by key: with `datasets` it names all that there are.
+    own = declared(tmp_path, "datasets:\n  orders:\n    freshness: {indicator: landed_on_time, target: 0.99}\n")
+    assert [(one.dataset, one.name, one.target) for one in own.all] == [("orders", "freshness", Decimal("0.99"))]
+    assert (own.burn_windows, own.alerts) == (derived.burn_windows, derived.alerts)
+    own = declared(tmp_path, "of_a_source:\n  freshness: {indicator: landed_on_time, target: 0.5}\n")
+    assert {(one.dataset in SOURCES, one.name) for one in own.all if one.target == Decimal("0.5")} == {
+        (True, "freshness")
+    }
+    with pytest.raises(UsageError, match=r"There is no objective for 'x'.*agg_daily_funnel"):
+        read_objectives(DEFAULTS, ["x"])
 
 
 def test_the_report_is_the_same_in_all_forms(engine: Engine, settings: Settings, tmp_path: Path) -> None:
@@ -444,7 +466,7 @@ def healthy_again(spent: Platform, home: Path) -> Platform:
 def test_an_exhausted_budget_stops_no_publication(spent: Platform, tmp_path: Path) -> None:
     """Through the real pipeline: a null spike spends the budget, healing publishes the day, the budget stays spent."""
     made = healthy_again(spent, tmp_path / "home")
-    objectives = read_objectives(made.settings.slo_file, ["agg_daily_payments", "agg_daily_funnel"])
+    objectives = objectives_of(made.settings, ["agg_daily_payments", "agg_daily_funnel"])
     observe(made.engine, made.checks.after(0, 10_000), NOW)
     wrong = objective(made.engine, objectives, "correctness")
     assert (wrong.objective.dataset, counts(wrong), wrong.budget.missed) == ("agg_daily_payments", (1, 1, 0), True)
@@ -553,7 +575,7 @@ def test_an_hour_that_is_none_is_refused(tmp_path: Path, wrong: str, said: str) 
 
 def test_every_mart_promises_an_hour() -> None:
     """In the file that comes with the platform."""
-    found = [one for one in read_objectives(load_settings().slo_file).all if one.name == "freshness"]
+    found = [one for one in objectives_of(load_settings()).all if one.name == "freshness"]
     assert all((one.published_by is not None) == (one.dataset in MART_SOURCES) for one in found)
 
 
@@ -594,7 +616,7 @@ def half_a_million_results(engine: Engine, names: Sequence[str]) -> int:
 def test_a_year_of_results_is_read_in_a_moment(engine: Engine) -> None:
     """One query for the spans and one for the window, whatever lies before it."""
     assert half_a_million_results(engine, list(CHECKS)) > 500_000
-    objectives = read_objectives(load_settings().slo_file)
+    objectives = objectives_of(load_settings())
     began = perf_counter()
     found = status(engine, objectives, NOW)
     took = perf_counter() - began
