@@ -222,7 +222,7 @@ compared when every source is built, and again before each publication, so no or
 nothing, but for `emptyWhere` and `presentWhere`.
 
 A rule that is added to a contract holds from the landing day after the last landed one. `reliability generate` writes it into
-staging ([guide](../how-to/suggest-rules.md)).
+staging; [`reliability contract suggest`](../how-to/suggest-rules.md) proposes rules that the past has kept.
 """
 
 SETTINGS_HEAD = """\

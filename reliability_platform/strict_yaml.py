@@ -104,9 +104,9 @@ class StrictYaml:
 
     def problem_there(self, location: Location, what: str) -> UsageError:
         """The same, where `what` says itself what it is about."""
-        return self._error(f"{self.called}, line {self._line_of(location)}: {what}")
+        return self._error(f"{self.called}, line {self.line_of(location)}: {what}")
 
-    def _line_of(self, location: Location) -> int:
+    def line_of(self, location: Location) -> int:
         """The line of the value at a place, or of the nearest one above it."""
         node = self._tree
         line: int = node.start_mark.line + 1 if node is not None else 1

@@ -1,4 +1,4 @@
-"""`reliability contract`: what a producer can ask before he sends."""
+"""`reliability contract`: what a producer can ask before he sends, and what the past says that a contract could promise."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, ElementTree, SubElement
 
 import click
 
-from reliability_platform.cli.options import json_option, people, print_json
+from reliability_platform.cli.options import home_option, json_option, people, print_json
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
@@ -19,11 +19,13 @@ MAX_NAME = 300
 if TYPE_CHECKING:
     from reliability_platform.contracts.contract import Contract
     from reliability_platform.landing.judgement import Judgement
+    from reliability_platform.settings import Settings
+    from reliability_platform.suggestions.proposals import Suggestions
 
 
 @click.group()
 def contract() -> None:
-    """Judge files by a contract, and a contract by the one before it, before anything is sent."""
+    """Judge files by a contract, and a contract by the one before it, before anything is sent; propose rules for it."""
 
 
 @contract.command()
@@ -104,6 +106,89 @@ def diff(old: Path, new: Path, as_json: bool) -> ExitCode:
         if not found:
             people.print("Nothing that the platform reads is other.")
     return ExitCode.NOT_HEALED if broken else ExitCode.OK
+
+
+class _Numbers(click.ParamType[tuple[int, ...]]):
+    """Numbers of proposals, as `1,3`."""
+
+    name = "N[,M]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """The numbers."""
+        parts = [one.strip() for one in str(value).split(",")]
+        if not all(one.isascii() and one.isdigit() and len(one) < 6 for one in parts):
+            self.fail(f"{value!r} is no list of numbers: write them as 1,3.", param, ctx)
+        return tuple(map(int, parts))
+
+
+@contract.command()
+@click.argument("source")
+@click.option("--days", type=click.IntRange(1, 3_660), default=90, show_default=True, help="So many landing days back.")
+@click.option(
+    "--take", "numbers", type=_Numbers(), default=None, help="Write these proposals into the contract, as 1,3."
+)
+@home_option
+@json_option
+def suggest(source: str, days: int, numbers: tuple[int, ...] | None, settings: "Settings", as_json: bool) -> None:
+    """Propose rules that the past of SOURCE has kept without exception, each with what speaks for it.
+
+    Order of times and numbers, sums, columns that are empty together or with a label, columns that determine others, at most one
+    row of a kind, columns that are those of another source. Looked at are landing days on which no check failed that holds a day
+    or compares it with the past. A proposal that is taken stands in the contract; `reliability generate` makes a check of it.
+    """
+    from reliability_platform.contracts import CONTRACTS, SOURCES
+    from reliability_platform.settings import CONTRACTS_FOLDER
+    from reliability_platform.suggestions.into_contract import file_of, take
+    from reliability_platform.suggestions.proposals import chosen, suggestions
+
+    if source not in CONTRACTS:
+        raise UsageError(f"There is no source {source!r}: choose one of {', '.join(SOURCES) or 'none'}.")
+    found = suggestions(settings, source, days)
+    taken = chosen(found, numbers) if numbers is not None else []
+    path = file_of(CONTRACTS_FOLDER, CONTRACTS[source]) if taken else None
+    if path is not None:
+        take(path, source, taken)
+    names = [one.relation.name for one in taken]
+    if as_json:
+        print_json(
+            {
+                "source": source,
+                "first": found.first,
+                "last": found.last,
+                "days": found.days,
+                "days_left_out": found.left_out,
+                "rows": found.rows,
+                "candidates": found.candidates,
+                "notes": list(found.notes),
+                "proposals": [one.document for one in found.proposals],
+                "taken": names,
+            }
+        )
+        return
+    _show_suggestions(found)
+    if path is not None:
+        people.print(
+            f"{', '.join(names)} {'stands' if len(names) == 1 else 'stand'} in {path} now: `reliability generate` makes checks of what "
+            "the contract says.",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _show_suggestions(found: "Suggestions") -> None:
+    left_out = f", {counted(found.left_out, 'day')} left out for failed checks" if found.left_out else ""
+    people.print(
+        f"{found.source}, {found.first} to {found.last}: {counted(found.rows, 'row')} of {counted(found.days, 'landing day')}{left_out}; "
+        f"{counted(found.candidates, 'rule')} tried, {counted(len(found.proposals), 'proposal')}.",
+        markup=False,
+        soft_wrap=True,
+    )
+    for note in found.notes:
+        people.print(f"Note: {note}.", markup=False, soft_wrap=True)
+    for number, one in enumerate(found.proposals, 1):
+        what = "rows are quarantined" if one.relation.of_rows else "days are told or held"
+        people.print(f"{number:>3}  {one.relation.text}  ({one.relation.kind}, {what})", markup=False, soft_wrap=True)
+        people.print(f"     {one.evidence.text}", markup=False, soft_wrap=True)
 
 
 def _contract(paths: tuple[Path, ...], source: str | None) -> "Contract":

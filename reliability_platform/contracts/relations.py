@@ -140,7 +140,8 @@ class Relation:
         if self.kind is RelationKind.SUM_OF:
             # As doubles, for a sum of extreme whole numbers overflows and would end the build; hence their noise is allowed.
             total, *parts = (f"cast({one} as double)" for one in names)
-            return f"abs({total} - ({' + '.join(parts)})) > greatest({self.tolerance:.15g}, {NOISE:g} * abs({total}))"
+            size = " + ".join(f"abs({one})" for one in (total, *parts))
+            return f"abs({total} - ({' + '.join(parts)})) > greatest({self.tolerance:.15g}, {NOISE:g} * ({size}))"
         if self.kind is RelationKind.EVERY_ROW:
             return f"not ({self.sql})"
         holds = " and ".join(one.sql("live") for one in self.where)

@@ -37,11 +37,11 @@ def _where(proposal: Proposal, noted: str) -> list[str]:
         place = {"server": "deliveries", "type": "local", "path": location_pattern(proposal.sample.files)}
         return [
             "servers:  # where deliveries appear",
-            f"  - {_flow(place)}",
+            f"  - {flow(place)}",
             "customProperties:",
             "  - {property: sourceKind, value: drop}  # it sends by itself",
-            f"  - {_flow(event_time)}{noted}",
-            f"  - {_flow({'property': 'fileFormat', 'value': _file_format(proposal)})}  # found in the files",
+            f"  - {flow(event_time)}{noted}",
+            f"  - {flow({'property': 'fileFormat', 'value': _file_format(proposal)})}  # found in the files",
         ]
     one = proposal.server
     custom = {"engine": "sqlite" if one.engine == "sqlite" else None, "user": one.user, "credentials": one.credentials}
@@ -52,9 +52,9 @@ def _where(proposal: Proposal, noted: str) -> list[str]:
     }  # fmt: skip
     return [
         "servers:  # it is asked there for each batch",
-        f"  - {_flow({name: value for name, value in said.items() if value is not None})}",
+        f"  - {flow({name: value for name, value in said.items() if value is not None})}",
         "customProperties:",
-        f"  - {_flow(event_time)}{noted}",
+        f"  - {flow(event_time)}{noted}",
     ]
 
 
@@ -85,24 +85,24 @@ def _lines(proposal: Proposal, mark: str, feeds: str | None) -> list[str]:
         "status: draft",
         "team: [{username: unknown, role: owner}]  " + f"{mark} whom to tell",
         "slaProperties:",
-        f"  - {_flow(frequency)}" + note(Told(None, rhythm.evidence, not rhythm.certain)),
+        f"  - {flow(frequency)}" + note(Told(None, rhythm.evidence, not rhythm.certain)),
         f"  - {{property: latency, value: {1 + days.lag}, unit: d}}"
         + f"  {mark} "
         + (f"files are named D+{days.lag}" if days.lag else "a day after the day's end; files say nothing of it"),
         *_where(proposal, note(proposal.event_time)),
         *(
-            [f"  - {_flow({'property': 'feeds', 'value': feeds})}  # what it stands for in the dbt project"]
+            [f"  - {flow({'property': 'feeds', 'value': feeds})}  # what it stands for in the dbt project"]
             if feeds
             else []
         ),
         *(
-            [f"  - {_flow({'property': 'dayZone', 'value': days.zone.value})}" + note(days.zone)]
+            [f"  - {flow({'property': 'dayZone', 'value': days.zone.value})}" + note(days.zone)]
             if days.zone is not None
             else []
         ),
-        *([f"  - {_flow({'property': 'dayOffset', 'value': -days.lag})}  # named for a later day"] if days.lag else []),
+        *([f"  - {flow({'property': 'dayOffset', 'value': -days.lag})}  # named for a later day"] if days.lag else []),
         *(
-            [f"  - {_flow({'property': 'severalDays', 'value': True})}" + note(days.several)]
+            [f"  - {flow({'property': 'severalDays', 'value': True})}" + note(days.several)]
             if days.several is not None
             else []
         ),
@@ -146,10 +146,10 @@ def _column(proposal: Proposal, column: ColumnProposal, note: Any) -> list[str]:
         lines.append("  classification: personal" + note(said["classification"]))
     if "relationships" in said:
         link = said["relationships"]
-        lines.append((f"  relationships: [{_flow({'to': link.value})}]" if link.value else " ") + note(link))
+        lines.append((f"  relationships: [{flow({'to': link.value})}]" if link.value else " ") + note(link))
     if (labels := said.get("labels")) is not None:
         rule = {"metric": "invalidValues", "arguments": {"validValues": labels.value}, "mustBe": 0}
-        lines.append((f"  quality: [{_flow(rule)}]" if labels.value else " ") + note(labels))
+        lines.append((f"  quality: [{flow(rule)}]" if labels.value else " ") + note(labels))
     options: dict[str, Any] = {}
     told = Told(None)
     if (limits := said.get("range")) is not None and limits.value is not None:
@@ -157,20 +157,20 @@ def _column(proposal: Proposal, column: ColumnProposal, note: Any) -> list[str]:
     if proposal.zone is not None and typed.name == proposal.event_time.value and typed.type == "TIMESTAMP":
         options, told = {"defaultTimezone": proposal.zone.value}, proposal.zone
     if options:
-        lines.append(f"  logicalTypeOptions: {_flow(options)}" + note(told))
+        lines.append(f"  logicalTypeOptions: {flow(options)}" + note(told))
     if "role" in said:
         lines.append(
-            f"  customProperties: [{_flow({'property': 'role', 'value': said['role'].value})}]" + note(said["role"])
+            f"  customProperties: [{flow({'property': 'role', 'value': said['role'].value})}]" + note(said["role"])
         )
     return lines
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
     """A value on one line."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_word(key)}: {_flow(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{_word(key)}: {flow(one)}" for key, one in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_flow(one) for one in value) + "]"
+        return "[" + ", ".join(flow(one) for one in value) + "]"
     return _word(value) if isinstance(value, str) else json.dumps(value)
 
 
