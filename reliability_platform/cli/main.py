@@ -47,6 +47,7 @@ COMMANDS = {
     "generate": "generate",
     "contract": "contract",
     "quarantine": "quarantine",
+    "corrections": "corrections",
     "publish": "pipeline",
     "hold": "holds",
     "release": "holds",

@@ -400,6 +400,8 @@ def publish(rollback: bool, dry_run: bool, why: str | None, yes: bool, settings:
             short = ", ".join(f"{counted(number, 'row')} {state}" for state, number in total(table.lacks).items())
             if short:
                 people.print(f"  {table.name} lacks {short}.")
+            for name, rows in total(table.corrected).items():
+                people.print(f"  {table.name} counts {counted(rows, 'row')} as corrected by {name}.", markup=False)
         for key, reasons in publication.held.items():
             people.print(f"  {shown_key(key)}: {reasons[0]}")
     return ExitCode.NOT_HEALED if publication.held else ExitCode.OK

@@ -6,7 +6,9 @@ import click
 
 from reliability_platform.cli.options import home_option, home_session, json_option, people, print_json, progress
 from reliability_platform.cli.tables import Table
+from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode
+from reliability_platform.formats import landing_days
 from reliability_platform.settings import Settings
 
 
@@ -20,12 +22,16 @@ def verify(settings: Settings, as_json: bool) -> int:
     whole, and whether each landed day has been judged. Then builds the same days again from the clean source and compares
     every published table as a multiset of rows. It shows what differs. Of a source that is neither simulated nor recorded
     nobody knows what it should have sent: its days are built again from what has landed. A table of an own dbt project
-    that is made of a snapshot holds what it does because of when it was built: it is not compared, which is said.
+    that is made of a snapshot holds what it does because of when it was built: it is not compared, which is said. So is what
+    people have corrected: where the truth is known, a correction that is right gives equal tables, and one that is wrong others.
     """
+    from reliability_platform.cli.corrections.listing import told
     from reliability_platform.contracts import SOURCES
     from reliability_platform.lab.clean import clean_sources
     from reliability_platform.lab.oracle import verify as compare
     from reliability_platform.landing.admission import landed_partitions
+    from reliability_platform.landing.corrections import Corrections
+    from reliability_platform.operations import operations_engine
     from reliability_platform.recovery.unnoticed import unnoticed
     from reliability_platform.warehouse.dbt_manifest import ensure_manifest
     from reliability_platform.warehouse.own_lacks import not_compared
@@ -34,6 +40,7 @@ def verify(settings: Settings, as_json: bool) -> int:
         wrong = unnoticed(settings)
         tables = compare(settings, landed_partitions(settings), lambda step: progress.print(f"[dim]{step} …[/dim]"))
     left_out = not_compared(ensure_manifest())
+    in_force = Corrections(operations_engine(settings)).in_force()
     clean = clean_sources(settings)
     rebuilt = [source for source in SOURCES if source not in clean]
     equal = all(table.equal for table in tables) and not wrong
@@ -43,6 +50,7 @@ def verify(settings: Settings, as_json: bool) -> int:
                 "equal": equal,
                 "rebuilt_from_landing": rebuilt,
                 "not_compared": left_out,
+                "corrected_by_persons": [told(one) for one in in_force],
                 **wrong.document(),
                 "tables": {table.name: asdict(table) for table in tables},
             }
@@ -58,6 +66,9 @@ def verify(settings: Settings, as_json: bool) -> int:
             f"There is no truth to compare with for {', '.join(rebuilt)}: built again from what has landed.",
             markup=False,
         )
+    for one in in_force:
+        rows = f"{counted(one.rows, 'row')} of {one.correction.source}, {landing_days(one.days)}"
+        people.print(f"{one.who} has corrected {rows} ({one.id}): {one.correction.words}. {one.why}", markup=False)
     for name, why in left_out.items():
         people.print(f"{name} is not compared: {why}.", markup=False)
     for line in wrong.lines:

@@ -18,7 +18,7 @@ from reliability_platform.landing.file_quarantine import quarantine_folder
 from reliability_platform.settings import Settings
 
 SEAL = "seal.json"
-DECISION = re.compile(r"(?P<source>[a-z_]+)-(?P<day>\d{8})-.*\.json")
+DECISION = re.compile(r"(?P<source>[a-z][a-z0-9_]*)-(?P<day>\d{8})-.*\.json")
 
 Files = dict[str, Written]
 """By the path below the home."""

@@ -95,6 +95,23 @@ discards = Table(
     Column("who", String(200), nullable=False),
     Column("discarded_at", UtcDateTime, nullable=False),
 )
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("key", String(64), nullable=False),
+    Column("number", Integer, nullable=False),  # of the decision on this correction: applied, reverted, applied again
+    Column("turn", String(10), nullable=False),
+    Column("source", String(100), nullable=False),
+    Column("correction", Text, nullable=False),
+    Column("deliveries", Text, nullable=False),
+    Column("why", String(MAX_REASON), nullable=False),
+    Column("who", String(200), nullable=False),
+    Column("incident_id", String(200)),
+    Column("decided_at", UtcDateTime, nullable=False),
+    # Of two people who decide the same at once, one is too late.
+    UniqueConstraint("key", "number"),
+)
 fetches = Table(
     "fetches",
     metadata,

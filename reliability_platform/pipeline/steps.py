@@ -17,6 +17,7 @@ from reliability_platform.incidents.anchor import note_end
 from reliability_platform.landing.admission import Admission, landed_partitions
 from reliability_platform.landing.admission import admit as admit_day
 from reliability_platform.landing.arrivals import look
+from reliability_platform.landing.corrections import write_corrections
 from reliability_platform.landing.deliveries import Landed, deliver, fetch
 from reliability_platform.landing.discards import write_discards
 from reliability_platform.landing.pickup import pick_up
@@ -65,6 +66,7 @@ def admit(context: RunContext, source: str, days: Sequence[date]) -> dict[date, 
     CheckStore(engine).invalidate([source], days)
     look(settings, engine, source, days, now())
     write_discards(settings, engine, source, days)
+    write_corrections(settings, engine, source, days)
     by_day = {day: admit_day(settings, source, day) for day in days}
     fitting = [one for day, records in by_day.items() for one in fit_since_the_contract_changed(settings, records, day)]
     ReplayLedger(engine).record(fitting, NO_INCIDENT, 0, now())

@@ -21,7 +21,7 @@ from reliability_platform.settings import Settings
 
 BUILT, ORIGIN = "built_rows", "built_by"
 STAGING, SILVER = "stg_{source}", "int_{source}__deduplicated"
-SHARED = ("qtn_rows", "hld_too_late")
+SHARED = ("qtn_rows", "hld_too_late", "corrected_cells")
 """Tables of all sources, with a column that says which."""
 
 BUILDING, HEAD = "writing", "head"

@@ -19,7 +19,8 @@ from reliability_platform.damage import Damage, in_one_line, written
 from reliability_platform.errors import UsageError
 from reliability_platform.parquet import literal, scan
 from reliability_platform.settings import Settings
-from reliability_platform.warehouse.lacking import lacking
+from reliability_platform.warehouse.corrected import corrected
+from reliability_platform.warehouse.lacking import Lacking, lacking
 from reliability_platform.warehouse.last_good import LastGoodRows, rows_to_keep, whole_to_keep
 from reliability_platform.warehouse.lease import warehouse_lease, warehouse_reader
 from reliability_platform.warehouse.ledger import Ledger, digest_of
@@ -221,6 +222,15 @@ class _Draft:
             return _Written()
         return _Written({}, rows.get("whole", PublishedDate(0, "0", self.version)), is_kept=keep is not None)
 
+    def corrected(self, mart: Mart, one: _Written) -> Lacking:
+        """Which of the rows that it counts people have corrected."""
+        old = self.last.table(mart.name) if self.last is not None else None
+        before = old.corrected if old is not None else {}
+        if one.is_kept:
+            return before
+        fresh = None if one.whole is not None else one.fresh
+        return corrected(self.connection, mart, fresh, before, one.kept)
+
 
 def _has_rows_without_day(connection: duckdb.DuckDBPyConnection, mart: Mart) -> bool:
     row = connection.execute(f"select count(*) from {mart.relation} where {mart.day} is null").fetchone()
@@ -301,6 +311,7 @@ def publish(
                     whole=one.whole,
                     is_kept=one.is_kept,
                     lacks=lacking(connection, mart, one.dates.keys()),
+                    corrected=writing.corrected(mart, one),
                 )
             )
         publication = Publication(

@@ -58,6 +58,8 @@ class PublishedTable:
     lacks: Lacking = field(default_factory=dict)
     """Event date → what became of rows that were delivered for it and count nowhere → how many. Versions before 0.4 do not
     say."""
+    corrected: Lacking = field(default_factory=dict)
+    """Event date → correction by a person → rows that count with a value that it changed. Versions before 0.4 do not say."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-{# Generated from contracts/orders.yml by `reliability generate`: change that, not this (0259b7b8715d). #}
+{# Generated from contracts/orders.yml by `reliability generate`: change that, not this (002f9793a2f5). #}
 with delivered as (
-    select * from {{ read_bronze('orders') }}
+    select * from {{ read_corrected('orders') }}
     where {{ in_window() }}
 ),
 

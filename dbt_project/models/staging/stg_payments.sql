@@ -1,6 +1,6 @@
-{# Generated from contracts/payments.yml by `reliability generate`: change that, not this (3d0e7ca1c7fc). #}
+{# Generated from contracts/payments.yml by `reliability generate`: change that, not this (0b142a7582b9). #}
 with delivered as (
-    select * from {{ read_bronze('payments') }}
+    select * from {{ read_corrected('payments') }}
     where {{ in_window() }}
 ),
 

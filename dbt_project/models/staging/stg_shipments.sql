@@ -1,6 +1,6 @@
-{# Generated from contracts/shipments.yml by `reliability generate`: change that, not this (45facfc79114). #}
+{# Generated from contracts/shipments.yml by `reliability generate`: change that, not this (10cf81d12d07). #}
 with delivered as (
-    select * from {{ read_bronze('shipments') }}
+    select * from {{ read_corrected('shipments') }}
     where {{ in_window() }}
 ),
 

@@ -1,6 +1,6 @@
-{# Generated from contracts/web_events.yml by `reliability generate`: change that, not this (faa4ab9dec1a). #}
+{# Generated from contracts/web_events.yml by `reliability generate`: change that, not this (ecbbaa66df10). #}
 with delivered as (
-    select * from {{ read_bronze('web_events') }}
+    select * from {{ read_corrected('web_events') }}
     where {{ in_window() }}
 ),
 

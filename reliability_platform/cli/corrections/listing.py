@@ -1,0 +1,105 @@
+"""`reliability corrections list` and `show`: what people have corrected, and which rows that is."""
+
+from typing import Any
+
+import click
+from rich.markup import escape
+
+from reliability_platform.cli.options import home_option, json_option, people, print_json
+from reliability_platform.cli.quarantine.selection import check_source
+from reliability_platform.cli.tables import Table
+from reliability_platform.counted import counted
+from reliability_platform.formats import moment, number, span
+from reliability_platform.landing.corrections import Corrections, Decided
+from reliability_platform.masking import masked
+from reliability_platform.operations import operations_engine
+from reliability_platform.settings import Settings
+
+
+def told(one: Decided) -> dict[str, Any]:
+    """A correction for a program."""
+    return {
+        "id": one.id,
+        "source": one.correction.source,
+        "correction": {**one.correction.document(), "words": one.correction.words},
+        "state": one.turn,
+        "rows": one.rows,
+        "days": one.days,
+        "who": one.who,
+        "why": one.why,
+        "incident": one.incident_id,
+        "at": one.decided_at,
+    }
+
+
+@click.command("list")
+@click.option("--source", default=None, help="Only this source.")
+@home_option
+@json_option
+def list_corrections(source: str | None, settings: Settings, as_json: bool) -> None:
+    """List the corrections, those taken back too, with who and why of the last decision."""
+    check_source(source)
+    found = Corrections(operations_engine(settings)).all(source)
+    if as_json:
+        print_json([told(one) for one in found])
+        return
+    if not found:
+        people.print("Nobody has corrected a row.")
+        return
+    view = Table("correction", "source", "landing days", "rows", "what", "state", "who", "why")
+    for one in found:
+        cells = (
+            one.id,
+            one.correction.source,
+            span(one.days),
+            f"{one.rows:,}",
+            one.correction.words,
+            one.turn,
+            one.who,
+            one.why,
+        )
+        view.add_row(*map(escape, cells))
+    people.print(view)
+
+
+@click.command()
+@click.argument("correction")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Rows that are shown.")
+@home_option
+@json_option
+def show(correction: str, limit: int, settings: Settings, as_json: bool) -> None:
+    """Show a correction and the rows that it changes in the warehouse, old and new value. CORRECTION may be shortened."""
+    one = Corrections(operations_engine(settings)).named(correction)
+    rows = _rows(settings, one, limit)
+    if as_json:
+        print_json(told(one) | {"values": rows})
+        return
+    state = f"{one.turn} by {one.who} at {moment(one.decided_at)}: {one.why}"
+    people.print(f"{one.id} {one.correction.source}: {one.correction.words}.", markup=False)
+    people.print(f"{counted(one.rows, 'row')} of {span(one.days)}, {state}", markup=False)
+    if one.incident_id is not None:
+        people.print(f"For {one.incident_id}.", markup=False)
+    view = Table("batch", "row", "before", "after")
+    for row in rows:
+        cells = (row["batch_id"], str(row["row_number"]), number(row["before"]), number(row["after"]))
+        view.add_row(*map(escape, cells))
+    people.print(view)
+
+
+def _rows(settings: Settings, one: Decided, limit: int) -> list[dict[str, Any]]:
+    from reliability_platform.warehouse.corrected import values_of
+    from reliability_platform.warehouse.lease import warehouse_reader
+
+    with warehouse_reader(settings) as connection:
+        found = values_of(connection, one.id, one.correction.source, limit)
+    column = one.correction.column
+    return [
+        {
+            "landing_date": day,
+            "batch_id": batch,
+            "row_number": row,
+            "before": masked(column, before),
+            "after": masked(column, after),
+        }
+        for day, batch, row, before, after in found
+    ]
