@@ -66,6 +66,7 @@ class Facts:
     unknown_columns: tuple[str, ...] = ()
     rejected_for: tuple[str, ...] = ()
     """The commonest reasons of one rejected row."""
+    rejected_rows: int | None = None
     late_keys: int | None = None
     keys: int | None = None
     oldest_event_date: str | None = None

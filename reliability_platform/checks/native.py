@@ -267,7 +267,8 @@ def _staging(source: str) -> dict[str, NativeCheck]:
         ),
         f"stg_{source}__reject_share": NativeCheck(
             "select landing_date, 100.0 * count(*) filter (where reject_reasons is not null) / count(*), "
-            f"struct_pack(rejected_for := string_split(mode(reject_reasons), ',')) {live} group by landing_date",
+            "struct_pack(rejected_for := string_split(mode(reject_reasons), ','), "
+            f"rejected_rows := count(*) filter (where reject_reasons is not null)) {live} group by landing_date",
             REJECT_LIMIT_PERCENT,
             "% of the rows are rejected",
             subject=live_days(source),

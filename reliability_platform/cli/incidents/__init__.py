@@ -7,7 +7,7 @@ from reliability_platform.cli.incidents.decisions import ack, assign, close, fal
 from reliability_platform.cli.incidents.documents import assess, classes, message, page, postmortem, runbook
 from reliability_platform.cli.incidents.impact import impact
 from reliability_platform.cli.incidents.lessons import actions
-from reliability_platform.cli.incidents.look import list_incidents, show, timeline
+from reliability_platform.cli.incidents.look import list_incidents, rejected, show, timeline
 from reliability_platform.cli.incidents.metrics import metrics
 
 
@@ -18,6 +18,7 @@ def incidents() -> None:
 
 for _command in (
     list_incidents,
+    rejected,
     show,
     timeline,
     runbook,

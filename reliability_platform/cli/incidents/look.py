@@ -14,6 +14,7 @@ from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.contracts import SOURCES
 from reliability_platform.formats import duration, plain, second
+from reliability_platform.incidents.below_limit import below_limit
 from reliability_platform.incidents.classes import CLASSES, Severity
 from reliability_platform.incidents.documents.render import WIDTH
 from reliability_platform.incidents.model import Incident, State, TimelineEntry
@@ -111,7 +112,7 @@ def conditions(
 @home_option
 @json_option
 def list_incidents(settings: Settings, as_json: bool, **asked: Any) -> None:
-    """Incidents, oldest first."""
+    """Incidents, oldest first; after them, a line for each source with rejected rows that are too few for one."""
     from reliability_platform.recovery.upkeep import notice
 
     engine = operations_engine(settings)
@@ -140,6 +141,27 @@ def list_incidents(settings: Settings, as_json: bool, **asked: Any) -> None:
     people.print(
         table if found else "There are no such incidents." if any(asked.values()) else "There are no incidents."
     )
+    if not any(asked.values()):
+        for one in below_limit(engine):
+            people.print(one.text, markup=False, soft_wrap=True)
+
+
+@click.command()
+@home_option
+@json_option
+def rejected(settings: Settings, as_json: bool) -> None:
+    """Rejected rows that are too few for an incident: one line for each source, which collects landing days.
+
+    What is published is short by them. A row that is replayed, replaced or discarded leaves the line.
+    """
+    found = below_limit(operations_engine(settings))
+    if as_json:
+        print_json([one.document for one in found])
+        return
+    for one in found:
+        people.print(one.text, markup=False, soft_wrap=True)
+    if not found:
+        people.print("No row is rejected below the limit of an incident.")
 
 
 @click.command()
