@@ -9,6 +9,7 @@ import re
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import duckdb
 import pyarrow as pa
@@ -23,6 +24,14 @@ from reliability_platform.landing.parquet_file import MAX_DECODED_BYTES, MAX_ROW
 _AT_ONCE = 16 * 2**20
 _NO_JSON = r"\bNaN\b|Infinity|,\s*[}\]]|/[*/]"
 """What some parsers take and RFC 8259 does not have, in a line of which every string is empty."""
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_LONG_FRACTION = r"\d[\d.]{16,}\d"
+"""More digits than a float has: DuckDB reads a number with a fraction as one. Whole numbers stay as they were written."""
+_WITH_FRACTIONS_AS_TEXT = (
+    f"cast(replace(replace(regexp_replace(cast(json as varchar), '({_STRING})|(-?\\d+\\.\\d+(?:[eE][+-]?\\d+)?)', "
+    "'\\1' || chr(1) || '\\2' || chr(1), 'g'), chr(1) || chr(1), ''), chr(1), '\"') as json)"
+)
+"""An object whose numbers with a fraction are texts, each digit as it came. JSON has no character 1 but in its escapes."""
 _NUMBERS = frozenset({"BIGINT", "UBIGINT", "HUGEINT", "DOUBLE"})
 _OBJECT_MAX_BYTES = 64 * 2**20
 MANY_NAMES = 10_000
@@ -160,11 +169,11 @@ def _json_lines(content: bytes, contract: Contract) -> pa.Table:
 
 
 def _columns_of_lines(connection: duckdb.DuckDBPyConnection, contract: Contract) -> pa.Table:
-    [(loose, other)] = connection.execute(
-        "select min(rowid + 1) filter (where regexp_matches("
-        """regexp_replace(cast(json as varchar), '"(?:[^"\\\\]|\\\\.)*"', '""', 'g'), $loose)), """
-        "min(rowid + 1) filter (where json_type(json) <> 'OBJECT') from lines",
-        {"loose": _NO_JSON},
+    [(loose, other, long)] = connection.execute(
+        "select min(line) filter (where regexp_matches(bare, $loose)), min(line) filter (where json_type(json) <> 'OBJECT'), "
+        "count(*) filter (where regexp_matches(bare, $long)) from (select rowid + 1 as line, json, "
+        f"regexp_replace(cast(json as varchar), '{_STRING}', '\"\"', 'g') as bare from lines)",
+        {"loose": _NO_JSON, "long": _LONG_FRACTION},
     ).fetchall()
     if loose is not None:
         raise NotReadableError(f"object {loose:,} is no JSON as RFC 8259 has it")
@@ -183,24 +192,25 @@ def _columns_of_lines(connection: duckdb.DuckDBPyConnection, contract: Contract)
         raise NotReadableError("a name stands twice in one object: nobody can say which value is meant")
     names = [key for key, _, _ in kinds]
     paths = [pointer(name) for name in names]
-    found = (
-        connection.execute(
-            "select json_extract_string(json, $paths) as texts from lines order by rowid", {"paths": paths}
-        )
-        .to_arrow_table()["texts"]
-        .combine_chunks()
-        if names
-        else None
-    )
+    nested = {one.name for one in contract.columns if one.json}
+    of_lines = partial(_texts, connection)
+    found = of_lines(paths, "json") if names else None
+    exact = of_lines(paths, _WITH_FRACTIONS_AS_TEXT) if names and long else found
     columns: dict[str, pa.Array] = {}
     rows = len(found) if found is not None else connection.execute("select count(*) from lines").fetchall()[0][0]
     for place, (name, kind, _) in enumerate(kinds):
-        texts = pa.compute.list_element(found, place).cast(pa.string())
+        texts = pa.compute.list_element(found if name in nested else exact, place).cast(pa.string())
         columns[name] = _as_numbers(texts, name, set(kind or ()), contract)
     for column in contract.columns:  # an object that does not say a name says null
         if not column.required and column.name not in columns and not set(column.aliases) & set(columns):
             columns[column.name] = pa.nulls(rows, pa.string())
     return pa.table(columns) if columns else pa.table({"": pa.nulls(rows)})
+
+
+def _texts(connection: duckdb.DuckDBPyConnection, paths: list[str], of: str) -> pa.Array:
+    """A list of texts a line, one for each path."""
+    query = f"select json_extract_string({of}, $paths) as texts from lines order by rowid"
+    return connection.execute(query, {"paths": paths}).to_arrow_table()["texts"].combine_chunks()
 
 
 def _as_numbers(texts: pa.Array, name: str, kinds: set[str], contract: Contract) -> pa.Array:

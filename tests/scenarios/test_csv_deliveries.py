@@ -52,8 +52,7 @@ def test_flights_are_added_landed_broken_and_mended_by_their_owner(tmp_path: Pat
     assert (added["format"]["format"], added["format"]["compression"]) == ("csv", "gzip")
     assert "RELIABILITY_FIRST_DAY=2013-01-01" in (project / "settings.env").read_text()
     contract = (project / "contracts" / "flights.yml").read_text()
-    assert "value: Etc/GMT+5" in contract  # the files follow the calendar of New York
-    (project / "contracts" / "flights.yml").write_text(contract.replace("Etc/GMT+5", "America/New_York"))
+    assert "value: America/New_York" in contract  # whose calendar the files follow; others that fit are named
     assert read(project, "generate")["written"]
 
     header, *rows = good[DAYS[1]].splitlines(keepends=True)

@@ -4,6 +4,7 @@ import gzip
 import json
 import zipfile
 from collections.abc import Callable
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from reliability_platform.contracts.contract import Cadence, Contract
 from reliability_platform.contracts.first_mart import write_first_mart
 from reliability_platform.contracts.inference.document import contract_text
 from reliability_platform.contracts.inference.session import proposed
+from reliability_platform.contracts.inference.zones import Fit, fitting_zones
 from reliability_platform.contracts.odcs import read_contracts
 from reliability_platform.errors import UsageError
 
@@ -292,3 +294,28 @@ def test_numbers_with_a_comma_and_days_as_europe_writes_them_are_found(tmp_path:
     assert (contract.file_format.decimal, contract.file_format.encoding) == (",", "latin-1")
     assert {one.name: one.type for one in contract.columns}["betrag"] == "DECIMAL(18,2)"
     assert "%d.%m.%Y" in text
+
+
+def _evenings(zone: str, first: datetime, days: int) -> Fit:
+    """What fits rows of every hour of so many days in a zone, in a file a day by its calendar."""
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.execute(
+            "create table sample as select moment, cast(timezone($zone, moment at time zone 'UTC') as date)::varchar as _file from "
+            f"(select $first + interval (n) hour as moment from range({24 * days}) t(n))",
+            {"zone": zone, "first": first},
+        )
+        connection.execute("create table named as select distinct _file, cast(_file as date) as _day from sample")
+        return fitting_zones(connection, "moment", 0)
+
+
+def test_the_zones_that_fit_are_named_and_none_is_a_bare_offset() -> None:
+    """Etc/GMT+5 was proposed for New York: in April its days would have begun an hour late, with nobody told."""
+    winter = _evenings("America/New_York", datetime(2013, 1, 5), 20)
+    assert (winter.share, winter.zones[0]) == (1.0, "America/New_York")
+    assert {"America/Bogota", "America/Toronto"} <= set(winter.zones)
+    assert not {"America/Chicago", "Europe/Berlin"} & set(winter.zones)
+    both = _evenings("America/New_York", datetime(2013, 3, 1), 20)  # the clocks change on the 10th
+    assert "America/Bogota" not in both.zones
+    assert "America/Toronto" in both.zones
+    assert _evenings("Asia/Kolkata", datetime(2013, 1, 5), 5).zones[0] == "Asia/Kolkata"  # 5 hours and a half

@@ -244,6 +244,21 @@ def test_what_cannot_be_taken_apart_is_refused_with_its_line_and_none_of_its_con
     assert "secret" not in str(refused.value)
 
 
+def test_numbers_of_json_keep_every_digit() -> None:
+    """A number with a fraction went through a float: 0.12345678901234567890 came as 0.12345678901234568."""
+    said = contract(JSON, note="VARCHAR", rate="DECIMAL(38,20)", amount="DECIMAL(38,2)", extra="JSON", at="TIMESTAMP")
+    line = (
+        '{"note": "rate: 0.12345678901234567890, \\\\\\" 1.5", "rate": -0.12345678901234567890, '
+        '"amount": 123456789012345678901234.25, "extra": {"x": 1.5}, "at": "2013-01-01T10:00:00Z"}'
+    )
+    short = '{"note": "a", "rate": 1.5, "amount": 2, "extra": null, "at": "2013-01-01T10:00:00Z"}'
+    rows = read_texts(f"{line}\n{short}\n".encode(), said).to_pylist()
+    assert [row["rate"] for row in rows] == ["-0.12345678901234567890", "1.5"]
+    assert [row["amount"] for row in rows] == ["123456789012345678901234.25", "2"]
+    assert rows[0]["note"] == json.loads(line)["note"]
+    assert json.loads(rows[0]["extra"]) == {"x": 1.5}
+
+
 def test_a_number_where_json_promises_text_is_another_type() -> None:
     """A code that became a number has lost its zeros: 0427 came as 427."""
     promised = contract(JSON, flight="VARCHAR", at="TIMESTAMP")

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from reliability_platform.contracts.inference.told import Told
+from reliability_platform.contracts.inference.zones import fitting_zones
 from reliability_platform.contracts.named_days import named_days
 from reliability_platform.counted import counted
 
@@ -14,8 +15,8 @@ ALL_BUT = 0.999
 """Share of the rows that must lie on the day of their file; the rest may be late."""
 SEVERAL = 0.7
 """Fewer rows of a file than this on its busiest day: it holds several days."""
-HOURS = range(-12, 15)
-"""Offsets of zones from UTC."""
+SHOWN = 5
+"""Other zones that are named as fitting too."""
 
 
 @dataclass(frozen=True)
@@ -57,22 +58,18 @@ def days_of_files(
     lag = max(lag or 0, 0)
     if not is_moment:
         return Days(lag=lag)
-    shares = {
-        hours: connection.execute(
-            f'select avg(cast(cast("{event_time}" + interval ({hours}) hour as date) = _day - {lag} as integer)) '
-            "from sample join named using (_file)"
-        ).fetchall()[0][0]
-        or 0
-        for hours in HOURS
-    }
-    if shares[0] >= ALL_BUT or max(shares.values()) <= shares[0]:
+    [(in_utc,)] = connection.execute(
+        f"select avg(cast({day} = _day - {lag} as integer)) from sample join named using (_file)"
+    ).fetchall()
+    if (in_utc or 0) >= ALL_BUT:
         return Days(lag=lag)
-    best = max(shares.values())
-    fitting = [hours for hours in HOURS if shares[hours] >= best - 0.0001]
-    hours = min(fitting, key=abs)
-    zone = f"Etc/GMT{-hours:+d}"
+    fit = fitting_zones(connection, event_time, lag)
+    if fit.share <= (in_utc or 0):
+        return Days(lag=lag)
+    zone, *others = fit.zones
+    also = f"{', '.join(others[:SHOWN])}{f' and {len(others) - SHOWN} more' if len(others) > SHOWN else ''}"
     told = (
-        f"{1 - shares[0]:.1%} of the rows lie beside the day of their file in UTC, {1 - best:.1%} with {hours:+d} hours: "
-        "name the zone, as America/New_York"
+        f"{1 - (in_utc or 0):.1%} of the rows lie beside the day of their file in UTC, {1 - fit.share:.1%} by the calendar of "
+        f"this zone{f'; the same with {also}' if others else ''}"
     )
     return Days(lag=lag, zone=Told(zone, told, True))

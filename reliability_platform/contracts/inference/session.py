@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import available_timezones
 
@@ -43,8 +44,16 @@ def proposed(
                 proposal = propose(name, sample, references, chosen, proposal.event_time.value)
             proposal.key.question = False
         if proposal.zone is not None:
-            answer = ask(f"In which zone are the moments of {proposal.event_time.value}", proposal.zone.value)
-            if answer not in available_timezones():
-                raise UsageError(f"There is no zone {answer!r}: name one as Europe/Berlin.")
-            proposal.zone = Told(answer, "said by whoever added the source")
+            question = f"In which zone are the moments of {proposal.event_time.value}"
+            proposal.zone = _zone(ask(question, proposal.zone.value))
+        if (zone := proposal.days.zone) is not None:
+            question = f"By the calendar of which zone are files named ({zone.evidence})"
+            proposal.days = replace(proposal.days, zone=_zone(ask(question, zone.value)))
         return proposal
+
+
+def _zone(answer: str) -> Told:
+    """A zone as somebody has named it. Raises `UsageError` for one that there is not."""
+    if answer not in available_timezones():
+        raise UsageError(f"There is no zone {answer!r}: name one as Europe/Berlin.")
+    return Told(answer, "said by whoever added the source")
