@@ -228,6 +228,8 @@ _AT_THE_DOOR = (
     ("no password", REFUSED),
     ("root certificate file", "cannot be verified: its caFile is not there"),
     ("certificate", "shows no certificate that can be verified: name the file of its authority as caFile"),
+    ("signature failure", "shows no certificate that can be verified: name the file of its authority as caFile"),
+    ("SSL error", "does not speak TLS as it is spoken here: let its administrator look at its versions of TLS"),
     ("does not support SSL", "does not speak TLS: let it, or say tls: false to speak in the clear"),
 )
 """What is said before a session begins has no SQLSTATE."""

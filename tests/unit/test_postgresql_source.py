@@ -28,6 +28,7 @@ from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources.database import DatabaseSource
 from reliability_platform.sources.sampling import sample_of
 from tests.postgresql_server import PASSWORD, PostgresqlServer, postgresql_server
+from tests.tls_in_front import authority, tls_in_front
 
 DAY = date(2026, 1, 5)
 SOURCE = "orders"
@@ -210,3 +211,30 @@ def test_psycopg_is_asked_for_where_it_is_missing(home: Settings, monkeypatch: p
     monkeypatch.setitem(sys.modules, "psycopg", None)
     declare(monkeypatch, Server("postgresql", "shop", host="127.0.0.1", port=9))
     assert "needs psycopg: install the platform with its extra `postgresql`" in ask(home).trouble
+
+
+def test_a_server_over_tls_is_verified_before_it_hears_anything(
+    postgresql: PostgresqlServer, home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The certificate must be of the authority that the contract names, and for the host that it names: else no byte of a
+    name or a password goes to whoever answers."""
+    right, wrong = authority(tmp_path / "right", "127.0.0.1"), authority(tmp_path / "wrong", "127.0.0.1")
+    elsewhere = authority(tmp_path / "elsewhere", "db.example.com")
+    unverified = "shows no certificate that can be verified"
+    tried = (
+        (wrong, right.ca_file, unverified),  # another authority of the same name
+        (right, certifi.where(), unverified),  # one that nobody knows
+        (elsewhere, elsewhere.ca_file, unverified),
+        (right, right.ca_file, ""),
+    )
+    for hours, (shown, trusted, why) in enumerate(tried):  # so long apart that the breaker lets each through
+        with tls_in_front(postgresql.port, shown.certificate) as front:
+            declare(monkeypatch, declared(postgresql, port=front.port, ca_file=str(trusted)))
+            landed, said = ask(home, hours), [str(one) for one in unreachable(home)]
+            if why:
+                assert landed.rows == 0
+                assert not any(front.passed_on)
+            else:
+                assert landed.rows == 2
+                assert front.passed_on[0] > 0
+        assert [why in one for one in said] == ([True] if why else []), said
