@@ -168,6 +168,7 @@ classes. Admission, checks and masking read it. A field that the standard does n
 | `version`, `contractCreatedTs` | which version it is, and when it was announced: [change a contract](../how-to/change-contract.md) |
 | `slaProperties: generalAvailability` | the landing day from which the version holds; with `element: table.column`, from which the column is there |
 | `slaProperties: noticePeriod` | how long before it holds an incompatible change must be announced: `d` or `w` |
+| `customProperties: provisional` | which rows may [stand in](../explanation/publication.md#provisional-rows), beside what is published, for a day that is missing past its deadline: `previousDay` or `sameWeekday`; none if nothing is said |
 | `customProperties: compatibility` | what a delivery may have that nobody announced: `strict`, `tolerant` (the default) or `additive` |
 | `customProperties: eventTime` | the column with the event time |
 | `customProperties: sourceKind` | how it delivers, where no server says so: `simulated` (by the lab, the default) or `drop` (it sends by itself) |

@@ -393,6 +393,7 @@ def publish(rollback: bool, dry_run: bool, why: str | None, yes: bool, settings:
         print_json(vars(publication) | {"tables": [vars(table) for table in publication.tables]})
     else:
         from reliability_platform.warehouse.lacking import total
+        from reliability_platform.warehouse.provisional import file_name
         from reliability_platform.warehouse.published import shown_key
 
         people.print(f"Consumers read {publication.version}; {held_words(publication.held)}.")
@@ -400,6 +401,9 @@ def publish(rollback: bool, dry_run: bool, why: str | None, yes: bool, settings:
             short = ", ".join(f"{counted(number, 'row')} {state}" for state, number in total(table.lacks).items())
             if short:
                 people.print(f"  {table.name} lacks {short}.")
+            if table.provisional is not None:
+                days = ", ".join(f"{day} (as {other})" for day, other in table.provisional.dates.items())
+                people.print(f"  {file_name(table.name)} has provisional rows for {days}.", markup=False)
             for name, rows in total(table.corrected).items():
                 people.print(f"  {table.name} counts {counted(rows, 'row')} as corrected by {name}.", markup=False)
         for key, reasons in publication.held.items():

@@ -109,6 +109,8 @@ STRICT, TOLERANT, ADDITIVE = "strict", "tolerant", "additive"
 MODES = (STRICT, TOLERANT, ADDITIVE)
 """What becomes of a column or a label that nobody announced: refused and rejected; kept aside with a warning and rejected;
 kept aside and taken in without a word."""
+PROVISIONAL = {"previousDay": 1, "sameWeekday": 7}
+"""Which day may stand in for one whose deliveries are missing, as a contract says it → so many days before."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,9 @@ class Contract:
     """What a delivery may have that nobody announced; one of `MODES`."""
     relations: tuple[Relation, ...] = ()
     """What must hold between its columns, its rows and other sources."""
+    provisional: str | None = None
+    """Which rows may stand in, beside what is published, for a day that is missing past its deadline: one of `PROVISIONAL`;
+    None: no rows do."""
     versions: tuple["Contract", ...] = ()
     """All versions of the source where it has several, the one of the first days first. The contract around them has the
     columns of all."""

@@ -18,6 +18,7 @@ are custom properties:
 | contract or table | `dayOffset` | days from the one in a file's name to the one of its events: -1 where it is named for the day after |
 | contract or table | `feeds` | in an own dbt project what the source stands for: `source.table` of dbt, or the name of a seed |
 | contract or table | `takenOver` | generated tables that a person writes by hand instead, as `stg_orders` |
+| contract or table | `provisional` | which rows may stand in, beside what is published, for a day that is missing past its deadline: see `contract.PROVISIONAL` |
 | contract or table | `compatibility` | what a delivery may have that nobody announced: see `contract.MODES` |
 | `quality` of a table | one for each kind of relation | what must hold between columns, rows and sources: see `quality` |
 | column | `aliases` | other names under which the producer may send it |
@@ -59,7 +60,16 @@ from open_data_contract_standard.model import (
 )
 from pydantic import BaseModel, ValidationError
 
-from reliability_platform.contracts.contract import MODES, TOLERANT, UNKNOWN_OWNER, Cadence, Column, Contract, Reference
+from reliability_platform.contracts.contract import (
+    MODES,
+    PROVISIONAL,
+    TOLERANT,
+    UNKNOWN_OWNER,
+    Cadence,
+    Column,
+    Contract,
+    Reference,
+)
 from reliability_platform.contracts.file_format import PARQUET, ROWS, FileFormat, file_format
 from reliability_platform.contracts.names import refusal
 from reliability_platform.contracts.quality import relations_of
@@ -76,7 +86,7 @@ FEEDS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)?")
 """A source of dbt with its table, or a seed."""
 OURS = (
     "eventTime", "critical", "announcedColumns", "sourceKind", "fileFormat", "takenOver", "dayZone", "severalDays", "dayOffset",
-    "query", "feeds", "compatibility",
+    "query", "feeds", "compatibility", "provisional",
 )  # fmt: skip
 """The custom properties of a table that the platform reads."""
 OUR_LEVELS = ("frequency", "latency", "generalAvailability", "noticePeriod")
@@ -242,6 +252,7 @@ class _Table:
             announced_on=self._announced_on(),
             notice_days=self._notice(),
             mode=self._mode(),
+            provisional=self._provisional(),
             relations=relations,
             description=self._table.description or (self._said.description and self._said.description.purpose) or "",
         )
@@ -454,6 +465,12 @@ class _Table:
             )
             return 0
         return said.value * days
+
+    def _provisional(self) -> str | None:
+        said = self._custom.get("provisional")
+        if said is not None and said not in PROVISIONAL:
+            self._object(f"provisional is {said!r}: choose one of {', '.join(PROVISIONAL)}, or leave it out", "name")
+        return said
 
     def _mode(self) -> str:
         said = str(self._custom.get("compatibility", TOLERANT))

@@ -25,6 +25,7 @@ from reliability_platform.warehouse.last_good import LastGoodRows, rows_to_keep,
 from reliability_platform.warehouse.lease import warehouse_lease, warehouse_reader
 from reliability_platform.warehouse.ledger import Ledger, digest_of
 from reliability_platform.warehouse.marts import Mart
+from reliability_platform.warehouse.provisional import dates_of, stand_ins, write_provisional
 from reliability_platform.warehouse.published import (
     CURRENT,
     RECORD,
@@ -287,7 +288,7 @@ def publish(
         shutil.rmtree(draft, ignore_errors=True)  # left by a process that was killed; the lease says it is not at work
         draft.mkdir()
         writing = _Draft(settings, connection, ledger, version, last, damaged)
-        tables = []
+        tables, instead = [], stand_ins(settings, held, now)
         for mart in marts:
             target = draft / f"{mart.name}.parquet"
             if mart.event_date is None:
@@ -311,6 +312,9 @@ def publish(
                     whole=one.whole,
                     is_kept=one.is_kept,
                     lacks=lacking(connection, mart, one.dates.keys()),
+                    provisional=write_provisional(
+                        connection, mart, target, dates_of(mart, held, instead, one.dates) if one.dates else {}
+                    ),
                     corrected=writing.corrected(mart, one),
                 )
             )

@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lacking import Lacking
+from reliability_platform.warehouse.provisional import ProvisionalRows
 
 RECORD = "publication.json"
 CURRENT = "current"
@@ -58,6 +59,8 @@ class PublishedTable:
     lacks: Lacking = field(default_factory=dict)
     """Event date → what became of rows that were delivered for it and count nowhere → how many. Versions before 0.4 do not
     say."""
+    provisional: ProvisionalRows | None = None
+    """What stands in, in a file beside the table, for event dates whose deliveries are missing; None where nothing does."""
     corrected: Lacking = field(default_factory=dict)
     """Event date → correction by a person → rows that count with a value that it changed. Versions before 0.4 do not say."""
 
@@ -126,6 +129,7 @@ def record_of(text: str) -> Publication:
                     **table,
                     "dates": {day: PublishedDate(**one) for day, one in table.get("dates", {}).items()},
                     "whole": PublishedDate(**table["whole"]) if table.get("whole") else None,
+                    "provisional": ProvisionalRows(**table["provisional"]) if table.get("provisional") else None,
                 }
             )
             for table in raw["tables"]

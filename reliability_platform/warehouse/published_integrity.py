@@ -16,6 +16,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.last_good import table_file
 from reliability_platform.warehouse.ledger import Ledger, digest_of, identify, identity_trouble
+from reliability_platform.warehouse.provisional import file_name
 from reliability_platform.warehouse.published import CURRENT, RECORD, Publication, current_version, record_of, versions
 from reliability_platform.warehouse.snapshots.location import SnapshotDamagedError, SnapshotLocation
 from reliability_platform.warehouse.withdrawn import remains, take_in_withdrawals
@@ -80,14 +81,20 @@ def adopt(settings: Settings, ledger: Ledger) -> list[str]:
     return taken
 
 
+def files_of(record: Publication) -> dict[str, Written]:
+    """The files of a version beside its record: each table, and what stands in for what it lacks."""
+    files = {f"{table.name}.parquet": Written(table.checksum, table.bytes or None) for table in record.tables}
+    beside = {file_name(table.name): table.provisional for table in record.tables}
+    return files | {name: Written(one.checksum, one.bytes) for name, one in beside.items() if one is not None}
+
+
 def examine_version(settings: Settings, record: Publication, text: str, *, is_current: bool) -> list[Damage]:
     """What is wrong with one version: every table is read and compared, and nothing else may lie beside them."""
     folder = settings.published / record.version
-    names = {f"{table.name}.parquet": table for table in record.tables}
+    names = files_of(record)
     found = []
-    others = {table.checksum: f"{table.name}.parquet" for table in record.tables}
-    for name, table in names.items():
-        expected = Written(table.checksum, table.bytes or None)
+    others = {one.sha256: name for name, one in names.items()}
+    for name, expected in names.items():
         words = what_is_wrong(folder / name, expected, others)
         if words is not None:
             mend = _mend(settings, record.version, expected, is_current=is_current)
@@ -215,7 +222,8 @@ def fetch_content(settings: Settings, content: Written, target: Path) -> bool:
 def mended(
     settings: Settings, ledger: Ledger, on_damage: Callable[[Sequence[Damage]], None]
 ) -> tuple[str | None, set[str]]:
-    """The version that the next one follows upon, and the names of those of its tables that are damaged for good.
+    """The version that the next one follows upon, and the names of those of its tables that are damaged for good, with those of the
+    files beside them.
 
     What is damaged is told before it is put back. Raises `EnvironmentUnusableError` if the store's own record is none.
     """
@@ -236,6 +244,9 @@ def mended(
     left = {one.path for one in put_back(settings, ledger, found)}
     record = record_of(ledger.record(current))
     names = {
-        str(table_file(settings, current, table.name).relative_to(settings.home)): table.name for table in record.tables
+        str(table_file(settings, current, name.removesuffix(".parquet")).relative_to(settings.home)): name.removesuffix(
+            ".parquet"
+        )
+        for name in files_of(record)
     }
     return current, {name for path, name in names.items() if path in left}
