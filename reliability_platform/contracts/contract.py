@@ -181,6 +181,16 @@ class Contract:
         """Where its deliveries appear as files."""
         return tuple(one for one in self.servers if one.engine == FILES)
 
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """How names of delivered files may end, by any version."""
+        told = self.versions or (self,)
+        return tuple(dict.fromkeys(suffix for one in told for suffix in one.file_format.suffixes))
+
+    def may_come_as_text(self, column: Column) -> bool:
+        """Whether values of a column arrive as text by some version, and may not be of its type."""
+        return any(column.is_read_from_text(one.file_format) for one in self.versions or (self,))
+
     def on(self, day: date) -> "Contract":
         """The version by which the deliveries of a landing day are read."""
         held = [one for one in self.versions if one.holds_from is None or one.holds_from <= day]

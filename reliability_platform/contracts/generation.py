@@ -315,7 +315,7 @@ def _filling(contract: Contract, models: frozenset[str], sources: frozenset[str]
             }
             for one in references
         ],
-        "read_from_text": [one.name for one in contract.columns if one.is_read_from_text(contract.file_format)],
+        "read_from_text": [one.name for one in contract.columns if contract.may_come_as_text(one)],
         "missing": [one.name for one in contract.columns if one.is_never_missing],
         "nested": [one.name for one in contract.columns if one.json],
         "feeds": contract.feeds,

@@ -14,12 +14,13 @@ from reliability_platform.contracts.contract import ADDITIVE, Column, Contract
 ALIKE: dict[str, Callable[[Contract], object]] = {
     "its key": lambda one: one.key,
     "its event time": lambda one: one.event_time,
-    "its file format": lambda one: one.file_format,
+    "the format of its files of several days": lambda one: one.file_format if one.several_days else None,
     "its cadence": lambda one: one.cadence,
     "its days": lambda one: (one.day_zone, one.day_offset, one.several_days),
     "its kind": lambda one: one.kind,
 }
-"""What holds for all landing days: keys are compared between days, and files are looked for before they are read."""
+"""What holds for all landing days: keys are compared between days, tables have the slots of one cadence, and a file of several
+days is taken apart before anybody knows of which day it is. Else each day is read in the format of its own version."""
 
 
 def objection(versions: Sequence[Contract]) -> str | None:

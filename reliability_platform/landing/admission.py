@@ -196,7 +196,7 @@ def _check_day(settings: Settings, manifest: Manifest) -> None:
 def _name_of(source: str, path: Path) -> str:
     """What stands for the batch id of an entry that no manifest vouches for; no two entries of a folder share one."""
     batch_id = batch_of(source, path.name)
-    suffixes = CONTRACTS[source].file_format.suffixes
+    suffixes = CONTRACTS[source].suffixes
     first = next((one for one in suffixes if os.path.lexists(path.with_name(f"{batch_id}{one}"))), "")
     if batch_id is None or not path.name.endswith((first, MANIFEST_SUFFIX)):
         return _digested(path.name)  # `x` or `x.csv` beside `x.parquet` must not become the same

@@ -144,7 +144,11 @@ def _loss(source: str, folder: Path, good: Sequence[Candidate], other: Sequence[
             read = [pq.ParquetFile(folder / f"{one.batch_id}.parquet").read() for one in batches]
             engine.register("delivered", pa.concat_tables(read))
             # What stood there as a text that is not of its type was no good value: another one contradicts nothing.
-            whole = f"where not ({_unread(contract)})" if name == "good" and contract.file_format.of_texts else ""
+            whole = (
+                f"where not ({_unread(contract)})"
+                if name == "good" and any(map(contract.may_come_as_text, contract.columns))
+                else ""
+            )
             engine.execute(f"create table {name} as select distinct {columns} from delivered {whole}")
         [(before, after, gone, contradicting)] = engine.execute(
             f"""

@@ -10,7 +10,7 @@ from reliability_platform.landing.manifest import MANIFEST_SUFFIX
 
 def suffix_of(source: str, name: str) -> str | None:
     """How the name of a delivered file ends: `.parquet`, or as files of its source do; None if it ends otherwise."""
-    return next((one for one in CONTRACTS[source].file_format.suffixes if name.endswith(one)), None)
+    return next((one for one in CONTRACTS[source].suffixes if name.endswith(one)), None)
 
 
 def batch_of(source: str, name: str) -> str | None:
@@ -21,7 +21,7 @@ def batch_of(source: str, name: str) -> str | None:
 
 def batch_file(source: str, folder: Path, batch_id: str) -> Path:
     """The file of a batch in a folder; where none is, the one that Parquet would have."""
-    names = [folder / f"{batch_id}{suffix}" for suffix in CONTRACTS[source].file_format.suffixes]
+    names = [folder / f"{batch_id}{suffix}" for suffix in CONTRACTS[source].suffixes]
     return next((path for path in names if os.path.lexists(path)), folder / f"{batch_id}.parquet")
 
 
@@ -31,11 +31,11 @@ def manifest_of(source: str, name: str, names: Collection[str]) -> str | None:
     batch_id = batch_of(source, name)
     if batch_id is None or name.endswith(MANIFEST_SUFFIX) or f"{batch_id}{MANIFEST_SUFFIX}" not in names:
         return None
-    there = [one for one in CONTRACTS[source].file_format.suffixes if f"{batch_id}{one}" in names]
+    there = [one for one in CONTRACTS[source].suffixes if f"{batch_id}{one}" in names]
     return f"{batch_id}{MANIFEST_SUFFIX}" if name == f"{batch_id}{there[0]}" else None
 
 
 def has_file(source: str, manifest: str, names: Collection[str]) -> bool:
     """Whether the file that a manifest is named for lies beside it."""
     batch_id = manifest.removesuffix(MANIFEST_SUFFIX)
-    return any(f"{batch_id}{suffix}" in names for suffix in CONTRACTS[source].file_format.suffixes)
+    return any(f"{batch_id}{suffix}" in names for suffix in CONTRACTS[source].suffixes)

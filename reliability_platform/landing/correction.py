@@ -328,7 +328,7 @@ def expressions(contract: Contract, correction: Correction) -> Expressions:
 
 def _rescued_as(contract: Contract, column: Column) -> Iterator[str]:
     """The names under which a value of a column may be kept beside it that is not of its type."""
-    if column.is_read_from_text(contract.file_format):
+    if contract.may_come_as_text(column):
         yield column.name
     yield from (one.kept_as(column.name) for one in contract.versions if one.version != contract.version)
 

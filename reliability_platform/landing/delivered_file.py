@@ -30,6 +30,8 @@ def read_delivered(contract: Contract, name: str, content: bytes, declared: int 
     Raises `NotReadableError`, and `RowCountError` if it has not the rows that were declared.
     """
     if not _is_parquet(name):
+        if not contract.file_format.of_texts:
+            raise NotReadableError("it is no Parquet file, which the contract of its day says it is")
         table = read_texts(content, contract)
         if declared is not None and table.num_rows != declared:
             raise RowCountError(table.num_rows)

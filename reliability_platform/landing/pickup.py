@@ -103,7 +103,7 @@ def pick_up(settings: Settings, source: str, days: Sequence[date]) -> Landed:
                 is_near = named is None or _may_hold(named, day, contract.several_days)
                 found = _of_day(contract, place, file, day, named) if is_near else None
             else:
-                found = _whole(contract, place, file, names, named) if named.first == told else None
+                found = _whole(contract.on(day), place, file, names, named) if named.first == told else None
             if found is not None:
                 _land(settings, contract, day, found, known, by_hour, fallback)
                 batches, rows = batches + 1, rows + found.rows

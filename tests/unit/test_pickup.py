@@ -8,6 +8,7 @@ import os
 import time
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ import pytest
 
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Cadence, Column, Contract
-from reliability_platform.contracts.file_format import FileFormat
+from reliability_platform.contracts.file_format import PARQUET, FileFormat
 from reliability_platform.contracts.named_days import Named, named_days
 from reliability_platform.contracts.servers import FILES, Server
+from reliability_platform.contracts.versions import objection, together
 from reliability_platform.landing import pickup
 from reliability_platform.landing.admission import Admission, admit
 from reliability_platform.landing.bronze import bronze_folder
@@ -128,6 +130,34 @@ def test_picking_up_again_changes_nothing_and_a_changed_file_is_another_attempt(
     pick_up(home, SOURCE, [DAY])
     assert landed(home) == ["orders-20260105-01-a2.csv", "orders-20260105-01.csv"]
     assert by_batch(admit(home, SOURCE, DAY))["orders-20260105-01-a2"] == ("admitted", None)
+
+
+def test_each_day_is_read_in_the_format_of_its_own_version(
+    place: Path, home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CSV until a day, Parquet from it on: the change was refused, and the source had to begin anew under another name."""
+    first = replace(CONTRACTS[SOURCE], version="1.0.0")
+    second = replace(first, version="2.0.0", holds_from=NEXT, file_format=PARQUET)
+    assert objection([first, second]) is None
+    several = [replace(one, several_days=True) for one in (first, second)]
+    assert "files of several days" in str(objection(several))
+    monkeypatch.setitem(CONTRACTS, SOURCE, together([second, first]))
+    put(place / "flights-2026-01-05.csv", "UA1,2026-01-05 10:00:00,twelve", "UA2,2026-01-05 11:00:00,2.50")
+    rows = {"flight": ["UA3"], "at": [datetime(2026, 1, 6, 9)], "fare": [Decimal("3.50")]}
+    columns = pa.schema([("flight", pa.string()), ("at", pa.timestamp("us")), ("fare", pa.decimal128(12, 2))])
+    pq.write_table(pa.table(rows, columns), place / "flights-2026-01-06.parquet")
+    os.utime(place / "flights-2026-01-06.parquet", (time.time() - 3_600,) * 2)
+    pick_up(home, SOURCE, [DAY, NEXT])
+    assert [one.rpartition(".")[2] for one in landed(home) if "manifest" not in one] == ["csv"]
+    assert [one.rpartition(".")[2] for one in landed(home, NEXT) if "manifest" not in one] == ["parquet"]
+    for day, fares in ((DAY, [None, Decimal("2.50")]), (NEXT, [Decimal("3.50")])):
+        [record] = admit(home, SOURCE, day)
+        assert (record.status, record.reason) == ("admitted", None)
+        assert [row["fare"] for row in rows_in_bronze(home, record.batch_id, day)] == fares
+    (place / "flights-2026-01-06.parquet").unlink()
+    put(place / "flights-2026-01-06.csv", "UA3,2026-01-06 09:00:00,3.50")  # as if nothing had been announced
+    pick_up(home, SOURCE, [NEXT])
+    assert by_batch(admit(home, SOURCE, NEXT))["orders-20260106-02"] == ("refused", "unreadable_file")
 
 
 def test_a_value_that_is_not_of_its_type_costs_its_row_and_may_be_mended_without_leave(
