@@ -302,7 +302,7 @@ _PROFILE = {
     "profile": _Property(
         "profile_anomaly",
         False,
-        "P2",
+        "P3",
         "Shares, levels, hours, repetitions and relations of the day are those of the source's own past.",
         _APPROVE,
     ),
@@ -310,7 +310,7 @@ _PROFILE = {
         "profile_anomaly",
         True,
         "P1",
-        "What of the day is unlike its past concerns less than a tenth of its numbers.",
+        "What of the day is surely unlike its past concerns less than a tenth of its numbers.",
         _APPROVE,
     ),
 }

@@ -51,6 +51,11 @@ class Deviating:
     impact: float
     """Part of the day's numbers that is concerned."""
 
+    @property
+    def identity(self) -> tuple[str, str, str, str]:
+        """Which number it is, whatever it was on the day."""
+        return self.kind, self.column, self.part, self.within
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -123,6 +128,7 @@ def _refused(file: File) -> str:
 
 _SHARES = {
     "empty": "{column} is empty in",
+    "empty together": "of the columns that may be empty {part} is what is empty in",
     "label": "{column} is {part} in",
     "hour": "hour {part} of the day has",
     "slot": "slot {part} has",
@@ -135,6 +141,7 @@ _SHARES = {
     "repeated pair": "{one} has the same {other} again in",
     "known values": "{column} was known from the weeks before in",
     "known pairs": "{one} with this {other} was known from the weeks before in",
+    "commonest value": "{column} has its commonest value in",
     "keys used again": "a key of an earlier day has other content in",
     "rejected": "rejected for {part} are",
     "found in": "{column} leads to {part} in",
@@ -152,6 +159,8 @@ def deviation_text(one: Deviating) -> str:
     if one.kind in _SHARES:
         said = _SHARES[one.kind].format(**names)
         return f"{said} {percent(one.found)} of the rows{where}{when}, usual {percent(one.usual)}"
+    if one.kind == "against the weeks before":
+        return f"{one.column} of the same {one.part}: {one.found:.4g} times that of the weeks before{when}, usual {one.usual:.4g}"
     about = f"{first} to {second}" if second else one.column
     unit = " h" if one.kind == "time apart" else ""
     return f"{one.kind} of {about}{where}: {one.found:,.4g}{unit}{when}, usual {one.usual:,.4g}{unit}"

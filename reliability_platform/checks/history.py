@@ -31,6 +31,9 @@ VOLUME_LIMIT = 0.29
 """At least so far from the usual number of rows: good and bad days of a fifth more or less are normal."""
 SCALE_LIMIT = 1.3
 """At least this factor. Prices grow by a few percent a week; a unit changes by 1.609, 10 or 100 overnight."""
+NEGATIVE_BY_MISTAKE = 0.01
+"""A measure that is negative more often, as a delay is, has no scale: its logarithms are those of its late half, and say of a
+quiet day that the unit has changed."""
 MIN_SEGMENT_ROWS = 20
 SHIFTED_LIMIT = 0.02
 """So many rows of another time than their slot, beyond the usual. A third of a day moved by 8 hours makes 11 %."""
@@ -243,6 +246,9 @@ def _scales(silver: str, measure: str, segments: Sequence[str]) -> str:
             select event_date, coalesce({named}'all') as segment, count(*) as n, median(ln({measure})) as middle,
                 (quantile_cont(ln({measure}), 0.75) - quantile_cont(ln({measure}), 0.25)) / 1.349 as sigma
             from {silver} where {_WINDOW} and {measure} > 0 group by grouping sets ({sets})
+            having (
+                select count(*) filter (where {measure} < 0) <= {NEGATIVE_BY_MISTAKE} * count(*) from {silver} where {_WINDOW}
+            )
         )
         select event_date, segment || '/rows', n from segments
         union all select event_date, segment || '/median', middle from segments

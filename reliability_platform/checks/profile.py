@@ -23,15 +23,20 @@ from reliability_platform.counted import counted
 from reliability_platform.formats import percent
 from reliability_platform.masking import error_text
 from reliability_platform.operations.tables import incident_heads, incident_timeline
-from reliability_platform.profiles.judge import MIN_HISTORY_DAYS, Deviation, ProfileJudgement, judge
+from reliability_platform.profiles.judge import (
+    HOLD_EVIDENCE,
+    HOLD_IMPACT,
+    MIN_HISTORY_DAYS,
+    Deviation,
+    ProfileJudgement,
+    judge,
+)
 from reliability_platform.profiles.metrics import BETWEEN_SOURCES, Metric, MetricKind, companions, silver
 from reliability_platform.profiles.series import series_of
 from reliability_platform.profiles.store import built_days, profiles_of
 from reliability_platform.settings import Settings
 
 TOLD, HELD = "profile", "profile_impact"
-HOLD_IMPACT = 0.1
-"""From this part of a day's numbers on it is held; below it is published and told."""
 SHOWN = 8
 """Deviations that are named; the others follow from them as a rule."""
 
@@ -166,7 +171,7 @@ def _judged(
     found = {}
     for day in sorted(set(partitions) & set(series.days)):
         found[day] = judge(series, day, strange)
-        if found[day].impact >= HOLD_IMPACT:
+        if found[day].holds:
             strange.add(day)
         series.forget([day], [one.metric for one in found[day].deviations])
     return found
@@ -212,8 +217,9 @@ def _result(
     if isinstance(judgement, str):
         return replace(result, reason=judgement, message=_UNTOLD.get(judgement, f"could not be evaluated: {error}"))
     told = name.endswith(f"__{TOLD}")
-    counted_ones = [one for one in judgement.deviations if told or one.impact >= HOLD_IMPACT]
-    value = float(len(judgement.deviations)) if told else round(100 * judgement.impact, 2)
+    counted_ones = [one for one in judgement.deviations if told or one.holds]
+    impact = max((one.impact for one in judgement.deviations if one.evidence >= HOLD_EVIDENCE), default=0.0)
+    value = float(len(judgement.deviations)) if told else round(100 * impact, 2)
     result = replace(result, value=value, threshold="<= 0" if told else f"< {100 * HOLD_IMPACT:g} % of the numbers")
     if not counted_ones:
         message = (

@@ -21,13 +21,14 @@ from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.counted import counted
 from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.classes import CLASSES
-from reliability_platform.incidents.grouping import RawSignal, RootCause, group
+from reliability_platform.incidents.grouping import MISSED_WITHIN, RawSignal, RootCause, group
 from reliability_platform.incidents.impact import Consumers
 from reliability_platform.incidents.model import Incident, Signal, State
 from reliability_platform.incidents.onset import first_bad_write, onset
 from reliability_platform.incidents.store import FollowUp, IncidentStore
 from reliability_platform.incidents.triage import Triage, as_data, triage
 from reliability_platform.operations.tables import incident_heads
+from reliability_platform.profiles.judge import WINDOWS
 from reliability_platform.settings import Settings
 
 ACTOR = "incident sensor"
@@ -36,6 +37,7 @@ ABSORBED = frozenset(name for name, one in CLASSES.items() if one.stays_in_the_d
 Numbered = tuple[int, CheckResult]
 """A check result with its id in the store."""
 ONE_DAY = timedelta(days=1)
+LOOKS_BACK = max(MISSED_WITHIN, timedelta(days=max(WINDOWS)))
 DEFAULT_REOPEN_DAYS = 7
 MAX_ROUNDS = 5
 """Whoever loses a race for a result looks again at what is left; each round, one of those who race wins."""
@@ -194,9 +196,9 @@ class _Observer:
         return [(number, result) for number, result in results if number not in known and result.check in CHECKS]
 
     def _open_incidents(self, results: Iterable[CheckResult]) -> list[Incident]:
-        """The open incidents of these days and of their neighbours."""
+        """The open incidents of these days, of their neighbours, and of the days before of which they may tell."""
         days = [result.partition for result in results]
-        return self._store.open_around(min(days) - ONE_DAY, max(days) + ONE_DAY) if days else []
+        return self._store.open_around(min(days) - LOOKS_BACK, max(days) + ONE_DAY) if days else []
 
     def _append(
         self,
@@ -380,6 +382,7 @@ class _Observer:
             days=len(set(cause.partitions)),
             **({"widespread_days": self._around.settings.widespread_days} if self._around else {}),
             messages=[one.result.message for one in cause.own_signals],
+            impact=max((one.impact for signal in cause.own_signals for one in signal.facts.deviations), default=None),
         )
 
     def _assessed_again(self, incident: Incident, more: Sequence[RawSignal]) -> list[FollowUp]:

@@ -3,10 +3,14 @@
 On one source and landing day, a class that another class there explains is a symptom of it. A check that concerns two
 sources joins whichever of them has a cause that explains it. The same cause on neighbouring days is one incident. Two
 causes that do not explain each other stay two, even on one source and day.
+
+Two things reach beyond a day. Rows that another source lacks are missed by those that lead to it, days later: what is unlike
+its past in nothing but its agreement with that source is a symptom of what is wrong there. And a drift is seen over weeks: days
+between which it stays below the limit belong to it, as long as the same number tells of it.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -16,8 +20,13 @@ from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.classes import BROKEN_CHECK, CLASSES, AskFor
 from reliability_platform.incidents.column import column_of_results, rejections_of
+from reliability_platform.profiles.metrics import BETWEEN_SOURCES
 
 LAYERS = ("bronze", "stg", "qtn", "hld", "int", "agg", "fct", "rec", "dbt", "pipeline", "home", "published")
+
+
+MISSED_WITHIN = timedelta(days=7)
+"""So long after the day of the missing rows others that lead to them are a symptom of it."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,13 @@ class RawSignal:
     def facts(self) -> Facts:
         """What the check found beyond its number."""
         return self.result.facts
+
+    @property
+    def missed_source(self) -> str | None:
+        """The other source with which alone something is wrong: everything that deviates is how rows agree with it."""
+        kinds = {one.kind for one in self.facts.deviations}
+        parts = {one.part for one in self.facts.deviations}
+        return parts.pop() if kinds and kinds <= BETWEEN_SOURCES and len(parts) == 1 else None
 
 
 @dataclass
@@ -114,6 +130,28 @@ def _root(signal: RawSignal, failure_class: str, present: dict[str, list[RawSign
     return min(found, key=lambda name: CLASSES[name].precedence, default=None)
 
 
+def _missed_from(
+    signal: RawSignal, present: Mapping[tuple[str, date], dict[str, list[RawSignal]]]
+) -> tuple[str, str, date] | None:
+    """The cause in another source of which rows are missed: source, class and day, the nearest day first. What is itself
+    nothing but disagreement causes none.
+    """
+    other, day = signal.missed_source, signal.result.partition
+    found: list[tuple[date, int, str]] = []
+    for (source, at), classes in present.items():
+        if source == other and day - MISSED_WITHIN <= at <= day:
+            for name, signals in classes.items():
+                if CLASSES[name].spoils_numbers and any(
+                    one.missed_source is None and other == one.result.source and not CLASSES[name].between_sources
+                    for one in signals
+                ):
+                    found.append((at, -CLASSES[name].precedence, name))
+    if other is None or not found:
+        return None
+    at, _, name = max(found)
+    return other, name, at
+
+
 def _own_failure(signal: RawSignal) -> bool:
     """Whether the signal says that our own machinery failed: one cause, whichever sources were to be judged."""
     return CLASSES[signal.failure_class].of_broken_checks or CHECKS[signal.result.check].engine == "dbt"
@@ -136,6 +174,14 @@ def group(signals: Sequence[RawSignal]) -> list[RootCause]:
     for signal in signals:
         day, name = signal.result.partition, signal.failure_class
         source = signal.result.source
+        missed = _missed_from(signal, present)
+        if missed is not None:
+            source, name, day = missed
+            root = _root(present[source, day][name][0], name, present[source, day])
+            while root is not None:
+                name, root = root, _root(present[source, day][root][0], root, present[source, day])
+            causes.setdefault((source, name, day), RootCause(source, name, [day])).signals.append(signal)
+            continue
         # The source that is referred to stands last: if orders are missing, it is the payments that look wrong.
         places = [(other, day) for other in reversed(CHECKS[signal.result.check].sources)]
         places += [(other, at) for at in sorted(days[signal.result.check] - {day}) for other, _ in places]
@@ -157,6 +203,13 @@ def _first(sources: Collection[str]) -> str:
     return min(sources, key=SOURCES.index)
 
 
+def _drift(earlier: RootCause, later: RootCause) -> timedelta:
+    """Over how many days the same numbers tell of a drift on the later days of two causes; 0 if they share none."""
+    known = {one.identity for signal in earlier.own_signals for one in signal.facts.deviations}
+    shared = [one.days for signal in later.own_signals for one in signal.facts.deviations if one.identity in known]
+    return timedelta(days=max(shared, default=0))
+
+
 def _merge_neighbours(causes: list[RootCause]) -> list[RootCause]:
     merged: list[RootCause] = []
     for cause in sorted(causes, key=lambda one: (one.source, one.failure_class, one.partitions[0])):
@@ -164,7 +217,7 @@ def _merge_neighbours(causes: list[RootCause]) -> list[RootCause]:
         if (
             last is not None
             and (last.source, last.failure_class) == (cause.source, cause.failure_class)
-            and cause.partitions[0] - last.partitions[-1] <= timedelta(days=1)
+            and cause.partitions[0] - max(last.partitions) <= max(timedelta(days=1), _drift(last, cause))
         ):
             last.partitions += cause.partitions
             last.signals += cause.signals

@@ -10,6 +10,7 @@ from typing import Any
 
 from reliability_platform.causes import Cause, Persistence, cause_in
 from reliability_platform.counted import counted
+from reliability_platform.formats import percent
 from reliability_platform.incidents.classes import (
     CLASSES,
     Aspect,
@@ -35,6 +36,9 @@ TREE: tuple[tuple[Harm, str, str], ...] = (
 )
 SHOWN = "Were critical consumers shown bad numbers?"
 """The question whose yes means that publication came before detection."""
+HOW_MUCH = "How much of the day's numbers is unlike what was expected of them?"
+"""Asked where the class says from how much on it is how bad; whom it was shown is then no further reason, for what is told is
+published as a rule."""
 WIDESPREAD_DAYS = 7
 
 
@@ -113,11 +117,13 @@ def triage(
     days: int = 1,
     widespread_days: int = WIDESPREAD_DAYS,
     messages: Iterable[str] = (),
+    impact: float | None = None,
 ) -> Triage:
     """Type, classification and severity.
 
     `declared` are the severities of the checks that failed, `shown_to` the critical consumers that were shown the
-    landing days before the failure was noticed, `days` the number of landing days hit.
+    landing days before the failure was noticed, `days` the number of landing days hit, `impact` the part of a day's numbers
+    that is concerned, where that is known.
     """
     kind = CLASSES[failure_class]
     steps = _tree(kind)
@@ -131,6 +137,14 @@ def triage(
             reasons.append(f"raised from {severity} to {raised}: {evidence[:1].lower()}{evidence[1:].rstrip('.')}")
             severity = raised
 
+    by_impact = kind.severity_by_impact if impact is not None else {}
+    if impact is not None and by_impact:
+        severity = min(one for one, least in by_impact.items() if impact >= least)
+        limits = ", ".join(f"{one} from {percent(least)}" for one, least in sorted(by_impact.items()))
+        evidence = f"{percent(impact)} of the numbers of a day: {limits}."
+        steps.append(TriageStep(HOW_MUCH, True, evidence))
+        reasons = [f"{severity}: {percent(impact)} of a day's numbers are unlike what was expected"]
+
     worst = min((Severity(one) for one in declared), default=severity)
     if worst < severity:
         ask(
@@ -139,8 +153,10 @@ def triage(
             f"One of the checks that failed is declared {worst}.",
             worst,
         )
-    shown = bool(shown_to) and kind.spoils_numbers
-    if shown:
+    shown = bool(shown_to) and kind.spoils_numbers and not by_impact
+    if by_impact:
+        evidence = "How much of what is shown is wrong has been weighed already."
+    elif shown:
         evidence = f"Critical consumers had been shown these days: {', '.join(shown_to)}."
     elif kind.spoils_numbers:
         evidence = "What critical consumers see of these days, if anything, was published before they failed."

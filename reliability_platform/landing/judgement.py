@@ -128,7 +128,7 @@ def _rejected(
     counts = {f"{name}_unreadable": table.num_rows - texts.null_count for name, texts in kept.items()}
     for name, texts in kept.items():  # what was a text of another kind is not missing as well
         table = table.append_column(f"{name} came", pc.is_valid(texts))
-    rules = dict(_rules(contract, frozenset(kept)))
+    rules = dict(row_rules(contract, frozenset(kept)))
     if own_day is not None:
         ends = contract.day_starts(f"(date '{own_day}' + interval 1 day)")
         rules[f"{contract.event_time}_in_future"] = f"{identifier(contract.event_time)} >= {ends}"
@@ -146,7 +146,7 @@ def _rejected(
     return {code: rows for code, rows in counts.items() if rows}
 
 
-def _rules(contract: Contract, unread_columns: frozenset[str]) -> Iterator[tuple[str, str]]:
+def row_rules(contract: Contract, unread_columns: frozenset[str] = frozenset()) -> Iterator[tuple[str, str]]:
     """Code → condition over the contract's columns, as staging has them."""
     for one in contract.columns:
         name = identifier(one.name)

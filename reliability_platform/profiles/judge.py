@@ -64,6 +64,7 @@ TINY = 1e-9
 
 FLOORS = {
     MetricKind.EMPTY: 0.02,
+    MetricKind.EMPTY_TOGETHER: 0.02,
     MetricKind.DISTINCT: 0.35,
     MetricKind.LABEL: 0.03,
     MetricKind.HOUR: 0.02,
@@ -82,15 +83,25 @@ FLOORS = {
     MetricKind.REPEATED: 0.005,
     MetricKind.REPEATED_PAIR: 0.01,
     MetricKind.KNOWN: 0.1,
-    MetricKind.KNOWN_PAIR: 0.35,
+    MetricKind.KNOWN_PAIR: 0.15,
+    MetricKind.COMMONEST: 0.02,
+    MetricKind.AGAINST_BEFORE: 0.05,
     MetricKind.KEY_AGAIN: 0.002,
     MetricKind.REJECTED: 0.002,
     MetricKind.FOUND: 0.005,
     MetricKind.SAME: 0.005,
 }
 """Changes below these are passed over: of a share in parts of the rows, of a level as the logarithm of the factor."""
-MIN_IMPACT = 0.01
-"""A change of a segment or a label that concerns less of the day's numbers is passed over, however sure it is."""
+OF_ITSELF = 0.4
+"""A label, an hour or a slot that has so much less of the rows than usual, or more, is missed even where it is a small one: the
+half of 5 % of the rows is below the floor."""
+PARTS = frozenset({MetricKind.LABEL, MetricKind.HOUR, MetricKind.SLOT})
+MIN_IMPACT, MIN_IMPACT_OF_DRIFT = 0.01, 0.02
+"""A change of a segment or a label that concerns less of the day's numbers is passed over, however sure it is; of a slow one
+that is twice as much, for schedules and ranges of goods change a little all the time."""
+HOLD_IMPACT, HOLD_EVIDENCE = 0.1, 1.5
+"""From this part of a day's numbers on it is held, below it is published and told. To keep numbers from people takes more
+certainty than to tell them: a stormy day is told, and half of its flights missing is held."""
 ALWAYS = frozenset(
     {
         MetricKind.NEGATIVE,
@@ -120,6 +131,11 @@ class Deviation:
     impact: float
     """Part of the day's numbers that is concerned, 0 to 1."""
 
+    @property
+    def holds(self) -> bool:
+        """Whether the day is held for it."""
+        return self.impact >= HOLD_IMPACT and self.evidence >= HOLD_EVIDENCE
+
 
 @dataclass(frozen=True)
 class ProfileJudgement:
@@ -135,6 +151,11 @@ class ProfileJudgement:
     def impact(self) -> float:
         """The largest part of the day's numbers that one deviation concerns."""
         return max((one.impact for one in self.deviations), default=0.0)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the day is held."""
+        return any(one.holds for one in self.deviations)
 
 
 def judge(series: Series, day: date, strange: set[date]) -> ProfileJudgement:
@@ -162,8 +183,12 @@ CLEARLY = 0.7
 
 
 def _ordered(deviations: Iterable[Deviation]) -> tuple[Deviation, ...]:
-    """The strongest first; but what holds of all rows, or of one column, says more than the same of a part or a pair."""
-    found = sorted(deviations, key=lambda one: (-one.evidence, one.metric))
+    """The strongest first; but what holds of all rows, or of one column, says more than the same of a part or a pair, and any
+    more than which columns are empty together.
+    """
+    found = sorted(
+        deviations, key=lambda one: (one.metric.kind is MetricKind.EMPTY_TOGETHER, -one.evidence, one.metric)
+    )
     clear = [one for one in found if one.evidence >= CLEARLY * found[0].evidence]
     clear.sort(key=lambda one: bool(one.metric.within) + (" " in one.metric.column))
     return (*clear, *(one for one in found if one not in clear))
@@ -220,10 +245,14 @@ def _compare(
     limit = np.log(2 * len(places) * len(WINDOWS) / BUDGET)
     evidence = (degrees + 1) / 2 * np.log1p(strayed / degrees) / limit
 
-    floors = np.array([FLOORS[series.metrics[place].kind] for place in places])
-    impact = _impact(series, places, found, usual, is_share, size, last)
-    always = np.array([series.metrics[place].kind in ALWAYS for place in places])
-    matters = (np.abs(found - usual) >= floors) & (always | (impact >= MIN_IMPACT))
+    kinds = [series.metrics[place].kind for place in places]
+    floors = np.array([FLOORS[kind] for kind in kinds])
+    if len(last) == 1:
+        floors = np.where([kind in PARTS for kind in kinds], np.minimum(floors, OF_ITSELF * usual), floors)
+    impact = _impact(series, places, found, usual, size, last)
+    always = np.array([kind in ALWAYS for kind in kinds])
+    least = MIN_IMPACT if len(last) == 1 else MIN_IMPACT_OF_DRIFT
+    matters = (np.abs(found - usual) >= floors) & (always | (impact >= least))
     deviations = [
         Deviation(
             metric=series.metrics[places[one]],
@@ -272,15 +301,15 @@ def _impact(
     places: npt.NDArray[np.intp],
     found: Floats,
     usual: Floats,
-    is_share: Bools,
     size: Floats,
     last: Sequence[int],
 ) -> Floats:
-    """The part of the rows that is concerned, times how far it is off, at most all of it."""
+    """The part of the rows that is concerned, times how far it is off, at most all of it. A twentieth of the rows with a
+    hundred times their amount is more than all of the day's amount."""
     off: Floats = np.abs(np.where(np.isnan(size), np.expm1(np.clip(found - usual, -50, 50)), found - usual))
     behind = series.rows[places][:, last].sum(axis=1)
     of_all = behind / np.maximum(series.total_rows[list(last)].sum(), 1.0)
-    impact: Floats = np.where(is_share, off, np.minimum(off, 1.0)) * np.minimum(of_all, 1.0)
+    impact: Floats = np.minimum(off * np.minimum(of_all, 1.0), 1.0)
     return impact
 
 

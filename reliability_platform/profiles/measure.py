@@ -18,6 +18,8 @@ from reliability_platform.profiles.metrics import (
     aggregates,
     by_segment,
     companions,
+    compared_things,
+    labelled,
     others,
     segments,
     silver,
@@ -39,8 +41,8 @@ SCHEMA = pa.schema(
 """One row a metric and landing day: see `metrics.Metric`. `n` counts the rows behind it, `error` is the standard error of
 `value`, null where that is the noise of a count or known from the past alone."""
 _ROWS = "profiled_rows"
-MAX_DISTINCT = 2_000
-"""Of a reference with more different values on the days, none is common enough to be followed by itself."""
+MAX_DISTINCT, MAX_FOLLOWED = 2_000, 200
+"""Of a reference with more different values on the days, or any other column, none is common enough to be followed by itself."""
 
 
 def measured(connection: duckdb.DuckDBPyConnection, source: str, landing_days: Collection[date]) -> pa.Table:
@@ -90,11 +92,13 @@ def _queries(contract: Contract, days: str) -> Iterator[str]:
             name = identifier(one.name)
             yield _select(f"where {name} is not null group by landing_date, {name}", _within_segment(one), parted)
     yield from _times(contract)
+    yield from _empty_together(contract)
     yield _repeated(contract)
     yield _keys_again(contract, days)
     yield _rejected(contract, days)
     yield from _elsewhere(contract)
     yield from _known(contract, days)
+    yield from (_against_before(contract, days, number, thing) for number, thing in compared_things(contract))
 
 
 def _counted(kind: MetricKind, subject: str, part: str) -> str:
@@ -114,7 +118,10 @@ def _times(contract: Contract) -> Iterator[str]:
         if slots > 1:
             yield _counted(MetricKind.SLOT, "", "batch_sequence")
         return
-    since = f"(epoch({identifier(column.name)}) - epoch({contract.day_starts('landing_date')}))"
+    moment = identifier(column.name)
+    if contract.day_zone != "UTC":  # by the clock on the wall: the day on which it is changed is no other day
+        moment = f"(({moment} at time zone 'UTC') at time zone {literal(contract.day_zone)})"
+    since = f"(epoch({moment}) - epoch(landing_date::timestamp))"
     yield _counted(MetricKind.HOUR, column.name, f"((floor({since} / 3600)::bigint % 24) + 24) % 24")
     if slots > 1:
         length = 86_400 / slots
@@ -124,6 +131,20 @@ def _times(contract: Contract) -> Iterator[str]:
         yield (
             f"select landing_date, {literal(MetricKind.OUTSIDE_SLOT.value)}, {literal(column.name)}, '', '', count(*), "
             f"count(*) filter (where {outside}) / count(*), null from {_ROWS} group by landing_date"
+        )
+
+
+def _empty_together(contract: Contract) -> Iterator[str]:
+    """Which columns are empty in the same rows: a flight that was cancelled has neither departed nor arrived, and one that
+    has departed has a delay. How many are empty may jump, as cancellations do; a combination that never was is news.
+    """
+    optional = [one.name for one in contract.columns if not one.required]
+    if len(optional) > 1:
+        names = ", ".join(f"case when {identifier(one)} is null then {literal(one)} end" for one in optional)
+        yield _counted(
+            MetricKind.EMPTY_TOGETHER,
+            " ".join(optional),
+            f"coalesce(nullif(concat_ws(' and ', {names}), ''), 'nothing')",
         )
 
 
@@ -212,16 +233,53 @@ def _is_old_enough(source: str) -> str:
 
 
 def _seen_before(contract: Contract, days: str, names: list[str], kind: MetricKind, subject: str) -> str:
+    """SQL: the share of the rows whose values were there in the weeks before; of a single column, also the largest share that
+    one of its values has.
+    """
     columns = ", ".join(map(identifier, names))
+    known = f"coalesce(sum(c) filter (where is_known), 0) / sum(c) filter (where {_is_old_enough(contract.source)})"
+    shares = [(kind, known), *([(MetricKind.COMMONEST, "max(c) / sum(c)")] if len(names) == 1 else [])]
+    structs = ", ".join(
+        f"struct_pack(kind := {literal(one.value)}, value := ({value})::double)" for one, value in shares
+    )
     return (
-        f"select landing_date, {literal(kind.value)}, {literal(subject)}, '', '', sum(c)::bigint, "
-        "coalesce(sum(c) filter (where is_known), 0) / sum(c), null from ("
+        f"select landing_date, one.kind, {literal(subject)}, '', '', n, one.value, null from ("
+        f"select landing_date, sum(c)::bigint as n, unnest([{structs}]) as one from ("
         f"select landing_date, c, coalesce(landing_date - lag(landing_date) over (partition by {columns} order by landing_date) "
         f"<= {SEEN_DAYS}, false) as is_known from ("
         f"select landing_date, {columns}, count(*) as c from {silver(contract.source)} "
         f"where {identifier(names[0])} is not null and landing_date between "
         f"list_min([{days}]) - {SEEN_DAYS} and list_max([{days}]) group by all)"
-        f") where landing_date in ({days}) and {_is_old_enough(contract.source)} group by landing_date"
+        f") where landing_date in ({days}) group by landing_date) where one.value is not null"
+    )
+
+
+PER_THING = 5
+"""Rows of one thing and day that are compared with those of the weeks before: enough for a median, and few enough for any day."""
+
+FACTOR_ERROR = 0.01
+"""Granted to a factor that is 1 on most days: a past without any noise would make every change certain."""
+
+
+def _against_before(contract: Contract, days: str, number: Column, thing: Column) -> str:
+    """SQL: the median factor between a number and that of a row about the same thing in the weeks before. A product has its
+    price: many orders of it are of the same amount, and then no other noise hides that all are a tenth dearer. The error is
+    that of a median, with the density there from the middle fifth (Siddiqui 1960).
+    """
+    name, same = identifier(number.name), identifier(thing.name)
+    return (
+        "with rows_of_things as ("
+        f"select landing_date, {same} as thing, ln({name}::double) as size from {silver(contract.source)} "
+        f"where {name} > 0 and {same} is not null and landing_date between list_min([{days}]) - {SEEN_DAYS} "
+        f"and list_max([{days}]) qualify row_number() over (partition by landing_date, thing order by "
+        f"{', '.join(map(identifier, contract.key))}) <= {PER_THING}) "
+        f"select now.landing_date, {literal(MetricKind.AGAINST_BEFORE.value)}, {literal(number.name)}, {literal(thing.name)}, '', "
+        f"count(distinct now.thing), exp(median(now.size - before.size)), greatest({FACTOR_ERROR}, "
+        "2.5 * (quantile_cont(now.size - before.size, 0.6) - quantile_cont(now.size - before.size, 0.4)) "
+        "/ sqrt(count(distinct now.thing))) "
+        "from rows_of_things as now join rows_of_things as before on now.thing = before.thing "
+        f"and before.landing_date between now.landing_date - {SEEN_DAYS} and now.landing_date - 1 "
+        f"where now.landing_date in ({days}) and now.{_is_old_enough(contract.source)} group by now.landing_date"
     )
 
 
@@ -262,7 +320,7 @@ def _same_as_the_date(
 
 def _labels(connection: duckdb.DuckDBPyConnection, contract: Contract) -> list[str]:
     """SQL: the shares of the values of columns that have few, of all rows and within each segment."""
-    columns = [one for one in others(contract) if not one.pii]
+    columns = labelled(contract)
     if not columns:
         return []
     counts = ", ".join(f"count(distinct {identifier(one.name)})" for one in columns)
@@ -272,7 +330,7 @@ def _labels(connection: duckdb.DuckDBPyConnection, contract: Contract) -> list[s
     for one, count in zip(columns, row, strict=True):
         if one.valid_values or count <= MAX_LABELS:
             few.append(one)
-        elif (one.references or one.role == "segment") and count <= MAX_DISTINCT:
+        elif count <= (MAX_DISTINCT if one.references or one.role == "segment" else MAX_FOLLOWED):
             many.append(one)
     return [
         *(_counted(MetricKind.LABEL, one.name, _label(one)) for one in few),

@@ -39,6 +39,7 @@ class MetricKind(StrEnum):
     """What is measured."""
 
     EMPTY = "empty"
+    EMPTY_TOGETHER = "empty together"
     DISTINCT = "distinct values"
     LABEL = "label"
     HOUR = "hour"
@@ -58,6 +59,8 @@ class MetricKind(StrEnum):
     REPEATED_PAIR = "repeated pair"
     KNOWN = "known values"
     KNOWN_PAIR = "known pairs"
+    COMMONEST = "commonest value"
+    AGAINST_BEFORE = "against the weeks before"
     KEY_AGAIN = "keys used again"
     REJECTED = "rejected"
     FOUND = "found in"
@@ -73,6 +76,7 @@ LEVELS = frozenset(
         MetricKind.HIGH,
         MetricKind.LENGTH,
         MetricKind.APART,
+        MetricKind.AGAINST_BEFORE,
     }
 )
 
@@ -89,7 +93,7 @@ class Metric:
     column: str = ""
     """What it is about: a column, or two with a space between."""
     part: str = ""
-    """The label, the hour, the slot, the reason, the other source."""
+    """The label, the hour, the slot, the reason, the other source; the column of the same thing."""
     within: str = ""
     """The segment in which it is measured, as `column=label`; empty for all rows."""
 
@@ -192,6 +196,19 @@ def _median(column: Column) -> Aggregate:
     spread = f"(quantile_cont({value}, 0.75) - quantile_cont({value}, 0.25)) / {QUARTILES_TO_SIGMA}"
     error = f"{MEDIAN_ERROR} * {spread} / sqrt(count({name}))"
     return Aggregate(Metric(MetricKind.MEDIAN, column.name), f"count({name})", f"median({value})", error)
+
+
+def labelled(contract: Contract) -> list[Column]:
+    """Columns whose values part the rows: those beside the key, and parts of a key of several columns, as a carrier."""
+    parts = [one for one in contract.columns if one.name in contract.key and one.type == "VARCHAR"]
+    found = others(contract) + (parts if len(contract.key) > 1 else [])
+    return [one for one in found if not one.pii]
+
+
+def compared_things(contract: Contract) -> list[tuple[Column, Column]]:
+    """Numbers, each with something that the rows are about and that has a usual one of its own, as a product its price."""
+    things = [one for one in others(contract) if one.references and not one.pii]
+    return [(number, thing) for number in measures(contract) if not is_integer(number.type) for thing in things]
 
 
 def by_segment(contract: Contract) -> list[Aggregate]:

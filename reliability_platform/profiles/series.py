@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from reliability_platform.profiles.metrics import MAX_LABELS, Metric, MetricKind, Scale
+from reliability_platform.profiles.metrics import BETWEEN_SOURCES, MAX_LABELS, Metric, MetricKind, Scale
 
 Floats = npt.NDArray[np.float64]
-PARTITIONED = frozenset({MetricKind.LABEL, MetricKind.HOUR, MetricKind.SLOT, MetricKind.REJECTED})
+PARTITIONED = frozenset(
+    {MetricKind.LABEL, MetricKind.HOUR, MetricKind.SLOT, MetricKind.REJECTED, MetricKind.EMPTY_TOGETHER}
+)
 """Kinds of which a day without a part has none of it: its share is 0 of the rows that the others have."""
 
 
@@ -30,9 +32,14 @@ class Series:
 
     def forget(self, days: Iterable[date], metrics: Iterable[Metric]) -> None:
         """Leave these numbers out of every past."""
-        rows = [place for place, one in enumerate(self.metrics) if one in set(metrics)]
-        columns = [place for place, one in enumerate(self.days) if one in set(days)]
+        rows = [self._places[one] for one in metrics if one in self._places]
+        forgotten = set(days)
+        columns = [place for place, one in enumerate(self.days) if one in forgotten]
         self.value[np.ix_(rows, columns)] = np.nan
+
+    @cached_property
+    def _places(self) -> dict[Metric, int]:
+        return {one: place for place, one in enumerate(self.metrics)}
 
     @cached_property
     def is_share(self) -> npt.NDArray[np.bool_]:
@@ -47,7 +54,10 @@ class Series:
     @cached_property
     def family(self) -> npt.NDArray[np.int64]:
         """Metrics of one kind and column belong together: the labels of a column, the hours, one number in all segments."""
-        names = [(one.kind, one.column, bool(one.within)) for one in self.metrics]
+        of_columns = (MetricKind.AGAINST_BEFORE, *BETWEEN_SOURCES)
+        names = [
+            (one.kind, one.column, one.part if one.kind in of_columns else "", bool(one.within)) for one in self.metrics
+        ]
         known = {name: place for place, name in enumerate(dict.fromkeys(names))}
         return np.array([known[name] for name in names], dtype=np.int64)
 

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.facts import Facts
+from reliability_platform.checks.facts import Deviating, Facts
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.incidents.classes import CLASSES
@@ -263,3 +263,59 @@ def test_a_test_of_a_whole_table_is_a_symptom_of_what_failed_on_another_day_of_i
     assert found == [("orders", "null_spike", [day(6)], {missing_id, spec.name})]
     alone = summary(*(result(spec.name, number) for number in (5, 6)))
     assert alone == [("orders", "failed_test", [day(5), day(6)], {spec.name})]
+
+
+def _unlike(check: str, number: int, *deviating: Deviating) -> CheckResult:
+    return result(check, number, facts=Facts(deviations=deviating))
+
+
+def _found_in(other: str) -> Deviating:
+    return Deviating("found in", "order_id", other, "", 1.0, 0.97, 1, 0.03)
+
+
+SHIPMENTS_PROFILE = "int_shipments__deduplicated__profile"
+
+
+def test_rows_that_another_source_lacks_are_missed_days_later_and_are_its_incident() -> None:
+    """Orders of one batch did not come; what was shipped three days later led nowhere, and was a second incident."""
+    gap = result("bronze_orders__batch_completeness", 5, facts=missing(3))
+    missed = _unlike(SHIPMENTS_PROFILE, 8, _found_in("orders"))
+    [cause] = grouped(gap, missed)
+    assert (cause.source, cause.failure_class, cause.partitions, len(cause.signals)) == (
+        "orders",
+        "missing_data",
+        [day(5)],
+        2,
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "deviating"),
+    [
+        (
+            8,
+            (_found_in("orders"), Deviating("label", "carrier", "ups", "", 0.25, 0.0, 1, 0.25)),
+        ),  # and a carrier is gone
+        (8, (_found_in("payments"),)),  # of another source than the one that lacks rows
+        (13, (_found_in("orders"),)),  # too long after
+        (4, (_found_in("orders"),)),  # before
+    ],
+)
+def test_what_is_wrong_by_itself_is_not_hidden_by_what_another_source_lacks(
+    number: int, deviating: tuple[Deviating, ...]
+) -> None:
+    """Two independent faults stay two."""
+    gap = result("bronze_orders__batch_completeness", 5, facts=missing(3))
+    assert [cause.source for cause in grouped(gap, _unlike(SHIPMENTS_PROFILE, number, *deviating))].count(
+        "shipments"
+    ) == 1
+
+
+def test_a_drift_below_its_limit_for_some_days_is_one_incident() -> None:
+    """A week of 2 % a day was told on the third day and from the sixth on; another number after such a gap is another cause."""
+    drift = Deviating("mean", "weight_grams", "", "", 900.0, 1_000.0, 7, 0.1)
+    other = Deviating("label", "carrier", "ups", "", 0.25, 0.0, 1, 0.25)
+    days_of = [one.partitions for one in grouped(*(_unlike(SHIPMENTS_PROFILE, at, drift) for at in (3, 6, 7)))]
+    assert days_of == [[day(3), day(6), day(7)]]
+    assert len(grouped(_unlike(SHIPMENTS_PROFILE, 3, drift), _unlike(SHIPMENTS_PROFILE, 6, other))) == 2
+    assert len(grouped(_unlike(SHIPMENTS_PROFILE, 3, other), _unlike(SHIPMENTS_PROFILE, 6, other))) == 2

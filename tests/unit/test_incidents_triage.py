@@ -9,7 +9,7 @@ from reliability_platform.incidents.classes import CLASSES, Harm, Severity
 from reliability_platform.incidents.detection import Surroundings, observe
 from reliability_platform.incidents.impact import Consumers
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.incidents.triage import TREE, classify, spread, triage
+from reliability_platform.incidents.triage import HOW_MUCH, TREE, classify, spread, triage
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings, load_settings
 from tests.unit.failing import NOW, Numbers, day, later, result
@@ -120,3 +120,14 @@ def test_a_failure_on_many_days_is_one_worse_and_the_grade_knows_it() -> None:
     assert [spread(one, 7) for one in Severity] == [Severity.P0, Severity.P1, Severity.P1, Severity.P2]
     for name in ("late_data", "null_spike", "missing_data", "pii_leak"):
         assert triage(name, days=30).severity is spread(CLASSES[name].severity, 30)
+
+
+@pytest.mark.parametrize(
+    ("impact", "expected"), [(0.003, Severity.P3), (0.02, Severity.P2), (0.0999, Severity.P2), (0.1, Severity.P1)]
+)
+def test_how_much_of_a_day_is_unlike_its_past_says_how_bad_it_is(impact: float, expected: Severity) -> None:
+    """One label of a hundred rows and the revenue times three were both P1, for critical consumers were shown both."""
+    found = triage("profile_anomaly", impact=impact, shown_to=["finance"], declared=["P3"])
+    assert (found.severity, found.steps[-2].question) == (expected, HOW_MUCH)
+    assert "P1 from 10.0 %, P2 from 2.0 %" in found.steps[-2].evidence
+    assert triage("profile_anomaly").severity is Severity.P2, "what an earlier release told says nothing of how much"

@@ -8,13 +8,14 @@ Which check raises a class is declared in `checks/catalogue.py`; that its action
 says when it is imported. A new class is a file here, and a check that raises it.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Annotated
 
+from annotated_types import Interval
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
 from reliability_platform.causes import CAUSES, Cause, Persistence
@@ -195,6 +196,8 @@ class FailureClass:
     is_about_event_time: bool = False
     """Whether it is always about the column that says when a row happened."""
     asks_for: frozenset[AskFor] = frozenset({AskFor.REJECTED_ROWS})
+    severity_by_impact: dict[Severity, Annotated[float, Interval(ge=0, le=1)]] = field(default_factory=dict)
+    """From which part of the day's numbers on it is how bad; empty where that is no question of how much."""
     spoils_numbers: bool = False
     """Whether consumers see wrong or incomplete numbers if a landing day of it was published before it was noticed."""
     stays_in_the_data: bool = False
@@ -278,7 +281,7 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
     """The keys that a file may have where an unknown one stands."""
     kinds = {"policy": Policy, "prevention": Prevention, "texts": ClassText}
     names = [part for part in location[:-1] if isinstance(part, str)]
-    return [field.name for field in fields(kinds[names[-1]] if names else FailureClass) if field.name != "name"]
+    return [one.name for one in fields(kinds[names[-1]] if names else FailureClass) if one.name != "name"]
 
 
 _CLASS = TypeAdapter(FailureClass)

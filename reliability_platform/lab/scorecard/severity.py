@@ -14,11 +14,11 @@ def expected_severity(
 ) -> str | None:
     """What is declared for a day, raised as triage raises what is on many; None for a control.
 
-    Of what is held or told by its size, `found` may be as for one day, for a drift is known on its later days alone, or P1:
-    where so much is wrong that it is held, or where critical consumers were shown it.
+    Of what is held or told by its size, `found` may be anything between P3 and P1: how much of the numbers it changes follows
+    from the data, and no entry of the catalogue says so.
     """
     if declared is None:
         return None
-    if containment == Containment.TOLD.value and found in (declared, Severity.P1.value):
+    if containment == Containment.TOLD.value and found is not None and Severity(found) >= Severity.P1:
         return found
     return spread(Severity(declared), days, widespread_days).value
