@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from reliability_platform.cli.exit_codes import ENDS_WITH
-from reliability_platform.cli.main import COMMANDS, EXIT_CODES, cli, first_sentence
+from reliability_platform.cli.main import COMMANDS, EXIT_CODES, cli
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.errors import ExitCode
 from reliability_platform.incidents.classes import CLASSES
@@ -54,7 +54,13 @@ def command_line() -> str:
     for command in COMMANDS:
         parts = [name.split()[2] for name, _ in found if name.startswith(f"reliability {command} ")]
         link = f"[`{command}`](#reliability-{command})"
-        rows.append((link, first_sentence(command) + (f" {', '.join(f'`{one}`' for one in parts)}" if parts else "")))
+        rows.append(
+            (
+                link,
+                cli.first_sentence(click.Context(cli), command)
+                + (f" {', '.join(f'`{one}`' for one in parts)}" if parts else ""),
+            )
+        )
     text = (
         f"# Command line\n\n{MARK}\n\n`--help` works on every command. `--json` prints a document for a program where the "
         "help of the command has it.\n\n" + _table("| command | what it does |", rows)

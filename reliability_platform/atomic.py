@@ -6,11 +6,12 @@ import shutil
 import threading
 from contextlib import suppress
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING
 
 from reliability_platform.locks import claim, unclaimed
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # 0.2 s, for the few that write tables
 
 
 def write_atomically(target: Path, content: bytes) -> None:
@@ -48,8 +49,11 @@ def _sweep(target: Path) -> None:
                 draft.unlink()
 
 
-def parquet_bytes(table: pa.Table) -> bytes:
+def parquet_bytes(table: "pa.Table") -> bytes:
     """The table as a Parquet file; nothing in it depends on when or where it was written."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="snappy")
     return bytes(sink.getvalue())

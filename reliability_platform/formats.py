@@ -99,3 +99,9 @@ def plain(text: str) -> str:
 def joined(things: Sequence[str]) -> str:
     """`a, b and c`."""
     return " and ".join([", ".join(things[:-1]), things[-1]]) if len(things) > 1 else "".join(things)
+
+
+def printable(text: str, limit: int) -> str:
+    """Text without control signs, cut where it is too long."""
+    text = "".join(letter if letter.isprintable() else " " for letter in text)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -19,6 +19,7 @@ from typing import Any
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.counted import counted
 from reliability_platform.errors import PlatformError, kinds_of_errors
+from reliability_platform.formats import printable
 from reliability_platform.settings import HOMES, PROJECT_ROOT
 
 MASK = "•••"
@@ -97,12 +98,6 @@ SOMEBODYS_IN_PAYLOADS = (r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+[.][A-Za-z]", r"[0-9](
 def scrub(text: str) -> str:
     """Words of a person or a program, without the card and telephone numbers, accounts and addresses in them."""
     return _SOMEBODYS.sub(MASK, text)
-
-
-def printable(text: str, limit: int) -> str:
-    """Text without control signs, cut where it is too long."""
-    text = "".join(letter if letter.isprintable() else " " for letter in text)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def shape(text: str) -> str:

@@ -13,8 +13,8 @@ from pydantic import TypeAdapter
 
 from reliability_platform.counted import counted
 from reliability_platform.formats import percent
-from reliability_platform.landing.admission import slot_of
-from reliability_platform.landing.columns import Breach
+from reliability_platform.landing.batch_files import slot_of
+from reliability_platform.landing.breach import Breach
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from reliability_platform.cli.options import home_option, json_option, people, p
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
-from reliability_platform.masking import printable
+from reliability_platform.formats import printable
 
 MAX_NAME = 300
 """Letters of a path in a message."""

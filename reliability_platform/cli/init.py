@@ -8,7 +8,7 @@ import click
 
 from reliability_platform.cli.options import json_option, people, print_json
 from reliability_platform.counted import counted
-from reliability_platform.masking import printable
+from reliability_platform.formats import printable
 
 if TYPE_CHECKING:
     from reliability_platform.warehouse.own_project import OwnProject

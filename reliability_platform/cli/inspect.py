@@ -13,14 +13,14 @@ from reliability_platform.settings import Settings
 
 
 @click.command()
-@click.option("--from", "first", type=DAY, default="2026-01-01", show_default=True, help="First landing day.")
+@click.option("--from", "first", type=DAY, default=None, help="First landing day. [default: the oldest]")
 @click.option("--to", "last", type=DAY, default=None, help="Last landing day. [default: the newest]")
 @click.option("--source", default=None, help="Only this source.")
 @click.option("--all", "everything", is_flag=True, help="Passed checks too.")
 @home_option
 @json_option
 def checks(
-    first: date, last: date | None, source: str | None, everything: bool, settings: Settings, as_json: bool
+    first: date | None, last: date | None, source: str | None, everything: bool, settings: Settings, as_json: bool
 ) -> None:
     """Show check results by landing day: the latest of each check, those that did not pass."""
     from reliability_platform.checks.results import UNTOLD, CheckStatus
@@ -29,12 +29,12 @@ def checks(
 
     if source is not None and source not in SOURCES:
         raise UsageError(f"There is no source {source!r}: choose one of {', '.join(SOURCES)}.")
-    until = last or date.max
-    check_range(first, until)
+    since, until = first or date.min, last or date.max
+    check_range(since, until)
     results = [
         result
         for result in CheckStore(operations_engine(settings)).latest()
-        if first <= result.partition <= until and (source is None or result.source == source)
+        if since <= result.partition <= until and (source is None or result.source == source)
     ]
     counts = {status.value: sum(result.status is status for result in results) for status in CheckStatus}
     shown = [

@@ -17,7 +17,7 @@ from reliability_platform.cli.options import (
 )
 from reliability_platform.cli.parameters import FilePath
 from reliability_platform.counted import counted
-from reliability_platform.masking import printable
+from reliability_platform.formats import printable
 from reliability_platform.settings import Settings, load_settings
 
 

@@ -1,7 +1,9 @@
-"""The root command: the home folder, errors as one line, exit codes by kind."""
+"""The root command: the home folder, errors as one line, exit codes by kind.
 
-import ast
-import importlib
+Settings, contracts and what masks errors are imported where they are needed: together they take 0.7 s, and whoever asks
+for help or has mistyped a word needs none of them.
+"""
+
 import os
 import sys
 import traceback
@@ -11,57 +13,45 @@ from typing import Any
 
 import click
 
-from reliability_platform.cli.exit_codes import tell_exit_codes
 from reliability_platform.cli.given_home import for_given_home, home_among
+from reliability_platform.cli.lazy import LazyGroup
 from reliability_platform.cli.stopping import end_at_once, leave_the_end_alone, stoppable
-from reliability_platform.contracts import SOURCES
-from reliability_platform.errors import ExitCode, UsageError
-from reliability_platform.masking import error_text, operator_said, printable, traceback_text
-from reliability_platform.settings import (
-    DEFAULT_HOME,
-    OWN_DBT_PROJECT,
-    PROJECT,
-    PROJECT_ROOT,
-    keep_private,
-    load_settings,
-)
-from reliability_platform.system_errors import foreseen
+from reliability_platform.errors import ExitCode, PlatformError, UsageError
+from reliability_platform.formats import printable
 
-# Command → module that holds it. Modules are imported only when their command runs: Dagster alone takes 2 s to
-# import, and `reliability --help` needs none of it.
 COMMANDS = {
-    "init": "init",
-    "demo": "demo",
-    "run": "pipeline",
-    "backfill": "backfill",
-    "inject": "pipeline",
-    "plan": "plan",
-    "heal": "pipeline",
-    "verify": "proof",
-    "checks": "inspect",
-    "incidents": "incidents",
-    "slo": "slo",
-    "alerts": "alerts",
-    "lineage": "lineage",
-    "sources": "sources",
-    "generate": "generate",
-    "contract": "contract",
-    "quarantine": "quarantine",
-    "corrections": "corrections",
-    "publish": "pipeline",
-    "hold": "holds",
-    "release": "holds",
-    "withdraw": "withdraw",
-    "snapshot": "snapshot",
-    "restore": "restore",
-    "drill": "drill",
-    "scorecard": "scorecard",
-    "campaign": "campaign",
-    "faults": "faults",
-    "lab": "lab",
-    "openlineage": "openlineage",
-    "doctor": "doctor",
-    "dev": "dev",
+    "init": "init:init",
+    "demo": "demo:demo",
+    "run": "pipeline:run",
+    "backfill": "backfill:backfill",
+    "inject": "pipeline:inject",
+    "plan": "plan:plan",
+    "heal": "pipeline:heal",
+    "verify": "proof:verify",
+    "checks": "inspect:checks",
+    "incidents": "incidents:incidents",
+    "slo": "slo:slo",
+    "alerts": "alerts:alerts",
+    "lineage": "lineage:lineage",
+    "sources": "sources:sources",
+    "generate": "generate:generate",
+    "contract": "contract:contract",
+    "quarantine": "quarantine:quarantine",
+    "corrections": "corrections:corrections",
+    "publish": "pipeline:publish",
+    "hold": "holds:hold",
+    "release": "holds:release",
+    "withdraw": "withdraw:withdraw",
+    "snapshot": "snapshot:snapshot",
+    "restore": "restore:restore",
+    "drill": "drill:drill",
+    "scorecard": "scorecard:scorecard",
+    "campaign": "campaign:campaign",
+    "faults": "faults:faults",
+    "lab": "lab:lab",
+    "openlineage": "openlineage:openlineage",
+    "doctor": "doctor:doctor",
+    "dev": "dev:dev",
 }
 
 EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {code.meaning}" for code in ExitCode)
@@ -73,46 +63,9 @@ WITHOUT_SOURCES = frozenset({"init", "generate", "sources", "contract"})
 HELP = frozenset({"-h", "--help", "--version"})
 
 
-def first_sentence(command: str) -> str:
-    """What a command does, from its own docstring and without importing its module."""
-    path = Path(__file__).parent / COMMANDS[command]
-    text = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")
-    found = next(one for one in ast.parse(text).body if isinstance(one, ast.FunctionDef) and one.name == command)
-    paragraph = " ".join((ast.get_docstring(found) or "").partition("\n\n")[0].split())
-    return paragraph.partition(". ")[0].rstrip(".") + "."
-
-
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        del ctx
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"reliability_platform.cli.{COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, cmd_name)
-        tell_exit_codes(cmd_name, command)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """With a suggestion for a slip: click makes one of the commands that it has, and here it has none yet."""
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise click.exceptions.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, first_sentence(name)) for name in COMMANDS])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
+@click.group(
+    cls=LazyGroup, places=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES
+)
 @click.version_option(package_name="reliability-platform")
 def cli() -> None:
     """A data platform that breaks itself on purpose and proves that it heals."""
@@ -166,6 +119,11 @@ def _told(error: Exception, given_home: str) -> int:
         # Whoever read the output stopped reading; what Python still holds of it must not fail at the very end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.NO_READER
+    if isinstance(error, PlatformError):  # first: that of a contract would come again from what is imported below
+        _say(for_given_home(str(error), given_home) or type(error).__name__)
+        return error.exit_code
+    from reliability_platform.system_errors import foreseen
+
     ours = foreseen(error, _databases())
     if ours is None:
         _say(_unforeseen(error))
@@ -177,21 +135,32 @@ def _told(error: Exception, given_home: str) -> int:
 def _run(words: list[str]) -> Any:
     """Not by click's own `main`: it answers an interrupt with an empty line."""
     _refuse_undecodable(words)
-    operator_said(words)
-    if not SOURCES and words and words[0] in COMMANDS and words[0] not in WITHOUT_SOURCES and not HELP & set(words):
+    if words and words[0] in COMMANDS and not HELP & set(words):
+        from reliability_platform.masking import operator_said
+        from reliability_platform.settings import DEFAULT_HOME, keep_private, load_settings
+
+        operator_said(words)
+        _refuse_unprepared(words[0])
+        keep_private(load_settings(DEFAULT_HOME))
+    with cli.make_context("reliability", list(words)) as context:
+        return cli.invoke(context) or ExitCode.OK
+
+
+def _refuse_unprepared(command: str) -> None:
+    """Raise for a command that the project is not ready for: it has no source, or lacks what a build needs."""
+    from reliability_platform.contracts import SOURCES
+    from reliability_platform.settings import OWN_DBT_PROJECT, PROJECT
+
+    if not SOURCES and command not in WITHOUT_SOURCES:
         raise UsageError(
             f"The project {PROJECT} declares no source: `reliability sources add NAME --from FILES`, or write contracts/NAME.yml; "
             "then `reliability generate`."
         )
-    if OWN_DBT_PROJECT is not None and words and words[0] in BUILDING and not HELP & set(words):
+    if OWN_DBT_PROJECT is not None and command in BUILDING:
         from reliability_platform.warehouse.dbt_manifest import ensure_manifest
         from reliability_platform.warehouse.own_lacks import refuse_if_lacking
 
         refuse_if_lacking(ensure_manifest())
-    if not HELP & set(words):
-        keep_private(load_settings(DEFAULT_HOME))
-    with cli.make_context("reliability", list(words)) as context:
-        return cli.invoke(context) or ExitCode.OK
 
 
 def _refuse_undecodable(words: list[str]) -> None:
@@ -218,11 +187,16 @@ def _say(text: str) -> None:
 
 def _databases() -> Path:
     """Where Dagster keeps its own; the operations store names itself."""
+    from reliability_platform.settings import DEFAULT_HOME
+
     return Path(os.environ.get("DAGSTER_HOME") or DEFAULT_HOME / "dagster")
 
 
 def _unforeseen(error: Exception) -> str:
     """A bug of ours, in one line: what and where. The values that it quotes are nobody's business."""
+    from reliability_platform.masking import error_text, traceback_text
+    from reliability_platform.settings import DEFAULT_HOME, PROJECT_ROOT, load_settings
+
     if load_settings(DEFAULT_HOME).tracebacks:
         click.echo(traceback_text("".join(traceback.format_exception(error))), err=True)
     places = [one for one in traceback.extract_tb(error.__traceback__) if one.filename.startswith(str(PROJECT_ROOT))]

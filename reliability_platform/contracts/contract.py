@@ -8,14 +8,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from reliability_platform.contracts.file_format import PARQUET, FileFormat
 from reliability_platform.contracts.rejections import Rejection, rejections
 from reliability_platform.contracts.relations import Relation
 from reliability_platform.contracts.servers import FILES, Server
 from reliability_platform.contracts.types import arrow_type
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # 0.2 s, which a command that only asks for the names of sources should not take
 
 
 @dataclass(frozen=True)
@@ -243,14 +245,18 @@ class Contract:
         return parts[0] if len(parts) == 1 else f"concat_ws('|', {joined})"
 
     @cached_property
-    def arrow_schema(self) -> pa.Schema:
+    def arrow_schema(self) -> "pa.Schema":
         """The columns as Arrow types, in the contract's order."""
+        import pyarrow as pa
+
         return pa.schema([(column.name, arrow_type(column.type)) for column in self.columns])
 
     @cached_property
     def rejections(self) -> dict[str, Rejection]:
         """What each code says for which staging rejects a row."""
-        return rejections(self.arrow_schema.names, {one.code: one.column for one in self.relations if one.of_rows})
+        return rejections(
+            [column.name for column in self.columns], {one.code: one.column for one in self.relations if one.of_rows}
+        )
 
     @cached_property
     def aliases(self) -> dict[str, str]:

@@ -6,21 +6,30 @@ is asked; the types that most contracts use are known beforehand, for asking cos
 
 import re
 from functools import cache
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa  # it takes 0.2 s, and most commands read contracts for the names in them
 
 KNOWN = {
-    "BOOLEAN": pa.bool_(),
-    "SMALLINT": pa.int16(),
-    "INTEGER": pa.int32(),
-    "BIGINT": pa.int64(),
-    "FLOAT": pa.float32(),
-    "DOUBLE": pa.float64(),
-    "VARCHAR": pa.string(),
-    "DATE": pa.date32(),
-    "TIMESTAMP": pa.timestamp("us"),
-    "DECIMAL(12,2)": pa.decimal128(12, 2),
+    "BOOLEAN": "bool",
+    "SMALLINT": "int16",
+    "INTEGER": "int32",
+    "BIGINT": "int64",
+    "FLOAT": "float",
+    "DOUBLE": "double",
+    "VARCHAR": "string",
+    "JSON": "string",
+    "DATE": "date32",
+    "TIMESTAMP": "timestamp[us]",
 }
+"""DuckDB's name of a type, and Arrow's alias of how it is held: nested values as the text of their JSON."""
+NUMBERS = frozenset(
+    {f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")}
+    | {"INTEGER", "UINTEGER", "FLOAT", "DOUBLE"}
+)
+_DECIMAL = re.compile(r"DECIMAL\(([1-9]\d?),(0|[1-9]\d?)\)")
+MOST_DIGITS = 38
 BY_LOGICAL_TYPE = {
     "string": "VARCHAR",
     "integer": "BIGINT",
@@ -48,15 +57,24 @@ def canonical_type(physical: str | None, logical: str | None) -> str | None:
 
 def is_number(duckdb_type: str) -> bool:
     """Whether a canonical type holds numbers."""
-    kind = arrow_type(duckdb_type)
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+    return duckdb_type.startswith("DECIMAL") or duckdb_type in NUMBERS
 
 
-def arrow_type(duckdb_type: str) -> pa.DataType:
+def arrow_type(duckdb_type: str) -> "pa.DataType":
     """How Arrow holds the values of a canonical type: nested ones as the text of their JSON, moments in microseconds."""
-    if duckdb_type == "JSON":
-        return pa.string()
-    return KNOWN.get(duckdb_type) or _asked(duckdb_type)[1]
+    import pyarrow as pa
+
+    if duckdb_type in KNOWN:
+        return pa.type_for_alias(KNOWN[duckdb_type])
+    decimal = _decimal(duckdb_type)
+    return pa.decimal128(*decimal) if decimal else _asked(duckdb_type)[1]
+
+
+def _decimal(declared: str) -> tuple[int, int] | None:
+    """Digits and digits behind the point; None for what is no decimal, or an impossible one."""
+    found = _DECIMAL.fullmatch(declared)
+    digits, behind = map(int, found.groups()) if found else (0, 0)
+    return (digits, behind) if 1 <= digits <= MOST_DIGITS and behind <= digits else None
 
 
 @cache
@@ -64,14 +82,15 @@ def _in_duckdb(declared: str) -> str | None:
     plain = " ".join(declared.upper().split())
     if NESTED.match(plain):
         return "JSON"
-    if plain in KNOWN:
+    if plain in KNOWN or _decimal(plain):
         return plain
     return _asked(plain)[0] if _SPELLED.fullmatch(plain) else None
 
 
 @cache
-def _asked(declared: str) -> tuple[str | None, pa.DataType]:
+def _asked(declared: str) -> "tuple[str | None, pa.DataType]":
     import duckdb
+    import pyarrow as pa
 
     with duckdb.connect() as connection:
         try:
@@ -80,5 +99,5 @@ def _asked(declared: str) -> tuple[str | None, pa.DataType]:
             return None, pa.null()
         [(_, kind, *_)] = asked.description
         if str(kind).startswith("TIMESTAMP"):  # moments are UTC, in microseconds, whatever unit or zone they come in
-            return "TIMESTAMP", KNOWN["TIMESTAMP"]
+            return "TIMESTAMP", arrow_type("TIMESTAMP")
         return str(kind), asked.to_arrow_table().schema.field("value").type

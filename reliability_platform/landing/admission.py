@@ -30,7 +30,7 @@ from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.contracts.contract import ADDITIVE, Contract
 from reliability_platform.errors import EnvironmentUnusableError, PlatformError
 from reliability_platform.landing.attempts import UNASKED, Candidate, settle_attempts
-from reliability_platform.landing.batch_files import batch_file, batch_of, has_file, manifest_of, suffix_of
+from reliability_platform.landing.batch_files import BATCH_NAME, batch_file, batch_of, has_file, manifest_of, suffix_of
 from reliability_platform.landing.bronze import (
     ADMISSION_SCHEMA,
     admissions_file,
@@ -59,10 +59,6 @@ from reliability_platform.landing.versions import in_later_types
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.masking import shown_name
 from reliability_platform.settings import Settings
-
-BATCH_NAME = re.compile(
-    r"(?P<source>[a-z][a-z0-9_]*)-(?P<day>\d{8})-(?P<slot>\d{2})(?:-r\d{1,4}|-a(?P<attempt>\d{1,4}))?"
-)
 
 
 @dataclass(frozen=True)
@@ -616,14 +612,6 @@ def _slot(record: Admission, day: date) -> tuple[int, int]:
     if named is None or (named["source"], named["day"]) != (record.source, f"{day:%Y%m%d}"):
         return 0, 0
     return int(named["slot"]), int(named["attempt"] or 1)
-
-
-def slot_of(source: str, day: date, batch: str, sequence: int) -> int | None:
-    """The slot of the schedule that a delivered file is of: by its manifest, else by its name; None if it fits none."""
-    named = BATCH_NAME.fullmatch(batch)
-    of_the_day = named is not None and (named["source"], named["day"]) == (source, f"{day:%Y%m%d}")
-    told = (sequence, int(named["slot"]) if named is not None and of_the_day else 0)
-    return next((slot for slot in told if 1 <= slot <= CONTRACTS[source].cadence.batches), None)
 
 
 def _write_records(path: Path, records: list[Admission]) -> None:

@@ -1,11 +1,17 @@
 """The names of a batch: a file in one of the formats of its source, and a manifest beside it."""
 
 import os
+import re
 from collections.abc import Collection
+from datetime import date
 from pathlib import Path
 
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX
+
+BATCH_NAME = re.compile(
+    r"(?P<source>[a-z][a-z0-9_]*)-(?P<day>\d{8})-(?P<slot>\d{2})(?:-r\d{1,4}|-a(?P<attempt>\d{1,4}))?"
+)
 
 
 def suffix_of(source: str, name: str) -> str | None:
@@ -39,3 +45,11 @@ def has_file(source: str, manifest: str, names: Collection[str]) -> bool:
     """Whether the file that a manifest is named for lies beside it."""
     batch_id = manifest.removesuffix(MANIFEST_SUFFIX)
     return any(f"{batch_id}{suffix}" in names for suffix in CONTRACTS[source].suffixes)
+
+
+def slot_of(source: str, day: date, batch: str, sequence: int) -> int | None:
+    """The slot of the schedule that a delivered file is of: by its manifest, else by its name; None if it fits none."""
+    named = BATCH_NAME.fullmatch(batch)
+    of_the_day = named is not None and (named["source"], named["day"]) == (source, f"{day:%Y%m%d}")
+    told = (sequence, int(named["slot"]) if named is not None and of_the_day else 0)
+    return next((slot for slot in told if 1 <= slot <= CONTRACTS[source].cadence.batches), None)

@@ -5,65 +5,21 @@ read so, `remediation.readings` asks of the past, and of a person.
 """
 
 import difflib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
 import pyarrow as pa
-from pydantic import TypeAdapter
 
 from reliability_platform.contracts.contract import STRICT, Contract
 from reliability_platform.counted import counted
+from reliability_platform.landing.breach import Breach
 from reliability_platform.landing.canonical import in_type, spelled
 from reliability_platform.landing.casts import CASTS, proposed, unconverted
 from reliability_platform.masking import is_plain_name, shown_name, shown_type
 
 SIMILAR_NAME = 0.6
 """How alike two column names must be for a rename: `customer_id` and `user_id` are 0.78, unrelated ones below 0.5."""
-
-
-@dataclass(frozen=True)
-class Breach:
-    """How a file breaks its contract: names of the contract, of casts and of types; delivered names only where they are
-    plain words.
-    """
-
-    reason: str
-    missing: tuple[str, ...] = ()
-    repeated: tuple[str, ...] = ()
-    rename: Mapping[str, str] = field(default_factory=dict)
-    """Delivered name → the contract's that it may stand for."""
-    changed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Column → the type that is `expected`, and the one that was `found`."""
-    casts: Mapping[str, str] = field(default_factory=dict)
-    unconverted: Mapping[str, int] = field(default_factory=dict)
-    """Column → how many of its values the approved cast could not convert."""
-    unannounced: tuple[str, ...] = ()
-    """Delivered columns of which a strict contract says nothing."""
-    notice: str = ""
-    """What the producer owed before such a change."""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The contract's columns that it is about."""
-        return tuple(dict.fromkeys([*self.missing, *self.changed, *self.repeated]))
-
-    @property
-    def detail(self) -> str:
-        """As the record of the file keeps it."""
-        return json.dumps({name: one for name, one in vars(self).items() if one and name != "reason"}, sort_keys=True)
-
-    @classmethod
-    def read(cls, reason: str, detail: object) -> "Breach":
-        """As a record says it; without a word on columns where the record was edited and says none."""
-        try:
-            return _BREACH.validate_python({**json.loads(str(detail)), "reason": reason})
-        except (ValueError, TypeError):
-            return cls(reason)
-
-
-_BREACH = TypeAdapter(Breach)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 
 from reliability_platform.contracts.contract import ADDITIVE, Contract
 from reliability_platform.contracts.named_days import named_days
+from reliability_platform.landing.breach import Breach
 from reliability_platform.landing.canonical import canonical
-from reliability_platform.landing.columns import Breach, breach, owed_notice, repeated
+from reliability_platform.landing.columns import breach, owed_notice, repeated
 from reliability_platform.landing.delivered_file import RowCountError, read_delivered
 from reliability_platform.landing.entries import os_error_text, read_file
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest, ManifestError

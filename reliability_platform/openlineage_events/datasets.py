@@ -9,19 +9,20 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.contracts import CONTRACTS
-from reliability_platform.contracts.types import KNOWN
+from reliability_platform.contracts.types import KNOWN, arrow_type
 from reliability_platform.landing.bronze import bronze_folder, bronze_schema
 from reliability_platform.openlineage_events.run import Assertion, Dataset, Field, InputColumn, Metrics
 from reliability_platform.parquet import identifier, literal
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_reader
 
-_TYPE_NAMES = {kind: name for name, kind in KNOWN.items()}
+_TYPE_NAMES = {arrow_type(name): name for name in KNOWN if name != "JSON"}
 
 ColumnLineage = Mapping[str, Mapping[str, frozenset[InputColumn]]]
 """Model → column → the columns that it is made from."""
@@ -34,8 +35,15 @@ def landing(source: str) -> Dataset:
 
 def bronze(source: str) -> Dataset:
     """The admitted files of a source: the contract's columns, then where each row came from."""
-    fields = (Field(one.name, _TYPE_NAMES.get(one.type, str(one.type))) for one in bronze_schema(source))
+    fields = (Field(one.name, _type_name(one.type)) for one in bronze_schema(source))
     return Dataset(f"bronze/{source}", tuple(fields))
+
+
+def _type_name(kind: pa.DataType) -> str:
+    """DuckDB's name of a type, where it has one for it; Arrow's otherwise."""
+    if pa.types.is_decimal(kind):
+        return f"DECIMAL({kind.precision},{kind.scale})"
+    return _TYPE_NAMES.get(kind, str(kind))
 
 
 def bronze_metrics(settings: Settings, source: str, days: Iterable[date]) -> Metrics:

@@ -2,7 +2,8 @@
 
 import re
 
-from reliability_platform.masking import error_message, printable, scrub
+from reliability_platform.formats import printable
+from reliability_platform.masking import error_message, scrub
 from reliability_platform.settings import Settings
 
 MAX_LETTERS = 300

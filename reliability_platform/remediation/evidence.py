@@ -8,8 +8,8 @@ from datetime import date
 from typing import Any
 
 from reliability_platform.contracts import CONTRACTS
-from reliability_platform.landing.admission import fingerprint_of, slot_of
-from reliability_platform.landing.batch_files import batch_file
+from reliability_platform.landing.admission import fingerprint_of
+from reliability_platform.landing.batch_files import batch_file, slot_of
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.manifest import Manifest
 from reliability_platform.landing.replacement import has_file, landed_manifests

@@ -31,10 +31,11 @@ from reliability_platform.checks.history import LOOK_BACK_DAYS
 from reliability_platform.checks.results import CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.contracts import CONTRACTS
+from reliability_platform.landing.breach import Breach
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.canonical import canonical
 from reliability_platform.landing.casts import CASTS
-from reliability_platform.landing.columns import Breach, Reading, read_as
+from reliability_platform.landing.columns import Reading, read_as
 from reliability_platform.landing.delivered_file import read_delivered
 from reliability_platform.landing.file_quarantine import quarantined_file
 from reliability_platform.landing.parquet_file import NotReadableError

@@ -14,9 +14,11 @@ from click.testing import CliRunner
 from reliability_platform.cli import options
 from reliability_platform.cli.demo import approvals
 from reliability_platform.cli.given_home import HOMELESS, for_given_home
-from reliability_platform.cli.main import COMMANDS, cli, first_sentence, main
+from reliability_platform.cli.incidents import incidents
+from reliability_platform.cli.main import cli, main
 from reliability_platform.cli.options import held_words
 from reliability_platform.cli.pipeline import _tell_incidents
+from reliability_platform.cli.quarantine import quarantine
 from reliability_platform.errors import EnvironmentUnusableError, ExitCode, HomeBusyError, PlatformError, UsageError
 from reliability_platform.masking import MASK, error_text, operator_said, shown_path
 from reliability_platform.settings import HOMES, PROJECT_ROOT
@@ -110,11 +112,15 @@ def test_the_exit_codes_are_documented_where_people_look() -> None:
 
 def test_each_commands_line_in_the_root_help_is_its_own_first_sentence() -> None:
     """Two texts for one command had drifted apart for half of them."""
-    root = " ".join(CliRunner().invoke(cli, ["--help"]).output.split())
-    for name in COMMANDS:
-        line = first_sentence(name)
-        assert line in root
-        assert line.rstrip(".") in " ".join(CliRunner().invoke(cli, [name, "--help"]).output.split())
+
+    def told(*words: str) -> str:
+        return "".join(CliRunner().invoke(cli, [*words, "--help"]).output.split())  # a line may end after a hyphen
+
+    for words, group in (((), cli), (("incidents",), incidents), (("quarantine",), quarantine)):
+        for name in group.places:
+            line = "".join(group.first_sentence(click.Context(group), name).split())
+            assert line in told(*words)
+            assert line.rstrip(".") in told(*words, name)
 
 
 @pytest.mark.parametrize("words", [("verfy",), ("incidents", "shwo")])

@@ -21,8 +21,9 @@ from reliability_platform.contracts.declared import contracts_in
 from reliability_platform.contracts.generation import generated_files
 from reliability_platform.contracts.odcs import ContractError
 from reliability_platform.errors import ExitCode, UsageError
+from reliability_platform.landing.breach import Breach
 from reliability_platform.landing.bronze import ensure_bronze
-from reliability_platform.landing.columns import Breach, breach, owed_notice
+from reliability_platform.landing.columns import breach, owed_notice
 from reliability_platform.landing.reading import contract_fingerprint
 from reliability_platform.landing.versions import in_later_types
 from reliability_platform.settings import load_settings

@@ -2,15 +2,16 @@
 
 import click
 
-from reliability_platform.cli.corrections.apply import apply
-from reliability_platform.cli.corrections.listing import list_corrections, show
-from reliability_platform.cli.corrections.revert import revert
+from reliability_platform.cli.lazy import LazyGroup
+
+PLACES = {
+    "apply": "corrections.apply:apply",
+    "list": "corrections.listing:list_corrections",
+    "show": "corrections.listing:show",
+    "revert": "corrections.revert:revert",
+}
 
 
-@click.group()
+@click.group(cls=LazyGroup, places=PLACES)
 def corrections() -> None:
     """Correct delivered rows, with a reason and a way back; see what was corrected."""
-
-
-for _command in (apply, list_corrections, show, revert):
-    corrections.add_command(_command)

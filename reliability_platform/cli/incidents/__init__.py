@@ -2,41 +2,33 @@
 
 import click
 
-from reliability_platform.cli.incidents.audit import audit
-from reliability_platform.cli.incidents.decisions import ack, assign, close, false_alarm, note, reopen, resolve
-from reliability_platform.cli.incidents.documents import assess, classes, message, page, postmortem, runbook
-from reliability_platform.cli.incidents.impact import impact
-from reliability_platform.cli.incidents.lessons import actions
-from reliability_platform.cli.incidents.look import list_incidents, rejected, show, timeline
-from reliability_platform.cli.incidents.metrics import metrics
+from reliability_platform.cli.lazy import LazyGroup
+
+PLACES = {
+    "list": "incidents.look:list_incidents",
+    "rejected": "incidents.look:rejected",
+    "show": "incidents.look:show",
+    "timeline": "incidents.look:timeline",
+    "runbook": "incidents.documents:runbook",
+    "assess": "incidents.documents:assess",
+    "page": "incidents.documents:page",
+    "message": "incidents.documents:message",
+    "postmortem": "incidents.documents:postmortem",
+    "classes": "incidents.documents:classes",
+    "impact": "incidents.impact:impact",
+    "ack": "incidents.decisions:ack",
+    "assign": "incidents.decisions:assign",
+    "note": "incidents.decisions:note",
+    "resolve": "incidents.decisions:resolve",
+    "reopen": "incidents.decisions:reopen",
+    "false-alarm": "incidents.decisions:false_alarm",
+    "close": "incidents.decisions:close",
+    "actions": "incidents.lessons:actions",
+    "metrics": "incidents.metrics:metrics",
+    "audit": "incidents.audit:audit",
+}
 
 
-@click.group()
+@click.group(cls=LazyGroup, places=PLACES)
 def incidents() -> None:
     """List, show, decide on and learn from incidents."""
-
-
-for _command in (
-    list_incidents,
-    rejected,
-    show,
-    timeline,
-    runbook,
-    assess,
-    page,
-    message,
-    postmortem,
-    classes,
-    impact,
-    ack,
-    assign,
-    note,
-    resolve,
-    reopen,
-    false_alarm,
-    close,
-    actions,
-    metrics,
-    audit,
-):
-    incidents.add_command(_command)

@@ -2,18 +2,18 @@
 
 import click
 
-from reliability_platform.cli.quarantine.analyze import analyze
-from reliability_platform.cli.quarantine.discard import discard
-from reliability_platform.cli.quarantine.listing import list_quarantine
-from reliability_platform.cli.quarantine.purge import purge
-from reliability_platform.cli.quarantine.replay import replay
-from reliability_platform.cli.quarantine.show import show
+from reliability_platform.cli.lazy import LazyGroup
+
+PLACES = {
+    "list": "quarantine.listing:list_quarantine",
+    "show": "quarantine.show:show",
+    "analyze": "quarantine.analyze:analyze",
+    "replay": "quarantine.replay:replay",
+    "discard": "quarantine.discard:discard",
+    "purge": "quarantine.purge:purge",
+}
 
 
-@click.group()
+@click.group(cls=LazyGroup, places=PLACES)
 def quarantine() -> None:
     """List, understand, replay, discard and purge what was refused or rejected."""
-
-
-for _command in (list_quarantine, show, analyze, replay, discard, purge):
-    quarantine.add_command(_command)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from reliability_platform.counted import counted
-from reliability_platform.landing.admission import fingerprint_of, slot_of
-from reliability_platform.landing.batch_files import batch_file
+from reliability_platform.landing.admission import fingerprint_of
+from reliability_platform.landing.batch_files import batch_file, slot_of
 from reliability_platform.landing.discards import FILE, ROWS
 from reliability_platform.landing.file_quarantine import quarantined_file, quarantined_files
 from reliability_platform.landing.reading import contract_fingerprint

@@ -8,7 +8,7 @@ from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Contract
 from reliability_platform.lab.scorecard.evidence.report import Folder, Report, ReportColumn, Row
 from reliability_platform.lab.scorecard.evidence.run import GradedRun
-from reliability_platform.landing.columns import Breach
+from reliability_platform.landing.breach import Breach
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.masking import shown_name, shown_type

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from reliability_platform.masking import printable
+from reliability_platform.formats import printable
 
 MAX_TEXT = 400
 DIGITS = 6
