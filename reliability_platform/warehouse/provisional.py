@@ -28,7 +28,7 @@ PREFIX = "provisional."
 FROM = "provisional_from"
 """The column that says of which event date the rows are."""
 Partition = tuple[str, date]
-CAME = pa.array(["admitted", "refused", "held"])
+CAME = ("admitted", "refused", "held")
 """What became of a file that was delivered. One that is refused is no missing delivery."""
 
 
@@ -66,7 +66,7 @@ def _is_missing(settings: Settings, source: str, day: date) -> bool:
     if not path.exists():
         return due > 0
     records = read_table(path, columns=["batch_sequence", "status"])
-    there = records.filter(pc.is_in(records["status"], value_set=CAME))["batch_sequence"].unique()
+    there = records.filter(pc.is_in(records["status"], value_set=pa.array(CAME)))["batch_sequence"].unique()
     return len(there) < due
 
 
