@@ -58,6 +58,22 @@ class Deviating:
 
 
 @dataclass(frozen=True)
+class PastValues:
+    """A number by landing day, with the limits beyond which it is told: the picture of a check against the past."""
+
+    what: str
+    days: tuple[date, ...]
+    """Ascending."""
+    values: tuple[float, ...]
+    usual: float
+    low: float | None = None
+    """None where only more than usual is told."""
+    high: float | None = None
+    told: int = 1
+    """So many of the last days together are beyond a limit."""
+
+
+@dataclass(frozen=True)
 class Facts:
     """The findings of one check on one landing day; each kind of check fills its own field."""
 
@@ -82,6 +98,8 @@ class Facts:
     """Tables that have no rows of the day."""
     deviations: tuple[Deviating, ...] = ()
     """What is unlike the past, the one first by which the day is known."""
+    past: PastValues | None = None
+    """That one, or the number of another check against the past, by landing day."""
 
     @classmethod
     def found(cls, source: str, day: date, struct: Mapping[str, Any] | None) -> "Facts":
@@ -148,6 +166,20 @@ _SHARES = {
     "the same as in": "{column} is the same as in {part} in",
 }
 """What a share is of the rows, by its kind."""
+
+
+def subject_text(one: Deviating) -> str:
+    """What the number of a deviation is, without its values."""
+    if one.kind not in _SHARES:
+        return deviation_text(replace(one, days=1)).partition(":")[0]
+    where = f" where {one.within.replace('=', ' is ')}" if one.within else ""
+    return f"share of rows: {_share_subject(one)}{where}"
+
+
+def _share_subject(one: Deviating) -> str:
+    first, _, second = one.column.partition(" ")
+    names = {"column": one.column, "one": first, "other": second, "part": one.part}
+    return _SHARES[one.kind].format(**names).removesuffix(" in").removesuffix(" has").removesuffix(" are")
 
 
 def deviation_text(one: Deviating) -> str:

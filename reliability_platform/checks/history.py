@@ -17,6 +17,7 @@ import duckdb
 
 from reliability_platform.checks.catalogue import CHECKS, about_columns
 from reliability_platform.checks.episodes import EPISODE_DAYS, EPISODE_SIGMAS, Lean, drawn_in
+from reliability_platform.checks.facts import Facts, PastValues
 from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, CheckStatus
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.formats import percent
@@ -62,6 +63,8 @@ class Finding:
     """Why there is no value, if there is none."""
     shared_with: date | None = None
     """The failed day beside it whose deviation the day shares."""
+    past: PastValues | None = None
+    """The number by day."""
 
     @property
     def failed(self) -> bool:
@@ -92,7 +95,8 @@ def judge_volume(profile: Days, past: Sequence[date], day: date) -> Finding:
     today = profile.get(day, {}).get("rows", 0.0)
     away = today / usual - 1
     lean = {"rows": away / limit} if abs(away) > EPISODE_SIGMAS * noise else {}
-    return Finding(100 * abs(away), 100 * limit, f"{today:.0f} rows of the day, usual {usual:.0f}", lean)
+    drawn = _drawn("rows of the day", {**rows, day: today}, usual, usual * max(1 - limit, 0), usual * (1 + limit))
+    return Finding(100 * abs(away), 100 * limit, f"{today:.0f} rows of the day, usual {usual:.0f}", lean, past=drawn)
 
 
 def judge_scale(profile: Days, past: Sequence[date], day: date) -> Finding:
@@ -120,7 +124,11 @@ def judge_scale(profile: Days, past: Sequence[date], day: date) -> Finding:
         if abs(shift) > EPISODE_SIGMAS * sigma:
             lean[segment] = shift / math.log(SCALE_LIMIT)
         if abs(shift) > SIGMAS * sigma and math.exp(abs(shift)) > (worst.value or 1.0):
-            worst = Finding(math.exp(abs(shift)), SCALE_LIMIT, _in_words(segment, shift))
+            usual, width = median(before), max(SIGMAS * sigma, math.log(SCALE_LIMIT))
+            values = {one: math.exp(profile[one][name]) for one in (*past, day) if name in profile[one]}
+            what = f"median of the measure, {'all rows' if segment == 'all' else segment}"
+            drawn = _drawn(what, values, *(math.exp(usual + one) for one in (0, -width, width)))
+            worst = Finding(math.exp(abs(shift)), SCALE_LIMIT, _in_words(segment, shift), past=drawn)
     return replace(worst, lean=lean)
 
 
@@ -137,7 +145,10 @@ def judge_key_share(profile: Days, past: Sequence[date], day: date) -> Finding:
     usual = median(profile[one]["share"] for one in past)
     limit = max(KEY_SHARE_LIMIT, KEY_SHARE_TIMES * usual)
     today = profile.get(day, {}).get("share", 0.0)
-    return Finding(100 * today, 100 * limit, f"{percent(today)} of the rows are of one key, usual {percent(usual)}")
+    shares = {one: profile[one]["share"] for one in past} | {day: today}
+    drawn = _drawn("share of rows: of the commonest key", shares, usual, None, limit)
+    words = f"{percent(today)} of the rows are of one key, usual {percent(usual)}"
+    return Finding(100 * today, 100 * limit, words, past=drawn)
 
 
 def judge_shifted(profile: Days, past: Sequence[date], day: date) -> Finding:
@@ -158,7 +169,14 @@ def judge_shifted(profile: Days, past: Sequence[date], day: date) -> Finding:
     if today["shifted"]:
         before = median(profile[one]["day_before"] for one in past)
         words += f"; of the first slot {percent(today['day_before'])} are of an earlier day, usual {percent(before)}"
-    return Finding(100 * share, 100 * limit, words)
+    by_day = dict(zip(past, shares, strict=True)) | {day: share}
+    drawn = _drawn("share of rows: more than a slot's length away from their slot", by_day, usual, None, limit)
+    return Finding(100 * share, 100 * limit, words, past=drawn)
+
+
+def _drawn(what: str, values: Mapping[date, float], usual: float, low: float | None, high: float) -> PastValues:
+    days = sorted(values)
+    return PastValues(what, tuple(days), tuple(values[one] for one in days), usual, low, high)
 
 
 @dataclass(frozen=True)
@@ -364,7 +382,7 @@ def _result(
         words += f"; by itself within {limit:.3g}, but of one deviation with {finding.shared_with}"
         details = {"detail": words, _EPISODE: finding.shared_with.isoformat()}
     elif finding.failed:
-        status, details = CheckStatus.FAILED, {"detail": words}
+        status, details = CheckStatus.FAILED, {"detail": words, "facts": Facts(past=finding.past).kept()}
     else:
         status = CheckStatus.PASSED
     return CheckResult(

@@ -6,6 +6,7 @@ the deviations, the one first by which the day is known.
 """
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -14,7 +15,7 @@ import duckdb
 from sqlalchemy import Engine, select
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.facts import Deviating, Facts, deviation_text
+from reliability_platform.checks.facts import Deviating, Facts, PastValues, deviation_text, subject_text
 from reliability_platform.checks.history import LOOK_BACK_DAYS
 from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, CheckStatus
 from reliability_platform.checks.store import CheckStore
@@ -191,6 +192,19 @@ def _fact(one: Deviation) -> Deviating:
     )
 
 
+def _past(one: Deviation) -> PastValues:
+    known = [(day, value) for day, value in one.past if not math.isnan(value)]
+    return PastValues(
+        what=subject_text(_fact(one)),
+        days=tuple(day for day, _ in known),
+        values=tuple(round(value, 6) for _, value in known),
+        usual=round(one.usual, 6),
+        low=round(one.low, 6),
+        high=round(one.high, 6),
+        told=one.days,
+    )
+
+
 _UNTOLD = {
     INSUFFICIENT_HISTORY: "too few good days in the past to compare with",
     NOTHING_TO_JUDGE: "there was nothing to judge",
@@ -229,7 +243,7 @@ def _result(
             else f"{percent(judgement.impact)} of the numbers are concerned"
         )
         return replace(result, status=CheckStatus.PASSED, message=message)
-    facts = Facts(deviations=tuple(map(_fact, counted_ones[:SHOWN])))
+    facts = Facts(deviations=tuple(map(_fact, counted_ones[:SHOWN])), past=_past(counted_ones[0]))
     message = deviation_text(facts.deviations[0])
     if len(counted_ones) > 1:
         message += f"; and {counted(len(counted_ones) - 1, 'more deviation')} of {judgement.metrics} numbers"

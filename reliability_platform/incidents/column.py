@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.facts import Deviating
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.rejections import Rejection
 from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.profiles.metrics import MetricKind
 
 
 def _commonest(found: Iterable[str]) -> str | None:
@@ -27,6 +29,33 @@ def _codes(result: CheckResult) -> list[str]:
     return [*result.facts.rejected_for, *shown]
 
 
+_SECOND_OF_PAIR = frozenset({MetricKind.ORDER, MetricKind.APART})
+"""Of two moments the later one is promised, measured or computed from the other; of other pairs the first is the thing."""
+
+
+def _deviating(results: Iterable[CheckResult]) -> str | None:
+    """The column that explains the most of what left its past: each deviation speaks for its own, the strongest the
+    loudest (1 / rank). Segments in which something is measured do not speak: an amount in another unit moves the
+    means of each currency. None where rows as such are meant, as those that come twice.
+    """
+    votes: dict[str | None, float] = {}
+    for result in results:
+        for rank, one in enumerate(result.facts.deviations, 1):
+            name = _column_of(result.source, one)
+            votes[name] = votes.get(name, 0.0) + 1 / rank
+    return max(votes, key=lambda name: (votes[name], name or ""), default=None)
+
+
+def _column_of(source: str, one: Deviating) -> str | None:
+    first, _, second = one.column.partition(" ")
+    if one.kind == MetricKind.REJECTED:
+        found = CONTRACTS[source].rejections.get(one.part)
+        return None if found is None else found.column
+    if one.kind == MetricKind.SLOT:
+        return CONTRACTS[source].event_time
+    return (second if second and one.kind in _SECOND_OF_PAIR else first) or None
+
+
 def column_of_results(failure_class: str, own: Sequence[CheckResult], all_of_them: Sequence[CheckResult]) -> str | None:
     """The column, or None where no single one is meant. `own` are the failures of the class without its symptoms."""
     kind = CLASSES[failure_class]
@@ -36,7 +65,6 @@ def column_of_results(failure_class: str, own: Sequence[CheckResult], all_of_the
     if declared:
         return declared
     of_files = [name for result in own for file in result.facts.refused for name in file.columns]
-    deviating = [result.facts.deviations[0].column for result in own if result.facts.deviations]
     unknown = [name for result in own for name in result.facts.unknown_columns]
     rejected = [
         one.column
@@ -44,9 +72,4 @@ def column_of_results(failure_class: str, own: Sequence[CheckResult], all_of_the
         for one in rejections_of(result, _codes(result))
         if one.column is not None and one.rule in kind.rejections
     ]
-    return (
-        _commonest(one for one in deviating if one and " " not in one)
-        or _commonest(of_files)
-        or _commonest(unknown)
-        or _commonest(rejected)
-    )
+    return _deviating(own) or _commonest(of_files) or _commonest(unknown) or _commonest(rejected)

@@ -130,6 +130,11 @@ class Deviation:
     """How sure: the negative logarithm of the chance, as a part of its limit. From 1 on it counts."""
     impact: float
     """Part of the day's numbers that is concerned, 0 to 1."""
+    low: float = 0.0
+    high: float = 0.0
+    """Beyond these it would have been told on that day."""
+    past: tuple[tuple[date, float], ...] = ()
+    """Its values on the days that it is compared with, and on those that show it."""
 
     @property
     def holds(self) -> bool:
@@ -253,18 +258,52 @@ def _compare(
     always = np.array([kind in ALWAYS for kind in kinds])
     least = MIN_IMPACT if len(last) == 1 else MIN_IMPACT_OF_DRIFT
     matters = (np.abs(found - usual) >= floors) & (always | (impact >= least))
-    deviations = [
-        Deviation(
-            metric=series.metrics[places[one]],
-            usual=_natural(usual[one], size[one]),
-            found=_natural(found[one], size[one]),
-            days=len(last),
-            evidence=float(evidence[one]),
-            impact=float(impact[one]),
+    allowed = dispersion * uncertain * degrees * np.expm1(2 * limit / (degrees + 1))
+    deviations = []
+    for one in np.flatnonzero(matters & (evidence > 1)):
+        behind_it = float(rows[one, last].sum())
+        low, high = _bounds(
+            float(usual[one]),
+            behind_it,
+            float(past.noise[one]) / len(last),
+            bool(is_share[one]),
+            float(allowed[one]),
+            floors[one],
         )
-        for one in np.flatnonzero(matters & (evidence > 1))
-    ]
+        deviations.append(
+            Deviation(
+                metric=series.metrics[places[one]],
+                usual=_natural(usual[one], size[one]),
+                found=_natural(found[one], size[one]),
+                days=len(last),
+                evidence=float(evidence[one]),
+                impact=float(impact[one]),
+                low=_natural(low, size[one]),
+                high=_natural(high, size[one]),
+                past=tuple((series.days[day], float(series.value[places[one], day])) for day in (*base, *last)),
+            )
+        )
     return len(places), float(np.max(np.where(matters, evidence, 0.0))), deviations
+
+
+def _bounds(
+    usual: float, rows: float, noise: float, is_share: bool, allowed: float, floor: float
+) -> tuple[float, float]:
+    """Where the deviance is what is allowed; of a share it has no closed form, and 60 halvings find it."""
+    if not is_share:
+        width = max(float(np.sqrt(allowed * noise)), floor)
+        return usual - width, usual + width
+    found = []
+    for end in (0.0, 1.0):
+        inside, outside = usual, end
+        for _ in range(60):
+            middle = (inside + outside) / 2
+            [deviance] = _deviance(
+                np.array([middle]), np.array([usual]), np.array([rows]), np.ones(1), np.array([True])
+            )
+            inside, outside = (middle, outside) if deviance < allowed else (inside, middle)
+        found.append(outside)
+    return max(min(found[0], usual - floor), 0.0), min(max(found[1], usual + floor), 1.0)
 
 
 def _comparable(

@@ -1,7 +1,10 @@
 """Documents from hostile data: nothing in it may become markup, a link, a template, or code."""
 
 import re
+from base64 import b64decode
+from datetime import date
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings, strategies
@@ -16,6 +19,7 @@ from reliability_platform.incidents.documents.blocks import (
     Hints,
     Paragraph,
     Picture,
+    ValuesByDay,
 )
 from reliability_platform.incidents.documents.render import escape, markdown, text
 from reliability_platform.incidents.documents.web import page
@@ -239,3 +243,17 @@ def test_a_picture_says_in_words_what_it_shows() -> None:
     """Markdown and plain text have no picture, and not everybody sees."""
     assert markdown([Picture("<svg/>", "a|b")]) == "*Picture, on the HTML page: a\\|b*\n"
     assert text([Picture("<svg/>", "a\x1b[31m")]) == "[Picture, on the HTML page: a [31m]\n"
+
+
+def test_a_number_by_day_is_a_picture_on_a_page_and_a_table_elsewhere() -> None:
+    """Whoever reads the runbook in a terminal sees the numbers; a name from the data is nothing but text in both."""
+    days = [date(2026, 1, number) for number in range(1, 21)]
+    block = ValuesByDay(HOSTILE[0], tuple(days), tuple([0.5] * 19 + [2.25]), 0.5, None, 1.0, 1)
+    for rendered in (markdown([block]), text([block])):
+        assert "2026-01-20" in rendered and "2.25" in rendered and "2026-01-12" not in rendered
+    shown = page([Heading(1, "x"), block])
+    assert HOSTILE[0] not in shown and "2.25 on 2026-01-20, usual 0.5, limits upper 1; 19 days before it" in shown
+    svg = b64decode(re.findall(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)", shown)[0]).decode()
+    root = ElementTree.fromstring(svg)  # noqa: S314 (our own)
+    assert root.tag.endswith("svg") and HOSTILE[0] not in svg and "2026-01-20" in svg
+    assert page([Heading(1, "x"), block]) == shown

@@ -10,6 +10,7 @@ from reliability_platform.checks.facts import Deviating, Facts
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.incidents.column import column_of_results
 from reliability_platform.incidents.grouping import RawSignal, RootCause, explains, group
 from tests.unit.failing import NOTHING, Numbers, crashed, day, missing, refused, result
 
@@ -319,3 +320,30 @@ def test_a_drift_below_its_limit_for_some_days_is_one_incident() -> None:
     assert days_of == [[day(3), day(6), day(7)]]
     assert len(grouped(_unlike(SHIPMENTS_PROFILE, 3, drift), _unlike(SHIPMENTS_PROFILE, 6, other))) == 2
     assert len(grouped(_unlike(SHIPMENTS_PROFILE, 3, other), _unlike(SHIPMENTS_PROFILE, 6, other))) == 2
+
+
+def _deviation(kind: str, column: str, part: str = "", within: str = "") -> Deviating:
+    return Deviating(kind=kind, column=column, part=part, within=within, usual=0.1, found=0.5, days=1, impact=0.2)
+
+
+LABELS_OF_ALL = [_deviation("label", "method", "card"), _deviation("label", "status", "declined", "method=card")]
+
+
+@pytest.mark.parametrize(
+    ("deviations", "column"),
+    [
+        ([_deviation("mean", "amount", within="currency=EUR"), _deviation("mean", "amount", within="currency=USD"), _deviation("whole numbers", "amount")], "amount"),
+        ([LABELS_OF_ALL[0], *(_deviation("label", "status", "declined", f"method={one}") for one in ("card", "paypal", "transfer", "wallet"))], "status"),
+        (LABELS_OF_ALL, "method"),
+        ([_deviation("slot", "", "2"), _deviation("hour", "event_time", "9")], "event_time"),
+        ([_deviation("in order", "order_id amount")], "amount"),
+        ([_deviation("repeated pair", "order_id status")], "order_id"),
+        ([_deviation("rejected", "", "currency_unknown_value")], "currency"),
+        ([_deviation("repeated content", ""), _deviation("distinct values", "amount")], None),
+    ],
+)  # fmt: skip
+def test_a_profile_names_the_column_that_explains_the_most(deviations: list[Deviating], column: str | None) -> None:
+    """The strongest number alone named a segment in which the spoiled column was measured, or nothing where it was a pair."""
+    facts = Facts(deviations=tuple(deviations))
+    found = result("int_payments__deduplicated__profile", facts=facts)
+    assert column_of_results("profile_anomaly", [found], [found]) == column

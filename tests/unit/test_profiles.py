@@ -3,6 +3,7 @@
 On tables as the models leave them, made of the simulated shop: six weeks of it, and a last day that is spoiled.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -217,6 +218,24 @@ def test_few_rows_are_no_news() -> None:
 
     assert not judge(series(30), day(40), set()).deviations
     assert judge(series(1000), day(40), set()).deviations[0].metric.column == "status"
+
+
+def test_limits_are_where_a_number_begins_to_be_told() -> None:
+    """The picture of the past shows a line; just inside it nothing is told, just outside it is."""
+    metric = Metric(MetricKind.LABEL, "status", "declined")
+
+    def judged(share: float) -> ProfileJudgement:
+        def of_day(number: int) -> tuple[float, float, float]:
+            return 2000, share if number == 40 else 0.2 + 0.01 * math.sin(number), float("nan")
+
+        series = _series({metric: of_day}, 40)
+        return judge(series, day(40), set())
+
+    [told] = judged(0.6).deviations
+    assert told.low < told.usual < told.high < 0.6
+    assert [one for one, _ in told.past] == [day(number) for number in range(12, 41)] and told.past[-1][1] == 0.6
+    assert not judged(told.high - 0.001).deviations and judged(told.high + 0.001).deviations
+    assert not judged(told.low + 0.001).deviations and judged(told.low - 0.001).deviations
 
 
 def test_what_has_always_jumped_must_jump_further() -> None:

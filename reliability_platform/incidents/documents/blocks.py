@@ -2,6 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
+
+from reliability_platform.counted import counted
+from reliability_platform.formats import number
+
+SHOWN_DAYS = 7
+"""Days before those that are told, where a table stands in the place of a picture."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,42 @@ class Picture:
     alt: str
 
 
-Block = Heading | Paragraph | Bullets | Hints | Commands | Grid | Picture
+@dataclass(frozen=True)
+class ValuesByDay:
+    """A number by day with its limits: a picture on a page, a table where nothing can be drawn."""
+
+    what: str
+    days: Sequence[date]
+    values: Sequence[float]
+    usual: float
+    low: float | None
+    high: float | None
+    told: int
+    """So many of the last days are those that are told."""
+
+    @property
+    def alt(self) -> str:
+        """What the picture shows."""
+        limits = [
+            f"{name} {number(one)}" for name, one in (("lower", self.low), ("upper", self.high)) if one is not None
+        ]
+        return (
+            f"{self.what}: {number(self.values[-1])} on {self.days[-1]}, usual {number(self.usual)}, "
+            f"limits {' and '.join(limits) or 'none'}; {counted(len(self.days) - self.told, 'day')} before it"
+        )
+
+    @property
+    def table(self) -> "Grid":
+        """The days that are told, and the last ones before them."""
+        shown = list(zip(self.days, self.values, strict=True))[-(self.told + SHOWN_DAYS) :]
+        rows = [
+            [day.isoformat(), number(value), "told" if place >= len(shown) - self.told else ""]
+            for place, (day, value) in enumerate(shown)
+        ]
+        return Grid(["landing day", self.what, ""], rows)
+
+
+Block = ValuesByDay | Heading | Paragraph | Bullets | Hints | Commands | Grid | Picture
 
 
 def sections(blocks: Sequence[Block]) -> dict[str, list[Block]]:

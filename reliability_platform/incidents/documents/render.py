@@ -17,6 +17,7 @@ from reliability_platform.incidents.documents.blocks import (
     Hints,
     Paragraph,
     Picture,
+    ValuesByDay,
 )
 
 WIDTH = 100
@@ -67,6 +68,8 @@ def _markdown(block: Block) -> str:
             return "\n".join(f"| {' | '.join(row)} |" for row in (cells[0], ["---"] * len(header), *cells[1:]))
         case Picture(_, alt):
             return f"*Picture, on the HTML page: {escape(alt)}*"
+        case ValuesByDay():
+            return f"{escape(block.alt)}\n\n{_markdown(block.table)}"
 
 
 def markdown(blocks: Sequence[Block]) -> str:
@@ -105,6 +108,8 @@ def _text(block: Block) -> str:
             )
         case Picture(_, alt):
             return _wrapped(f"[Picture, on the HTML page: {plain(alt)}]")
+        case ValuesByDay():
+            return f"{_wrapped(plain(block.alt))}\n\n{_text(block.table)}"
 
 
 def text(blocks: Sequence[Block]) -> str:

@@ -2,13 +2,24 @@
 
 import json
 import shlex
+from collections.abc import Sequence
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.facts import Facts, PastValues
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.counted import counted
 from reliability_platform.formats import NOTHING, joined, moment, number, second, span
 from reliability_platform.incidents.classes import CLASSES
-from reliability_platform.incidents.documents.blocks import Block, Bullets, Commands, Grid, Heading, Hints, Paragraph
+from reliability_platform.incidents.documents.blocks import (
+    Block,
+    Bullets,
+    Commands,
+    Grid,
+    Heading,
+    Hints,
+    Paragraph,
+    ValuesByDay,
+)
 from reliability_platform.incidents.documents.questions import questions
 from reliability_platform.incidents.documents.situation import Situation
 from reliability_platform.incidents.impact import Numbers, Reach
@@ -128,6 +139,7 @@ def detection(incident: Incident) -> list[Block]:
     if len(rows) > RESULTS:
         more = counted(len(rows) - RESULTS, "more result")
         blocks.append(Paragraph(f"And {more}: the list of checks in the first five minutes shows them all."))
+    blocks += _past(signals)
     samples = [(signal.check, row) for signal in signals for row in signal.sample[:3]]
     if samples:
         blocks += [
@@ -135,6 +147,24 @@ def detection(incident: Incident) -> list[Block]:
             Bullets([f"{check}: {json.dumps(row, ensure_ascii=False)}" for check, row in samples[:SAMPLES]]),
         ]
     return blocks
+
+
+def _past(signals: Sequence[Signal]) -> list[Block]:
+    """The number of the last day that left its past, by day: that of the profile where there is one, for it is the strongest of
+    all that was measured."""
+    found = [
+        (one.check.endswith("__profile"), one.partition, past)
+        for one in signals
+        if (past := _told_past(one)) is not None
+    ]
+    if not found:
+        return []
+    *_, past = max(found, key=lambda one: one[:2])
+    return [ValuesByDay(past.what, past.days, past.values, past.usual, past.low, past.high, past.told)]
+
+
+def _told_past(signal: Signal) -> PastValues | None:
+    return Facts.read(signal.facts).past if signal.facts else None
 
 
 def _columns(incident: Incident, reach: Reach) -> list[Block]:

@@ -20,8 +20,10 @@ from reliability_platform.incidents.documents.blocks import (
     Hints,
     Paragraph,
     Picture,
+    ValuesByDay,
 )
 from reliability_platform.incidents.documents.render import code
+from reliability_platform.incidents.documents.series_picture import picture
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 STYLE = """
@@ -70,6 +72,11 @@ def _grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return _wide(f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>", "table")
 
 
+def _picture(svg: str, alt: str) -> str:
+    data = base64.b64encode(svg.encode("utf-8", "replace")).decode("ascii")
+    return _wide(f'<img alt="{_escaped(alt)}" src="data:image/svg+xml;base64,{data}">', "picture")
+
+
 def _html(block: Block, number: int) -> str:
     match block:
         case Heading(level, text):
@@ -86,8 +93,9 @@ def _html(block: Block, number: int) -> str:
         case Grid(header, rows):
             return _grid(header, rows)
         case Picture(svg, alt):
-            data = base64.b64encode(svg.encode("utf-8", "replace")).decode("ascii")
-            return _wide(f'<img alt="{_escaped(alt)}" src="data:image/svg+xml;base64,{data}">', "picture")
+            return _picture(svg, alt)
+        case ValuesByDay():
+            return _picture(picture(block), block.alt)
 
 
 def _contents(blocks: Sequence[Block]) -> list[str]:
