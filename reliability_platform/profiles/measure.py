@@ -6,6 +6,7 @@ from datetime import date
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Column, Contract
@@ -60,8 +61,14 @@ def measured(connection: duckdb.DuckDBPyConnection, source: str, landing_days: C
     )
     try:
         contract = _without_calendar(connection, contract, days)
+        known = _answers(connection, list(_known(contract, days)))
         return pa.concat_tables(
-            [_answers(connection, list(_queries(contract, days))), _answers(connection, _labels(connection, contract))]
+            [
+                _answers(connection, list(_queries(contract, days))),
+                known,
+                _answers(connection, list(_known_pairs(contract, days, _coming_again(known)))),
+                _answers(connection, _labels(connection, contract)),
+            ]
         )
     finally:
         connection.execute(f"drop table if exists {_ROWS}")
@@ -97,7 +104,6 @@ def _queries(contract: Contract, days: str) -> Iterator[str]:
     yield _keys_again(contract, days)
     yield _rejected(contract, days)
     yield from _elsewhere(contract)
-    yield from _known(contract, days)
     yield from (_against_before(contract, days, number, thing) for number, thing in compared_things(contract))
 
 
@@ -140,11 +146,13 @@ def _empty_together(contract: Contract) -> Iterator[str]:
     """
     optional = [one.name for one in contract.columns if not one.required]
     if len(optional) > 1:
-        names = ", ".join(f"case when {identifier(one)} is null then {literal(one)} end" for one in optional)
-        yield _counted(
-            MetricKind.EMPTY_TOGETHER,
-            " ".join(optional),
-            f"coalesce(nullif(concat_ws(' and ', {names}), ''), 'nothing')",
+        names = ", ".join(f"case when {identifier(one)} then {literal(one)} end" for one in optional)
+        flags = ", ".join(f"{identifier(one)} is null as {identifier(one)}" for one in optional)
+        part = f"coalesce(nullif(concat_ws(' and ', {names}), ''), 'nothing')"
+        yield (
+            f"select landing_date, {literal(MetricKind.EMPTY_TOGETHER.value)}, {literal(' '.join(optional))}, {part}, '', "
+            "sum(c) over (partition by landing_date)::bigint, c / sum(c) over (partition by landing_date), null "
+            f"from (select landing_date, {flags}, count(*) as c from {_ROWS} group by all)"
         )
 
 
@@ -217,14 +225,30 @@ def _elsewhere(contract: Contract) -> Iterator[str]:
 
 
 def _known(contract: Contract, days: str) -> Iterator[str]:
-    """The share of the rows whose value was there in the weeks before, and of pairs of values."""
-    things = [one.name for one in others(contract) if not one.valid_values]
-    for name in things:
-        yield _seen_before(contract, days, [name], MetricKind.KNOWN, name)
+    """The share of the rows whose value was there in the weeks before."""
+    for one in others(contract):
+        if not one.valid_values:
+            yield _seen_before(contract, days, [one.name], MetricKind.KNOWN, one.name)
+
+
+COMING_AGAIN = 0.02
+"""Of a column whose values are known in less of the rows, as those of sessions, no pair is known either."""
+
+
+def _coming_again(known: pa.Table) -> set[str]:
+    """The columns whose values are those of other days as well."""
+    is_often = pc.and_(pc.equal(known["kind"], MetricKind.KNOWN.value), pc.greater_equal(known["value"], COMING_AGAIN))
+    return set(known.filter(is_often)["subject"].to_pylist())
+
+
+def _known_pairs(contract: Contract, days: str, coming_again: set[str]) -> Iterator[str]:
+    """The share of the rows whose pair of values was there in the weeks before."""
+    things = [one.name for one in others(contract) if one.name in coming_again]
+    partners = [one.name for one in others(contract) if one.valid_values or one.name in coming_again]
     for one in things:
-        for other in others(contract):
-            if other.name != one and not (other.name in things and other.name < one):
-                yield _seen_before(contract, days, [one, other.name], MetricKind.KNOWN_PAIR, f"{one} {other.name}")
+        for other in partners:
+            if other != one and not (other in things and other < one):
+                yield _seen_before(contract, days, [one, other], MetricKind.KNOWN_PAIR, f"{one} {other}")
 
 
 def _is_old_enough(source: str) -> str:
@@ -254,7 +278,7 @@ def _seen_before(contract: Contract, days: str, names: list[str], kind: MetricKi
     )
 
 
-PER_THING = 5
+PER_THING = 3
 """Rows of one thing and day that are compared with those of the weeks before: enough for a median, and few enough for any day."""
 
 FACTOR_ERROR = 0.01
