@@ -59,6 +59,31 @@ def admitted_versions(settings: Settings) -> dict[Partition, str]:
     return {(source, day): version for source, version, day in found if source in CONTRACTS}
 
 
+def fallbacks_used(settings: Settings) -> dict[Partition, list[str]]:
+    """The servers from which the deliveries of a landing day came that count, where those are not the first of their source.
+    A later attempt from the first one ends that; releases before 0.4 do not say."""
+    if not any(contract.fallbacks for contract in CONTRACTS.values()):
+        return {}
+    if not any(settings.admissions.glob("*/landing_date=*/admissions.parquet")):
+        return {}
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            "with admissions as ("
+            f"select *, {LANDING_DATE} as day "
+            f"from {scan_below(settings.admissions, '*/landing_date=*/admissions.parquet', by_name=True)}"
+            # In a home of an earlier release no file has the column.
+            " union all by name select null::varchar as fallback where false), "
+            "counting as (select * from admissions where status = 'admitted' qualify batch_attempt = max(batch_attempt) "
+            "over (partition by source, day, batch_sequence)) "
+            "select distinct source, day, fallback from counting where fallback is not null order by all"
+        ).fetchall()
+    used: dict[Partition, list[str]] = {}
+    for source, day, fallback in found:
+        if source in CONTRACTS:
+            used.setdefault((source, day), []).append(fallback)
+    return used
+
+
 def outdated_partitions(admitted: Mapping[Partition, str]) -> dict[Partition, str]:
     """The landing days that were admitted under another first number of their contract's version than is theirs now: why
     each is held. Rows of two readings would add up to nothing that anybody has promised."""

@@ -14,6 +14,7 @@ from reliability_platform.checks.added import judge_added
 from reliability_platform.checks.as_built import (
     admitted_versions,
     changed_partitions,
+    fallbacks_used,
     outdated_partitions,
     record_changed,
 )
@@ -88,7 +89,9 @@ def release(
             changed_from_outside.extend(damages)
             record_damage(settings, engine, damages, now, run_id)
 
-        publication = publish(settings, marts, partitions, withheld, now, run_id, tell, holds, admitted)
+        publication = publish(
+            settings, marts, partitions, withheld, now, run_id, tell, holds, admitted, fallbacks_used(settings)
+        )
         if changed_from_outside:
             judge_published(settings, engine, now, run_id)  # put back, or replaced by the new version
         note_first_published(settings, engine, marts, publication, run_id, clock() if clock else now)

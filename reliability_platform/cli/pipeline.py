@@ -406,6 +406,10 @@ def publish(rollback: bool, dry_run: bool, why: str | None, yes: bool, settings:
                 people.print(f"  {file_name(table.name)} has provisional rows for {days}.", markup=False)
             for name, rows in total(table.corrected).items():
                 people.print(f"  {table.name} counts {counted(rows, 'row')} as corrected by {name}.", markup=False)
+        for key, servers in publication.from_fallback.items():
+            people.print(
+                f"  {shown_key(key)} came from {' and '.join(servers)}, not from its first server.", markup=False
+            )
         for key, reasons in publication.held.items():
             people.print(f"  {shown_key(key)}: {reasons[0]}")
     return ExitCode.NOT_HEALED if publication.held else ExitCode.OK

@@ -193,6 +193,11 @@ class Contract:
         """Whether values of a column arrive as text by some version, and may not be of its type."""
         return any(column.is_read_from_text(one.file_format) for one in self.versions or (self,))
 
+    @property
+    def fallbacks(self) -> tuple[str, ...]:
+        """What the servers after the first are called."""
+        return tuple(one.name or f"fallback {number}" for number, one in enumerate(self.servers) if number)
+
     def on(self, day: date) -> "Contract":
         """The version by which the deliveries of a landing day are read."""
         held = [one for one in self.versions if one.holds_from is None or one.holds_from <= day]

@@ -91,6 +91,8 @@ class Admission:
     """The version of the contract by which it was read."""
     contract: str | None = None
     """The fingerprint of that version."""
+    fallback: str | None = None
+    """The server of the contract that it came from, where that is not the first one."""
 
 
 class _RefusedError(Exception):
@@ -263,6 +265,7 @@ def _vouched(settings: Settings, manifest: Manifest, path: Path) -> Admission:
         produced_at=manifest.produced_at,
         landed_at=manifest.landed_at,
         file=_shown(settings, path),
+        fallback=manifest.fallback if manifest.fallback in CONTRACTS[manifest.source].fallbacks else None,
     )
 
 

@@ -47,6 +47,7 @@ ADMISSION_SCHEMA = pa.schema(
         ("file", pa.string()),
         ("contract_version", pa.string()),
         ("contract", pa.string()),
+        ("fallback", pa.string()),
     ]
 )
 

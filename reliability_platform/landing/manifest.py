@@ -181,6 +181,9 @@ class Manifest:
     schema_fingerprint: str
     produced_at: datetime
     landed_at: datetime
+    fallback: str = ""
+    """The server that it came from, where that is not the first one of its source. Whoever reads it compares it with the
+    contract: a producer may write anything."""
 
     @classmethod
     def read(cls, path: Path) -> "Manifest":
@@ -201,4 +204,5 @@ class Manifest:
                 said[key] = read(raw[key])
             except ManifestError as error:
                 raise ManifestError(f"{key} {error}") from None
-        return cls(**said)
+        fallback = raw.get("fallback")
+        return cls(**said, fallback=fallback if isinstance(fallback, str) else "")

@@ -79,7 +79,7 @@ def pick_up(settings: Settings, source: str, days: Sequence[date]) -> Landed:
     except EnvironmentUnusableError as error:
         return Landed(0, 0, trouble=str(error))
     place = location_of(server)
-    fallback = server.name if server is not contract.places[0] else ""
+    fallback = ("", *contract.fallbacks)[contract.servers.index(server)]
     names = {one.path for one in files}
     delivered = [
         one for one in files if not one.path.endswith(MANIFEST_SUFFIX) and not is_mark_by_name(one.name, one.size)

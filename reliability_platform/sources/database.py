@@ -131,7 +131,7 @@ def _batch(
         produced_at=came,
         landed_at=came,
         vouched_for=False,
-        fallback=server.name if server is not contract.servers[0] else "",
+        fallback=("", *contract.fallbacks)[contract.servers.index(server)],
     )
 
 

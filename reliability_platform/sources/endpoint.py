@@ -39,10 +39,10 @@ def endpoints_of(settings: Settings, source: str) -> tuple[SourceEndpoint, ...]:
     url = settings.url_of(source)
     if url is not None:
         return (SourceEndpoint(url, credentials=settings.source_credentials.get(source)),)
-    servers = [one for one in CONTRACTS[source].servers if one.engine == HTTP]
+    contract = CONTRACTS[source]
+    servers = zip(contract.servers, ("", *contract.fallbacks), strict=True) if contract.servers else ()
     return tuple(
-        SourceEndpoint(
-            one.address, one.user, one.credentials, one.ca_file, (one.name or f"fallback {number}") if number else ""
-        )
-        for number, one in enumerate(servers)
+        SourceEndpoint(one.address, one.user, one.credentials, one.ca_file, fallback)
+        for one, fallback in servers
+        if one.engine == HTTP
     )

@@ -266,11 +266,13 @@ def publish(
     on_damage: Callable[[Sequence[Damage]], None] = lambda _: None,
     held_by: Mapping[Partition, HeldBy] | None = None,
     admitted: Mapping[Partition, str] | None = None,
+    fallbacks: Mapping[Partition, Sequence[str]] | None = None,
 ) -> Publication:
     """Publish all event dates whose partitions are released; the others keep their last good rows.
 
     `partitions` are all landed partitions, `held` those of them that the gate holds, with the reasons, and
-    `held_by` the people who hold some of them; `admitted` says by which version of its contract each was read. Publishing
+    `held_by` the people who hold some of them; `admitted` says by which version of its contract each was read, and
+    `fallbacks` from which servers some came that are not the first of their source. Publishing
     the same content again makes no new version. What consumers read is compared with its checksums first; `on_damage`
     hears of what differs. Raises `EnvironmentUnusableError` if there is no warehouse, if the operations store is not
     the one of this home, or if rows to be kept are nowhere to be had as they were.
@@ -327,6 +329,9 @@ def publish(
             held={key_of(one): list(reasons) for one, reasons in sorted(held.items())},
             held_by={key_of(one): person for one, person in sorted((held_by or {}).items())},
             contracts=_contracts(admitted or {}, released),
+            from_fallback={
+                key_of(one): list(names) for one, names in sorted((fallbacks or {}).items()) if one in released
+            },
             previous_record=digest_of(record) if record is not None else None,
         )
         if last is not None and not damaged and _same(last, publication):
@@ -344,7 +349,7 @@ def publish(
 
 
 def _same(one: Publication, other: Publication) -> bool:
-    return (one.tables, one.held) == (other.tables, other.held)
+    return (one.tables, one.held, one.from_fallback) == (other.tables, other.held, other.from_fallback)
 
 
 def _sync(folder: Path) -> None:

@@ -83,6 +83,10 @@ class Publication:
     contracts: dict[str, list[str]] = field(default_factory=dict)
     """Source → the versions of its contract by which its released days were read. Versions before 0.4 do not say."""
 
+    from_fallback: dict[str, list[str]] = field(default_factory=dict)
+    """`source/landing day` → the servers from which it came, where those are not the first of its source: a replica or a last
+    good copy, by what the contract calls it. Versions before 0.4 do not say."""
+
     @property
     def held_partitions(self) -> dict[Partition, list[str]]:
         """What is held, and why."""

@@ -1,16 +1,22 @@
 """What somebody changed in staging, silver or quarantine between an audit and a publication is not published."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
-from reliability_platform.checks.as_built import admitted_versions
+from reliability_platform.checks.as_built import admitted_versions, fallbacks_used
 from reliability_platform.checks.results import CheckStatus
+from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts.servers import Server
 from reliability_platform.settings import load_settings
 from tests.conftest import Platform, day
+
+FIRST = Server("duckdb", "shop.db", "shop")
 
 
 def change(made: Platform, *statements: str) -> None:
@@ -64,3 +70,22 @@ def test_admissions_of_an_earlier_release_name_no_version_of_a_contract(tmp_path
     assert admitted_versions(settings) == {}
     pq.write_table(pa.table({"source": ["orders"], "contract_version": ["1.2.0"]}), new / "admissions.parquet")
     assert admitted_versions(settings) == {("orders", day(2)): "1.2.0"}
+
+
+def test_what_came_from_another_server_is_told_until_the_first_one_has_sent_the_slot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replica or a last good copy may be older than the truth: whoever reads a version is to know. Only what counts does."""
+    monkeypatch.setitem(CONTRACTS, "orders", replace(CONTRACTS["orders"], servers=(FIRST, replace(FIRST, name="copy"))))
+    settings = load_settings(tmp_path)
+    file = settings.admissions / "orders" / f"landing_date={day(1)}" / "admissions.parquet"
+    file.parent.mkdir(parents=True)
+    records = {"source": ["orders"] * 2, "batch_sequence": [1, 2], "batch_attempt": [1, 1], "status": ["admitted"] * 2}
+    pq.write_table(pa.table(records), file)
+    assert fallbacks_used(settings) == {}, "an earlier release does not say"
+    pq.write_table(pa.table(records | {"fallback": pa.array([None, "copy"], pa.string())}), file)
+    assert fallbacks_used(settings) == {("orders", day(1)): ["copy"]}
+    later = {"source": ["orders"], "batch_sequence": [2], "batch_attempt": [2], "status": ["admitted"]}
+    both = [pa.table(records | {"fallback": pa.array([None, "copy"], pa.string())}), pa.table(later)]
+    pq.write_table(pa.concat_tables(both, promote_options="default"), file)
+    assert fallbacks_used(settings) == {}

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from reliability_platform.checks.as_built import fallbacks_used
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Cadence, Column, Contract
 from reliability_platform.contracts.file_format import ROWS
@@ -342,6 +343,11 @@ def test_a_secondary_server_is_asked_where_the_first_does_not_answer_and_what_ca
     assert (landed.rows, "was asked at replica" in landed.trouble) == (2, True)
     [manifest] = landing_folder(home, SOURCE, DAY).glob("*.manifest.json")
     assert '"fallback": "replica"' in manifest.read_text()
+    admit(home, SOURCE, DAY)
+    assert fallbacks_used(home) == {(SOURCE, DAY): ["replica"]}
+    manifest.write_text(manifest.read_text().replace('"fallback": "replica"', '"fallback": "somebody@example.org"'))
+    admit(home, SOURCE, DAY)
+    assert fallbacks_used(home) == {}, "only what the contract calls a server is one"
     assert Breaker(operations_engine(home), SOURCE).view().state is BreakerState.CLOSED
 
 

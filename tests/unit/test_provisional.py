@@ -84,6 +84,7 @@ def test_yesterday_stands_in_beside_the_table_until_the_truth_is_there(missing: 
     assert missing("previousDay").version > publication.version, "what differs is not left to consumers"
 
     truth = missing("previousDay", held=False)
+    assert truth.from_fallback == {}
     assert all(one.provisional is None for one in truth.tables)
     assert not list((settings.published / truth.version).glob("provisional*"))
 

@@ -15,14 +15,18 @@ from reliability_platform.checks.results import CheckStatus
 from reliability_platform.cli.backfill import Released
 from reliability_platform.cli.main import main
 from reliability_platform.cli.pipeline import _tell_unjudged
+from reliability_platform.clock import utc_now
 from reliability_platform.errors import HomeBusyError, UsageError
 from reliability_platform.lab.clean import clean_sources
 from reliability_platform.lab.faults.landed_again import redeliver
 from reliability_platform.lab.faults.plan import Injection
+from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.operations.tables import check_results
 from reliability_platform.settings import load_settings
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import warehouse_lease
-from reliability_platform.warehouse.publication import CURRENT, current_version, rollback
+from reliability_platform.warehouse.marts import marts
+from reliability_platform.warehouse.publication import CURRENT, current_version, publish, rollback
 from reliability_platform.warehouse.published import encoded, record_of
 from tests.conftest import Platform, day
 
@@ -187,3 +191,20 @@ def test_a_publication_by_hand_loads_no_orchestrator(lived: Callable[[Path], Pla
     command = [sys.executable, "-c", program, "publish", "--home", str(home)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "Consumers read v000001; 0 landing partitions are held.\nFalse\n"
+
+
+def test_a_version_says_which_of_its_days_came_from_another_server_than_the_first(
+    lived: Callable[[Path], Platform], tmp_path: Path
+) -> None:
+    """A replica or a last good copy may be older than the truth: a reader of the version is to see it. Held days are not in it."""
+    made = lived(tmp_path / "home")
+    partitions, tables = landed_partitions(made.settings), marts(ensure_manifest())
+    used = {("orders", day(1)): ["copy"], ("payments", day(2)): ["copy"]}
+    held = {("payments", day(2)): ["for the test"]}
+    first = publish(made.settings, tables, partitions, held, utc_now(), "test", fallbacks=used)
+    assert first.from_fallback == {f"orders/{day(1)}": ["copy"]}
+    assert record_of(encoded(first)) == first
+    again = publish(made.settings, tables, partitions, held, utc_now(), "test", fallbacks=used)
+    assert again.version == first.version
+    truth = publish(made.settings, tables, partitions, held, utc_now(), "test")
+    assert (truth.from_fallback, truth.previous) == ({}, first.version)
