@@ -23,6 +23,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.settings import OWN_DBT_PROJECT, Settings
 from reliability_platform.warehouse.built import begin_build, end_build, note_built, note_origin
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest, parsed_project, project_run, quiet_arguments
+from reliability_platform.warehouse.dbt_overhead import spare_overhead
 from reliability_platform.warehouse.dead_letters import remember
 from reliability_platform.warehouse.failures import damaged, is_damage
 from reliability_platform.warehouse.journal import BLOCKED, FAILED, MAX_ERROR, SUCCEEDED, BuildJournal
@@ -150,6 +151,7 @@ def build(
     from dbt.cli.main import dbtRunner
     from dbt_common.events.event_manager_client import cleanup_event_logger
 
+    spare_overhead()
     # As parameters: `dbt test` has no options for them, and the tests of the platform's models judge the days of the build.
     window: Any = {"event_time_start": _midnight(first), "event_time_end": _midnight(last + timedelta(days=1))}
     # dbt's own report and its console tell errors with the values that they quote; the results below tell them without.
