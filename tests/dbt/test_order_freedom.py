@@ -1,9 +1,11 @@
 """Invariant 2: landing days run once, twice, in any order, one by one or at once give the same gold."""
 
 import random
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,16 +37,28 @@ def _redelivered_elsewhere(platform: Platform) -> None:
         admit(platform.settings, source, day(4))
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Platform:
+    """All days landed and built as one backfill; nobody changes it."""
+    made = Platform(tmp_path_factory.mktemp("whole") / "home", injections=INJECTIONS, events_per_day=400)
+    made.land(day(1), day(LAST))
+    _redelivered_elsewhere(made)
+    made.build(day(1), day(LAST), command="run")
+    return made
+
+
+@pytest.fixture
+def changed(whole: Platform, tmp_path: Path) -> Platform:
+    """A copy of it to change."""
+    shutil.copytree(whole.settings.home, tmp_path / "changed", symlinks=True)
+    return Platform(tmp_path / "changed", injections=INJECTIONS, events_per_day=400)
+
+
 @pytest.mark.parametrize(("seed", "again"), [(1, 1), pytest.param(2, LAST, marks=pytest.mark.exhaustive)])
 def test_any_order_of_days_gives_the_gold_of_one_backfill(
-    platform: Callable[..., Platform], seed: int, again: int
+    whole: Platform, platform: Callable[..., Platform], seed: int, again: int
 ) -> None:
     """Late rows, repeated rows and replaced batches cross days; a fixed order hides what a wrong key set forgets."""
-    whole = platform("whole", injections=INJECTIONS, events_per_day=400)
-    whole.land(day(1), day(LAST))
-    _redelivered_elsewhere(whole)
-    whole.build(day(1), day(LAST), command="run")
-
     shuffled = platform("shuffled", injections=INJECTIONS, events_per_day=400)
     shuffled.land(day(1), day(LAST))
     _redelivered_elsewhere(shuffled)
@@ -59,14 +73,11 @@ def test_any_order_of_days_gives_the_gold_of_one_backfill(
     assert all(whole.gold().values())
 
 
-def test_rows_that_vanish_leave_silver_and_gold(platform: Callable[..., Platform]) -> None:
+def test_rows_that_vanish_leave_silver_and_gold(changed: Platform) -> None:
     """A re-run in which rows are gone, on a late event date too, must not leave their old numbers in gold."""
-    small = platform("vanish", events_per_day=400)
-    small.land(day(1), day(3))
-    small.build(day(1), day(3), command="run")
-    before = small.gold()
+    before = changed.gold()
 
-    [batch, *_] = scheduled_batches(small.simulation, "orders", day(3))
+    [batch, *_] = scheduled_batches(changed.simulation, "orders", day(3))
     moved = batch.table.set_column(
         batch.table.column_names.index("event_time"),
         "event_time",
@@ -78,47 +89,41 @@ def test_rows_that_vanish_leave_silver_and_gold(platform: Callable[..., Platform
         sequence=1,
         table=moved.set_column(0, "order_id", pc.add(batch.table["order_id"], 50_000_000)),
     )
-    path = write_batch(small.settings, extra)
-    admit(small.settings, "orders", day(3))
-    small.build(day(3), day(3), command="run")
-    assert small.gold() != before
+    path = write_batch(changed.settings, extra)
+    admit(changed.settings, "orders", day(3))
+    changed.build(day(3), day(3), command="run")
+    assert changed.gold() != before
 
     path.unlink()
     path.with_name(path.name.replace(".parquet", ".manifest.json")).unlink()
-    admit(small.settings, "orders", day(3))
-    small.build(day(3), day(3), command="run")
-    assert small.gold() == before
+    admit(changed.settings, "orders", day(3))
+    changed.build(day(3), day(3), command="run")
+    assert changed.gold() == before
 
 
-def test_a_day_that_becomes_empty_leaves_gold(platform: Callable[..., Platform]) -> None:
+def test_a_day_that_becomes_empty_leaves_gold(changed: Platform) -> None:
     """The hardest stale row is that of a partition without any row left."""
-    small = platform("empty", events_per_day=400)
-    small.land(day(1), day(2))
-    small.build(day(1), day(2), command="run")
-    assert small.query(f"select count(*) from agg_daily_funnel where event_date = date '{day(2)}'") == [(1,)]
-    for path in landing_folder(small.settings, "web_events", day(2)).iterdir():
+    assert changed.query(f"select count(*) from agg_daily_funnel where event_date = date '{day(LAST)}'") == [(1,)]
+    for path in landing_folder(changed.settings, "web_events", day(LAST)).iterdir():
         path.unlink()
-    small.admit(day(2), day(2))
-    small.build(day(2), day(2), command="run")
-    assert small.query(f"select count(*) from agg_daily_funnel where event_date = date '{day(2)}'") == [(0,)]
+    changed.admit(day(LAST), day(LAST))
+    changed.build(day(LAST), day(LAST), command="run")
+    assert changed.query(f"select count(*) from agg_daily_funnel where event_date = date '{day(LAST)}'") == [(0,)]
 
 
-def test_a_crash_between_silver_and_gold_is_made_good_by_the_next_run(platform: Callable[..., Platform]) -> None:
+def test_a_crash_between_silver_and_gold_is_made_good_by_the_next_run(changed: Platform) -> None:
     """Event dates that silver changed stay in the ledger until every mart has seen them."""
-    broken = platform("crashed", injections=INJECTIONS, events_per_day=400)
-    broken.land(day(1), day(LAST))
-    broken.build(day(1), day(LAST), command="run")
-    whole = broken.gold()
-    for path in landing_folder(broken.settings, "orders", day(2)).iterdir():
+    whole = changed.gold()
+    for path in landing_folder(changed.settings, "orders", day(2)).iterdir():
         path.rename(path.with_name(f".{path.name}.away"))
-    broken.admit(day(2), day(2))
+    changed.admit(day(2), day(2))
     silver_only = ["int_orders__deduplicated", "stg_orders"]
-    broken.build(day(2), day(2), command="run", select=silver_only)  # type: ignore[arg-type]
-    assert broken.query("select count(*) > 0 from touched_event_dates") == [(True,)]
-    broken.build(day(3), day(3), command="run")  # another day: it must still bring day 2 up to date
-    assert broken.query("select count(*) from rec_silver__vs__gold where difference <> 0") == [(0,)]
-    for path in landing_folder(broken.settings, "orders", day(2)).iterdir():
+    changed.build(day(2), day(2), command="run", select=silver_only)  # type: ignore[arg-type]
+    assert changed.query("select count(*) > 0 from touched_event_dates") == [(True,)]
+    changed.build(day(3), day(3), command="run")  # another day: it must still bring day 2 up to date
+    assert changed.query("select count(*) from rec_silver__vs__gold where difference <> 0") == [(0,)]
+    for path in landing_folder(changed.settings, "orders", day(2)).iterdir():
         path.rename(path.with_name(path.name.removeprefix(".").removesuffix(".away")))
-    broken.admit(day(2), day(2))
-    broken.build(day(2), day(2), command="run")
-    assert broken.gold() == whole
+    changed.admit(day(2), day(2))
+    changed.build(day(2), day(2), command="run")
+    assert changed.gold() == whole
