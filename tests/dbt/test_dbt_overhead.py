@@ -6,6 +6,7 @@ import sys
 IN_A_PROCESS_OF_ITS_OWN = """
 import dbt.context.macros as macros
 import parsedatetime
+from dbt.plugins.manager import PluginManager
 from dbt_common.events.base_types import EventLevel
 from dbt_common.events.event_manager_client import get_event_manager
 from dbt_common.events.types import Formatting, Note
@@ -15,13 +16,14 @@ given = dict(
     local_namespace={"a": 1, "b": 2}, global_namespace={"b": 3, "c": 4}, packages={"theirs": {"d": 5}, "c": {}},
     global_project_namespace={"a": 6, "e": 7},
 )
-own = macros.MacroNamespace(**given)
+own, plugins = macros.MacroNamespace(**given), PluginManager.get_prefixed_modules()
 spare_overhead()
 spared = macros.MacroNamespace(**given)
 assert type(own) is not type(spared)
 assert dict(own) == dict(spared) and len(own) == len(spared)
 for package, name in ((None, "b"), ("dbt", "a"), ("theirs", "d"), (None, "none")):
     assert own.get_from_package(package, name) == spared.get_from_package(package, name)
+assert PluginManager.get_prefixed_modules() == plugins
 assert parsedatetime.Constants() is parsedatetime.Constants()
 
 heard = []
