@@ -29,7 +29,8 @@ def server_of(url: str, credentials: str | None) -> Server:
     if credentials is not None and not is_reference(credentials):
         raise UsageError(f"--credentials is no reference, and a contract holds no secret: {HOW}.")
     if scheme in ("duckdb", "sqlite"):
-        return Server(scheme, rest, "database")
+        # Others write an absolute path with four slashes; SQLite would take the name behind two for that of a host.
+        return Server(scheme, f"/{rest.lstrip('/')}" if rest.startswith("//") else rest, "database")
     parts = urlsplit(url)
     if parts.password or parts.query:
         raise UsageError(f"--from holds a password or a query: say where the secret is with --credentials ({HOW}).")

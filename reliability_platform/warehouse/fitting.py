@@ -2,7 +2,8 @@
 
 dbt would do it in the transaction of the build, and DuckDB refuses to write to a table that the same one has altered. Rows
 of days that are not built keep what they have: a new column is null in them, and what a new type cannot hold as well. What
-a contract no longer has is renamed, so that nothing reads it, and taken back with the contract.
+a contract no longer has is renamed, so that nothing reads it, taken back with the contract, and dropped once all days have
+been built without it.
 """
 
 from collections.abc import Iterator
@@ -33,7 +34,18 @@ def fit_tables(settings: Settings, connection: duckdb.DuckDBPyConnection) -> lis
                 for statement in _statements(connection, table, tables[table], wanted):
                     connection.execute(statement)
                     done.append(statement)
+                for statement in _emptied(connection, table):
+                    connection.execute(statement)
+                    done.append(statement)
     return done
+
+
+def _emptied(connection: duckdb.DuckDBPyConnection, table: str) -> Iterator[str]:
+    """Columns of a former contract in which nothing stands any more: all days that had it have been built since."""
+    for name in [one for one in _columns(connection).get(table, {}) if one.startswith(GONE)]:
+        [(there,)] = connection.execute(f"select count({identifier(name)}) from {identifier(table)}").fetchall()
+        if not there:
+            yield f"alter table {identifier(table)} drop column {identifier(name)}"
 
 
 def _statements(

@@ -6,7 +6,7 @@ that proves nothing.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -207,9 +207,17 @@ def _configuration(own: OwnProject, manifest: Mapping[str, Any]) -> Iterator[Lac
         )
 
 
-def _models(tables: Iterable[Mapping[str, Any]]) -> Iterator[Lack]:
+def _models(tables: Collection[Mapping[str, Any]]) -> Iterator[Lack]:
     names = Counter(node["name"] for node in tables)
-    for name in sorted(name for name, times in names.items() if times > 1):
+    twice = [node for node in tables if names[node["name"]] > 1]
+    versioned = {node["name"]: str(node["version"]) for node in twice if node.get("version") is not None}
+    for name, newest in sorted(versioned.items()):
+        yield Lack(
+            f"the model {name} has versions, and the platform knows a table by its name alone: leave one of them enabled "
+            f"(`config: {{enabled: false}}` on the others), or write each as a model of its own, as {name}_v{newest}.",
+            True,
+        )
+    for name in sorted(name for name, times in names.items() if times > 1 and name not in versioned):
         yield Lack(f"two models are called {name}: the platform knows a table by its name. Rename one.", True)
     for node in sorted(tables, key=lambda one: str(one["name"])):
         if node["config"].get("incremental_strategy") == "microbatch":

@@ -310,6 +310,11 @@ def test_tables_take_the_shape_of_their_contract_before_a_build(
         widened = connection.execute("select seats, typeof(seats) from stg_flights order by flight").fetchall()
         assert widened == [(70000, "BIGINT"), (180, "BIGINT")]
         assert fit(replace(old, columns=changed, taken_over=("stg_flights",))) == [], "a person's table is his"
+        fit(replace(old, columns=changed))
+        assert "_gone_delay" in connection.table("stg_flights").columns
+        connection.execute("delete from stg_flights")  # the days are built again, without what is gone
+        fit(replace(old, columns=changed))
+        assert not [one for one in connection.table("stg_flights").columns if one.startswith("_gone_")]
 
 
 def test_days_that_were_read_by_an_incompatible_version_are_held(

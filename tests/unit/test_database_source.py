@@ -282,6 +282,7 @@ def test_a_contract_is_proposed_of_a_table_and_reads_as_the_source_that_it_is_of
     url = f"{server.engine}://{server.address}"
     assert is_database(url)
     found = server_of(url, None)
+    assert server_of(f"{server.engine}:///{server.address}", None) == found  # four slashes, as others write it
     sample = sample_of(found, "flights", tmp_path, full=False)
     proposal = proposed("flights", [str(sample)], {}, full=False)
     proposal.in_database(found, "flights", whole=True)

@@ -10,7 +10,7 @@ from reliability_platform.contracts.generation import FedTable, OwnReads, genera
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.settings import DBT_PROJECT
 from reliability_platform.warehouse import dbt_manifest
-from reliability_platform.warehouse.own_lacks import lacks_before_parsing, refuse_before_parsing
+from reliability_platform.warehouse.own_lacks import _models, lacks_before_parsing, refuse_before_parsing
 from reliability_platform.warehouse.own_project import PACKAGE, OwnProject
 from reliability_platform.warehouse.snapshots.soundness import read_through
 from tests.scenarios.bicycles import write_project
@@ -137,3 +137,15 @@ def test_what_it_asks_of_the_environment_is_part_of_what_was_parsed(
 
     assert digest("north") == digest("north")
     assert digest("north") != digest("south")
+
+
+def test_a_model_with_versions_is_named_with_what_can_be_done() -> None:
+    """It was "two models are called customers", which its owner knew, and meant."""
+    plain = {"name": "orders", "config": {}, "version": None}
+    versions = [{"name": "customers", "config": {}, "version": number} for number in (1, 2)]
+    [lack] = _models([plain, *versions])
+    assert lack.is_fatal
+    assert "customers has versions" in lack.says
+    assert "customers_v2" in lack.says
+    assert [one.says.split(":")[0] for one in _models([plain, plain])] == ["two models are called orders"]
+    assert not list(_models(versions[:1]))  # the one that is left is a model with an alias

@@ -13,7 +13,7 @@ from reliability_platform.checks.catalogue import CHECKS, MARTS, MODEL_CHECKS, a
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.contracts.contract import Column, Contract
 from reliability_platform.contracts.types import arrow_type, is_number
-from reliability_platform.settings import DBT_PROJECT
+from reliability_platform.settings import DBT_PROJECT, OWN_DBT_PROJECT
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import numbers_of
 
@@ -284,7 +284,12 @@ def gold_of(source: str) -> Iterator[Gold]:
                 yield Gold(mart.name, measure, kind)
 
 
-IN_A_MART = whatever(lambda contract: any(gold_of(contract.source)), "has no mart with a measure")
+IN_A_MART = whatever(
+    lambda contract: any(gold_of(contract.source)),
+    "has no mart with a measure"
+    if OWN_DBT_PROJECT is None
+    else f"is in no mart that the lab may change: tables and models of {OWN_DBT_PROJECT.name} are its owner's",
+)
 
 RECONCILIATION = "{reconciliation}"
 """Stands for the checks by which a model compares the source with others."""
