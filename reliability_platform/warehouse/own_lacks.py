@@ -213,7 +213,7 @@ def _models(tables: Collection[Mapping[str, Any]]) -> Iterator[Lack]:
     versioned = {node["name"]: str(node["version"]) for node in twice if node.get("version") is not None}
     for name, newest in sorted(versioned.items()):
         yield Lack(
-            f"the model {name} has versions, and the platform knows a table by its name alone: leave one of them enabled "
+            f"there are versions of the model {name}, and the platform knows a table by its name alone: leave one of them enabled "
             f"(`config: {{enabled: false}}` on the others), or write each as a model of its own, as {name}_v{newest}.",
             True,
         )

@@ -145,7 +145,7 @@ def test_a_model_with_versions_is_named_with_what_can_be_done() -> None:
     versions = [{"name": "customers", "config": {}, "version": number} for number in (1, 2)]
     [lack] = _models([plain, *versions])
     assert lack.is_fatal
-    assert "customers has versions" in lack.says
+    assert "versions of the model customers" in lack.says
     assert "customers_v2" in lack.says
     assert [one.says.split(":")[0] for one in _models([plain, plain])] == ["two models are called orders"]
     assert not list(_models(versions[:1]))  # the one that is left is a model with an alias
