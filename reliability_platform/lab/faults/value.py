@@ -253,6 +253,7 @@ VALUE_FAULTS = (
         expected_severity="P1",
         root="int_{source}__deduplicated",
         signature=("int_{source}__deduplicated__{column}_scale",),
+        also_known_as=("invalid_values",),  # where the range of the contract is closer than the other unit
         symptoms=(
             RECONCILIATION,
             "stg_{source}__range_{column}",
