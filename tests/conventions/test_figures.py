@@ -8,6 +8,7 @@ import pytest
 
 from reliability_platform.lab.campaign.statistics import wilson
 from reliability_platform.settings import PROJECT_ROOT
+from tests.comparison.report import markdown
 
 README = (PROJECT_ROOT / "README.md").read_text()
 PAGE = (PROJECT_ROOT / "docs" / "explanation" / "measurements.md").read_text()
@@ -57,3 +58,13 @@ def test_the_readme_says_what_others_found(kept: dict[str, Any]) -> None:
         f"Of {others['corruptions']} corruptions made by others, the same version detected {others['detected']}"
         in README
     )
+
+
+def test_the_comparison_with_others_is_what_was_measured() -> None:
+    """Whoever measures anew shows it; nobody writes a better figure by hand."""
+    measured = json.loads(
+        (PROJECT_ROOT / "docs" / "measurements" / f"comparison-{version('reliability-platform')}.json").read_text()
+    )
+    page = (PROJECT_ROOT / "docs" / "explanation" / "comparison.md").read_text()
+    assert measured["command"] in page
+    assert page.endswith(f"## Figures\n\n{markdown(measured)}\n")
