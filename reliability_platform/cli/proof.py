@@ -50,7 +50,7 @@ def verify(settings: Settings, as_json: bool) -> int:
                 "equal": equal,
                 "rebuilt_from_landing": rebuilt,
                 "not_compared": left_out,
-                "corrected_by_persons": [told(one) for one in in_force],
+                "corrected_by_persons": [told(settings, one) for one in in_force],
                 **wrong.document(),
                 "tables": {table.name: asdict(table) for table in tables},
             }

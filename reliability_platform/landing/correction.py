@@ -64,7 +64,10 @@ def _factor(arguments: Sequence[str], kind: str) -> list[str]:
     del kind
     (text,) = arguments
     if not _NUMBER.fullmatch(text) or not float(text):
-        raise UsageError(f"{text!r} is no number to multiply or divide by: give one other than 0, as 100 or 0.01.")
+        raise UsageError(
+            f"{text!r} is not taken to multiply or divide by: give a number other than 0, of at most 12 digits and 6 behind "
+            "the point, as 100 or 0.01."
+        )
     return [text]
 
 

@@ -25,6 +25,7 @@ from reliability_platform.masking import masked
 from reliability_platform.parquet import identifier, literal, read_table
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.corrected import Batches, applied, delivered, is_of, steps
+from reliability_platform.warehouse.journal import BuildJournal
 
 SAMPLE = 5
 """So many rows are shown, spread over the landing days."""
@@ -236,6 +237,15 @@ def apply(
     Corrections(engine).record(decided, Turn.APPLIED, why, who, now)
     write_corrections(settings, engine, found.correction.source, decided.days)
     return Corrections(engine).named(decided.id)
+
+
+def unbuilt(settings: Settings, engine: Engine, decided: Decided) -> list[date]:
+    """The landing days of a correction that no build has ended well on since the last decision on it: a killed command, or one
+    whose build failed, leaves the decision and not its effect."""
+    journal = BuildJournal(engine, settings.builds)
+    assert decided.decided_at is not None
+    days = decided.days
+    return sorted(set(days) - journal.built(days[0], days[-1], since=decided.decided_at)) if days else []
 
 
 def refuse_if_built_upon(engine: Engine, decided: Decided) -> None:

@@ -185,11 +185,13 @@ class BuildJournal:
         with self._engine.connect() as connection:
             return connection.execute(select(func.min(builds.c.began_at))).scalar()
 
-    def built(self, first: date, last: date) -> set[date]:
-        """Which of these days a build has ended well on."""
+    def built(self, first: date, last: date, since: datetime | None = None) -> set[date]:
+        """Which of these days a build has ended well on; with `since`, one that began then or later."""
         query = select(builds).where(
             builds.c.outcome == SUCCEEDED, builds.c.first_day <= last, builds.c.last_day >= first
         )
+        if since is not None:
+            query = query.where(builds.c.began_at >= since)
         wanted = set(days(first, last))
         return {day for build in self._read(query) for day in days(build.first_day, build.last_day)} & wanted
 

@@ -223,6 +223,14 @@ class _Draft:
             return _Written()
         return _Written({}, rows.get("whole", PublishedDate(0, "0", self.version)), is_kept=keep is not None)
 
+    def lacks(self, mart: Mart, one: _Written) -> Lacking:
+        """Which rows were delivered for its event dates and are not in it. A date that keeps the rows of an earlier version
+        lacks what that one lacked, whatever came since."""
+        old = self.last.table(mart.name) if self.last is not None else None
+        kept = {day.isoformat() for day in one.kept}
+        before = {day: told for day, told in (old.lacks if old is not None else {}).items() if day in kept}
+        return dict(sorted({**lacking(self.connection, mart, one.dates.keys() - kept), **before}.items()))
+
     def corrected(self, mart: Mart, one: _Written) -> Lacking:
         """Which of the rows that it counts people have corrected."""
         old = self.last.table(mart.name) if self.last is not None else None
@@ -313,7 +321,7 @@ def publish(
                     dates=one.dates,
                     whole=one.whole,
                     is_kept=one.is_kept,
-                    lacks=lacking(connection, mart, one.dates.keys()),
+                    lacks=writing.lacks(mart, one),
                     provisional=write_provisional(
                         connection, mart, target, dates_of(mart, held, instead, one.dates) if one.dates else {}
                     ),

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import duckdb
 import pytest
@@ -16,8 +17,16 @@ from reliability_platform.landing.corrections import (
     write_corrections,
 )
 from reliability_platform.landing.sealed import examine_day
-from reliability_platform.remediation.corrections import CorrectionSurvey, apply, refuse_if_wrong, revert, survey
+from reliability_platform.remediation.corrections import (
+    CorrectionSurvey,
+    apply,
+    refuse_if_wrong,
+    revert,
+    survey,
+    unbuilt,
+)
 from reliability_platform.warehouse.corrected import CELLS, corrected, note_corrected
+from reliability_platform.warehouse.journal import FAILED, SUCCEEDED, BuildJournal
 from reliability_platform.warehouse.marts import Mart
 from tests.unit.broken_home import BrokenHome
 from tests.unit.failing import NOW, day
@@ -80,6 +89,24 @@ def test_applied_twice_it_is_applied_once_and_taken_back_it_is_gone(home: Broken
     assert decide(home) == name
     assert cells(home) == [(*row[:-1], name) for row in before]
     assert examine_day(home.settings, "orders", home.day) == []
+
+
+def test_a_decision_whose_build_was_cut_off_says_which_days_wait(home: BrokenHome) -> None:
+    """A command that was killed after its decision left one that was "applied" and had changed nothing, for ever."""
+    journal, known = BuildJournal(home.engine, home.settings.builds), Corrections(home.engine)
+
+    def build(hours: int, outcome: str) -> None:
+        number = journal.begin(home.day, home.day, NOW + timedelta(hours=hours))
+        journal.end(number, NOW + timedelta(hours=hours, minutes=1), outcome)
+
+    build(-1, SUCCEEDED)
+    name = decide(home)
+    build(1, FAILED)
+    assert unbuilt(home.settings, home.engine, known.named(name)) == [home.day]
+    build(2, SUCCEEDED)
+    assert unbuilt(home.settings, home.engine, known.named(name)) == []
+    revert(home.settings, home.engine, known.named(name), "wrong", "somebody", NOW + timedelta(hours=3))
+    assert unbuilt(home.settings, home.engine, known.named(name)) == [home.day]
 
 
 def test_a_correction_is_about_the_bytes_that_lay_there(home: BrokenHome) -> None:

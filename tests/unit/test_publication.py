@@ -48,13 +48,14 @@ def test_a_held_day_keeps_its_last_good_rows_and_holds_no_other(
     version = current_version(made.settings)
     old = (made.settings.published / CURRENT / "agg_daily_fulfilment.parquet").read_bytes()
 
-    plan = made.plan.with_injection(Injection("missing_batch", "shipments", day(2), "large"))
+    plan = made.plan.with_injection(Injection("null_spike", "shipments", day(2), "large"))
     plan.save(made.settings)
     redeliver(made.settings, plan, clean_sources(made.settings)["shipments"], day(2))
     publication = made.run(day(2), day(3))
     assert list(publication.held) == [f"shipments/{day(2)}"]
     table = next(one for one in publication.tables if one.name == "agg_daily_fulfilment")
     assert table.kept_dates == [str(day(2))]
+    assert str(day(2)) not in table.lacks, "the rows that were rejected since are none that its good rows lack"
     now = published_dates(made, "agg_daily_fulfilment")
     assert {key: now[key] for key in good} == good
     assert str(day(3)) in now

@@ -1,5 +1,6 @@
 """`reliability corrections apply`: correct rows of a source that cannot send them again."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from reliability_platform.errors import UsageError
 from reliability_platform.formats import number
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.correction import Correction, CorrectionRequest, parsed
+from reliability_platform.landing.corrections import Corrections, Decided
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 
@@ -98,7 +100,7 @@ def apply(
     check_source(source)
     landing_days = _days(day, first, last)
     from reliability_platform.remediation.corrections import apply as put_into_force
-    from reliability_platform.remediation.corrections import refuse_if_wrong, survey
+    from reliability_platform.remediation.corrections import refuse_if_wrong, survey, unbuilt
 
     given = {"multiply": multiply, "divide": divide, "set": value, "shift": shift}
     operations = {name: [text] for name, text in given.items() if text is not None}
@@ -111,12 +113,15 @@ def apply(
     incident_id = IncidentStore(engine).get(incident).id if incident is not None else None
     found = survey(settings, engine, correction, landing_days, batch)
     refuse_if_wrong(found)
-    if dry_run or not found.rows:
-        _tell(found, as_json, None, [])
+    known = Corrections(engine)
+    pending = [one for one in map(known.named, found.already) if unbuilt(settings, engine, one)]
+    if dry_run or not (found.rows or pending):
+        _tell(found, pending, as_json, None, [])
         return
     if not as_json:
-        _tell(found, as_json, None, [])
-    reason = ask_first(f"{counted(found.rows, 'row')} of {source} to be corrected: {correction.words}.", why, yes)
+        _tell(found, pending, as_json, None, [])
+    what = f"{counted(found.rows, 'row')} of {source} to be corrected: {correction.words}."
+    reason = ask_first(what, why, yes) if found.rows else ""
     from reliability_platform.cli.corrections.rebuild import concerned_by, rebuild
     from reliability_platform.cli.session import driving
 
@@ -128,11 +133,14 @@ def apply(
                 "The rows have changed while you were asked: look again with --dry-run. Nothing was changed."
             )
         daemon.tick()  # what has been judged and not been read yet becomes an incident first
-        concerns = concerned_by(engine, source, [one.landing_date for one in found.days])
-        decided = put_into_force(settings, engine, found, reason, whoami(), utc_now(), incident_id)
-        words = f"Corrected {counted(found.rows, 'row')} of {source} as {decided.id}: {correction.words}. {reason}"
-        left = rebuild(settings, engine, daemon, decided, words, concerns)
-    _tell(found, as_json, decided.id, left)
+        now_in_force = list(pending)
+        if found.rows:
+            now_in_force.append(put_into_force(settings, engine, found, reason, whoami(), utc_now(), incident_id))
+        for one in now_in_force:
+            concerns = concerned_by(engine, source, one.days)
+            words = f"Corrected {counted(one.rows, 'row')} of {source} as {one.id}: {correction.words}. {one.why}"
+            left += rebuild(settings, engine, daemon, one, words, concerns)
+    _tell(found, [], as_json, ", ".join(one.id for one in now_in_force), list(dict.fromkeys(left)))
 
 
 def _days(day: date | None, first: date | None, last: date | None) -> list[date]:
@@ -150,7 +158,9 @@ def document(correction: Correction) -> dict[str, Any]:
     return {**correction.document(), "words": correction.words}
 
 
-def _tell(found: "CorrectionSurvey", as_json: bool, applied_as: str | None, left: list[str]) -> None:
+def _tell(
+    found: "CorrectionSurvey", pending: Sequence[Decided], as_json: bool, applied_as: str | None, left: list[str]
+) -> None:
     correction = found.correction
     if as_json:
         print_json(
@@ -158,6 +168,7 @@ def _tell(found: "CorrectionSurvey", as_json: bool, applied_as: str | None, left
                 "correction": document(correction),
                 "applied_as": applied_as,
                 "already_in_force": list(found.already),
+                "not_built_yet": [one.id for one in pending],
                 "rows": found.rows,
                 "rows_outside_contract": found.outside,
                 "days": [vars(one) for one in found.days],
@@ -169,11 +180,12 @@ def _tell(found: "CorrectionSurvey", as_json: bool, applied_as: str | None, left
     if applied_as is not None:
         from reliability_platform.cli.corrections.rebuild import tell_open
 
-        people.print(f"Corrected as {applied_as}: {counted(found.rows, 'row')} of {correction.source}.", markup=False)
+        people.print(f"Corrected as {applied_as}: {correction.source}, {correction.words}.", markup=False)
         tell_open(left)
         return
     for name in found.already:
-        people.print(f"{name} is in force already on these days, and does the same.", markup=False)
+        waits = "; its days are not built yet: they are built now" if name in {one.id for one in pending} else ""
+        people.print(f"{name} is in force already on these days, and does the same{waits}.", markup=False)
     if not found.rows:
         return
     people.print(f"{correction.source}: {correction.words}: {counted(found.rows, 'row')} corrected.", markup=False)

@@ -1,11 +1,12 @@
 """`reliability corrections list` and `show`: what people have corrected, and which rows that is."""
 
+from datetime import date
 from typing import Any
 
 import click
 from rich.markup import escape
 
-from reliability_platform.cli.options import home_option, json_option, people, print_json
+from reliability_platform.cli.options import hint, home_option, json_option, people, print_json
 from reliability_platform.cli.quarantine.selection import check_source
 from reliability_platform.cli.tables import Table
 from reliability_platform.counted import counted
@@ -16,7 +17,18 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 
 
-def told(one: Decided) -> dict[str, Any]:
+def _waiting(settings: Settings, one: Decided) -> list[date]:
+    """Its landing days that are not built as the last decision says."""
+    from reliability_platform.remediation.corrections import unbuilt
+
+    return unbuilt(settings, operations_engine(settings), one)
+
+
+def _state(settings: Settings, one: Decided) -> str:
+    return f"{one.turn}, not built yet" if _waiting(settings, one) else one.turn
+
+
+def told(settings: Settings, one: Decided) -> dict[str, Any]:
     """A correction for a program."""
     return {
         "id": one.id,
@@ -25,6 +37,7 @@ def told(one: Decided) -> dict[str, Any]:
         "state": one.turn,
         "rows": one.rows,
         "days": one.days,
+        "days_not_built_yet": _waiting(settings, one),
         "who": one.who,
         "why": one.why,
         "incident": one.incident_id,
@@ -41,7 +54,7 @@ def list_corrections(source: str | None, settings: Settings, as_json: bool) -> N
     check_source(source)
     found = Corrections(operations_engine(settings)).all(source)
     if as_json:
-        print_json([told(one) for one in found])
+        print_json([told(settings, one) for one in found])
         return
     if not found:
         people.print("Nobody has corrected a row.")
@@ -54,7 +67,7 @@ def list_corrections(source: str | None, settings: Settings, as_json: bool) -> N
             span(one.days),
             f"{one.rows:,}",
             one.correction.words,
-            one.turn,
+            _state(settings, one),
             one.who,
             one.why,
         )
@@ -72,11 +85,14 @@ def show(correction: str, limit: int, settings: Settings, as_json: bool) -> None
     one = Corrections(operations_engine(settings)).named(correction)
     rows = _rows(settings, one, limit)
     if as_json:
-        print_json(told(one) | {"values": rows})
+        print_json(told(settings, one) | {"values": rows})
         return
-    state = f"{one.turn} by {one.who} at {moment(one.decided_at)}: {one.why}"
+    state = f"{_state(settings, one)} by {one.who} at {moment(one.decided_at)}: {one.why}"
     people.print(f"{one.id} {one.correction.source}: {one.correction.words}.", markup=False)
     people.print(f"{counted(one.rows, 'row')} of {span(one.days)}, {state}", markup=False)
+    if waiting := _waiting(settings, one):
+        command = hint(f"run --from {waiting[0]} --to {waiting[-1]}")
+        people.print(f"Not built as it says: {span(waiting)}; `{command}` does it.", markup=False)
     if one.incident_id is not None:
         people.print(f"For {one.incident_id}.", markup=False)
     view = Table("batch", "row", "before", "after")

@@ -31,7 +31,7 @@ def revert(correction: str, dry_run: bool, why: str | None, yes: bool, settings:
 
     Refused while a later correction stands on it. CORRECTION may be shortened.
     """
-    from reliability_platform.remediation.corrections import refuse_if_built_upon
+    from reliability_platform.remediation.corrections import refuse_if_built_upon, unbuilt
     from reliability_platform.remediation.corrections import revert as take_back
 
     engine = operations_engine(settings)
@@ -39,21 +39,25 @@ def revert(correction: str, dry_run: bool, why: str | None, yes: bool, settings:
     refuse_if_built_upon(engine, one)
     left: list[str] = []
     in_force = one.turn is Turn.APPLIED
-    if in_force and not dry_run:
+    cut_off = not in_force and bool(unbuilt(settings, engine, one))  # taken back by a command that was killed
+    if (in_force or cut_off) and not dry_run:
         what = f"{one.id} to be taken back: {counted(one.rows, 'row')} of {one.correction.source}."
-        reason = ask_first(what, why, yes)
+        reason = ask_first(what, why, yes) if in_force else one.why
         from reliability_platform.cli.corrections.rebuild import concerned_by, rebuild
         from reliability_platform.cli.session import driving
 
         with driving(settings, healing=False) as (settings, daemon):
             daemon.tick()  # what has been judged and not been read yet becomes an incident first
             concerns = concerned_by(engine, one.correction.source, one.days)
-            take_back(settings, engine, one, reason, whoami(), utc_now())
+            if in_force:
+                take_back(settings, engine, one, reason, whoami(), utc_now())
             left = rebuild(settings, engine, daemon, one, f"Took the correction {one.id} back. {reason}", concerns)
     if as_json:
-        print_json({"id": one.id, "reverted": in_force and not dry_run, "days": one.days, "open_incidents": left})
+        print_json(
+            {"id": one.id, "reverted": (in_force or cut_off) and not dry_run, "days": one.days, "open_incidents": left}
+        )
         return
-    if not in_force:
+    if not (in_force or cut_off):
         people.print(f"{one.id} is not in force.", markup=False)
         return
     did = "Would take back" if dry_run else "Took back"
