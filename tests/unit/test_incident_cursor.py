@@ -139,7 +139,8 @@ def test_a_home_of_before_there_were_cursors_opens_no_incident_again(settings: S
         store.move(one.id, State.FALSE_ALARM, later(1), "a person", "It was a test.")
     before = judged(settings)
     with engine.begin() as connection:
-        connection.execute(text("drop table sensor_cursors"))
+        for later_table in ("sensor_cursors", "corrections"):
+            connection.execute(text(f"drop table {later_table}"))
         connection.execute(text("drop index check_results_by_run"))
         connection.execute(text("update operations_version set version_num = '0004'"))
     assert tick(settings) == []

@@ -28,6 +28,7 @@ def anomaly(
     containment: Containment = Containment.TOLD,
     days_touched: int = 1,
     days_read: int = 0,
+    severity: str = "P2",
 ) -> Fault:
     """A fault that the profile of its landing day gives away. A large one is held, a smaller one published and told."""
     return Fault(
@@ -38,7 +39,7 @@ def anomaly(
         magnitudes=magnitudes,
         magnitude_meaning=meaning,
         expected_class="profile_anomaly",
-        expected_severity="P2",
+        expected_severity=severity,
         also_known_as=also_known_as,
         root="int_{source}__deduplicated",
         signature=("int_{source}__deduplicated__profile",),

@@ -191,6 +191,7 @@ VALUE_FAULTS = (
         "share of the day's rows that are rejected",
         null_spike,
         containment=Containment.ROWS,
+        severity="P3",  # less than 2 % of the day's numbers
     ),
     Fault(
         name="null_spike",
