@@ -1,5 +1,6 @@
 """What an incompatible change of a contract costs: the tables and landing days that are to be built again."""
 
+import os
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -54,6 +55,18 @@ def rebuild_cost(settings: Settings, source: str, since: date | None) -> Rebuild
         published = []
     tables = (f"stg_{source}", f"int_{source}__deduplicated", *published)
     return RebuildCost(source, tables, days, _admitted_rows(settings, source, days[0]))
+
+
+def has_been_read(settings: Settings, source: str) -> bool:
+    """Whether a landing day of a source has been admitted, so that rows were read by its contract. A folder into which this
+    user may not look counts as one that has days."""
+    try:
+        with os.scandir(settings.admissions / source) as found:
+            return any(one.name.startswith("landing_date=") for one in found)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
 
 
 def _admitted_rows(settings: Settings, source: str, since: date) -> int:

@@ -34,10 +34,11 @@ def generate(check: bool, overwrite: bool, as_json: bool) -> ExitCode:
     """Write dbt sources, staging, silver, their yml and Soda checks as the contracts of the project say.
 
     What changed in the contracts since the last time is said, each change as compatible or not; an incompatible one needs
-    a new first number of the contract's version, and what it costs is said. A file that somebody has edited by hand is
+    a new first number of the contract's version once anything was admitted by it, and what it costs is said. A file that somebody has edited by hand is
     left alone, and nothing else is written either; to keep it, take it over: add its name to the contract's custom
     property takenOver.
     """
+    from reliability_platform.backfills.contract_cost import has_been_read
     from reliability_platform.contracts import CONTRACTS
     from reliability_platform.contracts.as_generated import as_generated
     from reliability_platform.contracts.changes import OF_THE_DAYS, all_changes
@@ -52,13 +53,16 @@ def generate(check: bool, overwrite: bool, as_json: bool) -> ExitCode:
     found = all_changes(before, CONTRACTS) if before is not None else []
     broken = [one for one in found if not one.is_compatible and one.source in CONTRACTS]
     costs = _costs(settings, broken)
+    unread = {one.source for one in broken if not has_been_read(settings, one.source)}
     files = planned(PROJECT, _dated(settings, before or {}, CONTRACTS), own_reads())
     changes = [one for one in files if one.change is not Change.SAME]
     edited = [one.path for one in changes if one.change is Change.EDITED]
     if not as_json:
         _show_changes(found, costs)
+        _show_unread(settings, unread)
     if not check:
-        _refuse_same_version(before or {}, CONTRACTS, {one.source for one in broken if one.kind not in OF_THE_DAYS})
+        asked = {one.source for one in broken if one.kind not in OF_THE_DAYS} - unread
+        _refuse_same_version(before or {}, CONTRACTS, asked)
     if edited and not (overwrite or check):
         raise UsageError(
             f"{', '.join(edited[:3])}{' and others' if len(edited) > 3 else ''} in {PROJECT} {'was' if len(edited) == 1 else 'were'} "
@@ -173,6 +177,15 @@ def _show_changes(found: "list[ContractChange]", costs: "list[RebuildCost]") -> 
         )
     for cost in costs:
         people.print(f"{cost.words}.", markup=False, soft_wrap=True)
+
+
+def _show_unread(settings: Settings, unread: set[str]) -> None:
+    if unread:
+        people.print(
+            f"{', '.join(sorted(unread))}: nothing has been admitted yet in {settings.home}, so no new version is asked for.",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _show_waiting(waiting: "list[Readmissible]") -> None:

@@ -23,6 +23,7 @@ from reliability_platform.contracts import as_generated
 from reliability_platform.contracts.contract import Column, Contract, Reference
 from reliability_platform.contracts.reconciliation import DeclaredMeasure, comparisons, declared_measures
 from reliability_platform.contracts.relations import Relation, RelationKind
+from reliability_platform.contracts.yaml_text import flow, quoted
 from reliability_platform.json_text import pointer
 from reliability_platform.parquet import identifier, literal
 
@@ -334,10 +335,13 @@ def _column(column: Column, contract: Contract, models: frozenset[str]) -> dict[
         for word, limit in (("min", column.minimum), ("max", column.maximum))
         if limit is not None
     ]
+    allowed = contract.allowed_values(column)
+    is_taken = all(map(_soda_takes, allowed))
     return {
         "name": column.name,
         "description": _yaml_text(_described(column)),
-        "allowed": f"[{', '.join(map(_yaml_word, allowed))}]" if (allowed := contract.allowed_values(column)) else "",
+        "allowed": flow(allowed) if allowed and is_taken else "",
+        "is_allowed_by_staging": bool(allowed) and not is_taken,
         "limits": limits,
         "selected": _selected(column),
         "tests": list(_tests(column, contract, models)),
@@ -523,19 +527,14 @@ def _text(condition: str) -> str:
 
 def _yaml_text(text: str) -> str:
     """A text of YAML that dbt's templates leave as it is."""
-    for opening in ("{{", "{%", "{#"):
-        text = text.replace(opening, " ".join(opening))
-    return json.dumps(" ".join(text.split()), ensure_ascii=False)
+    return quoted(re.sub(r"\{(?=[{%#])", "{ ", " ".join(text.split())))
 
 
-def _yaml_word(value: str) -> str:
-    return (
-        value if re.fullmatch(r"[A-Za-z][A-Za-z_]*", value) and value.lower() not in _YAML_WORDS else json.dumps(value)
-    )
-
-
-_YAML_WORDS = frozenset({"yes", "no", "on", "off", "true", "false", "null", "y", "n"})
-"""Which YAML takes for something else than a text."""
+def _soda_takes(value: str) -> bool:
+    """Whether a value reaches SQL through Soda as it is: quotes are not doubled there, backslashes are, and the statement is
+    a template. Of columns with another one, the rows are counted that staging rejects for it.
+    """
+    return value.isprintable() and not set(value) & set("'\\{}$")
 
 
 def write(project: Path, changes: Iterable[Planned]) -> None:

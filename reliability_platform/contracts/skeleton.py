@@ -1,12 +1,12 @@
 """A project of one's own: the platform's part of the one that comes with it, without the shop."""
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.contracts.yaml_text import flow, quoted
 from reliability_platform.errors import UsageError
 from reliability_platform.settings import PROJECT_ROOT
 
@@ -65,9 +65,9 @@ def make_project(folder: Path, own: Path | None = None, profile: Mapping[str, An
 
 def _profile(ours: str, theirs: Mapping[str, Any]) -> str:
     """The platform's profile with the names that models of theirs may ask for: target, schema, extensions."""
-    target = json.dumps(str(theirs.get("target") or "dev"))
+    target = quoted(str(theirs.get("target") or "dev"))
     taken = {name: theirs[name] for name in ("schema", "extensions") if theirs.get(name)}
-    lines = "".join(f"      {name}: {json.dumps(value)}\n" for name, value in taken.items())
+    lines = "".join(f"      {name}: {flow(value)}\n" for name, value in taken.items())
     return (
         ours.replace("  target: warehouse\n", f"  target: {target}\n")
         .replace("    warehouse:\n", f"    {target}:\n")

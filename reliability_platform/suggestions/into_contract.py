@@ -6,9 +6,9 @@ from typing import Any
 
 from reliability_platform.atomic import write_atomically
 from reliability_platform.contracts.contract import Contract
-from reliability_platform.contracts.inference.document import flow
 from reliability_platform.contracts.odcs import ContractError, read_contracts
 from reliability_platform.contracts.relations import LabelCondition, Relation, RelationKind
+from reliability_platform.contracts.yaml_text import flow
 from reliability_platform.errors import UsageError
 from reliability_platform.strict_yaml import StrictYaml
 from reliability_platform.suggestions.evidence import RuleProposal

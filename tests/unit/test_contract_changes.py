@@ -361,6 +361,7 @@ def test_generate_says_what_changed_and_what_an_incompatible_change_costs(
     assert generate(project, monkeypatch, CONTRACT)[0] is ExitCode.OK
     for day in ("2026-01-05", "2026-01-06"):
         (project / "home" / "landing" / "flights" / f"landing_date={day}").mkdir(parents=True)
+        (project / "home" / "bronze" / "admissions" / "flights" / f"landing_date={day}").mkdir(parents=True)
 
     wider = CONTRACT.replace("maximum: 400", "maximum: 500")
     code, said = generate(project, monkeypatch, wider)
@@ -378,6 +379,25 @@ def test_generate_says_what_changed_and_what_an_incompatible_change_costs(
     assert "not between 1 and 500" in (project / "dbt_project/models/staging/stg_flights.sql").read_text()
     code, said = generate(project, monkeypatch, narrower.replace("version: 1.0.0", "version: 2.0.0"))
     assert (code, "2 landing days" in said) == (ExitCode.OK, True)
+
+
+def test_a_contract_by_which_nothing_was_read_needs_no_new_version(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever corrected a proposed contract before the first delivery was told to give it a second version."""
+    assert generate(project, monkeypatch, CONTRACT)[0] is ExitCode.OK
+    admissions = project / "home" / "bronze" / "admissions"
+    for bound, other in ((2, "others"), (3, "more")):  # without a home, and in one into which others deliver
+        code, said = generate(project, monkeypatch, CONTRACT.replace("minimum: 1,", f"minimum: {bound},"))
+        assert (code, "INCOMPATIBLE: flights.seats" in said, "flights: nothing has been admitted yet" in said) == (
+            ExitCode.OK,
+            True,
+            True,
+        )
+        (admissions / other / "landing_date=2026-01-05").mkdir(parents=True)
+    (admissions / "flights" / "landing_date=2026-01-05").mkdir(parents=True)
+    code, said = generate(project, monkeypatch, CONTRACT.replace("minimum: 1,", "minimum: 4,"))
+    assert (code, "nothing has been admitted" in said) == (ExitCode.USAGE, False)
 
 
 def test_a_version_from_a_day_on_costs_no_day_of_before(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

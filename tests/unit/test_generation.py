@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -11,6 +12,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from reliability_platform.checks.soda import _scan as soda_scan
+from reliability_platform.checks.soda_files import SodaFileError, names_in_file
 from reliability_platform.cli import doctor
 from reliability_platform.cli import generate as module
 from reliability_platform.cli.main import cli, main
@@ -152,11 +155,6 @@ def test_texts_of_a_contract_are_texts_and_no_templates(tmp_path: Path) -> None:
     for path in (one for one in files if one.endswith(".yml") and "soda" not in one):
         text = json.dumps(yaml.safe_load(files[path]))
         assert "1/0" not in text or "{{ 1/0" not in text
-    soda = yaml.safe_load(files["soda_checks/stg_flights.yml"])
-    values = [
-        one for check in soda["checks for stg_flights [window]"] for one in check.values() if "valid values" in one
-    ]
-    assert values[0]["valid values"] == ["AA", HOSTILE]
     [rule] = [
         line for line in files["dbt_project/models/staging/stg_flights.sql"].splitlines() if "unknown_value" in line
     ]
@@ -166,6 +164,74 @@ def test_texts_of_a_contract_are_texts_and_no_templates(tmp_path: Path) -> None:
             "create table live as select unnest($values) as carrier", {"values": [HOSTILE, "AA", "other"]}
         )
         assert connection.execute(f"select carrier from live where {condition}").fetchall() == [("other",)]
+
+
+SODA_TAKES = ("👍🏽", 'say "ja"', "50 % -- ;", "1", "no", "Zürich: a, [b] #")
+LEFT_TO_STAGING = ("O'Brien", "two\nlines", "a\\b", "n\x85l\u2028s", HOSTILE, "👍🏽")
+
+
+@pytest.mark.parametrize("unknown", [0, 1])
+def test_labels_of_any_signs_are_judged_by_soda(tmp_path: Path, unknown: int) -> None:
+    """An apostrophe among the labels of one column crashed every check of the table, an emoji made the file unreadable."""
+    contract = replace(
+        CONTRACTS["orders"],
+        source="flights",
+        key=("number",),
+        event_time="scheduled",
+        relations=(),
+        columns=(
+            Column("number", "BIGINT", required=True),
+            Column("scheduled", "TIMESTAMP", required=True),
+            Column("carrier", "VARCHAR", required=False, valid_values=SODA_TAKES),
+            Column("airline", "VARCHAR", required=False, valid_values=LEFT_TO_STAGING),
+        ),
+    )
+    files = generated_files({"flights": contract})
+    file = tmp_path / "stg_flights.yml"
+    file.write_text(files["soda_checks/stg_flights.yml"], encoding="utf-8")
+    assert {f"stg_flights__valid_{name}" for name in ("carrier", "airline")} <= set(names_in_file(file))
+    rules = [
+        line.strip().rstrip(",")
+        for line in files["dbt_project/models/staging/stg_flights.sql"].split("\n")
+        if "_unknown_value" in line
+    ]
+    told = jinja2.Template("{% set rules = {" + ", ".join(rules) + "} %}{{ rules | tojson }}").render()
+    reasons = [f"case when {rule} then '{code}' end" for code, rule in json.loads(told).items()]
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table live as select unnest($carriers) as carrier, unnest($airlines) as airline",
+            {"carriers": [*SODA_TAKES, *["x"] * unknown], "airlines": [*LEFT_TO_STAGING, *["O''Brien"] * unknown]},
+        )
+        connection.execute(
+            f"""create table stg_flights as select row_number() over () as number, timestamp '2026-01-05' as scheduled, *,
+            date '2026-01-05' as landing_date, 'b' as batch_id, concat_ws(',', {", ".join(reasons)}) as reject_reasons,
+            false as is_superseded, 'valid' as disposition from live"""
+        )
+        found, errors = soda_scan(connection, [file], date(2026, 1, 5))
+    assert not errors
+    judged = {one.name: (one.outcome.value, round(one.check_value)) for one in found if "__valid_" in one.name}
+    wanted = ("fail", round(100 / 7)) if unknown else ("pass", 0)
+    assert judged == {"stg_flights__valid_carrier": wanted, "stg_flights__valid_airline": wanted}
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('checks for a:\n  - row_count > 0:\n      name: "\\ud83d\\udc4d"\n', 3),
+        ("checks for a:\n  - row_count > 0\n", 2),
+        ("checks for a: 1\n", 1),
+        ("- 1\n", 1),
+    ],
+)
+def test_a_soda_file_that_cannot_be_read_is_named_with_its_line(tmp_path: Path, text: str, line: int) -> None:
+    """It was `ScannerError`, and called a fault of the platform."""
+    file = tmp_path / "stg_a.yml"
+    file.write_text(text)
+    with pytest.raises(SodaFileError) as raised:
+        list(names_in_file(file))
+    said = str(raised.value)
+    assert said.startswith(f"{file}, line {line}") and "reliability generate" in said and "\n" not in said
+    assert raised.value.exit_code is ExitCode.USAGE
 
 
 def test_a_second_run_of_generate_after_a_kill_makes_it_whole(project: Path) -> None:

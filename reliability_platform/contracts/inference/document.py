@@ -1,6 +1,5 @@
 """A proposal as the text of a contract: beside each line its evidence; `# ?` marks what somebody must look at."""
 
-import json
 import re
 from dataclasses import replace
 from typing import Any
@@ -8,7 +7,9 @@ from typing import Any
 from reliability_platform.contracts.inference.location import location_pattern
 from reliability_platform.contracts.inference.proposal import ColumnProposal, Proposal
 from reliability_platform.contracts.inference.told import Told
+from reliability_platform.contracts.yaml_text import flow, word
 from reliability_platform.counted import counted
+from reliability_platform.formats import plain
 
 LOGICAL_TYPES = {
     "VARCHAR": "string",
@@ -19,8 +20,6 @@ LOGICAL_TYPES = {
     "JSON": "object",
 }
 WHOLE_NUMBERS = re.compile("U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?")
-PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./@+-]*")
-WORDS_OF_YAML = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 
 
 def contract_text(proposal: Proposal, accepted: bool, feeds: str | None = None) -> str:
@@ -62,7 +61,7 @@ def _lines(proposal: Proposal, mark: str, feeds: str | None) -> list[str]:
     name, sample, rhythm, days = proposal.name, proposal.sample, proposal.rhythm, proposal.days
 
     def note(told: Told) -> str:
-        evidence = " ".join(told.evidence.split())
+        evidence = plain(told.evidence)
         return f"  {mark} {evidence}" if told.question else f"  # {evidence}" if evidence else ""
 
     frequency: dict[str, Any] = {"property": "frequency", "value": rhythm.value, "unit": rhythm.unit}
@@ -71,7 +70,7 @@ def _lines(proposal: Proposal, mark: str, feeds: str | None) -> list[str]:
     asked = f"{counted(proposal.questions, 'line')} marked `# ?`"
     lines = [
         "# Open Data Contract Standard 3.1 (bitol-io); docs/reference/contracts.md says which fields the platform reads.",
-        f"# Proposed by `reliability sources add {name}` from {sample.read}.",
+        f"# Proposed by `reliability sources add {name}` from {plain(sample.read)}.",
         f"# {asked}: "
         + (
             "taken as proposed (--yes), seen by nobody."
@@ -106,14 +105,14 @@ def _lines(proposal: Proposal, mark: str, feeds: str | None) -> list[str]:
             if days.several is not None
             else []
         ),
-        *(f"  {mark if one.question else '#'} {one.evidence}" for one in proposal.general),
+        *(f"  {mark if one.question else '#'} {plain(one.evidence)}" for one in proposal.general),
         "schema:",
-        f"  - name: {_word(name)}",
+        f"  - name: {word(name)}",
         "    physicalType: table",
-        *([f"    physicalName: {_word(proposal.table)}"] if proposal.server is not None else []),
+        *([f"    physicalName: {word(proposal.table)}"] if proposal.server is not None else []),
         f"    # key: {' + '.join(proposal.key.value)}".rstrip()
         + (f" {mark} " if proposal.key.question else " # ")
-        + proposal.key.evidence,
+        + plain(proposal.key.evidence),
         "    properties:",
     ]
     for column in proposal.columns:
@@ -131,9 +130,9 @@ def _column(proposal: Proposal, column: ColumnProposal, note: Any) -> list[str]:
     logical = "integer" if WHOLE_NUMBERS.fullmatch(typed.type) else LOGICAL_TYPES.get(typed.type, "number")
     if typed.type in ("BLOB", "UUID", "BIT", "INTERVAL"):
         logical = "string"
-    lines = [f"- name: {_word(typed.name)}"]
+    lines = [f"- name: {word(typed.name)}"]
     if typed.original != typed.name:
-        lines.append(f"  physicalName: {_word(typed.original)}")
+        lines.append(f"  physicalName: {word(typed.original)}")
     lines.append(f"  logicalType: {logical}" + note(said.get("type", Told(None))))
     lines.append(f"  physicalType: {'VARCHAR' if nested else typed.type}")
     if typed.name in proposal.key.value:
@@ -141,7 +140,7 @@ def _column(proposal: Proposal, column: ColumnProposal, note: Any) -> list[str]:
     if "required" in said:
         lines.append("  required: true" + note(said["required"]))
     elif "missing" in said:
-        lines.append(f"  required: false  # {said['missing'].evidence}")
+        lines.append(f"  required: false  # {plain(said['missing'].evidence)}")
     if "classification" in said:
         lines.append("  classification: personal" + note(said["classification"]))
     if "relationships" in said:
@@ -163,19 +162,3 @@ def _column(proposal: Proposal, column: ColumnProposal, note: Any) -> list[str]:
             f"  customProperties: [{flow({'property': 'role', 'value': said['role'].value})}]" + note(said["role"])
         )
     return lines
-
-
-def flow(value: Any) -> str:
-    """A value on one line."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_word(key)}: {flow(one)}" for key, one in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(flow(one) for one in value) + "]"
-    return _word(value) if isinstance(value, str) else json.dumps(value)
-
-
-def _word(text: str) -> str:
-    """A text as YAML, in quotes unless it can only be read as itself."""
-    if PLAIN.fullmatch(text) and text.lower() not in WORDS_OF_YAML:
-        return text
-    return json.dumps(text, ensure_ascii=not text.isprintable())
