@@ -60,7 +60,9 @@ def test_every_fault_is_known_by_a_class_that_some_check_can_raise() -> None:
         if fault.is_control:
             continue
         assert fault.expected_class in raised, fault.name
-        assert CLASSES[fault.expected_class].severity == fault.expected_severity, fault.name
+        declared = CLASSES[fault.expected_class]
+        if not declared.severity_by_impact:  # there it follows from how much of the numbers is hit
+            assert declared.severity == fault.expected_severity, fault.name
 
 
 def test_the_plans_that_come_with_the_platform_load() -> None:
