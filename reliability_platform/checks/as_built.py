@@ -43,17 +43,29 @@ def changed_partitions(settings: Settings, engine: Engine) -> dict[Partition, li
     return found
 
 
+_RECORDS = "*/landing_date=*/admissions.parquet"
+
+
+def _has_admissions(settings: Settings) -> bool:
+    return any(settings.admissions.glob(_RECORDS))
+
+
+def _admissions(settings: Settings, column: str) -> str:
+    """The records of all admissions with their landing day, as a part of a query. In a home of an earlier release no file has
+    the column."""
+    return (
+        f"admissions as (select *, {LANDING_DATE} as day from {scan_below(settings.admissions, _RECORDS, by_name=True)} "
+        f"union all by name select null::varchar as {column} where false)"
+    )
+
+
 def admitted_versions(settings: Settings) -> dict[Partition, str]:
     """The version of its contract by which each landing day was admitted; releases before 0.4 do not say."""
-    if not any(settings.admissions.glob("*/landing_date=*/admissions.parquet")):
+    if not _has_admissions(settings):
         return {}
     with duckdb.connect() as connection:
         found = connection.execute(
-            "with admissions as ("
-            f"select *, {LANDING_DATE} as day "
-            f"from {scan_below(settings.admissions, '*/landing_date=*/admissions.parquet', by_name=True)}"
-            # In a home of an earlier release no file has the column.
-            " union all by name select null::varchar as contract_version where false) "
+            f"with {_admissions(settings, 'contract_version')} "
             "select distinct source, contract_version, day from admissions where contract_version is not null order by all"
         ).fetchall()
     return {(source, day): version for source, version, day in found if source in CONTRACTS}
@@ -62,17 +74,11 @@ def admitted_versions(settings: Settings) -> dict[Partition, str]:
 def fallbacks_used(settings: Settings) -> dict[Partition, list[str]]:
     """The servers from which the deliveries of a landing day came that count, where those are not the first of their source.
     A later attempt from the first one ends that; releases before 0.4 do not say."""
-    if not any(contract.fallbacks for contract in CONTRACTS.values()):
-        return {}
-    if not any(settings.admissions.glob("*/landing_date=*/admissions.parquet")):
+    if not any(contract.fallbacks for contract in CONTRACTS.values()) or not _has_admissions(settings):
         return {}
     with duckdb.connect() as connection:
         found = connection.execute(
-            "with admissions as ("
-            f"select *, {LANDING_DATE} as day "
-            f"from {scan_below(settings.admissions, '*/landing_date=*/admissions.parquet', by_name=True)}"
-            # In a home of an earlier release no file has the column.
-            " union all by name select null::varchar as fallback where false), "
+            f"with {_admissions(settings, 'fallback')}, "
             "counting as (select * from admissions where status = 'admitted' qualify batch_attempt = max(batch_attempt) "
             "over (partition by source, day, batch_sequence)) "
             "select distinct source, day, fallback from counting where fallback is not null order by all"

@@ -172,27 +172,28 @@ def subject_text(one: Deviating) -> str:
     """What the number of a deviation is, without its values."""
     if one.kind not in _SHARES:
         return deviation_text(replace(one, days=1)).partition(":")[0]
-    where = f" where {one.within.replace('=', ' is ')}" if one.within else ""
-    return f"share of rows: {_share_subject(one)}{where}"
+    share = _share_text(one).removesuffix(" in").removesuffix(" has").removesuffix(" are")
+    return f"share of rows: {share}{_where(one)}"
 
 
-def _share_subject(one: Deviating) -> str:
+def _share_text(one: Deviating) -> str:
     first, _, second = one.column.partition(" ")
-    names = {"column": one.column, "one": first, "other": second, "part": one.part}
-    return _SHARES[one.kind].format(**names).removesuffix(" in").removesuffix(" has").removesuffix(" are")
+    return _SHARES[one.kind].format(column=one.column, one=first, other=second, part=one.part)
+
+
+def _where(one: Deviating) -> str:
+    return f" where {one.within.replace('=', ' is ')}" if one.within else ""
 
 
 def deviation_text(one: Deviating) -> str:
     """One deviation for people: what it was, and what it is."""
-    first, _, second = one.column.partition(" ")
-    names = {"column": one.column, "one": first, "other": second, "part": one.part}
-    where = f" where {one.within.replace('=', ' is ')}" if one.within else ""
+    where = _where(one)
     when = f" over the last {counted(one.days, 'landing day')}" if one.days > 1 else ""
     if one.kind in _SHARES:
-        said = _SHARES[one.kind].format(**names)
-        return f"{said} {percent(one.found)} of the rows{where}{when}, usual {percent(one.usual)}"
+        return f"{_share_text(one)} {percent(one.found)} of the rows{where}{when}, usual {percent(one.usual)}"
     if one.kind == "against the weeks before":
         return f"{one.column} of the same {one.part}: {one.found:.4g} times that of the weeks before{when}, usual {one.usual:.4g}"
+    first, _, second = one.column.partition(" ")
     about = f"{first} to {second}" if second else one.column
     unit = " h" if one.kind == "time apart" else ""
     return f"{one.kind} of {about}{where}: {one.found:,.4g}{unit}{when}, usual {one.usual:,.4g}{unit}"

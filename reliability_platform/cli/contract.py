@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element, ElementTree, SubElement
 import click
 
 from reliability_platform.cli.options import home_option, json_option, people, print_json
+from reliability_platform.cli.parameters import check_source
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
@@ -136,13 +137,12 @@ def suggest(source: str, days: int, numbers: tuple[int, ...] | None, settings: "
     row of a kind, columns that are those of another source. Looked at are landing days on which no check failed that holds a day
     or compares it with the past. A proposal that is taken stands in the contract; `reliability generate` makes a check of it.
     """
-    from reliability_platform.contracts import CONTRACTS, SOURCES
+    from reliability_platform.contracts import CONTRACTS
     from reliability_platform.settings import CONTRACTS_FOLDER
     from reliability_platform.suggestions.into_contract import file_of, take
     from reliability_platform.suggestions.proposals import chosen, suggestions
 
-    if source not in CONTRACTS:
-        raise UsageError(f"There is no source {source!r}: choose one of {', '.join(SOURCES) or 'none'}.")
+    check_source(source)
     found = suggestions(settings, source, days)
     taken = chosen(found, numbers) if numbers is not None else []
     path = file_of(CONTRACTS_FOLDER, CONTRACTS[source]) if taken else None

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reliability_platform.cli.options import json_option, people, print_json
+from reliability_platform.cli.parameters import check_source
 from reliability_platform.cli.tables import Table
-from reliability_platform.errors import UsageError
 from reliability_platform.formats import NOTHING
 
 if TYPE_CHECKING:
@@ -72,14 +72,12 @@ def list_faults(controls: bool, source: str | None, as_json: bool) -> None:
 
     What a fault hits in a source follows from its contract: a range, a label, a reference, a measure, a key.
     """
-    from reliability_platform.contracts import SOURCES
     from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS
     from reliability_platform.lab.faults.plan import plan_names
 
     chosen = list((CONTROLS if controls else CATALOGUE).values())
     if source is not None:
-        if source not in SOURCES:
-            raise UsageError(f"There is no source {source!r}: choose one of {', '.join(SOURCES)}.")
+        check_source(source)
         _show_of_source(chosen, source, as_json)
         return
     if as_json:

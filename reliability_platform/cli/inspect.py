@@ -5,9 +5,8 @@ from datetime import date
 import click
 
 from reliability_platform.cli.options import DAY, check_range, home_option, json_option, people, print_json
+from reliability_platform.cli.parameters import check_source
 from reliability_platform.cli.tables import Table
-from reliability_platform.contracts import SOURCES
-from reliability_platform.errors import UsageError
 from reliability_platform.formats import number
 from reliability_platform.settings import Settings
 
@@ -27,8 +26,7 @@ def checks(
     from reliability_platform.checks.store import CheckStore
     from reliability_platform.operations import operations_engine
 
-    if source is not None and source not in SOURCES:
-        raise UsageError(f"There is no source {source!r}: choose one of {', '.join(SOURCES)}.")
+    check_source(source)
     since, until = first or date.min, last or date.max
     check_range(since, until)
     results = [

@@ -119,12 +119,8 @@ def _told(error: Exception, given_home: str) -> int:
         # Whoever read the output stopped reading; what Python still holds of it must not fail at the very end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.NO_READER
-    if isinstance(error, PlatformError):  # first: that of a contract would come again from what is imported below
-        _say(for_given_home(str(error), given_home) or type(error).__name__)
-        return error.exit_code
-    from reliability_platform.system_errors import foreseen
-
-    ours = foreseen(error, _databases())
+    # Ours first: that of a contract would come again from what knows the errors of libraries.
+    ours = error if isinstance(error, PlatformError) else _foreseen(error)
     if ours is None:
         _say(_unforeseen(error))
         return ExitCode.INTERNAL
@@ -185,11 +181,12 @@ def _say(text: str) -> None:
     click.echo(f"reliability: {printable(' '.join(text.split()), MAX_LINE)}", err=True)
 
 
-def _databases() -> Path:
-    """Where Dagster keeps its own; the operations store names itself."""
+def _foreseen(error: Exception) -> PlatformError | None:
+    """What a library raised, as an error of ours. Dagster keeps its databases there; the operations store names itself."""
     from reliability_platform.settings import DEFAULT_HOME
+    from reliability_platform.system_errors import foreseen
 
-    return Path(os.environ.get("DAGSTER_HOME") or DEFAULT_HOME / "dagster")
+    return foreseen(error, Path(os.environ.get("DAGSTER_HOME") or DEFAULT_HOME / "dagster"))
 
 
 def _unforeseen(error: Exception) -> str:

@@ -13,6 +13,14 @@ MAX_NAME = 255
 """Bytes of a name in a folder on the file systems that we run on."""
 
 
+def check_source(source: str | None) -> None:
+    """Raise `UsageError` for a source that the project does not declare; None stands for all of them."""
+    from reliability_platform.contracts import SOURCES  # read when asked: not for `--help`
+
+    if source is not None and source not in SOURCES:
+        raise UsageError(f"There is no source {source!r}: choose one of {', '.join(SOURCES) or 'none'}.")
+
+
 class Whole(click.IntRange):
     """A whole number in a range; click says of a wrong one that it "is not a valid integer range"."""
 

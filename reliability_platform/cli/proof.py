@@ -33,6 +33,7 @@ def verify(settings: Settings, as_json: bool) -> int:
     from reliability_platform.landing.corrections import Corrections
     from reliability_platform.operations import operations_engine
     from reliability_platform.recovery.unnoticed import unnoticed
+    from reliability_platform.remediation.corrections import unbuilt
     from reliability_platform.warehouse.dbt_manifest import ensure_manifest
     from reliability_platform.warehouse.own_lacks import not_compared
 
@@ -40,7 +41,8 @@ def verify(settings: Settings, as_json: bool) -> int:
         wrong = unnoticed(settings)
         tables = compare(settings, landed_partitions(settings), lambda step: progress.print(f"[dim]{step} …[/dim]"))
     left_out = not_compared(ensure_manifest())
-    in_force = Corrections(operations_engine(settings)).in_force()
+    engine = operations_engine(settings)
+    in_force = Corrections(engine).in_force()
     clean = clean_sources(settings)
     rebuilt = [source for source in SOURCES if source not in clean]
     equal = all(table.equal for table in tables) and not wrong
@@ -50,7 +52,7 @@ def verify(settings: Settings, as_json: bool) -> int:
                 "equal": equal,
                 "rebuilt_from_landing": rebuilt,
                 "not_compared": left_out,
-                "corrected_by_persons": [told(settings, one) for one in in_force],
+                "corrected_by_persons": [told(one, unbuilt(settings, engine, one)) for one in in_force],
                 **wrong.document(),
                 "tables": {table.name: asdict(table) for table in tables},
             }

@@ -2,7 +2,7 @@
 
 Some can be told from one row alone (`of_rows`): staging rejects the rows that break them. The others say that rows do not
 agree, and not which of them is wrong: they are compared in silver, after every source has been built, so that no order of
-arrival matters. In both cases what is unknown breaks nothing: a row in which a value of the rule is empty is no witness.
+arrival matters. In both cases what is unknown breaks nothing: a row in which a value of the rule is empty does not count.
 """
 
 import re

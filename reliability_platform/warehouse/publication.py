@@ -198,7 +198,7 @@ class _Draft:
             [] if self.last is None else rows_to_keep(self.settings, self.ledger, self.last, self.damaged, mart, fresh)
         )
         _write_table(self.connection, mart, fresh, kept, target)
-        old = self.last.table(mart.name) if self.last is not None else None
+        old = self.before(mart)
         dates = _dates(self.connection, mart.day, target, self.version, old.dates if old is not None else {})
         days = sorted({day for rows in kept for day in rows.dates if day.isoformat() in dates})
         return _Written(dates, None, fresh, days)
@@ -216,24 +216,28 @@ class _Draft:
             _copy(self.connection, f"select * from {mart.relation} {'limit 0' if is_held else 'order by all'}", target)
         else:
             return _Written(is_absent=True)
-        old = self.last.table(mart.name) if self.last is not None else None
+        old = self.before(mart)
         before = {"whole": old.whole} if old is not None and old.whole is not None else {}
         rows = _dates(self.connection, "'whole'", target, self.version, before)
         if keep is None and is_held:
             return _Written()
         return _Written({}, rows.get("whole", PublishedDate(0, "0", self.version)), is_kept=keep is not None)
 
+    def before(self, mart: Mart) -> PublishedTable | None:
+        """The table as the version before has it, if there is one."""
+        return self.last.table(mart.name) if self.last is not None else None
+
     def lacks(self, mart: Mart, one: _Written) -> Lacking:
         """Which rows were delivered for its event dates and are not in it. A date that keeps the rows of an earlier version
         lacks what that one lacked, whatever came since."""
-        old = self.last.table(mart.name) if self.last is not None else None
+        old = self.before(mart)
         kept = {day.isoformat() for day in one.kept}
         before = {day: told for day, told in (old.lacks if old is not None else {}).items() if day in kept}
         return dict(sorted({**lacking(self.connection, mart, one.dates.keys() - kept), **before}.items()))
 
     def corrected(self, mart: Mart, one: _Written) -> Lacking:
         """Which of the rows that it counts people have corrected."""
-        old = self.last.table(mart.name) if self.last is not None else None
+        old = self.before(mart)
         before = old.corrected if old is not None else {}
         if one.is_kept:
             return before

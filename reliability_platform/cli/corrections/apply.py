@@ -19,7 +19,7 @@ from reliability_platform.cli.options import (
     why_option,
     yes_option,
 )
-from reliability_platform.cli.quarantine.selection import check_source
+from reliability_platform.cli.parameters import check_source
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import days as days_between
 from reliability_platform.clock import utc_now

@@ -7,7 +7,7 @@ import click
 from rich.markup import escape
 
 from reliability_platform.cli.options import hint, home_option, json_option, people, print_json
-from reliability_platform.cli.quarantine.selection import check_source
+from reliability_platform.cli.parameters import check_source
 from reliability_platform.cli.tables import Table
 from reliability_platform.counted import counted
 from reliability_platform.formats import moment, number, span
@@ -17,19 +17,12 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 
 
-def _waiting(settings: Settings, one: Decided) -> list[date]:
-    """Its landing days that are not built as the last decision says."""
-    from reliability_platform.remediation.corrections import unbuilt
-
-    return unbuilt(settings, operations_engine(settings), one)
+def _state(one: Decided, waiting: list[date]) -> str:
+    return f"{one.turn}, not built yet" if waiting else one.turn
 
 
-def _state(settings: Settings, one: Decided) -> str:
-    return f"{one.turn}, not built yet" if _waiting(settings, one) else one.turn
-
-
-def told(settings: Settings, one: Decided) -> dict[str, Any]:
-    """A correction for a program."""
+def told(one: Decided, waiting: list[date]) -> dict[str, Any]:
+    """A correction for a program; `waiting` are its landing days that are not built as the last decision says."""
     return {
         "id": one.id,
         "source": one.correction.source,
@@ -37,7 +30,7 @@ def told(settings: Settings, one: Decided) -> dict[str, Any]:
         "state": one.turn,
         "rows": one.rows,
         "days": one.days,
-        "days_not_built_yet": _waiting(settings, one),
+        "days_not_built_yet": waiting,
         "who": one.who,
         "why": one.why,
         "incident": one.incident_id,
@@ -52,22 +45,25 @@ def told(settings: Settings, one: Decided) -> dict[str, Any]:
 def list_corrections(source: str | None, settings: Settings, as_json: bool) -> None:
     """List the corrections, those taken back too, with who and why of the last decision."""
     check_source(source)
-    found = Corrections(operations_engine(settings)).all(source)
+    from reliability_platform.remediation.corrections import unbuilt
+
+    engine = operations_engine(settings)
+    found = [(one, unbuilt(settings, engine, one)) for one in Corrections(engine).all(source)]
     if as_json:
-        print_json([told(settings, one) for one in found])
+        print_json([told(one, waiting) for one, waiting in found])
         return
     if not found:
         people.print("Nobody has corrected a row.")
         return
     view = Table("correction", "source", "landing days", "rows", "what", "state", "who", "why")
-    for one in found:
+    for one, waiting in found:
         cells = (
             one.id,
             one.correction.source,
             span(one.days),
             f"{one.rows:,}",
             one.correction.words,
-            _state(settings, one),
+            _state(one, waiting),
             one.who,
             one.why,
         )
@@ -82,15 +78,18 @@ def list_corrections(source: str | None, settings: Settings, as_json: bool) -> N
 @json_option
 def show(correction: str, limit: int, settings: Settings, as_json: bool) -> None:
     """Show a correction and the rows that it changes in the warehouse, old and new value. CORRECTION may be shortened."""
-    one = Corrections(operations_engine(settings)).named(correction)
-    rows = _rows(settings, one, limit)
+    from reliability_platform.remediation.corrections import unbuilt
+
+    engine = operations_engine(settings)
+    one = Corrections(engine).named(correction)
+    rows, waiting = _rows(settings, one, limit), unbuilt(settings, engine, one)
     if as_json:
-        print_json(told(settings, one) | {"values": rows})
+        print_json(told(one, waiting) | {"values": rows})
         return
-    state = f"{_state(settings, one)} by {one.who} at {moment(one.decided_at)}: {one.why}"
+    state = f"{_state(one, waiting)} by {one.who} at {moment(one.decided_at)}: {one.why}"
     people.print(f"{one.id} {one.correction.source}: {one.correction.words}.", markup=False)
     people.print(f"{counted(one.rows, 'row')} of {span(one.days)}, {state}", markup=False)
-    if waiting := _waiting(settings, one):
+    if waiting:
         command = hint(f"run --from {waiting[0]} --to {waiting[-1]}")
         people.print(f"Not built as it says: {span(waiting)}; `{command}` does it.", markup=False)
     if one.incident_id is not None:

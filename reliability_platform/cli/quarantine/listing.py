@@ -7,7 +7,8 @@ import click
 from rich.markup import escape
 
 from reliability_platform.cli.options import DAY, check_range, home_option, json_option, people, print_json
-from reliability_platform.cli.quarantine.selection import check_source, shown_file
+from reliability_platform.cli.parameters import check_source
+from reliability_platform.cli.quarantine.selection import shown_file
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import FIRST_DAY
 from reliability_platform.counted import counted

@@ -19,7 +19,7 @@ from reliability_platform.cli.options import (
     why_option,
     yes_option,
 )
-from reliability_platform.cli.quarantine.selection import check_source
+from reliability_platform.cli.parameters import check_source
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.incidents.anchor import recorded

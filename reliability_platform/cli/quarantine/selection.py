@@ -7,20 +7,14 @@ from typing import Any
 import click
 
 from reliability_platform.cli.options import DAY, check_range, hint
+from reliability_platform.cli.parameters import check_source
 from reliability_platform.clock import FIRST_DAY
-from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.masking import MASK
 from reliability_platform.remediation.dead_letters.letters import Selection
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_reader
-
-
-def check_source(source: str | None) -> None:
-    """Raises `UsageError`."""
-    if source is not None and source not in SOURCES:
-        raise UsageError(f"There is no source {source!r}: choose one of {', '.join(SOURCES)}.")
 
 
 def refuse_unknown_batch(settings: Settings, batch: str | None) -> None:
