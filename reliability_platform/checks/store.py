@@ -42,7 +42,8 @@ def _as_row(result: CheckResult) -> dict[str, Any]:
     }
 
 
-def _as_result(row: Row[Any]) -> CheckResult:
+def result_of_row(row: Row[Any]) -> CheckResult:
+    """The result that a row of the store is of."""
     return CheckResult(
         check=row.check_name,
         dataset=row.dataset,
@@ -61,7 +62,7 @@ def _as_result(row: Row[Any]) -> CheckResult:
     )
 
 
-def _newest(*conditions: ColumnElement[bool]) -> Select[Any]:
+def newest_results(*conditions: ColumnElement[bool]) -> Select[Any]:
     """The last result that is not stale of each check and day, among those that meet the conditions."""
     ids = (
         select(func.max(check_results.c.id))
@@ -133,22 +134,22 @@ class CheckStore:
             conditions.append(check_results.c.check_name.in_(sorted(checks)))
         if partitions is not None:
             conditions.append(check_results.c.partition_date.in_(partitions))
-        return self._read(_newest(*conditions).order_by(check_results.c.id))
+        return self._read(newest_results(*conditions).order_by(check_results.c.id))
 
     def failing(self, first: date, last: date) -> list[CheckResult]:
         """The latest results that failed, of the days `first` to `last`."""
-        newest = _newest(check_results.c.partition_date.between(first, last))
+        newest = newest_results(check_results.c.partition_date.between(first, last))
         return self._read(newest.where(check_results.c.status == CheckStatus.FAILED.value))
 
     def _read(self, query: Select[Any]) -> list[CheckResult]:
         with self._engine.connect() as connection:
-            return [_as_result(row) for row in connection.execute(query)]
+            return [result_of_row(row) for row in connection.execute(query)]
 
     def after(self, result_id: int, limit: int) -> list[tuple[int, CheckResult]]:
         """Results with a higher id, oldest first: what a sensor reads next."""
         query = select(check_results).where(check_results.c.id > result_id).order_by(check_results.c.id).limit(limit)
         with self._engine.connect() as connection:
-            return [(row.id, _as_result(row)) for row in connection.execute(query)]
+            return [(row.id, result_of_row(row)) for row in connection.execute(query)]
 
     def run_ids(self, prefix: str) -> set[str]:
         """The runs with this beginning of their id of which there are results."""

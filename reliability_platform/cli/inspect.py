@@ -22,24 +22,15 @@ def checks(
     first: date | None, last: date | None, source: str | None, everything: bool, settings: Settings, as_json: bool
 ) -> None:
     """Show check results by landing day: the latest of each check, those that did not pass."""
-    from reliability_platform.checks.results import UNTOLD, CheckStatus
-    from reliability_platform.checks.store import CheckStore
     from reliability_platform.operations import operations_engine
+    from reliability_platform.service.queries.checks import CheckFilter, check_counts, check_page
 
     check_source(source)
-    since, until = first or date.min, last or date.max
-    check_range(since, until)
-    results = [
-        result
-        for result in CheckStore(operations_engine(settings)).latest()
-        if since <= result.partition <= until and (source is None or result.source == source)
-    ]
-    counts = {status.value: sum(result.status is status for result in results) for status in CheckStatus}
-    shown = [
-        result
-        for result in sorted(results, key=lambda one: (one.partition, one.check))
-        if everything or (result.status is not CheckStatus.PASSED and result.reason not in UNTOLD)
-    ]
+    if first is not None and last is not None:
+        check_range(first, last)
+    engine = operations_engine(settings)
+    asked = CheckFilter(first, last, source, only_objections=not everything)
+    counts, shown = check_counts(engine, asked).model_dump(), check_page(engine, asked).items
     if as_json:
         print_json({"counts": counts, "results": [vars(result) for result in shown]})
         return

@@ -65,12 +65,9 @@ def _rendered(graph: "nx.DiGraph[str]", form: str) -> str:
         case "cypher":
             return cypher(graph)
         case "json":
-            return as_json_text(
-                {
-                    "datasets": [{"id": node, **graph.nodes[node]} for node in sorted(graph)],
-                    "feeds": [{"from": one, "to": to, **graph.edges[one, to]} for one, to in sorted(graph.edges)],
-                }
-            )
+            from reliability_platform.service.queries.lineage import shown_graph
+
+            return as_json_text(shown_graph(graph).model_dump(by_alias=True))
         case _:
             return "".join(f"{one} -> {other}\n" for one, other in sorted(graph.edges))
 

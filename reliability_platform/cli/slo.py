@@ -24,14 +24,13 @@ def slo(as_of: date | None, datasets: tuple[str, ...], settings: Settings, as_js
 
     An exhausted budget blocks nothing and is no failure of the command: the exit code stays 0.
     """
+    from reliability_platform.service.queries.slo import slo_status
     from reliability_platform.slo import report
-    from reliability_platform.slo.objectives import objectives_of
-    from reliability_platform.slo.status import status
 
     if as_json and as_csv:
         raise UsageError("--json and --csv contradict each other: give one of them.")
     engine, now = operations_engine(settings), utc_now()
-    found = status(engine, objectives_of(settings, datasets), now, as_of)
+    found = slo_status(settings, engine, now, as_of, datasets)
     if as_json:
         print_json(report.document(found))
         return

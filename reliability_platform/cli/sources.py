@@ -47,59 +47,6 @@ HEADER = (
 )
 
 
-def _standing(settings: Settings, now: datetime) -> list[dict[str, Any]]:
-    """One document per source. Times are UTC."""
-    from reliability_platform.contracts import SOURCES
-    from reliability_platform.landing.breaker import Breaker
-    from reliability_platform.landing.deadline import days_ahead, deadline_of, outlooks
-    from reliability_platform.landing.fetch import FetchLog
-    from reliability_platform.operations import operations_engine
-
-    engine = operations_engine(settings)
-    last, ahead = FetchLog(engine).last(), outlooks(settings, engine, now)
-    documents = []
-    for source in SOURCES:
-        breaker, fetch = Breaker(engine, source).view(), last.get(source)
-        day = days_ahead(source, now)[0]
-        outlook = next((one for one in ahead if (one.source, one.day) == (source, day)), None)
-        documents.append(
-            {
-                "source": source,
-                "comes_by": _comes_by(settings, source),
-                "breaker": breaker.state.value,
-                "breaker_since": breaker.since,
-                "failures_in_a_row": breaker.failures,
-                "next_probe_at": breaker.next_probe_at,
-                "last_fetch": None
-                if fetch is None
-                else {
-                    "landing_date": fetch.landing_date,
-                    "fetched_at": fetch.fetched_at,
-                    "refusals": fetch.refusals,
-                    "missing": fetch.missing,
-                    "breaker": fetch.breaker,
-                },
-                "next_deadline": {"landing_date": day, "at": deadline_of(source, day)},
-                "missing": None if outlook is None else outlook.missing,
-                "at_risk": outlook is not None and outlook.at_risk,
-                "outlook": "it is not asked: what it sends is landed when it comes"
-                if outlook is None
-                else outlook.words,
-            }
-        )
-    return documents
-
-
-def _comes_by(settings: Settings, source: str) -> str:
-    from reliability_platform.sources.endpoint import endpoints_of
-    from reliability_platform.sources.source import kind_of
-
-    if endpoints_of(settings, source):
-        return "HTTP"
-    kind = kind_of(settings, source)
-    return "simulation" if kind == "simulated" else kind
-
-
 def _row(one: dict[str, Any]) -> list[str]:
     def clock(moment: datetime | None) -> str:
         return NOTHING if moment is None else f"{moment:%m-%d %H:%M:%S}"
@@ -119,7 +66,11 @@ def _row(one: dict[str, Any]) -> list[str]:
 
 
 def _show(settings: Settings, as_json: bool) -> None:
-    documents = _standing(settings, utc_now())
+    from reliability_platform.operations import operations_engine
+    from reliability_platform.service.queries.sources import source_standings
+
+    found = source_standings(settings, operations_engine(settings), utc_now())
+    documents = [one.model_dump() for one in found]
     if as_json:
         print_json(documents)
         return

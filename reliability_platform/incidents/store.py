@@ -80,6 +80,27 @@ class IncidentStore:
             )
             return _folded(rows)
 
+    def newest(
+        self, conditions: Sequence[ColumnElement[bool]], limit: int | None, offset: int = 0
+    ) -> tuple[list[Incident], int]:
+        """Some of the incidents whose heads meet all conditions, the newest first; and how many there are in all."""
+        with self._engine.connect() as connection:
+            self._catch_up(connection)
+            total = connection.execute(select(func.count()).select_from(incident_heads).where(*conditions)).scalar_one()
+            query = (
+                select(incident_heads.c.incident_id)
+                .where(*conditions)
+                .order_by(incident_heads.c.detected_at.desc(), incident_heads.c.incident_id.desc())
+                .offset(offset)
+            )
+            ids: list[str] = list(connection.execute(query if limit is None else query.limit(limit)).scalars())
+            found: dict[str, Incident] = {}
+            for start in range(0, len(ids), PARAMETERS):
+                some = incident_timeline.c.incident_id.in_(ids[start : start + PARAMETERS])
+                rows = connection.execute(select(incident_timeline).where(some).order_by(incident_timeline.c.id))
+                found.update((one.id, one) for one in _folded(rows))
+        return [found[one] for one in ids if one in found], total
+
     def get(self, incident_id: str) -> Incident:
         """One incident, by its id or an unambiguous beginning of it. Raises `UsageError`."""
         with self._engine.connect() as connection:

@@ -228,6 +228,30 @@ check_results = Table(
     Column("stale", Boolean, nullable=False, default=False),
     Index("check_results_by_partition", "partition_date", "check_name"),
     Index("check_results_by_run", "run_id"),
+    Index("check_results_by_name", "check_name", "partition_date"),
+)
+
+# Quarantine
+
+quarantine_counts = Table(
+    "quarantine_counts",
+    metadata,
+    # What the row quarantine of the warehouse holds, as of the last audit of each landing day: a copy that is read while a
+    # build has the warehouse.
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("landing_date", Date, nullable=False),
+    Column("source", String(100), nullable=False),
+    Column("batch_id", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("rows", Integer, nullable=False),
+    Index("quarantine_counts_by_day", "landing_date", "source"),
+)
+quarantine_copies = Table(
+    "quarantine_copies",
+    metadata,
+    Column("landing_date", Date, primary_key=True),
+    Column("copied_at", UtcDateTime, nullable=False),
 )
 
 # Incidents

@@ -147,8 +147,9 @@ def _summary(results: Sequence[CheckResult]) -> dict[str, dg.MetadataValue]:
 def audit(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Evaluate every check on the landing days of the run."""
     settings = home.settings
-    results = _judge(settings, context.run, run_days(context))
-    steps.record_results(home.run(context.run), results)
+    days = run_days(context)
+    results = _judge(settings, context.run, days)
+    steps.record_results(home.run(context.run), days, results)
     report_evaluations(context.instance, context.run.run_id, results)
     return dg.MaterializeResult(metadata=_summary(results))
 

@@ -32,6 +32,7 @@ from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import NodeResult
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import Partition, Publication, announce
+from reliability_platform.warehouse.quarantine_copy import copy_quarantine
 
 
 @dataclass(frozen=True)
@@ -117,16 +118,17 @@ def _waiting(store: CheckStore, landed: Sequence[Partition]) -> dict[str, set[da
     }
 
 
-def record_results(context: RunContext, results: Sequence[CheckResult]) -> None:
-    """Keep what an audit found; a publication must follow, and whoever dies in between leaves word of that."""
+def record_results(context: RunContext, days: Sequence[date], results: Sequence[CheckResult]) -> None:
+    """Keep what an audit of these days found; a publication must follow, and whoever dies in between leaves word of that."""
     announce(context.settings)
     CheckStore(context.engine).record(results)
+    copy_quarantine(context.settings, context.engine, days, context.clock())
 
 
 def audit(context: RunContext, days: Sequence[date]) -> list[CheckResult]:
     """Evaluate every check on some days, and record the results."""
     results = evaluate(context.settings, days, context.clock(), context.run_id)
-    record_results(context, results)
+    record_results(context, days, results)
     return results
 
 

@@ -47,6 +47,11 @@ def profiles_of(
     return kept.filter(wanted).select(SCHEMA.names)
 
 
+def kept_profiles(settings: Settings, source: str) -> pa.Table:
+    """What the last audits have measured of a source (`measure.SCHEMA`), as it is kept; nothing is measured."""
+    return _read(settings, source).select(SCHEMA.names)
+
+
 def built_days(connection: duckdb.DuckDBPyConnection, source: str) -> list[date]:
     """The landing days of a source that have been built, ascending."""
     return sorted(digests(connection, source))

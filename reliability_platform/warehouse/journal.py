@@ -167,6 +167,35 @@ class BuildJournal:
         ended = [build if build.outcome != RUNNING else stands.get(build.id) for build in found]
         return [build for build in ended if build is not None]
 
+    def newest(
+        self, outcome: str | None, day: date | None, limit: int | None, offset: int = 0
+    ) -> tuple[list[Build], int]:
+        """Some of the entries, the newest first, and how many there are; looked at only, whatever became of their processes.
+
+        One that says `running` and that nobody is at work on is `killed`.
+        """
+        running = self._read(select(builds).where(builds.c.outcome == RUNNING))
+        dead = [build.id for build in running if not self._has_holder(build.id)]
+        query = select(builds)
+        if outcome == KILLED:
+            query = query.where(builds.c.id.in_(dead))
+        elif outcome is not None:
+            query = query.where(builds.c.outcome == outcome, builds.c.id.not_in(dead))
+        if day is not None:
+            query = query.where(builds.c.first_day <= day, builds.c.last_day >= day)
+        with self._engine.connect() as connection:
+            total = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
+        query = query.order_by(builds.c.id.desc()).offset(offset)
+        found = self._read(query if limit is None else query.limit(limit))
+        return [replace(build, outcome=KILLED) if build.id in dead else build for build in found], total
+
+    def _has_holder(self, number: int) -> bool:
+        try:
+            with unclaimed(self._path(number)) as left:
+                return left is None
+        except FileNotFoundError:
+            return False
+
     def settled(self) -> int:
         """The number of an entry up to which every build has ended, well or not; later ones may still be at work."""
         query = select(builds).where(builds.c.outcome == RUNNING).order_by(builds.c.id)

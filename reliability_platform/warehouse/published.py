@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Any, TypedDict
 
 from reliability_platform.errors import EnvironmentUnusableError
@@ -156,11 +157,16 @@ def versions(settings: Settings) -> list[str]:
 
 def read_publication(settings: Settings, version: str) -> Publication:
     """The record of one version. Raises `EnvironmentUnusableError` if it cannot be read."""
+    return read_record(settings.published / version / RECORD)
+
+
+def read_record(path: Path) -> Publication:
+    """The record of the version in whose folder the file lies. Raises `EnvironmentUnusableError` if it cannot be read."""
     try:
-        return record_of((settings.published / version / RECORD).read_text())
+        return record_of(path.read_text())
     except (OSError, ValueError):
         raise EnvironmentUnusableError(
-            f"The record of the published {version} cannot be read: `reliability restore --damaged` puts it back."
+            f"The record of the published {path.parent.name} cannot be read: `reliability restore --damaged` puts it back."
         ) from None
 
 

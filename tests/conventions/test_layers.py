@@ -16,7 +16,7 @@ ORDER = [
     "json_text", "damage", "clock", "operations", "day_clock",
     "contracts", "sources", "masking", "audit_log", "system_errors",
     "landing", "warehouse", "profiles", "checks", "suggestions", "lineage", "openlineage_events", "incidents", "slo", "alerts", "backfills",
-    "remediation", "pipeline", "recovery", "lab", "orchestration", "cli",
+    "remediation", "pipeline", "recovery", "service", "lab", "orchestration", "cli",
 ]  # fmt: skip
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path.name != "__init__.py" or path.parent != ROOT)
 

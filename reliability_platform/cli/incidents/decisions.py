@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import click
 
-from reliability_platform.cli.incidents.look import document
 from reliability_platform.cli.options import echo, home_option, json_option, print_json
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.decisions import EFFECTS, Decision, decide
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
+from reliability_platform.service.queries.incidents import summary_of
 from reliability_platform.settings import Settings
 
 
@@ -27,7 +27,7 @@ def _carry_out(decision: Decision, incident_id: str, why: str, to: str, settings
     store = IncidentStore(operations_engine(settings))
     incident = decide(store, incident_id, decision, utc_now(), whoami(), why, to)
     if as_json:
-        print_json(document(settings, incident))
+        print_json(summary_of(settings, incident, utc_now()).model_dump())
         return
     given = f", assigned to {incident.assignee}" if incident.assignee else ""
     echo(f"{incident.id} is {incident.state.value.replace('_', ' ')}{given}.")

@@ -12,7 +12,6 @@ from reliability_platform.cli.parameters import FilePath
 from reliability_platform.cli.tables import Table
 from reliability_platform.counted import counted
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
-from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
@@ -44,12 +43,13 @@ def impact(incident_id: str, form: str, output: Path | None, as_json: bool, sett
     from reliability_platform.incidents.impact import radius
     from reliability_platform.lineage.export import cypher, graphml
     from reliability_platform.lineage.picture import picture
+    from reliability_platform.service.queries.impact import downstream_impact
 
     incident = IncidentStore(operations_engine(settings)).get(incident_id)
     form = "json" if as_json else form
     if form in ("text", "json"):
         rows = _measures(settings, incident)
-        document = _document(ensure_manifest(), incident)
+        document = downstream_impact(ensure_manifest(), incident).model_dump()
         if form == "json":
             document["measures"] = [{**vars(row), "difference": row.difference} for row in rows]
             write_or_print(as_json_text(document), output)
@@ -88,29 +88,6 @@ def _measures(settings: Settings, incident: Incident) -> "list[MeasureRow]":
             for one in now
         ]
     return rows
-
-
-def _document(manifest: Path, incident: Incident) -> dict[str, Any]:
-    from reliability_platform.incidents.impact import reach_of, root_nodes
-
-    reach = reach_of(manifest, incident)
-    recorded = [entry.data for entry in incident.timeline if entry.kind == "impact"]
-    numbers = recorded[0] if recorded else {}
-    return {
-        "incident": incident.id,
-        "severity": incident.severity,
-        "state": incident.state,
-        "began_in": root_nodes(manifest, incident),
-        "column": incident.column,
-        "rows": numbers.get("rows"),
-        "keys": numbers.get("keys"),
-        "tables": reach.tables,
-        "published": reach.published,
-        "spoils_numbers": CLASSES[incident.failure_class].spoils_numbers,
-        "columns": reach.spoiled,
-        "checks": reach.checks,
-        "exposures": [vars(one) for one in reach.exposures],
-    }
 
 
 def _text(document: dict[str, Any], rows: "list[MeasureRow]") -> Group:

@@ -2,12 +2,10 @@
 
 import textwrap
 from collections.abc import Callable
-from datetime import UTC, date, datetime
 from typing import Any
 
 import click
 from rich.markup import escape
-from sqlalchemy import ColumnElement, and_
 
 from reliability_platform.cli.options import DAY, echo, home_option, json_option, people, print_json
 from reliability_platform.cli.tables import Table
@@ -17,49 +15,17 @@ from reliability_platform.formats import duration, plain, second
 from reliability_platform.incidents.below_limit import below_limit
 from reliability_platform.incidents.classes import CLASSES, Severity
 from reliability_platform.incidents.documents.render import WIDTH
-from reliability_platform.incidents.model import Incident, State, TimelineEntry
-from reliability_platform.incidents.response import overdue, postmortem_due, read_policy, response_due
+from reliability_platform.incidents.model import State, TimelineEntry
+from reliability_platform.incidents.response import overdue, read_policy
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
-from reliability_platform.operations.tables import incident_heads
+from reliability_platform.service.queries.incidents import IncidentFilter, detail_of, summary_of
 from reliability_platform.settings import Settings
 
 LINES = textwrap.TextWrapper(
     WIDTH, initial_indent="    ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
 )
 """Whole words: a name or a path that is broken is found by no search."""
-
-
-def document(settings: Settings, incident: Incident) -> dict[str, Any]:
-    """An incident for a program to read."""
-    policy = read_policy(settings.response_policy)
-    triage = incident.triage
-    return {
-        "id": incident.id,
-        "severity": incident.severity,
-        "severity_reason": incident.severity_reason,
-        "state": incident.state,
-        "source": incident.source,
-        "failure_class": incident.failure_class,
-        "type": triage.type,
-        "persistence": triage.classification.persistence,
-        "origin": triage.classification.origin,
-        "aspect": triage.classification.aspect,
-        "root_dataset": incident.root_dataset,
-        "column": incident.column,
-        "landing_days": incident.partitions,
-        "checks": incident.checks,
-        "still_failing": len(incident.still_failing),
-        "assignee": incident.assignee,
-        "linked_to": incident.linked_to,
-        "detected_at": incident.detected_at,
-        "recovered_at": incident.recovered_at,
-        "times": vars(incident.times),
-        "response_due": response_due(incident, policy),
-        "postmortem_due": postmortem_due(incident, policy),
-        "overdue": list(overdue(incident, policy, utc_now()).values()),
-        "fingerprint": incident.fingerprint,
-    }
 
 
 def _choice(values: Any) -> click.Choice[str]:
@@ -83,30 +49,6 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def conditions(
-    only_open: bool = False,
-    state: str | None = None,
-    severity: str | None = None,
-    source: str | None = None,
-    failure_class: str | None = None,
-    assignee: str | None = None,
-    day: date | None = None,
-    since: date | None = None,
-) -> list[ColumnElement[bool]]:
-    """What the options ask of the heads of incidents."""
-    equal = {"state": state, "severity": severity, "source": source, "failure_class": failure_class}
-    found = [
-        incident_heads.c[name] == value for name, value in {**equal, "assignee": assignee}.items() if value is not None
-    ]
-    if only_open:
-        found.append(incident_heads.c.is_open)
-    if day is not None:
-        found.append(and_(incident_heads.c.first_day <= day, incident_heads.c.last_day >= day))
-    if since is not None:
-        found.append(incident_heads.c.detected_at >= datetime(since.year, since.month, since.day, tzinfo=UTC))
-    return found
-
-
 @click.command(name="list")
 @_filters
 @home_option
@@ -117,9 +59,9 @@ def list_incidents(settings: Settings, as_json: bool, **asked: Any) -> None:
 
     engine = operations_engine(settings)
     notice(settings, engine, utc_now())  # what was due and is not done, although no daemon may be up to say so
-    found = IncidentStore(engine).find(*conditions(**asked))
+    found = IncidentStore(engine).find(*IncidentFilter(**asked).conditions)
     if as_json:
-        print_json([document(settings, incident) for incident in found])
+        print_json([summary_of(settings, incident, utc_now()).model_dump() for incident in found])
         return
     policy = read_policy(settings.response_policy)
     table = Table()
@@ -172,7 +114,7 @@ def show(incident_id: str, settings: Settings, as_json: bool) -> None:
     """One screen on one incident: what is wrong, who is hit, since when, what to do. INC-0003 is enough of its id."""
     incident = IncidentStore(operations_engine(settings)).get(incident_id)
     if as_json:
-        print_json(document(settings, incident) | {"timeline": [vars(entry) for entry in incident.timeline]})
+        print_json(detail_of(settings, incident, utc_now()).model_dump())
         return
     from reliability_platform.remediation.documents import render_overview
 

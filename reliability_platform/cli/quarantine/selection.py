@@ -11,7 +11,6 @@ from reliability_platform.cli.parameters import check_source
 from reliability_platform.clock import FIRST_DAY
 from reliability_platform.errors import UsageError
 from reliability_platform.landing.file_quarantine import quarantined_files
-from reliability_platform.masking import MASK
 from reliability_platform.remediation.dead_letters.letters import Selection
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_reader
@@ -25,12 +24,6 @@ def refuse_unknown_batch(settings: Settings, batch: str | None) -> None:
         # All of them: with a parameter DuckDB loads pandas, which takes longer than anything else here.
         if (batch,) not in connection.execute("select distinct batch_id from qtn_rows").fetchall():
             raise UsageError(f"Nothing of {batch!r} is in quarantine: see `{hint('quarantine list')}`.")
-
-
-def shown_file(record: dict[str, Any]) -> dict[str, Any]:
-    """A refused file as it may be shown: a file that is known by a digest may bear somebody's name."""
-    path = str(record["file"])
-    return record if record["batch_id"] in path else record | {"file": f"{path.rpartition('/')[0]}/{MASK}"}
 
 
 def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:

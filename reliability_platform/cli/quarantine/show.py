@@ -11,10 +11,11 @@ import pyarrow.compute as pc
 
 from reliability_platform.cli.options import echo, home_option, json_option, print_json
 from reliability_platform.cli.parameters import Whole
-from reliability_platform.cli.quarantine.selection import refuse_unknown_batch, shown_file
+from reliability_platform.cli.quarantine.selection import refuse_unknown_batch
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.parquet import read_table
+from reliability_platform.service.queries.quarantine import shown_file
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_reader
 
