@@ -95,6 +95,43 @@ def test_hourly_weather_has_a_key_of_two_columns(tmp_path: Path) -> None:
     assert "taken as proposed (--yes), seen by nobody" in text
 
 
+def test_an_amount_is_part_of_a_key_only_where_nothing_else_is(tmp_path: Path) -> None:
+    """The moment and the fee of a tour were proposed: unique in the sample, until two tours cost the same."""
+    lines = [
+        f"D{one % 3},T{one // 3 % 40},2024-05-{1 + one // 120:02} 0{one % 2}:00:00,{one}.25,{one}" for one in range(720)
+    ]
+    (tmp_path / "tours.csv").write_text("\n".join(["depot,tour,at,price,total", *lines]) + "\n")
+    contract, text = contract_of(tmp_path, tmp_path / "tours.csv", event_time="at")
+    assert contract.key == ("depot", "tour", "at")
+    assert "# ? unique in 720 rows, as no fewer columns are but for amounts" in text
+    (tmp_path / "bare.csv").write_text("at,price\n" + "".join(f"2024-05-01,{one}.25\n" for one in range(60)))
+    assert contract_of(tmp_path, tmp_path / "bare.csv")[0].key == ("price",)
+
+
+def test_a_key_of_two_columns_is_found_behind_forty_others(tmp_path: Path) -> None:
+    """Only fourteen columns were combined: five of them were proposed, and the two at the end were not looked at."""
+    names = ["at", *(f"v{number}" for number in range(40)), "branch", "voucher"]
+    lines = [
+        ",".join(["2024-05-01", *(str(one * (number + 3) % (number % 9 + 11)) for number in range(40)), f"b{one % 50}", f"x{one // 50}"])
+        for one in range(2_000)
+    ]  # fmt: skip
+    (tmp_path / "wide.csv").write_text("\n".join([",".join(names), *lines]) + "\n")
+    assert contract_of(tmp_path, tmp_path / "wide.csv")[0].key == ("branch", "voucher")
+
+
+def test_an_empty_text_in_quotes_is_a_value_as_where_it_lands(tmp_path: Path) -> None:
+    """A column was called missing in 5 % that admission finds in every row; the empty label was not proposed."""
+    lines = "".join(
+        f'{one},2024-05-01,{(one % 4 and one) or chr(34) * 2},"{("", "a")[one % 2]}",{one % 3 or ""}\n'
+        for one in range(80)
+    )
+    (tmp_path / "a.csv").write_text("id,at,size,kind,left\n" + lines)
+    columns = {one.name: one for one in contract_of(tmp_path, tmp_path / "a.csv")[0].columns}
+    assert (columns["kind"].required, columns["kind"].valid_values) == (True, ("", "a"))
+    assert (columns["size"].type, columns["size"].required) == ("BIGINT", False)
+    assert (columns["left"].type, columns["left"].required) == ("BIGINT", False)
+
+
 def rows(number: int = 60, mark: str = ",") -> str:
     """A small table with a bit of everything."""
     lines = [mark.join(("Order", "zip code", "amount", "e-mail", "state", "at"))]

@@ -140,6 +140,9 @@ def test_a_plan_follows_from_the_contracts_and_the_recorded_days(tmp_path: Path)
         ]
         touched = [day for one in hit for day in one.landing_dates()]
         assert len(touched) == len(set(touched))
+        # A source that is asked for a day anew sends its first attempt: a second one that had healed it is gone then.
+        live = [one for one in derived.injections if one.source in lane and one not in hit]
+        assert not {one.landing_date for one in live} & set(touched)
         assert all(recording.first < day <= recording.last for day in touched)
         for one in hit:
             if one.fault in ("volume_drop", "volume_spike", "unit_change", "hot_partition_skew"):

@@ -148,7 +148,7 @@ def reader(found: FileFormat, files: Sequence[Path], columns: Sequence[str] = ()
     )
     texts = "{" + ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns) + "}"
     return (
-        f"read_csv({names}, all_varchar = true, auto_detect = false, delim = {literal(found.delimiter)}{marks}, skip = {found.skip}, "
+        f"read_csv({names}, all_varchar = true, auto_detect = false, allow_quoted_nulls = false, delim = {literal(found.delimiter)}{marks}, skip = {found.skip}, "
         f"header = {str(found.header).lower()}, encoding = '{found.encoding}', columns = {texts}, {packed})"
     )
 

@@ -186,10 +186,12 @@ def _key(sample: Sample, columns: Sequence[ColumnProposal], event_time: str, nam
         )
     others = "; or ".join(" + ".join(one) for one in keys[1:4])
     more = f" and {len(keys) - 4} more" if len(keys) > 4 else ""
-    told = f"unique in {counted(rows, 'row')}" + (
-        f"; {counted(copies, 'row is a copy', 'rows are copies')} of another" if copies else ""
+    told = f"unique in {counted(rows, 'row')}"
+    told += ", as no fewer columns are but for amounts" if len(keys[0]) > 1 else ""
+    told += f"; {counted(copies, 'row is a copy', 'rows are copies')} of another" if copies else ""
+    return Told(
+        keys[0], told + (f"; or {others}{more}" if others else ""), bool(others) or bool(copies) or len(keys[0]) > 1
     )
-    return Told(keys[0], told + (f"; or {others}{more}" if others else ""), bool(others) or bool(copies))
 
 
 def _exact(one: ColumnProposal, rows: int) -> int:

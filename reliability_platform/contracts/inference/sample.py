@@ -125,7 +125,7 @@ WITH_COMMA = r"[+-]?([0-9]{1,3}([.][0-9]{3})+|[0-9]+)(,[0-9]+)?"
 
 def _read_commas(sample: Sample, names: list[str]) -> None:
     """Numbers with a comma before their places, where a column holds nothing else and some of them have places."""
-    words = ", ".join(literal(word) for word in NULL_WORDS)
+    words = ", ".join(literal(word) for word in ("", *NULL_WORDS))
     terms = [
         f"bool_and({v} in ({words}) or regexp_full_match({v}, '{WITH_COMMA}')) and bool_or(contains({v}, ','))"
         for v in map(identifier, names)
@@ -224,7 +224,7 @@ def _counts(sample: Sample, names: list[str], what: list[str], rows: str) -> dic
     columns = ", ".join(identifier(name) for name in names)
     counts = sample.connection.execute(
         f"select n, {', '.join(terms)} from (select n, v, case when v not in ({words}) then v end as w from "
-        f"(unpivot (select {columns} from {rows}) on columns(*) into name n value v)) group by n"
+        f"(unpivot (select {columns} from {rows}) on columns(*) into name n value v) where v <> '') group by n"
     ).fetchall()
     return {name: dict.fromkeys(what, 0) for name in names} | {
         name: dict(zip(what, row, strict=True)) for name, *row in counts

@@ -59,7 +59,7 @@ def derived_plan(recording: Recording, seed: int, days: int) -> DerivedPlan:
         else:
             placed.append(found)
     live = [fault for fault in candidates if fault.stage is not Stage.LANDING]
-    placed += _on_the_running_platform(live, recording, seed, days)
+    placed += _on_the_running_platform(live, placed, recording, seed, days)
     return DerivedPlan(tuple(one.injection() for one in sorted(placed, key=lambda one: one.first_day)), left_out)
 
 
@@ -135,11 +135,19 @@ def _hits(scenario: Scenario, recording: Recording) -> bool:
     return bool(done.batches)
 
 
-def _on_the_running_platform(live: Sequence[Fault], recording: Recording, seed: int, days: int) -> Iterator[Scenario]:
-    """They follow each other, each after the one before has healed: in the middle of the days."""
+def _on_the_running_platform(
+    live: Sequence[Fault], placed: Sequence[Scenario], recording: Recording, seed: int, days: int
+) -> Iterator[Scenario]:
+    """They follow each other, each after the one before has healed: from the middle of the days on, on the first one that no
+    fault of a delivery hits. A source that is asked anew for a day delivers what it first did.
+    """
+    order = [*range(days // 2, days), *reversed(range(days // 2))]
     for number, fault in enumerate(live):
         source = fault.applies_to[number % len(fault.applies_to)]
         scenario = Scenario(fault.name, source, "medium", "live", seed)
-        start = first_place(scenario, days // 2, recording)
+        hit = {day for one in placed if lane_of(one.source) == lane_of(source) for day in _range(one, recording)}
+        places = (first_place(scenario, start, recording) for start in order)
+        free = (one for one in places if one is not None and one < days and one not in hit)
+        start = next(free, first_place(scenario, days // 2, recording))
         if start is not None and start < days:
             yield replace(scenario, first_day=recording.first + timedelta(days=start))

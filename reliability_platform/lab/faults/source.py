@@ -13,6 +13,9 @@ from reliability_platform.lab.faults.fault import AFTER_A_GAP, Containment, Faul
 from reliability_platform.lab.faults.targets import ANYTHING
 from reliability_platform.lab.simulation.misbehaviour import at_first
 from reliability_platform.lab.simulation.server import serving
+from reliability_platform.landing.inputs import BuildInputs
+from reliability_platform.landing.seals import break_seal
+from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 
 FETCH_SECONDS = 180
@@ -23,7 +26,9 @@ def _upstream_rate_limited(
 ) -> LiveInjectionResult:
     """The day is fetched anew over HTTP, from a server that turns the first requests away."""
     del rng
-    # The day has not come yet: nothing of it landed, was quarantined, or is kept.
+    # The day has not come yet: nothing of it landed, was built, quarantined, or is kept.
+    BuildInputs(operations_engine(settings)).forget(source, day)
+    break_seal(settings, source, day)
     for root in (settings.landing, settings.quarantine, settings.spool):
         shutil.rmtree(root / source / f"landing_date={day.isoformat()}", ignore_errors=True)
     with serving(clean_sources(settings), at_first(int(size))) as server:
