@@ -20,7 +20,7 @@ from reliability_platform.operations.tables import MAX_REASON, audit_log
 
 
 class Destroys(StrEnum):
-    """The commands after which something is gone that was there before."""
+    """The commands after which something is gone that was there before, and those after which somebody may do that."""
 
     RESTORE = "restore"
     PRUNE = "snapshot prune"
@@ -28,6 +28,8 @@ class Destroys(StrEnum):
     DISCARD = "quarantine discard"
     ROLLBACK = "publish --rollback"
     WITHDRAW = "withdraw"
+    KEY_MADE = "tokens make"
+    KEY_REVOKED = "tokens revoke"
 
 
 class Phase(StrEnum):

@@ -272,8 +272,16 @@ class Settings(BaseSettings):
     """Where events for PagerDuty go instead of PagerDuty's own address: a proxy, or a test."""
     ui_url: str = "http://127.0.0.1:3000"
     """Where `reliability dev` serves the UI, for links in alerts."""
+    api_url: str = "http://127.0.0.1:8000"
+    """Where people and programs find what `reliability serve` serves, as a proxy in front of it is called."""
+    api_requests_per_minute: int = Field(default=600, ge=1)
+    """So many requests of one token, or of one address without any, are answered in a minute."""
+    on_behalf_of: str | None = Field(default=None, min_length=1, max_length=100)
+    """Under which name the decisions of this process stand on record; by default that of the user of the system."""
+    requested_run: str | None = Field(default=None, pattern=r"^[0-9a-f-]{36}$")
+    """The request of the API that this process carries out; Dagster's runs have it as a tag."""
 
-    @field_validator("ui_url", "alert_pagerduty_url")
+    @field_validator("ui_url", "api_url", "alert_pagerduty_url")
     @classmethod
     def _usable_address(cls, url: str | None) -> str | None:
         if url is not None:
@@ -379,6 +387,11 @@ class Settings(BaseSettings):
     @property
     def builds(self) -> Path:
         return self.home / "builds"
+
+    @property
+    def requests(self) -> Path:
+        """Locks of requests over the API that somebody carries out."""
+        return self.home / "requests"
 
     @property
     def actions(self) -> Path:

@@ -42,7 +42,7 @@ ENDS_WITH: dict[ExitCode, dict[str, str]] = {
         "openlineage validate": "an event is invalid",
     },
     ExitCode.ENVIRONMENT: {"doctor": "anything is wrong"},
-    ExitCode.INTERRUPTED: {"sources serve": "Ctrl-C stops it", "dev": "Ctrl-C stops it"},
+    ExitCode.INTERRUPTED: {"sources serve": "Ctrl-C stops it", "dev": "Ctrl-C stops it", "serve": "Ctrl-C stops it"},
 }
 
 

@@ -52,6 +52,8 @@ COMMANDS = {
     "openlineage": "openlineage:openlineage",
     "doctor": "doctor:doctor",
     "dev": "dev:dev",
+    "serve": "serve:serve",
+    "tokens": "tokens:tokens",
 }
 
 EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {code.meaning}" for code in ExitCode)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -125,8 +125,10 @@ def run(
 
 @click.command()
 @click.argument("fault")
-@click.option("--source", required=True, help="The source to break.")
-@click.option("--date", "day", type=DAY, required=True, help="The landing day into which it is injected.")
+@click.option("--source", default=None, help="The source to break. [default: the first one that has what FAULT hits]")
+@click.option(
+    "--date", "day", type=DAY, default=None, help="The landing day into which it is injected. [default: the newest]"
+)
 @click.option(
     "--magnitude",
     default="medium",
@@ -134,7 +136,8 @@ def run(
     help="small, medium or large, or a number in the unit of the fault.",
 )
 @home_option
-def inject(fault: str, source: str, day: date, magnitude: str, settings: Settings) -> int:
+@json_option
+def inject(fault: str, source: str | None, day: date | None, magnitude: str, settings: Settings, as_json: bool) -> int:
     """Break one source on one day with a declared FAULT. See `reliability faults list --source NAME` for what there is.
 
     Broken are simulated sources, and any in a home of the lab (`reliability lab record`); a real one is refused.
@@ -149,8 +152,16 @@ def inject(fault: str, source: str, day: date, magnitude: str, settings: Setting
     from reliability_platform.lab.faults.injection import rehearse
     from reliability_platform.lab.faults.landed_again import redeliver
     from reliability_platform.lab.faults.plan import ActivePlan, PlannedInjection, resolve_injection
+    from reliability_platform.landing.admission import landed_partitions
     from reliability_platform.landing.writer import landing_folder
 
+    if source is None:
+        source = next(iter(fault_named(fault).applies_to), SOURCES[0])
+    if day is None:
+        landed = [one for name, one in landed_partitions(settings) if name == source]
+        if not landed:
+            raise UsageError(f"Nothing of {source} has landed yet: name a landing day with --date.")
+        day = landed[-1]
     planned = PlannedInjection(fault=fault, source=source, date=day, magnitude=magnitude)
     injection = resolve_injection(planned, FIRST_DAY, date.max)
     touched = injection.landing_dates()
@@ -158,14 +169,18 @@ def inject(fault: str, source: str, day: date, magnitude: str, settings: Setting
         raise UsageError(f"{fault} on {day} reaches {touched[-1]}, which is not over yet: choose an earlier day.")
     live = fault_named(injection.fault).stage is not Stage.LANDING
     clean = breakable(settings, SOURCES if live else [source])  # the running platform has the rows of all of them
+    told = {"fault": fault, "source": source, "date": day, "landing_days": [] if live else touched}
     if live:
-        _inject_live(settings, injection)
+        _inject_live(settings, injection, told if as_json else None)
         return ExitCode.OK
     with home_session(settings):
         before = ActivePlan.load(settings)
         if injection in before.injections:
             # The plan is saved last: it was killed when all was done, or somebody asks for the same once more.
-            people.print(f"{fault} has been injected into {source} on {day} already: nothing is left to do.")
+            if as_json:
+                print_json({**told, "injected": False})
+            else:
+                people.print(f"{fault} has been injected into {source} on {day} already: nothing is left to do.")
             return ExitCode.OK
         plan = before.with_injection(injection)
         plan.refuse_over_http(settings, [source], touched)
@@ -174,6 +189,9 @@ def inject(fault: str, source: str, day: date, magnitude: str, settings: Setting
         for one in touched:
             redeliver(settings, plan, clean[source], one)
         plan.save(settings)  # last: an injection that was cut off can be run again, and is not refused as a second one
+    if as_json:
+        print_json({**told, "injected": True})
+        return ExitCode.OK
     if anew:
         people.print(f"Nothing of {source} had landed on {span(anew)} before: it is no day of a run yet.")
     people.print(f"{fault} is injected into {source} on {day}. Let the platform notice it:")
@@ -181,7 +199,7 @@ def inject(fault: str, source: str, day: date, magnitude: str, settings: Setting
     return ExitCode.OK
 
 
-def _inject_live(settings: Settings, injection: "Injection") -> None:
+def _inject_live(settings: Settings, injection: "Injection", told: dict[str, Any] | None) -> None:
     """Inject a fault into the running platform, and let it notice at once: what heals comes with `reliability heal`."""
     from reliability_platform.cli.live import inject_and_respond
     from reliability_platform.cli.session import driving
@@ -195,6 +213,9 @@ def _inject_live(settings: Settings, injection: "Injection") -> None:
                 "run `reliability demo` or `reliability run` first."
             )
         inject_and_respond(settings, daemon, ActivePlan.load(settings).seed, injection)
+        if told is not None:
+            print_json({**told, "injected": True, "incidents": _open_incidents(settings)})
+            return
         people.print(f"{injection.fault} is injected into {injection.source} on {injection.landing_date}.")
         _tell_incidents(_open_incidents(settings))
 
@@ -295,8 +316,10 @@ def heal(
         return ExitCode.OK
     if incident_id is not None:  # a slip is said at once, and not after Dagster has started
         IncidentStore(operations_engine(settings)).get(incident_id)
+    from reliability_platform.cli.incidents.decisions import whoami
     from reliability_platform.cli.session import driving
 
+    approver = f"{whoami()}, who approved it"
     with driving(settings, healing=True) as (settings, daemon):
         engine = operations_engine(settings)
         before = IncidentStore(engine).last_position()
@@ -304,11 +327,11 @@ def heal(
             incident = IncidentStore(engine).get(incident_id)
             reason = obstacle(settings, engine, incident, utc_now(), approved=True, decided=True)
             if action is None:
-                ask_owner(settings, engine, incident, utc_now(), "command line, approved by a person")
+                ask_owner(settings, engine, incident, utc_now(), approver)
             if reason is None:
                 # What is approved is said before it is done.
                 progress.print(f"Approved: {describe(settings, incident, action)}", markup=False)
-                done = act(settings, engine, incident.id, utc_now(), "command line, approved by a person", action)
+                done = act(settings, engine, incident.id, utc_now(), approver, action)
                 progress.print(done.summary, markup=False)
             else:
                 progress.print(f"{incident.id}: {reason}.", markup=False)

@@ -10,7 +10,7 @@ from reliability_platform.errors import UsageError
 from reliability_platform.orchestration.alert_sensor import alert_sensor
 from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.home import platform_instance
-from reliability_platform.orchestration.local import LocalDaemon
+from reliability_platform.orchestration.local import REQUEST_TAG, LocalDaemon
 from reliability_platform.orchestration.sensors import incident_sensor, remediation_sensor
 from reliability_platform.settings import Settings
 
@@ -41,7 +41,10 @@ def _driving(settings: Settings, healing: bool) -> Iterator[tuple[Settings, Loca
     sensors = [incident_sensor, remediation_sensor] if healing else [incident_sensor]
     sensors = [*sensors, alert_sensor]
     with home_session(settings), platform_instance(settings) as instance:
-        daemon = LocalDaemon(instance, defs, sensors, on_run=lambda job: progress.print(f"[dim]run: {job}[/dim]"))
+        requested = {REQUEST_TAG: settings.requested_run} if settings.requested_run else None
+        daemon = LocalDaemon(
+            instance, defs, sensors, on_run=lambda job: progress.print(f"[dim]run: {job}[/dim]"), tags=requested
+        )
         try:
             yield settings, daemon
         except UsageError:

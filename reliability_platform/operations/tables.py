@@ -451,6 +451,42 @@ audit_log = Table(
     Column("hash", String(64), nullable=False, server_default=""),
 )
 
+# The API
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("name", String(80), nullable=False, unique=True),
+    Column("role", String(20), nullable=False),
+    # SHA-256 of the token: 256 random bits need no salt, and nobody who reads the store can use what stands there.
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("made_by", String(200), nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("revoked_by", String(200)),
+    Column("revoked_at", UtcDateTime),
+)
+requested_runs = Table(
+    "requested_runs",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("kind", String(40), nullable=False),
+    Column("asked", Text, nullable=False),  # what was asked for, as JSON
+    Column("asked_by", String(200), nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("idempotency_key", String(200)),
+    Column("state", String(20), nullable=False),
+    Column("exit_code", Integer),
+    Column("result", Text),  # what the command printed, as JSON
+    Column("message", Text),
+    Column("began_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    # Of two requests with one key, the second one is told of the first.
+    UniqueConstraint("asked_by", "idempotency_key"),
+    Index("requested_runs_by_time", "asked_at"),
+)
+
 # Lineage events
 
 openlineage_spool = Table(

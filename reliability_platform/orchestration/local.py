@@ -20,6 +20,8 @@ from reliability_platform.orchestration.run_endings import endings_of
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 LOCAL = {"reliability/started_by": "command line"}
+REQUEST_TAG = "reliability/requested_run"
+"""On every run of a command that carries out a request of the API: the request's id."""
 SENSOR = "dagster/sensor_name"
 """By this tag the daemon says which sensor asked for a run; without it the UI calls one "manually launched"."""
 MAX_TICKS = 20
@@ -79,6 +81,7 @@ class LocalDaemon:
         definitions: dg.Definitions,
         sensors: list[dg.SensorDefinition],
         on_run: Callable[[str], None] = lambda _: None,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
         self._instance = instance
         self._definitions = definitions
@@ -86,6 +89,7 @@ class LocalDaemon:
         self._cursors: dict[str, str | None] = {}
         self._seen: set[str] = set()
         self._on_run = on_run
+        self._tags = {**LOCAL, **(tags or {})}
         self.troubles: list[Trouble] = []
         """What failed while sensors were settled. It stopped nothing else; whoever settles tells of it."""
         self._end_left_runs()
@@ -121,7 +125,7 @@ class LocalDaemon:
                 instance=self._instance,
                 partition_key=partition_key,
                 run_config={**QUIET, **(run_config or {})},
-                tags={**LOCAL, **(tags or {})},
+                tags={**self._tags, **(tags or {})},
                 raise_on_error=False,
             )
         raise_if_stopped()  # a library may have passed over it, and the last step have come to its end

@@ -6,7 +6,6 @@ rebinding) makes a web page anywhere "same origin" with the UI, and a form or a 
 So a request must name a host that is ours, and one that another site makes the browser send is refused.
 """
 
-from collections.abc import Collection
 from urllib.parse import urlsplit
 
 import dagster_webserver.app
@@ -18,35 +17,13 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from reliability_platform.service.hosts import LOOPBACK, refusal
 from reliability_platform.settings import Settings, load_settings
-
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def own_hosts(settings: Settings) -> frozenset[str]:
     """The names under which the UI may be asked for: those of loopback, and the one that links in alerts have."""
     return LOOPBACK | {(urlsplit(settings.ui_url).hostname or "localhost").lower()}
-
-
-def refusal(kind: str, method: str, path: str, headers: Headers, hosts: Collection[str | None]) -> str | None:
-    """Why a request is not answered; None if it is. `kind` is ASGI's: http or websocket."""
-    if _name(f"//{headers.get('host', '')}") not in hosts:
-        return "This host name is not one of this server: open it as RELIABILITY_UI_URL says, or as 127.0.0.1."
-    origin = headers.get("origin")
-    if origin is not None and _name(origin) not in hosts:
-        return "Another site may not ask this server."
-    # A link from elsewhere may open a page. It may not run a query, which a picture's address could be, too.
-    opens_a_page = kind == "http" and method == "GET" and headers.get("sec-fetch-mode") == "navigate"
-    if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not (opens_a_page and "/graphql" not in path):
-        return "Another site may not ask this server."
-    return None
-
-
-def _name(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
 
 
 class OwnHostsOnly:

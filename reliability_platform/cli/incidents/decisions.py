@@ -11,13 +11,13 @@ from reliability_platform.incidents.decisions import EFFECTS, Decision, decide
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.service.queries.incidents import summary_of
-from reliability_platform.settings import Settings
+from reliability_platform.settings import Settings, load_settings
 
 
 def whoami() -> str:
     """The name under which this person's decisions stand on the timeline."""
     try:
-        return getpass.getuser()
+        return load_settings().on_behalf_of or getpass.getuser()
     except (KeyError, OSError):
         return "command line"
 

@@ -110,3 +110,8 @@ def slo_report(
 ) -> SloReport:
     """The same as plain numbers."""
     return SloReport.model_validate(report.document(slo_status(settings, engine, now, as_of, datasets)))
+
+
+def datasets_with_objectives(settings: Settings) -> list[str]:
+    """The published tables and sources of which something is promised."""
+    return list(dict.fromkeys(one.dataset for one in objectives_of(settings).all))

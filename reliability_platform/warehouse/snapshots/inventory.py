@@ -18,6 +18,7 @@ LEFT_OUT = {
     "dbt": "made anew by each build",
     "oracle": "made anew by each proof",
     "builds": "locks of running builds",
+    "requests": "locks of running requests",
     "campaign": "worlds of an experiment, made anew by it",
 }
 DATABASE_SUFFIXES = (".duckdb", ".duckdb.wal", ".sqlite", ".sqlite-wal", ".sqlite-shm", ".lease", ".lock")

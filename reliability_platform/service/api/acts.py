@@ -1,0 +1,118 @@
+"""What people decide at once: incidents, and landing days that are kept back or let go. The functions are those of the command line."""
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from reliability_platform.checks.holds import Holds
+from reliability_platform.clock import utc_now
+from reliability_platform.incidents.decisions import EFFECTS, Decision, decide
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.service.access.roles import Act
+from reliability_platform.service.api import asked
+from reliability_platform.service.api.access import Caller, Ground, OnGround, allowed, each_parameter_once
+from reliability_platform.service.api.problems import problems, told_as
+from reliability_platform.service.api.reads import IncidentId
+from reliability_platform.service.queries.answer import QueryAnswer
+from reliability_platform.service.queries.incidents import IncidentSummary, summary_of
+
+router = APIRouter(
+    responses=problems(400, 401, 403, 404, 409, 413, 422, 429, 503), dependencies=[Depends(each_parameter_once)]
+)
+Responder = Annotated[Caller, Depends(allowed(Act.DECIDE))]
+
+
+class StandingHold(QueryAnswer):
+    """A landing day that somebody keeps from consumers."""
+
+    source: str
+    """The source."""
+    landing_date: date
+    """The landing day."""
+    actor: str
+    """Who holds it."""
+    why: str
+    """The reason."""
+
+
+class HoldsNow(QueryAnswer):
+    """What is held by people, after the decision."""
+
+    changed: bool
+    """Whether the decision changed anything."""
+    holds: list[StandingHold]
+    """All days that people hold. It counts from the next publication on."""
+
+
+def _decide(on: Ground, incident_id: str, decision: Decision, who: Caller, why: str, to: str = "") -> IncidentSummary:
+    store, now = IncidentStore(on.engine), utc_now()
+    with told_as(404):
+        incident = store.get(incident_id)
+    with told_as(409):  # the texts have been looked at: what is left is what the state of the incident does not allow
+        incident = decide(store, incident.id, decision, now, who.name, why, to)
+    return summary_of(on.settings, incident, now)
+
+
+def _help(decision: Decision) -> str:
+    return f"{EFFECTS[decision].help} Written on the timeline with your name."
+
+
+@router.post("/incidents/{incident_id}/acknowledge", tags=["incidents"], description=_help(Decision.ACKNOWLEDGE))
+def acknowledge(on: OnGround, who: Responder, incident_id: IncidentId, said: asked.WithReason) -> IncidentSummary:
+    return _decide(on, incident_id, Decision.ACKNOWLEDGE, who, said.why)
+
+
+@router.post("/incidents/{incident_id}/assign", tags=["incidents"], description=_help(Decision.ASSIGN))
+def assign(on: OnGround, who: Responder, incident_id: IncidentId, said: asked.Assignment) -> IncidentSummary:
+    return _decide(on, incident_id, Decision.ASSIGN, who, said.why, said.to)
+
+
+@router.post("/incidents/{incident_id}/note", tags=["incidents"], description=_help(Decision.NOTE))
+def note(on: OnGround, who: Responder, incident_id: IncidentId, said: asked.Because) -> IncidentSummary:
+    return _decide(on, incident_id, Decision.NOTE, who, said.why)
+
+
+@router.post("/incidents/{incident_id}/resolve", tags=["incidents"], description=_help(Decision.RESOLVE))
+def resolve(on: OnGround, who: Responder, incident_id: IncidentId, said: asked.Because) -> IncidentSummary:
+    return _decide(on, incident_id, Decision.RESOLVE, who, said.why)
+
+
+@router.post("/incidents/{incident_id}/reopen", tags=["incidents"], description=_help(Decision.REOPEN))
+def reopen(on: OnGround, who: Responder, incident_id: IncidentId, said: asked.Because) -> IncidentSummary:
+    return _decide(on, incident_id, Decision.REOPEN, who, said.why)
+
+
+@router.post("/incidents/{incident_id}/false-alarm", tags=["incidents"], description=_help(Decision.FALSE_ALARM))
+def false_alarm(on: OnGround, who: Responder, incident_id: IncidentId, said: asked.Because) -> IncidentSummary:
+    return _decide(on, incident_id, Decision.FALSE_ALARM, who, said.why)
+
+
+@router.post("/incidents/{incident_id}/close", tags=["incidents"], description=_help(Decision.CLOSE))
+def close(on: OnGround, who: Responder, incident_id: IncidentId, said: asked.Because) -> IncidentSummary:
+    return _decide(on, incident_id, Decision.CLOSE, who, said.why)
+
+
+def _say(on: Ground, who: Caller, day: asked.OfLandingDay, *, hold: bool) -> HoldsNow:
+    held = Holds(on.engine)
+    say = held.hold if hold else held.release
+    changed = say(day.source, day.date, who.name, day.why, utc_now())
+    return HoldsNow(
+        changed=changed,
+        holds=[
+            StandingHold(**{name: getattr(one, name) for name in StandingHold.model_fields})
+            for one in held.standing().values()
+        ],
+    )
+
+
+@router.post("/hold", tags=["publication"], summary="Keep a landing day from consumers")
+def hold(on: OnGround, who: Annotated[Caller, Depends(allowed(Act.HOLD))], day: asked.OfLandingDay) -> HoldsNow:
+    """Whatever the checks say; consumers keep its last good rows. It counts from the next publication on."""
+    return _say(on, who, day, hold=True)
+
+
+@router.post("/release", tags=["publication"], summary="Let a landing day go that somebody holds")
+def release(on: OnGround, who: Annotated[Caller, Depends(allowed(Act.RELEASE))], day: asked.OfLandingDay) -> HoldsNow:
+    """What checks object to stays held."""
+    return _say(on, who, day, hold=False)

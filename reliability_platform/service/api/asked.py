@@ -1,0 +1,323 @@
+"""What a request may ask: the parameters and bodies of all routes, each checked before anything is done.
+
+A parameter or a field that does not exist is refused: a misspelt filter that is passed over in silence shows everything.
+"""
+
+from collections.abc import Collection
+from datetime import date
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from reliability_platform.clock import FIRST_DAY, utc_now
+from reliability_platform.contracts import SOURCES
+from reliability_platform.incidents.classes import CLASSES, Severity
+from reliability_platform.incidents.decisions import MAX_NAME, MAX_TEXT
+from reliability_platform.incidents.model import State
+from reliability_platform.operations.tables import MAX_REASON
+from reliability_platform.service.queries.answer import MAX_LIMIT, Window
+
+MAX_OFFSET = 10_000_000
+
+
+def _one_of(what: str, known: Collection[str]) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in known:
+            raise ValueError(f"there is no {what} {value[:100]!r}: choose one of {', '.join(known)}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _landed(day: date) -> date:
+    if day >= utc_now().date():
+        raise ValueError(f"{day} is not over yet: only days before today (UTC) have landed")
+    if day < FIRST_DAY:
+        raise ValueError(f"{day} lies before the platform's first day, {FIRST_DAY}")
+    return day
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise ValueError("it is empty: say it in a few words")
+    return text.strip()
+
+
+SourceName = Annotated[str, _one_of("source", SOURCES), Field(json_schema_extra={"enum": list(SOURCES)})]
+ClassName = Annotated[str, _one_of("failure class", CLASSES), Field(json_schema_extra={"enum": list(CLASSES)})]
+LandingDay = Annotated[date, AfterValidator(_landed)]
+"""A landing day that is over."""
+_NO_CONTROLS = r"^[^\x00-\x08\x0b-\x1f\x7f]*$"
+Reason = Annotated[
+    str, StringConstraints(min_length=1, max_length=MAX_REASON, pattern=_NO_CONTROLS), AfterValidator(_filled)
+]
+Words = Annotated[
+    str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=_NO_CONTROLS), AfterValidator(_filled)
+]
+PersonName = Annotated[
+    str, StringConstraints(min_length=1, max_length=MAX_NAME, pattern=r"^[^\x00-\x1f\x7f]+$"), AfterValidator(_filled)
+]
+Text = Annotated[str, StringConstraints(max_length=300, pattern=_NO_CONTROLS)]
+FaultName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,79}$")]
+
+
+class RequestForm(BaseModel):
+    """Base of all."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Paging(RequestForm):
+    """Which part of a list."""
+
+    limit: int = Field(default=50, ge=1, le=MAX_LIMIT)
+    """Items at most."""
+    offset: int = Field(default=0, ge=0, le=MAX_OFFSET)
+    """How many to pass over: `next_offset` of the page before."""
+
+    @property
+    def window(self) -> Window:
+        """The same for the read layer."""
+        return Window(self.limit, self.offset)
+
+
+class OfIncidents(Paging):
+    """Which incidents."""
+
+    open: bool = False
+    """Only those that are not over."""
+    state: State | None = None
+    """Only those in this state."""
+    severity: Severity | None = None
+    """Only those of this severity."""
+    source: SourceName | None = None
+    """Only those of this source."""
+    failure_class: ClassName | None = None
+    """Only those of this failure class."""
+    assignee: Text | None = None
+    """Only those of this person."""
+    day: date | None = None
+    """Only those that touch this landing day."""
+    since: date | None = None
+    """Only those detected on this day (UTC) or later."""
+
+
+class OfDays(Paging):
+    """Which landing days."""
+
+    first: date | None = Field(default=None, alias="from")
+    """The first landing day."""
+    last: date | None = Field(default=None, alias="to")
+    """The last landing day, included."""
+
+
+class OfChecks(OfDays):
+    """Which results of checks."""
+
+    source: SourceName | None = None
+    """Only of this source."""
+    dataset: Text | None = None
+    """Only of this dataset."""
+    check: Text | None = None
+    """Only of this check."""
+    everything: bool = False
+    """Those that passed, too."""
+
+
+class OfQuarantine(OfDays):
+    """What of the quarantine."""
+
+    source: SourceName | None = None
+    """Only of this source."""
+    state: Text | None = None
+    """Only in this state."""
+
+
+class OfRuns(Paging):
+    """Which runs."""
+
+    outcome: Text | None = None
+    """Only with this outcome."""
+    day: date | None = None
+    """Only those that built this landing day."""
+
+
+class OfProfiles(OfDays):
+    """Which numbers of a source's profile."""
+
+    source: SourceName
+    """The source."""
+    kind: Text | None = None
+    """Only this kind of metric."""
+    subject: Text | None = None
+    """Only this column."""
+
+
+class OfObjectives(RequestForm):
+    """Which objectives, as of when."""
+
+    as_of: date | None = None
+    """The last landing day looked at; by default the newest one that was judged or due."""
+    dataset: list[Text] = Field(default=[], max_length=50)
+    """Only these published tables or sources; may be given more than once."""
+
+
+class OfPublications(Paging):
+    """Which versions."""
+
+    limit: int = Field(default=20, ge=1, le=100)
+    """Versions at most: the record of each has every event date."""
+
+
+class OfImpact(OfIncidents):
+    """Of which incidents."""
+
+    open: bool = True
+    """Only those that are not over."""
+
+
+class OfLineage(RequestForm):
+    """Which part of the lineage."""
+
+    dataset: Text | None = None
+    """Only what leads to this dataset, and what comes from it."""
+
+
+class WithReason(RequestForm):
+    """A decision that needs no reason of its own."""
+
+    why: Words = "seen"
+    """For the timeline."""
+
+
+class Because(RequestForm):
+    """A decision and its reason."""
+
+    why: Words
+    """For the timeline."""
+
+
+class Assignment(RequestForm):
+    """To whom something is given."""
+
+    to: PersonName
+    """The person."""
+    why: Words = "on duty"
+    """For the timeline."""
+
+
+class OfLandingDay(RequestForm):
+    """A landing day that is kept back, or let go."""
+
+    source: SourceName
+    """The source."""
+    date: LandingDay
+    """The landing day."""
+    why: Words
+    """The reason; it stands beside the day wherever it is missing."""
+
+
+class Range(RequestForm):
+    """Landing days."""
+
+    first: LandingDay = Field(alias="from")
+    """The first landing day."""
+    last: LandingDay = Field(alias="to")
+    """The last landing day, included."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Range":
+        if self.last < self.first:
+            raise ValueError(f"`to` {self.last} lies before `from` {self.first}: give the earlier day first")
+        return self
+
+
+class RunAsked(Range):
+    """Landing days to run."""
+
+    dry_run: bool = False
+    """Say what would change for consumers, and change nothing."""
+    approve: bool = False
+    """Let the days through whatever the guard objects to that can be approved; needs `why`, and the role `admin`."""
+    why: Reason | None = None
+    """The reason of the approval."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> "RunAsked":
+        if self.approve != (self.why is not None):
+            raise ValueError("`approve` and `why` go together: say why the days must be run again")
+        return self
+
+
+class FailureAsked(RequestForm):
+    """A failure to simulate."""
+
+    failure_type: FaultName
+    """What breaks, as `duplicate_retry_storm`; the `detail` of a refusal lists all."""
+    source: SourceName | None = None
+    """What is broken; by default the first source that has what the failure hits."""
+    date: LandingDay | None = None
+    """Into which landing day; by default the newest one."""
+    magnitude: Annotated[str, StringConstraints(pattern=r"^(small|medium|large|[0-9]{1,9}(\.[0-9]{1,6})?)$")] = "medium"
+    """`small`, `medium` or `large`, or a number in the unit of the failure."""
+
+
+class HealAsked(RequestForm):
+    """The approval of an incident's action."""
+
+    action: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,79}$")] | None = None
+    """Another action than the policy's."""
+    dry_run: bool = False
+    """Say what would be done, and do nothing."""
+
+
+class LettersAsked(RequestForm):
+    """What of the quarantine is meant."""
+
+    source: SourceName | None = None
+    """Only of this source."""
+    date: LandingDay | None = None
+    """Of one landing day; instead of `from` and `to`."""
+    first: LandingDay | None = Field(default=None, alias="from")
+    """From this landing day on."""
+    last: LandingDay | None = Field(default=None, alias="to")
+    """To this landing day, included."""
+    batch: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")] | None = None
+    """Only this batch."""
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")] | None = (
+        None
+    )
+    """Only what has this reason."""
+    dry_run: bool = False
+    """Say what would be done, and change nothing."""
+
+    @model_validator(mode="after")
+    def _says_what(self) -> "LettersAsked":
+        if self.date is not None and (self.first or self.last) is not None:
+            raise ValueError("give either `date` or `from` and `to`, not both")
+        if self.batch is None and (self.source is None or (self.date or self.first) is None):
+            raise ValueError("say what is meant: `source` with `date` or `from`, or `batch`")
+        return self
+
+
+class ReplayAsked(LettersAsked):
+    """What to replay."""
+
+    limit: int | None = Field(default=None, ge=1, le=1_000_000)
+    """Files and groups of rows at most, oldest first."""
+
+
+class DiscardAsked(LettersAsked):
+    """What to give up."""
+
+    why: Reason
+    """The reason, for the audit log."""
+
+
+class RollBackAsked(RequestForm):
+    """Going back one version."""
+
+    why: Reason
+    """The reason, for the audit log."""
+    leaving: Annotated[str, StringConstraints(pattern=r"^v[0-9]{6}$")]
+    """The version that consumers read now: another one has been published since you looked if it is not that."""

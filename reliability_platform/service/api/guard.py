@@ -1,0 +1,86 @@
+"""What every request passes before anything reads it: whose host it names, how large it is, how many came before."""
+
+import time
+from collections.abc import Collection
+from http import HTTPStatus
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from reliability_platform.service.api.problems import problem
+from reliability_platform.service.hosts import refusal
+
+MAX_BODY_BYTES = 64 * 1024
+"""The longest request is a reason of 2,000 characters and a few names."""
+TOO_LARGE = f"The body is longer than {MAX_BODY_BYTES:,} bytes: no request needs that."
+MAX_CLIENTS = 10_000
+"""So many callers are counted at once; then the count begins anew, so that it takes no memory without end."""
+ASKED_OFTEN = frozenset({"/v1/health", "/health"})
+"""What a supervisor may ask as often as it likes."""
+
+
+class Rate:
+    """How many requests each caller has left: a bucket that fills evenly."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._per_minute = per_minute
+        self._left: dict[str, tuple[float, float]] = {}
+
+    def wait(self, caller: str, now: float) -> float:
+        """Seconds until this request may come; 0 if it may now, and then it is counted."""
+        if len(self._left) > MAX_CLIENTS:
+            self._left.clear()
+        left, since = self._left.get(caller, (float(self._per_minute), now))
+        left = min(float(self._per_minute), left + (now - since) * self._per_minute / 60)
+        if left < 1:
+            self._left[caller] = (left, now)
+            return (1 - left) * 60 / self._per_minute
+        self._left[caller] = (left - 1, now)
+        return 0.0
+
+
+class RequestGuard:
+    """The ASGI app in front of the API."""
+
+    def __init__(self, app: ASGIApp, hosts: Collection[str], requests_per_minute: int) -> None:
+        self._app, self._hosts, self._rate = app, frozenset(hosts), Rate(requests_per_minute)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        refused = self._refused(scope, headers)
+        if refused is not None:
+            await refused(scope, receive, send)
+            return
+        read = 0
+
+        async def limited() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > MAX_BODY_BYTES:  # of a body that did not say how long it is
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_LARGE)
+            return message
+
+        await self._app(scope, limited, send)
+
+    def _refused(self, scope: Scope, headers: Headers) -> Any:
+        why = refusal("http", scope["method"], scope["path"], headers, self._hosts, "RELIABILITY_API_URL")
+        if why is not None:
+            return problem(HTTPStatus.FORBIDDEN, why)
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
+            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_LARGE)
+        if scope["path"] not in ASKED_OFTEN:
+            client = scope.get("client")
+            caller = headers.get("authorization") or (client[0] if client else "")
+            seconds = self._rate.wait(caller, time.monotonic())
+            if seconds > 0:
+                said = f"So many requests were made that none is answered for {seconds:.0f} s."
+                return problem(HTTPStatus.TOO_MANY_REQUESTS, said, {"Retry-After": f"{int(seconds) + 1}"})
+        return None

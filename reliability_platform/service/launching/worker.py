@@ -1,0 +1,116 @@
+"""The process that carries one request out, as the command line would: `python -m reliability_platform.service.launching.worker`.
+
+It holds the request's lock, which it was given locked, until it ends; then its command ends, too.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from reliability_platform.clock import utc_now
+from reliability_platform.errors import ExitCode
+from reliability_platform.locks import claim
+from reliability_platform.operations import operations_engine
+from reliability_platform.service.launching.kinds import KINDS
+from reliability_platform.service.launching.requests import RequestState, RunRequest, RunRequests
+from reliability_platform.settings import PREFIX, Settings, load_settings
+
+PATIENCE_SECONDS = 1_800.0
+"""So long a request waits for the command that is at work on the home."""
+AGAIN_SECONDS = 5.0
+WORKER = "reliability_platform.service.launching.worker"
+ENDED: dict[int, RequestState] = {
+    ExitCode.OK: RequestState.DONE,
+    ExitCode.NOT_HEALED: RequestState.DONE,
+    ExitCode.USAGE: RequestState.REFUSED,
+}
+"""By the exit code of the last command; any other is a failure."""
+
+
+def start(settings: Settings, requests: RunRequests, request: RunRequest) -> None:
+    """Begin to carry a request out, in a process that outlives this one."""
+    lock = claim(requests.lock(request.id), wait=False)
+    try:
+        subprocess.Popen(
+            [sys.executable, "-m", WORKER, str(settings.home), request.id, str(lock)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[lock],
+            start_new_session=True,
+        )
+    finally:
+        os.close(lock)  # the child has it: the lock is free when that ends
+
+
+def carry_out(settings: Settings, request_id: str) -> None:
+    """Run the commands of a request, and write down what they said."""
+    requests = RunRequests(settings, operations_engine(settings))
+    request = requests.get(request_id)
+    environment = {**os.environ, f"{PREFIX}ON_BEHALF_OF": request.asked_by, f"{PREFIX}REQUESTED_RUN": request.id}
+    result: dict[str, Any] = {}
+    code, message = int(ExitCode.OK), ""
+    for command in KINDS[request.kind].commands:
+        words = command(request.asked, result)
+        if not words or code not in (ExitCode.OK, ExitCode.NOT_HEALED):
+            continue
+        code, printed, message = _run([*_with_home(words, settings.home)], environment, requests, request_id)
+        result = {**result, **printed}
+    state = ENDED.get(code, RequestState.FAILED)
+    requests.end(request_id, state, utc_now(), code, json.dumps(result) if result else None, message)
+
+
+def _with_home(words: list[str], home: Path) -> list[str]:
+    """The options before the arguments: after `--` nothing is an option."""
+    return [*words[:1], f"--home={home}", "--json", *words[1:]] if words[0] != "quarantine" else [
+        *words[:2], f"--home={home}", "--json", *words[2:]
+    ]  # fmt: skip
+
+
+def _run(
+    words: list[str], environment: dict[str, str], requests: RunRequests, request_id: str
+) -> tuple[int, dict[str, Any], str]:
+    """The exit code of a command, what it printed for a program, and its last line for a person."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        requests.begin(request_id, utc_now())
+        done = subprocess.run(
+            [sys.executable, "-m", "reliability_platform.cli", *words],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode != ExitCode.BUSY or time.monotonic() > deadline:
+            break
+        requests.wait(request_id)
+        time.sleep(AGAIN_SECONDS)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("reliability: ")]
+    try:
+        printed = json.loads(done.stdout) if done.stdout.strip() else {}
+    except ValueError:
+        printed = {}
+    said = printed if isinstance(printed, dict) else {"plans": printed}
+    return done.returncode, said, lines[-1].removeprefix("reliability: ") if lines else ""
+
+
+def main() -> None:
+    """Carry out one request: the home, its id, and the descriptor of its lock."""
+    home, request_id, lock = sys.argv[1:]
+    settings = load_settings(Path(home))
+    requests = RunRequests(settings, operations_engine(settings))
+    try:
+        carry_out(settings, request_id)
+    except BaseException as error:
+        requests.end(request_id, RequestState.FAILED, utc_now(), int(ExitCode.INTERNAL), None, type(error).__name__)
+        raise
+    finally:
+        requests.leave(request_id, int(lock))
+
+
+if __name__ == "__main__":
+    main()
