@@ -1,0 +1,96 @@
+"""One incident: its state and what to do next, its timeline, what it reaches, its runbook."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from markupsafe import Markup
+
+from reliability_platform.counted import counted
+from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.formats import landing_days
+from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.incidents.model import State
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.service.dashboard.markdown import as_html
+from reliability_platform.service.dashboard.page import DashboardPage, PageGroup, PageRequest, PageView, Tone
+from reliability_platform.service.queries.documents import class_runbook, incident_page_of, postmortem_of
+from reliability_platform.service.queries.impact import RecordedImpact, recorded_impact
+from reliability_platform.service.queries.incidents import IncidentDetail, detail_of
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+
+NEXT: dict[State, tuple[str, str]] = {
+    State.DETECTED: ("Nobody is on it yet: take it, so that others know.", "reliability incidents ack {id}"),
+    State.REOPENED: ("It came back, and nobody is on it: take it.", "reliability incidents ack {id}"),
+    State.ACKNOWLEDGED: (
+        "See what healing would do; then leave out --dry-run.",
+        "reliability heal --incident {id} --dry-run",
+    ),
+    State.CONTAINED: (
+        "See what healing would do; then leave out --dry-run.",
+        "reliability heal --incident {id} --dry-run",
+    ),
+    State.RECOVERING: ("It is being healed; watch it until its checks pass.", "reliability incidents show {id}"),
+    State.VERIFIED: ("Its data are proved right again: resolve it.", "reliability incidents resolve {id} --why TEXT"),
+    State.RESOLVED: ("It is over: write down what was learned.", "reliability incidents postmortem {id}"),
+    State.FALSE_ALARM: ("It was a false alarm; read what was decided.", "reliability incidents show {id}"),
+    State.CLOSED: ("It is closed; read its postmortem.", "reliability incidents postmortem {id}"),
+}
+"""State → what a person does next, and the command for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IncidentView(PageView):
+    """Everything about one incident."""
+
+    incident: IncidentDetail
+    title: str
+    next_step: str
+    next_command: str
+    impact: RecordedImpact | None
+    """None where lineage cannot be told."""
+    runbook: Markup
+    runbook_written_at: datetime | None
+    """None where the page of the incident was never written, and this is the runbook of its class."""
+    has_postmortem: bool
+
+
+def view(asked: PageRequest) -> IncidentView:
+    """One incident by its id or the beginning of it. Raises `UsageError` if there is none."""
+    incident = IncidentStore(asked.engine).get(asked.path["incident"])
+    detail, page = detail_of(asked.settings, incident, asked.now), incident_page_of(asked.settings, incident.id)
+    try:
+        impact = recorded_impact(ensure_manifest(), incident)
+    except EnvironmentUnusableError:
+        impact = None
+    step, command = NEXT[incident.state]
+    return IncidentView(
+        sentence=_sentence(detail, is_open=incident.is_open),
+        tone=Tone.GOOD if not incident.is_open else Tone.BAD if incident.severity in ("P0", "P1") else Tone.PLAIN,
+        incident=detail,
+        title=CLASSES[incident.failure_class].title,
+        next_step=step,
+        next_command=command.format(id="-".join(incident.id.split("-")[:2])),
+        impact=impact,
+        runbook=as_html(class_runbook(asked.settings, incident.failure_class) if page is None else page.text),
+        runbook_written_at=None if page is None else page.written_at,
+        has_postmortem=postmortem_of(asked.settings, incident.id) is not None,
+    )
+
+
+def _sentence(one: IncidentDetail, *, is_open: bool) -> str:
+    what = f"{CLASSES[one.failure_class].title}: {one.source}, {landing_days(one.landing_days)}"
+    if not is_open:
+        return f"{what}. It is over ({one.state.value.replace('_', ' ')})."
+    still = counted(one.still_failing, "result still fails", "results still fail")
+    return f"{what}. It is {one.state.value.replace('_', ' ')}; {still}."
+
+
+PAGE = DashboardPage(
+    "incidents/{incident}",
+    "One incident",
+    "What happened, how far is it, and what comes next?",
+    PageGroup.NOW,
+    view,
+    "incident",
+    in_navigation=False,
+)

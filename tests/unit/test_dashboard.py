@@ -1,0 +1,182 @@
+"""The dashboard: every page answers its question from the read layer, escapes what it shows, and loads nothing from elsewhere."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.testclient import TestClient
+
+from reliability_platform.clock import utc_now
+from reliability_platform.contracts import SOURCES
+from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.operations import operations_engine
+from reliability_platform.operations.tables import quarantine_counts
+from reliability_platform.service.dashboard.app import dashboard
+from reliability_platform.service.dashboard.markdown import as_html
+from reliability_platform.service.dashboard.page import DashboardPage, PageRequest
+from reliability_platform.service.dashboard.pages import PAGES
+from reliability_platform.service.dashboard.rendering import SECURITY_POLICY, _environment
+from reliability_platform.settings import Settings, load_settings
+from tests.conftest import Platform, day
+from tests.unit.asked_of import lived_with_troubles
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+BUILDING = (
+    "import sys; from pathlib import Path; from reliability_platform.settings import load_settings;"
+    "from reliability_platform.warehouse.lease import warehouse_lease\n"
+    "with warehouse_lease(load_settings(Path(sys.argv[1]))): print('held', flush=True); sys.stdin.read()"
+)
+OF_ONE = {"incident": "INC-0001", "failure_class": "null_spike", "source": "orders"}
+"""What stands in the addresses of pages about one thing."""
+
+
+def client_of(settings: Settings) -> TestClient:
+    """A browser that goes to the dashboard of a home."""
+    app = Starlette(routes=[Mount("/ui", dashboard(settings, operations_engine(settings)))])
+    return TestClient(app, raise_server_exceptions=True)
+
+
+@pytest.fixture(scope="module")
+def home(lived: Callable[[Path], Platform], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """Two clean days and troubles, one of them with a hostile reason; nothing here changes it. All the while another process
+    has the writers' lease, for which nobody here would wait.
+    """
+    made = lived_with_troubles(lived, tmp_path_factory.mktemp("dashboard") / "home")
+    row = {"landing_date": day(2), "source": "orders", "state": "quarantined", "rows": 1}
+    with made.engine.begin() as connection:
+        connection.execute(insert(quarantine_counts), [row | {"batch_id": "orders-hostile", "reason": HOSTILE}])
+    IncidentStore(made.engine).append("INC-0001-null_spike-orders-2026-01-02", utc_now(), HOSTILE, "note", HOSTILE, {})
+    made.settings = made.settings.model_copy(update={"lease_timeout_seconds": 0.01})
+    with subprocess.Popen(
+        [sys.executable, "-c", BUILDING, str(made.settings.home)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        yield made
+        holder.communicate("")
+
+
+class Seen(HTMLParser):
+    """What a page holds: elements, and the addresses that they name."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def of(self, *tags: str) -> list[dict[str, str | None]]:
+        """The attributes of all elements of these kinds."""
+        return [attributes for tag, attributes in self.elements if tag in tags]
+
+    def addresses(self) -> list[str]:
+        """All that the page links to or loads."""
+        named = ("href", "src", "action", "data", "poster", "srcset")
+        return [str(value) for _, one in self.elements for name, value in one.items() if name in named]
+
+
+def address(page: DashboardPage) -> str:
+    """Where a page is found."""
+    return f"/ui/{page.path.format(**OF_ONE)}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.template)
+def test_a_page_answers_its_question(home: Platform, page: DashboardPage) -> None:
+    answer = client_of(home.settings).get(address(page))
+    assert answer.status_code == 200, answer.text
+    path = {name: OF_ONE[name] for name in re.findall(r"\{(\w+)\}", page.path)}
+    sentence = page.view(PageRequest(home.settings, home.engine, utc_now(), {}, path)).sentence
+    seen = Seen(answer.text)
+    assert _environment().from_string("{{ it }}").render(it=sentence) in answer.text
+    assert page.question in answer.text
+    assert len(seen.of("h1")) == len(seen.of("main")) == 1
+    assert all(one.get("scope") in ("col", "row") for one in seen.of("th"))
+    assert seen.of("a")[0] == {"class": "skip", "href": "#main"}
+    current = [one for one in seen.of("a") if one.get("aria-current") == "page"]
+    assert [one["href"] for one in current] == [f"/ui/{page.path.split('/')[0]}"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.template)
+def test_a_page_shows_hostile_text_as_text_and_asks_nobody_else(home: Platform, page: DashboardPage) -> None:
+    """A reason or a note comes from a delivery or from somebody else; a picture's address could tell who looks."""
+    answer = client_of(home.settings).get(address(page))
+    seen = Seen(answer.text)
+    assert HOSTILE not in answer.text
+    assert not seen.of("img", "iframe", "object", "embed", "style")
+    assert not [name for _, one in seen.elements for name in one if name.startswith("on") or name == "style"]
+    assert all(one.startswith(("/ui", "#", "data:,")) for one in seen.addresses()), seen.addresses()
+    assert answer.headers["content-security-policy"] == SECURITY_POLICY
+    assert "http" not in SECURITY_POLICY
+    assert "unsafe" not in SECURITY_POLICY
+
+
+@pytest.mark.parametrize("page", [one for one in PAGES if "{" not in one.path], ids=lambda page: page.template)
+def test_an_empty_home_says_what_would_be_here(tmp_path_factory: pytest.TempPathFactory, page: DashboardPage) -> None:
+    answer = client_of(load_settings(tmp_path_factory.getbasetemp() / "nothing")).get(address(page))
+    assert answer.status_code == 200, answer.text
+    if page.template not in WITHOUT_A_HOME:
+        assert 'class="empty"' in answer.text
+        assert "<code>reliability " in answer.text
+
+
+WITHOUT_A_HOME = ("contracts", "runbooks", "dag")
+"""These show what is declared, which is there before anything was run."""
+
+
+def test_what_a_page_shows_is_what_the_home_holds(home: Platform) -> None:
+    client = client_of(home.settings)
+    assert "2 incidents are open" in client.get("/ui/").text
+    listed = client.get("/ui/incidents?source=orders").text
+    assert "INC-0001" in listed
+    assert "INC-0002" not in listed
+    one = client.get("/ui/incidents/INC-0001").text
+    assert "reliability incidents ack INC-0001" in one or "reliability heal --incident INC-0001" in one
+    assert "&lt;img src=x onerror=alert(1)&gt;" in one
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/ui/nothing", 404),
+        ("/ui/incidents/INC-9999", 404),
+        ("/ui/incidents/%3Cscript%3E", 404),
+        ("/ui/incidents?offset=x", 422),
+        ("/ui/incidents?offset=-1", 422),
+        ("/ui/incidents?severity=P9", 422),
+        ("/ui/static/../app.py", 404),
+        ("/ui/static/%2e%2e/app.py", 404),
+    ],
+)
+def test_what_does_not_exist_is_a_page_that_says_so(home: Platform, path: str, status: int) -> None:
+    answer = client_of(home.settings).get(path)
+    assert answer.status_code == status
+    assert "<script>" not in answer.text
+    assert answer.headers["content-security-policy"] == SECURITY_POLICY
+
+
+def test_the_table_of_pages_is_whole() -> None:
+    """A path or a template that two pages share, or a question that is none."""
+    assert len({page.path for page in PAGES}) == len({page.template for page in PAGES}) == len(PAGES)
+    assert all(page.question.endswith("?") for page in PAGES)
+    assert set(CLASSES) >= {OF_ONE["failure_class"]}
+    assert OF_ONE["source"] in SOURCES
+
+
+def test_a_document_holds_no_html_link_or_picture() -> None:
+    made = as_html(f"# Title\n\n{HOSTILE} [a](http://x.example) ![b](http://x.example/y.png)\n\n| a |\n|---|\n| b |\n")
+    assert not Seen(made).of("a", "img", "script", "h1")
+    assert "&lt;img" in made
+    assert Seen(made).of("th") == [{"scope": "col"}]
