@@ -34,7 +34,8 @@ def generate(check: bool, overwrite: bool, as_json: bool) -> ExitCode:
     """Write dbt sources, staging, silver, their yml and Soda checks as the contracts of the project say.
 
     What changed in the contracts since the last time is said, each change as compatible or not; an incompatible one needs
-    a new first number of the contract's version once anything was admitted by it, and what it costs is said. A file that somebody has edited by hand is
+    a new first number of the contract's version, and what it costs is said; one of a draft (status) needs it once anything was
+    admitted by it here. A file that somebody has edited by hand is
     left alone, and nothing else is written either; to keep it, take it over: add its name to the contract's custom
     property takenOver.
     """
@@ -53,7 +54,8 @@ def generate(check: bool, overwrite: bool, as_json: bool) -> ExitCode:
     found = all_changes(before, CONTRACTS) if before is not None else []
     broken = [one for one in found if not one.is_compatible and one.source in CONTRACTS]
     costs = _costs(settings, broken)
-    unread = {one.source for one in broken if not has_been_read(settings, one.source)}
+    drafts = {name for name, one in (before or {}).items() if all(each.is_draft for each in one.versions or (one,))}
+    unread = {one.source for one in broken if one.source in drafts and not has_been_read(settings, one.source)}
     files = planned(PROJECT, _dated(settings, before or {}, CONTRACTS), own_reads())
     changes = [one for one in files if one.change is not Change.SAME]
     edited = [one.path for one in changes if one.change is Change.EDITED]
@@ -143,8 +145,8 @@ def _refuse_same_version(before: "Mapping[str, Contract]", now: "Mapping[str, Co
         raise UsageError(
             f"An incompatible change needs a new first number of the contract's version, so that what was read by the old one "
             f"is told apart: {versions}. To keep the old reading for the landing days of before, leave its file as it is and "
-            "write the new version into one of its own, with the day from which it holds (generalAvailability). "
-            "Nothing was written."
+            "write the new version into one of its own, with the day from which it holds (generalAvailability). A contract by "
+            "which nobody reads yet, nowhere, was `status: draft` when its files were generated. Nothing was written."
         )
 
 
@@ -182,7 +184,7 @@ def _show_changes(found: "list[ContractChange]", costs: "list[RebuildCost]") -> 
 def _show_unread(settings: Settings, unread: set[str]) -> None:
     if unread:
         people.print(
-            f"{', '.join(sorted(unread))}: nothing has been admitted yet in {settings.home}, so no new version is asked for.",
+            f"{', '.join(sorted(unread))}: a draft, and nothing has been admitted yet in {settings.home}, so no new version is asked for.",
             markup=False,
             soft_wrap=True,
         )

@@ -154,6 +154,8 @@ class Contract:
     """What of an own dbt project it stands for: a source of dbt as `source.table`, or a seed by its name."""
     version: str = "1.0.0"
     """As its file says; an incompatible change needs a new first number."""
+    is_draft: bool = False
+    """Whether its file calls it a draft, or proposed: nobody elsewhere reads by it yet."""
     holds_from: date | None = None
     """The first landing day that is read by this version; None: every day that no other version is for."""
     announced_on: date | None = None

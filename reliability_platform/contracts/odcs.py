@@ -91,6 +91,8 @@ OURS = (
 """The custom properties of a table that the platform reads."""
 OUR_LEVELS = ("frequency", "latency", "generalAvailability", "noticePeriod")
 """The service levels that the platform reads; others are for people."""
+DRAFTS = ("draft", "proposed")
+"""States of a contract before anybody relies on it, as the standard has them."""
 OF_FILES = ("fileFormat", "severalDays", "dayOffset")
 """Those of them that say how files are."""
 ROLES = ("measure", "segment", "entity")
@@ -248,6 +250,7 @@ class _Table:
             day_offset=self._day_offset(),
             several_days=bool(self._custom.get("severalDays", False)),
             version=self._said.version or "1.0.0",
+            is_draft=self._said.status in DRAFTS,
             holds_from=self._available_from(self._name, None),
             announced_on=self._announced_on(),
             notice_days=self._notice(),

@@ -385,19 +385,32 @@ def test_a_contract_by_which_nothing_was_read_needs_no_new_version(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever corrected a proposed contract before the first delivery was told to give it a second version."""
-    assert generate(project, monkeypatch, CONTRACT)[0] is ExitCode.OK
+    draft = CONTRACT.replace("status: active", "status: draft")
+    assert generate(project, monkeypatch, draft)[0] is ExitCode.OK
     admissions = project / "home" / "bronze" / "admissions"
     for bound, other in ((2, "others"), (3, "more")):  # without a home, and in one into which others deliver
-        code, said = generate(project, monkeypatch, CONTRACT.replace("minimum: 1,", f"minimum: {bound},"))
-        assert (code, "INCOMPATIBLE: flights.seats" in said, "flights: nothing has been admitted yet" in said) == (
+        code, said = generate(project, monkeypatch, draft.replace("minimum: 1,", f"minimum: {bound},"))
+        assert (code, "INCOMPATIBLE: flights.seats" in said, "flights: a draft, and nothing has been" in said) == (
             ExitCode.OK,
             True,
             True,
         )
         (admissions / other / "landing_date=2026-01-05").mkdir(parents=True)
     (admissions / "flights" / "landing_date=2026-01-05").mkdir(parents=True)
-    code, said = generate(project, monkeypatch, CONTRACT.replace("minimum: 1,", "minimum: 4,"))
+    code, said = generate(project, monkeypatch, draft.replace("minimum: 1,", "minimum: 4,"))
     assert (code, "nothing has been admitted" in said) == (ExitCode.USAGE, False)
+
+
+def test_a_contract_that_is_read_elsewhere_needs_a_new_version_without_a_home(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In CI there is no home: an incompatible change went through, and the platform read its old days by the new contract."""
+    assert generate(project, monkeypatch, CONTRACT)[0] is ExitCode.OK
+    narrower = CONTRACT.replace("minimum: 1,", "minimum: 2,")
+    for changed in (narrower, narrower.replace("status: active", "status: draft")):  # what it was counts
+        code, said = generate(project, monkeypatch, changed)
+        assert (code, "needs a new first number" in said) == (ExitCode.USAGE, True)
+    assert generate(project, monkeypatch, narrower.replace("version: 1", "version: 2"))[0] is ExitCode.OK
 
 
 def test_a_version_from_a_day_on_costs_no_day_of_before(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

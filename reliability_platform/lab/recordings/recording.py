@@ -31,7 +31,7 @@ REQUESTED_AFTER = timedelta(hours=6)
 def fingerprint_of(contract: Contract) -> str:
     """What a contract says of its rows and its schedule; descriptions and owners may change."""
     columns = tuple(replace(one, description="") for one in contract.columns)
-    plain = replace(contract, columns=columns, description="", owner="", taken_over=())
+    plain = replace(contract, columns=columns, description="", owner="", taken_over=(), is_draft=False)
     return hashlib.sha256(json.dumps(_said(plain), sort_keys=True, default=str).encode()).hexdigest()
 
 
