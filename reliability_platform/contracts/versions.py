@@ -36,7 +36,10 @@ def objection(versions: Sequence[Contract]) -> str | None:
         )
     for what, of in ALIKE.items():
         if any(of(one) != of(first) for one in others):
-            return f"{what} is another one in version {others[-1].version}, and cannot change from one day to the next"
+            return (
+                f"{what} is another one in version {others[-1].version}, and cannot change from one day to the next: declare what "
+                "comes from then on as a source of another name, or change one file so that all days are read anew"
+            )
     return None
 
 

@@ -39,13 +39,13 @@ slaProperties:
   - {property: frequency, value: 1, unit: d}
   - {property: noticePeriod, value: 30, unit: d}
 customProperties:
-  - {property: eventTime, value: at}
+  - {property: eventTime, value: flown_at}
   - {property: sourceKind, value: drop}
 schema:
   - name: flights
     properties:
       - {name: flight, physicalType: VARCHAR, primaryKey: true}
-      - {name: at, physicalType: TIMESTAMP, required: true}
+      - {name: flown_at, physicalType: TIMESTAMP, required: true}
       - {name: carrier, physicalType: VARCHAR, enum: [{value: UA}, {value: AA}]}
       - {name: seats, physicalType: INTEGER, required: true, logicalTypeOptions: {minimum: 1, maximum: 400}}
       - {name: delay, physicalType: DOUBLE}
@@ -96,8 +96,8 @@ def both(tmp_path: Path) -> Contract:
         ("{value: AA}", "{value: AA}, {value: DL}", Kind.LABELS_ADDED, True),
         (", {value: AA}", "", Kind.LABELS_REMOVED, False),
         (", enum: [{value: UA}, {value: AA}]", "", Kind.LABELS_ADDED, True),
-        ("{name: at, physicalType: TIMESTAMP, required: true}", "{name: at, physicalType: TIMESTAMP, primaryKey: true}", Kind.KEY, False),
-        (DELAY, DELAY + "      - {name: left, physicalType: TIMESTAMP, required: true}\n", Kind.COLUMN_ADDED, False),
+        ("{name: flown_at, physicalType: TIMESTAMP, required: true}", "{name: flown_at, physicalType: TIMESTAMP, primaryKey: true}", Kind.KEY, False),
+        (DELAY, DELAY + "      - {name: gone_at, physicalType: TIMESTAMP, required: true}\n", Kind.COLUMN_ADDED, False),
         ("physicalType: DOUBLE", "physicalType: DOUBLE, customProperties: [{property: role, value: measure}]", Kind.ROLE, True),
         ("physicalType: DOUBLE", "physicalType: DOUBLE, physicalName: DELAY_MIN", Kind.ALIASES_ADDED, True),
         ("physicalType: DOUBLE", "physicalType: DOUBLE, classification: personal", Kind.PERSONAL, True),
@@ -152,12 +152,12 @@ def test_each_landing_day_is_read_by_the_version_that_holds_on_it(both: Contract
     """A change that was announced for March made what came in February wrong, or what comes in April right, too."""
     assert [both.on(date(2026, 2, 28)).version, both.on(date(2026, 3, 1)).version] == ["1.0.0", "2.0.0"]
     names = [one.name for one in both.columns]
-    assert names == ["flight", "at", "carrier", "seats", "delay", "gate"]
+    assert names == ["flight", "flown_at", "carrier", "seats", "delay", "gate"]
     seats, carrier = both.columns[3], both.columns[2]
     assert (seats.maximum, carrier.valid_values) == (400, ("UA", "AA", "DL")), (
         "what any of them allows is no fault of all"
     )
-    table = pa.table({"flight": ["1"], "at": pa.array([None], pa.timestamp("us")), "carrier": ["UA"], "seats": pa.array([1], pa.int32()), "delay": [1.5]})  # fmt: skip
+    table = pa.table({"flight": ["1"], "flown_at": pa.array([None], pa.timestamp("us")), "carrier": ["UA"], "seats": pa.array([1], pa.int32()), "delay": [1.5]})  # fmt: skip
     assert breach(both.on(date(2026, 2, 1)), table, date(2026, 2, 1)) is None
     late = breach(both.on(date(2026, 4, 1)), table, date(2026, 4, 1))
     assert late is not None and late.missing == ("gate",)
@@ -293,7 +293,7 @@ def test_tables_take_the_shape_of_their_contract_before_a_build(
 
     with duckdb.connect() as connection:
         connection.execute(
-            "create table stg_flights as select 'UA1' as flight, timestamp '2026-01-01' as at, 'UA' as carrier, "
+            "create table stg_flights as select 'UA1' as flight, timestamp '2026-01-01' as flown_at, 'UA' as carrier, "
             "70000 as seats, 1.5::double as delay, 'valid' as disposition, date '2026-01-01' as landing_date"
         )
         assert fit(old) == [], "a build of an unchanged contract alters nothing"

@@ -19,19 +19,19 @@ id: flights
 version: 1.0.0
 status: active
 customProperties:
-  - {property: eventTime, value: at}
+  - {property: eventTime, value: flown_at}
   - {property: sourceKind, value: drop}
   - {property: fileFormat, value: {format: csv, delimiter: ";"}}
 schema:
   - name: flights
     properties:
       - {name: flight, physicalType: VARCHAR, primaryKey: true}
-      - {name: at, physicalType: TIMESTAMP, required: true}
+      - {name: flown_at, physicalType: TIMESTAMP, required: true}
       - {name: carrier, physicalType: VARCHAR, enum: [{value: UA}, {value: AA}]}
       - {name: fare, physicalType: "DECIMAL(12,2)", required: true, logicalTypeOptions: {minimum: 0}}
       - {name: note, logicalType: object}
 """
-HEADER = "flight;at;carrier;fare;note"
+HEADER = "flight;flown_at;carrier;fare;note"
 GOOD = [f"UA{number};2026-01-05 10:00:00;UA;{number}.50;" for number in range(150)]
 
 
@@ -67,7 +67,7 @@ def test_a_good_file_is_good(contract: Path, tmp_path: Path) -> None:
     ("row", "rejected"),
     [
         (";2026-01-05 10:00:00;UA;1;", "flight_missing"),
-        ("X;yesterday;UA;1;", "at_unreadable"),
+        ("X;yesterday;UA;1;", "flown_at_unreadable"),
         ("X;2026-01-05 10:00:00;LH;1;", "carrier_unknown_value"),
         ("X;2026-01-05 10:00:00;UA;-1;", "fare_out_of_range"),
         ("X;2026-01-05 10:00:00;UA;;", "fare_missing"),
@@ -113,7 +113,7 @@ def test_a_file_without_rows_or_of_another_day_than_its_name_is_not_good(contrac
     assert (code, said["holds"]) == (ExitCode.NOT_HEALED, ["no_rows"])
     early = file(tmp_path, *GOOD).rename(tmp_path / "flights-2026-01-04.csv")
     code, said = ask(contract, early)
-    assert (code, said["rejected"]) == (ExitCode.NOT_HEALED, {"at_in_future": 150})
+    assert (code, said["rejected"]) == (ExitCode.NOT_HEALED, {"flown_at_in_future": 150})
 
 
 def test_a_ci_reads_the_result_as_junit(contract: Path, tmp_path: Path) -> None:

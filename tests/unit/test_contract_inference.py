@@ -102,7 +102,7 @@ def test_an_amount_is_part_of_a_key_only_where_nothing_else_is(tmp_path: Path) -
     ]
     (tmp_path / "tours.csv").write_text("\n".join(["depot,tour,at,price,total", *lines]) + "\n")
     contract, text = contract_of(tmp_path, tmp_path / "tours.csv", event_time="at")
-    assert contract.key == ("depot", "tour", "at")
+    assert contract.key == ("depot", "tour", "at_value")
     assert "# ? unique in 720 rows, as no fewer columns are but for amounts" in text
     (tmp_path / "bare.csv").write_text("at,price\n" + "".join(f"2024-05-01,{one}.25\n" for one in range(60)))
     assert contract_of(tmp_path, tmp_path / "bare.csv")[0].key == ("price",)
@@ -125,11 +125,11 @@ def test_an_empty_text_in_quotes_is_a_value_as_where_it_lands(tmp_path: Path) ->
         f'{one},2024-05-01,{(one % 4 and one) or chr(34) * 2},"{("", "a")[one % 2]}",{one % 3 or ""}\n'
         for one in range(80)
     )
-    (tmp_path / "a.csv").write_text("id,at,size,kind,left\n" + lines)
+    (tmp_path / "a.csv").write_text("id,at,size,kind,rest\n" + lines)
     columns = {one.name: one for one in contract_of(tmp_path, tmp_path / "a.csv")[0].columns}
     assert (columns["kind"].required, columns["kind"].valid_values) == (True, ("", "a"))
     assert (columns["size"].type, columns["size"].required) == ("BIGINT", False)
-    assert (columns["left"].type, columns["left"].required) == ("BIGINT", False)
+    assert (columns["rest"].type, columns["rest"].required) == ("BIGINT", False)
 
 
 def rows(number: int = 60, mark: str = ",") -> str:
@@ -167,12 +167,12 @@ def test_csv_is_read_however_it_is_written(tmp_path: Path, what: str) -> None:
         "amount": "DECIMAL(18,2)",
         "e_mail": "VARCHAR",
         "state": "VARCHAR",
-        "at": "TIMESTAMP",
+        "at_value": "TIMESTAMP",
     }
     assert contract.key == ("order_value",)
-    assert contract.aliases == {"Order": "order_value", "zip code": "zip_code", "e-mail": "e_mail"}
+    assert contract.aliases == {"Order": "order_value", "zip code": "zip_code", "e-mail": "e_mail", "at": "at_value"}
     assert [one.name for one in contract.columns if one.pii] == ["e_mail"]
-    assert contract.zones == {"at": "UTC"}
+    assert contract.zones == {"at_value": "UTC"}
     assert "# ? the moments say no zone" in text
 
 
@@ -190,7 +190,7 @@ def test_json_lines_and_parquet_are_read(tmp_path: Path, kind: str, packing: str
     contract, _ = contract_of(tmp_path, path, event_time="at")
     found = {one.name: (one.type, one.json) for one in contract.columns}
     assert found["detail"] == ("VARCHAR", True)
-    assert found["at"] == ("TIMESTAMP", False)
+    assert found["at_value"] == ("TIMESTAMP", False)
     assert found["text"] == (("TIMESTAMP" if kind == "json" else "VARCHAR"), False)
     assert contract.zones == {}
 
@@ -299,7 +299,7 @@ def test_the_command_writes_the_contract_once(tmp_path: Path, monkeypatch: pytes
     done = CliRunner().invoke(cli, command)
     assert done.exit_code == 0, done.output
     said = json.loads(done.output)
-    assert (said["key"], said["event_time"], said["taken_as_proposed"]) == (["order_value"], "at", True)
+    assert (said["key"], said["event_time"], said["taken_as_proposed"]) == (["order_value"], "at_value", True)
     [contract] = read_contracts(tmp_path / "contracts" / "parcels.yml")
     assert contract.source == "parcels"
     again = CliRunner().invoke(cli, command)

@@ -95,6 +95,9 @@ def propose(
     """What the sample says of a source. Raises `UsageError` where nothing can be proposed for what a contract needs."""
     columns = _measured(sample)
     by_name = {one.typed.name: one for one in columns}
+    theirs = {one.typed.original: one.typed.name for one in columns}
+    key = [one if one in by_name else theirs.get(one, one) for one in key]
+    event_time = theirs.get(event_time, event_time) if event_time is not None else None
     for named in (*key, *([event_time] if event_time else [])):
         if named not in by_name:
             raise UsageError(f"The sample has no column {named!r}: choose of {', '.join(list(by_name)[:12])}.")
