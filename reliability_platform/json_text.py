@@ -25,7 +25,7 @@ Fault = Literal["malformed", "poisonous"]
 
 
 def fault_of(text: str | None) -> Fault | None:
-    """Why a text is no JSON object that may be kept; None for one that is, and for no text at all."""
+    """Why a text is no JSON object or array that may be kept; None for one that is, and for no text at all."""
     if text is None:
         return None
     if len(text) > MAX_LENGTH or _is_deep(text):
@@ -39,7 +39,7 @@ def fault_of(text: str | None) -> Fault | None:
         return "poisonous"
     except ValueError:  # UnicodeEncodeError is one
         return "malformed"
-    return None if text.lstrip(" \t\n\r").startswith("{") else "malformed"
+    return None if text.lstrip(" \t\n\r").startswith(("{", "[")) else "malformed"
 
 
 def _is_deep(text: str) -> bool:

@@ -1,6 +1,6 @@
 {# The few expressions that engines spell differently. Another engine needs its own spelling of these and nothing else. #}
 
-{# Why a text is no JSON object by RFC 8259: `malformed`, `poisonous`, or null. DuckDB's own parser is laxer than the RFC;
+{# Why a text is no JSON object or array by RFC 8259: `malformed`, `poisonous`, or null. DuckDB's own parser is laxer than the RFC;
    the function is `reliability_platform/json_text.py`, which the plugin of the profile gives to each connection. #}
 {% macro json_fault(column) -%} {{ return(adapter.dispatch('json_fault')(column)) }} {%- endmacro %}
 {# Nearly every text is plain: DuckDB's own parser takes it, and it holds nothing in which that one is laxer (`NaN` and
@@ -11,7 +11,7 @@
         when length({{ column }}) <= 20000
             and length({{ column }}) - length(translate({{ column }}, '[{', '')) <= 100
             and not regexp_matches({{ column }}, '(?i)nan|inf|,[ \t\r\n]*[\]}]|\\u')
-            and json_type(try_cast({{ column }} as json)) = 'OBJECT'
+            and json_type(try_cast({{ column }} as json)) in ('OBJECT', 'ARRAY')
             then null
         else json_fault({{ column }})
     end

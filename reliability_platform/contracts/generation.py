@@ -460,7 +460,9 @@ def _rules_of_columns(contract: Contract, source: Contract) -> Iterator[tuple[st
         if is_moment:
             yield f"{name}_impossible", f"is_impossible('live.delivered_{name}')"
         if column.json:
-            yield f"{name}_malformed", f"is_malformed('{live}')"
+            malformed = f"is_malformed('{live}')"
+            optional = f"{_text(f'{live} is not null and (')} ~ {malformed} ~ {_text(')')}"
+            yield f"{name}_malformed", malformed if column.required else optional
             yield f"{name}_poisonous", f"is_poisonous('{live}')"
             yield f"{name}_personal_data", f"holds_personal_data('{live}')"
         number = live if is_of_type else f"try_cast({live} as {column.type})"

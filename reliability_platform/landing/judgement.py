@@ -156,7 +156,8 @@ def row_rules(contract: Contract, unread_columns: frozenset[str] = frozenset()) 
             yield f"{one.name}_missing", f"{name} is null{came}"
         if one.json:
             kind = f"case when json_valid({name}) then json_type({name}) else 'none' end"
-            yield f"{one.name}_malformed", f"{name} is not null and {kind} <> 'OBJECT'"
+            optional = "" if one.required else f"{name} is not null and "
+            yield f"{one.name}_malformed", f"{optional}{kind} not in ('OBJECT', 'ARRAY')"
         limits = [f"{name} < {one.minimum!r}"] if one.minimum is not None else []
         limits += [f"{name} > {one.maximum!r}"] if one.maximum is not None else []
         if limits:

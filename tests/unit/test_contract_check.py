@@ -88,6 +88,16 @@ def test_each_rule_of_the_contract_is_counted_and_one_row_is_too_many_only_if_as
     assert (code, said["holds"]) == (ExitCode.NOT_HEALED, [rejected])
 
 
+def test_a_nested_column_may_hold_a_list_and_nothing_where_it_is_optional(contract: Path, tmp_path: Path) -> None:
+    """Lists were called malformed, and so was each row without a value that nobody had promised."""
+    rows = ['Y;2026-01-05 10:00:00;UA;1;"[{""a"": 1}]"', "Z;2026-01-05 10:00:00;UA;1;"]
+    code, said = ask(contract, file(tmp_path, *GOOD, *rows), "--strict")
+    assert (code, said["rejected"]) == (ExitCode.OK, {})
+    contract.write_text(contract.read_text().replace("name: note,", "name: note, required: true,"))
+    code, said = ask(contract, file(tmp_path, "Z;2026-01-05 10:00:00;UA;1;"))
+    assert said["rejected"] == {"note_malformed": 1}
+
+
 def test_a_file_that_would_be_refused_says_why(contract: Path, tmp_path: Path) -> None:
     """A renamed column, a torn row, a manifest that speaks of other bytes."""
     code, said = ask(contract, file(tmp_path, *GOOD, header=HEADER.replace("fare", "price")))

@@ -166,6 +166,31 @@ def test_texts_of_a_contract_are_texts_and_no_templates(tmp_path: Path) -> None:
         assert connection.execute(f"select carrier from live where {condition}").fetchall() == [("other",)]
 
 
+def test_an_optional_nested_column_may_be_empty() -> None:
+    """Each row without a value that nobody had promised was malformed, and its day held."""
+    columns = [
+        replace(one, required=required)
+        for required in (True, False)
+        for one in CONTRACTS["web_events"].columns
+        if one.json
+    ]
+    web_events = CONTRACTS["web_events"]
+    for column in columns:
+        others = tuple(column if one.json else one for one in web_events.columns)
+        staging = generated_files({"web_events": replace(web_events, columns=others)})[
+            "dbt_project/models/staging/stg_web_events.sql"
+        ]
+        [rule] = [line for line in staging.split("\n") if "payload_malformed" in line]
+        template = "{% set rules = {" + rule.strip().rstrip(",") + "} %}{{ rules | tojson }}"
+        found = jinja2.Template(template).render(is_malformed=lambda text: f"{text} is null or {text} = 'bad'")
+        condition = json.loads(found)["payload_malformed"]
+        with duckdb.connect() as connection:
+            rows = connection.execute(
+                f"select payload from (values (null), ('bad'), ('good')) live(payload) where {condition}"
+            )
+            assert [row for (row,) in rows.fetchall()] == ([None, "bad"] if column.required else ["bad"])
+
+
 SODA_TAKES = ("👍🏽", 'say "ja"', "50 % -- ;", "1", "no", "Zürich: a, [b] #")
 LEFT_TO_STAGING = ("O'Brien", "two\nlines", "a\\b", "n\x85l\u2028s", HOSTILE, "👍🏽")
 

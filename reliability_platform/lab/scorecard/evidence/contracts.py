@@ -56,7 +56,7 @@ def _declared(contract: Contract) -> Iterator[_Rule]:
             check = _check(f"{staged}__known_references")
             yield _Rule(name, "reference", str(column.references), f"{name}_unknown_reference", check)
         if column.json:
-            yield _Rule(name, "JSON object", "parses", f"{name}_malformed", _check(f"{staged}__valid_{name}"))
+            yield _Rule(name, "JSON object or array", "parses", f"{name}_malformed", _check(f"{staged}__valid_{name}"))
         if name == contract.event_time:
             check = _check(f"{staged}__no_future_event_time")
             yield _Rule(name, "not in the future", "before its landing", f"{name}_in_future", check)
