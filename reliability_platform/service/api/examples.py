@@ -69,7 +69,7 @@ EXAMPLES: dict[str, RequestExample] = {
     ),
     "POST /v1/quarantine/discard": RequestExample(
         "/v1/quarantine/discard",
-        {"source": "orders", "date": "2026-01-02", "why": "not to be had", "dry_run": True},
+        {"batch": "orders-20260102-01", "why": "not to be had", "dry_run": True},
         status=202,
     ),
     "POST /v1/publications/roll-back": RequestExample(
