@@ -88,6 +88,11 @@ class Service:
                 select(service_periods.c.first_day).where(service_periods.c.last_day.is_(None))
             ).scalar()
 
+    def was_ever_on(self) -> bool:
+        """Whether anybody ever switched the schedules on: else no day was due, and nobody relies on the home."""
+        with self._engine.connect() as connection:
+            return connection.execute(select(service_periods.c.id).limit(1)).first() is not None
+
     def due(self, now: datetime, grace: timedelta = timedelta(0)) -> list[date]:
         """The days in service whose turn came at least so long ago, oldest first."""
         newest = next_day(now - grace) - timedelta(days=1)

@@ -7,17 +7,20 @@ they are told not to, and a bracket, `*` or `?` for a pattern; so every file is 
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 DAY_FOLDER = "landing_date="
 LANDING_DATE = f"cast(regexp_extract(filename, '{DAY_FOLDER}([0-9-]+)/[^/]*$', 1) as date)"
 """The day of the file's own folder, the last of the path; DuckDB skips files by it as it does by a partition."""
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None, schema: pa.Schema | None = None) -> pa.Table:
+def read_table(path: Path, columns: Sequence[str] | None = None, schema: "pa.Schema | None" = None) -> "pa.Table":
     """One file, with the columns that are in it and no others."""
+    import pyarrow.parquet as pq  # 0.1 s, and whoever only writes a name as SQL needs none of it
+
     return pq.read_table(path, columns=None if columns is None else list(columns), schema=schema, partitioning=None)
 
 

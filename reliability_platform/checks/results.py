@@ -29,19 +29,31 @@ class CheckResult:
     """One check on one landing day."""
 
     check: str
+    """Its name, `<dataset>__<property>`."""
     dataset: str
+    """What is judged."""
     source: str
+    """The source whose landing day it is."""
     partition: date
+    """The landing day."""
     status: CheckStatus
+    """Passed, failed or not evaluated."""
     value: float | None
+    """What was measured."""
     threshold: str
+    """What it was compared with."""
     message: str
+    """The result in words."""
     run_id: str
+    """The run that judged."""
     evaluated_at: datetime
+    """When."""
     sample: list[dict[str, Any]] = field(default_factory=list)
     """At most five offending rows, masked."""
     column: str | None = None
+    """The column that it is about, where it is one."""
     details: dict[str, Any] = field(default_factory=dict)
+    """What was found, as fields."""
     reason: str | None = None
     """Why it was not evaluated: `error`, `insufficient_history` or `nothing_to_judge`."""
 

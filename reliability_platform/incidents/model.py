@@ -70,14 +70,21 @@ class TimelineEntry:
     """One thing that happened to an incident: when, who, what, why."""
 
     number: int
+    """Its place in the timeline of the incident, from 1 on."""
     at: datetime
+    """When."""
     actor: str
+    """Who: a person, a token, or a part of the platform."""
     kind: str
     """One of `KINDS`."""
     why: str
+    """What happened and why, in words."""
     data: dict[str, Any]
+    """The same as fields, by kind."""
     hash: str
+    """Over the entry and the hash of the one before."""
     previous_hash: str
+    """The hash of the entry before it in the store, of whichever incident."""
 
 
 @dataclass(frozen=True)

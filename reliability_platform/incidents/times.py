@@ -18,16 +18,23 @@ class Times:
     first_bad_write: datetime | None = None
     """When the build began that first wrote it to the warehouse."""
     detected: datetime | None = None
+    """When the incident was opened."""
     alerted: datetime | None = None
+    """When somebody was first told."""
     acknowledged: datetime | None = None
+    """When a person said to be on it."""
     contained: datetime | None = None
+    """When consumers were kept from it."""
     recovery_started: datetime | None = None
+    """When the first action began."""
     recovered: datetime | None = None
     """When the last failed check passed: the data were right again."""
     verified: datetime | None = None
     """When that was proved: nothing failed, nothing held."""
     resolved: datetime | None = None
+    """When it ended, however it did."""
     closed: datetime | None = None
+    """When nothing was left to do."""
 
     @property
     def answered(self) -> datetime | None:

@@ -11,8 +11,8 @@ from reliability_platform.cli.options import DAY, echo, home_option, json_option
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.contracts import SOURCES
+from reliability_platform.day_clock import Service
 from reliability_platform.formats import duration, plain, second
-from reliability_platform.incidents.below_limit import below_limit
 from reliability_platform.incidents.classes import CLASSES, Severity
 from reliability_platform.incidents.documents.render import WIDTH
 from reliability_platform.incidents.model import State, TimelineEntry
@@ -55,10 +55,11 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
 @json_option
 def list_incidents(settings: Settings, as_json: bool, **asked: Any) -> None:
     """Incidents, oldest first; after them, a line for each source with rejected rows that are too few for one."""
-    from reliability_platform.recovery.upkeep import notice
-
     engine = operations_engine(settings)
-    notice(settings, engine, utc_now())  # what was due and is not done, although no daemon may be up to say so
+    if Service(engine).was_ever_on():  # else nothing was due, and what looks for it takes 1 s to import
+        from reliability_platform.recovery.upkeep import notice
+
+        notice(settings, engine, utc_now())  # what was due and is not done, although no daemon may be up to say so
     found = IncidentStore(engine).find(*IncidentFilter(**asked).conditions)
     if as_json:
         print_json([summary_of(settings, incident, utc_now()).model_dump() for incident in found])
@@ -84,6 +85,8 @@ def list_incidents(settings: Settings, as_json: bool, **asked: Any) -> None:
         table if found else "There are no such incidents." if any(asked.values()) else "There are no incidents."
     )
     if not any(asked.values()):
+        from reliability_platform.incidents.below_limit import below_limit
+
         for one in below_limit(engine):
             people.print(one.text, markup=False, soft_wrap=True)
 
@@ -96,6 +99,8 @@ def rejected(settings: Settings, as_json: bool) -> None:
 
     What is published is short by them. A row that is replayed, replaced or discarded leaves the line.
     """
+    from reliability_platform.incidents.below_limit import below_limit
+
     found = below_limit(operations_engine(settings))
     if as_json:
         print_json([one.document for one in found])

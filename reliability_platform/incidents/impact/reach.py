@@ -22,9 +22,13 @@ class Exposure:
     """Something outside that reads the published tables."""
 
     name: str
+    """As dbt's exposure is called."""
     owner: str
+    """Who answers for it."""
     email: str
+    """The owner's address."""
     critical: bool
+    """Whether decisions rest on it."""
 
 
 @dataclass(frozen=True)

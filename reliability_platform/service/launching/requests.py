@@ -45,20 +45,29 @@ class RunRequest:
     """One request."""
 
     id: str
+    """By which to poll."""
     kind: str
+    """As `run-backfill` or `heal`."""
     asked: dict[str, Any]
     """What was asked for, as it came."""
     asked_by: str
+    """The token, or whoever started the server."""
     asked_at: datetime
+    """When."""
     idempotency_key: str | None
+    """The key that came with it."""
     state: RequestState
+    """How far it is: `waiting`, `running`, `done`, `refused`, `failed` or `lost`."""
     exit_code: int | None
+    """Of the command: 0 all is well, 1 it ran and not all is well, 2 refused; null until it has ended."""
     result: Any
     """What the command printed for a program."""
     message: str | None
     """Its last words for a person."""
     began_at: datetime | None
+    """When its command began."""
     ended_at: datetime | None
+    """When it had ended."""
 
 
 class KeyTakenError(UsageError):
