@@ -21,11 +21,12 @@ import yaml
 from reliability_platform.atomic import write_atomically
 from reliability_platform.contracts import as_generated
 from reliability_platform.contracts.contract import Column, Contract, Reference
+from reliability_platform.contracts.limits import out_of_range, sql_number, unknown_label
 from reliability_platform.contracts.reconciliation import DeclaredMeasure, comparisons, declared_measures
 from reliability_platform.contracts.relations import Relation, RelationKind
 from reliability_platform.contracts.yaml_text import flow, quoted
 from reliability_platform.json_text import pointer
-from reliability_platform.parquet import identifier, literal
+from reliability_platform.parquet import identifier
 
 MARK = "Generated from contracts/{what} by `reliability generate`: change that, not this"
 _MARKED = re.compile(
@@ -331,7 +332,7 @@ def _grain(contract: Contract) -> str:
 
 def _column(column: Column, contract: Contract, models: frozenset[str]) -> dict[str, Any]:
     limits = [
-        f"valid {word}: {_number(limit)}"
+        f"valid {word}: {sql_number(limit)}"
         for word, limit in (("min", column.minimum), ("max", column.maximum))
         if limit is not None
     ]
@@ -465,18 +466,11 @@ def _rules_of_columns(contract: Contract, source: Contract) -> Iterator[tuple[st
             yield f"{name}_malformed", malformed if column.required else optional
             yield f"{name}_poisonous", f"is_poisonous('{live}')"
             yield f"{name}_personal_data", f"holds_personal_data('{live}')"
-        number = live if is_of_type else f"try_cast({live} as {column.type})"
-        if column.minimum is not None and column.maximum is not None:
-            limits = f"{_number(column.minimum)} and {_number(column.maximum)}"
-            yield f"{name}_out_of_range", _text(f"{number} not between {limits}")
-        elif column.minimum is not None:
-            yield f"{name}_out_of_range", _text(f"{number} < {_number(column.minimum)}")
-        elif column.maximum is not None:
-            yield f"{name}_out_of_range", _text(f"{number} > {_number(column.maximum)}")
-        if allowed := contract.allowed_values(column):
-            plain = live if newest[name].type == "VARCHAR" else f"cast({live} as varchar)"
-            listed = ", ".join(literal(one) for one in allowed)
-            yield f"{name}_unknown_value", _text(f"{plain} not in ({listed})")
+        value = live if is_of_type else f"try_cast({live} as {column.type})"
+        if (outside := out_of_range(column, value)) is not None:
+            yield f"{name}_out_of_range", _text(outside)
+        if (unknown := unknown_label(contract.allowed_values(column), live, newest[name].type)) is not None:
+            yield f"{name}_unknown_value", _text(unknown)
 
 
 def _unread(column: str) -> str:
@@ -516,10 +510,6 @@ def _references(contract: Contract, sources: frozenset[str]) -> list[_Join]:
 
 def _tuple(names: tuple[str, ...]) -> str:
     return names[0] if len(names) == 1 else f"({', '.join(names)})"
-
-
-def _number(limit: float) -> str:
-    return f"{limit:.15g}" if isinstance(limit, float) else str(limit)
 
 
 def _text(condition: str) -> str:

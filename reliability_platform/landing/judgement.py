@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reliability_platform.contracts.contract import ADDITIVE, Contract
+from reliability_platform.contracts.limits import out_of_range, unknown_label
 from reliability_platform.contracts.named_days import named_days
 from reliability_platform.landing.breach import Breach
 from reliability_platform.landing.canonical import canonical
@@ -24,7 +25,7 @@ from reliability_platform.landing.manifest import MANIFEST_SUFFIX, Manifest, Man
 from reliability_platform.landing.parquet_file import NotReadableError
 from reliability_platform.landing.texts import unread
 from reliability_platform.masking import shown_name
-from reliability_platform.parquet import identifier, literal
+from reliability_platform.parquet import identifier
 
 HELD_FROM = 0.01
 """Share of the rows with one fault from which the landing day is held; see `checks.catalogue`."""
@@ -158,13 +159,10 @@ def row_rules(contract: Contract, unread_columns: frozenset[str] = frozenset()) 
             kind = f"case when json_valid({name}) then json_type({name}) else 'none' end"
             optional = "" if one.required else f"{name} is not null and "
             yield f"{one.name}_malformed", f"{optional}{kind} not in ('OBJECT', 'ARRAY')"
-        limits = [f"{name} < {one.minimum!r}"] if one.minimum is not None else []
-        limits += [f"{name} > {one.maximum!r}"] if one.maximum is not None else []
-        if limits:
-            yield f"{one.name}_out_of_range", " or ".join(limits)
-        if allowed := contract.allowed_values(one):
-            listed = ", ".join(literal(value) for value in allowed)
-            yield f"{one.name}_unknown_value", f"cast({name} as varchar) not in ({listed})"
+        if (outside := out_of_range(one, name)) is not None:
+            yield f"{one.name}_out_of_range", outside
+        if (unknown := unknown_label(contract.allowed_values(one), name, one.type)) is not None:
+            yield f"{one.name}_unknown_value", unknown
     there = {one.name for one in contract.columns}
     for rule in contract.relations:
         if rule.of_rows and rule.reads <= there:

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from sqlalchemy import Engine
 
 from reliability_platform.contracts import CONTRACTS
-from reliability_platform.contracts.contract import Column
+from reliability_platform.contracts.contract import Column, Contract
+from reliability_platform.contracts.limits import out_of_range, unknown_label
 from reliability_platform.contracts.types import is_number
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
@@ -22,7 +23,7 @@ from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.correction import Correction, expressions
 from reliability_platform.landing.corrections import CorrectedBatch, Corrections, Decided, Turn, write_corrections
 from reliability_platform.masking import masked
-from reliability_platform.parquet import identifier, literal, read_table
+from reliability_platform.parquet import identifier, read_table
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.corrected import Batches, applied, delivered, is_of, steps
 from reliability_platform.warehouse.journal import BuildJournal
@@ -146,7 +147,7 @@ def _look(
             f"select count(*) from {rows} where {is_of(batches)} and ({one.selected}) and not {one.fits}"
         ).fetchone()
         outside = connection.execute(
-            f"select count(*) from {rows} where {is_of(batches)} and {one.changed} and {_not_allowed(column, one.new)}"
+            f"select count(*) from {rows} where {is_of(batches)} and {one.changed} and {_not_allowed(contract, column, one.new)}"
         ).fetchone()
         assert unfit is not None
         assert outside is not None
@@ -156,15 +157,10 @@ def _look(
     return CorrectionSurvey(correction, deliveries, summaries, sample, unfit[0], outside[0], already)
 
 
-def _not_allowed(column: Column, new: str) -> str:
+def _not_allowed(contract: Contract, column: Column, new: str) -> str:
     """Whether the contract does not allow a new value, as far as the column alone tells."""
-    told = []
-    if column.minimum is not None:
-        told.append(f"{new} < {column.minimum}")
-    if column.maximum is not None:
-        told.append(f"{new} > {column.maximum}")
-    if column.valid_values:
-        told.append(f"cast({new} as varchar) not in ({', '.join(map(literal, column.valid_values))})")
+    both = (out_of_range(column, new), unknown_label(contract.allowed_values(column), new, column.type))
+    told = [one for one in both if one is not None]
     return f"coalesce({' or '.join(told)}, false)" if told else "false"
 
 
