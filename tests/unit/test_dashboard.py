@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import insert
-from starlette.applications import Starlette
-from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from reliability_platform.clock import utc_now
@@ -19,7 +17,9 @@ from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.operations.tables import quarantine_counts
-from reliability_platform.service.dashboard.app import dashboard
+from reliability_platform.service.access.roles import Role
+from reliability_platform.service.access.tokens import ApiTokens
+from reliability_platform.service.api.app import create_app
 from reliability_platform.service.dashboard.markdown import as_html
 from reliability_platform.service.dashboard.page import DashboardPage, PageRequest
 from reliability_platform.service.dashboard.pages import PAGES
@@ -38,10 +38,10 @@ OF_ONE = {"incident": "INC-0001", "failure_class": "null_spike", "source": "orde
 """What stands in the addresses of pages about one thing."""
 
 
-def client_of(settings: Settings) -> TestClient:
+def client_of(settings: Settings, *, tokens_needed: bool = False) -> TestClient:
     """A browser that goes to the dashboard of a home."""
-    app = Starlette(routes=[Mount("/ui", dashboard(settings, operations_engine(settings)))])
-    return TestClient(app, raise_server_exceptions=True)
+    app = create_app(settings, tokens_needed=tokens_needed, at_the_machine="ada", faults=(), hosts=["testserver"])
+    return TestClient(app)
 
 
 @pytest.fixture(scope="module")
@@ -180,3 +180,34 @@ def test_a_document_holds_no_html_link_or_picture() -> None:
     assert not Seen(made).of("a", "img", "script", "h1")
     assert "&lt;img" in made
     assert Seen(made).of("th") == [{"scope": "col"}]
+
+
+def test_the_first_address_leads_to_the_dashboard(home: Platform) -> None:
+    client = client_of(home.settings)
+    for path in ("/", "/ui"):
+        answer = client.get(path, follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (307, "/ui/")
+
+
+def test_nobody_looks_without_a_token_where_one_is_needed(tmp_path: Path) -> None:
+    """A dashboard that is open beside an API that is not would make the tokens worthless."""
+    settings = load_settings(tmp_path / "home")
+    token = ApiTokens(operations_engine(settings)).make("wall", Role.VIEWER, "ada", utc_now())
+    client = client_of(settings, tokens_needed=True)
+    for page in PAGES:
+        answer = client.get(address(page), follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/ui/sign-in")
+    form = Seen(client.get("/ui/sign-in").text).of("input")[0]
+    assert client.post("/ui/sign-in", data={"token": token}).status_code == 401, "not from our own page"
+    said = {"form_token": str(form["value"])}
+    assert client.post("/ui/sign-in", data=said | {"token": "rel_wrong"}).status_code == 401
+    signed_in = client.post("/ui/sign-in", data=said | {"token": token}, follow_redirects=False)
+    cookie = signed_in.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    assert client.get("/ui/").status_code == 200
+    out = Seen(client.get("/ui/").text).of("input")[0]
+    assert client.post("/ui/sign-out", data=said, follow_redirects=False).status_code == 403
+    client.post("/ui/sign-out", data={"form_token": str(out["value"])}, follow_redirects=False)
+    assert client.get("/ui/", follow_redirects=False).status_code == 303
+    assert client.get("/ui/", headers={"host": "rebound.example"}).status_code == 403

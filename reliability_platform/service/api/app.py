@@ -13,6 +13,7 @@ from reliability_platform.service.api.access import Ground
 from reliability_platform.service.api.examples import EXAMPLES
 from reliability_platform.service.api.guard import RequestGuard
 from reliability_platform.service.api.problems import MEDIA_TYPE, Problem, handle_errors
+from reliability_platform.service.dashboard.app import mount_dashboard
 from reliability_platform.service.hosts import LOOPBACK
 from reliability_platform.settings import Settings
 
@@ -48,6 +49,7 @@ def create_app(
     for router in (reads.open_to_all, reads.router, acts.router, launches.router):
         app.include_router(router, prefix=PREFIX)
         app.include_router(router, include_in_schema=False)
+    mount_dashboard(app, app.state.ground)
     handle_errors(app)
     public = (urlsplit(settings.api_url).hostname or "localhost").lower()
     app.add_middleware(

@@ -1,83 +1,125 @@
-"""The app of the dashboard, for whoever mounts it: one route for each page, the style sheet, the script, and errors as pages."""
+"""The app of the dashboard: one route for each page, the way in, the style sheet, the script, and errors as pages."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import PlatformError, UsageError
 from reliability_platform.masking import error_text
+from reliability_platform.service.api.access import Ground
+from reliability_platform.service.dashboard.entrance import COOKIE, Entrance
 from reliability_platform.service.dashboard.page import DashboardPage, PageGroup, PageRequest
 from reliability_platform.service.dashboard.pages import PAGES
 from reliability_platform.service.dashboard.rendering import SECURITY_POLICY, rendered
-from reliability_platform.settings import Settings
 
 HEADERS = {
     "Content-Security-Policy": SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-MENU = [(group.value, [one for one in PAGES if one.group is group and one.in_navigation]) for group in PageGroup]
+PREFIX = "/ui"
 STATIC = Path(str(files("reliability_platform.service.dashboard"))) / "static"
-Admission = Callable[[Request], Response | None]
-"""Who may look: None lets a request pass, else its answer."""
+MENU = [(group.value, [one for one in PAGES if one.group is group and one.in_navigation]) for group in PageGroup]
 
 
-def dashboard(settings: Settings, engine: Engine, admission: Admission = lambda _: None) -> Starlette:
-    """The app for one home."""
+def mount_dashboard(app: Starlette, ground: Ground) -> None:
+    """Let an app show the dashboard at `/ui`, to which `/` leads."""
 
-    def endpoint(page: DashboardPage) -> Callable[[Request], Any]:
+    async def lead(request: Request) -> Response:
+        return RedirectResponse(f"{_root(request)}{PREFIX}/", 307, HEADERS)
+
+    app.router.routes += [Route("/", lead), Route(PREFIX, lead), Mount(PREFIX, _Dashboard(ground).app())]
+
+
+class _Dashboard:
+    """The dashboard of one home."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground, self._entrance = ground, Entrance(ground)
+
+    def app(self) -> Starlette:
+        """All routes."""
+        return Starlette(
+            routes=[
+                Mount("/static", StaticFiles(directory=STATIC)),
+                Route("/sign-in", self._sign_in, methods=["GET", "POST"]),
+                Route("/sign-out", self._sign_out, methods=["POST"]),
+                *(Route(f"/{page.path}", self._endpoint(page), name=page.template) for page in PAGES),
+            ],
+            exception_handlers={HTTPException: self._on_http, Exception: self._on_fault},
+        )
+
+    def _endpoint(self, page: DashboardPage) -> Callable[[Request], Awaitable[Response]]:
         def answer(request: Request) -> Response:
-            refused = admission(request)
-            if refused is not None:
-                return refused
-            asked = PageRequest(settings, engine, utc_now(), request.query_params, request.path_params)
+            if self._entrance.caller(request) is None:
+                return RedirectResponse(f"{_root(request)}/sign-in", 303, HEADERS)
+            ground = self._ground
+            asked = PageRequest(ground.settings, ground.engine, utc_now(), request.query_params, request.path_params)
             try:
-                view = page.view(asked)
+                return self._answer(request, page.template, page=page, view=page.view(asked))
             except UsageError as error:
-                return _trouble(request, settings, 404 if page.path.endswith("}") else 422, str(error))
+                return self._trouble(request, 404 if "{" in page.path else 422, str(error))
             except PlatformError as error:
-                return _trouble(request, settings, 503, str(error))
-            return _answer(request, settings, page.template, page=page, view=view)
+                return self._trouble(request, 503, str(error))
 
         async def in_a_thread(request: Request) -> Response:
             return await run_in_threadpool(answer, request)
 
         return in_a_thread
 
-    async def on_http(request: Request, error: Exception) -> Response:
+    async def _sign_in(self, request: Request) -> Response:
+        said = ""
+        if request.method == "POST":
+            try:
+                return self._entrance.sign_in(
+                    request, (await self._entrance.fields(request)).get("token", ""), _root(request)
+                )
+            except UsageError as error:
+                said = str(error)
+        return self._answer(request, "sign_in", 401 if said else 200, page=None, message=said)
+
+    async def _sign_out(self, request: Request) -> Response:
+        try:
+            await self._entrance.fields(request)
+        except UsageError as error:
+            return self._trouble(request, 403, str(error))
+        return self._entrance.sign_out(_root(request))
+
+    async def _on_http(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         said = "There is no such page." if error.status_code == 404 else str(error.detail)
-        return _trouble(request, settings, error.status_code, said)
+        return self._trouble(request, error.status_code, said)
 
-    async def on_fault(request: Request, error: Exception) -> Response:
-        return _trouble(request, settings, 500, f"A fault of the platform: {error_text(error)}. Nothing is lost.")
+    async def _on_fault(self, request: Request, error: Exception) -> Response:
+        return self._trouble(request, 500, f"A fault of the platform: {error_text(error)}. Nothing is lost.")
 
-    routes = [Route(f"/{page.path}", endpoint(page), name=page.template) for page in PAGES]
-    return Starlette(
-        routes=[Mount("/static", StaticFiles(directory=STATIC)), *routes],
-        exception_handlers={HTTPException: on_http, Exception: on_fault},
-    )
+    def _answer(self, request: Request, template: str, code: int = 200, **names: Any) -> Response:
+        text = rendered(
+            template,
+            root=_root(request),
+            menu=MENU,
+            installation=self._ground.settings.installation,
+            form_token=self._entrance.form_token(request),
+            signed_in=COOKIE in request.cookies,
+            **names,
+        )
+        return HTMLResponse(text, code, HEADERS)
+
+    def _trouble(self, request: Request, status: int, message: str) -> Response:
+        return self._answer(request, "trouble", status, page=None, message=message, status=status)
 
 
-def _answer(request: Request, settings: Settings, template: str, code: int = 200, **names: Any) -> Response:
-    root = str(request.scope.get("root_path", "")).rstrip("/")
-    text = rendered(
-        template, root=root, menu=MENU, installation=settings.installation, query=request.query_params, **names
-    )
-    return HTMLResponse(text, code, HEADERS)
-
-
-def _trouble(request: Request, settings: Settings, status: int, message: str) -> Response:
-    return _answer(request, settings, "trouble", status, page=None, message=message, status=status)
+def _root(request: Request) -> str:
+    """What stands before the paths of this app, as a proxy or the app in which it is mounted says."""
+    return str(request.scope.get("root_path", "")).rstrip("/")

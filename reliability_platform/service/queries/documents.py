@@ -19,11 +19,6 @@ class WrittenDocument(QueryAnswer):
     """When."""
 
 
-def incident_page_of(settings: Settings, incident_id: str) -> WrittenDocument | None:
-    """The page of an incident with its runbook, by the whole id; None before it was first written."""
-    return _written(settings, incident_id)
-
-
 def postmortem_of(settings: Settings, incident_id: str) -> WrittenDocument | None:
     """The postmortem of an incident, by the whole id; None where none was kept."""
     return _written(settings, f"{incident_id}.postmortem")

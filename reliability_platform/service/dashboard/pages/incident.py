@@ -13,9 +13,10 @@ from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.service.dashboard.markdown import as_html
 from reliability_platform.service.dashboard.page import DashboardPage, PageGroup, PageRequest, PageView, Tone
-from reliability_platform.service.queries.documents import class_runbook, incident_page_of, postmortem_of
+from reliability_platform.service.queries.documents import postmortem_of
 from reliability_platform.service.queries.impact import RecordedImpact, recorded_impact
 from reliability_platform.service.queries.incidents import IncidentDetail, detail_of
+from reliability_platform.service.queries.runbooks import runbook_of
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 NEXT: dict[State, tuple[str, str]] = {
@@ -57,7 +58,7 @@ class IncidentView(PageView):
 def view(asked: PageRequest) -> IncidentView:
     """One incident by its id or the beginning of it. Raises `UsageError` if there is none."""
     incident = IncidentStore(asked.engine).get(asked.path["incident"])
-    detail, page = detail_of(asked.settings, incident, asked.now), incident_page_of(asked.settings, incident.id)
+    detail, runbook = detail_of(asked.settings, incident, asked.now), runbook_of(asked.settings, incident)
     try:
         impact = recorded_impact(ensure_manifest(), incident)
     except EnvironmentUnusableError:
@@ -71,8 +72,8 @@ def view(asked: PageRequest) -> IncidentView:
         next_step=step,
         next_command=command.format(id="-".join(incident.id.split("-")[:2])),
         impact=impact,
-        runbook=as_html(class_runbook(asked.settings, incident.failure_class) if page is None else page.text),
-        runbook_written_at=None if page is None else page.written_at,
+        runbook=as_html(runbook.text),
+        runbook_written_at=runbook.written_at,
         has_postmortem=postmortem_of(asked.settings, incident.id) is not None,
     )
 
