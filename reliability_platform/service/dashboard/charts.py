@@ -7,7 +7,7 @@ minute is not.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from markupsafe import Markup
 
@@ -15,6 +15,8 @@ from reliability_platform.formats import number
 
 HEIGHT = 100
 """Of a picture in its own units; the style sheet says how high it is shown."""
+MOST_DAYS = 120
+"""Bars that can be told from each other on a telephone."""
 _BAR = Markup('<rect class="{}" x="{:.2f}" y="{:.2f}" width="0.8" height="{:.2f}"><title>{}</title></rect>')
 _CELL = Markup('<rect class="{}" x="{:.2f}" y="0" width="0.9" height="1"><title>{}</title></rect>')
 _BAND = Markup('<rect class="held" x="{:.2f}" y="0" width="1" height="{}"><title>{}</title></rect>')
@@ -51,7 +53,13 @@ def _few(days: Sequence[date]) -> tuple[str, ...]:
 def bars(
     title: str, alt: str, days: Sequence[date], series: Mapping[str, Mapping[date, int]], keys: Mapping[str, str]
 ) -> DayChart | None:
-    """Numbers by day, one upon the other; class of the style sheet → day → number. None where there is nothing."""
+    """Numbers by day, one upon the other; class of the style sheet → day → number. Days between that have none are left free;
+    of more than `MOST_DAYS` the newest are drawn. None where there is nothing.
+    """
+    if days:
+        last = max(days)
+        first = max(min(days), last - timedelta(days=MOST_DAYS - 1))
+        days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
     highest = max((sum(one.get(day, 0) for one in series.values()) for day in days), default=0)
     if not highest:
         return None

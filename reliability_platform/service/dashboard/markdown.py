@@ -10,17 +10,17 @@ _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["
 
 @lru_cache(maxsize=64)
 def as_html(text: str) -> Markup:
-    """The document; its first heading is left out, which is the title of the page, and others are one level lower."""
+    """The document; its first heading is left out, which is the title of the page, which all pages have."""
     tokens = _MARKDOWN.parse(text)
     if tokens and tokens[0].type == "heading_open" and tokens[0].tag == "h1":
         tokens = tokens[3:]
     for token in tokens:
-        if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(6, int(token.tag[1]) + 1)}"
-        elif token.type == "th_open":
-            token.attrSet("scope", "col")
+        if token.type in ("heading_open", "heading_close") and token.tag == "h1":
+            token.tag = "h2"
         elif token.type in ("td_open", "th_open"):
             token.attrs.pop("style", None)
+            if token.type == "th_open":
+                token.attrSet("scope", "col")
     html = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
     # A box that scrolls sideways must be reachable by the keyboard too.
     wide = '<div class="wide" role="region" tabindex="0" aria-label="{}">'

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from reliability_platform.counted import counted
 from reliability_platform.formats import NOTHING, duration, number, percent, plain, span
+from reliability_platform.service.dashboard.evidence import said, share
 
 SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self'; "
@@ -74,7 +75,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (moment, words, short, days, ticked, yes_no, percent, number, duration)
+    filters = (said, share, moment, words, short, days, ticked, yes_no, percent, number, duration)
     environment.filters.update({one.__name__: one for one in filters})
     environment.globals.update(counted=counted, NOTHING=NOTHING)
     return environment

@@ -51,6 +51,12 @@ OBJECTS = (check_results.c.status != CheckStatus.PASSED.value) & or_(
 )
 
 
+def newest_judged_day(engine: Engine) -> date | None:
+    """The newest landing day of which there is a result; None before the first one."""
+    with engine.connect() as connection:
+        return connection.execute(select(func.max(check_results.c.partition_date))).scalar()
+
+
 def check_counts(engine: Engine, asked: CheckFilter = CheckFilter()) -> CheckCounts:
     """Of all that is asked for, those included that passed."""
     newest = newest_results(*asked.days_and_names).subquery()

@@ -2,11 +2,10 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine
 
-from reliability_platform.operations.tables import check_results
 from reliability_platform.service.queries.answer import QueryAnswer
-from reliability_platform.service.queries.checks import CheckCounts, CheckFilter, check_counts
+from reliability_platform.service.queries.checks import CheckCounts, CheckFilter, check_counts, newest_judged_day
 from reliability_platform.service.queries.incidents import open_by_severity
 from reliability_platform.service.queries.quarantine import QuarantineTotals, quarantine_totals
 from reliability_platform.service.queries.runs import PipelineRun, last_run
@@ -48,8 +47,7 @@ class PipelineSummary(QueryAnswer):
 
 def pipeline_summary(settings: Settings, engine: Engine, now: datetime) -> PipelineSummary:
     """The state of the pipeline now."""
-    with engine.connect() as connection:
-        newest = connection.execute(select(func.max(check_results.c.partition_date))).scalar()
+    newest = newest_judged_day(engine)
     return PipelineSummary(
         installation=settings.installation,
         as_of=now,

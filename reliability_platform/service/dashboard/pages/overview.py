@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from reliability_platform.counted import counted
 from reliability_platform.formats import NOTHING, joined
@@ -14,8 +14,6 @@ from reliability_platform.service.queries.incidents import IncidentFilter, Incid
 from reliability_platform.service.queries.slo import SloReport, slo_report
 from reliability_platform.service.queries.summary import PipelineSummary, pipeline_summary
 
-SHOWN_DAYS = 60
-"""Landing days of the picture: two months fit on a telephone."""
 SEVERITIES = {
     "P0": "P0: critical readers were shown wrong numbers",
     "P1": "P1",
@@ -138,8 +136,7 @@ def by_landing_day(incidents: list[IncidentSummary], newest_day: date | None) ->
     if not firsts:
         return None
     last = max([*firsts, *([newest_day] if newest_day else [])])
-    first = max(min(firsts), last - timedelta(days=SHOWN_DAYS - 1))
-    days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
+    first = min(firsts)
     series: dict[str, dict[date, int]] = {name: {} for name in SEVERITIES}
     for one in incidents:
         if one.landing_days:
@@ -148,7 +145,7 @@ def by_landing_day(incidents: list[IncidentSummary], newest_day: date | None) ->
     used: Mapping[str, dict[date, int]] = {name: counts for name, counts in series.items() if counts}
     title = "Incidents by landing day and severity"
     alt = f"{counted(len(firsts), 'incident')} on landing days {first} to {last}; the table below names them."
-    return bars(title, alt, days, used, {name: SEVERITIES[name] for name in used})
+    return bars(title, alt, [first, last], used, {name: SEVERITIES[name] for name in used})
 
 
 PAGE = DashboardPage("", "Overview", "Can consumers trust what they read?", PageGroup.NOW, view, "overview")
