@@ -239,6 +239,16 @@ def test_the_names_of_files_say_how_often_they_come(tmp_path: Path, days: list[s
     assert contract_of(tmp_path, f"{tmp_path}/x_*.csv")[0].cadence == expected
 
 
+def test_a_file_of_a_month_makes_no_day_of_it_late(tmp_path: Path) -> None:
+    """A day after its end was proposed: each day of a monthly file was silent until the file came."""
+    for month in (1, 2, 3):
+        lines = "".join(f"{month}-{one},2024-0{month}-{1 + one % 28:02}\n" for one in range(84))
+        (tmp_path / f"calls_2024-0{month}.csv").write_text("call,made_on\n" + lines)
+    contract, text = contract_of(tmp_path, f"{tmp_path}/calls_*.csv", name="calls")
+    assert (contract.several_days, contract.deadline_minutes) == (True, 28 * 1_440)
+    assert "it holds 28" in text
+
+
 REFUSED: dict[str, tuple[dict[str, bytes], str]] = {
     "nothing": ({}, "empty folder"),
     "an empty file": ({"a": b""}, "is empty"),

@@ -25,6 +25,8 @@ class Days:
 
     several: Told | None = None
     """That a file holds several days, and is taken apart by the days of its events."""
+    span: int = 1
+    """Days from the first to the last event of most files: its first day is known so long after it was over."""
     lag: int = 0
     """Days from the events to the day in the name of their file."""
     zone: Told | None = None
@@ -47,9 +49,11 @@ def days_of_files(
         ).fetchall()
         if most == 1:
             return Days()
-        return Days(Told(True, f"a file holds up to {counted(most, 'day')}, and no name says which", len(files) == 1))
+        several = Told(True, f"a file holds up to {counted(most, 'day')}, and no name says which", len(files) == 1)
+        return Days(several, _span(connection, day, files))
     if share is not None and share < SEVERAL:
-        return Days(Told(True, f"a file holds several days: {share:.0%} of its rows are of the busiest one"))
+        several = Told(True, f"a file holds several days: {share:.0%} of its rows are of the busiest one")
+        return Days(several, _span(connection, day, files))
     connection.execute("create or replace temp table named (_file varchar, _day date)")
     connection.executemany("insert into named values (?, ?)", named)
     [(lag,)] = connection.execute(
@@ -73,3 +77,13 @@ def days_of_files(
         f"this zone{f'; the same with {also}' if others else ''}"
     )
     return Days(lag=lag, zone=Told(zone, told, True))
+
+
+def _span(connection: duckdb.DuckDBPyConnection, day: str, files: Sequence[Path]) -> int:
+    """Of the file in the middle; of a single one nobody knows whether others will hold as much."""
+    if len(files) == 1:
+        return 1
+    [(span,)] = connection.execute(
+        f"select cast(median(span) as integer) from (select datediff('day', min({day}), max({day})) + 1 as span from sample group by _file)"
+    ).fetchall()
+    return max(span or 1, 1)

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from reliability_platform.contracts.inference.days import Days
 from reliability_platform.contracts.inference.location import location_pattern
 from reliability_platform.contracts.inference.proposal import ColumnProposal, Proposal
 from reliability_platform.contracts.inference.told import Told
@@ -85,9 +86,9 @@ def _lines(proposal: Proposal, mark: str, feeds: str | None) -> list[str]:
         "team: [{username: unknown, role: owner}]  " + f"{mark} whom to tell",
         "slaProperties:",
         f"  - {flow(frequency)}" + note(Told(None, rhythm.evidence, not rhythm.certain)),
-        f"  - {{property: latency, value: {1 + days.lag}, unit: d}}"
+        f"  - {{property: latency, value: {max(1 + days.lag, days.span)}, unit: d}}"
         + f"  {mark} "
-        + (f"files are named D+{days.lag}" if days.lag else "a day after the day's end; files say nothing of it"),
+        + _why_so_late(days),
         *_where(proposal, note(proposal.event_time)),
         *(
             [f"  - {flow({'property': 'feeds', 'value': feeds})}  # what it stands for in the dbt project"]
@@ -118,6 +119,12 @@ def _lines(proposal: Proposal, mark: str, feeds: str | None) -> list[str]:
     for column in proposal.columns:
         lines += [f"      {line}" for line in _column(proposal, column, note)]
     return lines
+
+
+def _why_so_late(days: Days) -> str:
+    if days.span > 1:
+        return f"a day after the end of a file's last day, and it holds {days.span:,}; files say nothing of it"
+    return f"files are named D+{days.lag}" if days.lag else "a day after the day's end; files say nothing of it"
 
 
 def _file_format(proposal: Proposal) -> dict[str, Any]:
