@@ -20,7 +20,7 @@ from reliability_platform.operations.tables import MAX_REASON, audit_log
 
 
 class Destroys(StrEnum):
-    """The commands after which something is gone that was there before, and those after which somebody may do that."""
+    """The commands after which something is gone that was there before."""
 
     RESTORE = "restore"
     PRUNE = "snapshot prune"
@@ -28,6 +28,11 @@ class Destroys(StrEnum):
     DISCARD = "quarantine discard"
     ROLLBACK = "publish --rollback"
     WITHDRAW = "withdraw"
+
+
+class Grants(StrEnum):
+    """The commands after which somebody may do something over the API, or may not any more."""
+
     KEY_MADE = "tokens make"
     KEY_REVOKED = "tokens revoke"
 
@@ -58,7 +63,7 @@ class AuditLog:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def append(self, command: Destroys, phase: Phase, what: str, who: str, why: str, now: datetime) -> None:
+    def append(self, command: Destroys | Grants, phase: Phase, what: str, who: str, why: str, now: datetime) -> None:
         """Write one line."""
         what, who, why = scrub(what)[:MAX_REASON], scrub(who), scrub(why)[:MAX_REASON]
         entry = AuditEntry(command.value, what, phase.value, who, why, now.astimezone(UTC))

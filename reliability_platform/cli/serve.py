@@ -31,7 +31,7 @@ def serve(host: str, port: int, settings: Settings) -> None:
     outside = not _is_loopback(host)
     if outside and not tokens.any_valid(utc_now()):
         raise UsageError(
-            f"{host} can be reached by others, and no token is valid: make one with `reliability tokens make NAME --role "
+            f"{host[:100]!r} can be reached by others, and no token is valid: make one with `reliability tokens make NAME --role "
             "ROLE`, or stay on loopback."
         )
     listener = _listen(host, port)
@@ -66,8 +66,9 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: a name that is none for the domain name system
+        why = getattr(error, "strerror", None) or "it is no name of a host"
         raise EnvironmentUnusableError(
-            f"Port {port} on {host} cannot be used ({error.strerror}): choose another with --port, or --host."
+            f"Port {port} on {host[:100]!r} cannot be used ({why}): choose another with --port, or --host."
         ) from None
     return listener

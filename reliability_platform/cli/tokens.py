@@ -39,13 +39,13 @@ def make(name: str, role: str, days: int | None, why: str, settings: Settings, a
 
     From the first one on, nobody uses the API without a token, on loopback either.
     """
-    from reliability_platform.audit_log import Destroys
+    from reliability_platform.audit_log import Grants
     from reliability_platform.cli.incidents.decisions import whoami
     from reliability_platform.incidents.anchor import recorded
 
     engine, now = operations_engine(settings), utc_now()
     expires_at = None if days is None else now + timedelta(days=days)
-    with recorded(settings, engine, Destroys.KEY_MADE, f"{name}, {role}", whoami(), why, utc_now):
+    with recorded(settings, engine, Grants.KEY_MADE, f"{name}, {role}", whoami(), why, utc_now):
         token = ApiTokens(engine).make(name, Role(role), whoami(), now, expires_at)
     if as_json:
         print_json({"name": name, "role": role, "expires_at": expires_at, "token": token})
@@ -84,12 +84,12 @@ def list_tokens(settings: Settings, as_json: bool) -> None:
 @json_option
 def revoke(name: str, why: str, settings: Settings, as_json: bool) -> None:
     """Take the token NAME back. The next request that shows it is refused."""
-    from reliability_platform.audit_log import Destroys
+    from reliability_platform.audit_log import Grants
     from reliability_platform.cli.incidents.decisions import whoami
     from reliability_platform.incidents.anchor import recorded
 
     engine = operations_engine(settings)
-    with recorded(settings, engine, Destroys.KEY_REVOKED, name, whoami(), why, utc_now):
+    with recorded(settings, engine, Grants.KEY_REVOKED, name, whoami(), why, utc_now):
         is_new = ApiTokens(engine).revoke(name, whoami(), utc_now())
     if as_json:
         print_json({"name": name, "revoked": is_new})

@@ -15,7 +15,7 @@ from reliability_platform.settings import load_settings
 
 WORKING = {("dev",), ("demo",), ("campaign",), ("run",), ("backfill",), ("heal",), ("drill",), ("verify",)}
 """They work for long, or serve, once their arguments are accepted: only what must be refused is tried on them."""
-SERVING = {("sources", "serve")}
+SERVING = {("sources", "serve"), ("serve",)}
 WITHOUT_A_HOME: dict[tuple[str, ...], list[tuple[str, ...]]] = {
     ("demo",): [],
     ("campaign",): [],
