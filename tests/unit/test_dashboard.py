@@ -11,19 +11,22 @@ import pytest
 from sqlalchemy import insert
 from starlette.testclient import TestClient
 
+from reliability_platform.checks.holds import Holds
 from reliability_platform.clock import utc_now
 from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
-from reliability_platform.operations.tables import quarantine_counts
+from reliability_platform.operations.tables import quarantine_counts, requested_runs
 from reliability_platform.service.access.roles import Role
 from reliability_platform.service.access.tokens import ApiTokens
 from reliability_platform.service.api.app import create_app
+from reliability_platform.service.dashboard.acts import ACTS
 from reliability_platform.service.dashboard.markdown import as_html
 from reliability_platform.service.dashboard.page import DashboardPage, PageRequest
 from reliability_platform.service.dashboard.pages import PAGES
 from reliability_platform.service.dashboard.rendering import SECURITY_POLICY, _environment
+from reliability_platform.service.launching.requests import RequestState, RunRequests
 from reliability_platform.settings import Settings, load_settings
 from tests.conftest import Platform, day
 from tests.unit.asked_of import lived_with_troubles
@@ -34,7 +37,8 @@ BUILDING = (
     "from reliability_platform.warehouse.lease import warehouse_lease\n"
     "with warehouse_lease(load_settings(Path(sys.argv[1]))): print('held', flush=True); sys.stdin.read()"
 )
-OF_ONE = {"incident": "INC-0001", "failure_class": "null_spike", "source": "orders"}
+TRIED = "00000000-0000-4000-8000-000000000000"
+OF_ONE = {"incident": "INC-0001", "failure_class": "null_spike", "source": "orders", "request": TRIED}
 """What stands in the addresses of pages about one thing."""
 
 
@@ -53,6 +57,13 @@ def home(lived: Callable[[Path], Platform], tmp_path_factory: pytest.TempPathFac
     row = {"landing_date": day(2), "source": "orders", "state": "quarantined", "rows": 1}
     with made.engine.begin() as connection:
         connection.execute(insert(quarantine_counts), [row | {"batch_id": "orders-hostile", "reason": HOSTILE}])
+        connection.execute(
+            insert(requested_runs),
+            [
+                {"id": TRIED, "kind": "heal", "asked": '{"dry_run": true, "incident": "INC-0001"}', "asked_by": HOSTILE}
+                | {"asked_at": utc_now(), "state": "done", "exit_code": 0, "message": HOSTILE, "result": '["<b>"]'}
+            ],
+        )
     IncidentStore(made.engine).append("INC-0001-null_spike-orders-2026-01-02", utc_now(), HOSTILE, "note", HOSTILE, {})
     made.settings = made.settings.model_copy(update={"lease_timeout_seconds": 0.01})
     with subprocess.Popen(
@@ -106,7 +117,9 @@ def test_a_page_answers_its_question(home: Platform, page: DashboardPage) -> Non
     assert all(one.get("scope") in ("col", "row") for one in seen.of("th"))
     assert seen.of("a")[0] == {"class": "skip", "href": "#main"}
     current = [one for one in seen.of("a") if one.get("aria-current") == "page"]
-    assert [one["href"] for one in current] == [f"/ui/{page.path.split('/')[0]}"]
+    assert [one["href"] for one in current] == (
+        [] if page.template == "request" else [f"/ui/{page.path.split('/')[0]}"]
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.template)
@@ -211,3 +224,58 @@ def test_nobody_looks_without_a_token_where_one_is_needed(tmp_path: Path) -> Non
     client.post("/ui/sign-out", data={"form_token": str(out["value"])}, follow_redirects=False)
     assert client.get("/ui/", follow_redirects=False).status_code == 303
     assert client.get("/ui/", headers={"host": "rebound.example"}).status_code == 403
+
+
+@pytest.fixture
+def acted_on(lived: Callable[[Path], Platform], tmp_path: Path) -> Platform:
+    """A home that acts may change."""
+    return lived_with_troubles(lived, tmp_path / "home")
+
+
+def test_a_responder_acts_from_the_page_of_an_incident(acted_on: Platform) -> None:
+    """By the functions of the command line, with his name on the timeline, and by no form of another page."""
+    client, store = client_of(acted_on.settings), IncidentStore(acted_on.engine)
+    page = client.get("/ui/incidents/INC-0001").text
+    said = {"form_token": next(str(one["value"]) for one in Seen(page).of("input") if one.get("name") == "form_token")}
+    where = f"/ui/incidents/{store.get('INC-0001').id}"
+    assert client.post(f"{where}/note", data={"why": "forged"}).status_code == 403
+    assert client.post(f"{where}/note", data=said).status_code == 409, "without a reason"
+    assert client.post(f"{where}/note", data=said | {"why": HOSTILE}).status_code == 200
+    assert client.post(f"{where}/hold", data=said | {"why": "asked the owner"}).status_code == 200
+    assert [one.source for one in Holds(acted_on.engine).standing().values()] == ["orders"]
+    ended = client.post(f"{where}/false-alarm", data=said | {"why": "a test of ours"})
+    assert "It is over (false alarm)" in ended.text
+    assert HOSTILE not in ended.text
+    assert client.post(f"{where}/false-alarm", data=said | {"why": "again"}).status_code == 409
+    timeline = store.get("INC-0001").timeline
+    assert [one.why for one in timeline if one.actor == "ada"][-1] == "a test of ours"
+
+
+def test_who_may_not_is_shown_no_form_and_refused(acted_on: Platform) -> None:
+    token = ApiTokens(acted_on.engine).make("wall", Role.VIEWER, "ada", utc_now())
+    client = client_of(acted_on.settings)
+    form = Seen(client.get("/ui/sign-in").text).of("input")[0]
+    client.post("/ui/sign-in", data={"form_token": str(form["value"]), "token": token})
+    page = client.get("/ui/incidents/INC-0001").text
+    assert "/acknowledge" not in page
+    assert "/false-alarm" not in page
+    said = {"form_token": next(str(one["value"]) for one in Seen(page).of("input") if one.get("name") == "form_token")}
+    before = len(IncidentStore(acted_on.engine).get("INC-0001").timeline)
+    for act in ACTS:
+        path = act.path.format(incident="INC-0001", request=TRIED)
+        assert client.post(f"/ui/{path}", data=said | {"why": "I may not"}).status_code == 403
+    assert len(IncidentStore(acted_on.engine).get("INC-0001").timeline) == before
+
+
+def test_long_work_is_done_only_after_it_was_tried_without_effect(acted_on: Platform) -> None:
+    client, requests = client_of(acted_on.settings), RunRequests(acted_on.settings, acted_on.engine)
+    page = client.get("/ui/").text + client.get("/ui/incidents/INC-0001").text
+    said = {"form_token": next(str(one["value"]) for one in Seen(page).of("input") if one.get("name") == "form_token")}
+    untried, _ = requests.ask("heal", {"incident": "INC-0001"}, "ada", None, utc_now())
+    requests.end(untried.id, RequestState.DONE, utc_now(), 0, None, "")
+    assert client.post(f"/ui/requests/{untried.id}/carry-out", data=said).status_code == 409
+    assert client.post("/ui/requests/none/carry-out", data=said).status_code == 409
+    assert "carry-out" not in client.get(f"/ui/requests/{untried.id}").text
+    tried, _ = requests.ask("heal", {"incident": "INC-0001", "dry_run": True}, "ada", None, utc_now())
+    requests.end(tried.id, RequestState.DONE, utc_now(), 0, None, "It would ask the source again.")
+    assert "carry-out" in client.get(f"/ui/requests/{tried.id}").text

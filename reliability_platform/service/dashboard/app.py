@@ -16,7 +16,9 @@ from starlette.staticfiles import StaticFiles
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import PlatformError, UsageError
 from reliability_platform.masking import error_text
+from reliability_platform.service.access.roles import LEAST_ROLE, Act, may
 from reliability_platform.service.api.access import Ground
+from reliability_platform.service.dashboard.acts import ACTS, DashboardAct, SentForm
 from reliability_platform.service.dashboard.entrance import COOKIE, Entrance
 from reliability_platform.service.dashboard.page import DashboardPage, PageGroup, PageRequest
 from reliability_platform.service.dashboard.pages import PAGES
@@ -55,6 +57,7 @@ class _Dashboard:
                 Mount("/static", StaticFiles(directory=STATIC)),
                 Route("/sign-in", self._sign_in, methods=["GET", "POST"]),
                 Route("/sign-out", self._sign_out, methods=["POST"]),
+                *(Route(f"/{one.path}", self._act(one), methods=["POST"]) for one in ACTS),
                 *(Route(f"/{page.path}", self._endpoint(page), name=page.template) for page in PAGES),
             ],
             exception_handlers={HTTPException: self._on_http, Exception: self._on_fault},
@@ -75,6 +78,31 @@ class _Dashboard:
 
         async def in_a_thread(request: Request) -> Response:
             return await run_in_threadpool(answer, request)
+
+        return in_a_thread
+
+    def _act(self, act: DashboardAct) -> Callable[[Request], Awaitable[Response]]:
+        def answer(request: Request, fields: dict[str, str]) -> Response:
+            caller = self._entrance.caller(request)
+            if caller is None:
+                return RedirectResponse(f"{_root(request)}/sign-in", 303, HEADERS)
+            if not may(caller.role, act.act):
+                said = f"{caller.name} is {caller.role.value}, and it takes {LEAST_ROLE[act.act].value} to {act.act.value}."
+                return self._trouble(request, 403, said)
+            try:
+                shown = act.do(SentForm(self._ground, caller, utc_now(), request.path_params, fields))
+            except UsageError as error:
+                return self._trouble(request, 409, str(error))
+            except PlatformError as error:
+                return self._trouble(request, 503, str(error))
+            return RedirectResponse(f"{_root(request)}/{shown}", 303, HEADERS)
+
+        async def in_a_thread(request: Request) -> Response:
+            try:
+                fields = await self._entrance.fields(request)
+            except UsageError as error:
+                return self._trouble(request, 403, str(error))
+            return await run_in_threadpool(answer, request, fields)
 
         return in_a_thread
 
@@ -105,6 +133,7 @@ class _Dashboard:
         return self._trouble(request, 500, f"A fault of the platform: {error_text(error)}. Nothing is lost.")
 
     def _answer(self, request: Request, template: str, code: int = 200, **names: Any) -> Response:
+        caller = self._entrance.caller(request)
         text = rendered(
             template,
             root=_root(request),
@@ -112,6 +141,7 @@ class _Dashboard:
             installation=self._ground.settings.installation,
             form_token=self._entrance.form_token(request),
             signed_in=COOKIE in request.cookies,
+            allowed=[] if caller is None else [one.name for one in Act if may(caller.role, one)],
             **names,
         )
         return HTMLResponse(text, code, HEADERS)

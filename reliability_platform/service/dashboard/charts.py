@@ -95,6 +95,8 @@ class DayMark:
     kind: str
     """Class of the style sheet: `alarm` or `held`."""
     means: str
+    value: float | None = None
+    """What was found on the day, where that is another value than the one that is drawn."""
 
 
 def line(
@@ -108,23 +110,27 @@ def line(
     days = sorted(points)
     if not days:
         return None
-    low, high = min(points.values()), max(points.values())
+    found = {one.day: one for one in marks if one.kind == "alarm" and one.day in points}
+    drawn = [*points.values(), *(one.value for one in found.values() if one.value is not None)]
+    low, high = min(drawn), max(drawn)
     room = (high - low) or abs(high) or 1.0
     bottom, top = low - 0.08 * room, high + 0.08 * room
     place = {day: index + 0.5 for index, day in enumerate(days)}
 
-    def at(day: date) -> str:
-        return f"{place[day]:.2f} {HEIGHT - (points[day] - bottom) / (top - bottom) * HEIGHT:.2f}"
+    def at(day: date, value: float) -> str:
+        return f"{place[day]:.2f} {HEIGHT - (value - bottom) / (top - bottom) * HEIGHT:.2f}"
 
     shapes = []
     for one in marks:
         if one.day in place and one.kind == "held":
             shapes.append(_BAND.format(place[one.day] - 0.5, HEIGHT, f"{one.day}: {one.means}"))
-    shapes.append(Markup('<path class="series" d="M{}"/>').format(" L".join(at(day) for day in days)))
-    alarmed = {one.day: one.means for one in marks if one.kind == "alarm"}
+    shapes.append(Markup('<path class="series" d="M{}"/>').format(" L".join(at(day, points[day]) for day in days)))
     for day in days:
-        said = f"{day}: {points[day]:.6g}" + (f" · {alarmed[day]}" if day in alarmed else "")
-        shapes.append(_DOT.format("dot alarm" if day in alarmed else "dot", at(day), said))
+        shapes.append(_DOT.format("dot", at(day, points[day]), f"{day}: {points[day]:.6g}"))
+        if day in found:
+            one = found[day]
+            value = points[day] if one.value is None else one.value
+            shapes.append(_DOT.format("dot alarm", at(day, value), f"{day}: {value:.6g}, {one.means}"))
     return DayChart(
         title,
         alt,

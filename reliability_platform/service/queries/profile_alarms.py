@@ -44,6 +44,8 @@ class ProfileAlarm(QueryAnswer):
     """As in the series."""
     within: str
     """As in the series."""
+    found: float | None
+    """The value as it was found, which healing may have changed; null where the incident is about the whole column."""
 
     def is_about(self, series: ProfileSeries) -> bool:
         """Whether this is told of the series."""
@@ -74,10 +76,10 @@ def profile_alarms(engine: Engine, source: str) -> list[ProfileAlarm]:
     for incident in found:
         for signal in incident.signals:
             deviations = signal.facts.get("deviations", [])
-            told = [(one["kind"], one["column"], one["part"], one["within"]) for one in deviations]
+            told = [(one["kind"], one["column"], one["part"], one["within"], one.get("found")) for one in deviations]
             if not told and incident.column is not None:
-                told = [(None, incident.column, "", "")]
-            for kind, column, part, within in told:
+                told = [(None, incident.column, "", "", None)]
+            for kind, column, part, within, value in told:
                 alarm = ProfileAlarm(
                     landing_date=signal.partition,
                     incident=incident.id,
@@ -86,6 +88,7 @@ def profile_alarms(engine: Engine, source: str) -> list[ProfileAlarm]:
                     subject=column,
                     part=part,
                     within=within,
+                    found=value,
                 )
-                alarms.setdefault(tuple(alarm.model_dump().values()), alarm)
+                alarms.setdefault(tuple(alarm.model_dump(exclude={"found"}).values()), alarm)
     return sorted(alarms.values(), key=lambda one: (one.landing_date, one.incident))

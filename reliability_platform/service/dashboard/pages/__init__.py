@@ -15,6 +15,7 @@ from reliability_platform.service.dashboard.pages import (
     postmortems,
     profiles,
     quarantine,
+    request,
     runbooks,
     sla,
 )
@@ -32,6 +33,7 @@ PAGES: tuple[DashboardPage, ...] = (
     profiles.PAGE,
     backfills.PAGE,
     impact.PAGE,
+    request.PAGE,
     detection.PAGE,
     runbooks.PAGE,
     runbooks.ONE,

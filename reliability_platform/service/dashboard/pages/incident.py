@@ -53,6 +53,7 @@ class IncidentView(PageView):
     runbook_written_at: datetime | None
     """None where the page of the incident was never written, and this is the runbook of its class."""
     has_postmortem: bool
+    is_open: bool
 
 
 def view(asked: PageRequest) -> IncidentView:
@@ -74,6 +75,7 @@ def view(asked: PageRequest) -> IncidentView:
         impact=impact,
         runbook=as_html(runbook.text),
         runbook_written_at=runbook.written_at,
+        is_open=incident.is_open,
         has_postmortem=postmortem_of(asked.settings, incident.id) is not None,
     )
 

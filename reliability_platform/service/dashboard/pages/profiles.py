@@ -20,7 +20,11 @@ from reliability_platform.service.queries.profile_alarms import (
 from reliability_platform.service.queries.profiles import ProfileFilter, ProfilePoint, profile_page
 from reliability_platform.service.queries.publications import publication_page
 
-KEYS = {"series": "value of the landing day", "alarm": "an incident tells of it", "held": "held back from consumers"}
+KEYS = {
+    "series": "value of the landing day",
+    "alarm": "as an incident found it",
+    "held": "held in a version that is kept",
+}
 
 
 WHOLE = "the whole delivery"
@@ -137,9 +141,7 @@ def _chart(
 ) -> DayChart | None:
     values = {one.landing_date: one.value for one in points if one.value is not None}
     marks = [
-        DayMark(
-            day, "alarm", ", ".join(f"{one.incident.split('-', 2)[0]}-{one.incident.split('-', 2)[1]}" for one in some)
-        )
+        DayMark(day, "alarm", ", ".join("-".join(one.incident.split("-")[:2]) for one in some), some[0].found)
         for day, some in told.items()
     ]
     for version in reversed(publication_page(asked.settings).items):

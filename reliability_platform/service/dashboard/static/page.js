@@ -13,7 +13,13 @@ for (const one of document.querySelectorAll("time[datetime]")) {
   one.append(utc);
 }
 
-document.querySelector("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+const current = document.querySelector("nav [aria-current]");
+if (current !== null) {
+  const menu = current.closest("nav"); // scrollIntoView would take the keyboard with it
+  menu.scrollLeft += current.getBoundingClientRect().left - (menu.clientWidth - current.offsetWidth) / 2;
+}
+
+if (document.querySelector("[data-poll]") !== null) setTimeout(() => location.reload(), 2000);
 
 const button = document.getElementById("refresh");
 if (button !== null) {

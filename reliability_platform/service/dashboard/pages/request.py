@@ -1,0 +1,54 @@
+"""Long work that somebody asked for: how far it is, what came of it, and, after a dry run, the button that does it."""
+
+import json
+from dataclasses import dataclass
+
+from reliability_platform.service.dashboard.acts import may_be_done
+from reliability_platform.service.dashboard.page import DashboardPage, PageGroup, PageRequest, PageView, Tone
+from reliability_platform.service.launching.requests import AT_WORK, RequestState, RunRequest, RunRequests
+
+WHAT = {"heal": "Healing", "replay": "Replaying what is in quarantine"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestView(PageView):
+    """What the page shows."""
+
+    request: RunRequest
+    result: str
+    """What the command printed for a program; empty where it printed nothing."""
+    at_work: bool
+    may_be_done: bool
+
+
+def view(asked: PageRequest) -> RequestView:
+    """One request. Raises `UsageError` if there is none."""
+    request = RunRequests(asked.settings, asked.engine).get(asked.path["request"])
+    what, tried = WHAT.get(request.kind, request.kind), bool(request.asked.get("dry_run"))
+    is_well = request.state is RequestState.DONE and request.exit_code == 0
+    if request.state in AT_WORK:
+        tone, text = Tone.PLAIN, f"{what} is {request.state.value}."
+    elif request.state is RequestState.DONE:
+        said = "went well" if is_well else "ran, and not all is well"
+        tone, text = (Tone.GOOD if is_well else Tone.BAD), f"{what} {said}."
+    else:
+        tone, text = Tone.BAD, f"{what}: {request.state.value}."
+    return RequestView(
+        sentence=text + (" This was a dry run: nothing has changed." if tried else ""),
+        tone=tone,
+        request=request,
+        result="" if request.result is None else json.dumps(request.result, indent=2, ensure_ascii=False),
+        at_work=request.state in AT_WORK,
+        may_be_done=may_be_done(request),
+    )
+
+
+PAGE = DashboardPage(
+    "requests/{request}",
+    "Requested run",
+    "What came of what somebody asked for?",
+    PageGroup.CHANGES,
+    view,
+    "request",
+    in_navigation=False,
+)
