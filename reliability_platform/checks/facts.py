@@ -98,6 +98,8 @@ class Facts:
     """Tables that have no rows of the day."""
     deviations: tuple[Deviating, ...] = ()
     """What is unlike the past, the one first by which the day is known."""
+    noticed_on: date | None = None
+    """The later landing day on which a drift was told that began here or before; by itself the day is as usual."""
     past: PastValues | None = None
     """That one, or the number of another check against the past, by landing day."""
 
@@ -215,5 +217,6 @@ _TEXT: dict[str, Callable[[Facts], str]] = {
     "measures": lambda facts: ", ".join(facts.measures),
     "without_order": lambda facts: f"{facts.without_order} without order",
     "deviations": lambda facts: "; ".join(map(deviation_text, facts.deviations)),
+    "noticed_on": lambda facts: f"noticed on {facts.noticed_on}",
     "lost_from": lambda facts: f"no rows in {', '.join(facts.lost_from)}",
 }

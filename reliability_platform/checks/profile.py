@@ -129,6 +129,7 @@ def evaluate_profiles(
         by_source.setdefault(CHECKS[name].source, []).append(name)
     for source, wanted in sorted(by_source.items(), key=lambda item: len(companions(CONTRACTS[item[0]]))):
         found: dict[date, ProfileJudgement | str] = {}
+        drifting: dict[date, tuple[date, Sequence[Deviation]]] = {}
         otherwise, error = INSUFFICIENT_HISTORY, ""
         try:
             learned = known(source)
@@ -138,12 +139,36 @@ def evaluate_profiles(
                 otherwise = NOTHING_TO_JUDGE
                 wrong[source] |= {day for day, one in judged.items() if one.deviations}
                 found |= {day: one if one.metrics else INSUFFICIENT_HISTORY for day, one in judged.items()}
+                drifting = _drifting(judged, learned)
+                wrong[source] |= drifting.keys()
         except duckdb.Error as problem:  # a crashing check says nothing about the data
             otherwise, error = ERROR, error_text(str(problem))
+        told = f"{silver(source)}__{TOLD}"
         results += [
-            _result(name, day, found.get(day, otherwise), run_id, now, error) for day in partitions for name in wanted
+            _result(name, day, found.get(day, otherwise), run_id, now, error)
+            for day in partitions
+            for name in wanted
+            if not (name == told and day in drifting)
         ]
+        if told in wanted:
+            results += [_of_a_drift(told, day, *one, run_id, now) for day, one in sorted(drifting.items())]
     return results
+
+
+def _drifting(
+    judged: Mapping[date, ProfileJudgement], learned: Experience
+) -> dict[date, tuple[date, Sequence[Deviation]]]:
+    """By landing day that is as usual by itself, the later one on which a drift was told that it is part of, and what drifts.
+
+    Nobody else would ask for these days again, and the drift would be told for ever.
+    """
+    found: dict[date, tuple[date, Sequence[Deviation]]] = {}
+    for noticed, judgement in judged.items():
+        days = {day for one in judgement.deviations for day in one.before_noticed}
+        for day in sorted(days - learned.unlike.keys() - found.keys()):
+            if day not in judged or not judged[day].deviations:
+                found[day] = noticed, [one for one in judgement.deviations if day in one.before_noticed]
+    return found
 
 
 def _judged(
@@ -174,7 +199,8 @@ def _judged(
         found[day] = judge(series, day, strange)
         if found[day].holds:
             strange.add(day)
-        series.forget([day], [one.metric for one in found[day].deviations])
+        for one in found[day].deviations:
+            series.forget([*one.before_noticed, day], [one.metric])
     return found
 
 
@@ -215,19 +241,7 @@ def _result(
     name: str, day: date, judgement: ProfileJudgement | str, run_id: str, now: datetime, error: str
 ) -> CheckResult:
     """`judgement` is the reason why there is none, if there is none."""
-    spec = CHECKS[name]
-    result = CheckResult(
-        check=name,
-        dataset=spec.dataset,
-        source=spec.source,
-        partition=day,
-        status=CheckStatus.NOT_EVALUATED,
-        value=None,
-        threshold="",
-        message="",
-        run_id=run_id,
-        evaluated_at=now,
-    )
+    result = _not_evaluated(name, day, run_id, now)
     if isinstance(judgement, str):
         return replace(result, reason=judgement, message=_UNTOLD.get(judgement, f"could not be evaluated: {error}"))
     told = name.endswith(f"__{TOLD}")
@@ -249,5 +263,39 @@ def _result(
         message += f"; and {counted(len(counted_ones) - 1, 'more deviation')} of {judgement.metrics} numbers"
     details: dict[str, object] = {"detail": facts.text, "facts": facts.kept()}
     if told:
-        details["unlike"] = [[m.kind.value, m.column, m.part, m.within] for m in (one.metric for one in counted_ones)]
+        details["unlike"] = _names(counted_ones)
     return replace(result, status=CheckStatus.FAILED, message=message, details=details)
+
+
+def _of_a_drift(
+    name: str, day: date, noticed: date, drifting: Sequence[Deviation], run_id: str, now: datetime
+) -> CheckResult:
+    facts = Facts(deviations=tuple(map(_fact, drifting[:SHOWN])), noticed_on=noticed, past=_past(drifting[0]))
+    return replace(
+        _not_evaluated(name, day, run_id, now),
+        status=CheckStatus.FAILED,
+        value=float(len(drifting)),
+        threshold="<= 0",
+        message=f"{deviation_text(facts.deviations[0])}; noticed on {noticed}",
+        details={"detail": facts.text, "facts": facts.kept(), "unlike": _names(drifting)},
+    )
+
+
+def _not_evaluated(name: str, day: date, run_id: str, now: datetime) -> CheckResult:
+    spec = CHECKS[name]
+    return CheckResult(
+        check=name,
+        dataset=spec.dataset,
+        source=spec.source,
+        partition=day,
+        status=CheckStatus.NOT_EVALUATED,
+        value=None,
+        threshold="",
+        message="",
+        run_id=run_id,
+        evaluated_at=now,
+    )
+
+
+def _names(deviations: Iterable[Deviation]) -> list[list[str]]:
+    return [[m.kind.value, m.column, m.part, m.within] for m in (one.metric for one in deviations)]

@@ -168,8 +168,8 @@ def _show_healing(document: dict[str, Any]) -> None:
 
 
 @click.command()
-@click.option("--grid", type=click.Choice(["standard", "quick"]), default="standard", show_default=True,
-              help="All faults, sizes, sources and windows; or each fault and size once.")  # fmt: skip
+@click.option("--grid", type=click.Choice(["standard", "quick", "subtle"]), default="standard", show_default=True,
+              help="All faults, sizes, sources and windows; each fault and size once; or those that break no rule.")  # fmt: skip
 @click.option("--seeds", type=Whole(1, 50), default=1, show_default=True, help="Repeat the grid so often.")
 @click.option("--first-seed", type=Whole(0, 1_000_000), default=101, show_default=True,
               help="The seed of the first grid; each further one counts on. Another one with each release.")  # fmt: skip

@@ -51,6 +51,8 @@ def _column_of(source: str, one: Deviating) -> str | None:
     if one.kind == MetricKind.REJECTED:
         found = CONTRACTS[source].rejections.get(one.part)
         return None if found is None else found.column
+    if one.kind == MetricKind.EMPTY_TOGETHER:  # which are empty in the same rows; of one that is alone it is said
+        return one.part if one.part in one.column.split() else None
     if one.kind == MetricKind.SLOT:
         return CONTRACTS[source].event_time
     return (second if second and one.kind in _SECOND_OF_PAIR else first) or None

@@ -6,8 +6,10 @@ Chernoff's bound. A level is compared by its distance in standard errors, square
 past itself shows against that noise (quasi-likelihood, McCullagh and Nelder 1989), so a metric that has always jumped must
 jump further. The past is that of the same weekday where weekdays explain half of its dispersion.
 
-**Drift.** A slow change is within the noise of each day. So the last 7 and 14 days together are compared with the weeks before
-them: the window-limited generalized likelihood ratio (Lai 1995), which sees a drift as CUSUM does without knowing its size.
+**Drift.** A slow change is within the noise of each day. So the last 4, 7 and 14 days together are compared with the weeks before
+them: the window-limited generalized likelihood ratio (Lai 1995), which sees a drift as CUSUM does without knowing its size. It
+counts only while it lasts: the day itself, the last three and most of the days must show half of it. Since when, says the
+maximum of the cumulative sum (Page 1954).
 
 **How many false alarms.** `BUDGET` is the chance of one on a clean landing day of a source, whatever number of metrics and
 windows is looked at: each gets its part of it (Bonferroni). The dispersion is an estimate, so the tail is that of Student's t
@@ -31,8 +33,11 @@ Bools = npt.NDArray[np.bool_]
 
 HISTORY_DAYS = 28
 MIN_HISTORY_DAYS = 14
-WINDOWS = (1, 7, 14)
+WINDOWS = (1, 4, 7, 14)
 """Landing days that are compared together with those before them."""
+LASTING, RECENT = 0.5, 3
+"""So much of what several days show together is shown by the day itself, the last three and more than half of them: two strange
+days among them, or a drift that has ended, are none."""
 LOOK_BACK = 70
 """Good landing days before the judged one that have a say: in how far weeks differ by themselves."""
 BUDGET = 1e-3
@@ -135,6 +140,8 @@ class Deviation:
     """Beyond these it would have been told on that day."""
     past: tuple[tuple[date, float], ...] = ()
     """Its values on the days that it is compared with, and on those that show it."""
+    before_noticed: tuple[date, ...] = ()
+    """Of these, the earlier ones from where on it is off."""
 
     @property
     def holds(self) -> bool:
@@ -178,7 +185,9 @@ def judge(series: Series, day: date, strange: set[date]) -> ProfileJudgement:
         count, top, deviations = _compare(series, base, [*last, today], good[: len(good) - window + 1])
         judged, strongest = max(judged, count), max(strongest, top)
         for one in deviations:
-            if one.metric not in best or one.evidence > best[one.metric].evidence:
+            known = best.get(one.metric)
+            # What the day shows by itself is no drift, however long it has been so.
+            if known is None or (known.days > 1 and one.evidence > known.evidence):
                 best[one.metric] = one
     return ProfileJudgement(_ordered(best.values()), judged, strongest)
 
@@ -234,8 +243,8 @@ def _compare(
     past = _past(value[:, base], rows[:, base], error[:, base], is_share, weekday[base], series.family[places])
 
     weights = rows[:, last] / rows[:, last].sum(axis=1, keepdims=True)
-    seasonal = (past.by_weekday[:, weekday[last]] * weights).sum(axis=1)
-    usual = np.where(past.is_of_weekday, seasonal, past.usual)
+    expected = np.where(past.is_of_weekday[:, None], past.by_weekday[:, weekday[last]], past.usual[:, None])
+    usual = (expected * weights).sum(axis=1)
     found = (value[:, last] * weights).sum(axis=1)
     # The base is an estimate as well: of so many days, or of so many of each weekday.
     behind = np.where(past.is_of_weekday, len(base) / 7 * min(len(last), 7), len(base))
@@ -257,7 +266,9 @@ def _compare(
     impact = _impact(series, places, found, usual, size, last)
     always = np.array([kind in ALWAYS for kind in kinds])
     least = MIN_IMPACT if len(last) == 1 else MIN_IMPACT_OF_DRIFT
-    matters = (np.abs(found - usual) >= floors) & (always | (impact >= least))
+    away = (value[:, last] - expected) * np.sign(found - usual)[:, None]
+    lasts = _lasting(away) >= LASTING * np.abs(found - usual)
+    matters = lasts & (np.abs(found - usual) >= floors) & (always | (impact >= least))
     allowed = dispersion * uncertain * degrees * np.expm1(2 * limit / (degrees + 1))
     deviations = []
     for one in np.flatnonzero(matters & (evidence > 1)):
@@ -281,9 +292,23 @@ def _compare(
                 low=_natural(low, size[one]),
                 high=_natural(high, size[one]),
                 past=tuple((series.days[day], float(series.value[places[one], day])) for day in (*base, *last)),
+                before_noticed=tuple(series.days[day] for day in last[_change(away[one], floors[one]) : -1]),
             )
         )
     return len(places), float(np.max(np.where(matters, evidence, 0.0))), deviations
+
+
+def _lasting(away: Floats) -> Floats:
+    """By metric, how far the day itself, the days before it and most days of a window are away from their past at least."""
+    most = np.sort(away, axis=1)[:, (away.shape[1] - 1) // 2]
+    found: Floats = np.minimum.reduce([away[:, -1], away[:, -RECENT:].mean(axis=1), most])
+    return found
+
+
+def _change(away: Floats, floor: float) -> int:
+    """The place from which on a number is away from its past: where the sum of what is beyond half of the floor is largest."""
+    beyond: Floats = (away - floor / 2)[::-1]
+    return int(len(away) - 1 - np.argmax(np.cumsum(beyond)))
 
 
 def _bounds(
@@ -354,11 +379,11 @@ def _impact(
 
 def _median(values: Floats) -> Floats:
     """By metric; NaN where there is nothing. Twenty times as fast as `nanmedian` where nothing is missing."""
-    holes = np.isnan(values).any(axis=1)
+    missing = np.isnan(values)
+    holes = missing.any(axis=1) & ~missing.all(axis=1)
     found = np.median(values, axis=1)
     if holes.any():
-        with np.errstate(invalid="ignore"):
-            found[holes] = np.nanmedian(values[holes], axis=1)
+        found[holes] = np.nanmedian(values[holes], axis=1)
     return np.asarray(found)
 
 

@@ -9,7 +9,7 @@ of rejected rows the share, by reason.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import combinations
+from itertools import combinations, product
 
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Column, Contract
@@ -161,9 +161,8 @@ def aggregates(contract: Contract) -> Iterator[Aggregate]:
         if is_integer(one.type):  # their median and quantiles jump by one or not at all; their mean says as much
             continue
         yield _median(one)
-        quantile = f"quantile_cont({name}::double, {{}})"
-        yield Aggregate(Metric(MetricKind.LOW, one.name), f"count({name})", quantile.format(0.05))
-        yield Aggregate(Metric(MetricKind.HIGH, one.name), f"count({name})", quantile.format(0.95))
+        yield Aggregate(Metric(MetricKind.LOW, one.name), f"count({name})", _quantile(one, 0.05))
+        yield Aggregate(Metric(MetricKind.HIGH, one.name), f"count({name})", _quantile(one, 0.95))
         yield Aggregate(Metric(MetricKind.WHOLE, one.name), f"count({name})", _share(f"{name} = floor({name})", name))
     yield from _of_moments(contract)
     yield from _of_pairs(contract)
@@ -192,10 +191,17 @@ def _mean(column: Column) -> Aggregate:
 
 def _median(column: Column) -> Aggregate:
     name = identifier(column.name)
-    value = f"{name}::double"
-    spread = f"(quantile_cont({value}, 0.75) - quantile_cont({value}, 0.25)) / {QUARTILES_TO_SIGMA}"
+    spread = f"({_quantile(column, 0.75)} - {_quantile(column, 0.25)}) / {QUARTILES_TO_SIGMA}"
     error = f"{MEDIAN_ERROR} * {spread} / sqrt(count({name}))"
-    return Aggregate(Metric(MetricKind.MEDIAN, column.name), f"count({name})", f"median({value})", error)
+    return Aggregate(Metric(MetricKind.MEDIAN, column.name), f"count({name})", _quantile(column, 0.5), error)
+
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+def _quantile(column: Column, one: float) -> str:
+    """Always of the same list: DuckDB then orders the values once, and not for each."""
+    return f"quantile_cont({identifier(column.name)}::double, {list(QUANTILES)})[{QUANTILES.index(one) + 1}]"
 
 
 def labelled(contract: Contract) -> list[Column]:
@@ -241,16 +247,14 @@ def _of_moments(contract: Contract) -> Iterator[Aggregate]:
 
 def _of_pairs(contract: Contract) -> Iterator[Aggregate]:
     """How often somebody or something has the same label twice: two captures of one order."""
-    labels = [one for one in others(contract) if one.valid_values]
-    things = [one for one in others(contract) if not one.valid_values and one.role != "segment"]
-    for one in things:
-        for other in labels:
-            pair = f"({identifier(one.name)}, {identifier(other.name)})"
-            known = f"count({identifier(one.name)})"
-            repeated = (
-                f"1 - count(distinct {pair}) filter (where {identifier(one.name)} is not null) / nullif({known}, 0)"
-            )
-            yield Aggregate(Metric(MetricKind.REPEATED_PAIR, f"{one.name} {other.name}"), known, repeated)
+    labels = [one.name for one in others(contract) if one.valid_values]
+    things = [one.name for one in others(contract) if not one.valid_values and one.role != "segment"]
+    for one, other in product(things, labels):
+        name = identifier(one)
+        known = f"count({name})"
+        different = f"count(distinct hash({name}, {identifier(other)})) filter (where {name} is not null)"
+        repeated = f"1 - {different} / nullif({known}, 0)"
+        yield Aggregate(Metric(MetricKind.REPEATED_PAIR, f"{one} {other}"), known, repeated)
 
 
 @dataclass(frozen=True)

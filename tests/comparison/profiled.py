@@ -141,7 +141,8 @@ def _in_order(
         one = judge(series, day, strange)
         if one.holds:
             strange.add(day)
-        series.forget([day], [deviation.metric for deviation in one.deviations])
+        for deviation in one.deviations:
+            series.forget([*deviation.before_noticed, day], [deviation.metric])
         first = one.deviations[0] if one.deviations else None
         found[day] = (Judged(bool(one.deviations), one.holds, first, one.strongest), one.deviations)
     return found

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.clock import FIRST_DAY
 from reliability_platform.errors import UsageError
 from reliability_platform.lab.campaign.grade import ScenarioOutcome, TrialOutcome
 from reliability_platform.lab.campaign.grid import HISTORY_DAYS, all_sizes, lane_of, scenarios_of, trials_of
@@ -65,6 +66,10 @@ def test_a_miss_and_a_false_alarm_cannot_hide_in_the_summary() -> None:
     summary = summarise([trial])
     assert summary["detected_share"] == summary["contained_share"] == summary["healed_share"] == 0.5
     assert summary["surviving_faults"] == ["b"]
+    assert [tuple(one.values()) for one in summary["by_fault_and_magnitude"]] == [
+        ("a", "small", 1, 1),
+        ("b", "small", 1, 0),
+    ]
     assert summary["false_alarms"] == 1
     assert summary["quarantine_precision"] == 0.8
     assert summary["unexplained_differences"] == ["orders/2026-01-01"]
@@ -94,6 +99,10 @@ def test_the_standard_grid_has_every_fault_size_and_source() -> None:
             assert {(fault.name, source, size) for source in fault.applies_to for size in fault.magnitudes} <= there
     assert {one.fault for one in scenarios_of("standard", 1)} == set(CATALOGUE) | set(CONTROLS)
     assert {one.fault for one in scenarios_of("quick", 1)} == set(CATALOGUE) | set(CONTROLS)
+    past_alone = {name for name, one in CATALOGUE.items() if one.expected_class == "profile_anomaly"}
+    assert {one.fault for one in scenarios_of("subtle", 1)} == past_alone
+    placed = [one for trial in trials_of(scenarios_of("subtle", 1)) for one in trial.scenarios]
+    assert (min(one.first_day for one in placed) - FIRST_DAY).days >= 28, "what is new is known against four weeks"
     with pytest.raises(UsageError):
         scenarios_of("grand", 1)
 

@@ -339,6 +339,7 @@ LABELS_OF_ALL = [_deviation("label", "method", "card"), _deviation("label", "sta
         ([_deviation("in order", "order_id amount")], "amount"),
         ([_deviation("repeated pair", "order_id status")], "order_id"),
         ([_deviation("rejected", "", "currency_unknown_value")], "currency"),
+        ([_deviation("empty", "product_id"), *(_deviation("empty together", "customer_id product_id", one) for one in ("product_id", "nothing", "customer_id", "customer_id and product_id"))], "product_id"),
         ([_deviation("repeated content", ""), _deviation("distinct values", "amount")], None),
     ],
 )  # fmt: skip

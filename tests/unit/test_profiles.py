@@ -13,10 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from reliability_platform.checks.profile import Experience, evaluate_profiles, profile_checks
+from reliability_platform.checks.facts import Facts
+from reliability_platform.checks.profile import Experience, _drifting, _of_a_drift, evaluate_profiles, profile_checks
 from reliability_platform.checks.results import CheckStatus
 from reliability_platform.lab.simulation import events
 from reliability_platform.lab.simulation.simulation import Simulation
+from reliability_platform.profiles import measure
 from reliability_platform.profiles.judge import BUDGET, ProfileJudgement, judge
 from reliability_platform.profiles.measure import SCHEMA, measured
 from reliability_platform.profiles.metrics import Metric, MetricKind
@@ -151,6 +153,38 @@ def test_a_good_or_a_bad_day_is_not_told(
     assert _spoiled(shop, "orders", statement).deviations == ()
 
 
+def test_of_many_rows_few_values_are_looked_up_and_the_share_stays(
+    shop: tuple[duckdb.DuckDBPyConnection, dict[str, pa.Table]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a million rows a day the weeks before cost more than the day itself."""
+    monkeypatch.setattr(measure, "FOLLOWED_ROWS", 100)
+    monkeypatch.setattr(measure, "FOLLOWED_VALUES", 20)
+    wanted = [day(LAST - 1), day(LAST)]
+    few = measured(shop[0], "shipments", wanted).to_pylist()
+    every = [one for one in shop[1]["shipments"].to_pylist() if one["landing_date"] in wanted]
+    by_name = {(one["landing_date"], one["kind"], one["subject"], one["part"], one["within"]): one for one in few}
+    assert len(few) == len(every)
+    for one in every:
+        other = by_name[one["landing_date"], one["kind"], one["subject"], one["part"], one["within"]]
+        if one["kind"] in ("known values", "known pairs"):
+            assert other["n"] < one["n"] / 2
+            assert other["value"] == pytest.approx(one["value"], abs=0.15)
+        else:
+            assert (other["n"], other["value"]) == (one["n"], pytest.approx(one["value"]))
+
+
+def test_two_sources_that_agree_are_compared_from_the_first_day(
+    shop: tuple[duckdb.DuckDBPyConnection, dict[str, pa.Table]],
+) -> None:
+    """What leads nowhere needs two weeks; of what does, the columns agree or not. Payments of other customers passed for a month."""
+    found = [one for one in shop[1]["payments"].to_pylist() if one["part"] == "orders"]
+    first = {
+        kind: min(one["landing_date"] for one in found if one["kind"] == kind)
+        for kind in ("found in", "the same as in")
+    }
+    assert first == {"found in": day(15), "the same as in": day(1)}
+
+
 def _series(metrics: dict[Metric, Callable[[int], tuple[float, float, float]]], count: int) -> Series:
     """`metrics`: by metric, rows, value and error of the n-th day."""
     rows = [
@@ -179,6 +213,61 @@ def test_a_drift_within_the_noise_of_each_day_is_seen_within_two_weeks() -> None
     assert told, "never seen"
     assert judge(series, day(told[0]), set()).deviations[0].days > 1
     assert not any(judge(_level(0.05), day(number), set()).deviations for number in range(15, 60))
+
+
+def _drift(percent: float, days_of_it: int) -> Series:
+    """A mean that strays by 2 % on each day, and grows from the 41st day on, for some days."""
+    return _level(0.02, lambda number: (1 + percent / 100) ** (number - 40) if 40 < number <= 40 + days_of_it else 1.0)
+
+
+def test_a_drift_is_told_within_six_days_until_it_ends_and_never_after() -> None:
+    """The day after its end was told as well, for the week before still held days that nobody had noticed."""
+    series = _drift(2.5, 10)
+    told = []
+    for number in range(41, 61):
+        found = judge(series, day(number), set()).deviations
+        for one in found:
+            series.forget([*one.before_noticed, day(number)], [one.metric])
+        told += [number] * bool(found)
+    assert told[0] <= 46
+    assert told == list(range(told[0], 51))
+
+
+def test_a_drift_names_the_days_on_which_it_began() -> None:
+    """Only these days were asked for again on which it was told; those before stayed wrong, and it was told for ever."""
+    series = _drift(2.5, 10)
+    judged = {day(number): judge(series, day(number), set()) for number in range(41, 47)}
+    noticed = next(one for one, judgement in judged.items() if judgement.deviations)
+    found = _drifting(judged, Experience())
+    assert found and set(found) < {day(number) for number in range(41, 46)}
+    assert {one for one, _ in found.values()} <= {one for one, judgement in judged.items() if judgement.deviations}
+    assert max(found) < noticed and judged[max(found)].deviations == ()
+    check = "int_orders__deduplicated__profile"
+    result = _of_a_drift(check, max(found), *found[max(found)], "run", datetime(2026, 3, 1, tzinfo=UTC))
+    facts = Facts.read(result.details["facts"])  # type: ignore[arg-type]
+    assert (result.status, result.partition, facts.noticed_on) == (CheckStatus.FAILED, max(found), noticed)
+    assert result.details["unlike"] == [["mean", "amount", "", ""]]
+    told_before = Experience(unlike={one: frozenset({LEVEL}) for one in found})
+    assert _drifting(judged, told_before) == {}, "each day is told once"
+
+
+def test_one_strange_day_in_a_week_is_no_drift() -> None:
+    """Ten times as much on one day is half as much again over the week; the days after it are as ever."""
+    series = _level(0.03, lambda number: 10.0 if number == 45 else 1.0)
+    told = [number for number in range(41, 61) if judge(series, day(number), set()).deviations]
+    assert told == [45]
+
+
+def test_two_strange_days_in_a_week_are_two_causes() -> None:
+    """Rows came twice on a Thursday and again on Monday: the days between were asked for again, and three faults were one."""
+    repeated = Metric(MetricKind.REPEATED)
+    series = _series({repeated: lambda number: (400, 0.04 if number in (42, 46) else 0.0, float("nan"))}, 50)
+    judged = {}
+    for number in range(41, 51):
+        judged[day(number)] = judge(series, day(number), set())
+        series.forget([day(number)], [one.metric for one in judged[day(number)].deviations])
+    assert [one for one, found in judged.items() if found.deviations] == [day(42), day(46)]
+    assert _drifting(judged, Experience()) == {}
 
 
 def test_growth_of_a_percent_a_week_is_no_drift() -> None:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from reliability_platform.checks.facts import Facts
 from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.model import Incident, State
@@ -160,6 +161,11 @@ def _against_truth(truth: Truth, quarantine: Quarantined) -> dict[str, Any]:
     }
 
 
+def _noticed(incident: Incident) -> date:
+    """The first landing day that failed a check by itself; those that a drift began on are known from a later one."""
+    return min(Facts.read(one.facts).noticed_on or one.partition for one in incident.signals)
+
+
 def outcome_of(
     scenario: Scenario,
     truth: Truth,
@@ -211,7 +217,7 @@ def outcome_of(
         told=was_told(truth, contained=contained, detected=primary is not None),
         healed=primary is not None and ended and not wrong_in_the_end,
         quarantine=_against_truth(truth, quarantine),
-        days_to_detect=float(max(0, (primary.partitions[0] - scenario.first_day).days)) if primary else None,
+        days_to_detect=float(max(0, (_noticed(primary) - scenario.first_day).days)) if primary else None,
         seconds_to_detect=seconds_between(truth.injected_at, primary.detected_at) if primary else None,
         seconds_to_recover=seconds_to_recover(primary, known.get(primary.id, 0) if primary else 0),
         remediations=sum(actions_begun(one, known.get(one.id, 0)) for one in found),

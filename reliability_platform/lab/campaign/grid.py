@@ -21,6 +21,8 @@ from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.lab.recordings.recording import Recording
 
 HISTORY_DAYS = 21
+PROFILE_HISTORY_DAYS = 28
+"""What a value that was never there before is compared with: two weeks in which values come to be known, and two of profiles."""
 CLEAN_DAYS_BETWEEN = 1
 """Failures of one kind on neighbouring days are one incident; one clean day keeps them apart."""
 WORLD_DAYS = 120
@@ -33,7 +35,7 @@ FIRST_SEED = 101
 SWEEPS = {
     "volume_spike": ("1.1", "1.2", "1.25", "1.3", "1.35", "1.4"),
     "volume_drop": ("0.9", "0.8", "0.75", "0.7", "0.65"),
-    "unit_change": ("1.1", "1.2", "1.3", "1.4", "1.5"),
+    "unit_change": ("1.1", "1.3", "1.5", "1.6", "1.8"),
     "hot_partition_skew": ("0.06", "0.09", "0.12", "0.15"),
 }
 """Sizes around the limit of each check that compares with the past: the smallest one that it sees is measured."""
@@ -166,7 +168,16 @@ def _quick(seed: int) -> Iterator[Scenario]:
             yield Scenario(control.name, source, "medium", "day", seed)
 
 
-GRIDS = {"standard": _standard, "quick": _quick}
+def _subtle(seed: int) -> Iterator[Scenario]:
+    """What breaks no rule and is known by the source's past alone, at every size on every source."""
+    for fault in _landing_faults():
+        if fault.expected_class == "profile_anomaly":
+            for source in fault.applies_to:
+                for size in SIZES:
+                    yield Scenario(fault.name, source, size, "day", seed)
+
+
+GRIDS = {"standard": _standard, "quick": _quick, "subtle": _subtle}
 
 
 def scenarios_of(grid: str, seeds: int, first_seed: int = FIRST_SEED) -> list[Scenario]:
@@ -206,13 +217,13 @@ def trials_of(scenarios: Iterable[Scenario], recording: Recording | None = None)
     for scenario in ordered:
         lane = lane_of(scenario.source)
         for seed, ends, placed in trials:
-            start = first_place(scenario, ends.get(lane, HISTORY_DAYS), recording)
+            start = first_place(scenario, max(ends.get(lane, 0), _past_of(scenario, recording)), recording)
             month_there = any(one.window == "month" and one.source == scenario.source for one in placed)
             fits = start is not None and not (month_there and scenario.window == "month")
             if seed == scenario.seed and fits:
                 break
         else:
-            ends, placed, start = {}, [], first_place(scenario, HISTORY_DAYS, recording)
+            ends, placed, start = {}, [], first_place(scenario, _past_of(scenario, recording), recording)
             trials.append((scenario.seed, ends, placed))
         if start is None:
             raise UsageError(
@@ -224,6 +235,12 @@ def trials_of(scenarios: Iterable[Scenario], recording: Recording | None = None)
     landed = [(seed, tuple(placed)) for seed, _, placed in trials]
     together = [*landed, *_live_trials(live, first + timedelta(days=LIVE_DAY - 1))]
     return [TrialPlan(number, seed, placed, recording) for number, (seed, placed) in enumerate(together, 1)]
+
+
+def _past_of(scenario: Scenario, recording: Recording | None) -> int:
+    """How many clean days come first at least. A recording may be too short for more than the checks of rows need."""
+    of_profiles = recording is None and scenario.declared.expected_class == "profile_anomaly"
+    return PROFILE_HISTORY_DAYS if of_profiles else HISTORY_DAYS
 
 
 def first_place(scenario: Scenario, after: int, recording: Recording | None) -> int | None:

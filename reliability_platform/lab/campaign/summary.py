@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from reliability_platform.lab.campaign.grade import ControlOutcome, ScenarioOutcome, TrialOutcome
+from reliability_platform.lab.campaign.grid import SIZES
 from reliability_platform.lab.campaign.healing import healing
 from reliability_platform.lab.campaign.statistics import Share, wilson
 
@@ -29,15 +30,27 @@ def _by_family_and_magnitude(outcomes: Iterable[ScenarioOutcome]) -> list[dict[s
     groups: dict[tuple[str, str], list[ScenarioOutcome]] = defaultdict(list)
     for one in outcomes:
         groups[one.family, one.magnitude].append(one)
-    sizes = ("small", "medium", "large")
     rows = []
-    for (family, magnitude), members in sorted(groups.items(), key=lambda item: (item[0][0], sizes.index(item[0][1]))):
+    for (family, magnitude), members in sorted(groups.items(), key=lambda item: (item[0][0], SIZES.index(item[0][1]))):
         share = _share_of(members, "detected")
         rows.append(
             {"family": family, "magnitude": magnitude, "n": share.n, "detected": share.hits}
             | {"share": share.share, "low": share.low, "high": share.high}
         )
     return rows
+
+
+def _by_fault_and_magnitude(outcomes: Iterable[ScenarioOutcome]) -> list[dict[str, Any]]:
+    """Of each fault, every size with the number of injections and how many were detected: at which size it is seen."""
+    seen: dict[str, dict[str, list[bool]]] = defaultdict(lambda: {size: [] for size in SIZES})
+    for one in outcomes:
+        seen[one.fault][one.magnitude].append(one.detected)
+    return [
+        {"fault": fault, "size": size, "n": len(found), "detected": sum(found)}
+        for fault, sizes in sorted(seen.items())
+        for size, found in sizes.items()
+        if found
+    ]
 
 
 def _limits(outcomes: Iterable[ScenarioOutcome]) -> list[dict[str, Any]]:
@@ -121,6 +134,7 @@ def summarise(trials: Sequence[TrialOutcome]) -> dict[str, Any]:
         "unexplained_differences": [one for trial in trials for one in trial.unexplained_differences],
         "intervals": {name: asdict(share) for name, share in shares.items()},
         "by_family_and_magnitude": _by_family_and_magnitude(outcomes),
+        "by_fault_and_magnitude": _by_fault_and_magnitude(outcomes),
         "smallest_seen": _smallest_seen(outcomes),
         "limits": _limits(one for one in every if one.window == "limit"),
         "baselines": _baselines(outcomes, controls, z_score),

@@ -192,6 +192,7 @@ VALUE_FAULTS = (
         null_spike,
         containment=Containment.ROWS,
         severity="P3",  # less than 2 % of the day's numbers
+        also_known_as=("sources_disagree", "volume_anomaly", "null_spike"),  # of few rows a whole one may be a percent
     ),
     Fault(
         name="null_spike",
