@@ -14,6 +14,7 @@ from reliability_platform.incidents.response import overdue, read_policy, respon
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.orchestration.catalog import PLATFORM_OWNERS
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL
+from reliability_platform.orchestration.evaluations import store_evaluations
 from reliability_platform.orchestration.partitions import INCIDENTS
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.retries import RETRIES, only_transient
@@ -46,17 +47,28 @@ RESOLVED = "incident__resolved"
 @redact_errors
 def incident_asset(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Write the page of one incident as it stands now, and show it here."""
-    settings = home.settings
-    engine = home.engine
-    store = IncidentStore(engine)
-    incident = store.get(context.partition_key)
-    phase = phase_of(incident)
-    if phase is not None and record_impact(settings, engine, incident, utc_now(), phase):
-        incident = store.get(incident.id)
+    incident = measured(home, context.partition_key)
     return dg.MaterializeResult(
-        metadata=incident_metadata(settings, engine, incident),
+        metadata=incident_metadata(home.settings, home.engine, incident),
         check_results=[dg.AssetCheckResult(**_resolved(incident))],
     )
+
+
+def measured(home: Home, incident_id: str) -> Incident:
+    """An incident, its impact recorded for the phase that it is in, if that has not been done. Raises `UsageError`."""
+    store = IncidentStore(home.engine)
+    incident = store.get(incident_id)
+    phase = phase_of(incident)
+    if phase is not None and record_impact(home.settings, home.engine, incident, utc_now(), phase):
+        incident = store.get(incident_id)
+    return incident
+
+
+def show_page(context: dg.OpExecutionContext, home: Home, incident: Incident) -> None:
+    """Write the page of an incident outside of the asset, and show it there as the asset would."""
+    metadata = incident_metadata(home.settings, home.engine, incident)
+    context.log_event(dg.AssetMaterialization(asset_key=incident_asset.key, partition=incident.id, metadata=metadata))
+    store_evaluations(context.instance, context.run_id, context.job_name, [_evaluation(incident)])
 
 
 def _resolved(incident: Incident) -> dict[str, Any]:
@@ -71,8 +83,7 @@ def _resolved(incident: Incident) -> dict[str, Any]:
     }
 
 
-def incident_evaluation(incident: Incident) -> dg.AssetCheckEvaluation:
-    """The same for whoever writes the page outside of the asset."""
+def _evaluation(incident: Incident) -> dg.AssetCheckEvaluation:
     return dg.AssetCheckEvaluation(
         asset_key=incident_asset.key, partition=incident.id, blocking=False, **_resolved(incident)
     )

@@ -8,8 +8,7 @@ from pydantic import Field
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.decisions import Decision, decide
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.orchestration.evaluations import store_evaluations
-from reliability_platform.orchestration.incident_assets import incident_asset, incident_evaluation, incident_metadata
+from reliability_platform.orchestration.incident_assets import show_page
 from reliability_platform.orchestration.partitions import INCIDENTS
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
@@ -31,21 +30,17 @@ class DecisionConfig(dg.Config):
 @redact_errors
 def decide_incident(context: dg.OpExecutionContext, config: DecisionConfig, home: Home) -> None:
     """Write the decision on the timeline, and the page of the incident anew."""
-    settings = home.settings
-    engine = home.engine
-    store = IncidentStore(engine)
     incident = decide(
-        store, context.partition_key, Decision(config.decision.value), utc_now(), config.actor, config.why, config.to
+        IncidentStore(home.engine),
+        context.partition_key,
+        Decision(config.decision.value),
+        utc_now(),
+        config.actor,
+        config.why,
+        config.to,
     )
     context.log.info(f"{incident.id} is {incident.state.value}.")
-    context.log_event(
-        dg.AssetMaterialization(
-            asset_key=incident_asset.key, partition=incident.id, metadata=incident_metadata(settings, engine, incident)
-        )
-    )
-    store_evaluations(
-        context.instance, context.run_id, "incident_decision", [incident_evaluation(store.get(incident.id))]
-    )
+    show_page(context, home, incident)
 
 
 @dg.job(

@@ -13,6 +13,7 @@ from reliability_platform.orchestration.bronze_assets import bronze_assets
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL, dbt_models
 from reliability_platform.orchestration.incident_assets import incident_asset
 from reliability_platform.orchestration.incident_decisions import incident_decision
+from reliability_platform.orchestration.incident_pages import incident_pages
 from reliability_platform.orchestration.landing_assets import landing_assets, reference
 from reliability_platform.orchestration.published_assets import published
 from reliability_platform.orchestration.resources import Home
@@ -126,4 +127,5 @@ jobs: list[Any] = [
     remediation,
     fault_plan,
     incident_decision,
+    incident_pages,
 ]

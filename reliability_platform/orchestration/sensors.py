@@ -14,7 +14,8 @@ from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.orchestration.failed_runs import note_failed_runs
-from reliability_platform.orchestration.jobs import incident_job, pipeline_job, remediation, reprocess_job
+from reliability_platform.orchestration.incident_pages import incident_pages
+from reliability_platform.orchestration.jobs import pipeline_job, remediation, reprocess_job
 from reliability_platform.orchestration.partitions import INCIDENT_TAG, INCIDENTS, range_tags
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
@@ -37,17 +38,24 @@ def _length(incident: Incident) -> int:
     return sum(entry.kind != "alert" for entry in incident.timeline)
 
 
-def document_requests(incidents: list[Incident]) -> list[dg.RunRequest]:
-    """A run for the documents of each incident as it stands: keyed by the length of its timeline."""
+def page_requests(incidents: list[Incident]) -> list[dg.RunRequest]:
+    """One run for the pages of these incidents as they stand: keyed by the lengths of their timelines."""
+    if not incidents:
+        return []
+    key = "/".join(f"{incident.id}-{_length(incident)}" for incident in incidents)
+    ids = [incident.id for incident in incidents]
     return [
         dg.RunRequest(
-            run_key=f"documents-{incident.id}-{_length(incident)}",
-            job_name=incident_job.name,
-            partition_key=incident.id,
-            tags={INCIDENT_TAG: incident.id},
+            run_key=f"pages-{hashlib.sha256(key.encode()).hexdigest()[:16]}",
+            job_name=incident_pages.name,
+            run_config={"ops": {"write_pages": {"config": {"incident_ids": ids}}}},
+            tags=_about(incidents),
         )
-        for incident in incidents
     ]
+
+
+def _about(incidents: list[Incident]) -> dict[str, str]:
+    return {INCIDENT_TAG: ", ".join(incident.id for incident in incidents)[:250]}
 
 
 def _partitions_of(incidents: list[Incident]) -> list[dg.AddDynamicPartitionsRequest]:
@@ -61,7 +69,7 @@ def _attempt(incident: Incident, now: datetime) -> str:
 
 
 @dg.sensor(
-    job=incident_job,
+    job=incident_pages,
     minimum_interval_seconds=POLL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Turns failed checks into incidents, one per cause, and writes their runbooks.",
@@ -79,7 +87,7 @@ def incident_sensor(context: dg.SensorEvaluationContext, home: Home) -> dg.Senso
     )
     incidents = [IncidentStore(engine).get(incident_id) for incident_id in changed]
     return dg.SensorResult(
-        run_requests=document_requests(incidents),
+        run_requests=page_requests(incidents),
         cursor=str(cursor),
         dynamic_partitions_requests=_partitions_of(incidents),
     )
@@ -101,7 +109,7 @@ def _rerun(job: str, incidents: list[Incident]) -> dg.RunRequest:
     """One run over all landing days that the last actions on these incidents changed."""
     days = [day for incident in incidents for day in incident.pending_reruns]
     key = "/".join(sorted(_attempt(incident, utc_now()) for incident in incidents))
-    tags = {INCIDENT_TAG: ", ".join(incident.id for incident in incidents)[:250]}
+    tags = _about(incidents)
     return dg.RunRequest(
         run_key=f"{job}-{hashlib.sha256(key.encode()).hexdigest()[:16]}",
         job_name=job,
@@ -111,7 +119,7 @@ def _rerun(job: str, incidents: list[Incident]) -> dg.RunRequest:
 
 
 @dg.sensor(
-    jobs=[remediation, pipeline_job, reprocess_job, incident_job],
+    jobs=[remediation, pipeline_job, reprocess_job, incident_pages],
     minimum_interval_seconds=POLL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Heals incidents as the policy says: act, run the days again, verify, resolve.",
@@ -140,5 +148,5 @@ def remediation_sensor(context: dg.SensorEvaluationContext, home: Home) -> dg.Se
             requests.append(_take_in(settings, incident, days))
     documents = steps.verified
     return dg.SensorResult(
-        run_requests=requests + document_requests(documents), dynamic_partitions_requests=_partitions_of(documents)
+        run_requests=requests + page_requests(documents), dynamic_partitions_requests=_partitions_of(documents)
     )
