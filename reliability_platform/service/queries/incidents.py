@@ -81,6 +81,7 @@ class IncidentFilter:
     """Which incidents are asked for; what is None or false narrows nothing."""
 
     only_open: bool = False
+    only_over: bool = False
     state: str | None = None
     severity: str | None = None
     source: str | None = None
@@ -98,6 +99,8 @@ class IncidentFilter:
         found = [incident_heads.c[name] == value for name in names if (value := getattr(self, name)) is not None]
         if self.only_open:
             found.append(incident_heads.c.is_open)
+        if self.only_over:
+            found.append(~incident_heads.c.is_open)
         if self.day is not None:
             found.append(and_(incident_heads.c.first_day <= self.day, incident_heads.c.last_day >= self.day))
         if self.since is not None:

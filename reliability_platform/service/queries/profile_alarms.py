@@ -8,7 +8,7 @@ from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations.tables import incident_heads
-from reliability_platform.service.queries.answer import QueryAnswer
+from reliability_platform.service.queries.answer import MAX_LIMIT, QueryAnswer
 from reliability_platform.settings import Settings
 
 
@@ -70,8 +70,8 @@ def profile_series(settings: Settings, source: str) -> list[ProfileSeries]:
 
 
 def profile_alarms(engine: Engine, source: str) -> list[ProfileAlarm]:
-    """What incidents of a source have told of, by landing day; each once."""
-    found, _ = IncidentStore(engine).newest([incident_heads.c.source == source], None, 0)
+    """What the newest 500 incidents of a source have told of, by landing day; each once."""
+    found, _ = IncidentStore(engine).newest([incident_heads.c.source == source], MAX_LIMIT, 0)
     alarms: dict[tuple[object, ...], ProfileAlarm] = {}
     for incident in found:
         for signal in incident.signals:

@@ -9,11 +9,9 @@ from reliability_platform.counted import counted
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.service.dashboard.markdown import as_html
 from reliability_platform.service.dashboard.page import DashboardPage, PageGroup, PageRequest, PageView, Tone
-from reliability_platform.service.queries.answer import EVERYTHING, Page, page
+from reliability_platform.service.queries.answer import MAX_LIMIT, Page, Window, page
 from reliability_platform.service.queries.documents import WrittenDocument, postmortem_of
-from reliability_platform.service.queries.incidents import IncidentSummary, incident_page, summary_of
-
-OVER = ("verified", "resolved", "closed", "false_alarm")
+from reliability_platform.service.queries.incidents import IncidentFilter, IncidentSummary, incident_page, summary_of
 
 
 @dataclass(frozen=True)
@@ -45,11 +43,12 @@ class PostmortemView(PageView):
 
 def view(asked: PageRequest) -> PostmortemsView:
     """Incidents that are over, the newest first."""
-    found = incident_page(asked.settings, asked.engine, asked.now, window=EVERYTHING).items
-    over = [one for one in found if one.state.value in OVER]
-    rows = [_row(asked, one) for one in asked.window.cut(over)]
-    sentence, tone = _answer(asked, over)
-    return PostmortemsView(sentence=sentence, tone=tone, rows=page(rows, len(over), asked.window))
+    over = IncidentFilter(only_over=True)
+    newest = incident_page(asked.settings, asked.engine, asked.now, over, Window(MAX_LIMIT))
+    shown = incident_page(asked.settings, asked.engine, asked.now, over, asked.window)
+    sentence, tone = _answer(asked, newest)
+    rows = [_row(asked, one) for one in shown.items]
+    return PostmortemsView(sentence=sentence, tone=tone, rows=page(rows, shown.total, asked.window))
 
 
 def _row(asked: PageRequest, one: IncidentSummary) -> PostmortemRow:
@@ -58,12 +57,15 @@ def _row(asked: PageRequest, one: IncidentSummary) -> PostmortemRow:
     return PostmortemRow(one, None if written is None else written.written_at, late)
 
 
-def _answer(asked: PageRequest, over: list[IncidentSummary]) -> tuple[str, Tone]:
+def _answer(asked: PageRequest, newest: Page[IncidentSummary]) -> tuple[str, Tone]:
+    over = newest.items
     if not over:
         return "No incident is over yet, so there is nothing to look back on.", Tone.PLAIN
     due = [one for one in over if one.postmortem_due is not None]
     late = sum(_row(asked, one).is_late for one in due)
-    whole = counted(len(over), "incident is over", "incidents are over")
+    whole = counted(newest.total, "incident is over", "incidents are over")
+    if newest.total > len(over):
+        whole += f"; of the newest {len(over):,}"
     wanted = counted(len(due), "asks for a postmortem", "ask for a postmortem")
     if late:
         return f"{whole}, {wanted}; {counted(late, 'is', 'are')} late.", Tone.BAD

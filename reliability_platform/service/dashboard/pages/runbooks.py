@@ -9,6 +9,7 @@ from reliability_platform.errors import UsageError
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.service.dashboard.markdown import as_html
 from reliability_platform.service.dashboard.page import DashboardPage, PageGroup, PageRequest, PageView
+from reliability_platform.service.queries.answer import MAX_LIMIT, Window
 from reliability_platform.service.queries.documents import class_runbook
 from reliability_platform.service.queries.incidents import IncidentFilter, IncidentSummary, incident_page
 
@@ -43,7 +44,9 @@ class RunbookView(PageView):
 
 def view(asked: PageRequest) -> RunbooksView:
     """All classes; those with open incidents first."""
-    open_ones = incident_page(asked.settings, asked.engine, asked.now, IncidentFilter(only_open=True)).items
+    open_ones = incident_page(
+        asked.settings, asked.engine, asked.now, IncidentFilter(only_open=True), Window(MAX_LIMIT)
+    ).items
     classes = [one.failure_class for one in open_ones]
     rows = [
         RunbookRow(name, one.title, one.severity.value, one.what_it_means, classes.count(name))
