@@ -19,7 +19,7 @@ from reliability_platform.service.access.tokens import ApiTokens
 from reliability_platform.service.api import launches
 from reliability_platform.service.api.app import create_app, operations
 from reliability_platform.service.api.examples import EXAMPLES
-from reliability_platform.service.api.guard import MAX_BODY_BYTES, Rate
+from reliability_platform.service.api.guard import CALLERS_BEHIND_ONE_ADDRESS, MAX_BODY_BYTES, Rate
 from reliability_platform.service.launching.requests import RequestState, RunRequest, RunRequests
 from tests.conftest import Platform, day
 from tests.unit.asked_of import REJECTED, lived_with_troubles
@@ -199,6 +199,10 @@ def test_the_rate_is_limited_and_says_when_to_come_again(looked_at: Api) -> None
     app = create_app(few, tokens_needed=False, at_the_machine="ada", faults=FAULTS)
     client = TestClient(app, base_url=BASE)
     assert [client.get("/v1/scorecards").status_code for _ in range(3)] == [200, 200, 429]
+    # Another token each time is still one address.
+    guesses = [{"Authorization": f"Bearer rel_{number}"} for number in range(2 * CALLERS_BEHIND_ONE_ADDRESS)]
+    assert client.get("/v1/scorecards", headers=guesses[0]).status_code == 401
+    assert [client.get("/v1/scorecards", headers=one).status_code for one in guesses][-1] == 429
     assert int(client.get("/v1/scorecards").headers["retry-after"]) >= 1
     assert client.get("/v1/health").status_code == 200
 

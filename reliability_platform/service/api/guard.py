@@ -17,6 +17,9 @@ MAX_BODY_BYTES = 64 * 1024
 TOO_LARGE = f"The body is longer than {MAX_BODY_BYTES:,} bytes: no request needs that."
 MAX_CLIENTS = 10_000
 """So many callers are counted at once; then the count begins anew, so that it takes no memory without end."""
+CALLERS_BEHIND_ONE_ADDRESS = 10
+"""An address has so many times the requests of a caller: a proxy has many behind it, and whoever shows another token each
+time is still one address."""
 ASKED_OFTEN = frozenset({"/v1/health", "/health"})
 """What a supervisor may ask as often as it likes."""
 
@@ -45,7 +48,9 @@ class RequestGuard:
     """The ASGI app in front of the API."""
 
     def __init__(self, app: ASGIApp, hosts: Collection[str], requests_per_minute: int) -> None:
-        self._app, self._hosts, self._rate = app, frozenset(hosts), Rate(requests_per_minute)
+        self._app, self._hosts = app, frozenset(hosts)
+        self._callers = Rate(requests_per_minute)
+        self._addresses = Rate(requests_per_minute * CALLERS_BEHIND_ONE_ADDRESS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -77,9 +82,9 @@ class RequestGuard:
         if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
             return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_LARGE)
         if scope["path"] not in ASKED_OFTEN:
-            client = scope.get("client")
-            caller = headers.get("authorization") or (client[0] if client else "")
-            seconds = self._rate.wait(caller, time.monotonic())
+            address, now = (scope.get("client") or ("",))[0], time.monotonic()
+            of_its_address = self._addresses.wait(address, now)
+            seconds = of_its_address or self._callers.wait(headers.get("authorization") or address, now)
             if seconds > 0:
                 said = f"So many requests were made that none is answered for {seconds:.0f} s."
                 return problem(HTTPStatus.TOO_MANY_REQUESTS, said, {"Retry-After": f"{int(seconds) + 1}"})
