@@ -140,6 +140,7 @@ def test_the_platform_leaves_the_users_own_soda_alone(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
+@pytest.mark.exhaustive  # 10 s; test_publication holds the lease against a second process
 def test_dbt_from_the_shell_waits_for_the_lease(
     platform: Callable[..., Platform], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,6 +61,7 @@ def dbt_by_hand() -> Iterator[None]:
         os.environ["OUTWARD_CALLS"] = watched
 
 
+@pytest.mark.exhaustive  # 7 s, and it waits for a race
 def test_a_run_that_starts_while_dbt_rewrites_its_target_meets_whole_files_only() -> None:
     """`dbt build` from the shell made the start of a run fail with a JSONDecodeError."""
     with dbt_by_hand():

@@ -98,6 +98,7 @@ def _executions(platform: Served) -> list[str]:
     return [one["status"] for one in found if one["partition"] == BROKEN.isoformat()]
 
 
+@pytest.mark.exhaustive  # 65 s, five processes; jobs and sensors are those of the demo, the guard of names that of test_webserver
 def test_a_backfill_from_the_ui_runs_and_a_live_sensor_opens_its_incident(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,6 +54,7 @@ def builds(home: Path) -> Callable[[int, str], bool]:
     return lambda _process, _said: any(home.glob("builds/*.lock"))
 
 
+@pytest.mark.exhaustive  # 8 s; test_stopping holds it for every signal
 def test_ctrl_c_during_a_run_is_one_line(tmp_path: Path) -> None:
     """Two helpers of Dagster, started for each step, answered with a traceback each."""
     words = ["run", "--from", "2026-01-01", "--to", "2026-01-01", "--home", str(tmp_path)]

@@ -42,14 +42,15 @@ KINDS = (
 )
 """Those that differ in kind from the medium size, or are hardest to see."""
 ONCE_MORE = (
+    ("silent_transform_bug", "small"),
     ("accidental_delete", "large"),
     ("warehouse_write_failure", "large"),
     ("unsafe_backfill_overlap", "large"),
     ("upstream_rate_limited", "large"),
 )
-"""In `make test` the demo injects the first in another size, and the second is that of its fault. That builds which overlap
-are refused, and what a source that limits its clients is asked, is seen in `test_backfill_guard.py` and
-`test_source_over_http.py`.
+"""In `make test` the demo injects the second in another size, and the third is that of its fault. That a layer that was
+changed is noticed, builds which overlap are refused, and what a source that limits its clients is asked, is seen in
+`test_as_built.py`, `test_backfill_guard.py` and `test_source_over_http.py`.
 """
 LAST = 5
 INJECTED = day(4)
@@ -178,6 +179,7 @@ def test_injected_noticed_contained_healed(live: Live, name: str, size: str) -> 
     assert live.consumers_see() == before
 
 
+@pytest.mark.exhaustive  # 20 s; test_as_built holds it for each layer
 def test_the_run_of_another_day_publishes_nothing_that_was_altered_since_its_audit(live: Live) -> None:
     """Day 4 had passed every check; then its gold is altered, and day 6 comes as every day does."""
     before = live.consumers_see()["agg_daily_revenue"]

@@ -108,6 +108,7 @@ def around(tmp_path: Path) -> Path:
     return project
 
 
+@pytest.mark.exhaustive  # 35 s; what is read of a manifest, and which tests become checks, is held by unit tests
 def test_their_models_are_built_their_tests_judge_and_what_they_mark_is_published_and_proved(around: Path) -> None:
     """Own layers, schemas, aliases and packages; rides from a station that nobody has listed fail a test of theirs: its day
     is held, with an incident that names the table, until its owner lists the station. That day comes after the others: an

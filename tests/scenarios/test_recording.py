@@ -18,6 +18,9 @@ from tests.forked import run
 from tests.scenarios.airport_in_the_lab import HIT
 from tests.scenarios.test_own_project import CONTRACT, MART, MART_YML, produce, read, reliability
 
+pytestmark = pytest.mark.exhaustive
+"""70 s. `test_recordings` has the parts, and a project of files is in `test_csv_deliveries`."""
+
 DAYS = [date(2019, 3, 1) + timedelta(days=number) for number in range(5)]
 FIRST, LAST = str(DAYS[0]), str(DAYS[-1])
 ROWS = [(carrier, number) for carrier in ("AA", "UA", "DL") for number in range(1, 101)]
@@ -96,7 +99,6 @@ def test_a_demo_of_real_sources_needs_a_recording(airport: Path, graded: Any) ->
         assert refused.stderr.count("\n") == 1
 
 
-@pytest.mark.exhaustive  # minutes
 def test_a_recording_is_demonstrated_killed_and_lost(airport: Path, graded: Any) -> None:
     """The demo, the drills and the kills assumed the simulation. The recording stays what it is through all of them."""
     reliability(airport, "lab", "record", "--from", FIRST, "--to", LAST, "--into", "demonstrated")

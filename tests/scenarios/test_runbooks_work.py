@@ -324,6 +324,7 @@ def test_every_document_of_every_class_can_be_made(
         assert len(capsys.readouterr().out) > 40
 
 
+@pytest.mark.exhaustive  # 7 s; each line of it is executed above
 def test_a_block_of_commands_works_in_a_real_shell(
     settings: Settings, worked: dict[str, Worked], tmp_path: Path
 ) -> None:

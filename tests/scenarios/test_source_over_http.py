@@ -56,6 +56,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
+@pytest.mark.exhaustive  # 20 s; the unit tests of the client and the breaker hold each half
 def test_a_source_that_is_away_leaves_the_day_incomplete_and_what_is_published_alone(
     home: Path, platform: Callable[..., Platform], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,8 +69,8 @@ def retype(settings: Settings) -> None:
 
 
 def tour(home: Path, first: str, last: str, batches: list[str], *, whole: bool) -> None:
-    """Run, look, prove, break tables so that engines quote what they cannot convert, look. The whole tour heals all incidents,
-    with approval, and grades.
+    """Run, look, break tables so that engines quote what they cannot convert, look. The whole tour heals all incidents,
+    with approval, proves and grades.
     """
     settings = load_settings(home)
     window = ["--from", first, "--to", last]
@@ -82,7 +82,8 @@ def tour(home: Path, first: str, last: str, batches: list[str], *, whole: bool) 
         say("heal", "--incident", leaks[0], home=home)
     say("incidents", "note", leaks[0], "--why", f"{MAIL} has paid with {CARD}; ask {PHONE}", home=home)
     say("hold", "--source", "orders", "--date", first, "--why", f"{MAIL} called", home=home)
-    say("verify", home=home)
+    if whole:
+        say("verify", home=home)
     retype(settings)
     from reliability_platform.cli.session import driving
     from reliability_platform.errors import PlatformError

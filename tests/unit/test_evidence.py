@@ -564,6 +564,7 @@ def test_the_command_grades_and_says_where_the_files_are(copy: Settings) -> None
     assert all((copy.home / name).exists() for name in document["files"])
 
 
+@pytest.mark.exhaustive  # 9 s
 def test_the_asset_puts_its_numbers_on_curves(copy: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Numeric metadata are plotted over time; a table says the rest."""
     from reliability_platform.orchestration.scorecard_asset import scorecard

@@ -762,6 +762,7 @@ def test_a_scorecard_becomes_the_document_of_the_demo() -> None:
     assert {one.name: one.good for one in told.run}["contained or told"]
 
 
+@pytest.mark.exhaustive  # 6 s; the demo writes one of a real home
 def test_the_month_of_a_real_home(platform: Callable[..., Platform]) -> None:
     """Volumes, held days, injections and incidents as the home has them."""
     home = platform(injections=[Injection("null_spike", "orders", day(2), "large")])

@@ -26,6 +26,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return url
 
 
+@pytest.mark.exhaustive  # 7 s
 def test_a_proof_leaves_the_operations_store_alone_wherever_that_is(tmp_path: Path, elsewhere: str) -> None:
     """The builds of the oracle stood in the journal of the home: the next publication took its warehouse for an old one,
     and was refused for good.

@@ -159,6 +159,7 @@ def test_secrets_of_a_location_are_not_shown() -> None:
     assert "geheim" not in str(error.value)
 
 
+@pytest.mark.exhaustive  # 10 s
 def test_a_snapshot_waits_for_the_build_and_is_whole(home: Settings, tmp_path: Path) -> None:
     """A real build in another process writes meanwhile: what is taken is the state before or after it, never between."""
     tables = [name for (name,) in rows(home.warehouse, "select table_name from duckdb_tables() order by 1")]
