@@ -5,6 +5,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -13,7 +14,14 @@ import pytest
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckStatus
 from reliability_platform.clock import FIRST_DAY
 from reliability_platform.lab.campaign.grade import ScenarioOutcome, TrialOutcome, grade
-from reliability_platform.lab.campaign.grid import CLEAN_DAYS_BETWEEN, HISTORY_DAYS, Scenario, lane_of, trials_of
+from reliability_platform.lab.campaign.grid import (
+    CLEAN_DAYS_BETWEEN,
+    HISTORY_DAYS,
+    Scenario,
+    TrialPlan,
+    lane_of,
+    trials_of,
+)
 from reliability_platform.lab.campaign.trial import Observation, run_trial
 from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS, fault_named
 from reliability_platform.lab.faults.fault import Containment
@@ -25,22 +33,23 @@ FAULTS = [fault.name for fault in LANDING if not fault.is_control]
 WEEKS = [control for control in CONTROLS.values() if control.days_touched > 7]
 """They would make the world of the others half as long again."""
 SILENT = [fault.name for fault in (*LANDING, *CONTROLS.values()) if fault.is_control and fault not in WEEKS]
-OF_EACH_CLASS = {CATALOGUE[name].expected_class: name for name in reversed(FAULTS)}
+OF_EACH_CLASS = {CATALOGUE[name].expected_class: name for name in reversed(FAULTS)} | {
+    "profile_anomaly": "optional_null_spike"  # told or held by the past alone; the first one is quarantined
+}
 EACH_FAULT = [
     pytest.param(name, marks=[] if name in OF_EACH_CLASS.values() else [pytest.mark.exhaustive]) for name in FAULTS
 ]
 
 
-def _scenarios(faults: Collection[str] = FAULTS) -> Iterator[Scenario]:
-    """These and all controls, each on the lane that has the fewest days so far; each day of the world costs a second."""
+def _scenarios(faults: Iterable[str]) -> Iterator[Scenario]:
+    """Each on the lane that has the fewest days so far; each day of the world costs a second."""
     ends: Counter[tuple[str, ...]] = Counter()
     placed: Counter[str] = Counter()
-    for place, fault in enumerate([fault_named(one) for one in (*faults, *SILENT)]):
+    for place, fault in enumerate(map(fault_named, faults)):
         sources = [*fault.applies_to[place % len(fault.applies_to) :], *fault.applies_to]
-        if (
-            fault.expected_class == "profile_anomaly"
-        ):  # what is wrong in orders, their payments and shipments show as well
-            sources = [one for one in sources if one != "orders"]
+        if fault.name in OF_EACH_CLASS.values() or fault.expected_class == "profile_anomaly":
+            # What is wrong in orders, the payments and shipments that refer to them show as well.
+            sources = [one for one in sources if one != "orders"] or sources
         source = min(sources, key=lambda one: (ends[lane_of(one)], placed[one]))
         placed[source] += 1
         ends[lane_of(source)] += fault.days_read + fault.days_touched + CLEAN_DAYS_BETWEEN
@@ -48,11 +57,18 @@ def _scenarios(faults: Collection[str] = FAULTS) -> Iterator[Scenario]:
         yield Scenario(fault.name, source, "large" if fault.containment is Containment.TOLD else "medium", "day", SEED)
 
 
+def _plan(faults: Iterable[str]) -> TrialPlan:
+    """All controls, then these faults: what lacks because of a fault is rightly missed in the week after it."""
+    [first], [then] = trials_of(_scenarios(SILENT)), trials_of(_scenarios(faults))
+    later = timedelta(days=first.days - HISTORY_DAYS)
+    moved = [replace(one, first_day=one.first_day + later) for one in then.scenarios]
+    return replace(first, scenarios=(*first.scenarios, *moved))
+
+
 Trial = tuple[Observation, TrialOutcome]
 
 
-def _trial(home: Path, scenarios: Iterable[Scenario], *, heals: bool) -> Trial:
-    [plan] = trials_of(scenarios)
+def _trial(home: Path, plan: TrialPlan, *, heals: bool) -> Trial:
     observation = run_trial(home, plan, heals=heals)
     return observation, grade(observation)
 
@@ -66,13 +82,13 @@ def trial(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         if isinstance(item, pytest.Function) and item.function is test_every_fault_is_one_incident_that_names_its_cause
     }
     faults = [name for name in FAULTS if name in asked or name in OF_EACH_CLASS.values()]
-    return _trial(tmp_path_factory.mktemp("catalogue") / "home", _scenarios(faults), heals=False)
+    return _trial(tmp_path_factory.mktemp("catalogue") / "home", _plan(faults), heals=False)
 
 
 @pytest.fixture(scope="module")
 def healed(tmp_path_factory: pytest.TempPathFactory) -> Trial:
     """The same, and each fault is healed."""
-    return _trial(tmp_path_factory.mktemp("healed") / "home", _scenarios(), heals=True)
+    return _trial(tmp_path_factory.mktemp("healed") / "home", _plan(FAULTS), heals=True)
 
 
 def _placed(observation: Observation, name: str) -> Scenario:
@@ -113,7 +129,17 @@ def test_exactly_the_expected_checks_fail_on_exactly_its_days(trial: Trial, name
     # Whatever is wrong may make a day unlike its past, also that of a source whose rows refer to it.
     unlike = {f"int_{one}__deduplicated__{name}" for one in lane for name in ("profile", "profile_impact")}
     assert signature <= set(failed) <= signature | symptoms | unlike
-    assert set().union(*failed.values()) <= set(truth.landing_dates)
+    left = _left_behind(observation, lane)
+    days = {day for check, told in failed.items() for day in (told - left if check in unlike else told)}
+    assert days <= set(truth.landing_dates)
+
+
+def _left_behind(observation: Observation, lane: Collection[str]) -> set[date]:
+    """The days on which the profile of a source may rightly tell of an earlier fault on its lane, which nobody heals here:
+    rows of orders lack that payments and shipments of the week after it refer to, and days of a drift are in its window.
+    """
+    hit = [day for one in observation.truths if one.source in lane for day in one.landing_dates]
+    return {day + timedelta(days=offset) for day in hit for offset in range(8)}
 
 
 @pytest.mark.parametrize("name", EACH_FAULT)
@@ -157,16 +183,21 @@ def test_no_control_raises_anything(trial: Trial, name: str) -> None:
 def test_a_good_year_raises_nothing(tmp_path: Path) -> None:
     """What grows by a percent a week is no drift that anybody would act upon."""
     every = [Scenario(one.name, one.applies_to[-1], "medium", "day", SEED) for one in WEEKS]
-    _, outcome = _trial(tmp_path / "home", every, heals=False)
+    [plan] = trials_of(every)
+    _, outcome = _trial(tmp_path / "home", plan, heals=False)
     assert [(one.control, one.checks) for one in outcome.controls if one.checks or one.false_alarms] == []
     assert outcome.false_alarms_elsewhere == []
 
 
 def test_nothing_cries_on_a_clean_day_and_a_re_run_opens_nothing(trial: Trial) -> None:
     """No scenario reaches a day that is not its own."""
-    _, outcome = trial
+    observation, outcome = trial
     assert outcome.clean_partition_days > 70
-    assert outcome.false_alarms_elsewhere == []
+    elsewhere = [one for one in observation.incidents if one.id in outcome.false_alarms_elsewhere]
+    by_their_past = [one for one in elsewhere if one.failure_class == "profile_anomaly"]
+    assert elsewhere == by_their_past
+    for incident in by_their_past:
+        assert set(incident.partitions) <= _left_behind(observation, lane_of(incident.source))
     assert [one.false_alarms for one in outcome.controls if one.control == "rerun_of_clean_days"] == [0, 0, 0, 0]
 
 

@@ -1,7 +1,8 @@
 """More of what is usual: rows that a good day brings, or a good year, as different from each other as those that are there.
 
 They are those of the same weekday a week before, at the same time of day, under new keys. Identifiers that are new every day,
-as those of sessions, are new here too; those that come again, as customers, are the same.
+as those of sessions, are new here too; those that come again, as customers, do something else: a sixth of the rows in which
+everybody buys what they bought a week before would be deliveries that come twice.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.lab.faults.fault import BAD_ROWS, Deliveries, InjectionResult
 from reliability_platform.lab.faults.new_keys import with_new_keys
 from reliability_platform.lab.faults.rows import (
@@ -23,7 +25,7 @@ from reliability_platform.lab.faults.rows import (
     with_column,
     with_table,
 )
-from reliability_platform.lab.faults.targets import AMOUNTS, FREE_IDENTIFIERS
+from reliability_platform.lab.faults.targets import AMOUNTS, ENTITY, FREE_IDENTIFIERS
 from reliability_platform.sources.batch import Batch
 
 WEEK = timedelta(days=7)
@@ -58,6 +60,24 @@ def _renamed(table: pa.Table, name: str, old: Sequence[Batch], today: Sequence[B
     return with_column(table, name, pc.add(values, pa.scalar(beyond, values.type)))
 
 
+def _belongs(table: pa.Table, name: str, entity: str) -> bool:
+    """Whether all rows of one entity have the same value there, as a customer's country."""
+    pairs = table.group_by([entity, name]).aggregate([]).num_rows
+    return bool(pairs == len(pc.unique(table[entity])) < table.num_rows)
+
+
+def _exchanged(rows: pa.Table, old: Sequence[Batch], rng: np.random.Generator) -> pa.Table:
+    """The entities of the rows, with what belongs to them, in each other's places."""
+    contract, every = CONTRACTS[old[0].source], pa.concat_tables([batch.table for batch in old])
+    for entity in ENTITY.of(old[0].source)[:1]:
+        fixed = {*contract.key, contract.event_time, entity.name}
+        others = [name for name in rows.column_names if name not in fixed]
+        places = pa.array(rng.permutation(rows.num_rows))
+        for name in [entity.name, *(one for one in others if _belongs(every, one, entity.name))]:
+            rows = with_column(rows, name, rows[name].take(places))
+    return rows
+
+
 def _drawn(batch: Batch, share: float, together: Sequence[str], rng: np.random.Generator) -> pa.Table:
     """A share of the rows; those of one session come all or none."""
     if not together:
@@ -78,6 +98,8 @@ def more_of_the_same(clean: Deliveries, day: date, magnitude: float, rng: np.ran
         rows = _a_week_later(_drawn(before, share, ends, rng))
         for name in ends:
             rows = _renamed(rows, name, old, today)
+        if not ends:  # the rows of one session are of one customer
+            rows = _exchanged(rows, old, rng)
         rows = with_new_keys(rows, batch, start)
         start += rows.num_rows
         if rows.num_rows:
