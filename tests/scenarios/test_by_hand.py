@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from reliability_platform.errors import ExitCode
 from tests.conftest import Platform
 from tests.scenarios.typed import typed
@@ -11,6 +13,7 @@ from tests.scenarios.typed import typed
 HELD = ExitCode.NOT_HEALED
 
 
+@pytest.mark.exhaustive  # 32 s; each of these commands has tests of its own, and the demo goes the same way
 def test_injected_by_hand_noticed_healed_and_replayed(lived: Callable[[Path], Platform], tmp_path: Path) -> None:
     """The commands of the README: inject, run, look, replay; a rollback and back again."""
     home = tmp_path / "home"
