@@ -1,4 +1,4 @@
-"""`reliability serve`: the HTTP API on loopback."""
+"""`reliability serve`: the HTTP API and the dashboard on loopback."""
 
 import socket
 from ipaddress import ip_address
@@ -18,7 +18,7 @@ from reliability_platform.settings import Settings
 @click.option("--port", type=Whole(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
 @home_option
 def serve(host: str, port: int, settings: Settings) -> None:
-    """Serve the HTTP API. Stop it with Ctrl-C.
+    """Serve the HTTP API and the dashboard. Stop it with Ctrl-C.
 
     On loopback, and until a token is made, whoever asks is you. On any other address nobody is let in without a token of
     `reliability tokens make`; put a proxy in front that speaks TLS, and name it in RELIABILITY_API_URL.
@@ -48,7 +48,10 @@ def serve(host: str, port: int, settings: Settings) -> None:
     )
     said = "a token is needed" if outside or tokens.any_made() else "whoever asks is you, until a token is made"
     shown = f"[{address}]" if ":" in address else address
-    progress.print(f"API: http://{shown}:{bound}/v1 ({said}); stop with Ctrl-C.", markup=False)
+    progress.print(
+        f"API: http://{shown}:{bound}/v1 and dashboard: http://{shown}:{bound}/ui/ ({said}); stop with Ctrl-C.",
+        markup=False,
+    )
     run(app, listener)
 
 

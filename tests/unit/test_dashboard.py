@@ -26,6 +26,7 @@ from reliability_platform.service.dashboard.markdown import as_html
 from reliability_platform.service.dashboard.page import DashboardPage, PageRequest
 from reliability_platform.service.dashboard.pages import PAGES
 from reliability_platform.service.dashboard.rendering import SECURITY_POLICY, _environment
+from reliability_platform.service.launching.kinds import KINDS
 from reliability_platform.service.launching.requests import RequestState, RunRequests
 from reliability_platform.settings import Settings, load_settings
 from tests.conftest import Platform, day
@@ -168,6 +169,10 @@ def test_what_a_page_shows_is_what_the_home_holds(home: Platform) -> None:
         ("/ui/incidents/%3Cscript%3E", 404),
         ("/ui/incidents?offset=x", 422),
         ("/ui/incidents?offset=-1", 422),
+        ("/ui/incidents?offset=" + "9" * 5000, 422),
+        ("/ui/incidents?offset=5000", 422),
+        ("/ui/impact?offset=5000", 422),
+        ("/ui/quarantine?offset=5000", 422),
         ("/ui/incidents?severity=P9", 422),
         ("/ui/static/../app.py", 404),
         ("/ui/static/%2e%2e/app.py", 404),
@@ -251,6 +256,28 @@ def test_a_responder_acts_from_the_page_of_an_incident(acted_on: Platform) -> No
     assert [one.why for one in timeline if one.actor == "ada"][-1] == "a test of ours"
 
 
+def test_a_form_that_is_not_filled_in_well_says_what_is_wrong_in_words(acted_on: Platform) -> None:
+    client = client_of(acted_on.settings)
+    page = client.get("/ui/incidents/INC-0001").text
+    said = {"form_token": next(str(one["value"]) for one in Seen(page).of("input") if one.get("name") == "form_token")}
+    for why, told in (("  ", "why: it is empty: say it in a few words."), ("a\0b", "why: it holds control characters")):
+        answer = client.post("/ui/incidents/INC-0001/note", data=said | {"why": why})
+        assert answer.status_code == 409
+        assert told in answer.text
+
+
+def test_the_cookie_goes_by_tls_alone_where_a_proxy_speaks_it(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path / "home").model_copy(update={"api_url": "https://data.example.com"})
+    token = ApiTokens(operations_engine(settings)).make("wall", Role.VIEWER, "ada", utc_now())
+    client = client_of(settings)
+    for host, secure in (("data.example.com", True), ("127.0.0.1", False)):
+        form = Seen(client.get("/ui/sign-in", headers={"host": host}).text).of("input")[0]
+        sent = {"form_token": str(form["value"]), "token": token}
+        answer = client.post("/ui/sign-in", data=sent, headers={"host": host}, follow_redirects=False)
+        assert ("; secure" in answer.headers["set-cookie"].lower()) is secure
+        client.cookies.clear()
+
+
 def test_who_may_not_is_shown_no_form_and_refused(acted_on: Platform) -> None:
     token = ApiTokens(acted_on.engine).make("wall", Role.VIEWER, "ada", utc_now())
     client = client_of(acted_on.settings)
@@ -279,3 +306,8 @@ def test_long_work_is_done_only_after_it_was_tried_without_effect(acted_on: Plat
     tried, _ = requests.ask("heal", {"incident": "INC-0001", "dry_run": True}, "ada", None, utc_now())
     requests.end(tried.id, RequestState.DONE, utc_now(), 0, None, "It would ask the source again.")
     assert "carry-out" in client.get(f"/ui/requests/{tried.id}").text
+    for kind in KINDS:
+        asked, _ = requests.ask(
+            kind, {"source": "orders", "date": "2026-01-02", "dry_run": True}, "ada", None, utc_now()
+        )
+        assert " was lost: " in client.get(f"/ui/requests/{asked.id}").text, kind

@@ -3,9 +3,9 @@
 A parameter or a field that does not exist is refused: a misspelt filter that is passed over in silence shows everything.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -59,6 +59,13 @@ PersonName = Annotated[
 ]
 Text = Annotated[str, StringConstraints(max_length=300, pattern=_NO_CONTROLS)]
 FaultName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,79}$")]
+
+
+def what_is_wrong(error: Mapping[str, Any]) -> str:
+    """What a person reads of an error of pydantic: a reason of ours as it stands, and no pattern that only a program reads."""
+    if error["type"] == "string_pattern_mismatch" and "\\x7f" in error["ctx"]["pattern"]:
+        return "it holds control characters: leave them out"
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 class RequestForm(BaseModel):

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, PlatformError, UsageError
 from reliability_platform.masking import error_text
+from reliability_platform.service.api.asked import what_is_wrong
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -80,7 +81,7 @@ def _of_http(_: Request, error: Exception) -> JSONResponse:
 
 def _of_validation(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    found = [{"at": ".".join(map(str, one["loc"])), "wrong": one["msg"]} for one in error.errors()]
+    found = [{"at": ".".join(map(str, one["loc"])), "wrong": what_is_wrong(one)} for one in error.errors()]
     detail = "; ".join(f"{one['at']}: {one['wrong']}" for one in found[:5])
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"The request is not of the form: {detail}.", errors=found)
 

@@ -42,7 +42,9 @@ class SentForm:
         try:
             return form.model_validate({name: value for name, value in self.fields.items() if value} | more)
         except ValidationError as error:
-            found = [f"{'.'.join(map(str, one['loc'])) or 'the form'}: {one['msg']}" for one in error.errors()]
+            found = [
+                f"{'.'.join(map(str, one['loc'])) or 'the form'}: {forms.what_is_wrong(one)}" for one in error.errors()
+            ]
             raise UsageError("; ".join(found[:5]) + ".") from None
 
 

@@ -31,6 +31,11 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 PREFIX = "/ui"
+SAID_OF = {
+    404: "There is no such page.",
+    405: "This address only takes a form of one of the pages, or only shows a page: begin at the overview.",
+}
+"""Status of the framework → what a person reads."""
 STATIC = Path(str(files("reliability_platform.service.dashboard"))) / "static"
 MENU = [(group.value, [one for one in PAGES if one.group is group and one.in_navigation]) for group in PageGroup]
 
@@ -70,7 +75,9 @@ class _Dashboard:
             ground = self._ground
             asked = PageRequest(ground.settings, ground.engine, utc_now(), request.query_params, request.path_params)
             try:
-                return self._answer(request, page.template, page=page, view=page.view(asked))
+                view = page.view(asked)
+                view.refuse_beyond_the_end()
+                return self._answer(request, page.template, page=page, view=view)
             except UsageError as error:
                 return self._trouble(request, 404 if "{" in page.path else 422, str(error))
             except PlatformError as error:
@@ -126,7 +133,7 @@ class _Dashboard:
 
     async def _on_http(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        said = "There is no such page." if error.status_code == 404 else str(error.detail)
+        said = SAID_OF.get(error.status_code, str(error.detail))
         return self._trouble(request, error.status_code, said)
 
     async def _on_fault(self, request: Request, error: Exception) -> Response:

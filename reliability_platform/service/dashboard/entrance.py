@@ -7,7 +7,7 @@ it (`HttpOnly`), and each form of ours carries a token that only our own pages k
 import hashlib
 import hmac
 import secrets
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -67,11 +67,17 @@ class Entrance:
             token.strip(),
             max_age=COOKIE_SECONDS,
             path=f"{root}/",
-            secure=request.url.scheme == "https",
+            secure=self._is_encrypted(request),
             httponly=True,
             samesite="lax",
         )
         return response
+
+    def _is_encrypted(self, request: Request) -> bool:
+        """Whether the browser came by TLS: to us, or to the proxy that `RELIABILITY_API_URL` names."""
+        public = urlsplit(self._ground.settings.api_url)
+        by_proxy = public.scheme == "https" and request.url.hostname == public.hostname
+        return by_proxy or request.url.scheme == "https"
 
     def sign_out(self, root: str) -> Response:
         """Take the token out of the browser."""

@@ -1,19 +1,21 @@
 """What a page is: a question, the function that answers it, and a template that shows the answer."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import Engine
 
+from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
-from reliability_platform.service.queries.answer import Window
+from reliability_platform.service.queries.answer import Page, Window
 from reliability_platform.settings import Settings
 
 ROWS = 50
 """Rows of a table on one page."""
 MAX_OFFSET = 10_000_000
+"""Of eight digits: a number of 5,000 would take Python longer to read than it allows itself."""
 
 
 class PageGroup(StrEnum):
@@ -49,8 +51,8 @@ class PageRequest:
     def window(self) -> Window:
         """The part of a long list that is asked for. Raises `UsageError` where `offset` is no number."""
         text = self.query.get("offset", "0")
-        if not (text.isascii() and text.isdecimal()) or int(text) > MAX_OFFSET:
-            raise UsageError(f"`offset` is {text[:40]!r}: write a whole number, 0 or more.")
+        if not (text.isascii() and text.isdecimal()) or len(text) > 8 or int(text) > MAX_OFFSET:
+            raise UsageError(f"`offset` is {text[:40]!r}: write a whole number from 0 to {MAX_OFFSET:,}.")
         return Window(ROWS, int(text))
 
     def choice(self, name: str, known: Mapping[str, object] | tuple[str, ...] | list[str]) -> str | None:
@@ -68,6 +70,15 @@ class PageView:
     sentence: str
     """The answer to the question of the page."""
     tone: Tone = Tone.PLAIN
+
+    def refuse_beyond_the_end(self) -> None:
+        """Raise `UsageError` where no list of the page reaches as far as was asked: it would look as if there was nothing."""
+        lists = [one for field in fields(self) if isinstance(one := getattr(self, field.name), Page)]
+        longest = max((one.total for one in lists), default=0)
+        if longest and not any(one.items for one in lists) and any(one.offset >= longest for one in lists):
+            raise UsageError(
+                f"The list ends before that: {counted(longest, 'entry is', 'entries are')} in it. Leave out `offset`."
+            )
 
 
 @dataclass(frozen=True)

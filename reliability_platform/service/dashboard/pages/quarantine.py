@@ -32,6 +32,8 @@ class QuarantineView(PageView):
     totals: QuarantineTotals
     rows: Page[RejectedRows]
     files: Page[RefusedFile]
+    waiting: RejectedRows | RefusedFile | None
+    """The first that has no end yet: what a replay would begin with; None if nothing waits."""
     chart: DayChart | None
     filters: dict[str, tuple[str, ...]]
     chosen: dict[str, str]
@@ -44,13 +46,15 @@ def view(asked: PageRequest) -> QuarantineView:
     narrowed = QuarantineFilter(source=chosen.get("source"), state=chosen.get("state"))
     totals = quarantine_totals(asked.settings, asked.engine)
     waits = totals.waiting_rows + totals.waiting_files
-    files = file_page(asked.settings, narrowed, asked.window)
+    rows, files = row_page(asked.engine, narrowed, asked.window), file_page(asked.settings, narrowed, asked.window)
+    shown: list[RejectedRows | RefusedFile] = [*rows.items, *files.items]
     return QuarantineView(
         sentence=_sentence(totals),
         tone=Tone.GOOD if not waits else Tone.PLAIN,
         totals=totals,
-        rows=row_page(asked.engine, narrowed, asked.window),
+        rows=rows,
         files=files,
+        waiting=next((one for one in shown if one.state == "quarantined"), None),
         chart=_chart(row_page(asked.engine, narrowed, Window(MAX_LIMIT)).items),
         filters=FILTERS,
         chosen=chosen,

@@ -7,7 +7,22 @@ from reliability_platform.service.dashboard.acts import may_be_done
 from reliability_platform.service.dashboard.page import DashboardPage, PageGroup, PageRequest, PageView, Tone
 from reliability_platform.service.launching.requests import AT_WORK, RequestState, RunRequest, RunRequests
 
-WHAT = {"heal": "Healing", "replay": "Replaying what is in quarantine"}
+WHAT = {
+    "run-pipeline": "Running landing days",
+    "run-backfill": "Running landing days again",
+    "simulate-failure": "Simulating a failure",
+    "heal": "Healing",
+    "replay": "Replaying what is in quarantine",
+    "discard": "Giving up what is in quarantine",
+    "roll-back": "Going back one version",
+}
+"""Kind of long work → how a sentence about it begins."""
+ENDS = {
+    RequestState.REFUSED: "was refused",
+    RequestState.FAILED: "failed",
+    RequestState.LOST: "was lost: its process was killed; ask again",
+}
+"""How it ended without its command having ended well."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +39,7 @@ class RequestView(PageView):
 def view(asked: PageRequest) -> RequestView:
     """One request. Raises `UsageError` if there is none."""
     request = RunRequests(asked.settings, asked.engine).get(asked.path["request"])
-    what, tried = WHAT.get(request.kind, request.kind), bool(request.asked.get("dry_run"))
+    what, tried = WHAT[request.kind], bool(request.asked.get("dry_run"))
     is_well = request.state is RequestState.DONE and request.exit_code == 0
     if request.state in AT_WORK:
         tone, text = Tone.PLAIN, f"{what} is {request.state.value}."
@@ -32,7 +47,7 @@ def view(asked: PageRequest) -> RequestView:
         said = "went well" if is_well else "ran, and not all is well"
         tone, text = (Tone.GOOD if is_well else Tone.BAD), f"{what} {said}."
     else:
-        tone, text = Tone.BAD, f"{what}: {request.state.value}."
+        tone, text = Tone.BAD, f"{what} {ENDS[request.state]}."
     return RequestView(
         sentence=text + (" This was a dry run: nothing has changed." if tried else ""),
         tone=tone,
