@@ -299,6 +299,17 @@ def test_long_work_is_answered_at_once_and_asked_for_once(acted_on: Api) -> None
     assert acted_on.get(first.headers["location"])["state"] == RequestState.LOST, "nobody carries it out here"
 
 
+def test_who_asks_the_same_at_the_same_moment_is_not_told_that_it_is_lost(acted_on: Api) -> None:
+    """Else he asks again with another key, and it is done twice."""
+    requests, now = RunRequests(acted_on.home.settings, acted_on.home.engine), utc_now()
+    with requests.asked("heal", {}, "ada", "once", now) as (first, is_new, _):
+        with requests.asked("heal", {}, "ada", "once", now) as (second, is_second_new, _):
+            assert (is_new, is_second_new, second.id) == (True, False, first.id)
+            assert second.state is RequestState.WAITING, "it is not begun yet, and is about to be"
+        assert [one.name for one in acted_on.home.settings.requests.iterdir()] == [f"{first.id}.lock"]
+    assert requests.get(first.id).state is RequestState.LOST
+
+
 def test_a_backfill_that_the_guard_objects_to_is_a_conflict_that_says_why(acted_on: Api) -> None:
     body = {"from": day(2).isoformat(), "to": day(2).isoformat()}
     told = acted_on.post("/v1/run-backfill", body, 409)

@@ -306,6 +306,12 @@ def test_long_work_is_done_only_after_it_was_tried_without_effect(acted_on: Plat
     tried, _ = requests.ask("heal", {"incident": "INC-0001", "dry_run": True}, "ada", None, utc_now())
     requests.end(tried.id, RequestState.DONE, utc_now(), 0, None, "It would ask the source again.")
     assert "carry-out" in client.get(f"/ui/requests/{tried.id}").text
+    backfill, _ = requests.ask("run-backfill", {"dry_run": True, "approve": False}, "ada", None, utc_now())
+    requests.end(backfill.id, RequestState.DONE, utc_now(), 0, '{"tables": ["a"]}', "")
+    shown = client.get(f"/ui/requests/{backfill.id}").text
+    assert "carry-out" not in shown, "a button that would be refused"
+    assert "\n  &#34;tables&#34;: [" in shown
+    assert "approve" not in shown
     for kind in KINDS:
         asked, _ = requests.ask(
             kind, {"source": "orders", "date": "2026-01-02", "dry_run": True}, "ada", None, utc_now()

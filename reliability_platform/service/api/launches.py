@@ -50,11 +50,9 @@ def by(kind: str) -> Any:
 
 def _ask(on: Ground, kind: str, body: dict[str, Any], who: Caller, key: str | None, answer: Response) -> RunRequest:
     requests = RunRequests(on.settings, on.engine)
-    with told_as(409):
-        request, is_new = requests.ask(kind, body, who.name, key, utc_now())
-    if is_new:
-        start(on.settings, requests, request)
-        request = requests.get(request.id)
+    with told_as(409), requests.asked(kind, body, who.name, key, utc_now()) as (request, is_new, lock):
+        if is_new:
+            start(on.settings, lock, request)
     answer.headers["Location"] = f"/v1/requested-runs/{request.id}"
     return request
 

@@ -95,9 +95,9 @@ def _hold(form: SentForm) -> str:
 
 def _launch(form: SentForm, kind: str, body: dict[str, Any], key: str | None = None) -> str:
     requests = RunRequests(form.ground.settings, form.ground.engine)
-    request, is_new = requests.ask(kind, body, form.caller.name, key, form.now)
-    if is_new:
-        start(form.ground.settings, requests, request)
+    with requests.asked(kind, body, form.caller.name, key, form.now) as (request, is_new, lock):
+        if is_new:
+            start(form.ground.settings, lock, request)
     return f"requests/{request.id}"
 
 
@@ -114,14 +114,18 @@ def _try_to_replay(form: SentForm) -> str:
     return _launch(form, "replay", said.model_dump(mode="json", exclude_none=True))
 
 
+TRIED_FIRST = ("heal", "replay")
+"""Long work that is done from a page; what else was asked for over the API is done over it."""
+
+
 def may_be_done(request: RunRequest) -> bool:
-    """Whether this was tried without effect, and went well."""
-    return bool(request.asked.get("dry_run")) and request.state is RequestState.DONE
+    """Whether this was tried without effect, went well, and is done from a page."""
+    return request.kind in TRIED_FIRST and bool(request.asked.get("dry_run")) and request.state is RequestState.DONE
 
 
 def _carry_out(form: SentForm) -> str:
     tried = RunRequests(form.ground.settings, form.ground.engine).get(form.path["request"])
-    if tried.kind not in ("heal", "replay") or not may_be_done(tried):
+    if not may_be_done(tried):
         raise UsageError("This was not tried without effect first, or did not go well: begin with the dry run.")
     if not may(form.caller.role, KINDS[tried.kind].act):
         raise UsageError(f"{form.caller.name} may not {KINDS[tried.kind].act.value}.")

@@ -53,6 +53,11 @@ def ticked(text: str) -> Markup:
     )
 
 
+def indented(line: str) -> Markup:
+    """A line of a text that a program wrote, with the blanks at its beginning."""
+    return Markup("{}{}").format(" " * (len(line) - len(line.lstrip(" "))), plain(line))
+
+
 def yes_no(value: bool | None) -> str:
     """In words; a dash where nobody knows."""
     return NOTHING if value is None else "yes" if value else "no"
@@ -75,7 +80,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (said, share, moment, words, short, days, ticked, yes_no, percent, number, duration)
+    filters = (said, share, moment, words, short, days, ticked, indented, yes_no, percent, number, duration)
     environment.filters.update({one.__name__: one for one in filters})
     environment.globals.update(counted=counted, NOTHING=NOTHING)
     return environment

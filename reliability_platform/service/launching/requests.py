@@ -5,6 +5,8 @@ Whoever carries one out holds a lock; a request that says that it is at work, an
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -16,7 +18,7 @@ from sqlalchemy import Engine, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.errors import UsageError
-from reliability_platform.locks import unclaimed
+from reliability_platform.locks import claim, unclaimed
 from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import requested_runs
 from reliability_platform.settings import Settings
@@ -84,15 +86,33 @@ class RunRequests:
         """What whoever carries the request out holds."""
         return self._folder / f"{request_id}.lock"
 
-    def ask(
+    @contextmanager
+    def asked(
         self, kind: str, asked: dict[str, Any], who: str, key: str | None, now: datetime
+    ) -> Iterator[tuple[RunRequest, bool, int]]:
+        """As `ask`, with the descriptor of the lock, which is held from before the request can be seen to the end of the block.
+
+        Else whoever asked the same at the same moment would read that it was lost, and ask again.
+        """
+        request_id, is_new = str(uuid4()), False
+        lock = claim(self.lock(request_id), wait=False)
+        try:
+            request, is_new = self.ask(kind, asked, who, key, now, request_id)
+            yield request, is_new, lock
+        finally:
+            if not is_new:
+                self.lock(request_id).unlink(missing_ok=True)
+            os.close(lock)  # whoever carries it out has it: the lock is free when that ends
+
+    def ask(
+        self, kind: str, asked: dict[str, Any], who: str, key: str | None, now: datetime, request_id: str | None = None
     ) -> tuple[RunRequest, bool]:
         """Keep a request; the request, and whether it is new. One with a key that came before is that one.
 
         Raises `KeyTakenError` if it was another request that had the key.
         """
         values: dict[str, Any] = {
-            "id": str(uuid4()),
+            "id": request_id or str(uuid4()),
             "kind": kind,
             "asked": json.dumps(asked, default=str, sort_keys=True),
         }

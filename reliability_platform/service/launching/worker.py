@@ -13,7 +13,6 @@ from typing import Any
 
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode
-from reliability_platform.locks import claim
 from reliability_platform.operations import operations_engine
 from reliability_platform.service.launching.kinds import KINDS
 from reliability_platform.service.launching.requests import RequestState, RunRequest, RunRequests
@@ -31,20 +30,16 @@ ENDED: dict[int, RequestState] = {
 """By the exit code of the last command; any other is a failure."""
 
 
-def start(settings: Settings, requests: RunRequests, request: RunRequest) -> None:
-    """Begin to carry a request out, in a process that outlives this one."""
-    lock = claim(requests.lock(request.id), wait=False)
-    try:
-        subprocess.Popen(
-            [sys.executable, "-m", WORKER, str(settings.home), request.id, str(lock)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=[lock],
-            start_new_session=True,
-        )
-    finally:
-        os.close(lock)  # the child has it: the lock is free when that ends
+def start(settings: Settings, lock: int, request: RunRequest) -> None:
+    """Begin to carry a request out, in a process that outlives this one and has the lock of the request."""
+    subprocess.Popen(
+        [sys.executable, "-m", WORKER, str(settings.home), request.id, str(lock)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        pass_fds=[lock],
+        start_new_session=True,
+    )
 
 
 def carry_out(settings: Settings, request_id: str) -> None:

@@ -40,6 +40,8 @@ def view(asked: PageRequest) -> RequestView:
     """One request. Raises `UsageError` if there is none."""
     request = RunRequests(asked.settings, asked.engine).get(asked.path["request"])
     what, tried = WHAT[request.kind], bool(request.asked.get("dry_run"))
+    if tried:
+        what = f"The dry run of {what[0].lower()}{what[1:]}"
     is_well = request.state is RequestState.DONE and request.exit_code == 0
     if request.state in AT_WORK:
         tone, text = Tone.PLAIN, f"{what} is {request.state.value}."
@@ -49,7 +51,7 @@ def view(asked: PageRequest) -> RequestView:
     else:
         tone, text = Tone.BAD, f"{what} {ENDS[request.state]}."
     return RequestView(
-        sentence=text + (" This was a dry run: nothing has changed." if tried else ""),
+        sentence=text + (" Nothing has changed." if tried else ""),
         tone=tone,
         request=request,
         result="" if request.result is None else json.dumps(request.result, indent=2, ensure_ascii=False),
