@@ -137,22 +137,21 @@ def _nothing_goes_out(outward_calls: Path) -> Iterator[None]:
 
 
 LONGEST = (
-    "scenarios/test_catalogue.py",
-    "orchestration/test_dev.py",
     "scenarios/test_demo.py",
+    "scenarios/test_catalogue.py",
+    "scenarios/test_csv_deliveries.py",
     "scenarios/test_personal_data.py",
     "scenarios/test_live_platform.py",
-    "scenarios/test_runbooks_work.py",
-    "unit/test_recovery.py",
     "unit/test_evidence.py",
-    "scenarios/test_own_project.py",
     "dbt/test_order_freedom.py",
-    "orchestration/test_lineage_events.py",
     "scenarios/test_crash_safety.py",
-    "scenarios/test_by_hand.py",
+    "unit/test_recovery.py",
+    "unit/test_damage_matrix.py",
     "dbt/test_dbt_from_the_shell.py",
+    "scenarios/test_runbooks_work.py",
+    "scenarios/test_cases.py",
 )
-"""Files that take 25 to 55 s of CPU and begin first, or the last worker would run one of them alone."""
+"""Files that take 17 to 90 s of CPU and begin first, or the last worker would run one of them alone."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -68,6 +68,7 @@ def _completed(events: list[dict[str, Any]], job: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.exhaustive  # of one run with dbt, 25 s; events as such are held by test_openlineage_events
 def test_every_job_of_a_run_begins_and_completes(ran: Ran) -> None:
     """A START without an end, or a job that nobody hears of, is a gap in the lineage."""
     _, run_id, events = ran
@@ -81,6 +82,7 @@ def test_every_job_of_a_run_begins_and_completes(ran: Ran) -> None:
         assert facets["nominalTime"]["nominalEndTime"] == f"{day(3)}T00:00:00Z"
 
 
+@pytest.mark.exhaustive
 def test_rows_and_columns_are_those_of_the_data(ran: Ran) -> None:
     """What was landed, admitted and built, counted there and here."""
     made, _, events = ran
@@ -101,6 +103,7 @@ def test_rows_and_columns_are_those_of_the_data(ran: Ran) -> None:
     assert nulls  # visitors who are not signed in
 
 
+@pytest.mark.exhaustive
 def test_datasets_are_connected_from_landing_to_gold(ran: Ran) -> None:
     """A receiver draws the graph from inputs and outputs alone."""
     _, _, events = ran
@@ -114,6 +117,7 @@ def test_datasets_are_connected_from_landing_to_gold(ran: Ran) -> None:
     assert seen >= {"landing/orders", "bronze/orders", "stg_orders", "int_orders__deduplicated", "dim_merchants"}
 
 
+@pytest.mark.exhaustive
 def test_columns_come_from_columns(ran: Ran) -> None:
     """An amount of staging is that of bronze, and every model says where its columns come from."""
     _, _, events = ran
@@ -130,6 +134,7 @@ def test_columns_come_from_columns(ran: Ran) -> None:
     assert traced == {f"dbt.{model}" for model in MODELS}
 
 
+@pytest.mark.exhaustive
 def test_assertions_are_the_results_of_the_store(ran: Ran) -> None:
     """Each evaluated check, under its own name, on its own dataset."""
     made, _, events = ran

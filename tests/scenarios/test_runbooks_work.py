@@ -4,7 +4,7 @@ One home is landed, built and published; for a failure class one of its checks i
 incident that the platform opens is worked off by its own runbook: line by line, by the real command line. Days and
 sources are shared out so that no class explains another one, and each incident stays one.
 
-`make test` works off one class of each policy, which together know every kind of command; `make test-all` all of them.
+`make test` asks the questions; `make test-all` works off every class by its commands.
 """
 
 import os
@@ -57,12 +57,9 @@ OF_EACH_POLICY = {
     (policy.action, policy.automatic): name for name, policy in reversed(POLICIES.items()) if name in CLASSES
 }
 """What heals, and whether it waits for a person → the first class of which that is so."""
-WORKED_OFF = ("duplicate_delivery", "late_data", "held_late", "schema_break", "data_loss", "day_not_run")
-"""In `make test`: every kind of command, with and without an approval, a repair and a restore. A healing takes 3 to 6 s."""
 NOT_OF_THE_SHOP = {"failed_test", "broken_relation"}
 """Raised by tests of an own dbt project, and by rules that a contract declares; those of the shop declare none."""
 OF_THE_SHOP = [name for name in CLASSES if name not in NOT_OF_THE_SHOP]
-EACH_CLASS = [pytest.param(name, marks=[] if name in WORKED_OFF else pytest.mark.exhaustive) for name in OF_THE_SHOP]
 
 
 @dataclass
@@ -183,14 +180,14 @@ def opened(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> tupl
 def worked(
     settings: Settings, opened: tuple[Settings, dict[str, Worked]], request: pytest.FixtureRequest
 ) -> dict[str, Worked]:
-    """An incident of each of the few, and of each class that this session asks for, worked off by its runbook as it stood
+    """An incident of each class that this session asks for, worked off by its runbook as it stood
     when it was opened. A line that several share runs once."""
     asked = {
         str(item.callspec.params["failure_class"])
         for item in request.session.items
         if isinstance(item, pytest.Function) and item.function is test_every_command_of_the_runbook_works_as_pasted
     }
-    engine = _fail(settings, asked | set(WORKED_OFF))
+    engine = _fail(settings, asked)
     with driving(settings, healing=False) as (_, daemon):
         daemon.settle()  # the incident sensor opens them and writes their pages
     found = _runbooks(settings, engine)
@@ -219,28 +216,14 @@ def _turn(line: str, first: set[str]) -> int:
     return next((place for word, place in places.items() if word in words[1:3]), 0)
 
 
-def _kind(line: str) -> tuple[str, ...]:
-    """A command and its options, without what is different for each incident."""
-    words = shlex.split(line)
-    return (*words[1:3], *sorted(word for word in words[3:] if word.startswith("--")))
-
-
 def test_every_class_has_its_own_real_incident(opened: tuple[Settings, dict[str, Worked]]) -> None:
     """Otherwise the tests below would prove little."""
     assert set(opened[1]) == set(OF_THE_SHOP)
     assert NOT_OF_THE_SHOP.isdisjoint(spec.failure_class for spec in CHECKS.values())
 
 
-def test_what_is_worked_off_has_every_kind_of_command(opened: tuple[Settings, dict[str, Worked]]) -> None:
-    """A command that only a class knows which `make test` leaves out would be pasted by a person first."""
-    _, every = opened
-    kinds = {
-        name: {_kind(line) for line, _ in one.lines if not line.startswith("export")} for name, one in every.items()
-    }
-    assert set().union(*kinds.values()) == set().union(*(kinds[name] for name in WORKED_OFF))
-
-
-@pytest.mark.parametrize("failure_class", EACH_CLASS)
+@pytest.mark.exhaustive  # 35 s of healing; that each command and option exists is held by tests/conventions
+@pytest.mark.parametrize("failure_class", OF_THE_SHOP)
 def test_every_command_of_the_runbook_works_as_pasted(worked: dict[str, Worked], failure_class: str) -> None:
     """It ends with 0, or with a code that the line above it announces."""
     one = worked[failure_class]
@@ -252,6 +235,7 @@ def test_every_command_of_the_runbook_works_as_pasted(worked: dict[str, Worked],
     assert done >= {"incidents", "checks", "quarantine", "publish", "verify"} | recovery
 
 
+@pytest.mark.exhaustive
 def test_what_the_runbooks_did_ended_every_incident(settings: Settings, worked: dict[str, Worked]) -> None:
     """Following the runbook to its end leaves nothing open, and the proof holds."""
     assert [one.id for one in IncidentStore(operations_engine(settings)).open()] == []
@@ -289,6 +273,7 @@ def test_the_questions_on_the_page_of_a_class_run_as_pasted(settings: Settings, 
                 connection.execute("\n".join(block.lines)).fetchall()
 
 
+@pytest.mark.exhaustive
 def test_commands_inside_sentences_work_too(worked: dict[str, Worked]) -> None:
     """A hint is followed as a command is."""
     found = {
@@ -314,6 +299,7 @@ def test_commands_inside_sentences_work_too(worked: dict[str, Worked]) -> None:
         assert execute(f"{line} --yes --why runbook" if destroys else line) in allowed, line
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("command", ["runbook", "assess", "postmortem", "message", "page", "show"])
 def test_every_document_of_every_class_can_be_made(
     worked: dict[str, Worked], command: str, capsys: pytest.CaptureFixture[str]
