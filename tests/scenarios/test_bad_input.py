@@ -137,10 +137,10 @@ def test_a_missing_and_a_corrupt_warehouse_are_said_in_words(tmp_path: Path) -> 
     """Neither a stack trace nor silence."""
     home = tmp_path / "home"
     (home / "published").mkdir(parents=True)
-    code, text = refused("quarantine", "list", home=home)
+    code, text = refused("quarantine", "show", "orders-20260101-01", home=home)
     assert (code, "does not exist" in text) == (ExitCode.ENVIRONMENT, True)
     (home / "warehouse.duckdb").write_bytes(b"this is no database" * 1000)
-    code, text = refused("quarantine", "list", home=home)
+    code, text = refused("quarantine", "show", "orders-20260101-01", home=home)
     assert (code, "rebuild it" in text) == (ExitCode.ENVIRONMENT, True)
 
 

@@ -109,10 +109,11 @@ def test_the_tour_has_seen_what_it_should(toured: Toured) -> None:
         *("schema_type_changed", "schema_column_missing", "checksum_mismatch", "no_manifest", "manifest_unreadable"),
         *("customer_id_unknown_reference", "channel_unknown_value", "method_unknown_value", "carrier_unknown_value"),
         *("payload_personal_data", "payload_malformed", "payload_poisonous", "key_conflict", "event_time_in_future"),
-        *("customer_id_missing", "amount_out_of_range", "rows held as too late", "unexpected"),
+        *("customer_id_missing", "amount_out_of_range", "rows held as too late"),
         *("Soda could not evaluate it", "Could not convert string •••", MASK, shape(NAME), "text of "),
     ):
         assert sign in toured.said, sign
+    assert ("unexpected" in toured.said) == ("$ reliability verify" in toured.said)
 
 
 def test_whoever_asks_for_it_sees_a_row_as_it_was_delivered(toured: Toured, capsys: pytest.CaptureFixture[str]) -> None:

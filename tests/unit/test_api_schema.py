@@ -74,6 +74,7 @@ def ask(schema: Any, headers: dict[str, str], examples: int) -> list[str]:
     return wrong
 
 
+@pytest.mark.exhaustive  # 8 s; each route has tests of its own
 def test_some_requests_of_each_operation_are_answered_as_the_document_says(api: tuple[Any, dict[str, str]]) -> None:
     assert ask(*api, 1) == []
 

@@ -139,9 +139,17 @@ def test_a_home_of_before_there_were_cursors_opens_no_incident_again(settings: S
         store.move(one.id, State.FALSE_ALARM, later(1), "a person", "It was a test.")
     before = judged(settings)
     with engine.begin() as connection:
-        for later_table in ("sensor_cursors", "corrections"):
+        for later_table in (
+            "sensor_cursors",
+            "corrections",
+            "quarantine_counts",
+            "quarantine_copies",
+            "api_tokens",
+            "requested_runs",
+        ):
             connection.execute(text(f"drop table {later_table}"))
-        connection.execute(text("drop index check_results_by_run"))
+        for later_index in ("check_results_by_run", "check_results_by_name"):
+            connection.execute(text(f"drop index {later_index}"))
         connection.execute(text("update operations_version set version_num = '0004'"))
     assert tick(settings) == []
     assert judged(settings) == before

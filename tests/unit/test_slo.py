@@ -463,6 +463,7 @@ def healthy_again(spent: Platform, home: Path) -> Platform:
     return Platform(home)
 
 
+@pytest.mark.exhaustive  # 13 s
 def test_an_exhausted_budget_stops_no_publication(spent: Platform, tmp_path: Path) -> None:
     """Through the real pipeline: a null spike spends the budget, healing publishes the day, the budget stays spent."""
     made = healthy_again(spent, tmp_path / "home")
