@@ -21,10 +21,10 @@ from tests.conftest import day
 
 WORLD = Simulation(seed=9, events_per_day=1_000)
 FAULTS = {name: one for name, one in CATALOGUE.items() if one.containment is Containment.TOLD}
+PLACES = [(name, source) for name, fault in FAULTS.items() for source in fault.applies_to]
 CASES = [
-    pytest.param(name, source, size, marks=[] if size == "medium" else [pytest.mark.exhaustive])
-    for name, fault in FAULTS.items()
-    for source in fault.applies_to
+    pytest.param(*place, size, marks=[] if size == "medium" else [pytest.mark.exhaustive])
+    for place in PLACES
     for size in ("small", "medium", "large")
 ]
 """A case takes 0.15 s; another size is the same code on another number of rows."""
@@ -144,7 +144,7 @@ def test_every_row_stays_possible(name: str, source: str, size: str) -> None:
                 assert beyond <= (rows.num_rows / 100 if name == "partner_unit_change" else 0)
 
 
-@pytest.mark.parametrize(("name", "source", "size"), CASES[::3])
+@pytest.mark.parametrize(("name", "source", "size"), CASES[1::3])
 def test_the_same_seed_is_the_same_rows_and_the_clean_ones_stay(name: str, source: str, size: str) -> None:
     """An injection works on copies, and draws from its generator alone."""
     clean, first = _injected(name, source, size)
@@ -154,7 +154,7 @@ def test_the_same_seed_is_the_same_rows_and_the_clean_ones_stay(name: str, sourc
     assert [one.table for one in _all(clean)] == [one.table for one in _all(anew)]
 
 
-@pytest.mark.parametrize(("name", "source"), sorted({case[:2] for case in CASES}))
+@pytest.mark.parametrize(("name", "source"), PLACES)
 def test_a_larger_size_changes_more(name: str, source: str) -> None:
     """Small, medium and large mean something."""
     sizes = [sum(rows.total() for rows in _difference(name, source, size)) for size in ("small", "large")]
