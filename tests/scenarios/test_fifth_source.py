@@ -44,7 +44,11 @@ def test_a_fifth_source_joins_the_shop_with_files_alone(tmp_path: Path) -> None:
     added = read(shop, "sources", "add", "loans", "--from", str(tmp_path / "deliveries"), "--yes")
     assert (added["key"], added["event_time"], added["format"]["delimiter"]) == (["loan"], "borrowed", ";")
     changed = {one["path"]: one["change"] for one in read(shop, "generate")["files"] if one["change"] != "same"}
-    assert {path for path in changed if "loans" not in path} == {"dbt_project/macros/contracts.sql"}
+    assert {path for path in changed if "loans" not in path} == {  # what lists all sources
+        "contracts/generated.json",
+        "dbt_project/macros/contracts.sql",
+        "dbt_project/models/reconciliation/rec_silver__vs__gold.sql",
+    }
     last = FIRST + timedelta(days=1)
     assert reliability(shop, "run", "--from", str(FIRST), "--to", str(last)).returncode == ExitCode.OK
     assert read(shop, "incidents", "list") == []
