@@ -13,6 +13,9 @@ from reliability_platform.service.queries.lineage import LineageDataset, lineage
 from reliability_platform.service.queries.runs import PipelineRun, run_page
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
+SAID = {"blocked": "was refused", "killed": "was killed", "running": "goes on"}
+"""How a run ended, as part of a sentence, where the word alone is none."""
+
 
 @dataclass(frozen=True)
 class DatasetStatus:
@@ -75,12 +78,16 @@ def _status(dataset: LineageDataset, by_check: dict[str, CheckStatus]) -> Datase
     return DatasetStatus(dataset, status, failed, len(found))
 
 
+def _ended(outcome: str) -> str:
+    return SAID.get(outcome, outcome)
+
+
 def _answer(day: date | None, datasets: list[DatasetStatus], runs: Page[PipelineRun]) -> tuple[str, Tone]:
     if day is None:
         return "The pipeline has not been run yet.", Tone.PLAIN
     failed = [one for one in datasets if one.status == "failed"]
     judged = sum(one.status != "unknown" for one in datasets)
-    last = f"the last run {runs.items[0].outcome}" if runs.items else "no run is on record"
+    last = f"the last run {_ended(runs.items[0].outcome)}" if runs.items else "no run is on record"
     if failed:
         many = counted(len(failed), "dataset has a failed check", "datasets have failed checks")
         return f"On landing day {day}, {many} of {judged:,} judged; {last}.", Tone.BAD

@@ -69,7 +69,9 @@ def _sentence(asked: PageRequest, total: int, narrowed: bool) -> str:
     standing = f"{counted(number, 'incident is', 'incidents are')} open ({parts})" if number else "No incident is open"
     if narrowed:
         return f"{standing}; the filter finds {counted(total, 'incident')}."
-    return f"{standing}; there were {counted(total, 'incident')} in all."
+    return (
+        f"{standing}; there were {counted(total, 'incident')} in all." if total else "There has been no incident yet."
+    )
 
 
 PAGE = DashboardPage(

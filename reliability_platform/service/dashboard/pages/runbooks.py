@@ -54,9 +54,9 @@ def view(asked: PageRequest) -> RunbooksView:
     ]
     rows.sort(key=lambda one: (-one.number_open, one.severity, one.title))
     whole = counted(len(rows), "failure class has a runbook", "failure classes have a runbook")
-    open_text = counted(len(open_ones), "open incident has", "open incidents have")
+    open_text = counted(len(open_ones), "open incident has one of its own", "open incidents have one of their own")
     return RunbooksView(
-        sentence=f"{whole}; {open_text} one of {'its' if len(open_ones) == 1 else 'their'} own.",
+        sentence=f"{whole}; {open_text if open_ones else 'no incident is open'}.",
         incidents=open_ones,
         rows=rows,
     )
