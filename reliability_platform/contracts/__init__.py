@@ -4,6 +4,6 @@ What belongs here: reading them, and what follows from them alone. A source is `
 platform knows none by name.
 """
 
-from reliability_platform.contracts.declared import CONTRACTS, SOURCES
+from reliability_platform.contracts.declared import CONTRACTS, SOURCES, check_source
 
-__all__ = ["CONTRACTS", "SOURCES"]
+__all__ = ["CONTRACTS", "SOURCES", "check_source"]

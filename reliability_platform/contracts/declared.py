@@ -15,6 +15,7 @@ from reliability_platform.contracts.odcs import ContractError, read_contracts
 from reliability_platform.contracts.relations import Relation, RelationKind
 from reliability_platform.contracts.types import is_number
 from reliability_platform.contracts.versions import objection, together
+from reliability_platform.errors import UsageError
 from reliability_platform.settings import CONTRACTS_FOLDER
 
 
@@ -94,4 +95,12 @@ def _refuse_relations_to_nothing(folder: Path, contract: Contract, all_of_them: 
 
 CONTRACTS = contracts_in(CONTRACTS_FOLDER)
 SOURCES = tuple(CONTRACTS)
+
+
+def check_source(source: str) -> None:
+    """Raise `UsageError` for a source that the project does not declare."""
+    if source not in SOURCES:
+        raise UsageError(f"There is no source {source!r}: choose one of {', '.join(SOURCES) or 'none'}.")
+
+
 """In the order of their names: where several are equal, the first one counts."""

@@ -16,10 +16,10 @@ from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.service.access.roles import LEAST_ROLE, Act, Role, may
 from reliability_platform.service.access.tokens import ApiTokens
-from reliability_platform.service.api import launches
 from reliability_platform.service.api.app import create_app, operations
 from reliability_platform.service.api.examples import EXAMPLES
 from reliability_platform.service.api.guard import CALLERS_BEHIND_ONE_ADDRESS, MAX_BODY_BYTES, Rate
+from reliability_platform.service.launching import worker
 from reliability_platform.service.launching.requests import RequestState, RunRequest, RunRequests
 from tests.conftest import Platform, day
 from tests.unit.asked_of import REJECTED, lived_with_troubles
@@ -79,7 +79,7 @@ def looked_at(lived: Callable[[Path], Platform], tmp_path_factory: pytest.TempPa
 def acted_on(lived: Callable[[Path], Platform], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Api:
     """For acts. Long work is kept and not begun: a command takes 20 s, and a test of its own begins one."""
     started: list[RunRequest] = []
-    monkeypatch.setattr(launches, "start", lambda *work: started.append(work[-1]))
+    monkeypatch.setattr(worker, "start", lambda *work: started.append(work[-1]))
     return api_of(lived_with_troubles(lived, tmp_path / "home"), started)
 
 

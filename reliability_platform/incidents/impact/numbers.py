@@ -6,8 +6,7 @@ from datetime import date
 
 import duckdb
 
-from reliability_platform.contracts import CONTRACTS, SOURCES
-from reliability_platform.errors import UsageError
+from reliability_platform.contracts import CONTRACTS, check_source
 
 
 @dataclass(frozen=True)
@@ -29,8 +28,7 @@ class Numbers:
 
 def numbers(connection: duckdb.DuckDBPyConnection, source: str, days: Sequence[date]) -> Numbers:
     """Rows and event dates concerned, from the warehouse. Raises `UsageError` for a source that does not exist."""
-    if source not in SOURCES:  # it becomes part of a table's name
-        raise UsageError(f"There is no source {source!r}: choose one of {', '.join(SOURCES)}.")
+    check_source(source)  # it becomes part of a table's name
     parameters = [source, [day.isoformat() for day in days]]
     where = "source = ? and list_contains(?, landing_date::varchar)"
     sums = connection.execute(

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from reliability_platform.atomic import write_atomically
-from reliability_platform.contracts import SOURCES
+from reliability_platform.contracts import check_source
 from reliability_platform.counted import counted
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.lab.faults.catalogue import fault_named
@@ -139,8 +139,7 @@ def resolve_injection(planned: PlannedInjection, first: date, last: date) -> Inj
     """Bind one planned injection to a window. Raises `UsageError` if it does not fit."""
     fault = fault_named(planned.fault)
     label = f"{planned.fault} on {planned.source}"
-    if planned.source not in SOURCES:
-        raise UsageError(f"There is no source {planned.source!r}: choose one of {', '.join(SOURCES)}.")
+    check_source(planned.source)
     reason = fault.why_not(planned.source)
     if reason is not None:
         elsewhere = f"; use {', '.join(fault.applies_to)}" if fault.applies_to else ""

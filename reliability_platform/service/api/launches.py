@@ -22,8 +22,8 @@ from reliability_platform.service.api.access import (
 from reliability_platform.service.api.problems import ApiError, problems, told_as
 from reliability_platform.service.api.reads import IncidentId
 from reliability_platform.service.launching.kinds import KINDS
-from reliability_platform.service.launching.requests import RunRequest, RunRequests
-from reliability_platform.service.launching.worker import start
+from reliability_platform.service.launching.requests import RunRequest
+from reliability_platform.service.launching.worker import launch
 from reliability_platform.warehouse.published import current_version
 
 router = APIRouter(
@@ -49,10 +49,8 @@ def by(kind: str) -> Any:
 
 
 def _ask(on: Ground, kind: str, body: dict[str, Any], who: Caller, key: str | None, answer: Response) -> RunRequest:
-    requests = RunRequests(on.settings, on.engine)
-    with told_as(409), requests.asked(kind, body, who.name, key, utc_now()) as (request, is_new, lock):
-        if is_new:
-            start(on.settings, lock, request)
+    with told_as(409):
+        request = launch(on.settings, on.engine, kind, body, who.name, key, utc_now())
     answer.headers["Location"] = f"/v1/requested-runs/{request.id}"
     return request
 

@@ -21,7 +21,7 @@ from reliability_platform.service.api import asked as forms
 from reliability_platform.service.api.access import Caller, Ground
 from reliability_platform.service.launching.kinds import KINDS
 from reliability_platform.service.launching.requests import RequestState, RunRequest, RunRequests
-from reliability_platform.service.launching.worker import start
+from reliability_platform.service.launching.worker import launch
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -94,10 +94,7 @@ def _hold(form: SentForm) -> str:
 
 
 def _launch(form: SentForm, kind: str, body: dict[str, Any], key: str | None = None) -> str:
-    requests = RunRequests(form.ground.settings, form.ground.engine)
-    with requests.asked(kind, body, form.caller.name, key, form.now) as (request, is_new, lock):
-        if is_new:
-            start(form.ground.settings, lock, request)
+    request = launch(form.ground.settings, form.ground.engine, kind, body, form.caller.name, key, form.now)
     return f"requests/{request.id}"
 
 

@@ -8,8 +8,11 @@ import os
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import Engine
 
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode
@@ -28,6 +31,16 @@ ENDED: dict[int, RequestState] = {
     ExitCode.USAGE: RequestState.REFUSED,
 }
 """By the exit code of the last command; any other is a failure."""
+
+
+def launch(
+    settings: Settings, engine: Engine, kind: str, asked: dict[str, Any], who: str, key: str | None, now: datetime
+) -> RunRequest:
+    """Keep a request and begin to carry it out, once for each key of a caller. Raises `KeyTakenError`."""
+    with RunRequests(settings, engine).asked(kind, asked, who, key, now) as (request, is_new, lock):
+        if is_new:
+            start(settings, lock, request)
+    return request
 
 
 def start(settings: Settings, lock: int, request: RunRequest) -> None:

@@ -4,8 +4,7 @@ from datetime import date
 
 from sqlalchemy import Engine
 
-from reliability_platform.contracts import SOURCES
-from reliability_platform.errors import UsageError
+from reliability_platform.contracts import check_source
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations.tables import incident_heads
 from reliability_platform.service.queries.answer import MAX_LIMIT, QueryAnswer
@@ -57,8 +56,7 @@ class ProfileAlarm(QueryAnswer):
 
 def profile_series(settings: Settings, source: str) -> list[ProfileSeries]:
     """All series of a source, by column and metric. Raises `UsageError` for a source that does not exist."""
-    if source not in SOURCES:
-        raise UsageError(f"There is no source {source!r}: choose one of {', '.join(SOURCES)}.")
+    check_source(source)
     from reliability_platform.profiles.store import kept_profiles
 
     names = ["subject", "kind", "part", "within"]

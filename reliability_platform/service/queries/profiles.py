@@ -5,8 +5,7 @@ from datetime import date
 from functools import reduce
 from operator import and_
 
-from reliability_platform.contracts import SOURCES
-from reliability_platform.errors import UsageError
+from reliability_platform.contracts import check_source
 from reliability_platform.service.queries.answer import EVERYTHING, Page, QueryAnswer, Window, page
 from reliability_platform.settings import Settings
 
@@ -43,8 +42,7 @@ class ProfileFilter:
 
 def profile_page(settings: Settings, asked: ProfileFilter, window: Window = EVERYTHING) -> Page[ProfilePoint]:
     """Points, the newest landing day first. Raises `UsageError` for a source that does not exist."""
-    if asked.source not in SOURCES:
-        raise UsageError(f"There is no source {asked.source!r}: choose one of {', '.join(SOURCES)}.")
+    check_source(asked.source)
     import pyarrow as pa
     import pyarrow.compute as pc
 
