@@ -114,13 +114,14 @@ def _results(judged: Sequence[tuple[str, date]]) -> str:
 
 def _part(cause: RootCause, signals: Sequence[RawSignal]) -> RootCause:
     """The cause with these of its signals alone."""
-    days = sorted({signal.result.partition for signal in signals})
-    return RootCause(cause.source, cause.failure_class, days, list(signals))
+    part = RootCause(cause.source, cause.failure_class, [], list(signals))
+    part.partitions = sorted({signal.result.partition for signal in part.without_echoes})
+    return part
 
 
 def _is_contained(engine: Engine, cause: RootCause) -> bool:
     """Whether the gate holds every day of the cause, or nothing about it needs to be held."""
-    if not any(CHECKS[signal.result.check].blocking for signal in cause.signals):
+    if not any(CHECKS[signal.result.check].blocking for signal in cause.without_echoes):
         return True
     partitions = [(cause.source, day) for day in cause.partitions]
     return set(held(CheckStore(engine), partitions)) == set(partitions)
@@ -210,11 +211,12 @@ class _Observer:
         symptoms: Sequence[str] = (),
     ) -> None:
         """With all that follows from it: killed in between, nobody would look at these results a second time."""
-        days = sorted({signal.result.partition.isoformat() for signal in signals})
+        own = [one for one in signals if not one.is_echo_of(incident.source)]
+        days = sorted({signal.result.partition.isoformat() for signal in own})
         news = {*days} - {day.isoformat() for day in incident.partitions}
         data = {"partitions": days, "signals": _signal_data(signals)}
         if news:
-            data |= self._onset(incident.source, [one for one in signals if one.result.partition.isoformat() in news])
+            data |= self._onset(incident.source, [one for one in own if one.result.partition.isoformat() in news])
         ids = [signal.result_id for signal in signals]
         if news or then:
             then = [*then, *self._assessed_again(incident, signals)]
@@ -274,7 +276,11 @@ class _Observer:
         rest = list(new)
         for incident in same:
             # A neighbouring day extends an incident, unless somebody has already begun to recover the days it had.
-            here = [one for one in rest if incident.untouched or one.result.partition in incident.partitions]
+            here = [
+                one
+                for one in rest
+                if incident.untouched or one.result.partition in incident.partitions or one.is_echo_of(incident.source)
+            ]
             if here:
                 rest = [one for one in rest if one not in here]
                 words = f"Joined: {_words(here)}"
@@ -387,9 +393,9 @@ class _Observer:
 
     def _assessed_again(self, incident: Incident, more: Sequence[RawSignal]) -> list[FollowUp]:
         """An incident that grows by these signals may become worse; it never becomes better by growing."""
-        days = sorted({*incident.partitions, *(one.result.partition for one in more)})
         known = [_remembered(one) for one in incident.signals if one.check in CHECKS]
-        cause = RootCause(incident.source, incident.failure_class, days, [*known, *more])
+        cause = RootCause(incident.source, incident.failure_class, [], [*known, *more])
+        cause.partitions = sorted({*incident.partitions, *(one.result.partition for one in cause.without_echoes)})
         found = self._triage(cause, _is_contained(self._engine, cause))
         if found.severity < incident.severity:
             why = f"{incident.severity} → {found.severity}: {found.reason}"

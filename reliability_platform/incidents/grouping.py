@@ -55,6 +55,10 @@ class RawSignal:
         parts = {one.part for one in self.facts.deviations}
         return parts.pop() if kinds and kinds <= BETWEEN_SOURCES and len(parts) == 1 else None
 
+    def is_echo_of(self, source: str) -> bool:
+        """Whether it only tells, of another source, how that agrees with this one: nothing else of its own has moved."""
+        return self.missed_source == source != self.result.source
+
 
 @dataclass
 class RootCause:
@@ -67,8 +71,15 @@ class RootCause:
 
     @property
     def own_signals(self) -> list[RawSignal]:
-        """The signals of the class itself, without its symptoms."""
-        return [signal for signal in self.signals if signal.failure_class == self.failure_class]
+        """The signals of the class itself, without its symptoms and its echoes: how bad it is, they say."""
+        return [one for one in self.without_echoes if one.failure_class == self.failure_class]
+
+    @property
+    def without_echoes(self) -> list[RawSignal]:
+        """The signals that are about its own source, or its own landing days. Echoes come days later and are listed; they
+        make it neither worse nor longer.
+        """
+        return [one for one in self.signals if not one.is_echo_of(self.source)] or self.signals
 
     @property
     def column(self) -> str | None:

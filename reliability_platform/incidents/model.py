@@ -194,6 +194,13 @@ class Incident:
         return self.state not in ENDED and self.state is not State.RECOVERING and not self.attempts
 
     @property
+    def echo_days(self) -> list[date]:
+        """Landing days besides its own on which another source misses its rows: nothing is asked for them, they are judged
+        again once its own are right.
+        """
+        return sorted({day for _, day in self.still_failing} - {*self.partitions})
+
+    @property
     def checks(self) -> list[str]:
         """The checks that failed, each once."""
         return sorted({signal.check for signal in self.signals})
@@ -273,6 +280,8 @@ def _fold_signals(incident: Incident, entry: TimelineEntry) -> None:
         incident.still_failing[signal.check, signal.partition] = signal
     for raw in entry.data.get("passed", []):
         incident.still_failing.pop((raw["check"], date.fromisoformat(raw["partition"])), None)
+    if incident.pending_reruns:  # an echo that was heard after the action
+        incident.pending_reruns = sorted({*incident.pending_reruns, *incident.echo_days})
 
 
 def _fold_transition(incident: Incident, entry: TimelineEntry) -> None:

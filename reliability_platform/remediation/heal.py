@@ -156,8 +156,13 @@ def _act(settings: Settings, engine: Engine, incident: Incident, now: datetime, 
         raise
     replays = [*done.replays, *(_landed_before(settings, incident) if incident.resumed else ())]
     ReplayLedger(engine).record(replays, incident.id, incident.attempts, now)
-    days = [day.isoformat() for day in done.reruns]
-    data = {"action": chosen.name, "phase": "done", "reruns": days, "results_before": CheckStore(engine).last_id()}
+    reruns = sorted({*done.reruns, *incident.echo_days}) if done.reruns else []
+    data = {
+        "action": chosen.name,
+        "phase": "done",
+        "reruns": [day.isoformat() for day in reruns],
+        "results_before": CheckStore(engine).last_id(),
+    }
     data |= {"facts": dict(done.facts), WORLD: environment_fingerprint(settings, incident)}
     store.append(incident.id, now, actor, "action", done.summary, data)
     return done

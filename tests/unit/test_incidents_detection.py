@@ -7,8 +7,10 @@ import pytest
 from sqlalchemy import Engine
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.facts import Deviating, Facts
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, CheckStatus
 from reliability_platform.incidents.detection import DEFAULT_REOPEN_DAYS, Surroundings, observe
+from reliability_platform.incidents.documents.runbook import detection
 from reliability_platform.incidents.impact import Consumers
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
@@ -271,3 +273,34 @@ def test_a_symptom_that_stays_in_the_data_opens_nothing_once_its_cause_has_heale
     assert incident.state is State.RESOLVED
     observe(engine, number(result(late, value=77.0)), later(30))
     assert len(IncidentStore(engine).all()) == 2, "other numbers are other news"
+
+
+PROFILE, ECHO = "int_orders__deduplicated__profile", "int_shipments__deduplicated__profile"
+LOST = Facts(deviations=(Deviating("label", "channel", "web", "", 0.2, 0.185, 1, 0.015),))
+MISSES_ORDERS = Facts(deviations=(Deviating("found in", "order_id", "orders", "", 1.0, 0.8, 1, 0.2),))
+
+
+def test_echoes_are_listed_and_make_an_incident_neither_worse_nor_longer(engine: Engine, number: Numbers) -> None:
+    """A fault of P3 in orders was P1 and eight days long after a week in which parcels led to its orders; their days were asked
+    for, of orders and of shipments.
+    """
+    for at in range(5, 13):
+        own = [result(PROFILE, 5, facts=LOST)] if at == 5 else []
+        observe(engine, number(*own, result(ECHO, at, facts=MISSES_ORDERS)), later(at))
+    (incident,) = IncidentStore(engine).all()
+    assert (incident.severity, incident.partitions, incident.sources) == ("P3", [day(5)], ("orders",))
+    assert incident.echo_days == [day(at) for at in range(6, 13)]
+    heard = "".join(str(vars(block)) for block in detection(incident))
+    assert f"rows of shipments that landed on landing days {day(6)} to {day(12)} lead to orders" in heard
+
+
+def test_an_echo_that_is_heard_after_the_action_is_judged_again_with_it(engine: Engine, number: Numbers) -> None:
+    """It was a second incident of orders, on a day of which orders were right, and nothing would have made it pass."""
+    (one,) = observe(engine, number(result(PROFILE, 5, facts=LOST)), NOW)
+    store = IncidentStore(engine)
+    store.move(one, State.RECOVERING, later(1), "healer", "act", action="re_request_batches", phase="begun")
+    done = {"action": "re_request_batches", "phase": "done", "reruns": [day(5).isoformat()]}
+    store.append(one, later(2), "healer", "action", "asked again", done)
+    observe(engine, number(result(ECHO, 7, facts=MISSES_ORDERS)), later(3))
+    (incident,) = store.all()
+    assert (incident.partitions, incident.pending_reruns) == ([day(5)], [day(5), day(7)])

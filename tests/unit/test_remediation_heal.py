@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.facts import Deviating, Facts
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult, CheckStatus
 from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, UsageError
+from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.remediation import heal
 from reliability_platform.remediation.actions import ACTIONS, Action, Done
@@ -90,6 +92,24 @@ def test_act_judge_verify_resolve(home: BrokenHome) -> None:
     assert taken.says in str(told)
     assert str(told).startswith(f"{one} is resolved.")
     assert healed_since(home.settings, home.engine, home.incidents.last_position(), later(5)) == []
+
+
+def test_days_that_miss_the_rows_are_judged_again_with_those_on_which_they_came(home: BrokenHome) -> None:
+    """Orders were healed, and a parcel of three days later still led nowhere: the incident waited for ever."""
+    one = home.incident(GAP, facts=missing(2)).id
+    missed = Facts(deviations=(Deviating("found in", "order_id", "orders", "", 1.0, 0.8, 1, 0.2),))
+    after = home.day + timedelta(days=3)
+    home.checks.record([result("int_shipments__deduplicated__profile", 8, facts=missed)])
+    observe(home.engine, home.checks.after(home.checks.last_id() - 1, 1), NOW)
+    begin(home, one)
+    incident = home.incidents.get(one)
+    assert (incident.partitions, incident.pending_reruns) == ([home.day], [home.day, after])
+    home.admit()
+    home.judge(at=later(3))
+    assert not check_it(home, one, 4)
+    names = ["int_shipments__deduplicated__profile", "rec_batches__conserved__orders"]
+    home.checks.record([passed(name, 8, at=later(5)) for name in names])
+    assert check_it(home, one, 6)
 
 
 def test_acting_and_verifying_again_changes_nothing(home: BrokenHome) -> None:

@@ -8,7 +8,7 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.facts import Facts, PastValues
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.counted import counted
-from reliability_platform.formats import NOTHING, joined, moment, number, second, span
+from reliability_platform.formats import NOTHING, joined, landing_days, moment, number, second, span
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.blocks import (
     Block,
@@ -120,7 +120,7 @@ def _symptoms(incident: Incident) -> list[Block]:
 
 def detection(incident: Incident) -> list[Block]:
     """What each check saw, and a few masked rows."""
-    signals = _latest(incident)
+    signals = [one for one in _latest(incident) if one.partition in incident.partitions]
     rows = [
         [
             signal.partition.isoformat(),
@@ -139,7 +139,8 @@ def detection(incident: Incident) -> list[Block]:
     if len(rows) > RESULTS:
         more = counted(len(rows) - RESULTS, "more result")
         blocks.append(Paragraph(f"And {more}: the list of checks in the first five minutes shows them all."))
-    blocks += _past(signals)
+    blocks += _echoes(incident)
+    blocks += _past(incident, signals)
     samples = [(signal.check, row) for signal in signals for row in signal.sample[:3]]
     if samples:
         blocks += [
@@ -149,17 +150,31 @@ def detection(incident: Incident) -> list[Block]:
     return blocks
 
 
-def _past(signals: Sequence[Signal]) -> list[Block]:
-    """The number of the last day that left its past, by day: that of the profile where there is one, for it is the strongest of
-    all that was measured."""
+def _echoes(incident: Incident) -> list[Block]:
+    """What other sources tell on other days of the rows that are wrong here."""
+    echoes = [one for one in _latest(incident) if one.partition not in incident.partitions]
+    if not echoes:
+        return []
+    sources, days = sorted({one.source for one in echoes}), [one.partition for one in echoes]
+    return [
+        Paragraph(
+            f"Echoes, which make it no worse: rows of {joined(sources)} that landed on {landing_days(days)} lead to "
+            f"{incident.source} and do not agree with it. Nothing is asked for them; they are judged again with its days."
+        )
+    ]
+
+
+def _past(incident: Incident, signals: Sequence[Signal]) -> list[Block]:
+    """The number of the last day that left its past, by day: of the source itself, and that of the profile where there is one,
+    for it is the strongest of all that was measured."""
     found = [
-        (one.check.endswith("__profile"), one.partition, past)
+        (one.source == incident.source, one.check.endswith("__profile"), one.partition, past)
         for one in signals
         if (past := _told_past(one)) is not None
     ]
     if not found:
         return []
-    *_, past = max(found, key=lambda one: one[:2])
+    *_, past = max(found, key=lambda one: one[:3])
     return [ValuesByDay(past.what, past.days, past.values, past.usual, past.low, past.high, past.told)]
 
 
