@@ -510,6 +510,25 @@ _PUBLISHED = {
 }
 
 
+_NO_REPORT = _Property(
+    "reported_by_people",
+    False,
+    "P2",
+    "Nobody has reported something wrong that is not settled.",
+    "Look at what was reported; `reliability incidents resolve ID --why TEXT` says that it is settled.",
+)
+
+
+def _reports() -> list[CheckSpec]:
+    """What people report of a source, or of a published table; nothing evaluates it."""
+    reported = {f"stg_{source}": (source,) for source in SOURCES} | MART_SOURCES
+    return [
+        _spec(f"{dataset}__no_report", dataset, sources or SOURCES[:1], _NO_REPORT, engine="run")
+        for dataset, sources in reported.items()
+        if SOURCES
+    ]
+
+
 def _run_checks() -> list[CheckSpec]:
     """Those of builds, runs and of the home are filed under the first source, for they concern all; monitors report when
     there is news.
@@ -542,7 +561,7 @@ def _run_checks() -> list[CheckSpec]:
     layers = [
         _spec(f"stg_{source}__as_built", f"stg_{source}", (source,), _AS_BUILT, engine="run") for source in SOURCES
     ]
-    return builds + fetches + layers + upkeep
+    return builds + fetches + layers + upkeep + _reports()
 
 
 CHECKS: dict[str, CheckSpec] = {

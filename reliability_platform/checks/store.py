@@ -151,6 +151,12 @@ class CheckStore:
         with self._engine.connect() as connection:
             return [(row.id, result_of_row(row)) for row in connection.execute(query)]
 
+    def of_run(self, run_id: str) -> list[tuple[int, CheckResult]]:
+        """The results of one run with their numbers, oldest first."""
+        query = select(check_results).where(check_results.c.run_id == run_id).order_by(check_results.c.id)
+        with self._engine.connect() as connection:
+            return [(row.id, result_of_row(row)) for row in connection.execute(query)]
+
     def run_ids(self, prefix: str) -> set[str]:
         """The runs with this beginning of their id of which there are results."""
         query = select(check_results.c.run_id).where(check_results.c.run_id.startswith(prefix)).distinct()

@@ -6,7 +6,8 @@ from enum import StrEnum
 
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
-from reliability_platform.incidents.model import Incident, State
+from reliability_platform.incidents.model import ENDED, Incident, State, check_transition
+from reliability_platform.incidents.reports import settle
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.masking import scrub
 
@@ -77,6 +78,9 @@ def decide(
             f"`reliability incidents actions {incident.id}`."
         )
     if effect.target is not None:
+        check_transition(incident, effect.target)
+        if effect.target in ENDED:
+            settle(store.engine, incident, now, actor, why)
         store.move(incident.id, effect.target, now, actor, why)
     if decision is Decision.NOTE:
         store.append(incident.id, now, actor, "note", why)

@@ -120,7 +120,12 @@ def _part(cause: RootCause, signals: Sequence[RawSignal]) -> RootCause:
 
 
 def _is_contained(engine: Engine, cause: RootCause) -> bool:
-    """Whether the gate holds every day of the cause, or nothing about it needs to be held."""
+    """Whether the gate holds every day of the cause, or nothing about it needs to be held.
+
+    What a person has seen is in what consumers read, as far as anybody knows.
+    """
+    if CLASSES[cause.failure_class].told_by_people:
+        return False
     if not any(CHECKS[signal.result.check].blocking for signal in cause.without_echoes):
         return True
     partitions = [(cause.source, day) for day in cause.partitions]
@@ -374,6 +379,8 @@ class _Observer:
 
     def _triage(self, cause: RootCause, contained: bool) -> Triage:
         failed = [one for one in cause.own_signals if one.result.status is CheckStatus.FAILED]
+        if CLASSES[cause.failure_class].told_by_people:  # whether what they were shown is bad, nobody knows yet
+            return triage(cause.failure_class, declared=[CHECKS[one.result.check].severity for one in failed])
         consumers = self._consumers
         if consumers is None:
             readers = [f"the readers of {cause.source}"] if CONTRACTS[cause.source].critical else []

@@ -42,6 +42,8 @@ OUTCOME = "outcome"
 NOT_RECOVERED, FAILED, BROKEN_OFF, NOT_RUN = "not_recovered", "failed", "broken_off", "not_run"
 """How an attempt ended that did not help: judged and found wanting, raised, killed, its days never run again. Only the
 first two say anything about its cause."""
+UNCONFIRMED = "unconfirmed"
+"""How an attempt ended of which only a person can say whether it helped."""
 ENDED = frozenset({State.VERIFIED, State.RESOLVED, State.CLOSED, State.FALSE_ALARM})
 
 

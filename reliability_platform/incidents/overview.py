@@ -15,7 +15,7 @@ from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Commands, Heading, Paragraph
 from reliability_platform.incidents.documents.render import text
 from reliability_platform.incidents.documents.runbook import follow_up
-from reliability_platform.incidents.impact import Numbers, Reach
+from reliability_platform.incidents.impact import Numbers, Reach, is_contained
 from reliability_platform.incidents.model import Incident, State, TimelineEntry
 from reliability_platform.incidents.response import ResponsePolicy, overdue, postmortem_due, response_due
 
@@ -95,8 +95,10 @@ def _going_on(incident: Incident) -> list[Block]:
     results = f"{counted(failing, 'result')} of {counted(len(incident.checks), 'check')} not cleared"
     if not incident.is_open:
         words = f"No: it is {incident.state.value.replace('_', ' ')}."
-    elif incident.times.contained is not None:
+    elif is_contained(incident):
         words = f"Contained: consumers are kept from it. {results[:1].upper()}{results[1:]}."
+    elif incident.times.contained is not None:
+        words = f"Yes: it is told, and nothing of it is held; {results}."
     else:
         words = f"Yes: it is {incident.state.value}, not contained; {results}."
     return [Heading(2, "Is it still going on"), Bullets([words])]

@@ -52,6 +52,11 @@ class IncidentStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    @property
+    def engine(self) -> Engine:
+        """The operations store that it is in."""
+        return self._engine
+
     def all(self) -> list[Incident]:
         """Every incident, oldest first."""
         return self.find()
@@ -140,6 +145,12 @@ class IncidentStore:
         """The place of the last entry in the chain; 0 if there is none."""
         with self._engine.connect() as connection:
             return connection.execute(select(func.max(incident_timeline.c.id))).scalar() or 0
+
+    def owner_of(self, result_id: int) -> str | None:
+        """The incident to which a check result belongs; None if it belongs to none."""
+        query = select(incident_signals.c.incident_id).where(incident_signals.c.result_id == result_id)
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar()
 
     def known_results(self, result_ids: Sequence[int]) -> set[int]:
         """Which of these check results belong to an incident already."""

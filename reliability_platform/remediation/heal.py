@@ -23,6 +23,7 @@ from reliability_platform.incidents.model import (
     NOT_RECOVERED,
     NOT_RUN,
     OUTCOME,
+    UNCONFIRMED,
     Incident,
     State,
     TimelineEntry,
@@ -261,6 +262,8 @@ def _wanted(incident: Incident) -> set[tuple[str, date]]:
         for signal in incident.signals
         if stays_on_record(signal.check, signal.dataset) is None and signal.check in CHECKS
     }
+    if CLASSES[incident.failure_class].told_by_people:
+        failed = set()  # nothing evaluates what a person has seen
     proof = {(name, day) for name in policy.proof for day in incident.partitions}
     proof |= {(name, day) for name in policy.event_date_proof for day in _event_dates(incident)}
     return failed | {(check, day) for name, day in proof if (check := name.format(source=incident.source)) in CHECKS}
@@ -373,6 +376,17 @@ def _give_up(
     store.append(incident.id, now, actor, "escalation", why, {"to": policy.escalation}, key=key)
 
 
+def _ask_for_confirmation(store: IncidentStore, incident: Incident, now: datetime, actor: str) -> None:
+    """Leave an incident that a person has reported to people: its days are built again, and no check can say whether that was it."""
+    to = POLICIES[incident.failure_class].escalation
+    words = f"{_last(incident, 'done').why[:MAX_TOLD]} Nothing holds its days. Whether it is right now, {to} must say: "
+    words += f"`reliability incidents resolve {incident.id} --why TEXT`."
+    data = {OUTCOME: UNCONFIRMED, "cause": _usual_cause(incident).name}
+    store.move(incident.id, State.CONTAINED, now, actor, words, **data)
+    key = f"confirmation-{incident.id}-{incident.lives}-{incident.attempts}"
+    store.append(incident.id, now, actor, "escalation", words, {"to": to}, key=key)
+
+
 def _usual_cause(incident: Incident) -> Cause:
     """What an incident comes of, by its errors, else by its class."""
     return CAUSES[incident.triage.classification.cause]
@@ -400,6 +414,9 @@ def verify(settings: Settings, engine: Engine, incident_id: str, now: datetime, 
     if objections:
         what = f"Not recovered: {'; '.join(objections[:3])}."
         _give_up(settings, store, incident, now, actor, what, NOT_RECOVERED)
+        return False
+    if CLASSES[incident.failure_class].told_by_people and incident.still_failing:
+        _ask_for_confirmation(store, incident, now, actor)
         return False
     _resolve(engine, store, incident, holders, now, actor)
     return True

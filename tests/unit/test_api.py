@@ -233,6 +233,22 @@ def test_a_landing_day_is_held_and_let_go(acted_on: Api) -> None:
     assert "not over yet" in acted_on.post("/v1/hold", body | {"date": tomorrow}, 422)["detail"]
 
 
+def test_whoever_looks_reports_what_looks_wrong_once_a_key(acted_on: Api) -> None:
+    viewer = acted_on.token(Role.VIEWER)
+    body = {"dataset": "agg_daily_revenue", "from": day(1).isoformat(), "to": day(1).isoformat(), "words": "half of it"}
+    keyed = {**viewer, "Idempotency-Key": "seen-1"}
+    first = acted_on.client.post("/v1/incidents", json=body, headers=keyed)
+    again = acted_on.client.post("/incidents", json=body, headers=keyed)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.headers["Location"] == f"/v1/incidents/{first.json()['id']}"
+    assert first.json()["id"] == again.json()["id"]
+    assert first.json()["failure_class"] == "reported_by_people"
+    other = acted_on.client.post("/v1/incidents", json=body | {"words": "none of it"}, headers=keyed)
+    assert (other.status_code, other.json()["title"]) == (409, "Conflict")
+    for wrong in ({"dataset": "nothing"}, {"to": "2025-12-31"}, {"words": " "}, {"words": "x" * 2001}, {"more": 1}):
+        assert acted_on.client.post("/v1/incidents", json=body | wrong, headers=viewer).status_code == 422
+
+
 def test_from_the_first_token_on_nobody_is_let_in_without(acted_on: Api) -> None:
     acted_on.get("/v1/incidents")
     viewer = acted_on.token(Role.VIEWER)
@@ -260,6 +276,7 @@ def test_a_store_that_is_read_by_somebody_opens_nothing(acted_on: Api) -> None:
 ACTS: tuple[tuple[str, dict[str, Any], Act], ...] = (
     ("/v1/incidents/INC-0001/acknowledge", {}, Act.DECIDE),
     ("/v1/incidents/INC-0001/heal", {}, Act.HEAL),
+    ("/v1/incidents", {"dataset": "orders", "from": "2026-01-01", "to": "2026-01-01", "words": "x"}, Act.REPORT),
     ("/v1/hold", {"source": "orders", "date": "2026-01-01", "why": "x"}, Act.HOLD),
     ("/v1/release", {"source": "orders", "date": "2026-01-01", "why": "x"}, Act.RELEASE),
     ("/v1/run-pipeline", {"from": "2026-01-01", "to": "2026-01-01"}, Act.RUN),

@@ -7,6 +7,7 @@ from reliability_platform.cli.lazy import LazyGroup
 PLACES = {
     "list": "incidents.look:list_incidents",
     "rejected": "incidents.look:rejected",
+    "report": "incidents.report:report",
     "show": "incidents.look:show",
     "timeline": "incidents.look:timeline",
     "runbook": "incidents.documents:runbook",

@@ -216,6 +216,8 @@ class FailureClass:
     """Whether it says that batches are missing: refused files explain it only as far as they are those batches."""
     of_broken_checks: bool = False
     """Whether it is that of every check that broke off, whatever class its failure would have."""
+    told_by_people: bool = False
+    """Whether people say it and no check: it holds nothing by itself, and a person alone can say that it is over."""
     keeps_snapshots: bool = False
     """Whether a snapshot may be its cure: a loss, or what damaged files make fail, of which nobody may know yet."""
 

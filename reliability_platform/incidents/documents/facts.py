@@ -14,7 +14,7 @@ from reliability_platform.formats import joined, length, moment
 from reliability_platform.incidents.classes import CLASSES, Prevention, Severity
 from reliability_platform.incidents.documents.measures import is_wrong, was_seen
 from reliability_platform.incidents.documents.situation import Situation
-from reliability_platform.incidents.impact import MeasureRow, Numbers, measure_table
+from reliability_platform.incidents.impact import MeasureRow, Numbers, keeps_from_consumers, measure_table
 from reliability_platform.incidents.model import NOT_RECOVERED, OUTCOME, Incident
 from reliability_platform.incidents.response import response_due
 from reliability_platform.incidents.times import Times
@@ -108,7 +108,9 @@ def facts_of(incident: Incident, situation: Situation) -> PostmortemFacts:
         reopened=incident.lives - 1,
         people=list(dict.fromkeys(entry.actor for entry in timeline if not entry.actor.endswith(MACHINES))),
         raised=_rank(incident.severity) < _rank(CLASSES[incident.failure_class].severity),
-        contained_at_once=times.contained is not None and times.contained == times.detected,
+        contained_at_once=times.contained is not None
+        and times.contained == times.detected
+        and keeps_from_consumers(incident),
         changes=measure_table(incident),
         numbers=situation.numbers,
         critical_readers=[one.name for one in situation.reach.exposures if one.critical],

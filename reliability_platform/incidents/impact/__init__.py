@@ -2,7 +2,14 @@
 
 from reliability_platform.incidents.impact.measures import MeasureChange, MeasureRow, measure_table, measures
 from reliability_platform.incidents.impact.numbers import Numbers, numbers
-from reliability_platform.incidents.impact.radius import radius, reach_of, root_nodes, spoiled_columns
+from reliability_platform.incidents.impact.radius import (
+    is_contained,
+    keeps_from_consumers,
+    radius,
+    reach_of,
+    root_nodes,
+    spoiled_columns,
+)
 from reliability_platform.incidents.impact.reach import Consumers, Exposure, Reach, consumers, reach
 from reliability_platform.incidents.impact.record import BAD, RECOVERED, phase_of, record_impact
 
@@ -16,6 +23,8 @@ __all__ = [
     "Numbers",
     "Reach",
     "consumers",
+    "is_contained",
+    "keeps_from_consumers",
     "measure_table",
     "measures",
     "numbers",

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.impact.reach import Reach, reach_from
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.lineage.columns import columns_of, downstream_columns
@@ -59,8 +61,19 @@ def reach_of(manifest_path: Path, incident: Incident) -> Reach:
     return reach_from(manifest_path, roots, spoiled_columns(manifest_path, incident))
 
 
+def keeps_from_consumers(incident: Incident) -> bool:
+    """Whether nothing bad of the incident can be published: one of its checks holds its days, or its class spoils no numbers.
+
+    What is only told is published as it is, whatever state the incident is in.
+    """
+    holds = any(CHECKS[one].blocking for one in incident.checks if one in CHECKS)
+    return holds or not CLASSES[incident.failure_class].spoils_numbers
+
+
 def is_contained(incident: Incident) -> bool:
     """Whether, in its present life, the incident has been kept from consumers."""
+    if not keeps_from_consumers(incident):
+        return False
     contained = False
     for entry in incident.timeline:
         if entry.kind == "transition":

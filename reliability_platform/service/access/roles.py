@@ -18,7 +18,7 @@ class Role(StrEnum):
 
 
 _MEANS = {
-    Role.VIEWER: "looks at everything; personal data are masked for all roles",
+    Role.VIEWER: "looks at everything, and reports what looks wrong; personal data are masked for all roles",
     Role.RESPONDER: "is on call: decides about incidents, and keeps landing days from consumers",
     Role.OPERATOR: "runs the pipeline: runs, backfills, healing, replays, injected failures, days that are let go",
     Role.ADMIN: "takes away and overrules: discards, goes back a version, lets a backfill through the guard",
@@ -29,6 +29,7 @@ class Act(StrEnum):
     """What somebody may ask for."""
 
     LOOK = "look at anything"
+    REPORT = "report something wrong, which opens an incident"
     DECIDE = "acknowledge, assign, note, resolve, reopen, close an incident or call it a false alarm"
     HOLD = "keep a landing day from consumers"
     RELEASE = "let a landing day go that somebody holds"
@@ -43,6 +44,7 @@ class Act(StrEnum):
 
 LEAST_ROLE: dict[Act, Role] = {
     Act.LOOK: Role.VIEWER,
+    Act.REPORT: Role.VIEWER,
     Act.DECIDE: Role.RESPONDER,
     Act.HOLD: Role.RESPONDER,
     Act.RELEASE: Role.OPERATOR,

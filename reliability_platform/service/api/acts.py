@@ -3,15 +3,17 @@
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 
 from reliability_platform.checks.holds import Holds
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.decisions import EFFECTS, Decision, decide
+from reliability_platform.incidents.reports import PersonReport, report
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.service.access.roles import Act
 from reliability_platform.service.api import asked
 from reliability_platform.service.api.access import Caller, Ground, OnGround, allowed, each_parameter_once
+from reliability_platform.service.api.launches import IdempotencyKey
 from reliability_platform.service.api.problems import problems, told_as
 from reliability_platform.service.api.reads import IncidentId
 from reliability_platform.service.queries.answer import QueryAnswer
@@ -51,6 +53,26 @@ def _decide(on: Ground, incident_id: str, decision: Decision, who: Caller, why: 
         incident = store.get(incident_id)
     with told_as(409):  # the texts have been looked at: what is left is what the state of the incident does not allow
         incident = decide(store, incident.id, decision, now, who.name, why, to)
+    return summary_of(on.settings, incident, now)
+
+
+@router.post("/incidents", status_code=201, tags=["incidents"], summary="Report something wrong that no check has seen")
+def report_incident(
+    on: OnGround,
+    who: Annotated[Caller, Depends(allowed(Act.REPORT))],
+    said: asked.ReportAsked,
+    answer: Response,
+    key: IdempotencyKey = None,
+) -> IncidentSummary:
+    """Opens an incident, or adds to the one that is open for the same source on these or neighbouring days.
+
+    Nothing is held for it, and nothing is asked for again before somebody has looked. Only a person ends it.
+    """
+    now = utc_now()
+    heard = PersonReport(said.dataset, said.first, said.last or said.first, said.words, who.name, key)
+    with told_as(409):  # the fields have been looked at: what is left is a key that was used for another report
+        incident = report(on.settings, on.engine, heard, now)
+    answer.headers["Location"] = f"/v1/incidents/{incident.id}"
     return summary_of(on.settings, incident, now)
 
 

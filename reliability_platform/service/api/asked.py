@@ -14,6 +14,7 @@ from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.classes import CLASSES, Severity
 from reliability_platform.incidents.decisions import MAX_NAME, MAX_TEXT
 from reliability_platform.incidents.model import State
+from reliability_platform.incidents.reports import REPORTABLE
 from reliability_platform.operations.tables import MAX_REASON
 from reliability_platform.service.queries.answer import MAX_LIMIT, Window
 
@@ -44,6 +45,9 @@ def _filled(text: str) -> str:
 
 
 SourceName = Annotated[str, _one_of("source", SOURCES), Field(json_schema_extra={"enum": list(SOURCES)})]
+DatasetName = Annotated[
+    str, _one_of("source or published table", REPORTABLE), Field(json_schema_extra={"enum": sorted(REPORTABLE)})
+]
 ClassName = Annotated[str, _one_of("failure class", CLASSES), Field(json_schema_extra={"enum": list(CLASSES)})]
 LandingDay = Annotated[date, AfterValidator(_landed)]
 """A landing day that is over."""
@@ -235,6 +239,26 @@ class Range(RequestForm):
     @model_validator(mode="after")
     def _in_order(self) -> "Range":
         if self.last < self.first:
+            raise ValueError(f"`to` {self.last} lies before `from` {self.first}: give the earlier day first")
+        return self
+
+
+class ReportAsked(RequestForm):
+    """Something wrong that somebody has seen."""
+
+    first: LandingDay = Field(alias="from")
+    """The first day on which it looks wrong."""
+    last: LandingDay | None = Field(default=None, alias="to")
+    """The last one, included; by default the first."""
+
+    dataset: DatasetName
+    """The published table or the source in which it was seen."""
+    words: Words
+    """What was seen, and what was expected; masked where it holds personal data."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "ReportAsked":
+        if self.last is not None and self.last < self.first:
             raise ValueError(f"`to` {self.last} lies before `from` {self.first}: give the earlier day first")
         return self
 

@@ -37,6 +37,11 @@ EXAMPLES: dict[str, RequestExample] = {
     "GET /v1/lineage": RequestExample("/v1/lineage?dataset=bronze/orders"),
     "GET /v1/scorecards": RequestExample("/v1/scorecards"),
     "GET /v1/scorecards/{name}": RequestExample("/v1/scorecards/pipeline_reliability_scorecard"),
+    "POST /v1/incidents": RequestExample(
+        "/v1/incidents",
+        {"dataset": "orders", "from": "2026-01-01", "words": "half is missing"},
+        status=201,
+    ),
     "POST /v1/incidents/{incident_id}/acknowledge": RequestExample(
         "/v1/incidents/INC-0001/acknowledge", {"why": "looking at it"}
     ),

@@ -5,7 +5,7 @@ not do is not shown, and refused if it comes all the same.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from reliability_platform.checks.holds import Holds
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.decisions import Decision, decide
+from reliability_platform.incidents.reports import PersonReport, report
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.service.access.roles import Act, may
 from reliability_platform.service.api import asked as forms
@@ -24,6 +25,10 @@ from reliability_platform.service.launching.requests import RequestState, RunReq
 from reliability_platform.service.launching.worker import launch
 
 T = TypeVar("T", bound=BaseModel)
+
+
+class FormError(UsageError):
+    """A form is filled in with what cannot be."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +43,14 @@ class SentForm:
     fields: Mapping[str, str]
 
     def read(self, form: type[T], **more: Any) -> T:
-        """The fields as a request of the API would have them. Raises `UsageError` for what is not of the form."""
+        """The fields as a request of the API would have them. Raises `FormError` for what is not of the form."""
         try:
             return form.model_validate({name: value for name, value in self.fields.items() if value} | more)
         except ValidationError as error:
             found = [
                 f"{'.'.join(map(str, one['loc'])) or 'the form'}: {forms.what_is_wrong(one)}" for one in error.errors()
             ]
-            raise UsageError("; ".join(found[:5]) + ".") from None
+            raise FormError("; ".join(found[:5]) + ".") from None
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,15 @@ def _hold(form: SentForm) -> str:
     return f"incidents/{incident.id}"
 
 
+def _report(form: SentForm) -> str:
+    """The key is that of the page on which the form was shown: sent twice, it is one report."""
+    key = form.fields.get("key") or None
+    said = replace(form, fields={name: value for name, value in form.fields.items() if name != "key"})
+    asked = said.read(forms.ReportAsked)
+    heard = PersonReport(asked.dataset, asked.first, asked.last or asked.first, asked.words, form.caller.name, key)
+    return f"incidents/{report(form.ground.settings, form.ground.engine, heard, form.now).id}"
+
+
 def _launch(form: SentForm, kind: str, body: dict[str, Any], key: str | None = None) -> str:
     request = launch(form.ground.settings, form.ground.engine, kind, body, form.caller.name, key, form.now)
     return f"requests/{request.id}"
@@ -131,6 +145,7 @@ def _carry_out(form: SentForm) -> str:
 
 
 ACTS: tuple[DashboardAct, ...] = (
+    DashboardAct("report", Act.REPORT, _report),
     DashboardAct("incidents/{incident}/acknowledge", Act.DECIDE, _decide(Decision.ACKNOWLEDGE)),
     DashboardAct("incidents/{incident}/note", Act.DECIDE, _decide(Decision.NOTE)),
     DashboardAct("incidents/{incident}/resolve", Act.DECIDE, _decide(Decision.RESOLVE)),

@@ -18,11 +18,12 @@ from reliability_platform.errors import PlatformError, UsageError
 from reliability_platform.masking import error_text
 from reliability_platform.service.access.roles import LEAST_ROLE, Act, may
 from reliability_platform.service.api.access import Ground
-from reliability_platform.service.dashboard.acts import ACTS, DashboardAct, SentForm
+from reliability_platform.service.dashboard.acts import ACTS, DashboardAct, FormError, SentForm
 from reliability_platform.service.dashboard.entrance import COOKIE, Entrance
 from reliability_platform.service.dashboard.page import DashboardPage, PageGroup, PageRequest
 from reliability_platform.service.dashboard.pages import PAGES
 from reliability_platform.service.dashboard.rendering import SECURITY_POLICY, rendered
+from reliability_platform.service.dashboard.report_form import offered
 
 HEADERS = {
     "Content-Security-Policy": SECURITY_POLICY,
@@ -77,7 +78,7 @@ class _Dashboard:
             try:
                 view = page.view(asked)
                 view.refuse_beyond_the_end()
-                return self._answer(request, page.template, page=page, view=view)
+                return self._answer(request, page.template, page=page, view=view, report=offered(asked, view))
             except UsageError as error:
                 return self._trouble(request, 404 if "{" in page.path else 422, str(error))
             except PlatformError as error:
@@ -99,7 +100,7 @@ class _Dashboard:
             try:
                 shown = act.do(SentForm(self._ground, caller, utc_now(), request.path_params, fields))
             except UsageError as error:
-                return self._trouble(request, 409, str(error))
+                return self._trouble(request, 422 if isinstance(error, FormError) else 409, str(error))
             except PlatformError as error:
                 return self._trouble(request, 503, str(error))
             return RedirectResponse(f"{_root(request)}/{shown}", 303, HEADERS)
@@ -149,7 +150,7 @@ class _Dashboard:
             form_token=self._entrance.form_token(request),
             signed_in=COOKIE in request.cookies,
             allowed=[] if caller is None else [one.name for one in Act if may(caller.role, one)],
-            **names,
+            **{"report": None, **names},
         )
         return HTMLResponse(text, code, HEADERS)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from sqlalchemy import Engine
@@ -70,6 +70,8 @@ class PageView:
     sentence: str
     """The answer to the question of the page."""
     tone: Tone = Tone.PLAIN
+    about: tuple[str, list[date]] | None = None
+    """The one dataset that it is about, and its days, where there is one: a report of something wrong begins with it."""
 
     def refuse_beyond_the_end(self) -> None:
         """Raise `UsageError` where no list of the page reaches as far as was asked: it would look as if there was nothing."""

@@ -68,6 +68,7 @@ def view(asked: PageRequest) -> IncidentView:
     return IncidentView(
         sentence=_sentence(detail, is_open=incident.is_open),
         tone=Tone.GOOD if not incident.is_open else Tone.BAD if incident.severity in ("P0", "P1") else Tone.PLAIN,
+        about=(incident.source, incident.partitions),
         incident=detail,
         title=CLASSES[incident.failure_class].title,
         next_step=step,
