@@ -28,6 +28,8 @@ from reliability_platform.remediation.documents import remedy_of
 from reliability_platform.service.access.roles import LEAST_ROLE, Role
 from reliability_platform.service.api.app import create_app, operations
 from reliability_platform.service.api.examples import EXAMPLES
+from reliability_platform.service.metrics.declared import METRICS
+from reliability_platform.service.metrics.rules import alert_rules
 from reliability_platform.settings import PREFIX, PROJECT_ROOT, Settings, load_settings
 
 REFERENCE = PROJECT_ROOT / "docs" / "reference"
@@ -365,6 +367,25 @@ def settings() -> str:
     )
 
 
+def metrics() -> str:
+    """Every metric, and the rules that ship."""
+    text = (
+        f"# Metrics and alert rules\n\n{MARK}\n\n[How to scrape them](../how-to/metrics.md). What a home cannot answer is left "
+        "out.\n\n## Metrics\n\n"
+    )
+    text += _table(
+        "| metric | type | labels | what it says |",
+        (
+            (f"`{one.series}`", one.type.value, ", ".join(f"`{label}`" for label in one.labels), one.help)
+            for one in METRICS.values()
+        ),
+    )
+    text += "\n## Alert rules\n\n`reliability metrics --rules` writes them with the limits of your settings; here are the defaults.\n"
+    for rule in alert_rules(Settings()):
+        text += f"\n### {rule.alert}\n\n`{rule.severity}`, after {rule.lasts}. {rule.action}\n\n```promql\n{rule.expr}\n```\n"
+    return text
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "command-line.md": command_line,
     "settings.md": settings,
@@ -374,6 +395,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "faults.md": faults,
     "sizes.md": sizes,
     "api.md": api,
+    "metrics.md": metrics,
 }
 
 

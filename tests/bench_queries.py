@@ -15,8 +15,16 @@ from typing import Any
 from sqlalchemy import Engine, insert, select
 
 from reliability_platform.clock import utc_now
+from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.operations.tables import builds, check_results, quarantine_copies, quarantine_counts
+from reliability_platform.operations.tables import (
+    builds,
+    check_results,
+    quarantine_copies,
+    quarantine_counts,
+    row_counts,
+)
+from reliability_platform.service.metrics.exposition import OPENMETRICS, exposition
 from reliability_platform.service.queries import (
     checks,
     contracts,
@@ -66,6 +74,9 @@ def fill_days(engine: Engine, count: int) -> None:
             names = [{"batch_id": f"orders-{number}-{batch}", "reason": "amount_missing"} for batch in range(4)]
             connection.execute(insert(quarantine_counts), [rejected | name for name in names])
             connection.execute(insert(quarantine_copies).values(landing_date=landed, copied_at=utc_now()))
+            became = [{"landing_date": landed, "source": source, "disposition": one, "rows": 9} for source in SOURCES
+                for one in ("accepted", "duplicate", "quarantined", "held_late", "discarded")]  # fmt: skip
+            connection.execute(insert(row_counts), became)
 
 
 def lengthen_publication(settings: Settings, count: int) -> None:
@@ -109,6 +120,7 @@ def questions(settings: Settings, engine: Engine) -> dict[str, Callable[[], Any]
         "profiles": lambda: profiles.profile_page(settings, profiles.ProfileFilter("orders"), PAGE),
         "summary": lambda: summary.pipeline_summary(settings, engine, now),
         "readiness": lambda: health.readiness(settings, engine, now),
+        "metrics": lambda: exposition(settings, engine, now, OPENMETRICS),
     }
 
 

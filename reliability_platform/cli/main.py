@@ -31,6 +31,7 @@ COMMANDS = {
     "checks": "inspect:checks",
     "incidents": "incidents:incidents",
     "slo": "slo:slo",
+    "metrics": "metrics:metrics",
     "alerts": "alerts:alerts",
     "lineage": "lineage:lineage",
     "sources": "sources:sources",

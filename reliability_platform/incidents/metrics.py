@@ -84,6 +84,7 @@ class Spread:
     n: int
     median: timedelta | None
     p95: timedelta | None
+    mean: timedelta | None = None
 
     @property
     def is_small(self) -> bool:
@@ -111,7 +112,8 @@ def spread(durations: Sequence[timedelta]) -> Spread:
     ordered = sorted(durations)
     rank = math.ceil(95 * len(ordered) / 100)
     middle = median(one.total_seconds() for one in ordered)
-    return Spread(len(ordered), timedelta(seconds=middle), ordered[rank - 1])
+    mean = sum(ordered, timedelta(0)) / len(ordered)
+    return Spread(len(ordered), timedelta(seconds=middle), ordered[rank - 1], mean)
 
 
 def _group(name: str, incidents: Sequence[Incident]) -> Group:

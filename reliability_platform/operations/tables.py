@@ -163,6 +163,17 @@ builds = Table(
     Column("began_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
 )
+stage_durations = Table(
+    "stage_durations",
+    metadata,
+    # How long a stage took that ended well; a row per source for those that take one source at a time.
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("stage", String(20), nullable=False),
+    Column("source", String(100)),
+    Column("seconds", Float, nullable=False),
+    Column("ended_at", UtcDateTime, nullable=False),
+    Index("stage_durations_by_stage", "stage", "source", "id"),
+)
 published_versions = Table(
     "published_versions",
     metadata,
@@ -252,6 +263,15 @@ quarantine_copies = Table(
     metadata,
     Column("landing_date", Date, primary_key=True),
     Column("copied_at", UtcDateTime, nullable=False),
+)
+row_counts = Table(
+    "row_counts",
+    metadata,
+    # What became of the rows of each landing day, as of its last audit; each delivered row is counted once.
+    Column("landing_date", Date, primary_key=True),
+    Column("source", String(100), primary_key=True),
+    Column("disposition", String(20), primary_key=True),
+    Column("rows", BigInteger, nullable=False),
 )
 
 # Incidents

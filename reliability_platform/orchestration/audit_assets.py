@@ -5,6 +5,7 @@ range runs too, where Dagster itself would record none. The same checks can be e
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date
 
@@ -19,6 +20,7 @@ from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
 from reliability_platform.openlineage_events.datasets import assertions, bronze_metrics
 from reliability_platform.openlineage_events.run import Dataset, Datasets
+from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.catalog import PLATFORM_OWNERS
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL, dbt_models
 from reliability_platform.orchestration.evaluations import store_evaluations
@@ -28,6 +30,7 @@ from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.retries import RETRIES, only_transient
 from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.pipeline import steps
+from reliability_platform.pipeline.stage_log import RunStage, timed
 from reliability_platform.settings import Settings
 
 AUDITED = {name: spec for name, spec in CHECKS.items() if spec.engine in ("soda", "native")}
@@ -62,7 +65,8 @@ def _judge(
 
     expected = Datasets([_dataset(name) for name in read], writes)
     with told(News(settings, run, days), "checks.audit", AUDIT, lambda: expected) as job:
-        results = evaluate(settings, days, now=utc_now(), run_id=run.run_id, only=only)
+        with timed(operations_engine(settings), utc_now, RunStage.AUDIT) if only is None else nullcontext():
+            results = evaluate(settings, days, now=utc_now(), run_id=run.run_id, only=only)
         job.learned = lambda: judged(results)
     return results
 

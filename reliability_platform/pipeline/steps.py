@@ -23,6 +23,7 @@ from reliability_platform.landing.discards import write_discards
 from reliability_platform.landing.pickup import pick_up
 from reliability_platform.lineage.personal import ensure_personal_data_declared
 from reliability_platform.operations import operations_engine
+from reliability_platform.pipeline.stage_log import RunStage, timed
 from reliability_platform.remediation.contract_change import fit_since_the_contract_changed
 from reliability_platform.remediation.ledger import NO_INCIDENT, ReplayLedger
 from reliability_platform.settings import Settings
@@ -53,11 +54,12 @@ class RunContext:
 def land(context: RunContext, source: str, days: Sequence[date]) -> Landed:
     """Let a source deliver some days, fetch them where it must be asked, or pick up what has appeared where it delivers."""
     settings, engine = context.settings, context.engine
-    if is_fetched(settings, source):
-        return fetch(settings, engine, source, days, context.clock)
-    if is_picked_up(settings, source):
-        return pick_up(settings, source, days)
-    return deliver(settings, engine, source_named(settings, source), days)
+    with timed(engine, context.clock, RunStage.LAND, source):
+        if is_fetched(settings, source):
+            return fetch(settings, engine, source, days, context.clock)
+        if is_picked_up(settings, source):
+            return pick_up(settings, source, days)
+        return deliver(settings, engine, source_named(settings, source), days)
 
 
 def admit(context: RunContext, source: str, days: Sequence[date]) -> dict[date, list[Admission]]:
@@ -68,7 +70,8 @@ def admit(context: RunContext, source: str, days: Sequence[date]) -> dict[date, 
     look(settings, engine, source, days, now())
     write_discards(settings, engine, source, days)
     write_corrections(settings, engine, source, days)
-    by_day = {day: admit_day(settings, source, day) for day in days}
+    with timed(engine, context.clock, RunStage.ADMIT, source):
+        by_day = {day: admit_day(settings, source, day) for day in days}
     fitting = [one for day, records in by_day.items() for one in fit_since_the_contract_changed(settings, records, day)]
     ReplayLedger(engine).record(fitting, NO_INCIDENT, 0, now())
     return by_day
@@ -96,9 +99,10 @@ def build(
     on_model_start: Callable[[str], None] | None = None,
 ) -> Built:
     """Build the tables of an unbroken row of days, and record what dbt's own tests say. What failed is a result."""
-    nodes = dbt_runner.build(
-        context.settings, days[0], days[-1], select=select, on_node=on_node, on_model_start=on_model_start
-    )
+    with timed(context.engine, context.clock, RunStage.BUILD):
+        nodes = dbt_runner.build(
+            context.settings, days[0], days[-1], select=select, on_node=on_node, on_model_start=on_model_start
+        )
     store = CheckStore(context.engine)
     waiting = _waiting(store, landed_partitions(context.settings))
     results = results_of_dbt([vars(node) for node in nodes], days, context.run_id, context.clock(), waiting)
@@ -127,7 +131,8 @@ def record_results(context: RunContext, days: Sequence[date], results: Sequence[
 
 def audit(context: RunContext, days: Sequence[date]) -> list[CheckResult]:
     """Evaluate every check on some days, and record the results."""
-    results = evaluate(context.settings, days, context.clock(), context.run_id)
+    with timed(context.engine, context.clock, RunStage.AUDIT):
+        results = evaluate(context.settings, days, context.clock(), context.run_id)
     record_results(context, days, results)
     return results
 
@@ -140,6 +145,7 @@ def publish(context: RunContext, on_change: Callable[[list[CheckResult]], None] 
     settings, clock = context.settings, context.clock
     manifest = ensure_manifest(settings.dbt_project)
     ensure_personal_data_declared(manifest)
-    publication = release(settings, marts(manifest), clock(), context.run_id, on_change, clock)
+    with timed(context.engine, clock, RunStage.PUBLISH):
+        publication = release(settings, marts(manifest), clock(), context.run_id, on_change, clock)
     note_end(settings, context.engine)
     return publication

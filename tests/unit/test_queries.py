@@ -225,7 +225,7 @@ def test_no_question_waits_for_the_lease(home: Platform) -> None:
 
 def test_the_read_layer_imports_neither_orchestrator_nor_dbt() -> None:
     """Dagster takes 2 s and dbt 3: an everyday question would take as long as a build of a small day."""
-    modules = "answer checks contracts evidence health impact incidents lineage profiles publications quarantine runs slo sources summary"
+    modules = "answer backlogs checks contracts durations evidence health heartbeats impact incidents lineage profiles publications quarantine runs slo sources summary"
     program = (
         "import importlib, sys\n"
         f"for name in {modules.split()!r}: importlib.import_module(f'reliability_platform.service.queries.{{name}}')\n"

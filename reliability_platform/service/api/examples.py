@@ -19,6 +19,7 @@ _DAYS = {"from": "2026-01-01", "to": "2026-01-02"}
 EXAMPLES: dict[str, RequestExample] = {
     "GET /v1/health": RequestExample("/v1/health"),
     "GET /v1/health/ready": RequestExample("/v1/health/ready"),
+    "GET /v1/metrics": RequestExample("/v1/metrics"),
     "GET /v1/pipeline-summary": RequestExample("/v1/pipeline-summary"),
     "GET /v1/pipeline-runs": RequestExample("/v1/pipeline-runs?outcome=succeeded&limit=10"),
     "GET /v1/requested-runs": RequestExample("/v1/requested-runs"),

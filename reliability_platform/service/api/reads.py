@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.clock import utc_now
@@ -12,6 +12,7 @@ from reliability_platform.service.api import asked
 from reliability_platform.service.api.access import OnGround, Viewer, each_parameter_once
 from reliability_platform.service.api.problems import ApiError, problems, told_as
 from reliability_platform.service.launching.requests import RunRequest, RunRequests
+from reliability_platform.service.metrics.exposition import TEXT, exposition
 from reliability_platform.service.queries import (
     checks,
     contracts,
@@ -87,6 +88,19 @@ def get_readiness(on: OnGround, _: Viewer) -> health.Readiness:
     if found.status == "not_ready":
         raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, " ".join(found.reasons))
     return found
+
+
+@router.get(
+    "/metrics",
+    tags=["health"],
+    summary="The metrics, for Prometheus",
+    response_class=Response,
+    responses={200: {"description": "OpenMetrics, or the older text format", "content": {one: {} for one in TEXT}}},
+)
+def get_metrics(on: OnGround, _: Viewer, request: Request) -> Response:
+    """In the format that `Accept` asks for. docs/how-to/metrics.md says how a scrape shows its token."""
+    text, media_type = exposition(on.settings, on.engine, utc_now(), request.headers.get("accept", "*/*"))
+    return Response(text, headers={"Content-Type": media_type})
 
 
 @router.get("/pipeline-summary", tags=["pipeline"], summary="The state of the pipeline")

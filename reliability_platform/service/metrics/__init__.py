@@ -1,0 +1,1 @@
+"""What Prometheus scrapes: one table of metrics, each read from the read layer, and the alert rules that ship with it."""

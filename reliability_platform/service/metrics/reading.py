@@ -1,0 +1,74 @@
+"""One reading of a home for all metrics: each question is asked once, whoever of them needs its answer."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from sqlalchemy import Engine
+
+from reliability_platform.incidents.metrics import Group, GroupedBy, metrics
+from reliability_platform.service.queries import backlogs, durations, heartbeats, incidents, publications, slo, sources
+from reliability_platform.settings import Settings
+from reliability_platform.slo.status import ObjectiveStatus
+from reliability_platform.warehouse.published import current_version
+
+RECENT = timedelta(days=30)
+"""The incidents whose durations are averaged were detected within so long."""
+
+
+class MetricReading:
+    """The answers, as they stood at one moment."""
+
+    def __init__(self, settings: Settings, engine: Engine, now: datetime) -> None:
+        self.settings, self.engine, self.now = settings, engine, now
+
+    @cached_property
+    def publication(self) -> publications.PublishedVersion | None:
+        """What consumers read."""
+        there = current_version(self.settings) is not None
+        return publications.publication(self.settings, "current") if there else None
+
+    @cached_property
+    def objectives(self) -> Sequence[ObjectiveStatus]:
+        """Where each objective stands."""
+        return slo.slo_status(self.settings, self.engine, self.now).objectives
+
+    @cached_property
+    def incident_durations(self) -> list[Group]:
+        """By severity, of the incidents that were detected lately."""
+        return metrics(incidents.recent_incidents(self.engine, self.now - RECENT), GroupedBy.SEVERITY)[:-1]
+
+    @cached_property
+    def stages(self) -> list[durations.StageSeconds]:
+        """How long stages took."""
+        return durations.stage_seconds(self.engine)
+
+    @cached_property
+    def fetches(self) -> list[durations.FetchCounts]:
+        """How often sources were asked."""
+        return durations.fetch_counts(self.engine)
+
+    @cached_property
+    def steps(self) -> durations.StepCounts | None:
+        """How often steps were tried again."""
+        return durations.step_counts(self.settings)
+
+    @cached_property
+    def sources(self) -> list[sources.SourceStanding]:
+        """How each source stands."""
+        return sources.source_standings(self.settings, self.engine, self.now)
+
+    @cached_property
+    def dead_letters(self) -> list[backlogs.DeadLetters]:
+        """What waits in quarantine."""
+        return backlogs.dead_letters(self.settings, self.engine)
+
+    @cached_property
+    def alerts(self) -> list[backlogs.Backlog]:
+        """What waits to be told."""
+        return backlogs.alert_backlogs(self.settings, self.engine)
+
+    @cached_property
+    def at_home(self) -> heartbeats.Heartbeats:
+        """Who works by itself."""
+        return heartbeats.heartbeats(self.settings, self.now)

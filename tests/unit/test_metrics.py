@@ -1,0 +1,186 @@
+"""What Prometheus scrapes: the numbers are those of the home, the text is what its own parser reads, rules speak of nothing else."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as older_format
+from sqlalchemy import func, insert, select
+from starlette.testclient import TestClient
+
+from reliability_platform.cli.main import main
+from reliability_platform.clock import utc_now
+from reliability_platform.contracts import SOURCES
+from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.operations.tables import builds, failed_runs
+from reliability_platform.parquet import read_table
+from reliability_platform.pipeline.stage_log import RunStage
+from reliability_platform.service.access.roles import Role
+from reliability_platform.service.access.tokens import ApiTokens
+from reliability_platform.service.api.app import create_app
+from reliability_platform.service.metrics.declared import METRICS, MetricType
+from reliability_platform.service.metrics.exposition import OPENMETRICS, UNANSWERED, exposition
+from reliability_platform.service.metrics.grafana import PANELS, dashboard
+from reliability_platform.service.metrics.rules import alert_rules, rule_file
+from reliability_platform.warehouse.lease import warehouse_lease
+from tests.conftest import Platform, day
+from tests.unit.asked_of import REJECTED, lived_with_troubles
+
+NOT_HERE = {
+    "reliability_dataset_lacking_rows", "reliability_fetches", "reliability_fetch_refusals",
+    "reliability_newest_snapshot_timestamp_seconds", "reliability_failed_steps",
+    "reliability_last_drill_timestamp_seconds", "reliability_daemon_heartbeat_timestamp_seconds", "reliability_steps",
+    "reliability_step_retries", "reliability_sensor_tick_timestamp_seconds", "reliability_sensor_late",
+    "reliability_schedule_missed", "reliability_incident_mean_time_to_acknowledge_seconds",
+    "reliability_incident_mean_time_to_recover_seconds", "reliability_incident_mean_time_to_resolve_seconds",
+    "reliability_incident_mean_time_to_detect_seconds",
+}  # fmt: skip
+"""What a home without channels, snapshots, drills, endpoints or a daemon cannot answer: it is left out, and not invented."""
+
+Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+@pytest.fixture(scope="module")
+def home(lived: Callable[[Path], Platform], tmp_path_factory: pytest.TempPathFactory) -> Platform:
+    """Two clean days and troubles; nothing here changes it."""
+    return lived_with_troubles(lived, tmp_path_factory.mktemp("metrics") / "home")
+
+
+def series_of(home: Platform, **settings: object) -> Series:
+    """Every sample of the exposition, as Prometheus' own parser reads it."""
+    text, media_type = exposition(home.settings.model_copy(update=settings), home.engine, utc_now(), OPENMETRICS)
+    assert media_type.startswith("application/openmetrics-text; version=1.0.0")
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in openmetrics(text.decode())
+        for sample in family.samples
+    }
+
+
+def named(series: Series, name: str, **labels: str) -> list[float]:
+    """The values of a metric that has these labels."""
+    return [value for (one, has), value in series.items() if one == name and labels.items() <= dict(has).items()]
+
+
+def test_the_numbers_are_those_of_the_home(home: Platform) -> None:
+    found = series_of(home)
+    assert sum(named(found, "reliability_open_incidents")) == 2
+    assert named(found, "reliability_open_incidents", **{"class": "null_spike"}) == [1]
+    assert len(named(found, "reliability_incidents_total")) == len(CLASSES)
+    assert named(found, "reliability_dead_letter_rows", source="orders") == [4 * REJECTED]
+    assert named(found, "reliability_oldest_dead_letter_timestamp_seconds") == [
+        datetime(2026, 1, 2, tzinfo=UTC).timestamp()
+    ]
+    assert len(named(found, "reliability_held_partitions")) == len(SOURCES)
+    assert named(found, "reliability_breaker_state", state="closed") == [1] * len(SOURCES)
+    assert named(found, "reliability_builds_total", outcome="succeeded") == [
+        home.engine.connect().execute(select(func.count()).where(builds.c.outcome == "succeeded")).scalar_one()
+    ]
+    for stage in RunStage:
+        assert min(named(found, "reliability_stage_runs_total", stage=stage.value)) >= 1, stage
+        assert min(named(found, "reliability_stage_last_duration_seconds", stage=stage.value)) >= 0
+    assert named(found, UNANSWERED) == []
+    assert min(named(found, "reliability_event_to_published_p95_seconds")) >= 0
+
+
+def test_each_delivered_row_is_counted_once_by_what_became_of_it(home: Platform) -> None:
+    files = list(home.settings.admissions.glob("*/landing_date=2026-*/admissions.parquet"))
+    delivered = sum(sum(read_table(path)["delivered_rows"].to_pylist()) for path in files)
+    assert sum(named(series_of(home), "reliability_rows")) == delivered > 0
+
+
+def test_the_table_is_what_is_written_and_what_cannot_be_answered_is_left_out(home: Platform) -> None:
+    names = {name for name, _ in series_of(home)}
+    assert {metric.series for metric in METRICS.values() if metric.name not in NOT_HERE} == names
+    text, media_type = exposition(home.settings, home.engine, utc_now(), "*/*")
+    assert media_type.startswith("text/plain")
+    families = {family.name: family for family in older_format(text.decode())}
+    for metric in METRICS.values():
+        family = families[metric.name]
+        assert (family.documentation, family.type) == (metric.help, metric.type.value)
+        assert metric.name.endswith("_seconds") == (metric.unit == "seconds")
+        assert not metric.name.endswith("_total")
+
+
+def test_labels_that_come_from_data_cannot_forge_a_series(lived: Callable[[Path], Platform], tmp_path: Path) -> None:
+    made, hostile = lived(tmp_path / "home"), 'disk"} 1\nreliability_forged{a="\\'
+    row = {"job": "j", "stage": "s", "first_day": day(1), "last_day": day(1), "error": "e", "failed_at": utc_now()}
+    with made.engine.begin() as connection:
+        connection.execute(insert(failed_runs).values(run_id="one", cause=hostile[:40], **row))
+    found = series_of(made)
+    assert named(found, "reliability_failed_steps_total", cause=hostile[:40]) == [1]
+    assert named(found, "reliability_forged") == []
+
+
+def test_what_cannot_be_read_costs_only_itself_and_is_said(home: Platform, tmp_path: Path) -> None:
+    (tmp_path / "none.yml").write_text("budget_window: no number\n")
+    found = series_of(home, slo_file=tmp_path / "none.yml")
+    assert named(found, UNANSWERED, metric="reliability_objective_target_ratio") == [1]
+    assert named(found, "reliability_objective_target_ratio") == []
+    assert sum(named(found, "reliability_open_incidents")) == 2
+
+
+def test_rules_and_dashboard_speak_of_declared_metrics_and_labels_alone(home: Platform) -> None:
+    """A rule about a name that nobody writes never fires."""
+    known = {metric.series: set(metric.labels) for metric in METRICS.values()} | {UNANSWERED: {"metric"}}
+    rules = yaml.safe_load(rule_file(home.settings))["groups"][0]["rules"]
+    panels = json.loads(dashboard())["panels"]
+    said = [rule["expr"] for rule in rules] + [panel["targets"][0]["expr"] for panel in panels]
+    assert len(said) == len(list(alert_rules(home.settings))) + len(PANELS)
+    for expression in said:
+        names = re.findall(r"(reliability_\w+)(?:\{([^}]*)\})?", expression)
+        assert names, expression
+        for name, matchers in names:
+            assert name in known, expression
+            assert set(re.findall(r"(\w+)\s*[=!]", matchers)) <= known[name], expression
+    for rule in rules:
+        [name, *_] = re.findall(r"reliability_\w+", rule["expr"])
+        assert set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"])) <= known[name], rule
+    for name, legend in ((panel["targets"][0]["expr"], panel["targets"][0]["legendFormat"]) for panel in panels):
+        labels = {label for one in re.findall(r"reliability_\w+", name) for label in known[one]} | {"what"}
+        assert set(re.findall(r"\{\{(\w+)\}\}", legend)) <= labels
+
+
+def test_limits_of_the_rules_are_those_of_the_settings(home: Platform) -> None:
+    own = home.settings.model_copy(update={"snapshot_max_age_hours": 5.0, "min_free_room_megabytes": 0})
+    rules = {rule.alert: rule for rule in alert_rules(own)}
+    assert "> 18000 " in rules["ReliabilitySnapshotTooOld"].expr
+    assert "ReliabilityRoomLow" not in rules
+    assert 'window_days="3"} >= 4.7 and' in rules["ReliabilityErrorBudgetBurnFast"].expr
+
+
+def test_a_scrape_shows_the_token_of_a_viewer_once_there_is_any(
+    lived: Callable[[Path], Platform], tmp_path: Path
+) -> None:
+    made = lived(tmp_path / "home")
+    app = create_app(made.settings, tokens_needed=False, at_the_machine="ada", faults=())
+    client = TestClient(app, base_url="http://127.0.0.1:8000")
+    assert client.get("/metrics").headers["content-type"].startswith("text/plain; version=0.0.4")
+    asked = {"Accept": "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"}
+    assert client.get("/v1/metrics", headers=asked).text.endswith("# EOF\n")
+    token = ApiTokens(made.engine).make("prometheus", Role.VIEWER, "test", utc_now(), utc_now() + timedelta(days=1))
+    assert client.get("/metrics").status_code == 401
+    assert client.get("/metrics", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+
+
+def test_the_command_prints_them_while_a_build_holds_the_warehouse(
+    home: Platform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with warehouse_lease(home.settings):
+        main(["metrics", "--home", str(home.settings.home)])
+    assert capsys.readouterr().out.endswith("# EOF\n")
+    main(["metrics", "--rules", "--home", str(home.settings.home)])
+    assert yaml.safe_load(capsys.readouterr().out)["groups"][0]["name"] == "reliability"
+    main(["metrics", "--dashboard", "--home", str(home.settings.home)])
+    assert len({panel["id"] for panel in json.loads(capsys.readouterr().out)["panels"]}) == len(PANELS)
+    with pytest.raises(SystemExit):
+        main(["metrics", "--rules", "--dashboard", "--home", str(home.settings.home)])
+
+
+def test_counters_are_those_whose_names_prometheus_expects() -> None:
+    assert all(metric.series.endswith("_total") == (metric.type is MetricType.COUNTER) for metric in METRICS.values())
