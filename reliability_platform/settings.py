@@ -270,6 +270,9 @@ class Settings(BaseSettings):
     """The zone of the quiet hours, as Europe/Zurich."""
     alert_pagerduty_url: str | None = None
     """Where events for PagerDuty go instead of PagerDuty's own address: a proxy, or a test."""
+    dead_man_url: SecretStr | None = None
+    """A dead man's switch of somebody else: asked once a minute by a running daemon while every sensor ticks and every
+    schedule has fired. The address, or where it is: env:NAME, file:/path or command:program; shown and stored nowhere."""
     ui_url: str = "http://127.0.0.1:3000"
     """Where `reliability dev` serves the UI, for links in alerts."""
     api_url: str = "http://127.0.0.1:8000"
@@ -287,6 +290,14 @@ class Settings(BaseSettings):
         if url is not None:
             _require_plain_http(url, "whoever reads the alerts would see it")
         return url
+
+    @field_validator("dead_man_url")
+    @classmethod
+    def _address_or_reference(cls, value: SecretStr | None) -> SecretStr | None:
+        said = None if value is None else value.get_secret_value()
+        if said is None or is_reference(said) or re.fullmatch(r"https?://[^\s/?#]+\S*", said):
+            return value
+        raise ValueError(f"it must be an http:// or https:// URL with a host, or say where that is: {HOW}")
 
     @field_validator("alert_urls", mode="before")
     @classmethod
@@ -340,6 +351,7 @@ class Settings(BaseSettings):
                 "snapshot_url": None,
                 "openlineage_url": None,
                 "alert_urls": (),
+                "dead_man_url": None,
                 "alert_dry_run": True,
             }
         )

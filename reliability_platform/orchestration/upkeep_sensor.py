@@ -1,6 +1,7 @@
 """The sensor that notices what nobody runs: days whose turn has passed, snapshots and drills overdue, room running out.
 
-Dagster's daemon alone evaluates it, never a command: so it also says from when to when the schedules of a home are on.
+Dagster's daemon alone evaluates it, never a command: so it also says from when to when the schedules of a home are on, and
+asks the dead man's switch, last, once all that is its own work has gone well.
 """
 
 import dagster as dg
@@ -11,6 +12,7 @@ from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
 from reliability_platform.orchestration.schedules import daily_pipeline
 from reliability_platform.recovery.upkeep import monitor_upkeep
+from reliability_platform.service.dead_man import ping
 
 POLL_SECONDS = 60
 STOPPED = "STOPPED"
@@ -35,4 +37,6 @@ def upkeep_sensor(context: dg.SensorEvaluationContext, home: Home) -> dg.SkipRea
     engine, now = home.engine, utc_now()
     Service(engine).note(schedule_is_on(context.instance), now)
     news = monitor_upkeep(settings, engine, now)
-    return dg.SkipReason("; ".join(f"{one.check}: {one.message}" for one in news) or "Nothing new.")
+    said = [f"{one.check}: {one.message}" for one in news] or ["Nothing new."]
+    asked = ping(settings, now)
+    return dg.SkipReason("; ".join(said if asked is None else [*said, asked]))

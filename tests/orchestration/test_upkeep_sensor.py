@@ -1,5 +1,6 @@
 """The daemon says from when to when the schedules of a home are on, and records what nobody has done."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,6 +73,10 @@ def test_a_home_is_in_service_while_the_daemon_runs_its_schedule(
     [found] = CheckStore(operations_engine(settings)).latest(checks=["home__room"])
     assert found.status == "failed"
     assert tick(instance) == "Nothing new."
+    with socket.socket() as nobody, pytest.MonkeyPatch.context() as set_:
+        nobody.bind(("127.0.0.1", 0))
+        set_.setenv("RELIABILITY_DEAD_MAN_URL", f"http://127.0.0.1:{nobody.getsockname()[1]}/x")
+        assert tick(instance) == "Nothing new.; The dead man's switch did not answer: URLError."
     switched(instance, InstigatorStatus.STOPPED)
     tick(instance)
     assert service.since() is None

@@ -45,12 +45,18 @@ def test_a_trial_shares_nothing_with_the_outside(
     tmp_path: Path, elsewhere: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A campaign wrote its homes' incidents into the operations store of the one in which it was begun."""
-    outside = {"SNAPSHOT_URL": f"file://{tmp_path}/s", "OPENLINEAGE_URL": "http://lineage", "ALERT_URLS": "json://host"}
+    outside = {
+        "SNAPSHOT_URL": f"file://{tmp_path}/s",
+        "OPENLINEAGE_URL": "http://lineage",
+        "ALERT_URLS": "json://host",
+        "DEAD_MAN_URL": "http://dead.man/x",
+    }
     for name, value in {**outside, "ALERT_DRY_RUN": "false"}.items():
         monkeypatch.setenv(f"RELIABILITY_{name}", value)
     assert load_settings(tmp_path).operations_url == elsewhere
     trial = settings_of(tmp_path / "trial")
     assert (trial.operations_url, trial.snapshot_url, trial.openlineage_url) == (None, None, None)
+    assert trial.dead_man_url is None
     assert (trial.alert_urls, trial.alert_dry_run, trial.attended) == ((), True, True)
 
 
