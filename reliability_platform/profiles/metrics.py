@@ -6,10 +6,10 @@ small number of rows is never taken for news. What staging accepted and silver k
 of rejected rows the share, by reason.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import combinations, product
+from itertools import combinations
 
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Column, Contract
@@ -143,11 +143,12 @@ def others(contract: Contract) -> list[Column]:
 
 def aggregates(contract: Contract) -> Iterator[Aggregate]:
     """What is measured of all rows of a day."""
+    grouped = {thing.name for thing, _ in things(contract)}
     for one in contract.columns:
         name = identifier(one.name)
         if not one.required:
             yield Aggregate(Metric(MetricKind.EMPTY, one.name), "count(*)", f"1 - count({name}) / count(*)")
-        if one.name not in contract.key and one.type not in ("TIMESTAMP", "BOOLEAN"):
+        if one.name not in contract.key and one.type not in ("TIMESTAMP", "BOOLEAN") and one.name not in grouped:
             yield Aggregate(Metric(MetricKind.DISTINCT, one.name), f"count({name})", f"count(distinct {name})")
         if one.type == "VARCHAR" and not one.valid_values:
             length = f"length({name})"
@@ -165,7 +166,6 @@ def aggregates(contract: Contract) -> Iterator[Aggregate]:
         yield Aggregate(Metric(MetricKind.HIGH, one.name), f"count({name})", _quantile(one, 0.95))
         yield Aggregate(Metric(MetricKind.WHOLE, one.name), f"count({name})", _share(f"{name} = floor({name})", name))
     yield from _of_moments(contract)
-    yield from _of_pairs(contract)
 
 
 def _share(condition: str, name: str) -> str:
@@ -245,16 +245,31 @@ def _of_moments(contract: Contract) -> Iterator[Aggregate]:
         )
 
 
-def _of_pairs(contract: Contract) -> Iterator[Aggregate]:
-    """How often somebody or something has the same label twice: two captures of one order."""
-    labels = [one.name for one in others(contract) if one.valid_values]
-    things = [one.name for one in others(contract) if not one.valid_values and one.role != "segment"]
-    for one, other in product(things, labels):
-        name = identifier(one)
-        known = f"count({name})"
-        different = f"count(distinct hash({name}, {identifier(other)})) filter (where {name} is not null)"
-        repeated = f"1 - {different} / nullif({known}, 0)"
-        yield Aggregate(Metric(MetricKind.REPEATED_PAIR, f"{one} {other}"), known, repeated)
+MAX_BITS = 62
+"""Labels of a column that fit into a number as its bits, one more for what is none of them; of more, pairs are not counted."""
+
+
+def things(contract: Contract) -> Iterator[tuple[Column, list[Column]]]:
+    """Whom or what rows are about, each with the labels that it may have twice: two captures of one order."""
+    labels = [one for one in others(contract) if 0 < len(one.valid_values or ()) < MAX_BITS]
+    for one in others(contract):
+        if not one.valid_values and one.type != "BOOLEAN":
+            yield one, labels if one.role != "segment" else []
+
+
+def mask(label: Column) -> str:
+    """SQL: the label of a row as one bit of a number."""
+    known = ", ".join(map(literal, label.valid_values or ()))
+    return f"1::bigint << coalesce(list_position([{known}], {identifier(label.name)}::varchar), 0)"
+
+
+def aggregates_of_things(thing: Column, labels: Iterable[Column]) -> Iterator[Aggregate]:
+    """What is measured of the values of a column, each with its rows `c` and the bits of its labels."""
+    yield Aggregate(Metric(MetricKind.DISTINCT, thing.name), "sum(c)::bigint", "count(*)")
+    yield Aggregate(Metric(MetricKind.COMMONEST, thing.name), "sum(c)::bigint", "max(c) / sum(c)")
+    for one in labels:
+        repeated = f"1 - sum(bit_count({identifier(one.name)})) / sum(c)"
+        yield Aggregate(Metric(MetricKind.REPEATED_PAIR, f"{thing.name} {one.name}"), "sum(c)::bigint", repeated)
 
 
 @dataclass(frozen=True)

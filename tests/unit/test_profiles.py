@@ -45,7 +45,7 @@ def _tables(connection: duckdb.DuckDBPyConnection, simulation: Simulation) -> No
             select *, cast(event_time as date) as event_date, null::varchar as reject_reasons, false as is_superseded,
                 'valid' as disposition, row_number() over (partition by landing_date order by event_time, {KEYS[source]}) as row_number,
                 greatest(1, 1 + (epoch(event_time) - epoch(landing_date))::bigint // 21600) as batch_sequence,
-                '{source}' as batch_id
+                '{source}' || landing_date || batch_sequence as batch_id
             from made
             """
         )
@@ -171,6 +171,32 @@ def test_of_many_rows_few_values_are_looked_up_and_the_share_stays(
             assert other["value"] == pytest.approx(one["value"], abs=0.15)
         else:
             assert (other["n"], other["value"]) == (one["n"], pytest.approx(one["value"]))
+
+
+def test_a_day_measures_the_same_whichever_days_are_measured_with_it(
+    shop: tuple[duckdb.DuckDBPyConnection, dict[str, pa.Table]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One value in how many is looked up followed from the largest day of a run: a day of a backfill had another past than the
+    same day by itself.
+    """
+    some = [day(LAST - 1), day(LAST)]
+    rows = {
+        one["n"]
+        for one in shop[1]["orders"].to_pylist()
+        if one["kind"] == "known values" and one["landing_date"] in some
+    }
+    assert len(rows) == 2
+    monkeypatch.setattr(
+        measure, "FOLLOWED_ROWS", sum(rows) // 8
+    )  # of one day a half is looked up, of the other a quarter
+    monkeypatch.setattr(measure, "FOLLOWED_VALUES", 20)
+    together = measured(shop[0], "orders", some).to_pylist()
+    alone = [one for at in some for one in measured(shop[0], "orders", [at]).to_pylist()]
+    known = [
+        {(*list(one.values())[:6], round(one["value"], 9)) for one in found if one["kind"].startswith("known")}
+        for found in (together, alone)
+    ]
+    assert known[0] == known[1]
 
 
 def test_two_sources_that_agree_are_compared_from_the_first_day(
