@@ -162,6 +162,8 @@ class Settings(BaseSettings):
     """Whether other users of the machine may read the home, as far as the umask lets them; else it is private (0700)."""
     tracebacks: bool = False
     """Whether a command that meets a fault of the platform prints where it came from, for whoever mends it."""
+    log_format: str = Field(default="text", pattern=r"^(text|json)$")
+    """`json`: what happens is told on stderr as lines of JSON, with incident, class, runbook, dataset, day and run as fields."""
     allowed_lateness_days: int = Field(default=3, ge=0, le=60)
     """Watermark: rows whose event day lies further back than this from their landing day are held."""
     lease_timeout_seconds: float = Field(default=900, gt=0)
@@ -526,6 +528,7 @@ KINDS: tuple[tuple[type, str], ...] = (
 )
 """What a value of each type is called; bool first, for it is an int."""
 PATTERNS = {
+    "log_format": "text or json",
     "alert_quiet_hours": "HH:MM-HH:MM, or empty for never",
     "installation": "at most 63 letters, digits, dots, dashes and underscores, with a letter or digit first",
 }

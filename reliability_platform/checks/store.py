@@ -17,7 +17,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import Row
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import CheckResult, CheckStatus
+from reliability_platform.checks.results import UNTOLD, CheckResult, CheckStatus
+from reliability_platform.log_lines import log_event
 from reliability_platform.operations.cursors import numbered_in_order
 from reliability_platform.operations.tables import check_results
 
@@ -72,6 +73,21 @@ def newest_results(*conditions: ColumnElement[bool]) -> Select[Any]:
     return select(check_results).where(check_results.c.id.in_(ids))
 
 
+def _tell(result: CheckResult) -> None:
+    """Tell of a check that objects, or could not judge."""
+    spec = CHECKS.get(result.check)
+    log_event(
+        f"check {result.status.value}",
+        check=result.check,
+        **{"class": None if spec is None else spec.failure_class},
+        dataset=result.dataset,
+        source=result.source,
+        day=result.partition,
+        run=result.run_id,
+        message=result.message,
+    )
+
+
 class CheckStore:
     """Results in the operations store."""
 
@@ -84,6 +100,9 @@ class CheckStore:
             with self._engine.begin() as connection:
                 numbered_in_order(connection)
                 connection.execute(insert(check_results), [_as_row(result) for result in results])
+            for result in results:
+                if result.status is not CheckStatus.PASSED and result.reason not in UNTOLD:
+                    _tell(result)
 
     def invalidate(self, sources: Iterable[str], partitions: Sequence[date]) -> None:
         """Mark results stale: the data that they judged are about to change.

@@ -22,6 +22,7 @@ from rich.markup import escape
 from reliability_platform.cli.options import home_option, home_served, progress
 from reliability_platform.cli.parameters import Whole
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.log_lines import JSON
 from reliability_platform.settings import PROJECT_ROOT, Settings
 from reliability_platform.strict_yaml import read_yaml
 
@@ -60,11 +61,12 @@ def _serve(settings: Settings, port: int) -> NoReturn:
     # starts one of its own, and the daemon a new one every minute, 11 s of CPU each time.
     with _folder(settings.home) as folder, _Servers(settings.dagster_home, folder.parent) as servers:
         code, workspace = _code_location(folder)
-        servers.start("code server", PROGRAMS / "dagster", "code-server", "start", *code)
+        form = ("--log-format", "json" if settings.log_format == JSON else "colored")
+        servers.start("code server", PROGRAMS / "dagster", "code-server", "start", *code, *form)
         if servers.wait_for((folder / SOCKET).exists):
             webserver = ("-m", "reliability_platform.orchestration.webserver", "-h", "127.0.0.1", "-p", str(port))
-            servers.start(WEB_SERVER, sys.executable, *webserver, "-w", workspace)
-            servers.start("daemon", PROGRAMS / "dagster-daemon", "run", "-w", workspace)
+            servers.start(WEB_SERVER, sys.executable, *webserver, "-w", workspace, *form)
+            servers.start("daemon", PROGRAMS / "dagster-daemon", "run", "-w", workspace, *form)
             progress.print(
                 f"Dagster UI: http://127.0.0.1:{port} (home: {escape(str(settings.home))}); stop with Ctrl-C."
             )

@@ -135,12 +135,14 @@ def _run(words: list[str]) -> Any:
     """Not by click's own `main`: it answers an interrupt with an empty line."""
     _refuse_undecodable(words)
     if words and words[0] in COMMANDS and not HELP & set(words):
+        from reliability_platform.log_lines import configure
         from reliability_platform.masking import operator_said
         from reliability_platform.settings import DEFAULT_HOME, keep_private, load_settings
 
         operator_said(words)
         _refuse_unprepared(words[0])
         keep_private(load_settings(DEFAULT_HOME))
+        configure(load_settings(DEFAULT_HOME))
     with cli.make_context("reliability", list(words)) as context:
         return cli.invoke(context) or ExitCode.OK
 

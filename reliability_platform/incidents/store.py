@@ -28,6 +28,7 @@ from sqlalchemy.exc import IntegrityError
 from reliability_platform.counted import counted
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, UsageError
 from reliability_platform.incidents.model import KINDS, Incident, State, TimelineEntry, check_transition, fold
+from reliability_platform.log_lines import log_event
 from reliability_platform.operations.chain import link
 from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import (
@@ -51,6 +52,8 @@ class IncidentStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._appended: list[Incident] = []
+        """As they are after each entry of the transaction that is being written."""
 
     @property
     def engine(self) -> Engine:
@@ -284,17 +287,21 @@ class IncidentStore:
             )
 
     def _write(self, write: Callable[[Connection], None], repeated: Callable[[], bool]) -> bool:
-        """Run one transaction until it wins; False if what it would write is there already."""
+        """Run one transaction until it wins, and tell of it; False if what it would write is there already."""
         with self._engine.connect() as connection:
             self._catch_up(connection)
         for _ in range(ATTEMPTS):
+            self._appended = []
             try:
                 with self._engine.begin() as connection:
                     write(connection)
-                    return True
             except IntegrityError:
                 if repeated():
                     return False
+            else:
+                for incident in self._appended:
+                    _tell(incident)
+                return True
         raise HomeBusyError("The incident store is busy; try again.")
 
     def _has_key(self, key: str) -> bool:
@@ -364,6 +371,7 @@ class IncidentStore:
         )
         incident = fold(incident_id, [*history, entry])
         _write_head(connection, incident, position)
+        self._appended.append(incident)
         return incident
 
     def _take_over(
@@ -427,6 +435,25 @@ def _is_as_written(row: Any) -> bool:
         return bool(row.hash == link(row.previous_hash, _hashed(row.incident_id, _entry(row))))
     except (ValueError, TypeError):
         return False
+
+
+def _tell(incident: Incident) -> None:
+    """Tell of the last entry of a timeline."""
+    entry = incident.timeline[-1]
+    log_event(
+        f"incident {entry.kind}",
+        incident=incident.id,
+        **{"class": incident.failure_class},
+        severity=incident.severity.value,
+        state=incident.state.value,
+        runbook=f"reliability incidents runbook {incident.id}",
+        dataset=incident.root_dataset,
+        source=incident.source,
+        first_day=incident.partitions[0],
+        last_day=incident.partitions[-1],
+        actor=entry.actor,
+        why=entry.why,
+    )
 
 
 _OVER = frozenset({State.VERIFIED, State.RESOLVED, State.CLOSED})

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from reliability_platform.log_lines import configure
 from reliability_platform.orchestration.alert_sensor import alert_sensor
 from reliability_platform.orchestration.audit_assets import audit, checks_on_demand
 from reliability_platform.orchestration.bronze_assets import admissions, bronze_assets
@@ -28,6 +29,7 @@ from reliability_platform.settings import keep_private, load_settings
 
 # A code location with a misspelt setting does not load: half of what somebody wanted to be off would be on.
 keep_private(load_settings())
+configure(load_settings())
 
 defs = dg.Definitions(
     assets=[

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, insert
 
 from reliability_platform.clock import Clock
 from reliability_platform.errors import PlatformError
+from reliability_platform.log_lines import log_event
 from reliability_platform.operations.tables import stage_durations
 
 
@@ -27,12 +28,7 @@ def timed(engine: Engine, clock: Clock, stage: RunStage, source: str | None = No
     """Write down how long the block took, if it ends well. What cannot be written down costs the stage nothing."""
     began = time.perf_counter()
     yield
+    row = {"stage": stage.value, "source": source, "seconds": round(time.perf_counter() - began, 3)}
     with suppress(PlatformError), engine.begin() as connection:
-        connection.execute(
-            insert(stage_durations).values(
-                stage=stage.value,
-                source=source,
-                seconds=round(time.perf_counter() - began, 3),
-                ended_at=clock(),
-            )
-        )
+        connection.execute(insert(stage_durations).values(**row, ended_at=clock()))
+    log_event("stage ended", **row)

@@ -22,6 +22,7 @@ from reliability_platform.landing.deliveries import Landed, deliver, fetch
 from reliability_platform.landing.discards import write_discards
 from reliability_platform.landing.pickup import pick_up
 from reliability_platform.lineage.personal import ensure_personal_data_declared
+from reliability_platform.log_lines import log_event
 from reliability_platform.operations import operations_engine
 from reliability_platform.pipeline.stage_log import RunStage, timed
 from reliability_platform.remediation.contract_change import fit_since_the_contract_changed
@@ -148,4 +149,5 @@ def publish(context: RunContext, on_change: Callable[[list[CheckResult]], None] 
     with timed(context.engine, clock, RunStage.PUBLISH):
         publication = release(settings, marts(manifest), clock(), context.run_id, on_change, clock)
     note_end(settings, context.engine)
+    log_event("published", version=publication.version, held=sorted(publication.held), run=context.run_id)
     return publication

@@ -22,6 +22,7 @@ from reliability_platform.clock import days
 from reliability_platform.ending import STOPPED_WORDS, Ending, begun, ended, reserve, tell, told
 from reliability_platform.errors import PlatformError
 from reliability_platform.locks import claim, unclaimed
+from reliability_platform.log_lines import log_event
 from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import builds
 
@@ -115,6 +116,7 @@ class BuildJournal:
     def end(self, number: int, now: datetime, outcome: str, error: str | None = None) -> None:
         """Say how it ended, in the store or beside it. Raises if one that ended well cannot be entered as such."""
         ending = Ending(outcome, (error or "")[:MAX_ERROR])
+        log_event("build ended", build=number, outcome=outcome, error=ending.error or None)
         try:
             self._enter(number, ending, now)
         except Exception:
