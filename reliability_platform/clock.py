@@ -4,7 +4,7 @@ Data times are UTC without an offset (as DuckDB's TIMESTAMP); times of the platf
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -43,6 +43,20 @@ def days(first: date, last: date) -> Iterator[date]:
     """Every day from `first` to `last`, both included."""
     for offset in range((last - first).days + 1):
         yield first + timedelta(days=offset)
+
+
+def spans(wanted: Iterable[date]) -> Iterator[tuple[date, date]]:
+    """Days as first and last of each unbroken row of them: one build for each."""
+    first = last = None
+    for day in sorted(set(wanted)):
+        if first is None or last is None:
+            first = day
+        elif day - last > timedelta(days=1):
+            yield first, last
+            first = day
+        last = day
+    if first is not None and last is not None:
+        yield first, last
 
 
 def day_end(day: date, zone: str = "UTC") -> datetime:

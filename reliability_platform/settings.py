@@ -69,13 +69,16 @@ CONTRACTS_FOLDER = PROJECT / "contracts"
 DBT_PROJECT = PROJECT / "dbt_project"
 
 
-def _own_dbt_project() -> Path | None:
-    """The dbt project that is built behind the platform's models; a relative path counts from the project's folder."""
+def own_dbt_project() -> Path | None:
+    """The dbt project that is built behind the platform's models, as the environment names it now: another version of it may
+    have been deployed. A relative path counts from the project's folder.
+    """
     named = os.environ.get(f"{PREFIX}OWN_DBT_PROJECT", "").strip()
     return Path(os.path.normpath(PROJECT / named)) if named else None
 
 
-OWN_DBT_PROJECT = _own_dbt_project()
+OWN_DBT_PROJECT = own_dbt_project()
+"""Where it was when this process began; whether there is one does not change."""
 SODA_CHECKS = PROJECT / "soda_checks"
 SODA_SETTINGS = PROJECT_ROOT / ".soda" / "config.yml"
 DEFAULT_HOME = PROJECT / "data"

@@ -1,16 +1,32 @@
 {# Each measure of a mart beside what it must add up to, by event date; `silver` and `gold` have one column a measure. A
-   date that only one of them has counts as 0 in the other. #}
+   date that only one of them has counts as 0 in the other. A mart of an own dbt project that has no days is compared as a
+   whole, on no date. #}
 {% macro differences(source_name, mart, silver, gold, measures) %}
     {% for measure in measures %}
     select
         '{{ source_name }}' as source,
         '{{ mart }}' as table_name,
-        '{{ measure }}' as measure,
+        '{{ measure | replace('"', '') }}' as measure,
         coalesce(silver.event_date, gold.event_date) as event_date,
         cast(coalesce(silver.{{ measure }}, 0) as decimal(38, 2)) as silver_value,
         cast(coalesce(gold.{{ measure }}, 0) as decimal(38, 2)) as gold_value
     from {{ silver }} as silver
-    full outer join {{ gold }} as gold on silver.event_date = gold.event_date
+    full outer join {{ gold }} as gold on silver.event_date is not distinct from gold.event_date
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
 {% endmacro %}
+
+{# The day of a row of a model of an own dbt project, by the column that its `meta.event_date` names; no date where it names
+   none. `instead` is the day of what it is compared with. #}
+{% macro own_day(model_name, instead=none) -%}
+    {%- set said = namespace(column=none) -%}
+    {%- for node in (graph.nodes.values() if execute else []) -%}
+        {%- if node.resource_type == 'model' and node.name == model_name -%}
+            {%- set said.column = node.config.meta.get('event_date') -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if not said.column -%} cast(null as date)
+    {%- elif instead -%} {{ instead }}
+    {%- else -%} cast({{ adapter.quote(said.column) }} as date)
+    {%- endif -%}
+{%- endmacro %}

@@ -81,19 +81,31 @@ def _mad_sigma(values: Sequence[float]) -> float:
     return MAD_TO_SIGMA * median(abs(value - middle) for value in values)
 
 
+def _of_weekday(past: Mapping[date, float], day: date) -> list[float]:
+    return [value for one, value in past.items() if one.weekday() == day.weekday()]
+
+
 def _usual(past: Mapping[date, float], day: date) -> float:
     """The median of the same weekday where it is known three times, else of all days."""
-    same = [value for one, value in past.items() if one.weekday() == day.weekday()]
+    same = _of_weekday(past, day)
     return median(same) if len(same) >= 3 else median(past.values())
+
+
+def _usual_for(past: Mapping[date, float], day: date, rows: float) -> float:
+    """What `rows` of a day are compared with. A weekday that is known twice is the measure where it is the nearer one: who has
+    few customers on Saturdays has them from the first one on, and a Saturday that is held would never become known.
+    """
+    usual, same = _usual(past, day), _of_weekday(past, day)
+    return min((usual, median(same)), key=lambda one: abs(rows / one - 1)) if len(same) == 2 else usual
 
 
 def judge_volume(profile: Days, past: Sequence[date], day: date) -> Finding:
     """Percent away from the usual number of rows of this weekday."""
     rows = {one: profile[one]["rows"] for one in past}
-    usual = _usual(rows, day)
+    today = profile.get(day, {}).get("rows", 0.0)
+    usual = _usual_for(rows, day, today)
     noise = _mad_sigma([count / _usual(rows, one) - 1 for one, count in rows.items()])
     limit = max(VOLUME_LIMIT, SIGMAS * noise)
-    today = profile.get(day, {}).get("rows", 0.0)
     away = today / usual - 1
     lean = {"rows": away / limit} if abs(away) > EPISODE_SIGMAS * noise else {}
     drawn = _drawn("rows of the day", {**rows, day: today}, usual, usual * max(1 - limit, 0), usual * (1 + limit))

@@ -301,10 +301,14 @@ def _reconciliation(source: str) -> dict[str, NativeCheck]:
             with touched as (
                 select distinct landing_date, event_date from int_{source}__deduplicated
                 where landing_date between $first and $last
+                union all
+                -- A table without days is compared as a whole, on no date: it is made of all of them.
+                select distinct landing_date, null from int_{source}__deduplicated
+                where landing_date between $first and $last
             )
             select touched.landing_date, sum(abs(difference)),
                 struct_pack(measures := list_sort(list(distinct table_name || '.' || measure) filter (where difference <> 0)))
-            from {SILVER_VS_GOLD} join touched using (event_date)
+            from {SILVER_VS_GOLD} as compared join touched on compared.event_date is not distinct from touched.event_date
             where source = '{source}' group by touched.landing_date
             """,
             0,

@@ -1,6 +1,6 @@
 """`reliability backfill`: landing days again from what has landed, past the backfill guard; and its dry run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from reliability_platform.orchestration.local import LocalDaemon
     from reliability_platform.warehouse.difference import TableDifference
     from reliability_platform.warehouse.publication import Publication
+    from reliability_platform.warehouse.published import KeptTable
 
 DATES_SHOWN = 10
 
@@ -62,14 +63,20 @@ class Released:
 
     read: "Publication | None"
     is_new: bool
+    kept: "Sequence[KeptTable]" = ()
+    """Tables that show nothing of what was built last."""
 
     @classmethod
     def since(cls, before: str | None, settings: Settings) -> "Released":
         """`before` is the version that they read before the run."""
         from reliability_platform.warehouse.publication import current_version, read_publication
+        from reliability_platform.warehouse.published import kept_tables
 
         version = current_version(settings)
-        return cls(None if version is None else read_publication(settings, version), version != before)
+        if version is None:
+            return cls(None, version != before)
+        read = read_publication(settings, version)
+        return cls(read, version != before, kept_tables(settings, read))
 
     @property
     def holds(self) -> bool:
@@ -81,13 +88,16 @@ class Released:
         """For a program."""
         version = self.read.version if self.read else None
         held = self.read.held if self.read else {}
-        return {"published": version if self.is_new else None, "consumers_read": version, "held": held}
+        kept = [{"table": one.name, "version": one.version, "since": one.since} for one in self.kept]
+        return {"published": version if self.is_new else None, "consumers_read": version, "held": held, "kept": kept}
 
     def __str__(self) -> str:
         if self.read is None:
             return "Nothing is published yet."
         said = "Published" if self.is_new else "Nothing new was published: consumers read"
-        return f"{said} {self.read.version}; {held_words(self.read.held)}."
+        return "\n".join(
+            [f"{said} {self.read.version}; {held_words(self.read.held)}.", *(f"{one}." for one in self.kept)]
+        )
 
 
 def clearance(

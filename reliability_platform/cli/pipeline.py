@@ -352,7 +352,7 @@ def heal(
 
 def _read_again(settings: Settings, daemon: "LocalDaemon") -> None:
     """What failed under another contract than that of today may fit this one."""
-    from reliability_platform.pipeline.run import spans
+    from reliability_platform.clock import spans
     from reliability_platform.remediation.contract_change import readmissible
 
     for first, last in spans(one.landing_date for one in readmissible(settings)):
@@ -417,9 +417,11 @@ def publish(rollback: bool, dry_run: bool, why: str | None, yes: bool, settings:
     else:
         from reliability_platform.warehouse.lacking import total
         from reliability_platform.warehouse.provisional import file_name
-        from reliability_platform.warehouse.published import shown_key
+        from reliability_platform.warehouse.published import kept_tables, shown_key
 
         people.print(f"Consumers read {publication.version}; {held_words(publication.held)}.")
+        for kept in kept_tables(settings, publication):
+            people.print(f"  {kept}.", markup=False)
         for table in publication.tables:
             short = ", ".join(f"{counted(number, 'row')} {state}" for state, number in total(table.lacks).items())
             if short:

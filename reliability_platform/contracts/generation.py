@@ -129,6 +129,8 @@ class OwnReads:
     """The reference tables that it reads."""
     places: Mapping[str, Place] = field(default_factory=dict)
     """Where each of its sources lies, as its yml says."""
+    declared: Sequence[Path] = ()
+    """The yml files that describe its models: what their measures must add up to may stand there."""
 
     def place(self, feeds: str) -> Place | None:
         """Where a source lies; None for a seed, which lies where all tables do."""
@@ -222,7 +224,7 @@ def _reference_files(
 
 def planned(project: Path, contracts: Mapping[str, Contract], own: OwnReads = NOTHING_READ) -> list[Planned]:
     """What generating would change in a project, file by file; nothing is written."""
-    measures = declared_measures(project, contracts)
+    measures = declared_measures(project, contracts, own.declared)
     wanted = generated_files(contracts, _written_models(project), _declared_references(project), measures, own)
     found = []
     for path, text in sorted(wanted.items()):

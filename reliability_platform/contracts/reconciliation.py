@@ -4,7 +4,8 @@
       config: {meta: {adds_up: {of: payments, value: "sum(amount) filter (where status = 'captured')"}}}
 
 `value` is an aggregate over the rows of silver of the source `of`, by event date; `times` names the column by which a share
-is multiplied first; `with` joins models, each on its condition; silver is called `silver` then.
+is multiplied first; `with` joins models, each on its condition; silver is called `silver` then. A model of an own dbt project
+says so, too: its days are those of its `meta.event_date`, and without one all of it is compared with all of silver.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from reliability_platform.errors import UsageError
+from reliability_platform.parquet import identifier
 from reliability_platform.strict_yaml import StrictYaml
 
 ADDS_UP = "adds_up"
@@ -30,11 +32,23 @@ class DeclaredMeasure:
     times: str | None = None
     joins: tuple[tuple[str, str], ...] = ()
     """Model → the condition on which it is joined."""
+    is_own: bool = False
+    """Whether the mart is of an own dbt project, which says by which of its columns it has days, if any."""
+
+    @property
+    def column(self) -> str:
+        """Its name in SQL: an own dbt project calls columns as it likes."""
+        return identifier(self.name) if self.is_own else self.name
 
     @property
     def of_gold(self) -> str:
         """What the mart says of an event date, in SQL: a share adds up to nothing, so it is multiplied by its base."""
-        return f"sum({self.name})" if self.times is None else f"sum(round({self.name} * {self.times}))"
+        return f"sum({self.column})" if self.times is None else f"sum(round({self.column} * {self.times}))"
+
+    @property
+    def gold_day(self) -> str:
+        """The day of a row of the mart, in a template of dbt: which column has it, its configuration says."""
+        return f"{{{{ own_day('{self.mart}') }}}} as event_date" if self.is_own else "event_date"
 
 
 @dataclass(frozen=True)
@@ -47,40 +61,51 @@ class Comparison:
     measures: tuple[DeclaredMeasure, ...]
     silver: str
     """Its name in the query."""
+    is_own: bool = False
+    """Whether the mart is of an own dbt project."""
 
     @property
     def names(self) -> str:
         """The measures as a list of dbt's templates."""
-        return "[" + ", ".join(f"'{one.name}'" for one in self.measures) + "]"
+        return "[" + ", ".join(f"'{one.column}'" for one in self.measures) + "]"
+
+    @property
+    def silver_day(self) -> str:
+        """The event date of a row of silver, in a template of dbt; none where the mart is compared as a whole."""
+        day = "silver.event_date" if self.joins else "event_date"
+        return f"{{{{ own_day('{self.mart}', '{day}') }}}} as event_date" if self.is_own else day
 
 
-def declared_measures(project: Path, sources: Iterable[str]) -> list[DeclaredMeasure]:
-    """What the yml files of the models declare, in the order of the marts. Raises `UsageError` in one line."""
+def declared_measures(project: Path, sources: Iterable[str], own_files: Iterable[Path] = ()) -> list[DeclaredMeasure]:
+    """What the yml files of the models declare, and those of an own dbt project, in the order of the marts. Raises
+    `UsageError` in one line.
+    """
     known = frozenset(sources)
+    ours = sorted((project / "dbt_project" / "models").rglob("*.y*ml"))
     found = [
         one
-        for path in sorted((project / "dbt_project" / "models").rglob("*.y*ml"))
-        if ADDS_UP in path.read_text(encoding="utf-8")
-        for one in _of_file(path, known)
+        for path, is_own in [*((path, False) for path in ours), *((path, True) for path in own_files)]
+        if ADDS_UP in path.read_text(encoding="utf-8", errors="replace")
+        for one in _of_file(path, known, is_own)
     ]
     return sorted(found, key=lambda one: one.mart)
 
 
-def _of_file(path: Path, sources: frozenset[str]) -> Iterator[DeclaredMeasure]:
+def _of_file(path: Path, sources: frozenset[str], is_own: bool) -> Iterator[DeclaredMeasure]:
     content = StrictYaml.of_file(path).content
     for model in (content.get("models") or ()) if isinstance(content, dict) else ():
         for column in model.get("columns") or ():
             said = _meta(column).get(ADDS_UP)
             if said is not None:
                 place = f"{path}: {ADDS_UP} of {model['name']}.{column['name']}"
-                yield _measure(model["name"], column["name"], said, sources, place)
+                yield _measure(model["name"], column["name"], said, sources, place, is_own)
 
 
 def _meta(column: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**(column.get("meta") or {}), **((column.get("config") or {}).get("meta") or {})}
 
 
-def _measure(mart: str, column: str, said: Any, sources: frozenset[str], place: str) -> DeclaredMeasure:
+def _measure(mart: str, column: str, said: Any, sources: frozenset[str], place: str, is_own: bool) -> DeclaredMeasure:
     if not isinstance(said, dict) or not {"of", "value"} <= set(said):
         raise UsageError(f"{place} must say of which source and with which value, as {{of: orders, value: count(*)}}.")
     unknown = sorted(set(said) - set(KEYS))
@@ -93,7 +118,8 @@ def _measure(mart: str, column: str, said: Any, sources: frozenset[str], place: 
         raise UsageError(
             f"{place}: `with` joins models, each on a condition, as {{dim_rates: silver.day = dim_rates.day}}."
         )
-    return DeclaredMeasure(mart, column, said["of"], str(said["value"]), said.get("times"), tuple(joins.items()))
+    value, times = str(said["value"]), said.get("times")
+    return DeclaredMeasure(mart, column, said["of"], value, times, tuple(joins.items()), is_own)
 
 
 def comparisons(measures: Iterable[DeclaredMeasure]) -> list[Comparison]:
@@ -105,5 +131,5 @@ def comparisons(measures: Iterable[DeclaredMeasure]) -> list[Comparison]:
     for (mart, source, joins), own in groups.items():
         before = sum((one.mart, one.source) == (mart, source) for one in found)
         name = f"{source}_for_{mart}" + (f"_{before + 1}" if before else "")
-        found.append(Comparison(mart, source, joins, tuple(own), name))
+        found.append(Comparison(mart, source, joins, tuple(own), name, own[0].is_own))
     return found

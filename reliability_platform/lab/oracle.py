@@ -23,7 +23,7 @@ from reliability_platform.warehouse.comparison import TableComparison, compare_t
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import TransformFailedError, build
 from reliability_platform.warehouse.marts import marts
-from reliability_platform.warehouse.own_lacks import not_compared
+from reliability_platform.warehouse.own_lacks import comparable_marts
 from reliability_platform.warehouse.publication import CURRENT, Partition, publish
 
 
@@ -72,8 +72,7 @@ def verify(
     oracle = build_oracle(settings, partitions, on_step)
     on_step("comparison")
     manifest = ensure_manifest()
-    left_out = not_compared(manifest)
-    names = [mart.name for mart in marts(manifest) if mart.name not in left_out]
+    names = [mart.name for mart in comparable_marts(manifest)]
     # The columns of an own dbt project are called as their owner likes: which of them are personal, lineage says.
     personal = (lambda table: personal_columns(manifest, table)) if OWN_DBT_PROJECT is not None else None
     return compare_tables(names, settings.published / CURRENT, oracle.published / CURRENT, personal)

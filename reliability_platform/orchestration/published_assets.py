@@ -62,6 +62,7 @@ def published(context: dg.AssetExecutionContext, home: Home) -> Iterator[dg.Mate
                 "fresh_event_dates": table.fresh_dates,
                 "event_dates_with_last_good_rows": len(table.kept_dates),
                 "event_dates_absent": len(table.absent_dates),
+                **({"shows_rows_of": table.whole.since} if table.is_kept and table.whole is not None else {}),
                 **{f"rows_{state.replace(' ', '_')}": count for state, count in total(table.lacks).items()},
                 "rows_provisional": table.provisional.rows if table.provisional is not None else 0,
                 "rows_corrected_by_persons": sum(total(table.corrected).values()),

@@ -1,12 +1,13 @@
 """The order of a run over landing days. It is spelled here and nowhere else; Dagster's graph has the same steps as assets."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from enum import IntEnum
 
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.clock import days as days_between
+from reliability_platform.clock import spans
 from reliability_platform.contracts import SOURCES
 from reliability_platform.pipeline.steps import RunContext, admit, audit, build, land, publish
 from reliability_platform.warehouse.dbt_runner import TransformFailedError
@@ -31,20 +32,6 @@ class Run:
     """Of dbt's own tests and of the audit."""
     publication: Publication | None = None
     """None if a failed model or dbt test ended the run before its audit."""
-
-
-def spans(wanted: Iterable[date]) -> Iterator[tuple[date, date]]:
-    """Days as first and last of each unbroken row of them: one build for each."""
-    first = last = None
-    for day in sorted(set(wanted)):
-        if first is None or last is None:
-            first = day
-        elif day - last > timedelta(days=1):
-            yield first, last
-            first = day
-        last = day
-    if first is not None and last is not None:
-        yield first, last
 
 
 def run_days(

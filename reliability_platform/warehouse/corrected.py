@@ -18,7 +18,7 @@ from reliability_platform.landing.correction import Correction, expressions
 from reliability_platform.landing.corrections import InForce, corrected_days, read_corrections
 from reliability_platform.parquet import identifier, literal, read_table, scan_days
 from reliability_platform.settings import Settings
-from reliability_platform.warehouse.lacking import Lacking
+from reliability_platform.warehouse.lacking import WHOLE, Lacking
 from reliability_platform.warehouse.marts import Mart
 
 CELLS = "corrected_cells"
@@ -27,9 +27,6 @@ _COLUMNS = (
     "correction varchar, position integer, source varchar, landing_date date, batch_id varchar, row_number bigint, "
     "column_name varchar, type varchar, before varchar, after varchar, forgets varchar"
 )
-
-WHOLE = "whole"
-"""Stands for the event date of rows of a table that has none."""
 
 Batches = Collection[tuple[date, str]]
 """Landing days and batch ids."""

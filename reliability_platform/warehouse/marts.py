@@ -28,6 +28,10 @@ class Mart:
     """The column by whose days it is published; None for a table that is published whole or not at all."""
     place: tuple[str, str] | None = None
     """Schema and name in the warehouse; None for a model of the platform's project, which is found by its name."""
+    file: str = ""
+    """Where the model is written, below the folder of its project; empty for one of a package that an own project installs."""
+    is_view: bool = False
+    """Whether it holds no rows of its own."""
 
     @property
     def relation(self) -> str:
@@ -107,7 +111,18 @@ def _marts(manifest_path: Path, _stamp: int) -> tuple[Mart, ...]:
         day = meta.get("event_date") if own else "event_date"
         place = (node["schema"], node["alias"]) if own else None
         sources = sources_of(manifest, unique_id)
-        found.append(Mart(node["name"], sources, tuple(meta.get("may_lack_days_of", ())), day, place))
+        is_installed = own and node["package_name"] != manifest["metadata"]["project_name"]
+        found.append(
+            Mart(
+                node["name"],
+                sources,
+                tuple(meta.get("may_lack_days_of", ())),
+                day,
+                place,
+                file="" if is_installed else node["original_file_path"],
+                is_view=node["config"]["materialized"] == "view",
+            )
+        )
     return tuple(sorted(found, key=lambda mart: mart.name))
 
 
@@ -130,12 +145,14 @@ def published_models(manifest: dict[str, Any]) -> list[str]:
     if read & kept:
         return sorted(read & kept)
     root = manifest["metadata"]["project_name"]
-    tables = ("model.", "snapshot.")
+    readers = {
+        key for key in manifest["nodes"] if key.startswith(("model.", "snapshot.")) and is_own(manifest["nodes"][key])
+    }
     return sorted(
         key
         for key in kept
         if models[key]["package_name"] == root
-        and not any(child.startswith(tables) for child in manifest["child_map"][key])
+        and not readers.intersection(manifest["child_map"][key])
         and sources_of(manifest, key)
     )
 
@@ -269,16 +286,33 @@ def model_checks(manifest_path: Path) -> list[ModelCheck]:
     ]
 
 
-def reconciled_sources(manifest_path: Path) -> set[str]:
-    """The sources of whose rows some mart says what they add up to, in the `meta.adds_up` of its columns."""
-    columns = (
-        column
+@dataclass(frozen=True)
+class AddedUp:
+    """A measure that says, in the `meta.adds_up` of its column, what it must add up to."""
+
+    model: str
+    column: str
+    source: str
+    """Of whose rows in silver."""
+    type: str | None
+    """As the yml of the model declares it."""
+
+
+def added_up(manifest_path: Path) -> list[AddedUp]:
+    """Every measure of any model that says what it must add up to."""
+    return [
+        AddedUp(node["name"], column["name"], said["adds_up"]["of"], column.get("data_type"))
         for node in read_manifest(manifest_path)["nodes"].values()
         if node["resource_type"] == "model"
         for column in node["columns"].values()
-    )
-    said = ((column.get("config") or {}).get("meta", {}) | (column.get("meta") or {}) for column in columns)
-    return {one["adds_up"]["of"] for one in said if "adds_up" in one}
+        for said in [(column.get("config") or {}).get("meta", {}) | (column.get("meta") or {})]
+        if "adds_up" in said
+    ]
+
+
+def reconciled_sources(manifest_path: Path) -> set[str]:
+    """The sources of whose rows some mart says what they add up to."""
+    return {one.source for one in added_up(manifest_path)}
 
 
 def model_names(manifest_path: Path) -> set[str]:

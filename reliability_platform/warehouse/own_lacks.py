@@ -15,7 +15,15 @@ from typing import Any
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.errors import UsageError
 from reliability_platform.settings import DBT_PROJECT
-from reliability_platform.warehouse.marts import ancestors, keys_of, marts, published_models, read_manifest, sources_of
+from reliability_platform.warehouse.marts import (
+    Mart,
+    ancestors,
+    keys_of,
+    marts,
+    published_models,
+    read_manifest,
+    sources_of,
+)
 from reliability_platform.warehouse.own_project import (
     PACKAGE,
     OwnProject,
@@ -278,6 +286,12 @@ def not_compared(manifest_path: Path) -> dict[str, str]:
     manifest = read_manifest(manifest_path)
     found = {manifest["nodes"][key]["name"]: incomparable(manifest, key) for key in published_models(manifest)}
     return {name: why for name, why in found.items() if why is not None}
+
+
+def comparable_marts(manifest_path: Path) -> list[Mart]:
+    """The published tables that a full build makes the same again."""
+    left_out = not_compared(manifest_path)
+    return [mart for mart in marts(manifest_path) if mart.name not in left_out]
 
 
 def _tests(nodes: Iterable[Mapping[str, Any]]) -> Iterator[Lack]:

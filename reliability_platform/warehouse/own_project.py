@@ -20,7 +20,7 @@ from reliability_platform.contracts.generation import NOTHING_READ, FedTable, Ow
 from reliability_platform.contracts.names import ORIGINAL_NAMES
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.landing.reference import tables_of_project
-from reliability_platform.settings import OWN_DBT_PROJECT
+from reliability_platform.settings import OWN_DBT_PROJECT, own_dbt_project
 from reliability_platform.strict_yaml import read_yaml
 
 PACKAGE = "reliability_platform"
@@ -156,16 +156,19 @@ class OwnProject:
             if name.endswith((".sql", ".py")) and (name.startswith(own) or "/models/" in name)
         )
 
-    def _declared(self) -> Iterator[Mapping[str, Any]]:
+    def descriptions(self) -> list[Path]:
+        """The yml files beside its models."""
         folders = tuple(f"{folder}/" for folder in self._folders("model-paths"))
-        for name, path in self.files():
-            if name.startswith(folders) and name.endswith((".yml", ".yaml")):
-                try:
-                    said = read_yaml(path.read_text(encoding="utf-8"))
-                except (yaml.YAMLError, UnicodeDecodeError):
-                    continue  # dbt says so, with the line
-                if isinstance(said, dict):
-                    yield said
+        return [path for name, path in self.files() if name.startswith(folders) and name.endswith((".yml", ".yaml"))]
+
+    def _declared(self) -> Iterator[Mapping[str, Any]]:
+        for path in self.descriptions():
+            try:
+                said = read_yaml(path.read_text(encoding="utf-8"))
+            except (yaml.YAMLError, UnicodeDecodeError):
+                continue  # dbt says so, with the line
+            if isinstance(said, dict):
+                yield said
 
     def profile(self) -> Mapping[str, Any] | None:
         """The target of its profile: from its folder, from where dbt is told to look, or from the user's; None if there
@@ -227,7 +230,7 @@ def own_reads() -> OwnReads:
         for table, feeds, path in tables
         if feeds is not None and feeds not in taken
     ]
-    return OwnReads(fed, own.sources())
+    return OwnReads(fed, own.sources(), own.descriptions())
 
 
 def is_own(node: Mapping[str, Any]) -> bool:
@@ -269,7 +272,7 @@ def from_their_folder(source: Any) -> None:
 
 def own_project() -> OwnProject | None:
     """The one that this process serves; None if the models of the platform's project are all there are."""
-    return OwnProject(OWN_DBT_PROJECT) if OWN_DBT_PROJECT is not None else None
+    return OwnProject(own_dbt_project() or OWN_DBT_PROJECT) if OWN_DBT_PROJECT is not None else None
 
 
 def _below(folder: Path, name: str) -> Iterator[tuple[str, Path]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 
+from reliability_platform.clock import spans
 from reliability_platform.damage import Damage, in_one_line, written
 from reliability_platform.errors import UsageError
 from reliability_platform.parquet import literal, scan
@@ -229,8 +230,12 @@ class _Draft:
 
     def lacks(self, mart: Mart, one: _Written) -> Lacking:
         """Which rows were delivered for its event dates and are not in it. A date that keeps the rows of an earlier version
-        lacks what that one lacked, whatever came since."""
+        lacks what that one lacked, whatever came since; so does a whole table that is kept."""
         old = self.before(mart)
+        if one.is_kept:
+            return old.lacks if old is not None else {}
+        if one.whole is not None:
+            return lacking(self.connection, mart, None)
         kept = {day.isoformat() for day in one.kept}
         before = {day: told for day, told in (old.lacks if old is not None else {}).items() if day in kept}
         return dict(sorted({**lacking(self.connection, mart, one.dates.keys() - kept), **before}.items()))
@@ -266,6 +271,14 @@ def _contracts(admitted: Mapping[Partition, str], released: Sequence[Partition])
         if partition in admitted:
             found.setdefault(partition[0], set()).add(admitted[partition])
     return {source: sorted(versions) for source, versions in sorted(found.items())}
+
+
+def _in_rows(released: Sequence[Partition]) -> dict[str, list[str]]:
+    """What is released by source, each unbroken row of landing days by its first and last."""
+    found: dict[str, set[date]] = {}
+    for source, day in released:
+        found.setdefault(source, set()).add(day)
+    return {source: [f"{first}/{last}" for first, last in spans(there)] for source, there in sorted(found.items())}
 
 
 def publish(
@@ -341,6 +354,7 @@ def publish(
             held={key_of(one): list(reasons) for one, reasons in sorted(held.items())},
             held_by={key_of(one): person for one, person in sorted((held_by or {}).items())},
             contracts=_contracts(admitted or {}, released),
+            released=_in_rows(released),
             from_fallback={
                 key_of(one): list(names) for one, names in sorted((fallbacks or {}).items()) if one in released
             },

@@ -3,11 +3,12 @@
 import json
 import re
 from dataclasses import asdict, dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypedDict
 
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.formats import moment
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lacking import Lacking
 from reliability_platform.warehouse.provisional import ProvisionalRows
@@ -87,6 +88,9 @@ class Publication:
     from_fallback: dict[str, list[str]] = field(default_factory=dict)
     """`source/landing day` → the servers from which it came, where those are not the first of its source: a replica or a last
     good copy, by what the contract calls it. Versions before 0.4 do not say."""
+    released: dict[str, list[str]] = field(default_factory=dict)
+    """Source → the landing days that nothing holds, as first and last of each unbroken row of them: of these what is fresh is
+    made. Versions before 0.4 do not say."""
 
     @property
     def held_partitions(self) -> dict[Partition, list[str]]:
@@ -168,6 +172,43 @@ def read_record(path: Path) -> Publication:
         raise EnvironmentUnusableError(
             f"The record of the published {path.parent.name} cannot be read: `reliability restore --damaged` puts it back."
         ) from None
+
+
+@dataclass(frozen=True)
+class KeptTable:
+    """A table of which nothing shows what was built last, for something that it is made of is held: it is published whole, or
+    no day of it was ever good.
+    """
+
+    name: str
+    version: str | None
+    """The version that brought the rows that it shows; None if none were ever good, and it shows none."""
+    since: datetime | None
+    """When that was published; None if that version is no longer there."""
+
+    def __str__(self) -> str:
+        if self.version is None:
+            return f"{self.name} shows no rows yet: something that it is made of is held"
+        when = f" of {moment(self.since)}" if self.since is not None else ""
+        return f"{self.name} shows what it did in {self.version}{when}: something that it is made of is held"
+
+
+def kept_tables(settings: Settings, publication: Publication) -> list[KeptTable]:
+    """The tables of a version that show nothing of what was built last, and since when they show what they do."""
+    kept = [
+        (one.name, one.whole.since if one.whole is not None else None)
+        for one in publication.tables
+        if one.is_kept or (one.whole is None and not one.dates and not one.kept_dates and one.absent_dates)
+    ]
+    there = versions(settings)
+    return [
+        KeptTable(
+            name,
+            since,
+            datetime.fromisoformat(read_publication(settings, since).published_at) if since in there else None,
+        )
+        for name, since in kept
+    ]
 
 
 def publications(settings: Settings) -> list[Publication]:

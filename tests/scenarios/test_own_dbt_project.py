@@ -59,6 +59,31 @@ for group in sys.argv[2:]:
 print(json.dumps(found))
 """
 
+IN_THE_LAB = """
+import json, sys
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from reliability_platform.lab.campaign.grid import Scenario, TrialPlan
+from reliability_platform.lab.campaign.live import run_live_trial
+from reliability_platform.lab.recordings.record import record
+from reliability_platform.lab.recordings.recording import Recording
+from reliability_platform.operations import operations_engine
+from reliability_platform.pipeline.run import reprocess, run_days
+from reliability_platform.pipeline.steps import RunContext
+from reliability_platform.landing.reference import refresh_reference
+from reliability_platform.settings import load_settings
+
+settings, lab, days = load_settings(), load_settings(Path("lab")), [date.fromisoformat(day) for day in sys.argv[1:]]
+refresh_reference(settings)
+run_days(RunContext.of(settings, "test"), days)
+record(settings, operations_engine(settings), days[0], days[-1], lab)
+faults = [("silent_transform_bug", "small"), ("downstream_metric_mismatch", "small"), ("accidental_delete", "small")]
+scenarios = tuple(Scenario(fault, "ride_log", size, "live", 7, days[1]) for fault, size in faults)
+found = run_live_trial(Path("trial"), TrialPlan(1, 7, scenarios, Recording.open(lab.recording)))
+print(json.dumps(asdict(found)))
+"""
+
 LOAD_ALL = """
 import json
 from reliability_platform.orchestration.definitions import defs
@@ -216,3 +241,33 @@ def test_the_commands_and_dagster_take_their_project_as_they_take_any(around: Pa
     assert {"published/daily", "src_ride_log", "bike_use", "stations", "by-district"} <= set(json.loads(served))
     lineage = read(around, "lineage", "--dataset", "src_ride_log", "--column", "station")
     assert "station" in json.dumps(lineage)
+
+
+BIKES_RIDDEN = """\
+{{ config(meta={'published': true}) }}
+select bike, count(*) as rides from {{ ref('rides_kept') }} group by bike
+"""
+ADDS_UP = "config: {meta: {adds_up: {of: ride_log, value: count(*)}}}"
+
+
+@pytest.mark.exhaustive  # 2 min: a trial with a build for each fault and each healing
+def test_the_lab_breaks_their_models_and_their_tables_and_each_is_noticed_held_and_healed(around: Path) -> None:
+    """Nothing of an own project could be broken but what lands. A number that nobody's test knows is wrong in a table by days
+    and in one that is published whole: a wrong model, rows that somebody alters, rows that somebody deletes."""
+    layers = around.parent / "theirs" / "layers"
+    (layers / "serve" / "bikes_ridden.sql").write_text(BIKES_RIDDEN)
+    declared = (layers / "models.yml").read_text()
+    said = "".join(
+        f"  - name: {model}\n    columns:\n      - {{name: rides, {ADDS_UP}}}\n" for model in ("daily", "bikes_ridden")
+    )
+    (layers / "models.yml").write_text(declared.replace("models:\n", f"models:\n{said}", 1))
+    assert "dbt_project/models/reconciliation/rec_silver__vs__gold.sql" in json.dumps(read(around, "generate"))
+    before = content(around.parent / "theirs")
+    applies = {one["name"]: one for one in read(around, "faults", "list", "--source", "ride_log")}
+    assert applies["accidental_delete"]["why_not"] is None
+    found = json.loads(run_in(around, IN_THE_LAB, *map(str, DAYS[1:])).splitlines()[-1])
+    for one in found["scenarios"]:
+        assert all(one[what] for what in ("detected", "root_cause_right", "contained", "healed")), one
+        assert one["incidents"] == 1, one
+    assert (found["false_alarms_elsewhere"], found["unexplained_differences"]) == ([], [])
+    assert content(around.parent / "theirs") == before

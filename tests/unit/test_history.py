@@ -45,6 +45,18 @@ def test_a_weekend_is_not_an_anomaly() -> None:
     assert finding.value < 5
 
 
+@pytest.mark.parametrize(("today", "alarms"), [(300, False), (360, False), (200, True), (500, True), (1000, False)])
+def test_who_has_few_customers_on_saturdays_has_them_from_the_third_one_on(today: float, alarms: bool) -> None:
+    """The third Saturday of a shop was compared with all days and held, and so was every one after it: what is held is no
+    past. One that is like any other day, or like the two that are known, is none to be held."""
+    third = date(2026, 3, 21)
+    days = [third - timedelta(days=back) for back in range(1, 15)]
+    profile = {day: {"rows": 300.0 if day.weekday() == third.weekday() else 1000.0} for day in days}
+    finding = judge_volume({**profile, third: {"rows": today}}, days, third)
+    assert finding.value is not None
+    assert (finding.value > finding.limit) is alarms
+
+
 def test_the_past_is_made_of_the_last_good_days_alone() -> None:
     """Neither the day itself, nor a strange one, nor one that is too long ago."""
     profile = _rows(89, 1000)

@@ -23,6 +23,7 @@ def test_rows_that_count_nowhere_are_counted_by_event_date_and_by_what_became_of
         )
         found = lacking(connection, Mart("agg_daily_revenue", ("orders", "payments")), {"2026-01-01", "2026-01-02"})
         alone = lacking(connection, Mart("agg_daily_payments", ("payments",)), {"2026-01-02"})
+        whole = lacking(connection, Mart("totals", ("orders",), event_date=None), None)
     assert found == {
         "2026-01-01": {"discarded": 1, "quarantined": 2},
         "2026-01-02": {"held as too late": 1},
@@ -30,3 +31,4 @@ def test_rows_that_count_nowhere_are_counted_by_event_date_and_by_what_became_of
     }
     assert total(found) == {"discarded": 1, "quarantined": 3, "held as too late": 1}
     assert alone == {}
+    assert whole == {"whole": {"quarantined": 3, "held as too late": 1}}

@@ -178,7 +178,7 @@ def test_a_run_that_published_nothing_does_not_say_that_it_has(
     made.publish()
     same = Released.since(before, made.settings)
     assert str(same) == f"Nothing new was published: consumers read {before}; 0 landing partitions are held."
-    assert same.document == {"published": None, "consumers_read": before, "held": {}}
+    assert same.document == {"published": None, "consumers_read": before, "held": {}, "kept": []}
     new = Released.since(None, made.settings)
     assert str(new).startswith(f"Published {before}; ")
     assert new.document["published"] == before

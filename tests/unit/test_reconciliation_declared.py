@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from reliability_platform.contracts import CONTRACTS
-from reliability_platform.contracts.generation import Change, planned
+from reliability_platform.contracts.generation import Change, OwnReads, planned
 from reliability_platform.contracts.reconciliation import comparisons, declared_measures
 from reliability_platform.errors import UsageError
 from reliability_platform.settings import PROJECT_ROOT
@@ -60,6 +60,25 @@ def test_the_model_compares_each_measure_that_is_declared(tmp_path: Path) -> Non
         found = [connection.execute(f"{query} select * exclude (event_date) from {one}").fetchall() for one in sides]
     assert [[float(value) for value in rows[0]] for rows in found] == [[2, 1], [50], [2, 1, 50]]
     assert "differences(\n        'orders', 'agg_daily_orders', 'orders_for_agg_daily_orders_2'" in text
+
+
+def test_a_model_of_an_own_dbt_project_says_what_it_adds_up_to_in_its_own_yml(tmp_path: Path) -> None:
+    """Nothing compared the numbers of an own project with silver. Its columns are called as it likes, and which of them has
+    the day, if any does, only dbt knows."""
+    theirs = tmp_path / "models.yml"
+    theirs.write_text(
+        "models:\n  - name: totals\n    columns:\n"
+        "      - {name: Number of Orders, config: {meta: {adds_up: {of: orders, value: count(*)}}}}\n"
+    )
+    plan = planned(tmp_path / "around", CONTRACTS, OwnReads(declared=[theirs]))
+    [text] = [one.text for one in plan if one.path == MODEL]
+    assert text is not None
+    assert "{{ own_day('totals', 'event_date') }} as event_date,\n        count(*) as \"Number of Orders\"" in text
+    assert '{{ own_day(\'totals\') }} as event_date,\n        sum("Number of Orders") as "Number of Orders"' in text
+    assert text.count("group by 1") == 2
+    theirs.write_text(theirs.read_text().replace("of: orders", "of: ordrs"))
+    with pytest.raises(UsageError, match=r"models.yml: adds_up of totals.Number of Orders is of 'ordrs'"):
+        planned(tmp_path / "around", CONTRACTS, OwnReads(declared=[theirs]))
 
 
 def test_a_project_that_declares_nothing_has_no_such_model(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from reliability_platform.checks.gate import Why, held
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli.main import main
-from reliability_platform.clock import utc_now
+from reliability_platform.clock import spans, utc_now
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.lab.clean import clean_sources
 from reliability_platform.lab.faults.landed_again import redeliver
@@ -23,7 +23,6 @@ from reliability_platform.lab.faults.plan import ActivePlan, Injection
 from reliability_platform.lab.oracle import verify
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.operations import operations_engine
-from reliability_platform.pipeline.run import spans
 from reliability_platform.recovery.restore import recover_home, recover_warehouse
 from reliability_platform.settings import RESTORING, Settings
 from reliability_platform.warehouse.comparison import compare_tables

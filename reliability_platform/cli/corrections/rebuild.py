@@ -29,7 +29,7 @@ def rebuild(
 ) -> list[str]:
     """Run the days of a correction again and end what that has healed; `words` stand on the timeline of the incident that it
     was applied for. Returns the ids of the incidents of these days that are still open."""
-    from reliability_platform.pipeline.run import spans
+    from reliability_platform.clock import spans
 
     if decided.incident_id is not None:
         key = f"correction-{decided.id}-{utc_now():%Y%m%d%H%M%S%f}"

@@ -38,7 +38,7 @@ from reliability_platform.remediation.heal import act
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import warehouse_reader
-from reliability_platform.warehouse.marts import marts
+from reliability_platform.warehouse.own_lacks import comparable_marts
 from reliability_platform.warehouse.publication import CURRENT
 
 EVENTS_PER_DAY = 8_400
@@ -205,9 +205,10 @@ class Trial:
         """By source, the event dates on which one of its own tables differs from the oracle's in some version."""
         oracle = self.settings.oracle / "published" / CURRENT
         found: dict[str, set[date]] = {source: set() for source in SOURCES}
-        for mart in marts(ensure_manifest()):
+        for mart in comparable_marts(ensure_manifest()):
             if len(mart.sources) == 1:  # a table of several sources cannot say whose fault a difference is
-                found[mart.sources[0]] |= {one.event_date for one in differences(versions, oracle, [mart])}
+                for one in differences(versions, oracle, [mart]):
+                    found[mart.sources[0]] |= {one.event_date} if one.event_date is not None else set(self.window)
         return found
 
 

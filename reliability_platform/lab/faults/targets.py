@@ -15,7 +15,7 @@ from reliability_platform.contracts.contract import Column, Contract
 from reliability_platform.contracts.types import arrow_type, is_number
 from reliability_platform.settings import DBT_PROJECT, OWN_DBT_PROJECT
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
-from reliability_platform.warehouse.marts import numbers_of
+from reliability_platform.warehouse.marts import Mart, added_up, numbers_of
 
 
 @dataclass(frozen=True)
@@ -271,24 +271,58 @@ OPTIONAL = Target(
 class Gold:
     """A measure of a mart."""
 
-    table: str
+    mart: Mart
     measure: str
-    type: str
+    type: str | None
+    """None where an own dbt project declares none."""
 
 
 def gold_of(source: str) -> Iterator[Gold]:
-    """The measures of the marts that a source is in, of the one first that is most its own."""
-    for mart in sorted((one for one in MARTS if one.place is None), key=lambda one: (len(one.sources), one.name)):
+    """The measures of the marts that a source is in, of the one first that is most its own; of an own dbt project those that
+    say what they add up to, for no check knows the others.
+    """
+    for mart in sorted(MARTS, key=lambda one: (len(one.sources), one.name)):
         if source in mart.sources:
-            for measure, kind in numbers_of(mart.name, ensure_manifest(DBT_PROJECT)).items():
-                yield Gold(mart.name, measure, kind)
+            manifest = ensure_manifest(DBT_PROJECT)
+            if mart.place is None:
+                yield from (Gold(mart, measure, kind) for measure, kind in numbers_of(mart.name, manifest).items())
+            else:
+                told = (one for one in added_up(manifest) if (one.model, one.source) == (mart.name, source))
+                yield from (Gold(mart, one.column, one.type) for one in told)
 
 
-IN_A_MART = whatever(
-    lambda contract: any(gold_of(contract.source)),
+def written_gold_of(source: str) -> Iterator[Gold]:
+    """Those of them of which another version can be deployed: a file of SQL in the project itself."""
+    return (one for one in gold_of(source) if one.mart.file.endswith(".sql"))
+
+
+def stored_gold_of(source: str) -> Iterator[Gold]:
+    """Those of them whose rows lie in a table."""
+    return (one for one in gold_of(source) if not one.mart.is_view)
+
+
+def daily_gold_of(source: str) -> Iterator[Gold]:
+    """Those of them whose table has rows of each day of the source: that they are gone is seen."""
+    return (
+        one
+        for one in stored_gold_of(source)
+        if one.mart.event_date is not None and source not in one.mart.may_lack_days_of
+    )
+
+
+_IN_NO_MART = (
     "has no mart with a measure"
     if OWN_DBT_PROJECT is None
-    else f"is in no mart that the lab may change: tables and models of {OWN_DBT_PROJECT.name} are its owner's",
+    else f"is in no published model of {OWN_DBT_PROJECT.name} that says what a measure of it adds up to (meta: adds_up)"
+)
+IN_A_MODEL = whatever(
+    lambda contract: any(written_gold_of(contract.source)),
+    f"{_IN_NO_MART}, and is written in SQL in the project itself",
+)
+IN_A_MART = whatever(lambda contract: any(stored_gold_of(contract.source)), f"{_IN_NO_MART}, and is no view")
+IN_A_DAILY_MART = whatever(
+    lambda contract: any(daily_gold_of(contract.source)),
+    f"{_IN_NO_MART}, is no view, and has rows of each of its days (meta: event_date)",
 )
 
 RECONCILIATION = "{reconciliation}"

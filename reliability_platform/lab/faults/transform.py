@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from reliability_platform.lab.faults.fault import Containment, Fault, LiveInjectionResult, Stage
-from reliability_platform.lab.faults.targets import IN_A_MART, gold_of
-from reliability_platform.settings import DBT_PROJECT, Settings
+from reliability_platform.lab.faults.targets import IN_A_MODEL, Gold, written_gold_of
+from reliability_platform.landing.admission import landed_partitions
+from reliability_platform.parquet import identifier
+from reliability_platform.settings import DBT_PROJECT, Settings, own_dbt_project
 
-VARIABLE = "RELIABILITY_DBT_PROJECT"
+VARIABLE, OWN_VARIABLE = "RELIABILITY_DBT_PROJECT", "RELIABILITY_OWN_DBT_PROJECT"
 
 
 def project_copy(settings: Settings, name: str) -> Path:
@@ -22,33 +24,57 @@ def project_copy(settings: Settings, name: str) -> Path:
     return copy
 
 
-def _with_bug(settings: Settings, source: str, factor: float) -> tuple[Path, str]:
-    """A copy in which one measure of the source's mart is multiplied by mistake, and the name of the mart."""
-    copy, gold = project_copy(settings, "deployed"), next(gold_of(source))
-    [model] = copy.glob(f"models/**/{gold.table}.sql")
+def _own_copy(settings: Settings, own: Path, changed: str) -> Path:
+    """An own dbt project that can be deployed with one of its files changed. All else are links: what lies beside its models,
+    as a warehouse of a developer, may be large, and is read by paths that count from its folder.
+    """
+    copy = settings.faults / "deployed"
+    shutil.rmtree(copy, ignore_errors=True)
+    here, there, parts = own, copy, Path(changed).parts
+    for part in parts:
+        there.mkdir(parents=True)
+        for one in here.iterdir():
+            if one.name != part:
+                (there / one.name).symlink_to(one)
+        here, there = here / part, there / part
+    shutil.copyfile(here, there)
+    return copy
+
+
+def _with_bug(settings: Settings, gold: Gold, factor: float) -> tuple[str, Path]:
+    """A copy of the project in which one measure of a mart is multiplied by mistake, and the variable that deploys it."""
+    own = own_dbt_project() if gold.mart.place is not None else None
+    copy = project_copy(settings, "deployed") if own is None else _own_copy(settings, own, gold.mart.file)
+    model, measure = copy / gold.mart.file, identifier(gold.measure)
     # By one at least, so that a small factor on a small count is not rounded away.
-    wrong = f"cast(greatest({gold.measure} + 1, {gold.measure} * {factor:g}) as {gold.type})"
-    model.write_text(f"select * replace ({wrong} as {gold.measure}) from (\n{model.read_text()}\n)\n")
-    return copy, gold.table
+    wrong = f"greatest({measure} + 1, {measure} * {factor:g})"
+    wrong = wrong if gold.type is None else f"cast({wrong} as {gold.type})"
+    query = model.read_text().rstrip().removesuffix(";")
+    model.write_text(f"select * replace ({wrong} as {measure}) from (\n{query}\n)\n")
+    return VARIABLE if own is None else OWN_VARIABLE, copy
 
 
 def _silent_transform_bug(
     settings: Settings, source: str, day: date, size: float, rng: np.random.Generator
 ) -> LiveInjectionResult:
     del rng
-    before = os.environ.get(VARIABLE)
-    copy, table = _with_bug(settings, source, size)
-    os.environ[VARIABLE] = str(copy)
+    gold = next(written_gold_of(source))
+    variable, copy = _with_bug(settings, gold, size)
+    before = os.environ.get(variable)
+    os.environ[variable] = str(copy)
 
     def mend() -> None:
         if before is None:
-            os.environ.pop(VARIABLE, None)
+            os.environ.pop(variable, None)
         else:
-            os.environ[VARIABLE] = before
+            os.environ[variable] = before
 
+    if gold.mart.place is not None:  # a table of an own dbt project is built whole, and with it every day is wrong
+        every = [there for one, there in landed_partitions(settings) if one == source]
+        return LiveInjectionResult(every, every, [gold.mart.name], mend)
     # Rows that are late by nature carry the mistake to the date before, and from there to the landing day of that.
     around = [day - timedelta(days=1), day, day + timedelta(days=1)]
-    return LiveInjectionResult(around, around[:2], [table], mend)
+    return LiveInjectionResult(around, around[:2], [gold.mart.name], mend)
 
 
 TRANSFORM_FAULTS = (
@@ -56,7 +82,7 @@ TRANSFORM_FAULTS = (
         name="silent_transform_bug",
         family="pipeline",
         description="A model that multiplies a measure by mistake is deployed; every test of form passes.",
-        target=IN_A_MART,
+        target=IN_A_MODEL,
         magnitudes={"small": 1.01, "medium": 1.2, "large": 2},
         magnitude_meaning="factor by which one measure of gold is wrong",
         expected_class="reconciliation_mismatch",

@@ -7,8 +7,15 @@ import duckdb
 import numpy as np
 
 from reliability_platform.lab.faults.fault import Containment, Fault, LiveInjectionResult, Stage
-from reliability_platform.lab.faults.targets import IN_A_MART, RECONCILIATION, gold_of
+from reliability_platform.lab.faults.targets import (
+    IN_A_DAILY_MART,
+    IN_A_MART,
+    RECONCILIATION,
+    daily_gold_of,
+    stored_gold_of,
+)
 from reliability_platform.locks import locked
+from reliability_platform.parquet import identifier
 from reliability_platform.settings import Settings
 
 
@@ -28,18 +35,20 @@ def _landing_days(settings: Settings, source: str, where: str = "true") -> list[
 def _downstream_metric_mismatch(
     settings: Settings, source: str, day: date, size: float, rng: np.random.Generator
 ) -> LiveInjectionResult:
-    gold, factor = next(gold_of(source)), 1 + size
+    gold, factor = next(stored_gold_of(source)), 1 + size
+    mart, measure = gold.mart, identifier(gold.measure)
     # At least one more, so that a small factor on a small count is not rounded away.
+    where = "true" if mart.event_date is None else f"{mart.day} = date '{day.isoformat()}'"
     _as_a_stranger(
         settings,
-        [
-            f"update {gold.table} set {gold.measure} = greatest({gold.measure} + 1, {gold.measure} * {factor:g}) "
-            f"where event_date = date '{day.isoformat()}'"
-        ],
+        [f"update {mart.relation} set {measure} = greatest({measure} + 1, {measure} * {factor:g}) where {where}"],
     )
     del rng
+    if mart.event_date is None:  # it is compared as a whole, and held as one
+        concerned = _landing_days(settings, source)
+        return LiveInjectionResult(concerned, concerned, [mart.name])
     concerned = _landing_days(settings, source, f"event_date = date '{day.isoformat()}'")
-    return LiveInjectionResult(concerned, [day], [gold.table])
+    return LiveInjectionResult(concerned, [day], [mart.name])
 
 
 def _accidental_delete(
@@ -47,9 +56,9 @@ def _accidental_delete(
 ) -> LiveInjectionResult:
     del day, rng
     concerned = _landing_days(settings, source)
-    tables = [next(gold_of(source)).table, f"int_{source}__deduplicated", f"stg_{source}"][: int(size)]
-    _as_a_stranger(settings, [f"delete from {table}" for table in tables])
-    return LiveInjectionResult(concerned, concerned, tables)
+    mart, layers = next(daily_gold_of(source)).mart, [f"int_{source}__deduplicated", f"stg_{source}"]
+    _as_a_stranger(settings, [f"delete from {table}" for table in [mart.relation, *layers][: int(size)]])
+    return LiveInjectionResult(concerned, concerned, [mart.name, *layers][: int(size)])
 
 
 WAREHOUSE_FAULTS = (
@@ -73,7 +82,7 @@ WAREHOUSE_FAULTS = (
         name="accidental_delete",
         family="warehouse",
         description="A DELETE without WHERE.",
-        target=IN_A_MART,
+        target=IN_A_DAILY_MART,
         magnitudes={"small": 1, "medium": 2, "large": 3},
         magnitude_meaning="tables that lose all their rows: gold; silver too; staging too",
         expected_class="data_loss",

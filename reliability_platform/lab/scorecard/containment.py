@@ -1,6 +1,8 @@
 """Did any bad row of a fault ever reach consumers? Judged on every version that was ever published.
 
 For the event dates that a fault touches, a version is clean if it shows the oracle's rows or none at all (held).
+A table that is published whole is compared where a version shows it fresh, out of the very landing days that the oracle is
+made of, with no more rows put aside: then a difference is wrong rows, and not rows to come or known to be lacking.
 Where it shows something else, the fault is still contained if each of its bad rows sits in quarantine: the numbers
 were incomplete for a while, but nothing wrong was in them. Wrong numbers are never contained. Where the catalogue says
 that they may be published and told, an incident must name the fault: then they count as told.
@@ -16,7 +18,9 @@ import duckdb
 from reliability_platform.lab.faults.fault import Containment
 from reliability_platform.lab.faults.truth import Truth
 from reliability_platform.parquet import scan
+from reliability_platform.warehouse.lacking import WHOLE
 from reliability_platform.warehouse.marts import Mart
+from reliability_platform.warehouse.published import RECORD, read_record
 
 
 @dataclass(frozen=True)
@@ -25,10 +29,11 @@ class Difference:
 
     version: str
     table: str
-    event_date: date
+    event_date: date | None
+    """None for all of a table that is published whole."""
 
     def __str__(self) -> str:
-        return f"{self.version}/{self.table}/{self.event_date.isoformat()}"
+        return f"{self.version}/{self.table}/{self.event_date.isoformat() if self.event_date else WHOLE}"
 
 
 def was_told(truth: Truth, *, contained: bool, detected: bool) -> bool:
@@ -43,17 +48,20 @@ def own_dates(truth: Truth, truths: Iterable[Truth], sources: Collection[str]) -
 
 
 def differences(versions: Sequence[Path], oracle: Path, tables: Sequence[Mart]) -> list[Difference]:
-    """Every event date that a version shows with other rows than the oracle; one that it does not show is none.
-
-    A table that is published whole has no event dates: nobody can say which of its rows were of days to come.
+    """Every event date that a version shows with other rows than the oracle, and every whole table; what it does not show is
+    none.
     """
     found = []
     with duckdb.connect() as connection:
         connection.execute("set enable_progress_bar = false")
         for version in versions:
-            for table in (one for one in tables if one.event_date is not None):
+            for table in tables:
                 shown, expected = version / f"{table.name}.parquet", oracle / f"{table.name}.parquet"
                 if not shown.exists() or not expected.exists():
+                    continue
+                if table.event_date is None:
+                    if _may_be_compared(version, oracle, table) and _differ(connection, shown, expected):
+                        found.append(Difference(version.name, table.name, None))
                     continue
                 rows = connection.execute(
                     f"""
@@ -69,3 +77,21 @@ def differences(versions: Sequence[Path], oracle: Path, tables: Sequence[Mart]) 
                 ).fetchall()
                 found += [Difference(version.name, table.name, row[0]) for row in rows]
     return found
+
+
+def _differ(connection: duckdb.DuckDBPyConnection, shown: Path, expected: Path) -> bool:
+    row = connection.execute(
+        f"select count(*) from ((from {scan(shown)} except all from {scan(expected)}) "
+        f"union all (from {scan(expected)} except all from {scan(shown)}))"
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def _may_be_compared(version: Path, oracle: Path, table: Mart) -> bool:
+    """Whether a version shows a whole table fresh, as the oracle has it if nothing in it is wrong."""
+    here, there = read_record(version / RECORD), read_record(oracle / RECORD)
+    ours, theirs = here.table(table.name), there.table(table.name)
+    if ours is None or theirs is None or ours.whole is None or ours.is_kept:
+        return False
+    made_of = [{source: one.released.get(source) for source in table.sources} for one in (here, there)]
+    return made_of[0] == made_of[1] and (ours.lacks, ours.corrected) == (theirs.lacks, theirs.corrected)

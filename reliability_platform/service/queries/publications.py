@@ -31,6 +31,8 @@ class TableOfVersion(QueryAnswer):
     """Held event dates that show the rows of an earlier version."""
     absent_dates: list[date]
     """Held event dates of which no good rows were ever published."""
+    kept_since: str | None
+    """Of a table that is published whole, and of which something is held: the version whose rows it goes on showing."""
     lacks: dict[str, int]
     """What became of delivered rows that count nowhere → how many, over all event dates."""
     corrected: dict[str, int]
@@ -140,6 +142,7 @@ def _table(one: PublishedTable) -> TableOfVersion:
         fresh_dates=one.fresh_dates,
         kept_dates=[date.fromisoformat(day) for day in one.kept_dates],
         absent_dates=[date.fromisoformat(day) for day in one.absent_dates],
+        kept_since=one.whole.since if one.is_kept and one.whole is not None else None,
         lacks=total(one.lacks),
         corrected=total(one.corrected),
         provisional_dates=[] if one.provisional is None else [date.fromisoformat(day) for day in one.provisional.dates],
