@@ -15,6 +15,7 @@ from typing import Any
 
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.warehouse.dbt_manifest import PARSED, project_of, quiet_arguments
+from reliability_platform.warehouse.own_project import name_of
 
 TIMEOUT_SECONDS = 300
 HOME = "__home__"
@@ -51,7 +52,7 @@ def compiled_models(manifest: Path) -> dict[str, str]:
             raise EnvironmentUnusableError(f"The dbt project does not compile; mend it, then try again: {said}")
         found = json.loads((target / "manifest.json").read_bytes())
     return {
-        node["name"]: _by_name(_whole(key, node["compiled_code"]).replace(str(home), HOME), node, found)
+        name_of(node): _by_name(_whole(key, node["compiled_code"]).replace(str(home), HOME), node, found)
         for key, node in found["nodes"].items()
         if key.startswith(("model.", "snapshot.")) and node.get("compiled_code")
     }
@@ -71,6 +72,6 @@ def _by_name(sql: str, node: dict[str, Any], manifest: dict[str, Any]) -> str:
     for parent in sorted(node["depends_on"]["nodes"], key=lambda one: one not in manifest["nodes"]):
         one = manifest["nodes"].get(parent) or manifest["sources"].get(parent)
         if one is not None and one.get("relation_name"):
-            name = one["name"] if parent in manifest["nodes"] else f"{one['source_name']}/{one['name']}"
+            name = name_of(one) if parent in manifest["nodes"] else f"{one['source_name']}/{one['name']}"
             sql = sql.replace(one["relation_name"], f'"{name}"')
     return sql

@@ -97,10 +97,11 @@ def _readers(settings: Settings, incident: Incident) -> Readers:
 
 def _reads(exposures: Sequence[str]) -> Mapping[str, list[str]]:
     """Exposure → the tables that it reads, by dbt's manifest."""
-    nodes = read_manifest(ensure_manifest())["exposures"].values()
+    manifest = read_manifest(ensure_manifest())
+    tables = {**manifest["nodes"], **manifest["sources"]}
     return {
-        node["name"]: sorted(key.split(".")[-1] for key in node["depends_on"]["nodes"])
-        for node in nodes
+        node["name"]: sorted(tables[key]["name"] for key in node["depends_on"]["nodes"] if key in tables)
+        for node in manifest["exposures"].values()
         if node["name"] in exposures
     }
 

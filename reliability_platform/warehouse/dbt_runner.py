@@ -29,6 +29,7 @@ from reliability_platform.warehouse.failures import damaged, is_damage
 from reliability_platform.warehouse.journal import BLOCKED, FAILED, MAX_ERROR, SUCCEEDED, BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 from reliability_platform.warehouse.ledger import home_id, identify, identity_trouble
+from reliability_platform.warehouse.marts import read_manifest
 from reliability_platform.warehouse.own_lacks import refuse_if_lacking
 from reliability_platform.warehouse.versions import ModelsBuilt, models_of
 
@@ -159,12 +160,15 @@ def build(
     if select:
         words += ["--select", *select]
 
+    names: dict[str, str] = {}
+    """Of versions of a model, which dbt calls alike."""
+
     def listen(event: Any) -> None:
         if on_node is not None and event.info.name == "NodeFinished":
             on_node(event.data.node_info.node_name)
         is_model = event.info.name == "NodeStart" and event.data.node_info.resource_type == "model"
         if on_model_start is not None and is_model:
-            on_model_start(event.data.node_info.node_name)
+            on_model_start(names.get(event.data.node_info.unique_id, event.data.node_info.node_name))
 
     journaled = _journaled(settings, first, last, whole=not select)
     with journaled as number, warehouse_lease(settings), _environment(settings):
@@ -172,6 +176,8 @@ def build(
         ensure_sound_reference(settings)
         manifest = ensure_manifest(settings.dbt_project)
         refuse_if_lacking(manifest)
+        if OWN_DBT_PROJECT is not None:
+            names.update({key: node["name"] for key, node in read_manifest(manifest)["nodes"].items()})
         with open_when_free(settings, read_only=False) as connection:  # dbt would retry blindly, or print a lock error
             remember(settings, connection, first, last)  # what a build left that was killed before it could itself
             changed = begin_build(settings, connection)
@@ -198,7 +204,7 @@ def build(
         NodeResult(
             unique_id=node.node.unique_id,
             resource_type=str(node.node.resource_type),
-            name=node.node.name,
+            name=names.get(node.node.unique_id, node.node.name),
             status=str(node.status),
             seconds=node.execution_time,
             failures=node.failures,

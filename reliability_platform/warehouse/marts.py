@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reliability_platform.parquet import identifier
-from reliability_platform.warehouse.own_project import is_own
+from reliability_platform.warehouse.own_project import is_own, is_superseded, name_of
 
 _NUMBER = re.compile(r"(?:tiny|small|big|huge|u?)?int|decimal|numeric|double|float|real", re.IGNORECASE)
 
@@ -88,11 +88,13 @@ class ModelCheck:
 @lru_cache(maxsize=4)
 def _manifest(path: Path, _stamp: int) -> dict[str, Any]:
     manifest: dict[str, Any] = json.loads(path.read_bytes())
+    for node in manifest["nodes"].values():
+        node["name"] = name_of(node)
     return manifest
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """dbt's manifest.json as a dictionary; read once per change of the file."""
+    """dbt's manifest.json as a dictionary, each version of a model under a name of its own; read once per change of the file."""
     return _manifest(path, path.stat().st_mtime_ns)
 
 
@@ -128,9 +130,13 @@ def _marts(manifest_path: Path, _stamp: int) -> tuple[Mart, ...]:
 
 def published_models(manifest: dict[str, Any]) -> list[str]:
     """Those with `meta.published: true`. An own project in which none says so publishes what its exposures read, else
-    the models that are fed by a declared source and that no other model reads.
+    the models that are fed by a declared source and that no other model reads. Of a model with versions the latest.
     """
-    models = {key: node for key, node in manifest["nodes"].items() if node["resource_type"] == "model"}
+    models = {
+        key: node
+        for key, node in manifest["nodes"].items()
+        if node["resource_type"] == "model" and not is_superseded(node)
+    }
     marked = [key for key, node in models.items() if node["config"]["meta"].get("published")]
     own = [key for key, node in models.items() if is_own(node)]
     if marked or not own:

@@ -217,21 +217,14 @@ def _configuration(own: OwnProject, manifest: Mapping[str, Any]) -> Iterator[Lac
 
 def _models(tables: Collection[Mapping[str, Any]]) -> Iterator[Lack]:
     names = Counter(node["name"] for node in tables)
-    twice = [node for node in tables if names[node["name"]] > 1]
-    versioned = {node["name"]: str(node["version"]) for node in twice if node.get("version") is not None}
-    for name, newest in sorted(versioned.items()):
-        yield Lack(
-            f"there are versions of the model {name}, and the platform knows a table by its name alone: leave one of them enabled "
-            f"(`config: {{enabled: false}}` on the others), or write each as a model of its own, as {name}_v{newest}.",
-            True,
-        )
-    for name in sorted(name for name, times in names.items() if times > 1 and name not in versioned):
+    for name in sorted(name for name, times in names.items() if times > 1):
         yield Lack(f"two models are called {name}: the platform knows a table by its name. Rename one.", True)
     for node in sorted(tables, key=lambda one: str(one["name"])):
         if node["config"].get("incremental_strategy") == "microbatch":
             yield Lack(
-                f"{node['name']} is built in microbatches of its event time, and the platform builds by landing day, in "
-                "which late rows come: give it another incremental_strategy.",
+                f"{node['name']} is built in microbatches of its event time, of which dbt filters what it reads by a column that a "
+                "contract does not pass on, and the platform builds by landing day, in which rows of any day may come: give it "
+                "another incremental_strategy, with which it is built whole.",
                 True,
             )
 

@@ -238,6 +238,19 @@ def is_own(node: Mapping[str, Any]) -> bool:
     return OWN_DBT_PROJECT is not None and node["package_name"] != PACKAGE
 
 
+def name_of(node: Mapping[str, Any]) -> str:
+    """How the platform calls a node: as dbt does; a model of which there are versions by the name of its table, for dbt calls
+    them all alike.
+    """
+    versioned = node.get("version") is not None and node["resource_type"] == "model"
+    return str(node["alias"] if versioned else node["name"])
+
+
+def is_superseded(node: Mapping[str, Any]) -> bool:
+    """Whether there is a later version of a model."""
+    return node.get("version") is not None and str(node["version"]) != str(node.get("latest_version"))
+
+
 def is_built_whole(node: Mapping[str, Any]) -> bool:
     """Whether a table of theirs is built whole each time, although it is written as an incremental one. The platform runs
     days again and in any order; what `where … > (select max(…) from {{ this }})` adds would then be other than what a

@@ -260,6 +260,7 @@ def test_the_lab_breaks_their_models_and_their_tables_and_each_is_noticed_held_a
     said = "".join(
         f"  - name: {model}\n    columns:\n      - {{name: rides, {ADDS_UP}}}\n" for model in ("daily", "bikes_ridden")
     )
+    declared = declared.replace("values: [5, 10]", "values: [60]")  # a clean day fails no test of theirs
     (layers / "models.yml").write_text(declared.replace("models:\n", f"models:\n{said}", 1))
     assert "dbt_project/models/reconciliation/rec_silver__vs__gold.sql" in json.dumps(read(around, "generate"))
     before = content(around.parent / "theirs")

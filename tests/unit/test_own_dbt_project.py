@@ -1,5 +1,6 @@
 """What an own dbt project is made of, and what it lacks, as its files say before dbt reads them."""
 
+import json
 from pathlib import Path
 
 import duckdb
@@ -9,7 +10,8 @@ from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.generation import FedTable, OwnReads, generated_files
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.settings import DBT_PROJECT
-from reliability_platform.warehouse import dbt_manifest
+from reliability_platform.warehouse import dbt_manifest, own_project
+from reliability_platform.warehouse.marts import marts, read_manifest
 from reliability_platform.warehouse.own_lacks import _models, lacks_before_parsing, refuse_before_parsing
 from reliability_platform.warehouse.own_project import PACKAGE, OwnProject
 from reliability_platform.warehouse.snapshots.soundness import read_through
@@ -139,13 +141,56 @@ def test_what_it_asks_of_the_environment_is_part_of_what_was_parsed(
     assert digest("north") != digest("south")
 
 
-def test_a_model_with_versions_is_named_with_what_can_be_done() -> None:
-    """It was "two models are called customers", which its owner knew, and meant."""
-    plain = {"name": "orders", "config": {}, "version": None}
-    versions = [{"name": "customers", "config": {}, "version": number} for number in (1, 2)]
-    [lack] = _models([plain, *versions])
+def test_of_a_model_with_versions_the_latest_is_published_and_each_has_the_name_of_its_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any project with two versions of a model was refused: the platform knew a table by what dbt calls all of them."""
+    monkeypatch.setattr(own_project, "OWN_DBT_PROJECT", tmp_path)
+
+    def model(name: str, version: int | None = None, latest: int | None = None) -> dict[str, object]:
+        return {
+            "resource_type": "model",
+            "name": name,
+            "alias": f"{name}_v{version}" if version else name,
+            "version": version,
+            "latest_version": latest,
+            "package_name": "theirs",
+            "original_file_path": f"models/{name}.sql",
+            "schema": "serve",
+            "config": {"materialized": "table", "meta": {"published": True}},
+        }
+
+    nodes = {"model.theirs.orders": model("orders")}
+    nodes |= {f"model.theirs.customers.v{one}": model("customers", one, 2) for one in (1, 2, 3)}
+    path = tmp_path / "manifest.json"
+    no_edges: dict[str, list[str]] = {key: [] for key in nodes}
+    path.write_text(
+        json.dumps(
+            {
+                "nodes": nodes,
+                "sources": {},
+                "exposures": {},
+                "parent_map": no_edges,
+                "child_map": no_edges,
+                "metadata": {"project_name": "theirs"},
+            }
+        )
+    )
+    assert [(one.name, one.relation) for one in marts(path)] == [
+        ("customers_v2", '"serve"."customers_v2"'),
+        ("orders", '"serve"."orders"'),
+    ]
+    names = [node["name"] for node in read_manifest(path)["nodes"].values()]
+    assert names == ["orders", "customers_v1", "customers_v2", "customers_v3"]
+    assert list(_models(read_manifest(path)["nodes"].values())) == []
+    assert [one.says.split(":")[0] for one in _models([nodes["model.theirs.orders"]] * 2)] == [
+        "two models are called orders"
+    ]
+
+
+def test_a_model_in_microbatches_is_refused_with_the_reason() -> None:
+    """Its batches would hold all rows each, for what it reads is filtered by a column that no contract passes on."""
+    [lack] = _models([{"name": "rides", "config": {"incremental_strategy": "microbatch"}}])
     assert lack.is_fatal
-    assert "versions of the model customers" in lack.says
-    assert "customers_v2" in lack.says
-    assert [one.says.split(":")[0] for one in _models([plain, plain])] == ["two models are called orders"]
-    assert not list(_models(versions[:1]))  # the one that is left is a model with an alias
+    assert "rides is built in microbatches of its event time" in lack.says
+    assert "in which rows of any day may come" in lack.says
