@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from rich.markup import escape
 
 from reliability_platform.cli.options import home_option, home_served, progress
 from reliability_platform.cli.parameters import Whole
-from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.log_lines import JSON
 from reliability_platform.settings import PROJECT_ROOT, Settings
 from reliability_platform.strict_yaml import read_yaml
@@ -41,15 +42,33 @@ PR_SET_PDEATHSIG = 1
 
 
 @click.command()
-@click.option("--port", type=Whole(1, 65535), default=3000, show_default=True, help="Port on 127.0.0.1.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address of the UI, which asks nobody who he is: any but loopback only in a container, or behind a proxy with a login.",
+)
+@click.option("--port", type=Whole(1, 65535), default=3000, show_default=True, help="Its port.")
 @home_option
-def dev(port: int, settings: Settings) -> None:
+def dev(host: str, port: int, settings: Settings) -> None:
     """Dagster UI on loopback, with the daemon that runs schedules and sensors. Stop both with Ctrl-C."""
+    address = _address(host)
     with home_served(settings):
-        _serve(settings, port)
+        _serve(settings, address, port)
 
 
-def _serve(settings: Settings, port: int) -> NoReturn:
+def _address(host: str) -> str:
+    """The address that a name stands for. Raises `UsageError` for one that is none of this machine."""
+    try:
+        family, _, _, _, place = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as one:
+            one.bind(place)
+    except (OSError, UnicodeError):
+        raise UsageError(f"{host[:100]!r} is no address of this machine: choose another --host.") from None
+    return str(place[0])
+
+
+def _serve(settings: Settings, host: str, port: int) -> NoReturn:
     """Run the servers until one ends or somebody stops us."""
     from reliability_platform.orchestration.home import platform_instance
     from reliability_platform.warehouse.dbt_manifest import ensure_manifest
@@ -64,11 +83,11 @@ def _serve(settings: Settings, port: int) -> NoReturn:
         form = ("--log-format", "json" if settings.log_format == JSON else "colored")
         servers.start("code server", PROGRAMS / "dagster", "code-server", "start", *code, *form)
         if servers.wait_for((folder / SOCKET).exists):
-            webserver = ("-m", "reliability_platform.orchestration.webserver", "-h", "127.0.0.1", "-p", str(port))
+            webserver = ("-m", "reliability_platform.orchestration.webserver", "-h", host, "-p", str(port))
             servers.start(WEB_SERVER, sys.executable, *webserver, "-w", workspace, *form)
             servers.start("daemon", PROGRAMS / "dagster-daemon", "run", "-w", workspace, *form)
             progress.print(
-                f"Dagster UI: http://127.0.0.1:{port} (home: {escape(str(settings.home))}); stop with Ctrl-C."
+                f"Dagster UI: http://{f'[{host}]' if ':' in host else host}:{port} (home: {escape(str(settings.home))}); stop with Ctrl-C."
             )
             servers.wait_for(lambda: False)
         raise EnvironmentUnusableError(servers.ending(port))

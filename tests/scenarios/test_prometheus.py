@@ -25,7 +25,7 @@ from reliability_platform.service.metrics.declared import METRICS
 from reliability_platform.service.metrics.exposition import exposition
 from reliability_platform.service.metrics.grafana import PANELS
 from reliability_platform.service.metrics.rules import alert_rules, rule_file
-from reliability_platform.settings import Settings, load_settings
+from reliability_platform.settings import PROJECT_ROOT, Settings, load_settings
 from tests.conftest import Platform
 from tests.scenarios.test_api_served import serving
 from tests.unit.asked_of import lived_with_troubles
@@ -163,6 +163,11 @@ def test_promtool_has_nothing_to_say_about_rules_and_dashboard(settings: Setting
     records = [{"record": f"panel:{place}", "expr": one.expr} for place, one in enumerate(PANELS)]
     panels = {"groups": [{"name": "panels", "rules": records}]}
     promtool("check", "rules", "--lint-fatal", str(written(tmp_path, "panels.yml", panels)))
+
+
+def test_promtool_has_nothing_to_say_about_the_configuration_of_the_container(tmp_path: Path) -> None:
+    content = yaml.safe_load((PROJECT_ROOT / "compose.yaml").read_text())["configs"]["prometheus"]["content"]
+    promtool("check", "config", "--syntax-only", str(written(tmp_path, "prometheus.yml", content)))
 
 
 def test_each_rule_fires_for_what_it_is_there_for_and_for_nothing_else(settings: Settings, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reliability_platform.cli.dev import SOCKET, WEB_SERVER, _folder, _Servers
+from reliability_platform.cli.dev import SOCKET, WEB_SERVER, _address, _folder, _Servers
+from reliability_platform.errors import UsageError
 
 
 def test_the_socket_has_a_place_though_the_temporary_folder_has_a_long_name(
@@ -52,3 +53,14 @@ def test_a_server_that_ends_by_itself_is_named_with_how_it_ended(
         assert not servers.wait_for(lambda: False)
         assert said in servers.ending(3000)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("host", ["", "x" * 300])
+def test_an_address_that_is_none_of_this_machine_is_refused_before_anything_starts(host: str) -> None:
+    with pytest.raises(UsageError, match="no address of this machine: choose another --host"):
+        _address(host)
+
+
+def test_the_address_is_the_one_that_a_name_stands_for() -> None:
+    assert _address("127.0.0.1") == "127.0.0.1"
+    assert _address("0.0.0.0") == "0.0.0.0"  # noqa: S104 - asked for

@@ -2,6 +2,8 @@
 
 import json
 import re
+import socket
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +29,7 @@ from reliability_platform.service.metrics.declared import METRICS, MetricType
 from reliability_platform.service.metrics.exposition import OPENMETRICS, UNANSWERED, exposition
 from reliability_platform.service.metrics.grafana import PANELS, dashboard
 from reliability_platform.service.metrics.rules import alert_rules, rule_file
+from reliability_platform.service.queries import backlogs
 from reliability_platform.warehouse.lease import warehouse_lease
 from tests.conftest import Platform, day
 from tests.unit.asked_of import REJECTED, lived_with_troubles
@@ -123,6 +126,22 @@ def test_what_cannot_be_read_costs_only_itself_and_is_said(home: Platform, tmp_p
     assert named(found, UNANSWERED, metric="reliability_objective_target_ratio") == [1]
     assert named(found, "reliability_objective_target_ratio") == []
     assert sum(named(found, "reliability_open_incidents")) == 2
+
+
+def test_a_place_of_snapshots_that_is_silent_costs_one_scrape_three_seconds(
+    home: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each scrape would wait for a dead object store, and be given up by Prometheus with all that it had."""
+    monkeypatch.setattr(backlogs, "ANSWER_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # it never answers
+        elsewhere = f"http://127.0.0.1:{listener.getsockname()[1]}/snapshots"
+        assert named(series_of(home, snapshot_url=elsewhere), UNANSWERED) == [1]
+        monkeypatch.setattr(backlogs, "ANSWER_SECONDS", 60)
+        began = time.monotonic()
+        found = series_of(home, snapshot_url=elsewhere)
+        assert time.monotonic() - began < 30
+    assert named(found, UNANSWERED, metric="reliability_newest_snapshot_timestamp_seconds") == [1]
+    assert named(found, "reliability_free_room_bytes", place="home") != []
 
 
 def test_rules_and_dashboard_speak_of_declared_metrics_and_labels_alone(home: Platform) -> None:

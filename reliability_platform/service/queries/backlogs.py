@@ -1,5 +1,7 @@
 """What waits, and since when: rows and files in quarantine, alerts, lineage events, the newest snapshot and drill, room."""
 
+import threading
+import time
 from datetime import date, datetime
 from pathlib import Path
 
@@ -7,7 +9,9 @@ from sqlalchemy import Engine, func, select
 
 from reliability_platform.alerts.status import channel_statuses
 from reliability_platform.contracts import SOURCES
+from reliability_platform.errors import EnvironmentUnusableError, PlatformError
 from reliability_platform.landing.file_quarantine import quarantined_files
+from reliability_platform.masking import error_text
 from reliability_platform.operations.tables import quarantine_counts, row_counts
 from reliability_platform.recovery.drill_log import DrillLog
 from reliability_platform.room import room_at
@@ -89,9 +93,42 @@ def alert_backlogs(settings: Settings, engine: Engine) -> list[Backlog]:
 
 
 def newest_snapshot(settings: Settings) -> datetime | None:
-    """When the newest snapshot was taken, by its name; None where there is none. Raises what the place of snapshots does."""
+    """When the newest snapshot was taken, by its name; None where there is none.
+
+    Another machine is asked every five minutes, for 3 s at most. Raises `EnvironmentUnusableError` where it cannot be read.
+    """
+    place = settings.snapshots
+    if "://" not in place:
+        return _newest(settings)
+    asked_at, found = _ELSEWHERE.get(place, (float("-inf"), None))
+    if time.monotonic() - asked_at > ASKED_AGAIN_SECONDS:
+        answers: list[datetime | PlatformError | None] = []
+        asking = threading.Thread(target=lambda: answers.append(_newest_or_why_not(settings)), daemon=True)
+        asking.start()
+        asking.join(ANSWER_SECONDS)
+        silent = EnvironmentUnusableError(f"Where snapshots are kept does not answer within {ANSWER_SECONDS:g} s.")
+        found = answers[0] if answers else silent
+        _ELSEWHERE[place] = (time.monotonic(), found)
+    if isinstance(found, PlatformError):
+        raise found
+    return found
+
+
+def _newest(settings: Settings) -> datetime | None:
     names = SnapshotLocation.of(settings).manifests()
     return datetime.strptime(max(names), "%Y%m%dT%H%M%S%f%z") if names else None
+
+
+def _newest_or_why_not(settings: Settings) -> datetime | PlatformError | None:
+    try:
+        return _newest(settings)
+    except Exception as error:  # whatever the place of the snapshots answers with
+        return EnvironmentUnusableError(f"The snapshots cannot be read: {error_text(error)}.")
+
+
+ASKED_AGAIN_SECONDS, ANSWER_SECONDS = 300.0, 3.0
+_ELSEWHERE: dict[str, tuple[float, datetime | PlatformError | None]] = {}
+"""Place of snapshots on another machine → when it was asked, and what it said."""
 
 
 def last_drills(engine: Engine) -> dict[str, datetime]:
