@@ -33,6 +33,7 @@ from reliability_platform.service.queries import backlogs
 from reliability_platform.warehouse.lease import warehouse_lease
 from tests.conftest import Platform, day
 from tests.unit.asked_of import REJECTED, lived_with_troubles
+from tests.unit.failing import result
 
 NOT_HERE = {
     "reliability_dataset_lacking_rows", "reliability_fetches", "reliability_fetch_refusals",
@@ -89,6 +90,16 @@ def test_the_numbers_are_those_of_the_home(home: Platform) -> None:
         assert min(named(found, "reliability_stage_last_duration_seconds", stage=stage.value)) >= 0
     assert named(found, UNANSWERED) == []
     assert min(named(found, "reliability_event_to_published_p95_seconds")) >= 0
+
+
+def test_a_new_result_is_seen_by_the_next_scrape(lived: Callable[[Path], Platform], tmp_path: Path) -> None:
+    """Objectives are kept between scrapes: never beyond what they rest on."""
+    made, about = lived(tmp_path / "home"), {"dataset": "orders", "objective": "correctness"}
+    before = named(series_of(made), "reliability_error_budget_left_partitions", **about)
+    assert named(series_of(made), "reliability_error_budget_left_partitions", **about) == before
+    made.checks.record([result("stg_orders__missing_customer_id", 2)])
+    after = named(series_of(made), "reliability_error_budget_left_partitions", **about)
+    assert after == pytest.approx([before[0] - 1])
 
 
 def test_each_delivered_row_is_counted_once_by_what_became_of_it(home: Platform) -> None:
