@@ -1,17 +1,21 @@
-"""Who destroyed or replaced what, and why. Append-only: an entry before it begins, one when it has ended.
+"""Who did what to the data, to what consumers read or to what the platform does by itself: when, why, from where.
+
+Append-only. What destroys something has an entry before it begins and one when it has ended, any other act one when it is done.
 
 Each entry carries a hash over itself and the entry before, so that one that was edited or taken away is noticed; where
 the log ends is noted outside the store, with the end of the timeline (`incidents/anchor.py`).
 An entry that has no end is of a command that was killed in between.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import ColumnElement, Engine, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from reliability_platform.actor import acts_from
 from reliability_platform.formats import moment
 from reliability_platform.masking import scrub
 from reliability_platform.operations.chain import link
@@ -37,6 +41,23 @@ class Grants(StrEnum):
     KEY_REVOKED = "tokens revoke"
 
 
+class Changes(StrEnum):
+    """What else somebody does that others must be able to find out about."""
+
+    PUBLISH = "publish"
+    HOLD = "hold"
+    RELEASE = "release"
+    HEAL = "heal"
+    REPLAY = "quarantine replay"
+    UNMASK = "quarantine show --unmasked"
+    OVERRULE = "backfill --approve"
+
+
+Audited = Destroys | Grants | Changes
+COMMANDS = tuple(sorted(one.value for kind in (Destroys, Grants, Changes) for one in kind))
+"""Whatever stands in the log."""
+
+
 class Phase(StrEnum):
     """How far it has come."""
 
@@ -55,6 +76,13 @@ class AuditEntry:
     who: str
     why: str
     at: datetime
+    acted_from: str = ""
+    """`command line`, `api`, `dashboard` or `daemon`; empty in entries of before this was noted."""
+
+    @property
+    def hashed(self) -> dict[str, object]:
+        """What its hash is over. Entries of before had no place, and keep their hash."""
+        return {name: value for name, value in vars(self).items() if name != "acted_from" or value}
 
 
 class AuditLog:
@@ -63,13 +91,13 @@ class AuditLog:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def append(self, command: Destroys | Grants, phase: Phase, what: str, who: str, why: str, now: datetime) -> None:
+    def append(self, command: Audited, phase: Phase, what: str, who: str, why: str, now: datetime) -> None:
         """Write one line."""
         what, who, why = scrub(what)[:MAX_REASON], scrub(who), scrub(why)[:MAX_REASON]
-        entry = AuditEntry(command.value, what, phase.value, who, why, now.astimezone(UTC))
+        entry = AuditEntry(command.value, what, phase.value, who, why, now.astimezone(UTC), acts_from().value)
         while True:
             place, previous = self.end()
-            values = {**vars(entry), "id": place + 1, "hash": link(previous, vars(entry))}
+            values = {**vars(entry), "id": place + 1, "hash": link(previous, entry.hashed)}
             try:
                 with self._engine.begin() as connection:
                     connection.execute(insert(audit_log).values(values))
@@ -102,13 +130,28 @@ class AuditLog:
         with self._engine.connect() as connection:
             for row in connection.execute(select(audit_log).order_by(audit_log.c.id)):
                 if row.hash or previous:  # entries that are older than the chain have no hash
-                    expected = link(previous, vars(record(AuditEntry, row)))
+                    expected = link(previous, record(AuditEntry, row).hashed)
                     if (row.id, row.hash) != (place + 1, expected):
                         broken.append(f"{row.command} of {moment(row.at)} (entry {row.id})")
                 previous, place = row.hash, row.id
         return broken
 
+    def newest(
+        self, conditions: Sequence[ColumnElement[bool]], limit: int | None, offset: int = 0
+    ) -> tuple[list[AuditEntry], int]:
+        """Some of the lines that meet all conditions, the newest first, and how many there are."""
+        query = select(audit_log).where(*conditions).order_by(audit_log.c.id.desc()).offset(offset)
+        with self._engine.connect() as connection:
+            total = connection.execute(select(func.count()).select_from(audit_log).where(*conditions)).scalar_one()
+            rows = connection.execute(query if limit is None else query.limit(limit)).all()
+        return [record(AuditEntry, row) for row in rows], total
+
     def all(self) -> list[AuditEntry]:
         """Every line, oldest first."""
         with self._engine.connect() as connection:
             return [record(AuditEntry, row) for row in connection.execute(select(audit_log).order_by(audit_log.c.id))]
+
+
+def note_act(engine: Engine, act: Changes, what: str, who: str, why: str, now: datetime) -> None:
+    """Write down an act that is done. `why` is empty where nobody was asked for a reason."""
+    AuditLog(engine).append(act, Phase.DONE, what, who, why, now)

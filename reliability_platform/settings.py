@@ -286,6 +286,8 @@ class Settings(BaseSettings):
     """So many requests of one token, or of one address without any, are answered in a minute."""
     on_behalf_of: str | None = Field(default=None, min_length=1, max_length=100)
     """Under which name the decisions of this process stand on record; by default that of the user of the system."""
+    acting_from: str | None = Field(default=None, pattern=r"^(api|dashboard)$")
+    """From where the request came that this process carries out, as the audit log has it."""
     requested_run: str | None = Field(default=None, pattern=r"^[0-9a-f-]{36}$")
     """The request of the API that this process carries out; Dagster's runs have it as a tag."""
 

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Engine, insert, select
 
+from reliability_platform.audit_log import Changes, note_act
 from reliability_platform.backfills.guard import bound_by
 from reliability_platform.clock import days
 from reliability_platform.counted import counted
@@ -69,6 +70,9 @@ class Approvals:
             key = connection.execute(insert(backfill_approvals).values(**values)).inserted_primary_key
             assert key is not None
             number = int(key[0])
+        note_act(
+            self._engine, Changes.OVERRULE, f"{first} to {last}: {SEPARATOR.join(sorted(guards))}", actor, why, now
+        )
         store = IncidentStore(self._engine)
         words = f"A backfill of {first} to {last} was approved against {SEPARATOR.join(sorted(guards))}: {why}"
         for incident_id in bound_by(self._engine, frozenset(days(first, last))):

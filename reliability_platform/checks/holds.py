@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Engine, func, insert, select
 
+from reliability_platform.audit_log import Changes, note_act
 from reliability_platform.masking import scrub
 from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import holds
@@ -46,6 +47,8 @@ class Holds:
                     source=source, landing_date=day, is_held=is_held, actor=actor, why=scrub(why), at=now
                 )
             )
+        act = Changes.HOLD if is_held else Changes.RELEASE
+        note_act(self._engine, act, f"{source} {day}", actor, why, now)
         return True
 
     def hold(self, source: str, day: date, actor: str, why: str, now: datetime) -> bool:

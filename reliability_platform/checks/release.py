@@ -10,6 +10,8 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
+from reliability_platform.actor import whoami
+from reliability_platform.audit_log import Changes, note_act
 from reliability_platform.checks.added import judge_added
 from reliability_platform.checks.as_built import (
     admitted_versions,
@@ -26,6 +28,7 @@ from reliability_platform.checks.published import judge_published, record_damage
 from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import Clock
+from reliability_platform.counted import counted
 from reliability_platform.damage import Damage
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.operations import operations_engine
@@ -94,6 +97,9 @@ def release(
         )
         if changed_from_outside:
             judge_published(settings, engine, now, run_id)  # put back, or replaced by the new version
+        if publication.published_at == now.isoformat():  # else the same content was there, and nothing was published
+            what = f"{publication.version}, {counted(len(publication.held), 'landing partition')} held"
+            note_act(engine, Changes.PUBLISH, what, whoami(), "", clock() if clock else now)
         note_first_published(settings, engine, marts, publication, run_id, clock() if clock else now)
         return publication
 

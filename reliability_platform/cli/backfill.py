@@ -111,9 +111,9 @@ def clearance(
     asks_source: bool,
 ) -> Mapping[str, str]:
     """The tags of a run that the guard lets through. Its refusal becomes an incident, then the command's error."""
+    from reliability_platform.actor import whoami
     from reliability_platform.backfills.decisions import Consent, admit_run
     from reliability_platform.backfills.guard import Request
-    from reliability_platform.cli.incidents.decisions import whoami
     from reliability_platform.operations import operations_engine
     from reliability_platform.orchestration.backfill_guard import DECISION_TAG
     from reliability_platform.recovery.rehearsal import changes

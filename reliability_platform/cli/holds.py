@@ -4,8 +4,8 @@ from datetime import date
 
 import click
 
+from reliability_platform.actor import whoami
 from reliability_platform.checks.holds import Holds
-from reliability_platform.cli.incidents.decisions import whoami
 from reliability_platform.cli.options import DAY, hint, home_option, json_option, people, print_json
 from reliability_platform.clock import utc_now
 from reliability_platform.contracts import SOURCES

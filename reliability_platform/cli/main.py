@@ -30,6 +30,7 @@ COMMANDS = {
     "verify": "proof:verify",
     "checks": "inspect:checks",
     "incidents": "incidents:incidents",
+    "audit-log": "audit_log:audit_log",
     "slo": "slo:slo",
     "metrics": "metrics:metrics",
     "alerts": "alerts:alerts",

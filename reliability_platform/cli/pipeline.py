@@ -262,7 +262,8 @@ def _tell_left(left: "Unnoticed", *, none_open: bool) -> None:
 
 def _at_once(settings: Settings, incident_id: str, action: str | None, as_json: bool) -> None:
     """What needs no run of the pipeline: keep consumers safe by an action, or take the last one back."""
-    from reliability_platform.cli.incidents.decisions import whoami
+    from reliability_platform.actor import whoami
+    from reliability_platform.audit_log import Changes, note_act
     from reliability_platform.operations import operations_engine
     from reliability_platform.remediation.heal import act, undo
 
@@ -270,7 +271,9 @@ def _at_once(settings: Settings, incident_id: str, action: str | None, as_json: 
     with home_session(settings):
         if action is None:
             words = undo(settings, engine, incident_id, utc_now(), whoami())
+            note_act(engine, Changes.HEAL, f"{incident_id}: taken back", whoami(), "", utc_now())
         else:
+            note_act(engine, Changes.HEAL, f"{incident_id}: {action}", whoami(), "", utc_now())
             words = act(settings, engine, incident_id, utc_now(), whoami(), action).summary
     if as_json:
         print_json({"done": words})
@@ -316,7 +319,8 @@ def heal(
         return ExitCode.OK
     if incident_id is not None:  # a slip is said at once, and not after Dagster has started
         IncidentStore(operations_engine(settings)).get(incident_id)
-    from reliability_platform.cli.incidents.decisions import whoami
+    from reliability_platform.actor import whoami
+    from reliability_platform.audit_log import Changes, note_act
     from reliability_platform.cli.session import driving
 
     approver = f"{whoami()}, who approved it"
@@ -331,6 +335,9 @@ def heal(
             if reason is None:
                 # What is approved is said before it is done.
                 progress.print(f"Approved: {describe(settings, incident, action)}", markup=False)
+                note_act(
+                    engine, Changes.HEAL, f"{incident.id}: {action or 'as its policy says'}", whoami(), "", utc_now()
+                )
                 done = act(settings, engine, incident.id, utc_now(), approver, action)
                 progress.print(done.summary, markup=False)
             else:
@@ -396,8 +403,8 @@ def publish(rollback: bool, dry_run: bool, why: str | None, yes: bool, settings:
         reason = ask_first(f"Consumers go back one version from {leaving}.", why, yes)
     with home_session(settings):
         if rollback:
+            from reliability_platform.actor import whoami
             from reliability_platform.audit_log import Destroys
-            from reliability_platform.cli.incidents.decisions import whoami
             from reliability_platform.incidents.anchor import recorded
             from reliability_platform.operations import operations_engine
             from reliability_platform.warehouse.publication import rollback as go_back

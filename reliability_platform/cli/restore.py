@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
+from reliability_platform.actor import whoami
 from reliability_platform.audit_log import AuditLog, Destroys, Phase
-from reliability_platform.cli.incidents.decisions import whoami
 from reliability_platform.cli.options import (
     ask_first,
     home_option,

@@ -35,7 +35,7 @@ def serve(host: str, port: int, settings: Settings) -> None:
             "ROLE`, or stay on loopback."
         )
     listener = _listen(host, port)
-    from reliability_platform.cli.incidents.decisions import whoami
+    from reliability_platform.actor import whoami
     from reliability_platform.lab.faults.catalogue import CATALOGUE
     from reliability_platform.service.api.app import create_app
     from reliability_platform.service.api.server import run

@@ -39,8 +39,8 @@ def make(name: str, role: str, days: int | None, why: str, settings: Settings, a
 
     From the first one on, nobody uses the API without a token, on loopback either.
     """
+    from reliability_platform.actor import whoami
     from reliability_platform.audit_log import Grants
-    from reliability_platform.cli.incidents.decisions import whoami
     from reliability_platform.incidents.anchor import recorded
 
     engine, now = operations_engine(settings), utc_now()
@@ -84,8 +84,8 @@ def list_tokens(settings: Settings, as_json: bool) -> None:
 @json_option
 def revoke(name: str, why: str, settings: Settings, as_json: bool) -> None:
     """Take the token NAME back. The next request that shows it is refused."""
+    from reliability_platform.actor import whoami
     from reliability_platform.audit_log import Grants
-    from reliability_platform.cli.incidents.decisions import whoami
     from reliability_platform.incidents.anchor import recorded
 
     engine = operations_engine(settings)

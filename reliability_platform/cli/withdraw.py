@@ -31,8 +31,8 @@ def withdraw(version: str, dry_run: bool, why: str | None, yes: bool, settings: 
     Not the one that consumers read. Its folder keeps word of who withdrew it, when and why, and its record stays in the
     chain; `doctor` and `verify` ask for its tables no more. Asks first; where nobody can be asked it needs --yes and --why.
     """
+    from reliability_platform.actor import whoami
     from reliability_platform.audit_log import Destroys
-    from reliability_platform.cli.incidents.decisions import whoami
     from reliability_platform.incidents.anchor import recorded
     from reliability_platform.operations import operations_engine
     from reliability_platform.warehouse.publication import withdraw as take_back

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Engine
 
 from reliability_platform.atomic import write_atomically
-from reliability_platform.audit_log import AuditLog, Destroys, Grants, Phase
+from reliability_platform.audit_log import Audited, AuditLog, Phase
 from reliability_platform.clock import Clock
 from reliability_platform.counted import counted
 from reliability_platform.incidents.store import IncidentStore
@@ -51,7 +51,7 @@ def note_end(settings: Settings, engine: Engine) -> None:
 
 @contextmanager
 def recorded(
-    settings: Settings, engine: Engine, command: Destroys | Grants, what: str, who: str, why: str, clock: Clock
+    settings: Settings, engine: Engine, command: Audited, what: str, who: str, why: str, clock: Clock
 ) -> Iterator[None]:
     """Write into the audit log before the block what it is about to destroy, and after it how it ended, and note that end."""
     log, ended = AuditLog(engine), Phase.FAILED

@@ -469,6 +469,7 @@ audit_log = Table(
     Column("why", String(MAX_REASON), nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("hash", String(64), nullable=False, server_default=""),
+    Column("acted_from", String(20), nullable=False, server_default=""),
 )
 
 # The API
@@ -502,6 +503,7 @@ requested_runs = Table(
     Column("message", Text),
     Column("began_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
+    Column("asked_from", String(20), nullable=False, server_default=""),
     # Of two requests with one key, the second one is told of the first.
     UniqueConstraint("asked_by", "idempotency_key"),
     Index("requested_runs_by_time", "asked_at"),

@@ -11,7 +11,7 @@ from reliability_platform.operations import tables
 
 ROOT = Path(reliability_platform.__file__).parent
 ORDER = [
-    "errors", "counted", "formats", "inline_svg", "causes", "csv_cell", "strict_yaml", "home_path", "credentials", "settings", "log_lines", "room", "locks", "atomic", "ending",
+    "errors", "counted", "formats", "inline_svg", "causes", "csv_cell", "strict_yaml", "home_path", "credentials", "settings", "log_lines", "actor", "room", "locks", "atomic", "ending",
     "parquet",
     "json_text", "damage", "clock", "operations", "day_clock",
     "contracts", "sources", "masking", "audit_log", "system_errors",

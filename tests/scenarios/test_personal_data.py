@@ -121,7 +121,7 @@ def test_whoever_asks_for_it_sees_a_row_as_it_was_delivered(toured: Toured, caps
     words = ["quarantine", "show", f"orders-{DAYS[0]:%Y%m%d}-01-a2", "--json", "--home", str(toured.settings.home)]
     main(words)
     shown = [letter["row"] for letter in json.loads(capsys.readouterr().out)["rows"]]
-    main([*words, "--unmasked"])
+    main([*words, "--unmasked", "--why", "a test"])
     delivered = [letter["row"] for letter in json.loads(capsys.readouterr().out)["rows"]]
     assert {row["customer_id"] for row in shown} <= {MASK, None}
     assert ID in {row["customer_id"] for row in delivered}

@@ -1,18 +1,26 @@
 """Who destroyed what stands in a chain: what is changed in it, or gone from it, is noticed."""
 
+import json
+from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, insert, text
 
-from reliability_platform.audit_log import AuditLog, Destroys, Phase
+from reliability_platform.actor import ActsFrom, acting_from
+from reliability_platform.audit_log import AuditLog, Changes, Destroys, Phase, note_act
+from reliability_platform.checks.holds import Holds
 from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode
 from reliability_platform.incidents.anchor import lost_ends, note_end, recorded
 from reliability_platform.operations import operations_engine
+from reliability_platform.operations.chain import link
+from reliability_platform.operations.tables import audit_log
 from reliability_platform.recovery.stores import examine_operations
+from reliability_platform.service.queries.acts import ActFilter, act_page
+from reliability_platform.service.queries.answer import Window
 from reliability_platform.settings import Settings, load_settings
 
 FORK = get_context("fork")
@@ -45,7 +53,7 @@ FORGERIES = {
     "the first is gone": "delete from audit_log where id = 1",
     "one in the middle is gone": "delete from audit_log where id = 3",
     "no hash": "update audit_log set hash = '' where id = 2",
-    "one is added": "insert into audit_log select 5, command, what, phase, who, why, at, hash from audit_log where id = 4",
+    "one is added": "insert into audit_log select 5, command, what, phase, who, why, at, hash, acted_from from audit_log where id = 4",
 }
 
 
@@ -169,3 +177,49 @@ def test_writers_at_the_same_time_follow_one_another(home: Settings) -> None:
     assert [writer.exitcode for writer in writers] == [0, 0]
     assert len(log.all()) == 24
     assert log.broken_links() == []
+
+
+def test_each_act_says_who_from_where_and_whether_a_reason_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A day that somebody let go looked afterwards as if nobody had."""
+    settings = load_settings(tmp_path / "home")
+    engine, day = operations_engine(settings), utc_now().date() - timedelta(days=3)
+    holds = Holds(engine)
+    with acting_from(ActsFrom.DASHBOARD):
+        assert holds.hold("orders", day, "wall", "<b>odd</b> ada@example.org", utc_now())
+        assert not holds.hold("orders", day, "wall", "again", utc_now())
+    monkeypatch.setenv("RELIABILITY_ACTING_FROM", "api")
+    assert holds.release("orders", day, "robot", "fine", utc_now())
+    monkeypatch.delenv("RELIABILITY_ACTING_FROM")
+    monkeypatch.setenv("RELIABILITY_SERVED", "true")
+    note_act(engine, Changes.PUBLISH, "v000001", "anna", "", utc_now())
+    monkeypatch.delenv("RELIABILITY_SERVED")
+    found = act_page(engine)
+    assert [(one.command, one.who, one.acted_from, one.why) for one in found.items] == [
+        ("publish", "anna", "daemon", None),
+        ("release", "robot", "api", "fine"),
+        ("hold", "wall", "dashboard", "<b>odd</b> \u2022\u2022\u2022"),
+    ]
+    assert act_page(engine, ActFilter("hold", "wall", day), Window(1)).total == 1
+    assert act_page(engine, ActFilter(who="ben")).items == []
+    assert AuditLog(engine).broken_links() == []
+    main(["audit-log", "--home", str(settings.home), "--command", "publish"])
+    told = capsys.readouterr().out
+    assert "anna, daemon: publish done, v000001" in told
+    assert "no reason was asked for" in told
+    main(["audit-log", "--home", str(settings.home), "--json", "--limit", "1"])
+    assert json.loads(capsys.readouterr().out)["next_offset"] == 1
+
+
+def test_entries_of_before_places_were_noted_keep_their_hashes(home: Settings) -> None:
+    """An update of the platform must not look like a forgery."""
+    engine = operations_engine(home)
+    place, last = AuditLog(engine).end()
+    old = {"command": "quarantine purge", "what": "x", "phase": "done", "who": "anna", "why": "y", "at": utc_now()}
+    with engine.begin() as connection:
+        connection.execute(insert(audit_log).values(**old, id=place + 1, hash=link(last, old)))
+    write(home, "after it")
+    assert AuditLog(engine).broken_links() == []
+    forge(engine, "update audit_log set acted_from = 'api' where acted_from = ''")
+    assert len(AuditLog(engine).broken_links()) == 1

@@ -148,6 +148,8 @@ def test_a_home_of_before_there_were_cursors_opens_no_incident_again(settings: S
             "requested_runs",
         ):
             connection.execute(text(f"drop table {later_table}"))
+        for table, later_column in (("audit_log", "acted_from"),):
+            connection.execute(text(f"alter table {table} drop column {later_column}"))
         for later_index in ("check_results_by_run", "check_results_by_name"):
             connection.execute(text(f"drop index {later_index}"))
         connection.execute(text("update operations_version set version_num = '0004'"))

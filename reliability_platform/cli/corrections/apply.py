@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.markup import escape
 
-from reliability_platform.cli.incidents.decisions import whoami
+from reliability_platform.actor import whoami
 from reliability_platform.cli.options import (
     DAY,
     ask_first,

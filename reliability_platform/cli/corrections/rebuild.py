@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
-from reliability_platform.cli.incidents.decisions import whoami
+from reliability_platform.actor import whoami
 from reliability_platform.cli.options import hint, people
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.model import Incident

@@ -2,7 +2,7 @@
 
 import click
 
-from reliability_platform.cli.incidents.decisions import whoami
+from reliability_platform.actor import whoami
 from reliability_platform.cli.options import (
     ask_first,
     home_option,

@@ -1,25 +1,17 @@
 """What people decide about an incident, one command per decision."""
 
-import getpass
 from collections.abc import Callable
 
 import click
 
+from reliability_platform.actor import whoami
 from reliability_platform.cli.options import echo, home_option, json_option, print_json
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.decisions import EFFECTS, Decision, decide
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.service.queries.incidents import summary_of
-from reliability_platform.settings import Settings, load_settings
-
-
-def whoami() -> str:
-    """The name under which this person's decisions stand on the timeline."""
-    try:
-        return load_settings().on_behalf_of or getpass.getuser()
-    except (KeyError, OSError):
-        return "command line"
+from reliability_platform.settings import Settings
 
 
 def _carry_out(decision: Decision, incident_id: str, why: str, to: str, settings: Settings, as_json: bool) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from reliability_platform.cli.incidents.decisions import whoami
+from reliability_platform.actor import whoami
 from reliability_platform.cli.options import echo, home_option, home_session, json_option, print_json
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import UsageError

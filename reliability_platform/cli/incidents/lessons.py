@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from reliability_platform.cli.incidents.decisions import whoami
+from reliability_platform.actor import whoami
 from reliability_platform.cli.incidents.look import unmarked
 from reliability_platform.cli.options import home_option, json_option, people, print_json
 from reliability_platform.cli.tables import Table

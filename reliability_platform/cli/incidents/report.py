@@ -4,7 +4,7 @@ from datetime import date
 
 import click
 
-from reliability_platform.cli.incidents.decisions import whoami
+from reliability_platform.actor import whoami
 from reliability_platform.cli.options import DAY, echo, hint, home_option, json_option, print_json
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.reports import REPORTABLE, PersonReport

@@ -4,8 +4,8 @@ from datetime import date
 
 import click
 
+from reliability_platform.actor import whoami
 from reliability_platform.audit_log import Destroys
-from reliability_platform.cli.incidents.decisions import whoami
 from reliability_platform.cli.options import (
     ask_first,
     hint,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reliability_platform.actor import whoami
 from reliability_platform.audit_log import Destroys
-from reliability_platform.cli.incidents.decisions import whoami
 from reliability_platform.cli.options import (
     DAY,
     ask_first,

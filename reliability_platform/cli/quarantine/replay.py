@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reliability_platform.cli.incidents.decisions import whoami
+from reliability_platform.actor import whoami
+from reliability_platform.audit_log import Changes, note_act
 from reliability_platform.cli.options import hint, home_option, json_option, people, print_json, progress
 from reliability_platform.cli.parameters import Whole
 from reliability_platform.cli.quarantine.selection import refuse_unknown_batch, selected, selection_options
 from reliability_platform.clock import utc_now
+from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.dead_letters.conclude import concerned, conclude, note
@@ -112,6 +114,8 @@ def _replay(settings: Settings, daemon: "LocalDaemon", wanted: Selection) -> tup
     if not chosen:
         return found, [], []
     incidents = concerned(engine, {(one.letter.source, one.letter.landing_date) for one in chosen})
+    what = f"{counted(len(chosen), 'dead letter')} of {', '.join(sorted({one.letter.source for one in chosen}))}"
+    note_act(engine, Changes.REPLAY, what, whoami(), "", utc_now())
     words, days = perform(settings, chosen, whoami())
     note(engine, incidents, f"Replayed by hand: {' '.join(words[:SHOWN])}", whoami(), utc_now(), chosen[0].fingerprint)
     if days:

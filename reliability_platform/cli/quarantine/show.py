@@ -9,11 +9,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reliability_platform.actor import whoami
+from reliability_platform.audit_log import Changes, note_act
 from reliability_platform.cli.options import echo, home_option, json_option, print_json
 from reliability_platform.cli.parameters import Whole
 from reliability_platform.cli.quarantine.selection import refuse_unknown_batch
+from reliability_platform.clock import utc_now
+from reliability_platform.errors import UsageError
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.file_quarantine import quarantined_files
+from reliability_platform.operations import operations_engine
 from reliability_platform.parquet import read_table
 from reliability_platform.service.queries.quarantine import shown_file
 from reliability_platform.settings import Settings
@@ -48,11 +53,18 @@ def _as_delivered(settings: Settings, batch_id: str, letters: set[tuple[str, dat
 @click.argument("batch_id")
 @click.option("--limit", type=Whole(1, 1000), default=5, show_default=True, help="Rows at most.")
 @click.option("--unmasked", is_flag=True, help="Show every value as it was delivered, from bronze: personal data too.")
+@click.option("--why", default=None, help="What for, with --unmasked; it is recorded with your name.")
 @home_option
 @json_option
-def show(batch_id: str, limit: int, unmasked: bool, settings: Settings, as_json: bool) -> None:
-    """The dead letters of one batch, with their reasons."""
+def show(batch_id: str, limit: int, unmasked: bool, why: str | None, settings: Settings, as_json: bool) -> None:
+    """The dead letters of one batch, with their reasons. Who looked at them unmasked, and why, stands in the audit log."""
     refuse_unknown_batch(settings, batch_id)
+    if why is not None and not unmasked:
+        raise UsageError("--why is for --unmasked: what is masked needs no reason.")
+    if unmasked:
+        if why is None or not why.strip():
+            raise UsageError("--unmasked shows personal data, and who looked is on record: say with --why what for.")
+        note_act(operations_engine(settings), Changes.UNMASK, f"the batch {batch_id}", whoami(), why, utc_now())
     files = [shown_file(record) for record in quarantined_files(settings) if record["batch_id"] == batch_id]
     with warehouse_reader(settings) as connection:
         rows = connection.execute(

@@ -20,7 +20,7 @@ class Role(StrEnum):
 _MEANS = {
     Role.VIEWER: "looks at everything, and reports what looks wrong; personal data are masked for all roles",
     Role.RESPONDER: "is on call: decides about incidents, and keeps landing days from consumers",
-    Role.OPERATOR: "runs the pipeline: runs, backfills, healing, replays, injected failures, days that are let go",
+    Role.OPERATOR: "runs the pipeline: runs, backfills, healing, replays, injected failures, days that are let go; reads who did what",
     Role.ADMIN: "takes away and overrules: discards, goes back a version, lets a backfill through the guard",
 }
 
@@ -31,6 +31,7 @@ class Act(StrEnum):
     LOOK = "look at anything"
     REPORT = "report something wrong, which opens an incident"
     DECIDE = "acknowledge, assign, note, resolve, reopen, close an incident or call it a false alarm"
+    AUDIT = "read who did what"
     HOLD = "keep a landing day from consumers"
     RELEASE = "let a landing day go that somebody holds"
     RUN = "run the pipeline, or a backfill that the guard does not object to"
@@ -46,6 +47,7 @@ LEAST_ROLE: dict[Act, Role] = {
     Act.LOOK: Role.VIEWER,
     Act.REPORT: Role.VIEWER,
     Act.DECIDE: Role.RESPONDER,
+    Act.AUDIT: Role.OPERATOR,
     Act.HOLD: Role.RESPONDER,
     Act.RELEASE: Role.OPERATOR,
     Act.RUN: Role.OPERATOR,

@@ -153,6 +153,17 @@ class OfRuns(Paging):
     """Only those that built this landing day."""
 
 
+class OfActs(Paging):
+    """Which acts."""
+
+    command: Text | None = None
+    """Only this act, as `publish` or `hold`."""
+    who: Text | None = None
+    """Only of this person or token."""
+    since: date | None = None
+    """Only on this day (UTC) or later."""
+
+
 class OfProfiles(OfDays):
     """Which numbers of a source's profile."""
 

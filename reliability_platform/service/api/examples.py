@@ -34,6 +34,7 @@ EXAMPLES: dict[str, RequestExample] = {
     "GET /v1/quarantine": RequestExample("/v1/quarantine?source=orders&state=quarantined"),
     "GET /v1/publications": RequestExample("/v1/publications?limit=5"),
     "GET /v1/publications/{version}": RequestExample("/v1/publications/current"),
+    "GET /v1/audit-log": RequestExample("/v1/audit-log?command=publish&limit=5"),
     "GET /v1/sources": RequestExample("/v1/sources"),
     "GET /v1/lineage": RequestExample("/v1/lineage?dataset=bronze/orders"),
     "GET /v1/scorecards": RequestExample("/v1/scorecards"),

@@ -9,6 +9,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from reliability_platform.actor import ActsFrom, acting_from
 from reliability_platform.service.api.problems import problem
 from reliability_platform.service.hosts import refusal
 
@@ -20,6 +21,8 @@ MAX_CLIENTS = 10_000
 CALLERS_BEHIND_ONE_ADDRESS = 10
 """An address has so many times the requests of a caller: a proxy has many behind it, and whoever shows another token each
 time is still one address."""
+DASHBOARD = "/ui"
+"""What is done from a page begins with this."""
 ASKED_OFTEN = frozenset({"/v1/health", "/health"})
 """What a supervisor may ask as often as it likes."""
 
@@ -72,7 +75,8 @@ class RequestGuard:
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_LARGE)
             return message
 
-        await self._app(scope, limited, send)
+        with acting_from(ActsFrom.DASHBOARD if scope["path"].startswith(DASHBOARD) else ActsFrom.API):
+            await self._app(scope, limited, send)
 
     def _refused(self, scope: Scope, headers: Headers) -> Any:
         why = refusal("http", scope["method"], scope["path"], headers, self._hosts, "RELIABILITY_API_URL")

@@ -8,12 +8,14 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.service.access.roles import Act
 from reliability_platform.service.api import asked
-from reliability_platform.service.api.access import OnGround, Viewer, each_parameter_once
+from reliability_platform.service.api.access import Caller, OnGround, Viewer, allowed, each_parameter_once
 from reliability_platform.service.api.problems import ApiError, problems, told_as
 from reliability_platform.service.launching.requests import RunRequest, RunRequests
 from reliability_platform.service.metrics.exposition import TEXT, exposition
 from reliability_platform.service.queries import (
+    acts,
     checks,
     contracts,
     evidence,
@@ -236,6 +238,14 @@ def get_publication(
     """One version that is still kept."""
     with told_as(404):
         return publications.publication(on.settings, version)
+
+
+@router.get("/audit-log", tags=["access"], summary="Who did what, the newest first")
+def get_audit_log(
+    on: OnGround, _: Annotated[Caller, Depends(allowed(Act.AUDIT))], what: Annotated[asked.OfActs, Query()]
+) -> Page[acts.AuditedAct]:
+    """When, why and from where: published, held, healed, replayed, restored, purged, unmasked, tokens made and revoked."""
+    return acts.act_page(on.engine, acts.ActFilter(what.command, what.who, what.since), what.window)
 
 
 @router.get("/sources", tags=["pipeline"], summary="How each source stands")

@@ -17,7 +17,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.errors import PlatformError, UsageError
 from reliability_platform.masking import error_text
 from reliability_platform.service.access.roles import LEAST_ROLE, Act, may
-from reliability_platform.service.api.access import Ground
+from reliability_platform.service.api.access import Caller, Ground
 from reliability_platform.service.dashboard.acts import ACTS, DashboardAct, FormError, SentForm
 from reliability_platform.service.dashboard.entrance import COOKIE, Entrance
 from reliability_platform.service.dashboard.page import DashboardPage, PageGroup, PageRequest
@@ -71,8 +71,11 @@ class _Dashboard:
 
     def _endpoint(self, page: DashboardPage) -> Callable[[Request], Awaitable[Response]]:
         def answer(request: Request) -> Response:
-            if self._entrance.caller(request) is None:
+            caller = self._entrance.caller(request)
+            if caller is None:
                 return RedirectResponse(f"{_root(request)}/sign-in", 303, HEADERS)
+            if not may(caller.role, page.act):
+                return self._trouble(request, 403, _refused(caller, page.act))
             ground = self._ground
             asked = PageRequest(ground.settings, ground.engine, utc_now(), request.query_params, request.path_params)
             try:
@@ -95,8 +98,7 @@ class _Dashboard:
             if caller is None:
                 return RedirectResponse(f"{_root(request)}/sign-in", 303, HEADERS)
             if not may(caller.role, act.act):
-                said = f"{caller.name} is {caller.role.value}, and it takes {LEAST_ROLE[act.act].value} to {act.act.value}."
-                return self._trouble(request, 403, said)
+                return self._trouble(request, 403, _refused(caller, act.act))
             try:
                 shown = act.do(SentForm(self._ground, caller, utc_now(), request.path_params, fields))
             except UsageError as error:
@@ -156,6 +158,10 @@ class _Dashboard:
 
     def _trouble(self, request: Request, status: int, message: str) -> Response:
         return self._answer(request, "trouble", status, page=None, message=message, status=status)
+
+
+def _refused(caller: Caller, act: Act) -> str:
+    return f"{caller.name} is {caller.role.value}, and it takes {LEAST_ROLE[act].value} to {act.value}."
 
 
 def _root(request: Request) -> str:

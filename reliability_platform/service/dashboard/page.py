@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
+from reliability_platform.service.access.roles import Act
 from reliability_platform.service.queries.answer import Page, Window
 from reliability_platform.settings import Settings
 
@@ -97,3 +98,5 @@ class DashboardPage:
     template: str
     """Its file in `templates/`, without the ending."""
     in_navigation: bool = True
+    act: Act = Act.LOOK
+    """What somebody must be allowed to do to see it."""

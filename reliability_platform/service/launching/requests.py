@@ -17,6 +17,7 @@ from uuid import uuid4
 from sqlalchemy import Engine, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from reliability_platform.actor import acts_from
 from reliability_platform.errors import UsageError
 from reliability_platform.locks import claim, unclaimed
 from reliability_platform.operations.records import record
@@ -56,6 +57,8 @@ class RunRequest:
     """The token, or whoever started the server."""
     asked_at: datetime
     """When."""
+    asked_from: str
+    """`api` or `dashboard`; empty for requests of before this was noted."""
     idempotency_key: str | None
     """The key that came with it."""
     state: RequestState
@@ -116,7 +119,13 @@ class RunRequests:
             "kind": kind,
             "asked": json.dumps(asked, default=str, sort_keys=True),
         }
-        values |= {"asked_by": who, "asked_at": now, "idempotency_key": key, "state": RequestState.WAITING.value}
+        values |= {
+            "asked_by": who,
+            "asked_at": now,
+            "asked_from": acts_from().value,
+            "idempotency_key": key,
+            "state": RequestState.WAITING.value,
+        }
         try:
             with self._engine.begin() as connection:
                 connection.execute(insert(requested_runs).values(**values))

@@ -60,6 +60,8 @@ def carry_out(settings: Settings, request_id: str) -> None:
     requests = RunRequests(settings, operations_engine(settings))
     request = requests.get(request_id)
     environment = {**os.environ, f"{PREFIX}ON_BEHALF_OF": request.asked_by, f"{PREFIX}REQUESTED_RUN": request.id}
+    if request.asked_from:
+        environment[f"{PREFIX}ACTING_FROM"] = request.asked_from
     result: dict[str, Any] = {}
     code, message = int(ExitCode.OK), ""
     for command in KINDS[request.kind].commands:

@@ -2,6 +2,7 @@
 
 from reliability_platform.service.dashboard.page import DashboardPage
 from reliability_platform.service.dashboard.pages import (
+    acts,
     backfills,
     contracts,
     dag,
@@ -32,6 +33,7 @@ PAGES: tuple[DashboardPage, ...] = (
     quarantine.PAGE,
     profiles.PAGE,
     backfills.PAGE,
+    acts.PAGE,
     impact.PAGE,
     request.PAGE,
     detection.PAGE,
