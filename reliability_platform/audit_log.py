@@ -51,6 +51,9 @@ class Changes(StrEnum):
     REPLAY = "quarantine replay"
     UNMASK = "quarantine show --unmasked"
     OVERRULE = "backfill --approve"
+    PAUSE = "pause"
+    RESUME = "resume"
+    WITHDRAW_TABLE = "tables withdraw"
 
 
 Audited = Destroys | Grants | Changes

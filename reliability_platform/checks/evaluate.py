@@ -13,7 +13,9 @@ from reliability_platform.checks.soda import evaluate_soda
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.contracts import SOURCES
 from reliability_platform.ending import raise_if_stopped
+from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.operations import operations_engine
+from reliability_platform.pauses import Pauses
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_reader
 
@@ -73,4 +75,14 @@ def evaluate(
 
             results += evaluate_profiles(settings, connection, partitions, profiles, learned, run_id, now)
     raise_if_stopped()  # what an interrupt has broken off looks like a check that crashed
-    return results
+    silent = _paused_days(settings, partitions, now)
+    return [
+        one for one in results if not any((source, one.partition) in silent for source in CHECKS[one.check].sources)
+    ]
+
+
+def _paused_days(settings: Settings, partitions: Sequence[date], now: datetime) -> set[tuple[str, date]]:
+    """The days of which nothing has landed because somebody has paused their source: on them nothing is judged, nor told."""
+    paused = Pauses(operations_engine(settings)).sources(now)
+    days = {(source, day) for source in paused for day in partitions}
+    return days - set(landed_partitions(settings)) if days else set()

@@ -1,6 +1,6 @@
 """The gate: which landed partitions may be published. It fails closed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -8,6 +8,8 @@ from enum import StrEnum
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, CheckStatus
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.clock import utc_now
+from reliability_platform.pauses import Pauses
 from reliability_platform.warehouse.published import Partition
 
 
@@ -46,16 +48,30 @@ def _objection(result: CheckResult | None, requires_history: bool) -> Why | None
     return Why.BROKE_OFF
 
 
+def _paused_beside(store: CheckStore, results: Iterable[CheckResult], days: Sequence[date]) -> set[Partition]:
+    """The days of paused sources of which nothing was judged: what compares another source with them cannot say anything."""
+    paused = Pauses(store.engine).sources(utc_now())
+    judged = {
+        (one.source, one.partition) for one in results if one.check in CHECKS and CHECKS[one.check].engine != "dbt"
+    }
+    return {(source, day) for source in paused for day in days} - judged
+
+
 def held(store: CheckStore, partitions: Sequence[Partition]) -> dict[Partition, list[GateObjection]]:
-    """The partitions that blocking checks hold, and which. A missing result holds too."""
+    """The partitions that blocking checks hold, and which. A missing result holds too, unless it is missing because somebody has
+    paused another source with which the check compares: one paused source costs only itself.
+    """
     days = sorted({day for _, day in partitions})
     results = {(result.check, result.partition): result for result in store.latest(days)}
+    silent = _paused_beside(store, results.values(), days)
     found: dict[Partition, list[GateObjection]] = {}
     for source, day in partitions:
         objections = []
         for spec in CHECKS.values():
             if spec.blocking and source in spec.sources:
                 why = _objection(results.get((spec.name, day)), spec.requires_history)
+                if why is Why.UNJUDGED and any((other, day) in silent for other in spec.sources if other != source):
+                    continue
                 if why is not None:
                     objections.append(GateObjection(spec.name, why))
         if objections:
@@ -66,12 +82,17 @@ def held(store: CheckStore, partitions: Sequence[Partition]) -> dict[Partition, 
 def unjudged_checks(store: CheckStore, partitions: Sequence[Partition]) -> dict[Partition, set[str]]:
     """The blocking checks that have no result, by partition."""
     days = sorted({day for _, day in partitions})
-    judged = {(result.check, result.partition) for result in store.latest(days)}
+    results = store.latest(days)
+    judged = {(result.check, result.partition) for result in results}
+    silent = _paused_beside(store, results, days)
     lacking = {
         (source, day): {
             spec.name
             for spec in CHECKS.values()
-            if spec.blocking and source in spec.sources and (spec.name, day) not in judged
+            if spec.blocking
+            and source in spec.sources
+            and (spec.name, day) not in judged
+            and not any((other, day) in silent for other in spec.sources if other != source)
         }
         for source, day in partitions
     }

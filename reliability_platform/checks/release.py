@@ -32,6 +32,7 @@ from reliability_platform.counted import counted
 from reliability_platform.damage import Damage
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.operations import operations_engine
+from reliability_platform.pauses import Pauses
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.first_published import note_first_published
 from reliability_platform.warehouse.lease import warehouse_lease
@@ -93,7 +94,17 @@ def release(
             record_damage(settings, engine, damages, now, run_id)
 
         publication = publish(
-            settings, marts, partitions, withheld, now, run_id, tell, holds, admitted, fallbacks_used(settings)
+            settings,
+            marts,
+            partitions,
+            withheld,
+            now,
+            run_id,
+            tell,
+            holds,
+            admitted,
+            fallbacks_used(settings),
+            Pauses(engine).tables(now),
         )
         if changed_from_outside:
             judge_published(settings, engine, now, run_id)  # put back, or replaced by the new version

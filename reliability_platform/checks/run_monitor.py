@@ -29,6 +29,7 @@ from reliability_platform.landing.deadline import outlooks
 from reliability_platform.landing.fetch import Fetch, FetchLog
 from reliability_platform.landing.misplaced import UNNOTICED_FOR, misplaced, newest_examined, unexamined
 from reliability_platform.parquet import read_table
+from reliability_platform.pauses import Pauses
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.journal import BLOCKED, FAILED, KILLED, Build, BuildJournal
 from reliability_platform.warehouse.publication import is_due as publication_is_due
@@ -247,6 +248,8 @@ def monitor_landing(settings: Settings, engine: Engine, now: datetime) -> list[C
     for (source, day), number in unexamined(settings, before=now - UNNOTICED_FOR).items():
         words = f"{counted(number, 'entry')} came since the day was examined last, or it never was"
         found[f"bronze_{source}__nothing_unexamined", day] = [words]
+    quiet = {f"bronze_{source}__nothing_unexamined" for source in Pauses(engine).sources(now)}
+    found = {key: entries for key, entries in found.items() if key[0] not in quiet}
     fresh = []
     for (check, day), entries in found.items():
         words = f"{len(entries)} {_IN_LANDING[check.rpartition('__')[2]]}: {'; '.join(sorted(entries)[:MANY_ENTRIES])}"

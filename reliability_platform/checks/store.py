@@ -94,6 +94,11 @@ class CheckStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    @property
+    def engine(self) -> Engine:
+        """The operations store that the results are in."""
+        return self._engine
+
     def record(self, results: Sequence[CheckResult]) -> None:
         """Append results; later ones of the same check and day count instead of earlier ones."""
         if results:

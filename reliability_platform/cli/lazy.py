@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from reliability_platform.cli.exit_codes import tell_exit_codes
 
@@ -14,9 +15,17 @@ from reliability_platform.cli.exit_codes import tell_exit_codes
 class LazyGroup(click.Group):
     """A group that knows its commands as `{word: "module:function"}`, the module below `reliability_platform.cli`."""
 
-    def __init__(self, *args: Any, places: Mapping[str, str], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        places: Mapping[str, str],
+        sections: Mapping[str, Mapping[str, str]] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.places = places
+        self.sections = sections or {"Commands": places}
+        """Heading in the help → the commands under it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order in which they were declared."""
@@ -42,9 +51,17 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """With the first sentence of each, in whole lines."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(word, self.first_sentence(ctx, word)) for word in self.places])
+        """In sections, with the first sentence of each, in whole lines."""
+        widest = max(map(len, self.places))  # the sentences of all sections begin in one column
+        for heading, words in self.sections.items():
+            with formatter.section(heading):
+                formatter.write_dl([(word.ljust(widest), self.first_sentence(ctx, word)) for word in words])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The words that go on so, without importing any of their modules."""
+        words = [word for word in self.places if word.startswith(incomplete)]
+        found = [CompletionItem(word, help=self.first_sentence(ctx, word)) for word in words]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def first_sentence(self, ctx: click.Context, word: str) -> str:
         """What a command does, from the docstring of its function, for which its module is not imported."""

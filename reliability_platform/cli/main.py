@@ -6,6 +6,7 @@ for help or has mistyped a word needs none of them.
 
 import os
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -19,56 +20,82 @@ from reliability_platform.cli.stopping import end_at_once, leave_the_end_alone, 
 from reliability_platform.errors import ExitCode, PlatformError, UsageError
 from reliability_platform.formats import printable
 
-COMMANDS = {
-    "init": "init:init",
-    "demo": "demo:demo",
-    "run": "pipeline:run",
-    "backfill": "backfill:backfill",
-    "inject": "pipeline:inject",
-    "plan": "plan:plan",
-    "heal": "pipeline:heal",
-    "verify": "proof:verify",
-    "checks": "inspect:checks",
-    "incidents": "incidents:incidents",
-    "audit-log": "audit_log:audit_log",
-    "slo": "slo:slo",
-    "metrics": "metrics:metrics",
-    "alerts": "alerts:alerts",
-    "lineage": "lineage:lineage",
-    "sources": "sources:sources",
-    "generate": "generate:generate",
-    "contract": "contract:contract",
-    "quarantine": "quarantine:quarantine",
-    "corrections": "corrections:corrections",
-    "publish": "pipeline:publish",
-    "hold": "holds:hold",
-    "release": "holds:release",
-    "withdraw": "withdraw:withdraw",
-    "snapshot": "snapshot:snapshot",
-    "restore": "restore:restore",
-    "drill": "drill:drill",
-    "scorecard": "scorecard:scorecard",
-    "campaign": "campaign:campaign",
-    "faults": "faults:faults",
-    "lab": "lab:lab",
-    "openlineage": "openlineage:openlineage",
-    "doctor": "doctor:doctor",
-    "dev": "dev:dev",
-    "serve": "serve:serve",
-    "tokens": "tokens:tokens",
+SECTIONS: dict[str, dict[str, str]] = {
+    "Begin": {
+        "init": "init:init",
+        "demo": "demo:demo",
+        "sources": "sources:sources",
+        "contract": "contract:contract",
+        "generate": "generate:generate",
+        "doctor": "doctor:doctor",
+    },
+    "Operate": {
+        "run": "pipeline:run",
+        "backfill": "backfill:backfill",
+        "publish": "pipeline:publish",
+        "tables": "published_tables:tables",
+        "dev": "dev:dev",
+        "serve": "serve:serve",
+        "tokens": "tokens:tokens",
+    },
+    "On call": {
+        "incidents": "incidents:incidents",
+        "checks": "inspect:checks",
+        "heal": "pipeline:heal",
+        "hold": "holds:hold",
+        "release": "holds:release",
+        "quarantine": "quarantine:quarantine",
+        "corrections": "corrections:corrections",
+        "alerts": "alerts:alerts",
+    },
+    "Look": {
+        "slo": "slo:slo",
+        "metrics": "metrics:metrics",
+        "lineage": "lineage:lineage",
+        "openlineage": "openlineage:openlineage",
+        "audit-log": "audit_log:audit_log",
+    },
+    "Recover": {
+        "snapshot": "snapshot:snapshot",
+        "restore": "restore:restore",
+        "withdraw": "withdraw:withdraw",
+        "drill": "drill:drill",
+    },
+    "Prove": {
+        "verify": "proof:verify",
+        "inject": "pipeline:inject",
+        "plan": "plan:plan",
+        "faults": "faults:faults",
+        "campaign": "campaign:campaign",
+        "scorecard": "scorecard:scorecard",
+        "lab": "lab:lab",
+    },
+    "Terminal": {"completion": "completion:completion"},
 }
+"""What a person is about to do → the commands for it, each with its place."""
+COMMANDS = {word: place for commands in SECTIONS.values() for word, place in commands.items()}
 
-EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {code.meaning}" for code in ExitCode)
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it looks through all that is installed: 0.1 s each time
+EXIT_CODES = "\b\nExit codes:\n" + "\n".join(
+    textwrap.fill(code.meaning, 76, initial_indent=f"  {code.value:>3}  ", subsequent_indent=" " * 7)
+    for code in ExitCode
+)
 MAX_LINE = 2000
 BUILDING = frozenset({"run", "backfill", "dev", "demo"})
 """Commands that are refused before anything lands where an own dbt project lacks what a build needs."""
-WITHOUT_SOURCES = frozenset({"init", "generate", "sources", "contract"})
+WITHOUT_SOURCES = frozenset({"init", "generate", "sources", "contract", "completion"})
 """Commands that a project can be given before it has any."""
+COMPLETES = "_RELIABILITY_COMPLETE"
+"""Set by the lines of `reliability completion` when a shell asks how a word goes on."""
 HELP = frozenset({"-h", "--help", "--version"})
 
 
 @click.group(
-    cls=LazyGroup, places=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES
+    cls=LazyGroup,
+    places=COMMANDS,
+    sections=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=EXIT_CODES,
 )
 @click.version_option(package_name="reliability-platform")
 def cli() -> None:
@@ -86,6 +113,10 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command; turn every error into one line on stderr and an exit code of its kind."""
     words = sys.argv[1:] if arguments is None else arguments
+    if arguments is None and COMPLETES in os.environ:
+        from click.shell_completion import shell_complete
+
+        sys.exit(shell_complete(cli, {}, "reliability", COMPLETES, os.environ[COMPLETES]))
     try:
         with stoppable(words) as stop:
             _prepare_streams()

@@ -6,6 +6,7 @@ import click
 
 from reliability_platform.cli.options import home_option, home_session, json_option, people, print_json, progress
 from reliability_platform.cli.tables import Table
+from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode
 from reliability_platform.formats import landing_days
@@ -34,6 +35,7 @@ def verify(settings: Settings, as_json: bool) -> int:
     from reliability_platform.operations import operations_engine
     from reliability_platform.recovery.unnoticed import unnoticed
     from reliability_platform.remediation.corrections import unbuilt
+    from reliability_platform.service.queries.pauses import standing_pauses
     from reliability_platform.warehouse.dbt_manifest import ensure_manifest
     from reliability_platform.warehouse.own_lacks import not_compared
 
@@ -46,6 +48,7 @@ def verify(settings: Settings, as_json: bool) -> int:
     clean = clean_sources(settings)
     rebuilt = [source for source in SOURCES if source not in clean]
     equal = all(table.equal for table in tables) and not wrong
+    pauses = standing_pauses(engine, utc_now())
     if as_json:
         print_json(
             {
@@ -53,6 +56,7 @@ def verify(settings: Settings, as_json: bool) -> int:
                 "rebuilt_from_landing": rebuilt,
                 "not_compared": left_out,
                 "corrected_by_persons": [told(one, unbuilt(settings, engine, one)) for one in in_force],
+                "paused": [one.model_dump() for one in pauses],
                 **wrong.document(),
                 "tables": {table.name: asdict(table) for table in tables},
             }
@@ -71,6 +75,13 @@ def verify(settings: Settings, as_json: bool) -> int:
     for one in in_force:
         rows = f"{counted(one.rows, 'row')} of {one.correction.source}, {landing_days(one.days)}"
         people.print(f"{one.who} has corrected {rows} ({one.id}): {one.correction.words}. {one.why}", markup=False)
+    for pause in pauses:
+        consequence = (
+            "days on which nothing of it landed are in no comparison"
+            if pause.kind == "source"
+            else "what consumers read of it is older than what was audited, or nothing"
+        )
+        people.print(f"{pause.name} is {pause.state} by {pause.actor} ({pause.why}): {consequence}.", markup=False)
     for name, why in left_out.items():
         people.print(f"{name} is not compared: {why}.", markup=False)
     for line in wrong.lines:

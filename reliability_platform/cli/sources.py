@@ -16,6 +16,7 @@ from rich.markup import escape
 from reliability_platform.atomic import write_atomically
 from reliability_platform.cli.options import echo, home_option, json_option, people, print_json, progress
 from reliability_platform.cli.parameters import SEED, Number, Whole
+from reliability_platform.cli.pauses import pause_source, resume_source
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import FIRST_DAY, utc_now
 from reliability_platform.counted import counted
@@ -61,7 +62,7 @@ def _row(one: dict[str, Any]) -> list[str]:
         str(fetch.get("refusals", NOTHING)),
         NOTHING if one["missing"] is None else str(one["missing"]),
         clock(deadline["at"]),
-        "yes" if one["at_risk"] else "no",
+        "paused" if one["paused"] else "yes" if one["at_risk"] else "no",
     ]
 
 
@@ -82,8 +83,8 @@ def _show(settings: Settings, as_json: bool) -> None:
         table.add_row(*map(escape, _row(one)), style=style)
     people.print(table)
     for one in documents:
-        if one["at_risk"]:
-            people.print(f"{one['source']}: {one['outlook']}.", markup=False, soft_wrap=True)
+        if one["at_risk"] or one["paused"]:
+            people.print(f"{one['source']}: {one['paused'] or one['outlook']}.", markup=False, soft_wrap=True)
 
 
 @click.group(invoke_without_command=True)
@@ -98,6 +99,10 @@ def sources(context: click.Context, settings: Settings, as_json: bool) -> None:
     """
     if context.invoked_subcommand is None:
         _show(settings, as_json)
+
+
+sources.add_command(pause_source)
+sources.add_command(resume_source)
 
 
 @sources.command("list")

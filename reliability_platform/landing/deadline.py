@@ -15,6 +15,7 @@ from reliability_platform.counted import counted
 from reliability_platform.formats import clock, second
 from reliability_platform.landing.breaker import Breaker, BreakerState, BreakerView
 from reliability_platform.landing.fetch import FetchLog, slots_landed
+from reliability_platform.pauses import Pauses
 from reliability_platform.settings import Settings
 from reliability_platform.sources.source import is_fetched
 
@@ -86,10 +87,10 @@ def outlook(
 
 
 def outlooks(settings: Settings, engine: Engine, now: datetime) -> list[Outlook]:
-    """The landing days ahead of their deadlines, of all sources that are asked; the others send by themselves."""
-    log, found = FetchLog(engine), []
+    """The landing days ahead of their deadlines, of all sources that are asked now; the others send by themselves, or are paused."""
+    log, found, paused = FetchLog(engine), [], Pauses(engine).sources(now)
     for source in SOURCES:
-        if not is_fetched(settings, source):
+        if not is_fetched(settings, source) or source in paused:
             continue
         breaker, seconds = Breaker(engine, source).view(), log.typical_seconds(source)
         duration = None if seconds is None else timedelta(seconds=seconds)

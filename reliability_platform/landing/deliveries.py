@@ -39,7 +39,7 @@ class Landed:
     rows: int
     fetch: Fetched | None = None
     trouble: str = ""
-    """Why a server of the source could not be asked, or its place looked at."""
+    """Why a server of the source could not be asked, its place looked at, or that somebody has paused it."""
 
 
 def comes_by(settings: Settings, source: str) -> str:

@@ -472,6 +472,19 @@ audit_log = Table(
     Column("acted_from", String(20), nullable=False, server_default=""),
 )
 
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String(10), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("why", String(MAX_REASON), nullable=False),
+    Column("until", UtcDateTime),
+    Column("at", UtcDateTime, nullable=False),
+)
+
 # The API
 
 api_tokens = Table(

@@ -21,9 +21,12 @@ from reliability_platform.landing.corrections import write_corrections
 from reliability_platform.landing.deliveries import Landed, deliver, fetch
 from reliability_platform.landing.discards import write_discards
 from reliability_platform.landing.pickup import pick_up
+from reliability_platform.landing.replacement import landed_manifests
+from reliability_platform.landing.writer import landing_folder
 from reliability_platform.lineage.personal import ensure_personal_data_declared
 from reliability_platform.log_lines import log_event
 from reliability_platform.operations import operations_engine
+from reliability_platform.pauses import Pauses
 from reliability_platform.pipeline.stage_log import RunStage, timed
 from reliability_platform.remediation.contract_change import fit_since_the_contract_changed
 from reliability_platform.remediation.ledger import NO_INCIDENT, ReplayLedger
@@ -53,8 +56,16 @@ class RunContext:
 
 
 def land(context: RunContext, source: str, days: Sequence[date]) -> Landed:
-    """Let a source deliver some days, fetch them where it must be asked, or pick up what has appeared where it delivers."""
+    """Let a source deliver some days, fetch them where it must be asked, or pick up what has appeared where it delivers.
+
+    A source that somebody has paused is not asked: what has landed of it stays.
+    """
     settings, engine = context.settings, context.engine
+    paused = Pauses(engine).sources(context.clock()).get(source)
+    if paused is not None:
+        manifests = [manifest for day in days for manifest in landed_manifests(settings, source, day)]
+        rows = sum(manifest.expected_rows for manifest in manifests)
+        return Landed(len(manifests), rows, None, f"{source} {paused.words}.")
     with timed(engine, context.clock, RunStage.LAND, source):
         if is_fetched(settings, source):
             return fetch(settings, engine, source, days, context.clock)
@@ -63,9 +74,19 @@ def land(context: RunContext, source: str, days: Sequence[date]) -> Landed:
         return deliver(settings, engine, source_named(settings, source), days)
 
 
+def _has_landed(settings: Settings, source: str, day: date) -> bool:
+    folder = landing_folder(settings, source, day)
+    return folder.is_dir() and any(folder.iterdir())
+
+
 def admit(context: RunContext, source: str, days: Sequence[date]) -> dict[date, list[Admission]]:
-    """Admit what has landed of one source, or refuse it; by landing day."""
+    """Admit what has landed of one source, or refuse it; by landing day.
+
+    A day of which nothing has landed because somebody has paused the source is not examined: it is as if it had not come yet.
+    """
     settings, engine, now = context.settings, context.engine, context.clock
+    if source in Pauses(engine).sources(now()):
+        days = [day for day in days if _has_landed(settings, source, day)]
     # The data of these partitions change now: no result of before may release them.
     CheckStore(engine).invalidate([source], days)
     look(settings, engine, source, days, now())

@@ -12,6 +12,7 @@ from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.classes import Policy
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.pauses import Pauses
 from reliability_platform.remediation.actions import action_named
 from reliability_platform.remediation.actions.re_request import nobody_can_send
 from reliability_platform.remediation.at_work import broken_off
@@ -122,6 +123,10 @@ def obstacle(
         return "it is over"
     if incident.state is State.RECOVERING:
         return _resuming(settings, engine, incident)
+    paused = Pauses(engine).sources(now)
+    for source in incident.sources:
+        if source in paused:  # its healing asks the source, or waits for what it sends
+            return f"{source} {paused[source].words}; `reliability sources resume {source}` ends that"
     # What has changed since the last attempt renews it once: a late file that lands by itself, a mended model.
     if incident.attempts >= policy.max_attempts and not decided and not changed_since(settings, incident):
         return f"no attempt is left: {policy.escalation} must decide"

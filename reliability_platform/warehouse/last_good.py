@@ -85,6 +85,20 @@ def whole_to_keep(
     raise PublishedDamagedError(_nowhere(last.version, table, None))
 
 
+def file_to_keep(
+    settings: Settings, ledger: Ledger, last: Publication, damaged: Collection[str], published: PublishedTable
+) -> Path:
+    """The very file of a table of the last version, there or in an older one. Raises `PublishedDamagedError` if it is nowhere."""
+    if published.name not in damaged:
+        return table_file(settings, last.version, published.name)
+    expected = Written(published.checksum, published.bytes)
+    for version in reversed(ledger.records()):
+        file = table_file(settings, version, published.name)
+        if what_is_wrong(file, expected) is None:
+            return file
+    raise PublishedDamagedError(_nowhere(last.version, published.name, None))
+
+
 def _from_older(
     settings: Settings, ledger: Ledger, last: Publication, published: PublishedTable, wanted: Sequence[date]
 ) -> list[LastGoodRows]:

@@ -9,7 +9,7 @@ which rows a held partition touches: it keeps all of them.
 import os
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -19,14 +19,15 @@ from reliability_platform.clock import spans
 from reliability_platform.damage import Damage, in_one_line, written
 from reliability_platform.errors import UsageError
 from reliability_platform.parquet import literal, scan
+from reliability_platform.pauses import Pause, PauseState
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.corrected import corrected
 from reliability_platform.warehouse.lacking import Lacking, lacking
-from reliability_platform.warehouse.last_good import LastGoodRows, rows_to_keep, whole_to_keep
+from reliability_platform.warehouse.last_good import LastGoodRows, file_to_keep, rows_to_keep, whole_to_keep
 from reliability_platform.warehouse.lease import warehouse_lease, warehouse_reader
 from reliability_platform.warehouse.ledger import Ledger, digest_of
 from reliability_platform.warehouse.marts import Mart
-from reliability_platform.warehouse.provisional import dates_of, stand_ins, write_provisional
+from reliability_platform.warehouse.provisional import dates_of, file_name, stand_ins, write_provisional
 from reliability_platform.warehouse.published import (
     CURRENT,
     RECORD,
@@ -224,6 +225,21 @@ class _Draft:
             return _Written()
         return _Written({}, rows.get("whole", PublishedDate(0, "0", self.version)), is_kept=keep is not None)
 
+    def left_alone(self, mart: Mart, target: Path) -> list[PublishedTable]:
+        """A table that somebody has paused: the very file of the version before, which is sound; nothing if it had none."""
+        old = self.before(mart)
+        if old is None or self.last is None:
+            return []
+        kept = file_to_keep(self.settings, self.ledger, self.last, self.damaged, old)
+        shutil.copyfile(kept, target)
+        beside = kept.with_name(file_name(mart.name))
+        if old.provisional is None:
+            return [old]
+        if not beside.exists():  # what stood in for missing days is no row of the table
+            return [replace(old, provisional=None)]
+        shutil.copyfile(beside, target.with_name(beside.name))
+        return [old]
+
     def before(self, mart: Mart) -> PublishedTable | None:
         """The table as the version before has it, if there is one."""
         return self.last.table(mart.name) if self.last is not None else None
@@ -292,12 +308,14 @@ def publish(
     held_by: Mapping[Partition, HeldBy] | None = None,
     admitted: Mapping[Partition, str] | None = None,
     fallbacks: Mapping[Partition, Sequence[str]] | None = None,
+    paused: Mapping[str, Pause] | None = None,
 ) -> Publication:
     """Publish all event dates whose partitions are released; the others keep their last good rows.
 
     `partitions` are all landed partitions, `held` those of them that the gate holds, with the reasons, and
     `held_by` the people who hold some of them; `admitted` says by which version of its contract each was read, and
-    `fallbacks` from which servers some came that are not the first of their source. Publishing
+    `fallbacks` from which servers some came that are not the first of their source. Of the tables in `paused`, by name, one that
+    is withdrawn is not in the version, any other is as the version before has it. Publishing
     the same content again makes no new version. What consumers read is compared with its checksums first; `on_damage`
     hears of what differs. Raises `EnvironmentUnusableError` if there is no warehouse, if the operations store is not
     the one of this home, or if rows to be kept are nowhere to be had as they were.
@@ -318,6 +336,10 @@ def publish(
         tables, instead = [], stand_ins(settings, held, now)
         for mart in marts:
             target = draft / f"{mart.name}.parquet"
+            pause = (paused or {}).get(mart.name)
+            if pause is not None:
+                tables += writing.left_alone(mart, target) if pause.state is not PauseState.WITHDRAWN else []
+                continue
             if mart.event_date is None:
                 one = writing.whole(mart, held, target)
             else:
@@ -359,6 +381,7 @@ def publish(
                 key_of(one): list(names) for one, names in sorted((fallbacks or {}).items()) if one in released
             },
             previous_record=digest_of(record) if record is not None else None,
+            paused={name: pause.words for name, pause in sorted((paused or {}).items())},
         )
         if last is not None and not damaged and _same(last, publication):
             shutil.rmtree(draft)
@@ -375,7 +398,10 @@ def publish(
 
 
 def _same(one: Publication, other: Publication) -> bool:
-    return (one.tables, one.held, one.from_fallback) == (other.tables, other.held, other.from_fallback)
+    def seen(version: Publication) -> tuple[object, ...]:
+        return version.tables, version.held, version.from_fallback, version.paused
+
+    return seen(one) == seen(other)
 
 
 def _sync(folder: Path) -> None:

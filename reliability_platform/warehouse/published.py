@@ -92,6 +92,9 @@ class Publication:
     """Source → the landing days that nothing holds, as first and last of each unbroken row of them: of these what is fresh is
     made. Versions before 0.4 do not say."""
 
+    paused: dict[str, str] = field(default_factory=dict)
+    """Table → who has paused or withdrawn it, since when and why. Versions before 0.4 do not say."""
+
     @property
     def held_partitions(self) -> dict[Partition, list[str]]:
         """What is held, and why."""

@@ -279,6 +279,7 @@ ACTS: tuple[tuple[str, dict[str, Any], Act], ...] = (
     ("/v1/incidents", {"dataset": "orders", "from": "2026-01-01", "to": "2026-01-01", "words": "x"}, Act.REPORT),
     ("/v1/hold", {"source": "orders", "date": "2026-01-01", "why": "x"}, Act.HOLD),
     ("/v1/release", {"source": "orders", "date": "2026-01-01", "why": "x"}, Act.RELEASE),
+    ("/v1/pause", {"kind": "table", "name": "agg_daily_revenue", "why": "x"}, Act.PAUSE),
     ("/v1/run-pipeline", {"from": "2026-01-01", "to": "2026-01-01"}, Act.RUN),
     ("/v1/run-backfill", {"from": "2026-01-01", "to": "2026-01-01"}, Act.RUN),
     ("/v1/run-backfill", {"from": "2026-01-01", "to": "2026-01-01", "approve": True, "why": "x"}, Act.OVERRULE),

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from reliability_platform.cli import options
 from reliability_platform.cli.demo import approvals
 from reliability_platform.cli.given_home import HOMELESS, for_given_home
 from reliability_platform.cli.incidents import incidents
-from reliability_platform.cli.main import cli, main
+from reliability_platform.cli.main import COMMANDS, SECTIONS, cli, main
 from reliability_platform.cli.options import held_words
 from reliability_platform.cli.pipeline import _tell_incidents
 from reliability_platform.cli.quarantine import quarantine
@@ -318,3 +319,26 @@ def test_the_commands_that_have_no_home_are_those() -> None:
     found = list(without(cli, ""))
     assert [one for one in found if for_given_home(f"`reliability {one}`", " --home x") != f"`reliability {one}`"] == []
     assert {next(one for one in HOMELESS if name.startswith(one)) for name in found} == set(HOMELESS)
+
+
+def test_help_fits_a_terminal_of_80_columns_and_has_each_command_in_one_section() -> None:
+    """Whoever is on call looks under a heading, not through forty lines."""
+    assert [word for words in SECTIONS.values() for word in words] == list(COMMANDS)
+    told = CliRunner().invoke(cli, ["--help"], terminal_width=80).output
+    assert all(f"\n{heading}:\n" in told for heading in SECTIONS)
+    assert [line for line in told.splitlines() if len(line) > 80] == []
+
+
+def test_a_shell_completes_commands_options_and_values() -> None:
+    """By the lines that `reliability completion` prints, and without loading what takes a second."""
+    assert "_RELIABILITY_COMPLETE=bash_complete" in CliRunner().invoke(cli, ["completion", "bash"]).output
+    line = {"COMP_WORDS": "reliability incidents re", "COMP_CWORD": "2", "_RELIABILITY_COMPLETE": "bash_complete"}
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "reliability_platform.cli"],
+        env={**os.environ, **line},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == [f"plain,{word}" for word in ("rejected", "report", "resolve", "reopen")]
+    assert "sqlalchemy" not in done.stderr

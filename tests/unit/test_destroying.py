@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from reliability_platform.audit_log import AuditEntry, AuditLog, Changes, Destroys
+from reliability_platform.audit_log import AuditEntry, AuditLog, Destroys
 from reliability_platform.checks.holds import Holds
 from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
@@ -39,8 +39,8 @@ OURS = ("dagster", "operations.sqlite", "operations.sqlite-shm", "operations.sql
 
 
 def destroyed(home: Settings) -> list[AuditEntry]:
-    """What stands in the audit log, but for publications."""
-    return [one for one in AuditLog(operations_engine(home)).all() if one.command != Changes.PUBLISH]
+    """What stands in the audit log of what destroys something."""
+    return [one for one in AuditLog(operations_engine(home)).all() if one.command in set(Destroys)]
 
 
 @pytest.fixture(scope="module")

@@ -146,6 +146,7 @@ def test_a_home_of_before_there_were_cursors_opens_no_incident_again(settings: S
             "quarantine_copies",
             "api_tokens",
             "requested_runs",
+            "pauses",
         ):
             connection.execute(text(f"drop table {later_table}"))
         for table, later_column in (("audit_log", "acted_from"),):

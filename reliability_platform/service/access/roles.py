@@ -20,7 +20,7 @@ class Role(StrEnum):
 _MEANS = {
     Role.VIEWER: "looks at everything, and reports what looks wrong; personal data are masked for all roles",
     Role.RESPONDER: "is on call: decides about incidents, and keeps landing days from consumers",
-    Role.OPERATOR: "runs the pipeline: runs, backfills, healing, replays, injected failures, days that are let go; reads who did what",
+    Role.OPERATOR: "runs the pipeline: runs, backfills, healing, replays, injected failures, pauses, days that are let go; reads who did what",
     Role.ADMIN: "takes away and overrules: discards, goes back a version, lets a backfill through the guard",
 }
 
@@ -34,6 +34,7 @@ class Act(StrEnum):
     AUDIT = "read who did what"
     HOLD = "keep a landing day from consumers"
     RELEASE = "let a landing day go that somebody holds"
+    PAUSE = "pause a source or a published table, or let it go on"
     RUN = "run the pipeline, or a backfill that the guard does not object to"
     HEAL = "approve the action of an incident"
     REPLAY = "replay what is in quarantine"
@@ -50,6 +51,7 @@ LEAST_ROLE: dict[Act, Role] = {
     Act.AUDIT: Role.OPERATOR,
     Act.HOLD: Role.RESPONDER,
     Act.RELEASE: Role.OPERATOR,
+    Act.PAUSE: Role.OPERATOR,
     Act.RUN: Role.OPERATOR,
     Act.HEAL: Role.OPERATOR,
     Act.REPLAY: Role.OPERATOR,

@@ -1,6 +1,6 @@
 """What people decide at once: incidents, and landing days that are kept back or let go. The functions are those of the command line."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
@@ -10,6 +10,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.incidents.decisions import EFFECTS, Decision, decide
 from reliability_platform.incidents.reports import PersonReport, report
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.pauses import Pauses, PauseState
 from reliability_platform.service.access.roles import Act
 from reliability_platform.service.api import asked
 from reliability_platform.service.api.access import Caller, Ground, OnGround, allowed, each_parameter_once
@@ -18,6 +19,7 @@ from reliability_platform.service.api.problems import problems, told_as
 from reliability_platform.service.api.reads import IncidentId
 from reliability_platform.service.queries.answer import QueryAnswer
 from reliability_platform.service.queries.incidents import IncidentSummary, summary_of
+from reliability_platform.service.queries.pauses import StandingPause, standing_pauses
 
 router = APIRouter(
     responses=problems(400, 401, 403, 404, 409, 413, 422, 429, 503), dependencies=[Depends(each_parameter_once)]
@@ -138,3 +140,30 @@ def hold(on: OnGround, who: Annotated[Caller, Depends(allowed(Act.HOLD))], day: 
 def release(on: OnGround, who: Annotated[Caller, Depends(allowed(Act.RELEASE))], day: asked.OfLandingDay) -> HoldsNow:
     """What checks object to stays held."""
     return _say(on, who, day, hold=False)
+
+
+class PausedNow(QueryAnswer):
+    """What is paused, after the decision."""
+
+    changed: bool
+    """Whether the decision changed anything."""
+    paused: list[StandingPause]
+    """All sources and tables that people have paused or withdrawn."""
+
+
+def _pause(on: Ground, who: Caller, said: asked.Pausing, state: PauseState, until: datetime | None = None) -> PausedNow:
+    now = utc_now()
+    changed = Pauses(on.engine).say(said.kind, said.name, state, who.name, said.why, now, until)
+    return PausedNow(changed=changed, paused=standing_pauses(on.engine, now))
+
+
+@router.post("/pause", tags=["pipeline"], summary="Pause a source or a published table")
+def pause(on: OnGround, who: Annotated[Caller, Depends(allowed(Act.PAUSE))], said: asked.PauseAsked) -> PausedNow:
+    """A source is not asked, and nothing is told of the days that it misses; a table stays as it was published last."""
+    return _pause(on, who, said, PauseState.PAUSED, said.until)
+
+
+@router.post("/resume", tags=["pipeline"], summary="Let a source or a published table go on")
+def resume(on: OnGround, who: Annotated[Caller, Depends(allowed(Act.PAUSE))], said: asked.Pausing) -> PausedNow:
+    """A table that was withdrawn is published again, too. Days that a source was not asked for are run by `run-pipeline`."""
+    return _pause(on, who, said, PauseState.ACTIVE)

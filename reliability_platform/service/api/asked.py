@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from reliability_platform.clock import FIRST_DAY, utc_now
 from reliability_platform.contracts import SOURCES
@@ -16,6 +16,7 @@ from reliability_platform.incidents.decisions import MAX_NAME, MAX_TEXT
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.reports import REPORTABLE
 from reliability_platform.operations.tables import MAX_REASON
+from reliability_platform.pauses import Pausable
 from reliability_platform.service.queries.answer import MAX_LIMIT, Window
 
 MAX_OFFSET = 10_000_000
@@ -237,6 +238,30 @@ class OfLandingDay(RequestForm):
     """The landing day."""
     why: Words
     """The reason; it stands beside the day wherever it is missing."""
+
+
+class Pausing(RequestForm):
+    """A source or a published table that is paused, or goes on."""
+
+    kind: Pausable
+    """`source`, which is not asked then, or `table`, which stays as it was published last."""
+    name: DatasetName
+    """Which."""
+    why: Reason
+    """The reason; it stands wherever the pause is shown."""
+
+    @model_validator(mode="after")
+    def _of_its_kind(self) -> "Pausing":
+        if (self.kind is Pausable.SOURCE) != (self.name in SOURCES):
+            raise ValueError(f"there is no {self.kind.value} {self.name!r}")
+        return self
+
+
+class PauseAsked(Pausing):
+    """What is paused."""
+
+    until: AwareDatetime | None = None
+    """When it ends by itself; by default when somebody ends it."""
 
 
 class Range(RequestForm):

@@ -66,6 +66,8 @@ EXAMPLES: dict[str, RequestExample] = {
     ),
     "POST /v1/hold": RequestExample("/v1/hold", {"source": "orders", "date": "2026-01-01", "why": "the shop was down"}),
     "POST /v1/release": RequestExample("/v1/release", {"source": "orders", "date": "2026-01-01", "why": "it was not"}),
+    "POST /v1/pause": RequestExample("/v1/pause", {"kind": "source", "name": "payments", "why": "it moves house"}),
+    "POST /v1/resume": RequestExample("/v1/resume", {"kind": "source", "name": "payments", "why": "it has moved"}),
     "POST /v1/run-pipeline": RequestExample("/v1/run-pipeline", _DAYS, status=202),
     "POST /v1/run-backfill": RequestExample("/v1/run-backfill", _DAYS | {"dry_run": True}, status=202),
     "POST /v1/simulate-failure": RequestExample(

@@ -77,6 +77,8 @@ class PublishedVersion(QueryAnswer):
     """`source/landing day` → the servers it came from, where those are not the first of the source."""
     tables: list[TableOfVersion]
     """Its tables."""
+    paused: dict[str, str]
+    """Table → who has paused or withdrawn it, since when and why: it is as in the version before, or not in this one."""
 
 
 def publication_page(settings: Settings, window: Window = EVERYTHING) -> Page[PublishedVersion]:
@@ -132,6 +134,7 @@ def _version(record: Publication) -> PublishedVersion:
         contracts=record.contracts,
         from_fallback=record.from_fallback,
         tables=[_table(one) for one in record.tables],
+        paused=record.paused,
     )
 
 

@@ -10,6 +10,7 @@ from reliability_platform.landing.breaker import Breaker
 from reliability_platform.landing.deadline import Outlook, days_ahead, deadline_of, outlooks
 from reliability_platform.landing.deliveries import comes_by
 from reliability_platform.landing.fetch import Fetch, FetchLog
+from reliability_platform.pauses import Pause, Pauses
 from reliability_platform.service.queries.answer import QueryAnswer
 from reliability_platform.settings import Settings
 
@@ -59,6 +60,8 @@ class SourceStanding(QueryAnswer):
     """Of the landing day that comes next."""
     missing: int | None
     """Batches of that day that have not come yet; null for a source that is not asked."""
+    paused: str | None
+    """Who has paused it, since when, until when and why; null for one that is asked."""
     at_risk: bool
     """Whether the deadline will be missed as things stand."""
     outlook: str
@@ -67,8 +70,8 @@ class SourceStanding(QueryAnswer):
 
 def source_standings(settings: Settings, engine: Engine, now: datetime) -> list[SourceStanding]:
     """One record per source, in the order of the contracts. Times are UTC."""
-    last, ahead = FetchLog(engine).last(), outlooks(settings, engine, now)
-    return [_standing(settings, engine, now, source, last, ahead) for source in SOURCES]
+    last, ahead, paused = FetchLog(engine).last(), outlooks(settings, engine, now), Pauses(engine).sources(now)
+    return [_standing(settings, engine, now, source, last, ahead, paused.get(source)) for source in SOURCES]
 
 
 def _standing(
@@ -78,6 +81,7 @@ def _standing(
     source: str,
     last: Mapping[str, Fetch],
     ahead: Sequence[Outlook],
+    pause: Pause | None,
 ) -> SourceStanding:
     breaker, fetch = Breaker(engine, source).view(), last.get(source)
     day = days_ahead(source, now)[0]
@@ -100,6 +104,13 @@ def _standing(
         ),
         next_deadline=NextDeadline(landing_date=day, at=deadline_of(source, day)),
         missing=None if outlook is None else outlook.missing,
+        paused=None if pause is None else f"{source} {pause.words}",
         at_risk=outlook is not None and outlook.at_risk,
-        outlook="it is not asked: what it sends is landed when it comes" if outlook is None else outlook.words,
+        outlook=_outlook_words(outlook, pause),
     )
+
+
+def _outlook_words(outlook: Outlook | None, pause: Pause | None) -> str:
+    if pause is not None:
+        return "it is paused: nothing is asked for, and no deadline is told"
+    return "it is not asked: what it sends is landed when it comes" if outlook is None else outlook.words

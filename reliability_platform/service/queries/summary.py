@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 from reliability_platform.service.queries.answer import QueryAnswer
 from reliability_platform.service.queries.checks import CheckCounts, CheckFilter, check_counts, newest_judged_day
 from reliability_platform.service.queries.incidents import open_by_severity
+from reliability_platform.service.queries.pauses import StandingPause, standing_pauses
 from reliability_platform.service.queries.quarantine import QuarantineTotals, quarantine_totals
 from reliability_platform.service.queries.runs import PipelineRun, last_run
 from reliability_platform.settings import Settings
@@ -43,6 +44,8 @@ class PipelineSummary(QueryAnswer):
     """The latest results on the newest landing day."""
     quarantine: QuarantineTotals
     """What waits in quarantine."""
+    paused: list[StandingPause]
+    """Sources and tables that people have paused or withdrawn."""
 
 
 def pipeline_summary(settings: Settings, engine: Engine, now: datetime) -> PipelineSummary:
@@ -57,6 +60,7 @@ def pipeline_summary(settings: Settings, engine: Engine, now: datetime) -> Pipel
         open_incidents=open_by_severity(engine),
         checks=None if newest is None else check_counts(engine, CheckFilter(newest, newest)),
         quarantine=quarantine_totals(settings, engine),
+        paused=standing_pauses(engine, now),
     )
 
 
