@@ -7,6 +7,7 @@ import click
 from reliability_platform.audit_log import COMMANDS
 from reliability_platform.cli.options import DAY, echo, home_option, json_option, print_json
 from reliability_platform.cli.parameters import Whole
+from reliability_platform.counted import counted
 from reliability_platform.formats import plain, second
 from reliability_platform.operations import operations_engine
 from reliability_platform.service.queries.acts import ActFilter, act_page
@@ -40,4 +41,4 @@ def audit_log(
     if not found.items:
         echo("Nothing of the kind stands in the audit log.")
     elif found.total > limit:
-        echo(f"{found.total - limit:,} older entries: --limit shows more.")
+        echo(f"{counted(found.total - limit, 'older entry', 'older entries')}: --limit shows more.")

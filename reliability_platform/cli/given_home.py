@@ -13,6 +13,7 @@ import click
 
 HOMELESS = (
     "init",
+    "completion",
     "generate",
     "faults",
     "lineage",

@@ -60,7 +60,7 @@ class LazyGroup(click.Group):
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The words that go on so, without importing any of their modules."""
         words = [word for word in self.places if word.startswith(incomplete)]
-        found = [CompletionItem(word, help=self.first_sentence(ctx, word)) for word in words]
+        found = [CompletionItem(word, help=_first_sentence(_docstring(self.places[word]) or "")) for word in words]
         return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def first_sentence(self, ctx: click.Context, word: str) -> str:
@@ -69,8 +69,12 @@ class LazyGroup(click.Group):
         if text is None:  # its function is made by another one
             command = self.get_command(ctx, word)
             text = (command.help if command is not None else None) or ""
-        paragraph = " ".join(text.partition("\n\n")[0].split())
-        return paragraph.partition(". ")[0].rstrip(".") + "."
+        return _first_sentence(text)
+
+
+def _first_sentence(text: str) -> str:
+    paragraph = " ".join(text.partition("\n\n")[0].split())
+    return paragraph.partition(". ")[0].rstrip(".") + "." if paragraph else ""
 
 
 def _docstring(place: str) -> str | None:

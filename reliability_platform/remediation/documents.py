@@ -16,7 +16,7 @@ from reliability_platform.incidents.documents import web
 from reliability_platform.incidents.documents.blocks import Block
 from reliability_platform.incidents.documents.incident_page import incident_page
 from reliability_platform.incidents.documents.render import markdown
-from reliability_platform.incidents.documents.situation import Readers, Remedy, Situation
+from reliability_platform.incidents.documents.situation import HERE, Readers, Remedy, Situation
 from reliability_platform.incidents.impact import Numbers, Reach, consumers, numbers, radius, reach, spoiled_columns
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.overview import overview, screen
@@ -217,6 +217,9 @@ def write_document(settings: Settings, name: str, blocks: Sequence[Block]) -> li
 
 def write_page(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> list[Block]:
     """Write the page of an incident as it stands now, with the picture of what it reaches."""
-    blocks = incident_page(incident, situation_of(settings, engine, incident, now), _picture(incident))
+    situation = situation_of(settings, engine, incident, now)
+    if situation.home is not None:
+        situation = replace(situation, home=HERE)
+    blocks = incident_page(incident, situation, _picture(incident))
     write_document(settings, incident.id, blocks)
     return blocks

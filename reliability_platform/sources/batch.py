@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Batch:
     attempt: int
     kind: str
     """`scheduled`, `resend` or `replacement`."""
-    table: pa.Table
+    table: "pa.Table"
     produced_at: datetime
     landed_at: datetime
     declared_rows: int | None = None

@@ -12,12 +12,14 @@ was changed without one has a wrong checksum. A build leaves the digest of that 
 import hashlib
 from collections.abc import Collection
 from datetime import date
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from reliability_platform.atomic import write_atomically
 from reliability_platform.contracts import SOURCES
 from reliability_platform.settings import Settings
+
+if TYPE_CHECKING:
+    import duckdb
 
 BUILT, ORIGIN = "built_rows", "built_by"
 STAGING, SILVER = "stg_{source}", "int_{source}__deduplicated"
@@ -52,7 +54,7 @@ def _nobody_wrote(settings: Settings) -> bool:
         return False
 
 
-def _there(connection: duckdb.DuckDBPyConnection) -> set[str]:
+def _there(connection: "duckdb.DuckDBPyConnection") -> set[str]:
     return {
         row[0]
         for row in connection.execute(
@@ -62,7 +64,7 @@ def _there(connection: duckdb.DuckDBPyConnection) -> set[str]:
     }
 
 
-def _now(connection: duckdb.DuckDBPyConnection, staging: str = "true") -> str | None:
+def _now(connection: "duckdb.DuckDBPyConnection", staging: str = "true") -> str | None:
     """The digests of what is there now, as a query; None if nothing has been built. `staging` restricts its rows."""
     there = _there(connection)
 
@@ -87,7 +89,7 @@ def _now(connection: duckdb.DuckDBPyConnection, staging: str = "true") -> str | 
     return " union all ".join(parts) or None
 
 
-def changed_since_built(settings: Settings, connection: duckdb.DuckDBPyConnection) -> list[Changed]:
+def changed_since_built(settings: Settings, connection: "duckdb.DuckDBPyConnection") -> list[Changed]:
     """What is not as the last builds left it; nothing where no build has left word yet."""
     if _nobody_wrote(settings) and not _is_suspect(connection):
         return []
@@ -107,12 +109,12 @@ def changed_since_built(settings: Settings, connection: duckdb.DuckDBPyConnectio
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-def _has_word(connection: duckdb.DuckDBPyConnection) -> bool:
+def _has_word(connection: "duckdb.DuckDBPyConnection") -> bool:
     row = connection.execute(f"select count(*) from duckdb_tables() where table_name = '{BUILT}'").fetchone()
     return row is not None and bool(row[0])
 
 
-def _is_suspect(connection: duckdb.DuckDBPyConnection) -> bool:
+def _is_suspect(connection: "duckdb.DuckDBPyConnection") -> bool:
     """Whether the last build left days alone that had been changed before it."""
     if not _has_word(connection):
         return False
@@ -120,7 +122,7 @@ def _is_suspect(connection: duckdb.DuckDBPyConnection) -> bool:
     return row is not None and bool(row[0])
 
 
-def digests(connection: duckdb.DuckDBPyConnection, source: str) -> dict[date, str]:
+def digests(connection: "duckdb.DuckDBPyConnection", source: str) -> dict[date, str]:
     """What the last build of each landing day of a source made of it; a day that is not there has not been built."""
     if not _has_word(connection):
         return {}
@@ -132,7 +134,7 @@ def digests(connection: duckdb.DuckDBPyConnection, source: str) -> dict[date, st
     return dict(rows)
 
 
-def begin_build(settings: Settings, connection: duckdb.DuckDBPyConnection) -> list[Changed]:
+def begin_build(settings: Settings, connection: "duckdb.DuckDBPyConnection") -> list[Changed]:
     """What had been changed before a build that begins now."""
     changed = changed_since_built(settings, connection)
     settings.builds.mkdir(parents=True, exist_ok=True)
@@ -141,7 +143,7 @@ def begin_build(settings: Settings, connection: duckdb.DuckDBPyConnection) -> li
 
 
 def note_built(
-    connection: duckdb.DuckDBPyConnection, built: Collection[date], changed_before: Collection[Changed]
+    connection: "duckdb.DuckDBPyConnection", built: Collection[date], changed_before: Collection[Changed]
 ) -> None:
     """Leave the digests of a build of landing days, but of what had been changed before it on other days.
 
@@ -174,12 +176,12 @@ def note_built(
     connection.execute("commit")
 
 
-def note_origin(connection: duckdb.DuckDBPyConnection, home: str, build: int) -> None:
+def note_origin(connection: "duckdb.DuckDBPyConnection", home: str, build: int) -> None:
     """Leave whose warehouse it is, and which entry of the journal of builds wrote it last."""
     connection.execute(f"create or replace table {ORIGIN} as select '{home}' as home, {int(build)} as build")
 
 
-def is_anothers(connection: duckdb.DuckDBPyConnection, home: str | None, last_build: int) -> str | None:
+def is_anothers(connection: "duckdb.DuckDBPyConnection", home: str | None, last_build: int) -> str | None:
     """Why the file is not the one that the last build of this home has left, in words; None if it is, or does not say."""
     row = connection.execute(f"select count(*) from duckdb_tables() where table_name = '{ORIGIN}'").fetchone()
     origin = connection.execute(f"from {ORIGIN}").fetchone() if row is not None and row[0] else None

@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import pyarrow.parquet as pq
 import yaml
 
 from reliability_platform.contracts import CONTRACTS
@@ -267,6 +266,8 @@ def depends_on_its_runs(node: Mapping[str, Any]) -> bool:
 
 def _columns(table: Path) -> dict[str, str]:
     """The columns of a reference table, and what they were called before it was kept."""
+    import pyarrow.parquet as pq  # 0.2 s, which whoever only asks for checks need not wait for
+
     schema = pq.read_schema(table)
     kept = (schema.metadata or {}).get(ORIGINAL_NAMES.encode())
     original = json.loads(kept) if kept is not None else {}

@@ -189,6 +189,22 @@ def test_bodies_that_are_too_long_or_no_json_change_nothing(acted_on: Api) -> No
     assert IncidentStore(acted_on.home.engine).last_position() == before
 
 
+def test_a_field_that_stands_twice_in_a_body_is_refused(acted_on: Api) -> None:
+    """Of two days one would have been held, and nobody told which."""
+    body = f'{{"source": "orders", "date": "{day(1)}", "date": "{day(2)}", "why": "x"}}'
+    answer = acted_on.client.post("/v1/hold", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert "'date' more than once" in answer.json()["detail"]
+
+
+def test_a_supervisor_may_ask_for_no_body_and_a_browser_is_refused_with_a_page(looked_at: Api) -> None:
+    assert looked_at.client.head("/v1/health").status_code == 200
+    refused = looked_at.client.get("/ui/", headers={"host": "<b>.example"})
+    assert (refused.status_code, refused.headers["content-type"]) == (403, "text/html; charset=utf-8")
+    assert "This host name is not one of this server" in refused.text
+    assert looked_at.client.get("/v1/incidents", headers={"host": "x.example"}).json()["status"] == 403
+
+
 def test_the_rate_is_limited_and_says_when_to_come_again(looked_at: Api) -> None:
     rate = Rate(60)
     assert [rate.wait("a", 0.0) for _ in range(60)] == [0.0] * 60

@@ -20,12 +20,15 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.operations.tables import quarantine_counts, requested_runs
 from reliability_platform.service.access.roles import Role, may
 from reliability_platform.service.access.tokens import ApiTokens
+from reliability_platform.service.api.access import Caller, Ground
 from reliability_platform.service.api.app import create_app
-from reliability_platform.service.dashboard.acts import ACTS
+from reliability_platform.service.dashboard.acts import ACTS, SentForm
+from reliability_platform.service.dashboard.charts import line
 from reliability_platform.service.dashboard.markdown import as_html
 from reliability_platform.service.dashboard.page import DashboardPage, PageRequest
 from reliability_platform.service.dashboard.pages import PAGES
 from reliability_platform.service.dashboard.rendering import SECURITY_POLICY, _environment
+from reliability_platform.service.launching import worker
 from reliability_platform.service.launching.kinds import KINDS
 from reliability_platform.service.launching.requests import RequestState, RunRequests
 from reliability_platform.settings import Settings, load_settings
@@ -318,6 +321,31 @@ def test_who_may_not_is_shown_no_form_and_refused(acted_on: Platform) -> None:
         path = act.path.format(incident="INC-0001", request=TRIED)
         assert client.post(f"/ui/{path}", data=said | {"why": "I may not"}).status_code == 403
     assert len(IncidentStore(acted_on.engine).get("INC-0001").timeline) == before
+
+
+def test_two_who_press_the_same_button_do_it_once(acted_on: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them had a key of their own, and the source was asked twice."""
+    started: list[str] = []
+    monkeypatch.setattr(worker, "start", lambda _settings, _lock, request: started.append(request.id))
+    requests = RunRequests(acted_on.settings, acted_on.engine)
+    tried, _ = requests.ask("heal", {"incident": "INC-0001", "dry_run": True}, "ada", None, utc_now())
+    requests.end(tried.id, RequestState.DONE, utc_now(), 0, None, "It would ask the source again.")
+    shown = set()
+    for name in ("ada", "grace"):
+        ground = Ground(acted_on.settings, acted_on.engine, False, name, ())
+        form = SentForm(ground, Caller(name, Role.OPERATOR), utc_now(), {"request": tried.id}, {})
+        [carry_out] = [one for one in ACTS if one.path.endswith("carry-out")]
+        shown.add(carry_out.do(form))
+    assert len(shown) == len(started) == 1
+
+
+def test_a_line_of_what_cannot_be_negative_has_no_room_below_nothing() -> None:
+    chart = line("share", "share by day", {day(1): 0.0, day(2): 0.9})
+    assert chart is not None
+    assert float(chart.bottom) == 0
+    below = line("level", "level by day", {day(1): -1.0, day(2): 0.9})
+    assert below is not None
+    assert float(below.bottom) < -1
 
 
 def test_long_work_is_done_only_after_it_was_tried_without_effect(acted_on: Platform) -> None:

@@ -137,4 +137,4 @@ def test_what_breaks_off_is_on_record_as_failed(home: Settings) -> None:
         recorded(home, engine, Destroys.PURGE, "2 files", "anna", WHY, utc_now),
     ):
         raise OSError("full")
-    assert [one.phase for one in AuditLog(engine).all()] == ["begun", "failed"]
+    assert [one.phase for one in destroyed(home)] == ["begun", "failed"]

@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.facts import Facts, PastValues
@@ -21,7 +22,7 @@ from reliability_platform.incidents.documents.blocks import (
     ValuesByDay,
 )
 from reliability_platform.incidents.documents.questions import questions
-from reliability_platform.incidents.documents.situation import Situation
+from reliability_platform.incidents.documents.situation import HERE, Situation
 from reliability_platform.incidents.impact import Numbers, Reach
 from reliability_platform.incidents.model import TRANSITIONS, Incident, Signal, State, TimelineEntry
 from reliability_platform.incidents.response import in_words, overdue, postmortem_due, response_due
@@ -262,13 +263,18 @@ def window(incident: Incident) -> str:
     return f"--from {incident.partitions[0].isoformat()} --to {incident.partitions[-1].isoformat()}"
 
 
+def _home_line(home: Path) -> str:
+    line = f"export RELIABILITY_HOME={shlex.quote(str(home))}"
+    return f"{line}  # in the folder of this page" if home == HERE else line
+
+
 def _first_minutes(incident: Incident, situation: Situation) -> list[Block]:
     can_acknowledge = State.ACKNOWLEDGED in TRANSITIONS[incident.state]
     return [
         Heading(2, "First five minutes"),
         Commands(
             [
-                *([f"export RELIABILITY_HOME={shlex.quote(str(situation.home))}"] if situation.home else []),
+                *([_home_line(situation.home)] if situation.home else []),
                 *([f"reliability incidents ack {incident.id}"] if can_acknowledge else []),
                 f"reliability checks {window(incident)} --source {incident.source}",
                 f"reliability quarantine list --source {incident.source} {window(incident)}",

@@ -9,6 +9,9 @@ from reliability_platform.checks.results import CheckResult
 from reliability_platform.incidents.impact import Numbers, Reach
 from reliability_platform.incidents.response import ResponsePolicy
 
+HERE = Path("..")
+"""The home of a page that is kept in it, from its own folder: it may be moved, and says nothing of the machine."""
+
 
 @dataclass(frozen=True)
 class Remedy:

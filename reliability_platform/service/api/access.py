@@ -1,6 +1,8 @@
 """Who asks: by the token that a request shows, or, on loopback before there is any token, whoever is at the machine."""
 
+import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
@@ -83,6 +85,22 @@ def each_parameter_once(request: Request) -> None:
         raise ApiError(
             HTTPStatus.UNPROCESSABLE_ENTITY, f"The parameter {twice[:100]!r} is given more than once: give it once."
         )
+
+
+def _refuse_twice(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ApiError(
+            HTTPStatus.UNPROCESSABLE_ENTITY, f"The body has the field {twice[:100]!r} more than once: give it once."
+        )
+    return dict(pairs)
+
+
+async def each_field_once(request: Request) -> None:
+    """A dependency: of two values of one field of a body, one would be passed over in silence."""
+    with suppress(ValueError):  # what is no JSON is refused as such
+        json.loads(await request.body(), object_pairs_hook=_refuse_twice)
 
 
 def refuse_unless(caller: Caller, act: Act) -> None:

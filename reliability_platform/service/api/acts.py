@@ -13,7 +13,14 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.pauses import Pauses, PauseState
 from reliability_platform.service.access.roles import Act
 from reliability_platform.service.api import asked
-from reliability_platform.service.api.access import Caller, Ground, OnGround, allowed, each_parameter_once
+from reliability_platform.service.api.access import (
+    Caller,
+    Ground,
+    OnGround,
+    allowed,
+    each_field_once,
+    each_parameter_once,
+)
 from reliability_platform.service.api.launches import IdempotencyKey
 from reliability_platform.service.api.problems import problems, told_as
 from reliability_platform.service.api.reads import IncidentId
@@ -22,7 +29,8 @@ from reliability_platform.service.queries.incidents import IncidentSummary, summ
 from reliability_platform.service.queries.pauses import StandingPause, standing_pauses
 
 router = APIRouter(
-    responses=problems(400, 401, 403, 404, 409, 413, 422, 429, 503), dependencies=[Depends(each_parameter_once)]
+    responses=problems(400, 401, 403, 404, 409, 413, 422, 429, 503),
+    dependencies=[Depends(each_parameter_once), Depends(each_field_once)],
 )
 Responder = Annotated[Caller, Depends(allowed(Act.DECIDE))]
 

@@ -1,12 +1,14 @@
 """What every request passes before anything reads it: whose host it names, how large it is, how many came before."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from html import escape
 from http import HTTPStatus
 from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reliability_platform.actor import ActsFrom, acting_from
@@ -47,6 +49,23 @@ class Rate:
         return 0.0
 
 
+REFUSAL = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>{status}</title></head>
+<body><main><p>Error {status}</p><h1>{detail}</h1></main></body></html>
+"""
+"""A page of its own, which loads nothing: whoever is refused gets nothing else either."""
+
+
+def _told(scope: Scope, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+    """A refusal in the form of whoever asked: a page for somebody at a page of ours, else a problem."""
+    if scope["path"] != "/" and not scope["path"].startswith(DASHBOARD):
+        return problem(status, detail, headers)
+    own = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'", "Cache-Control": "no-store"}
+    page = REFUSAL.format(status=status.value, detail=escape(detail))
+    return HTMLResponse(page, status, {**own, **(headers or {})})
+
+
 class RequestGuard:
     """The ASGI app in front of the API."""
 
@@ -81,15 +100,15 @@ class RequestGuard:
     def _refused(self, scope: Scope, headers: Headers) -> Any:
         why = refusal("http", scope["method"], scope["path"], headers, self._hosts, "RELIABILITY_API_URL")
         if why is not None:
-            return problem(HTTPStatus.FORBIDDEN, why)
+            return _told(scope, HTTPStatus.FORBIDDEN, why)
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
-            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_LARGE)
+            return _told(scope, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_LARGE)
         if scope["path"] not in ASKED_OFTEN:
             address, now = (scope.get("client") or ("",))[0], time.monotonic()
             of_its_address = self._addresses.wait(address, now)
             seconds = of_its_address or self._callers.wait(headers.get("authorization") or address, now)
             if seconds > 0:
                 said = f"So many requests were made that none is answered for {seconds:.0f} s."
-                return problem(HTTPStatus.TOO_MANY_REQUESTS, said, {"Retry-After": f"{int(seconds) + 1}"})
+                return _told(scope, HTTPStatus.TOO_MANY_REQUESTS, said, {"Retry-After": f"{int(seconds) + 1}"})
         return None

@@ -16,6 +16,7 @@ from reliability_platform.service.api.access import (
     Ground,
     OnGround,
     allowed,
+    each_field_once,
     each_parameter_once,
     refuse_unless,
 )
@@ -27,7 +28,8 @@ from reliability_platform.service.launching.worker import launch
 from reliability_platform.warehouse.published import current_version
 
 router = APIRouter(
-    responses=problems(400, 401, 403, 404, 409, 413, 422, 429, 503), dependencies=[Depends(each_parameter_once)]
+    responses=problems(400, 401, 403, 404, 409, 413, 422, 429, 503),
+    dependencies=[Depends(each_parameter_once), Depends(each_field_once)],
 )
 ACCEPTED = HTTPStatus.ACCEPTED
 

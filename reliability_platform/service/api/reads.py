@@ -80,6 +80,11 @@ def get_health() -> health.Liveness:
     return health.liveness()
 
 
+@open_to_all.head("/health", include_in_schema=False)
+def head_health() -> None:
+    """For a supervisor that asks for no body."""
+
+
 @router.get("/health/ready", tags=["health"], summary="Whether the platform can be asked, and works by itself")
 def get_readiness(on: OnGround, _: Viewer) -> health.Readiness:
     """The operations store, and the heartbeats of the daemons that run schedules and sensors.

@@ -17,6 +17,7 @@ from reliability_platform.errors import UsageError
 from reliability_platform.incidents.decisions import Decision, decide
 from reliability_platform.incidents.reports import PersonReport, report
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.locks import locked
 from reliability_platform.service.access.roles import Act, may
 from reliability_platform.service.api import asked as forms
 from reliability_platform.service.api.access import Caller, Ground
@@ -140,8 +141,12 @@ def _carry_out(form: SentForm) -> str:
         raise UsageError("This was not tried without effect first, or did not go well: begin with the dry run.")
     if not may(form.caller.role, KINDS[tried.kind].act):
         raise UsageError(f"{form.caller.name} may not {KINDS[tried.kind].act.value}.")
-    body = {name: value for name, value in tried.asked.items() if name != "dry_run"}
-    return _launch(form, tried.kind, body, f"after-{tried.id}")  # a form that is sent twice is carried out once
+    body, key = {name: value for name, value in tried.asked.items() if name != "dry_run"}, f"after-{tried.id}"
+    with locked(
+        form.ground.settings.requests / "carry-out.lock"
+    ):  # whoever presses it, and however often: it is done once
+        done = RunRequests(form.ground.settings, form.ground.engine).with_key(key)
+        return _launch(form, tried.kind, body, key) if done is None else f"requests/{done.id}"
 
 
 ACTS: tuple[DashboardAct, ...] = (

@@ -115,6 +115,8 @@ def line(
     low, high = min(drawn), max(drawn)
     room = (high - low) or abs(high) or 1.0
     bottom, top = low - 0.08 * room, high + 0.08 * room
+    if low >= 0:  # a share or a count has no room below nothing
+        bottom = max(bottom, 0.0)
     place = {day: index + 0.5 for index, day in enumerate(days)}
 
     def at(day: date, value: float) -> str:

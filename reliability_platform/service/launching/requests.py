@@ -172,6 +172,15 @@ class RunRequests:
             raise UsageError(f"There is no requested run {request_id!r}.")
         return self._as_it_stands(row)
 
+    def with_key(self, key: str) -> RunRequest | None:
+        """The first request that came with a key, whoever asked for it; None if none did."""
+        query = (
+            select(requested_runs).where(requested_runs.c.idempotency_key == key).order_by(requested_runs.c.asked_at)
+        )
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else self._as_it_stands(row)
+
     def newest(self, limit: int | None, offset: int = 0) -> tuple[list[RunRequest], int]:
         """Some of the requests, the newest first, and how many there are."""
         query = select(requested_runs).order_by(requested_runs.c.asked_at.desc(), requested_runs.c.id).offset(offset)
