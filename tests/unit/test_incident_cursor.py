@@ -147,6 +147,8 @@ def test_a_home_of_before_there_were_cursors_opens_no_incident_again(settings: S
             "api_tokens",
             "requested_runs",
             "pauses",
+            "stage_durations",
+            "row_counts",
         ):
             connection.execute(text(f"drop table {later_table}"))
         for table, later_column in (("audit_log", "acted_from"),):
