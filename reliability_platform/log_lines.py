@@ -43,6 +43,12 @@ class JsonLines(logging.Formatter):
         return json.dumps({name: value for name, value in line.items() if value is not None}, default=str)
 
 
+def json_line(logger: str, event: str) -> str:
+    """What somebody else has printed, as a line of ours."""
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return json.dumps({"at": at, "logger": logger, "event": event})
+
+
 def json_handler() -> logging.Handler:
     """Writes to stderr as it is now."""
     handler = logging.StreamHandler(sys.stderr)

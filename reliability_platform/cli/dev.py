@@ -23,7 +23,7 @@ from rich.markup import escape
 from reliability_platform.cli.options import home_option, home_served, progress
 from reliability_platform.cli.parameters import Whole
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
-from reliability_platform.log_lines import JSON
+from reliability_platform.log_lines import JSON, json_line
 from reliability_platform.settings import PROJECT_ROOT, Settings
 from reliability_platform.strict_yaml import read_yaml
 
@@ -76,19 +76,19 @@ def _serve(settings: Settings, host: str, port: int) -> NoReturn:
     with platform_instance(settings):
         pass  # makes Dagster's storages: two servers that make them at once leave one that neither can open
     ensure_manifest()
+    is_json = settings.log_format == JSON
     # One process has the code, for the web server and the daemon alike. With the module itself in their workspace each
     # starts one of its own, and the daemon a new one every minute, 11 s of CPU each time.
-    with _folder(settings.home) as folder, _Servers(settings.dagster_home, folder.parent) as servers:
+    with _folder(settings.home) as folder, _Servers(settings.dagster_home, folder.parent, as_json=is_json) as servers:
         code, workspace = _code_location(folder)
-        form = ("--log-format", "json" if settings.log_format == JSON else "colored")
+        form = ("--log-format", "json" if is_json else "colored")
         servers.start("code server", PROGRAMS / "dagster", "code-server", "start", *code, *form)
         if servers.wait_for((folder / SOCKET).exists):
             webserver = ("-m", "reliability_platform.orchestration.webserver", "-h", host, "-p", str(port))
             servers.start(WEB_SERVER, sys.executable, *webserver, "-w", workspace, *form)
             servers.start("daemon", PROGRAMS / "dagster-daemon", "run", "-w", workspace, *form)
-            progress.print(
-                f"Dagster UI: http://{f'[{host}]' if ':' in host else host}:{port} (home: {escape(str(settings.home))}); stop with Ctrl-C."
-            )
+            shown = f"[{host}]" if ":" in host else host
+            progress.print(f"Dagster UI: http://{shown}:{port} (home: {escape(str(settings.home))}); stop with Ctrl-C.")
             servers.wait_for(lambda: False)
         raise EnvironmentUnusableError(servers.ending(port))
 
@@ -126,8 +126,8 @@ def _code_location(folder: Path) -> tuple[list[str], str]:
 class _Servers:
     """Dagster's programs: started one after the other, stopped together."""
 
-    def __init__(self, folder: Path, sockets: Path) -> None:
-        self._folder, self._sockets = folder, sockets
+    def __init__(self, folder: Path, sockets: Path, *, as_json: bool = False) -> None:
+        self._folder, self._sockets, self._as_json = folder, sockets, as_json
         self._started: list[_Server] = []
 
     def __enter__(self) -> "_Servers":
@@ -142,7 +142,7 @@ class _Servers:
 
     def start(self, name: str, *command: str | Path) -> None:
         """Start one more."""
-        self._started.append(_Server(name, [str(word) for word in command], self._folder, self._sockets))
+        self._started.append(_Server(name, [str(word) for word in command], self._folder, self._sockets, self._as_json))
 
     def wait_for(self, condition: Callable[[], bool]) -> bool:
         """Whether the condition came to hold before one of them ended; the rest of what they said is passed on then."""
@@ -170,8 +170,8 @@ class _Server:
     It has a session of its own, for Ctrl-C on a terminal reaches every process of ours at once, and each would answer.
     """
 
-    def __init__(self, name: str, command: Sequence[str], folder: Path, sockets: Path) -> None:
-        self.name = name
+    def __init__(self, name: str, command: Sequence[str], folder: Path, sockets: Path, as_json: bool) -> None:
+        self.name, self._as_json = name, as_json
         self._process = subprocess.Popen(
             command,
             cwd=folder,
@@ -200,7 +200,13 @@ class _Server:
         for line in self._process.stdout:
             if not self._asked_to_end:
                 with suppress(OSError):
-                    os.write(2, line)
+                    os.write(2, self._as_told(line))
+
+    def _as_told(self, line: bytes) -> bytes:
+        """A line as it is passed on: where lines are JSON, one that is none becomes one. Dagster's runs print such."""
+        if not self._as_json or line.startswith(b"{"):
+            return line
+        return f"{json_line('dagster', line.decode(errors='replace').rstrip())}\n".encode()
 
     def tell_the_rest(self) -> None:
         """Pass on what one that has ended said at last."""

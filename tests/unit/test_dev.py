@@ -1,5 +1,6 @@
 """What `reliability dev` leaves behind, where its socket lies, and what it says of a server that ends."""
 
+import json
 import socket
 import sys
 import tempfile
@@ -64,3 +65,13 @@ def test_an_address_that_is_none_of_this_machine_is_refused_before_anything_star
 def test_the_address_is_the_one_that_a_name_stands_for() -> None:
     assert _address("127.0.0.1") == "127.0.0.1"
     assert _address("0.0.0.0") == "0.0.0.0"  # noqa: S104 - asked for
+
+
+def test_where_lines_are_json_all_that_a_server_prints_is(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Dagster's runs print text whatever the format of its logs; a collector would drop it, or take it apart wrongly."""
+    program = "print('{\"event\": \"one\"}'); print('two \"words\"'); print(chr(27) + '[31mred')"
+    with _Servers(tmp_path, tmp_path, as_json=True) as servers:
+        servers.start("daemon", sys.executable, "-c", program)
+        assert not servers.wait_for(lambda: False)
+    found = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    assert [one["event"] for one in found] == ["one", 'two "words"', "\x1b[31mred"]
