@@ -12,16 +12,27 @@ import pytest
 import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as older_format
-from sqlalchemy import func, insert, select
+from sqlalchemy import Engine, func, insert, select
 from starlette.testclient import TestClient
 
+from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
 from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.classes import CLASSES
-from reliability_platform.operations.tables import builds, failed_runs
+from reliability_platform.incidents.detection import observe
+from reliability_platform.operations import operations_engine
+from reliability_platform.operations.tables import (
+    builds,
+    drills,
+    failed_runs,
+    fetches,
+    first_published,
+    quarantine_counts,
+    row_counts,
+)
 from reliability_platform.parquet import read_table
-from reliability_platform.pipeline.stage_log import RunStage
+from reliability_platform.pipeline.stage_log import RunStage, timed
 from reliability_platform.service.access.roles import Role
 from reliability_platform.service.access.tokens import ApiTokens
 from reliability_platform.service.api.app import create_app
@@ -30,10 +41,12 @@ from reliability_platform.service.metrics.exposition import OPENMETRICS, UNANSWE
 from reliability_platform.service.metrics.grafana import PANELS, dashboard
 from reliability_platform.service.metrics.rules import alert_rules, rule_file
 from reliability_platform.service.queries import backlogs
+from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.lease import warehouse_lease
 from tests.conftest import Platform, day
+from tests.postgresql_server import PASSWORD, postgresql_server
 from tests.unit.asked_of import REJECTED, lived_with_troubles
-from tests.unit.failing import result
+from tests.unit.failing import NOW, result
 
 NOT_HERE = {
     "reliability_dataset_lacking_rows", "reliability_fetches", "reliability_fetch_refusals",
@@ -214,3 +227,44 @@ def test_the_command_prints_them_while_a_build_holds_the_warehouse(
 
 def test_counters_are_those_whose_names_prometheus_expects() -> None:
     assert all(metric.series.endswith("_total") == (metric.type is MetricType.COUNTER) for metric in METRICS.values())
+
+
+@pytest.mark.exhaustive  # 15 s: it starts a server
+def test_a_store_in_postgresql_answers_the_same(tmp_path: Path) -> None:
+    """Sums are decimals there, and moments have other types."""
+    found = []
+    with postgresql_server() as server:
+        url = f"postgresql+psycopg://owner:{PASSWORD}@127.0.0.1:{server.port}/postgres"
+        for place, store in (("embedded", None), ("server", url)):
+            settings = load_settings(tmp_path / place).model_copy(update={"operations_url": store})
+            engine = operations_engine(settings)
+            _fill(engine)
+            text, _ = exposition(settings, engine, NOW, OPENMETRICS)
+            lines = [line for line in text.decode().splitlines() if "memory" not in line and "room" not in line]
+            found.append([line for line in lines if "stage" not in line or "_runs_" in line])
+        engine.dispose()
+    assert found[0] == found[1]
+    assert 'reliability_rows{disposition="accepted",source="orders"} 5.0' in found[1]
+    assert not [line for line in found[1] if line.startswith(f"{UNANSWERED}{{")]
+
+
+def _fill(engine: Engine) -> None:
+    """Something for each question that sums or ranks."""
+    moments, days = {"began_at": NOW, "ended_at": NOW}, {"first_day": day(1), "last_day": day(1)}
+    where = {"landing_date": day(1), "source": "orders"}
+    with engine.begin() as connection:
+        for table, row in (
+            (builds, {**days, **moments, "process": 1, "outcome": "succeeded"}),
+            (row_counts, {**where, "disposition": "accepted", "rows": 5}),
+            (quarantine_counts, {**where, "batch_id": "b", "reason": "r", "state": "quarantined", "rows": 3}),
+            (fetches, {**where, "refusals": 2, "missing": 0, "breaker": "closed", "fetched_at": NOW}),
+            (first_published, {"mart": "agg", "event_date": day(1), "version": "v000001", "published_at": NOW}),
+            (failed_runs, {**days, "run_id": "r", "job": "j", "stage": "s", "cause": "c", "error": "e", "failed_at": NOW}),
+            (drills, {"drill": "table-loss", "began_at": NOW, "rows_lost": 0, "recovery_seconds": 1.0, "met": True, "remark": ""}),
+        ):  # fmt: skip
+            connection.execute(insert(table).values(**row))
+    with timed(engine, lambda: NOW, RunStage.BUILD):
+        pass
+    checks = CheckStore(engine)
+    checks.record([result("stg_orders__missing_customer_id", 1)])
+    observe(engine, checks.after(0, 10), NOW)
