@@ -26,7 +26,7 @@ from reliability_platform.day_clock import Service, scheduled_at
 from reliability_platform.formats import moment, second
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.deadline import outlooks
-from reliability_platform.landing.fetch import Fetch, FetchLog
+from reliability_platform.landing.fetch_log import Fetch, FetchLog
 from reliability_platform.landing.misplaced import UNNOTICED_FOR, misplaced, newest_examined, unexamined
 from reliability_platform.parquet import read_table
 from reliability_platform.pauses import Pauses

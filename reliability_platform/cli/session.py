@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from reliability_platform.cli.options import home_session, progress
+from reliability_platform.cli.stages import StageProgress
 from reliability_platform.errors import UsageError
 from reliability_platform.orchestration.alert_sensor import alert_sensor
 from reliability_platform.orchestration.definitions import defs
@@ -42,9 +43,8 @@ def _driving(settings: Settings, healing: bool) -> Iterator[tuple[Settings, Loca
     sensors = [*sensors, alert_sensor]
     with home_session(settings), platform_instance(settings) as instance:
         requested = {REQUEST_TAG: settings.requested_run} if settings.requested_run else None
-        daemon = LocalDaemon(
-            instance, defs, sensors, on_run=lambda job: progress.print(f"[dim]run: {job}[/dim]"), tags=requested
-        )
+        told = StageProgress(lambda text: progress.print(f"[dim]{text}[/dim]"))
+        daemon = LocalDaemon(instance, defs, sensors, told.on_run, told.on_step, tags=requested)
         try:
             yield settings, daemon
         except UsageError:

@@ -14,7 +14,7 @@ from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.counted import counted
 from reliability_platform.formats import clock, second
 from reliability_platform.landing.breaker import Breaker, BreakerState, BreakerView
-from reliability_platform.landing.fetch import FetchLog, slots_landed
+from reliability_platform.landing.fetch_log import FetchLog
 from reliability_platform.pauses import Pauses
 from reliability_platform.settings import Settings
 from reliability_platform.sources.source import is_fetched
@@ -95,6 +95,8 @@ def outlooks(settings: Settings, engine: Engine, now: datetime) -> list[Outlook]
         breaker, seconds = Breaker(engine, source).view(), log.typical_seconds(source)
         duration = None if seconds is None else timedelta(seconds=seconds)
         for day in days_ahead(source, now):
+            from reliability_platform.landing.fetch import slots_landed  # 0.3 s, and most homes ask nobody
+
             missing = CONTRACTS[source].cadence.due_on(day) - len(slots_landed(settings, source, day))
             found.append(outlook(source, day, now, max(missing, 0), breaker, duration))
     return found

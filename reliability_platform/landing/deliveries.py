@@ -18,7 +18,7 @@ from reliability_platform.settings import Settings
 from reliability_platform.sources.database import DatabaseSource
 from reliability_platform.sources.endpoint import SourceEndpoint, endpoints_of
 from reliability_platform.sources.location import trouble_at
-from reliability_platform.sources.source import Source, is_fetched, is_picked_up, kind_of, source_named
+from reliability_platform.sources.source import Source, is_fetched, is_picked_up, source_named
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,6 @@ class Landed:
     fetch: Fetched | None = None
     trouble: str = ""
     """Why a server of the source could not be asked, its place looked at, or that somebody has paused it."""
-
-
-def comes_by(settings: Settings, source: str) -> str:
-    """How a source is delivered, for people."""
-    if endpoints_of(settings, source):
-        return "HTTP"
-    kind = kind_of(settings, source)
-    return "simulation" if kind == "simulated" else kind
 
 
 def deliver(settings: Settings, engine: Engine, source: Source, days: Sequence[date]) -> Landed:

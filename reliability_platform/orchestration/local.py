@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 
@@ -81,6 +82,7 @@ class LocalDaemon:
         definitions: dg.Definitions,
         sensors: list[dg.SensorDefinition],
         on_run: Callable[[str], None] = lambda _: None,
+        on_step: Callable[[str], None] = lambda _: None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
         self._instance = instance
@@ -88,7 +90,7 @@ class LocalDaemon:
         self._sensors = sensors
         self._cursors: dict[str, str | None] = {}
         self._seen: set[str] = set()
-        self._on_run = on_run
+        self._on_run, self._on_step = on_run, on_step
         self._tags = {**LOCAL, **(tags or {})}
         self.troubles: list[Trouble] = []
         """What failed while sensors were settled. It stopped nothing else; whoever settles tells of it."""
@@ -120,9 +122,12 @@ class LocalDaemon:
             tags = {**range_tags(first, last), **(tags or {})}
         raise_if_stopped()
         self._on_run(job)
+        run_id = str(uuid4())
+        self._instance.add_event_listener(run_id, self._hear)
         with endings_of(self._instance).told_if_it_fails():
             result = self._definitions.resolve_job_def(job).execute_in_process(
                 instance=self._instance,
+                run_id=run_id,
                 partition_key=partition_key,
                 run_config={**QUIET, **(run_config or {})},
                 tags={**self._tags, **(tags or {})},
@@ -131,6 +136,11 @@ class LocalDaemon:
         raise_if_stopped()  # a library may have passed over it, and the last step have come to its end
         _raise_if_failed(job, result)
         return result
+
+    def _hear(self, event: dg.EventLogEntry) -> None:
+        """Pass on that a step begins."""
+        if event.dagster_event is not None and event.dagster_event.is_step_start and event.step_key is not None:
+            self._on_step(event.step_key)
 
     def tick(self) -> int:
         """Evaluate every sensor once and execute its run requests. Returns how many runs there were.

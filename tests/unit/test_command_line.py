@@ -20,6 +20,7 @@ from reliability_platform.cli.main import COMMANDS, SECTIONS, cli, main
 from reliability_platform.cli.options import held_words
 from reliability_platform.cli.pipeline import _tell_incidents
 from reliability_platform.cli.quarantine import quarantine
+from reliability_platform.cli.stages import StageProgress
 from reliability_platform.errors import EnvironmentUnusableError, ExitCode, HomeBusyError, PlatformError, UsageError
 from reliability_platform.masking import MASK, error_text, operator_said, shown_path
 from reliability_platform.settings import HOMES, PROJECT_ROOT
@@ -327,6 +328,30 @@ def test_help_fits_a_terminal_of_80_columns_and_has_each_command_in_one_section(
     told = CliRunner().invoke(cli, ["--help"], terminal_width=80).output
     assert all(f"\n{heading}:\n" in told for heading in SECTIONS)
     assert [line for line in told.splitlines() if len(line) > 80] == []
+
+
+def test_a_run_tells_each_of_its_stages_once_and_in_order() -> None:
+    """A run of a minute said "run: pipeline" and nothing more."""
+    told: list[str] = []
+    progress = StageProgress(told.append, iter([0.0, 10.0, 12.4, 20.0, 60.0, 61.0]).__next__)
+    progress.on_run("pipeline")
+    for step in (
+        "landing__orders",
+        "bronze__orders",
+        "landing__payments",
+        "bronze__payments",
+        "dbt",
+        "odd",
+        "published",
+    ):
+        progress.on_step(step)
+    assert told == [
+        "run: pipeline",
+        "  1/5 land (2 s)",
+        "  2/5 admit (10 s)",
+        "  3/5 build (50 s)",
+        "  5/5 publish (51 s)",
+    ]
 
 
 def test_a_shell_completes_commands_options_and_values() -> None:

@@ -39,7 +39,8 @@ from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.lab.simulation.system import scheduled_batches, simulated_sources
 from reliability_platform.landing.breaker import Breaker, BreakerState
 from reliability_platform.landing.client import ClientTerms
-from reliability_platform.landing.fetch import Fetch, FetchLog, fetch_day
+from reliability_platform.landing.fetch import fetch_day
+from reliability_platform.landing.fetch_log import Fetch, FetchLog
 from reliability_platform.landing.listing import read_listing
 from reliability_platform.landing.spool import Spool
 from reliability_platform.landing.writer import landing_folder, write_batch

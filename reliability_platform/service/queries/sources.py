@@ -8,8 +8,8 @@ from sqlalchemy import Engine
 from reliability_platform.contracts import SOURCES
 from reliability_platform.landing.breaker import Breaker
 from reliability_platform.landing.deadline import Outlook, days_ahead, deadline_of, outlooks
-from reliability_platform.landing.deliveries import comes_by
-from reliability_platform.landing.fetch import Fetch, FetchLog
+from reliability_platform.landing.delivered_by import comes_by
+from reliability_platform.landing.fetch_log import Fetch, FetchLog
 from reliability_platform.pauses import Pause, Pauses
 from reliability_platform.service.queries.answer import QueryAnswer
 from reliability_platform.settings import Settings
