@@ -21,7 +21,7 @@ from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.counted import counted
 from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.classes import CLASSES
-from reliability_platform.incidents.grouping import MISSED_WITHIN, RawSignal, RootCause, group
+from reliability_platform.incidents.grouping import MISSED_WITHIN, RawSignal, RootCause, days_of, group
 from reliability_platform.incidents.impact import Consumers
 from reliability_platform.incidents.model import Incident, Signal, State
 from reliability_platform.incidents.onset import first_bad_write, onset
@@ -114,9 +114,9 @@ def _results(judged: Sequence[tuple[str, date]]) -> str:
 
 def _part(cause: RootCause, signals: Sequence[RawSignal]) -> RootCause:
     """The cause with these of its signals alone."""
-    part = RootCause(cause.source, cause.failure_class, [], list(signals))
-    part.partitions = sorted({signal.result.partition for signal in part.without_echoes})
-    return part
+    since = min(one.result.partition for one in cause.without_echoes)
+    days = days_of(cause.source, signals, since) or sorted({one.result.partition for one in signals})
+    return RootCause(cause.source, cause.failure_class, days, list(signals))
 
 
 def _is_contained(engine: Engine, cause: RootCause) -> bool:
@@ -216,12 +216,11 @@ class _Observer:
         symptoms: Sequence[str] = (),
     ) -> None:
         """With all that follows from it: killed in between, nobody would look at these results a second time."""
-        own = [one for one in signals if not one.is_echo_of(incident.source)]
-        days = sorted({signal.result.partition.isoformat() for signal in own})
+        days = [day.isoformat() for day in days_of(incident.source, signals, incident.partitions[0])]
         news = {*days} - {day.isoformat() for day in incident.partitions}
         data = {"partitions": days, "signals": _signal_data(signals)}
         if news:
-            data |= self._onset(incident.source, [one for one in own if one.result.partition.isoformat() in news])
+            data |= self._onset(incident.source, [one for one in signals if one.result.partition.isoformat() in news])
         ids = [signal.result_id for signal in signals]
         if news or then:
             then = [*then, *self._assessed_again(incident, signals)]
@@ -401,8 +400,8 @@ class _Observer:
     def _assessed_again(self, incident: Incident, more: Sequence[RawSignal]) -> list[FollowUp]:
         """An incident that grows by these signals may become worse; it never becomes better by growing."""
         known = [_remembered(one) for one in incident.signals if one.check in CHECKS]
-        cause = RootCause(incident.source, incident.failure_class, [], [*known, *more])
-        cause.partitions = sorted({*incident.partitions, *(one.result.partition for one in cause.without_echoes)})
+        days = sorted({*incident.partitions, *days_of(incident.source, more, incident.partitions[0])})
+        cause = RootCause(incident.source, incident.failure_class, days, [*known, *more])
         found = self._triage(cause, _is_contained(self._engine, cause))
         if found.severity < incident.severity:
             why = f"{incident.severity} → {found.severity}: {found.reason}"

@@ -20,6 +20,7 @@ from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.classes import BROKEN_CHECK, CLASSES, AskFor
 from reliability_platform.incidents.column import column_of_results, rejections_of
+from reliability_platform.profiles.judge import WINDOWS
 from reliability_platform.profiles.metrics import BETWEEN_SOURCES
 
 LAYERS = ("bronze", "stg", "qtn", "hld", "int", "agg", "fct", "rec", "dbt", "pipeline", "home", "published")
@@ -27,6 +28,11 @@ LAYERS = ("bronze", "stg", "qtn", "hld", "int", "agg", "fct", "rec", "dbt", "pip
 
 MISSED_WITHIN = timedelta(days=7)
 """So long after the day of the missing rows others that lead to them are a symptom of it."""
+FELT_BEFORE = timedelta(days=max(WINDOWS))
+"""So long before a drift is told others may have felt it: an amount that grows by two percent a day is another than that of the
+payment from the first day on, and is within its own noise for days."""
+FELT_JUST_BEFORE = timedelta(days=3)
+"""The same of a number that is told by its day alone, where both are about one column."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +61,15 @@ class RawSignal:
         parts = {one.part for one in self.facts.deviations}
         return parts.pop() if kinds and kinds <= BETWEEN_SOURCES and len(parts) == 1 else None
 
+    @property
+    def is_of_a_drift(self) -> bool:
+        """Whether what it tells may have begun before."""
+        return self.facts.noticed_on is not None or any(one.days > 1 for one in self.facts.deviations)
+
     def is_echo_of(self, source: str) -> bool:
         """Whether it only tells, of another source, how that agrees with this one: nothing else of its own has moved."""
-        return self.missed_source == source != self.result.source
+        compared = self.missed_source == source or source in CHECKS[self.result.check].sources
+        return compared and source != self.result.source
 
 
 @dataclass
@@ -92,6 +104,15 @@ class RootCause:
         """The dataset nearest to the source among the checks of the class itself."""
         own = [signal.result.dataset for signal in self.own_signals or self.signals]
         return min(own, key=lambda dataset: (_layer(dataset), dataset))
+
+
+def days_of(source: str, signals: Iterable[RawSignal], since: date) -> list[date]:
+    """The landing days of a source that signals speak of. An echo speaks of its own day only where it is before all others: what
+    others felt before it was told had begun by then.
+    """
+    return sorted(
+        {one.result.partition for one in signals if not one.is_echo_of(source) or one.result.partition < since}
+    )
 
 
 def _layer(dataset: str) -> int:
@@ -144,28 +165,54 @@ def _root(signal: RawSignal, failure_class: str, present: dict[str, list[RawSign
 def _missed_from(
     signal: RawSignal, present: Mapping[tuple[str, date], dict[str, list[RawSignal]]]
 ) -> tuple[str, str, date] | None:
-    """The cause in another source of which rows are missed: source, class and day, the nearest day first. What is itself
-    nothing but disagreement causes none.
+    """The cause in another source of which rows are missed: source, class and day, the nearest day before it first, or else
+    the first day of a drift that was told later. What is itself nothing but disagreement causes none.
     """
     other, day = signal.missed_source, signal.result.partition
-    found: list[tuple[date, int, str]] = []
+    found: list[tuple[bool, int, int, str, date]] = []
     for (source, at), classes in present.items():
-        if source == other and day - MISSED_WITHIN <= at <= day:
+        if source == other and day - MISSED_WITHIN <= at <= day + FELT_BEFORE:
             for name, signals in classes.items():
-                if CLASSES[name].spoils_numbers and any(
-                    one.missed_source is None and other == one.result.source and not CLASSES[name].between_sources
+                own = [
+                    one
                     for one in signals
-                ):
-                    found.append((at, -CLASSES[name].precedence, name))
+                    if one.missed_source is None and other == one.result.source and not CLASSES[name].between_sources
+                ]
+                if own and CLASSES[name].spoils_numbers and (at <= day or any(_was_felt(signal, one) for one in own)):
+                    found.append((at <= day, -abs((at - day).days), -CLASSES[name].precedence, name, at))
     if other is None or not found:
         return None
-    at, _, name = max(found)
+    *_, name, at = max(found)
     return other, name, at
+
+
+def _was_felt(signal: RawSignal, later: RawSignal) -> bool:
+    """Whether what a later signal of another source tells may have begun by the day on which the signal disagrees with that."""
+    if later.is_of_a_drift:
+        return True
+    columns = {one.column for one in signal.facts.deviations} & {one.column for one in later.facts.deviations}
+    return bool(columns) and later.result.partition - signal.result.partition <= FELT_JUST_BEFORE
 
 
 def _own_failure(signal: RawSignal) -> bool:
     """Whether the signal says that our own machinery failed: one cause, whichever sources were to be judged."""
     return CLASSES[signal.failure_class].of_broken_checks or CHECKS[signal.result.check].engine == "dbt"
+
+
+def _join(
+    causes: dict[tuple[str, str, date], RootCause],
+    signal: RawSignal,
+    cause_of: tuple[str, str, date],
+    present: Mapping[tuple[str, date], dict[str, list[RawSignal]]],
+) -> None:
+    """Bring a signal to its cause in another source, or to what that is a symptom of."""
+    source, name, day = cause_of
+    root = _root(present[source, day][name][0], name, present[source, day])
+    while root is not None:
+        name, root = root, _root(present[source, day][root][0], root, present[source, day])
+    cause = causes.setdefault((source, name, day), RootCause(source, name, [day]))
+    cause.signals.append(signal)
+    cause.partitions = sorted({*cause.partitions, *days_of(source, [signal], day)})
 
 
 def group(signals: Sequence[RawSignal]) -> list[RootCause]:
@@ -182,16 +229,15 @@ def group(signals: Sequence[RawSignal]) -> list[RootCause]:
             machinery[signal.failure_class, result.partition].add(result.source)
 
     causes: dict[tuple[str, str, date], RootCause] = {}
+    moved = {
+        (one.result.source, one.result.partition, one.failure_class): _missed_from(one, present) for one in signals
+    }
     for signal in signals:
         day, name = signal.result.partition, signal.failure_class
         source = signal.result.source
         missed = _missed_from(signal, present)
         if missed is not None:
-            source, name, day = missed
-            root = _root(present[source, day][name][0], name, present[source, day])
-            while root is not None:
-                name, root = root, _root(present[source, day][root][0], root, present[source, day])
-            causes.setdefault((source, name, day), RootCause(source, name, [day])).signals.append(signal)
+            _join(causes, signal, missed, present)
             continue
         # The source that is referred to stands last: if orders are missing, it is the payments that look wrong.
         places = [(other, day) for other in reversed(CHECKS[signal.result.check].sources)]
@@ -203,6 +249,10 @@ def group(signals: Sequence[RawSignal]) -> list[RootCause]:
                 root = _root(signal, name, present[other, at])
             if name != signal.failure_class:
                 break
+        beyond = moved.get((source, day, name)) if name != signal.failure_class else None
+        if beyond is not None and all(one.missed_source for one in present[source, day][name]):
+            _join(causes, signal, beyond, present)
+            continue
         if CLASSES[name].of_our_machinery:
             source = _first([source, *machinery[name, day]])
         cause = causes.setdefault((source, name, day), RootCause(source, name, [day]))

@@ -157,7 +157,8 @@ def _act(settings: Settings, engine: Engine, incident: Incident, now: datetime, 
         raise
     replays = [*done.replays, *(_landed_before(settings, incident) if incident.resumed else ())]
     ReplayLedger(engine).record(replays, incident.id, incident.attempts, now)
-    reruns = sorted({*done.reruns, *incident.echo_days}) if done.reruns else []
+    # A day that came as it was may have been told for those before it, as the last one of a drift.
+    reruns = sorted({*done.reruns, *(day for _, day in incident.still_failing)}) if done.reruns else []
     data = {
         "action": chosen.name,
         "phase": "done",

@@ -290,6 +290,27 @@ def test_rows_that_another_source_lacks_are_missed_days_later_and_are_its_incide
     )
 
 
+def test_what_others_felt_of_a_drift_before_it_was_told_is_its_incident_and_its_day() -> None:
+    """Amounts of orders grew by two percent a day: from the first day on payments were of another amount, and were asked again,
+    while the first days of orders, which nothing told by themselves, stayed as they were.
+    """
+    orders = "int_orders__deduplicated__profile"
+    felt = _unlike(
+        "int_payments__deduplicated__profile", 5, Deviating("the same as in", "amount", "orders", "", 1, 0, 1, 1)
+    )
+    drift = _unlike(orders, 9, Deviating("against the weeks before", "amount", "product_id", "", 1.0, 1.07, 4, 0.07))
+    [cause] = grouped(felt, drift)
+    assert (cause.source, cause.partitions, [one.result.check for one in cause.own_signals]) == (
+        "orders",
+        [day(5), day(9)],
+        [orders],
+    )
+    at_once = _unlike(orders, 7, Deviating("mean", "amount", "", "", 80.0, 90.0, 1, 0.1))
+    assert [cause.partitions for cause in grouped(felt, at_once)] == [[day(5), day(7)]]
+    jump = _unlike(orders, 9, Deviating("mean", "amount", "", "", 80.0, 120.0, 1, 0.5))
+    assert {cause.source for cause in grouped(felt, jump)} == {"payments", "orders"}, "nothing had begun by then"
+
+
 @pytest.mark.parametrize(
     ("number", "deviating"),
     [
