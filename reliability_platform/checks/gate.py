@@ -6,7 +6,7 @@ from datetime import date
 from enum import StrEnum
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, CheckStatus
+from reliability_platform.checks.results import INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import utc_now
 from reliability_platform.pauses import Pauses
@@ -32,29 +32,28 @@ class GateObjection:
         return f"{self.check} {self.why}"
 
 
-def _objection(result: CheckResult | None, requires_history: bool) -> Why | None:
-    if result is None:
+def _objection(found: tuple[CheckStatus, str | None] | None, requires_history: bool) -> Why | None:
+    if found is None:
         return Why.UNJUDGED
-    if result.status is CheckStatus.PASSED:
+    status, reason = found
+    if status is CheckStatus.PASSED:
         return None
-    if result.status is CheckStatus.FAILED:
+    if status is CheckStatus.FAILED:
         return Why.FAILED
     # Every source is young once: a check that only lacks a past to compare with holds nothing.
-    if requires_history and result.reason == INSUFFICIENT_HISTORY:
+    if requires_history and reason == INSUFFICIENT_HISTORY:
         return None
     # An empty partition is held by the check that counts its rows, where it should not be empty.
-    if result.reason == NOTHING_TO_JUDGE:
+    if reason == NOTHING_TO_JUDGE:
         return None
     return Why.BROKE_OFF
 
 
-def _paused_beside(store: CheckStore, results: Iterable[CheckResult], days: Sequence[date]) -> set[Partition]:
+def _paused_beside(store: CheckStore, judged: Iterable[tuple[str, date]], days: Sequence[date]) -> set[Partition]:
     """The days of paused sources of which nothing was judged: what compares another source with them cannot say anything."""
     paused = Pauses(store.engine).sources(utc_now())
-    judged = {
-        (one.source, one.partition) for one in results if one.check in CHECKS and CHECKS[one.check].engine != "dbt"
-    }
-    return {(source, day) for source in paused for day in days} - judged
+    heard = {(CHECKS[name].source, day) for name, day in judged if name in CHECKS and CHECKS[name].engine != "dbt"}
+    return {(source, day) for source in paused for day in days} - heard
 
 
 def held(store: CheckStore, partitions: Sequence[Partition]) -> dict[Partition, list[GateObjection]]:
@@ -62,14 +61,14 @@ def held(store: CheckStore, partitions: Sequence[Partition]) -> dict[Partition, 
     paused another source with which the check compares: one paused source costs only itself.
     """
     days = sorted({day for _, day in partitions})
-    results = {(result.check, result.partition): result for result in store.latest(days)}
-    silent = _paused_beside(store, results.values(), days)
+    statuses = store.statuses(days)
+    silent = _paused_beside(store, statuses, days)
     found: dict[Partition, list[GateObjection]] = {}
     for source, day in partitions:
         objections = []
         for spec in CHECKS.values():
             if spec.blocking and source in spec.sources:
-                why = _objection(results.get((spec.name, day)), spec.requires_history)
+                why = _objection(statuses.get((spec.name, day)), spec.requires_history)
                 if why is Why.UNJUDGED and any((other, day) in silent for other in spec.sources if other != source):
                     continue
                 if why is not None:
@@ -82,9 +81,8 @@ def held(store: CheckStore, partitions: Sequence[Partition]) -> dict[Partition, 
 def unjudged_checks(store: CheckStore, partitions: Sequence[Partition]) -> dict[Partition, set[str]]:
     """The blocking checks that have no result, by partition."""
     days = sorted({day for _, day in partitions})
-    results = store.latest(days)
-    judged = {(result.check, result.partition) for result in results}
-    silent = _paused_beside(store, results, days)
+    judged = store.statuses(days)
+    silent = _paused_beside(store, judged, days)
     lacking = {
         (source, day): {
             spec.name
