@@ -6,10 +6,11 @@ from dataclasses import replace
 import dagster as dg
 
 from reliability_platform.contracts import SOURCES
+from reliability_platform.landing.bronze import ADMISSION_SCHEMA
 from reliability_platform.openlineage_events import datasets
 from reliability_platform.openlineage_events.run import Datasets, Metrics
 from reliability_platform.orchestration.backfill_guard import guarded_days
-from reliability_platform.orchestration.catalog import PLATFORM_OWNERS, columns_of, owners_of
+from reliability_platform.orchestration.catalog import PLATFORM_OWNERS, columns_in, columns_of, owners_of
 from reliability_platform.orchestration.lineage_events import BRONZE, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.orchestration.resources import Home
@@ -19,6 +20,7 @@ from reliability_platform.pipeline import steps
 admissions = dg.AssetSpec(
     ["bronze", "admissions"],
     owners=PLATFORM_OWNERS,
+    metadata=columns_in(ADMISSION_SCHEMA),
     deps=[["bronze", source] for source in SOURCES],
     group_name="bronze",
     kinds={"parquet"},

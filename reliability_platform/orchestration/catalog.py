@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 
 from reliability_platform.contracts import CONTRACTS
 
@@ -22,6 +23,11 @@ def columns_of(source: str) -> dict[str, Any]:
         for one in CONTRACTS[source].columns
     ]
     return {COLUMNS: dg.TableSchema(columns)}
+
+
+def columns_in(schema: pa.Schema) -> dict[str, Any]:
+    """Metadata: the columns that files of the platform have."""
+    return {COLUMNS: dg.TableSchema([dg.TableColumn(field.name, str(field.type)) for field in schema])}
 
 
 def owners_of(source: str) -> list[str]:

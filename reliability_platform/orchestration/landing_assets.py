@@ -9,15 +9,16 @@ from reliability_platform.contracts import SOURCES
 from reliability_platform.formats import NOTHING, second
 from reliability_platform.lab.faults.plan import ActivePlan
 from reliability_platform.landing.deliveries import Fetched
-from reliability_platform.landing.reference import REFERENCE_TABLES, refresh_reference
+from reliability_platform.landing.reference import REFERENCE_TABLES, reference_file, refresh_reference
 from reliability_platform.openlineage_events import datasets
 from reliability_platform.openlineage_events.run import Datasets
 from reliability_platform.orchestration.backfill_guard import guarded_days
-from reliability_platform.orchestration.catalog import PLATFORM_OWNERS, columns_of, owners_of
+from reliability_platform.orchestration.catalog import PLATFORM_OWNERS, columns_in, columns_of, owners_of
 from reliability_platform.orchestration.lineage_events import LANDING, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
+from reliability_platform.parquet import read_table
 from reliability_platform.pipeline import steps
 
 
@@ -43,7 +44,11 @@ def reference(home: Home) -> Iterator[dg.MaterializeResult]:  # type: ignore[typ
     settings = home.settings
     refresh_reference(settings)
     for table in REFERENCE_TABLES:
-        yield dg.MaterializeResult(asset_key=["reference", table])
+        loaded = read_table(reference_file(settings, table))
+        yield dg.MaterializeResult(
+            asset_key=["reference", table],
+            metadata={"dagster/row_count": loaded.num_rows, **columns_in(loaded.schema)},
+        )
 
 
 def _shown(fetch: Fetched) -> dict[str, int | str]:

@@ -12,7 +12,7 @@ from reliability_platform.orchestration.bronze_assets import admissions, bronze_
 from reliability_platform.orchestration.catalog import COLUMNS, as_owner
 from reliability_platform.orchestration.dbt_assets import dbt_models
 from reliability_platform.orchestration.definitions import defs
-from reliability_platform.orchestration.landing_assets import landing_assets
+from reliability_platform.orchestration.landing_assets import landing_assets, reference
 from reliability_platform.orchestration.local import QUIET
 from reliability_platform.orchestration.resources import RESOURCES
 from reliability_platform.settings import load_settings
@@ -55,14 +55,19 @@ def test_records_of_admission_are_shown_as_written(tmp_path: Path, monkeypatch: 
     Simulation(seed=3, events_per_day=40).save(settings)
     monkeypatch.setenv("RELIABILITY_HOME", str(settings.home))
     with dg.instance_for_test() as instance:
-        parts = [landing_assets[0], bronze_assets[0], admissions]
+        parts = [reference, landing_assets[0], bronze_assets[0], admissions]
         assert dg.materialize(
             parts, instance=instance, partition_key=str(day(1)), run_config=QUIET, resources=RESOURCES
         ).success
         written = instance.get_latest_materialization_event(admissions.key)
+        loaded = instance.get_latest_materialization_event(dg.AssetKey(["reference", "merchants"]))
     assert written is not None and written.asset_materialization is not None
     assert written.asset_materialization.partition is None
     assert written.asset_materialization.metadata["records"].value == 4
+    assert loaded is not None and loaded.asset_materialization is not None
+    columns = loaded.asset_materialization.metadata[COLUMNS].value
+    assert isinstance(columns, dg.TableSchema)
+    assert [one.name for one in columns.columns] == ["merchant_id", "category", "country"]
 
 
 def test_every_asset_says_whose_it_is_and_every_table_what_columns_it_has() -> None:
@@ -72,4 +77,4 @@ def test_every_asset_says_whose_it_is_and_every_table_what_columns_it_has() -> N
     assert {name: node.group_name for name, node in nodes.items() if not node.owners or not node.kinds} == {}
     tables = {"landing", "bronze", "staging", "quarantine", "silver", "gold", "reconciliation", "published"}
     bare = [name for name, node in nodes.items() if node.group_name in tables and not node.metadata.get(COLUMNS)]
-    assert bare == ["bronze/admissions"], "which is a record of files"
+    assert not bare, "and reference tables say theirs when they are loaded"
