@@ -140,16 +140,12 @@ LONGEST = (
     "scenarios/test_demo.py",
     "scenarios/test_catalogue.py",
     "scenarios/test_csv_deliveries.py",
-    "scenarios/test_personal_data.py",
     "scenarios/test_live_platform.py",
     "unit/test_evidence.py",
     "dbt/test_order_freedom.py",
-    "scenarios/test_crash_safety.py",
     "unit/test_recovery.py",
     "unit/test_damage_matrix.py",
     "dbt/test_dbt_from_the_shell.py",
-    "scenarios/test_runbooks_work.py",
-    "scenarios/test_cases.py",
 )
 """Files that take 17 to 90 s of CPU and begin first, or the last worker would run one of them alone."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pytest
 
 from reliability_platform.clock import utc_now
 from reliability_platform.lab.simulation.system import scheduled_batches
@@ -22,6 +23,7 @@ SIGN = Correction("orders", "amount", "multiply", ("-1",), (RowCondition("amount
 ROWS = "select * exclude (landed_at) from stg_orders order by batch_id, row_number"
 
 
+@pytest.mark.exhaustive  # 10 s; each step has tests of its own in tests/unit/test_correction.py
 def test_right_it_heals_what_cannot_be_sent_again_and_taken_back_nothing_is_left_of_it(
     lived: Callable[[Path], Platform], tmp_path: Path
 ) -> None:

@@ -111,6 +111,7 @@ def test_a_day_that_becomes_empty_leaves_gold(changed: Platform) -> None:
     assert changed.query(f"select count(*) from agg_daily_funnel where event_date = date '{day(LAST)}'") == [(0,)]
 
 
+@pytest.mark.exhaustive  # 7 s; `make torture` kills there, too
 def test_a_crash_between_silver_and_gold_is_made_good_by_the_next_run(changed: Platform) -> None:
     """Event dates that silver changed stay in the ledger until every mart has seen them."""
     whole = changed.gold()

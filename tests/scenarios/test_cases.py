@@ -26,6 +26,8 @@ from reliability_platform.parquet import read_table
 from tests.conftest import Platform, day
 from tests.rights import without_overriding_rights
 
+pytestmark = pytest.mark.exhaustive  # 17 s; each reason of a refusal is held by tests/unit/test_landing_entries.py
+
 ONE = day(1)
 
 

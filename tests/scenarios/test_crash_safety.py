@@ -8,14 +8,18 @@ import pytest
 
 from reliability_platform.settings import PROJECT_ROOT
 
+pytestmark = (
+    pytest.mark.exhaustive
+)  # 30 s and more; that a kill at a single place loses nothing is held beside each store
+
 FEW = (("--kills", "1", "--fills", "0", "--holds", "0", "--jumps", "0"), ("dbt",))
 MORE = (("--kills", "3", "--fills", "1", "--holds", "1", "--jumps", "0"), ("dbt", "publication", "remediation"))
-"""`make test-all`: in publication and remediation, too, which first needs a home that is being healed; a full disk and a file that is held.
+"""In publication and remediation, too, which first needs a home that is being healed; a full disk and a file that is held.
 A write that fails is healed in `test_live_platform.py`.
 """
 
 
-@pytest.mark.parametrize(("interruptions", "interrupted"), [FEW, pytest.param(*MORE, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize(("interruptions", "interrupted"), [FEW, MORE])
 def test_whatever_is_interrupted_a_plain_rerun_makes_it_whole(
     interruptions: tuple[str, ...], interrupted: tuple[str, ...]
 ) -> None:

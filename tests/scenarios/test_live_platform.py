@@ -206,6 +206,7 @@ def test_every_measure_of_every_mart_is_reconciled(live: Live) -> None:
         assert {(mart.name, name) for name in numbers - keys} <= reconciled
 
 
+@pytest.mark.exhaustive  # 16 s; that a version appears whole or not at all is held by test_publication
 def test_a_build_that_dies_while_it_writes_shows_consumers_nothing(live: Live) -> None:
     """Killed after its first commit and before its last one; another run publishes before anybody has noticed."""
     before = live.consumers_see()

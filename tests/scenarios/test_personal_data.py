@@ -1,8 +1,8 @@
 """Personal data never shows: planted in every field of every source, searched in everything that the platform makes.
 
 The real thing runs: Dagster's jobs, dbt, Soda, the sensors, every command that shows something, healing, grading, and
-engines that fail over a value and quote it. `make test` goes without healing and grading (40 s): that nobody reads a leak anywhere
-once it has healed and is purged, `test_refused_files.py` holds.
+engines that fail over a value and quote it. A minute, so `make test-all` and every night; what masks is held by
+tests/unit/test_masking.py.
 """
 
 import gzip
@@ -44,7 +44,7 @@ class Toured:
         return {name: path for name, path in named.items() if place_of(name).raw is raw}
 
 
-@pytest.fixture(scope="module", params=["short", pytest.param("whole", marks=pytest.mark.exhaustive)])
+@pytest.fixture(scope="module", params=[pytest.param(one, marks=pytest.mark.exhaustive) for one in ("short", "whole")])
 def toured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Toured:
     """One home for all tests here; nobody changes it."""
     settings = load_settings(tmp_path_factory.mktemp("personal") / "home")

@@ -26,6 +26,8 @@ from reliability_platform.remediation.ledger import ReplayLedger
 from tests.conftest import Platform, day
 from tests.scenarios.planted import texts_of
 
+pytestmark = pytest.mark.exhaustive  # 28 s; healing and purging each have unit tests
+
 ONE = day(1)
 RETYPED = ("orders", "payments", "shipments")
 LEAKY = "web_events"
@@ -141,7 +143,6 @@ def test_after_the_purge_nobody_can_read_it_anywhere_and_all_else_is_as_it_was(
     assert "No file" in capsys.readouterr().out
 
 
-@pytest.mark.exhaustive
 def test_a_rebuild_from_landing_and_a_second_delivery_bring_nothing_back(clean: Platform, injected: Platform) -> None:
     """The source is asked for the day once more and sends the leak again: the file stays as it is."""
     injected.deliver(LEAKY, ONE)

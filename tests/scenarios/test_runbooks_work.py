@@ -4,7 +4,8 @@ One home is landed, built and published; for a failure class one of its checks i
 incident that the platform opens is worked off by its own runbook: line by line, by the real command line. Days and
 sources are shared out so that no class explains another one, and each incident stays one.
 
-`make test` asks the questions; `make test-all` works off every class by its commands.
+That each command and option of a runbook exists is held by tests/conventions, and that its questions are read-only by
+tests/unit/test_documents_runbook.py.
 """
 
 import os
@@ -44,6 +45,8 @@ from reliability_platform.warehouse.lease import warehouse_reader
 from tests.conftest import Platform
 from tests.unit.failing import day, result
 from tests.unit.lived_in import twin
+
+pytestmark = pytest.mark.exhaustive  # 25 s to open an incident of every class, and a minute of healing
 
 DAYS = 2
 HOME = "it's a home"
@@ -222,7 +225,6 @@ def test_every_class_has_its_own_real_incident(opened: tuple[Settings, dict[str,
     assert NOT_OF_THE_SHOP.isdisjoint(spec.failure_class for spec in CHECKS.values())
 
 
-@pytest.mark.exhaustive  # 35 s of healing; that each command and option exists is held by tests/conventions
 @pytest.mark.parametrize("failure_class", OF_THE_SHOP)
 def test_every_command_of_the_runbook_works_as_pasted(worked: dict[str, Worked], failure_class: str) -> None:
     """It ends with 0, or with a code that the line above it announces."""
@@ -235,7 +237,6 @@ def test_every_command_of_the_runbook_works_as_pasted(worked: dict[str, Worked],
     assert done >= {"incidents", "checks", "quarantine", "publish", "verify"} | recovery
 
 
-@pytest.mark.exhaustive
 def test_what_the_runbooks_did_ended_every_incident(settings: Settings, worked: dict[str, Worked]) -> None:
     """Following the runbook to its end leaves nothing open, and the proof holds."""
     assert [one.id for one in IncidentStore(operations_engine(settings)).open()] == []
@@ -273,7 +274,6 @@ def test_the_questions_on_the_page_of_a_class_run_as_pasted(settings: Settings, 
                 connection.execute("\n".join(block.lines)).fetchall()
 
 
-@pytest.mark.exhaustive
 def test_commands_inside_sentences_work_too(worked: dict[str, Worked]) -> None:
     """A hint is followed as a command is."""
     found = {
@@ -299,7 +299,6 @@ def test_commands_inside_sentences_work_too(worked: dict[str, Worked]) -> None:
         assert execute(f"{line} --yes --why runbook" if destroys else line) in allowed, line
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("command", ["runbook", "assess", "postmortem", "message", "page", "show"])
 def test_every_document_of_every_class_can_be_made(
     worked: dict[str, Worked], command: str, capsys: pytest.CaptureFixture[str]
@@ -310,7 +309,6 @@ def test_every_document_of_every_class_can_be_made(
         assert len(capsys.readouterr().out) > 40
 
 
-@pytest.mark.exhaustive  # 7 s; each line of it is executed above
 def test_a_block_of_commands_works_in_a_real_shell(
     settings: Settings, worked: dict[str, Worked], tmp_path: Path
 ) -> None:

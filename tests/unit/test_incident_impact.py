@@ -97,6 +97,7 @@ def row(incident: Incident, measure: str, table: str = "agg_daily_revenue") -> M
     return next(one for one in measure_table(incident) if (one.table, one.measure) == (table, measure))
 
 
+@pytest.mark.exhaustive  # 10 s
 def test_each_measure_as_it_was_published_as_it_was_bad_and_as_it_recovered(story: Story) -> None:
     """The three numbers that anybody asks for after an incident, equal to what gold itself said at the time."""
     assert story.spoiled["orders"] < story.clean["orders"]

@@ -82,6 +82,7 @@ def gold(settings: Settings, tables: Sequence[str] = ("agg_daily_revenue", "fct_
         return [connection.execute(f"from {table} order by all").fetchall() for table in tables]
 
 
+@pytest.mark.exhaustive  # 14 s
 def test_the_gap_is_what_changed_since_and_nothing_else(home: Settings) -> None:
     """Day 1 has not changed; a new approval for it is a change."""
     engine, snapshot = operations_engine(home), only_snapshot(home)

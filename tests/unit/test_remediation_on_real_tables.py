@@ -146,7 +146,7 @@ def test_a_restore_that_was_killed_is_taken_up_again_and_leaves_no_day_unjudged(
 
 
 @pytest.mark.parametrize(
-    "harm", ["damaged", *(pytest.param(one, marks=pytest.mark.exhaustive) for one in ("none", "of other models"))]
+    "harm", [pytest.param(one, marks=pytest.mark.exhaustive) for one in ("damaged", "none", "of other models")]
 )
 def test_without_a_usable_snapshot_the_days_are_built_again(home: Settings, harm: str) -> None:
     """A copy that cannot be trusted is none."""

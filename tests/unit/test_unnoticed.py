@@ -53,6 +53,7 @@ def test_healing_does_not_say_that_all_is_well_of_a_home_that_has_lost_its_wareh
     ]
 
 
+@pytest.mark.exhaustive  # 5 s
 def test_a_restore_that_was_cut_off_after_its_last_file_judges_the_days_when_it_is_run_again(
     lived: Callable[[Path], Platform], tmp_path: Path
 ) -> None:
