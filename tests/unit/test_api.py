@@ -301,6 +301,7 @@ ACTS: tuple[tuple[str, dict[str, Any], Act], ...] = (
     ("/v1/run-backfill", {"from": "2026-01-01", "to": "2026-01-01", "approve": True, "why": "x"}, Act.OVERRULE),
     ("/v1/simulate-failure", {"failure_type": "null_spike"}, Act.SIMULATE),
     ("/v1/quarantine/replay", {"source": "orders", "date": "2026-01-01"}, Act.REPLAY),
+    ("/v1/publications/withdraw-table", {"table": "agg_daily_funnel", "why": "x"}, Act.WITHDRAW),
     ("/v1/quarantine/discard", {"batch": "orders-20260101-01", "why": "x"}, Act.DISCARD),
     ("/v1/publications/roll-back", {"leaving": "v000001", "why": "x"}, Act.ROLL_BACK),
 )

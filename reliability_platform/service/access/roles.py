@@ -21,7 +21,7 @@ _MEANS = {
     Role.VIEWER: "looks at everything, and reports what looks wrong; personal data are masked for all roles",
     Role.RESPONDER: "is on call: decides about incidents, and keeps landing days from consumers",
     Role.OPERATOR: "runs the pipeline: runs, backfills, healing, replays, injected failures, pauses, days that are let go; reads who did what",
-    Role.ADMIN: "takes away and overrules: discards, goes back a version, lets a backfill through the guard",
+    Role.ADMIN: "takes away and overrules: discards, withdraws a table, goes back a version, lets a backfill through the guard",
 }
 
 
@@ -42,6 +42,7 @@ class Act(StrEnum):
     OVERRULE = "let a backfill through to which the guard objects"
     DISCARD = "give up what is in quarantine, without a way back"
     ROLL_BACK = "take consumers back to the version before"
+    WITHDRAW = "take a published table from consumers"
 
 
 LEAST_ROLE: dict[Act, Role] = {
@@ -59,6 +60,7 @@ LEAST_ROLE: dict[Act, Role] = {
     Act.OVERRULE: Role.ADMIN,
     Act.DISCARD: Role.ADMIN,
     Act.ROLL_BACK: Role.ADMIN,
+    Act.WITHDRAW: Role.ADMIN,
 }
 
 

@@ -257,6 +257,21 @@ class Pausing(RequestForm):
         return self
 
 
+class WithdrawAsked(RequestForm):
+    """Taking a published table from consumers."""
+
+    table: DatasetName
+    """Which."""
+    why: Reason
+    """The reason, for the audit log and wherever the table is missed."""
+
+    @model_validator(mode="after")
+    def _of_a_table(self) -> "WithdrawAsked":
+        if self.table in SOURCES:
+            raise ValueError(f"{self.table!r} is a source: no consumer reads it")
+        return self
+
+
 class PauseAsked(Pausing):
     """What is paused."""
 

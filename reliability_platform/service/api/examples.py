@@ -81,6 +81,9 @@ EXAMPLES: dict[str, RequestExample] = {
         {"batch": "orders-20260102-01", "why": "not to be had", "dry_run": True},
         status=202,
     ),
+    "POST /v1/publications/withdraw-table": RequestExample(
+        "/v1/publications/withdraw-table", {"table": "agg_daily_funnel", "why": "it counts twice"}, status=202
+    ),
     "POST /v1/publications/roll-back": RequestExample(
         "/v1/publications/roll-back", {"leaving": "v000001", "why": "revenue was wrong"}, status=202
     ),

@@ -199,3 +199,17 @@ def roll_back(
             HTTPStatus.CONFLICT, f"Consumers read {current or 'nothing yet'}, not {said.leaving}: look again."
         )
     return _ask(on, "roll-back", _body(said), who, key, answer)
+
+
+@router.post(
+    "/publications/withdraw-table", status_code=ACCEPTED, tags=["publication"], summary="Take a table from consumers"
+)
+def withdraw_table(
+    on: OnGround,
+    who: Annotated[Caller, by("withdraw-table")],
+    said: asked.WithdrawAsked,
+    answer: Response,
+    key: IdempotencyKey = None,
+) -> RunRequest:
+    """The next version, which is published now, is without it. `POST /v1/resume` brings it back from the warehouse."""
+    return _ask(on, "withdraw-table", _body(said), who, key, answer)

@@ -65,20 +65,13 @@ def carry_out(settings: Settings, request_id: str) -> None:
     result: dict[str, Any] = {}
     code, message = int(ExitCode.OK), ""
     for command in KINDS[request.kind].commands:
-        words = command(request.asked, result)
-        if not words or code not in (ExitCode.OK, ExitCode.NOT_HEALED):
+        asked = command(request.asked, result)
+        if asked is None or code not in (ExitCode.OK, ExitCode.NOT_HEALED):
             continue
-        code, printed, message = _run([*_with_home(words, settings.home)], environment, requests, request_id)
+        code, printed, message = _run(asked.words(settings.home), environment, requests, request_id)
         result = {**result, **printed}
     state = ENDED.get(code, RequestState.FAILED)
     requests.end(request_id, state, utc_now(), code, json.dumps(result) if result else None, message)
-
-
-def _with_home(words: list[str], home: Path) -> list[str]:
-    """The options before the arguments: after `--` nothing is an option."""
-    return [*words[:1], f"--home={home}", "--json", *words[1:]] if words[0] != "quarantine" else [
-        *words[:2], f"--home={home}", "--json", *words[2:]
-    ]  # fmt: skip
 
 
 def _run(
