@@ -124,7 +124,7 @@ AGAIN = "insert into day_rows select * replace ({key} + 50000000 as {key}, row_n
         ("orders", "update day_rows set event_time = event_time + interval 1 hour", MetricKind.OUTSIDE_SLOT, "event_time", True),
         ("orders", "update day_rows set event_time = date_trunc('day', event_time)", MetricKind.HOUR, "event_time", True),
         ("orders", "update day_rows set product_id = product_id + 100000", MetricKind.KNOWN, "product_id", True),
-        ("web_events", "update day_rows set product_id = customer_id where hash(event_id) % 14 = 0 and product_id is not null and customer_id is not null", MetricKind.KNOWN, "product_id", False),
+        ("web_events", "update day_rows set product_id = customer_id where hash(event_id) % 6 = 0 and product_id is not null and customer_id is not null", MetricKind.KNOWN, "product_id", False),
     ],
 )  # fmt: skip
 def test_what_rows_show_together_is_told_and_named(
