@@ -15,6 +15,7 @@ WHAT = {
     "replay": "Replaying what is in quarantine",
     "discard": "Giving up what is in quarantine",
     "roll-back": "Going back one version",
+    "withdraw-table": "Taking a table from consumers",
 }
 """Kind of long work → how a sentence about it begins."""
 ENDS = {
