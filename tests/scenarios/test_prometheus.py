@@ -170,6 +170,7 @@ def test_promtool_has_nothing_to_say_about_the_configuration_of_the_container(tm
     promtool("check", "config", "--syntax-only", str(written(tmp_path, "prometheus.yml", content)))
 
 
+@pytest.mark.exhaustive  # 18 s
 def test_each_rule_fires_for_what_it_is_there_for_and_for_nothing_else(settings: Settings, tmp_path: Path) -> None:
     document = yaml.safe_load(rule_file(settings))
     severities = {rule["alert"]: rule["labels"]["severity"] for rule in document["groups"][0]["rules"]}

@@ -112,7 +112,9 @@ def read(settings: Settings, name: str) -> list[dict[str, Any]]:
     return rows
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(
+    scope="module", params=[pytest.param("healed", marks=pytest.mark.exhaustive)]
+)  # 40 s for all tests of it
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return Home(tmp_path_factory.mktemp("evidence") / "home")
 
@@ -192,7 +194,6 @@ def test_writing_again_gives_the_same_bytes_and_leaves_no_draft(home: Home) -> N
         assert not [path for path in folder.iterdir() if path.is_file() and path.name.startswith(".")]
 
 
-@pytest.mark.exhaustive  # a second home of seven days; that landing and gold are the same is held elsewhere
 def test_the_same_seed_gives_the_same_rows(home: Home, tmp_path: Path) -> None:
     """All but the wall clock is a function of seed, plan and code."""
     other = Home(tmp_path / "another")
@@ -553,7 +554,6 @@ def test_without_an_oracle_its_columns_are_null(home: Home, copy: Settings) -> N
 # The ways to it
 
 
-@pytest.mark.exhaustive  # 9 s; the demo grades by the same steps
 def test_the_command_grades_and_says_where_the_files_are(copy: Settings) -> None:
     """Exit code 1: an incident still waits for approval."""
     done = CliRunner().invoke(cli, ["scorecard", "--json", "--home", str(copy.home)], standalone_mode=False)
@@ -564,7 +564,6 @@ def test_the_command_grades_and_says_where_the_files_are(copy: Settings) -> None
     assert all((copy.home / name).exists() for name in document["files"])
 
 
-@pytest.mark.exhaustive  # 9 s
 def test_the_asset_puts_its_numbers_on_curves(copy: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Numeric metadata are plotted over time; a table says the rest."""
     from reliability_platform.orchestration.scorecard_asset import scorecard

@@ -187,6 +187,7 @@ def test_a_lost_home_comes_back_as_far_as_the_snapshot_goes(home: Settings, tmp_
     assert {one for _, one in landed_partitions(home)} == {day(1), day(2)}
 
 
+@pytest.mark.exhaustive  # 7 s
 def test_people_look_back_and_go_on(home: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The commands: list, verify, look at a table as it was, put the warehouse back, and the errors of their options."""
 
