@@ -205,7 +205,7 @@ def test_the_cap_of_a_pager_never_keeps_a_resolution_back(server: Server, ground
     assert [event["event_action"] for event in server.heard[3:]] == ["trigger", "trigger"]
 
 
-@pytest.mark.parametrize("answer", [200, 500, None])
+@pytest.mark.parametrize("answer", [500, *(pytest.param(one, marks=pytest.mark.exhaustive) for one in (200, None))])
 def test_no_secret_of_a_url_is_left_anywhere(
     server: Server,
     ground: Callable[..., Ground],

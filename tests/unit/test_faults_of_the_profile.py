@@ -144,6 +144,7 @@ def test_every_row_stays_possible(name: str, source: str, size: str) -> None:
                 assert beyond <= (rows.num_rows / 100 if name == "partner_unit_change" else 0)
 
 
+@pytest.mark.exhaustive  # 10 s for all of them; the demo and the catalogue are compared with their oracle
 @pytest.mark.parametrize(("name", "source", "size"), CASES[1::3])
 def test_the_same_seed_is_the_same_rows_and_the_clean_ones_stay(name: str, source: str, size: str) -> None:
     """An injection works on copies, and draws from its generator alone."""
@@ -154,6 +155,7 @@ def test_the_same_seed_is_the_same_rows_and_the_clean_ones_stay(name: str, sourc
     assert [one.table for one in _all(clean)] == [one.table for one in _all(anew)]
 
 
+@pytest.mark.exhaustive  # 15 s for all of them
 @pytest.mark.parametrize(("name", "source"), PLACES)
 def test_a_larger_size_changes_more(name: str, source: str) -> None:
     """Small, medium and large mean something."""

@@ -67,6 +67,7 @@ def test_a_held_day_keeps_its_last_good_rows_and_holds_no_other(
         rollback(made.settings)
 
 
+@pytest.mark.exhaustive  # 6 s; the catalogue holds it for each fault that holds a day
 def test_a_day_that_was_never_good_is_absent(platform: Callable[..., Platform]) -> None:
     """Better no number than a wrong one."""
     made = platform(events_per_day=900, injections=[Injection("null_spike", "payments", day(2), "large")])

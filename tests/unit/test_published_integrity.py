@@ -323,6 +323,7 @@ def test_only_what_is_damaged_for_good_and_read_by_nobody_is_withdrawn(home: Set
     assert mend(home, utc_now).left == []
 
 
+@pytest.mark.exhaustive  # 6 s
 def test_a_store_of_before_takes_a_withdrawal_in_again(home: Settings) -> None:
     """A store that was put back, or begun anew, asked for the tables of the version again."""
     (home.published / "v000001" / f"{REVENUE}.parquet").unlink()

@@ -580,6 +580,7 @@ def test_every_mart_promises_an_hour() -> None:
     assert all((one.published_by is not None) == (one.dataset in MART_SOURCES) for one in found)
 
 
+@pytest.mark.exhaustive  # 10 s
 def test_the_moment_of_publication_is_written_down_by_the_publication_itself(spent: Platform, tmp_path: Path) -> None:
     """Through the real release: a held day has none, its later version gives it one, and nothing ever changes it."""
     made = healthy_again(spent, tmp_path / "home")
@@ -614,6 +615,7 @@ def half_a_million_results(engine: Engine, names: Sequence[str]) -> int:
         return int(connection.execute(text("select count(*) from check_results")).scalar_one())
 
 
+@pytest.mark.exhaustive  # 9 s, most of it to make half a million results
 def test_a_year_of_results_is_read_in_a_moment(engine: Engine) -> None:
     """One query for the spans and one for the window, whatever lies before it."""
     assert half_a_million_results(engine, list(CHECKS)) > 500_000
