@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 
+from reliability_platform.checks.as_people_said import as_people_said
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.episodes import EPISODE_DAYS
 from reliability_platform.checks.history import LOOK_BACK_DAYS, evaluate_history
@@ -67,7 +68,8 @@ def evaluate(
             ]
             held = _held_days(known, results)
             beside = store.latest(_around(partitions), history)
-            results += evaluate_history(connection, partitions, history, held, run_id, now, beside)
+            unusual = evaluate_history(connection, partitions, history, held, run_id, now, beside)
+            results += as_people_said(unusual, store, engine)
             held, wrong = _held_days(known, results), _held_days(known, results, alone=True)
 
             def learned(source: str) -> Experience:
