@@ -24,6 +24,7 @@ from reliability_platform.cli.options import home_option, home_served, progress
 from reliability_platform.cli.parameters import Whole
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.log_lines import JSON, json_line
+from reliability_platform.service.hosts import in_url
 from reliability_platform.settings import PROJECT_ROOT, Settings
 from reliability_platform.strict_yaml import read_yaml
 
@@ -87,8 +88,8 @@ def _serve(settings: Settings, host: str, port: int) -> NoReturn:
             webserver = ("-m", "reliability_platform.orchestration.webserver", "-h", host, "-p", str(port))
             servers.start(WEB_SERVER, sys.executable, *webserver, "-w", workspace, *form)
             servers.start("daemon", PROGRAMS / "dagster-daemon", "run", "-w", workspace, *form)
-            shown = f"[{host}]" if ":" in host else host
-            progress.print(f"Dagster UI: http://{shown}:{port} (home: {escape(str(settings.home))}); stop with Ctrl-C.")
+            place = f"http://{in_url(host)}:{port}"
+            progress.print(f"Dagster UI: {place} (home: {escape(str(settings.home))}); stop with Ctrl-C.")
             servers.wait_for(lambda: False)
         raise EnvironmentUnusableError(servers.ending(port))
 

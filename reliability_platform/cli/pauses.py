@@ -20,7 +20,7 @@ from reliability_platform.cli.options import (
     yes_option,
 )
 from reliability_platform.clock import utc_now
-from reliability_platform.contracts import SOURCES
+from reliability_platform.contracts import check_source
 from reliability_platform.errors import UsageError
 from reliability_platform.operations import operations_engine
 from reliability_platform.pauses import Pausable, Pauses, PauseState
@@ -43,10 +43,10 @@ CONSUMERS = {
 
 
 def _known(kind: Pausable, name: str) -> None:
-    known = SOURCES if kind is Pausable.SOURCE else tuple(MART_SOURCES)
-    if name not in known:
-        what = "source" if kind is Pausable.SOURCE else "published table"
-        raise UsageError(f"There is no {what} {name!r}: choose one of {', '.join(known)}.")
+    if kind is Pausable.SOURCE:
+        check_source(name)
+    elif name not in MART_SOURCES:
+        raise UsageError(f"There is no published table {name!r}: choose one of {', '.join(MART_SOURCES)}.")
 
 
 def _say(
@@ -139,11 +139,7 @@ def withdraw_table(name: str, why: str | None, yes: bool, settings: Settings, as
 @json_option
 def list_tables(settings: Settings, as_json: bool) -> None:
     """The published tables, and which of them are paused or withdrawn: by whom, since when, until when and why."""
-    standing = {
-        one.name: one
-        for (kind, _), one in Pauses(operations_engine(settings)).standing(utc_now()).items()
-        if kind is Pausable.TABLE
-    }
+    standing = Pauses(operations_engine(settings)).tables(utc_now())
     if as_json:
         print_json(
             [
