@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from reliability_platform.actor import whoami
-from reliability_platform.checks.catalogue import MART_SOURCES
 from reliability_platform.cli.options import (
     ask_first,
     echo,
@@ -42,11 +41,18 @@ CONSUMERS = {
 """What the next publication does with a table."""
 
 
+def _tables() -> tuple[str, ...]:
+    """The published tables. dbt parses the project for them where it is not parsed, and `sources add` needs none of that."""
+    from reliability_platform.checks.catalogue import MART_SOURCES
+
+    return tuple(MART_SOURCES)
+
+
 def _known(kind: Pausable, name: str) -> None:
     if kind is Pausable.SOURCE:
         check_source(name)
-    elif name not in MART_SOURCES:
-        raise UsageError(f"There is no published table {name!r}: choose one of {', '.join(MART_SOURCES)}.")
+    elif name not in (known := _tables()):
+        raise UsageError(f"There is no published table {name!r}: choose one of {', '.join(known)}.")
 
 
 def _say(
@@ -144,9 +150,9 @@ def list_tables(settings: Settings, as_json: bool) -> None:
         print_json(
             [
                 {"table": name, **(vars(standing[name]) if name in standing else {"state": "active"})}
-                for name in MART_SOURCES
+                for name in _tables()
             ]
         )
         return
-    for name in MART_SOURCES:
+    for name in _tables():
         echo(f"{name} {standing[name].words if name in standing else 'is published'}")
