@@ -24,14 +24,13 @@ from reliability_platform.cli.options import home_option, home_served, progress
 from reliability_platform.cli.parameters import Whole
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.log_lines import JSON, json_line
-from reliability_platform.service.hosts import in_url
+from reliability_platform.orchestration.code_socket import CODE_SOCKET
 from reliability_platform.settings import PROJECT_ROOT, Settings
 from reliability_platform.strict_yaml import read_yaml
 
 SHUTDOWN_SECONDS = 15
 """How long the servers may take to end: less than the whole command may (`stopping.GRACE_SECONDS`)."""
 
-PROGRAMS = Path(sys.executable).parent
 WEB_SERVER, SOCKET = "web server", "code"
 LONGEST_SOCKET_PATH = 103
 """Bytes; macOS takes no more, Linux 107."""
@@ -71,27 +70,31 @@ def _address(host: str) -> str:
 
 def _serve(settings: Settings, host: str, port: int) -> NoReturn:
     """Run the servers until one ends or somebody stops us."""
-    from reliability_platform.orchestration.home import platform_instance
+    from reliability_platform.orchestration.home import prepare_dagster_home
     from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
-    with platform_instance(settings):
-        pass  # makes Dagster's storages: two servers that make them at once leave one that neither can open
+    prepare_dagster_home(settings)
     ensure_manifest()
     is_json = settings.log_format == JSON
     # One process has the code, for the web server and the daemon alike. With the module itself in their workspace each
     # starts one of its own, and the daemon a new one every minute, 11 s of CPU each time.
-    with _folder(settings.home) as folder, _Servers(settings.dagster_home, folder.parent, as_json=is_json) as servers:
+    with _folder(settings.home) as folder, _Servers(settings.dagster_home, folder, as_json=is_json) as servers:
         code, workspace = _code_location(folder)
         form = ("--log-format", "json" if is_json else "colored")
-        servers.start("code server", PROGRAMS / "dagster", "code-server", "start", *code, *form)
+        # All three import at once, 5 s of CPU each; the last two then wait for the first, which makes Dagster's storages:
+        # two that make them at once leave one that neither can open.
+        servers.start("code server", *_program("code_server"), *code, *form)
+        servers.start(WEB_SERVER, *_program("webserver"), "-h", host, "-p", str(port), "-w", workspace, *form)
+        servers.start("daemon", *_program("daemon"), "-w", workspace, *form)
         if servers.wait_for((folder / SOCKET).exists):
-            webserver = ("-m", "reliability_platform.orchestration.webserver", "-h", host, "-p", str(port))
-            servers.start(WEB_SERVER, sys.executable, *webserver, "-w", workspace, *form)
-            servers.start("daemon", PROGRAMS / "dagster-daemon", "run", "-w", workspace, *form)
-            place = f"http://{in_url(host)}:{port}"
-            progress.print(f"Dagster UI: {place} (home: {escape(str(settings.home))}); stop with Ctrl-C.")
+            shown = f"[{host}]" if ":" in host else host
+            progress.print(f"Dagster UI: http://{shown}:{port} (home: {escape(str(settings.home))}); stop with Ctrl-C.")
             servers.wait_for(lambda: False)
         raise EnvironmentUnusableError(servers.ending(port))
+
+
+def _program(module: str) -> tuple[str, ...]:
+    return sys.executable, "-m", f"reliability_platform.orchestration.{module}"
 
 
 @contextmanager
@@ -176,7 +179,12 @@ class _Server:
         self._process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**os.environ, "RELIABILITY_SERVED": "true", "TMPDIR": str(sockets)},
+            env={
+                **os.environ,
+                "RELIABILITY_SERVED": "true",
+                CODE_SOCKET: str(sockets / SOCKET),
+                "TMPDIR": str(sockets.parent),
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -8,7 +8,7 @@ from reliability_platform.counted import counted
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
 
-POLL_SECONDS = 15
+POLL_SECONDS = 30
 
 
 @dg.sensor(

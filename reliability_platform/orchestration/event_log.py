@@ -16,10 +16,10 @@ from dagster import DagsterEventType, EventLogEntry
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.consolidated_sqlite_event_log import ConsolidatedSqliteEventLogStorage
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from sqlalchemy import Connection, Engine
 from sqlalchemy.dialects.sqlite import insert
 
+from reliability_platform.orchestration.kept_engines import kept_connection, kept_engine
 from reliability_platform.orchestration.run_endings import RunEndings
 
 RESULTS_AT_ONCE = 500
@@ -33,22 +33,13 @@ class PooledSqliteEventLogStorage(ConsolidatedSqliteEventLogStorage):
     def _endings(self) -> RunEndings:
         return RunEndings(Path(self._base_dir))
 
-    @cached_property
+    @property
     def _engine(self) -> Engine:
-        engine = sqlalchemy.create_engine(
-            self._conn_string, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
-        )
-
-        @sqlalchemy.event.listens_for(engine, "connect")
-        def _prepare(connection: Any, _record: object) -> None:
-            # Safe in WAL mode: a power cut may lose the last events, never corrupt the file.
-            connection.execute("PRAGMA synchronous = NORMAL")
-
-        return engine
+        return kept_engine(self._conn_string)
 
     @contextmanager
     def _connect(self) -> Iterator[Connection]:
-        with self._engine.connect() as connection, connection.begin():
+        with kept_connection(self._conn_string) as connection:
             yield connection
 
     def store_event(self, event: EventLogEntry) -> None:

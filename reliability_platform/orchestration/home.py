@@ -3,12 +3,14 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import dagster as dg
+from typing import TYPE_CHECKING
 
 from reliability_platform.atomic import write_atomically
 from reliability_platform.operations import unusable_folder
 from reliability_platform.settings import Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 DAGSTER_YAML = """\
 # Made by the platform. Nothing leaves this machine.
@@ -22,6 +24,19 @@ event_log_storage:
   module: reliability_platform.orchestration.event_log
   class: PooledSqliteEventLogStorage
   config: {base_dir: {env: DAGSTER_HOME}}
+schedule_storage:
+  module: reliability_platform.orchestration.tick_storage
+  class: PooledSqliteScheduleStorage
+  config: {base_dir: {env: DAGSTER_HOME}}
+# Every event of every step is a DEBUG line; the pages of a run show them.
+python_logs: {python_log_level: INFO}
+# Nothing here has a condition or a freshness policy that these two would look at twice a minute.
+auto_materialize: {enabled: false, use_sensors: false}
+freshness: {enabled: false}
+run_coordinator:
+  module: dagster.core.run_coordinator
+  class: QueuedRunCoordinator
+  config: {dequeue_interval_seconds: 2}
 concurrency:
   runs: {max_concurrent_runs: 4}
   # One writer: runs that open the warehouse wait in the queue instead of waiting for the lease with a process each.
@@ -64,8 +79,10 @@ def prepare_dagster_home(settings: Settings) -> None:
 
 
 @contextmanager
-def platform_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+def platform_instance(settings: Settings) -> "Iterator[dg.DagsterInstance]":
     """The Dagster instance of this home, for runs in this process."""
+    import dagster as dg  # 2 s, which whoever only prepares the folder does not need
+
     prepare_dagster_home(settings)
     with dg.DagsterInstance.from_config(str(settings.dagster_home), IN_THIS_PROCESS) as instance:
         yield instance

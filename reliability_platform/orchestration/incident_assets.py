@@ -13,7 +13,6 @@ from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.response import overdue, read_policy, response_due
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.orchestration.catalog import PLATFORM_OWNERS
-from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL
 from reliability_platform.orchestration.evaluations import store_evaluations
 from reliability_platform.orchestration.partitions import INCIDENTS
 from reliability_platform.orchestration.resources import Home
@@ -31,7 +30,6 @@ RESOLVED = "incident__resolved"
     group_name="incidents",
     kinds={"markdown"},
     partitions_def=INCIDENTS,
-    pool=WAREHOUSE_POOL,
     retry_policy=RETRIES,
     check_specs=[
         dg.AssetCheckSpec(

@@ -6,7 +6,6 @@ import dagster as dg
 from pydantic import Field
 
 from reliability_platform.errors import PlatformError
-from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL
 from reliability_platform.orchestration.incident_assets import measured, show_page
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.retries import RETRIES, only_transient
@@ -19,7 +18,7 @@ class PagesConfig(dg.Config):
     incident_ids: list[str] = Field(description="The incidents, as `reliability incidents list` names them.")
 
 
-@dg.op(pool=WAREHOUSE_POOL, retry_policy=RETRIES)
+@dg.op(retry_policy=RETRIES)
 @only_transient
 @redact_errors
 def write_pages(context: dg.OpExecutionContext, config: PagesConfig, home: Home) -> None:

@@ -11,7 +11,7 @@ from reliability_platform.lab.faults.plan import ActivePlan, load_plan
 from reliability_platform.orchestration.audit_assets import audit
 from reliability_platform.orchestration.bronze_assets import bronze_assets
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL, dbt_models
-from reliability_platform.orchestration.incident_assets import incident_asset
+from reliability_platform.orchestration.incident_assets import incident_asset, measured
 from reliability_platform.orchestration.incident_decisions import incident_decision
 from reliability_platform.orchestration.incident_pages import incident_pages
 from reliability_platform.orchestration.landing_assets import landing_assets, reference
@@ -77,6 +77,7 @@ class RemediationConfig(dg.Config):
 def take_action(context: dg.OpExecutionContext, config: RemediationConfig, home: Home) -> None:
     """Take the action that the policy names for the incident's class. Safe to run twice."""
     settings = home.settings
+    measured(home, config.incident_id)  # what it does to the numbers while it is bad; its page may not have come to it
     done = act(settings, home.engine, config.incident_id, utc_now(), config.actor)
     context.log.info(done.summary)
     context.add_output_metadata({"summary": done.summary, "landing_days": [day.isoformat() for day in done.reruns]})

@@ -14,11 +14,14 @@ from dagster import DagsterEvent, DagsterInstance, DagsterRun, DagsterRunStatus,
 from dagster._core.events import EVENT_TYPE_TO_PIPELINE_RUN_STATUS
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from dagster._core.storage.runs import SqliteRunStorage
+from dagster._core.storage.sqlite import create_db_conn_string
 from dagster._serdes import ConfigurableClassData
+from sqlalchemy import Connection
 
 from reliability_platform.causes import STOPPED, UNFORESEEN, cause_of
 from reliability_platform.ending import STOPPED_WORDS, Ending, begun, ended, reserve, tell, told
 from reliability_platform.masking import error_text
+from reliability_platform.orchestration.kept_engines import is_known_whole, kept_connection, kept_engine, note_whole
 from reliability_platform.system_errors import foreseen
 
 ENDINGS = "endings"
@@ -101,7 +104,12 @@ class WordLeavingSqliteRunStorage(SqliteRunStorage):
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:
         """As Dagster makes it from its configuration; the files are where they have always been."""
         home = Path(config_value["base_dir"])
-        made = cls.from_local(str(home / "history"), inst_data=inst_data)
+        url = create_db_conn_string(str(home / "history"), "runs")
+        if is_known_whole(url):
+            made = cls(url, inst_data)
+        else:
+            made = cls.from_local(str(home / "history"), inst_data=inst_data)
+            note_whole(url)
         made.endings = RunEndings(home)
         return made
 
@@ -109,6 +117,17 @@ class WordLeavingSqliteRunStorage(SqliteRunStorage):
     def config_type(cls) -> Any:
         """Dagster's home."""
         return {"base_dir": StringSource}
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection in a transaction."""
+        with kept_connection(self._conn_string) as connection:
+            yield connection
+
+    def dispose(self) -> None:
+        """Close the kept connections together with the instance."""
+        super().dispose()  # type: ignore[no-untyped-call]
+        kept_engine(self._conn_string).dispose()
 
     def add_run(self, dagster_run: DagsterRun) -> DagsterRun:
         """Make a run, once there is the room for its word."""

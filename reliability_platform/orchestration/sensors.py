@@ -24,7 +24,7 @@ from reliability_platform.remediation.changes import environment_fingerprint
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import Settings
 
-POLL_SECONDS = 15
+POLL_SECONDS = 30
 MAX_RUNTIME = "dagster/max_runtime"
 """Dagster's run monitoring ends a run that takes longer, in seconds."""
 

@@ -17,6 +17,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from reliability_platform.orchestration.code_socket import wait_for_the_code
 from reliability_platform.service.hosts import LOOPBACK, refusal
 from reliability_platform.settings import Settings, load_settings
 
@@ -57,5 +58,6 @@ class GuardedWebserver(DagsterWebserver):  # type: ignore[type-arg]
 
 
 if __name__ == "__main__":
+    wait_for_the_code()
     dagster_webserver.app.DagsterWebserver = GuardedWebserver  # type: ignore[attr-defined, misc]
     main()  # type: ignore[no-untyped-call]

@@ -1,0 +1,61 @@
+"""One engine a process for each of Dagster's SQLite files.
+
+Dagster makes an engine, a connection and the text of a statement anew for every query, and asks each file for its version
+whenever an instance is made, which each tick of a sensor does: 0.1 s of CPU a tick.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from sqlalchemy import Connection, Engine
+
+_WHOLE: dict[str, tuple[int, int]] = {}
+"""By path, the files that have been found to be of Dagster's version, known by device and number."""
+
+
+@lru_cache(maxsize=16)
+def kept_engine(url: str) -> Engine:
+    """The engine of a file. Its connections are closed by `dispose`; what it knows of statements stays."""
+    engine = sqlalchemy.create_engine(
+        url, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
+    )
+
+    @sqlalchemy.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        # Safe in WAL mode: a power cut may lose the last events, never corrupt the file.
+        connection.execute("PRAGMA synchronous = NORMAL")
+
+    return engine
+
+
+@contextmanager
+def kept_connection(url: str) -> Iterator[Connection]:
+    """A connection to a file, in a transaction."""
+    with kept_engine(url).connect() as connection, connection.begin():
+        yield connection
+
+
+def _identity(url: str) -> tuple[int, int] | None:
+    try:
+        stat = Path(str(kept_engine(url).url.database)).stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_dev, stat.st_ino
+
+
+def is_known_whole(url: str) -> bool:
+    """Whether this process has seen that the file has Dagster's tables, and it is still that file."""
+    found = _identity(url)
+    return found is not None and _WHOLE.get(url) == found
+
+
+def note_whole(url: str) -> None:
+    """Say that the file has Dagster's tables: it was made, or brought to Dagster's version."""
+    found = _identity(url)
+    if found is not None:
+        _WHOLE[url] = found
