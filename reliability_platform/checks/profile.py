@@ -5,25 +5,25 @@ However many metrics one cause moves, it fails these two checks of its source an
 the deviations, the one first by which the day is known.
 """
 
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 import duckdb
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.facts import Deviating, Facts, PastValues, deviation_text, subject_text
+from reliability_platform.checks.false_alarms import false_alarms
 from reliability_platform.checks.history import LOOK_BACK_DAYS
 from reliability_platform.checks.results import ERROR, INSUFFICIENT_HISTORY, NOTHING_TO_JUDGE, CheckResult, CheckStatus
 from reliability_platform.checks.store import CheckStore
+from reliability_platform.clock import days as days_between
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.counted import counted
 from reliability_platform.formats import percent
 from reliability_platform.masking import error_text
-from reliability_platform.operations.tables import incident_heads, incident_timeline
 from reliability_platform.profiles.judge import (
     HOLD_EVIDENCE,
     HOLD_IMPACT,
@@ -75,38 +75,16 @@ def experience(
     check = f"{silver(source)}__{TOLD}"
     unlike = {one.partition: _unlike(one) for one in failing if one.check == check}
     since: dict[Metric, date] = {}
-    for first, last in _called_normal(engine, source):
-        for day in (first + timedelta(days=number) for number in range((last - first).days + 1)):
+    for alarm in false_alarms(engine, source):
+        for day in days_between(alarm.first, alarm.last):
             unlike.pop(day, None)
             for result in store.history(check, day):
-                since |= {metric: max(first, since.get(metric, first)) for metric in _unlike(result)}
+                since |= {metric: max(alarm.first, since.get(metric, alarm.first)) for metric in _unlike(result)}
     return Experience(frozenset(strange), frozenset(wrong), unlike, since)
 
 
 def _unlike(result: CheckResult) -> frozenset[Metric]:
     return frozenset(Metric(MetricKind(kind), *names) for kind, *names in result.details.get("unlike", ()))
-
-
-def _called_normal(engine: Engine, source: str) -> list[tuple[date, date]]:
-    """The first and the last day of each incident of a source that a person has called a false alarm.
-
-    Of whatever class: where a more specific check failed too, the incident is known by that one. A symptom that was merged
-    into its cause ends as a false alarm that is linked to it: nobody has said anything of that.
-    """
-    heads, entries = incident_heads.c, incident_timeline.c
-    query = (
-        select(heads.first_day, heads.last_day, entries.data)
-        .join_from(incident_heads, incident_timeline, entries.incident_id == heads.incident_id)
-        .where(heads.source == source, entries.kind == "transition")
-        .order_by(heads.incident_id, entries.number)
-    )
-    with engine.connect() as connection:
-        moves = [(row.first_day, row.last_day, json.loads(row.data)) for row in connection.execute(query)]
-    return list(
-        dict.fromkeys(
-            (first, last) for first, last, data in moves if data.get("to") == "false_alarm" and "linked_to" not in data
-        )
-    )
 
 
 def evaluate_profiles(

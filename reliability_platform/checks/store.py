@@ -179,17 +179,19 @@ class CheckStore:
         with self._engine.connect() as connection:
             return [result_of_row(row) for row in connection.execute(query)]
 
+    def _numbered(self, query: Select[Any]) -> list[tuple[int, CheckResult]]:
+        with self._engine.connect() as connection:
+            return [(row.id, result_of_row(row)) for row in connection.execute(query)]
+
     def after(self, result_id: int, limit: int) -> list[tuple[int, CheckResult]]:
         """Results with a higher id, oldest first: what a sensor reads next."""
         query = select(check_results).where(check_results.c.id > result_id).order_by(check_results.c.id).limit(limit)
-        with self._engine.connect() as connection:
-            return [(row.id, result_of_row(row)) for row in connection.execute(query)]
+        return self._numbered(query)
 
     def of_run(self, run_id: str) -> list[tuple[int, CheckResult]]:
         """The results of one run with their numbers, oldest first."""
         query = select(check_results).where(check_results.c.run_id == run_id).order_by(check_results.c.id)
-        with self._engine.connect() as connection:
-            return [(row.id, result_of_row(row)) for row in connection.execute(query)]
+        return self._numbered(query)
 
     def run_ids(self, prefix: str) -> set[str]:
         """The runs with this beginning of their id of which there are results."""

@@ -25,6 +25,7 @@ from reliability_platform.cli.parameters import Whole
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.log_lines import JSON, json_line
 from reliability_platform.orchestration.code_socket import CODE_SOCKET
+from reliability_platform.service.hosts import in_url
 from reliability_platform.settings import PROJECT_ROOT, Settings
 from reliability_platform.strict_yaml import read_yaml
 
@@ -87,8 +88,8 @@ def _serve(settings: Settings, host: str, port: int) -> NoReturn:
         servers.start(WEB_SERVER, *_program("webserver"), "-h", host, "-p", str(port), "-w", workspace, *form)
         servers.start("daemon", *_program("daemon"), "-w", workspace, *form)
         if servers.wait_for((folder / SOCKET).exists):
-            shown = f"[{host}]" if ":" in host else host
-            progress.print(f"Dagster UI: http://{shown}:{port} (home: {escape(str(settings.home))}); stop with Ctrl-C.")
+            place = f"http://{in_url(host)}:{port}"
+            progress.print(f"Dagster UI: {place} (home: {escape(str(settings.home))}); stop with Ctrl-C.")
             servers.wait_for(lambda: False)
         raise EnvironmentUnusableError(servers.ending(port))
 

@@ -8,6 +8,7 @@ import click
 from reliability_platform.cli.options import home_option, progress
 from reliability_platform.cli.parameters import Whole
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
+from reliability_platform.service.hosts import in_url
 from reliability_platform.settings import Settings
 
 
@@ -47,11 +48,8 @@ def serve(host: str, port: int, settings: Settings) -> None:
         settings, tokens_needed=outside, at_the_machine=whoami(), faults=list(CATALOGUE), hosts=[host.lower()]
     )
     said = "a token is needed" if outside or tokens.any_made() else "whoever asks is you, until a token is made"
-    shown = f"[{address}]" if ":" in address else address
-    progress.print(
-        f"API: http://{shown}:{bound}/v1 and dashboard: http://{shown}:{bound}/ui/ ({said}); stop with Ctrl-C.",
-        markup=False,
-    )
+    place = f"http://{in_url(address)}:{bound}"
+    progress.print(f"API: {place}/v1 and dashboard: {place}/ui/ ({said}); stop with Ctrl-C.", markup=False)
     run(app, listener)
 
 

@@ -3,10 +3,18 @@
 import time
 from collections.abc import Callable
 
-STAGES = ("land", "admit", "build", "audit", "publish")
-"""As `reliability metrics` calls them, in their order."""
-_STAGE_OF = {"reference": 0, "landing": 0, "bronze": 1, "dbt": 2, "audit": 3, "published": 4}
-"""Beginning of the name of a step → the place of its stage."""
+from reliability_platform.pipeline.stage_log import RunStage
+
+STAGES = tuple(RunStage)
+_STAGE_OF = {
+    "reference": RunStage.LAND,
+    "landing": RunStage.LAND,
+    "bronze": RunStage.ADMIT,
+    "dbt": RunStage.BUILD,
+    "audit": RunStage.AUDIT,
+    "published": RunStage.PUBLISH,
+}
+"""Beginning of the name of a step → its stage."""
 
 
 class StageProgress:
@@ -23,7 +31,8 @@ class StageProgress:
 
     def on_step(self, step: str) -> None:
         """A step of it begins; one of no stage says nothing."""
-        place = _STAGE_OF.get(step.partition("__")[0], -1)
+        stage = _STAGE_OF.get(step.partition("__")[0])
+        place = -1 if stage is None else STAGES.index(stage)
         if place > self._told:
             self._told = place
             self._tell(f"  {place + 1}/{len(STAGES)} {STAGES[place]} ({self._seconds() - self._began:.0f} s)")

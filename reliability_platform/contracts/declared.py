@@ -95,12 +95,10 @@ def _refuse_relations_to_nothing(folder: Path, contract: Contract, all_of_them: 
 
 CONTRACTS = contracts_in(CONTRACTS_FOLDER)
 SOURCES = tuple(CONTRACTS)
+"""In the order of their names: where several are equal, the first one counts."""
 
 
 def check_source(source: str) -> None:
     """Raise `UsageError` for a source that the project does not declare."""
     if source not in SOURCES:
         raise UsageError(f"There is no source {source!r}: choose one of {', '.join(SOURCES) or 'none'}.")
-
-
-"""In the order of their names: where several are equal, the first one counts."""

@@ -101,8 +101,8 @@ OF_ITSELF = 0.4
 """A label, an hour or a slot that has so much less of the rows than usual, or more, is missed even where it is a small one: the
 half of 5 % of the rows is below the floor."""
 PARTS = frozenset({MetricKind.LABEL, MetricKind.HOUR, MetricKind.SLOT})
-TIMES_STRANGERS, FEWEST_STRANGERS = 10.0, 0.02
-"""Of a column that has hardly ever a value that was not there before, so many times as many strangers as always are enough; at least
+TIMES_NEW, FEWEST_NEW = 10.0, 0.02
+"""Of a column that has hardly ever a value that was not there before, so many times as many new ones as always are enough; at least
 two rows in a hundred, for a shop has new products. Not of pairs: a new timetable has new pairs (six days of flights in a year)."""
 MIN_IMPACT, MIN_IMPACT_OF_DRIFT = 0.01, 0.02
 """A change of a segment or a label that concerns less of the day's numbers is passed over, however sure it is; of a slow one
@@ -266,8 +266,8 @@ def _compare(
     floors = np.array([FLOORS[kind] for kind in kinds])
     if len(last) == 1:
         floors = np.where([kind in PARTS for kind in kinds], np.minimum(floors, OF_ITSELF * usual), floors)
-    strangers = np.maximum(FEWEST_STRANGERS, TIMES_STRANGERS * (1 - usual))
-    floors = np.where([kind is MetricKind.KNOWN for kind in kinds], np.minimum(floors, strangers), floors)
+    new_values = np.maximum(FEWEST_NEW, TIMES_NEW * (1 - usual))
+    floors = np.where([kind is MetricKind.KNOWN for kind in kinds], np.minimum(floors, new_values), floors)
     impact = _impact(series, places, found, usual, size, last)
     always = np.array([kind in ALWAYS for kind in kinds])
     least = MIN_IMPACT if len(last) == 1 else MIN_IMPACT_OF_DRIFT

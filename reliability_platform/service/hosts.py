@@ -32,6 +32,11 @@ def refusal(
     return None
 
 
+def in_url(address: str) -> str:
+    """An address of this machine as a URL has it."""
+    return f"[{address}]" if ":" in address else address
+
+
 def _name(url: str) -> str | None:
     try:
         return urlsplit(url).hostname

@@ -34,7 +34,7 @@ from tests.conftest import day
 WORLD = Simulation(seed=9, events_per_day=1500)
 SOURCES_OF_WORLD = simulated_sources(WORLD)
 CASES = [
-    # The smallest that a contract allows and the largest: between them nothing else is struck, only more of it.
+    # The smallest that a contract allows and the largest: between them nothing else is hit, only more of it.
     pytest.param(name, source, size, marks=[pytest.mark.exhaustive] if size == "small" else [])
     for name, fault in CATALOGUE.items()
     if fault.stage == "landing" and fault.containment is not Containment.TOLD  # those have a file of their own

@@ -139,3 +139,11 @@ def test_a_slip_is_refused_before_anything_heavy_is_loaded(tmp_path: Path) -> No
             wrong.append((words, code, [one for one in heavy if one not in loaded]))
         loaded = heavy
     assert wrong == []
+
+
+def test_commands_of_sources_are_there_without_the_manifest_of_dbt() -> None:
+    """`sources add` took 10 s of CPU more in a project that had run: dbt parsed it for the names of tables to pause."""
+    heavy = [f"reliability_platform.{one}" for one in ("checks.catalogue", "warehouse.dbt_manifest")]
+    code = "import sys, reliability_platform.cli.sources; print(*sorted(set(sys.modules) & set(sys.argv[1:])))"
+    done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == ""

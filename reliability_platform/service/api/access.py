@@ -1,20 +1,21 @@
 """Who asks: by the token that a request shows, or, on loopback before there is any token, whoever is at the machine."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import Engine
 
 from reliability_platform.clock import utc_now
 from reliability_platform.service.access.roles import LEAST_ROLE, Act, Role, may
 from reliability_platform.service.access.tokens import ApiTokens
-from reliability_platform.service.api.problems import ApiError
+from reliability_platform.service.api.problems import ApiError, problems
 from reliability_platform.settings import Settings
 
 BEARER = HTTPBearer(auto_error=False, description="A token of `reliability tokens make`.")
@@ -88,19 +89,27 @@ def each_parameter_once(request: Request) -> None:
 
 
 def _refuse_twice(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    names = [name for name, _ in pairs]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
         raise ApiError(
             HTTPStatus.UNPROCESSABLE_ENTITY, f"The body has the field {twice[:100]!r} more than once: give it once."
         )
-    return dict(pairs)
+    return found
 
 
 async def each_field_once(request: Request) -> None:
     """A dependency: of two values of one field of a body, one would be passed over in silence."""
     with suppress(ValueError):  # what is no JSON is refused as such
         json.loads(await request.body(), object_pairs_hook=_refuse_twice)
+
+
+def router_of_acts() -> APIRouter:
+    """For what changes something: what it may be refused with is declared, and nothing that is said twice is passed over."""
+    return APIRouter(
+        responses=problems(400, 401, 403, 404, 409, 413, 422, 429, 503),
+        dependencies=[Depends(each_parameter_once), Depends(each_field_once)],
+    )
 
 
 def refuse_unless(caller: Caller, act: Act) -> None:

@@ -3,12 +3,12 @@
 from datetime import date, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 
 from reliability_platform.checks.holds import Holds
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.decisions import EFFECTS, Decision, decide
-from reliability_platform.incidents.reports import PersonReport, report
+from reliability_platform.incidents.reports import report
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.pauses import Pauses, PauseState
 from reliability_platform.service.access.roles import Act
@@ -18,20 +18,16 @@ from reliability_platform.service.api.access import (
     Ground,
     OnGround,
     allowed,
-    each_field_once,
-    each_parameter_once,
+    router_of_acts,
 )
 from reliability_platform.service.api.launches import IdempotencyKey
-from reliability_platform.service.api.problems import problems, told_as
+from reliability_platform.service.api.problems import told_as
 from reliability_platform.service.api.reads import IncidentId
 from reliability_platform.service.queries.answer import QueryAnswer
 from reliability_platform.service.queries.incidents import IncidentSummary, summary_of
 from reliability_platform.service.queries.pauses import StandingPause, standing_pauses
 
-router = APIRouter(
-    responses=problems(400, 401, 403, 404, 409, 413, 422, 429, 503),
-    dependencies=[Depends(each_parameter_once), Depends(each_field_once)],
-)
+router = router_of_acts()
 Responder = Annotated[Caller, Depends(allowed(Act.DECIDE))]
 
 
@@ -79,9 +75,8 @@ def report_incident(
     Nothing is held for it, and nothing is asked for again before somebody has looked. Only a person ends it.
     """
     now = utc_now()
-    heard = PersonReport(said.dataset, said.first, said.last or said.first, said.words, who.name, key)
     with told_as(409):  # the fields have been looked at: what is left is a key that was used for another report
-        incident = report(on.settings, on.engine, heard, now)
+        incident = report(on.settings, on.engine, said.by(who.name, key), now)
     answer.headers["Location"] = f"/v1/incidents/{incident.id}"
     return summary_of(on.settings, incident, now)
 

@@ -14,7 +14,7 @@ from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.classes import CLASSES, Severity
 from reliability_platform.incidents.decisions import MAX_NAME, MAX_TEXT
 from reliability_platform.incidents.model import State
-from reliability_platform.incidents.reports import REPORTABLE
+from reliability_platform.incidents.reports import REPORTABLE, PersonReport
 from reliability_platform.operations.tables import MAX_REASON
 from reliability_platform.pauses import Pausable
 from reliability_platform.service.queries.answer import MAX_LIMIT, Window
@@ -312,6 +312,10 @@ class ReportAsked(RequestForm):
         if self.last is not None and self.last < self.first:
             raise ValueError(f"`to` {self.last} lies before `from` {self.first}: give the earlier day first")
         return self
+
+    def by(self, who: str, key: str | None) -> PersonReport:
+        """What was seen by somebody; the same key is one report."""
+        return PersonReport(self.dataset, self.first, self.last or self.first, self.words, who, key)
 
 
 class RunAsked(Range):

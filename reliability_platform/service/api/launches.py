@@ -1,9 +1,10 @@
 """Long work: a request is kept and answered at once with 202 and where to poll; a process of its own carries it out."""
 
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Response
+from fastapi import Depends, Header, Response
 from pydantic import BaseModel
 
 from reliability_platform.backfills.guard import GUARDS, Purpose, Request, objections
@@ -16,21 +17,17 @@ from reliability_platform.service.api.access import (
     Ground,
     OnGround,
     allowed,
-    each_field_once,
-    each_parameter_once,
     refuse_unless,
+    router_of_acts,
 )
-from reliability_platform.service.api.problems import ApiError, problems, told_as
+from reliability_platform.service.api.problems import ApiError, told_as
 from reliability_platform.service.api.reads import IncidentId
 from reliability_platform.service.launching.kinds import KINDS
 from reliability_platform.service.launching.requests import RunRequest
 from reliability_platform.service.launching.worker import launch
 from reliability_platform.warehouse.published import current_version
 
-router = APIRouter(
-    responses=problems(400, 401, 403, 404, 409, 413, 422, 429, 503),
-    dependencies=[Depends(each_parameter_once), Depends(each_field_once)],
-)
+router = router_of_acts()
 ACCEPTED = HTTPStatus.ACCEPTED
 
 IdempotencyKey = Annotated[
@@ -45,62 +42,65 @@ IdempotencyKey = Annotated[
 ]
 
 
-def by(kind: str) -> Any:
-    """A dependency: the caller, if he may ask for this kind of long work."""
-    return Depends(allowed(KINDS[kind].act))
+@dataclass(frozen=True)
+class LongWork:
+    """One kind of long work that somebody who may do it asks for."""
+
+    kind: str
+    on: Ground
+    who: Caller
+    answer: Response
+    key: str | None
+
+    def launch(self, said: BaseModel, **more: Any) -> RunRequest:
+        """Keep the request, begin to carry it out, and say where to poll."""
+        body, now = said.model_dump(mode="json", exclude_none=True) | more, utc_now()
+        with told_as(409):
+            request = launch(self.on.settings, self.on.engine, self.kind, body, self.who.name, self.key, now)
+        self.answer.headers["Location"] = f"/v1/requested-runs/{request.id}"
+        return request
 
 
-def _ask(on: Ground, kind: str, body: dict[str, Any], who: Caller, key: str | None, answer: Response) -> RunRequest:
-    with told_as(409):
-        request = launch(on.settings, on.engine, kind, body, who.name, key, utc_now())
-    answer.headers["Location"] = f"/v1/requested-runs/{request.id}"
-    return request
+def of_kind(kind: str) -> Any:
+    """A dependency: this kind of long work, if the caller may ask for it."""
 
+    def asked_for(
+        on: OnGround,
+        who: Annotated[Caller, Depends(allowed(KINDS[kind].act))],
+        answer: Response,
+        key: IdempotencyKey = None,
+    ) -> LongWork:
+        return LongWork(kind, on, who, answer, key)
 
-def _body(said: BaseModel, **more: Any) -> dict[str, Any]:
-    return said.model_dump(mode="json", exclude_none=True) | more
+    return Depends(asked_for)
 
 
 @router.post("/run-pipeline", status_code=ACCEPTED, tags=["pipeline"], summary="Run landing days")
-def run_pipeline(
-    on: OnGround,
-    who: Annotated[Caller, by("run-pipeline")],
-    said: asked.RunAsked,
-    answer: Response,
-    key: IdempotencyKey = None,
-) -> RunRequest:
+def run_pipeline(work: Annotated[LongWork, of_kind("run-pipeline")], said: asked.RunAsked) -> RunRequest:
     """From delivery to publication, then incidents for what failed. Days that have run before give the same again."""
-    _refuse_unless_approvable(on, who, said, Purpose.ROUTINE, asks_source=True)
-    return _ask(on, "run-pipeline", _body(said), who, key, answer)
+    _refuse_unless_approvable(work, said, Purpose.ROUTINE, asks_source=True)
+    return work.launch(said)
 
 
 @router.post(
     "/run-backfill", status_code=ACCEPTED, tags=["pipeline"], summary="Run landing days again from what has landed"
 )
-def run_backfill(
-    on: OnGround,
-    who: Annotated[Caller, by("run-backfill")],
-    said: asked.RunAsked,
-    answer: Response,
-    key: IdempotencyKey = None,
-) -> RunRequest:
+def run_backfill(work: Annotated[LongWork, of_kind("run-backfill")], said: asked.RunAsked) -> RunRequest:
     """409 with the objections of the backfill guard, where it has any; ask again with `dry_run` to see what would change.
 
     Whether event dates change that are closed takes a rehearsal: that objection comes as the end of the run.
     """
-    _refuse_unless_approvable(on, who, said, Purpose.BACKFILL, asks_source=False)
-    return _ask(on, "run-backfill", _body(said), who, key, answer)
+    _refuse_unless_approvable(work, said, Purpose.BACKFILL, asks_source=False)
+    return work.launch(said)
 
 
-def _refuse_unless_approvable(
-    on: Ground, who: Caller, said: asked.RunAsked, purpose: Purpose, *, asks_source: bool
-) -> None:
+def _refuse_unless_approvable(work: LongWork, said: asked.RunAsked, purpose: Purpose, *, asks_source: bool) -> None:
     if said.approve:
-        refuse_unless(who, Act.OVERRULE)
+        refuse_unless(work.who, Act.OVERRULE)
     if said.dry_run:
         return
     request = Request(said.first, said.last, purpose, asks_source, utc_now())
-    found = objections(on.settings, on.engine, request, list)
+    found = objections(work.on.settings, work.on.engine, request, list)
     left = {name: words for name, words in found.items() if not (said.approve and GUARDS[name].approvable)}
     if left:
         raise ApiError(
@@ -117,23 +117,17 @@ def _refuse_unless_approvable(
 
 
 @router.post("/simulate-failure", status_code=ACCEPTED, tags=["pipeline"], summary="Break something on purpose")
-def simulate_failure(
-    on: OnGround,
-    who: Annotated[Caller, by("simulate-failure")],
-    said: asked.FailureAsked,
-    answer: Response,
-    key: IdempotencyKey = None,
-) -> RunRequest:
+def simulate_failure(work: Annotated[LongWork, of_kind("simulate-failure")], said: asked.FailureAsked) -> RunRequest:
     """Inject a declared failure into a simulated source or a recording, then run its landing days so that it is noticed.
 
     A real source is refused: what it sent stays as it is.
     """
-    if said.failure_type not in on.faults:
+    if said.failure_type not in work.on.faults:
         raise ApiError(
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            f"There is no failure {said.failure_type!r}: choose one of {', '.join(on.faults)}.",
+            f"There is no failure {said.failure_type!r}: choose one of {', '.join(work.on.faults)}.",
         )
-    return _ask(on, "simulate-failure", _body(said), who, key, answer)
+    return work.launch(said)
 
 
 @router.post(
@@ -142,74 +136,43 @@ def simulate_failure(
     tags=["incidents"],
     summary="Approve the action of an incident",
 )
-def heal(
-    on: OnGround,
-    who: Annotated[Caller, by("heal")],
-    incident_id: IncidentId,
-    said: asked.HealAsked,
-    answer: Response,
-    key: IdempotencyKey = None,
-) -> RunRequest:
+def heal(work: Annotated[LongWork, of_kind("heal")], incident_id: IncidentId, said: asked.HealAsked) -> RunRequest:
     """Take the action that the policy names, or another one, run its landing days again, and verify."""
     with told_as(404):
-        incident = IncidentStore(on.engine).get(incident_id)
+        incident = IncidentStore(work.on.engine).get(incident_id)
     if not incident.is_open:
         raise ApiError(HTTPStatus.CONFLICT, f"{incident.id} is {incident.state.value}: nothing is left to heal.")
-    return _ask(on, "heal", _body(said, incident=incident.id), who, key, answer)
+    return work.launch(said, incident=incident.id)
 
 
 @router.post("/quarantine/replay", status_code=ACCEPTED, tags=["quarantine"], summary="Replay dead letters")
-def replay(
-    on: OnGround,
-    who: Annotated[Caller, by("replay")],
-    said: asked.ReplayAsked,
-    answer: Response,
-    key: IdempotencyKey = None,
-) -> RunRequest:
+def replay(work: Annotated[LongWork, of_kind("replay")], said: asked.ReplayAsked) -> RunRequest:
     """Read them again where that can help, ask the source again where not, run their days again, verify."""
-    return _ask(on, "replay", _body(said), who, key, answer)
+    return work.launch(said)
 
 
 @router.post("/quarantine/discard", status_code=ACCEPTED, tags=["quarantine"], summary="Give up dead letters")
-def discard(
-    on: OnGround,
-    who: Annotated[Caller, by("discard")],
-    said: asked.DiscardAsked,
-    answer: Response,
-    key: IdempotencyKey = None,
-) -> RunRequest:
+def discard(work: Annotated[LongWork, of_kind("discard")], said: asked.DiscardAsked) -> RunRequest:
     """They stay accounted for and hold nothing any more. There is no way back; it goes into the audit log."""
-    return _ask(on, "discard", _body(said), who, key, answer)
+    return work.launch(said)
 
 
 @router.post(
     "/publications/roll-back", status_code=ACCEPTED, tags=["publication"], summary="Take consumers back one version"
 )
-def roll_back(
-    on: OnGround,
-    who: Annotated[Caller, by("roll-back")],
-    said: asked.RollBackAsked,
-    answer: Response,
-    key: IdempotencyKey = None,
-) -> RunRequest:
+def roll_back(work: Annotated[LongWork, of_kind("roll-back")], said: asked.RollBackAsked) -> RunRequest:
     """The version left stays where it is; it goes into the audit log. 409 if consumers read another version than `leaving`."""
-    current = current_version(on.settings)
+    current = current_version(work.on.settings)
     if current != said.leaving:
         raise ApiError(
             HTTPStatus.CONFLICT, f"Consumers read {current or 'nothing yet'}, not {said.leaving}: look again."
         )
-    return _ask(on, "roll-back", _body(said), who, key, answer)
+    return work.launch(said)
 
 
 @router.post(
     "/publications/withdraw-table", status_code=ACCEPTED, tags=["publication"], summary="Take a table from consumers"
 )
-def withdraw_table(
-    on: OnGround,
-    who: Annotated[Caller, by("withdraw-table")],
-    said: asked.WithdrawAsked,
-    answer: Response,
-    key: IdempotencyKey = None,
-) -> RunRequest:
+def withdraw_table(work: Annotated[LongWork, of_kind("withdraw-table")], said: asked.WithdrawAsked) -> RunRequest:
     """The next version, which is published now, is without it. `POST /v1/resume` brings it back from the warehouse."""
-    return _ask(on, "withdraw-table", _body(said), who, key, answer)
+    return work.launch(said)

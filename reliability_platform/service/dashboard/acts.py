@@ -15,7 +15,7 @@ from reliability_platform.checks.holds import Holds
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.decisions import Decision, decide
-from reliability_platform.incidents.reports import PersonReport, report
+from reliability_platform.incidents.reports import report
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.locks import locked
 from reliability_platform.service.access.roles import Act, may
@@ -103,8 +103,7 @@ def _report(form: SentForm) -> str:
     """The key is that of the page on which the form was shown: sent twice, it is one report."""
     key = form.fields.get("key") or None
     said = replace(form, fields={name: value for name, value in form.fields.items() if name != "key"})
-    asked = said.read(forms.ReportAsked)
-    heard = PersonReport(asked.dataset, asked.first, asked.last or asked.first, asked.words, form.caller.name, key)
+    heard = said.read(forms.ReportAsked).by(form.caller.name, key)
     return f"incidents/{report(form.ground.settings, form.ground.engine, heard, form.now).id}"
 
 

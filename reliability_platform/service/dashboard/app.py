@@ -18,6 +18,7 @@ from reliability_platform.errors import PlatformError, UsageError
 from reliability_platform.masking import error_text
 from reliability_platform.service.access.roles import LEAST_ROLE, Act, may
 from reliability_platform.service.api.access import Caller, Ground
+from reliability_platform.service.api.guard import DASHBOARD
 from reliability_platform.service.dashboard.acts import ACTS, DashboardAct, FormError, SentForm
 from reliability_platform.service.dashboard.entrance import COOKIE, Entrance
 from reliability_platform.service.dashboard.page import DashboardPage, PageGroup, PageRequest
@@ -31,7 +32,6 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-PREFIX = "/ui"
 SAID_OF = {
     404: "There is no such page.",
     405: "This address only takes a form of one of the pages, or only shows a page: begin at the overview.",
@@ -45,9 +45,9 @@ def mount_dashboard(app: Starlette, ground: Ground) -> None:
     """Let an app show the dashboard at `/ui`, to which `/` leads."""
 
     async def lead(request: Request) -> Response:
-        return RedirectResponse(f"{_root(request)}{PREFIX}/", 307, HEADERS)
+        return RedirectResponse(f"{_root(request)}{DASHBOARD}/", 307, HEADERS)
 
-    app.router.routes += [Route("/", lead), Route(PREFIX, lead), Mount(PREFIX, _Dashboard(ground).app())]
+    app.router.routes += [Route("/", lead), Route(DASHBOARD, lead), Mount(DASHBOARD, _Dashboard(ground).app())]
 
 
 class _Dashboard:

@@ -1,7 +1,5 @@
 """What runs cost and how they end: stages by seconds, builds by outcome, errors by cause, steps that were tried again."""
 
-import sqlite3
-from contextlib import closing
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Engine, func, select
@@ -18,6 +16,7 @@ from reliability_platform.operations.tables import (
     stage_durations,
 )
 from reliability_platform.service.queries.answer import QueryAnswer
+from reliability_platform.service.queries.dagster_storage import dagster_rows
 from reliability_platform.service.queries.runs import last_run
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.journal import KILLED, RUNNING, BuildJournal
@@ -139,19 +138,12 @@ def fetch_counts(engine: Engine) -> list[FetchCounts]:
 
 
 def step_counts(settings: Settings) -> StepCounts | None:
-    """From Dagster's own log, read-only, without importing Dagster; None where there is none yet."""
-    file = settings.dagster_home / "event_log.db"
-    if not file.is_file():
-        return None
-    counted = "select count(*) from event_logs where dagster_event_type = ?"
-    try:
-        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=1)) as connection:
-            started, again = (
-                connection.execute(counted, (kind,)).fetchone()[0] for kind in ("STEP_START", "STEP_RESTARTED")
-            )
-    except sqlite3.Error:
-        return None
-    return StepCounts(started=started + again, tried_again=again)
+    """From Dagster's own log; None where there is none yet."""
+    counted = "(select count(*) from event_logs where dagster_event_type = '{}')"
+    query = f"select {counted.format('STEP_START')}, {counted.format('STEP_RESTARTED')}"
+    for started, again in dagster_rows(settings.dagster_home / "event_log.db", query):
+        return StepCounts(started=started + again, tried_again=again)
+    return None
 
 
 def event_to_published(engine: Engine) -> list[EventToPublished]:

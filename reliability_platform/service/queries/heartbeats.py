@@ -1,19 +1,17 @@
 """Who is at home: Dagster's daemons, the sensors and the schedules of a home, as Dagster's own storage tells.
 
-Read without importing Dagster, which takes 2 s, and from outside of what is asked about: a daemon that has stopped, a sensor
+Read from outside of what is asked about: a daemon that has stopped, a sensor
 that does not tick any more and a schedule that did not fire cannot say so themselves.
 """
 
 import json
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from reliability_platform.formats import moment
 from reliability_platform.service.queries.answer import QueryAnswer
 from reliability_platform.service.queries.cron import last_turn
+from reliability_platform.service.queries.dagster_storage import dagster_rows
 from reliability_platform.settings import Settings
 
 BEATS_WITHIN = timedelta(minutes=5)
@@ -103,10 +101,10 @@ class Heartbeats(QueryAnswer):
 def heartbeats(settings: Settings, now: datetime) -> Heartbeats:
     """Of the home's own Dagster; empty where none ever ran."""
     runs, ticks = settings.dagster_home / "history" / "runs.db", settings.dagster_home / "schedules" / "schedules.db"
-    beats = _rows(runs, "select daemon_type, timestamp from daemon_heartbeats order by 1")
+    beats = dagster_rows(runs, "select daemon_type, timestamp from daemon_heartbeats order by 1")
     on = [
         (body["origin"]["job_name"], body["job_specific_data"] or {}, last)
-        for text, last in _rows(ticks, _INSTIGATORS)
+        for text, last in dagster_rows(ticks, _INSTIGATORS)
         if not (body := json.loads(text))["status"]["__enum__"].endswith(OFF)
     ]
     return Heartbeats(
@@ -132,17 +130,6 @@ _INSTIGATORS = """
 
 def _by_name(one: tuple[str, Any, Any]) -> str:
     return one[0]
-
-
-def _rows(file: Path, query: str) -> list[tuple[Any, ...]]:
-    """What Dagster's storage has; nothing where there is none, or none of this form."""
-    if not file.is_file():
-        return []
-    try:
-        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=1)) as connection:
-            return connection.execute(query).fetchall()
-    except sqlite3.Error:
-        return []
 
 
 def _utc(text: str) -> datetime:
