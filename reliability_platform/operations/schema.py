@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.operations.tables import metadata, operations_version
 
-HEAD = "0012"
+HEAD = "0013"
 MIGRATIONS = Path(__file__).parent / "migrations"
 _WRITE_LOCK = {"sqlite": "begin immediate", "postgresql": "select pg_advisory_xact_lock(5715001)"}
 """Held until the end of the transaction, so that of processes that open a store at once only one changes it."""

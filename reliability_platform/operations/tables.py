@@ -163,6 +163,24 @@ builds = Table(
     Column("began_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
 )
+fingerprints = Table(
+    "fingerprints",
+    metadata,
+    # What builds were made with, as JSON: once, however many builds were made with the same.
+    Column("digest", String(64), primary_key=True),
+    Column("content", Text, nullable=False),
+    Column("first_seen_at", UtcDateTime, nullable=False),
+)
+build_fingerprints = Table(
+    "build_fingerprints",
+    metadata,
+    Column("build", Integer, primary_key=True, autoincrement=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("started_by", String(200), nullable=False),
+    Column("started_from", String(20), nullable=False),
+    Column("run", String(100), nullable=False),
+    Column("requested_run", String(36)),
+)
 stage_durations = Table(
     "stage_durations",
     metadata,

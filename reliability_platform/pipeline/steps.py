@@ -123,7 +123,13 @@ def build(
     """Build the tables of an unbroken row of days, and record what dbt's own tests say. What failed is a result."""
     with timed(context.engine, context.clock, RunStage.BUILD):
         nodes = dbt_runner.build(
-            context.settings, days[0], days[-1], select=select, on_node=on_node, on_model_start=on_model_start
+            context.settings,
+            days[0],
+            days[-1],
+            select=select,
+            run=context.run_id,
+            on_node=on_node,
+            on_model_start=on_model_start,
         )
     store = CheckStore(context.engine)
     waiting = _waiting(store, landed_partitions(context.settings))

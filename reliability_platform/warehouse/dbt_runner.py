@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from reliability_platform.actor import acts_from, whoami
 from reliability_platform.causes import cause_in
 from reliability_platform.clock import days, utc_now
 from reliability_platform.ending import raise_if_stopped
@@ -26,6 +27,8 @@ from reliability_platform.warehouse.dbt_manifest import ensure_manifest, parsed_
 from reliability_platform.warehouse.dbt_overhead import spare_overhead
 from reliability_platform.warehouse.dead_letters import remember
 from reliability_platform.warehouse.failures import damaged, is_damage
+from reliability_platform.warehouse.fingerprints.collect import fingerprint_of
+from reliability_platform.warehouse.fingerprints.store import BuildFingerprints, BuildOrigin
 from reliability_platform.warehouse.journal import BLOCKED, FAILED, MAX_ERROR, SUCCEEDED, BuildJournal
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 from reliability_platform.warehouse.ledger import home_id, identify, identity_trouble
@@ -73,9 +76,9 @@ def _environment(settings: Settings) -> Iterator[None]:
 
 
 @contextmanager
-def _journaled(settings: Settings, first: date, last: date, *, whole: bool = True) -> Iterator[int]:
-    """Keep the journal of builds, and after one of all models (`whole`) what it was built from; refuse one over days
-    that another process builds, or with models that are too old.
+def _journaled(settings: Settings, first: date, last: date, *, run: str = "", whole: bool = True) -> Iterator[int]:
+    """Keep the journal of builds, with what each is made with, and after one of all models (`whole`) what it was built
+    from; refuse one over days that another process builds, or with models that are too old.
     """
     engine, models = operations_engine(settings), models_of(settings.dbt_project)
     journal, known = BuildJournal(engine, settings.builds), ModelsBuilt(engine)
@@ -94,6 +97,10 @@ def _journaled(settings: Settings, first: date, last: date, *, whole: bool = Tru
         journal.end(number, utc_now(), BLOCKED, older)
         raise UsageError(f"This backfill is not safe: {older}")
     try:
+        # Before dbt reads its files: what does not even parse is what changed.
+        fingerprint = fingerprint_of(settings)
+        origin = BuildOrigin(number, fingerprint.digest, whoami(), acts_from(), run, settings.requested_run)
+        BuildFingerprints(engine).record(origin, fingerprint, utc_now())
         yield number
         if whole:
             BuildInputs(engine).record(settings, list(days(first, last)))
@@ -139,12 +146,14 @@ def build(
     *,
     select: Sequence[str] = (),
     command: str = "build",
+    run: str = "",
     on_node: Callable[[str], None] | None = None,
     on_model_start: Callable[[str], None] | None = None,
 ) -> list[NodeResult]:
     """Run dbt over the landing days `first`..`last` (both included) under the lease.
 
-    `command` is `build` (models and data tests) or `run` (models alone). The callbacks get a node's name, in a thread
+    `command` is `build` (models and data tests) or `run` (models alone); `run` is the run that the build belongs to. The
+    callbacks get a node's name, in a thread
     of dbt's; what they raise is dbt's to swallow. A failed test is a result, not an error;
     so is a failed model. `TransformFailedError` is raised only if dbt could not start.
     """
@@ -172,7 +181,7 @@ def build(
 
     # Nothing is made into a message where nobody listens: a twentieth of a build.
     listeners: list[Callable[[Any], None]] = [listen] if on_node is not None or on_model_start is not None else []
-    journaled = _journaled(settings, first, last, whole=not select)
+    journaled = _journaled(settings, first, last, run=run, whole=not select)
     with journaled as number, warehouse_lease(settings), _environment(settings):
         ensure_sound_bronze(settings, set(days(first, last)))
         ensure_sound_reference(settings)

@@ -85,6 +85,10 @@ class OwnProject:
         said = self.said.get(key, [default] if default else [])
         return [str(one) for one in (said if isinstance(said, list) else [said])]
 
+    def kinds_of_folders(self) -> dict[str, str]:
+        """The folders that dbt reads of it, each with the name that such a folder has by default."""
+        return {folder: usual for key, usual in PATHS.items() if usual for folder in self._folders(key)}
+
     @cached_property
     def declared_packages(self) -> int:
         """How many packages it asks for."""
