@@ -1,11 +1,12 @@
-"""Whether the layers below gold are as the last build left them: asked before each publication, recorded as a check."""
+"""Whether the layers below gold, and tables of an own dbt project, are as the last build left them: asked before each publication, recorded as a check."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 
 import duckdb
 from sqlalchemy import Engine
 
+from reliability_platform.checks.catalogue import OWN_TABLES
 from reliability_platform.checks.monitor_result import monitor_result
 from reliability_platform.checks.results import CheckStatus
 from reliability_platform.checks.store import CheckStore
@@ -18,11 +19,11 @@ from reliability_platform.warehouse.built import changed_since_built, is_another
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import warehouse_reader
 from reliability_platform.warehouse.ledger import home_id
+from reliability_platform.warehouse.own_built import own_changed_since_built
 from reliability_platform.warehouse.published import Partition
 
-
-def _check_of(source: str) -> str:
-    return f"stg_{source}__as_built"
+_OF_OWN_TABLES = {one.name: f"{one.name}__as_built" for one in OWN_TABLES}
+_OF_LAYERS = {source: f"stg_{source}__as_built" for source in SOURCES}
 
 
 def changed_partitions(settings: Settings, engine: Engine) -> dict[Partition, list[str]]:
@@ -38,7 +39,9 @@ def changed_partitions(settings: Settings, engine: Engine) -> dict[Partition, li
             raise EnvironmentUnusableError(
                 f"Nothing is published: {settings.warehouse.name} {words}; put it back with `reliability restore`."
             )
-        for table, source, day in changed_since_built(settings, connection):
+        changed = changed_since_built(settings, connection)
+        changed += own_changed_since_built(settings, connection, OWN_TABLES)
+        for table, source, day in changed:
             found.setdefault((source, day), []).append(table)
     return found
 
@@ -110,26 +113,31 @@ def record_changed(
     """Record each change once, and that a day is as it was built again; by partition, why it must be held."""
     store = CheckStore(engine)
     failing = {
-        (one.source, one.partition): one.message
-        for one in store.latest(checks=[_check_of(source) for source in SOURCES])
+        (one.check, one.partition): one.message
+        for one in store.latest(checks=[*_OF_LAYERS.values(), *_OF_OWN_TABLES.values()])
         if one.status is CheckStatus.FAILED
     }
-    reasons = {
-        partition: f"{', '.join(sorted(tables))} was changed after it was built"
-        for partition, tables in changed.items()
-    }
-    said = {partition: words for partition, words in reasons.items() if failing.get(partition) != words}
-    over = [partition for partition in failing if partition not in reasons]
+    found: dict[tuple[str, date], set[str]] = {}
+    for (source, day), tables in changed.items():
+        for table in tables:
+            found.setdefault((_OF_OWN_TABLES.get(table, _OF_LAYERS[source]), day), set()).add(table)
+    messages = {one: _message(tables) for one, tables in found.items()}
     store.record(
         [
             *(
-                monitor_result(_check_of(source), day, CheckStatus.FAILED, words, run_id, now)
-                for (source, day), words in said.items()
+                monitor_result(check, day, CheckStatus.FAILED, message, run_id, now)
+                for (check, day), message in messages.items()
+                if failing.get((check, day)) != message
             ),
             *(
-                monitor_result(_check_of(source), day, CheckStatus.PASSED, "its layers are as built", run_id, now)
-                for source, day in over
+                monitor_result(check, day, CheckStatus.PASSED, "its rows are as built", run_id, now)
+                for check, day in failing
+                if (check, day) not in messages
             ),
         ]
     )
-    return reasons
+    return {partition: _message(tables) for partition, tables in changed.items()}
+
+
+def _message(tables: Iterable[str]) -> str:
+    return f"{', '.join(sorted(tables))} was changed after it was built"

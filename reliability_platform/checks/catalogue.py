@@ -25,6 +25,7 @@ from reliability_platform.warehouse.marts import (
     model_tests,
     reconciled_sources,
 )
+from reliability_platform.warehouse.own_built import OwnTable, own_tables
 
 
 @dataclass(frozen=True)
@@ -101,21 +102,21 @@ SILVER_VS_GOLD = "rec_silver__vs__gold"
 """The model that compares each measure of the marts with what it must add up to, if any of them says so."""
 
 
-def _models() -> tuple[list[Mart], list[ModelCheck], set[str], list[ModelTest]]:
+def _models() -> tuple[list[Mart], list[ModelCheck], set[str], list[ModelTest], list[OwnTable]]:
     """What dbt's manifest says of the marts, of the checks that models declare, of which sources some measures are added up
-    again, and the tests of an own dbt project."""
+    again, and the tests and tables of an own dbt project."""
     try:
         manifest = ensure_manifest()
     except (EnvironmentUnusableError, UsageError):  # whoever needs a model says so; the doctor must be able to speak
-        return [], [], set(), []
+        return [], [], set(), [], []
     found = marts(manifest)
     # One that a person has written says nothing of its sources.
     reconciled = reconciled_sources(manifest) or {source for mart in found for source in mart.sources}
     there = reconciled if SILVER_VS_GOLD in model_names(manifest) else set[str]()
-    return found, model_checks(manifest), there, model_tests(manifest)
+    return found, model_checks(manifest), there, model_tests(manifest), own_tables(manifest)
 
 
-MARTS, MODEL_CHECKS, RECONCILED, _TESTS = _models()
+MARTS, MODEL_CHECKS, RECONCILED, _TESTS, OWN_TABLES = _models()
 MODEL_TESTS = {test.unique_id: test for test in _TESTS}
 """The tests of an own dbt project, by dbt's id: each is a check of its own. The platform's own are one, `dbt_build`."""
 MART_SOURCES = {mart.name: mart.sources for mart in MARTS}
@@ -499,6 +500,9 @@ _AS_BUILT = _Property(
     "Staging, silver and quarantine hold the rows that the last build left there.",
     "`reliability heal` builds the days again. Find out who writes to the warehouse besides the pipeline.",
 )
+_OWN_AS_BUILT = replace(
+    _AS_BUILT, description="A table of your dbt project holds the rows that the last build left there."
+)
 _PUBLISHED = {
     "as_audited": _Property(
         "published_damage",
@@ -561,6 +565,7 @@ def _run_checks() -> list[CheckSpec]:
     layers = [
         _spec(f"stg_{source}__as_built", f"stg_{source}", (source,), _AS_BUILT, engine="run") for source in SOURCES
     ]
+    layers += [_spec(f"{one.name}__as_built", one.name, one.sources, _OWN_AS_BUILT, engine="run") for one in OWN_TABLES]
     return builds + fetches + layers + upkeep + _reports()
 
 

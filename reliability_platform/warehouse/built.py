@@ -46,12 +46,18 @@ def note_head(settings: Settings) -> None:
     write_atomically(settings.builds / HEAD, _head(settings).encode())
 
 
-def _nobody_wrote(settings: Settings) -> bool:
+def nobody_wrote(settings: Settings) -> bool:
+    """Whether the file is as the last build has left it, and that knew of no change."""
     try:
         log = settings.warehouse.with_suffix(".duckdb.wal")
         return not log.exists() and (settings.builds / HEAD).read_text() == _head(settings)
     except (OSError, ValueError):
         return False
+
+
+def is_building(settings: Settings) -> bool:
+    """Whether a build is under way, or was killed: what it wrote is not strange."""
+    return (settings.builds / BUILDING).exists()
 
 
 def _there(connection: "duckdb.DuckDBPyConnection") -> set[str]:
@@ -91,10 +97,10 @@ def _now(connection: "duckdb.DuckDBPyConnection", staging: str = "true") -> str 
 
 def changed_since_built(settings: Settings, connection: "duckdb.DuckDBPyConnection") -> list[Changed]:
     """What is not as the last builds left it; nothing where no build has left word yet."""
-    if _nobody_wrote(settings) and not _is_suspect(connection):
+    if nobody_wrote(settings) and not _is_suspect(connection):
         return []
     now = _now(connection)
-    if now is None or not _has_word(connection) or (settings.builds / BUILDING).exists():
+    if now is None or not _has_word(connection) or is_building(settings):
         return []
     rows = connection.execute(
         f"""
@@ -109,9 +115,16 @@ def changed_since_built(settings: Settings, connection: "duckdb.DuckDBPyConnecti
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-def _has_word(connection: "duckdb.DuckDBPyConnection") -> bool:
-    row = connection.execute(f"select count(*) from duckdb_tables() where table_name = '{BUILT}'").fetchone()
+def has_table(connection: "duckdb.DuckDBPyConnection", name: str) -> bool:
+    """Whether a table of ours is there."""
+    row = connection.execute(
+        f"select count(*) from duckdb_tables() where table_name = '{name}' and schema_name = 'main'"
+    ).fetchone()
     return row is not None and bool(row[0])
+
+
+def _has_word(connection: "duckdb.DuckDBPyConnection") -> bool:
+    return has_table(connection, BUILT)
 
 
 def _is_suspect(connection: "duckdb.DuckDBPyConnection") -> bool:
@@ -192,7 +205,9 @@ def is_anothers(connection: "duckdb.DuckDBPyConnection", home: str | None, last_
     return "is older than the last build of this home" if origin[1] < last_build else None
 
 
-def end_build(settings: Settings) -> None:
-    """The build is over, and the file closed."""
-    note_head(settings)
+def end_build(settings: Settings, *, is_as_built: bool = True) -> None:
+    """The build is over, and the file closed. Where something is left in it that had been changed before and was not built
+    again, whoever asks next looks at all rows."""
+    if is_as_built:
+        note_head(settings)
     (settings.builds / BUILDING).unlink(missing_ok=True)

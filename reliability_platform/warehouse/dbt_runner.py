@@ -33,6 +33,7 @@ from reliability_platform.warehouse.journal import BLOCKED, FAILED, MAX_ERROR, S
 from reliability_platform.warehouse.lease import open_when_free, warehouse_lease
 from reliability_platform.warehouse.ledger import home_id, identify, identity_trouble
 from reliability_platform.warehouse.marts import read_manifest
+from reliability_platform.warehouse.own_built import note_own_built, own_changed_since_built, own_tables
 from reliability_platform.warehouse.own_lacks import refuse_if_lacking
 from reliability_platform.warehouse.versions import ModelsBuilt, models_of
 
@@ -187,10 +188,12 @@ def build(
         ensure_sound_reference(settings)
         manifest = ensure_manifest(settings.dbt_project)
         refuse_if_lacking(manifest)
+        own = own_tables(manifest)
         if OWN_DBT_PROJECT is not None:
             names.update({key: node["name"] for key, node in read_manifest(manifest)["nodes"].items()})
         with open_when_free(settings, read_only=False) as connection:  # dbt would retry blindly, or print a lock error
             remember(settings, connection, first, last)  # what a build left that was killed before it could itself
+            own_changed = own_changed_since_built(settings, connection, own)
             changed = begin_build(settings, connection)
         project = project_run(settings.dbt_project, manifest)
         nodes: list[Any] = []
@@ -209,8 +212,10 @@ def build(
         with open_when_free(settings, read_only=False) as connection:
             remember(settings, connection, first, last)
             note_built(connection, set(days(first, last)), changed)
+            made = {names.get(one.node.unique_id, one.node.name) for one in nodes if str(one.status) == "success"}
+            note_own_built(connection, own, made)
             note_origin(connection, _home(settings), number)
-        end_build(settings)
+        end_build(settings, is_as_built=all(table in made for table, _, _ in own_changed))
     return [
         NodeResult(
             unique_id=node.node.unique_id,

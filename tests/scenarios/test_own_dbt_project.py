@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from reliability_platform.errors import ExitCode
@@ -183,6 +184,17 @@ def test_their_models_are_built_their_tests_judge_and_what_they_mark_is_publishe
     assert list(third["not_compared"]) == ["bikes_over_time"]
     assert "bike_use is a snapshot" in third["not_compared"]["bikes_over_time"]
     assert third["tables_read_through"] > len(third["tables"])
+
+    with duckdb.connect(str(around / "data" / "warehouse.duckdb")) as connection:
+        [(schema,)] = connection.execute(
+            "select schema_name from duckdb_tables() where table_name = 'stations_served'"
+        ).fetchall()
+        connection.execute(f"update {schema}.stations_served set station = 'nowhere' where station = 'market'")
+    changed = read(around, "publish")
+    assert set(map(tuple, changed["held"].values())) == {("stations_served was changed after it was built",)}
+    [fourth] = ran(around, "prove", DAYS[:1])
+    assert fourth["held"] == []
+    assert fourth["equal"] == {"daily": True, "stations_served": True}
 
 
 def refused(project: Path) -> str:
