@@ -160,12 +160,14 @@ _SHARES = {
     "repeated content": "the content of another row of the day is in",
     "repeated pair": "{one} has the same {other} again in",
     "known values": "{column} was known from the weeks before in",
-    "known pairs": "{one} with this {other} was known from the weeks before in",
+    "known pairs": "a known {one} has a {other} that it had in the weeks before in",
+    "kept pairs": "a known {one} has the {other} that it had when it last came in",
     "commonest value": "{column} has its commonest value in",
     "keys used again": "a key of an earlier day has other content in",
     "rejected": "rejected for {part} are",
     "found in": "{column} leads to {part} in",
     "the same as in": "{column} is the same as in {part} in",
+    "reached of": "rows of {part} that landed on the day are led to by {column}: in",
 }
 """What a share is of the rows, by its kind."""
 

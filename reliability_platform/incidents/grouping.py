@@ -21,7 +21,7 @@ from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.classes import BROKEN_CHECK, CLASSES, AskFor
 from reliability_platform.incidents.column import column_of_results, rejections_of
 from reliability_platform.profiles.judge import WINDOWS
-from reliability_platform.profiles.metrics import BETWEEN_SOURCES
+from reliability_platform.profiles.metrics import MISSED
 
 LAYERS = ("bronze", "stg", "qtn", "hld", "int", "agg", "fct", "rec", "dbt", "pipeline", "home", "published")
 
@@ -59,7 +59,7 @@ class RawSignal:
         """The other source with which alone something is wrong: everything that deviates is how rows agree with it."""
         kinds = {one.kind for one in self.facts.deviations}
         parts = {one.part for one in self.facts.deviations}
-        return parts.pop() if kinds and kinds <= BETWEEN_SOURCES and len(parts) == 1 else None
+        return parts.pop() if kinds and kinds <= MISSED and len(parts) == 1 else None
 
     @property
     def is_of_a_drift(self) -> bool:

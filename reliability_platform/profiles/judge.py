@@ -89,21 +89,27 @@ FLOORS = {
     MetricKind.REPEATED_PAIR: 0.01,
     MetricKind.KNOWN: 0.1,
     MetricKind.KNOWN_PAIR: 0.15,
+    MetricKind.KEPT: 0.15,
     MetricKind.COMMONEST: 0.02,
     MetricKind.AGAINST_BEFORE: 0.05,
     MetricKind.KEY_AGAIN: 0.002,
     MetricKind.REJECTED: 0.002,
     MetricKind.FOUND: 0.005,
     MetricKind.SAME: 0.005,
+    MetricKind.REACHED: 0.01,
 }
 """Changes below these are passed over: of a share in parts of the rows, of a level as the logarithm of the factor."""
 OF_ITSELF = 0.4
 """A label, an hour or a slot that has so much less of the rows than usual, or more, is missed even where it is a small one: the
 half of 5 % of the rows is below the floor."""
 PARTS = frozenset({MetricKind.LABEL, MetricKind.HOUR, MetricKind.SLOT})
+HARDLY_NEW = frozenset({MetricKind.KNOWN, MetricKind.KEPT})
 TIMES_NEW, FEWEST_NEW = 10.0, 0.02
 """Of a column that has hardly ever a value that was not there before, so many times as many new ones as always are enough; at least
-two rows in a hundred, for a shop has new products. Not of pairs: a new timetable has new pairs (six days of flights in a year)."""
+two rows in a hundred, for a shop has new products. The same holds of a relation that has hardly ever an exception: a product has its
+merchant. Not of all pairs that are known: where each minute has had flights from each airport, a new one tells nothing."""
+LEAST_KEPT = 0.985
+"""What has exceptions in more of the rows is no relation: where a plane flies next follows from nothing."""
 MIN_IMPACT, MIN_IMPACT_OF_DRIFT = 0.01, 0.02
 """A change of a segment or a label that concerns less of the day's numbers is passed over, however sure it is; of a slow one
 that is twice as much, for schedules and ranges of goods change a little all the time."""
@@ -195,17 +201,17 @@ def judge(series: Series, day: date, strange: set[date]) -> ProfileJudgement:
     return ProfileJudgement(_ordered(best.values()), judged, strongest)
 
 
+OF_NO_COLUMN = frozenset({MetricKind.EMPTY_TOGETHER, MetricKind.KNOWN_PAIR, MetricKind.KEPT})
+"""Kinds that tell that columns do not belong together, and not which of them is wrong."""
 CLEARLY = 0.7
 """A plain metric goes before a stronger one of a segment or a pair, if it has at least so much of its evidence."""
 
 
 def _ordered(deviations: Iterable[Deviation]) -> tuple[Deviation, ...]:
     """The strongest first; but what holds of all rows, or of one column, says more than the same of a part or a pair, and any
-    more than which columns are empty together.
+    more than that columns do not belong together.
     """
-    found = sorted(
-        deviations, key=lambda one: (one.metric.kind is MetricKind.EMPTY_TOGETHER, -one.evidence, one.metric)
-    )
+    found = sorted(deviations, key=lambda one: (one.metric.kind in OF_NO_COLUMN, -one.evidence, one.metric))
     clear = [one for one in found if one.evidence >= CLEARLY * found[0].evidence]
     clear.sort(key=lambda one: bool(one.metric.within) + (" " in one.metric.column))
     return (*clear, *(one for one in found if one not in clear))
@@ -267,7 +273,9 @@ def _compare(
     if len(last) == 1:
         floors = np.where([kind in PARTS for kind in kinds], np.minimum(floors, OF_ITSELF * usual), floors)
     new_values = np.maximum(FEWEST_NEW, TIMES_NEW * (1 - usual))
-    floors = np.where([kind is MetricKind.KNOWN for kind in kinds], np.minimum(floors, new_values), floors)
+    floors = np.where([kind in HARDLY_NEW for kind in kinds], np.minimum(floors, new_values), floors)
+    no_relation = np.array([kind is MetricKind.KEPT for kind in kinds]) & (usual < LEAST_KEPT)
+    floors = np.where(no_relation, np.inf, floors)
     impact = _impact(series, places, found, usual, size, last)
     always = np.array([kind in ALWAYS for kind in kinds])
     least = MIN_IMPACT if len(last) == 1 else MIN_IMPACT_OF_DRIFT

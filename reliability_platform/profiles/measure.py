@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from itertools import combinations
+from math import lcm
 
 import duckdb
 import pyarrow as pa
@@ -58,31 +58,39 @@ def measured(connection: duckdb.DuckDBPyConnection, source: str, landing_days: C
         return SCHEMA.empty_table()
     contract = CONTRACTS[source]
     days = _listed(landing_days)
-    # Silver has the rows that count, staging knows the slot of each batch. Rows of earlier days have a check of their own, and
-    # stay where they landed: the day would be unlike its past for ever.
+    # Silver has the rows that count. Those of earlier days have a check of their own, and stay where they landed: the day would
+    # be unlike its past for ever.
     names = dict.fromkeys((*(one.name for one in contract.columns), *_OF_SILVER))
     connection.execute(
-        f"create or replace temp table {_ROWS} as select {', '.join(f'kept.{identifier(one)}' for one in names)}, "
-        f"slots.batch_sequence from {silver(source)} as kept join (select distinct batch_id, batch_sequence from stg_{source} "
-        f"where landing_date in ({days})) as slots using (batch_id) "
-        f"where kept.landing_date in ({days}) and kept.event_date >= kept.landing_date"
+        f"create or replace temp table {_ROWS} as select {', '.join(map(identifier, names))} from {silver(source)} "
+        f"where {_of_the_days(days)}"
     )
     try:
         contract = _without_calendar(connection, contract, days)
         of_the_day = _answers(connection, list(_queries(contract, days)))
-        followed = _followed(of_the_day)
+        different = _different(of_the_day)
+        followed = _followed(different)
         known = _one_by_one(connection, _known(contract, followed))
-        again = _coming_again(known)
         return pa.concat_tables(
             [
                 of_the_day,
-                _of_what_comes_again(known, again),
-                _one_by_one(connection, _known_pairs(contract, followed, again)),
-                _answers(connection, _labels(connection, contract)),
+                known,
+                _one_by_one(connection, _known_pairs(contract, different, _coming_again(known))),
+                _answers(connection, list(_labels(contract, different))),
+                _answers(connection, list(_repeated(contract, _row_counts(connection)))),
+                _answers(connection, list(_reached(contract, followed))),
             ]
         )
     finally:
         connection.execute(f"drop table if exists {_ROWS}")
+
+
+def _of_the_days(days: str) -> str:
+    """SQL: whether a row of silver landed on one of some days, and is of that day or a later one. The bounds beside the list are
+    what is fast: they are compared with those of whole blocks of rows.
+    """
+    bounds = f"landing_date between list_min([{days}]) and list_max([{days}])"
+    return f"{bounds} and landing_date in ({days}) and event_date >= landing_date"
 
 
 def _listed(days: Iterable[date]) -> str:
@@ -122,9 +130,8 @@ def _queries(contract: Contract, days: str) -> Iterator[str]:
         for one in segments(contract):
             name = identifier(one.name)
             yield _select(f"where {name} is not null group by landing_date, {name}", _within_segment(one), parted)
-    yield from _times(contract)
+    yield from _times(contract, days)
     yield from _empty_together(contract)
-    yield _repeated(contract)
     yield _keys_again(contract, days)
     yield _rejected(contract, days)
     yield from _elsewhere(contract)
@@ -143,41 +150,63 @@ def _of_things(thing: Column, labels: Sequence[Column]) -> str:
     return _select("group by landing_date", "''", list(aggregates_of_things(thing, labels)), groups)
 
 
-def _counted(kind: MetricKind, subject: str, column: str, part: str) -> str:
-    """SQL: the share of the rows of a day that have a part, which is an expression over a column. Rows are counted by the
-    column itself, for that is shorter than the text that is kept of it.
+def _shares(kind: MetricKind, subject: str, part: str, counts: str) -> str:
+    """SQL: the share of the rows of a day that have a part, which is an expression over what `counts` groups them by; `c` says
+    how many there are. The text that is kept is made of groups, not of rows.
     """
     return (
         f"select landing_date, {literal(kind.value)}, {literal(subject)}, part, '', "
         "sum(sum(c)) over (partition by landing_date)::bigint, sum(c) / sum(sum(c)) over (partition by landing_date), null "
-        f"from (select landing_date, ({part})::varchar as part, c from "
-        f"(select landing_date, {column}, count(*) as c from {_ROWS} group by all)) "
+        f"from (select landing_date, ({part})::varchar as part, c from {counts}) "
         "where part is not null group by landing_date, part"
     )
 
 
-def _times(contract: Contract) -> Iterator[str]:
+DAY_MICROSECONDS = 86_400_000_000
+
+
+def _times(contract: Contract, days: str) -> Iterator[str]:
+    """Shares of hours and slots, and of what lies outside of the slot with which it came: rows are grouped once, by stretches
+    of time of which both hours and slots are made. Staging knows the slot of each batch.
+    """
     column = next(one for one in contract.columns if one.name == contract.event_time)
     slots = contract.cadence.batches
-    if column.type != "TIMESTAMP":
-        if slots > 1:
-            yield _counted(MetricKind.SLOT, "", "batch_sequence", "batch_sequence")
+    is_moment = column.type == "TIMESTAMP"
+    if not is_moment and slots == 1:
         return
     moment = identifier(column.name)
     if contract.day_zone != "UTC":  # by the clock on the wall: the day on which it is changed is no other day
         moment = f"(({moment} at time zone 'UTC') at time zone {literal(contract.day_zone)})"
-    since = f"(epoch({moment}) - epoch(landing_date::timestamp))"
-    yield _counted(MetricKind.HOUR, column.name, f"hour({moment}) as hour", "hour")
+    steps = lcm(24, slots)
+    step = (
+        f"(epoch_us({moment}) - epoch_us(landing_date::timestamp)) // {DAY_MICROSECONDS // steps}" if is_moment else "0"
+    )
+    batch = ", batch_id" if slots > 1 else ""
+    start = (
+        f"with placed as (select landing_date{batch}, {step} as step, count(*) as c from {silver(contract.source)} "
+        f"where {_of_the_days(days)} group by all), "
+    )
     if slots > 1:
-        length = 86_400 / slots
-        # When it happened, not with which batch it came: a row may wait for the next one, and no number changes.
-        slot = f"((floor({since} / {length})::bigint % {slots}) + {slots}) % {slots} + 1"
-        yield _counted(MetricKind.SLOT, "", f"{slot} as slot", "slot")
-        outside = f"not {since} between (batch_sequence - 2) * {length} and batch_sequence * {length}"
-        yield (
-            f"select landing_date, {literal(MetricKind.OUTSIDE_SLOT.value)}, {literal(column.name)}, '', '', count(*), "
-            f"count(*) filter (where {outside}) / count(*), null from {_ROWS} group by landing_date"
+        start += (
+            f"slots as (select distinct batch_id, batch_sequence from stg_{contract.source} where landing_date in ({days})), "
+            "times as materialized (from placed join slots using (batch_id)) "
         )
+    else:
+        start += "times as materialized (from placed) "
+    if not is_moment:
+        yield start + _shares(MetricKind.SLOT, "", "batch_sequence", "times")
+        return
+    found = [_shares(MetricKind.HOUR, column.name, f"step * 24 // {steps} % 24", "times")]
+    if slots > 1:
+        length = steps // slots
+        # When it happened, not with which batch it came: a row may wait for the next one, and no number changes.
+        found.append(_shares(MetricKind.SLOT, "", f"step // {length} % {slots} + 1", "times"))
+        outside = f"step < (batch_sequence - 2) * {length} or step >= batch_sequence * {length}"
+        found.append(
+            f"select landing_date, {literal(MetricKind.OUTSIDE_SLOT.value)}, {literal(column.name)}, '', '', sum(c)::bigint, "
+            f"coalesce(sum(c) filter (where {outside}), 0) / sum(c), null from times group by landing_date"
+        )
+    yield start + " union all ".join(found)
 
 
 def _empty_together(contract: Contract) -> Iterator[str]:
@@ -200,13 +229,25 @@ def _content(contract: Contract) -> list[str]:
     return [identifier(one.name) for one in contract.columns if one.name not in contract.key]
 
 
-def _repeated(contract: Contract) -> str:
-    """Rows with the content of another of the day, under a key of their own."""
+def _row_counts(connection: duckdb.DuckDBPyConnection) -> dict[date, int]:
+    """By landing day, how many rows are measured."""
+    return dict(connection.execute(f"select landing_date, count(*) from {_ROWS} group by all").fetchall())
+
+
+def _repeated(contract: Contract, rows: Mapping[date, int]) -> Iterator[str]:
+    """Rows with the content of another of the day, under a key of their own; of many rows those of one content in so many."""
     content = ", ".join(_content(contract)) or "1"
-    return (
-        f"select landing_date, {literal(MetricKind.REPEATED.value)}, '', '', '', count(*), "
-        f"1 - count(distinct hash({content})) / count(*), null from {_ROWS} group by landing_date"
-    )
+    by_number: dict[int, list[date]] = {}
+    for day, count in rows.items():
+        by_number.setdefault(_power_of_two(count // FOLLOWED_ROWS), []).append(day)
+    for one_in, days in by_number.items():
+        chosen = f" and content % {one_in} = 0" if one_in > 1 else ""
+        yield (
+            f"select landing_date, {literal(MetricKind.REPEATED.value)}, '', '', '', count(*), "
+            "1 - count(distinct content) / count(*), null "
+            f"from (select landing_date, hash({content}) as content from {_ROWS}) "
+            f"where landing_date in ({_listed(days)}){chosen} group by landing_date"
+        )
 
 
 def _keys_again(contract: Contract, days: str) -> str:
@@ -233,9 +274,10 @@ def _keys_again(contract: Contract, days: str) -> str:
 def _rejected(contract: Contract, days: str) -> str:
     """The share of the rows of a day that is rejected, by reason."""
     return (
-        f"with staged as (select landing_date, unnest(coalesce(string_split(reject_reasons, ','), [''])) as reason "
-        f"from stg_{contract.source} where landing_date in ({days}) and not is_superseded and disposition <> 'discarded'"
-        "), counted as (select landing_date, reason, count(*) as c from staged group by all) "
+        f"with staged as (select landing_date, reject_reasons, count(*) as c from stg_{contract.source} "
+        f"where landing_date in ({days}) and not is_superseded and disposition <> 'discarded' group by all), "
+        "single as (select landing_date, c, unnest(coalesce(string_split(reject_reasons, ','), [''])) as reason from staged), "
+        "counted as (select landing_date, reason, sum(c) as c from single group by all) "
         f"select landing_date, {literal(MetricKind.REJECTED.value)}, '', reason, '', "
         "(sum(c) over (partition by landing_date))::bigint, c / sum(c) over (partition by landing_date), null from counted "
         "qualify reason <> ''"
@@ -280,87 +322,153 @@ Followed = Mapping[int, Collection[date]]
 that day alone, whichever others are measured with it."""
 
 
-def _followed(of_the_day: pa.Table) -> Mapping[str, Followed]:
-    """By column; the numbers are powers of two."""
-    found: dict[str, dict[int, list[date]]] = {}
+Different = Mapping[str, Mapping[date, tuple[int, int]]]
+"""By column and landing day, its rows and how many different values they have."""
+
+
+def _different(of_the_day: pa.Table) -> Different:
+    found: dict[str, dict[date, tuple[int, int]]] = {}
     counted = of_the_day.filter(pc.equal(of_the_day["kind"], MetricKind.DISTINCT.value))
     names = ("landing_date", "subject", "n", "value")
     for day, column, rows, values in zip(*(counted[name].to_pylist() for name in names), strict=True):
-        times = max(min(rows // FOLLOWED_ROWS, int(values) // FOLLOWED_VALUES), 1)
-        found.setdefault(column, {}).setdefault(1 << times.bit_length() - 1, []).append(day)
+        found.setdefault(column, {})[day] = rows, int(values)
     return found
 
 
+def _power_of_two(times: int) -> int:
+    """The largest one that is not above; 1 at least."""
+    return 1 << max(times, 1).bit_length() - 1
+
+
+def _followed(different: Different) -> Mapping[str, Followed]:
+    """By column; the numbers are powers of two."""
+    found: dict[str, dict[int, list[date]]] = {}
+    for column, by_day in different.items():
+        for day, (rows, values) in by_day.items():
+            one_in = _power_of_two(min(rows // FOLLOWED_ROWS, values // FOLLOWED_VALUES))
+            found.setdefault(column, {}).setdefault(one_in, []).append(day)
+    return found
+
+
+def _reached(contract: Contract, followed: Mapping[str, Followed]) -> Iterator[str]:
+    """How many rows of another source are led to on the day on which they landed: each order has its payment. Of many keys, one
+    in so many.
+    """
+    for other in companions(contract):
+        key = identifier(other.key)
+        for one_in, days in followed.get(other.key, {}).items():
+            listed = _listed(days)
+            own = f"(select distinct landing_date, {key}, true as is_there from {_ROWS} where {_one_in(key, one_in)})"
+            yield (
+                f"select landing_date, {literal(MetricKind.REACHED.value)}, {literal(other.key)}, {literal(other.source)}, '', "
+                f"count(*), count(is_there) / count(*), null from {silver(other.source)} left join {own} using (landing_date, {key}) "
+                f"where {_of_the_days(listed)} and {_one_in(key, one_in)} group by landing_date"
+            )
+
+
 def _known(contract: Contract, followed: Mapping[str, Followed]) -> Iterator[str]:
-    """The share of the rows whose value was there in the weeks before, and of those whose value was there with this label."""
-    for thing, labels in things(contract):
+    """The share of the rows whose value was there in the weeks before."""
+    for thing, _ in things(contract):
         for one_in, days in followed.get(thing.name, {}).items():
-            yield _known_of(contract, thing, labels, _listed(days), one_in)
-
-
-def _known_of(contract: Contract, thing: Column, labels: Sequence[Column], days: str, one_in: int) -> str:
-    name, names = identifier(thing.name), [identifier(one.name) for one in labels]
-    masks = "".join(f", bit_or({mask(one)}) as {name}" for one, name in zip(labels, names, strict=True))
-    weeks = "".join(f", coalesce(bit_or({one}) over weeks, 0) as {one}" for one in names)
-    is_followed = f"{name} is not null and {_one_in(name, one_in)}"
-    start = (
-        f"with now as materialized (select landing_date, {name}, count(*) as c{masks} from {_ROWS} "
-        f"where landing_date in ({days}) and {is_followed} group by landing_date, {name}), "
-        f"by_day as (from now union all select landing_date, {name}, null{masks} from {silver(contract.source)} as before "
-        f"semi join now using ({name}) where {_in_the_weeks_before(days)} and {is_followed} group by landing_date, {name}), "
-        f"seen as (select landing_date, {name}, c, count(*) over weeks > 0 as is_known{weeks} from by_day "
-        f"window weeks as (partition by {name} order by landing_date "
-        f"range between interval {SEEN_DAYS} days preceding and interval 1 day preceding)), "
-        f"judged as materialized (select * from seen where c is not null and {_is_old_enough(contract.source)}) "
-    )
-    selects = [
-        f"select landing_date, {literal(MetricKind.KNOWN.value)}, {literal(thing.name)}, '', '', sum(c)::bigint, "
-        "coalesce(sum(c) filter (where is_known), 0) / sum(c), null from judged group by landing_date"
-    ]
-    for one in labels:
-        rows = (
-            f"(select landing_date, {name}, {mask(one)} as label, count(*) as n from {_ROWS} "
-            f"where landing_date in ({days}) and {is_followed} group by all)"
-        )
-        selects.append(
-            f"select landing_date, {literal(MetricKind.KNOWN_PAIR.value)}, {literal(f'{thing.name} {one.name}')}, '', '', "
-            f"sum(n)::bigint, coalesce(sum(n) filter (where label & judged.{identifier(one.name)} > 0), 0) / sum(n), null "
-            f"from {rows} join judged using (landing_date, {name}) group by landing_date"
-        )
-    return start + " union all ".join(selects)
+            yield (
+                f"{_known_of(contract, thing.name, (), days, one_in)} select landing_date, {literal(MetricKind.KNOWN.value)}, "
+                f"{literal(thing.name)}, '', '', n, known / n, null from known"
+            )
 
 
 COMING_AGAIN = 0.02
 """Of a column whose values are known in less of the rows of a day, as those of sessions, no pair is known either."""
+AS_MANY = 2
+"""Of what follows from a thing there are at most as many different ones as of these, and of one that has begun to come apart
+somewhat more."""
 
 
 def _coming_again(known: pa.Table) -> dict[str, set[date]]:
     """The days on which the values of a column are those of other days as well."""
     found: dict[str, set[date]] = {}
-    is_often = pc.and_(pc.equal(known["kind"], MetricKind.KNOWN.value), pc.greater_equal(known["value"], COMING_AGAIN))
-    often = known.filter(is_often)
+    often = known.filter(pc.greater_equal(known["value"], COMING_AGAIN))
     for column, day in zip(often["subject"].to_pylist(), often["landing_date"].to_pylist(), strict=True):
         found.setdefault(column, set()).add(day)
     return found
 
 
-def _of_what_comes_again(known: pa.Table, again: Mapping[str, set[date]]) -> pa.Table:
-    """Without pairs of a thing of which nothing is known."""
-    columns = (known[name].to_pylist() for name in ("landing_date", "kind", "subject"))
-    kept = [
-        kind != MetricKind.KNOWN_PAIR.value or day in again.get(subject.split(" ", 1)[0], ())
-        for day, kind, subject in zip(*columns, strict=True)
-    ]
-    return known.filter(pa.array(kept, pa.bool_()))
+def _known_pairs(contract: Contract, different: Different, again: Mapping[str, set[date]]) -> Iterator[str]:
+    """Of the rows whose value was there in the weeks before, the share that has with it what it had then: a parcel its carrier,
+    a product its merchant. Each way, for one thing follows from another, seldom both from each other.
+    """
+    followed = _followed(different)
+    for thing, labels in things(contract):
+        for one_in, followed_days in followed.get(thing.name, {}).items():
+            days = again.get(thing.name, set()) & set(followed_days)
+            partners = {one.name: days for one in labels}
+            for name in again.keys() - {thing.name}:
+                partners[name] = {
+                    day
+                    for day in days & again[name]
+                    if different[name][day][1] <= AS_MANY * different[thing.name][day][1]
+                }
+            partners = {name: of_days for name, of_days in sorted(partners.items()) if of_days}
+            if partners:
+                yield _known_of(contract, thing.name, tuple(partners), days, one_in) + " union all ".join(
+                    _pair(thing.name, name, place, of_days) for place, (name, of_days) in enumerate(partners.items())
+                )
 
 
-def _known_pairs(contract: Contract, followed: Mapping[str, Followed], again: Mapping[str, set[date]]) -> Iterator[str]:
-    """The share of the rows whose pair of things was there in the weeks before."""
-    for one, other in combinations(sorted({one.name for one in others(contract)} & again.keys()), 2):
-        for one_in, days in followed.get(one, {}).items():
-            both = again[one] & again[other] & set(days)
-            if both:
-                yield _seen_before(contract, _listed(both), [one, other], one_in)
+def _known_of(contract: Contract, name: str, partners: Sequence[str], days: Collection[date], one_in: int) -> str:
+    """SQL, to stand before a select: what came `together`; and `known`, by day the rows `n` whose value of a column is followed, how
+    many of them are `known` from the weeks before, and how many `kept` the one partner, the first one being `kept_0`.
+    """
+    listed, thing = _listed(days), identifier(name)
+    columns = ", ".join(map(identifier, (name, *partners)))
+    wanted = f"{thing} is not null and {_one_in(thing, one_in)}"
+    numbered = list(enumerate(map(identifier, partners)))
+    ends = "".join(f", min({one}) as least_{place}, max({one}) as most_{place}" for place, one in numbered)
+    before = "".join(
+        f", lag(least_{place}) over days as before_{place}, lag(least_{place}) over days is not distinct from "
+        f"lag(most_{place}) over days as was_one_{place}"
+        for place, _ in numbered
+    )
+    kept = "".join(
+        f", coalesce(sum(c) filter (is_known and was_one_{place} and {one} is not distinct from before_{place}), 0)::bigint "
+        f"as kept_{place}"
+        for place, one in numbered
+    )
+    # Of the weeks before, only rows with values of these days are looked at: most never come again.
+    return (
+        f"with now as materialized (select landing_date, {columns}, count(*) as c from {_ROWS} "
+        f"where landing_date in ({listed}) and {wanted} group by all), "
+        f"together as materialized (from now union all by name select distinct landing_date, {columns} "
+        f"from {silver(contract.source)} as before semi join now using ({thing}) "
+        f"where {_in_the_weeks_before(listed)} and {wanted}), "
+        f"by_day as (select landing_date, {thing}{ends} from together group by landing_date, {thing}), "
+        f"seen as (select landing_date, {thing}, {_came_before(thing)} as is_known{before} from by_day "
+        f"window days as (partition by {thing} order by landing_date)), "
+        f"known as materialized (select landing_date, sum(c)::bigint as n, coalesce(sum(c) filter (is_known), 0)::bigint as known"
+        f"{kept} from now join seen using (landing_date, {thing}) where {_is_old_enough(contract.source)} group by landing_date) "
+    )
+
+
+def _pair(name: str, partner: str, place: int, days: Iterable[date]) -> str:
+    """SQL: of the rows whose value is known, those that have a partner with it that was there in the weeks before; and those that
+    have the one partner that it had when it last came.
+    """
+    both, listed = f"{identifier(name)}, {identifier(partner)}", _listed(days)
+    subject = literal(f"{name} {partner}")
+    return (
+        f"select landing_date, {literal(MetricKind.KNOWN_PAIR.value)}, {subject}, '', '', known.known, "
+        "coalesce(sum(c) filter (is_known), 0) / known.known, null "
+        f"from (select landing_date, c, {_came_before(both)} as is_known "
+        f"from (select landing_date, {both}, sum(c) as c from together group by all)) join known using (landing_date) "
+        f"where c is not null and known.known > 0 and landing_date in ({listed}) group by landing_date, known.known "
+        f"union all select landing_date, {literal(MetricKind.KEPT.value)}, {subject}, '', '', known, kept_{place} / known, null "
+        f"from known where known > 0 and landing_date in ({listed})"
+    )
+
+
+def _came_before(columns: str) -> str:
+    """SQL: whether the same values were there on a day shortly before; over groups by day."""
+    before = f"lag(landing_date) over (partition by {columns} order by landing_date)"
+    return f"coalesce(landing_date - {before} <= {SEEN_DAYS}, false)"
 
 
 def _is_old_enough(source: str) -> str:
@@ -378,25 +486,6 @@ def _in_the_weeks_before(days: str) -> str:
     return (
         f"landing_date between list_min([{days}]) - {SEEN_DAYS} and list_max([{days}]) "
         f"and landing_date not in ({days}) and event_date >= landing_date"
-    )
-
-
-def _seen_before(contract: Contract, days: str, names: list[str], one_in: int) -> str:
-    """SQL: the share of the rows whose pair of values was there in the weeks before, of one first value in so many."""
-    columns = ", ".join(map(identifier, names))
-    same = " and ".join(f"before.{name} is not distinct from now.{name}" for name in map(identifier, names))
-    first = identifier(names[0])
-    # Of the weeks before, only rows with values of these days are looked at: most pairs never come again.
-    return (
-        f"with now as (select landing_date, {columns}, count(*) as c from {_ROWS} "
-        f"where {first} is not null and landing_date in ({days}) and {_one_in(first, one_in)} group by all), "
-        f"together as (from now union all by name select distinct landing_date, {columns} from {silver(contract.source)} as before "
-        f"semi join now on {same} where {_in_the_weeks_before(days)} and {_one_in(first, one_in)}), "
-        "compared as (select landing_date, c, coalesce(landing_date - lag(landing_date) over "
-        f"(partition by {columns} order by landing_date) <= {SEEN_DAYS}, false) as is_known from together) "
-        f"select landing_date, {literal(MetricKind.KNOWN_PAIR.value)}, {literal(' '.join(names))}, '', '', sum(c)::bigint, "
-        "coalesce(sum(c) filter (where is_known), 0) / sum(c), null from compared "
-        f"where c is not null and {_is_old_enough(contract.source)} group by landing_date"
     )
 
 
@@ -466,38 +555,45 @@ def _same_as_the_date(
     return [pair for pair, is_same in zip(pairs, row, strict=True) if is_same]
 
 
-def _labels(connection: duckdb.DuckDBPyConnection, contract: Contract) -> list[str]:
-    """SQL: the shares of the values of columns that have few, of all rows and within each segment."""
-    columns = labelled(contract)
-    if not columns:
-        return []
-    counts = ", ".join(f"count(distinct {identifier(one.name)})" for one in columns)
-    row = connection.execute(f"select {counts} from {_ROWS}").fetchone()
-    assert row is not None
-    few, many = [], []
-    for one, count in zip(columns, row, strict=True):
-        if one.valid_values or count <= MAX_LABELS:
-            few.append(one)
-        elif count <= (MAX_DISTINCT if one.references or one.role == "segment" else MAX_FOLLOWED):
-            many.append(one)
-    return [
-        *(_counted(MetricKind.LABEL, one.name, identifier(one.name), _label(one)) for one in few),
-        *(
-            f"select * from ({_counted(MetricKind.LABEL, one.name, identifier(one.name), _label(one))}) as top(d, k, s, part, w, n, value, e) "
+def _labels(contract: Contract, different: Different) -> Iterator[str]:
+    """The shares of the values of columns that have few on a day, of all rows and within each segment; of some that have more,
+    the shares of the commonest.
+    """
+    few: dict[str, str] = {}
+    for one in labelled(contract):
+        column, by_day = identifier(one.name), different.get(one.name, {})
+        most = MAX_DISTINCT if one.references or one.role == "segment" else MAX_FOLLOWED
+        followed = [day for day, (_, values) in by_day.items() if values <= most]
+        is_declared = bool(one.valid_values) or one.type == "BOOLEAN"
+        if not is_declared and not followed:
+            continue
+        where = "" if is_declared else f"where landing_date in ({_listed(followed)}) "
+        counts = f"(select landing_date, {column}, count(*) as c from {_ROWS} {where}group by all)"
+        shares = _shares(MetricKind.LABEL, one.name, _label(one), counts)
+        if is_declared:
+            yield shares
+            few[one.name] = ""
+            continue
+        yield (
+            f"select * from ({shares}) as top(d, k, s, part, w, n, value, e) "
             f"qualify row_number() over (partition by d order by value desc, part) <= {MAX_LABELS}"
-            for one in many
-        ),
-        *(_within(segment, one) for segment in segments(contract) for one in few if one != segment),
-    ]
+        )
+        with_few = [day for day in followed if by_day[day][1] <= MAX_LABELS]
+        if with_few:
+            few[one.name] = f"and landing_date in ({_listed(with_few)}) "
+    for segment in segments(contract):
+        for one in labelled(contract):
+            if one.name in few and one != segment:
+                yield _within(segment, one, few[one.name])
 
 
-def _within(segment: Column, column: Column) -> str:
+def _within(segment: Column, column: Column, and_when: str) -> str:
     name, value = identifier(segment.name), identifier(column.name)
     return (
         f"select landing_date, {literal(MetricKind.LABEL.value)}, {literal(column.name)}, {_label(column)}, {_within_segment(segment)}, "
         f"(sum(count(*)) over (partition by landing_date, {name}))::bigint, "
         f"count(*) / sum(count(*)) over (partition by landing_date, {name}), null from {_ROWS} "
-        f"where {name} is not null and {value} is not null group by landing_date, {name}, {value}"
+        f"where {name} is not null and {value} is not null {and_when}group by landing_date, {name}, {value}"
     )
 
 

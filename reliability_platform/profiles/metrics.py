@@ -21,6 +21,7 @@ MAX_LABELS = 40
 """Values that a column may have on a day to be one of categories; of one that leads to a reference table, so many count."""
 SEEN_DAYS = 14
 """So far back a value counts as known; before a source is that old, nothing is said of what is known."""
+HOUR_MICROSECONDS = 3_600_000_000
 MEDIAN_ERROR = 1.2533
 """Standard error of a median: 1.2533 sigma / sqrt(n) for normal noise."""
 QUARTILES_TO_SIGMA = 1.349
@@ -59,12 +60,14 @@ class MetricKind(StrEnum):
     REPEATED_PAIR = "repeated pair"
     KNOWN = "known values"
     KNOWN_PAIR = "known pairs"
+    KEPT = "kept pairs"
     COMMONEST = "commonest value"
     AGAINST_BEFORE = "against the weeks before"
     KEY_AGAIN = "keys used again"
     REJECTED = "rejected"
     FOUND = "found in"
     SAME = "the same as in"
+    REACHED = "reached of"
 
 
 LEVELS = frozenset(
@@ -81,8 +84,10 @@ LEVELS = frozenset(
 )
 
 
-BETWEEN_SOURCES = frozenset({MetricKind.FOUND, MetricKind.SAME})
+BETWEEN_SOURCES = frozenset({MetricKind.FOUND, MetricKind.SAME, MetricKind.REACHED})
 """Kinds whose part is another source: which of the two is wrong they do not say."""
+MISSED = BETWEEN_SOURCES - {MetricKind.REACHED}
+"""Those of them that tell what another source lacks or has changed, for days after it."""
 
 
 @dataclass(frozen=True, order=True)
@@ -147,8 +152,10 @@ def aggregates(contract: Contract) -> Iterator[Aggregate]:
     for one in contract.columns:
         name = identifier(one.name)
         if not one.required:
-            yield Aggregate(Metric(MetricKind.EMPTY, one.name), "count(*)", f"1 - count({name}) / count(*)")
-        if one.name not in contract.key and one.type not in ("TIMESTAMP", "BOOLEAN") and one.name not in grouped:
+            yield _empty(one)
+        is_counted = one.name not in contract.key or one in labelled(contract)
+        # Of declared labels each has a share of its own.
+        if is_counted and not one.valid_values and one.type not in ("TIMESTAMP", "BOOLEAN") and one.name not in grouped:
             yield Aggregate(Metric(MetricKind.DISTINCT, one.name), f"count({name})", f"count(distinct {name})")
         if one.type == "VARCHAR" and not one.valid_values:
             length = f"length({name})"
@@ -218,8 +225,15 @@ def compared_things(contract: Contract) -> list[tuple[Column, Column]]:
 
 
 def by_segment(contract: Contract) -> list[Aggregate]:
-    """What is measured of the rows of each segment."""
-    return [_mean(one) for one in measures(contract)]
+    """What is measured of the rows of each segment: a page view is about no product, whatever is of all rows."""
+    optional = [one for one in contract.columns if not one.required]
+    return [*(_mean(one) for one in measures(contract)), *map(_empty, optional)]
+
+
+def _empty(column: Column) -> Aggregate:
+    return Aggregate(
+        Metric(MetricKind.EMPTY, column.name), "count(*)", f"1 - count({identifier(column.name)}) / count(*)"
+    )
 
 
 def segments(contract: Contract) -> list[Column]:
@@ -235,13 +249,16 @@ def _of_moments(contract: Contract) -> Iterator[Aggregate]:
         yield Aggregate(Metric(MetricKind.MIDNIGHT, one.name), f"count({name})", _share(midnight, name))
     for first, second in combinations([one.name for one in found], 2):
         left, right = identifier(first), identifier(second)
-        both = f"count({left} + ({right} - {right}))"
-        apart = f"(epoch({right}) - epoch({left})) / 3600"
+        apart = f"(epoch_us({right}) - epoch_us({left}))"
+        both = f"count({apart})"
         metric = f"{first} {second}"
         order = f"count(*) filter (where {left} <= {right}) / nullif({both}, 0)"
         yield Aggregate(Metric(MetricKind.ORDER, metric), both, order)
         yield Aggregate(
-            Metric(MetricKind.APART, metric), both, f"median({apart})", f"stddev_samp({apart}) / sqrt({both})"
+            Metric(MetricKind.APART, metric),
+            both,
+            f"median({apart}) / {HOUR_MICROSECONDS}",
+            f"stddev_samp({apart}) / {HOUR_MICROSECONDS} / sqrt({both})",
         )
 
 
