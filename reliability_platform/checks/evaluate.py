@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 
 from reliability_platform.checks.as_people_said import as_people_said
-from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.catalogue import CHECKS, MODEL_TESTS
 from reliability_platform.checks.episodes import EPISODE_DAYS
 from reliability_platform.checks.history import LOOK_BACK_DAYS, evaluate_history
 from reliability_platform.checks.native import evaluate_native
@@ -20,18 +20,26 @@ from reliability_platform.pauses import Pauses
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_reader
 
+_OF_WHOLE_TABLES = frozenset(test.check for test in MODEL_TESTS.values())
+
 
 def _held_days(
     known: Iterable[CheckResult], fresh: Iterable[CheckResult], *, alone: bool = False
 ) -> dict[str, set[date]]:
     """By source, the days on which a blocking check fails: they belong to an incident, nobody may learn from them. `alone`
-    leaves out checks that compare sources: these do not say which of them is wrong.
+    leaves out checks that compare sources: these do not say which of them is wrong. Tests of an own dbt project judge their
+    tables as a whole and say nothing of a day: one that failed kept every day from the past, and no volume was judged.
     """
     latest = {(result.check, result.partition): result for result in (*known, *fresh)}
     found: dict[str, set[date]] = {}
     for result in latest.values():
         spec = CHECKS.get(result.check)
-        if spec is None or not spec.blocking or result.status is not CheckStatus.FAILED:
+        if (
+            spec is None
+            or not spec.blocking
+            or result.status is not CheckStatus.FAILED
+            or spec.name in _OF_WHOLE_TABLES
+        ):
             continue
         if not (alone and len(spec.sources) > 1):
             for source in spec.sources:

@@ -24,7 +24,7 @@ from reliability_platform.counted import agreeing, counted
 from reliability_platform.landing.arrivals import arrivals_of
 from reliability_platform.masking import error_text
 from reliability_platform.operations import operations_engine
-from reliability_platform.parquet import scan_days
+from reliability_platform.parquet import literal, scan_days
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.marts import Mart
 
@@ -287,6 +287,7 @@ def _staging(source: str) -> dict[str, NativeCheck]:
 
 
 def _reconciliation(source: str) -> dict[str, NativeCheck]:
+    daily = [mart.name for mart in MARTS if mart.event_date is not None]
     return {
         f"{CONSERVATION}__{source}": NativeCheck(
             f"select landing_date, sum(abs(unaccounted_rows)), null from {CONSERVED} "
@@ -305,10 +306,14 @@ def _reconciliation(source: str) -> dict[str, NativeCheck]:
                 -- A table without days is compared as a whole, on no date: it is made of all of them.
                 select distinct landing_date, null from int_{source}__deduplicated
                 where landing_date between $first and $last
+            ),
+            -- Rows of no day in a table with days are in no version, and lacking on their day, which is told there.
+            compared as (
+                from {SILVER_VS_GOLD} where event_date is not null or table_name not in ({", ".join(map(literal, daily)) or "''"})
             )
             select touched.landing_date, sum(abs(difference)),
                 struct_pack(measures := list_sort(list(distinct table_name || '.' || measure) filter (where difference <> 0)))
-            from {SILVER_VS_GOLD} as compared join touched on compared.event_date is not distinct from touched.event_date
+            from compared join touched on compared.event_date is not distinct from touched.event_date
             where source = '{source}' group by touched.landing_date
             """,
             0,

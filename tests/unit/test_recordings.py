@@ -148,6 +148,9 @@ def test_a_plan_follows_from_the_contracts_and_the_recorded_days(tmp_path: Path)
             if one.fault in ("volume_drop", "volume_spike", "unit_change", "hot_partition_skew"):
                 clean = (one.landing_date - recording.first).days - sum(day < one.landing_date for day in touched)
                 assert clean >= HISTORY
+            # What it delivers again came as it was: with another content it would be no redelivery.
+            read = timedelta(days=fault_named(one.fault).days_read)
+            assert not read or one.landing_date - read not in touched
     short = derived_plan(recording, 7, 6)
     assert 0 < len(short.injections) < len(named)
     assert "no room" in short.left_out["volume_drop"]

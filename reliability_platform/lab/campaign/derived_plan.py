@@ -108,8 +108,16 @@ def _starts(scenario: Scenario, mine: Sequence[Scenario], recording: Recording, 
         apart = all(
             ours.stop + CLEAN_DAYS_BETWEEN <= one.start or one.stop + CLEAN_DAYS_BETWEEN <= ours.start for one in taken
         )
+        reads = [(read, hit) for read in _read(scenario, ours) for hit in taken]
+        reads += [(read, ours) for one, hit in zip(mine, taken, strict=True) for read in _read(one, hit)]
+        apart = apart and not any(read in hit for read, hit in reads)
         if apart and ours.stop <= days and _pasts_remain([*mine, scenario], [*taken, ours]):
             yield begin
+
+
+def _read(scenario: Scenario, hit: range) -> list[int]:
+    """The day from which it delivers again: what another fault has changed there would come with another content."""
+    return [hit.start - scenario.declared.days_read] if scenario.declared.days_read else []
 
 
 def _pasts_remain(lane: Sequence[Scenario], ranges: Sequence[range]) -> bool:
