@@ -397,10 +397,10 @@ def test_each_operation_has_an_example_that_is_answered_well(acted_on: Api) -> N
     assert [f"{method} {path}" for method, path, _ in operations(document)] == sorted_like(document)
     scorecards = acted_on.home.settings.home / "scorecards"
     scorecards.mkdir(exist_ok=True)
-    (scorecards / "README.md").write_text(
-        "| [pipeline_reliability_scorecard](#pipeline_reliability_scorecard) | What became of it? |\n"
-    )
-    (scorecards / "pipeline_reliability_scorecard.json").write_text('[{"fault": "null_spike"}]')
+    name = "pipeline_reliability_scorecard"
+    declared = {"name": name, "about": "What became of it?", "file": f"scorecards/{name}.json"}
+    (scorecards / "reports.json").write_text(json.dumps([declared]))
+    (scorecards / f"{name}.json").write_text('[{"fault": "null_spike"}]')
     requests = RunRequests(acted_on.home.settings, acted_on.home.engine)
     request, _ = requests.ask("heal", {}, "ada", None, utc_now())
     for name, example in EXAMPLES.items():

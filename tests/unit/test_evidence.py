@@ -37,6 +37,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.orchestration.resources import RESOURCES
 from reliability_platform.remediation.due import may_act
 from reliability_platform.remediation.heal import act, verify
+from reliability_platform.service.queries.evidence import evidence_reports
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
@@ -182,7 +183,10 @@ def test_files_have_exactly_the_declared_columns_and_csv_and_json_agree(home: Ho
         assert lines == [[csv_cell(value) for value in row.values()] for row in rows]
         section = index.split(f"## {report.name}\n")[1].split("\n## ")[0]
         assert all(f"| `{column.name}` | {column.meaning} | {column.unit} |" in section for column in report.columns)
-    assert len(home.files) == 2 * len(REPORTS) + 1
+    assert len(home.files) == 2 * len(REPORTS) + 2
+    assert {one.name: one.file for one in evidence_reports(home.settings)} == {
+        report.name: f"{report.folder}/{report.name}.json" for report in REPORTS
+    }
 
 
 def test_writing_again_gives_the_same_bytes_and_leaves_no_draft(home: Home) -> None:

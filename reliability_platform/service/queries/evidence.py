@@ -1,7 +1,6 @@
 """Scorecards and other evidence: the reports that the last grading of the home has left in its folders."""
 
 import json
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,8 @@ from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.service.queries.answer import EVERYTHING, Page, QueryAnswer, Window, page
 from reliability_platform.settings import Settings
 
-FOLDERS = ("scorecards", "incidents", "quarantine")
-"""Where below the home reports lie."""
-INDEX = Path("scorecards", "README.md")
-"""Says what each report answers, and what its columns mean."""
-_LINE = re.compile(r"^\| \[(?P<name>\w+)\]\(#\w+\) \| (?P<about>.*) \|$", re.MULTILINE)
+DECLARED = Path("scorecards", "reports.json")
+"""Says which reports the last grading has written, what each answers, and where it lies below the home."""
 
 
 class EvidenceReport(QueryAnswer):
@@ -33,17 +29,18 @@ class EvidenceReport(QueryAnswer):
 def evidence_reports(settings: Settings) -> list[EvidenceReport]:
     """The reports that the last grading has left; none before the first one."""
     try:
-        declared = dict(_LINE.findall((settings.home / INDEX).read_text(encoding="utf-8")))
-    except OSError:
+        declared = json.loads((settings.home / DECLARED).read_text(encoding="utf-8"))
+        return [
+            EvidenceReport(**one, written_at=datetime.fromtimestamp((settings.home / one["file"]).stat().st_mtime, UTC))
+            for one in declared
+            if (settings.home / one["file"]).is_file()
+        ]
+    except FileNotFoundError:
         return []
-    found = []
-    for name, about in declared.items():
-        path = next((one for folder in FOLDERS if (one := settings.home / folder / f"{name}.json").is_file()), None)
-        if path is not None:
-            written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-            file = path.relative_to(settings.home).as_posix()
-            found.append(EvidenceReport(name=name, about=about, written_at=written, file=file))
-    return found
+    except (OSError, ValueError, TypeError, KeyError):
+        raise EnvironmentUnusableError(
+            f"The list of reports {DECLARED} cannot be read: `reliability scorecard` writes it anew."
+        ) from None
 
 
 def evidence_rows(settings: Settings, name: str, window: Window = EVERYTHING) -> Page[dict[str, Any]]:

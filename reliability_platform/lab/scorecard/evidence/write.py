@@ -18,6 +18,8 @@ from reliability_platform.lab.scorecard.score import Scorecard
 from reliability_platform.settings import Settings
 
 INDEX = "README.md"
+REPORTS_FILE = "reports.json"
+"""What the index says, for programs: name, question and place of each report."""
 
 
 def write_evidence(
@@ -36,8 +38,17 @@ def write_evidence(
         for suffix, content in ((".json", as_json(rows)), (".csv", as_csv(report, rows))):
             write_atomically(target.with_suffix(suffix), content)
             files.append(target.with_suffix(suffix))
-    write_atomically(settings.home / Folder.SCORECARDS / INDEX, index(REPORTS))
-    return [*files, settings.home / Folder.SCORECARDS / INDEX]
+    for name, content in ((REPORTS_FILE, as_json(_declared(REPORTS))), (INDEX, index(REPORTS))):
+        files.append(settings.home / Folder.SCORECARDS / name)
+        write_atomically(files[-1], content)
+    return files
+
+
+def _declared(reports: Sequence[Report]) -> list[dict[str, Any]]:
+    return [
+        {"name": report.name, "about": report.about, "file": f"{report.folder}/{report.name}.json"}
+        for report in reports
+    ]
 
 
 def as_json(rows: Sequence[Mapping[str, Any]]) -> bytes:
