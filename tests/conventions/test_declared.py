@@ -26,6 +26,7 @@ from reliability_platform.orchestration.definitions import defs
 from reliability_platform.settings import DBT_PROJECT, PROJECT_ROOT, load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts
+from tests.conventions.code import MODULES, ROOT, nodes_of
 
 
 def test_every_soda_check_is_declared_and_every_declared_one_is_in_a_file() -> None:
@@ -47,8 +48,8 @@ def test_every_failure_class_that_a_check_raises_is_declared() -> None:
 
 def test_incidents_name_no_failure_class_in_their_code() -> None:
     """What is special about a class is a field of its file: a branch on its name is found by nobody who adds one."""
-    for path in sorted((PROJECT_ROOT / "reliability_platform" / "incidents").rglob("*.py")):
-        texts = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
+    for path in (one for one in MODULES if ROOT / "incidents" in one.parents):
+        texts = {node.value for node in nodes_of(path) if isinstance(node, ast.Constant)}
         assert not texts & CLASSES.keys(), path
 
 

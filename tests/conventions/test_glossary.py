@@ -11,6 +11,7 @@ from sqlalchemy import Table
 
 from reliability_platform.operations.tables import metadata
 from reliability_platform.settings import PROJECT_ROOT
+from tests.conventions.code import MODULES, ROOT, tree_of
 
 RETIRED = {
     "without_values": "redact_errors",
@@ -94,9 +95,8 @@ def test_no_table_or_column_of_the_store_has_a_retired_word(table: Table) -> Non
 def test_no_two_classes_have_one_name() -> None:
     """Thirty-one names stood for two things each, `Kind` for four: whoever searched found the wrong one first."""
     places: dict[str, list[str]] = {}
-    folder = PROJECT_ROOT / "reliability_platform"
-    for path in sorted(folder.rglob("*.py")):
-        for node in ast.parse(path.read_text()).body:
+    for path in MODULES:
+        for node in tree_of(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                places.setdefault(node.name, []).append(str(path.relative_to(folder)))
+                places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
     assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}

@@ -3,45 +3,52 @@
 import ast
 from pathlib import Path
 
-import reliability_platform
+from tests.conventions import code
+from tests.conventions.code import ROOT, nodes_of
 
-ROOT = Path(reliability_platform.__file__).parent
-MODULES = [path for path in sorted(ROOT.rglob("*.py")) if path != ROOT / "parquet.py"]
-
-
-def _calls(tree: ast.AST) -> list[ast.Call]:
-    return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+MODULES = [path for path in code.MODULES if path != ROOT / "parquet.py"]
 
 
-def _texts(tree: ast.AST) -> list[str]:
+def _calls(path: Path) -> list[ast.Call]:
+    return [node for node in nodes_of(path) if isinstance(node, ast.Call)]
+
+
+def _name(call: ast.Call) -> str:
+    """As `pq.read_table`; of what is called on a result, its last part alone."""
+    called = call.func
+    if not isinstance(called, ast.Attribute):
+        return called.id if isinstance(called, ast.Name) else ""
+    return f"{called.value.id if isinstance(called.value, ast.Name) else ''}.{called.attr}"
+
+
+def _texts(path: Path) -> list[str]:
     """Every text of a module but its docstrings."""
     said = {
         id(node.body[0].value)
-        for node in ast.walk(tree)
+        for node in nodes_of(path)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
-    constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in said]
+    constants = [node for node in nodes_of(path) if isinstance(node, ast.Constant) and id(node) not in said]
     return [node.value for node in constants if isinstance(node.value, str)]
 
 
 def test_parquet_files_of_a_home_are_read_through_one_module() -> None:
     """A reader of its own took the folder `source=shop` above a home for a column, and published other numbers."""
     for path in (one for one in MODULES if "inference" not in one.parts):  # it reads samples, which lie in no home
-        tree = ast.parse(path.read_text())
-        assert not [text for text in _texts(tree) if "read_parquet(" in text or text.endswith("from '")], path
-        for call in _calls(tree):
-            assert not ast.unparse(call.func).endswith(".read_parquet"), f"{path}:{call.lineno}"
-            if ast.unparse(call.func) == "pq.read_table":
+        assert not [text for text in _texts(path) if "read_parquet(" in text or text.endswith("from '")], path
+        for call in _calls(path):
+            assert not _name(call).endswith(".read_parquet"), f"{path}:{call.lineno}"
+            if _name(call) == "pq.read_table":
                 assert "BufferReader" in ast.unparse(call.args[0]), f"{path}:{call.lineno} reads by path"
 
 
 def test_paths_are_printed_as_they_are() -> None:
     """`lake [prod]/home` was shown as `lake /home`: the terminal took the folder for markup."""
     for path in MODULES:
-        for call in _calls(ast.parse(path.read_text())):
-            if ast.unparse(call.func) in ("people.print", "progress.print"):
+        for call in _calls(path):
+            if _name(call) in ("people.print", "progress.print"):
                 plain = any(word.arg == "markup" and ast.unparse(word.value) == "False" for word in call.keywords)
                 paths = [one for one in _said(call) if _is_path(one)]
                 assert plain or not paths, f"{path}:{call.lineno} prints {paths} as markup"

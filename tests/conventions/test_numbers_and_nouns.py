@@ -8,7 +8,8 @@ import pytest
 
 from reliability_platform.checks.native import native_checks
 from reliability_platform.counted import agreeing, counted
-from reliability_platform.settings import PROJECT_ROOT, load_settings
+from reliability_platform.settings import load_settings
+from tests.conventions.code import MODULES, ROOT, nodes_of, tree_of
 
 NOUNS = (
     "actions alerts attempts batches characters checks columns controls customers dates days drafts entries events faults "
@@ -38,23 +39,17 @@ def wrong_in(tree: ast.AST) -> Iterator[str]:
 
 def test_no_text_of_the_platform_has_one_rows() -> None:
     """The timeline of every incident said "1 event dates", a search for old files "1 earlier steps"."""
-    folder = PROJECT_ROOT / "reliability_platform"
-    found = [
-        f"{path.relative_to(folder)}:{one}"
-        for path in sorted(folder.rglob("*.py"))
-        for one in wrong_in(ast.parse(path.read_text(encoding="utf-8")))
-    ]
+    found = [f"{path.relative_to(ROOT)}:{one}" for path in MODULES for one in wrong_in(tree_of(path))]
     assert found == [], "write counted(number, noun)"
 
 
 def test_what_is_not_there_has_one_sign() -> None:
     """`formats.NOTHING`: a dash was written by hand in nineteen modules, a hyphen or a blank in the next one."""
-    folder = PROJECT_ROOT / "reliability_platform"
     by_hand = [
-        f"{path.relative_to(folder)}:{node.lineno}"
-        for path in sorted(folder.rglob("*.py"))
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in MODULES
         if path.name != "formats.py"
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes_of(path)
         if isinstance(node, ast.Constant) and node.value in ("–", "—")
     ]
     assert by_hand == []

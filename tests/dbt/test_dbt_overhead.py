@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROJECT = {
     "dbt_project.yml": """
 name: shop
@@ -111,6 +113,7 @@ events.fire_event(Formatting("with a log"))
 """
 
 
+@pytest.mark.exhaustive  # 10 s; it can only fail where these modules or the pinned dbt change
 def test_macros_warnings_and_logs_are_those_of_dbt(tmp_path: Path) -> None:
     """A project of two packages is built to the same files: of two macros of one name the same one is taken, whoever asks
     for all names gets all. A text, right or wrong, is rendered as it was; a warning is heard; a log is whole.

@@ -6,8 +6,6 @@ other fault is detected and contained, it proves without an orchestrator (`test_
 """
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +17,15 @@ from reliability_platform.lab.faults.catalogue import CATALOGUE
 from reliability_platform.lab.faults.plan import load_plan
 from reliability_platform.remediation.policy import POLICIES
 from tests.conventions.test_readme import sample_of_the_demo
+from tests.forked import COMMAND_LINE, run
 from tests.scenarios.typed import typed
 
-RELIABILITY = str(Path(sys.executable).parent / "reliability")
 
-
-def reliability(*words: str, home: Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run the command as a person would."""
-    done = subprocess.run(
-        [RELIABILITY, *words, "--home", str(home)], capture_output=True, text=True, timeout=3000, check=False
-    )
-    assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done
-
-
-def demo(home: Path, *words: str, expect: int = 0) -> dict[str, Any]:
-    """The demo's JSON document."""
-    document: dict[str, Any] = json.loads(reliability("demo", "--json", *words, home=home, expect=expect).stdout)
+def demo(home: Path, *words: str) -> dict[str, Any]:
+    """The demo's JSON document, by a process of its own."""
+    done = run(COMMAND_LINE, "demo", "--json", *words, "--home", str(home))
+    assert done.returncode == ExitCode.OK, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    document: dict[str, Any] = json.loads(done.stdout)
     return document
 
 

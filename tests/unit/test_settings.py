@@ -115,7 +115,10 @@ DOORS = {
 }
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(
+    "door",
+    [pytest.param(one, marks=[pytest.mark.exhaustive] if "Dagster" in one else []) for one in DOORS],  # 5 s
+)
 def test_every_door_refuses_a_misspelt_kill_switch(door: str) -> None:
     """The daemon that heals by itself is the one for which the switch is meant."""
     done = subprocess.run(
