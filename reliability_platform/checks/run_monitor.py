@@ -7,7 +7,7 @@ builds, the log of fetches and the breakers alone.
 
 from contextlib import nullcontext
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from sqlalchemy import Engine
 
@@ -17,13 +17,13 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.failed_runs import PUBLICATION, FailedRun, FailedRuns
 from reliability_platform.checks.monitor_result import monitor_result
 from reliability_platform.checks.results import CheckResult, CheckStatus
+from reliability_platform.checks.schedule_monitor import MENDED, last_failures, monitor_schedule
 from reliability_platform.checks.steps import Step
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import days
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.counted import counted
-from reliability_platform.day_clock import Service, scheduled_at
-from reliability_platform.formats import moment, second
+from reliability_platform.formats import second
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.deadline import outlooks
 from reliability_platform.landing.fetch_log import Fetch, FetchLog
@@ -40,11 +40,9 @@ LOOK = "landing-"
 MANY_ENTRIES = 10
 """So many of the entries that lie in the wrong place are named."""
 _IN_LANDING = {"nothing_misplaced": "entries of no landing day", "nothing_unexamined": "landing days not examined"}
-RISK, MENDED = "risk-", "-mended"
-"""Beginning and end of the run ids of deadlines: what is on record needs no second word."""
-NOT_RUN = "not-run-"
+RISK = "risk-"
+"""Beginning of the run ids of deadlines: what is on record needs no second word."""
 ENDED, WRITTEN, ALONE = "dbt_build__ended", "dbt_build__written", "dbt_build__alone"
-IN_TIME = "dbt_build__in_time"
 RUN = "run-"
 """Beginning of the run ids of results on runs that died."""
 _CHECK_OF_CAUSE = {PROCESS_KILLED.name: "pipeline_run__ended"} | dict.fromkeys(
@@ -109,12 +107,6 @@ def monitor_fetches(settings: Settings, engine: Engine, now: datetime) -> list[C
     return fresh
 
 
-def _failing(store: CheckStore, *checks: str) -> list[CheckResult]:
-    """The last results of these checks that failed, by landing day."""
-    failed = [one for one in store.latest(checks=checks) if one.status is CheckStatus.FAILED]
-    return sorted(failed, key=lambda one: one.partition)
-
-
 def _risk(source: str, day: date, status: CheckStatus, words: str, missing: int, now: datetime) -> CheckResult:
     run_id = f"{RISK}{source}/{day.isoformat()}" + ("" if status is CheckStatus.FAILED else MENDED)
     result = monitor_result(f"bronze_{source}__deadline_within_reach", day, status, words, run_id, now)
@@ -130,7 +122,7 @@ def monitor_deadlines(settings: Settings, engine: Engine, now: datetime) -> list
         for one in outlooks(settings, engine, now)
         if one.at_risk and f"{RISK}{one.source}/{one.day.isoformat()}" not in known
     ]
-    for one in _failing(store, *(f"bronze_{source}__deadline_within_reach" for source in SOURCES)):
+    for one in last_failures(store, *(f"bronze_{source}__deadline_within_reach" for source in SOURCES)):
         if _all_batches_admitted(settings, one.source, one.partition):
             words = "all batches of the day have been admitted"
             fresh.append(_risk(one.source, one.partition, CheckStatus.PASSED, words, 0, now))
@@ -201,45 +193,13 @@ def monitor_failed_runs(settings: Settings, engine: Engine, now: datetime) -> li
     return fresh
 
 
-def days_not_run(settings: Settings, engine: Engine, now: datetime) -> list[date]:
-    """The landing days in service whose turn has passed, and of which no build has begun."""
-    due = Service(engine).due(now, timedelta(minutes=settings.run_within_minutes))
-    if not due:
-        return []
-    begun = BuildJournal(engine, settings.builds).begun(due[0], due[-1])
-    return [day for day in due if day not in begun]
-
-
-def monitor_schedule(settings: Settings, engine: Engine, now: datetime) -> list[CheckResult]:
-    """Record a failure for each landing day that was not run, once, and a pass once a build of it has ended well."""
-    store = CheckStore(engine)
-    known = store.run_ids(NOT_RUN)
-    fresh = []
-    for day in days_not_run(settings, engine, now):
-        run_id = f"{NOT_RUN}{day.isoformat()}"
-        if run_id not in known:
-            words = f"its turn was at {moment(scheduled_at(day))}, and no build of it has begun"
-            fresh.append(monitor_result(IN_TIME, day, CheckStatus.FAILED, words, run_id, now))
-    missed = [one.partition for one in _failing(store, IN_TIME)]
-    built = BuildJournal(engine, settings.builds).built(missed[0], missed[-1]) if missed else set()
-    fresh += [
-        monitor_result(
-            IN_TIME, day, CheckStatus.PASSED, "the day has been run", f"{NOT_RUN}{day.isoformat()}{MENDED}", now
-        )
-        for day in missed
-        if day in built
-    ]
-    store.record(fresh)
-    return fresh
-
-
 def monitor_landing(settings: Settings, engine: Engine, now: datetime) -> list[CheckResult]:
     """Record a failure for what lies in landing where no run looks, again whenever that changes, and a pass once it does
     not lie there any more. What belongs to no landing day is filed under the newest one that was examined when it was found.
     """
     names = [f"bronze_{source}__{name}" for source in SOURCES for name in ("nothing_misplaced", "nothing_unexamined")]
     store = CheckStore(engine)
-    failing = {(one.check, one.partition): one for one in _failing(store, *names)}
+    failing = {(one.check, one.partition): one for one in last_failures(store, *names)}
     found: dict[tuple[str, date], list[str]] = {}
     for entry in misplaced(settings):
         check = f"bronze_{entry.source}__nothing_misplaced"

@@ -232,7 +232,7 @@ def _sources(settings: Settings) -> str:
 
 
 def _schedule(settings: Settings) -> str:
-    from reliability_platform.checks.run_monitor import days_not_run
+    from reliability_platform.checks.schedule_monitor import days_not_run
     from reliability_platform.day_clock import Service
     from reliability_platform.operations import operations_engine
 

@@ -16,7 +16,8 @@ from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 if TYPE_CHECKING:
     import networkx as nx
 
-    from reliability_platform.lineage.tracing import ColumnSource, Use
+    from reliability_platform.lineage.tracing import ColumnSource
+    from reliability_platform.lineage.use import Use
 
 
 @click.command()

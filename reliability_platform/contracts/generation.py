@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jinja2
 import yaml
 
 from reliability_platform.atomic import write_atomically
@@ -27,6 +26,9 @@ from reliability_platform.contracts.relations import Relation, RelationKind
 from reliability_platform.contracts.yaml_text import flow, quoted
 from reliability_platform.json_text import pointer
 from reliability_platform.parquet import identifier
+
+if TYPE_CHECKING:
+    import jinja2
 
 MARK = "Generated from contracts/{what} by `reliability generate`: change that, not this"
 _MARKED = re.compile(
@@ -84,8 +86,10 @@ class Planned:
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def _environment() -> "jinja2.Environment":
     """With brackets of its own: what it writes is a template of dbt."""
+    import jinja2
+
     return jinja2.Environment(
         loader=jinja2.PackageLoader("reliability_platform.contracts"),
         block_start_string="[%",

@@ -15,7 +15,8 @@ from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.landing.bronze import ADMISSION_SCHEMA, bronze_schema
 from reliability_platform.lineage.compiled import compiled_models
 from reliability_platform.lineage.graph import ADMISSIONS, NodeKind, data_graph, downstream, in_order
-from reliability_platform.lineage.tracing import ColumnSource, Inputs, UnreadableSqlError, Use, inputs_of
+from reliability_platform.lineage.tracing import ColumnSource, Inputs, UnreadableSqlError, inputs_of
+from reliability_platform.lineage.use import Use
 from reliability_platform.locks import locked
 from reliability_platform.warehouse.dbt_manifest import project_of
 from reliability_platform.warehouse.marts import read_manifest

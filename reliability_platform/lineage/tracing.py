@@ -7,7 +7,7 @@ values: in where, join, group by, a filter, a condition of a case, a window. The
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
 import sqlglot
 from sqlglot import exp
@@ -17,10 +17,10 @@ from sqlglot.optimizer.scope import Scope, build_scope
 
 from reliability_platform.errors import PlatformError
 from reliability_platform.lineage.compiled import HOME
+from reliability_platform.lineage.use import Use
 
 DIALECT = "duckdb"
 
-Use = Literal["direct", "indirect"]
 COVERS = (exp.Count, exp.Sum, exp.Avg, exp.SHA, exp.SHA2, exp.MD5, exp.Predicate, exp.Length)
 DIGESTS = frozenset({"sha256", "sha1", "md5", "hash", "md5_number"})
 """Functions of which a value cannot be told back, beside those that sqlglot has a class for."""

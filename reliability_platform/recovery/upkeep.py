@@ -15,12 +15,10 @@ from sqlalchemy import Engine
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.monitor_result import change
 from reliability_platform.checks.results import CheckResult, CheckStatus
-from reliability_platform.checks.run_monitor import monitor_schedule
+from reliability_platform.checks.schedule_monitor import monitor_schedule
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.day_clock import Service, scheduled_at
 from reliability_platform.formats import moment
-from reliability_platform.incidents.detection import Surroundings, observe
-from reliability_platform.incidents.impact import consumers
 from reliability_platform.masking import error_text
 from reliability_platform.recovery.capacity import available_memory, free_room
 from reliability_platform.recovery.drill_log import DrillLog, overdue
@@ -133,4 +131,7 @@ def notice(settings: Settings, engine: Engine, now: datetime) -> list[str]:
     results = store.after(before, NEW_RESULTS)
     if not results:
         return []
+    from reliability_platform.incidents.detection import Surroundings, observe  # with lineage, 0.4 s
+    from reliability_platform.incidents.impact import consumers
+
     return observe(engine, results, now, Surroundings(settings, lambda: consumers(settings, ensure_manifest())))

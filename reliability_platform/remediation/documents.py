@@ -12,7 +12,6 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError
-from reliability_platform.incidents.documents import web
 from reliability_platform.incidents.documents.blocks import Block
 from reliability_platform.incidents.documents.incident_page import incident_page
 from reliability_platform.incidents.documents.render import markdown
@@ -209,6 +208,8 @@ def documents_folder(settings: Settings) -> Path:
 def write_document(settings: Settings, name: str, blocks: Sequence[Block]) -> list[Path]:
     """Keep a document as `<name>.md` and `<name>.html`, each in one step."""
     folder = documents_folder(settings)
+    from reliability_platform.incidents.documents import web  # with a reader of Markdown, which only a file needs
+
     contents = {f"{name}.md": markdown(blocks), f"{name}.html": web.page(blocks)}
     for file, content in contents.items():
         write_atomically(folder / file, content.encode())

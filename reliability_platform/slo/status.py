@@ -26,7 +26,7 @@ from reliability_platform.slo.judgement import (
     spans,
 )
 from reliability_platform.slo.objectives import BurnAlert, Judged, Objective, Objectives
-from reliability_platform.warehouse.first_published import published_at
+from reliability_platform.warehouse.first_shown import published_at
 
 PARAMETERS = 500
 """Values in one `in (…)`: databases limit how many a statement may bind."""

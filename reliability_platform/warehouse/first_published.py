@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 import duckdb
-import numpy as np
-import numpy.typing as npt
 from sqlalchemy import Engine, func, insert, select
 
 from reliability_platform.landing.admission import landed_partitions
@@ -69,11 +67,3 @@ def _shown(settings: Settings, publication: Publication, mart: Mart, landed: lis
     except duckdb.Error:
         return set()  # altered or gone: a later version will show what it has
     return found | (happened - {date.fromisoformat(day) for day in table.absent_dates})
-
-
-def published_at(engine: Engine, mart: str, days: npt.NDArray[np.datetime64]) -> dict[date, datetime]:
-    """When each of these event dates was first shown; those that never were are not there."""
-    wanted = first_published.c.event_date.between(days[0].astype(object), days[-1].astype(object))
-    query = select(first_published).where(first_published.c.mart == mart, wanted)
-    with engine.connect() as connection:
-        return {row.event_date: row.published_at for row in connection.execute(query)}

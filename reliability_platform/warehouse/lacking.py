@@ -4,10 +4,12 @@ Few rejected rows hold no day, and a published total is short by them. So each v
 """
 
 from collections.abc import Collection
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from reliability_platform.warehouse.marts import Mart
+
+if TYPE_CHECKING:
+    import duckdb
 
 UNKNOWN_DATE = "unknown"
 """Stands for the event date of rows that have none."""
@@ -20,7 +22,7 @@ Lacking = dict[str, dict[str, int]]
 """Event date → what became of rows → how many."""
 
 
-def lacking(connection: duckdb.DuckDBPyConnection, mart: Mart, dates: Collection[str] | None) -> Lacking:
+def lacking(connection: "duckdb.DuckDBPyConnection", mart: Mart, dates: Collection[str] | None) -> Lacking:
     """The rows of a table's sources that its event dates lack, and those that belong to no date; of a table that is published
     whole (`dates` is None) all of them, under `WHOLE`.
     """

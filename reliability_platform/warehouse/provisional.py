@@ -6,7 +6,6 @@ version, and is gone with the version that has the truth.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from reliability_platform.landing.deadline import deadline_of
 from reliability_platform.parquet import identifier, literal, read_table, scan
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.marts import Mart
+from reliability_platform.warehouse.provisional_rows import ProvisionalRows
 
 PREFIX = "provisional."
 """In front of the name: no pattern that begins with a table's name takes what stands in for the table."""
@@ -30,17 +30,6 @@ FROM = "provisional_from"
 Partition = tuple[str, date]
 CAME = ("admitted", "refused", "held")
 """What became of a file that was delivered. One that is refused is no missing delivery."""
-
-
-@dataclass(frozen=True)
-class ProvisionalRows:
-    """The file beside a table."""
-
-    rows: int
-    checksum: str
-    bytes: int
-    dates: dict[str, str]
-    """Event date → the one whose rows stand in for it."""
 
 
 def file_name(table: str) -> str:

@@ -11,7 +11,7 @@ from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.formats import moment
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lacking import Lacking
-from reliability_platform.warehouse.provisional import ProvisionalRows
+from reliability_platform.warehouse.provisional_rows import ProvisionalRows
 
 RECORD = "publication.json"
 CURRENT = "current"

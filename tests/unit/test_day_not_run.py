@@ -9,7 +9,8 @@ from click.testing import CliRunner
 from sqlalchemy import Engine
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.run_monitor import days_not_run, monitor_runs
+from reliability_platform.checks.run_monitor import monitor_runs
+from reliability_platform.checks.schedule_monitor import days_not_run
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli.main import cli
 from reliability_platform.day_clock import Service

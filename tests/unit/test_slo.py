@@ -34,7 +34,7 @@ from reliability_platform.slo.judgement import BAD, GOOD, NOT_ASKED, UNKNOWN, Ma
 from reliability_platform.slo.objectives import DATASETS, DEFAULTS, Judged, Objectives, objectives_of, read_objectives
 from reliability_platform.slo.report import as_csv, as_json, document, page, staleness, write_report
 from reliability_platform.slo.status import ObjectiveStatus, status
-from reliability_platform.warehouse.first_published import published_at
+from reliability_platform.warehouse.first_shown import published_at
 from tests.conftest import Platform
 from tests.conftest import day as landing_day
 from tests.unit.failing import NOW, crashed, day, later, passed, result

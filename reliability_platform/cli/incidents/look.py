@@ -19,6 +19,7 @@ from reliability_platform.incidents.model import State, TimelineEntry
 from reliability_platform.incidents.response import overdue, read_policy
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
+from reliability_platform.service.queries.heartbeats import is_alive
 from reliability_platform.service.queries.incidents import IncidentFilter, detail_of, summary_of
 from reliability_platform.settings import Settings
 
@@ -56,10 +57,10 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
 def list_incidents(settings: Settings, as_json: bool, **asked: Any) -> None:
     """Incidents, oldest first; after them, a line for each source with rejected rows that are too few for one."""
     engine = operations_engine(settings)
-    if Service(engine).was_ever_on():  # else nothing was due, and what looks for it takes 1 s to import
+    if Service(engine).was_ever_on() and not is_alive(settings, utc_now()):  # what looks for it takes 1 s to import
         from reliability_platform.recovery.upkeep import notice
 
-        notice(settings, engine, utc_now())  # what was due and is not done, although no daemon may be up to say so
+        notice(settings, engine, utc_now())  # what was due and is not done: no daemon is up to say so
     found = IncidentStore(engine).find(*IncidentFilter(**asked).conditions)
     if as_json:
         print_json([summary_of(settings, incident, utc_now()).model_dump() for incident in found])

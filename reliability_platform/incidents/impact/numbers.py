@@ -7,6 +7,7 @@ from datetime import date
 import duckdb
 
 from reliability_platform.contracts import CONTRACTS, check_source
+from reliability_platform.parquet import literal
 
 
 @dataclass(frozen=True)
@@ -29,27 +30,23 @@ class Numbers:
 def numbers(connection: duckdb.DuckDBPyConnection, source: str, days: Sequence[date]) -> Numbers:
     """Rows and event dates concerned, from the warehouse. Raises `UsageError` for a source that does not exist."""
     check_source(source)  # it becomes part of a table's name
-    parameters = [source, [day.isoformat() for day in days]]
-    where = "source = ? and list_contains(?, landing_date::varchar)"
+    # In the text of the query: of values that are bound DuckDB's client asks pandas first, 0.3 s to import.
+    on_days = f"list_contains([{', '.join(literal(day.isoformat()) for day in days)}]::date[], landing_date)"
+    where = f"source = {literal(source)} and {on_days}"
     sums = connection.execute(
         "select coalesce(sum(delivered_rows), 0), coalesce(sum(accepted_rows), 0), coalesce(sum(duplicate_rows), 0), "
         "coalesce(sum(quarantined_rows), 0), coalesce(sum(held_late_rows), 0), count(*) filter (where status = 'refused') "
-        f"from rec_batches__conserved where {where}",
-        parameters,
+        f"from rec_batches__conserved where {where}"
     ).fetchone()
     rejected = connection.execute(
-        f"select count(distinct record_key) from qtn_rows where state = 'quarantined' and {where}", parameters
+        f"select count(distinct record_key) from qtn_rows where state = 'quarantined' and {where}"
     ).fetchone()
     staged = connection.execute(
-        f"select count(distinct ({CONTRACTS[source].key_list})) from stg_{source} "
-        "where list_contains(?, landing_date::varchar)",
-        parameters[1:],
+        f"select count(distinct ({CONTRACTS[source].key_list})) from stg_{source} where {on_days}"
     ).fetchone()
     assert sums is not None and rejected is not None and staged is not None
     dates = connection.execute(
-        f"select distinct event_date from stg_{source} where list_contains(?, landing_date::varchar) "
-        "and event_date is not null order by event_date",
-        parameters[1:],
+        f"select distinct event_date from stg_{source} where {on_days} and event_date is not null order by event_date"
     ).fetchall()
     delivered, accepted, duplicate, quarantined, held_late, refused = (int(value) for value in sums)
     event_dates = [row[0] for row in dates]

@@ -10,7 +10,7 @@ import pyarrow as pa
 from reliability_platform.contracts import SOURCES
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.lineage.graph import NodeKind, data_graph, downstream
-from reliability_platform.lineage.tracing import Use
+from reliability_platform.lineage.use import Use
 from reliability_platform.parquet import read_table
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.marts import Mart, marts, read_manifest

@@ -12,6 +12,7 @@ from reliability_platform.service.api import acts, launches, reads
 from reliability_platform.service.api.access import Ground
 from reliability_platform.service.api.examples import EXAMPLES
 from reliability_platform.service.api.guard import RequestGuard
+from reliability_platform.service.api.meanings import add_meanings
 from reliability_platform.service.api.problems import MEDIA_TYPE, Problem, handle_errors
 from reliability_platform.service.dashboard.app import mount_dashboard
 from reliability_platform.service.hosts import LOOPBACK
@@ -71,6 +72,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         schemas = found["components"]["schemas"]
+        add_meanings(schemas)
         schemas["Problem"] = Problem.model_json_schema()
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)

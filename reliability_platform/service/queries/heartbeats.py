@@ -98,6 +98,12 @@ class Heartbeats(QueryAnswer):
         return late + missed
 
 
+def is_alive(settings: Settings, now: datetime) -> bool:
+    """Whether daemons are at work on the home, all that it has and every sensor with them."""
+    found = heartbeats(settings, now)
+    return bool(found.daemons) and not found.away
+
+
 def heartbeats(settings: Settings, now: datetime) -> Heartbeats:
     """Of the home's own Dagster; empty where none ever ran."""
     runs, ticks = settings.dagster_home / "history" / "runs.db", settings.dagster_home / "schedules" / "schedules.db"
