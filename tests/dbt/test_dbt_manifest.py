@@ -71,6 +71,7 @@ def test_a_run_that_starts_while_dbt_rewrites_its_target_meets_whole_files_only(
     assert not ensure_manifest().is_relative_to(DBT_PROJECT)
 
 
+@pytest.mark.exhaustive  # 8 s: the project is parsed three times
 def test_each_state_of_a_project_is_parsed_once_and_read_by_all(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

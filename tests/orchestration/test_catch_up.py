@@ -16,6 +16,7 @@ from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.journal import BuildJournal
 
 
+@pytest.mark.exhaustive  # 9 s, two builds
 def test_a_day_that_was_missed_is_caught_up_without_a_command_that_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

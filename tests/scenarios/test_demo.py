@@ -52,7 +52,7 @@ injections:
   - {fault: accidental_delete, source: web_events, day: 6}
 """
 ON_THE_RUNNING_PLATFORM = {("retry", True), ("rebuild", True)}
-"""Ways of healing of which `test_live_platform.py` sees each."""
+"""Ways of healing of which `test_live_platform.py` sees each, the first one in `make test-all`."""
 Demo = tuple[Path, dict[str, Any], set[str]]
 
 

@@ -44,13 +44,14 @@ KINDS = (
 ONCE_MORE = (
     ("silent_transform_bug", "small"),
     ("accidental_delete", "large"),
+    ("warehouse_write_failure", "small"),
     ("warehouse_write_failure", "large"),
     ("unsafe_backfill_overlap", "large"),
     ("upstream_rate_limited", "large"),
 )
-"""In `make test` the demo injects the second in another size, and the third is that of its fault. That a layer that was
-changed is noticed, builds which overlap are refused, and what a source that limits its clients is asked, is seen in
-`test_as_built.py`, `test_backfill_guard.py` and `test_source_over_http.py`.
+"""In `make test` the demo injects the second in another size. That a layer that was changed is noticed, a run that dies is
+told, builds which overlap are refused, and what a source that limits its clients is asked, is seen in `test_as_built.py`,
+`test_failed_runs.py`, `test_backfill_guard.py` and `test_source_over_http.py`.
 """
 LAST = 5
 INJECTED = day(4)

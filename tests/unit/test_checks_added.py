@@ -15,6 +15,7 @@ from tests.conftest import Platform, day
 ADDED = "stg_orders__rows_of_their_slot"
 
 
+@pytest.mark.exhaustive  # 6 s; each test of the gate has a blocking check without a result
 def test_days_of_an_earlier_release_are_judged_by_a_check_it_lacked_and_what_is_stale_or_deleted_stays_held(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

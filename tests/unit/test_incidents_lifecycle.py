@@ -274,6 +274,7 @@ def _watch(home: Path, first: int, last: int) -> None:
     observe(engine, results, NOW)
 
 
+@pytest.mark.exhaustive  # 7 s, two processes
 def test_two_sensors_that_read_overlapping_results_at_once_open_each_incident_once_and_drop_nothing(
     tmp_path: Path, engine: Engine
 ) -> None:

@@ -325,6 +325,7 @@ def _enter(home: Path, start: "multiprocessing.synchronize.Event", admitted: "mu
     admitted.put(Breaker(engine, "orders").enter(utc_now() + timedelta(hours=1)) is not None)
 
 
+@pytest.mark.exhaustive  # 5 s, three processes
 def test_exactly_one_of_many_processes_probes_an_open_breaker(settings: Settings) -> None:
     """Half-open lets one request through, however many processes ask at the same moment."""
     breaker = Breaker(operations_engine(settings), "orders")
