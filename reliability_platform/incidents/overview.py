@@ -1,5 +1,5 @@
-"""One screen for whoever was just woken up: what is wrong, who is hit, since when, is it still going on, what has been
-done, what to do now. In this order, in forty lines."""
+"""One screen for whoever was just woken up: what is wrong, who is hit, since when, what changed, is it still going on, what
+has been done, what to do now. In this order, in forty lines."""
 
 import shlex
 from collections.abc import Sequence
@@ -11,8 +11,10 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.counted import counted
 from reliability_platform.formats import moment, plain, span
+from reliability_platform.incidents.changes import WhatChanged
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Commands, Heading, Paragraph
+from reliability_platform.incidents.documents.changes import changes_in_short
 from reliability_platform.incidents.documents.render import text
 from reliability_platform.incidents.documents.runbook import follow_up
 from reliability_platform.incidents.impact import Numbers, Reach, is_contained
@@ -160,6 +162,7 @@ def overview(
     home: Path | None = None,
     *,
     heals: bool = True,
+    changed: WhatChanged | None = None,
 ) -> list[Block]:
     """The screen. `next_step` says what remediation does or waits for; `home` stands where it is not the default."""
     kind = CLASSES[incident.failure_class]
@@ -173,6 +176,7 @@ def overview(
         *_wrong(incident),
         *_hit(reach, numbers),
         *_since(incident, now),
+        *(changes_in_short(changed) if changed is not None else []),
         *_going_on(incident),
         *_done(incident),
         *_now(incident, policy, now, next_step, home, heals),

@@ -12,6 +12,7 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError
+from reliability_platform.incidents.changes import what_changed
 from reliability_platform.incidents.documents.blocks import Block
 from reliability_platform.incidents.documents.incident_page import incident_page
 from reliability_platform.incidents.documents.render import markdown
@@ -168,6 +169,7 @@ def situation_of(settings: Settings, engine: Engine, incident: Incident, now: da
         reads=_reads([one.name for one in downstream.exposures]),
         judged_before=_judged_before(engine, incident),
         first_judged=_first_judged(engine, incident),
+        changed=what_changed(settings, engine, ensure_manifest(), incident),
     )
 
 
@@ -197,7 +199,9 @@ def render_overview(settings: Settings, incident: Incident, now: datetime) -> st
     step = _next_step(settings, incident, now) if incident.is_open else ""
     policy = read_policy(settings.response_policy)
     heals = incident.is_open and left_to_a_person(settings, operations_engine(settings), incident, now) is None
-    return screen(overview(incident, lineage, counted, policy, now, step, _elsewhere(settings), heals=heals))
+    changed = what_changed(settings, operations_engine(settings), ensure_manifest(), incident)
+    home = _elsewhere(settings)
+    return screen(overview(incident, lineage, counted, policy, now, step, home, heals=heals, changed=changed))
 
 
 def documents_folder(settings: Settings) -> Path:

@@ -117,10 +117,14 @@ def rejected(settings: Settings, as_json: bool) -> None:
 @home_option
 @json_option
 def show(incident_id: str, settings: Settings, as_json: bool) -> None:
-    """One screen on one incident: what is wrong, who is hit, since when, what to do. INC-0003 is enough of its id."""
+    """One screen on one incident: what is wrong, who is hit, since when, what changed, what to do. INC-0003 is enough of its id."""
     incident = IncidentStore(operations_engine(settings)).get(incident_id)
     if as_json:
-        print_json(detail_of(settings, incident, utc_now()).model_dump())
+        from reliability_platform.service.queries.changes import changes_of
+        from reliability_platform.warehouse.dbt_manifest import ensure_manifest
+
+        changes = changes_of(settings, operations_engine(settings), ensure_manifest(), incident)
+        print_json({**detail_of(settings, incident, utc_now()).model_dump(), "changes": changes.model_dump()})
         return
     from reliability_platform.remediation.documents import render_overview
 

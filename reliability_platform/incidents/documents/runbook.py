@@ -21,6 +21,7 @@ from reliability_platform.incidents.documents.blocks import (
     Paragraph,
     ValuesByDay,
 )
+from reliability_platform.incidents.documents.changes import changes_section
 from reliability_platform.incidents.documents.questions import questions
 from reliability_platform.incidents.documents.situation import HERE, Situation
 from reliability_platform.incidents.impact import Numbers, Reach
@@ -508,6 +509,7 @@ def runbook(incident: Incident, situation: Situation) -> list[Block]:
     return [
         *opening(incident, situation),
         *_wrong(incident),
+        *changes_section(situation.changed),
         *_severity(incident, situation),
         *_symptoms(incident),
         *detection(incident),

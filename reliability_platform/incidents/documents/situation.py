@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from reliability_platform.checks.results import CheckResult
+from reliability_platform.incidents.changes import WhatChanged
 from reliability_platform.incidents.impact import Numbers, Reach
 from reliability_platform.incidents.response import ResponsePolicy
 
@@ -75,3 +76,5 @@ class Situation:
     """Some of the other results, before the detection, of the checks that failed, on the days on which they did."""
     first_judged: Sequence[str] = ()
     """The checks that failed of which no result stands before the first failed one, on any of these days."""
+    changed: WhatChanged | None = None
+    """What changed between the last good build and the first bad one; None where nobody looked."""

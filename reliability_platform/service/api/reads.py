@@ -16,6 +16,7 @@ from reliability_platform.service.launching.requests import RunRequest, RunReque
 from reliability_platform.service.metrics.exposition import TEXT, exposition
 from reliability_platform.service.queries import (
     acts,
+    changes,
     checks,
     contracts,
     evidence,
@@ -46,7 +47,10 @@ IncidentId = Annotated[
 
 
 class IncidentInFull(incidents.IncidentDetail):
-    """One incident with its timeline, its runbook and what it reaches."""
+    """One incident with its timeline, what changed before it, its runbook and what it reaches."""
+
+    changes: changes.IncidentChanges
+    """What changed since the last good run."""
 
     runbook: runbooks.Runbook
     """What to do about it."""
@@ -155,12 +159,13 @@ def _filter(what: asked.OfIncidents) -> incidents.IncidentFilter:
 
 @router.get("/incidents/{incident_id}", tags=["incidents"], summary="Everything about one incident", responses=WITH_ID)
 def get_incident(on: OnGround, _: Viewer, incident_id: IncidentId) -> IncidentInFull:
-    """Its timeline, its runbook as things stand, and what it reaches downstream."""
+    """Its timeline, what changed since the last good run, its runbook as things stand, what it reaches downstream."""
     now, manifest = utc_now(), ensure_manifest()
     with told_as(404):
         incident = IncidentStore(on.engine).get(incident_id)
     return IncidentInFull(
         **dict(incidents.detail_of(on.settings, incident, now)),
+        changes=changes.changes_of(on.settings, on.engine, manifest, incident),
         runbook=runbooks.runbook_of(on.settings, incident),
         impact=impact.recorded_impact(manifest, incident),
     )

@@ -1,5 +1,6 @@
-"""One incident: its state and what to do next, its timeline, what it reaches, its runbook."""
+"""One incident: its state and what to do next, what changed before it, its timeline, what it reaches, its runbook."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,10 +10,12 @@ from reliability_platform.counted import counted
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.formats import landing_days
 from reliability_platform.incidents.classes import CLASSES
+from reliability_platform.incidents.documents.changes import COLUMNS, rows
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.service.dashboard.markdown import as_html
 from reliability_platform.service.dashboard.page import DashboardPage, PageGroup, PageRequest, PageView, Tone
+from reliability_platform.service.queries.changes import IncidentChanges, changes_of
 from reliability_platform.service.queries.documents import postmortem_of
 from reliability_platform.service.queries.impact import RecordedImpact, recorded_impact
 from reliability_platform.service.queries.incidents import IncidentDetail, detail_of
@@ -49,6 +52,11 @@ class IncidentView(PageView):
     next_command: str
     impact: RecordedImpact | None
     """None where lineage cannot be told."""
+    changes: IncidentChanges | None
+    """What changed since the last good run; None where lineage cannot be told."""
+    changed: list[list[str]]
+    """The same as rows of a table."""
+    changed_columns: tuple[str, ...] = COLUMNS
     runbook: Markup
     runbook_written_at: datetime | None
     """None where the page of the incident was never written, and this is the runbook of its class."""
@@ -60,10 +68,10 @@ def view(asked: PageRequest) -> IncidentView:
     """One incident by its id or the beginning of it. Raises `UsageError` if there is none."""
     incident = IncidentStore(asked.engine).get(asked.path["incident"])
     detail, runbook = detail_of(asked.settings, incident, asked.now), runbook_of(asked.settings, incident)
-    try:
+    impact, changes = None, None
+    with suppress(EnvironmentUnusableError):  # the page says so
         impact = recorded_impact(ensure_manifest(), incident)
-    except EnvironmentUnusableError:
-        impact = None
+        changes = changes_of(asked.settings, asked.engine, ensure_manifest(), incident)
     step, command = NEXT[incident.state]
     return IncidentView(
         sentence=_sentence(detail, is_open=incident.is_open),
@@ -74,6 +82,8 @@ def view(asked: PageRequest) -> IncidentView:
         next_step=step,
         next_command=command.format(id="-".join(incident.id.split("-")[:2])),
         impact=impact,
+        changes=changes,
+        changed=rows(changes.changes) if changes is not None else [],
         runbook=as_html(runbook.text),
         runbook_written_at=runbook.written_at,
         is_open=incident.is_open,
