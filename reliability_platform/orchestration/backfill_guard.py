@@ -26,6 +26,8 @@ DECISION_TAG = "reliability/backfill_decision"
 SCHEDULED = "dagster/schedule_name"
 LANDED_TAG = "reliability/landed"
 """On a run that the landing sensor has asked for: as much a matter of routine as the one that the schedule began."""
+CALLED_RIGHT_TAG = "reliability/called_right"
+"""On a run over days that a person has called right; the incident that was a false alarm."""
 
 
 def _heals(engine: Engine, tag: str, first: date, last: date) -> bool:
@@ -37,7 +39,7 @@ def _heals(engine: Engine, tag: str, first: date, last: date) -> bool:
 def _purpose(engine: Engine, tags: Mapping[str, str], first: date, last: date) -> Purpose:
     if INCIDENT_TAG in tags and _heals(engine, tags[INCIDENT_TAG], first, last):
         return Purpose.REMEDIATION
-    routine = LOCAL.items() <= tags.items() or SCHEDULED in tags or LANDED_TAG in tags
+    routine = LOCAL.items() <= tags.items() or bool({SCHEDULED, LANDED_TAG, CALLED_RIGHT_TAG} & tags.keys())
     return Purpose.ROUTINE if routine else Purpose.BACKFILL
 
 

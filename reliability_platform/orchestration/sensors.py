@@ -13,6 +13,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.orchestration.backfill_guard import CALLED_RIGHT_TAG
 from reliability_platform.orchestration.failed_runs import note_failed_runs
 from reliability_platform.orchestration.incident_pages import incident_pages
 from reliability_platform.orchestration.jobs import pipeline_job, remediation, reprocess_job
@@ -105,6 +106,16 @@ def _take_in(settings: Settings, incident: Incident, days: list[date]) -> dg.Run
     )
 
 
+def _again(incident: Incident, days: list[date]) -> dg.RunRequest:
+    """One run over days that a person has called right; keyed by that word."""
+    return dg.RunRequest(
+        run_key=f"called-right-{incident.id}-{_length(incident)}",
+        job_name=reprocess_job.name,
+        partition_key=days[0].isoformat() if len(days) == 1 else None,
+        tags={CALLED_RIGHT_TAG: incident.id, **({} if len(days) == 1 else range_tags(days[0], days[-1]))},
+    )
+
+
 def _rerun(job: str, incidents: list[Incident]) -> dg.RunRequest:
     """One run over all landing days that the last actions on these incidents changed."""
     days = [day for incident in incidents for day in incident.pending_reruns]
@@ -146,6 +157,7 @@ def remediation_sensor(context: dg.SensorEvaluationContext, home: Home) -> dg.Se
     for incident, days in steps.arrivals:
         with noted(IncidentStore(engine), incident, utc_now(), "What has landed for it could not be taken in"):
             requests.append(_take_in(settings, incident, days))
+    requests += [_again(incident, days) for incident, days in steps.called_right]
     documents = steps.verified
     return dg.SensorResult(
         run_requests=requests + page_requests(documents), dynamic_partitions_requests=_partitions_of(documents)

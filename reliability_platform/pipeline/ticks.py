@@ -19,6 +19,7 @@ from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.pickup import pick_up
 from reliability_platform.operations.cursors import advance, cursor_of
+from reliability_platform.remediation.called_right import called_right
 from reliability_platform.remediation.due import due, may_act
 from reliability_platform.remediation.heal import end_if_recovered, rerun_is_due, runs_from_the_source, verify
 from reliability_platform.remediation.owner import ask_owner
@@ -107,6 +108,8 @@ class TickSteps:
     """Their days are to be run again: first all actions, then one run for all days that they changed."""
     arrivals: list[tuple[Incident, list[date]]]
     """What has come by itself is to be taken in, whether an attempt is left or not."""
+    called_right: list[tuple[Incident, list[date]]]
+    """False alarms whose days are held until they are run again."""
 
 
 def take_steps(settings: Settings, engine: Engine, clock: Clock, actor: str) -> TickSteps:
@@ -142,7 +145,8 @@ def take_steps(settings: Settings, engine: Engine, clock: Clock, actor: str) -> 
     for from_the_source in (True, False):
         some = [one for one in waiting if runs_from_the_source(one) is from_the_source]
         runs += [Rerun(some, from_the_source)] if some and not act else []
-    return TickSteps(act, verified, runs, [] if act or runs else arrivals)
+    again = called_right(settings, engine, clock()) if settings.automation and not act and not runs else []
+    return TickSteps(act, verified, runs, [] if act or runs else arrivals, again)
 
 
 def _awaited_days(settings: Settings, incidents: Sequence[Incident]) -> dict[str, list[date]]:
