@@ -97,6 +97,7 @@ def show(document: dict[str, Any]) -> None:
         "detected": "detected",
         "root_cause": "root cause right",
         "severity": "severity right",
+        "changed_file": "faults of the code whose file is named first as what changed",
         "contained": "contained",
         "told": "published and told",
         "healed": "healed, and equal to a run without the fault",

@@ -17,5 +17,7 @@ with suppress(Exception):
     repository = definitions.get_repository_def()
     for name in repository.job_names:
         repository.get_job(name)
+    # What runs will build with is what has been imported here, whatever stands in the files by then.
+    import_module("reliability_platform.warehouse.fingerprints.collect").remember_imported()
     gc.collect()
     gc.freeze()  # what a run collects it would have to copy first

@@ -42,6 +42,7 @@ def test_it_is_one_incident_that_names_its_cause_and_heals(trial: TrialOutcome, 
     assert found.severity == fault.expected_severity
     assert found.contained
     assert found.healed
+    assert found.changed_file_first is (True if fault.stage is Stage.TRANSFORM else None), found.changed_first
     failed = set(trial.kills[found.id])
     signature = checks_named(fault.signature, found.source, None)
     symptoms = checks_named(fault.symptoms, found.source, None)

@@ -37,7 +37,8 @@ def an_outcome(number: int, fault: str, **changes: Any) -> ScenarioOutcome:
         incident="i", incidents=1, other_incidents=[], root_cause_right=True, root_cause={}, severity="P2",
         expected_severity="P2", severity_right=True, contained=True, told=False, healed=True,
         quarantine={"true_rows": 4, "quarantined_rows": 5, "hit_rows": 4, "precision": 0.8, "recall": 1.0},
-        days_to_detect=0.0, seconds_to_detect=1.0, seconds_to_recover=2.0, remediations=1,
+        days_to_detect=0.0, seconds_to_detect=1.0, seconds_to_recover=2.0, remediations=1, changed_first=None,
+        changed_file_first=None,
     )  # fmt: skip
     return replace(outcome, **changes)
 
@@ -74,6 +75,20 @@ def test_a_miss_and_a_false_alarm_cannot_hide_in_the_summary() -> None:
     assert summary["quarantine_precision"] == 0.8
     assert summary["unexplained_differences"] == ["orders/2026-01-01"]
     assert summary["baselines"][2]["detected_share"] == 0.5
+
+
+def test_whether_the_changed_file_is_named_first_counts_faults_that_change_one_alone() -> None:
+    """One that is not even noticed has not been named."""
+    scenarios = [
+        an_outcome(1, "a"),
+        an_outcome(2, "b", changed_file_first=True),
+        an_outcome(3, "b", changed_file_first=False, detected=False),
+    ]
+    none_or_half = [
+        summarise([TrialOutcome(some, [], {}, [], 10, {one.id: True for one in some}, [], {})])
+        for some in (scenarios[:1], scenarios)
+    ]
+    assert [one["changed_file_share"] for one in none_or_half] == [None, 0.5]
 
 
 def test_what_was_published_and_told_is_no_containment() -> None:

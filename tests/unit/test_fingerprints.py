@@ -12,9 +12,11 @@ from reliability_platform.lab.faults.transform import project_copy
 from reliability_platform.operations import operations_engine
 from reliability_platform.operations.tables import build_fingerprints, fingerprints
 from reliability_platform.settings import Settings, load_settings
-from reliability_platform.warehouse.fingerprints.collect import fingerprint_of
+from reliability_platform.warehouse.fingerprints.collect import _own, fingerprint_of
 from reliability_platform.warehouse.fingerprints.model import BuildFingerprint, BuildInput, InputKind, Part
 from reliability_platform.warehouse.fingerprints.store import BuildFingerprints, BuildOrigin
+from reliability_platform.warehouse.own_project import OwnProject
+from tests.scenarios.bicycles import write_project
 
 MART = "models/marts/agg_daily_revenue.sql"
 CHANNEL = "json://alerts.example/hunter2"
@@ -54,6 +56,29 @@ def test_a_changed_model_changes_its_entry_and_that_of_the_deployed_project_alon
     assert before.keys() == after.keys()
     changed = {key for key, one in after.items() if one != before[key]}
     assert changed == {("dbt_project", MART), ("settings", "dbt_project")}
+
+
+def test_of_an_own_project_each_file_has_an_entry_each_package_one_and_what_it_asks_of_the_environment_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under the names that they have there; a variable may be a password, and counts where Jinja asks for it alone."""
+    write_project(tmp_path)
+    (tmp_path / "layers" / "asks.sql").write_text("select '{{ env_var('CITY_KEY', 'none') }}' as key")
+    monkeypatch.setenv("CITY_KEY", "hunter2")
+    found = {one.name: one for one in _own(OwnProject(tmp_path))}
+    assert found["layers/serve/daily.sql"].kind == InputKind.MODEL
+    assert found["jinja/" + next((tmp_path / "jinja").glob("*.sql")).name].kind == InputKind.MACRO
+    assert found["lists/stations.csv"].kind == InputKind.SEED
+    assert found["dbt_project.yml"].kind == InputKind.PROJECT_FILE
+    assert found["dbt_packages/durations"].kind == InputKind.DBT_PACKAGE
+    assert not [name for name in found if name.startswith("dbt_packages/durations/")]
+    monkeypatch.setenv("CITY_KEY", "hunter3")
+    (tmp_path / "dbt_packages" / "durations" / "macros" / "minutes.sql").write_text(
+        "{% macro minutes() %}2{% endmacro %}"
+    )
+    after = {one.name: one for one in _own(OwnProject(tmp_path))}
+    assert {name for name, one in after.items() if one != found[name]} == {"CITY_KEY", "dbt_packages/durations"}
+    assert len(after["CITY_KEY"].digest) == 4
 
 
 def test_a_file_that_is_written_to_twice_within_a_moment_is_read_twice(settings: Settings) -> None:

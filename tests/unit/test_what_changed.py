@@ -61,12 +61,11 @@ class History:
         assert key is not None
         return int(key[0])
 
-    def judge(self, landing_day: date, status: CheckStatus) -> None:
+    def judge(self, landing_day: date, status: CheckStatus, *measures: str) -> None:
         self.now += timedelta(hours=1)
-        spec = CHECKS[CHECK]
-        CheckStore(self.engine).record(
-            [CheckResult(CHECK, spec.dataset, "orders", landing_day, status, 1.0, "0", "it differs", "run", self.now)]
-        )
+        spec, details = CHECKS[CHECK], {"facts": {"measures": list(measures)}}
+        result = CheckResult(CHECK, spec.dataset, "orders", landing_day, status, 1.0, "0", "differs", "run", self.now)
+        CheckStore(self.engine).record([replace(result, details=details)])
 
     def incident(self) -> Incident:
         """The one that the failures so far have opened."""
@@ -184,6 +183,20 @@ def test_what_failed_is_made_with_comes_first_and_versions_come_last(history: Hi
     assert {one.input.name: one.nearness.concern for one in found}["duckdb"] is Concern.EVERYTHING
     assert len(found) == len(EVERY)
     assert ranked(fingerprint(*EVERY, value="1"), fingerprint(*EVERY, value="1"), lineage) == []
+
+
+@pytest.mark.parametrize("table", ["agg_daily_revenue", "fct_customer_days"])
+def test_of_the_tables_that_a_check_compares_those_that_differ_are_suspected_first(
+    history: History, table: str
+) -> None:
+    """Both are made of orders, and both were changed."""
+    history.build(day(1))
+    history.judge(day(1), CheckStatus.FAILED, f"{table}.orders")
+    models = [f"models/marts/{name}.sql" for name in ("agg_daily_revenue", "fct_customer_days")]
+    inputs = [(Part.DBT_PROJECT, name, InputKind.MODEL) for name in models]
+    lineage = LineageOfFailure.of(ensure_manifest(), history.incident())
+    found = ranked(fingerprint(*inputs, value="1"), fingerprint(*inputs, value="2"), lineage)
+    assert found[0].input.name == f"models/marts/{table}.sql"
 
 
 def test_a_staging_check_does_not_suspect_what_lies_after_it(history: History) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.facts import Facts
 from reliability_platform.contracts.odcs import ContractError, read_contracts
 from reliability_platform.incidents.model import Incident
 from reliability_platform.lineage.graph import NodeKind, data_graph, downstream, in_order, node_of
@@ -68,7 +69,8 @@ class LineageOfFailure:
         """For the checks of an incident that say what its class says; for all of them where none does."""
         graph, known = data_graph(manifest), [CHECKS[one] for one in incident.checks if one in CHECKS]
         own = [one for one in known if one.failure_class == incident.failure_class] or known
-        failed = {node_of(name) for name in (incident.root_dataset, *(one.dataset for one in own))} & set(graph)
+        datasets = {node_of(name) for name in (incident.root_dataset, *(one.dataset for one in own))}
+        failed = (datasets | _named_in_facts(incident)) & set(graph)
         sources = incident.sources or (incident.source,)
         came_in = [f"{NodeKind.BRONZE}/{source}" for source in sources if f"{NodeKind.BRONZE}/{source}" in graph]
         return cls(
@@ -103,6 +105,13 @@ class LineageOfFailure:
             case _:
                 # A file that is not there any more made what is called like it.
                 return self.nodes_of.get((part, name)) or (PurePosixPath(name).stem,)
+
+
+def _named_in_facts(incident: Incident) -> set[str]:
+    """The tables that checks name in what they found: whoever compares many tables says which of them differ."""
+    facts = [Facts.read(one.facts) for one in incident.signals if one.facts]
+    measures = {measure.rpartition(".")[0] for one in facts for measure in one.measures}
+    return measures | {table for one in facts for table in one.lost_from}
 
 
 def _declared_in(name: str) -> set[str]:

@@ -61,6 +61,10 @@ class ScenarioOutcome:
     """From the detection to data that are right again; see `recovery`."""
     remediations: int
     """Actions that were begun on its incidents."""
+    changed_first: str | None
+    """What its incident names first among what changed since the last good run, of a fault of the running platform."""
+    changed_file_first: bool | None
+    """Whether that is the file that was changed; None for a fault that changes none."""
 
 
 @dataclass(frozen=True)
@@ -175,17 +179,20 @@ def outcome_of(
     shown: set[date],
     wrong_in_the_end: set[date],
     known: Mapping[str, int] | None = None,
+    changed_first: Mapping[str, str] | None = None,
 ) -> ScenarioOutcome:
     """Grade one scenario by the incidents on its lane and days.
 
     `shown` are the event dates of its own that some version showed differently than the oracle, `wrong_in_the_end`
-    those that the last one still does. `known` says how long the timelines of incidents were already that came back.
+    those that the last one still does. `known` says how long the timelines of incidents were already that came back,
+    `changed_first` what each names first among what changed.
     """
     found, known = list(incidents), known or {}
     primary = _primary(scenario, found)
     cause = _root_cause(truth, primary, known.get(primary.id, 0) if primary else 0)
     ended = all(one.state in HEALED or one.state is State.FALSE_ALARM for one in found)
     contained = _contained(truth, shown, quarantine)
+    suspect = (changed_first or {}).get(primary.id) if primary else None
     expected = expected_severity(
         scenario.declared.expected_severity,
         truth.containment,
@@ -221,6 +228,8 @@ def outcome_of(
         seconds_to_detect=seconds_between(truth.injected_at, primary.detected_at) if primary else None,
         seconds_to_recover=seconds_to_recover(primary, known.get(primary.id, 0) if primary else 0),
         remediations=sum(actions_begun(one, known.get(one.id, 0)) for one in found),
+        changed_first=suspect,
+        changed_file_first=None if truth.changed_file is None else suspect == truth.changed_file,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.contracts import SOURCES
+from reliability_platform.incidents.changes import what_changed
 from reliability_platform.incidents.model import Incident
 from reliability_platform.lab.campaign.grade import ScenarioOutcome, TrialOutcome, outcome_of
 from reliability_platform.lab.campaign.grid import Scenario, TrialPlan
@@ -16,6 +17,7 @@ from reliability_platform.lab.faults.fault import Stage
 from reliability_platform.lab.faults.truth import Truth, load_truths
 from reliability_platform.lab.scorecard.live_fault import live_fault
 from reliability_platform.lab.scorecard.quarantined import Quarantined
+from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.publication import CURRENT, publications
 
 
@@ -40,6 +42,13 @@ def _truth_of(trial: Trial, scenario: Scenario, known: Sequence[Truth]) -> Truth
     before = {(one.fault, one.source, one.magnitude) for one in known}
     found = [one for one in load_truths(trial.settings) if (one.fault, one.source, one.magnitude) not in before]
     return next(one for one in found if (one.fault, one.source) == (scenario.fault, scenario.source))
+
+
+def _changed_first(trial: Trial, incidents: Sequence[Incident]) -> dict[str, str]:
+    """What each incident names first among what changed since the last good run; nothing where it names nothing."""
+    manifest = ensure_manifest()
+    found = {one.id: what_changed(trial.settings, trial.engine, manifest, one).changes for one in incidents}
+    return {name: changes[0].name for name, changes in found.items() if changes}
 
 
 def _one(trial: Trial, scenario: Scenario) -> tuple[ScenarioOutcome, list[str]]:
@@ -68,6 +77,7 @@ def _one(trial: Trial, scenario: Scenario) -> tuple[ScenarioOutcome, list[str]]:
         shown=shown[scenario.source] & dates,
         wrong_in_the_end=final[scenario.source] & dates,
         known=known,
+        changed_first=_changed_first(trial, incidents),
     )
     failed = sorted({result.check for result in [*results, *monitored] if result.status is CheckStatus.FAILED})
     return outcome, failed

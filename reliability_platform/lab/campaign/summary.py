@@ -108,6 +108,8 @@ def summarise(trials: Sequence[TrialOutcome]) -> dict[str, Any]:
     found = [one for one in outcomes if one.detected]
     shares["root_cause"] = wilson(sum(one.root_cause_right for one in found), len(found))
     shares["severity"] = wilson(sum(one.severity_right for one in found), len(found))
+    code = [one for one in outcomes if one.changed_file_first is not None]
+    shares["changed_file"] = _share_of(code, "changed_file_first")
     shares["false_alarm_per_control"] = wilson(sum(one.false_alarms > 0 for one in controls), len(controls))
     clean_days = sum(trial.clean_partition_days for trial in trials)
     shares["false_alarm_per_clean_partition_day"] = wilson(min(len(elsewhere), clean_days), clean_days)
@@ -119,6 +121,7 @@ def summarise(trials: Sequence[TrialOutcome]) -> dict[str, Any]:
         "detected_share": shares["detected"].share,
         "root_cause_share": shares["root_cause"].share,
         "severity_share": shares["severity"].share,
+        "changed_file_share": shares["changed_file"].share,
         "contained_share": shares["contained"].share,
         "told_share": shares["told"].share,
         "healed_share": shares["healed"].share,

@@ -84,6 +84,8 @@ class LiveInjectionResult:
     tables: list[str]
     lift: Callable[[], None] = lambda: None
     """Ends what must end before anything can heal: the right model is deployed again."""
+    changed_file: str | None = None
+    """The file of the project that was changed, as incidents name it; None where it was none."""
 
 
 LiveInjection = Callable[[Settings, str, date, float, np.random.Generator], LiveInjectionResult]

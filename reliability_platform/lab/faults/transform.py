@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from reliability_platform.incidents.changes.what_changed import SHOWN_AS
 from reliability_platform.lab.faults.fault import Containment, Fault, LiveInjectionResult, Stage
 from reliability_platform.lab.faults.targets import IN_A_MODEL, Gold, written_gold_of
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.parquet import identifier
 from reliability_platform.settings import DBT_PROJECT, Settings, own_dbt_project
+from reliability_platform.warehouse.fingerprints.model import Part
 
 VARIABLE, OWN_VARIABLE = "RELIABILITY_DBT_PROJECT", "RELIABILITY_OWN_DBT_PROJECT"
 
@@ -54,6 +56,12 @@ def _with_bug(settings: Settings, gold: Gold, factor: float) -> tuple[str, Path]
     return VARIABLE if own is None else OWN_VARIABLE, copy
 
 
+def _named(gold: Gold) -> str:
+    """The file of its model, as incidents name it: one of an own project as it is called there."""
+    part = Part.DBT_PROJECT if gold.mart.place is None else Part.OWN_PROJECT
+    return f"{SHOWN_AS.get(part, '')}{gold.mart.file}"
+
+
 def _silent_transform_bug(
     settings: Settings, source: str, day: date, size: float, rng: np.random.Generator
 ) -> LiveInjectionResult:
@@ -71,10 +79,10 @@ def _silent_transform_bug(
 
     if gold.mart.place is not None:  # a table of an own dbt project is built whole, and with it every day is wrong
         every = [there for one, there in landed_partitions(settings) if one == source]
-        return LiveInjectionResult(every, every, [gold.mart.name], mend)
+        return LiveInjectionResult(every, every, [gold.mart.name], mend, _named(gold))
     # Rows that are late by nature carry the mistake to the date before, and from there to the landing day of that.
     around = [day - timedelta(days=1), day, day + timedelta(days=1)]
-    return LiveInjectionResult(around, around[:2], [gold.mart.name], mend)
+    return LiveInjectionResult(around, around[:2], [gold.mart.name], mend, _named(gold))
 
 
 TRANSFORM_FAULTS = (

@@ -39,6 +39,8 @@ class Truth:
     """The plan's seed: with it and the simulation the injection can be made again."""
     also_known_as: list[str] = field(default_factory=list)
     """Failure classes by which an incident may be known instead of the expected one."""
+    changed_file: str | None = None
+    """The file of the project that was changed, as incidents name it; None where it was none."""
     injection_day: date | None = None
     """The landing day of which this is the truth; None once those of a whole injection are joined."""
 
@@ -87,6 +89,7 @@ def truth_of_live(fault: Fault, injection: Injection, injected: LiveInjectionRes
         event_dates=injected.event_dates,
         rows=BAD_ROWS.empty_table(),
         tables=injected.tables,
+        changed_file=injected.changed_file,
         seed=seed,
         injection_day=injection.landing_date,
     )

@@ -52,6 +52,14 @@ def fingerprint_of(settings: Settings) -> BuildFingerprint:
     return BuildFingerprint(tuple(sorted([*found, *_settings(settings), *_installed()])))
 
 
+def remember_imported() -> None:
+    """Take the digests of what this process has imported: contracts, and the platform's code. 50 ms, once; later calls, and
+    processes that are forked from this one, have them.
+    """
+    _contracts()
+    _installed()
+
+
 def _digest(text: str, digits: int = SHOWN_DIGITS) -> str:
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:digits]
 

@@ -200,6 +200,7 @@ SHARES = {
     "told": ("published and told", None),
     "root_cause": ("root cause right", 1.0),
     "severity": ("severity right", 1.0),
+    "changed_file": ("changed file named first", 1.0),
     "false_alarm_per_control": ("controls with a false alarm", 0.0),
     "false_alarm_per_clean_partition_day": ("clean days with a false alarm", 0.0),
 }
@@ -212,8 +213,8 @@ def _campaign_numbers(campaign: Document) -> list[HeadlineNumber]:
     numbers = []
     for key, (name, wanted) in SHARES.items():
         share = share_of((intervals.get(key) or {}).get("share", summary.get(f"{key}_share")))
-        if key == "told" and not share:
-            continue
+        if (key == "told" and not share) or (key == "changed_file" and share is None):
+            continue  # a campaign of before, or one without a fault of the code, says nothing of it
         good = None if share is None or wanted is None else share == wanted
         numbers.append(HeadlineNumber(name, percent(share), _interval(intervals.get(key) or {}), good))
     lost, alarms, controls = (
