@@ -54,6 +54,11 @@ class Changes(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     WITHDRAW_TABLE = "tables withdraw"
+    STOP = "requested run stop"
+    READ_OTHERWISE = "read otherwise"
+    ACCEPT_LATE = "accept late rows"
+    CORRECT = "corrections apply"
+    TAKE_BACK = "corrections revert"
 
 
 Audited = Destroys | Grants | Changes

@@ -29,6 +29,12 @@ class Reading:
     rename: Mapping[str, str] = field(default_factory=dict)
     casts: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def words(self) -> str:
+        """As people read it; names that a producer gave are shown as such."""
+        renamed = [f"{shown_name(old)} as {new}" for old, new in sorted(self.rename.items())]
+        return ", ".join([*renamed, *(f"{column} by {cast}" for column, cast in sorted(self.casts.items()))])
+
 
 def read_as(table: pa.Table, reading: Reading, contract: Contract) -> tuple[pa.Table, Breach | None]:
     """The table in another reading. A column that is the contract's already stays; one that a cast cannot convert

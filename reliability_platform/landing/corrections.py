@@ -20,6 +20,8 @@ from sqlalchemy import Engine, Row, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.audit_log import Changes, note_act
+from reliability_platform.counted import counted
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.landing.correction import Correction
 from reliability_platform.landing.seals import seal_again
@@ -117,6 +119,9 @@ class Corrections:
                 )
         except IntegrityError:  # somebody else decided the same at this moment
             return False
+        act = Changes.CORRECT if turn is Turn.APPLIED else Changes.TAKE_BACK
+        what = f"{decided.id}: {decided.correction.column} of {decided.correction.source}, {counted(len(decided.days), 'day')}"
+        note_act(self._engine, act, what, who, why, now)  # without values: they are of rows
         return True
 
     def all(self, source: str | None = None) -> list[Decided]:

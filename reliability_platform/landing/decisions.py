@@ -8,10 +8,13 @@ from datetime import date
 from pathlib import Path
 
 from reliability_platform.atomic import write_atomically
+from reliability_platform.audit_log import Changes, note_act
+from reliability_platform.clock import utc_now
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.landing.casts import CASTS, NEEDED_NO_MORE
 from reliability_platform.landing.columns import Reading
 from reliability_platform.landing.seals import seal_again
+from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
 
 
@@ -55,6 +58,11 @@ def approve_shim(settings: Settings, source: str, batch_id: str, reading: Readin
     if not path.exists() or path.read_text() != content:
         write_atomically(path, content.encode())
         seal_again(settings, path)
+        _note(settings, Changes.READ_OTHERWISE, f"{batch_id}: {reading.words}", by, why)
+
+
+def _note(settings: Settings, act: Changes, what: str, by: str, why: str) -> None:
+    note_act(operations_engine(settings), act, what, by, why, utc_now())
 
 
 def withdraw_shim(settings: Settings, source: str, batch_id: str) -> bool:
@@ -81,6 +89,7 @@ def accept_late_rows(settings: Settings, source: str, landing_date: date, by: st
     if not path.exists():
         write_atomically(path, (json.dumps({"approved_by": by, "why": why}, indent=2) + "\n").encode())
         seal_again(settings, path)
+        _note(settings, Changes.ACCEPT_LATE, f"{source} of {landing_date}", by, why)
 
 
 def withdraw_late_rows(settings: Settings, source: str, landing_date: date, why: str) -> bool:

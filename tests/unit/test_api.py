@@ -1,6 +1,9 @@
 """The API on a home that has lived: what it answers, whom it lets do what, and how it refuses."""
 
 import json
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,10 +13,13 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from reliability_platform.audit_log import AuditLog, Changes
 from reliability_platform.checks.holds import Holds
 from reliability_platform.clock import utc_now
+from reliability_platform.errors import ExitCode
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.operations.tables import audit_log
 from reliability_platform.service.access.roles import LEAST_ROLE, Act, Role, may
 from reliability_platform.service.access.tokens import ApiTokens
 from reliability_platform.service.api.app import create_app, operations
@@ -21,6 +27,7 @@ from reliability_platform.service.api.examples import EXAMPLES
 from reliability_platform.service.api.guard import CALLERS_BEHIND_ONE_ADDRESS, MAX_BODY_BYTES, Rate
 from reliability_platform.service.launching import worker
 from reliability_platform.service.launching.requests import RequestState, RunRequest, RunRequests
+from reliability_platform.service.launching.worker import _until_it_ends
 from tests.conftest import Platform, day
 from tests.unit.asked_of import REJECTED, lived_with_troubles
 
@@ -383,6 +390,30 @@ def test_a_request_says_how_its_command_ended(acted_on: Api) -> None:
     assert (found["state"], found["exit_code"], found["message"]) == ("refused", 2, "no such day")
 
 
+def test_what_is_at_work_is_stopped_by_whoever_may_ask_for_it(acted_on: Api) -> None:
+    """Its command ends as by Ctrl-C. Asked twice, it stands on record once; what has ended cannot be stopped."""
+    settings, engine = acted_on.home.settings, acted_on.home.engine
+    requests = RunRequests(settings, engine)
+    with requests.asked("run-pipeline", {}, "ada", None, utc_now()) as (request, _, _):
+        path, ended = f"/v1/requested-runs/{request.id}/stop", list[tuple[int, str, str]]()
+        words = ["serve", "--port", "0", "--home", str(settings.home)]  # goes on until it is stopped
+
+        def carry_out() -> None:
+            ended.append(_until_it_ends(words, dict(os.environ), requests, request.id))
+
+        command = threading.Thread(target=carry_out)
+        command.start()
+        for _ in range(2):
+            assert acted_on.post(path, {"why": "wrong days"}, 202)["state"] == RequestState.WAITING
+        command.join(60)
+    [(code, _, _)] = ended
+    assert code in (-signal.SIGTERM, ExitCode.TERMINATED)
+    assert "is lost" in acted_on.post(path, {"why": "again"}, 409)["detail"]
+    acted_on.post("/v1/requested-runs/none/stop", {"why": "no such run"}, 404)
+    [entry] = AuditLog(engine).newest([audit_log.c.command == Changes.STOP.value], None)[0]
+    assert (entry.what, entry.why) == (f"run-pipeline {request.id}", "wrong days")
+
+
 def test_a_home_whose_store_is_gone_is_told_with_503(acted_on: Api) -> None:
     for file in acted_on.home.settings.home.glob("operations.sqlite*"):
         file.unlink()
@@ -402,12 +433,12 @@ def test_each_operation_has_an_example_that_is_answered_well(acted_on: Api) -> N
     (scorecards / "reports.json").write_text(json.dumps([declared]))
     (scorecards / f"{name}.json").write_text('[{"fault": "null_spike"}]')
     requests = RunRequests(acted_on.home.settings, acted_on.home.engine)
-    request, _ = requests.ask("heal", {}, "ada", None, utc_now())
-    for name, example in EXAMPLES.items():
-        method = name.partition(" ")[0]
-        path = example.path.replace("{run_id}", request.id)
-        answer = acted_on.client.request(method, path, json=example.body)
-        assert answer.status_code == example.status, (name, answer.text)
+    with requests.asked("heal", {}, "ada", None, utc_now()) as (request, _, _):
+        for name, example in EXAMPLES.items():
+            method = name.partition(" ")[0]
+            path = example.path.replace("{run_id}", request.id)
+            answer = acted_on.client.request(method, path, json=example.body)
+            assert answer.status_code == example.status, (name, answer.text)
     assert acted_on.get("/v1/scorecards/pipeline_reliability_scorecard")["items"] == [{"fault": "null_spike"}]
 
 

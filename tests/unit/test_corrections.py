@@ -7,6 +7,7 @@ from datetime import timedelta
 import duckdb
 import pytest
 
+from reliability_platform.audit_log import AuditLog
 from reliability_platform.errors import UsageError
 from reliability_platform.landing.correction import Correction, RowCondition
 from reliability_platform.landing.corrections import (
@@ -86,6 +87,10 @@ def test_applied_twice_it_is_applied_once_and_taken_back_it_is_gone(home: Broken
     assert revert(home.settings, home.engine, one, "wrong", "somebody", NOW)
     assert not revert(home.settings, home.engine, one, "wrong", "somebody", NOW)
     assert cells(home) == []
+    assert [one.command for one in AuditLog(home.engine).newest([], None)[0]] == [
+        "corrections revert",
+        "corrections apply",
+    ]
     assert decide(home) == name
     assert cells(home) == [(*row[:-1], name) for row in before]
     assert examine_day(home.settings, "orders", home.day) == []

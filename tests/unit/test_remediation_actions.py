@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from reliability_platform.audit_log import AuditLog
 from reliability_platform.cli.main import cli
 from reliability_platform.incidents.classes import CLASSES, AskFor
 from reliability_platform.lab.simulation.system import scheduled_batches
@@ -261,7 +262,13 @@ def test_a_cast_that_fails_refuses_the_file_again_and_counts(home: BrokenHome) -
     """A shim is approved for what was seen; what lands under it later must fit as exactly."""
     home.land(retyped={2: lambda table: with_comma(table, spoilt="Erika M.")})
     reading = Reading(casts={"amount": "number_in_text_with_comma"})
-    approve_shim(home.settings, "orders", "orders-20260105-02", reading, "test", "because")
+    for _ in range(2):
+        approve_shim(home.settings, "orders", "orders-20260105-02", reading, "test", "because")
+    [noted] = AuditLog(home.engine).newest([], None)[0]
+    assert (noted.command, noted.what) == (
+        "read otherwise",
+        "orders-20260105-02: amount by number_in_text_with_comma",
+    ), "approved twice, it is approved once"
     assert home.admit()["orders-20260105-02"] == "quarantined"
     [refused] = quarantined_files(home.settings)
     assert refused["reason"] == "schema_type_changed"

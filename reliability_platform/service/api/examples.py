@@ -24,6 +24,9 @@ EXAMPLES: dict[str, RequestExample] = {
     "GET /v1/pipeline-runs": RequestExample("/v1/pipeline-runs?outcome=succeeded&limit=10"),
     "GET /v1/requested-runs": RequestExample("/v1/requested-runs"),
     "GET /v1/requested-runs/{run_id}": RequestExample("/v1/requested-runs/{run_id}"),
+    "POST /v1/requested-runs/{run_id}/stop": RequestExample(
+        "/v1/requested-runs/{run_id}/stop", {"why": "wrong days"}, status=202
+    ),
     "GET /v1/incidents": RequestExample("/v1/incidents?open=true&severity=P2"),
     "GET /v1/incidents/{incident_id}": RequestExample("/v1/incidents/INC-0001"),
     "GET /v1/downstream-impact": RequestExample("/v1/downstream-impact?source=orders"),

@@ -16,14 +16,15 @@ from reliability_platform.service.api.access import (
     Caller,
     Ground,
     OnGround,
+    Viewer,
     allowed,
     refuse_unless,
     router_of_acts,
 )
 from reliability_platform.service.api.problems import ApiError, told_as
-from reliability_platform.service.api.reads import IncidentId
+from reliability_platform.service.api.reads import IncidentId, RequestedRunId
 from reliability_platform.service.launching.kinds import KINDS
-from reliability_platform.service.launching.requests import RunRequest
+from reliability_platform.service.launching.requests import RunRequest, RunRequests
 from reliability_platform.service.launching.worker import launch
 from reliability_platform.warehouse.published import current_version
 
@@ -73,6 +74,26 @@ def of_kind(kind: str) -> Any:
         return LongWork(kind, on, who, answer, key)
 
     return Depends(asked_for)
+
+
+@router.post(
+    "/requested-runs/{run_id}/stop",
+    status_code=ACCEPTED,
+    tags=["pipeline"],
+    summary="Stop what somebody asked for",
+)
+def stop_requested_run(on: OnGround, who: Viewer, run_id: RequestedRunId, said: asked.Because) -> RunRequest:
+    """Its command ends as by Ctrl-C: what was finished is kept, and asking for the same again goes on. It goes into the audit log.
+
+    Whoever may ask for it may stop it. Poll until `state` is `stopped`; it is `done` where it had ended by then. 409 if it is
+    at work no more.
+    """
+    requests = RunRequests(on.settings, on.engine)
+    with told_as(404):
+        request = requests.get(run_id)
+    refuse_unless(who, KINDS[request.kind].act)
+    with told_as(409):
+        return requests.stop(run_id, who.name, said.why, utc_now())
 
 
 @router.post("/run-pipeline", status_code=ACCEPTED, tags=["pipeline"], summary="Run landing days")

@@ -41,6 +41,7 @@ WITH_ID = problems(401, 403, 404, 422, 429, 503)
 open_to_all = APIRouter(tags=["health"], responses=problems(403, 429))
 router = APIRouter(responses=USUAL, dependencies=[Depends(each_parameter_once)])
 
+RequestedRunId = Annotated[str, Path(max_length=36, description="As the answer to the request said.")]
 IncidentId = Annotated[
     str, Path(min_length=1, max_length=200, description="The id of the incident, or its beginning as INC-0003.")
 ]
@@ -134,11 +135,7 @@ def get_requested_runs(on: OnGround, _: Viewer, what: Annotated[asked.Paging, Qu
 
 
 @router.get("/requested-runs/{run_id}", tags=["pipeline"], summary="How far one of them is", responses=WITH_ID)
-def get_requested_run(
-    on: OnGround,
-    _: Viewer,
-    run_id: Annotated[str, Path(max_length=36, description="As the answer to the request said.")],
-) -> RunRequest:
+def get_requested_run(on: OnGround, _: Viewer, run_id: RequestedRunId) -> RunRequest:
     """Poll this until `state` is neither `waiting` nor `running`. Dagster's runs have the id as the tag `reliability/requested_run`."""
     with told_as(404):
         return RunRequests(on.settings, on.engine).get(run_id)

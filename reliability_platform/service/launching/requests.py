@@ -18,6 +18,8 @@ from sqlalchemy import Engine, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.actor import acts_from
+from reliability_platform.atomic import write_atomically
+from reliability_platform.audit_log import Changes, note_act
 from reliability_platform.errors import UsageError
 from reliability_platform.locks import claim, unclaimed
 from reliability_platform.operations.records import record
@@ -36,6 +38,8 @@ class RequestState(StrEnum):
     REFUSED = "refused"
     """The command said that the request cannot be carried out; nothing was changed."""
     FAILED = "failed"
+    STOPPED = "stopped"
+    """Somebody stopped it; what was finished before is kept."""
     LOST = "lost"
     """Never written down: its process was killed, and nobody carries it out."""
 
@@ -62,7 +66,7 @@ class RunRequest:
     idempotency_key: str | None
     """The key that came with it."""
     state: RequestState
-    """How far it is: `waiting`, `running`, `done`, `refused`, `failed` or `lost`."""
+    """How far it is: `waiting`, `running`, `done`, `refused`, `failed`, `stopped` or `lost`."""
     exit_code: int | None
     """Of the command: 0 all is well, 1 it ran and not all is well, 2 refused; null until it has ended."""
     result: Any
@@ -88,6 +92,29 @@ class RunRequests:
     def lock(self, request_id: str) -> Path:
         """What whoever carries the request out holds."""
         return self._folder / f"{request_id}.lock"
+
+    def _stop_file(self, request_id: str) -> Path:
+        return self._folder / f"{request_id}.stop"
+
+    def stop(self, request_id: str, who: str, why: str, now: datetime) -> RunRequest:
+        """Ask whoever carries a request out to stop; the request as it stands. Asked twice, it is asked once.
+
+        Raises `UsageError` for one that is at work no more.
+        """
+        request = self.get(request_id)
+        if request.state not in AT_WORK:
+            raise UsageError(f"{request.id} is {request.state.value}: there is nothing to stop.")
+        if self.stopped_by(request_id) is None:
+            write_atomically(self._stop_file(request_id), f"{who}: {why}".encode())
+            note_act(self._engine, Changes.STOP, f"{request.kind} {request.id}", who, why, now)
+        return request
+
+    def stopped_by(self, request_id: str) -> str | None:
+        """Who wants it to stop, and why; None if nobody does."""
+        try:
+            return self._stop_file(request_id).read_text()
+        except FileNotFoundError:
+            return None
 
     @contextmanager
     def asked(
@@ -208,6 +235,7 @@ class RunRequests:
 
     def leave(self, request_id: str, descriptor: int) -> None:
         """Nobody carries it out any more."""
+        self._stop_file(request_id).unlink(missing_ok=True)
         self.lock(request_id).unlink(missing_ok=True)
         os.close(descriptor)
 

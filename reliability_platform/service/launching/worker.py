@@ -24,6 +24,8 @@ from reliability_platform.settings import PREFIX, Settings, load_settings
 PATIENCE_SECONDS = 1_800.0
 """So long a request waits for the command that is at work on the home."""
 AGAIN_SECONDS = 5.0
+LOOK_SECONDS = 0.5
+"""So often it is looked whether somebody wants it to stop."""
 WORKER = "reliability_platform.service.launching.worker"
 ENDED: dict[int, RequestState] = {
     ExitCode.OK: RequestState.DONE,
@@ -70,7 +72,9 @@ def carry_out(settings: Settings, request_id: str) -> None:
             continue
         code, printed, message = _run(asked.words(settings.home), environment, requests, request_id)
         result = {**result, **printed}
-    state = ENDED.get(code, RequestState.FAILED)
+    state, stopped_by = ENDED.get(code, RequestState.FAILED), requests.stopped_by(request_id)
+    if stopped_by is not None and state is RequestState.FAILED:
+        state, message = RequestState.STOPPED, f"Stopped by {stopped_by}"
     requests.end(request_id, state, utc_now(), code, json.dumps(result) if result else None, message)
 
 
@@ -81,24 +85,45 @@ def _run(
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         requests.begin(request_id, utc_now())
-        done = subprocess.run(
-            [sys.executable, "-m", "reliability_platform.cli", *words],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode != ExitCode.BUSY or time.monotonic() > deadline:
+        code, out, said_to_people = _until_it_ends(words, environment, requests, request_id)
+        if code != ExitCode.BUSY or time.monotonic() > deadline:
             break
         requests.wait(request_id)
-        time.sleep(AGAIN_SECONDS)
-    lines = [line for line in done.stderr.splitlines() if line.startswith("reliability: ")]
+        again = time.monotonic() + AGAIN_SECONDS
+        while time.monotonic() < again and requests.stopped_by(request_id) is None:
+            time.sleep(LOOK_SECONDS)
+        if requests.stopped_by(request_id) is not None:
+            break
+    lines = [line for line in said_to_people.splitlines() if line.startswith("reliability: ")]
     try:
-        printed = json.loads(done.stdout) if done.stdout.strip() else {}
+        printed = json.loads(out) if out.strip() else {}
     except ValueError:
         printed = {}
     said = printed if isinstance(printed, dict) else {"plans": printed}
-    return done.returncode, said, lines[-1].removeprefix("reliability: ") if lines else ""
+    return code, said, lines[-1].removeprefix("reliability: ") if lines else ""
+
+
+def _until_it_ends(
+    words: list[str], environment: dict[str, str], requests: RunRequests, request_id: str
+) -> tuple[int, str, str]:
+    """The exit code of a command, its output and its messages. It is asked to end as soon as somebody wants it to stop."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reliability_platform.cli", *words],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    was_asked = False
+    while True:
+        try:
+            out, said = process.communicate(timeout=LOOK_SECONDS)
+            return process.returncode, out, said
+        except subprocess.TimeoutExpired:
+            if not was_asked and requests.stopped_by(request_id) is not None:
+                process.terminate()
+                was_asked = True
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ WHAT = {
 ENDS = {
     RequestState.REFUSED: "was refused",
     RequestState.FAILED: "failed",
+    RequestState.STOPPED: "was stopped; what was finished is kept",
     RequestState.LOST: "was lost: its process was killed; ask again",
 }
 """How it ended without its command having ended well."""
