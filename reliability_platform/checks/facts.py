@@ -162,6 +162,7 @@ _SHARES = {
     "known values": "{column} was known from the weeks before in",
     "known pairs": "a known {one} has a {other} that it had in the weeks before in",
     "kept pairs": "a known {one} has the {other} that it had when it last came in",
+    "far from the weeks before": "{column} is another by a factor of 20 or more than that of the same {part} in the weeks before, in",
     "commonest value": "{column} has its commonest value in",
     "keys used again": "a key of an earlier day has other content in",
     "rejected": "rejected for {part} are",

@@ -92,6 +92,7 @@ FLOORS = {
     MetricKind.KEPT: 0.15,
     MetricKind.COMMONEST: 0.02,
     MetricKind.AGAINST_BEFORE: 0.05,
+    MetricKind.FAR: 0.01,
     MetricKind.KEY_AGAIN: 0.002,
     MetricKind.REJECTED: 0.002,
     MetricKind.FOUND: 0.005,
@@ -119,6 +120,7 @@ certainty than to tell them: a stormy day is told, and half of its flights missi
 ALWAYS = frozenset(
     {
         MetricKind.NEGATIVE,
+        MetricKind.FAR,
         MetricKind.ORDER,
         MetricKind.REPEATED,
         MetricKind.KEY_AGAIN,

@@ -492,6 +492,9 @@ def _in_the_weeks_before(days: str) -> str:
 PER_THING = 3
 """Rows of one thing and day that are compared with those of the weeks before: enough for a median, and few enough for any day."""
 
+FAR_FACTOR = 20
+"""So many times as much or as little as in the weeks before is another unit: hundredths, ounces, thousands. Nine pieces instead of
+one are not."""
 FACTOR_ERROR = 0.01
 """Granted to a factor that is 1 on most days: a past without any noise would make every change certain."""
 
@@ -499,22 +502,35 @@ FACTOR_ERROR = 0.01
 def _against_before(contract: Contract, days: str, number: Column, thing: Column) -> str:
     """SQL: the median factor between a number and that of a row about the same thing in the weeks before. A product has its
     price: many orders of it are of the same amount, and then no other noise hides that all are a tenth dearer. The error is
-    that of a median, with the density there from the middle fifth (Siddiqui 1960).
+    that of a median, with the density there from the middle fifth (Siddiqui 1960). And the share of factors that no price
+    explains: the amounts of one merchant in hundredths are too few, and too small, to move a median or a mean.
     """
     name, same = identifier(number.name), identifier(thing.name)
+    factor = "(now.size - before.size)"
+    found = [
+        (
+            MetricKind.AGAINST_BEFORE,
+            f"exp(median({factor}))",
+            f"greatest({FACTOR_ERROR}, 2.5 * (quantile_cont({factor}, 0.6) - quantile_cont({factor}, 0.4)) "
+            "/ sqrt(count(distinct now.thing)))",
+        ),
+        (MetricKind.FAR, f"count(*) filter (where abs({factor}) > ln({FAR_FACTOR})) / count(*)", "null"),
+    ]
+    structs = ", ".join(
+        f"struct_pack(kind := {literal(kind.value)}, value := ({value})::double, error := ({error})::double)"
+        for kind, value, error in found
+    )
     return (
         "with rows_of_things as ("
         f"select landing_date, {same} as thing, ln({name}::double) as size from {silver(contract.source)} "
         f"where {name} > 0 and {same} is not null and landing_date between list_min([{days}]) - {SEEN_DAYS} "
         f"and list_max([{days}]) qualify row_number() over (partition by landing_date, thing order by "
         f"{', '.join(map(identifier, contract.key))}) <= {PER_THING}) "
-        f"select now.landing_date, {literal(MetricKind.AGAINST_BEFORE.value)}, {literal(number.name)}, {literal(thing.name)}, '', "
-        f"count(distinct now.thing), exp(median(now.size - before.size)), greatest({FACTOR_ERROR}, "
-        "2.5 * (quantile_cont(now.size - before.size, 0.6) - quantile_cont(now.size - before.size, 0.4)) "
-        "/ sqrt(count(distinct now.thing))) "
+        f"select landing_date, one.kind, {literal(number.name)}, {literal(thing.name)}, '', n, one.value, one.error from ("
+        f"select now.landing_date, count(distinct now.thing) as n, unnest([{structs}]) as one "
         "from rows_of_things as now join rows_of_things as before on now.thing = before.thing "
         f"and before.landing_date between now.landing_date - {SEEN_DAYS} and now.landing_date - 1 "
-        f"where now.landing_date in ({days}) and now.{_is_old_enough(contract.source)} group by now.landing_date"
+        f"where now.landing_date in ({days}) and now.{_is_old_enough(contract.source)} group by now.landing_date)"
     )
 
 

@@ -63,6 +63,7 @@ class MetricKind(StrEnum):
     KEPT = "kept pairs"
     COMMONEST = "commonest value"
     AGAINST_BEFORE = "against the weeks before"
+    FAR = "far from the weeks before"
     KEY_AGAIN = "keys used again"
     REJECTED = "rejected"
     FOUND = "found in"

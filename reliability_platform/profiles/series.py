@@ -54,7 +54,7 @@ class Series:
     @cached_property
     def family(self) -> npt.NDArray[np.int64]:
         """Metrics of one kind and column belong together: the labels of a column, the hours, one number in all segments."""
-        of_columns = (MetricKind.AGAINST_BEFORE, *BETWEEN_SOURCES)
+        of_columns = (MetricKind.AGAINST_BEFORE, MetricKind.FAR, *BETWEEN_SOURCES)
         names = [
             (one.kind, one.column, one.part if one.kind in of_columns else "", bool(one.within)) for one in self.metrics
         ]

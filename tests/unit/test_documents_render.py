@@ -256,4 +256,6 @@ def test_a_number_by_day_is_a_picture_on_a_page_and_a_table_elsewhere() -> None:
     svg = b64decode(re.findall(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)", shown)[0]).decode()
     root = ElementTree.fromstring(svg)  # noqa: S314 (our own)
     assert root.tag.endswith("svg") and HOSTILE[0] not in svg and "2026-01-20" in svg
+    last = next(one for one in root.iter("{http://www.w3.org/2000/svg}text") if one.text == "2026-01-20")
+    assert "text-anchor: end" in last.attrib["style"], "the date of the last day was cut off at the edge"
     assert page([Heading(1, "x"), block]) == shown

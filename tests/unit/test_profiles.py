@@ -130,6 +130,7 @@ AGAIN = "insert into day_rows select * replace ({key} + 50000000 as {key}, row_n
         ("orders", "update day_rows set merchant_id = 1 + (merchant_id + order_id) % 199 where order_id % 12 = 0", MetricKind.KEPT, "product_id merchant_id", False),
         ("shipments", "update day_rows set carrier = 'postnord' where carrier = 'dhl' and shipment_event_id % 8 = 0", MetricKind.KEPT, "order_id carrier", False),
         ("web_events", "update day_rows set product_id = 7 + event_id % 40 where event_type = 'page_view' and event_id % 15 = 0", MetricKind.EMPTY, "product_id", False),
+        ("orders", "update day_rows set amount = amount / 100 where merchant_id = (select mode(merchant_id) from day_rows) and amount >= 1", MetricKind.FAR, "amount", False),
         ("payments", "delete from day_rows where currency = 'PLN' and order_id % 2 = 0", MetricKind.REACHED, "order_id", False),
     ],
 )  # fmt: skip

@@ -50,6 +50,8 @@ def picture(series: ValuesByDay) -> str:
         axes.plot(days[-told:], values[-told:], color=HIT, linewidth=1.6, marker="o", markersize=6)
         shown = sorted({0, len(values) // 2, len(values) - 1})
         axes.set_xticks(shown, [series.days[one].isoformat() for one in shown], color=SOFT)
+        # The last day stands at the edge: half of its date would lie beyond the picture.
+        axes.get_xticklabels()[-1].set_horizontalalignment("right")
         axes.tick_params(colors=SOFT, length=3)
         for name, spine in axes.spines.items():
             spine.set_visible(name in ("left", "bottom"))
