@@ -8,7 +8,7 @@ KINDS = ("parquet", "csv", "json")
 COMPRESSIONS = ("none", "gzip", "zstd")
 _BEGINNINGS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 """How packed files begin."""
-ENCODINGS = ("utf-8", "utf-16", "latin-1")
+ENCODINGS = ("utf-8", "utf-16", "latin-1", "windows-1252")
 _OWN_NAMES = {"kind": "format", "date_format": "dateFormat", "timestamp_format": "timestampFormat"}
 """Fields that a contract calls otherwise."""
 

@@ -4,7 +4,7 @@ import gzip
 import json
 import zipfile
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -149,6 +149,7 @@ ENCODED: dict[str, tuple[Callable[[str], bytes], dict[str, object]]] = {
     "a byte order mark": (lambda text: text.encode("utf-8-sig"), {"encoding": "utf-8"}),
     "UTF-16": (lambda text: text.encode("utf-16"), {"encoding": "utf-16"}),
     "latin-1": (lambda text: text.replace("new", "neü").encode("latin-1"), {"encoding": "latin-1"}),
+    "windows-1252": (lambda text: text.replace("new", "ne\u20ac").encode("cp1252"), {"encoding": "windows-1252"}),
     "quotes": (lambda text: text.replace("new", '"n,""e"').encode(), {"quote": '"'}),
     "gzip under another name": (lambda text: gzip.compress(text.encode()), {"compression": "gzip"}),
 }
@@ -341,6 +342,39 @@ def test_numbers_with_a_comma_and_days_as_europe_writes_them_are_found(tmp_path:
     assert (contract.file_format.decimal, contract.file_format.encoding) == (",", "latin-1")
     assert {one.name: one.type for one in contract.columns}["betrag"] == "DECIMAL(18,2)"
     assert "%d.%m.%Y" in text
+
+
+@pytest.mark.parametrize(
+    ("written", "said", "doubt"),
+    [
+        ("%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M", ""),
+        ("%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M %p", ""),
+        ("%d-%b-%Y %H:%M:%S", "%d-%b-%Y %H:%M:%S", ""),
+        ("%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M", ""),
+        ("%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "# ? %m/%d/%Y %H:%M is a guess: %d/%m/%Y %H:%M reads all values as well"),
+    ],
+)
+def test_moments_are_found_as_spreadsheets_write_them(tmp_path: Path, written: str, said: str, doubt: str) -> None:
+    """Without seconds, which DuckDB's own look does not know: there was no event time. One file of the first days of a month
+    says nothing of days and months, a later one does, or the names of the files; where none does, it is asked."""
+    first = datetime(2025, 9, 1, 8)
+    for number in range(1 if doubt else 5):
+        moments = [first + timedelta(days=number, minutes=minute) for minute in range(30)]
+        lines = "".join(f"{number}-{minute};{one.strftime(written)}\n" for minute, one in enumerate(moments))
+        named = f"till-{number}.csv" if doubt else f"till-{first + timedelta(days=number):%Y-%m-%d}.csv"
+        (tmp_path / named).write_text(f"slip;sold\n{lines}")
+    contract, text = contract_of(tmp_path, *sorted(tmp_path.glob("till-*.csv")), name="till")
+    assert (contract.event_time, contract.file_format.timestamp_format) == ("sold", said)
+    assert (doubt in text) if doubt else ("reads all values as well" not in text)
+
+
+def test_files_in_plain_ascii_go_with_those_of_any_encoding(tmp_path: Path) -> None:
+    """A day on which nobody with an umlaut bought anything was "utf-8", and the sample was refused."""
+    for number, name in enumerate(("Ann", "J\u00f6rg", "\u20acva")):
+        lines = "".join(f"{number}-{one},2025-05-0{number + 1} 10:00:00,{name}\n" for one in range(30))
+        (tmp_path / f"till-2025-05-0{number + 1}.csv").write_bytes(f"slip,sold,who\n{lines}".encode("cp1252"))
+    contract, _ = contract_of(tmp_path, *sorted(tmp_path.glob("till-*.csv")), name="till")
+    assert contract.file_format.encoding == "windows-1252"
 
 
 def _evenings(zone: str, first: datetime, days: int) -> Fit:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import jinja2
 import jsonschema
 import pyarrow as pa
 import pytest
@@ -26,7 +27,7 @@ from reliability_platform.contracts.names import RESERVED_WORDS, plain_names, re
 from reliability_platform.contracts.odcs import ContractError, read_contracts
 from reliability_platform.contracts.types import arrow_type, canonical_type
 from reliability_platform.errors import ExitCode
-from reliability_platform.settings import CONTRACTS_FOLDER
+from reliability_platform.settings import CONTRACTS_FOLDER, PROJECT_ROOT
 
 FLIGHTS: dict[str, Any] = {
     "apiVersion": "v3.1.0",
@@ -376,3 +377,17 @@ def test_a_contract_says_where_files_appear_how_they_are_written_and_whose_days_
         day = contract.day_starts("date '2025-07-01'")
         [(begins,)] = connection.execute(f"select {day}").fetchall()
     assert begins == datetime(2025, 7, 1, 4)
+
+
+def test_rows_are_kept_with_columns_that_are_called_like_types_and_functions() -> None:
+    """`time`, `values` and `dec` are columns to DuckDB, and no names of arguments unless they are quoted: no build of such a
+    source ended."""
+    text = (PROJECT_ROOT / "dbt_project" / "macros" / "dialect.sql").read_text()
+    body = text.partition("{% macro default__row_as_json(values) -%}")[2].partition("{%- endmacro %}")[0]
+    with duckdb.connect() as connection:
+        words = [word for (word,) in connection.execute("select keyword_name from duckdb_keywords()").fetchall()]
+        names = [word for word in words if word not in RESERVED_WORDS]
+        row = ", ".join(f'1 as "{name}"' for name in names)
+        written = jinja2.Template(body).render(values=dict(zip(names, names, strict=True)))
+        [(kept,)] = connection.execute(f"select {written} from (select {row})").fetchall()
+    assert set(json.loads(kept)) == set(names) > {"time", "timestamp", "values", "position", "dec"}

@@ -18,6 +18,7 @@ from reliability_platform.parquet import literal
 
 HEAD_BYTES = 65_536
 EMPTY_DIALECT = "(empty)"
+ASCII, WINDOWS = "ascii", "windows-1252"
 
 
 def files_of(patterns: Iterable[str]) -> list[Path]:
@@ -39,17 +40,31 @@ def files_of(patterns: Iterable[str]) -> list[Path]:
     return sorted(found)
 
 
-def format_of(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> FileFormat:
-    """What the files are. Raises `UsageError` for what cannot be read, is empty, or is not all of one kind."""
+def kind_of(files: Sequence[Path]) -> FileFormat:
+    """What the files are, without a dialect. Raises `UsageError` for what cannot be read, is empty, or is not all of one kind."""
     kinds: dict[FileFormat, Path] = {}
     for path in files:
         kinds.setdefault(_by_content(path), path)
-    (found, path), *others = kinds.items()
+    (found, path), *others = _in_one_encoding(kinds).items()
     if others:
         raise UsageError(
             f"{path} is {_told(found)}, and {others[0][1]} is {_told(others[0][0])}: name files of one format with --from."
         )
-    return _with_dialect(connection, found, path) if found.kind == "csv" else found
+    return found
+
+
+def _in_one_encoding(kinds: dict[FileFormat, Path]) -> dict[FileFormat, Path]:
+    """The same, where plain ASCII goes with any encoding, and Latin-1 with the Windows code page that has its letters."""
+    said = {one.encoding for one in kinds if one.kind == "csv"} - {ASCII}
+    if said <= {"latin-1", WINDOWS} and WINDOWS in said:
+        said = {WINDOWS}
+    if len(said) > 1:
+        return kinds
+    one = next(iter(said), "utf-8")
+    merged: dict[FileFormat, Path] = {}
+    for found, path in kinds.items():
+        merged.setdefault(replace(found, encoding=one) if found.kind == "csv" else found, path)
+    return merged
 
 
 def _told(one: FileFormat) -> str:
@@ -78,7 +93,16 @@ def _by_content(path: Path) -> FileFormat:
         return FileFormat("json", compression)
     if text.startswith((b"[{", b"[\n", b"[ ")):
         raise UsageError(f"{path} is one JSON array: write an object a line (JSON lines).")
-    return FileFormat("csv", compression, "utf-8" if _is_utf8(head) else "latin-1")
+    return FileFormat("csv", compression, _encoding(head))
+
+
+def _encoding(head: bytes) -> str:
+    if head.isascii():
+        return ASCII
+    if head.startswith(codecs.BOM_UTF8) or _is_utf8(head):
+        return "utf-8"
+    # Control characters of Latin-1, which nobody writes, are signs of the euro and quotes there.
+    return WINDOWS if any(0x80 <= byte <= 0x9F for byte in head) else "latin-1"
 
 
 def _head(path: Path) -> tuple[bytes, str]:
@@ -105,7 +129,8 @@ def _is_utf8(head: bytes) -> bool:
     return False
 
 
-def _with_dialect(connection: duckdb.DuckDBPyConnection, found: FileFormat, path: Path) -> FileFormat:
+def with_dialect(connection: duckdb.DuckDBPyConnection, found: FileFormat, path: Path) -> FileFormat:
+    """The dialect of a CSV file. Raises `UsageError` for what is none."""
     try:
         [said] = connection.execute(
             "select Delimiter, Quote, Escape, SkipRows, HasHeader, DateFormat, TimestampFormat, Columns "
@@ -114,7 +139,7 @@ def _with_dialect(connection: duckdb.DuckDBPyConnection, found: FileFormat, path
         ).fetchall()
     except duckdb.Error as error:
         if "unicode" in str(error) and found.encoding == "utf-8":
-            return _with_dialect(connection, replace(found, encoding="latin-1"), path)
+            return with_dialect(connection, replace(found, encoding="latin-1"), path)
         raise UsageError(
             f"{path} cannot be read as CSV: lines differ in their number of columns, or it is none."
         ) from None

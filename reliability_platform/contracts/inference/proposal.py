@@ -127,6 +127,8 @@ def propose(
     if sample.nulls:
         words = ", ".join(f"{word} {counted(times, 'time')}" for word, times in sample.nulls.items())
         proposal.general.append(Told(None, f"stands for no value in columns of numbers or moments: {words}", True))
+    if sample.doubt:
+        proposal.general.append(Told(None, sample.doubt, True))
     if sample.format.encoding == "latin-1":
         proposal.general.append(Told(None, "the text is no UTF-8; latin-1 is a guess, as it reads any bytes", True))
     if not sample.format.header:

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 
 from reliability_platform.contracts.file_format import FileFormat
-from reliability_platform.contracts.inference.files import files_of, format_of, one_header, reader
+from reliability_platform.contracts.inference.files import files_of, kind_of, one_header, reader, with_dialect
+from reliability_platform.contracts.inference.moments import with_formats
+from reliability_platform.contracts.inference.transcoded import readable
 from reliability_platform.contracts.names import plain_names
 from reliability_platform.contracts.types import canonical_type
 from reliability_platform.counted import counted
@@ -54,6 +57,8 @@ class Sample:
     files_read: int = 0
     whole: bool = True
     """Whether every row of every file was read."""
+    doubt: str = ""
+    """Which other format the days or moments could have, in words."""
     nulls: dict[str, int] = field(default_factory=dict)
     """Words that stand for no value, and how often."""
 
@@ -71,15 +76,28 @@ class Sample:
 def take_sample(connection: duckdb.DuckDBPyConnection, patterns: Sequence[str], full: bool) -> Sample:
     """The deliveries that patterns name. Raises `UsageError`, in one line."""
     files = files_of(patterns)
-    found = format_of(connection, files)
-    raw = one_header(connection, found, files)
+    found = kind_of(files)
     chosen = files if full else _evenly(files)
-    sample = Sample(connection, files, found, files_read=len(chosen))
-    limit = None if full else max(2_000, MAX_CELLS // len(raw))
-    everything = _load(sample, raw, chosen, limit)
+    with TemporaryDirectory(prefix="sources-add-") as folder:
+        reads, copies = readable(found, chosen, Path(folder))
+        there = files if reads is found else list(copies.values())
+        if reads.kind == "csv":
+            reads = with_dialect(connection, reads, there[0])
+        raw = one_header(connection, reads, there)
+        sample = Sample(connection, files, reads, files_read=len(chosen))
+        limit = None if full else max(2_000, MAX_CELLS // len(raw))
+        everything = _load(sample, raw, [copies[path] for path in chosen], limit)
+    if reads.encoding != found.encoding and there != files:
+        sample.format = replace(sample.format, encoding=found.encoding, compression=found.compression)
+        for path, copy in copies.items():
+            connection.execute(
+                "update raw set _file = $path where _file = $copy", {"path": str(path), "copy": str(copy)}
+            )
     sample.whole = len(chosen) == len(files) and everything
     names = plain_names(name for name, _ in raw)
     texts = [name for name, kind in raw if kind == "VARCHAR" and found.kind != "parquet"]
+    if texts and found.kind == "csv":
+        sample.format, sample.doubt = with_formats(connection, sample.format, texts, NULL_WORDS)
     kinds = _types_of_texts(sample, texts) if texts else {}
     for original, kind in raw:
         sample.columns.append(kinds.get(original) or _as_typed(names[original], original, kind))
