@@ -189,10 +189,11 @@ def test_what_failed_is_made_with_comes_first_and_versions_come_last(history: Hi
 def test_of_the_tables_that_a_check_compares_those_that_differ_are_suspected_first(
     history: History, table: str
 ) -> None:
-    """Both are made of orders, and both were changed."""
+    """All were changed: two that are made of orders, and what compares them."""
     history.build(day(1))
     history.judge(day(1), CheckStatus.FAILED, f"{table}.orders")
     models = [f"models/marts/{name}.sql" for name in ("agg_daily_revenue", "fct_customer_days")]
+    models.append("models/reconciliation/rec_silver__vs__gold.sql")
     inputs = [(Part.DBT_PROJECT, name, InputKind.MODEL) for name in models]
     lineage = LineageOfFailure.of(ensure_manifest(), history.incident())
     found = ranked(fingerprint(*inputs, value="1"), fingerprint(*inputs, value="2"), lineage)

@@ -1,6 +1,6 @@
 """Which inputs of a build lie in the lineage of what failed, and how near to it."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -70,13 +70,15 @@ class LineageOfFailure:
         graph, known = data_graph(manifest), [CHECKS[one] for one in incident.checks if one in CHECKS]
         own = [one for one in known if one.failure_class == incident.failure_class] or known
         datasets = {node_of(name) for name in (incident.root_dataset, *(one.dataset for one in own))}
-        failed = (datasets | _named_in_facts(incident)) & set(graph)
+        named = _named_in_facts(incident) & set(graph)
+        # What compares tables and names one is further from the mistake than the one that it names.
+        failed = dict.fromkeys(datasets & set(graph), 1 if named else 0) | dict.fromkeys(named, 0)
         sources = incident.sources or (incident.source,)
         came_in = [f"{NodeKind.BRONZE}/{source}" for source in sources if f"{NodeKind.BRONZE}/{source}" in graph]
         return cls(
             _steps(graph, failed),
             downstream(graph, came_in) | set(came_in),
-            failed,
+            set(failed),
             sources,
             _files(read_manifest(manifest), set(graph)),
         )
@@ -121,11 +123,11 @@ def _declared_in(name: str) -> set[str]:
     return {PurePosixPath(name).stem}
 
 
-def _steps(graph: "nx.DiGraph[str]", failed: Collection[str]) -> dict[str, int]:
+def _steps(graph: "nx.DiGraph[str]", failed: Mapping[str, int]) -> dict[str, int]:
     """Node → steps to what failed, along rows, on the longest way: what compares a table with the one before reads both, and
     the later one is nearer.
     """
-    steps = dict.fromkeys(failed, 0)
+    steps = dict(failed)
     for node in reversed(in_order(graph)):
         after = [steps[one] for one, edge in graph.succ[node].items() if edge["rows"] and one in steps]
         if after and node not in failed:
