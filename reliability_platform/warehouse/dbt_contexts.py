@@ -15,6 +15,7 @@ from dbt.context.base import BaseContext
 from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
 from dbt.context.manifest import ManifestContext
 from dbt.include.global_project import PROJECT_NAME
+from dbt_common.clients.jinja import MacroFuzzTemplate, NativeSandboxTemplate
 
 Macros = dict[str, Any]
 """Macros as they are declared, by name."""
@@ -195,3 +196,5 @@ def make_contexts_on_demand() -> None:
     MacroNamespaceBuilder.build_namespace = _build_namespace  # type: ignore[method-assign]
     ManifestContext._build_namespace = _namespace_of_context  # type: ignore[method-assign]
     ManifestContext.to_dict = _to_dict  # type: ignore[method-assign, no-untyped-call]
+    # As the templates of all other texts: the arguments of a data test made a copy of everything, each of them.
+    NativeSandboxTemplate.new_context = MacroFuzzTemplate.new_context  # type: ignore[method-assign, assignment]
