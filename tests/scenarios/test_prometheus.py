@@ -122,6 +122,14 @@ TRIALS: dict[str, Trial] = {
         "169h",
         {"source": "orders"},
     ),
+    "ReliabilityPausedForLong": (
+        {
+            'reliability_paused_since_timestamp_seconds{kind="source",name="orders",state="paused"}': "0+0x20000",
+            'reliability_paused_since_timestamp_seconds{kind="table",name="a",state="withdrawn"}': "600000+0x20000",
+        },
+        "169h",
+        {"kind": "source", "name": "orders", "state": "paused"},
+    ),
     "ReliabilityRoomLow": (
         {'reliability_free_room_bytes{place="home"}': "1e8x20", 'reliability_free_room_bytes{place="snapshots"}': "1e10x20"},
         "10m",

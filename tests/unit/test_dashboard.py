@@ -18,6 +18,7 @@ from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.operations.tables import quarantine_counts, requested_runs
+from reliability_platform.pauses import Pauses
 from reliability_platform.service.access.roles import Role, may
 from reliability_platform.service.access.tokens import ApiTokens
 from reliability_platform.service.api.access import Caller, Ground
@@ -259,6 +260,37 @@ def test_a_responder_acts_from_the_page_of_an_incident(acted_on: Platform) -> No
     assert [one.why for one in timeline if one.actor == "ada"][-1] == "a test of ours"
 
 
+def test_a_source_and_a_table_are_paused_from_their_pages_and_go_on(acted_on: Platform) -> None:
+    """By the functions of the command line; who, since when and why stands where the button was."""
+    client, paused = client_of(acted_on.settings), Pauses(acted_on.engine)
+    for page, kind, name in (("contracts", "source", "orders"), ("dag", "table", "agg_daily_revenue")):
+        shown = client.get(f"/ui/{page}").text
+        said = {"form_token": str(next(one["value"] for one in Seen(shown).of("input") if one["name"] == "form_token"))}
+        assert f'action="/ui/pause/{kind}/{name}"' in shown
+        assert client.post(f"/ui/pause/{kind}/{name}", data=said).status_code == 422, "without a reason"
+        assert client.post(f"/ui/pause/{kind}/nothing", data=said | {"why": "x"}).status_code == 422
+        shown = client.post(f"/ui/pause/{kind}/{name}", data=said | {"why": HOSTILE}).text
+        assert [one for _, one in paused.standing(utc_now())] == [name]
+        assert "Paused by ada since" in shown
+        assert HOSTILE not in shown
+        shown = client.post(f"/ui/resume/{kind}/{name}", data=said | {"why": "mended"}).text
+        assert f'action="/ui/pause/{kind}/{name}"' in shown
+        assert not paused.standing(utc_now())
+
+
+def test_what_is_at_work_is_stopped_from_its_page(acted_on: Platform) -> None:
+    client, requests = client_of(acted_on.settings), RunRequests(acted_on.settings, acted_on.engine)
+    with requests.asked("heal", {}, "ada", None, utc_now()) as (request, _, _):
+        page = client.get(f"/ui/requests/{request.id}").text
+        said = {"form_token": str(next(one["value"] for one in Seen(page).of("input") if one["name"] == "form_token"))}
+        stopped = client.post(f"/ui/requests/{request.id}/stop", data=said | {"why": "not now"})
+        assert stopped.status_code == 200
+        assert requests.stopped_by(request.id) == "ada: not now"
+        requests.end(request.id, RequestState.STOPPED, utc_now(), 143, None, "Stopped by ada: not now")
+    assert "was stopped" in client.get(f"/ui/requests/{request.id}").text
+    assert client.post(f"/ui/requests/{request.id}/stop", data=said | {"why": "again"}).status_code == 409
+
+
 def test_a_form_that_is_not_filled_in_well_says_what_is_wrong_in_words(acted_on: Platform) -> None:
     client = client_of(acted_on.settings)
     page = client.get("/ui/incidents/INC-0001").text
@@ -318,7 +350,7 @@ def test_who_may_not_is_shown_no_form_and_refused(acted_on: Platform) -> None:
     for act in ACTS:
         if may(Role.VIEWER, act.act):
             continue
-        path = act.path.format(incident="INC-0001", request=TRIED)
+        path = act.path.format(incident="INC-0001", request=TRIED, kind="source", name="orders")
         assert client.post(f"/ui/{path}", data=said | {"why": "I may not"}).status_code == 403
     assert len(IncidentStore(acted_on.engine).get("INC-0001").timeline) == before
 

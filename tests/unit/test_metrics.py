@@ -32,6 +32,7 @@ from reliability_platform.operations.tables import (
     row_counts,
 )
 from reliability_platform.parquet import read_table
+from reliability_platform.pauses import Pausable, Pauses, PauseState
 from reliability_platform.pipeline.stage_log import RunStage, timed
 from reliability_platform.service.access.roles import Role
 from reliability_platform.service.access.tokens import ApiTokens
@@ -55,7 +56,7 @@ NOT_HERE = {
     "reliability_step_retries", "reliability_sensor_tick_timestamp_seconds", "reliability_sensor_late",
     "reliability_schedule_missed", "reliability_incident_mean_time_to_acknowledge_seconds",
     "reliability_incident_mean_time_to_recover_seconds", "reliability_incident_mean_time_to_resolve_seconds",
-    "reliability_incident_mean_time_to_detect_seconds",
+    "reliability_incident_mean_time_to_detect_seconds", "reliability_paused_since_timestamp_seconds",
 }  # fmt: skip
 """What a home without channels, snapshots, drills, endpoints or a daemon cannot answer: it is left out, and not invented."""
 
@@ -142,6 +143,10 @@ def test_labels_that_come_from_data_cannot_forge_a_series(lived: Callable[[Path]
     found = series_of(made)
     assert named(found, "reliability_failed_steps_total", cause=hostile[:40]) == [1]
     assert named(found, "reliability_forged") == []
+    assert named(found, "reliability_paused_since_timestamp_seconds") == []
+    Pauses(made.engine).say(Pausable.TABLE, "agg_daily_revenue", PauseState.WITHDRAWN, "ada", "wrong", NOW)
+    paused = named(series_of(made), "reliability_paused_since_timestamp_seconds", kind="table", state="withdrawn")
+    assert paused == [NOW.timestamp()]
 
 
 def test_what_cannot_be_read_costs_only_itself_and_is_said(home: Platform, tmp_path: Path) -> None:

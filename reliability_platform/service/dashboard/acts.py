@@ -18,6 +18,7 @@ from reliability_platform.incidents.decisions import Decision, decide
 from reliability_platform.incidents.reports import report
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.locks import locked
+from reliability_platform.pauses import Pausable, Pauses, PauseState
 from reliability_platform.service.access.roles import Act, may
 from reliability_platform.service.api import asked as forms
 from reliability_platform.service.api.access import Caller, Ground
@@ -125,6 +126,24 @@ def _try_to_replay(form: SentForm) -> str:
     return _launch(form, "replay", said.model_dump(mode="json", exclude_none=True))
 
 
+def _pause(state: PauseState) -> Callable[[SentForm], str]:
+    def do(form: SentForm) -> str:
+        said = form.read(forms.Pausing, kind=form.path["kind"], name=form.path["name"])
+        Pauses(form.ground.engine).say(said.kind, said.name, state, form.caller.name, said.why, form.now)
+        return "contracts" if said.kind is Pausable.SOURCE else "dag"
+
+    return do
+
+
+def _stop(form: SentForm) -> str:
+    requests = RunRequests(form.ground.settings, form.ground.engine)
+    request = requests.get(form.path["request"])
+    if not may(form.caller.role, KINDS[request.kind].act):
+        raise UsageError(f"{form.caller.name} may not {KINDS[request.kind].act.value}.")
+    requests.stop(request.id, form.caller.name, form.read(forms.Because).why, form.now)
+    return f"requests/{request.id}"
+
+
 TRIED_FIRST = ("heal", "replay")
 """Long work that is done from a page; what else was asked for over the API is done over it."""
 
@@ -158,4 +177,7 @@ ACTS: tuple[DashboardAct, ...] = (
     DashboardAct("incidents/{incident}/heal", KINDS["heal"].act, _try_to_heal),
     DashboardAct("quarantine/replay", KINDS["replay"].act, _try_to_replay),
     DashboardAct("requests/{request}/carry-out", KINDS["heal"].act, _carry_out),
+    DashboardAct("requests/{request}/stop", Act.RUN, _stop),
+    DashboardAct("pause/{kind}/{name}", Act.PAUSE, _pause(PauseState.PAUSED)),
+    DashboardAct("resume/{kind}/{name}", Act.PAUSE, _pause(PauseState.ACTIVE)),
 )

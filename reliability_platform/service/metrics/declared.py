@@ -17,6 +17,7 @@ from reliability_platform.openlineage_events.spool import EventSpool
 from reliability_platform.recovery.capacity import MEGABYTE, available_memory
 from reliability_platform.service.metrics.reading import MetricReading
 from reliability_platform.service.queries import backlogs, durations, incidents
+from reliability_platform.service.queries.pauses import standing_pauses
 
 PREFIX = "reliability_"
 
@@ -224,6 +225,10 @@ def _declared() -> Iterable[DeclaredMetric]:
     yield one("deadline_at_risk", G, SOURCE, "",
               "Whether the next deadline of a source will be missed as things stand, 1 or 0.",
               lambda r: [MetricSample(s.at_risk, (s.source,)) for s in r.sources])
+
+    yield one("paused_since_timestamp_seconds", G, ("kind", "name", "state"), "seconds",
+              "Since when a source or a published table is paused, or a table withdrawn, by somebody.",
+              lambda r: [s for p in standing_pauses(r.engine, r.now) for s in _moment(p.at, p.kind, p.name, p.state)])
 
     # What waits to be told
     yield one("alerts_waiting", G, ("channel",), "", "Alerts that are still to be sent.",

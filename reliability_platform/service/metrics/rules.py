@@ -15,6 +15,8 @@ from reliability_platform.slo.objectives import BurnAlert, objectives_of
 
 DEAD_LETTER_AGE = timedelta(days=7)
 """Rejected rows and refused files are looked at within a week: replayed, asked for again, or discarded."""
+FORGOTTEN = timedelta(days=7)
+"""What somebody has paused for so long may have been forgotten; consumers miss it every day."""
 PAGE, TICKET = "critical", "warning"
 """Somebody is woken; or somebody looks at it in the morning."""
 
@@ -133,6 +135,14 @@ def alert_rules(settings: Settings) -> Iterator[AlertRule]:
         TICKET,
         "What waits longest in the quarantine of {{ $labels.source }} is {{ $value | humanizeDuration }} old.",
         "`reliability quarantine analyze` says what can be replayed.",
+    )
+    yield AlertRule(
+        "ReliabilityPausedForLong",
+        f"time() - reliability_paused_since_timestamp_seconds > {FORGOTTEN.total_seconds():g}",
+        "5m",
+        TICKET,
+        "The {{ $labels.kind }} {{ $labels.name }} has been {{ $labels.state }} for {{ $value | humanizeDuration }}.",
+        "`reliability sources` and `reliability tables list` say by whom and why; `resume` lets it go on.",
     )
     if settings.min_free_room_megabytes:
         yield AlertRule(

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from reliability_platform.pauses import Pauses
+from reliability_platform.pauses import Pausable, Pauses
 from reliability_platform.service.queries.answer import QueryAnswer
 
 
@@ -30,3 +30,8 @@ class StandingPause(QueryAnswer):
 def standing_pauses(engine: Engine, now: datetime) -> list[StandingPause]:
     """All of them, the oldest first."""
     return [StandingPause(**vars(one)) for one in Pauses(engine).standing(now).values()]
+
+
+def paused_of_kind(engine: Engine, now: datetime, kind: Pausable) -> dict[str, StandingPause]:
+    """Those of one kind, by name."""
+    return {one.name: one for one in standing_pauses(engine, now) if one.kind == kind.value}

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from reliability_platform.counted import counted
+from reliability_platform.pauses import Pausable
 from reliability_platform.service.dashboard.evidence import Row, graded_rows
 from reliability_platform.service.dashboard.page import DashboardPage, PageGroup, PageRequest, PageView, Tone
 from reliability_platform.service.queries.contracts import DataContract, data_contracts
+from reliability_platform.service.queries.pauses import StandingPause, paused_of_kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,6 +15,8 @@ class ContractsView(PageView):
     """What the page shows."""
 
     contracts: list[DataContract]
+    paused: dict[str, StandingPause]
+    """The sources that are paused."""
     broken: list[Row]
     """Promises that were broken, by the last grading; the most often broken first."""
     graded: bool
@@ -28,6 +32,7 @@ def view(asked: PageRequest) -> ContractsView:
         sentence=sentence,
         tone=tone,
         contracts=contracts,
+        paused=paused_of_kind(asked.engine, asked.now, Pausable.SOURCE),
         broken=sorted(broken, key=lambda one: -one["violations"])[:50],
         graded=report is not None,
     )

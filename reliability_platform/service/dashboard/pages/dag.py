@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from datetime import date
 
+from reliability_platform.checks.catalogue import MARTS
 from reliability_platform.checks.results import CheckStatus
 from reliability_platform.counted import counted
+from reliability_platform.pauses import Pausable
 from reliability_platform.service.dashboard.graph import DrawnGraph, drawn
 from reliability_platform.service.dashboard.page import DashboardPage, PageGroup, PageRequest, PageView, Tone
 from reliability_platform.service.queries.answer import Page
 from reliability_platform.service.queries.checks import CheckFilter, check_page, newest_judged_day
 from reliability_platform.service.queries.lineage import LineageDataset, lineage_graph
+from reliability_platform.service.queries.pauses import StandingPause, paused_of_kind
 from reliability_platform.service.queries.runs import PipelineRun, run_page
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
@@ -36,6 +39,10 @@ class DagView(PageView):
 
     day: date | None
     datasets: list[DatasetStatus]
+    tables: list[str]
+    """The tables that are published."""
+    paused: dict[str, StandingPause]
+    """Those of them that are paused or withdrawn."""
     graph: DrawnGraph
     runs: Page[PipelineRun]
 
@@ -61,6 +68,8 @@ def view(asked: PageRequest) -> DagView:
         tone=tone,
         day=day,
         datasets=datasets,
+        tables=sorted(mart.name for mart in MARTS),
+        paused=paused_of_kind(asked.engine, asked.now, Pausable.TABLE),
         graph=drawn(lineage, {one.dataset.id: one.status for one in datasets}),
         runs=runs,
     )
