@@ -20,6 +20,7 @@ import duckdb
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import ERROR, NOTHING_TO_JUDGE, CheckResult, CheckStatus
 from reliability_platform.checks.soda_files import check_files, names_in_files
+from reliability_platform.contracts import CONTRACTS
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.masking import error_text, sample
 from reliability_platform.settings import SODA_SETTINGS
@@ -214,11 +215,16 @@ def _days_with_rows(
 
 
 def _unless_empty(result: CheckResult, filled: frozenset[date] | None) -> CheckResult:
-    """Of no rows, Soda says that none of them is bad: that is no pass."""
-    judged = filled is None or result.partition in filled or result.check.endswith(_COUNTS_ROWS)
-    if judged or result.status is not CheckStatus.PASSED:
+    """Of no rows, Soda says that none of them is bad: that is no pass. On a day on which none are due, as on Tuesdays of a source
+    that comes on Mondays, that there are none is no failure either.
+    """
+    if filled is None or result.partition in filled or result.status is CheckStatus.NOT_EVALUATED:
         return result
-    said = "there were no rows to judge"
+    of_rows = result.dataset == f"stg_{result.source}" and not result.check.endswith("__schema")
+    is_idle = of_rows and not CONTRACTS[result.source].cadence.due_on(result.partition)
+    if (result.check.endswith(_COUNTS_ROWS) or result.status is CheckStatus.FAILED) and not is_idle:
+        return result
+    said = "no batch is due on that day" if is_idle else "there were no rows to judge"
     return replace(result, status=CheckStatus.NOT_EVALUATED, value=None, message=said, reason=NOTHING_TO_JUDGE)
 
 

@@ -196,6 +196,18 @@ def test_json_lines_and_parquet_are_read(tmp_path: Path, kind: str, packing: str
     assert contract.zones == {}
 
 
+def test_a_day_in_the_name_of_a_folder_is_no_column(tmp_path: Path) -> None:
+    """DuckDB read `dt=2024-05-01` as a column of each file, admission reads the file alone: every one of them was refused."""
+    folder = tmp_path / "dt=2024-05-01"
+    folder.mkdir()
+    with duckdb.connect() as connection:
+        rows = "select i as id, timestamp '2024-05-01 10:00:00' + interval (i) minute as at from range(50) t(i)"
+        for kind in ("parquet", "csv", "json"):
+            connection.execute(f"copy ({rows}) to '{folder}/part.{kind}' (format {kind})")
+            contract, _ = contract_of(tmp_path, folder / f"part.{kind}", event_time="at")
+            assert [one.name for one in contract.columns] == ["id", "at_value"]
+
+
 def test_three_hundred_columns_are_no_trouble(tmp_path: Path) -> None:
     """Combinations of them would be five thousand million: what looks like a key is combined, and the rest is not."""
     names = ["id", "at", *(f"v{number}" for number in range(298))]

@@ -162,8 +162,8 @@ def reader(found: FileFormat, files: Sequence[Path], columns: Sequence[str] = ()
     """The files as a table function of DuckDB; values of CSV as the text that they came as."""
     names = "[" + ", ".join(literal(_literally(path)) for path in files) + "]"
     if found.kind == "parquet":
-        return f"read_parquet({names}, union_by_name = false, filename = '_file')"
-    packed = f"compression = '{found.compression}', filename = '_file'"
+        return f"read_parquet({names}, union_by_name = false, hive_partitioning = false, filename = '_file')"
+    packed = f"compression = '{found.compression}', hive_partitioning = false, filename = '_file'"
     if found.kind == "json":
         packed = packed.replace("'none'", "'uncompressed'")
         return f"read_json({names}, format = 'newline_delimited', union_by_name = true, {packed})"
