@@ -282,5 +282,7 @@ def test_the_lab_breaks_their_models_and_their_tables_and_each_is_noticed_held_a
     for one in found["scenarios"]:
         assert all(one[what] for what in ("detected", "root_cause_right", "contained", "healed")), one
         assert one["incidents"] == 1, one
+        named = True if one["fault"] == "silent_transform_bug" else None
+        assert one["changed_file_first"] is named, one["changed_first"]
     assert (found["false_alarms_elsewhere"], found["unexplained_differences"]) == ([], [])
     assert content(around.parent / "theirs") == before

@@ -94,6 +94,18 @@ def test_a_file_that_is_written_to_twice_within_a_moment_is_read_twice(settings:
     assert len(set(digests)) == 2
 
 
+def test_what_is_no_file_or_has_an_odd_name_stops_no_build(settings: Settings) -> None:
+    """A dangling link, a pipe, a name that is no UTF-8, a file that cannot be read."""
+    copy = project_copy(settings, "deployed")
+    (copy / "models" / "link.sql").symlink_to("nowhere.sql")
+    os.mkfifo(copy / "models" / "pipe.sql")
+    (copy / "models" / os.fsdecode(b"odd\xff\n.sql")).write_text("select 1")
+    fingerprint = fingerprint_of(settings.model_copy(update={"dbt_project": copy}))
+    found = by_key(fingerprint)
+    assert found["dbt_project", "models/link.sql"].digest == found["dbt_project", "models/pipe.sql"].digest == ""
+    assert BuildFingerprint.read(fingerprint.content) == fingerprint
+
+
 def test_of_a_setting_that_may_be_a_secret_only_that_it_changed_is_kept(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

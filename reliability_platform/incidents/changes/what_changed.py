@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from reliability_platform.formats import printable
 from reliability_platform.incidents.changes.commits import Commit, last_commits
 from reliability_platform.incidents.changes.concern import Concern, LineageOfFailure, Nearness
 from reliability_platform.incidents.changes.pair import days_of, pair_of
@@ -20,6 +21,7 @@ COMMITS = 5
 """Files of which git is asked for the last commit: 10 ms each."""
 SHOWN_AS = {Part.DBT_PROJECT: "dbt_project/", Part.CONTRACTS: "contracts/", Part.SODA_CHECKS: "soda_checks/"}
 """What stands before a path, so that it is one of the project; files of an own dbt project are named as they are there."""
+MAX_NAME = 300
 _KINDS, _CONCERNS = list(InputKind), list(Concern)
 
 
@@ -155,10 +157,8 @@ def _file(settings: Settings, one: BuildInput) -> Path | None:
 
 
 def _is_as_built(path: Path, one: BuildInput | None) -> bool:
-    try:
-        return one is not None and content_of(path).digest == one.digest
-    except OSError:
-        return one is None
+    """A file that was removed is as it was built while there is none."""
+    return content_of(path).digest == (one.digest if one is not None else "")
 
 
 def _with_commits(settings: Settings, differences: Sequence[InputDifference]) -> list[ChangedInput]:
@@ -167,7 +167,7 @@ def _with_commits(settings: Settings, differences: Sequence[InputDifference]) ->
     return [
         ChangedInput(
             kind=one.input.kind,
-            name=f"{SHOWN_AS.get(Part(one.input.part), '')}{one.input.name}",
+            name=printable(f"{SHOWN_AS.get(Part(one.input.part), '')}{one.input.name}", MAX_NAME),
             how="added" if one.before is None else "removed" if one.after is None else "changed",
             concern=one.nearness.concern,
             before=one.before.value if one.before is not None else "",

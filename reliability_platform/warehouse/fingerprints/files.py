@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,11 +28,23 @@ class FileContent:
 _KNOWN: dict[str, tuple[tuple[int, int, int, int], FileContent]] = {}
 
 
+NOTHING = FileContent("", frozenset())
+"""Of what is no file, or cannot be read: whether that matters dbt says, and no build fails for its fingerprint."""
+
+
 def content_of(path: str | Path) -> FileContent:
-    """The content of a file as it is now. Raises `OSError`."""
-    name = os.fspath(path)
-    stat = os.stat(name)  # noqa: PTH116 (a hundred a build: pathlib takes three times as long)
-    state = (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+    """The content of a file as it is now."""
+    try:
+        return _content(os.fspath(path))
+    except OSError:
+        return NOTHING
+
+
+def _content(name: str) -> FileContent:
+    status = os.stat(name)  # noqa: PTH116 (a hundred a build: pathlib takes three times as long)
+    if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
+        return NOTHING
+    state = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     known = _KNOWN.get(name)
     if known is not None and known[0] == state:
         return known[1]
