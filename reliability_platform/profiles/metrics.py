@@ -190,11 +190,13 @@ def is_integer(duckdb_type: str) -> bool:
 
 
 def _mean(column: Column) -> Aggregate:
+    """Without the largest and the smallest value: what rests on one row says nothing of the day. Of 134 payments one of 7,805 made
+    the mean twice what it is, on a day on which nothing was wrong.
+    """
     name = identifier(column.name)
     value = f"{name}::double"
-    return Aggregate(
-        Metric(MetricKind.MEAN, column.name), f"count({name})", f"avg({value})", _error_of_mean(value, name)
-    )
+    most = f"(sum({value}) - max({value}) - min({value})) / nullif(greatest(count({name}) - 2, 0), 0)"
+    return Aggregate(Metric(MetricKind.MEAN, column.name), f"count({name})", most, _error_of_mean(value, name))
 
 
 def _median(column: Column) -> Aggregate:

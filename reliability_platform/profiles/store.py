@@ -20,7 +20,7 @@ from reliability_platform.profiles.metrics import SEEN_DAYS, companions
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.built import digests
 
-VERSION = 5
+VERSION = 6
 """Grows when a metric means something else: everything is measured anew."""
 _STATE = "state"
 """The digest of all that the profile of a day was made from."""

@@ -152,12 +152,17 @@ def test_what_rows_show_together_is_told_and_named(
 
 @pytest.mark.parametrize(
     "statement",
-    ["select 1", "delete from day_rows where order_id % 5 = 0", "update day_rows set amount = amount * 1.05"],
+    [
+        "select 1",
+        "delete from day_rows where order_id % 5 = 0",
+        "update day_rows set amount = amount * 1.05",
+        "update day_rows set amount = 7805.25 where order_id = (select min(order_id) from day_rows where currency = 'PLN')",
+    ],
 )
 def test_a_good_or_a_bad_day_is_not_told(
     statement: str, shop: tuple[duckdb.DuckDBPyConnection, dict[str, pa.Table]]
 ) -> None:
-    """A fifth fewer rows of the usual mix, and prices that grow."""
+    """A fifth fewer rows of the usual mix, prices that grow, and one order that is as large as all others in its currency."""
     assert _spoiled(shop, "orders", statement).deviations == ()
 
 
