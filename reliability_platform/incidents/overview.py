@@ -73,7 +73,7 @@ def _wrong(incident: Incident) -> list[Block]:
 
 def _hit(reach: Reach, numbers: Numbers | None) -> list[Block]:
     readers = [f"{one.name}{' (critical)' if one.critical else ''}" for one in reach.exposures]
-    rows = "There is no warehouse to count in."
+    rows = "The warehouse cannot be asked for rows now: a run has it, or it is lost."
     if numbers is not None:
         bad = numbers.quarantined_rows + numbers.held_late_rows
         rows = (

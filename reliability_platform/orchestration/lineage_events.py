@@ -25,6 +25,7 @@ from reliability_platform.openlineage_events.run import Dataset, Datasets, JobRu
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.dbt_runner import NodeResult
+from reliability_platform.warehouse.lease import hurried
 from reliability_platform.warehouse.marts import read_manifest
 
 _log = logging.getLogger(__name__)
@@ -170,9 +171,8 @@ class ModelNews:
 
     def _built(self, names: Sequence[str]) -> dict[str, Dataset]:
         days, patience = self._news.days, self._news.settings.openlineage_timeout_seconds
-        hurried = {"lease_timeout_seconds": patience, "stranger_timeout_seconds": patience}
         try:
-            return self._models.built(self._news.settings.model_copy(update=hurried), names, min(days), max(days))
+            return self._models.built(hurried(self._news.settings, patience), names, min(days), max(days))
         except Exception as problem:  # the events then say what the yml declares
             _warn_once(type(problem).__name__)
             return {}

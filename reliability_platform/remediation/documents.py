@@ -29,10 +29,12 @@ from reliability_platform.remediation.heal import describe
 from reliability_platform.remediation.policy import ON_THE_RECORD, POLICIES
 from reliability_platform.settings import DEFAULT_HOME, Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
-from reliability_platform.warehouse.lease import warehouse_reader
+from reliability_platform.warehouse.lease import hurried, warehouse_reader
 from reliability_platform.warehouse.marts import read_manifest
 from reliability_platform.warehouse.publication import current_version, read_publication
 
+LOOK_SECONDS = 1.0
+"""So long somebody who looks at an incident waits for the warehouse: a run may have it for an hour."""
 JUDGED_BEFORE = 20
 """Earlier results that are looked at: by then the story is told."""
 
@@ -72,15 +74,15 @@ def _numbers(settings: Settings, incident: Incident) -> Numbers | None:
     try:
         with warehouse_reader(settings) as connection:
             return numbers(connection, incident.source, incident.partitions)
-    except EnvironmentUnusableError:
-        return None  # a lost warehouse must not keep anybody from reading the runbook
+    except (EnvironmentUnusableError, HomeBusyError):
+        return None  # a lost warehouse must not keep anybody from reading the runbook, nor one that somebody else has
 
 
 def _plan(settings: Settings, incident: Incident) -> str | None:
     try:
         return describe(settings, incident)
     except (EnvironmentUnusableError, HomeBusyError):
-        return None  # nor must a warehouse that somebody else has
+        return None
 
 
 def _readers(settings: Settings, incident: Incident) -> Readers:
@@ -173,6 +175,11 @@ def situation_of(settings: Settings, engine: Engine, incident: Incident, now: da
     )
 
 
+def situation_seen(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> Situation:
+    """The same for somebody who looks and does not wait for a run to end: what only the warehouse knows may be missing."""
+    return situation_of(hurried(settings, LOOK_SECONDS), engine, incident, now)
+
+
 def _by_hand(incident: Incident) -> str:
     """What the failed checks say that a person is to do."""
     hints = dict.fromkeys(CHECKS[one.check].recovery for one in incident.signals if one.check in CHECKS)
@@ -194,7 +201,8 @@ def _next_step(settings: Settings, incident: Incident, now: datetime) -> str:
 
 
 def render_overview(settings: Settings, incident: Incident, now: datetime) -> str:
-    """One screen of plain text, with today's numbers."""
+    """One screen of plain text, with today's numbers; without them while a run has the warehouse."""
+    settings = hurried(settings, LOOK_SECONDS)
     lineage, counted = reach(ensure_manifest(), incident.source), _numbers(settings, incident)
     step = _next_step(settings, incident, now) if incident.is_open else ""
     policy = read_policy(settings.response_policy)

@@ -35,6 +35,11 @@ def warehouse_lease(settings: Settings) -> AbstractContextManager[None]:
     return locked(settings.lease, _busy(seconds), wait_seconds=seconds, reentrant=True)
 
 
+def hurried(settings: Settings, seconds: float) -> Settings:
+    """The same settings for whoever waits so long for the warehouse and then does without it."""
+    return settings.model_copy(update={"lease_timeout_seconds": seconds, "stranger_timeout_seconds": seconds})
+
+
 def open_when_free(settings: Settings, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     """Open the file under the lease; wait for a while if a program that knows no lease has it open.
 

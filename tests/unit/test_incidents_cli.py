@@ -1,6 +1,8 @@
 """What people type about incidents, through the real command line on a real store."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from reliability_platform.incidents.overview import overview, screen
 from reliability_platform.incidents.response import read_policy
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
+from reliability_platform.remediation import documents
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from tests.unit.failing import NOW, Numbers, later, result
@@ -55,6 +58,23 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str, home: Path) -> str:
 def listed(capsys: pytest.CaptureFixture[str], home: Path, *filters: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(reliability(capsys, "incidents", "list", "--json", *filters, home=home))
     return found
+
+
+def test_who_looks_at_an_incident_does_not_wait_for_a_run(
+    capsys: pytest.CaptureFixture[str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run had the warehouse for five minutes, and nobody could see what was wrong until it had ended."""
+    monkeypatch.setattr(documents, "LOOK_SECONDS", 0.1)
+    lease = load_settings(home).lease
+    taken = "import fcntl, sys; file = open(sys.argv[1], 'a'); fcntl.flock(file, fcntl.LOCK_EX); print('held', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", taken, str(lease)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout is not None and other.stdout.readline() == b"held\n"
+        for words in (["show"], ["runbook"], ["message"], ["postmortem"]):
+            assert "INC-0001" in reliability(capsys, "incidents", *words, "INC-0001", home=home)
+        assert "a run has it" in reliability(capsys, "incidents", "show", "INC-0001", home=home)
+        other.kill()
 
 
 def test_an_incident_from_the_alarm_to_its_end(capsys: pytest.CaptureFixture[str], home: Path) -> None:

@@ -49,10 +49,10 @@ def _tell(blocks: Sequence[Block], form: str) -> None:
 @home_option
 def runbook(incident_id: str, form: str, settings: Settings) -> None:
     """What to do about an incident, as things stand now. INCIDENT_ID may be shortened, as in INC-0003."""
-    from reliability_platform.remediation.documents import situation_of
+    from reliability_platform.remediation.documents import situation_seen
 
     settings, incident = _found(incident_id, settings)
-    situation = situation_of(settings, operations_engine(settings), incident, utc_now())
+    situation = situation_seen(settings, operations_engine(settings), incident, utc_now())
     _tell(runbook_blocks(incident, situation), form)
 
 
@@ -93,7 +93,7 @@ def assess(incident_id: str, settings: Settings, as_json: bool) -> None:
 @home_option
 def postmortem(incident_id: str, form: str, record: bool, settings: Settings) -> None:
     """The postmortem of an incident, filled in from its timeline; a draft while it is not over."""
-    from reliability_platform.remediation.documents import situation_of, write_document
+    from reliability_platform.remediation.documents import situation_of, situation_seen, write_document
 
     settings, incident = _found(incident_id, settings)
     engine, now = operations_engine(settings), utc_now()
@@ -104,7 +104,8 @@ def postmortem(incident_id: str, form: str, record: bool, settings: Settings) ->
             facts = facts_of(incident, situation_of(settings, engine, incident, now))
             record_action_items(store, incident.id, propose_action_items(incident, facts), now, whoami())
             incident = store.get(incident.id)
-    blocks = postmortem_blocks(incident, situation_of(settings, engine, incident, now))
+    situation = situation_of if record else situation_seen
+    blocks = postmortem_blocks(incident, situation(settings, engine, incident, now))
     if record:
         write_document(settings, f"{incident.id}.postmortem", blocks)
     _tell(blocks, form)
@@ -120,10 +121,10 @@ def postmortem(incident_id: str, form: str, record: bool, settings: Settings) ->
 @json_option
 def message(incident_id: str, kind: str | None, form: str, settings: Settings, as_json: bool) -> None:
     """Messages about an incident, to be sent: internal, to each owner of readers, to the source, the all-clear."""
-    from reliability_platform.remediation.documents import situation_of
+    from reliability_platform.remediation.documents import situation_seen
 
     settings, incident = _found(incident_id, settings)
-    situation = situation_of(settings, operations_engine(settings), incident, utc_now())
+    situation = situation_seen(settings, operations_engine(settings), incident, utc_now())
     made = messages(incident, situation, kind)
     if as_json:
         print_json([{"kind": one.kind, "to": one.to, form: FORMATS[form](one.blocks)} for one in made])

@@ -218,7 +218,9 @@ def _by_lineage(reach: Reach, spoils_numbers: bool) -> str:
 def rows_concerned(numbers: Numbers | None) -> list[Block]:
     """Where the delivered rows of the days ended, in one line of a table."""
     if numbers is None:
-        return [Paragraph("There is no warehouse to ask how many rows are concerned.")]
+        return [
+            Paragraph("The warehouse cannot be asked now how many rows are concerned: a run has it, or it is lost.")
+        ]
     dates = numbers.event_dates
     cells = {
         "rows delivered": f"{numbers.delivered_rows:,}",

@@ -65,7 +65,7 @@ class Situation:
     remedy: Remedy
     terms: ResponsePolicy
     numbers: Numbers | None = None
-    """None where there is no warehouse to ask."""
+    """None where the warehouse cannot be asked."""
     readers: Readers | None = None
     """None where nobody could look."""
     home: Path | None = None
