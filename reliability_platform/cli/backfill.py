@@ -167,10 +167,10 @@ def show_rehearsal(
         print_json({"from": first, "to": last, "tables": tables, "held": rehearsal.held, "objections": found})
         return
     _tell_tables(rehearsal.tables)
-    from reliability_platform.warehouse.published import shown_key
+    from reliability_platform.warehouse.published import held_lines
 
-    for key, why in rehearsal.held.items():
-        people.print(f"{shown_key(key)} would be held: {why[0]}", markup=False)
+    for line in held_lines(rehearsal.held):
+        people.print(f"Would be held: {line}", markup=False)
     for name, words in found.items():
         people.print(f"The guard objects ({name}): {words}.", markup=False)
     if not found:

@@ -424,7 +424,7 @@ def publish(rollback: bool, dry_run: bool, why: str | None, yes: bool, settings:
     else:
         from reliability_platform.warehouse.lacking import total
         from reliability_platform.warehouse.provisional import file_name
-        from reliability_platform.warehouse.published import kept_tables, shown_key
+        from reliability_platform.warehouse.published import held_lines, kept_tables, shown_key
 
         people.print(f"Consumers read {publication.version}; {held_words(publication.held)}.")
         for kept in kept_tables(settings, publication):
@@ -442,6 +442,6 @@ def publish(rollback: bool, dry_run: bool, why: str | None, yes: bool, settings:
             people.print(
                 f"  {shown_key(key)} came from {' and '.join(servers)}, not from its first server.", markup=False
             )
-        for key, reasons in publication.held.items():
-            people.print(f"  {shown_key(key)}: {reasons[0]}")
+        for line in held_lines(publication.held):
+            people.print(f"  {line}", markup=False)
     return ExitCode.NOT_HEALED if publication.held else ExitCode.OK

@@ -2,13 +2,15 @@
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypedDict
 
+from reliability_platform.clock import spans
 from reliability_platform.errors import EnvironmentUnusableError
-from reliability_platform.formats import moment
+from reliability_platform.formats import moment, span
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lacking import Lacking
 from reliability_platform.warehouse.provisional_rows import ProvisionalRows
@@ -119,6 +121,15 @@ def key_of(partition: Partition) -> str:
 def shown_key(key: str) -> str:
     """The partition of a record's key as people read it everywhere: `orders 2026-01-15`."""
     return key.replace("/", " ")
+
+
+def held_lines(held: Mapping[str, Sequence[str]]) -> list[str]:
+    """What a record holds, for people: days in a row of one source that are held for the same reason are one line."""
+    found: dict[tuple[str, str], list[date]] = {}
+    for key, reasons in held.items():
+        source, day = _partition(key)
+        found.setdefault((source, reasons[0]), []).append(day)
+    return [f"{source} {span(days)}: {why}" for (source, why), some in found.items() for days in spans(some)]
 
 
 def _partition(key: str) -> Partition:

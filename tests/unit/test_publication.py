@@ -27,7 +27,7 @@ from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import warehouse_lease
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import CURRENT, current_version, publish, rollback
-from reliability_platform.warehouse.published import encoded, record_of
+from reliability_platform.warehouse.published import encoded, held_lines, record_of
 from tests.conftest import Platform, day
 
 
@@ -193,6 +193,18 @@ def test_a_publication_by_hand_loads_no_orchestrator(lived: Callable[[Path], Pla
     command = [sys.executable, "-c", program, "publish", "--home", str(home)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "Consumers read v000001; 0 landing partitions are held.\nFalse\n"
+
+
+def test_days_in_a_row_that_are_held_for_one_reason_are_one_line() -> None:
+    """One table that somebody had altered was told in 82 lines."""
+    held = {f"orders/{day(one)}": ["[red]it was changed[/red]", "more"] for one in (1, 2, 3, 7)}
+    held[f"orders/{day(4)}"] = held[f"payments/{day(1)}"] = ["no batch came"]
+    assert held_lines(held) == [
+        "orders 2026-01-01 to 2026-01-03: [red]it was changed[/red]",
+        "orders 2026-01-07: [red]it was changed[/red]",
+        "orders 2026-01-04: no batch came",
+        "payments 2026-01-01: no batch came",
+    ]
 
 
 def test_a_version_says_which_of_its_days_came_from_another_server_than_the_first(
