@@ -24,7 +24,6 @@ from reliability_platform.cli.options import home_option, home_served, progress
 from reliability_platform.cli.parameters import Whole
 from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.log_lines import JSON, json_line
-from reliability_platform.orchestration.code_socket import CODE_SOCKET
 from reliability_platform.service.hosts import in_url
 from reliability_platform.settings import PROJECT_ROOT, Settings
 from reliability_platform.strict_yaml import read_yaml
@@ -176,6 +175,8 @@ class _Server:
     """
 
     def __init__(self, name: str, command: Sequence[str], folder: Path, sockets: Path, as_json: bool) -> None:
+        from reliability_platform.orchestration.code_socket import CODE_SOCKET  # not above: its package imports Dagster
+
         self.name, self._as_json = name, as_json
         self._process = subprocess.Popen(
             command,

@@ -149,6 +149,8 @@ def test_a_home_of_before_there_were_cursors_opens_no_incident_again(settings: S
             "pauses",
             "stage_durations",
             "row_counts",
+            "build_fingerprints",
+            "fingerprints",
         ):
             connection.execute(text(f"drop table {later_table}"))
         for table, later_column in (("audit_log", "acted_from"),):

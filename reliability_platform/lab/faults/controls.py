@@ -16,7 +16,14 @@ from reliability_platform.lab.faults.fault import (
     InjectionFunction,
     InjectionResult,
 )
-from reliability_platform.lab.faults.good_days import GROWTH_DAYS, WEEK, amounts_grow, more_of_the_same, volume_grows
+from reliability_platform.lab.faults.good_days import (
+    GROWTH_DAYS,
+    WEEK,
+    amounts_grow,
+    fewer_of_the_same,
+    more_of_the_same,
+    volume_grows,
+)
 from reliability_platform.lab.faults.rows import copy_of, filled, spoil_files, with_table
 from reliability_platform.lab.faults.targets import (
     AMOUNTS,
@@ -30,7 +37,6 @@ from reliability_platform.lab.faults.targets import (
     both,
 )
 from reliability_platform.lab.faults.timing import late_events, shuffled_within_the_day
-from reliability_platform.lab.faults.volume import fewer_rows
 from reliability_platform.landing.deadline import deadline_of
 from reliability_platform.sources.batch import Batch
 
@@ -143,11 +149,12 @@ CONTROLS = (
     _control(
         "volume_a_fifth_down",
         "A bad day, as of a public holiday: a fifth fewer rows than usual.",
-        fewer_rows,
+        fewer_of_the_same,
         0.81,
         "share of the rows",
         # Orders without their payments, or the other way round, would be a true failure of another kind.
-        target=NOBODY_LACKS,
+        target=both(NOBODY_LACKS, OF_ITS_OWN),
+        days_read=WEEK.days,
     ),
     _control(
         "lateness_below_the_limit",

@@ -1,4 +1,4 @@
-"""More of what is usual: rows that a good day brings, or a good year, as different from each other as those that are there.
+"""More or less of what is usual: rows that a good day brings, or a good year, as different from each other as those that are there.
 
 They are those of the same weekday a week before, at the same time of day, under new keys. Identifiers that are new every day,
 as those of sessions, are new here too; those that come again, as customers, do something else: a sixth of the rows in which
@@ -17,15 +17,19 @@ from reliability_platform.contracts import CONTRACTS
 from reliability_platform.lab.faults.fault import BAD_ROWS, Deliveries, InjectionResult
 from reliability_platform.lab.faults.new_keys import with_new_keys
 from reliability_platform.lab.faults.rows import (
+    chosen,
     copy_of,
     event_dates,
     of_the_day,
     spoil_positions,
     times,
+    where,
     with_column,
     with_table,
+    without_rows,
 )
 from reliability_platform.lab.faults.targets import AMOUNTS, ENTITY, FREE_IDENTIFIERS
+from reliability_platform.lab.faults.volume import fewer_rows
 from reliability_platform.sources.batch import Batch
 
 WEEK = timedelta(days=7)
@@ -107,6 +111,17 @@ def more_of_the_same(clean: Deliveries, day: date, magnitude: float, rng: np.ran
             touched.append(batch.batch_id)
             added.append(rows)
     return InjectionResult(deliveries, touched, [day], event_dates(today[0].source, added), BAD_ROWS.empty_table())
+
+
+def fewer_of_the_same(clean: Deliveries, day: date, magnitude: float, rng: np.random.Generator) -> InjectionResult:
+    """The day has about a share `magnitude` of its rows; who stays away leaves no half of a session."""
+    today = clean[day]
+    ends = _of_one_day(clean[day - WEEK], today)
+    if not ends:
+        return fewer_rows(clean, day, magnitude, rng)
+    everybody = pc.unique(of_the_day(today, ends[0]))
+    away = everybody.take(pa.array(chosen(rng, len(everybody), 1 - magnitude)))
+    return without_rows(clean, day, [where(pc.is_in(batch.table[ends[0]], value_set=away)) for batch in today])
 
 
 def _every_day(clean: Deliveries, parts: list[InjectionResult]) -> InjectionResult:
