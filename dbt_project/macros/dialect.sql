@@ -30,7 +30,7 @@
     {{ return(adapter.dispatch('row_as_json')(values if values is mapping else dict(zip(values, values)))) }}
 {%- endmacro %}
 {% macro default__row_as_json(values) -%}
-    cast(to_json(struct_pack({% for column, value in values.items() %}"{{ column }}" := {{ value }}{{ ', ' if not loop.last }}{% endfor %})) as varchar)
+    cast(to_json({{ '{ ' }}{% for column, value in values.items() %}'{{ column }}': {{ value }}{{ ', ' if not loop.last }}{% endfor %}{{ ' }' }}) as varchar)
 {%- endmacro %}
 
 {# How a text looks and not what it says: letters as X and x, digits as 9. #}
