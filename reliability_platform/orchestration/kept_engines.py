@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster import StringSource
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS, create_db_conn_string
+from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine
 
 _WHOLE: dict[str, tuple[int, int]] = {}
@@ -59,3 +61,38 @@ def note_whole(url: str) -> None:
     found = _identity(url)
     if found is not None:
         _WHOLE[url] = found
+
+
+class KeptConnections:
+    """What Dagster's SQLite storages of one file have in common here: their connections are kept, and a file that is known to be
+    whole is not asked for its version again. Stands before the storage among the bases.
+    """
+
+    _conn_string: str
+
+    @classmethod
+    def opened(cls, folder: Path, name: str, inst_data: ConfigurableClassData | None) -> Any:
+        """The storage in `<folder>/<name>.db`, made where there is none."""
+        url = create_db_conn_string(str(folder), name)
+        storage: Any = cls
+        if is_known_whole(url):
+            return storage(url, inst_data)
+        made = storage.from_local(str(folder), inst_data=inst_data)
+        note_whole(url)
+        return made
+
+    @classmethod
+    def config_type(cls) -> Any:
+        """Dagster's home."""
+        return {"base_dir": StringSource}
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection in a transaction."""
+        with kept_connection(self._conn_string) as connection:
+            yield connection
+
+    def dispose(self) -> None:
+        """Close the kept connections together with the instance."""
+        super().dispose()  # type: ignore[misc]
+        kept_engine(self._conn_string).dispose()

@@ -10,18 +10,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from dagster import DagsterEvent, DagsterInstance, DagsterRun, DagsterRunStatus, StringSource
+from dagster import DagsterEvent, DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._core.events import EVENT_TYPE_TO_PIPELINE_RUN_STATUS
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from dagster._core.storage.runs import SqliteRunStorage
-from dagster._core.storage.sqlite import create_db_conn_string
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy import Connection
 
 from reliability_platform.causes import STOPPED, UNFORESEEN, cause_of
 from reliability_platform.ending import STOPPED_WORDS, Ending, begun, ended, reserve, tell, told
 from reliability_platform.masking import error_text
-from reliability_platform.orchestration.kept_engines import is_known_whole, kept_connection, kept_engine, note_whole
+from reliability_platform.orchestration.kept_engines import KeptConnections
 from reliability_platform.system_errors import foreseen
 
 ENDINGS = "endings"
@@ -95,7 +93,7 @@ def endings_of(instance: DagsterInstance) -> RunEndings:
     return RunEndings(Path(instance.root_directory))
 
 
-class WordLeavingSqliteRunStorage(SqliteRunStorage):
+class WordLeavingSqliteRunStorage(KeptConnections, SqliteRunStorage):
     """Dagster's run storage in SQLite that takes the room when a run is made, and leaves word when it cannot write."""
 
     endings: RunEndings
@@ -104,30 +102,9 @@ class WordLeavingSqliteRunStorage(SqliteRunStorage):
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:
         """As Dagster makes it from its configuration; the files are where they have always been."""
         home = Path(config_value["base_dir"])
-        url = create_db_conn_string(str(home / "history"), "runs")
-        if is_known_whole(url):
-            made = cls(url, inst_data)
-        else:
-            made = cls.from_local(str(home / "history"), inst_data=inst_data)
-            note_whole(url)
+        made: Self = cls.opened(home / "history", "runs", inst_data)
         made.endings = RunEndings(home)
         return made
-
-    @classmethod
-    def config_type(cls) -> Any:
-        """Dagster's home."""
-        return {"base_dir": StringSource}
-
-    @contextmanager
-    def connect(self) -> Iterator[Connection]:
-        """A connection in a transaction."""
-        with kept_connection(self._conn_string) as connection:
-            yield connection
-
-    def dispose(self) -> None:
-        """Close the kept connections together with the instance."""
-        super().dispose()  # type: ignore[no-untyped-call]
-        kept_engine(self._conn_string).dispose()
 
     def add_run(self, dagster_run: DagsterRun) -> DagsterRun:
         """Make a run, once there is the room for its word."""

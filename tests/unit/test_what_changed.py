@@ -303,7 +303,7 @@ def changed(count: int) -> WhatChanged:
 
 @pytest.mark.parametrize("blocks", [changes_section(changed(2)), changes_in_short(changed(2))])
 def test_what_git_says_is_no_markup_in_any_document(blocks: Sequence[Block]) -> None:
-    """Subjects and names are text of strangers."""
+    """Subjects and names are somebody else's text."""
     assert "<img" not in page(blocks)
     assert "<img" not in markdown(blocks)
     assert "[x](" not in markdown(blocks)

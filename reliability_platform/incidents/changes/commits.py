@@ -2,7 +2,7 @@
 
 A checkout may be anybody's: its configuration names programs (a pager, a file system monitor, hooks, a program for
 signatures, one that fetches objects that are missing). None of these is run, nothing is asked of a person or of the
-network, and what git says is text of a stranger: whoever shows it escapes it.
+network, and what git says is somebody else's text: whoever shows it escapes it.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """The two builds to compare: the first one after which a check failed, and the last one after which it had not."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -105,8 +105,8 @@ def _good_elsewhere(connection: Connection, check: str, bad: Row[tuple[int, date
     return found
 
 
-def days_of(engine: Engine, numbers: Iterator[int]) -> dict[int, Row[tuple[int, date, date, datetime]]]:
+def days_of(engine: Engine, numbers: Sequence[int]) -> dict[int, Row[tuple[int, date, date, datetime]]]:
     """The entries of some builds, by number."""
     query = select(builds.c.id, builds.c.first_day, builds.c.last_day, builds.c.began_at)
     with engine.connect() as connection:
-        return {row.id: row for row in connection.execute(query.where(builds.c.id.in_([*numbers])))}
+        return {row.id: row for row in connection.execute(query.where(builds.c.id.in_(numbers)))}

@@ -86,7 +86,7 @@ def what_changed(settings: Settings, engine: Engine, manifest: Path, incident: I
     """Compare the last good build of an incident's days with the first bad one."""
     pair, store = pair_of(engine, incident), BuildFingerprints(engine)
     numbers = [one for one in (pair.bad, pair.good) if one is not None]
-    entries, origins = days_of(engine, iter(numbers)), {one: store.origin(one) for one in numbers}
+    entries, origins = days_of(engine, numbers), {one: store.origin(one) for one in numbers}
 
     def compared(number: int | None) -> ComparedBuild | None:
         if number is None or number not in entries:
