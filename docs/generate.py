@@ -283,7 +283,7 @@ classes. Admission, checks and masking read it. A field that the standard does n
 | `primaryKey`, `primaryKeyPosition` | the columns that together identify a row |
 | `logicalTypeOptions: minimum, maximum` | bounds; a row outside is quarantined |
 | `quality: metric: invalidValues`, `arguments: validValues`, or `enum` | allowed values; a row with another one is quarantined |
-| `relationships` | the column of the reference data that the value must be in |
+| `relationships` | the column of the reference data that the value must be in: a row of which it is not is rejected. Or the column of a source, of another one or its own: from 1 % of the rows of a day on that lead to nothing which that source has delivered, the day is held. It is judged once that source has delivered on it or later, and again before each publication: what comes late mends it by itself |
 | `classification: personal` | values are masked wherever they are shown |
 | `customProperties: role` | `measure`, `segment` or `entity`: what is watched by its history |
 | `customProperties: aliases` | other names under which the column may arrive |

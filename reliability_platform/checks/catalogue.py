@@ -382,13 +382,13 @@ def _native_checks() -> list[CheckSpec]:
 def _relation_checks() -> Iterator[CheckSpec]:
     for source in SOURCES:
         for one in CONTRACTS[source].relations:
-            sources = (source, one.other_source) if one.other_source else (source,)
+            sources = tuple(dict.fromkeys((source, one.other_source or source)))
             meaning = _RULE if one.of_rows else _BETWEEN_SOURCES if one.other_source else _BETWEEN_ROWS
-            is_query = one.kind is RelationKind.QUERY
-            meaning = replace(meaning, blocking=meaning.blocking or is_query, description=one.description or one.text)
+            holds = one.kind in (RelationKind.QUERY, RelationKind.LEADS_TO)
+            meaning = replace(meaning, blocking=meaning.blocking or holds, description=one.description or one.text)
             name, table = relation_check(source, one), f"stg_{source}" if one.of_rows else silver(source)
             yield _spec(name, table, sources, meaning, column=one.column)
-            if not one.of_rows and not is_query:
+            if not one.of_rows and not holds:
                 holding = replace(meaning, blocking=True, severity="P1")
                 yield _spec(f"{name}{IMPACT}", table, sources, holding, column=one.column)
 

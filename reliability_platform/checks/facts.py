@@ -35,6 +35,14 @@ class File:
 
 
 @dataclass(frozen=True)
+class DeliveredRow:
+    """A row of a delivered file."""
+
+    batch: str
+    number: int
+
+
+@dataclass(frozen=True)
 class Deviating:
     """A number of the day that left its past."""
 
@@ -94,6 +102,12 @@ class Facts:
     measures: tuple[str, ...] = ()
     """Tables and measures in which two layers differ."""
     without_order: int | None = None
+    leads_to: str | None = None
+    """The other source that has not what rows of the day refer to."""
+    leading_nowhere: int | None = None
+    """How many rows do."""
+    named_rows: tuple[DeliveredRow, ...] = ()
+    """The first of them."""
     lost_from: tuple[str, ...] = ()
     """Tables that have no rows of the day."""
     deviations: tuple[Deviating, ...] = ()
@@ -204,6 +218,11 @@ def deviation_text(one: Deviating) -> str:
     return f"{one.kind} of {about}{where}: {one.found:,.4g}{unit}{when}, usual {one.usual:,.4g}{unit}"
 
 
+def _counted_rows(number: int, rows: tuple[DeliveredRow, ...]) -> str:
+    named = [f"{one.batch} row {one.number}" for one in rows]
+    return f"{counted(number, 'row')}: {', '.join(named)}{', …' if number > len(named) else ''}"
+
+
 _TEXT: dict[str, Callable[[Facts], str]] = {
     "silent": lambda _: "nothing came at all",
     "missing_slots": lambda facts: f"missing: {', '.join(map(str, facts.missing_slots))}",
@@ -219,6 +238,7 @@ _TEXT: dict[str, Callable[[Facts], str]] = {
     "oldest_event_date": lambda facts: f"{facts.oldest_event_date}",
     "measures": lambda facts: ", ".join(facts.measures),
     "without_order": lambda facts: f"{facts.without_order} without order",
+    "leading_nowhere": lambda facts: _counted_rows(facts.leading_nowhere or 0, facts.named_rows),
     "deviations": lambda facts: "; ".join(map(deviation_text, facts.deviations)),
     "noticed_on": lambda facts: f"noticed on {facts.noticed_on}",
     "lost_from": lambda facts: f"no rows in {', '.join(facts.lost_from)}",

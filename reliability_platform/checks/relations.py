@@ -19,6 +19,8 @@ IMPACT = "_impact"
 
 def relation_check(source: str, relation: Relation) -> str:
     """The check that tells that a rule does not hold."""
+    if relation.kind is RelationKind.LEADS_TO:
+        return f"{silver(source)}__{relation.name}"
     table = f"stg_{source}" if relation.of_rows else silver(source)
     return f"{table}__relation_{relation.name}"
 
@@ -32,6 +34,8 @@ def relation_checks(contract: Contract, limit_percent: float, live_days: str) ->
         days = _held_on(one, live_days if one.of_rows else _silver_days(source))
         if one.of_rows:
             found[name] = _of_rows(source, one, limit_percent, days)
+        elif one.kind is RelationKind.LEADS_TO:
+            found[name] = _leads_to(source, one, limit_percent)
         elif one.kind is RelationKind.QUERY:
             found[name] = _of_query(source, one, days)
         else:
@@ -158,6 +162,42 @@ def _same_as(contract: Contract, relation: Relation) -> str:
             and own.{own} <> other.{identifier(relation.other_column)}
         group by own.landing_date
     """
+
+
+NAMED_ROWS = 5
+"""So many of the rows that lead nowhere are named."""
+
+
+def _leads_to(source: str, relation: Relation, limit_percent: float) -> NativeCheck:
+    """Rows of a day that lead to nothing which the other source has delivered on any day. What came and was rejected there is
+    known, and that source's own matter. A day is judged once the other one has delivered on it or later: what a weekly list
+    knows on Sunday, rows of Tuesday may name.
+    """
+    own, value = identifier(relation.columns[0]), identifier(relation.other_column)
+    there = f"from stg_{relation.other_source} where not is_superseded and disposition <> 'discarded'"
+    days = f"landing_date between $first and $last and {_since(relation)} and {own} is not null"
+    other = "null" if relation.other_source == source else literal(relation.other_source)
+    return NativeCheck(
+        f"""
+        with known as (
+            select distinct {value} as value {there} and {value} is not null
+        ), led as (
+            select landing_date, batch_id, row_number, {own} not in (select value from known) as lost
+            from {silver(source)} where {days}
+        )
+        select landing_date, 100.0 * count(*) filter (where lost) / count(*), struct_pack(
+            leads_to := case when bool_or(lost) then {other} end,
+            leading_nowhere := nullif(count(*) filter (where lost), 0),
+            named_rows := list(struct_pack(batch := batch_id, number := row_number) order by batch_id, row_number)
+                filter (where lost)[:{NAMED_ROWS}]
+        )
+        from led group by landing_date
+        """,
+        limit_percent,
+        "% of the rows lead nowhere",
+        subject=f"select distinct landing_date from {silver(source)} where {days} "
+        f"and landing_date <= (select max(landing_date) {there})",
+    )
 
 
 _BY_KIND = {

@@ -25,9 +25,12 @@ from reliability_platform.checks.evaluate import evaluate
 from reliability_platform.checks.gate import held
 from reliability_platform.checks.holds import Holds
 from reliability_platform.checks.published import judge_published, record_damage
+from reliability_platform.checks.relations import relation_check
 from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import Clock
+from reliability_platform.contracts import CONTRACTS
+from reliability_platform.contracts.relations import RelationKind
 from reliability_platform.counted import counted
 from reliability_platform.damage import Damage
 from reliability_platform.landing.admission import landed_partitions
@@ -41,22 +44,30 @@ from reliability_platform.warehouse.publication import Publication, publish
 from reliability_platform.warehouse.published import HeldBy, Partition
 
 TABLE_CHECKS = frozenset(spec.name for spec in CHECKS.values() if spec.compares_tables)
+MENDED_BY_OTHERS = frozenset(
+    relation_check(source, one)
+    for source, contract in CONTRACTS.items()
+    for one in contract.relations
+    if one.kind is RelationKind.LEADS_TO
+)
+"""Checks of what rows of another source refer to: that may come days later, and then they pass, or can be judged at all."""
 
 
 def confirm(settings: Settings, store: CheckStore, now: datetime, run_id: str) -> list[CheckResult]:
-    """Judge the layers anew on every day that had passed; record and return the results that are other now."""
-    relied_upon = {
-        (result.check, result.partition)
+    """Judge the layers anew on every day that had passed, and on those that wait for another source; record and return the
+    results that are other now."""
+    before = {
+        (result.check, result.partition): result.status
         for result in store.latest(checks=TABLE_CHECKS)
-        if result.status is CheckStatus.PASSED
+        if result.status is CheckStatus.PASSED or result.check in MENDED_BY_OTHERS
     }
-    if not relied_upon:
+    if not before:
         return []
-    days = sorted({day for _, day in relied_upon})
+    days = sorted({day for _, day in before})
     changed = [
         result
         for result in evaluate(settings, days, now, run_id, only=set(TABLE_CHECKS))
-        if (result.check, result.partition) in relied_upon and result.status is not CheckStatus.PASSED
+        if result.status is not before.get((result.check, result.partition), result.status)
     ]
     store.record(changed)
     return changed

@@ -33,6 +33,7 @@ from reliability_platform.settings import (
 )
 
 if TYPE_CHECKING:
+    from reliability_platform.contracts.inference.references import DeclaredSource
     from reliability_platform.contracts.servers import Server
 
 HEADER = (
@@ -226,15 +227,16 @@ def add(
             f"The source {name!r} is declared in another file of {CONTRACTS_FOLDER}: give this one another name."
         )
     feeds = _feeds(name, feeds)
-    tables = {one.stem.partition(".")[0]: [one] for one in files_of(references)} if references else {}
+    named = {one.stem.partition(".")[0]: [one] for one in files_of(references)} if references else {}
+    known = {one.stem: [one] for one in sorted((CONTRACTS_FOLDER.parent / "reference").glob("*.parquet"))}
     keys = tuple(one.strip() for one in key.split(",")) if key else ()
     with _sample(name, patterns, table, credentials, full) as (files, server):
-        proposal = proposed(name, files, tables, full, keys, event_time, _ask if asks else None)
+        proposal = proposed(name, files, known | named, full, keys, event_time, _ask if asks else None, _declared(name))
     if server is not None:
         proposal.in_database(server, table or name, full or proposal.sample.rows < SAMPLE_ROWS)
     write_atomically(path, contract_text(proposal, yes, feeds).encode())
     [contract] = read_contracts(path)
-    kept = keep_tables(path.parent.parent, tables)
+    kept = keep_tables(path.parent.parent, named)
     mart = write_first_mart(path.parent.parent, contract) if OWN_DBT_PROJECT is None else []
     first_day = _know_days_since(proposal.first_day)
     if as_json:
@@ -281,6 +283,21 @@ def _sample(
     server = server_of(patterns[0], credentials)
     with TemporaryDirectory(prefix="sources-add-") as folder:
         yield (str(sample_of(server, table or name, Path(folder), full)),), server
+
+
+def _declared(name: str) -> "list[DeclaredSource]":
+    """The other sources of the project, with what of them has landed in its home."""
+    from reliability_platform.contracts import CONTRACTS
+    from reliability_platform.contracts.inference.references import DeclaredSource
+    from reliability_platform.parquet import scan_days
+    from reliability_platform.settings import load_settings
+
+    bronze = load_settings().bronze
+    return [
+        DeclaredSource(one, scan_days(bronze / source) if any((bronze / source).glob("*/*.parquet")) else None)
+        for source, one in CONTRACTS.items()
+        if source != name
+    ]
 
 
 def _feeds(name: str, said: str | None) -> str | None:

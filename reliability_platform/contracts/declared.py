@@ -3,16 +3,16 @@
 A process serves one project: its dbt models, its checks and its contracts belong together (decision 0012).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 
 from reliability_platform.contracts.as_generated import known_since
-from reliability_platform.contracts.contract import Contract
+from reliability_platform.contracts.contract import Column, Contract, Reference
 from reliability_platform.contracts.odcs import ContractError, read_contracts
-from reliability_platform.contracts.relations import Relation, RelationKind
+from reliability_platform.contracts.relations import Relation, RelationKind, leads_to
 from reliability_platform.contracts.types import is_number
 from reliability_platform.contracts.versions import objection, together
 from reliability_platform.errors import UsageError
@@ -25,7 +25,8 @@ def contracts_in(folder: Path) -> dict[str, Contract]:
     found = contracts_of(sorted(files), known_since(folder, "columns"), known_since(folder, "relations"))
     for contract in found.values():
         _refuse_relations_to_nothing(folder, contract, found)
-    return found
+        _refuse_references_to_nothing(folder, contract, found)
+    return _with_references(found, known_since(folder, "relations"))
 
 
 def contracts_of(
@@ -91,6 +92,40 @@ def _refuse_relations_to_nothing(folder: Path, contract: Contract, all_of_them: 
             else:
                 continue
             raise ContractError(f"{folder}: the rule {one.name} of {contract.source} cannot be judged: {why}.")
+
+
+def _to_sources(contract: Contract, all_of_them: Mapping[str, Contract]) -> Iterator[tuple[Column, Reference]]:
+    """The columns that refer to a source, which may be their own, and not to reference data."""
+    for one in contract.columns:
+        if one.references is not None and one.references.table in all_of_them:
+            yield one, one.references
+
+
+def _refuse_references_to_nothing(folder: Path, contract: Contract, all_of_them: Mapping[str, Contract]) -> None:
+    """A reference to another source is compared with a column of it."""
+    for column, to in _to_sources(contract, all_of_them):
+        types = {one.name: one.type for one in all_of_them[to.table].columns}
+        if to.column not in types:
+            why = f"{to.table} has no column {to.column}"
+        elif not _comparable(column.type, types[to.column]):
+            why = f"it is a {column.type}, and that a {types[to.column]}"
+        elif any(one.name == f"known_{column.name}" for one in contract.relations):
+            why = f"a rule of the contract is called known_{column.name}, as the rule that follows from it: rename that"
+        else:
+            continue
+        raise ContractError(
+            f"{folder}: the reference of {contract.source}.{column.name} to {to} cannot be judged: {why}."
+        )
+
+
+def _with_references(contracts: Mapping[str, Contract], since: Mapping[str, Mapping[str, date]]) -> dict[str, Contract]:
+    """With a rule for each reference to a source: which tables are sources, no file says alone."""
+    found = {}
+    for name, contract in contracts.items():
+        rules = (leads_to(column.name, to.table, to.column) for column, to in _to_sources(contract, contracts))
+        dated = tuple(replace(one, since=since.get(name, {}).get(one.name)) for one in rules)
+        found[name] = replace(contract, relations=(*contract.relations, *dated)) if dated else contract
+    return found
 
 
 CONTRACTS = contracts_in(CONTRACTS_FOLDER)

@@ -34,6 +34,8 @@ class RelationKind(StrEnum):
     """No two rows of a condition agree in the columns."""
     SAME_AS = "sameAs"
     """The first column is that of the row of another source to which the second leads."""
+    LEADS_TO = "relationships"
+    """Each value of the column is one of a column of another source: follows from `relationships` of the column."""
     QUERY = "query"
     """What a query counts is within the bounds that the standard's `mustBe…` say."""
 
@@ -128,6 +130,7 @@ class Relation:
             RelationKind.DETERMINES: f"{', '.join(self.columns[:-1])} → {self.columns[-1] if self.columns else ''}",
             RelationKind.AT_MOST_ONE: f"at most one row per {', '.join(self.columns)}{f' where {where}' if where else ''}",
             RelationKind.SAME_AS: f"{first} = {self.other_source}.{self.other_column} by {''.join(others)}",
+            RelationKind.LEADS_TO: f"{first} is a {self.other_source}.{self.other_column}",
             RelationKind.QUERY: f"{self.sql}: {self.accepted}",
         }[self.kind]
 
@@ -146,6 +149,11 @@ class Relation:
             return f"not ({self.sql})"
         holds = " and ".join(one.sql("live") for one in self.where)
         return f"{holds} and {names[0]} is {'not null' if self.kind is RelationKind.EMPTY_WHERE else 'null'}"
+
+
+def leads_to(column: str, source: str, key: str) -> Relation:
+    """That each value of a column is one of another source's column."""
+    return Relation(f"known_{column}", RelationKind.LEADS_TO, (column,), other_source=source, other_column=key)
 
 
 def together(told: Iterable[tuple[Relation, ...]]) -> tuple[Relation, ...]:

@@ -56,7 +56,11 @@ class RawSignal:
 
     @property
     def missed_source(self) -> str | None:
-        """The other source with which alone something is wrong: everything that deviates is how rows agree with it."""
+        """The other source with which alone something is wrong: it has not what rows refer to, or everything that deviates is
+        how they agree with it.
+        """
+        if self.facts.leads_to is not None:
+            return self.facts.leads_to
         kinds = {one.kind for one in self.facts.deviations}
         parts = {one.part for one in self.facts.deviations}
         return parts.pop() if kinds and kinds <= MISSED and len(parts) == 1 else None

@@ -302,7 +302,7 @@ class OtherSource:
 
 
 def companions(contract: Contract) -> list[OtherSource]:
-    """The sources whose key is a column of this one."""
+    """The sources whose key is a column of this one. That two sources call their own keys `id` says nothing."""
     own = {one.name for one in contract.columns}
     return [
         OtherSource(
@@ -315,7 +315,7 @@ def companions(contract: Contract) -> list[OtherSource]:
             ),
         )
         for other in CONTRACTS.values()
-        if other.source != contract.source and len(other.key) == 1 and other.key[0] in own
+        if other.source != contract.source and len(other.key) == 1 and other.key[0] in own and other.key != contract.key
     ]
 
 

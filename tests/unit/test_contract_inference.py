@@ -4,6 +4,7 @@ import gzip
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,7 @@ from reliability_platform.cli.main import cli
 from reliability_platform.contracts.contract import Cadence, Contract
 from reliability_platform.contracts.first_mart import write_first_mart
 from reliability_platform.contracts.inference.document import contract_text
+from reliability_platform.contracts.inference.references import DeclaredSource
 from reliability_platform.contracts.inference.session import proposed
 from reliability_platform.contracts.inference.zones import Fit, fitting_zones
 from reliability_platform.contracts.odcs import read_contracts
@@ -412,3 +414,56 @@ def test_the_zones_that_fit_are_named_and_none_is_a_bare_offset() -> None:
     assert "America/Bogota" not in both.zones
     assert "America/Toronto" in both.zones
     assert _evenings("Asia/Kolkata", datetime(2013, 1, 5), 5).zones[0] == "Asia/Kolkata"  # 5 hours and a half
+
+
+def depots(folder: Path, *rows: str) -> DeclaredSource:
+    """A declared source of depots, each with a number and a code, and what of it has landed."""
+    (folder / "depots.csv").write_text(
+        "depot_id,code,opened_at\n" + "\n".join(f"{row},2024-05-01T08:00:00Z" for row in rows)
+    )
+    contract, _ = contract_of(folder, folder / "depots.csv", name="depots", key=["depot_id"])
+    return DeclaredSource(contract, f"read_csv('{folder / 'depots.csv'}')")
+
+
+def test_references_to_declared_sources_are_proved_by_what_has_landed_of_them(tmp_path: Path) -> None:
+    """By values, and in numbers by name as well, for small numbers are everywhere; without rows a name is a question."""
+    proof = depots(tmp_path, *(f"{one},D{one}" for one in range(1, 9)))
+    lines = [f"{one},{1 + one % 8},{1 + one % 7},2024-05-{1 + one // 30:02}T09:00:00Z" for one in range(240)]
+    (tmp_path / "vans.csv").write_text("\n".join(["van,depot_id,seats,at", *lines]) + "\n")
+
+    def said(*sources: DeclaredSource) -> tuple[str, str]:
+        proposal = proposed("vans", [str(tmp_path / "vans.csv")], {}, False, key=["van"], sources=list(sources))
+        text = contract_text(proposal, False)
+        (tmp_path / "vans.yml").write_text(text)
+        [contract] = read_contracts(tmp_path / "vans.yml")
+        found = {one.name: str(one.references) for one in contract.columns if one.references}
+        return " ".join(f"{name}={to}" for name, to in found.items()), text
+
+    links, text = said(proof)
+    assert links == "depot_id=depots.depot_id" and "# 8 of 8 distinct values are there" in text
+    links, text = said(DeclaredSource(proof.contract, None))
+    assert links == "" and "# ? may refer to depots.depot_id: nothing of depots has landed that would prove it" in text
+    links, text = said(DeclaredSource(proof.contract, "(select 900 as depot_id)"))
+    assert links == "" and "# ? may refer to depots.depot_id: most of its values are not among those" in text
+    links, text = said(DeclaredSource(proof.contract, "(select 1 as something_else)"))
+    assert links == "" and "# ? may refer to depots.depot_id: what has landed of depots cannot be read" in text
+    composite = replace(proof.contract, key=("depot_id", "opened_at"))
+    links, text = said(DeclaredSource(composite, proof.rows))
+    assert (
+        links == "depot_id=depots.depot_id"
+        and "# ? 8 of 8 distinct values are there, in one column of the key of" in text
+    )
+
+
+def test_two_sources_that_number_their_own_rows_do_not_refer_to_each_other(tmp_path: Path) -> None:
+    """Each is keyed `id`, from 1 on: every value of the one is in the other by chance."""
+    contract, _ = contract_of(tmp_path, _numbered(tmp_path, "tickets", 300), name="tickets", key=["id"])
+    landed = DeclaredSource(contract, "(select range as id from range(1, 301))")
+    proposal = proposed("refunds", [str(_numbered(tmp_path, "refunds", 90))], {}, False, key=["id"], sources=[landed])
+    assert not [one for one in proposal.columns if "relationships" in one.said]
+
+
+def _numbered(folder: Path, name: str, rows: int) -> Path:
+    path = folder / f"{name}.csv"
+    path.write_text("id,at\n" + "".join(f"{one + 1},2024-05-{1 + one // 30:02}T09:00:00Z\n" for one in range(rows)))
+    return path

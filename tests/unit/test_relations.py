@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from reliability_platform.checks import relations as checks
+from reliability_platform.checks.facts import Facts
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.changes import changes
 from reliability_platform.contracts.contract import Contract
@@ -272,3 +273,97 @@ def test_a_rule_that_is_added_takes_nothing_back_and_one_that_changes_does() -> 
         for before, after in ((plain, with_it), (with_it, other), (with_it, plain), (dated, with_it))
     ]
     assert found == [[("rule added", True)], [("rule changed", False)], [("rule removed", True)], []]
+
+
+def referring(folder: Path, to: str, kind: str = "BIGINT", **changes: Any) -> dict[str, Contract]:
+    """The contracts of a project in which parcels refer to something of boxes, or of themselves."""
+    said = declared(**changes)
+    next(one for one in said["schema"][0]["properties"] if one["name"] == "order_id")["relationships"] = [{"to": to}]
+    (folder / "parcels.yml").write_text(yaml.safe_dump(said))
+    boxes = declared(name="boxes")
+    boxes["schema"][0]["properties"].append({"name": "box", "physicalType": kind})
+    (folder / "boxes.yml").write_text(yaml.safe_dump(boxes))
+    return contracts_in(folder)
+
+
+def delivered(connection: duckdb.DuckDBPyConnection, *rows: tuple[Any, ...]) -> None:
+    """Rows of boxes in staging: landing day, box, what became of it, whether it was replaced."""
+    connection.execute(
+        "create or replace table stg_boxes (landing_date date, box bigint, disposition varchar, is_superseded boolean)"
+    )
+    for row in rows:
+        connection.execute("insert into stg_boxes values (?, ?, ?, ?)", row)
+
+
+def test_rows_that_lead_to_another_source_are_judged_once_that_one_has_come(
+    tmp_path: Path, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    """What was rejected there has come all the same; what was replaced has not; what comes late mends the day on which it lacked."""
+    contract = referring(tmp_path, "boxes.box")["parcels"]
+    [check] = checks.relation_checks(contract, 1.0, "").items()
+    assert (check[0], check[1].limit) == (f"{SILVER}__known_order_id", 1.0)
+    landed(
+        warehouse,
+        SILVER,
+        {"landing_date": day(1), "order_id": 1},
+        {"landing_date": day(1), "order_id": 2, "row_number": 7},
+        {"landing_date": day(1)},
+        {"landing_date": day(2), "order_id": 3},
+        {"landing_date": day(3), "order_id": 4},
+    )
+    window = {"first": day(1), "last": day(3)}
+
+    def shares() -> dict[date, float]:
+        assert check[1].subject is not None
+        judged = {row[0] for row in warehouse.execute(check[1].subject, window).fetchall()}
+        return {when: share for when, share, _ in warehouse.execute(check[1].sql, window).fetchall() if when in judged}
+
+    delivered(warehouse)
+    assert shares() == {}
+    delivered(
+        warehouse,
+        (day(1), 1, "rejected", False),
+        (day(1), 2, "superseded", True),
+        (day(2), 3, "valid", False),
+        (day(2), None, "valid", False),
+    )
+    assert shares() == {day(1): 50.0, day(2): 0.0}
+    [told_of] = [
+        Facts.found("parcels", row[0], row[2])
+        for row in warehouse.execute(check[1].sql, window).fetchall()
+        if row[0] == day(1)
+    ]
+    assert (told_of.leads_to, told_of.text) == ("boxes", "1 row: b row 7")
+    delivered(warehouse, (day(1), 1, "valid", False), (day(3), 2, "held_late", False), (day(2), 3, "valid", False))
+    assert shares() == {day(1): 0.0, day(2): 0.0, day(3): 100.0}
+
+
+def test_a_reference_to_another_source_is_a_rule_that_holds_from_the_day_on_which_it_was_added(tmp_path: Path) -> None:
+    """It rejects no row, so days that are built stay as they are; a column may lead to its own source."""
+    found = referring(tmp_path, "boxes.box")
+    [relation] = found["parcels"].relations
+    assert (relation.text, relation.of_rows, found["boxes"].relations) == ("order_id is a boxes.box", False, ())
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain" / "parcels.yml").write_text(yaml.safe_dump(declared()))
+    [change] = changes(contracts_in(tmp_path / "plain")["parcels"], found["parcels"])
+    assert (change.is_compatible, change.said) == (True, "known_order_id, order_id is a boxes.box")
+    (tmp_path / "generated.json").write_text(
+        '{"parcels": {"relations": [{"name": "known_order_id", "since": "2026-02-01"}]}}'
+    )
+    [dated] = contracts_in(tmp_path)["parcels"].relations
+    assert dated.since == date(2026, 2, 1)
+    [own] = referring(tmp_path, "parcels.parcel")["parcels"].relations
+    assert own.other_source == "parcels"
+
+
+@pytest.mark.parametrize(
+    ("to", "kind", "why"),
+    [
+        ("boxes.nowhere", "BIGINT", "boxes has no column nowhere"),
+        ("boxes.box", "VARCHAR", "it is a BIGINT, and that a VARCHAR"),
+    ],
+)
+def test_a_reference_to_nothing_is_refused(to: str, kind: str, why: str, tmp_path: Path) -> None:
+    """It would end as a broken check in each audit."""
+    with pytest.raises(ContractError, match=why):
+        referring(tmp_path, to, kind)

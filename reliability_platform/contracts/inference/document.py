@@ -6,7 +6,8 @@ from typing import Any
 
 from reliability_platform.contracts.inference.days import Days
 from reliability_platform.contracts.inference.location import location_pattern
-from reliability_platform.contracts.inference.proposal import ColumnProposal, Proposal
+from reliability_platform.contracts.inference.measured import ColumnProposal
+from reliability_platform.contracts.inference.proposal import Proposal
 from reliability_platform.contracts.inference.told import Told
 from reliability_platform.contracts.yaml_text import flow, word
 from reliability_platform.counted import counted

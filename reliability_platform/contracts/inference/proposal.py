@@ -10,8 +10,10 @@ from typing import Any
 from reliability_platform.contracts.inference.cadence import Rhythm, rhythm
 from reliability_platform.contracts.inference.days import Days, days_of_files
 from reliability_platform.contracts.inference.keys import MAX_COLUMNS, KeyCandidate, find_keys, repeated
+from reliability_platform.contracts.inference.measured import ColumnProposal, measured
 from reliability_platform.contracts.inference.personal import personal_data
-from reliability_platform.contracts.inference.sample import Sample, Typed, take_sample
+from reliability_platform.contracts.inference.references import DeclaredSource, references
+from reliability_platform.contracts.inference.sample import Sample
 from reliability_platform.contracts.inference.told import Told
 from reliability_platform.contracts.servers import Server
 from reliability_platform.counted import counted
@@ -38,16 +40,6 @@ NUMBERS = (
     "DOUBLE",
     "DECIMAL",
 )
-
-
-@dataclass
-class ColumnProposal:
-    """One column, and what is said of it by the name of the field."""
-
-    typed: Typed
-    missing: int
-    distinct: int
-    said: dict[str, Told] = field(default_factory=dict)
 
 
 @dataclass
@@ -88,12 +80,13 @@ class Proposal:
 def propose(
     name: str,
     sample: Sample,
-    references: Mapping[str, Sequence[Path]],
+    tables: Mapping[str, Sequence[Path]],
     key: Sequence[str] = (),
     event_time: str | None = None,
+    sources: Sequence[DeclaredSource] = (),
 ) -> Proposal:
     """What the sample says of a source. Raises `UsageError` where nothing can be proposed for what a contract needs."""
-    columns = _measured(sample)
+    columns = measured(sample)
     by_name = {one.typed.name: one for one in columns}
     theirs = {one.typed.original: one.typed.name for one in columns}
     key = [one if one in by_name else theirs.get(one, one) for one in key]
@@ -123,7 +116,7 @@ def propose(
         days,
         least if type(least) is date else least.date(),
     )
-    _describe_columns(proposal, references)
+    _describe_columns(proposal, references(sample, columns, found.value, tables, sources))
     if sample.nulls:
         words = ", ".join(f"{word} {counted(times, 'time')}" for word, times in sample.nulls.items())
         proposal.general.append(Told(None, f"stands for no value in columns of numbers or moments: {words}", True))
@@ -134,16 +127,6 @@ def propose(
     if not sample.format.header:
         proposal.general.append(Told(None, "the files have no header: the names of the columns are made up", True))
     return proposal
-
-
-def _measured(sample: Sample) -> list[ColumnProposal]:
-    found = []
-    for start in range(0, len(sample.columns), 100):
-        some = sample.columns[start : start + 100]
-        terms = [f'count(*) - count("{one.name}"), approx_count_distinct("{one.name}")' for one in some]
-        row = sample.connection.execute(f"select {', '.join(terms)} from sample").fetchall()[0]
-        found += [ColumnProposal(one, row[2 * number], row[2 * number + 1]) for number, one in enumerate(some)]
-    return found
 
 
 def _event_time(sample: Sample, columns: Sequence[ColumnProposal], named: str | None) -> Told:
@@ -204,7 +187,7 @@ def _exact(one: ColumnProposal, rows: int) -> int:
     return min(rows, math.ceil(one.distinct * 1.2) + 1) if one.distinct > 1 else one.distinct
 
 
-def _describe_columns(proposal: Proposal, references: Mapping[str, Sequence[Path]]) -> None:
+def _describe_columns(proposal: Proposal, linked: Mapping[str, Told]) -> None:
     sample = proposal.sample
     texts = [one.typed.name for one in proposal.columns if one.typed.type == "VARCHAR"]
     personal = personal_data(
@@ -212,7 +195,6 @@ def _describe_columns(proposal: Proposal, references: Mapping[str, Sequence[Path
         texts,
         [one.typed.name for one in proposal.columns if one.typed.name not in texts and one.typed.zone is None],
     )
-    linked = _references(proposal, references)
     measures, segments, entities = 0, 0, 0
     for one in proposal.columns:
         name, kind = one.typed.name, one.typed.type
@@ -302,39 +284,3 @@ def _above(value: float) -> int:
     """1, 2 or 5 times a power of ten, at least twice the value."""
     power = 10 ** math.floor(math.log10(max(2 * value, 1)))
     return int(next(step * power for step in (1, 2, 5, 10) if step * power >= 2 * value))
-
-
-def _references(proposal: Proposal, tables: Mapping[str, Sequence[Path]]) -> dict[str, Told]:
-    """Columns whose values are all, or nearly, in a column of a reference table that is unique there."""
-    found: dict[str, Told] = {}
-    for table, files in sorted(tables.items()):
-        with proposal.sample.connection.cursor() as other:
-            theirs = take_sample(other, [str(path) for path in files], full=True)
-            unique = [
-                one for one in _measured(theirs)
-                if one.missing == 0 and one.typed.type in ("VARCHAR", "BIGINT", "INTEGER") and repeated(other, [one.typed.name]) == 0
-            ]  # fmt: skip
-            for target in unique:
-                values = other.execute(f'select "{target.typed.name}" as value from sample').to_arrow_table()
-                for one in proposal.columns:
-                    name = one.typed.name
-                    text = one.typed.type == target.typed.type == "VARCHAR" and one.distinct > 2
-                    same = one.typed.type == target.typed.type and name in (
-                        target.typed.name,
-                        f"{table.rstrip('s')}_{target.typed.name}",
-                    )
-                    if not (text or same) or name in found:
-                        continue
-                    proposal.sample.connection.register("theirs", values)
-                    [(all_values, there)] = proposal.sample.connection.execute(
-                        f'select count(*), count(*) filter (v in (select value from theirs)) from (select distinct "{name}" as v from sample where "{name}" is not null)'
-                    ).fetchall()
-                    proposal.sample.connection.unregister("theirs")
-                    if all_values and there >= 0.8 * all_values:
-                        told = f"{there:,} of {counted(all_values, 'distinct value')} are there"
-                        # Under 1 % of the rows may lead nowhere: a sample that does not hold proposes no promise.
-                        is_kept = there >= 0.99 * all_values
-                        link = f"{table}.{target.typed.name}"
-                        told = told if is_kept else f"of {link} {told}: no reference proposed"
-                        found[name] = Told(link if is_kept else None, told, there < all_values)
-    return found

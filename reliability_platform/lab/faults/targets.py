@@ -13,6 +13,7 @@ from reliability_platform.checks.catalogue import CHECKS, MARTS, MODEL_CHECKS, a
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.contracts.contract import Column, Contract
 from reliability_platform.contracts.types import arrow_type, is_number
+from reliability_platform.profiles.metrics import companions
 from reliability_platform.settings import DBT_PROJECT, OWN_DBT_PROJECT
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import Mart, added_up, numbers_of
@@ -174,6 +175,14 @@ def _interchangeable(contract: Contract) -> list[Column]:
     return max((group for group in alike if len(group) > 1), key=len, default=[])
 
 
+def _leads_to(contract: Contract, other: Contract) -> bool:
+    """Whether rows of a source are compared with those of another one to which they lead: by what its contract declares, else
+    by a column that is called like the key of the other.
+    """
+    declared = {one.other_source for one in contract.relations}
+    return contract.source != other.source and other.source in declared | {one.source for one in companions(contract)}
+
+
 ANYTHING = Target("delivers nothing", lambda contract: contract.columns)
 FIRST_OF_ALL = whatever(
     lambda contract: contract.source == SOURCES[0],
@@ -195,12 +204,7 @@ UNCOMPARED = whatever(
     "is compared with another source, which would have to change with it",
 )
 OF_ITS_OWN = whatever(
-    lambda contract: (
-        not any(
-            other.source != contract.source and set(other.key) <= {one.name for one in contract.columns}
-            for other in CONTRACTS.values()
-        )
-    ),
+    lambda contract: not any(_leads_to(contract, other) for other in CONTRACTS.values()),
     "has rows of another source's: more of them without more of those would be wrong",
 )
 NOBODY_LACKS = whatever(
@@ -239,12 +243,7 @@ TIMELESS_KEY = Target(
     lambda contract: [] if contract.event_time in contract.key else _new_keys(contract),
 )
 NOBODY_REFERS = whatever(
-    lambda contract: (
-        not any(
-            other.source != contract.source and set(contract.key) <= {one.name for one in other.columns}
-            for other in CONTRACTS.values()
-        )
-    ),
+    lambda contract: not any(_leads_to(other, contract) for other in CONTRACTS.values()),
     "has keys that other sources refer to on later days: what is lost of it is lacking there",
 )
 TIME_OF_DAY = Target("has no moment beside that of its events, whose slots are known", _with_time_of_day)

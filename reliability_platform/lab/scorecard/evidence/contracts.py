@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from reliability_platform.checks.catalogue import CHECKS
+from reliability_platform.checks.relations import relation_check
 from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.contracts.contract import Contract
@@ -53,7 +54,8 @@ def _declared(contract: Contract) -> Iterator[_Rule]:
             promise = f"{column.minimum} to {column.maximum}"
             yield _Rule(name, "range", promise, f"{name}_out_of_range", _check(f"{staged}__range_{name}"))
         if column.references:
-            check = _check(f"{staged}__known_references")
+            led = next((one for one in contract.relations if one.name == f"known_{name}"), None)
+            check = _check(f"{staged}__known_references" if led is None else relation_check(source, led))
             yield _Rule(name, "reference", str(column.references), f"{name}_unknown_reference", check)
         if column.json:
             yield _Rule(name, "JSON object or array", "parses", f"{name}_malformed", _check(f"{staged}__valid_{name}"))
