@@ -5,7 +5,8 @@ they are told not to, and a bracket, `*` or `?` for a pattern; so every file is 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,11 @@ def read_table(path: Path, columns: Sequence[str] | None = None, schema: "pa.Sch
 def literal(text: str | Path) -> str:
     """A text as SQL."""
     return "'" + str(text).replace("'", "''") + "'"
+
+
+def day_list(days: Iterable[date]) -> str:
+    """Days as SQL. Values that are bound make DuckDB's client ask pandas first: 0.3 s to import."""
+    return f"[{', '.join(literal(day.isoformat()) for day in days)}]::date[]"
 
 
 def identifier(name: str) -> str:

@@ -489,15 +489,13 @@ def _suggestion(said: str, known: Iterable[str], shared: str = "") -> str:
 
 
 @cache  # settings are read some 25 times a run; comparing 60 names with 50 each time took 4 % of it
-def _refuse_unknown_variables(names: frozenset[str]) -> None:
+def _refuse_unknown_variable(name: str) -> None:
     """Raise `UsageError` for a variable that is no setting, but was surely meant for one."""
-    known = [variable(name) for name in Settings.model_fields]
-    for name in sorted(names):
-        said = name.upper()  # as pydantic reads them
-        if said in known:
-            continue
-        if said.startswith(PREFIX) or get_close_matches(said, known, n=1, cutoff=ALIKE):
-            raise UsageError(f"There is no setting {name[:80]!r}{_suggestion(said, known, PREFIX)}")
+    known, said = [variable(one) for one in Settings.model_fields], name.upper()  # as pydantic reads them
+    if said in known:
+        return
+    if said.startswith(PREFIX) or get_close_matches(said, known, n=1, cutoff=ALIKE):
+        raise UsageError(f"There is no setting {name[:80]!r}{_suggestion(said, known, PREFIX)}")
 
 
 def _refuse_empty_values(environment: Mapping[str, str], overridden: str | None) -> None:
@@ -569,7 +567,8 @@ def load_settings(home: Path | None = None) -> Settings:
         raise UsageError(
             f"{SETTINGS_FILE} cannot be read at {min(NO_SETTINGS)[:80]!r}: write lines as {PREFIX}FIRST_DAY=2025-01-31."
         )
-    _refuse_unknown_variables(frozenset(os.environ))
+    for name in sorted(os.environ):
+        _refuse_unknown_variable(name)
     said = frozenset((name, value) for name, value in os.environ.items() if name.upper().startswith(PREFIX))
     _refuse_empty_values(dict(said), None if home is None else "home")
     try:

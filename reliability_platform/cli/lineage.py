@@ -14,8 +14,7 @@ from reliability_platform.formats import NOTHING
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 if TYPE_CHECKING:
-    import networkx as nx
-
+    from reliability_platform.lineage.digraph import DiGraph
     from reliability_platform.lineage.tracing import ColumnSource
     from reliability_platform.lineage.use import Use
 
@@ -50,14 +49,14 @@ def lineage(dataset: str | None, column: str | None, form: str, output: Path | N
         return
     if dataset is not None:
         node = known_node(graph, dataset)
-        graph = graph.subgraph({node} | upstream(graph, [node]) | downstream(graph, [node]))
+        graph = graph.part({node} | upstream(graph, [node]) | downstream(graph, [node]))
     if form == "text" and output is None:
         people.print(_table(graph))
     else:
         write_or_print(_rendered(graph, form), output)
 
 
-def _rendered(graph: "nx.DiGraph[str]", form: str) -> str:
+def _rendered(graph: "DiGraph", form: str) -> str:
     from reliability_platform.lineage.export import cypher, graphml
 
     match form:
@@ -73,7 +72,7 @@ def _rendered(graph: "nx.DiGraph[str]", form: str) -> str:
             return "".join(f"{one} -> {other}\n" for one, other in sorted(graph.edges))
 
 
-def _table(graph: "nx.DiGraph[str]") -> Table:
+def _table(graph: "DiGraph") -> Table:
     from reliability_platform.lineage.graph import in_order
 
     table = Table()

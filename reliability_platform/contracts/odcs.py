@@ -48,7 +48,6 @@ from math import isfinite
 from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
-from zoneinfo import available_timezones
 
 from open_data_contract_standard.model import (
     DataQuality,
@@ -60,6 +59,7 @@ from open_data_contract_standard.model import (
 )
 from pydantic import BaseModel, ValidationError
 
+from reliability_platform.clock import is_zone
 from reliability_platform.contracts.contract import (
     MODES,
     PROVISIONAL,
@@ -297,7 +297,7 @@ class _Table:
         options = declared.logicalTypeOptions or {}
         low, high = _range(options, declared.quality or [])
         zone, role = options.get("defaultTimezone"), custom.get("role")
-        if zone is not None and zone not in available_timezones():
+        if zone is not None and not is_zone(zone):
             self._object(f"{name} has the zone {zone!r}, which does not exist", *place)
         if zone is not None and not kind.startswith("TIMESTAMP"):
             self._object(f"{name} has a zone, and is no TIMESTAMP", *place)
@@ -405,7 +405,7 @@ class _Table:
 
     def _day_zone(self, event_zone: str | None) -> str:
         zone = self._custom.get("dayZone", event_zone or "UTC")
-        if zone not in available_timezones():
+        if not is_zone(zone):
             self._object(f"dayZone is {zone!r}, which does not exist: name one as Europe/Berlin", "name")
         return str(zone)
 

@@ -14,8 +14,6 @@ from enum import StrEnum
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from reliability_platform.atomic import write_atomically
 from reliability_platform.contracts import CONTRACTS
@@ -135,6 +133,9 @@ def _unread(contract: Contract) -> str:
 
 def _loss(source: str, folder: Path, good: Sequence[Candidate], other: Sequence[Candidate]) -> str | None:
     """What would get lost if an attempt replaced the good one; None if nothing."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     contract = CONTRACTS[source]
     key = contract.key_list
     columns = ", ".join(f'"{name}"' for name in contract.arrow_schema.names)

@@ -9,6 +9,8 @@ import pyarrow as pa
 
 from reliability_platform.atomic import parquet_bytes, write_atomically
 from reliability_platform.contracts import CONTRACTS, SOURCES
+from reliability_platform.landing.bronze_files import admissions_file as admissions_file
+from reliability_platform.landing.bronze_files import bronze_folder as bronze_folder
 from reliability_platform.settings import Settings
 
 SENTINEL_DAY = date(1970, 1, 1)
@@ -55,16 +57,6 @@ ADMISSION_SCHEMA = pa.schema(
 def bronze_schema(source: str) -> pa.Schema:
     """The contract's columns, then where each row came from."""
     return pa.schema([*CONTRACTS[source].arrow_schema, *(pa.field(name, kind) for name, kind in LINEAGE)])
-
-
-def bronze_folder(settings: Settings, source: str, landing_date: date) -> Path:
-    """Where the admitted files of a source and landing day are."""
-    return settings.bronze / source / f"landing_date={landing_date.isoformat()}"
-
-
-def admissions_file(settings: Settings, source: str, landing_date: date) -> Path:
-    """Where the admission records of a source and landing day are."""
-    return settings.admissions / source / f"landing_date={landing_date.isoformat()}" / "admissions.parquet"
 
 
 def ensure_bronze(settings: Settings) -> None:

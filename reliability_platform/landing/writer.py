@@ -13,7 +13,6 @@ from pathlib import Path
 from reliability_platform.atomic import parquet_bytes, write_atomically
 from reliability_platform.landing.entries import is_in_the_way, read_file
 from reliability_platform.landing.manifest import MANIFEST_SUFFIX
-from reliability_platform.landing.purged import is_purged
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch
 
@@ -84,6 +83,8 @@ def write_landed(
     settings: Settings, source: str, landing_date: date, batch_id: str, suffix: str, content: bytes, manifest: bytes
 ) -> Path:
     """Put a file and its manifest into the folder of a landing day, as `write_batch` says; returns the file."""
+    from reliability_platform.landing.purged import is_purged  # with all that reads files; most need the folder alone
+
     folder = landing_folder(settings, source, landing_date)
     target = folder / f"{batch_id}{suffix}"
     if is_closed(folder, settings.landing):

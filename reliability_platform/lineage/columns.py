@@ -8,21 +8,18 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reliability_platform.atomic import write_atomically
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.landing.bronze import ADMISSION_SCHEMA, bronze_schema
 from reliability_platform.lineage.compiled import compiled_models
+from reliability_platform.lineage.digraph import DiGraph
 from reliability_platform.lineage.graph import ADMISSIONS, NodeKind, data_graph, downstream, in_order
 from reliability_platform.lineage.tracing import ColumnSource, Inputs, UnreadableSqlError, inputs_of
 from reliability_platform.lineage.use import Use
 from reliability_platform.locks import locked
 from reliability_platform.warehouse.dbt_manifest import project_of
 from reliability_platform.warehouse.marts import read_manifest
-
-if TYPE_CHECKING:
-    import networkx as nx
 
 CACHE = "column_lineage.json"
 MODELS = ("model", "snapshot")
@@ -127,7 +124,7 @@ def _computed(manifest_path: Path) -> Lineage:
 
 
 def traced(
-    graph: "nx.DiGraph[str]",
+    graph: DiGraph,
     compiled: Mapping[str, str],
     given: Mapping[str, list[str]],
     declared: Mapping[str, list[str]],

@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from reliability_platform.lineage.digraph import DiGraph
+
 if TYPE_CHECKING:
     import networkx as nx
 
@@ -34,7 +36,7 @@ def _flat(value: Any) -> str | bool | int | float:
     return _UNPRINTABLE.sub(PLACEHOLDER, "" if value is None else str(value))
 
 
-def flat_graph(graph: "nx.DiGraph[str]") -> "nx.DiGraph[str]":
+def flat_graph(graph: DiGraph) -> "nx.DiGraph[str]":
     """The same graph in a fixed order, with names and attributes as both formats know them."""
     import networkx as nx
 
@@ -46,7 +48,7 @@ def flat_graph(graph: "nx.DiGraph[str]") -> "nx.DiGraph[str]":
     return plain
 
 
-def graphml(graph: "nx.DiGraph[str]") -> str:
+def graphml(graph: DiGraph) -> str:
     """The graph as GraphML; the same bytes for the same graph. `networkx.read_graphml` gives `flat_graph` back."""
     import networkx as nx
 
@@ -55,7 +57,7 @@ def graphml(graph: "nx.DiGraph[str]") -> str:
     return buffer.getvalue().decode() + "\n"
 
 
-def cypher(graph: "nx.DiGraph[str]") -> str:
+def cypher(graph: DiGraph) -> str:
     """The graph as Cypher statements, one a line; running them again changes nothing.
 
     Attributes of the whole graph, as the incident, become properties of each edge.

@@ -9,17 +9,16 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
 from functools import lru_cache
+from heapq import heappop, heappush
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.errors import UsageError
+from reliability_platform.lineage.digraph import DiGraph
 from reliability_platform.warehouse.marts import fed_sources, published_models, read_manifest
 from reliability_platform.warehouse.own_project import is_own
-
-if TYPE_CHECKING:
-    import networkx as nx
 
 
 class NodeKind(StrEnum):
@@ -51,7 +50,7 @@ def node_of(dataset: str) -> str:
     return f"{layer}/{rest}" if layer == NodeKind.BRONZE else dataset
 
 
-def data_graph(manifest_path: Path) -> "nx.DiGraph[str]":
+def data_graph(manifest_path: Path) -> DiGraph:
     """The graph, frozen; made once per change of the manifest.
 
     Node attributes: `kind`, `name`, `owner` and `email` (empty where nobody is declared), `critical` (whether a
@@ -62,24 +61,22 @@ def data_graph(manifest_path: Path) -> "nx.DiGraph[str]":
 
 
 @lru_cache(maxsize=4)
-def _graph(manifest_path: Path, _stamp: int) -> "nx.DiGraph[str]":
-    import networkx as nx
-
+def _graph(manifest_path: Path, _stamp: int) -> DiGraph:
     manifest = read_manifest(manifest_path)
-    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph = DiGraph()
     _add_deliveries(graph)
     _add_models(graph, manifest)
     _add_readers(graph, manifest)
     _mark(graph)
-    nx.freeze(graph)
+    graph.freeze()
     return graph
 
 
-def _add(graph: "nx.DiGraph[str]", node: str, kind: NodeKind, owner: str = "", email: str = "") -> None:
+def _add(graph: DiGraph, node: str, kind: NodeKind, owner: str = "", email: str = "") -> None:
     graph.add_node(node, kind=kind, name=node.rpartition("/")[2], owner=owner, email=email, critical=False, checks=())
 
 
-def _add_deliveries(graph: "nx.DiGraph[str]") -> None:
+def _add_deliveries(graph: DiGraph) -> None:
     """Source system → landing → bronze, and the record of what was admitted."""
     _add(graph, ADMISSIONS, NodeKind.BRONZE)
     for source in SOURCES:
@@ -99,7 +96,7 @@ def _names(manifest: dict[str, Any]) -> dict[str, str]:
     return sources | {key: one["name"] for key, one in manifest["nodes"].items() if key.startswith(TABLES)}
 
 
-def _add_models(graph: "nx.DiGraph[str]", manifest: dict[str, Any]) -> None:
+def _add_models(graph: DiGraph, manifest: dict[str, Any]) -> None:
     names = _names(manifest)
     for node in names.values():
         if node not in graph and "/" in node:
@@ -125,7 +122,7 @@ def _kind(key: str, model: dict[str, Any], published: Collection[str]) -> NodeKi
     return NodeKind(model["config"]["meta"].get("dagster", {}).get("group", NodeKind.SILVER))
 
 
-def _add_readers(graph: "nx.DiGraph[str]", manifest: dict[str, Any]) -> None:
+def _add_readers(graph: DiGraph, manifest: dict[str, Any]) -> None:
     """Gold → audit → publication → exposures. An exposure reads what is published, never gold."""
     names = _names(manifest)
     _add(graph, AUDIT, NodeKind.AUDIT)
@@ -147,19 +144,19 @@ def _add_readers(graph: "nx.DiGraph[str]", manifest: dict[str, Any]) -> None:
             graph.add_edge(published if published in graph else names[parent], node, rows=True)
 
 
-def _mark(graph: "nx.DiGraph[str]") -> None:
+def _mark(graph: DiGraph) -> None:
     """The checks of each dataset, and which datasets a critical reader lives on."""
     checks: dict[str, list[str]] = defaultdict(list)
     for spec in CHECKS.values():
         checks[node_of(spec.dataset)].append(spec.name)
     for node in graph:
         graph.nodes[node]["checks"] = tuple(sorted(checks[node]))
-    for node in [one for one, critical in graph.nodes(data="critical") if critical]:
+    for node in [one for one, data in graph.nodes.items() if data["critical"]]:
         for before in upstream(graph, [node]):
             graph.nodes[before]["critical"] = True
 
 
-def _reached(graph: "nx.DiGraph[str]", nodes: Iterable[str], *, backwards: bool) -> set[str]:
+def _reached(graph: DiGraph, nodes: Iterable[str], *, backwards: bool) -> set[str]:
     found: set[str] = set()
     queue = list(nodes)
     while queue:
@@ -171,24 +168,30 @@ def _reached(graph: "nx.DiGraph[str]", nodes: Iterable[str], *, backwards: bool)
     return found
 
 
-def downstream(graph: "nx.DiGraph[str]", nodes: Iterable[str]) -> set[str]:
+def downstream(graph: DiGraph, nodes: Iterable[str]) -> set[str]:
     """Everything that rows of `nodes` reach, without `nodes` themselves."""
     return _reached(graph, nodes, backwards=False)
 
 
-def upstream(graph: "nx.DiGraph[str]", nodes: Iterable[str]) -> set[str]:
+def upstream(graph: DiGraph, nodes: Iterable[str]) -> set[str]:
     """Everything from which rows come to `nodes`, without `nodes` themselves."""
     return _reached(graph, nodes, backwards=True)
 
 
-def in_order(graph: "nx.DiGraph[str]") -> list[str]:
+def in_order(graph: DiGraph) -> list[str]:
     """All nodes in the order of the data, and among equals in that of their names."""
-    import networkx as nx
+    waits = {node: len(graph.pred[node]) for node in graph}
+    ready, found = sorted(node for node, count in waits.items() if not count), list[str]()
+    while ready:
+        found.append(node := heappop(ready))
+        for after in graph.succ[node]:
+            waits[after] -= 1
+            if not waits[after]:
+                heappush(ready, after)
+    return found
 
-    return list(nx.lexicographical_topological_sort(graph))
 
-
-def known_node(graph: "nx.DiGraph[str]", dataset: str) -> str:
+def known_node(graph: DiGraph, dataset: str) -> str:
     """The node of this name, or of this dataset as checks name it. Raises `UsageError` if there is none."""
     for name in (dataset, node_of(dataset)):
         if name in graph:

@@ -11,10 +11,10 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from reliability_platform.inline_svg import PIXELS_PER_INCH, drawn
+from reliability_platform.lineage.digraph import DiGraph
 from reliability_platform.lineage.graph import NodeKind
 
 if TYPE_CHECKING:
-    import networkx as nx
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -74,12 +74,12 @@ class _Drawing:
     """A graph that is what it says: two that say the same are drawn once."""
 
     said: str
-    graph: "nx.DiGraph[str]" = field(compare=False)
+    graph: DiGraph = field(compare=False)
 
 
-def picture(graph: "nx.DiGraph[str]") -> str:
+def picture(graph: DiGraph) -> str:
     """An SVG element of the graph of an incident, as `incidents.impact.radius` gives it. Fit to stand in a page."""
-    nodes, edges = sorted(graph.nodes(data=True)), sorted(graph.edges)
+    nodes, edges = sorted(graph.nodes.items()), sorted(graph.edges)
     return _drawn(_Drawing(repr((sorted(graph.graph.items()), nodes, edges)), graph))
 
 
@@ -112,7 +112,7 @@ def _stage(kind: NodeKind) -> int:
     return next(number for number, (_, kinds) in enumerate(STAGES) if kind in kinds)
 
 
-def _places(graph: "nx.DiGraph[str]") -> dict[str, tuple[int, float]]:
+def _places(graph: DiGraph) -> dict[str, tuple[int, float]]:
     """Node → stage and row. In each stage nodes stand in the order of their parents' rows, so that few edges cross."""
     stages: list[list[str]] = [[] for _ in STAGES]
     for node in sorted(graph):
@@ -135,7 +135,7 @@ def _middle(place: tuple[int, float]) -> tuple[float, float]:
     return STAGE_WIDTH * (place[0] + 0.5), HEAD + ROW_HEIGHT * (place[1] + 0.5)
 
 
-def _draw_stages(axes: "Axes", graph: "nx.DiGraph[str]", height: float) -> None:
+def _draw_stages(axes: "Axes", graph: DiGraph, height: float) -> None:
     for number, (name, _) in enumerate(STAGES):
         axes.text(STAGE_WIDTH * (number + 0.5), 0.5, name, ha="center", va="center", color=SOFT, fontsize=8)
     held = graph.graph["contained"]
@@ -152,7 +152,7 @@ def _draw_stages(axes: "Axes", graph: "nx.DiGraph[str]", height: float) -> None:
     axes.text(x, 0.2, words, ha="center", va="center", color=SAFE if held else SOFT, fontsize=8)
 
 
-def _draw_edges(axes: "Axes", graph: "nx.DiGraph[str]", places: Mapping[str, tuple[int, float]]) -> None:
+def _draw_edges(axes: "Axes", graph: DiGraph, places: Mapping[str, tuple[int, float]]) -> None:
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
@@ -217,7 +217,7 @@ def _lines(name: str) -> list[str]:
     return [name[: breaks[-1]], _cut(name[breaks[-1] :])]
 
 
-def _element(box: str, content: str, graph: "nx.DiGraph[str]", colours: Mapping[str, tuple[str, str, str]]) -> str:
+def _element(box: str, content: str, graph: DiGraph, colours: Mapping[str, tuple[str, str, str]]) -> str:
     """The svg element alone: titled, described, its colours as variables of its own."""
     light, dark = (
         "; ".join(f"--lineage-{name}: {shades[mode]}" for name, *shades in colours.values()) for mode in (0, 1)

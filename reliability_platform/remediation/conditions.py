@@ -1,4 +1,7 @@
-"""What must hold before the platform acts by itself. A deterministic failure is not tried again while its cause stands."""
+"""What must hold before the platform acts by itself. A deterministic failure is not tried again while its cause stands.
+
+Most classes have one or two: what a condition looks with is imported where it is asked.
+"""
 
 import os
 import shutil
@@ -8,7 +11,6 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from reliability_platform.backfills.guard import Purpose, Request, objections
 from reliability_platform.causes import DAMAGE, cause_in
 from reliability_platform.checks.results import CheckStatus
 from reliability_platform.checks.store import CheckStore
@@ -16,13 +18,10 @@ from reliability_platform.contracts import CONTRACTS
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.incidents.model import Incident
 from reliability_platform.landing.breaker import Breaker
-from reliability_platform.remediation.actions.reference import outdated
-from reliability_platform.remediation.actions.replay import rename_waits
 from reliability_platform.settings import Settings
 from reliability_platform.sources.source import is_fetched
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import warehouse_lease
-from reliability_platform.warehouse.snapshots.soundness import read_through
 
 ROOM_BYTES = 50_000_000
 """Less room than this beside the warehouse is no room: a build of one day needs some of it."""
@@ -53,6 +52,8 @@ def _is_sound(settings: Settings, engine: Engine, incident: Incident, now: datet
     del engine, now
     if not any(cause_in(signal.message) is DAMAGE for signal in incident.signals) or not settings.warehouse.exists():
         return True
+    from reliability_platform.warehouse.snapshots.soundness import read_through
+
     try:
         with warehouse_lease(settings):
             read_through(settings.warehouse)
@@ -63,6 +64,8 @@ def _is_sound(settings: Settings, engine: Engine, incident: Incident, now: datet
 
 def _reference_is_outdated(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> bool:
     del engine, incident, now
+    from reliability_platform.remediation.actions.reference import outdated
+
     return bool(outdated(settings))
 
 
@@ -73,6 +76,8 @@ def _nobody_builds(settings: Settings, engine: Engine, incident: Incident, now: 
 
 
 def _backfill_is_safe(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> bool:
+    from reliability_platform.backfills.guard import Purpose, Request, objections
+
     request = Request(incident.partitions[0], incident.partitions[-1], Purpose.REMEDIATION, asks_source=False, now=now)
     return not objections(settings, engine, request)
 
@@ -91,6 +96,8 @@ def _passes_again(settings: Settings, engine: Engine, incident: Incident, now: d
 
 def _no_other_name(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> bool:
     del engine, now
+    from reliability_platform.remediation.actions.replay import rename_waits
+
     return not rename_waits(settings, incident)
 
 

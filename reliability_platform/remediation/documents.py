@@ -23,15 +23,14 @@ from reliability_platform.incidents.overview import overview, screen
 from reliability_platform.incidents.response import read_policy
 from reliability_platform.lineage.picture import picture
 from reliability_platform.operations import operations_engine
-from reliability_platform.remediation.actions import ACTIONS
+from reliability_platform.remediation.actions import action_named
 from reliability_platform.remediation.due import left_to_a_person, obstacle
-from reliability_platform.remediation.heal import describe
 from reliability_platform.remediation.policy import ON_THE_RECORD, POLICIES
 from reliability_platform.settings import DEFAULT_HOME, Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import hurried, warehouse_reader
 from reliability_platform.warehouse.marts import read_manifest
-from reliability_platform.warehouse.publication import current_version, read_publication
+from reliability_platform.warehouse.published import current_version, read_publication
 
 LOOK_SECONDS = 1.0
 """So long somebody who looks at an incident waits for the warehouse: a run may have it for an hour."""
@@ -51,8 +50,9 @@ def remedy_of(
 ) -> Remedy:
     """What the policy says about a class; for an incident, what healing would do and what keeps the platform from it."""
     policy = POLICIES[failure_class]
+    action = action_named(policy.action)
     return Remedy(
-        action=ACTIONS[policy.action].purpose,
+        action=action.purpose,
         automatic=policy.automatic,
         max_attempts=policy.max_attempts,
         proof=(*policy.proof, *(name for name in policy.event_date_proof if name not in policy.proof)),
@@ -63,7 +63,7 @@ def remedy_of(
         conditions=tuple(name.replace("_", " ") for name in policy.conditions),
         backoff=policy.backoff,
         time_limit=policy.time_limit,
-        leaves=ACTIONS[policy.action].leaves,
+        leaves=action.leaves,
         plan=plan,
         obstacle=hindrance,
         left_to_a_person=by_person,
@@ -80,7 +80,7 @@ def _numbers(settings: Settings, incident: Incident) -> Numbers | None:
 
 def _plan(settings: Settings, incident: Incident) -> str | None:
     try:
-        return describe(settings, incident)
+        return action_named(POLICIES[incident.failure_class].action).describe(settings, incident)
     except (EnvironmentUnusableError, HomeBusyError):
         return None
 

@@ -8,13 +8,12 @@ from datetime import date
 from typing import Any
 
 from reliability_platform.contracts import CONTRACTS
-from reliability_platform.landing.admission import fingerprint_of
 from reliability_platform.landing.batch_files import batch_file, slot_of
-from reliability_platform.landing.bronze import admissions_file
+from reliability_platform.landing.bronze_files import admissions_file
 from reliability_platform.landing.manifest import Manifest
 from reliability_platform.landing.replacement import has_file, landed_manifests
 from reliability_platform.landing.writer import landing_folder
-from reliability_platform.parquet import read_table
+from reliability_platform.parquet import day_list, literal, read_table
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.lease import warehouse_reader
 
@@ -33,6 +32,8 @@ def replacements(settings: Settings, source: str, days: Sequence[date]) -> list[
 def landed_fingerprint(settings: Settings, manifest: Manifest) -> str | None:
     """SHA-256 of the bytes that did land, purged or not, which may not be those that the manifest declares; None without
     a file that can be read."""
+    from reliability_platform.landing.admission import fingerprint_of  # with all that reads files of any format
+
     folder = landing_folder(settings, manifest.source, manifest.landing_date)
     path = batch_file(manifest.source, folder, manifest.batch_id)
     return fingerprint_of(settings, manifest.source, path) or None
@@ -84,9 +85,8 @@ def rejected_slots(settings: Settings, source: str, days: Sequence[date]) -> dic
     found: dict[date, set[int]] = {day: set() for day in days}
     with warehouse_reader(settings) as connection:
         rows = connection.execute(
-            "select distinct landing_date, batch_sequence from qtn_rows where source = ? and state = 'quarantined' "
-            "and list_contains(?, landing_date::varchar)",
-            [source, [day.isoformat() for day in days]],
+            f"select distinct landing_date, batch_sequence from qtn_rows where source = {literal(source)} "
+            f"and state = 'quarantined' and list_contains({day_list(days)}, landing_date)"
         ).fetchall()
     for day, slot in rows:
         found[day].add(slot)
@@ -98,8 +98,7 @@ def earlier_event_dates(settings: Settings, source: str, days: Sequence[date]) -
     with warehouse_reader(settings) as connection:
         found = connection.execute(
             f"select distinct event_date from int_{source}__deduplicated "
-            "where event_date < landing_date and list_contains(?, landing_date::varchar) order by event_date",
-            [[day.isoformat() for day in days]],
+            f"where event_date < landing_date and list_contains({day_list(days)}, landing_date) order by event_date"
         ).fetchall()
     return [day for (day,) in found if admissions_file(settings, source, day).exists() and day not in days]
 

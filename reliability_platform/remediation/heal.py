@@ -30,15 +30,8 @@ from reliability_platform.incidents.model import (
 )
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.masking import error_text
-from reliability_platform.remediation.actions import (
-    ACTIONS,
-    EVENT_DATES,
-    FROM_THE_SOURCE,
-    Action,
-    Done,
-    action_named,
-    in_words,
-)
+from reliability_platform.remediation.actions import ACTIONS, Action, Done, action_named, in_words
+from reliability_platform.remediation.actions.run_again import EVENT_DATES, FROM_THE_SOURCE
 from reliability_platform.remediation.at_work import at_work
 from reliability_platform.remediation.changes import WORLD, changed_since, environment_fingerprint
 from reliability_platform.remediation.evidence import replacements

@@ -16,14 +16,17 @@ landed, or they would be lost.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 import duckdb
-import pyarrow as pa
 
 from reliability_platform.contracts import CONTRACTS
-from reliability_platform.landing.bronze import bronze_folder
+from reliability_platform.landing.bronze_files import bronze_folder
 from reliability_platform.parquet import scan
 from reliability_platform.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Slot = tuple[date, int]
 LATE_SLOTS = "late_slots"
@@ -70,7 +73,7 @@ def out_of_turn(settings: Settings, source: str, days: Sequence[date], late: Col
     return found
 
 
-def rows_missing(settings: Settings, source: str, day: date, slot: int, answer: pa.Table) -> int:
+def rows_missing(settings: Settings, source: str, day: date, slot: int, answer: "pa.Table") -> int:
     """How many rows that landed in a slot are not in what the source sends when it is asked for the slot again, by key."""
     files = sorted(bronze_folder(settings, source, day).glob("*.parquet"))
     contract = CONTRACTS[source]

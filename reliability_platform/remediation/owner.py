@@ -15,12 +15,12 @@ from reliability_platform.remediation.actions.re_request import (
     RE_REQUEST,
     asked_sources,
     attempt_to_come,
-    can_be_asked,
     expect,
     slots_to_request,
 )
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import Settings
+from reliability_platform.sources.source import can_be_asked
 
 Awaited = dict[str, list[tuple[date, str]]]
 """By source: landing day and name of each attempt."""

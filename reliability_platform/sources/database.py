@@ -75,7 +75,6 @@ class DatabaseSource:
     """How long all batches of a day may take."""
     folder: Path | None = None
     """Where rows lie until they are landed; by default the system's temporary folder."""
-    can_be_asked: bool = True
 
     def deliver(self, day: date) -> Sequence[Batch]:
         """All batches of a day that is over. Raises `SourceUnavailableError`."""
@@ -137,6 +136,8 @@ def _batch(
 
 class Database:
     """The kind as `sources.source` asks for it."""
+
+    can_be_asked = True
 
     def source(self, settings: Settings, name: str) -> Source:
         return DatabaseSource(name, settings.fetch_budget_seconds, settings.spool)

@@ -18,7 +18,6 @@ class DropSource:
     """One of them behind the interface of every source."""
 
     name: str
-    can_be_asked: bool = False
 
     def deliver(self, day: date) -> Sequence[Batch]:
         """Nothing: what the producer has put into landing is there already."""
@@ -34,6 +33,8 @@ class DropSource:
 
 class Drop:
     """The kind as `sources.source` asks for it."""
+
+    can_be_asked = False
 
     def source(self, settings: Settings, name: str) -> Source:
         del settings

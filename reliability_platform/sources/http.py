@@ -15,7 +15,6 @@ class HttpSource:
     """One of them behind the interface of every source: what it is asked goes over its endpoint."""
 
     name: str
-    can_be_asked: bool = True
 
     def deliver(self, day: date) -> Sequence[Batch]:
         """Raises `EnvironmentUnusableError`: a day comes in pages, not as a whole."""
@@ -30,6 +29,8 @@ class HttpSource:
 
 class Http:
     """The kind as `sources.source` asks for it."""
+
+    can_be_asked = True
 
     def source(self, settings: Settings, name: str) -> Source:
         del settings

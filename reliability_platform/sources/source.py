@@ -28,10 +28,6 @@ class Source(Protocol):
     def name(self) -> str:
         """As its contract calls it."""
 
-    @property
-    def can_be_asked(self) -> bool:
-        """Whether it sends a slot once more when it is asked to."""
-
     def deliver(self, day: date) -> Sequence[Batch]:
         """What the source delivers on a landing day. The same day gives the same batches."""
 
@@ -44,6 +40,9 @@ class Source(Protocol):
 
 class SourceKind(Protocol):
     """What a kind of source offers for a home."""
+
+    can_be_asked: bool
+    """Whether its sources send a slot once more when they are asked to."""
 
     def source(self, settings: Settings, name: str) -> Source:
         """The source of that name."""
@@ -76,6 +75,11 @@ def is_picked_up(settings: Settings, name: str) -> bool:
 def is_fetched(settings: Settings, name: str) -> bool:
     """Whether deliveries of a source come when they are asked for, over HTTP or from a database."""
     return bool(endpoints_of(settings, name)) or kind_of(settings, name) == "database"
+
+
+def can_be_asked(settings: Settings, name: str) -> bool:
+    """Whether a source sends a slot once more when it is asked to."""
+    return bool(endpoints_of(settings, name)) or _kind(kind_of(settings, name)).can_be_asked
 
 
 def source_named(settings: Settings, name: str) -> Source:

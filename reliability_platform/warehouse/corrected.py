@@ -10,10 +10,9 @@ from datetime import date
 from typing import Any
 
 import duckdb
-import pyarrow.compute as pc
 
 from reliability_platform.contracts import CONTRACTS, SOURCES
-from reliability_platform.landing.bronze import admissions_file, bronze_folder
+from reliability_platform.landing.bronze_files import admissions_file, bronze_folder
 from reliability_platform.landing.correction import Correction, expressions
 from reliability_platform.landing.corrections import InForce, corrected_days, read_corrections
 from reliability_platform.parquet import identifier, literal, read_table, scan_days
@@ -53,6 +52,8 @@ def admitted(settings: Settings, source: str, day: date) -> dict[str, str]:
     path = admissions_file(settings, source, day)
     if not path.exists():
         return {}
+    import pyarrow.compute as pc
+
     records = read_table(path, columns=["batch_id", "checksum", "status"])
     records = records.filter(pc.equal(records["status"], "admitted"))
     return dict(zip(records["batch_id"].to_pylist(), records["checksum"].to_pylist(), strict=True))

@@ -5,7 +5,6 @@ import importlib.metadata
 import re
 
 import dagster as dg
-import networkx as nx
 import yaml
 from click.testing import CliRunner
 
@@ -20,7 +19,7 @@ from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.lab.faults.catalogue import CATALOGUE
 from reliability_platform.lab.faults.plan import load_plan, plan_names
-from reliability_platform.lineage.graph import data_graph, node_of
+from reliability_platform.lineage.graph import data_graph, node_of, upstream
 from reliability_platform.orchestration.audit_assets import asset_key_of
 from reliability_platform.orchestration.definitions import defs
 from reliability_platform.settings import DBT_PROJECT, PROJECT_ROOT, load_settings
@@ -131,6 +130,5 @@ def test_a_check_concerns_the_sources_from_which_its_dataset_is_made() -> None:
     for spec in CHECKS.values():
         node = node_of(spec.dataset)
         if node in graph:
-            rows = nx.subgraph_view(graph, filter_edge=lambda one, two: graph.edges[one, two]["rows"])
-            made_of = {one.partition("/")[2] for one in nx.ancestors(rows, node) if one.startswith("source/")}
+            made_of = {one.partition("/")[2] for one in upstream(graph, [node]) if one.startswith("source/")}
             assert set(spec.sources) <= made_of, spec.name

@@ -32,10 +32,11 @@ from reliability_platform.landing.deliveries import Landed, fetch, unreachable
 from reliability_platform.landing.replacement import landed_manifests
 from reliability_platform.landing.writer import landing_folder
 from reliability_platform.operations import operations_engine
-from reliability_platform.remediation.actions.re_request import can_be_asked, request
+from reliability_platform.remediation.actions.re_request import request
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.sources.database import DatabaseSource, part_of_day
 from reliability_platform.sources.sampling import is_database, sample_of, server_of
+from reliability_platform.sources.source import can_be_asked
 
 DAY = date(2026, 1, 5)
 SOURCE = "orders"

@@ -3,7 +3,6 @@
 import shutil
 from pathlib import Path
 
-import networkx as nx
 import pyarrow.parquet as pq
 import pytest
 
@@ -11,6 +10,7 @@ from reliability_platform.contracts import CONTRACTS
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.landing.reference import REFERENCE_TABLES, refresh_reference
 from reliability_platform.lineage.columns import CACHE, column_lineage, columns_of, downstream_columns, traced
+from reliability_platform.lineage.digraph import DiGraph
 from reliability_platform.lineage.tracing import ColumnSource, UnreadableSqlError, inputs_of
 from reliability_platform.settings import load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
@@ -27,6 +27,13 @@ def manifest() -> Path:
 
 def direct(manifest: Path, model: str, column: str) -> set[str]:
     return {f"{one.dataset}.{one.column}" for one in column_lineage(manifest)[model][column] if one.kind == "direct"}
+
+
+def fed(edges: list[tuple[str, str]]) -> DiGraph:
+    graph = DiGraph()
+    for edge in edges:
+        graph.add_edge(*edge)
+    return graph
 
 
 def reached(manifest: Path, dataset: str, column: str, use: str = "direct") -> set[str]:
@@ -131,7 +138,7 @@ def test_it_is_computed_once_and_kept_beside_the_manifest(manifest: Path, tmp_pa
 
 def test_a_model_that_is_not_understood_is_held_to_depend_on_all_it_reads() -> None:
     """Somebody writes a recursion: its declared columns, and what comes of them, still are in the blast radius."""
-    graph = nx.DiGraph([("bronze/orders", "odd"), ("odd", "after")])
+    graph = fed([("bronze/orders", "odd"), ("odd", "after")])
     compiled = {
         "odd": "with recursive r as (select amount from x union all select amount + 1 from r) select amount from r",
         "after": "select amount as total from odd",
@@ -199,7 +206,7 @@ def test_what_is_not_understood_is_said_and_not_guessed(sql: str) -> None:
 
 def test_one_model_that_nobody_understands_leaves_the_others_their_columns() -> None:
     """A table without a known column made every later query unreadable, for sqlglot takes an empty table for a schema."""
-    graph = nx.DiGraph([("bronze/orders", "odd"), ("bronze/orders", "after"), ("odd", "after")])
+    graph = fed([("bronze/orders", "odd"), ("bronze/orders", "after"), ("odd", "after")])
     compiled = {"odd": "select nowhere.x from nothing", "after": 'select amount as total from "bronze/orders"'}
     found = traced(graph, compiled, {"bronze/orders": ["amount"]}, {"odd": [], "after": []})
     assert found["odd"] == {}

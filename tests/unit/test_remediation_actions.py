@@ -18,7 +18,8 @@ from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.columns import Reading
 from reliability_platform.landing.decisions import approve_shim, read_shim
 from reliability_platform.landing.file_quarantine import quarantined_files
-from reliability_platform.remediation.actions import ACTIONS, action_named, slots_to_request
+from reliability_platform.remediation.actions import ACTIONS, action_named
+from reliability_platform.remediation.actions.re_request import slots_to_request
 from reliability_platform.remediation.due import obstacle
 from reliability_platform.remediation.evidence import missing_slots, refused_slots, waiting
 from reliability_platform.remediation.heal import describe

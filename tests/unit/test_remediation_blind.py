@@ -20,7 +20,7 @@ from reliability_platform.incidents.model import Incident, State
 from reliability_platform.lab.simulation.system import request_batch
 from reliability_platform.landing.decisions import accept_late_rows, late_rows_accepted, read_shim
 from reliability_platform.landing.replacement import land_replacement
-from reliability_platform.remediation import actions, conditions
+from reliability_platform.remediation import conditions, heal
 from reliability_platform.remediation.actions import ACTIONS, Done, action_named
 from reliability_platform.remediation.conditions import CONDITIONS
 from reliability_platform.remediation.documents import render_overview
@@ -289,7 +289,7 @@ def test_an_action_that_does_not_end_is_stopped_and_counts(home: BrokenHome, mon
         return Done("", [])
 
     slow = replace(ACTIONS["re_request_batches"], perform=dawdle)
-    monkeypatch.setitem(actions.ACTIONS, "re_request_batches", slow)
+    monkeypatch.setattr(heal, "action_named", lambda _: slow)
     short = replace(POLICIES["missing_data"], time_limit=timedelta(seconds=0.1))
     monkeypatch.setitem(POLICIES, "missing_data", short)
     with pytest.raises(ActionTimedOutError, match="had not ended"):

@@ -4,10 +4,10 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from zoneinfo import available_timezones
 
 import duckdb
 
+from reliability_platform.clock import is_zone
 from reliability_platform.contracts.inference.proposal import Proposal, propose
 from reliability_platform.contracts.inference.references import DeclaredSource
 from reliability_platform.contracts.inference.sample import take_sample
@@ -56,6 +56,6 @@ def proposed(
 
 def _zone(answer: str) -> Told:
     """A zone as somebody has named it. Raises `UsageError` for one that there is not."""
-    if answer not in available_timezones():
+    if not is_zone(answer):
         raise UsageError(f"There is no zone {answer!r}: name one as Europe/Berlin.")
     return Told(answer, "said by whoever added the source")

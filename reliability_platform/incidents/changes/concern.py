@@ -5,20 +5,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.facts import Facts
 from reliability_platform.contracts.odcs import ContractError, read_contracts
 from reliability_platform.incidents.model import Incident
+from reliability_platform.lineage.digraph import DiGraph
 from reliability_platform.lineage.graph import NodeKind, data_graph, downstream, in_order, node_of
 from reliability_platform.settings import CONTRACTS_FOLDER
 from reliability_platform.warehouse.fingerprints.model import InputKind, Part
 from reliability_platform.warehouse.marts import read_manifest
 from reliability_platform.warehouse.own_project import PACKAGE, is_own
-
-if TYPE_CHECKING:
-    import networkx as nx
 
 EVERYWHERE = frozenset(
     {
@@ -123,7 +121,7 @@ def _declared_in(name: str) -> set[str]:
     return {PurePosixPath(name).stem}
 
 
-def _steps(graph: "nx.DiGraph[str]", failed: Mapping[str, int]) -> dict[str, int]:
+def _steps(graph: DiGraph, failed: Mapping[str, int]) -> dict[str, int]:
     """Node → steps to what failed, along rows, on the longest way: what compares a table with the one before reads both, and
     the later one is nearer.
     """

@@ -14,17 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from reliability_platform.counted import counted
 from reliability_platform.formats import NOTHING
 from reliability_platform.incidents.model import Incident, State
-from reliability_platform.parquet import identifier, scan
+from reliability_platform.parquet import day_list, identifier, scan
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts, numbers_of
-from reliability_platform.warehouse.publication import CURRENT
+from reliability_platform.warehouse.published import CURRENT
 
 
 @dataclass(frozen=True)
@@ -108,8 +106,7 @@ def touched_dates(
         if connection is not None and f"stg_{source}" in _columns(connection):
             rows = connection.execute(
                 f"select distinct event_date from stg_{source} "
-                "where landing_date in (select unnest(?::date[])) and event_date <= landing_date",
-                [list(days)],
+                f"where list_contains({day_list(days)}, landing_date) and event_date <= landing_date"
             ).fetchall()
             found |= {row[0] for row in rows}
     return sorted(found)
@@ -131,6 +128,9 @@ def _published(settings: Settings, mart: str) -> Path:
 
 def _columns_published(file: Path) -> set[str]:
     """The columns of a published table; none if it is not there, or is no Parquet file."""
+    import pyarrow as pa  # whoever only looks at an incident needs none of it
+    import pyarrow.parquet as pq
+
     try:
         return set(pq.read_schema(file).names)
     except (OSError, pa.ArrowInvalid):
@@ -191,19 +191,18 @@ def _sums(
     sides: Sequence[_Side],
 ) -> dict[str, Sequence[Any]]:
     """Side → number of dates with rows, then the value of each measure. One query for one mart."""
-    queries, parameters = [], list[Any]()
+    queries = []
     for side in sides:
         # A version published before a measure was added does not have it.
         values = ", ".join(_aggregate(name) if name in side.columns else "null" for name in names)
         queries.append(
             f"select '{side.name}', count(distinct {day}), {values} from {side.relation} "
-            f"where {day} in (select unnest(?::date[]))"
+            f"where list_contains({day_list(dates)}, {day})"
         )
-        parameters.append(list(dates))
     if not queries:
         return {}
     with duckdb.connect() if connection is None else nullcontext(connection) as asked:
-        return {row[0]: row[1:] for row in asked.execute(" union all ".join(queries), parameters).fetchall()}
+        return {row[0]: row[1:] for row in asked.execute(" union all ".join(queries)).fetchall()}
 
 
 def _aggregate(name: str) -> str:

@@ -2,18 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.impact.reach import Reach, reach_from
 from reliability_platform.incidents.model import Incident, State
+from reliability_platform.lineage.digraph import DiGraph
 from reliability_platform.lineage.graph import NodeKind, data_graph, downstream, in_order, node_of, upstream
 from reliability_platform.lineage.use import Use
-
-if TYPE_CHECKING:
-    import networkx as nx
-
 
 WATCHERS = (NodeKind.RECONCILIATION, NodeKind.QUARANTINE)
 """Datasets that show what is wrong elsewhere; nobody reads on from them."""
@@ -82,7 +78,7 @@ def is_contained(incident: Incident) -> bool:
     return contained
 
 
-def radius(manifest_path: Path, incident: Incident) -> "nx.DiGraph[str]":
+def radius(manifest_path: Path, incident: Incident) -> DiGraph:
     """The part of the data graph that the incident concerns: the way to its root, and everything after it.
 
     Node attributes as in the graph, and `role`: `root`, `affected` (after the root), `shielded` (after the root, and
@@ -90,18 +86,17 @@ def radius(manifest_path: Path, incident: Incident) -> "nx.DiGraph[str]":
     `columns`: those that are spoiled, each with `direct` or `indirect`. Graph attributes: `incident`, `severity`,
     `state`, `contained`.
     """
-    import networkx as nx
-
     graph, roots = data_graph(manifest_path), root_nodes(manifest_path, incident)
     after, before = downstream(graph, roots) - set(roots), upstream(graph, roots) - set(roots)
     contained, spoiled = is_contained(incident), spoiled_columns(manifest_path, incident)
-    part: nx.DiGraph[str] = nx.DiGraph(graph.subgraph({*roots, *after, *before}))
-    part.remove_edges_from([edge for edge in part.edges if not part.edges[edge]["rows"]])
-    for node, data in part.nodes(data=True):
-        shielded = contained and data["kind"] in (NodeKind.PUBLISHED, NodeKind.EXPOSURE)
-        role = "root" if node in roots else "before" if node in before else "shielded" if shielded else "affected"
-        data.update(role=role, columns=spoiled.get(node, {}))
-    part.graph.update(
-        incident=incident.id, severity=incident.severity.value, state=incident.state.value, contained=contained
-    )
+    said = {"incident": incident.id, "severity": incident.severity.value, "state": incident.state.value}
+    part = DiGraph(**said, contained=contained)
+    for node, data in graph.nodes.items():
+        if node in {*roots, *after, *before}:
+            shielded = contained and data["kind"] in (NodeKind.PUBLISHED, NodeKind.EXPOSURE)
+            role = "root" if node in roots else "before" if node in before else "shielded" if shielded else "affected"
+            part.add_node(node, **data, role=role, columns=spoiled.get(node, {}))
+    for (one, other), edge in graph.edges.items():
+        if edge["rows"] and one in part and other in part:
+            part.add_edge(one, other, **edge)
     return part

@@ -5,16 +5,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-import pyarrow as pa
-
 from reliability_platform.contracts import SOURCES
-from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.lineage.graph import NodeKind, data_graph, downstream
 from reliability_platform.lineage.use import Use
 from reliability_platform.parquet import read_table
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.marts import Mart, marts, read_manifest
-from reliability_platform.warehouse.publication import CURRENT, Partition, current_version, read_publication
+from reliability_platform.warehouse.published import CURRENT, Partition, current_version, read_publication
 
 
 @dataclass(frozen=True)
@@ -103,6 +100,10 @@ def _shown(settings: Settings, tables: Sequence[Mart]) -> frozenset[tuple[str, d
     publication = read_publication(settings, version)
     kept = {table.name: set(table.kept_dates) for table in publication.tables}
     whole = {table.name for table in publication.tables if table.whole is not None and not table.is_kept}
+    import pyarrow as pa  # 0.2 s, which whoever looks at what lies downstream does not need
+
+    from reliability_platform.landing.admission import landed_partitions
+
     landed = landed_partitions(settings)
     found = set[Partition]()
     for mart in tables:

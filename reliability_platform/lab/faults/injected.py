@@ -24,11 +24,6 @@ class InjectedSource:
         """That of the source behind."""
         return self.behind.name
 
-    @property
-    def can_be_asked(self) -> bool:
-        """As the source behind."""
-        return self.behind.can_be_asked
-
     def deliver(self, day: date) -> list[Batch]:
         """The batches of a day under the plan. Raises `UsageError` if the plan leaves a fault nothing to break."""
         batches, truths = injected_batches(self.behind, self.plan, day)

@@ -160,7 +160,6 @@ class RecordedSource:
 
     recording: Recording
     name: str
-    can_be_asked: bool = True
 
     def deliver(self, day: date) -> list[Batch]:
         """The recorded batches of a landing day."""

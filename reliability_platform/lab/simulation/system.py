@@ -88,7 +88,6 @@ class SimulatedSource:
 
     simulation: Simulation
     name: str
-    can_be_asked: bool = True
 
     def deliver(self, day: date) -> list[Batch]:
         """See `scheduled_batches`."""

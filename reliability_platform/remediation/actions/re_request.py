@@ -13,7 +13,6 @@ from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError,
 from reliability_platform.incidents.classes import BY_CLOCK, CLASSES, AskFor
 from reliability_platform.incidents.model import Incident
 from reliability_platform.landing.attempts import ANY_CONTENT, How, Permission, permission_of, permit
-from reliability_platform.landing.fetch import fetch_again, query_again
 from reliability_platform.landing.manifest import Manifest
 from reliability_platform.landing.replacement import land_replacement, landed_manifests, next_attempt
 from reliability_platform.masking import error_text
@@ -23,9 +22,8 @@ from reliability_platform.remediation.lateness import LATE_SLOTS, Slot, out_of_t
 from reliability_platform.remediation.ledger import REPLACEMENT, Replay
 from reliability_platform.settings import Settings
 from reliability_platform.sources.batch import Batch, batch_id
-from reliability_platform.sources.database import DatabaseSource
 from reliability_platform.sources.endpoint import endpoints_of
-from reliability_platform.sources.source import source_named
+from reliability_platform.sources.source import can_be_asked, source_named
 
 Slots = dict[date, set[int]]
 SHOWN = 5
@@ -84,6 +82,9 @@ def slots_in_words(source: str, slots: Slots) -> str:
 
 def _ask(settings: Settings, source: str, day: date, slot: int, attempt: int) -> Batch:
     """One batch from the source, wherever it is. Raises `SourceUnavailableError` if it does not come."""
+    from reliability_platform.landing.fetch import fetch_again, query_again
+    from reliability_platform.sources.database import DatabaseSource
+
     endpoints = endpoints_of(settings, source)
     if endpoints:
         return fetch_again(settings, source, day, slot, attempt, endpoints, utc_now)
@@ -91,11 +92,6 @@ def _ask(settings: Settings, source: str, day: date, slot: int, attempt: int) ->
     if isinstance(found, DatabaseSource):
         return query_again(settings, found, day, slot, attempt, utc_now)
     return found.deliver_again(day, slot, attempt)
-
-
-def can_be_asked(settings: Settings, source: str) -> bool:
-    """Whether a source sends a slot once more when it is asked to."""
-    return bool(endpoints_of(settings, source)) or source_named(settings, source).can_be_asked
 
 
 def attempt_to_come(settings: Settings, source: str, day: date, slot: int) -> str:

@@ -16,7 +16,7 @@ from reliability_platform.landing.attempts import UNASKED, How, Permission, perm
 from reliability_platform.landing.decisions import approve_shim
 from reliability_platform.landing.discards import FILE
 from reliability_platform.masking import scrub
-from reliability_platform.remediation.actions import request
+from reliability_platform.remediation.actions.re_request import request
 from reliability_platform.remediation.contract_change import admissible_now
 from reliability_platform.remediation.dead_letters.letters import Letter
 from reliability_platform.remediation.ledger import ACCEPTED, CONTRACT, REPLACEMENT, SHIM, Replay, ReplayLedger

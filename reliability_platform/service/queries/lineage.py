@@ -1,15 +1,12 @@
 """Lineage: what feeds what, who owns it and who reads it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from reliability_platform.lineage.digraph import DiGraph
 from reliability_platform.lineage.graph import data_graph, downstream, known_node, upstream
 from reliability_platform.service.queries.answer import QueryAnswer
-
-if TYPE_CHECKING:
-    import networkx as nx
 
 
 class LineageDataset(QueryAnswer):
@@ -56,11 +53,11 @@ def lineage_graph(manifest: Path, dataset: str | None = None) -> LineageGraph:
     graph = data_graph(manifest)
     if dataset is not None:
         node = known_node(graph, dataset)
-        graph = graph.subgraph({node} | upstream(graph, [node]) | downstream(graph, [node]))
+        graph = graph.part({node} | upstream(graph, [node]) | downstream(graph, [node]))
     return shown_graph(graph)
 
 
-def shown_graph(graph: "nx.DiGraph[str]") -> LineageGraph:
+def shown_graph(graph: DiGraph) -> LineageGraph:
     """A data graph, or a part of it, that somebody has already."""
     return LineageGraph(
         datasets=[LineageDataset(id=node, **graph.nodes[node]) for node in sorted(graph)],
