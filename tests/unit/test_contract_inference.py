@@ -422,6 +422,7 @@ def depots(folder: Path, *rows: str) -> DeclaredSource:
         "depot_id,code,opened_at\n" + "\n".join(f"{row},2024-05-01T08:00:00Z" for row in rows)
     )
     contract, _ = contract_of(folder, folder / "depots.csv", name="depots", key=["depot_id"])
+    assert DeclaredSource(contract, None).deliveries == (str(folder / "depots.csv"),)
     return DeclaredSource(contract, f"read_csv('{folder / 'depots.csv'}')")
 
 
@@ -442,11 +443,18 @@ def test_references_to_declared_sources_are_proved_by_what_has_landed_of_them(tm
     links, text = said(proof)
     assert links == "depot_id=depots.depot_id" and "# 8 of 8 distinct values are there" in text
     links, text = said(DeclaredSource(proof.contract, None))
-    assert links == "" and "# ? may refer to depots.depot_id: nothing of depots has landed that would prove it" in text
+    assert links == "depot_id=depots.depot_id" and "# 8 of 8 distinct values are there" in text
+    links, text = said(DeclaredSource(replace(proof.contract, servers=()), None))
+    assert links == "" and "# ? may refer to depots.depot_id: nothing of depots is there that would prove it" in text
     links, text = said(DeclaredSource(proof.contract, "(select 900 as depot_id)"))
     assert links == "" and "# ? may refer to depots.depot_id: most of its values are not among those" in text
     links, text = said(DeclaredSource(proof.contract, "(select 1 as something_else)"))
-    assert links == "" and "# ? may refer to depots.depot_id: what has landed of depots cannot be read" in text
+    assert links == "" and "# ? may refer to depots.depot_id: what is there of depots cannot be read" in text
+    prefixed = replace(
+        proof.contract, source="raw_depots", key=("id",), columns=(replace(proof.contract.columns[0], name="id"),)
+    )
+    links, _ = said(DeclaredSource(prefixed, "(select range as id from range(20))"))
+    assert links == "depot_id=raw_depots.id"
     composite = replace(proof.contract, key=("depot_id", "opened_at"))
     links, text = said(DeclaredSource(composite, proof.rows))
     assert (

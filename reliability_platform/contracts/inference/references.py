@@ -1,6 +1,7 @@
 """Which columns of a sample lead to reference tables, or to sources that are declared already, proved by their values.
 
-What is declared has landed rows, or none yet: then a name alone is a question, and no promise.
+Of what is declared rows have landed, or files lie where it is delivered; without either a name alone is a question, and no
+promise.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from reliability_platform.contracts.inference.measured import ColumnProposal, me
 from reliability_platform.contracts.inference.sample import Sample, take_sample
 from reliability_platform.contracts.inference.told import Told
 from reliability_platform.counted import counted
+from reliability_platform.errors import UsageError
 from reliability_platform.parquet import identifier
 
 WHOLE = ("BIGINT", "INTEGER", "SMALLINT", "HUGEINT", "UBIGINT", "UINTEGER")
@@ -34,6 +36,11 @@ class DeclaredSource:
     contract: Contract
     rows: str | None
     """SQL of a table; None where nothing has landed."""
+
+    @property
+    def deliveries(self) -> tuple[str, ...]:
+        """Where files of it appear on this machine."""
+        return tuple(one.address for one in self.contract.places if "://" not in one.address)
 
 
 @dataclass(frozen=True)
@@ -69,36 +76,56 @@ def references(
                     sample.connection.register("theirs", values)
                     _prove(sample.connection, wanted, target, "theirs", found)
                     sample.connection.unregister("theirs")
+    landed = {one.contract.source: one.rows for one in sources}
     for by_name in (True, False):  # what is named after a column leads there, whatever else has the same values
         for source in sources:
             for target in _of_source(source.contract):
                 wanted = [
                     one
                     for one in columns
-                    if _may_lead(one, target, key, found) and _is_named_after(one.typed.name, target) is by_name
+                    if _may_lead(one, target, key, found) and _is_named_after(one.typed.name, target, key) is by_name
                 ]
                 if wanted:
-                    _to_source(sample.connection, wanted, target, source, by_name, found)
+                    name = source.contract.source
+                    if landed[name] is None:
+                        landed[name] = _delivered(sample.connection, source)
+                    _to_source(sample.connection, wanted, target, landed[name], by_name, found)
     return found
+
+
+def _delivered(connection: duckdb.DuckDBPyConnection, source: DeclaredSource) -> str | None:
+    """The key of what has been delivered, where nothing has landed yet: a table of its own; None where there are no files."""
+    if not source.deliveries:
+        return None
+    try:
+        with connection.cursor() as other:
+            take_sample(other, source.deliveries, full=False)
+            names = ", ".join(map(identifier, source.contract.key))
+            values = other.execute(f"select {names} from sample").to_arrow_table()
+    except (UsageError, duckdb.Error):
+        return None
+    name = f"deliveries_of_{source.contract.source}"
+    connection.register(name, values)
+    return name
 
 
 def _to_source(
     connection: duckdb.DuckDBPyConnection,
     wanted: Sequence[ColumnProposal],
     target: _Target,
-    source: DeclaredSource,
+    rows: str | None,
     by_name: bool,
     found: dict[str, Told],
 ) -> None:
     """Prove it by what has landed; where nothing does, or not as it should, a name is a question."""
-    why = f"nothing of {target.table} has landed that would prove it"
-    if source.rows is not None:
-        why = f"most of its values are not among those of {target.table} that have landed"
+    why = f"nothing of {target.table} is there that would prove it"
+    if rows is not None:
+        why = f"most of its values are not among those of {target.table} that are there"
         value = f"{identifier(target.column)} as value"
         try:
-            _prove(connection, wanted, target, f"(select {value} from {source.rows})", found)
+            _prove(connection, wanted, target, f"(select {value} from {rows})", found)
         except duckdb.Error:
-            why = f"what has landed of {target.table} cannot be read"
+            why = f"what is there of {target.table} cannot be read"
     for one in wanted:
         if by_name and one.typed.name not in found:
             found[one.typed.name] = Told(None, f"may refer to {target.link}: {why}", True)
@@ -129,21 +156,24 @@ def _may_lead(one: ColumnProposal, target: _Target, key: Sequence[str], found: M
     small ones are found anywhere.
     """
     name, kind = one.typed.name, one.typed.type
-    if name in found and (found[name].value is not None or not _is_named_after(name, target)):
+    if name in found and (found[name].value is not None or not _is_named_after(name, target, key)):
         return False
-    named = _is_named_after(name, target)
+    named = _is_named_after(name, target, key)
     if (kind, target.type) == ("VARCHAR", "VARCHAR"):
         # Of a key of several columns each part is shared by chance, as a code of two letters.
         return named or (target.is_key and one.distinct >= LEAST_TEXTS)
-    # Two sources that number their own rows have the same numbers.
-    own_numbers = list(key) == [name] and name == target.column
-    return kind in WHOLE and target.type in WHOLE and not own_numbers and named
+    return kind in WHOLE and target.type in WHOLE and named
 
 
-def _is_named_after(name: str, target: _Target) -> bool:
-    """`station_id` or `station` after `id` of `stations`; `faa` after `faa`."""
-    single = target.table.removesuffix("s")
-    return name in (target.column, f"{single}_{target.column}", f"{target.table}_{target.column}", single, target.table)
+def _is_named_after(name: str, target: _Target, key: Sequence[str]) -> bool:
+    """`station_id` or `station` after `id` of `stations` or `raw_stations`; `faa` after `faa`. That both call their own key alike,
+    as `id`, says nothing: each numbers its own rows.
+    """
+    if list(key) == [name] and name == target.column:
+        return False
+    thing = name.removesuffix(f"_{target.column}")
+    tables = (target.table, target.table.removesuffix("s"))
+    return name == target.column or any(one == thing or one.endswith(f"_{thing}") for one in tables)
 
 
 def _prove(
