@@ -12,6 +12,7 @@ from reliability_platform.checks.history import (
     judge_scale,
     judge_volume,
 )
+from reliability_platform.checks.results import INSUFFICIENT_HISTORY
 
 TODAY = date(2026, 3, 2)
 SEASON = (1.0, 0.95, 0.97, 1.0, 1.1, 1.3, 0.7)
@@ -55,6 +56,38 @@ def test_who_has_few_customers_on_saturdays_has_them_from_the_third_one_on(today
     finding = judge_volume({**profile, third: {"rows": today}}, days, third)
     assert finding.value is not None
     assert (finding.value > finding.limit) is alarms
+
+
+ORDERS_OF_A_SHOP = (
+    116, 114, 63, 79, 143, 133, 134, 159, 138, 100, 88, 136, 149, 149, 158, 154, 79, 75, 169, 168, 153, 170, 170, 55, 95, 164, 179, 169,
+    182, 170, 89, 98, 174, 188, 193, 151, 165,
+)  # fmt: skip
+"""Items that a shop of somebody else sold, from a Thursday on."""
+
+
+@pytest.mark.parametrize(("today", "alarms"), [(130, False), (15, True), (160, True)])
+def test_a_weekday_of_few_rows_that_is_known_by_few_days_has_wider_limits(today: float, alarms: bool) -> None:
+    """The sixth Saturday was held, and demo ended with an incident that had no fault behind it."""
+    saturday = date(2018, 12, 8)
+    days = [saturday - timedelta(days=back) for back in range(len(ORDERS_OF_A_SHOP), 0, -1)]
+    profile = {day: {"rows": float(rows)} for day, rows in zip(days, ORDERS_OF_A_SHOP, strict=True)}
+    finding = judge_volume({**profile, saturday: {"rows": today}}, good_past(profile, saturday, set()), saturday)
+    assert finding.value is not None
+    assert (finding.value > finding.limit) is alarms
+
+
+def test_a_weekday_that_is_hardly_known_is_not_judged_where_weekdays_differ() -> None:
+    """Of Sundays all but one are held: what is held is no past, and no Sunday would ever be let through. Where all days are
+    alike, any of them is a measure.
+    """
+    sunday = date(2026, 3, 1)
+    days = [sunday - timedelta(days=back) for back in range(1, 29)]
+    profile = {day: {"rows": 300.0 if day.weekday() > 4 else 1000.0} for day in days} | {sunday: {"rows": 310.0}}
+    known = [day for day in days if day.weekday() != 6 or day == days[-1]]
+    finding = judge_volume(profile, known, sunday)
+    assert (finding.value, finding.reason) == (None, INSUFFICIENT_HISTORY)
+    alike = {day: {"rows": 1000.0} for day in days} | {sunday: {"rows": 310.0}}
+    assert judge_volume(alike, known, sunday).failed
 
 
 def test_the_past_is_made_of_the_last_good_days_alone() -> None:
