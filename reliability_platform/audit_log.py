@@ -56,7 +56,9 @@ class Changes(StrEnum):
     WITHDRAW_TABLE = "tables withdraw"
     STOP = "requested run stop"
     READ_OTHERWISE = "read otherwise"
+    READ_AS_DELIVERED = "read otherwise revert"
     ACCEPT_LATE = "accept late rows"
+    HOLD_LATE = "accept late rows revert"
     CORRECT = "corrections apply"
     TAKE_BACK = "corrections revert"
 

@@ -65,12 +65,14 @@ def _note(settings: Settings, act: Changes, what: str, by: str, why: str) -> Non
     note_act(operations_engine(settings), act, what, by, why, utc_now())
 
 
-def withdraw_shim(settings: Settings, source: str, batch_id: str) -> bool:
+def withdraw_shim(settings: Settings, source: str, batch_id: str, by: str, why: str) -> bool:
     """Refuse the batch again from the next admission on; whether it had a shim."""
     path = _path(settings, source, batch_id)
     had_one = path.exists()
     path.unlink(missing_ok=True)
     seal_again(settings, path)
+    if had_one:
+        _note(settings, Changes.READ_AS_DELIVERED, batch_id, by, why)
     return had_one
 
 
@@ -92,11 +94,12 @@ def accept_late_rows(settings: Settings, source: str, landing_date: date, by: st
         _note(settings, Changes.ACCEPT_LATE, f"{source} of {landing_date}", by, why)
 
 
-def withdraw_late_rows(settings: Settings, source: str, landing_date: date, why: str) -> bool:
+def withdraw_late_rows(settings: Settings, source: str, landing_date: date, by: str, why: str) -> bool:
     """Take an approval back that was given for one reason, from the next run on; whether there was one."""
     path = _late_path(settings, source, landing_date)
     if not path.exists() or json.loads(path.read_text())["why"] != why:
         return False
     path.unlink()
     seal_again(settings, path)
+    _note(settings, Changes.HOLD_LATE, f"{source} of {landing_date}", by, why)
     return True

@@ -16,7 +16,7 @@ from reliability_platform.incidents.classes import CLASSES, AskFor
 from reliability_platform.lab.simulation.system import scheduled_batches
 from reliability_platform.landing.bronze import bronze_folder
 from reliability_platform.landing.columns import Reading
-from reliability_platform.landing.decisions import approve_shim, read_shim
+from reliability_platform.landing.decisions import approve_shim, read_shim, withdraw_shim
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.remediation.actions import ACTIONS, action_named
 from reliability_platform.remediation.actions.re_request import slots_to_request
@@ -274,6 +274,12 @@ def test_a_cast_that_fails_refuses_the_file_again_and_counts(home: BrokenHome) -
     [refused] = quarantined_files(home.settings)
     assert refused["reason"] == "schema_type_changed"
     assert json.loads(refused["detail"])["unconverted"] == {"amount": 1}
+    assert [withdraw_shim(home.settings, "orders", "orders-20260105-02", "Ada", "wrong") for _ in range(2)] == [
+        True,
+        False,
+    ]
+    acts = [(one.command, one.what, one.who) for one in AuditLog(home.engine).all()]
+    assert acts[1:] == [("read otherwise revert", "orders-20260105-02", "Ada")]
 
 
 def test_a_shim_of_an_unknown_cast_is_no_shim(home: BrokenHome) -> None:

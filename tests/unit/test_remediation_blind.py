@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from reliability_platform.audit_log import AuditLog
 from reliability_platform.checks.gate import Why, held
 from reliability_platform.checks.holds import Holds
 from reliability_platform.cli.main import cli
@@ -250,6 +251,8 @@ def test_what_a_person_has_done_a_person_takes_back(home: BrokenHome) -> None:
     home.incidents.move(one, State.CONTAINED, later(3), "Ada", "I have thought about it again")
     assert "do not count any more" in undo(home.settings, home.engine, one, later(4), "Ada")
     assert not late_rows_accepted(home.settings, "orders", home.day)
+    acts = [(entry.command, entry.who) for entry in AuditLog(home.engine).all() if "late rows" in entry.command]
+    assert acts == [("accept late rows", "Ada"), ("accept late rows revert", "Ada")]
     assert home.incidents.get(one).timeline[-1].data == {"action": "accept_held_rows", "phase": "undone"}
 
 

@@ -27,9 +27,8 @@ def _describe(settings: Settings, incident: Incident) -> str:
 
 def _withdraw(settings: Settings, incident: Incident, actor: str) -> str | None:
     """The rows are held again with the next run of their days; until then the gate holds these days."""
-    del actor
     source = incident.source
-    days = [day for day in incident.partitions if withdraw_late_rows(settings, source, day, incident.id)]
+    days = [day for day in incident.partitions if withdraw_late_rows(settings, source, day, actor, incident.id)]
     if not days:
         return None
     CheckStore(operations_engine(settings)).invalidate([source], days)

@@ -152,8 +152,11 @@ _ON_APPROVAL = "On a person's approval, replay from quarantine through a shim"
 
 def _withdraw(settings: Settings, incident: Incident, actor: str) -> str | None:
     """The files go back into quarantine with the next run of their days; until then the gate holds these days."""
-    del actor
-    withdrawn = [one for one in _shimmed(settings, incident) if withdraw_shim(settings, one.source, one.batch_id)]
+    withdrawn = [
+        one
+        for one in _shimmed(settings, incident)
+        if withdraw_shim(settings, one.source, one.batch_id, actor, incident.id)
+    ]
     if not withdrawn:
         return None
     days = sorted({one.landing_date for one in withdrawn})
