@@ -5,12 +5,13 @@ import re
 import sqlite3
 from contextlib import suppress
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import NullPool, Pool, QueuePool
 
 from reliability_platform.causes import DAMAGE, HELD, LIMIT, NO_RIGHTS, NO_ROOM, Cause, cause_of_number
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError, PlatformError, UsageError
@@ -115,6 +116,7 @@ def _usable(url: str | URL, **options: Any) -> Engine:
             "or unset it for SQLite in the home."
         ) from None
     _refuse_memory(engine.url)
+    event.listen(engine, "handle_error", _in_words)
     return engine
 
 
@@ -180,11 +182,21 @@ def operations_engine(settings: Settings, *, keep_open: bool = False, begin: boo
         _make_folder(settings)
         if not begin:
             _refuse_lost_store(settings)
-        engine = _usable(url, poolclass=QueuePool if keep_open else NullPool)
-        event.listen(engine, "connect", _prepare)
-    event.listen(engine, "handle_error", _in_words)
+        engine = _of_file(url, QueuePool) if keep_open else _kept_of_file(url)
     ensure_schema(engine)
     return engine
+
+
+def _of_file(url: str | URL, pool: type[Pool]) -> Engine:
+    engine = _usable(url, poolclass=pool)
+    event.listen(engine, "connect", _prepare)
+    return engine
+
+
+@lru_cache(maxsize=32)
+def _kept_of_file(url: str | URL) -> Engine:
+    """The engine of a file for the whole process: it holds no connection, and knows the texts of what was asked before."""
+    return _of_file(url, NullPool)
 
 
 def _refuse_lost_store(settings: Settings) -> None:

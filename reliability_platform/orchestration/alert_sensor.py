@@ -8,7 +8,8 @@ from reliability_platform.counted import counted
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
 
-POLL_SECONDS = 30
+POLL_SECONDS = 60
+"""Whatever happens to an incident wakes the sensor at once; what only time brings, as a reminder, is a matter of minutes."""
 
 
 @dg.sensor(

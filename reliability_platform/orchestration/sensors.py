@@ -26,6 +26,10 @@ from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import Settings
 
 POLL_SECONDS = 30
+"""How often healing looks by itself: a second attempt may be due half a minute after the first."""
+NOTICE_SECONDS = 60
+"""How often it is noticed what time alone brings, as a deadline that has passed: 50 ms of CPU each time. A failed check wakes
+the sensor at once."""
 MAX_RUNTIME = "dagster/max_runtime"
 """Dagster's run monitoring ends a run that takes longer, in seconds."""
 
@@ -71,7 +75,7 @@ def _attempt(incident: Incident, now: datetime) -> str:
 
 @dg.sensor(
     job=incident_pages,
-    minimum_interval_seconds=POLL_SECONDS,
+    minimum_interval_seconds=NOTICE_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Turns failed checks into incidents, one per cause, and writes their runbooks.",
 )
