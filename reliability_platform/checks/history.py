@@ -118,6 +118,14 @@ def _widened(past: Mapping[date, float], day: date, usual: float) -> float:
     return error * math.sqrt(max(1.0, median(past.values()) / usual)) if usual else error
 
 
+def _as_far_down(more: float) -> float:
+    """The share that may be missing where so much more may be there: as many steps, of 29 % each, counted as factors. No day has
+    less than nothing, so that a limit of 100 % would have let every day pass that has lost its rows.
+    """
+    steps = math.log1p(more) / math.log1p(VOLUME_LIMIT)
+    return float(1 - (1 - VOLUME_LIMIT) ** steps)
+
+
 def judge_volume(profile: Days, past: Sequence[date], day: date) -> Finding:
     """Percent away from the usual number of rows of this weekday."""
     rows = {one: profile[one]["rows"] for one in past}
@@ -126,10 +134,12 @@ def judge_volume(profile: Days, past: Sequence[date], day: date) -> Finding:
         return Finding(None, 0, f"too few good days like it to compare a {day:%A} with, and weekdays differ")
     usual = _usual_for(rows, day, today)
     noise = _mad_sigma([count / _usual(rows, one) - 1 for one, count in rows.items()]) * _widened(rows, day, usual)
-    limit = max(VOLUME_LIMIT, SIGMAS * noise)
+    more = max(VOLUME_LIMIT, SIGMAS * noise)
+    fewer = _as_far_down(more)
     away = today / usual - 1
+    limit = more if away > 0 else fewer
     lean = {"rows": away / limit} if abs(away) > EPISODE_SIGMAS * noise else {}
-    drawn = _drawn("rows of the day", {**rows, day: today}, usual, usual * max(1 - limit, 0), usual * (1 + limit))
+    drawn = _drawn("rows of the day", {**rows, day: today}, usual, usual * (1 - fewer), usual * (1 + more))
     return Finding(100 * abs(away), 100 * limit, f"{today:.0f} rows of the day, usual {usual:.0f}", lean, past=drawn)
 
 

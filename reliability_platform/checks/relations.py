@@ -179,11 +179,12 @@ def _leads_to(source: str, relation: Relation, limit_percent: float) -> NativeCh
     other = "null" if relation.other_source == source else literal(relation.other_source)
     return NativeCheck(
         f"""
-        with known as (
-            select distinct {value} as value {there} and {value} is not null
+        with own as (
+            select landing_date, batch_id, row_number, {own} as value from {silver(source)} where {days}
+        ), known as (
+            select distinct {value} as value {there} and {value} in (select value from own)
         ), led as (
-            select landing_date, batch_id, row_number, {own} not in (select value from known) as lost
-            from {silver(source)} where {days}
+            select *, value not in (select value from known) as lost from own
         )
         select landing_date, 100.0 * count(*) filter (where lost) / count(*), struct_pack(
             leads_to := case when bool_or(lost) then {other} end,

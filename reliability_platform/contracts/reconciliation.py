@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reliability_platform.errors import UsageError
 from reliability_platform.parquet import identifier
 from reliability_platform.strict_yaml import StrictYaml
 
@@ -92,34 +91,45 @@ def declared_measures(project: Path, sources: Iterable[str], own_files: Iterable
 
 
 def _of_file(path: Path, sources: frozenset[str], is_own: bool) -> Iterator[DeclaredMeasure]:
-    content = StrictYaml.of_file(path).content
-    for model in (content.get("models") or ()) if isinstance(content, dict) else ():
-        for column in model.get("columns") or ():
-            said = _meta(column).get(ADDS_UP)
-            if said is not None:
-                place = f"{path}: {ADDS_UP} of {model['name']}.{column['name']}"
-                yield _measure(model["name"], column["name"], said, sources, place, is_own)
+    file = StrictYaml.of_file(path)
+    for number, model in enumerate((file.content.get("models") or ()) if isinstance(file.content, dict) else ()):
+        for place, column in enumerate(model.get("columns") or ()):
+            found = [one for one in _PLACES if isinstance(_under(column, one), dict) and ADDS_UP in _under(column, one)]
+            if found and (said := _under(column, found[-1])[ADDS_UP]) is not None:
+                location = ("models", number, "columns", place, *found[-1], ADDS_UP)
+                called = f"{ADDS_UP} of {model['name']}.{column['name']}"
+                if (wrong := _wrong(said, sources)) is not None:
+                    raise file.problem_there(location, f"{called} {wrong}")
+                joins = tuple((said.get("with") or {}).items())
+                yield DeclaredMeasure(
+                    model["name"], column["name"], said["of"], str(said["value"]), said.get("times"), joins, is_own
+                )
 
 
-def _meta(column: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {**(column.get("meta") or {}), **((column.get("config") or {}).get("meta") or {})}
+_PLACES = (("meta",), ("config", "meta"))
+"""Where a column may have its meta; what its configuration says comes before."""
 
 
-def _measure(mart: str, column: str, said: Any, sources: frozenset[str], place: str, is_own: bool) -> DeclaredMeasure:
+def _under(column: Mapping[str, Any], place: tuple[str, ...]) -> Any:
+    found: Any = column
+    for part in place:
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
+
+
+def _wrong(said: Any, sources: frozenset[str]) -> str | None:
+    """What is wrong with what a measure adds up to, to be read after its name; None if nothing is."""
     if not isinstance(said, dict) or not {"of", "value"} <= set(said):
-        raise UsageError(f"{place} must say of which source and with which value, as {{of: orders, value: count(*)}}.")
+        return "must say of which source and with which value, as {of: orders, value: count(*)}."
     unknown = sorted(set(said) - set(KEYS))
     if unknown:
-        raise UsageError(f"{place} knows no {unknown[0]!r}: it has {', '.join(KEYS)}.")
-    if said["of"] not in sources:
-        raise UsageError(f"{place} is of {said['of']!r}, which is no source: name one of {', '.join(sorted(sources))}.")
-    joins = said.get("with") or {}
-    if not isinstance(joins, dict):
-        raise UsageError(
-            f"{place}: `with` joins models, each on a condition, as {{dim_rates: silver.day = dim_rates.day}}."
-        )
-    value, times = str(said["value"]), said.get("times")
-    return DeclaredMeasure(mart, column, said["of"], value, times, tuple(joins.items()), is_own)
+        return f"knows no {unknown[0]!r}: it has {', '.join(KEYS)}."
+    if not isinstance(said["of"], str) or said["of"] not in sources:
+        there = f"name one of {', '.join(sorted(sources))}" if sources else "the project has none"
+        return f"is of {said['of']!r}, which is no source: {there}."
+    if not isinstance(said.get("with") or {}, dict):
+        return "joins models under `with`, each on a condition, as {dim_rates: silver.day = dim_rates.day}."
+    return None
 
 
 def comparisons(measures: Iterable[DeclaredMeasure]) -> list[Comparison]:

@@ -20,6 +20,7 @@ from reliability_platform.remediation.changes import WORLD, changed_since, last_
 from reliability_platform.remediation.conditions import CONDITIONS
 from reliability_platform.remediation.owner import owner_must_send
 from reliability_platform.remediation.policy import POLICIES
+from reliability_platform.remediation.shared_tests import awaited
 from reliability_platform.settings import Settings
 
 MAX_RESUMED = 3
@@ -127,6 +128,9 @@ def obstacle(
     for source in incident.sources:
         if source in paused:  # its healing asks the source, or waits for what it sends
             return f"{source} {paused[source].words}; `reliability sources resume {source}` ends that"
+    waits = None if decided else awaited(IncidentStore(engine), incident)
+    if waits is not None:
+        return waits
     # What has changed since the last attempt renews it once: a late file that lands by itself, a mended model.
     if incident.attempts >= policy.max_attempts and not decided and not changed_since(settings, incident):
         return f"no attempt is left: {policy.escalation} must decide"

@@ -38,6 +38,7 @@ from reliability_platform.remediation.evidence import replacements
 from reliability_platform.remediation.lateness import LATE_SLOTS, Slot, out_of_turn
 from reliability_platform.remediation.ledger import REPLACEMENT, Replay, ReplayLedger
 from reliability_platform.remediation.policy import POLICIES, stays_on_record
+from reliability_platform.remediation.shared_tests import is_of_a_whole_table, waits_for
 from reliability_platform.remediation.time_limit import within
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.publication import is_due as publication_is_due
@@ -288,9 +289,11 @@ def _held_by_others(objections: Iterable[GateObjection], day: date, others: Iter
 
 
 def _objections(
-    settings: Settings, engine: Engine, incident: Incident, others: Iterable[Incident]
+    settings: Settings, engine: Engine, incident: Incident, others: Iterable[Incident], *, without_tests: bool = False
 ) -> tuple[list[str], list[str]]:
-    """What still speaks against recovery, and the other incidents that hold the same days; empty if nothing does."""
+    """What still speaks against recovery, and the other incidents that hold the same days; empty if nothing does.
+    `without_tests` leaves out those of whole tables.
+    """
     checks = CheckStore(engine)
     wanted, had_failed = _wanted(incident), _failed(incident)
     days = sorted({*incident.partitions, *(day for _, day in wanted)})
@@ -306,7 +309,8 @@ def _objections(
     found = [
         f"{check} on {day} has not passed{_because(results.get((check, day)))}"
         for check, day in sorted(wanted)
-        if not (speaks(check, day) and _stands(results.get((check, day)), (check, day) in had_failed))
+        if not (without_tests and is_of_a_whole_table(check))
+        and not (speaks(check, day) and _stands(results.get((check, day)), (check, day) in had_failed))
     ]
     if AskFor.WRONG_CLOCK in CLASSES[incident.failure_class].asks_for:
         late = _late_slots(incident)
@@ -314,7 +318,8 @@ def _objections(
     holders: list[str] = []
     about_days = not CLASSES[incident.failure_class].of_the_home
     partitions = [(source, day) for source in incident.sources for day in incident.partitions if about_days]
-    for (source, day), objections in held(checks, partitions).items():
+    for (source, day), all_of_them in held(checks, partitions).items():
+        objections = [one for one in all_of_them if not (without_tests and is_of_a_whole_table(one.check))]
         elsewhere = _held_by_others(objections, day, others)
         if elsewhere is None:
             found.append(f"{source} {day} is still held: {objections[0]}")
@@ -405,6 +410,11 @@ def verify(settings: Settings, engine: Engine, incident_id: str, now: datetime, 
         return False
     others = [one for one in store.open() if one.id != incident.id]
     objections, holders = _objections(settings, engine, incident, others)
+    waits = waits_for(incident, others) if objections else []
+    if waits and not _objections(settings, engine, incident, others, without_tests=True)[0]:
+        words = f"What is its own passes. What fails still fails for {', '.join(waits)} as well: it waits until that is over."
+        store.move(incident.id, State.CONTAINED, now, actor, words)
+        return False
     if objections:
         what = f"Not recovered: {'; '.join(objections[:3])}."
         _give_up(settings, store, incident, now, actor, what, NOT_RECOVERED)

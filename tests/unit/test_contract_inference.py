@@ -5,7 +5,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from reliability_platform.contracts.contract import Cadence, Contract
 from reliability_platform.contracts.first_mart import write_first_mart
 from reliability_platform.contracts.inference.document import contract_text
 from reliability_platform.contracts.inference.references import DeclaredSource
+from reliability_platform.contracts.inference.repeated_hour import repeated_hours
 from reliability_platform.contracts.inference.session import proposed
 from reliability_platform.contracts.inference.zones import Fit, fitting_zones
 from reliability_platform.contracts.odcs import read_contracts
@@ -475,3 +476,36 @@ def _numbered(folder: Path, name: str, rows: int) -> Path:
     path = folder / f"{name}.csv"
     path.write_text("id,at\n" + "".join(f"{one + 1},2024-05-{1 + one // 30:02}T09:00:00Z\n" for one in range(rows)))
     return path
+
+
+def test_keys_that_come_twice_in_the_hour_that_clocks_repeat_are_no_reason_for_an_amount(tmp_path: Path) -> None:
+    """Hourly readings by the local clock of a year had the key station + at + reading, and no zone."""
+    moments = [datetime(2024, 10, 25) + timedelta(hours=one) for one in range(24 * 5)]
+    moments.insert(50, datetime(2024, 10, 27, 2))
+    assert moments[49:52] == [datetime(2024, 10, 27, 1), datetime(2024, 10, 27, 2), datetime(2024, 10, 27, 2)]
+    lines = [
+        f"{station},{at:%Y-%m-%dT%H:%M:%S},{number * 37 % 211}.{number % 10}5"
+        for number, at in enumerate(moments)
+        for station in ("north", "south", "west")
+    ]
+    (tmp_path / "air.csv").write_text("\n".join(["station,at,reading", *lines]) + "\n")
+    contract, text = contract_of(tmp_path, tmp_path / "air.csv")
+    assert contract.key == ("station", "at_value")
+    assert (
+        "# ? unique in 363 rows but for 3 rows of the hour from 2024-10-27 02:00 on, which the clocks of Europe/Berlin"
+        in text
+    )
+    assert contract.zones == {"at_value": "Europe/Berlin"}
+    assert contract_of(tmp_path, tmp_path / "air.csv", key=["station", "at"])[0].key == ("station", "at_value")
+    (tmp_path / "air.csv").write_text(
+        "\n".join(["station,at,reading", *lines, f"north,{moments[0]:%Y-%m-%dT%H:%M:%S},7.25"]) + "\n"
+    )
+    assert "reading" in contract_of(tmp_path, tmp_path / "air.csv")[0].key
+
+
+def test_each_zone_repeats_its_own_hour() -> None:
+    """Berlin and New York change on different days, Lord Howe by half an hour, Tokyo never."""
+    hours = {zone: one.hours for one in repeated_hours(date(2023, 11, 1), date(2024, 12, 31)) for zone in one.zones}
+    assert hours["Europe/Berlin"] == (datetime(2024, 10, 27, 2),)
+    assert hours["America/New_York"] == (datetime(2023, 11, 5, 1), datetime(2024, 11, 3, 1))
+    assert "Asia/Tokyo" not in hours

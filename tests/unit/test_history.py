@@ -65,7 +65,7 @@ ORDERS_OF_A_SHOP = (
 """Items that a shop of somebody else sold, from a Thursday on."""
 
 
-@pytest.mark.parametrize(("today", "alarms"), [(130, False), (15, True), (160, True)])
+@pytest.mark.parametrize(("today", "alarms"), [(130, False), (45, False), (35, True), (160, True)])
 def test_a_weekday_of_few_rows_that_is_known_by_few_days_has_wider_limits(today: float, alarms: bool) -> None:
     """The sixth Saturday was held, and demo ended with an incident that had no fault behind it."""
     saturday = date(2018, 12, 8)

@@ -77,7 +77,7 @@ def test_a_model_of_an_own_dbt_project_says_what_it_adds_up_to_in_its_own_yml(tm
     assert '{{ own_day(\'totals\') }} as event_date,\n        sum("Number of Orders") as "Number of Orders"' in text
     assert text.count("group by 1") == 2
     theirs.write_text(theirs.read_text().replace("of: orders", "of: ordrs"))
-    with pytest.raises(UsageError, match=r"models.yml: adds_up of totals.Number of Orders is of 'ordrs'"):
+    with pytest.raises(UsageError, match=r"models.yml, line 4: adds_up of totals.Number of Orders is of 'ordrs'"):
         planned(tmp_path / "around", CONTRACTS, OwnReads(declared=[theirs]))
 
 

@@ -43,13 +43,17 @@ class KeyCandidate:
 
 
 def find_keys(
-    connection: duckdb.DuckDBPyConnection, columns: Sequence[KeyCandidate], rows: int, event_time: str | None
+    connection: duckdb.DuckDBPyConnection,
+    columns: Sequence[KeyCandidate],
+    rows: int,
+    event_time: str | None,
+    whole: str = "sample",
 ) -> list[tuple[str, ...]]:
-    """The smallest keys of the table `sample`, the likeliest first; none if there is no key of up to `MAX_COLUMNS`. The columns
+    """The smallest keys of the table `whole`, the likeliest first; none if there is no key of up to `MAX_COLUMNS`. The columns
     of each are in the order of the table."""
     able = [one for one in columns if one.distinct > 1 and one.type not in ("DOUBLE", "FLOAT", "JSON", "BOOLEAN")]
     able.sort(key=lambda one: _unlikeliness(one, rows, event_time, columns))
-    tables = list(_first_rows(connection, rows))
+    tables = list(_first_rows(connection, rows, whole))
     pools = [[one for one in able if not one.is_measured], able]
     place = {one.name: number for number, one in enumerate(columns)}
     for pool in pools if pools[0] != pools[1] else pools[:1]:
@@ -60,28 +64,29 @@ def find_keys(
             names = [tuple(one.name for one in some) for some in open_ones]
             for table, number in tables:
                 names = _unique(connection, table, number, names)
-            if keys := _unique(connection, "sample", rows, names[:MAX_PROVED]):
+            names = _unique(connection, whole, rows, names[:MAX_PROVED], at_once=4)
+            if keys := [one for one in names if repeated(connection, one, whole) == 0]:
                 return [tuple(sorted(one, key=place.__getitem__)) for one in keys]
     return []
 
 
-def repeated(connection: duckdb.DuckDBPyConnection, key: Sequence[str]) -> int:
+def repeated(connection: duckdb.DuckDBPyConnection, key: Sequence[str], table: str = "sample") -> int:
     """How many rows of the sample have a key that another one has, too, or none."""
     names = ", ".join(f'"{name}"' for name in key)
     [(extra,)] = connection.execute(
-        f"select coalesce(sum(n - 1), 0) from (select count(*) as n from sample group by {names})"
+        f"select coalesce(sum(n - 1), 0) from (select count(*) as n from {table} group by {names})"
     ).fetchall()
     return int(extra)
 
 
-def _first_rows(connection: duckdb.DuckDBPyConnection, rows: int) -> Iterator[tuple[str, int]]:
+def _first_rows(connection: duckdb.DuckDBPyConnection, rows: int, whole: str) -> Iterator[tuple[str, int]]:
     """Smaller samples and how many rows each has: the first rows, which are near each other, and others from everywhere."""
     for size in FIRST_ROWS:
         if size < rows:
             half, table = size // 2, f"first_{size}"
             connection.execute(
-                f"create or replace temp table {table} as (select * from sample limit {half}) union all "
-                f"(select * from sample where rowid >= {half} and rowid % {max(1, rows // size)} = 0 limit {half})"
+                f"create or replace temp table {table} as (select * from {whole} limit {half}) union all "
+                f"(select * from {whole} where rowid >= {half} and rowid % {max(1, rows // size)} = 0 limit {half})"
             )
             [(number,)] = connection.execute(f"select count(*) from {table}").fetchall()
             yield table, number
@@ -96,13 +101,13 @@ def _unlikeliness(
 
 
 def _unique(
-    connection: duckdb.DuckDBPyConnection, table: str, rows: int, some: Sequence[tuple[str, ...]]
+    connection: duckdb.DuckDBPyConnection, table: str, rows: int, some: Sequence[tuple[str, ...]], at_once: int = 100
 ) -> list[tuple[str, ...]]:
     """Those combinations by which all rows of a table differ, in their order."""
-    found, at_once = [], 4 if table == "sample" else 100
+    found = []
     for start in range(0, len(some), at_once):
         part = some[start : start + at_once]
         terms = ", ".join("count(distinct hash(" + ", ".join(f'"{name}"' for name in names) + "))" for names in part)
         counts = connection.execute(f"select {terms} from {table}").fetchall()[0]
         found += [names for names, number in zip(part, counts, strict=True) if number == rows]
-    return [names for names in found if table != "sample" or repeated(connection, names) == 0]
+    return found

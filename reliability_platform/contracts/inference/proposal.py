@@ -13,7 +13,8 @@ from reliability_platform.contracts.inference.keys import MAX_COLUMNS, KeyCandid
 from reliability_platform.contracts.inference.measured import ColumnProposal, measured
 from reliability_platform.contracts.inference.personal import personal_data
 from reliability_platform.contracts.inference.references import DeclaredSource, references
-from reliability_platform.contracts.inference.sample import Sample
+from reliability_platform.contracts.inference.repeated_hour import RepeatedHours, only_there, repeated_hours
+from reliability_platform.contracts.inference.sample import Sample, Typed
 from reliability_platform.contracts.inference.told import Told
 from reliability_platform.contracts.servers import Server
 from reliability_platform.counted import counted
@@ -95,11 +96,17 @@ def propose(
         if named not in by_name:
             raise UsageError(f"The sample has no column {named!r}: choose of {', '.join(list(by_name)[:12])}.")
     happened = _event_time(sample, columns, event_time)
-    found = _key(sample, columns, str(happened.value), key)
     facts = by_name[str(happened.value)]
+    found, hour = _key(sample, columns, facts.typed, key)
     zone = None
     if facts.typed.zone is False:
         zone = Told("UTC", "the moments say no zone; UTC is a guess", True)
+    if hour is not None:
+        zone = Told(
+            hour.zones[0],
+            f"its clocks show the hour from {hour.first} on twice, and so do the rows",
+            True,
+        )
     days = days_of_files(sample.connection, sample.files, str(happened.value), facts.typed.type == "TIMESTAMP")
     [(event_days, least, greatest)] = sample.connection.execute(
         f'select count(distinct cast("{happened.value}" as date)), min("{happened.value}"), max("{happened.value}") from sample'
@@ -152,14 +159,31 @@ def _event_time(sample: Sample, columns: Sequence[ColumnProposal], named: str | 
     return Told(able[0].typed.name, f"or {others}; " if others else "", bool(others) or able[0].missing > 0)
 
 
-def _key(sample: Sample, columns: Sequence[ColumnProposal], event_time: str, named: Sequence[str]) -> Told:
-    """The smallest key; of rows that are copies of each other, one is counted."""
+def _repeated_hours(sample: Sample, event_time: Typed) -> list[RepeatedHours]:
+    """Those in which moments without a zone may come twice. They take 0.3 s for a year."""
+    if event_time.zone is not False:
+        return []
+    [(first, last)] = sample.connection.execute(
+        f'select min("{event_time.name}")::date, max("{event_time.name}")::date from sample'
+    ).fetchall()
+    return repeated_hours(first, last)
+
+
+def _key(
+    sample: Sample, columns: Sequence[ColumnProposal], event_time: Typed, named: Sequence[str]
+) -> tuple[Told, RepeatedHours | None]:
+    """The smallest key; of rows that are copies of each other, one is counted. With the hour that clocks repeat, where keys come
+    twice in it alone.
+    """
     if named:
         if again := repeated(sample.connection, named):
+            hours = _repeated_hours(sample, event_time)
+            if (found := only_there(sample.connection, tuple(named), event_time.name, hours)) is not None:
+                return Told(tuple(named), f"named with --key; unique {found[0].told(found[1])}", True), found[0]
             raise UsageError(
                 f"{', '.join(named)} is no key: {counted(again, 'row')} of the sample repeat another one's. Name other columns with --key."
             )
-        return Told(tuple(named), "named with --key; no two rows of the sample have the same")
+        return Told(tuple(named), "named with --key; no two rows of the sample have the same"), None
     names = ", ".join(f'"{one.typed.name}"' for one in columns)
     [(rows,)] = sample.connection.execute(f"select count(distinct hash({names})) from sample").fetchall()
     if copies := sample.rows - rows:
@@ -167,7 +191,12 @@ def _key(sample: Sample, columns: Sequence[ColumnProposal], event_time: str, nam
             f"create or replace temp table sample as select {names}, min(_file) as _file from sample group by {names}"
         )
     able = [KeyCandidate(one.typed.name, _exact(one, rows), one.typed.type) for one in columns if one.missing == 0]
-    keys = find_keys(sample.connection, able, rows, event_time)
+    keys = find_keys(sample.connection, able, rows, event_time.name)
+    plainer = _but_for_an_hour(sample, able, event_time, keys)
+    if plainer is not None:
+        key, hour, pairs = plainer
+        instead = f"; else {' + '.join(keys[0])}" if keys else ""
+        return Told(key, f"unique in {counted(rows, 'row')} {hour.told(pairs)}{instead}", True), hour
     if not keys:
         raise UsageError(
             f"No up to {MAX_COLUMNS} columns identify a row of the sample: name the key with --key, or ask the producer for one."
@@ -177,9 +206,35 @@ def _key(sample: Sample, columns: Sequence[ColumnProposal], event_time: str, nam
     told = f"unique in {counted(rows, 'row')}"
     told += ", as no fewer columns are but for amounts" if len(keys[0]) > 1 else ""
     told += f"; {counted(copies, 'row is a copy', 'rows are copies')} of another" if copies else ""
-    return Told(
-        keys[0], told + (f"; or {others}{more}" if others else ""), bool(others) or bool(copies) or len(keys[0]) > 1
-    )
+    doubtful = bool(others) or bool(copies) or len(keys[0]) > 1
+    return Told(keys[0], told + (f"; or {others}{more}" if others else ""), doubtful), None
+
+
+def _but_for_an_hour(
+    sample: Sample,
+    able: Sequence[KeyCandidate],
+    event_time: Typed,
+    keys: Sequence[tuple[str, ...]],
+) -> tuple[tuple[str, ...], RepeatedHours, int] | None:
+    """A key of fewer columns, or without an amount, by which rows differ but for those of one hour that clocks repeat."""
+    amounts = {one.name for one in able if one.is_measured}
+    if keys and len(keys[0]) == 1 and not amounts & {*keys[0]}:
+        return None
+    hours = _repeated_hours(sample, event_time)
+    if not hours:
+        return None
+    twice = " or ".join(one.hold(event_time.name) for one in hours)
+    sample.connection.execute(f"create or replace temp table once as select * from sample where not ({twice})")
+    [(rows,)] = sample.connection.execute("select count(*) from once").fetchall()
+
+    def size(key: tuple[str, ...]) -> tuple[bool, int]:
+        return bool(amounts & {*key}), len(key)
+
+    for key in find_keys(sample.connection, able, rows, event_time.name, "once"):
+        found = only_there(sample.connection, key, event_time.name, hours) if event_time.name in key else None
+        if found is not None and (not keys or size(key) < size(keys[0])):
+            return key, *found
+    return None
 
 
 def _exact(one: ColumnProposal, rows: int) -> int:

@@ -60,10 +60,15 @@ def _alike(first: date, last: date) -> Sequence[tuple[str, ...]]:
     days = sorted({first, last, *(date.fromordinal(one) for one in range(first.toordinal(), last.toordinal(), 7))})
     moments = [datetime.combine(day, time(12), UTC) for day in days]
     found: dict[tuple[object, ...], list[str]] = {}
-    for name in sorted(one for one in available_timezones() if one.partition("/")[0] in AREAS):
+    for name in places():
         zone = ZoneInfo(name)
         found.setdefault(tuple(moment.astimezone(zone).utcoffset() for moment in moments), []).append(name)
     return [tuple(names) for names in found.values()]
+
+
+def places() -> list[str]:
+    """The zones of places, the likeliest first."""
+    return sorted((one for one in available_timezones() if one.partition("/")[0] in AREAS), key=_unlikeliness)
 
 
 def _unlikeliness(zone: str) -> tuple[int, str]:

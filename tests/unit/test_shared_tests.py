@@ -1,0 +1,79 @@
+"""A test of a whole table fails for whatever is wrong in it: incidents that are healed wait for each other, and spend nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from reliability_platform.checks.catalogue import CHECKS, CheckSpec
+from reliability_platform.checks.results import CheckStatus
+from reliability_platform.incidents.detection import observe
+from reliability_platform.incidents.model import State
+from reliability_platform.remediation.due import obstacle
+from reliability_platform.remediation.heal import act, end_if_recovered, verify
+from tests.unit.broken_home import BrokenHome
+from tests.unit.failing import NOW, later, result
+
+GAP, NULLS = "bronze_orders__batch_completeness", "stg_orders__missing_customer_id"
+WHOLE = "orders__unique_order_id"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BrokenHome:
+    """A home around a dbt project with a test, which fails on two days for causes of their own."""
+    spec = CheckSpec(WHOLE, "orders", "dbt", ("orders",), "failed_test", True, "P2", "", "")
+    monkeypatch.setitem(CHECKS, WHOLE, spec)
+    made = BrokenHome(tmp_path)
+    made.land(without=(2,))
+    made.checks.record([result(GAP, 5), result(WHOLE, 5), result(NULLS, 12), result(WHOLE, 12)])
+    observe(made.engine, made.checks.after(0, 1000), NOW)
+    return made
+
+
+def told(home: BrokenHome, minute: int, *failing: tuple[str, int], passing: tuple[tuple[str, int], ...] = ()) -> None:
+    """Record what checks say now, and let incidents hear of it."""
+    last = max(number for number, _ in home.checks.after(0, 10_000))
+    good = [result(check, number, status=CheckStatus.PASSED, at=later(minute)) for check, number in passing]
+    home.checks.record([*good, *(result(check, number, at=later(minute)) for check, number in failing)])
+    observe(home.engine, home.checks.after(last, 10_000), later(minute))
+
+
+def test_what_is_healed_waits_for_the_cause_of_another_incident_and_ends_by_itself(home: BrokenHome) -> None:
+    """It tried again, in vain, until the last cause was healed, and was at its end before."""
+    gap, nulls = home.incidents.all()
+    assert [(one.failure_class, sorted(one.checks)) for one in (gap, nulls)] == [
+        ("missing_data", [GAP, WHOLE]),
+        ("null_spike", [WHOLE, NULLS]),
+    ]
+
+    def why_not(minute: int) -> str | None:
+        own = home.settings.model_copy(update={"attended": True})
+        return obstacle(own, home.engine, home.incidents.get(gap.id), later(minute), approved=True)
+
+    assert why_not(1) is None
+    act(home.settings, home.engine, gap.id, later(1), "test")
+    home.judge(failing=[WHOLE], at=later(2))
+    told(home, 3, (WHOLE, 5), passing=((GAP, 5),))
+    assert not verify(home.settings, home.engine, gap.id, later(4), "test")
+    waiting = home.incidents.get(gap.id)
+    assert (waiting.state, waiting.attempts) == (State.CONTAINED, 1)
+    assert nulls.id in waiting.timeline[-1].why and waiting.timeline[-1].kind == "transition"
+    assert why_not(5) == f"a test of a whole table fails as long as {nulls.id} is open"
+    assert not end_if_recovered(home.settings, home.engine, gap.id, later(5), "test")
+
+    told(home, 6, passing=((NULLS, 12), (WHOLE, 12), (WHOLE, 5)))
+    assert end_if_recovered(home.settings, home.engine, gap.id, later(7), "test")
+    assert home.incidents.get(gap.id).attempts == 1
+
+
+def test_nobody_waits_for_an_incident_that_has_no_cause_of_its_own_left(home: BrokenHome) -> None:
+    """Two that wait for nothing but the test would wait for each other."""
+    gap, nulls = home.incidents.all()
+    told(home, 1, (WHOLE, 5), (WHOLE, 12), passing=((GAP, 5), (NULLS, 12)))
+    for one in (gap, nulls):
+        assert obstacle(home.settings, home.engine, home.incidents.get(one.id), later(2), approved=True) is None
+
+
+def test_what_fails_beside_the_test_is_healed_at_once(home: BrokenHome) -> None:
+    """Both have rows of their own to ask for: neither waits."""
+    for one in home.incidents.all():
+        assert obstacle(home.settings, home.engine, one, later(2), approved=True) is None
