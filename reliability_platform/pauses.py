@@ -106,6 +106,18 @@ class Pauses:
         ]
         return {(one.kind, one.name): one for one in found if one.until is None or one.until > now}
 
+    def spells(self, now: datetime) -> dict[str, list[tuple[datetime, datetime]]]:
+        """Source → from when to when it was paused, each time; the present pause ends now."""
+        query = select(pauses).where(pauses.c.kind == Pausable.SOURCE.value).order_by(pauses.c.name, pauses.c.id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        found: dict[str, list[tuple[datetime, datetime]]] = {}
+        for place, row in enumerate(rows):
+            after = next((one.at for one in rows[place + 1 : place + 2] if one.name == row.name), now)
+            if row.state == PauseState.PAUSED.value:
+                found.setdefault(row.name, []).append((row.at, min(row.until or after, after)))
+        return found
+
     def sources(self, now: datetime) -> dict[str, Pause]:
         """The sources that are not asked now."""
         return {name: one for (kind, name), one in self.standing(now).items() if kind is Pausable.SOURCE}

@@ -1,7 +1,7 @@
 """Pausing on purpose: `reliability sources pause`, `reliability tables pause` and `withdraw`, and the way back."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
 import click
@@ -20,10 +20,11 @@ from reliability_platform.cli.options import (
 )
 from reliability_platform.clock import utc_now
 from reliability_platform.contracts import check_source
+from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
 from reliability_platform.operations import operations_engine
 from reliability_platform.pauses import Pausable, Pauses, PauseState
-from reliability_platform.service.queries.pauses import standing_pauses
+from reliability_platform.service.queries.pauses import missed_days, standing_pauses
 from reliability_platform.settings import Settings
 
 until_option = click.option(
@@ -72,7 +73,14 @@ def _say(
     elif state is PauseState.PAUSED:
         echo(f"{name} is not asked for deliveries{before}; days without any are neither judged nor told.")
     else:
-        echo(f"{name} is asked again{before}. Days that it was not asked for: `{hint('run --from DAY --to DAY')}`.")
+        missed = missed_days(settings, engine, now).get(name, [])
+        echo(" ".join([f"{name} is asked again{before}.", *([missed_words(missed)] if missed else [])]))
+
+
+def missed_words(missed: Sequence[date]) -> str:
+    """What to do about landing days that a source missed while it was paused."""
+    again = hint(f"run --from {missed[0]} --to {missed[-1]}")
+    return f"{counted(len(missed), 'landing day')} built without it while it was paused: once it is asked again, `{again}`."
 
 
 def _command(name: str, kind: Pausable, state: PauseState, text: str) -> click.Command:

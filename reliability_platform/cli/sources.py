@@ -16,7 +16,7 @@ from rich.markup import escape
 from reliability_platform.atomic import write_atomically
 from reliability_platform.cli.options import echo, home_option, json_option, people, print_json, progress
 from reliability_platform.cli.parameters import SEED, Number, Whole
-from reliability_platform.cli.pauses import pause_source, resume_source
+from reliability_platform.cli.pauses import missed_words, pause_source, resume_source
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import FIRST_DAY, utc_now
 from reliability_platform.counted import counted
@@ -86,6 +86,8 @@ def _show(settings: Settings, as_json: bool) -> None:
     for one in documents:
         if one["at_risk"] or one["paused"]:
             people.print(f"{one['source']}: {one['paused'] or one['outlook']}.", markup=False, soft_wrap=True)
+        if missed := one["missed_while_paused"]:
+            people.print(f"{one['source']}: {missed_words(missed)}", markup=False, soft_wrap=True)
 
 
 @click.group(invoke_without_command=True)

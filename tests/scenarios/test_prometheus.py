@@ -130,6 +130,15 @@ TRIALS: dict[str, Trial] = {
         "169h",
         {"kind": "source", "name": "orders", "state": "paused"},
     ),
+    "ReliabilityMissedDaysNotRun": (
+        {
+            'reliability_partitions_missed_while_paused{source="orders"}': "2x3000",
+            'reliability_partitions_missed_while_paused{source="payments"}': "2x3000",
+            'reliability_paused_since_timestamp_seconds{kind="source",name="payments",state="paused"}': "0x3000",
+        },
+        "25h",
+        {"source": "orders"},
+    ),
     "ReliabilityRoomLow": (
         {'reliability_free_room_bytes{place="home"}': "1e8x20", 'reliability_free_room_bytes{place="snapshots"}': "1e10x20"},
         "10m",

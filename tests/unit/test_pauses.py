@@ -18,6 +18,7 @@ from reliability_platform.pauses import Pausable, Pauses, PauseState
 from reliability_platform.pipeline.ticks import notice
 from reliability_platform.remediation.due import obstacle
 from reliability_platform.service.queries.acts import act_page
+from reliability_platform.service.queries.pauses import missed_days
 from reliability_platform.service.queries.publications import publication
 from reliability_platform.service.queries.sources import source_standings
 from reliability_platform.settings import load_settings
@@ -44,6 +45,7 @@ def test_the_last_word_counts_until_its_end(tmp_path: Path) -> None:
     assert pauses.say(SOURCE, "orders", PauseState.ACTIVE, "grace", "moved", later(62))
     assert not pauses.say(SOURCE, "orders", PauseState.ACTIVE, "grace", "moved", later(63))
     assert [one.name for one in pauses.standing(later(64)).values()] == ["orders"]
+    assert pauses.spells(later(64)) == {"orders": [(NOW, later(60)), (later(61), later(62))]}
     assert [one.command for one in act_page(engine).items] == ["resume", "pause", "tables withdraw", "pause"]
     for why, until, told in ((" ", None, "reason is empty"), ("x", NOW, "has passed")):
         with pytest.raises(UsageError, match=told):
@@ -74,6 +76,7 @@ def test_a_paused_source_and_table_cost_only_themselves(lived: Callable[[Path], 
     version = made.run(day(3), day(3))
     landed = landed_partitions(made.settings)
     assert ("payments", day(3)) not in landed
+    assert missed_days(made.settings, made.engine, utc_now()) == {"payments": [day(3)]}
     assert ("orders", day(3)) in landed
     assert version.held == {}
     assert not [one for one in made.checks.latest([day(3)]) if one.status is CheckStatus.FAILED]
@@ -96,6 +99,9 @@ def test_a_paused_source_and_table_cost_only_themselves(lived: Callable[[Path], 
     assert not held(made.checks, [("orders", day(3))])
     pauses.say(SOURCE, "payments", PauseState.ACTIVE, "ada", "done", utc_now())
     assert held(made.checks, [("orders", day(3))])
+    assert missed_days(made.settings, made.engine, utc_now()) == {"payments": [day(3)]}, "it still lacks the day"
+    made.run(day(3), day(3))
+    assert missed_days(made.settings, made.engine, utc_now()) == {}
 
 
 def test_the_commands_say_what_is_paused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -226,6 +226,9 @@ def _declared() -> Iterable[DeclaredMetric]:
               "Whether the next deadline of a source will be missed as things stand, 1 or 0.",
               lambda r: [MetricSample(s.at_risk, (s.source,)) for s in r.sources])
 
+    yield one("partitions_missed_while_paused", G, SOURCE, "",
+              "Landing days that were built without a source while it was paused, and that still lack it.",
+              lambda r: [MetricSample(len(s.missed_while_paused), (s.source,)) for s in r.sources])
     yield one("paused_since_timestamp_seconds", G, ("kind", "name", "state"), "seconds",
               "Since when a source or a published table is paused, or a table withdrawn, by somebody.",
               lambda r: [s for p in standing_pauses(r.engine, r.now) for s in _moment(p.at, p.kind, p.name, p.state)])

@@ -144,6 +144,15 @@ def alert_rules(settings: Settings) -> Iterator[AlertRule]:
         "The {{ $labels.kind }} {{ $labels.name }} has been {{ $labels.state }} for {{ $value | humanizeDuration }}.",
         "`reliability sources` and `reliability tables list` say by whom and why; `resume` lets it go on.",
     )
+    paused = 'label_replace(reliability_paused_since_timestamp_seconds{kind="source"}, "source", "$1", "name", "(.*)")'
+    yield AlertRule(
+        "ReliabilityMissedDaysNotRun",
+        f"reliability_partitions_missed_while_paused > 0 unless on (job, instance, source) {paused}",
+        "1d",
+        TICKET,
+        "{{ $labels.source }} goes on, and {{ $value }} landing days that it missed while it was paused were not run again.",
+        "`reliability sources` says which; `reliability run --from DAY --to DAY` runs them.",
+    )
     if settings.min_free_room_megabytes:
         yield AlertRule(
             "ReliabilityRoomLow",

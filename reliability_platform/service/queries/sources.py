@@ -12,6 +12,7 @@ from reliability_platform.landing.delivered_by import comes_by
 from reliability_platform.landing.fetch_log import Fetch, FetchLog
 from reliability_platform.pauses import Pause, Pauses
 from reliability_platform.service.queries.answer import QueryAnswer
+from reliability_platform.service.queries.pauses import missed_days
 from reliability_platform.settings import Settings
 
 
@@ -62,6 +63,8 @@ class SourceStanding(QueryAnswer):
     """Batches of that day that have not come yet; null for a source that is not asked."""
     paused: str | None
     """Who has paused it, since when, until when and why; null for one that is asked."""
+    missed_while_paused: list[date]
+    """Landing days that were built without it while it was paused, and that still lack it: run them once it is resumed."""
     at_risk: bool
     """Whether the deadline will be missed as things stand."""
     outlook: str
@@ -71,7 +74,11 @@ class SourceStanding(QueryAnswer):
 def source_standings(settings: Settings, engine: Engine, now: datetime) -> list[SourceStanding]:
     """One record per source, in the order of the contracts. Times are UTC."""
     last, ahead, paused = FetchLog(engine).last(), outlooks(settings, engine, now), Pauses(engine).sources(now)
-    return [_standing(settings, engine, now, source, last, ahead, paused.get(source)) for source in SOURCES]
+    missed = missed_days(settings, engine, now)
+    return [
+        _standing(settings, engine, now, source, last, ahead, paused.get(source), missed.get(source, []))
+        for source in SOURCES
+    ]
 
 
 def _standing(
@@ -82,6 +89,7 @@ def _standing(
     last: Mapping[str, Fetch],
     ahead: Sequence[Outlook],
     pause: Pause | None,
+    missed: list[date],
 ) -> SourceStanding:
     breaker, fetch = Breaker(engine, source).view(), last.get(source)
     day = days_ahead(source, now)[0]
@@ -105,6 +113,7 @@ def _standing(
         next_deadline=NextDeadline(landing_date=day, at=deadline_of(source, day)),
         missing=None if outlook is None else outlook.missing,
         paused=None if pause is None else f"{source} {pause.words}",
+        missed_while_paused=missed,
         at_risk=outlook is not None and outlook.at_risk,
         outlook=_outlook_words(outlook, pause),
     )
