@@ -136,6 +136,12 @@ def show(document: dict[str, Any]) -> None:
             f"[bold red]SURVIVED[/bold red] {row['fault']} ({row['magnitude']}) on {row['source']}: "
             f"nobody noticed {row['missed']} of {row['scenarios']}."
         )
+    left_out = document.get("left_out", ())
+    if left_out:
+        told = sorted({one.partition("/")[0] for one in left_out})
+        people.print(
+            f"Left out, for the recorded days have nothing that they would break: {', '.join(told)}.", markup=False
+        )
     wolves = [one for one in document["controls"] if one["false_alarms"]]
     for one in wolves:
         people.print(f"[bold red]FALSE ALARM[/bold red] {one['id']}: {', '.join(one['checks'])}")

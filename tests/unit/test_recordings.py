@@ -195,6 +195,14 @@ def test_a_campaign_on_a_recording_stays_within_its_days(tmp_path: Path) -> None
             touched = [one.first_day + timedelta(days=offset) for offset in range(one.span)]
             assert recording.first + timedelta(days=HISTORY_DAYS) <= touched[0] <= touched[-1] <= recording.last
             assert recording.first + timedelta(days=empty) not in touched
+    second, full = recording.first + timedelta(days=30), {one.fault for plan in plans for one in plan.scenarios}
+    picky = trials_of(
+        scenarios_of("quick", 1),
+        recording,
+        lambda one: one.fault != "unknown_enum" and (one.fault != "category_shift" or one.first_day >= second),
+    )
+    found = {one.fault: one.first_day for plan in picky for one in plan.scenarios}
+    assert (full - found.keys(), found["category_shift"] >= second) == ({"unknown_enum"}, True)
     with pytest.raises(
         UsageError, match=r"^\w+ finds no day of \w+ after the 21 to compare with, of 25 days in all: record more"
     ):

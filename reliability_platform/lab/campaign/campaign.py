@@ -4,19 +4,21 @@ import multiprocessing
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict
-from datetime import datetime
+from dataclasses import asdict, replace
+from datetime import date, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from reliability_platform.lab.campaign.grade import TrialOutcome, grade
-from reliability_platform.lab.campaign.grid import FIRST_SEED, TrialPlan, scenarios_of, trials_of
+from reliability_platform.lab.campaign.grid import FIRST_SEED, Scenario, TrialPlan, scenarios_of, trials_of
 from reliability_platform.lab.campaign.live import run_live_trial
 from reliability_platform.lab.campaign.mutation import mutation_score
 from reliability_platform.lab.campaign.processes import deaf_to_ctrl_c, expect_to_be_ended
+from reliability_platform.lab.campaign.something_to_hit import hits
 from reliability_platform.lab.campaign.summary import GRADED, summarise
 from reliability_platform.lab.campaign.trial import run_trial
 from reliability_platform.lab.recordings.recording import Recording
@@ -44,6 +46,12 @@ def measured(now: datetime) -> dict[str, Any]:
     }
 
 
+def _left_out(asked: Iterable[Scenario], plans: Iterable[TrialPlan]) -> list[str]:
+    """The scenarios for which the recorded days have nothing to break, without their days."""
+    placed = {replace(one, first_day=date.min) for plan in plans for one in plan.scenarios}
+    return [one.id.rpartition("/")[0] for one in asked if one not in placed]
+
+
 def run_campaign(
     folder: Path,
     grid: str,
@@ -58,7 +66,8 @@ def run_campaign(
     exist, or a recording that is too short.
     """
     started = time.perf_counter()
-    plans = trials_of(scenarios_of(grid, seeds, first_seed), recording)
+    asked = scenarios_of(grid, seeds, first_seed)
+    plans = trials_of(asked, recording, cache(lambda one: recording is None or hits(one, recording)))
     expect_to_be_ended()
     ensure_manifest()
     folder.mkdir(parents=True, exist_ok=True)
@@ -85,6 +94,7 @@ def run_campaign(
         "grid": grid,
         "seeds": list(range(first_seed, first_seed + seeds)),
         "seconds": round(time.perf_counter() - started, 1),
+        "left_out": _left_out(asked, plans),
         "worlds": [{"seconds": trial.seconds, "scenarios": len(trial.scenarios)} for trial in trials],
         "scenarios": [asdict(one) for one in scenarios],
         "controls": [asdict(one) for trial in trials for one in trial.controls],

@@ -12,14 +12,13 @@ from datetime import timedelta
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.contracts import SOURCES
-from reliability_platform.errors import UsageError
 from reliability_platform.lab.campaign.grid import CLEAN_DAYS_BETWEEN, Scenario, first_place, lane_of
+from reliability_platform.lab.campaign.something_to_hit import hits
 from reliability_platform.lab.faults.catalogue import CATALOGUE
 from reliability_platform.lab.faults.fault import Fault, Stage
-from reliability_platform.lab.faults.injection import inject_one
 from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.lab.faults.targets import checks_named
-from reliability_platform.lab.recordings.recording import RecordedSource, Recording
+from reliability_platform.lab.recordings.recording import Recording
 from reliability_platform.profiles.judge import MIN_HISTORY_DAYS
 
 BY_PROFILE_ALONE = "profile_anomaly"
@@ -89,7 +88,7 @@ def _placed(fault: Fault, placed: Sequence[Scenario], recording: Recording, seed
         mine = [other for other in placed if lane_of(other.source) == lane_of(source)]
         for start in _starts(scenario, mine, recording, days):
             there = replace(scenario, first_day=recording.first + timedelta(days=start))
-            if _hits(there, recording):
+            if hits(there, recording):
                 return there
     return None
 
@@ -132,15 +131,6 @@ def _pasts_remain(lane: Sequence[Scenario], ranges: Sequence[range]) -> bool:
 def _range(scenario: Scenario, recording: Recording) -> range:
     start = (scenario.first_day - recording.first).days
     return range(start, start + scenario.span)
-
-
-def _hits(scenario: Scenario, recording: Recording) -> bool:
-    """Whether it finds something to break in what was recorded."""
-    try:
-        done = inject_one(RecordedSource(recording, scenario.source), scenario.seed, scenario.injection())
-    except UsageError:
-        return False
-    return bool(done.batches)
 
 
 def _on_the_running_platform(

@@ -5,7 +5,7 @@ other, as orders and payments, share one); on a lane, scenarios follow each othe
 first weeks are clean: checks that compare with the past need one.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
@@ -202,8 +202,13 @@ def lane_of(source: str) -> tuple[str, ...]:
     return next(lane for lane in lanes() if source in lane)
 
 
-def trials_of(scenarios: Iterable[Scenario], recording: Recording | None = None) -> list[TrialPlan]:
-    """Place scenarios on lanes, long ones first, each in the first trial that has room.
+def trials_of(
+    scenarios: Iterable[Scenario],
+    recording: Recording | None = None,
+    hits: Callable[[Scenario], bool] = lambda _: True,
+) -> list[TrialPlan]:
+    """Place scenarios on lanes, long ones first, each in the first trial that has room, on days on which it finds something to
+    break (`hits`); one that finds it nowhere is in no trial.
 
     Two month-long ones never share a source's lane: nothing good would be left of its past. Raises `UsageError` for a
     recording that is too short.
@@ -217,19 +222,23 @@ def trials_of(scenarios: Iterable[Scenario], recording: Recording | None = None)
     for scenario in ordered:
         lane = lane_of(scenario.source)
         for seed, ends, placed in trials:
-            start = first_place(scenario, max(ends.get(lane, 0), _past_of(scenario, recording)), recording)
+            start = _first_hit(scenario, max(ends.get(lane, 0), _past_of(scenario, recording)), recording, hits)
             month_there = any(one.window == "month" and one.source == scenario.source for one in placed)
             fits = start is not None and not (month_there and scenario.window == "month")
             if seed == scenario.seed and fits:
                 break
         else:
-            ends, placed, start = {}, [], first_place(scenario, _past_of(scenario, recording), recording)
+            past = _past_of(scenario, recording)
+            if first_place(scenario, past, recording) is None:
+                raise UsageError(
+                    f"{scenario.fault} finds no day of {scenario.source} after the {HISTORY_DAYS} to compare with, of "
+                    f"{counted(days_of(recording), 'day')} in all: record more."
+                )
+            ends, placed, start = {}, [], _first_hit(scenario, past, recording, hits)
+            if start is None:
+                continue
             trials.append((scenario.seed, ends, placed))
-        if start is None:
-            raise UsageError(
-                f"{scenario.fault} finds no day of {scenario.source} after the {HISTORY_DAYS} to compare with, of "
-                f"{counted(days_of(recording), 'day')} in all: record more."
-            )
+        assert start is not None
         placed.append(replace(scenario, first_day=first + timedelta(days=start)))
         ends[lane] = start + scenario.span + CLEAN_DAYS_BETWEEN
     landed = [(seed, tuple(placed)) for seed, _, placed in trials]
@@ -257,6 +266,18 @@ def first_place(scenario: Scenario, after: int, recording: Recording | None) -> 
     for start in range(after + read, days_of(recording) - scenario.span + 1):
         if all(map(delivers, (start - read, *range(start, start + scenario.span)))):
             return start
+    return None
+
+
+def _first_hit(
+    scenario: Scenario, after: int, recording: Recording | None, hits: Callable[[Scenario], bool]
+) -> int | None:
+    """The first of the places of a scenario at which it finds something to break."""
+    start = first_place(scenario, after, recording)
+    while start is not None:
+        if hits(replace(scenario, first_day=first_day_of(recording) + timedelta(days=start))):
+            return start
+        start = first_place(scenario, start - scenario.declared.days_read + 1, recording)
     return None
 
 
