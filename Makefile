@@ -46,11 +46,13 @@ docs: .venv/ready  ## the site of docs/ in site/; a dead link fails
 .venv: .venv/ready
 
 # uv installs the lock in seconds; --no-deps because one package's metadata forbids the DuckDB we run (see pyproject.toml).
+# What is imported here is compiled once: the tests begin with three processes, and each would compile all of it.
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(BIN)/python -c "import dagster_dbt" & $(BIN)/python -c "import dbt.cli.main, soda.scan, pandas, pyarrow"; wait
 	touch $@
 
 lock: .venv/ready  ## resolve again, for all supported Pythons at once

@@ -63,13 +63,14 @@ class OutOfTurn:
 def out_of_turn(settings: Settings, source: str, days: Sequence[date], late: Collection[Slot] = ()) -> list[OutOfTurn]:
     """Those among landing days whose rows cannot have come late; nothing is said of slots known to be `late`."""
     found = []
-    for day in days:
-        share = _share(settings, source, day, [slot for one, slot in late if one == day])
-        before = [day - timedelta(days=back) for back in range(1, PAST_DAYS + 1)]
-        past = [one for other in before if other not in days and (one := _share(settings, source, other)) is not None]
-        usual = max(past, default=0.0)
-        if share is not None and share > max(LIMIT, TIMES * usual):
-            found.append(OutOfTurn(day, share, usual))
+    with duckdb.connect() as reader:
+        for day in days:
+            share = _share(reader, settings, source, day, [slot for one, slot in late if one == day])
+            before = [day - timedelta(days=back) for back in range(1, PAST_DAYS + 1)]
+            shares = [_share(reader, settings, source, other) for other in before if other not in days]
+            usual = max((one for one in shares if one is not None), default=0.0)
+            if share is not None and share > max(LIMIT, TIMES * usual):
+                found.append(OutOfTurn(day, share, usual))
     return found
 
 
@@ -97,29 +98,30 @@ def rows_missing(settings: Settings, source: str, day: date, slot: int, answer: 
     return int(count)
 
 
-def _share(settings: Settings, source: str, day: date, without: Sequence[int] = ()) -> float | None:
+def _share(
+    reader: duckdb.DuckDBPyConnection, settings: Settings, source: str, day: date, without: Sequence[int] = ()
+) -> float | None:
     """How much of a landing day is of the hours before its batch, some slots left out; None for a day without rows."""
     files = sorted(bronze_folder(settings, source, day).glob("*.parquet"))
     contract = CONTRACTS[source]
     if not files:
         return None
-    with duckdb.connect() as engine:
-        [(share,)] = engine.execute(
-            f"""
-            with delivered as (
-                select {contract.event_time} as event_time, _batch_sequence, _batch_attempt,
-                    {contract.day_starts("$day::timestamp")} + to_minutes((_batch_sequence - 1) * {24 * 60 // contract.cadence.batches}) as since
-                from {scan(*files)}
-            ), counting as (
-                select * from delivered
-                qualify _batch_attempt = max(_batch_attempt) over (partition by _batch_sequence)
-            )
-            select avg((
-                event_time < since and event_time >= since - interval {HOURS} hour
-                and not list_contains($without::integer[], _batch_sequence)
-            )::int)
-            from counting
-            """,
-            {"day": day, "without": list(without)},
-        ).fetchall()
+    [(share,)] = reader.execute(
+        f"""
+        with delivered as (
+            select {contract.event_time} as event_time, _batch_sequence, _batch_attempt,
+                {contract.day_starts("$day::timestamp")} + to_minutes((_batch_sequence - 1) * {24 * 60 // contract.cadence.batches}) as since
+            from {scan(*files)}
+        ), counting as (
+            select * from delivered
+            qualify _batch_attempt = max(_batch_attempt) over (partition by _batch_sequence)
+        )
+        select avg((
+            event_time < since and event_time >= since - interval {HOURS} hour
+            and not list_contains($without::integer[], _batch_sequence)
+        )::int)
+        from counting
+        """,
+        {"day": day, "without": list(without)},
+    ).fetchall()
     return None if share is None else float(share)

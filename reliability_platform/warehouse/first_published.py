@@ -5,6 +5,7 @@ Objectives compare it with the hour that is promised. It is written down once an
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from pathlib import Path
 
 import duckdb
 from sqlalchemy import Engine, func, insert, select
@@ -26,30 +27,33 @@ def note_first_published(
     with engine.connect() as connection:
         known = {(row.mart, row.event_date) for row in connection.execute(select(first_published))}
         newest = connection.execute(select(func.max(first_published.c.version))).scalar() or ""
+    unread = [one for one in publications(settings) if one.version > newest]
+    if not unread:
+        return
     landed = landed_partitions(settings)
-    for publication in publications(settings):
-        if publication.version <= newest:
-            continue
-        ours = (publication.version, publication.run_id) == (current.version, run_id)
-        moment = now if ours else datetime.fromisoformat(publication.published_at)
-        fresh = [(mart.name, day) for mart in marts for day in sorted(_shown(settings, publication, mart, landed))]
-        rows = [
-            {
-                "mart": mart,
-                "event_date": day,
-                "version": publication.version,
-                "published_at": moment,
-            }
-            for mart, day in fresh
-            if (mart, day) not in known
-        ]
-        known.update(fresh)
-        if rows:
-            with engine.begin() as connection:
-                connection.execute(insert(first_published), rows)
+    with duckdb.connect() as reader:  # one for all: to open an engine takes longer than to ask it
+        for publication in unread:
+            ours = (publication.version, publication.run_id) == (current.version, run_id)
+            moment = now if ours else datetime.fromisoformat(publication.published_at)
+            fresh = [
+                (mart.name, day)
+                for mart in marts
+                for day in sorted(_shown(reader, settings.published / publication.version, publication, mart, landed))
+            ]
+            rows = [
+                {"mart": mart, "event_date": day, "version": publication.version, "published_at": moment}
+                for mart, day in fresh
+                if (mart, day) not in known
+            ]
+            known.update(fresh)
+            if rows:
+                with engine.begin() as connection:
+                    connection.execute(insert(first_published), rows)
 
 
-def _shown(settings: Settings, publication: Publication, mart: Mart, landed: list[Partition]) -> set[date]:
+def _shown(
+    reader: duckdb.DuckDBPyConnection, folder: Path, publication: Publication, mart: Mart, landed: list[Partition]
+) -> set[date]:
     """The event dates that a version shows: those of its rows, and those of which nothing happened."""
     table = next((one for one in publication.tables if one.name == mart.name), None)
     if table is None:
@@ -59,11 +63,9 @@ def _shown(settings: Settings, publication: Publication, mart: Mart, landed: lis
     happened = set.intersection(*released) if released else set[date]()
     if mart.event_date is None:  # nothing is held of it, or it shows what it did before
         return happened if table.whole is not None and not table.is_kept else set()
-    path = settings.published / publication.version / f"{mart.name}.parquet"
     try:
-        with duckdb.connect() as connection:
-            relation = connection.sql(f"from {scan(path)}")
-            found = {row[0] for row in relation.project(mart.day).distinct().fetchall()}
+        relation = reader.sql(f"from {scan(folder / f'{mart.name}.parquet')}")
+        found = {row[0] for row in relation.project(mart.day).distinct().fetchall()}
     except duckdb.Error:
         return set()  # altered or gone: a later version will show what it has
     return found | (happened - {date.fromisoformat(day) for day in table.absent_dates})

@@ -17,6 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, event, select, update
 
+from reliability_platform import operations
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.operations import operations_engine
 from reliability_platform.operations.schema import HEAD, MIGRATIONS, ensure_schema
@@ -34,6 +35,12 @@ from tests.rights import without_overriding_rights
 RELEASE_0_3_0 = Path(__file__).parents[1] / "golden" / "operations_0_3_0.sql"
 """Written by the code of release 0.3.0: its tables, and some rows."""
 FORK = get_context("fork")
+
+
+@pytest.fixture(autouse=True)
+def _makes_its_own_stores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None is a copy."""
+    monkeypatch.setattr(operations.engine, "ensure_schema", ensure_schema)
 
 
 @pytest.fixture
