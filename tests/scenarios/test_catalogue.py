@@ -1,6 +1,7 @@
 """Every fault and every control on a platform of real parts, side by side in one world; a seed that nothing else uses.
 
-`make test` has one fault of each class, and all controls; `make test-all` every fault.
+`make test` has one fault of each class that the demo's week has none of (`test_demo.py`), and all controls but those that
+read a week; `make test-all` every fault and control.
 """
 
 from collections import Counter
@@ -10,6 +11,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckStatus
 from reliability_platform.clock import FIRST_DAY
@@ -25,7 +27,9 @@ from reliability_platform.lab.campaign.grid import (
 from reliability_platform.lab.campaign.trial import Observation, run_trial
 from reliability_platform.lab.faults.catalogue import CATALOGUE, CONTROLS, fault_named
 from reliability_platform.lab.faults.fault import Containment
+from reliability_platform.lab.faults.plan import load_plan
 from reliability_platform.lab.faults.targets import checks_named
+from tests.scenarios.test_demo import FEW
 
 SEED = 777
 LANDING = [fault for fault in CATALOGUE.values() if fault.stage == "landing"]
@@ -36,9 +40,15 @@ SILENT = [fault.name for fault in (*LANDING, *CONTROLS.values()) if fault.is_con
 OF_EACH_CLASS = {CATALOGUE[name].expected_class: name for name in reversed(FAULTS)} | {
     "profile_anomaly": "optional_null_spike"  # told or held by the past alone; the first one is quarantined
 }
-EACH_FAULT = [
-    pytest.param(name, marks=[] if name in OF_EACH_CLASS.values() else [pytest.mark.exhaustive]) for name in FAULTS
+IN_THE_DEMO = {CATALOGUE[injected.fault].expected_class for injected in load_plan(FEW).injections}
+ALWAYS = [name for expected, name in OF_EACH_CLASS.items() if expected not in IN_THE_DEMO] + [
+    name for name in SILENT if fault_named(name).days_read < 7
 ]
+
+
+def _each(names: Iterable[str]) -> list[ParameterSet]:
+    """Those that `make test` leaves out, marked."""
+    return [pytest.param(name, marks=[] if name in ALWAYS else [pytest.mark.exhaustive]) for name in names]
 
 
 def _scenarios(faults: Iterable[str]) -> Iterator[Scenario]:
@@ -47,7 +57,7 @@ def _scenarios(faults: Iterable[str]) -> Iterator[Scenario]:
     placed: Counter[str] = Counter()
     for place, fault in enumerate(map(fault_named, faults)):
         sources = [*fault.applies_to[place % len(fault.applies_to) :], *fault.applies_to]
-        if fault.name in OF_EACH_CLASS.values() or fault.expected_class == "profile_anomaly":
+        if fault.name in ALWAYS or fault.expected_class == "profile_anomaly":
             # What is wrong in orders, the payments and shipments that refer to them show as well.
             sources = [one for one in sources if one != "orders"] or sources
         source = min(sources, key=lambda one: (ends[lane_of(one)], placed[one]))
@@ -57,9 +67,10 @@ def _scenarios(faults: Iterable[str]) -> Iterator[Scenario]:
         yield Scenario(fault.name, source, "large" if fault.containment is Containment.TOLD else "medium", "day", SEED)
 
 
-def _plan(faults: Iterable[str]) -> TrialPlan:
-    """All controls, then these faults: what lacks because of a fault is rightly missed in the week after it."""
-    [first], [then] = trials_of(_scenarios(SILENT)), trials_of(_scenarios(faults))
+def _plan(names: Collection[str]) -> TrialPlan:
+    """Controls, then faults: what lacks because of a fault is rightly missed in the week after it."""
+    [first] = trials_of(_scenarios(name for name in SILENT if name in names))
+    [then] = trials_of(_scenarios(name for name in FAULTS if name in names))
     later = timedelta(days=first.days - HISTORY_DAYS)
     moved = [replace(one, first_day=one.first_day + later) for one in then.scenarios]
     return replace(first, scenarios=(*first.scenarios, *moved))
@@ -76,19 +87,19 @@ def _trial(home: Path, plan: TrialPlan, *, heals: bool) -> Trial:
 @pytest.fixture(scope="module")
 def trial(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trial:
     """One world with all that this session asks for, from landing to the incidents and what consumers see."""
-    asked = {
-        item.callspec.params["name"]
+    asking = (test_every_fault_is_one_incident_that_names_its_cause, test_no_control_raises_anything)
+    asked: set[str] = {
+        str(item.callspec.params["name"])
         for item in request.session.items
-        if isinstance(item, pytest.Function) and item.function is test_every_fault_is_one_incident_that_names_its_cause
+        if isinstance(item, pytest.Function) and item.function in asking
     }
-    faults = [name for name in FAULTS if name in asked or name in OF_EACH_CLASS.values()]
-    return _trial(tmp_path_factory.mktemp("catalogue") / "home", _plan(faults), heals=False)
+    return _trial(tmp_path_factory.mktemp("catalogue") / "home", _plan({*asked, *ALWAYS}), heals=False)
 
 
 @pytest.fixture(scope="module")
 def healed(tmp_path_factory: pytest.TempPathFactory) -> Trial:
     """The same, and each fault is healed."""
-    return _trial(tmp_path_factory.mktemp("healed") / "home", _plan(FAULTS), heals=True)
+    return _trial(tmp_path_factory.mktemp("healed") / "home", _plan([*FAULTS, *SILENT]), heals=True)
 
 
 def _placed(observation: Observation, name: str) -> Scenario:
@@ -110,7 +121,7 @@ def test_the_clean_weeks_pass_every_check(trial: Trial) -> None:
     assert max(result.partition for result in unjudged) < FIRST_DAY + timedelta(days=14)
 
 
-@pytest.mark.parametrize("name", EACH_FAULT)
+@pytest.mark.parametrize("name", _each(FAULTS))
 def test_exactly_the_expected_checks_fail_on_exactly_its_days(trial: Trial, name: str) -> None:
     """All of the fault's signature, nothing but its declared symptoms besides, on no day that it did not touch."""
     observation, _ = trial
@@ -142,7 +153,7 @@ def _left_behind(observation: Observation, lane: Collection[str]) -> set[date]:
     return {day + timedelta(days=offset) for day in hit for offset in range(8)}
 
 
-@pytest.mark.parametrize("name", EACH_FAULT)
+@pytest.mark.parametrize("name", _each(FAULTS))
 def test_every_fault_is_one_incident_that_names_its_cause(trial: Trial, name: str) -> None:
     """Detected, root cause and severity right, contained; the quarantine holds the bad rows and no others."""
     found = _outcome(trial, name)
@@ -171,7 +182,7 @@ def test_every_fault_heals(healed: Trial, name: str) -> None:
     assert found.incidents == 1, found.other_incidents
 
 
-@pytest.mark.parametrize("name", SILENT)
+@pytest.mark.parametrize("name", _each(SILENT))
 def test_no_control_raises_anything(trial: Trial, name: str) -> None:
     """Below every limit is below every limit."""
     [control] = [one for one in trial[1].controls if one.control == name]
