@@ -53,6 +53,7 @@ docs: .venv/ready  ## the site of docs/ in site/; a dead link fails
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	$(BIN)/python -c "import dagster_dbt" & $(BIN)/python -c "import dbt.cli.main, soda.scan, pandas, pyarrow"; wait
+	$(BIN)/python -m compileall -q reliability_platform
 	touch $@
 
 lock: .venv/ready  ## resolve again, for all supported Pythons at once

@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -44,10 +44,10 @@ EVENTS = 300
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Platform:
+def ran(lived: Callable[[Path], Platform], tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """A home with three days landed, built and published."""
-    made = Platform(tmp_path_factory.mktemp("guarded") / "home", events_per_day=EVENTS)
-    made.run(day(1), day(3))
+    made = lived(tmp_path_factory.mktemp("guarded") / "home")
+    made.run(day(3), day(3))
     return made
 
 

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from reliability_platform.incidents.detection import Surroundings, observe
 from reliability_platform.incidents.impact import consumers
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
-from reliability_platform.lab.faults.plan import Injection
+from reliability_platform.lab.faults.plan import ActivePlan, Injection
 from reliability_platform.landing.admission import admit
 from reliability_platform.landing.reference import load_reference
 from reliability_platform.operations import operations_engine
@@ -37,7 +37,7 @@ from reliability_platform.warehouse.dbt_runner import build
 from reliability_platform.warehouse.marts import marts
 from reliability_platform.warehouse.publication import Publication, current_version, publications
 from reliability_platform.warehouse.snapshots.take import take_snapshot
-from tests.conftest import EVENTS, Platform, day, days
+from tests.conftest import Platform, day, days
 from tests.unit.lived_in import state, twin
 
 TABLES = ("agg_daily_revenue", "int_orders__deduplicated", "stg_orders", "fct_customer_days")
@@ -45,11 +45,11 @@ FALL_BACK = "fall_back_to_last_good_publication"
 
 
 @pytest.fixture(scope="module")
-def origin(tmp_path_factory: pytest.TempPathFactory) -> Platform:
+def origin(lived: Callable[[Path], Platform], tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """Two days, a snapshot, and a third day on which payments came after their deadline: published, for that holds nothing."""
-    late = Injection("sla_breach", "payments", day(3), "medium")
-    made = Platform(tmp_path_factory.mktemp("origin") / "home", events_per_day=EVENTS, injections=[late])
-    made.run(day(1), day(2))
+    made = lived(tmp_path_factory.mktemp("origin") / "home")
+    made.plan = ActivePlan(7, (Injection("sla_breach", "payments", day(3), "medium"),))
+    made.plan.save(made.settings)
     take_snapshot(made.settings, utc_now)
     made.run(day(3), day(3))
     assert current_version(made.settings) == "v000002"

@@ -1,7 +1,9 @@
 """Reference data: what events refer to. A pure function of the seed; delivered whole."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -83,7 +85,8 @@ def currency_rates(simulation: Simulation) -> pa.Table:
     )
 
 
-def reference_files(simulation: Simulation) -> dict[str, bytes]:
+@lru_cache(maxsize=4)
+def reference_files(simulation: Simulation) -> Mapping[str, bytes]:
     """The Parquet file of each reference table. The same simulation gives the same bytes."""
     tables = {
         "customers": customers(simulation),
@@ -91,4 +94,4 @@ def reference_files(simulation: Simulation) -> dict[str, bytes]:
         "products": products(simulation),
         "currency_rates": currency_rates(simulation),
     }
-    return {name: parquet_bytes(table) for name, table in tables.items()}
+    return MappingProxyType({name: parquet_bytes(table) for name, table in tables.items()})
