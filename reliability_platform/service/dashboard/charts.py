@@ -1,7 +1,7 @@
 """Pictures as plain SVG that stretch to the width there is: shapes here, texts in HTML beside them, so that they can be read
 at any width. Colours are classes of the style sheet, which follow light and dark.
 
-Pictures that are kept in files are drawn by `inline_svg`, which takes a tenth of a second; a page that is asked for each
+Charts that are kept in files are drawn by `inline_svg`, which takes a tenth of a second; a page that is asked for each
 minute is not.
 """
 
