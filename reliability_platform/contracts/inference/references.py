@@ -87,7 +87,7 @@ def references(
                 ]
                 if wanted:
                     name = source.contract.source
-                    if landed[name] is None:
+                    if landed[name] is None and by_name:  # to look into its files takes seconds
                         landed[name] = _delivered(sample.connection, source)
                     _to_source(sample.connection, wanted, target, landed[name], by_name, found)
     return found

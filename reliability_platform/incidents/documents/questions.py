@@ -10,12 +10,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from reliability_platform.checks.catalogue import MARTS
+from reliability_platform.checks.catalogue import MARTS, MODEL_CHECKS
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Column, Contract
+from reliability_platform.contracts.relations import Relation, RelationKind
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.model import Incident
 from reliability_platform.strict_yaml import read_yaml
+from reliability_platform.warehouse.marts import ModelCheck
 
 LISTED = 3
 """So many days are named one by one."""
@@ -36,6 +38,16 @@ def declared() -> dict[str, dict[str, str]]:
     return found
 
 
+def _reference(contract: Contract) -> Relation | None:
+    """The first rule by which it leads to a source."""
+    return next((one for one in contract.relations if one.kind is RelationKind.LEADS_TO), None)
+
+
+def _comparison(contract: Contract) -> ModelCheck | None:
+    """The first model that compares it with another source."""
+    return next((one for one in MODEL_CHECKS if contract.source in one.sources), None)
+
+
 def _has(contract: Contract, needed: str | None) -> bool:
     match needed:
         case None:
@@ -46,6 +58,10 @@ def _has(contract: Contract, needed: str | None) -> bool:
             return bool(contract.with_role(needed))
         case "nested":
             return bool(contract.nested)
+        case "comparison":
+            return _comparison(contract) is not None
+        case "reference":
+            return _reference(contract) is not None
         case _:
             raise RuntimeError(f"questions.yml: nobody knows what {needed!r} is")
 
@@ -70,6 +86,7 @@ def _filling(contract: Contract, days: Sequence[date]) -> dict[str, Any]:
     on_days = _on(days)
     required = [column.name for column in contract.columns if column.required]
     ranged = [column.name for column in contract.columns if column.minimum is not None]
+    link, compared = _reference(contract), _comparison(contract)
     gold = [mart for mart in MARTS if mart.event_date is not None and contract.source in mart.sources]
     return {
         "source": contract.source,
@@ -84,6 +101,11 @@ def _filling(contract: Contract, days: Sequence[date]) -> dict[str, Any]:
         "event_time": contract.event_time,
         "measure": _first(contract.with_role("measure")),
         "segment": _first(contract.with_role("segment")) or "'all rows' as segment",
+        "referring": link.columns[0] if link else "",
+        "referred": link.other_source if link else "",
+        "referred_key": link.other_column if link else "",
+        "comparison": compared.model if compared else "",
+        "comparison_says": compared.description.rstrip(".") if compared else "",
         "entity": _first(contract.with_role("entity")),
         "missing": ", ".join(f"count(*) - count({name}) as {name}" for name in required),
         "ranges": ", ".join(
