@@ -4,7 +4,9 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,8 +15,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from reliability_platform.actor import ActsFrom, acting_from
 from reliability_platform.audit_log import AuditLog, Changes
 from reliability_platform.checks.holds import Holds
+from reliability_platform.cli.options import home_session
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import ExitCode
 from reliability_platform.incidents.model import State
@@ -27,7 +31,7 @@ from reliability_platform.service.api.examples import EXAMPLES
 from reliability_platform.service.api.guard import CALLERS_BEHIND_ONE_ADDRESS, MAX_BODY_BYTES, Rate
 from reliability_platform.service.launching import worker
 from reliability_platform.service.launching.requests import RequestState, RunRequest, RunRequests
-from reliability_platform.service.launching.worker import _until_it_ends
+from reliability_platform.service.launching.worker import _until_it_ends, carry_out
 from tests.conftest import Platform, day
 from tests.unit.asked_of import REJECTED, lived_with_troubles
 
@@ -412,6 +416,42 @@ def test_what_is_at_work_is_stopped_by_whoever_may_ask_for_it(acted_on: Api) -> 
     acted_on.post("/v1/requested-runs/none/stop", {"why": "no such run"}, 404)
     [entry] = AuditLog(engine).newest([audit_log.c.command == Changes.STOP.value], None)[0]
     assert (entry.what, entry.why) == (f"run-pipeline {request.id}", "wrong days")
+
+
+def test_what_waits_for_a_busy_home_is_stopped_before_its_turn_comes(acted_on: Api) -> None:
+    """It would have begun at any time within half an hour."""
+    settings = acted_on.home.settings
+    requests = RunRequests(settings, acted_on.home.engine)
+    asked = {"failure_type": "null_spike", "source": "orders", "date": day(2).isoformat()}
+    with (
+        acting_from(ActsFrom.API),
+        home_session(settings),
+        requests.asked("simulate-failure", asked, "ada", None, utc_now()) as (request, _, _),
+        ThreadPoolExecutor(1) as pool,
+    ):
+        done = pool.submit(carry_out, settings, request.id)
+        until = time.monotonic() + 60
+        while (found := requests.get(request.id)).began_at is None or found.state is not RequestState.WAITING:
+            assert time.monotonic() < until, found.message
+            time.sleep(0.1)
+        assert acted_on.post(f"/v1/requested-runs/{request.id}/stop", {"why": "not now"}, 202)["state"] == "waiting"
+        done.result(30)
+        told = acted_on.get(f"/v1/requested-runs/{request.id}")
+    assert (told["state"], told["exit_code"]) == (RequestState.STOPPED, ExitCode.BUSY)
+    assert told["message"].startswith("Stopped by ")
+    assert told["message"].endswith(": not now")
+
+
+def test_what_is_refused_says_why_and_nothing_after_it_is_done(acted_on: Api) -> None:
+    """An injection that is followed by a run, of which there is nothing to run."""
+    requests = RunRequests(acted_on.home.settings, acted_on.home.engine)
+    with acting_from(ActsFrom.API):
+        request, _ = requests.ask("simulate-failure", {"failure_type": "flood"}, "ada", None, utc_now())
+    carry_out(acted_on.home.settings, request.id)
+    told = requests.get(request.id)
+    assert (told.state, told.exit_code) == (RequestState.REFUSED, ExitCode.USAGE)
+    assert told.message is not None
+    assert "flood" in told.message
 
 
 def test_a_home_whose_store_is_gone_is_told_with_503(acted_on: Api) -> None:

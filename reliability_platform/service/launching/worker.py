@@ -67,8 +67,10 @@ def carry_out(settings: Settings, request_id: str) -> None:
     result: dict[str, Any] = {}
     code, message = int(ExitCode.OK), ""
     for command in KINDS[request.kind].commands:
+        if code not in (ExitCode.OK, ExitCode.NOT_HEALED):
+            break  # what the next command needs of this one, it has not said
         asked = command(request.asked, result)
-        if asked is None or code not in (ExitCode.OK, ExitCode.NOT_HEALED):
+        if asked is None:
             continue
         code, printed, message = _run(asked.words(settings.home), environment, requests, request_id)
         result = {**result, **printed}
