@@ -10,6 +10,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+from reliability_platform.clock import utc_now
 from reliability_platform.settings import Settings
 
 JSON = "json"
@@ -45,7 +46,7 @@ class JsonLines(logging.Formatter):
 
 def json_line(logger: str, event: str) -> str:
     """What somebody else has printed, as a line of ours."""
-    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    at = utc_now().isoformat(timespec="milliseconds")
     return json.dumps({"at": at, "logger": logger, "event": event})
 
 

@@ -101,11 +101,13 @@ def postmortem(incident_id: str, form: str, record: bool, settings: Settings) ->
         with home_session(settings):
             store = IncidentStore(engine)
             finish_postmortem(store, incident.id, now, whoami(), "Written from the timeline.")
-            facts = facts_of(incident, situation_of(settings, engine, incident, now))
-            record_action_items(store, incident.id, propose_action_items(incident, facts), now, whoami())
+            situation = situation_of(settings, engine, incident, now)
+            items = propose_action_items(incident, facts_of(incident, situation))
+            record_action_items(store, incident.id, items, now, whoami())
             incident = store.get(incident.id)
-    situation = situation_of if record else situation_seen
-    blocks = postmortem_blocks(incident, situation(settings, engine, incident, now))
+    else:
+        situation = situation_seen(settings, engine, incident, now)
+    blocks = postmortem_blocks(incident, situation)
     if record:
         write_document(settings, f"{incident.id}.postmortem", blocks)
     _tell(blocks, form)
