@@ -96,7 +96,8 @@ def test_every_page_fits_is_readable_and_asks_nobody_else(
         assert tab.value("document.documentElement.scrollWidth") <= width, page.title
         assert tab.value(CONTRASTS) == [], page.title
     assert tab.complaints == []
-    assert all(one.startswith((address, "data:,")) for one in tab.requests), tab.requests
+    # `data:` asks nobody: Chromium draws the icon of a field for a date from one.
+    assert all(one.startswith((address, "data:")) for one in tab.requests), tab.requests
 
 
 def test_the_first_page_is_seen_within_two_seconds(address: str, tab: Browser) -> None:

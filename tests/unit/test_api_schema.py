@@ -17,8 +17,8 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from reliability_platform.clock import utc_now
 from reliability_platform.service.access.roles import Role
 from reliability_platform.service.access.tokens import ApiTokens
-from reliability_platform.service.api import launches
 from reliability_platform.service.api.app import create_app
+from reliability_platform.service.launching import worker
 from tests.conftest import Platform
 from tests.unit.asked_of import lived_with_troubles
 
@@ -44,7 +44,7 @@ def api(
     lived: Callable[[Path], Platform], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Any, dict[str, str]]:
     """Of the API of a home that has lived; long work is kept and not begun."""
-    monkeypatch.setattr(launches, "start", lambda *_: None)
+    monkeypatch.setattr(worker, "start", lambda *_: None)
     made = lived_with_troubles(lived, tmp_path / "home")
     patient = made.settings.model_copy(update={"api_requests_per_minute": 1_000_000})
     app = create_app(patient, tokens_needed=False, at_the_machine="ada", faults=("null_spike",), hosts=["testserver"])

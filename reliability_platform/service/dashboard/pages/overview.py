@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from reliability_platform.counted import counted
-from reliability_platform.formats import NOTHING, joined
+from reliability_platform.formats import NOTHING, joined, span
 from reliability_platform.service.dashboard.charts import DayChart, bars
 from reliability_platform.service.dashboard.page import DashboardPage, PageGroup, PageRequest, PageView, Tone
 from reliability_platform.service.queries.answer import MAX_LIMIT, Page, Window
@@ -117,7 +117,7 @@ def _numbers(summary: PipelineSummary, objectives: SloReport, health: Readiness)
         KeyNumber(
             "Last run",
             NOTHING if run is None else run.outcome,
-            "" if run is None else f"{run.first_day} to {run.last_day}",
+            "" if run is None else span([run.first_day, run.last_day]),
             Tone.BAD if run is not None and run.outcome in ("failed", "killed", "blocked") else Tone.PLAIN,
             "dag",
         ),
