@@ -38,7 +38,7 @@ from reliability_platform.operations import operations_engine
 from reliability_platform.pauses import Pauses
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.first_published import note_first_published
-from reliability_platform.warehouse.lease import warehouse_lease
+from reliability_platform.warehouse.lease import warehouse_reader
 from reliability_platform.warehouse.marts import Mart
 from reliability_platform.warehouse.publication import Publication, publish
 from reliability_platform.warehouse.published import HeldBy, Partition
@@ -87,7 +87,8 @@ def release(
     """
     engine = operations_engine(settings)
     store = CheckStore(engine)
-    with warehouse_lease(settings):  # nobody of ours writes between the last look and the publication
+    # Nobody of ours writes between the last look and the publication; who opens the open file anew pays 1 ms, not 30.
+    with warehouse_reader(settings):
         partitions = landed_partitions(settings)
         changed = confirm(settings, store, now, run_id)
         on_change([*changed, *judge_added(settings, store, partitions, now, run_id)])
