@@ -1,5 +1,6 @@
 """A test of a whole table fails for whatever is wrong in it: incidents that are healed wait for each other, and spend nothing."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,11 @@ from reliability_platform.checks.catalogue import CHECKS, CheckSpec
 from reliability_platform.checks.results import CheckStatus
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.model import State
+from reliability_platform.lab.campaign.grade import own_days
 from reliability_platform.remediation.due import obstacle
 from reliability_platform.remediation.heal import act, end_if_recovered, verify
 from tests.unit.broken_home import BrokenHome
-from tests.unit.failing import NOW, later, result
+from tests.unit.failing import NOW, day, later, result
 
 GAP, NULLS = "bronze_orders__batch_completeness", "stg_orders__missing_customer_id"
 WHOLE = "orders__unique_order_id"
@@ -77,3 +79,13 @@ def test_what_fails_beside_the_test_is_healed_at_once(home: BrokenHome) -> None:
     """Both have rows of their own to ask for: neither waits."""
     for one in home.incidents.all():
         assert obstacle(home.settings, home.engine, one, later(2), approved=True) is None
+
+
+def test_a_day_on_which_nothing_but_the_test_fails_is_none_of_the_fault(home: BrokenHome) -> None:
+    """The campaign called it a false alarm of whatever control stood there."""
+    told(home, 1, (WHOLE, 6))
+    [gap] = [one for one in home.incidents.all() if one.failure_class == "missing_data"]
+    assert day(6) in gap.partitions
+    assert own_days(gap) == {day(5)}
+    alone = replace(gap, signals=[one for one in gap.signals if one.check == WHOLE])
+    assert own_days(alone) == set(gap.partitions)

@@ -18,6 +18,7 @@ from reliability_platform.lab.scorecard.containment import own_dates, was_told
 from reliability_platform.lab.scorecard.quarantined import Quarantined
 from reliability_platform.lab.scorecard.score import HEALED, seconds_between
 from reliability_platform.lab.scorecard.severity import expected_severity
+from reliability_platform.remediation.shared_tests import is_of_a_whole_table
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,16 @@ def _is_real(incident: Incident) -> bool:
 
 def _incidents_of(scenario: Scenario, incidents: Iterable[Incident]) -> list[Incident]:
     lane, days = lane_of(scenario.source), _days(scenario)
-    return [one for one in incidents if _is_real(one) and one.source in lane and days & set(one.partitions)]
+    return [one for one in incidents if _is_real(one) and one.source in lane and days & own_days(one)]
+
+
+def own_days(incident: Incident) -> set[date]:
+    """The landing days that an incident is about. A test of a whole table fails on every day that is built while something is wrong
+    in it: days on which nothing else failed were taken for those of the fault, and controls on them for false alarms.
+    """
+    of_tests = {one.partition for one in incident.signals if is_of_a_whole_table(one.check)}
+    others = {one.partition for one in incident.signals if not is_of_a_whole_table(one.check)}
+    return (set(incident.partitions) - (of_tests - others)) if others else set(incident.partitions)
 
 
 def _primary(scenario: Scenario, found: list[Incident]) -> Incident | None:

@@ -189,10 +189,13 @@ def scenarios_of(grid: str, seeds: int, first_seed: int = FIRST_SEED) -> list[Sc
 
 @cache
 def lanes() -> tuple[tuple[str, ...], ...]:
-    """The sources that share a lane: those that a model compares with each other, directly or by way of a third."""
+    """The sources that share a lane: those that a model or a rule compares with each other, directly or by way of a third."""
     found = [{source} for source in SOURCES]
-    for check in MODEL_CHECKS:
-        joined = [lane for lane in found if lane & set(check.sources)]
+    compared = [set(check.sources) for check in MODEL_CHECKS]
+    rules = ((source, one.other_source) for source, contract in CONTRACTS.items() for one in contract.relations)
+    compared += [{source, other} for source, other in rules if other]
+    for sources in compared:
+        joined = [lane for lane in found if lane & sources]
         found = [lane for lane in found if lane not in joined] + [set[str]().union(*joined)]
     return tuple(tuple(sorted(lane)) for lane in found)
 
