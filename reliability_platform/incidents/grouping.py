@@ -170,7 +170,8 @@ def _missed_from(
     signal: RawSignal, present: Mapping[tuple[str, date], dict[str, list[RawSignal]]]
 ) -> tuple[str, str, date] | None:
     """The cause in another source of which rows are missed: source, class and day, the nearest day before it first, or else
-    the first day of a drift that was told later. What is itself nothing but disagreement causes none.
+    the first day of a drift that was told later. What is itself nothing but disagreement causes none, nor does a test of a whole
+    table, which fails on every day that is built while something is wrong.
     """
     other, day = signal.missed_source, signal.result.partition
     found: list[tuple[bool, int, int, str, date]] = []
@@ -180,7 +181,9 @@ def _missed_from(
                 own = [
                     one
                     for one in signals
-                    if one.missed_source is None and other == one.result.source and not CLASSES[name].between_sources
+                    if one.missed_source is None
+                    and other == one.result.source
+                    and not (CLASSES[name].between_sources or CLASSES[name].of_whole_tables)
                 ]
                 if own and CLASSES[name].spoils_numbers and (at <= day or any(_was_felt(signal, one) for one in own)):
                     found.append((at <= day, -abs((at - day).days), -CLASSES[name].precedence, name, at))

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from reliability_platform.checks.catalogue import CHECKS, CheckSpec
+from reliability_platform.checks.facts import Facts
 from reliability_platform.checks.results import CheckStatus
 from reliability_platform.incidents.detection import observe
+from reliability_platform.incidents.grouping import RawSignal, group
 from reliability_platform.incidents.model import State
 from reliability_platform.lab.campaign.grade import own_days
 from reliability_platform.remediation.due import obstacle
@@ -89,3 +91,20 @@ def test_a_day_on_which_nothing_but_the_test_fails_is_none_of_the_fault(home: Br
     assert own_days(gap) == {day(5)}
     alone = replace(gap, signals=[one for one in gap.signals if one.check == WHOLE])
     assert own_days(alone) == set(gap.partitions)
+
+
+def test_rows_that_lead_nowhere_are_missed_from_the_day_that_lacks_them_not_from_a_test_that_fails_beside(
+    home: BrokenHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Late items of an order that did not come the day before were an incident of their own, of the test of a whole table."""
+    known = "int_shipments__deduplicated__known_order_id"
+    spec = CheckSpec(
+        known, "int_shipments__deduplicated", "native", ("shipments", "orders"), "sources_disagree", True, "P2", "", ""
+    )
+    monkeypatch.setitem(CHECKS, known, spec)
+    lost = result(known, 6, facts=Facts(leads_to="orders", leading_nowhere=3))
+    causes = group([RawSignal(number, one) for number, one in enumerate([result(GAP, 5), result(WHOLE, 6), lost])])
+    assert [(one.failure_class, {signal.result.check for signal in one.signals} >= {GAP, known}) for one in causes][
+        :1
+    ] == [("missing_data", True)]
+    assert all(known not in {signal.result.check for signal in one.signals} for one in causes[1:])
