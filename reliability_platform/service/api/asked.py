@@ -179,7 +179,7 @@ class OfProfiles(OfDays):
 class OfObjectives(RequestForm):
     """Which objectives, as of when."""
 
-    as_of: date | None = None
+    as_of: LandingDay | None = None
     """The last landing day looked at; by default the newest one that was judged or due."""
     dataset: list[Text] = Field(default=[], max_length=50)
     """Only these published tables or sources; may be given more than once."""
