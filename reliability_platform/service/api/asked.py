@@ -53,14 +53,30 @@ ClassName = Annotated[str, _one_of("failure class", CLASSES), Field(json_schema_
 LandingDay = Annotated[date, AfterValidator(_landed)]
 """A landing day that is over."""
 _NO_CONTROLS = r"^[^\x00-\x08\x0b-\x1f\x7f]*$"
+
+
+def _filled_without(controls: str) -> Any:
+    """The document says as one pattern what is refused in two sentences: control characters, and nothing but blanks."""
+    return Field(json_schema_extra={"pattern": f"^[^{controls}]*[^\\s{controls}][^{controls}]*$"})
+
+
 Reason = Annotated[
-    str, StringConstraints(min_length=1, max_length=MAX_REASON, pattern=_NO_CONTROLS), AfterValidator(_filled)
+    str,
+    StringConstraints(min_length=1, max_length=MAX_REASON, pattern=_NO_CONTROLS),
+    AfterValidator(_filled),
+    _filled_without(r"\x00-\x08\x0b-\x1f\x7f"),
 ]
 Words = Annotated[
-    str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=_NO_CONTROLS), AfterValidator(_filled)
+    str,
+    StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=_NO_CONTROLS),
+    AfterValidator(_filled),
+    _filled_without(r"\x00-\x08\x0b-\x1f\x7f"),
 ]
 PersonName = Annotated[
-    str, StringConstraints(min_length=1, max_length=MAX_NAME, pattern=r"^[^\x00-\x1f\x7f]+$"), AfterValidator(_filled)
+    str,
+    StringConstraints(min_length=1, max_length=MAX_NAME, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    AfterValidator(_filled),
+    _filled_without(r"\x00-\x1f\x7f"),
 ]
 Text = Annotated[str, StringConstraints(max_length=300, pattern=_NO_CONTROLS)]
 FaultName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,79}$")]
