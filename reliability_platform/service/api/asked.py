@@ -276,7 +276,7 @@ class Pausing(RequestForm):
 class WithdrawAsked(RequestForm):
     """Taking a published table from consumers."""
 
-    table: DatasetName
+    table: Annotated[DatasetName, Field(json_schema_extra={"enum": sorted({*REPORTABLE} - {*SOURCES})})]
     """Which."""
     why: Reason
     """The reason, for the audit log and wherever the table is missed."""
