@@ -209,7 +209,7 @@ def _make_one_store() -> None:
         file = Path(engine.url.database or "")
         if engine.dialect.name != "sqlite" or file.exists():
             ensure_schema(engine)
-        elif made:
+        elif made and file.parent.is_dir():
             file.write_bytes(made[0])
         else:
             ensure_schema(engine)
