@@ -168,6 +168,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()
     _use_one_thread()
     _read_migrations_once()
     _make_one_store()
