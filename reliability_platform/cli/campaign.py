@@ -111,6 +111,12 @@ def show(document: dict[str, Any]) -> None:
     if summary["incidents_per_fault"] is not None:
         headline.add_row("incidents for each fault", f"{summary['incidents_per_fault']:.3f}")
     people.print(headline)
+    unknown = summary["scenarios"] - summary["intervals"]["contained"]["n"]
+    if unknown:
+        people.print(
+            f"Of {counted(unknown, 'fault')} nobody can tell whether consumers saw it, nor whether its rows are right in the end: "
+            "published tables differ, none is of its source alone, and others were hit as well."
+        )
     _show_healing(document)
     families = Table(title="Detected, by family and size")
     for column in ("family", "size", "scenarios", "detected", "95 % interval"):

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.clock import FIRST_DAY
 from reliability_platform.errors import UsageError
-from reliability_platform.lab.campaign.grade import ScenarioOutcome, TrialOutcome
+from reliability_platform.lab.campaign.grade import ScenarioOutcome, TrialOutcome, own_wrong_dates
 from reliability_platform.lab.campaign.grid import HISTORY_DAYS, all_sizes, lane_of, scenarios_of, trials_of
 from reliability_platform.lab.campaign.mutation import mutation_score
 from reliability_platform.lab.campaign.statistics import wilson
@@ -101,6 +102,20 @@ def test_what_was_published_and_told_is_no_containment() -> None:
     hidden = [an_outcome(1, "a"), an_outcome(2, "b", contained=False)]
     summary = summarise([TrialOutcome(hidden, [], {}, [], 10, {"s1": True, "s2": False}, [], {})])
     assert "1 of 2 scenarios was not contained" in outcome(None, {"summary": summary}).sentence
+
+
+def test_what_nobody_can_tell_is_neither_contained_nor_proved() -> None:
+    """Where all published tables are of several sources none was compared, and every fault counted as contained."""
+    dates = {date(2026, 2, 1)}
+    assert own_wrong_dates(set(), dates, differs_together=False, is_alone=False) == set()
+    assert own_wrong_dates(set(), dates, differs_together=True, is_alone=True) == dates
+    assert own_wrong_dates(set(), dates, differs_together=True, is_alone=False) is None
+    assert own_wrong_dates(set(), set(), differs_together=True, is_alone=False) == set()
+    seen = [an_outcome(1, "a"), an_outcome(2, "b", contained=None)]
+    summary = summarise([TrialOutcome(seen, [], {}, [], 10, {"s1": True, "s2": False}, [], {})])
+    assert (summary["contained_share"], summary["intervals"]["contained"]["n"]) == (1.0, 1)
+    told = outcome(None, {"summary": summary}).sentence
+    assert told.startswith("Not proved") and "of 1 fault nobody can tell whether consumers saw it" in told
 
 
 def test_the_standard_grid_has_every_fault_size_and_source() -> None:

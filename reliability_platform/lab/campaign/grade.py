@@ -49,10 +49,12 @@ class ScenarioOutcome:
     severity: str | None
     expected_severity: str | None
     severity_right: bool
-    contained: bool
+    contained: bool | None
+    """None where it cannot be told: consumers saw a table of several sources that differs, and others were hit as well."""
     told: bool
     """Whether wrong numbers were published where the catalogue allows it, and the incident said so."""
     healed: bool
+    """Whether its incidents are over and no difference in the end is its own, as far as that can be told."""
     quarantine: dict[str, Any]
     days_to_detect: float | None
     """Landing days from its first one to the first that failed a check; 0 is the same day."""
@@ -158,11 +160,13 @@ def _in_time(truth: Truth, incident: Incident, known: int) -> bool:
     return _days_since(incident, known) <= set(truth.landing_dates)
 
 
-def _contained(truth: Truth, shown: set[date], quarantine: Quarantined) -> bool:
-    """No bad row was ever published: the dates were held, or each bad row sits in quarantine."""
-    if truth.containment == Containment.NONE_NEEDED.value or not shown:
+def _contained(truth: Truth, shown: set[date] | None, quarantine: Quarantined) -> bool | None:
+    """No bad row was ever published: the dates were held, or each bad row sits in quarantine. None if nobody can tell."""
+    if truth.containment == Containment.NONE_NEEDED.value or shown == set():
         return True
-    return bool(quarantine.true_rows) and quarantine.hit_rows == quarantine.true_rows
+    if quarantine.true_rows and quarantine.hit_rows == quarantine.true_rows:
+        return True
+    return None if shown is None else False
 
 
 def _against_truth(truth: Truth, quarantine: Quarantined) -> dict[str, Any]:
@@ -186,16 +190,17 @@ def outcome_of(
     incidents: Iterable[Incident],
     quarantine: Quarantined,
     *,
-    shown: set[date],
-    wrong_in_the_end: set[date],
+    shown: set[date] | None,
+    wrong_in_the_end: set[date] | None,
     known: Mapping[str, int] | None = None,
     changed_first: Mapping[str, str] | None = None,
 ) -> ScenarioOutcome:
     """Grade one scenario by the incidents on its lane and days.
 
-    `shown` are the event dates of its own that some version showed differently than the oracle, `wrong_in_the_end`
-    those that the last one still does. `known` says how long the timelines of incidents were already that came back,
-    `changed_first` what each names first among what changed.
+    `shown` are the event dates of its own that some version showed differently than the oracle, `wrong_in_the_end` those
+    that the last one still does, each None if nobody can tell whose a difference is: then it is healed if its incidents
+    are over. `known` says how long the timelines of incidents were already that came back, `changed_first` what each
+    names first among what changed.
     """
     found, known = list(incidents), known or {}
     primary = _primary(scenario, found)
@@ -231,7 +236,7 @@ def outcome_of(
         expected_severity=expected,
         severity_right=primary is not None and primary.severity.value == expected,
         contained=contained,
-        told=was_told(truth, contained=contained, detected=primary is not None),
+        told=was_told(truth, contained=contained is not False, detected=primary is not None),
         healed=primary is not None and ended and not wrong_in_the_end,
         quarantine=_against_truth(truth, quarantine),
         days_to_detect=float(max(0, (_noticed(primary) - scenario.first_day).days)) if primary else None,
@@ -243,15 +248,30 @@ def outcome_of(
     )
 
 
+def own_wrong_dates(wrong: set[date], dates: set[date], *, differs_together: bool, is_alone: bool) -> set[date] | None:
+    """The event dates among `dates` of a fault that a version showed wrong; None if nobody can tell. `wrong` are those of tables of
+    its source alone. Where there is no such table and one of several sources differs (`differs_together`), that is its doing
+    if nothing else was hit: a campaign without such tables called every fault contained.
+    """
+    if not differs_together or not dates:
+        return wrong
+    return dates if is_alone else None
+
+
 def _scenario(observation: Observation, scenario: Scenario, truth: Truth) -> ScenarioOutcome:
     dates = own_dates(truth, observation.truths, (scenario.source,))
+
+    def own(wrong: Mapping[str, set[date]], together: set[str]) -> set[date] | None:
+        is_alone, differs = observation.plan.scenarios == (scenario,), scenario.source in together
+        return own_wrong_dates(wrong[scenario.source] & dates, dates, differs_together=differs, is_alone=is_alone)
+
     return outcome_of(
         scenario,
         truth,
         _incidents_of(scenario, observation.incidents),
         observation.quarantined[truth.fault, truth.source, truth.landing_date],
-        shown=observation.shown_wrong[scenario.source] & dates,
-        wrong_in_the_end=observation.wrong_in_the_end[scenario.source] & dates,
+        shown=own(observation.shown_wrong, observation.shown_together),
+        wrong_in_the_end=own(observation.wrong_in_the_end, observation.together_in_the_end),
     )
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 from reliability_platform.checks.catalogue import CHECKS
@@ -10,7 +11,7 @@ from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.changes import what_changed
 from reliability_platform.incidents.model import Incident
-from reliability_platform.lab.campaign.grade import ScenarioOutcome, TrialOutcome, outcome_of
+from reliability_platform.lab.campaign.grade import ScenarioOutcome, TrialOutcome, outcome_of, own_wrong_dates
 from reliability_platform.lab.campaign.grid import Scenario, TrialPlan
 from reliability_platform.lab.campaign.trial import Trial, prove
 from reliability_platform.lab.faults.fault import Stage
@@ -66,16 +67,19 @@ def _one(trial: Trial, scenario: Scenario) -> tuple[ScenarioOutcome, list[str]]:
     # Opened by this injection, or opened again: the same failure of the same day had healed before.
     incidents: list[Incident] = [one for one in trial.incidents.all() if len(one.timeline) > known.get(one.id, 0)]
     fresh = [one.version for one in publications(trial.settings) if one.version not in versions]
-    shown = trial.wrong([trial.settings.published / version for version in fresh])
-    final = trial.wrong([trial.settings.published / CURRENT])
     dates = set(injected.event_dates)
+
+    def own(versions: Sequence[Path]) -> set[date] | None:
+        wrong, differs = trial.wrong(versions)[scenario.source], scenario.source in trial.wrong_together(versions)
+        return own_wrong_dates(wrong & dates, dates, differs_together=differs, is_alone=True)
+
     outcome = outcome_of(
         scenario,
         truth,
         incidents,
         Quarantined(0, 0, 0),
-        shown=shown[scenario.source] & dates,
-        wrong_in_the_end=final[scenario.source] & dates,
+        shown=own([trial.settings.published / version for version in fresh]),
+        wrong_in_the_end=own([trial.settings.published / CURRENT]),
         known=known,
         changed_first=_changed_first(trial, incidents),
     )

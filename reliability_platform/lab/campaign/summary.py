@@ -16,7 +16,9 @@ GRADED = ("day", "week", "month", "live")
 
 
 def _share_of(outcomes: Sequence[ScenarioOutcome], name: str) -> Share:
-    return wilson(sum(bool(getattr(one, name)) for one in outcomes), len(outcomes))
+    """Of those of which it can be told."""
+    known = [value for one in outcomes if (value := getattr(one, name)) is not None]
+    return wilson(sum(map(bool, known)), len(known))
 
 
 def _pooled(outcomes: Iterable[ScenarioOutcome], of: str) -> float | None:
@@ -108,8 +110,7 @@ def summarise(trials: Sequence[TrialOutcome]) -> dict[str, Any]:
     found = [one for one in outcomes if one.detected]
     shares["root_cause"] = wilson(sum(one.root_cause_right for one in found), len(found))
     shares["severity"] = wilson(sum(one.severity_right for one in found), len(found))
-    code = [one for one in outcomes if one.changed_file_first is not None]
-    shares["changed_file"] = _share_of(code, "changed_file_first")
+    shares["changed_file"] = _share_of(outcomes, "changed_file_first")
     shares["false_alarm_per_control"] = wilson(sum(one.false_alarms > 0 for one in controls), len(controls))
     clean_days = sum(trial.clean_partition_days for trial in trials)
     shares["false_alarm_per_clean_partition_day"] = wilson(min(len(elsewhere), clean_days), clean_days)

@@ -68,6 +68,10 @@ class Observation:
     """By source, the event dates of its own tables that some published version showed differently than the oracle."""
     wrong_in_the_end: dict[str, set[date]]
     """The same of the last version alone."""
+    shown_together: set[str]
+    """Sources without a published table of their own, of which some version showed a table of several differently."""
+    together_in_the_end: set[str]
+    """The same of the last version alone."""
     delivered_rows: dict[tuple[str, date], int]
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -211,6 +215,21 @@ class Trial:
                     found[mart.sources[0]] |= {one.event_date} if one.event_date is not None else set(self.window)
         return found
 
+    def wrong_together(self, versions: Sequence[Path]) -> set[str]:
+        """The sources without a published table of their own, of which a table of several differs from the oracle's in some
+        version.
+        """
+        oracle, compared = self.settings.oracle / "published" / CURRENT, comparable_marts(ensure_manifest())
+        alone = {mart.sources[0] for mart in compared if len(mart.sources) == 1}
+        shared = [mart for mart in compared if not alone.issuperset(mart.sources)]
+        return {
+            source
+            for mart in shared
+            if differences(versions, oracle, [mart])
+            for source in mart.sources
+            if source not in alone
+        }
+
 
 def prove(trial: Trial) -> None:
     """Build the oracle of a trial."""
@@ -257,6 +276,8 @@ def run_trial(home: Path, plan: TrialPlan, *, heals: bool = True) -> Observation
         quarantined=quarantined,
         shown_wrong=trial.wrong(versions),
         wrong_in_the_end=trial.wrong([current]),
+        shown_together=trial.wrong_together(versions),
+        together_in_the_end=trial.wrong_together([current]),
         delivered_rows=delivered,
         seconds=seconds,
     )

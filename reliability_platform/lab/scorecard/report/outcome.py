@@ -134,6 +134,9 @@ def _against(campaign: Document) -> list[str]:
     for key, also, what in (("contained", "told", "contained"), ("healed", "", "healed")):
         if short := _short(summary, key, also):
             found.append(f"{short} {'was' if short.startswith('1 ') else 'were'} not {what}")
+    judged = ((summary.get("intervals") or {}).get("contained") or {}).get("n")
+    if judged is not None and (unknown := in_campaign(campaign) - int(judged)) > 0:
+        found.append(f"of {counted(unknown, 'fault')} nobody can tell whether consumers saw it")
     alarms = in_campaign(campaign, "false_alarms")
     if alarms:
         found.append(f"{counted(alarms, 'false alarm')} {'was' if alarms == 1 else 'were'} raised")

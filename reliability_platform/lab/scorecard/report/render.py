@@ -128,7 +128,7 @@ def _unmended(campaign: Document | None) -> list[dict[str, Any]]:
         for one in records(campaign, "scenarios")
         if one.get("window") != "limit"
         and one.get("detected")
-        and not ((one.get("contained") or one.get("told")) and one.get("healed"))
+        and not ((one.get("contained") is not False or one.get("told")) and one.get("healed"))
     ]
 
 
