@@ -215,11 +215,11 @@ def add(
     from reliability_platform.contracts.inference.files import files_of
     from reliability_platform.contracts.inference.session import proposed
     from reliability_platform.contracts.inference.tables import keep_tables
-    from reliability_platform.contracts.odcs import NAME, read_contracts
+    from reliability_platform.contracts.odcs import name_refusal, read_contracts
     from reliability_platform.sources.sampling import SAMPLE_ROWS
 
-    if NAME.fullmatch(name) is None:
-        raise UsageError(f"A source is called by small letters, digits and underscores, not {name!r}.")
+    if (refused := name_refusal(name)) is not None:
+        raise UsageError(f"{refused[:1].upper()}{refused[1:]}: give it another name.")
     path = CONTRACTS_FOLDER / f"{name}.yml"
     asks = sys.stdin.isatty() and not (yes or as_json)
     if path.exists() and not (asks and click.confirm(f"{path} is there already. Replace it?")):

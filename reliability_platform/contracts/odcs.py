@@ -82,6 +82,19 @@ from reliability_platform.strict_yaml import StrictYaml
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 """How a source may be called: it becomes part of the names of tables, folders and checks."""
+PLATFORM_TABLES = frozenset({"admissions"})
+"""The platform's own tables in bronze, beside one for each source."""
+
+
+def name_refusal(name: str) -> str | None:
+    """Why a source cannot be called so; None if it can."""
+    if NAME.fullmatch(name) is None:
+        return f"a source is called by at most 63 small letters, digits and underscores, a letter first, not {name!r}"
+    if name in PLATFORM_TABLES:
+        return f"{name!r} is a table of the platform's own beside those of the sources"
+    return None
+
+
 FEEDS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)?")
 """A source of dbt with its table, or a seed."""
 OURS = (
@@ -196,11 +209,8 @@ class _Table:
 
     def contract(self) -> Contract | None:
         """The contract; None if `objections` has something against it."""
-        if NAME.fullmatch(self._name) is None:
-            self._object(
-                f"a source is called by small letters, digits and underscores, not {self._name!r}: rename the table",
-                "name",
-            )
+        if (refused := name_refusal(self._name)) is not None:
+            self._object(f"{refused}: rename the table", "name")
         columns = tuple(self._columns())
         names = [column.name for column in columns]
         if not columns:

@@ -279,6 +279,15 @@ REFUSED: dict[str, tuple[dict[str, bytes], str]] = {
     "two sets of columns": ({"a": b"a,b\n1,2\n", "b": b"a,c\n1,2\n"}, "differ in their columns"),
     "a header alone": ({"a": b"id,at\n"}, "no rows"),
     "no moment": ({"a": b"id,b\n1,2\n2,3\n"}, "reference data"),
+    "an uneven line": (
+        {
+            "a": b"id,at,b\n"
+            + b"".join(b"%d,2024-05-01T10:%02d:00Z,2%s\n" % (i, i, b",x,y" * (i in (7, 9))) for i in range(10))
+            + b"11,2024-05-01T11:00:00Z\n"
+        },
+        "row 9 has 5 values",
+    ),
+    "moments in two ways": ({"a": b"id,at\n1,2024-05-01T10:00:00Z\n2,13/05/2024 10:00\n"}, "1 moment and 1 text"),
     "no key": ({"a": b"v,at\n0.5,2024-05-01\n0.25,2024-05-01\n0.125,2024-05-01\n"}, "--key"),
     "words": ({"a": b"just some words\nand others\n"}, "it is no|one column|cannot be read|reference data"),
 }
@@ -332,6 +341,19 @@ def test_the_command_writes_the_contract_once(tmp_path: Path, monkeypatch: pytes
     assert "is there already" in str(again.exception)
     wrong = CliRunner().invoke(cli, ["sources", "add", "Parcels!", "--from", str(tmp_path)])
     assert isinstance(wrong.exception, UsageError)
+    ours = CliRunner().invoke(cli, ["sources", "add", "admissions", "--from", str(tmp_path)])
+    assert "table of the platform's own" in str(ours.exception)
+
+
+def test_a_first_mart_sums_floating_numbers_in_one_order_and_has_no_name_that_sql_reserves(tmp_path: Path) -> None:
+    """A healed day of weather was unlike one without failures in the last digit, and `sources add select` built no table."""
+    duckdb.sql(
+        "select i as id, timestamp '2024-05-06 10:00:00' + i * interval 1 minute as at, i / 7 as heat from range(60) t(i)"
+    ).write_parquet(str(tmp_path / "select.parquet"))
+    contract, _ = contract_of(tmp_path, tmp_path / "select.parquet", name="select")
+    sql = (tmp_path / write_first_mart(tmp_path, contract)[0]).read_text()
+    assert "sum(heat order by heat)" in sql
+    assert "count(*) as number_of_rows" in sql
 
 
 def test_a_first_mart_has_types_that_yaml_reads_as_one(tmp_path: Path) -> None:

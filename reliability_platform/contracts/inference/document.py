@@ -153,10 +153,10 @@ def _column(proposal: Proposal, column: ColumnProposal, note: Any) -> list[str]:
         lines.append("  classification: personal" + note(said["classification"]))
     if "relationships" in said:
         link = said["relationships"]
-        lines.append((f"  relationships: [{flow({'to': link.value})}]" if link.value else " ") + note(link))
+        lines.append(f"  relationships: [{flow({'to': link.value})}]{note(link)}" if link.value else note(link))
     if (labels := said.get("labels")) is not None:
         rule = {"metric": "invalidValues", "arguments": {"validValues": labels.value}, "mustBe": 0}
-        lines.append((f"  quality: [{flow(rule)}]" if labels.value else " ") + note(labels))
+        lines.append(f"  quality: [{flow(rule)}]{note(labels)}" if labels.value else note(labels))
     options: dict[str, Any] = {}
     told = Told(None)
     if (limits := said.get("range")) is not None and limits.value is not None:

@@ -1,6 +1,7 @@
 """What sample files are, by their content: Parquet, CSV or JSON lines, each plain, gzip or zstd; and DuckDB's reader for it."""
 
 import codecs
+import csv
 import glob
 import zlib
 from collections.abc import Iterable, Sequence
@@ -17,6 +18,7 @@ from reliability_platform.errors import UsageError
 from reliability_platform.parquet import literal
 
 HEAD_BYTES = 65_536
+DELIMITERS = ",;\t|"
 EMPTY_DIALECT = "(empty)"
 ASCII, WINDOWS = "ascii", "windows-1252"
 
@@ -140,10 +142,11 @@ def with_dialect(connection: duckdb.DuckDBPyConnection, found: FileFormat, path:
     except duckdb.Error as error:
         if "unicode" in str(error) and found.encoding == "utf-8":
             return with_dialect(connection, replace(found, encoding="latin-1"), path)
-        raise UsageError(
-            f"{path} cannot be read as CSV: lines differ in their number of columns, or it is none."
-        ) from None
+        told = _uneven_line(path, found.encoding) or "lines differ in their number of columns, or it is none"
+        raise UsageError(f"{path} cannot be read as CSV: {told}.") from None
     delimiter, quote, escape, skip, header, date_format, timestamp_format, columns = said
+    if len(columns) == 1 and (uneven := _uneven_line(path, found.encoding)) is not None:
+        raise UsageError(f"{path} cannot be read as CSV: {uneven}.")
     if len(columns) == 1 and not header:
         raise UsageError(f"{path} has one column and no header: it is no CSV that a contract could be made of.")
     return replace(
@@ -156,6 +159,23 @@ def with_dialect(connection: duckdb.DuckDBPyConnection, found: FileFormat, path:
         date_format=date_format,
         timestamp_format=timestamp_format,
     )
+
+
+def _uneven_line(path: Path, encoding: str) -> str | None:
+    """The first line at the beginning of a CSV file that has not as many values as the one above all; None if all have.
+
+    DuckDB takes such a file for one of a single column, by a separator that is nowhere in it.
+    """
+    head = _head(path)[0][:HEAD_BYTES].decode("utf-8-sig" if encoding in ("utf-8", ASCII) else encoding, "replace")
+    first, *lines = head.splitlines(keepends=True)
+    delimiter = max(DELIMITERS, key=first.count)
+    expected, *rows = csv.reader([first, *(line for line in lines if line.endswith("\n"))], delimiter=delimiter)
+    if len(expected) < 2:
+        return None
+    for number, row in enumerate(rows, 2):
+        if row and len(row) != len(expected):
+            return f"row {number} has {counted(len(row), 'value')}, the first line {len(expected)}; mend it, or leave the file out"
+    return None
 
 
 def reader(found: FileFormat, files: Sequence[Path], columns: Sequence[str] = ()) -> str:

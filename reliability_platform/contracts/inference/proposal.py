@@ -143,6 +143,7 @@ def _event_time(sample: Sample, columns: Sequence[ColumnProposal], named: str | 
             raise UsageError(f"{named} holds neither moments nor days: name another column with --event-time.")
         return Told(named, "named with --event-time; ")
     if not able:
+        _refuse_mixed_moments(sample, columns)
         raise UsageError(
             f"No column of {sample.files[0]} holds moments or days: a source says when its rows happened; what does not is reference data."
         )
@@ -157,6 +158,20 @@ def _event_time(sample: Sample, columns: Sequence[ColumnProposal], named: str | 
     able.sort(key=rank)
     others = ", ".join(one.typed.name for one in able[1:4])
     return Told(able[0].typed.name, f"or {others}; " if others else "", bool(others) or able[0].missing > 0)
+
+
+def _refuse_mixed_moments(sample: Sample, columns: Sequence[ColumnProposal]) -> None:
+    """Raises `UsageError` for the first column of texts some of which are moments: it would have been the event time."""
+    for name in (one.typed.name for one in columns if one.typed.type == "VARCHAR"):
+        [(moments, others, other)] = sample.connection.execute(
+            f"select count(moment), count(value) - count(moment), min(value) filter (where moment is null) "
+            f'from (select "{name}" as value, try_cast("{name}" as timestamp) as moment from sample)'
+        ).fetchall()
+        if moments > others / 10:
+            raise UsageError(
+                f"{name} of {sample.files[0]} is {counted(moments, 'moment')} and {counted(others, 'text')} that are none, "
+                f"as {other[:40]!r}: a column writes moments in one way; mend it, or leave these files out."
+            )
 
 
 def _repeated_hours(sample: Sample, event_time: Typed) -> list[RepeatedHours]:
