@@ -132,6 +132,7 @@ def test_answers_are_those_of_the_read_layer(looked_at: Api) -> None:
         ("/v1/incidents?onyl_open=true", 422, "onyl_open"),
         ("/v1/incidents?limit=501", 422, "limit"),
         ("/v1/incidents?offset=-1", 422, "offset"),
+        ("/v1/incidents?day=0", 422, "write it as in 2026-01-31"),
         ("/v1/publications/v999999", 404, "v999999"),
         ("/v1/scorecards/..%2F..%2Foperations.sqlite", 404, "Not Found"),
         ("/v1/scorecards/operations", 404, "reliability scorecard"),

@@ -5,9 +5,19 @@ A parameter or a field that does not exist is refused: a misspelt filter that is
 
 from collections.abc import Collection, Mapping
 from datetime import date
+from re import fullmatch
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from reliability_platform.clock import FIRST_DAY, utc_now
 from reliability_platform.contracts import SOURCES
@@ -31,6 +41,13 @@ def _one_of(what: str, known: Collection[str]) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _written_out(value: object) -> object:
+    """Pydantic takes a number as well, and `0` for 1970-01-01."""
+    if isinstance(value, date) or (isinstance(value, str) and fullmatch(r"\d{4}-\d\d-\d\d", value)):
+        return value
+    raise ValueError("it is no day: write it as in 2026-01-31")
+
+
 def _landed(day: date) -> date:
     if day >= utc_now().date():
         raise ValueError(f"{day} is not over yet: only days before today (UTC) have landed")
@@ -50,7 +67,8 @@ DatasetName = Annotated[
     str, _one_of("source or published table", REPORTABLE), Field(json_schema_extra={"enum": sorted(REPORTABLE)})
 ]
 ClassName = Annotated[str, _one_of("failure class", CLASSES), Field(json_schema_extra={"enum": list(CLASSES)})]
-LandingDay = Annotated[date, AfterValidator(_landed)]
+Day = Annotated[date, BeforeValidator(_written_out)]
+LandingDay = Annotated[Day, AfterValidator(_landed)]
 """A landing day that is over."""
 _NO_CONTROLS = r"^[^\x00-\x08\x0b-\x1f\x7f]*$"
 
@@ -124,18 +142,18 @@ class OfIncidents(Paging):
     """Only those of this failure class."""
     assignee: Text | None = None
     """Only those of this person."""
-    day: date | None = None
+    day: Day | None = None
     """Only those that touch this landing day."""
-    since: date | None = None
+    since: Day | None = None
     """Only those detected on this day (UTC) or later."""
 
 
 class OfDays(Paging):
     """Which landing days."""
 
-    first: date | None = Field(default=None, alias="from")
+    first: Day | None = Field(default=None, alias="from")
     """The first landing day."""
-    last: date | None = Field(default=None, alias="to")
+    last: Day | None = Field(default=None, alias="to")
     """The last landing day, included."""
 
 
@@ -166,7 +184,7 @@ class OfRuns(Paging):
 
     outcome: Text | None = None
     """Only with this outcome."""
-    day: date | None = None
+    day: Day | None = None
     """Only those that built this landing day."""
 
 
@@ -177,7 +195,7 @@ class OfActs(Paging):
     """Only this act, as `publish` or `hold`."""
     who: Text | None = None
     """Only of this person or token."""
-    since: date | None = None
+    since: Day | None = None
     """Only on this day (UTC) or later."""
 
 
