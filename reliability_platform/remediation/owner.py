@@ -13,11 +13,13 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.remediation import evidence
 from reliability_platform.remediation.actions.re_request import (
     RE_REQUEST,
+    Slots,
     asked_sources,
     attempt_to_come,
     expect,
     slots_to_request,
 )
+from reliability_platform.remediation.actions.replay import REPLAY, left_to_ask_for
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import Settings
 from reliability_platform.sources.source import can_be_asked
@@ -28,16 +30,24 @@ Awaited = dict[str, list[tuple[date, str]]]
 
 def _awaited(settings: Settings, incident: Incident) -> Awaited:
     """By source that cannot be asked, the attempts that would mend the incident and that are not there yet."""
-    if POLICIES[incident.failure_class].action != RE_REQUEST.name or not incident.is_open:
+    if not incident.is_open:
         return {}
     found: Awaited = {}
     for source in asked_sources(incident):
         if source not in CONTRACTS or can_be_asked(settings, source):
             continue
-        for day, slots in sorted(slots_to_request(settings, incident, source).items()):
+        for day, slots in sorted(_asked_for(settings, incident, source).items()):
             for slot in sorted(slots - set(evidence.waiting(settings, source, day))):
                 found.setdefault(source, []).append((day, attempt_to_come(settings, source, day, slot)))
     return found
+
+
+def _asked_for(settings: Settings, incident: Incident, source: str) -> Slots:
+    """What the action of the incident's class would ask the source for, and could do nothing without."""
+    action = POLICIES[incident.failure_class].action
+    if action == RE_REQUEST.name:
+        return slots_to_request(settings, incident, source)
+    return left_to_ask_for(settings, incident) if action == REPLAY.name and source == incident.source else {}
 
 
 def _words(source: str, attempts: list[tuple[date, str]]) -> str:

@@ -84,6 +84,13 @@ def _replay(settings: Settings, incident: Incident, actor: str) -> Done:
     return Done(" ".join(words), sorted(days), (*replays, *(asked.replays if asked else ())))
 
 
+def left_to_ask_for(settings: Settings, incident: Incident) -> Slots:
+    """The slots to ask the source for, where nothing that has landed can be read in any way; none while something can."""
+    fitting = _fitting(settings, incident)
+    files, _ = _needing_shims(settings, incident, fitting) if incident.attempts == 0 else ([], [])
+    return {} if fitting or files else _beyond(settings, incident, fitting, files, incident.attempts)
+
+
 def _approved(judged: JudgedReading, actor: str) -> str:
     return f", approved by {actor}" if judged.waits_for_a_person else ""
 
