@@ -236,11 +236,15 @@ def add(
         proposal = proposed(name, files, known | named, full, keys, event_time, _ask if asks else None, _declared(name))
     if server is not None:
         proposal.in_database(server, table or name, full or proposal.sample.rows < SAMPLE_ROWS)
-    write_atomically(path, contract_text(proposal, yes, feeds).encode())
-    [contract] = read_contracts(path)
+    written = contract_text(proposal, yes, feeds).encode()
+    with TemporaryDirectory(prefix="sources-add-") as folder:
+        draft = Path(folder) / path.name
+        draft.write_bytes(written)
+        [contract] = read_contracts(draft)
     kept = keep_tables(path.parent.parent, named)
     mart = write_first_mart(path.parent.parent, contract) if OWN_DBT_PROJECT is None else []
     first_day = _know_days_since(proposal.first_day)
+    write_atomically(path, written)  # last: with the contract there, a call after one that was killed would be refused
     if as_json:
         print_json(
             {

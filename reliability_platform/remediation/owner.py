@@ -11,15 +11,8 @@ from reliability_platform.contracts import CONTRACTS
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.remediation import evidence
-from reliability_platform.remediation.actions.re_request import (
-    RE_REQUEST,
-    Slots,
-    asked_sources,
-    attempt_to_come,
-    expect,
-    slots_to_request,
-)
-from reliability_platform.remediation.actions.replay import REPLAY, left_to_ask_for
+from reliability_platform.remediation.actions import action_named
+from reliability_platform.remediation.actions.re_request import asked_sources, attempt_to_come, expect
 from reliability_platform.remediation.policy import POLICIES
 from reliability_platform.settings import Settings
 from reliability_platform.sources.source import can_be_asked
@@ -36,18 +29,13 @@ def _awaited(settings: Settings, incident: Incident) -> Awaited:
     for source in asked_sources(incident):
         if source not in CONTRACTS or can_be_asked(settings, source):
             continue
-        for day, slots in sorted(_asked_for(settings, incident, source).items()):
+        asks_for = action_named(POLICIES[incident.failure_class].action).only_asks_for
+        if asks_for is None:
+            return {}
+        for day, slots in sorted(asks_for(settings, incident, source).items()):
             for slot in sorted(slots - set(evidence.waiting(settings, source, day))):
                 found.setdefault(source, []).append((day, attempt_to_come(settings, source, day, slot)))
     return found
-
-
-def _asked_for(settings: Settings, incident: Incident, source: str) -> Slots:
-    """What the action of the incident's class would ask the source for, and could do nothing without."""
-    action = POLICIES[incident.failure_class].action
-    if action == RE_REQUEST.name:
-        return slots_to_request(settings, incident, source)
-    return left_to_ask_for(settings, incident) if action == REPLAY.name and source == incident.source else {}
 
 
 def _words(source: str, attempts: list[tuple[date, str]]) -> str:

@@ -43,6 +43,9 @@ class Action:
     idle: Callable[[Settings, Incident], str | None] | None = None
     """Why it would change nothing now, in half a sentence; None if it would. The platform does not take it then by
     itself: an attempt that does nothing is none."""
+    only_asks_for: Callable[[Settings, Incident, str], Mapping[date, set[int]]] | None = None
+    """The slots of a source, by landing day, without which it could do nothing now: a source that sends by itself is
+    waited for."""
     heals: bool = True
     """Whether it can end the incident. Others keep consumers safe meanwhile: they are no attempts, and people choose
     them."""

@@ -300,4 +300,5 @@ RE_REQUEST = Action(
     _describe_re_request,
     leaves="replacements in landing: what the source says now, kept like every delivery; their days stay held",
     idle=_nothing_to_ask,
+    only_asks_for=slots_to_request,
 )

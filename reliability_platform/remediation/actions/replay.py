@@ -84,8 +84,10 @@ def _replay(settings: Settings, incident: Incident, actor: str) -> Done:
     return Done(" ".join(words), sorted(days), (*replays, *(asked.replays if asked else ())))
 
 
-def left_to_ask_for(settings: Settings, incident: Incident) -> Slots:
-    """The slots to ask the source for, where nothing that has landed can be read in any way; none while something can."""
+def _only_asks_for(settings: Settings, incident: Incident, source: str) -> Slots:
+    """Those whose files cannot be read in any way; none while another one can."""
+    if source != incident.source:
+        return {}
     fitting = _fitting(settings, incident)
     files, _ = _needing_shims(settings, incident, fitting) if incident.attempts == 0 else ([], [])
     return {} if fitting or files else _beyond(settings, incident, fitting, files, incident.attempts)
@@ -183,4 +185,5 @@ REPLAY = Action(
     undo=_withdraw,
     ways=2,
     idle=_nothing_to_replay,
+    only_asks_for=_only_asks_for,
 )
