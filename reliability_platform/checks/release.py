@@ -30,7 +30,6 @@ from reliability_platform.checks.results import CheckResult, CheckStatus
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import Clock
 from reliability_platform.contracts import CONTRACTS
-from reliability_platform.contracts.relations import RelationKind
 from reliability_platform.counted import counted
 from reliability_platform.damage import Damage
 from reliability_platform.landing.admission import landed_partitions
@@ -47,8 +46,7 @@ TABLE_CHECKS = frozenset(spec.name for spec in CHECKS.values() if spec.compares_
 MENDED_BY_OTHERS = frozenset(
     relation_check(source, one)
     for source, contract in CONTRACTS.items()
-    for one in contract.relations
-    if one.kind is RelationKind.LEADS_TO
+    for one in contract.references_to_sources.values()
 )
 """Checks of what rows of another source refer to: that may come days later, and then they pass, or can be judged at all."""
 

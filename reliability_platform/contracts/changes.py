@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import Any
 
 from reliability_platform.contracts.contract import MODES, Cadence, Column, Contract
-from reliability_platform.contracts.relations import RelationKind
 from reliability_platform.counted import counted
 
 
@@ -203,10 +202,8 @@ def _of_column(old: Column, new: Column, contract: Contract) -> Iterator[Found]:
         yield (Kind.REQUIRED, False, "") if new.required else (Kind.OPTIONAL, True, "")
     yield from _ranges(old, new)
     yield from _labels(old, new)
-    led = any(one.kind is RelationKind.LEADS_TO and one.columns == (new.name,) for one in contract.relations)
-    if (
-        old.references != new.references and not led
-    ):  # a rule tells of one that leads to another source: it rejects no row
+    # A rule tells of one that leads to another source: it rejects no row.
+    if old.references != new.references and new.name not in contract.references_to_sources:
         yield Kind.REFERENCE, new.references is None, f"{old.references or 'none'} → {new.references or 'none'}"
     if old.pii != new.pii:
         # Rows are known by their key, of which a personal column is a digest.

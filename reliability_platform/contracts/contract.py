@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from reliability_platform.contracts.file_format import PARQUET, FileFormat
 from reliability_platform.contracts.rejections import Rejection, rejections
-from reliability_platform.contracts.relations import Relation
+from reliability_platform.contracts.relations import Relation, RelationKind
 from reliability_platform.contracts.servers import FILES, Server
 from reliability_platform.contracts.types import arrow_type
 
@@ -232,6 +232,11 @@ class Contract:
         if self.day_zone == "UTC":
             return day
         return f"((cast({day} as timestamp) at time zone '{self.day_zone}') at time zone 'UTC')"
+
+    @property
+    def references_to_sources(self) -> dict[str, Relation]:
+        """Column → the rule that it leads to another source; references to reference data have none."""
+        return {one.columns[0]: one for one in self.relations if one.kind is RelationKind.LEADS_TO}
 
     def with_role(self, role: str) -> list[Column]:
         """The columns that the contract gives a role."""

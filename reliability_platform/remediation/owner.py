@@ -23,15 +23,14 @@ Awaited = dict[str, list[tuple[date, str]]]
 
 def _awaited(settings: Settings, incident: Incident) -> Awaited:
     """By source that cannot be asked, the attempts that would mend the incident and that are not there yet."""
-    if not incident.is_open:
+    silent = [one for one in asked_sources(incident) if one in CONTRACTS and not can_be_asked(settings, one)]
+    if not silent or not incident.is_open:
+        return {}
+    asks_for = action_named(POLICIES[incident.failure_class].action).only_asks_for
+    if asks_for is None:
         return {}
     found: Awaited = {}
-    for source in asked_sources(incident):
-        if source not in CONTRACTS or can_be_asked(settings, source):
-            continue
-        asks_for = action_named(POLICIES[incident.failure_class].action).only_asks_for
-        if asks_for is None:
-            return {}
+    for source in silent:
         for day, slots in sorted(asks_for(settings, incident, source).items()):
             for slot in sorted(slots - set(evidence.waiting(settings, source, day))):
                 found.setdefault(source, []).append((day, attempt_to_come(settings, source, day, slot)))

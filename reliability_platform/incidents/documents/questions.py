@@ -13,7 +13,7 @@ from typing import Any
 from reliability_platform.checks.catalogue import MARTS, MODEL_CHECKS
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Column, Contract
-from reliability_platform.contracts.relations import Relation, RelationKind
+from reliability_platform.contracts.relations import Relation
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.model import Incident
 from reliability_platform.strict_yaml import read_yaml
@@ -40,7 +40,7 @@ def declared() -> dict[str, dict[str, str]]:
 
 def _reference(contract: Contract) -> Relation | None:
     """The first rule by which it leads to a source."""
-    return next((one for one in contract.relations if one.kind is RelationKind.LEADS_TO), None)
+    return next(iter(contract.references_to_sources.values()), None)
 
 
 def _comparison(contract: Contract) -> ModelCheck | None:

@@ -88,9 +88,8 @@ def _only_asks_for(settings: Settings, incident: Incident, source: str) -> Slots
     """Those whose files cannot be read in any way; none while another one can."""
     if source != incident.source:
         return {}
-    fitting = _fitting(settings, incident)
-    files, _ = _needing_shims(settings, incident, fitting) if incident.attempts == 0 else ([], [])
-    return {} if fitting or files else _beyond(settings, incident, fitting, files, incident.attempts)
+    fitting, files, _, rest = _next_attempt(settings, incident)
+    return {} if fitting or files else rest
 
 
 def _approved(judged: JudgedReading, actor: str) -> str:
@@ -129,11 +128,20 @@ def rename_waits(settings: Settings, incident: Incident) -> bool:
     return any(one.waits_for_a_person and one.file.batch_id not in fitting for one in _readings(settings, incident))
 
 
-def _planned(settings: Settings, incident: Incident) -> list[str]:
-    """What there is to do, a sentence each."""
+def _next_attempt(
+    settings: Settings, incident: Incident
+) -> tuple[list[Replay], list[JudgedReading], list[JudgedReading], Slots]:
+    """What the next attempt finds: files that fit as they came, those to read in another way, those that the past does not
+    bear out, and the slots to ask for.
+    """
     fitting = _fitting(settings, incident)
     files, apart = _needing_shims(settings, incident, fitting) if incident.attempts == 0 else ([], [])
-    rest = _beyond(settings, incident, fitting, files, incident.attempts)
+    return fitting, files, apart, _beyond(settings, incident, fitting, files, incident.attempts)
+
+
+def _planned(settings: Settings, incident: Incident) -> list[str]:
+    """What there is to do, a sentence each."""
+    fitting, files, apart, rest = _next_attempt(settings, incident)
     words = []
     if fitting:
         words.append(f"Replay {_named(settings, fitting)} from quarantine as they came: they {_FIT}.")

@@ -54,7 +54,7 @@ def _declared(contract: Contract) -> Iterator[_Rule]:
             promise = f"{column.minimum} to {column.maximum}"
             yield _Rule(name, "range", promise, f"{name}_out_of_range", _check(f"{staged}__range_{name}"))
         if column.references:
-            led = next((one for one in contract.relations if one.name == f"known_{name}"), None)
+            led = contract.references_to_sources.get(name)
             check = _check(f"{staged}__known_references" if led is None else relation_check(source, led))
             yield _Rule(name, "reference", str(column.references), f"{name}_unknown_reference", check)
         if column.json:
