@@ -14,13 +14,11 @@ from datetime import date, timedelta
 from difflib import get_close_matches
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from reliability_platform.credentials import HOW, is_reference
 from reliability_platform.errors import UsageError
@@ -53,8 +51,12 @@ SETTINGS_FILE = PROJECT / "settings.env"
 def _from_file() -> frozenset[str]:
     """Take the settings of the project's file into the environment, for this process and those that it starts; returns
     what stands there and is none."""
+    if not SETTINGS_FILE.is_file():
+        return frozenset()
+    from dotenv import dotenv_values
+
     try:
-        said = dotenv_values(SETTINGS_FILE, interpolate=False) if SETTINGS_FILE.is_file() else {}
+        said = dotenv_values(SETTINGS_FILE, interpolate=False)
     except (OSError, UnicodeDecodeError):
         return frozenset({str(SETTINGS_FILE)})
     for name, value in said.items():
@@ -148,12 +150,24 @@ def _require_plain_http(url: str, instead: str) -> None:
         raise ValueError(f"it must hold no user, password or query: {instead}")
 
 
-class Settings(BaseSettings):
-    """Typed settings; the properties name every place under `home`."""
+AS_JSON = {
+    "automation_off_for": '["null_spike"]',
+    "source_urls": '{"orders": "http://…"}',
+    "source_credentials": '{"orders": "env:NAME"}',
+}
+"""The settings that are lists and tables, which an environment variable holds as JSON, and how each is written."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False
-    )
+
+class Settings(BaseModel):
+    """Typed settings, from the environment where they are not given; the properties name every place under `home`."""
+
+    # Not of pydantic-settings: that imports asyncio and readers for four clouds, a tenth of the CPU of `incidents list`.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
+
+    def __init__(self, **given: Any) -> None:
+        said = {name.upper(): value for name, value in os.environ.items()}
+        known = {name: said[variable(name)] for name in type(self).model_fields if variable(name) in said}
+        super().__init__(**known | given)
 
     project: Path = PROJECT
     """The project: its contracts, its dbt models, its checks. One process serves one."""
@@ -250,6 +264,14 @@ class Settings(BaseSettings):
     openlineage_file_megabytes: int = Field(default=64, gt=0)
     """At which size the file of lineage events is set aside under a number."""
 
+    @field_validator(*AS_JSON, mode="before")
+    @classmethod
+    def _decoded(cls, value: Any) -> Any:
+        try:
+            return json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            return value  # its type is refused, and told as any other of a wrong type
+
     @field_validator("openlineage_url")
     @classmethod
     def _plain_http(cls, url: str | None) -> str | None:
@@ -258,7 +280,7 @@ class Settings(BaseSettings):
         _require_plain_http(url.strip(), "a key goes into RELIABILITY_OPENLINEAGE_API_KEY")
         return url.strip()
 
-    alert_urls: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    alert_urls: tuple[SecretStr, ...] = ()
     """Where alerts go: Apprise URLs, each with the severities that it takes in front where not all, as in `P0,P1=…`.
 
     They hold tokens. Nothing may show, log or store them; a channel is known by its name.
@@ -534,19 +556,17 @@ PATTERNS = {
     "log_format": "text or json",
     "alert_quiet_hours": "HH:MM-HH:MM, or empty for never",
     "installation": "at most 63 letters, digits, dots, dashes and underscores, with a letter or digit first",
+    "acting_from": "api or dashboard",
+    "on_behalf_of": "at most 100 characters",
+    "requested_run": "the id of a request, as the API gives it",
 }
 
 
-def _json(name: str) -> str:
-    form = '{"orders": "http://…"}' if name == "source_urls" else '["one"]'
-    return f"must be JSON, as in '{form}'"
-
-
-def _allowed(name: str) -> str | None:
-    """What a setting of one plain value may be; None for lists, tables and addresses, which may hold secrets."""
+def _allowed(name: str) -> str:
+    """What a setting of one plain value may be."""
     field = Settings.model_fields[name]
     types = get_args(field.annotation) or (field.annotation,)
-    kind = next((words for one, words in KINDS if one in types), PATTERNS.get(name))
+    kind = next((words for one, words in KINDS if one in types), None) or PATTERNS[name]
     forms = {"ge": "at least {:,}", "gt": "more than {:,}", "le": "at most {:,}"}
     limits = [(form, getattr(one, key, None)) for key, form in forms.items() for one in field.metadata]
     bounds = [form.format(limit) for form, limit in limits if limit is not None]
@@ -557,8 +577,9 @@ def _wrong_with(name: str, error: "ErrorDetails") -> str:
     """What was given and what is allowed; a validator of ours says by itself what it wants, without the value."""
     if error["type"] == "value_error":
         return error["msg"].removeprefix("Value error, ")
-    allowed = _allowed(name)
-    return f"it {_json(name)}" if allowed is None else f"it is {str(error['input'])[:80]!r} and must be {allowed}"
+    if name in AS_JSON:
+        return f"it must be JSON, as in '{AS_JSON[name]}'"
+    return f"it is {str(error['input'])[:80]!r} and must be {_allowed(name)}"
 
 
 def load_settings(home: Path | None = None) -> Settings:
@@ -578,10 +599,6 @@ def load_settings(home: Path | None = None) -> Settings:
         name, *within = map(str, first["loc"])
         place = f" at {within[0]}" if within else ""
         raise UsageError(f"The setting {variable(name)} is not usable{place}: {_wrong_with(name, first)}.") from None
-    except SettingsError as error:  # a list or a table that is no JSON; the text of the error quotes no value
-        named = re.search(r'field "(\w+)"', str(error))
-        name = variable(named[1]) if named else "of a list"
-        raise UsageError(f"The setting {name} is not usable: it {_json(named[1] if named else '')}.") from None
     _refuse_undeclared_names(settings)
     try:
         found = checked(settings.home)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reliability_platform.errors import ExitCode, UsageError
-from reliability_platform.settings import PROJECT_ROOT, Settings, keep_private, load_settings, variable
+from reliability_platform.settings import AS_JSON, PROJECT_ROOT, Settings, keep_private, load_settings, variable
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ from reliability_platform.settings import PROJECT_ROOT, Settings, keep_private, 
         (
             "RELIABILITY_AUTOMATION_OFF_FOR",
             "null_spike",
-            "RELIABILITY_AUTOMATION_OFF_FOR is not usable: it must be JSON",
+            """RELIABILITY_AUTOMATION_OFF_FOR is not usable: it must be JSON, as in '["null_spike"]'.""",
         ),
         ("RELIABILITY_AUTOMATION_OFF_FOR", '{"null_spike": 1}', "RELIABILITY_AUTOMATION_OFF_FOR is not usable"),
         (
@@ -58,6 +58,8 @@ from reliability_platform.settings import PROJECT_ROOT, Settings, keep_private, 
             "source 'ordrs' that does not exist: do you mean orders?",
         ),
         ("RELIABILITY_SOURCE_URLS", "orders=http://x/", """it must be JSON, as in '{"orders": "http://…"}'"""),
+        ("RELIABILITY_ACTING_FROM", "phone", "it is 'phone' and must be api or dashboard."),
+        ("RELIABILITY_ON_BEHALF_OF", "x" * 101, "and must be at most 100 characters."),
         ("RELIABILITY_UI_URL", "127.0.0.1:3000", "RELIABILITY_UI_URL is not usable: it must be an http:// or https://"),
         ("RELIABILITY_UI_URL", "http://me:secret@ui/", "it must hold no user, password or query"),
         ("RELIABILITY_ALERT_PAGERDUTY_URL", "[bold]", "RELIABILITY_ALERT_PAGERDUTY_URL is not usable"),
@@ -89,6 +91,7 @@ def test_no_setting_is_refused_in_the_words_of_a_library(monkeypatch: pytest.Mon
             assert variable(name) in said
             assert "should" not in said
             assert "string" not in said.lower()
+            assert ("must be JSON" in said) == (name in AS_JSON), said
             assert "\n" not in said
         monkeypatch.delenv(variable(name))
 
