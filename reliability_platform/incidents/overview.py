@@ -17,7 +17,7 @@ from reliability_platform.incidents.documents.blocks import Block, Bullets, Comm
 from reliability_platform.incidents.documents.changes import changes_in_short
 from reliability_platform.incidents.documents.render import text
 from reliability_platform.incidents.documents.runbook import follow_up
-from reliability_platform.incidents.impact import Numbers, Reach, is_contained
+from reliability_platform.incidents.impact import Reach, RowsOfDays, is_contained
 from reliability_platform.incidents.model import Incident, State, TimelineEntry
 from reliability_platform.incidents.response import ResponsePolicy, overdue, postmortem_due, response_due
 
@@ -71,15 +71,12 @@ def _wrong(incident: Incident) -> list[Block]:
     return [Heading(2, "What is wrong"), Bullets(items)]
 
 
-def _hit(reach: Reach, numbers: Numbers | None) -> list[Block]:
+def _hit(reach: Reach, concerned: RowsOfDays | None) -> list[Block]:
     readers = [f"{one.name}{' (critical)' if one.critical else ''}" for one in reach.exposures]
-    rows = "The warehouse cannot be asked for rows now: a run has it, or it is lost."
-    if numbers is not None:
-        bad = numbers.quarantined_rows + numbers.held_late_rows
-        rows = (
-            f"{counted(numbers.delivered_rows, 'row')} delivered on these days, {bad:,} of them kept back, "
-            f"{counted(numbers.refused_files, 'file')} refused; {counted(len(numbers.event_dates), 'event date')}."
-        )
+    rows = "No rows of these days have been audited."
+    if concerned is not None:
+        rows = f"{counted(concerned.delivered, 'row')} delivered on these days, {concerned.kept_back:,} of them kept back, "
+        rows += f"{counted(concerned.refused_files, 'file')} refused."
     return [
         Heading(2, "Who is hit"),
         Bullets([f"Readers: {_several(readers)}. Published tables: {_several(reach.published)}.", rows]),
@@ -155,7 +152,7 @@ def _now(
 def overview(
     incident: Incident,
     reach: Reach,
-    numbers: Numbers | None,
+    concerned: RowsOfDays | None,
     policy: ResponsePolicy,
     now: datetime,
     next_step: str,
@@ -174,7 +171,7 @@ def overview(
             f"source owned by {CONTRACTS[incident.source].owner}"
         ),
         *_wrong(incident),
-        *_hit(reach, numbers),
+        *_hit(reach, concerned),
         *_since(incident, now),
         *(changes_in_short(changed) if changed is not None else []),
         *_going_on(incident),

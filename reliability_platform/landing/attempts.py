@@ -13,8 +13,6 @@ from datetime import date
 from enum import StrEnum
 from pathlib import Path
 
-import duckdb
-
 from reliability_platform.atomic import write_atomically
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Contract
@@ -133,6 +131,7 @@ def _unread(contract: Contract) -> str:
 
 def _loss(source: str, folder: Path, good: Sequence[Candidate], other: Sequence[Candidate]) -> str | None:
     """What would get lost if an attempt replaced the good one; None if nothing."""
+    import duckdb
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -17,7 +17,16 @@ from reliability_platform.incidents.documents.blocks import Block
 from reliability_platform.incidents.documents.incident_page import incident_page
 from reliability_platform.incidents.documents.render import markdown
 from reliability_platform.incidents.documents.situation import HERE, Readers, Remedy, Situation
-from reliability_platform.incidents.impact import Numbers, Reach, consumers, numbers, radius, reach, spoiled_columns
+from reliability_platform.incidents.impact import (
+    Numbers,
+    Reach,
+    consumers,
+    numbers,
+    radius,
+    reach,
+    rows_of_days,
+    spoiled_columns,
+)
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.overview import overview, screen
 from reliability_platform.incidents.response import read_policy
@@ -201,15 +210,16 @@ def _next_step(settings: Settings, incident: Incident, now: datetime) -> str:
 
 
 def render_overview(settings: Settings, incident: Incident, now: datetime) -> str:
-    """One screen of plain text, with today's numbers; without them while a run has the warehouse."""
-    settings = hurried(settings, LOOK_SECONDS)
-    lineage, counted = reach(ensure_manifest(), incident.source), _numbers(settings, incident)
+    """One screen of plain text, with the rows as of the last audit: nobody who looks takes the warehouse from a run."""
+    settings, engine = hurried(settings, LOOK_SECONDS), operations_engine(settings)
+    lineage = reach(ensure_manifest(), incident.source)
+    rows = rows_of_days(settings, engine, incident.source, incident.partitions)
     step = _next_step(settings, incident, now) if incident.is_open else ""
     policy = read_policy(settings.response_policy)
-    heals = incident.is_open and left_to_a_person(settings, operations_engine(settings), incident, now) is None
-    changed = what_changed(settings, operations_engine(settings), ensure_manifest(), incident)
+    heals = incident.is_open and left_to_a_person(settings, engine, incident, now) is None
+    changed = what_changed(settings, engine, ensure_manifest(), incident)
     home = _elsewhere(settings)
-    return screen(overview(incident, lineage, counted, policy, now, step, home, heals=heals, changed=changed))
+    return screen(overview(incident, lineage, rows, policy, now, step, home, heals=heals, changed=changed))
 
 
 def documents_folder(settings: Settings) -> Path:

@@ -18,14 +18,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-import duckdb
-
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.landing.bronze_files import bronze_folder
 from reliability_platform.parquet import scan
 from reliability_platform.settings import Settings
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
 
 Slot = tuple[date, int]
@@ -63,6 +62,8 @@ class OutOfTurn:
 def out_of_turn(settings: Settings, source: str, days: Sequence[date], late: Collection[Slot] = ()) -> list[OutOfTurn]:
     """Those among landing days whose rows cannot have come late; nothing is said of slots known to be `late`."""
     found = []
+    import duckdb
+
     with duckdb.connect() as reader:
         for day in days:
             share = _share(reader, settings, source, day, [slot for one, slot in late if one == day])
@@ -83,6 +84,8 @@ def rows_missing(settings: Settings, source: str, day: date, slot: int, answer: 
     ):  # an answer without its key is refused at admission
         return 0
     present = " and ".join(f'"{name}" is not null' for name in contract.key)
+    import duckdb
+
     with duckdb.connect() as engine:
         engine.register("answer", answer.select(contract.key))
         [(count,)] = engine.execute(
@@ -99,7 +102,7 @@ def rows_missing(settings: Settings, source: str, day: date, slot: int, answer: 
 
 
 def _share(
-    reader: duckdb.DuckDBPyConnection, settings: Settings, source: str, day: date, without: Sequence[int] = ()
+    reader: "duckdb.DuckDBPyConnection", settings: Settings, source: str, day: date, without: Sequence[int] = ()
 ) -> float | None:
     """How much of a landing day is of the hours before its batch, some slots left out; None for a day without rows."""
     files = sorted(bronze_folder(settings, source, day).glob("*.parquet"))

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-
-import numpy as np
-import numpy.typing as npt
+from itertools import accumulate
 
 from reliability_platform.counted import counted
 from reliability_platform.slo.judgement import BAD, GOOD, UNKNOWN, Marks
@@ -80,7 +78,7 @@ class Budget:
 def budget(target: Decimal, days: Marks, window: int) -> Budget:
     """The budget of the last `window` days, or of fewer if there are no more."""
     last = days[-window:]
-    return Budget(target, window, *(int(np.count_nonzero(last == mark)) for mark in (GOOD, BAD, UNKNOWN)))
+    return Budget(target, window, *(last.count(mark) for mark in (GOOD, BAD, UNKNOWN)))
 
 
 def exhausted_since(target: Decimal, days: Marks, window: int) -> int | None:
@@ -88,18 +86,16 @@ def exhausted_since(target: Decimal, days: Marks, window: int) -> int | None:
 
     None if it is not exhausted at the end. The budget at each place is that of the `window` days up to it.
     """
-    bad, unknown = (_trailing(days == mark, window) for mark in (BAD, UNKNOWN))
+    bad, unknown = (_trailing(days, mark, window) for mark in (BAD, UNKNOWN))
     share = 1 - Fraction(target)
-    exhausted = (bad > 0) & (bad * share.denominator >= share.numerator * (window - unknown))
-    if not exhausted.size or not exhausted[-1]:
-        return None
-    breaks = np.flatnonzero(~exhausted)
-    return int(breaks[-1]) + 1 if breaks.size else 0
+    since = None
+    for place, (failed, untold) in enumerate(zip(bad, unknown, strict=True)):
+        exhausted = failed > 0 and failed * share.denominator >= share.numerator * (window - untold)
+        since = None if not exhausted else place if since is None else since
+    return since
 
 
-def _trailing(marks: npt.NDArray[np.bool_], window: int) -> npt.NDArray[np.int64]:
-    """At each place, how many of the last `window` are true."""
-    total = np.concatenate([[0], np.cumsum(marks)])
-    ends = np.arange(1, len(marks) + 1)
-    found: npt.NDArray[np.int64] = total[ends] - total[np.maximum(ends - window, 0)]
-    return found
+def _trailing(days: Marks, mark: int, window: int) -> list[int]:
+    """At each place, how many of the last `window` days have a mark."""
+    total = list(accumulate((one == mark for one in days), initial=0))
+    return [total[end] - total[max(end - window, 0)] for end in range(1, len(total))]

@@ -3,70 +3,47 @@
 A result becomes stale once the data of its day change, as they do in healing. For a budget it stays true.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
-import numpy as np
-import numpy.typing as npt
 from sqlalchemy import Engine, case, func, select
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import UNTOLD, CheckStatus
 from reliability_platform.operations.tables import check_results
 
-Marks = npt.NDArray[np.int8]
-GOOD, BAD, UNKNOWN, NOT_ASKED = (np.int8(code) for code in range(4))
-"""What is known of a check on a day. `NOT_ASKED`: nobody could expect a result."""
-NAMES = np.array(sorted(CHECKS))
-
-
-@dataclass(frozen=True)
-class Spans:
-    """Per check (in the order of `NAMES`) the first and last landing day of which there is any result, or NaT."""
-
-    first: npt.NDArray[np.datetime64]
-    last: npt.NDArray[np.datetime64]
+# Bytes, not numpy: importing that took more CPU than all of this arithmetic on 200 checks and a year.
+Marks = bytes | bytearray
+"""One mark per landing day."""
+NOT_ASKED, GOOD, UNKNOWN, BAD = range(4)
+"""What is known of a check on a day; of several the greatest counts. `NOT_ASKED`: nobody could expect a result."""
+Spans = Mapping[str, tuple[date, date]]
+"""The first and last landing day of which there is any result, by check."""
 
 
 @dataclass(frozen=True)
 class Judgements:
-    """One row per check (in the order of `NAMES`), one column per landing day from `start` on."""
+    """How each declared check judged the landing days from `start` on."""
 
     start: date
-    first: Marks
+    first: Mapping[str, Marks]
     """By the earliest evaluated result."""
-    ever: Marks
+    ever: Mapping[str, Marks]
     """Bad if any evaluated result was a failure."""
-    failure: npt.NDArray[np.int64]
-    """The id of the first failed result; 0 where there is none."""
-
-
-def days_of(start: date, last: date) -> npt.NDArray[np.datetime64]:
-    """The landing days `start` to `last`."""
-    return np.arange(np.datetime64(start), np.datetime64(last + timedelta(days=1)))
-
-
-def _places(names: list[str]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
-    """The row of each name, and whether it is a declared check: the store may remember older ones."""
-    asked = np.array(names, dtype=str)
-    places = np.minimum(np.searchsorted(NAMES, asked), len(NAMES) - 1)
-    return places, NAMES[places] == asked
+    failure: Mapping[tuple[str, int], int]
+    """The id of the first failed result of a check on a day, counted from `start`."""
 
 
 def spans(engine: Engine) -> Spans:
-    """Of which landing days the store has results, by check."""
+    """Of which landing days the store has results, by declared check: the store may remember older ones."""
     # In the order of the index by name: nothing is sorted.
     day = check_results.c.partition_date
-    query = select(check_results.c.check_name, func.min(day), func.max(day)).group_by(check_results.c.check_name)
+    name = check_results.c.check_name
+    query = select(name, func.min(day).label("first"), func.max(day).label("last")).group_by(name)
     with engine.connect() as connection:
-        rows = connection.execute(query).all()
-    found = Spans(*(np.full(len(NAMES), np.datetime64("NaT"), dtype="datetime64[D]") for _ in range(2)))
-    if rows:
-        names, first, last = zip(*rows, strict=True)
-        places, known = _places(list(names))
-        found.first[places[known]] = np.array(first, dtype="datetime64[D]")[known]
-        found.last[places[known]] = np.array(last, dtype="datetime64[D]")[known]
-    return found
+        found = connection.execute(query).all()
+    return {row.check_name: (row.first, row.last) for row in found if row.check_name in CHECKS}
 
 
 def _firsts(engine: Engine, start: date, last: date) -> list[tuple[str, date, int | None, int | None, int]]:
@@ -85,7 +62,7 @@ def _firsts(engine: Engine, start: date, last: date) -> list[tuple[str, date, in
         .group_by(results.partition_date, results.check_name)
     )
     with engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(query)]  # type: ignore[misc]
+        return [tuple(row) for row in connection.execute(query).all()]  # type: ignore[misc]
 
 
 def judgements(engine: Engine, known: Spans, start: date, last: date) -> Judgements:
@@ -94,21 +71,22 @@ def judgements(engine: Engine, known: Spans, start: date, last: date) -> Judgeme
     A check is asked for from the first day of which it has a result, so that one declared today does not make the past
     unknown; one that has never given any is asked for always. Monitors of runs report only when there is news.
     """
-    days = days_of(start, last)
-    reporters = np.array([CHECKS[name].engine == "run" for name in NAMES])
-    not_yet = (days[None, :] < known.first[:, None]) | reporters[:, None]  # no comparison with NaT is true
-    first = np.where(not_yet, NOT_ASKED, UNKNOWN)
-    ever, failure = first.copy(), np.zeros(first.shape, dtype=np.int64)
-    rows = _firsts(engine, start, last)
-    if rows:
-        names, partitions, evaluated, failed, young = zip(*rows, strict=True)
-        places, declared = _places(list(names))
-        columns = (np.array(partitions, dtype="datetime64[D]") - days[0]).astype(np.intp)
-        first_id, failed_id = (np.array(ids, dtype=float) for ids in (evaluated, failed))  # None becomes NaN
-        silent = np.where(np.array(young, dtype=bool), NOT_ASKED, UNKNOWN)
-        at_first = np.where(np.isnan(first_id), silent, np.where(first_id == failed_id, BAD, GOOD))
-        at_all = np.where(np.isnan(failed_id), at_first, BAD)
-        here = (places[declared], columns[declared])
-        first[here], ever[here] = at_first[declared], at_all[declared]
-        failure[here] = np.nan_to_num(failed_id)[declared].astype(np.int64)
+    days = (last - start).days + 1
+
+    def before_any_result(name: str) -> bytearray:
+        silent = days if CHECKS[name].engine == "run" else (known[name][0] - start).days if name in known else 0
+        silent = min(max(silent, 0), days)
+        return bytearray([NOT_ASKED] * silent + [UNKNOWN] * (days - silent))
+
+    first = {name: before_any_result(name) for name in CHECKS}
+    ever = {name: bytearray(marks) for name, marks in first.items()}
+    failure = {}
+    for name, day, evaluated, failed, young in _firsts(engine, start, last):
+        if name in CHECKS:
+            place = (day - start).days
+            silent = NOT_ASKED if young else UNKNOWN
+            first[name][place] = silent if evaluated is None else BAD if evaluated == failed else GOOD
+            ever[name][place] = first[name][place] if failed is None else BAD
+            if failed is not None:
+                failure[name, place] = failed
     return Judgements(start, first, ever, failure)

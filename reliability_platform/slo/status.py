@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-import numpy as np
-import numpy.typing as npt
 from sqlalchemy import Engine, select
 
 from reliability_platform.day_clock import Service, simulated
@@ -15,13 +13,11 @@ from reliability_platform.slo.budget import Budget, budget, exhausted_since
 from reliability_platform.slo.judgement import (
     BAD,
     GOOD,
-    NAMES,
     NOT_ASKED,
     UNKNOWN,
     Judgements,
     Marks,
     Spans,
-    days_of,
     judgements,
     spans,
 )
@@ -89,19 +85,19 @@ class SloStatus:
 
 def _newest(engine: Engine, objectives: Objectives, known: Spans, now: datetime) -> date | None:
     """The newest landing day that was judged, or that was due and should have been published by now."""
-    judged = [] if np.isnat(known.last).all() else [np.nanmax(known.last).astype(object)]
+    judged = [last for _, last in known.values()]
     promised = [one for one in objectives.all if one.published_by is not None]
     due = Service(engine).due(now) if promised else []
     missed = [day for day in due if all((one.deadline(day) or now) <= now for one in promised)]
     return max([*judged, *missed[-1:]], default=None)
 
 
-def _marks(checks: Marks, young: npt.NDArray[np.bool_]) -> Marks:
-    """One mark per day from those of an objective's checks: bad before unknown before good."""
-    bad, unknown = (checks == BAD).any(axis=0), (checks == UNKNOWN).any(axis=0)
-    judged = (checks == GOOD).any(axis=0)
-    found: Marks = np.where(bad, BAD, np.where(unknown | ~judged, UNKNOWN, GOOD))
-    return np.where(young, NOT_ASKED, found)
+def _marks(checks: Sequence[Marks], young: int) -> Marks:
+    """One mark per day from those of an objective's checks, of which the worst counts; none for the first days, as many as
+    the dataset had not been there.
+    """
+    worst = (max(marks) for marks in zip(*checks, strict=True))
+    return bytes(NOT_ASKED if place < young else mark or UNKNOWN for place, mark in enumerate(worst))
 
 
 def _incidents_of(engine: Engine, failures: Sequence[int]) -> dict[int, str]:
@@ -134,58 +130,56 @@ class _Status:
         longest = max((one.window for one in objectives.all), default=1)
         self._start = as_of - timedelta(days=2 * longest - 1)
         self._judged: Judgements = judgements(engine, known, self._start, as_of)
-        self._rows = {one: np.searchsorted(NAMES, np.array(one.checks)) for one in objectives.all}
         failures = [self._failures(one) for one in objectives.all]
-        self._incidents = _incidents_of(engine, sorted({int(one) for found in failures for one in found}))
+        self._incidents = _incidents_of(engine, sorted({one for found in failures for one in found}))
 
-    def _counted(self, objective: Objective) -> Marks:
-        """What counts of the judgements for the objective, a row per check."""
+    def _counted(self, objective: Objective) -> list[Marks]:
+        """What counts of the judgements for the objective, by check."""
         all_marks = self._judged.first if objective.judged is Judged.FIRST else self._judged.ever
-        return all_marks[self._rows[objective]]
+        return [all_marks[name] for name in objective.checks]
 
-    def _published(self, objective: Objective, days: npt.NDArray[np.datetime64]) -> Marks:
+    def _published(self, objective: Objective) -> Marks:
         """Whether consumers were shown each day by the promised hour; not asked before that hour has come."""
+        days = [self._day(place) for place in range((self._as_of - self._start).days + 1)]
         if objective.published_by is None:
-            return np.full(days.shape, NOT_ASKED)
-        shown = published_at(self._engine, objective.dataset, days)
+            return bytes([NOT_ASKED] * len(days))
+        shown = published_at(self._engine, objective.dataset, self._start, self._as_of)
 
-        def mark(day: date) -> np.int8:
+        def mark(day: date) -> int:
             deadline, at = objective.deadline(day), shown.get(day)
             assert deadline is not None
             if self._clock.moment(day, at or self._now) > deadline:
                 return BAD
             return NOT_ASKED if at is None else GOOD
 
-        return np.array([mark(day) for day in days.astype(object)], dtype=np.int8)
+        return bytes(map(mark, days))
 
-    def _born(self, objective: Objective) -> np.datetime64 | None:
+    def _born(self, objective: Objective) -> date | None:
         """The first day of which anything was judged, or that was due."""
-        judged = self._known.first[self._rows[objective]]
-        found = [] if np.isnat(judged).all() else [np.nanmin(judged)]
+        found = [self._known[name][0] for name in objective.checks if name in self._known]
         if objective.published_by is not None and self._first_due is not None:
-            found.append(np.datetime64(self._first_due))
+            found.append(self._first_due)
         return min(found, default=None)
 
-    def _failures(self, objective: Objective) -> npt.NDArray[np.int64]:
+    def _failures(self, objective: Objective) -> set[int]:
         """The ids of the failed results that made days of the window bad."""
-        marks = self._counted(objective)[:, -objective.window :]
-        ids = self._judged.failure[self._rows[objective]][:, -objective.window :]
-        return np.unique(ids[marks == BAD])
+        marks = zip(objective.checks, self._counted(objective), strict=True)
+        days = (self._as_of - self._start).days + 1
+        window = range(days - objective.window, days)
+        return {self._judged.failure[name, place] for name, of in marks for place in window if of[place] == BAD}
 
     def _day(self, place: int) -> date:
         return self._start + timedelta(days=place)
 
     def of(self, objective: Objective) -> ObjectiveStatus:
         """Where one objective stands."""
-        checks, rows, born = self._counted(objective), self._rows[objective], self._born(objective)
-        days = days_of(self._start, self._as_of)
-        young = np.full(days.shape, True) if born is None else days < born
-        published = self._published(objective, days)
-        marks = _marks(np.vstack([checks, published]), young)
+        checks, born, published = self._counted(objective), self._born(objective), self._published(objective)
+        young = len(published) if born is None else (born - self._start).days
+        marks = _marks([*checks, published], young)
         burns = {window: budget(objective.target, marks, window) for window in self._objectives.burn_windows}
         since = exhausted_since(objective.target, marks, objective.window)
         window = range(len(marks) - objective.window, len(marks))
-        old = [place for place in window if not young[place]]
+        old = [place for place in window if place >= young]
         return ObjectiveStatus(
             objective=objective,
             first_day=self._day(old[0] if old else window[0]),
@@ -194,23 +188,27 @@ class _Status:
             burns=burns,
             burning=[alert for alert in self._objectives.alerts if _burns(alert, burns)],
             exhausted_since=None if since is None else self._day(since),
-            bad_days=[self._bad_day(objective, checks, published, place) for place in window if marks[place] == BAD],
+            bad_days=[self._bad_day(objective, published, place) for place in window if marks[place] == BAD],
             unknown_days=[
-                UnknownDay(self._day(place), [str(name) for name in NAMES[rows[checks[:, place] == UNKNOWN]]])
+                UnknownDay(self._day(place), self._with(UNKNOWN, objective, place))
                 for place in window
                 if marks[place] == UNKNOWN
             ],
         )
 
-    def _bad_day(self, objective: Objective, checks: Marks, published: Marks, place: int) -> BadDay:
-        bad, late = self._rows[objective][checks[:, place] == BAD], published[place] == BAD
-        owners = (self._incidents.get(int(failure)) for failure in self._judged.failure[bad, place])
+    def _with(self, mark: int, objective: Objective, place: int) -> list[str]:
+        """The checks that have a mark on a day."""
+        marks = zip(objective.checks, self._counted(objective), strict=True)
+        return [name for name, of in marks if of[place] == mark]
+
+    def _bad_day(self, objective: Objective, published: Marks, place: int) -> BadDay:
+        bad, late = self._with(BAD, objective, place), published[place] == BAD
+        owners = (self._incidents.get(self._judged.failure[name, place]) for name in bad)
         return BadDay(
             day=self._day(place),
-            checks=[str(name) for name in NAMES[bad]]
-            + ([f"published by {objective.published_by:%H:%M}"] if late else []),
+            checks=bad + ([f"published by {objective.published_by:%H:%M}"] if late else []),
             incidents=sorted({owner for owner in owners if owner is not None}),
-            noticed_later=bool(not late and (self._judged.first[bad, place] == GOOD).all()),
+            noticed_later=not late and all(self._judged.first[name][place] == GOOD for name in bad),
         )
 
 
@@ -225,7 +223,7 @@ def status(engine: Engine, objectives: Objectives, now: datetime, as_of: date | 
     """
     known = spans(engine)
     day = as_of or _newest(engine, objectives, known, now)
-    if day is None or (np.isnat(known.last).all() and Service(engine).since() is None):
+    if day is None or (not known and Service(engine).since() is None):
         return SloStatus(None, objectives.burn_windows, [])
     reading = _Status(engine, objectives, known, day, now)
     return SloStatus(day, objectives.burn_windows, [reading.of(objective) for objective in objectives.all])

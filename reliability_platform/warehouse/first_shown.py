@@ -5,16 +5,14 @@ Apart from what writes it down (`first_published.py`): whoever asks for objectiv
 
 from datetime import date, datetime
 
-import numpy as np
-import numpy.typing as npt
 from sqlalchemy import Engine, select
 
 from reliability_platform.operations.tables import first_published
 
 
-def published_at(engine: Engine, mart: str, days: npt.NDArray[np.datetime64]) -> dict[date, datetime]:
-    """When each of these event dates was first shown; those that never were are not there."""
-    wanted = first_published.c.event_date.between(days[0].astype(object), days[-1].astype(object))
+def published_at(engine: Engine, mart: str, first: date, last: date) -> dict[date, datetime]:
+    """When each event date from `first` to `last` was first shown; those that never were are not there."""
+    wanted = first_published.c.event_date.between(first, last)
     query = select(first_published).where(first_published.c.mart == mart, wanted)
     with engine.connect() as connection:
         return {row.event_date: row.published_at for row in connection.execute(query)}

@@ -12,7 +12,6 @@ from fractions import Fraction
 from pathlib import Path
 from time import perf_counter
 
-import numpy as np
 import pytest
 from sqlalchemy import Engine, delete, insert, text, update
 
@@ -97,7 +96,7 @@ def counts(one: ObjectiveStatus) -> tuple[int, int, int]:
 
 def marks(word: str) -> Marks:
     """`g`ood, `b`ad, `u`nknown, not asked (`.`)."""
-    return np.array([{"g": GOOD, "b": BAD, "u": UNKNOWN, ".": NOT_ASKED}[letter] for letter in word])
+    return bytes({"g": GOOD, "b": BAD, "u": UNKNOWN, ".": NOT_ASKED}[letter] for letter in word)
 
 
 def test_the_budget_is_exact_where_floats_are_not() -> None:
@@ -584,17 +583,17 @@ def test_every_mart_promises_an_hour() -> None:
 def test_the_moment_of_publication_is_written_down_by_the_publication_itself(spent: Platform, tmp_path: Path) -> None:
     """Through the real release: a held day has none, its later version gives it one, and nothing ever changes it."""
     made = healthy_again(spent, tmp_path / "home")
-    days = np.array([landing_day(1), landing_day(2)], dtype="datetime64[D]")
-    first = published_at(made.engine, "agg_daily_payments", days)
+    days = (landing_day(1), landing_day(2))
+    first = published_at(made.engine, "agg_daily_payments", *days)
     assert set(first) == {landing_day(1)}
-    assert set(published_at(made.engine, "agg_daily_funnel", days)) == {landing_day(1), landing_day(2)}
+    assert set(published_at(made.engine, "agg_daily_funnel", *days)) == {landing_day(1), landing_day(2)}
     with made.engine.begin() as connection:  # the process was killed before it could write that down
         connection.execute(delete(first_published).where(first_published.c.mart == "agg_daily_funnel"))
         connection.execute(update(first_published).values(version="v000000"))
     made.run(landing_day(2), landing_day(2))
-    after = published_at(made.engine, "agg_daily_payments", days)
+    after = published_at(made.engine, "agg_daily_payments", *days)
     assert after[landing_day(1)] == first[landing_day(1)] < after[landing_day(2)]
-    funnel = published_at(made.engine, "agg_daily_funnel", days)
+    funnel = published_at(made.engine, "agg_daily_funnel", *days)
     assert set(funnel) == {landing_day(1), landing_day(2)} and max(funnel.values()) < after[landing_day(2)]
 
 

@@ -12,6 +12,7 @@ from reliability_platform.incidents.impact.radius import (
 )
 from reliability_platform.incidents.impact.reach import Consumers, Exposure, Reach, consumers, reach
 from reliability_platform.incidents.impact.record import BAD, RECOVERED, phase_of, record_impact
+from reliability_platform.incidents.impact.rows_of_days import RowsOfDays, rows_of_days
 
 __all__ = [
     "BAD",
@@ -22,6 +23,7 @@ __all__ = [
     "MeasureRow",
     "Numbers",
     "Reach",
+    "RowsOfDays",
     "consumers",
     "is_contained",
     "keeps_from_consumers",
@@ -34,5 +36,6 @@ __all__ = [
     "reach_of",
     "record_impact",
     "root_nodes",
+    "rows_of_days",
     "spoiled_columns",
 ]

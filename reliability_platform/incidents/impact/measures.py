@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
-
-import duckdb
+from typing import TYPE_CHECKING, Any
 
 from reliability_platform.counted import counted
 from reliability_platform.formats import NOTHING
@@ -23,6 +21,9 @@ from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import marts, numbers_of
 from reliability_platform.warehouse.published import CURRENT
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def measured_columns(manifest_path: Path) -> dict[str, list[str]]:
 
 
 def touched_dates(
-    connection: duckdb.DuckDBPyConnection | None, sources: Iterable[str], days: Sequence[date]
+    connection: "duckdb.DuckDBPyConnection | None", sources: Iterable[str], days: Sequence[date]
 ) -> list[date]:
     """The event dates of what landed on these days, and the days themselves: what did not come belongs to them.
 
@@ -112,7 +113,7 @@ def touched_dates(
     return sorted(found)
 
 
-def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
+def _columns(connection: "duckdb.DuckDBPyConnection") -> dict[str, set[str]]:
     """Table → its columns."""
     found: dict[str, set[str]] = defaultdict(set)
     for table, column in connection.execute(
@@ -145,7 +146,7 @@ def unreadable(settings: Settings) -> list[str]:
 
 def measures(
     settings: Settings,
-    connection: duckdb.DuckDBPyConnection | None,
+    connection: "duckdb.DuckDBPyConnection | None",
     incident: Incident,
     event_dates: Sequence[date] | None = None,
 ) -> list[MeasureChange]:
@@ -184,7 +185,7 @@ class _Side:
 
 
 def _sums(
-    connection: duckdb.DuckDBPyConnection | None,
+    connection: "duckdb.DuckDBPyConnection | None",
     day: str,
     names: Sequence[str],
     dates: Sequence[date],
@@ -201,6 +202,8 @@ def _sums(
         )
     if not queries:
         return {}
+    import duckdb
+
     with duckdb.connect() if connection is None else nullcontext(connection) as asked:
         return {row[0]: row[1:] for row in asked.execute(" union all ".join(queries)).fetchall()}
 

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from reliability_platform.contracts import CONTRACTS, check_source
 from reliability_platform.parquet import day_list, literal
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Numbers:
     """Different keys among all staged rows."""
 
 
-def numbers(connection: duckdb.DuckDBPyConnection, source: str, days: Sequence[date]) -> Numbers:
+def numbers(connection: "duckdb.DuckDBPyConnection", source: str, days: Sequence[date]) -> Numbers:
     """Rows and event dates concerned, from the warehouse. Raises `UsageError` for a source that does not exist."""
     check_source(source)  # it becomes part of a table's name
     on_days = f"list_contains({day_list(days)}, landing_date)"

@@ -3,7 +3,6 @@
 from datetime import date, datetime
 from typing import Any
 
-import duckdb
 from sqlalchemy import Engine
 
 from reliability_platform.counted import counted
@@ -56,6 +55,8 @@ def record_impact(settings: Settings, engine: Engine, incident: Incident, now: d
 
 def _measured(settings: Settings, incident: Incident, dates: list[date] | None) -> tuple[dict[str, Any], str]:
     """The data of an entry, and what they say in words."""
+    import duckdb
+
     by_source: dict[str, Numbers] = {}
     changes: list[MeasureChange] = []
     missing = []
