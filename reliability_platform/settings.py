@@ -295,6 +295,8 @@ class Settings(BaseModel):
     """When P3 waits, as HH:MM-HH:MM; empty for never."""
     alert_timezone: str = "UTC"
     """The zone of the quiet hours, as Europe/Zurich."""
+    routing_file: Path | None = None
+    """Who hears of which incidents; by default `routing.yml` of the project, or without one the channels of the settings."""
     alert_pagerduty_url: str | None = None
     """Where events for PagerDuty go instead of PagerDuty's own address: a proxy, or a test."""
     dead_man_url: SecretStr | None = None
@@ -501,7 +503,7 @@ def variable(name: str) -> str:
     return f"{PREFIX}{name.upper()}"
 
 
-def _suggestion(said: str, known: Iterable[str], shared: str = "") -> str:
+def suggestion(said: str, known: Iterable[str], shared: str = "") -> str:
     """What somebody may have meant. A beginning that all names share makes none of them alike: RELIABILITY_KILL_SWITCH
     would mean RELIABILITY_CACHE."""
     beginning = shared if said.startswith(shared) else ""
@@ -517,7 +519,7 @@ def _refuse_unknown_variable(name: str) -> None:
     if said in known:
         return
     if said.startswith(PREFIX) or get_close_matches(said, known, n=1, cutoff=ALIKE):
-        raise UsageError(f"There is no setting {name[:80]!r}{_suggestion(said, known, PREFIX)}")
+        raise UsageError(f"There is no setting {name[:80]!r}{suggestion(said, known, PREFIX)}")
 
 
 def _refuse_empty_values(environment: Mapping[str, str], overridden: str | None) -> None:
@@ -534,7 +536,7 @@ def _refuse_undeclared_names(settings: Settings) -> None:
         unknown = [one for one in said if one not in known]
         if unknown:
             raise UsageError(
-                f"{variable(name)} names a {kind} {unknown[0]!r} that does not exist{_suggestion(unknown[0], known)}"
+                f"{variable(name)} names a {kind} {unknown[0]!r} that does not exist{suggestion(unknown[0], known)}"
             )
 
 

@@ -1,6 +1,6 @@
 """One tick of alerting: read the timeline, decide, deliver, write down what became of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,18 +8,21 @@ from random import Random
 
 from sqlalchemy import Engine
 
-from reliability_platform.alerts.channels import Channel, channels
-from reliability_platform.alerts.collect import collect, incidents_of
+from reliability_platform.alerts.channels import Channel, channels_of_recipients, channels_of_settings
+from reliability_platform.alerts.collect import Collector, incidents_of
 from reliability_platform.alerts.decide import AlertDecision, AlertFacts, News, cap_reason, decide, ready
 from reliability_platform.alerts.delivery import Delivered, Delivery, DeliveryOutcome, keep, rehearse, send
 from reliability_platform.alerts.ledger import Alert, AlertLedger, Health, Status
-from reliability_platform.alerts.message import AlertMessage, MessageContext
+from reliability_platform.alerts.message import AlertMessage, MessageContext, OwnerLetter
 from reliability_platform.alerts.policy import MAX_ATTEMPTS, URGENT, WINDOW, wait
+from reliability_platform.alerts.routing.concerned import HearsAs, Router
+from reliability_platform.alerts.routing.declared import routing_of
+from reliability_platform.alerts.routing.due import note_due
 from reliability_platform.checks.steps import ALERTS_TOLD, Step, steps
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.apart import noted
-from reliability_platform.incidents.impact import reach
+from reliability_platform.incidents.impact import Exposure, reach
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.response import read_policy
 from reliability_platform.incidents.store import IncidentStore
@@ -54,6 +57,10 @@ class Dispatched:
         return Dispatched(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
 
 
+LetterWriter = Callable[[Settings, Engine, Incident, datetime, HearsAs, Sequence[Exposure]], OwnerLetter]
+"""What an owner is told, by whoever may ask the home: incident, now, as what, and what of theirs reads the data."""
+
+
 def _readers(source: str) -> list[str]:
     try:
         exposures = reach(ensure_manifest(), source).exposures
@@ -66,16 +73,28 @@ class _Tick:
     """What all channels of one tick share."""
 
     def __init__(
-        self, settings: Settings, engine: Engine, now: datetime, random: Random, delivery: Delivery, step: Step
+        self,
+        settings: Settings,
+        engine: Engine,
+        now: datetime,
+        random: Random,
+        delivery: Delivery,
+        step: Step,
+        router: Router | None,
+        write: LetterWriter | None,
     ) -> None:
         self.settings, self.now, self.random, self.delivery, self.step = settings, now, random, delivery, step
         self.store, self.ledger = IncidentStore(engine), AlertLedger(engine)
-        self.dry_run = settings.alert_dry_run
+        self.dry_run, self.router, self.write = settings.alert_dry_run, router, write
+        self.letters: dict[tuple[str, str], OwnerLetter] = {}
+        self.on_record: set[tuple[str, str]] = set()
+        """Incidents whose timeline says already that they were told, or could not be."""
+        self.collector = Collector(settings, self.store, self.ledger, now, router)
 
     def collect(self, channel: Channel) -> Dispatched:
         """Write down what one channel should hear."""
         with self.step(f"what is new for {channel.name} could not be read"):
-            return Dispatched(new=collect(self.settings, self.store, self.ledger, channel, self.now))
+            return Dispatched(new=self.collector.collect(channel))
         return Dispatched()
 
     def serve_apart(self, channel: Channel, waiting: Sequence[Alert]) -> Dispatched:
@@ -121,9 +140,20 @@ class _Tick:
             sent=self.ledger.sent_times(channel.name, self.dry_run, self.now - WINDOW),
             heard=self.ledger.heard(channel.name, self.dry_run, news),
             incidents={incident.id: incident for incident in incidents_of(self.store, news)},
-            around=MessageContext(self.settings.ui_url, read_policy(self.settings.response_policy), _readers),
-            notes=self._notes(health),
+            around=MessageContext(
+                self.settings.ui_url,
+                read_policy(self.settings.response_policy),
+                _readers,
+                lambda incident: self._letter(channel, incident),
+            ),
+            notes=[*self._notes(health), *self._notes_to(channel)],
         )
+        self.on_record |= {
+            (incident.id, str(entry.data.get("phase")))
+            for incident in facts.incidents.values()
+            for entry in incident.timeline
+            if entry.kind == "alert"
+        }
         failed = _undecidable(channel, news, facts)
         decision = decide(channel, {one: alerts for one, alerts in news.items() if one not in failed}, facts)
         unspeakable = sum(
@@ -137,6 +167,19 @@ class _Tick:
         for message in decision.messages:
             self.ledger.mark(_ids(message.alerts), status=Status.SENDING, message=message.id)
         return decision, unspeakable
+
+    def _letter(self, channel: Channel, incident: Incident) -> OwnerLetter | None:
+        """What the owner is told whose channel it is; None for whoever works on the incident."""
+        if self.write is None or self.router is None:
+            return None
+        role = self.collector.role_of(channel, incident)
+        if role is HearsAs.TEAM:
+            return None
+        if (channel.name, incident.id) not in self.letters:
+            own = [one for one in self.router.exposures(incident) if channel.recipient in self.router.meant_by(one)]
+            letter = self.write(self.settings, self.store.engine, incident, self.now, role, own)
+            self.letters[channel.name, incident.id] = letter
+        return self.letters[channel.name, incident.id]
 
     def _put_off(self, alerts: Sequence[Alert], incident: Incident | None, error: Exception) -> Dispatched:
         """What no message could be made of is tried again like what was not delivered, and given up as late."""
@@ -161,6 +204,16 @@ class _Tick:
         missed = self.ledger.undelivered(health) if health.failures else 0
         if missed:
             notes.append(f"{counted(missed, 'earlier alert')} could not be delivered here: reliability alerts list")
+        return notes
+
+    def _notes_to(self, channel: Channel) -> list[str]:
+        """Why the recipient hears now: in place of somebody who is not on call, or though it is quiet."""
+        if self.router is None or not channel.recipient:
+            return []
+        duties = [one for one in self.router.duties if channel.recipient in one.recipients]
+        notes = [f"{one.why[:1].upper()}{one.why[1:]}." for one in duties if one.is_gap or one.trouble]
+        if channel.quiet.end(self.now) is not None:
+            notes.append(f"It is quiet for you ({channel.quiet.hours} {channel.quiet.zone}), and this goes through.")
         return notes
 
     def _settle(
@@ -212,6 +265,9 @@ class _Tick:
         }[phase]
         data = {"phase": phase, "channel": channel.name}
         for incident_id in {alert.incident_id for alert in message.alerts if alert.event == "opened"}:
+            if (incident_id, phase) in self.on_record:  # of 1,000 incidents and 20 recipients, 20,000 attempts of 5 ms
+                continue
+            self.on_record.add((incident_id, phase))
             self.store.append(incident_id, self.now, ACTOR, "alert", words, data, key=f"alert/{incident_id}/{phase}")
 
     def suppress(self, waiting: Sequence[Alert], known: set[tuple[str, bool]]) -> None:
@@ -251,24 +307,38 @@ def dispatch(
     *,
     random: Random | None = None,
     delivery: Delivery | None = None,
+    write: LetterWriter | None = None,
 ) -> Dispatched:
     """Tell every channel what is due. Channels are served side by side; a tick takes no longer than one courier may.
 
-    `random` is for the jitter of retries. By default, a dry run writes to a file and anything else sends.
+    `random` is for the jitter of retries. By default, a dry run writes to a file and anything else sends. Without `write`
+    owners are told as those who work on it.
     """
     how = delivery or (rehearse if settings.alert_dry_run else send)
     with steps(engine, ALERTS_TOLD, now) as step:
-        done = _dispatch(_Tick(settings, engine, now, random or Random(), how, step), channels(settings))
+        configured, router = channels_of_settings(settings), None
+        try:
+            if (routing := routing_of(settings)) is not None:
+                router = Router(settings, routing, now)
+                configured += channels_of_recipients(settings, routing)
+        except UsageError as error:  # recipients hear once it can be read again; the channels of the settings go on
+            step.failed.append(str(error))
+        tick = _Tick(settings, engine, now, random or Random(), how, step, router, write)
+        done = _dispatch(tick, configured, whole=not step.failed)
     return done + Dispatched(trouble=tuple(step.failed))
 
 
-def _dispatch(tick: _Tick, configured: Sequence[Channel]) -> Dispatched:
+def _dispatch(tick: _Tick, configured: Sequence[Channel], *, whole: bool) -> Dispatched:
+    if tick.router is not None:
+        with tick.step("who must be told next could not be found out"):
+            note_due(tick.store, tick.router, read_policy(tick.settings.response_policy), tick.now)
     done = sum(map(tick.collect, configured), Dispatched())
     waiting = tick.ledger.waiting()
     if not waiting:
         return done
-    with tick.step("alerts of channels that are not configured could not be suppressed"):
-        tick.suppress(waiting, {(channel.name, tick.dry_run) for channel in configured})
+    if whole:
+        with tick.step("alerts of channels that are not configured could not be suppressed"):
+            tick.suppress(waiting, {(channel.name, tick.dry_run) for channel in configured})
     queues = {
         channel: [one for one in waiting if (one.channel, one.dry_run) == (channel.name, tick.dry_run)]
         for channel in configured

@@ -24,6 +24,7 @@ CHECKS_SHOWN = 3
 # platform's own code (a limit, a consumer's name) keeps only signs that mean nothing anywhere.
 _UNSAFE = re.compile(r"[^\w .,;:%()+=<>≥≤±-]|\.(?=[^\W\d])|(?<![^\W_])_|_(?![^\W_])|<(?=[^\s=\d])|:(?=\W*$)")
 MAX_WORDS = 120
+MAX_LINE = 1_000
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,14 @@ class AlertMessage:
 
 
 @dataclass(frozen=True)
+class OwnerLetter:
+    """What an owner is told of one incident: not its checks, but what it means for what they own."""
+
+    title: str
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True)
 class MessageContext:
     """What the words need to know beside the incident."""
 
@@ -50,11 +59,13 @@ class MessageContext:
     policy: ResponsePolicy
     readers: Callable[[str], Sequence[str]]
     """Source → who reads what is made from it."""
+    letter: Callable[[Incident], OwnerLetter | None] = lambda _: None
+    """What is said to the owner whose channel it is; None to whoever works on the incident."""
 
 
-def harmless(words: str) -> str:
+def harmless(words: str, most: int = MAX_WORDS) -> str:
     """Text whose every sign is safe in any chat, mail or page."""
-    return _UNSAFE.sub("·", words)[:MAX_WORDS]
+    return _UNSAFE.sub("·", words)[:most]
 
 
 def page(ui_url: str, incident_id: str) -> str:
@@ -119,6 +130,12 @@ def _single(incident: Incident, news: Sequence[Alert], around: MessageContext) -
     ]
 
 
+def _to_owner(incident: Incident, news: Sequence[Alert], letter: OwnerLetter) -> list[str]:
+    """A letter holds names of others, and what checks said of what was delivered: no sign of it may mean anything."""
+    asked = [f"- {alert.summary}" for alert in news if alert.event == "escalation"]
+    return [f"{incident.id}.", *(harmless(line, MAX_LINE) for line in [*asked, *letter.lines])]
+
+
 def compose(
     news: Mapping[str, Sequence[Alert]],
     incidents: Mapping[str, Incident],
@@ -129,8 +146,9 @@ def compose(
     ids = list(news)
     if len(ids) == 1:
         only = incidents[ids[0]]
-        title = headline(only, news[only.id])
-        lines = _single(only, news[only.id], around)
+        letter = around.letter(only)
+        title = headline(only, news[only.id]) if letter is None else harmless(letter.title, MAX_LINE)
+        lines = _single(only, news[only.id], around) if letter is None else _to_owner(only, news[only.id], letter)
     else:
         title = f"{counted(len(ids), 'incident')} changed, the worst is {min(incidents[one].severity for one in ids)}"
         more = [f"- and {len(ids) - LISTED} more"] if len(ids) > LISTED else []

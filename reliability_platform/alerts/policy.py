@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
@@ -20,19 +21,47 @@ FIRST_WAIT = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(minutes=15)
 
 
-def quiet_until(settings: Settings, severity: Severity, at: datetime) -> datetime | None:
-    """The end of the quiet hours in which `at` (with its zone) lies, if they concern this severity."""
-    if severity not in QUIETED or not settings.alert_quiet_hours:
-        return None
-    begin, end = (time.fromisoformat(text) for text in settings.alert_quiet_hours.split("-"))
-    zone = ZoneInfo(settings.alert_timezone)
-    here = at.astimezone(zone)
-    over_midnight = end <= begin
-    past_begin, before_end = here.time() >= begin, here.time() < end
-    if not (past_begin or before_end if over_midnight else past_begin and before_end):
-        return None
-    tomorrow = over_midnight and past_begin
-    return datetime.combine(here.date() + timedelta(days=tomorrow), end, zone).astimezone(at.tzinfo)
+@dataclass(frozen=True)
+class QuietHours:
+    """When somebody is left alone, by their own clock."""
+
+    hours: str
+    """HH:MM-HH:MM, over midnight too; empty for never."""
+    zone: str
+    quieted: frozenset[Severity] = QUIETED
+    """The severities that wait; the others go through."""
+
+    def until(self, severity: Severity, at: datetime) -> datetime | None:
+        """The end of the quiet hours in which `at` (with its zone) lies, if they concern this severity."""
+        return self.end(at) if severity in self.quieted else None
+
+    def end(self, at: datetime) -> datetime | None:
+        """The end of the quiet hours in which `at` (with its zone) lies."""
+        if not self.hours:
+            return None
+        begin, end = (time.fromisoformat(text) for text in self.hours.split("-"))
+        zone = ZoneInfo(self.zone)
+        here = at.astimezone(zone)
+        over_midnight = end <= begin
+        past_begin, before_end = here.time() >= begin, here.time() < end
+        if not (past_begin or before_end if over_midnight else past_begin and before_end):
+            return None
+        tomorrow = over_midnight and past_begin
+        return datetime.combine(here.date() + timedelta(days=tomorrow), end, zone).astimezone(at.tzinfo)
+
+    @property
+    def in_words(self) -> str:
+        """As people say it."""
+        waiting = "/".join(sorted(self.quieted))
+        return f"{self.hours} {self.zone} for {waiting}" if self.hours and self.quieted else "never"
+
+
+NEVER_QUIET = QuietHours("", "UTC")
+
+
+def quiet_hours(settings: Settings) -> QuietHours:
+    """Those of the settings: P3 waits for the morning."""
+    return QuietHours(settings.alert_quiet_hours, settings.alert_timezone)
 
 
 def allowance(cap: int, severity: Severity) -> int:

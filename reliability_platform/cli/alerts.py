@@ -7,34 +7,44 @@ from reliability_platform.alerts.channels import channels
 from reliability_platform.alerts.delivery import DeliveryOutcome, rehearse, send
 from reliability_platform.alerts.dispatch import dispatch
 from reliability_platform.alerts.ledger import Alert, AlertLedger
+from reliability_platform.alerts.routing.declared import routing_file
 from reliability_platform.alerts.status import channel_statuses
 from reliability_platform.alerts.trial import try_channels
 from reliability_platform.cli.options import echo, home_option, json_option, people, print_json
 from reliability_platform.cli.parameters import Whole
+from reliability_platform.cli.routing import explain_incident, routing
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.formats import second
 from reliability_platform.operations import operations_engine
+from reliability_platform.remediation.letters import write_letter
 from reliability_platform.settings import Settings
 
-NOBODY = "No channel is configured: give URLs in RELIABILITY_ALERT_URLS, as in 'P0,P1=pagerduty://… slack://…'."
+NOBODY = (
+    "No channel is configured: give URLs in RELIABILITY_ALERT_URLS, as in 'P0,P1=pagerduty://… slack://…', "
+    "or recipients in routing.yml."
+)
 
 
 @click.group()
 def alerts() -> None:
     """List alerts, see how the channels do, test them, send what is due.
 
-    Channels are Apprise URLs in RELIABILITY_ALERT_URLS. Until RELIABILITY_ALERT_DRY_RUN is false, nothing is sent:
+    Channels are Apprise URLs in RELIABILITY_ALERT_URLS, and those of the recipients in routing.yml. Until RELIABILITY_ALERT_DRY_RUN is false, nothing is sent:
     what would be is written to alerts/dry_run.jsonl in the home folder.
     """
+
+
+alerts.add_command(routing)
+alerts.add_command(explain_incident)
 
 
 def _mode(settings: Settings) -> str:
     if settings.alert_dry_run:
         return f"Dry run: alerts go to {settings.alerts / 'dry_run.jsonl'} only. RELIABILITY_ALERT_DRY_RUN=false sends them."
-    return "Alerts are sent." if settings.alert_urls else NOBODY
+    return "Alerts are sent." if channels(settings) else NOBODY
 
 
 def _document(alert: Alert) -> dict[str, object]:
@@ -114,7 +124,7 @@ def status(settings: Settings, as_json: bool) -> int:
 @json_option
 def test(really: bool, settings: Settings, as_json: bool) -> int:
     """Send a harmless message to every channel. In a dry run it goes to a file, unless --really is given."""
-    if not settings.alert_urls:
+    if not settings.alert_urls and routing_file(settings) is None:
         raise UsageError(NOBODY)
     sends = really or not settings.alert_dry_run
     outcomes = try_channels(settings, utc_now(), send if sends else rehearse)
@@ -134,7 +144,7 @@ def test(really: bool, settings: Settings, as_json: bool) -> int:
 @json_option
 def send_due(settings: Settings, as_json: bool) -> int:
     """Send what is due now, as the daemon does every fifteen seconds."""
-    done = dispatch(settings, operations_engine(settings), utc_now())
+    done = dispatch(settings, operations_engine(settings), utc_now(), write=write_letter)
     if as_json:
         print_json({"dry_run": settings.alert_dry_run, **vars(done)})
     else:

@@ -178,8 +178,8 @@ def _alerts(settings: Settings) -> str:
     kept = f"; {counted(lost, 'alert is', 'alerts are')} in {settings.alerts / 'undelivered.jsonl'}" if lost else ""
     if settings.alert_dry_run:
         return f"a dry run: alerts are written to a file only (RELIABILITY_ALERT_DRY_RUN=false sends them){kept}"
-    if not settings.alert_urls:
-        return "no channel is configured: RELIABILITY_ALERT_URLS names them"
+    if not statuses:
+        return "no channel is configured: RELIABILITY_ALERT_URLS or routing.yml names them"
     return f"no channel of {len(statuses)} is failing{kept}"
 
 

@@ -54,7 +54,8 @@ KINDS = frozenset(
         "recovery",  # checks that had failed and passed
         "transition",  # to another state
         "action",  # what remediation did
-        "escalation",  # remediation is at its end: a person must decide
+        "escalation",  # a person must act: remediation is at its end, or nobody has answered in time
+        "update",  # those who were promised one hear how it stands
         "note",
         "assigned",  # to a person
         "severity",  # raised or lowered, with the reasons

@@ -7,6 +7,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
+from reliability_platform.remediation.letters import write_letter
 
 POLL_SECONDS = 60
 """Whatever happens to an incident wakes the sensor at once; what only time brings, as a reminder, is a matter of minutes."""
@@ -22,7 +23,7 @@ def alert_sensor(context: dg.SensorEvaluationContext, home: Home) -> dg.SensorRe
     """Send what is due. What was decided stands in the operations store, not in a cursor: `reliability alerts list`."""
     del context
     settings = home.settings
-    done = dispatch(settings, home.engine, utc_now())
+    done = dispatch(settings, home.engine, utc_now(), write=write_letter)
     how = "rehearsed" if settings.alert_dry_run else "sent"
     words = f"{counted(done.sent, 'alert')} {how}, {done.retried} to be tried again, {done.failed} given up, {done.deferred} waiting"
     return dg.SensorResult(skip_reason=words)

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from reliability_platform.alerts.message import harmless
-from reliability_platform.alerts.policy import allowance, quiet_until, room, wait
+from reliability_platform.alerts.policy import allowance, quiet_hours, room, wait
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.classes import Severity
 from reliability_platform.settings import load_settings
@@ -58,9 +58,9 @@ def test_quiet_hours_may_go_over_midnight(hours: str, at: str, end: str | None, 
     """The commonest window does."""
     settings = load_settings(tmp_path).model_copy(update={"alert_quiet_hours": hours})
     moment = datetime.fromisoformat(f"{at}:00+00:00")
-    found = quiet_until(settings, Severity.P3, moment)
+    found = quiet_hours(settings).until(Severity.P3, moment)
     assert found == (datetime.fromisoformat(f"{end}:00+00:00") if end else None)
-    assert quiet_until(settings, Severity.P1, moment) is None
+    assert quiet_hours(settings).until(Severity.P1, moment) is None
 
 
 def test_room_and_waits_are_what_they_say() -> None:

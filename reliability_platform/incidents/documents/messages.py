@@ -101,7 +101,8 @@ def _see_now(incident: Incident, situation: Situation) -> str:
     return "The published tables show these days; their numbers are right as far as they go."
 
 
-def _to_owner(incident: Incident, situation: Situation, exposures: Sequence[Exposure]) -> Message:
+def to_reader(incident: Incident, situation: Situation, exposures: Sequence[Exposure]) -> Message:
+    """To the owner of some things downstream."""
     names = joined([one.name for one in exposures])
     tables = sorted({table for one in exposures for table in situation.reads.get(one.name, ())})
     named = [table for table in tables if table in situation.reach.published]
@@ -131,7 +132,7 @@ def to_readers(incident: Incident, situation: Situation) -> list[Message]:
     owned: dict[tuple[str, str], list[Exposure]] = defaultdict(list)
     for one in situation.reach.exposures:
         owned[one.owner, one.email].append(one)
-    return [_to_owner(incident, situation, exposures) for exposures in owned.values()]
+    return [to_reader(incident, situation, exposures) for exposures in owned.values()]
 
 
 def to_source(incident: Incident, situation: Situation) -> Message:

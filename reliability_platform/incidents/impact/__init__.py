@@ -3,6 +3,7 @@
 from reliability_platform.incidents.impact.measures import MeasureChange, MeasureRow, measure_table, measures
 from reliability_platform.incidents.impact.numbers import Numbers, numbers
 from reliability_platform.incidents.impact.radius import (
+    exposures_of,
     is_contained,
     keeps_from_consumers,
     radius,
@@ -25,6 +26,7 @@ __all__ = [
     "Reach",
     "RowsOfDays",
     "consumers",
+    "exposures_of",
     "is_contained",
     "keeps_from_consumers",
     "measure_table",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.incidents.classes import CLASSES
-from reliability_platform.incidents.impact.reach import Reach, reach_from
+from reliability_platform.incidents.impact.reach import Exposure, Reach, reach_from
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.lineage.digraph import DiGraph
 from reliability_platform.lineage.graph import NodeKind, data_graph, downstream, in_order, node_of, upstream
@@ -56,6 +56,12 @@ def reach_of(manifest_path: Path, incident: Incident) -> Reach:
     """What the incident reaches, with its columns."""
     roots = root_nodes(manifest_path, incident)
     return reach_from(manifest_path, roots, spoiled_columns(manifest_path, incident))
+
+
+def exposures_of(manifest_path: Path, incident: Incident) -> list[Exposure]:
+    """What reads from where the incident began, whichever columns it spoils. An incident of the home reaches nothing."""
+    known = [one for one in root_nodes(manifest_path, incident) if one in data_graph(manifest_path)]
+    return reach_from(manifest_path, known).exposures if known else []
 
 
 def keeps_from_consumers(incident: Incident) -> bool:
