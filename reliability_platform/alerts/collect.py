@@ -161,6 +161,8 @@ class Collector:
         if place not in self._audiences:
             self._audiences[place] = self.router.audience(then)
         told = self._audiences[place].told.get(channel.recipient)
+        if told is None and self._is_asked(channel, incident, number):
+            return HearsAs.TEAM
         return None if told is None else told.role
 
     def _what(self, incident: Incident, number: int) -> Heard | None:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from reliability_platform.alerts.routing.declared import OWN, RouteCondition, Routing, routing_file, routing_of
+from reliability_platform.alerts.routing.declared import OWN, Routing, routing_file, routing_of
 from reliability_platform.alerts.routing.explain import Hearing, explain
 from reliability_platform.alerts.routing.owners import owners_without_recipient
 from reliability_platform.alerts.routing.rotation import gaps, on_call, turns_between
@@ -21,15 +21,6 @@ from reliability_platform.settings import Settings
 AHEAD = timedelta(days=14)
 """So far ahead gaps of rotations are looked for."""
 NONE = f"There is no {OWN} beside the contracts: alerts go to the channels of RELIABILITY_ALERT_URLS (docs/how-to/alerts.md)."
-
-
-def _condition(when: RouteCondition) -> str:
-    said = [
-        f"{field.alias or name} {'/'.join(map(str, getattr(when, name)))}"
-        for name, field in RouteCondition.model_fields.items()
-        if getattr(when, name)
-    ]
-    return ", ".join(said) or "any"
 
 
 def _rotation(settings: Settings, routing: Routing, name: str, now: datetime) -> dict[str, Any]:
@@ -74,7 +65,7 @@ def routing(settings: Settings, as_json: bool) -> None:
     for column in ("route", "incidents", "tell"):
         table.add_column(column)
     for route in declared.routes:
-        table.add_row(*map(escape, (route.name, _condition(route.when), ", ".join(route.tell))))
+        table.add_row(*map(escape, (route.name, route.when.in_words, ", ".join(route.tell))))
     table.add_row("otherwise", "no route names anybody", escape(", ".join(declared.otherwise)))
     people.print(table)
     for turn in rotations:
@@ -84,7 +75,7 @@ def routing(settings: Settings, as_json: bool) -> None:
             people.print(f"{words}: {joined(declared.rotations[turn['name']].otherwise)} instead.", markup=False)
     for chain in declared.escalation:
         steps = "; ".join(f"{step.after_minutes:g} min late: {', '.join(step.tell)}" for step in chain.steps)
-        people.print(f"Nobody answers ({chain.name}; {_condition(chain.when)}): {steps}.", markup=False, soft_wrap=True)
+        people.print(f"Nobody answers ({chain.name}; {chain.when.in_words}): {steps}.", markup=False, soft_wrap=True)
     for words in lacking:
         people.print(
             f"No recipient goes by the name of {words}: nobody is told as its owner.", markup=False, soft_wrap=True

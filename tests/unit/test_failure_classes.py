@@ -83,3 +83,51 @@ def test_a_reason_of_rejected_rows_belongs_to_one_class() -> None:
     """By it the share of rejected rows finds its cause; of two classes nobody could say which."""
     owners = [rule for one in CLASSES.values() for rule in one.rejections]
     assert sorted(owners) == sorted(Rule)
+
+
+OWN_WORDS = """
+first_steps: [Call the payments desk.]
+policy: {max_attempts: 1, automatic: false, escalation: the payments team}
+texts: {decide: "Whether {source} may go out without the column from {first} on."}
+"""
+
+
+def test_a_project_says_some_of_a_class_otherwise_and_the_rest_stays(folder: Path, tmp_path: Path) -> None:
+    """A new release brings its own files; what the project says stands in the project's folder."""
+    own = tmp_path / "failure_classes"
+    own.mkdir()
+    (own / "null_spike.yml").write_text(OWN_WORDS)
+    shipped, read = CLASSES["null_spike"], read_classes(folder, own)["null_spike"]
+    assert read.first_steps == ("Call the payments desk.",)
+    assert (read.policy.max_attempts, read.policy.automatic, read.policy.escalation) == (1, False, "the payments team")
+    assert (read.policy.action, read.policy.conditions) == (shipped.policy.action, shipped.policy.conditions)
+    assert read.texts.decide.startswith("Whether {source}") and read.texts.symptoms == shipped.texts.symptoms
+    others = read_classes(folder, own)
+    del others["null_spike"]
+    assert others == {name: one for name, one in CLASSES.items() if name != "null_spike"}
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "told"),
+    [
+        ("nul_spike", "first_steps: [x]", "there is no failure class 'nul_spike': do you mean null_spike?"),
+        ("null_spike", "policy: {max_attempt: 1}", "policy.max_attempt: .*do you mean max_attempts; it can say: "),
+        ("null_spike", "policy: {action: rebuild}", "policy.action: a project cannot say this of a class"),
+        ("null_spike", "harm: minor", "harm: a project cannot say this of a class"),
+        ("null_spike", "policy: {max_attempts: 99}", "it must be between 1 and 20"),
+        ("null_spike", "policy: {automatic: perhaps}", "policy.automatic"),
+        ("null_spike", "texts: [x]", "texts: it must hold keys and values"),
+        ("null_spike", "texts: {decide: 'a {brace}'}", "braces may hold id, source, first or last alone"),
+        ("null_spike", "texts: {decide: 'a {source.__class__}'}", "braces may hold"),
+        ("null_spike", "texts: {to_do: ['{0}']}", "braces may hold"),
+    ],
+)
+def test_what_a_project_cannot_say_of_a_class_is_refused(
+    folder: Path, tmp_path: Path, name: str, said: str, told: str
+) -> None:
+    """What another action does to the data, or what proves it, is not for a file of texts to say."""
+    own = tmp_path / "failure_classes"
+    own.mkdir()
+    (own / f"{name}.yml").write_text(said)
+    with pytest.raises(UsageError, match=rf"^failure_classes/{name}\.yml.*{told}"):
+        read_classes(folder, own)

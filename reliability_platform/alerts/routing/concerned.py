@@ -60,6 +60,12 @@ def holds(condition: RouteCondition, incident: Incident) -> bool:
     )
 
 
+def may_hold(condition: RouteCondition, failure_class: str) -> bool:
+    """Whether some incident of a class could be meant."""
+    of_class = not condition.failure_class or failure_class in condition.failure_class
+    return of_class and (not condition.type or CLASSES[failure_class].type in condition.type)
+
+
 class Router:
     """The routing file at one moment. What the rotations and the models say is asked for once."""
 

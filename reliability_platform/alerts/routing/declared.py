@@ -133,6 +133,16 @@ class RouteCondition(_Declared):
     """Patterns; of where it began, of its sources, and of the datasets of its failed checks."""
     source: tuple[Words, ...] = ()
 
+    @property
+    def in_words(self) -> str:
+        """What it asks for, in the words of the file."""
+        said = [
+            f"{field.alias or name} {'/'.join(map(str, getattr(self, name)))}"
+            for name, field in type(self).model_fields.items()
+            if getattr(self, name)
+        ]
+        return ", ".join(said) or "any"
+
 
 class Route(_Declared):
     """Who is told of some incidents."""

@@ -1,6 +1,7 @@
 """The documents of incidents on the command line: runbook, questions, postmortem, messages, page, failure classes."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -146,6 +147,16 @@ def page(incident_id: str, settings: Settings) -> None:
     echo(documents_folder(settings) / f"{incident.id}.html")
 
 
+def _routes(settings: Settings, failure_class: str) -> list[dict[str, Any]]:
+    """The routes that may hold for a class, by the project's routing file."""
+    from reliability_platform.alerts.routing.concerned import may_hold
+    from reliability_platform.alerts.routing.declared import routing_of
+
+    routing = routing_of(settings)
+    routes = [] if routing is None else [one for one in routing.routes if may_hold(one.when, failure_class)]
+    return [{"route": one.name, "when": one.when.in_words, "tell": list(one.tell)} for one in routes]
+
+
 @click.command()
 @click.argument("name", required=False)
 @click.option(
@@ -163,12 +174,17 @@ def classes(name: str | None, form: str) -> None:
 
     if name is not None and name not in CLASSES:
         raise UsageError(f"There is no failure class {name!r}: see `reliability incidents classes`.")
+    settings = load_settings()
     if form == "json":
         wanted = list(CLASSES) if name is None else [name]
-        made = [class_document(one, remedy_of(one)) for one in wanted]
+        made = [{**class_document(one, remedy_of(one)), "routes": _routes(settings, one)} for one in wanted]
         print_json(made if name is None else made[0])
         return
     if name is None:
         _tell(class_index({one: remedy_of(one) for one in CLASSES}), form)
         return
-    _tell(class_page(name, remedy_of(name), read_policy(load_settings().response_policy)), form)
+    blocks = class_page(name, remedy_of(name), read_policy(settings.response_policy))
+    if routes := _routes(settings, name):
+        rows = [[one["route"], one["when"], ", ".join(one["tell"])] for one in routes]
+        blocks += [Heading(2, "Who is told"), Grid(["route", "incidents of the class", "tells"], rows)]
+    _tell(blocks, form)

@@ -4,16 +4,20 @@ What it means and how bad it is, which other failures are only its symptoms, wha
 action heals it on which conditions and what proves that it did, and what people are told. The fields below are those of
 the files; a key that is none of them, or a value that cannot be, is refused when the files are read.
 
+A project says some of it otherwise in `failure_classes/<name>.yml` beside its contracts (`OVERRIDABLE`).
+
 Which check raises a class is declared in `checks/catalogue.py`; that its action and its conditions exist, `remediation`
 says when it is imported. A new class is a file here, and a check that raises it.
 """
 
+import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from annotated_types import Interval
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
@@ -21,6 +25,7 @@ from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from reliability_platform.causes import CAUSES, Cause, Persistence
 from reliability_platform.contracts.rejections import Rule
 from reliability_platform.errors import UsageError
+from reliability_platform.settings import PROJECT, suggestion
 from reliability_platform.strict_yaml import StrictYaml
 
 
@@ -239,9 +244,28 @@ class FailureClass:
         return HARM_SEVERITY[self.harm]
 
 
-def read_classes(folder: Path) -> dict[str, FailureClass]:
-    """The classes of a folder, in the order of their precedence. Raises `UsageError` if a file says what cannot be."""
-    found = {path.stem: _read_class(path) for path in sorted(folder.glob("*.yml"))}
+OVERRIDABLE: dict[str, frozenset[str]] = {
+    "what_it_means": frozenset(),
+    "first_steps": frozenset(),
+    "prevention": frozenset(),
+    "severity_by_impact": frozenset(),
+    "policy": frozenset({"automatic", "max_attempts", "escalation", "backoff", "time_limit"}),
+    "texts": frozenset({one.name for one in fields(ClassText)} - {"questions"}),
+}
+"""What a project may say instead of the platform, and within which keys. How a failure is told from others, which action heals
+it, on which conditions and by which proof, is not among it: those belong to the checks and to the code of the action."""
+MAX_ATTEMPTS = 20
+_BRACES = re.compile(r"(?:[^{}]|\{\{|\}\}|\{(?:id|source|first|last)\})*")
+
+
+def read_classes(folder: Path, own: Path | None = None) -> dict[str, FailureClass]:
+    """The classes of a folder, in the order of their precedence, with what the files of the folder `own` say instead of
+    some of it. Raises `UsageError` if a file says what cannot be."""
+    files = {path.stem: _content(path, path.name) for path in sorted(folder.glob("*.yml"))}
+    found = {name: _class_of(name, content, file) for name, (content, file) in files.items()}
+    for name, (said, file) in own_files(own, found).items():
+        found[name] = _class_of(name, _merged(files[name][0], said, file), file)
+        _refuse_braces(found[name], file)
     at: dict[int, str] = {}
     for name, one in found.items():
         if unknown := one.explains - found.keys():
@@ -261,22 +285,78 @@ def read_classes(folder: Path) -> dict[str, FailureClass]:
     return dict(sorted(found.items(), key=lambda item: item[1].precedence))
 
 
-def _read_class(path: Path) -> FailureClass:
-    """The class of one file. Raises `UsageError` with the file, the key and what is allowed."""
-    file = StrictYaml.of_file(path, path.name)
-    declared = file.content
-    if not isinstance(declared, dict):
+def own_files(folder: Path | None, classes: Collection[str]) -> dict[str, tuple[dict[str, Any], StrictYaml]]:
+    """What a project says of classes, by class, with its file. Raises `UsageError` for a file of no class."""
+    if folder is None or not folder.is_dir():
+        return {}
+    found = {}
+    for path in sorted(one for one in folder.iterdir() if one.suffix in (".yml", ".yaml")):
+        if path.stem not in classes:
+            raise UsageError(
+                f"{folder.name}/{path.name}: there is no failure class {path.stem!r}{suggestion(path.stem, classes)}"
+            )
+        found[path.stem] = _content(path, f"{folder.name}/{path.name}")
+    return found
+
+
+def _merged(shipped: dict[str, Any], own: dict[str, Any], file: StrictYaml) -> dict[str, Any]:
+    """A class as the project has it: key by key, in `policy` and `texts` too."""
+    merged = dict(shipped)
+    for key, value in own.items():
+        if key not in OVERRIDABLE:
+            raise file.problem((key,), _not_overridable(key, OVERRIDABLE))
+        within = OVERRIDABLE[key]
+        if within and not isinstance(value, dict):
+            raise file.problem((key,), f"it must hold keys and values: {', '.join(sorted(within))}")
+        for one in value if within else ():
+            if one not in within:
+                raise file.problem((key, str(one)), _not_overridable(str(one), within))
+        merged[key] = {**shipped[key], **value} if within else value
+    attempts = merged["policy"]["max_attempts"]
+    if isinstance(attempts, int) and not 1 <= attempts <= MAX_ATTEMPTS:
+        raise file.problem(("policy", "max_attempts"), f"it must be between 1 and {MAX_ATTEMPTS}")
+    return merged
+
+
+def _not_overridable(key: str, allowed: Collection[str]) -> str:
+    names = sorted(allowed)
+    return f"a project cannot say this of a class{suggestion(key, names).rstrip('.?')}; it can say: {', '.join(names)}"
+
+
+def _refuse_braces(kind: FailureClass, file: StrictYaml) -> None:
+    """A text with braces of its own would break the runbook in the night in which it is read."""
+    for one in fields(kind.texts):
+        said = getattr(kind.texts, one.name)
+        for text in (said,) if isinstance(said, str) else said:
+            if isinstance(text, str) and not _BRACES.fullmatch(text):
+                words = "braces may hold id, source, first or last alone; write {{ and }} for a brace"
+                raise file.problem(("texts", one.name), words)
+
+
+def _content(path: Path, called: str) -> tuple[dict[str, Any], StrictYaml]:
+    file = StrictYaml.of_file(path, called)
+    if not isinstance(file.content, dict):
         raise file.problem((), "it must hold keys and values")
+    return file.content, file
+
+
+def _class_of(name: str, declared: dict[str, Any], file: StrictYaml) -> FailureClass:
+    """The class that a file declares. Raises `UsageError` with the file, the key and what is allowed."""
     if isinstance(declared.get("precedence"), bool):
         raise file.problem(("precedence",), "must be a whole number")
     try:
-        return _CLASS.validate_python({**declared, "name": path.stem})
+        return _CLASS.validate_python({**declared, "name": name})
     except ValidationError as error:
         first = min(error.errors(), key=lambda one: one["type"] not in _UNKNOWN_KEY)
         known = f"; allowed: {', '.join(_keys_beside(first['loc']))}" if first["type"] in _UNKNOWN_KEY else ""
         raise file.problem(first["loc"], f"{first['msg']}{known}") from None
     except KeyError as error:
         raise file.problem(("cause",), f"{error.args[0]!r} is no cause; allowed: {', '.join(CAUSES)}") from None
+
+
+def _keys_said(said: dict[str, Any]) -> Iterator[str]:
+    for key, value in said.items():
+        yield from (f"{key}.{one}" for one in value) if OVERRIDABLE[key] else (key,)
 
 
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
@@ -288,5 +368,9 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
 
 _CLASS = TypeAdapter(FailureClass)
 _UNKNOWN_KEY = {"unexpected_keyword_argument", "extra_forbidden"}
-CLASSES = read_classes(Path(__file__).parent)
+OWN = PROJECT / "failure_classes"
+"""What the project says of classes, one file each, beside its contracts; a new release leaves it as it is."""
+CLASSES = read_classes(Path(__file__).parent, OWN)
+OVERRIDDEN = {name: tuple(_keys_said(said)) for name, (said, _) in own_files(OWN, CLASSES).items()}
+"""By class, what the project says of it, as `policy.max_attempts`."""
 [BROKEN_CHECK] = [name for name, one in CLASSES.items() if one.of_broken_checks]

@@ -9,7 +9,7 @@ from reliability_platform.clock import FIRST_DAY
 from reliability_platform.contracts import SOURCES
 from reliability_platform.counted import counted
 from reliability_platform.formats import NOTHING
-from reliability_platform.incidents.classes import CLASSES, FailureClass
+from reliability_platform.incidents.classes import CLASSES, OVERRIDDEN, FailureClass
 from reliability_platform.incidents.documents.blocks import Block, Commands, Grid, Heading, Hints, Paragraph
 from reliability_platform.incidents.documents.questions import questions_of
 from reliability_platform.incidents.documents.runbook import prevention_table
@@ -48,6 +48,12 @@ def _severity(kind: FailureClass, terms: ResponsePolicy) -> list[Block]:
     return [Heading(2, "Severity"), Paragraph(f"{words}{raised}")]
 
 
+def _own(failure_class: str) -> list[Block]:
+    """What the project says instead of the platform."""
+    said = OVERRIDDEN.get(failure_class, ())
+    return [Paragraph(f"failure_classes/{failure_class}.yml of the project says: {', '.join(said)}.")] if said else []
+
+
 def class_page(failure_class: str, remedy: Remedy, terms: ResponsePolicy) -> list[Block]:
     """Symptoms, detection, containment, assessment, recovery, validation, escalation, prevention."""
     kind = CLASSES[failure_class]
@@ -60,6 +66,7 @@ def class_page(failure_class: str, remedy: Remedy, terms: ResponsePolicy) -> lis
     return [
         Heading(1, kind.title),
         Paragraph(kind.what_it_means),
+        *_own(failure_class),
         *_severity(kind, terms),
         Paragraph(f"{kind.type.capitalize()}; {kind.persistence}, {kind.origin}, about {kind.aspect}."),
         Heading(2, "Symptoms"),
@@ -162,6 +169,7 @@ def class_index(remedies: Mapping[str, Remedy]) -> list[Block]:
             "them, and the checks named here pass too. What is deterministic is tried again only after a change."
         ),
         Grid(INDEX, rows),
+        *(block for name in remedies for block in _own(name)),
         Hints(["The page of one: `reliability incidents classes CLASS`."]),
     ]
 
@@ -190,6 +198,7 @@ def class_document(failure_class: str, remedy: Remedy) -> dict[str, Any]:
     return {
         **{name: value for name, value in asdict(kind).items() if name not in ("cause", "policy")},
         "cause": kind.cause.name,
+        "overridden": list(OVERRIDDEN.get(failure_class, ())),
         "persistence": kind.persistence.value,
         "severity": kind.severity.value,
         **{name: sorted(getattr(kind, name)) for name in ("explains", "rejections", "asks_for")},
