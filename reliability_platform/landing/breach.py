@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
 
+from reliability_platform.counted import counted
+
 
 @dataclass(frozen=True)
 class Breach:
@@ -38,6 +40,17 @@ class Breach:
         """As the record of the file keeps it."""
         return json.dumps({name: one for name, one in vars(self).items() if one and name != "reason"}, sort_keys=True)
 
+    @property
+    def words(self) -> str:
+        """The same for people."""
+        told = [f"{' and '.join(self.repeated)} more than once"] if self.repeated else []
+        told += [f"without {', '.join(self.missing)}"] if self.missing else []
+        told += [f"{' and '.join(self.unannounced)} unannounced"] if self.unannounced else []
+        told += [f"{came} may be {name}" for came, name in self.rename.items()]
+        told += [f"{name} is {kinds['found']}, not {kinds['expected']}" for name, kinds in self.changed.items()]
+        told += [f"{counted(rows, 'value')} of {name} cannot be read so" for name, rows in self.unconverted.items()]
+        return "; ".join(told)
+
     @classmethod
     def read(cls, reason: str, detail: object) -> "Breach":
         """As a record says it; without a word on columns where the record was edited and says none."""
@@ -48,3 +61,17 @@ class Breach:
 
 
 _BREACH = TypeAdapter(Breach)
+
+
+def refusal_words(reason: str | None, detail: str | None) -> str | None:
+    """Why a file was refused, for people, from what its record keeps."""
+    if reason is None or detail is None:
+        return None
+    try:
+        said = json.loads(detail)
+    except ValueError:
+        return detail  # it is words
+    match said:
+        case {"declared": int(declared), "found": int(found)}:
+            return f"its manifest declares {counted(declared, 'row')}, it has {found:,}"
+    return Breach.read(reason, detail).words or None

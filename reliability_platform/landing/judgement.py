@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 from reliability_platform.contracts.contract import ADDITIVE, Contract
 from reliability_platform.contracts.limits import out_of_range, unknown_label
 from reliability_platform.contracts.named_days import named_days
-from reliability_platform.landing.breach import Breach
 from reliability_platform.landing.canonical import canonical
 from reliability_platform.landing.columns import breach, owed_notice, repeated
 from reliability_platform.landing.delivered_file import RowCountError, read_delivered
@@ -86,7 +85,7 @@ def _judged(source: Contract, contract: Contract, path: Path, own_day: date | No
     lacking = contract.may_lack(day) - set(table.column_names)
     found = repeated(contract, delivered) or breach(contract, table, day)
     if found is not None:
-        told = [_in_words(found), owed_notice(source, day, found)]
+        told = [found.words, owed_notice(source, day, found)]
         return Judgement(str(path), rows, found.reason, "; ".join(one for one in told if one))
     contract = replace(contract, columns=tuple(one for one in contract.columns if one.name not in lacking))
     kept = dict(unread(delivered, contract.meant_by(delivered.column_names), table, contract))
@@ -98,15 +97,6 @@ def _judged(source: Contract, contract: Contract, path: Path, own_day: date | No
         rejected=_rejected(contract, table.select(contract.arrow_schema.names), kept, own_day),
         unknown_columns=tuple(map(shown_name, others)),
     )
-
-
-def _in_words(broken: Breach) -> str:
-    told = [f"{' and '.join(broken.repeated)} more than once"] if broken.repeated else []
-    told += [f"without {', '.join(broken.missing)}"] if broken.missing else []
-    told += [f"{' and '.join(broken.unannounced)} unannounced"] if broken.unannounced else []
-    told += [f"{came} may be {name}" for came, name in broken.rename.items()]
-    told += [f"{name} is {kinds['found']}, not {kinds['expected']}" for name, kinds in broken.changed.items()]
-    return "; ".join(told)
 
 
 def _declared_rows(path: Path, content: bytes) -> int | None:

@@ -21,7 +21,7 @@ from reliability_platform.contracts.declared import contracts_in
 from reliability_platform.contracts.generation import generated_files
 from reliability_platform.contracts.odcs import ContractError
 from reliability_platform.errors import ExitCode, UsageError
-from reliability_platform.landing.breach import Breach
+from reliability_platform.landing.breach import Breach, refusal_words
 from reliability_platform.landing.bronze import ensure_bronze
 from reliability_platform.landing.columns import breach, owed_notice
 from reliability_platform.landing.reading import contract_fingerprint
@@ -451,3 +451,24 @@ def test_a_source_that_came_or_went_is_a_change(old: Contract) -> None:
     other = replace(old, source="trains", cadence=Cadence(2))
     found = {one.source: one.kind for one in all_changes({"flights": old}, {"trains": other})}
     assert found == {"trains": Kind.SOURCE_ADDED, "flights": Kind.SOURCE_REMOVED}
+
+
+@pytest.mark.parametrize(
+    ("reason", "detail", "words"),
+    [
+        ("schema_column_renamed", Breach("x", missing=("a",), rename={"a2": "a"}).detail, "without a; a2 may be a"),
+        (
+            "schema_type_changed",
+            Breach("x", changed={"at": {"expected": "timestamp[us]", "found": "int64"}}).detail,
+            "at is int64, not timestamp[us]",
+        ),
+        ("row_count_mismatch", '{"declared": 56, "found": 39}', "its manifest declares 56 rows, it has 39"),
+        ("checksum_mismatch", "the bytes are not those", "the bytes are not those"),
+        ("schema_type_changed", '{"edited": [', '{"edited": ['),
+        ("schema_type_changed", "[1]", None),
+        ("no_file", None, None),
+    ],
+)
+def test_why_a_file_was_refused_is_said_in_words(reason: str, detail: str | None, words: str | None) -> None:
+    """The page of the quarantine showed JSON to people."""
+    assert refusal_words(reason, detail) == words

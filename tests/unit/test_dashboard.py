@@ -24,7 +24,7 @@ from reliability_platform.service.access.tokens import ApiTokens
 from reliability_platform.service.api.access import Caller, Ground
 from reliability_platform.service.api.app import create_app
 from reliability_platform.service.dashboard.acts import ACTS, SentForm
-from reliability_platform.service.dashboard.charts import line
+from reliability_platform.service.dashboard.charts import LEAST_DAYS, bars, line
 from reliability_platform.service.dashboard.markdown import as_html
 from reliability_platform.service.dashboard.page import DashboardPage, PageRequest
 from reliability_platform.service.dashboard.pages import PAGES
@@ -369,6 +369,22 @@ def test_two_who_press_the_same_button_do_it_once(acted_on: Platform, monkeypatc
         [carry_out] = [one for one in ACTS if one.path.endswith("carry-out")]
         shown.add(carry_out.do(form))
     assert len(shown) == len(started) == 1
+
+
+def test_one_day_is_no_wall() -> None:
+    """The chart of a home of one landing day was one bar from edge to edge."""
+    found = bars("Incidents", "", [day(1)], {"P1": {day(1): 2}}, {"P1": "P1"})
+    assert found is not None
+    assert found.width == LEAST_DAYS
+    assert found.below == (day(1).isoformat(),)
+
+
+def test_a_young_source_shows_its_rows_and_from_when_on_it_is_measured(home: Platform) -> None:
+    """Of eight landing days the page said that nothing had been measured, and not why."""
+    body = client_of(home.settings).get("/ui/profiles?source=orders").text
+    assert "orders is young: 2 landing days" in body
+    assert "measured from its landing day number 15 on" in body
+    assert "orders, accepted rows" in body
 
 
 def test_a_line_of_what_cannot_be_negative_has_no_room_below_nothing() -> None:

@@ -11,12 +11,14 @@ from datetime import date, timedelta
 
 from markupsafe import Markup
 
-from reliability_platform.formats import number
+from reliability_platform.formats import number, span
 
 HEIGHT = 100
 """Of a picture in its own units; the style sheet says how high it is shown."""
 MOST_DAYS = 120
 """Bars that can be told from each other on a telephone."""
+LEAST_DAYS = 14
+"""Fewer bars are as wide as if there were so many: one day is no wall."""
 _BAR = Markup('<rect class="{}" x="{:.2f}" y="{:.2f}" width="0.8" height="{:.2f}"><title>{}</title></rect>')
 _CELL = Markup('<rect class="{}" x="{:.2f}" y="0" width="0.9" height="1"><title>{}</title></rect>')
 _BAND = Markup('<rect class="held" x="{:.2f}" y="0" width="1" height="{}"><title>{}</title></rect>')
@@ -72,9 +74,13 @@ def bars(
                 below += size
                 said = f"{day}: {keys[name]} {number(value)}"
                 shapes.append(_BAR.format(name, place + 0.1, HEIGHT - below, size, said))
-    return DayChart(
-        title, alt, Markup("").join(shapes), len(days), _few(days), number(highest), "0", tuple(keys.items())
-    )
+    slots = max(len(days), LEAST_DAYS)
+    written = _few(days) if len(days) == slots else (span(days),)
+    return DayChart(title, alt, Markup("").join(shapes), slots, written, number(highest), "0", tuple(keys.items()))
+
+
+def _edge(value: float) -> str:
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.3g}"
 
 
 def strip(days: Sequence[date], classes: Mapping[date, tuple[str, str]]) -> Markup:
@@ -139,7 +145,7 @@ def line(
         Markup("").join(shapes),
         len(days),
         _few(days),
-        f"{top:.3g}",
-        f"{bottom:.3g}",
+        _edge(top),
+        _edge(bottom),
         tuple((keys or {}).items()),
     )

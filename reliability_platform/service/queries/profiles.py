@@ -5,7 +5,10 @@ from datetime import date
 from functools import reduce
 from operator import and_
 
+from sqlalchemy import Engine, func, select
+
 from reliability_platform.contracts import check_source
+from reliability_platform.operations.tables import row_counts
 from reliability_platform.service.queries.answer import EVERYTHING, Page, QueryAnswer, Window, page
 from reliability_platform.settings import Settings
 
@@ -65,3 +68,15 @@ def profile_page(settings: Settings, asked: ProfileFilter, window: Window = EVER
     found = found.sort_by([("landing_date", "descending"), *((name, "ascending") for name in names)])
     some = found.slice(window.offset, window.limit).select(list(ProfilePoint.model_fields))
     return page([ProfilePoint(**row) for row in some.to_pylist()], found.num_rows, window)
+
+
+def accepted_rows(engine: Engine, source: str) -> dict[date, int]:
+    """Landing day → rows that staging accepted, as of the last audit of the day: what is known of a source that is too young
+    to be measured. Raises `UsageError` for a source that does not exist.
+    """
+    check_source(source)
+    table = row_counts.c
+    accepted = func.sum(table.rows).filter(table.disposition == "accepted")
+    query = select(table.landing_date, accepted).where(table.source == source).group_by(table.landing_date)
+    with engine.connect() as connection:
+        return {row[0]: int(row[1] or 0) for row in connection.execute(query)}

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, func, select
 
+from reliability_platform.landing.breach import refusal_words
 from reliability_platform.landing.file_quarantine import quarantined_files
 from reliability_platform.masking import MASK
 from reliability_platform.operations.tables import quarantine_copies, quarantine_counts
@@ -44,7 +45,9 @@ class RefusedFile(QueryAnswer):
     reason: str | None
     """Why it was refused."""
     detail: str | None
-    """The same in more words."""
+    """The same in more words; as JSON where it is about columns or the number of rows."""
+    words: str | None
+    """The same for people."""
     state: str
     """`quarantined`: it waits; `replayed`, `superseded` or `discarded`: how it ended."""
     delivered_rows: int | None
@@ -97,7 +100,10 @@ class QuarantineFilter:
 def shown_file(record: dict[str, Any]) -> dict[str, Any]:
     """A refused file as it may be shown: a file that is known by a digest may bear somebody's name."""
     path = str(record["file"])
-    return record if record["batch_id"] in path else record | {"file": f"{path.rpartition('/')[0]}/{MASK}"}
+    words = {"words": refusal_words(record.get("reason"), record.get("detail"))}
+    return (
+        record | words if record["batch_id"] in path else record | words | {"file": f"{path.rpartition('/')[0]}/{MASK}"}
+    )
 
 
 def file_records(settings: Settings, asked: QuarantineFilter = QuarantineFilter()) -> list[dict[str, Any]]:

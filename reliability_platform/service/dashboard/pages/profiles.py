@@ -8,6 +8,8 @@ from reliability_platform.contracts import SOURCES
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
 from reliability_platform.formats import printable
+from reliability_platform.profiles.judge import MIN_HISTORY_DAYS
+from reliability_platform.profiles.metrics import LEVELS
 from reliability_platform.service.dashboard.charts import DayChart, DayMark, line
 from reliability_platform.service.dashboard.page import DashboardPage, PageGroup, PageRequest, PageView, Tone
 from reliability_platform.service.queries.answer import EVERYTHING
@@ -17,7 +19,7 @@ from reliability_platform.service.queries.profile_alarms import (
     profile_alarms,
     profile_series,
 )
-from reliability_platform.service.queries.profiles import ProfileFilter, ProfilePoint, profile_page
+from reliability_platform.service.queries.profiles import ProfileFilter, ProfilePoint, accepted_rows, profile_page
 from reliability_platform.service.queries.publications import publication_page
 
 KEYS = {
@@ -58,6 +60,8 @@ class ProfilesView(PageView):
     points: list[ProfilePoint]
     """The newest day first."""
     told: dict[date, list[ProfileAlarm]]
+    young: str
+    """Why nothing is measured yet; empty where it is."""
 
 
 def view(asked: PageRequest) -> ProfilesView:
@@ -73,7 +77,8 @@ def view(asked: PageRequest) -> ProfilesView:
         if chosen is not None and alarm.is_about(chosen):
             told.setdefault(alarm.landing_date, []).append(alarm)
     name = "" if chosen is None else _name(chosen)
-    sentence, tone = _answer(source, name, points, told)
+    accepted = {} if points else accepted_rows(asked.engine, source)
+    sentence, tone = _answer(source, name, points, told, len(accepted))
     return ProfilesView(
         sentence=sentence,
         tone=tone,
@@ -83,9 +88,10 @@ def view(asked: PageRequest) -> ProfilesView:
         column=column,
         links=[_link(source, one, alarms) for one in series if one.subject == column],
         name=name,
-        chart=_chart(asked, source, name, points, told),
+        chart=_chart(asked, source, name, points, told) if points else _rows_chart(source, accepted),
         points=points,
         told=told,
+        young=_young(source, len(accepted)),
     )
 
 
@@ -125,15 +131,31 @@ def _link(source: str, one: ProfileSeries, alarms: list[ProfileAlarm]) -> Series
 
 
 def _answer(
-    source: str, name: str, points: list[ProfilePoint], told: dict[date, list[ProfileAlarm]]
+    source: str, name: str, points: list[ProfilePoint], told: dict[date, list[ProfileAlarm]], judged: int
 ) -> tuple[str, Tone]:
+    if not points and judged:
+        return f"{source} is young: {counted(judged, 'landing day')}, no column of which is measured yet.", Tone.PLAIN
     if not points:
-        return f"Nothing of {source} was measured yet.", Tone.PLAIN
+        return f"Nothing of {source} has landed yet.", Tone.PLAIN
     days = counted(len(points), "landing day")
     told_days = [one.landing_date for one in points if one.landing_date in told]
     if told_days:
         return f"{source}, {name}: {counted(len(told_days), 'day')} of {len(points):,} stood out.", Tone.PLAIN
     return f"{source}, {name}: none of {days} stood out.", Tone.GOOD
+
+
+def _young(source: str, judged: int) -> str:
+    return (
+        f"The columns of {source} are measured from its landing day number {MIN_HISTORY_DAYS + 1} on, those of the days before "
+        f"with it: a day is compared with {MIN_HISTORY_DAYS} before it, and {judged} {'has' if judged == 1 else 'have'} landed."
+    )
+
+
+def _rows_chart(source: str, accepted: dict[date, int]) -> DayChart | None:
+    title = f"{source}, accepted rows"
+    return line(
+        title, f"{title} on {counted(len(accepted), 'landing day')}.", accepted, keys={"series": KEYS["series"]}
+    )
 
 
 def _chart(
@@ -153,7 +175,9 @@ def _chart(
     used = {one.kind for one in marks if one.day in values} | {"series"}
     keys = {kind: means for kind, means in KEYS.items() if kind in used}
     alt = f"{name} on {counted(len(values), 'landing day')}; {counted(len(told), 'day was', 'days were')} told of."
-    return line(f"{source}, {name}", alt, values, marks, keys)
+    one = points[0] if points else None
+    share = one is not None and one.kind not in LEVELS
+    return line(f"{source}, {name}{', as a share of the rows behind it' if share else ''}", alt, values, marks, keys)
 
 
 PAGE = DashboardPage(
