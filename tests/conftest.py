@@ -214,7 +214,8 @@ def _make_one_store() -> None:
             file.write_bytes(made[0])
         else:
             ensure_schema(engine)
-            made.append(file.read_bytes())  # whole: the last one that closes a store empties its log into it
+            engine.dispose()  # the last one that closes a store empties its log into it
+            made.append(file.read_bytes())
 
     operations.engine.ensure_schema = ensure  # type: ignore[attr-defined]
 

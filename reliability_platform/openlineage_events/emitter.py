@@ -52,7 +52,7 @@ class Sender:
     """The thread of one process that empties the spool whenever something came into it."""
 
     def __init__(self, settings: Settings) -> None:
-        self.spool = EventSpool(operations_engine(settings, keep_open=True))
+        self.spool = EventSpool(operations_engine(settings))
         self._settings = settings
         self._changed = threading.Condition()
         self._asked = self._done = 0

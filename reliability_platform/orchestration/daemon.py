@@ -28,7 +28,7 @@ what is new ends the wait."""
 def waker() -> Waker:
     """Of the home that the environment names."""
     settings = load_settings()
-    engine, runs = operations_engine(settings, keep_open=True), settings.dagster_home / "history" / "runs.db"
+    engine, runs = operations_engine(settings), settings.dagster_home / "history" / "runs.db"
     return Waker(lambda: newest(engine, Path(runs)))
 
 

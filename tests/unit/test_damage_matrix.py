@@ -120,7 +120,8 @@ def replace(path: Path) -> None:
         other = load_settings(path.parent / ".other")
         from reliability_platform.warehouse.ledger import identify
 
-        identify(other, operations_engine(other))
+        identify(other, engine := operations_engine(other))
+        engine.dispose()  # all of it in the file
         shutil.copyfile(other.home / "operations.sqlite", path)
     elif path.suffix == ".duckdb":
         before = path.read_bytes()

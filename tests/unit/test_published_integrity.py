@@ -237,13 +237,15 @@ def test_the_store_of_another_home_an_older_one_and_none_at_all_publish_nothing(
     older = store.read_bytes()
     again(home, "orders", "payments")
     assert current_version(home) == "v000003"
+    operations_engine(home).dispose()
     for suffix in ("-wal", "-shm"):
         store.with_name(store.name + suffix).unlink(missing_ok=True)
     store.write_bytes(older)
     with pytest.raises(EnvironmentUnusableError, match="older than what is published"):
         again(home)
     another = load_settings(tmp_path / "another")
-    identify(another, operations_engine(another))
+    identify(another, engine := operations_engine(another))
+    engine.dispose()  # all of it in the file
     shutil.copyfile(another.home / "operations.sqlite", store)
     with pytest.raises(EnvironmentUnusableError, match="of another home"):
         again(home)
