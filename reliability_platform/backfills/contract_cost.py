@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import duckdb
-
 from reliability_platform.counted import counted
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.formats import span
+from reliability_platform.in_memory import in_memory
 from reliability_platform.landing.watch import landed_days
 from reliability_platform.parquet import scan_days
 from reliability_platform.settings import Settings
@@ -72,7 +71,7 @@ def has_been_read(settings: Settings, source: str) -> bool:
 def _admitted_rows(settings: Settings, source: str, since: date) -> int:
     if not any((settings.admissions / source).glob("landing_date=*/admissions.parquet")):
         return 0
-    with duckdb.connect() as connection:
+    with in_memory() as connection:
         found = connection.execute(
             f"select coalesce(sum(admitted_rows), 0) from {scan_days(settings.admissions / source)} "
             "where landing_date >= $since",

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
-import duckdb
 from sqlalchemy import Engine
 
 from reliability_platform.checks.catalogue import OWN_TABLES
@@ -13,6 +12,7 @@ from reliability_platform.checks.store import CheckStore
 from reliability_platform.contracts import CONTRACTS, SOURCES
 from reliability_platform.contracts.contract import major_of
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.in_memory import in_memory
 from reliability_platform.parquet import LANDING_DATE, scan_below
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.built import changed_since_built, is_anothers
@@ -66,7 +66,7 @@ def admitted_versions(settings: Settings) -> dict[Partition, str]:
     """The version of its contract by which each landing day was admitted; releases before 0.4 do not say."""
     if not _has_admissions(settings):
         return {}
-    with duckdb.connect() as connection:
+    with in_memory() as connection:
         found = connection.execute(
             f"with {_admissions(settings, 'contract_version')} "
             "select distinct source, contract_version, day from admissions where contract_version is not null order by all"
@@ -79,7 +79,7 @@ def fallbacks_used(settings: Settings) -> dict[Partition, list[str]]:
     A later attempt from the first one ends that; releases before 0.4 do not say."""
     if not any(contract.fallbacks for contract in CONTRACTS.values()) or not _has_admissions(settings):
         return {}
-    with duckdb.connect() as connection:
+    with in_memory() as connection:
         found = connection.execute(
             f"with {_admissions(settings, 'fallback')}, "
             "counting as (select * from admissions where status = 'admitted' qualify batch_attempt = max(batch_attempt) "

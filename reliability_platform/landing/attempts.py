@@ -17,6 +17,7 @@ from reliability_platform.atomic import write_atomically
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Contract
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.in_memory import in_memory
 from reliability_platform.json_text import pointer
 from reliability_platform.landing.seals import seal_again
 from reliability_platform.parquet import literal
@@ -131,7 +132,6 @@ def _unread(contract: Contract) -> str:
 
 def _loss(source: str, folder: Path, good: Sequence[Candidate], other: Sequence[Candidate]) -> str | None:
     """What would get lost if an attempt replaced the good one; None if nothing."""
-    import duckdb
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -139,7 +139,7 @@ def _loss(source: str, folder: Path, good: Sequence[Candidate], other: Sequence[
     key = contract.key_list
     columns = ", ".join(f'"{name}"' for name in contract.arrow_schema.names)
     files = {"good": good, "other": other}
-    with duckdb.connect() as engine:
+    with in_memory() as engine:
         for name, batches in files.items():
             read = [pq.ParquetFile(folder / f"{one.batch_id}.parquet").read() for one in batches]
             engine.register("delivered", pa.concat_tables(read))
@@ -149,7 +149,7 @@ def _loss(source: str, folder: Path, good: Sequence[Candidate], other: Sequence[
                 if name == "good" and any(map(contract.may_come_as_text, contract.columns))
                 else ""
             )
-            engine.execute(f"create table {name} as select distinct {columns} from delivered {whole}")
+            engine.execute(f"create temp table {name} as select distinct {columns} from delivered {whole}")
         [(before, after, gone, contradicting)] = engine.execute(
             f"""
             with lost as (

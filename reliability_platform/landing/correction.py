@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from reliability_platform.contracts.contract import Column, Contract
 from reliability_platform.contracts.types import arrow_type, is_number
 from reliability_platform.errors import UsageError
+from reliability_platform.in_memory import in_memory
 from reliability_platform.json_text import pointer
 from reliability_platform.parquet import identifier, literal
 
@@ -90,7 +90,7 @@ def _is_quotient(column: str, kind: str, arguments: Sequence[str], new: str) -> 
 
 def _checked(value: str, kind: str) -> str:
     """The value, if it is one of the type. Raises `UsageError`."""
-    with duckdb.connect() as connection:
+    with in_memory() as connection:
         row = connection.execute(f"select try_cast({literal(value)} as {kind}) is not null").fetchone()
     if row is None or not row[0]:
         raise UsageError(f"{value!r} is no {kind}.")

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reliability_platform.contracts.contract import ADDITIVE, Contract
 from reliability_platform.contracts.limits import out_of_range, unknown_label
 from reliability_platform.contracts.named_days import named_days
+from reliability_platform.in_memory import in_memory
 from reliability_platform.landing.canonical import canonical
 from reliability_platform.landing.columns import breach, owed_notice, repeated
 from reliability_platform.landing.delivered_file import RowCountError, read_delivered
@@ -125,7 +125,7 @@ def _rejected(
         ends = contract.day_starts(f"(date '{own_day}' + interval 1 day)")
         rules[f"{contract.event_time}_in_future"] = f"{identifier(contract.event_time)} >= {ends}"
     columns = ", ".join(identifier(name) for name in contract.arrow_schema.names)
-    with duckdb.connect() as connection:
+    with in_memory() as connection:
         connection.register("live", table)
         terms = ", ".join(f"count(*) filter (where {condition})" for condition in rules.values()) or "0"
         [found] = connection.execute(f"select {terms} from live").fetchall()

@@ -18,6 +18,7 @@ import pyarrow.csv as pa_csv
 from reliability_platform.contracts.contract import Contract
 from reliability_platform.contracts.file_format import FileFormat, compression_of
 from reliability_platform.counted import counted
+from reliability_platform.in_memory import in_memory
 from reliability_platform.json_text import pointer
 from reliability_platform.landing.parquet_file import MAX_DECODED_BYTES, MAX_ROWS, NotReadableError
 
@@ -152,7 +153,7 @@ def _csv_words(said: str, dialect: FileFormat, odd: pa_csv.InvalidRow | None) ->
 
 
 def _json_lines(content: bytes, contract: Contract) -> pa.Table:
-    with tempfile.NamedTemporaryFile(suffix=".jsonl") as file, duckdb.connect() as connection:
+    with tempfile.NamedTemporaryFile(suffix=".jsonl") as file, in_memory() as connection:
         file.write(content.removeprefix(codecs.BOM_UTF8))
         file.flush()
         try:

@@ -4,10 +4,10 @@ A value that the newest type of its column cannot hold is null there and kept as
 which version it was read: it was right, and is no reason to reject its row.
 """
 
-import duckdb
 import pyarrow as pa
 
 from reliability_platform.contracts.contract import Contract
+from reliability_platform.in_memory import in_memory
 
 
 def in_later_types(
@@ -30,7 +30,7 @@ def in_later_types(
 
 
 def _converted(values: pa.ChunkedArray, kind: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-    with duckdb.connect() as connection:
+    with in_memory() as connection:
         connection.register("came", pa.table({"value": values}))
         found = connection.execute(
             f"select try_cast(value as {kind}) as fitted, "

@@ -19,6 +19,7 @@ from reliability_platform.contracts.types import is_number
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
 from reliability_platform.formats import span
+from reliability_platform.in_memory import in_memory
 from reliability_platform.landing.bronze import admissions_file
 from reliability_platform.landing.correction import Correction, expressions
 from reliability_platform.landing.corrections import CorrectedBatch, Corrections, Decided, Turn, write_corrections
@@ -134,8 +135,7 @@ def _look(
     rows = delivered(settings, source, days)
     for _, _, earlier, of in steps(settings, source, days):
         rows = applied(source, earlier, of, rows)
-    with duckdb.connect() as connection:
-        connection.execute("set enable_progress_bar = false")
+    with in_memory() as connection:
         counted_rows = connection.execute(
             f"select landing_date, _batch_id, count(*) from {rows} where {is_of(batches)} and {one.changed} group by all"
         ).fetchall()

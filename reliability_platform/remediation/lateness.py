@@ -19,6 +19,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from reliability_platform.contracts import CONTRACTS
+from reliability_platform.in_memory import in_memory
 from reliability_platform.landing.bronze_files import bronze_folder
 from reliability_platform.parquet import scan
 from reliability_platform.settings import Settings
@@ -62,9 +63,7 @@ class OutOfTurn:
 def out_of_turn(settings: Settings, source: str, days: Sequence[date], late: Collection[Slot] = ()) -> list[OutOfTurn]:
     """Those among landing days whose rows cannot have come late; nothing is said of slots known to be `late`."""
     found = []
-    import duckdb
-
-    with duckdb.connect() as reader:
+    with in_memory() as reader:
         for day in days:
             share = _share(reader, settings, source, day, [slot for one, slot in late if one == day])
             before = [day - timedelta(days=back) for back in range(1, PAST_DAYS + 1)]
@@ -84,9 +83,7 @@ def rows_missing(settings: Settings, source: str, day: date, slot: int, answer: 
     ):  # an answer without its key is refused at admission
         return 0
     present = " and ".join(f'"{name}" is not null' for name in contract.key)
-    import duckdb
-
-    with duckdb.connect() as engine:
+    with in_memory() as engine:
         engine.register("answer", answer.select(contract.key))
         [(count,)] = engine.execute(
             f"""

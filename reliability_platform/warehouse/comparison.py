@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reliability_platform.in_memory import in_memory
 from reliability_platform.masking import MASK, PERSONAL, masked
 from reliability_platform.parquet import scan
 
@@ -56,11 +57,10 @@ def _rows(path: Path) -> int:
 
 
 def _compared(name: str, actual: Path, expected: Path, personal: Personal | None) -> TableComparison:
-    with duckdb.connect() as connection:
-        connection.execute("set enable_progress_bar = false")
+    with in_memory() as connection:
         for side, path in (("actual", actual), ("expected", expected)):
             if path.exists():
-                connection.execute(f"create view {side} as select * from {scan(path)}")
+                connection.execute(f"create temp view {side} as select * from {scan(path)}")
         here, there = actual.exists(), expected.exists()
         rows = _count(connection, "actual") if here else 0
         expected_rows = _count(connection, "expected") if there else 0

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from reliability_platform.in_memory import in_memory
 from reliability_platform.parquet import scan
 from reliability_platform.warehouse.marts import Mart, keys_of
 
@@ -65,8 +66,7 @@ def difference(marts: Sequence[Mart], manifest: Path, before: Path, after: Path)
     Equality is exact. Columns that only one side has are named and not compared.
     """
     found = []
-    with duckdb.connect() as connection:
-        connection.execute("set enable_progress_bar = false")
+    with in_memory() as connection:
         for mart in marts:
             files = [folder / f"{mart.name}.parquet" for folder in (before, after)]
             # A table that is published whole has no event dates, so none that somebody has closed.
@@ -82,7 +82,7 @@ def _compared(
     for side, path in zip(("before", "after"), files, strict=True):
         # A table that is not there has the columns of the other, and no rows.
         query = f"from {scan(path)}" if path.exists() else f"from {scan(there)} limit 0"
-        connection.execute(f"create or replace view {side} as {query}")
+        connection.execute(f"create or replace temp view {side} as {query}")
     columns = {
         side: dict(connection.execute(f"select column_name, column_type from (describe {side})").fetchall())
         for side in ("before", "after")

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 from sqlalchemy import Engine, func, insert, select
 
+from reliability_platform.in_memory import in_memory
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.operations.tables import first_published
 from reliability_platform.parquet import scan
@@ -31,7 +32,7 @@ def note_first_published(
     if not unread:
         return
     landed = landed_partitions(settings)
-    with duckdb.connect() as reader:  # one for all: to open an engine takes longer than to ask it
+    with in_memory() as reader:  # one for all: to open an engine takes longer than to ask it
         for publication in unread:
             ours = (publication.version, publication.run_id) == (current.version, run_id)
             moment = now if ours else datetime.fromisoformat(publication.published_at)

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import duckdb
-
 from reliability_platform.damage import Written, what_is_wrong
 from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.in_memory import in_memory
 from reliability_platform.parquet import scan
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.ledger import Ledger
@@ -119,7 +118,7 @@ def _from_older(
 
 
 def _dates_in(file: Path, day: str) -> set[date]:
-    with duckdb.connect() as connection:
+    with in_memory() as connection:
         return {row[0] for row in connection.execute(f"select distinct {day} from {scan(file)}").fetchall()}
 
 

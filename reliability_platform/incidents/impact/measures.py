@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from reliability_platform.counted import counted
 from reliability_platform.formats import NOTHING
+from reliability_platform.in_memory import in_memory
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.parquet import day_list, identifier, scan
 from reliability_platform.settings import Settings
@@ -202,9 +203,7 @@ def _sums(
         )
     if not queries:
         return {}
-    import duckdb
-
-    with duckdb.connect() if connection is None else nullcontext(connection) as asked:
+    with in_memory() if connection is None else nullcontext(connection) as asked:
         return {row[0]: row[1:] for row in asked.execute(" union all ".join(queries)).fetchall()}
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import duckdb
 import pyarrow.parquet as pq
 
+from reliability_platform.in_memory import in_memory
 from reliability_platform.parquet import identifier, literal, scan
 from reliability_platform.settings import Settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
@@ -32,8 +32,7 @@ def missing_rows(before: Path, after: Path) -> int:
     """How many rows of one Parquet file another one lacks, each as often as it is there."""
     if not before.exists() or not after.exists():
         return pq.read_metadata(before).num_rows if before.exists() else 0
-    with duckdb.connect() as connection:
-        connection.execute("set enable_progress_bar = false")
+    with in_memory() as connection:
         row = connection.execute(f"select count(*) from (from {scan(before)} except all from {scan(after)})").fetchone()
     assert row is not None
     return int(row[0])

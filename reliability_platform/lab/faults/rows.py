@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -14,6 +13,7 @@ import pyarrow.compute as pc
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.contracts.contract import Column
 from reliability_platform.errors import UsageError
+from reliability_platform.in_memory import in_memory
 from reliability_platform.lab.faults.fault import BAD_ROWS, Deliveries, InjectionResult
 from reliability_platform.landing.canonical import spelled
 from reliability_platform.sources.batch import Batch
@@ -104,7 +104,7 @@ def bad_rows(batch: Batch, rows: pa.Table) -> pa.Table:
     """The keys of rows that came in a batch as `BAD_ROWS`."""
     contract = CONTRACTS[batch.source]
     keyed = spelled(rows.select(contract.key), contract, contract.key)
-    with duckdb.connect() as engine:
+    with in_memory() as engine:
         engine.register("bad", keyed)
         keys = engine.execute(f"select {contract.record_key} as record_key from bad").to_arrow_table()["record_key"]
     keys = pc.cast(keys, pa.string()).combine_chunks()

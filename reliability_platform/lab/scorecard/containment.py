@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 
+from reliability_platform.in_memory import in_memory
 from reliability_platform.lab.faults.fault import Containment
 from reliability_platform.lab.faults.truth import Truth
 from reliability_platform.parquet import scan
@@ -52,8 +53,7 @@ def differences(versions: Sequence[Path], oracle: Path, tables: Sequence[Mart]) 
     none.
     """
     found = []
-    with duckdb.connect() as connection:
-        connection.execute("set enable_progress_bar = false")
+    with in_memory() as connection:
         for version in versions:
             for table in tables:
                 shown, expected = version / f"{table.name}.parquet", oracle / f"{table.name}.parquet"
