@@ -523,14 +523,32 @@ _NO_REPORT = _Property(
 )
 
 
-def _reports() -> list[CheckSpec]:
-    """What people report of a source, or of a published table; nothing evaluates it."""
-    reported = {f"stg_{source}": (source,) for source in SOURCES} | MART_SOURCES
+_NO_FAILED_IMPORT = _Property(
+    "imported_test",
+    False,
+    "P2",
+    "No test of another tool fails of those that were handed in.",
+    "See which test failed and where; `reliability checks import` takes in what the tool says after it was mended.",
+)
+
+
+def _told_of() -> dict[str, tuple[str, ...]]:
+    """What people and other tools speak of: a source, or a published table; and its sources."""
+    return {f"stg_{source}": (source,) for source in SOURCES} | MART_SOURCES
+
+
+def _told() -> list[CheckSpec]:
+    """What people report, and what other tools say; nothing here evaluates it."""
     return [
-        _spec(f"{dataset}__no_report", dataset, sources or SOURCES[:1], _NO_REPORT, engine="run")
-        for dataset, sources in reported.items()
+        _spec(f"{dataset}__{name}", dataset, sources or SOURCES[:1], what, engine="run")
+        for name, what in (("no_report", _NO_REPORT), ("imported_tests", _NO_FAILED_IMPORT))
+        for dataset, sources in _told_of().items()
         if SOURCES
     ]
+
+
+IMPORTED = {dataset: f"{dataset}__imported_tests" for dataset in _told_of()}
+"""By dataset, the check under which the results of other tools' tests are kept."""
 
 
 def _run_checks() -> list[CheckSpec]:
@@ -566,7 +584,7 @@ def _run_checks() -> list[CheckSpec]:
         _spec(f"stg_{source}__as_built", f"stg_{source}", (source,), _AS_BUILT, engine="run") for source in SOURCES
     ]
     layers += [_spec(f"{one.name}__as_built", one.name, one.sources, _OWN_AS_BUILT, engine="run") for one in OWN_TABLES]
-    return builds + fetches + layers + upkeep + _reports()
+    return builds + fetches + layers + upkeep + _told()
 
 
 CHECKS: dict[str, CheckSpec] = {

@@ -1,9 +1,10 @@
-"""A command that only looks: the checks."""
+"""The checks: what they said; and where results of other tools come in."""
 
 from datetime import date
 
 import click
 
+from reliability_platform.cli.lazy import LazyGroup
 from reliability_platform.cli.options import DAY, check_range, home_option, json_option, people, print_json
 from reliability_platform.cli.parameters import check_source
 from reliability_platform.cli.tables import Table
@@ -11,7 +12,7 @@ from reliability_platform.formats import number
 from reliability_platform.settings import Settings
 
 
-@click.command()
+@click.group(cls=LazyGroup, places={"import": "checks_import:import_results"}, invoke_without_command=True)
 @click.option("--from", "first", type=DAY, default=None, help="First landing day. [default: the oldest]")
 @click.option("--to", "last", type=DAY, default=None, help="Last landing day. [default: the newest]")
 @click.option("--source", default=None, help="Only this source.")
@@ -22,6 +23,8 @@ def checks(
     first: date | None, last: date | None, source: str | None, everything: bool, settings: Settings, as_json: bool
 ) -> None:
     """Show check results by landing day: the latest of each check, those that did not pass."""
+    if click.get_current_context().invoked_subcommand is not None:
+        return
     from reliability_platform.operations import operations_engine
     from reliability_platform.service.queries.checks import CheckFilter, check_counts, check_page
 

@@ -82,7 +82,7 @@ def taken(line: str) -> None:
     assert words[0] == "reliability"
     command: click.Command = cli
     rest = words[1:]
-    while isinstance(command, click.Group) and not (command.invoke_without_command and not rest):
+    while isinstance(command, click.Group) and not (command.invoke_without_command and (not rest or rest[0][0] == "-")):
         found = command.get_command(click.Context(command), rest[0])
         assert found is not None, line
         command, rest = found, rest[1:]
