@@ -528,7 +528,7 @@ _NO_FAILED_IMPORT = _Property(
     False,
     "P2",
     "No test of another tool fails of those that were handed in.",
-    "See which test failed and where; `reliability checks import` takes in what the tool says after it was mended.",
+    "See which test failed and where; `reliability checks import FILE` takes in what the tool says after it was mended.",
 )
 
 

@@ -45,7 +45,7 @@ def routing(settings: Settings, as_json: bool) -> None:
     """
     declared, now = routing_of(settings), utc_now()
     if declared is None:
-        print_json(None) if as_json else echo(NONE)
+        print_json({"file": None}) if as_json else echo(NONE)
         return
     rotations = [_rotation(settings, declared, name, now) for name in declared.rotations]
     lacking = owners_without_recipient(declared)
