@@ -4,7 +4,6 @@ while a build holds the warehouse.
 
 import argparse
 import json
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -125,7 +124,9 @@ def questions(settings: Settings, engine: Engine) -> dict[str, Callable[[], Any]
 
 
 def measured(settings: Settings, engine: Engine) -> dict[str, float]:
-    """Milliseconds of each question, the median of some; what is read once a process (models, records) is read before."""
+    """Milliseconds of each question, the least of some: what others do on the machine only adds. What is read once a process
+    (models, records) is read before.
+    """
     found = {}
     for name, ask in questions(settings, engine).items():
         ask()
@@ -134,7 +135,7 @@ def measured(settings: Settings, engine: Engine) -> dict[str, float]:
             began = time.perf_counter()
             ask()
             samples.append(1000 * (time.perf_counter() - began))
-        found[name] = round(statistics.median(samples), 1)
+        found[name] = round(min(samples), 1)
     return found
 
 
@@ -153,7 +154,9 @@ def measure(home: Path, incident_count: int, day_count: int) -> dict[str, Any]:
         "landing_days": day_count,
         "milliseconds": free,
         "milliseconds_while_a_build_holds_the_warehouse": held,
-        "slower_than_the_limit": sorted(name for name, took in {**free, **held}.items() if took > LIMIT_MILLISECONDS),
+        "slower_than_the_limit": sorted(
+            {name for some in (free, held) for name in some if some[name] > LIMIT_MILLISECONDS}
+        ),
     }
 
 

@@ -204,6 +204,12 @@ class Incident:
         return sorted({day for _, day in self.still_failing} - {*self.partitions})
 
     @property
+    def latest_signals(self) -> list[Signal]:
+        """The last signal of each check and landing day, in their order."""
+        last = {(signal.partition, signal.check): signal for signal in self.signals}
+        return [last[key] for key in sorted(last)]
+
+    @property
     def checks(self) -> list[str]:
         """The checks that failed, each once."""
         return sorted({signal.check for signal in self.signals})

@@ -20,7 +20,10 @@ def lived_with_troubles(lived: Callable[[Path], Platform], home: Path) -> Platfo
     """Two clean days; a null spike on the second one and a late delivery on a third, and rows in quarantine."""
     made = lived(home)
     checks = CheckStore(made.engine)
-    checks.record([result("stg_orders__missing_customer_id", 2), result("bronze_shipments__batch_completeness", 3)])
+    rows = [{"order_id": 7, "customer_id": None}]
+    checks.record(
+        [result("stg_orders__missing_customer_id", 2, sample=rows), result("bronze_shipments__batch_completeness", 3)]
+    )
     observe(made.engine, checks.after(0, 10_000), utc_now())
     with made.engine.begin() as connection:
         for number in (1, 2):

@@ -371,6 +371,14 @@ def test_two_who_press_the_same_button_do_it_once(acted_on: Platform, monkeypatc
     assert len(shown) == len(started) == 1
 
 
+def test_an_incident_shows_what_its_checks_measured_over_the_past_and_some_rows(home: Platform) -> None:
+    """Whoever was called had to open the runbook for the number, and a terminal for its past."""
+    body = client_of(home.settings).get("/ui/incidents/INC-0001").text
+    assert '<path class="dot alarm"' in body
+    assert "as the incident found it" in body
+    assert "Some rows that stg_orders__missing_customer_id objects to, masked" in body
+
+
 def test_one_day_is_no_wall() -> None:
     """The chart of a home of one landing day was one bar from edge to edge."""
     found = bars("Incidents", "", [day(1)], {"P1": {day(1): 2}}, {"P1": "P1"})

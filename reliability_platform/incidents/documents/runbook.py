@@ -1,6 +1,5 @@
 """The runbook of one incident: what a stranger needs at three in the morning, in the order in which it is needed."""
 
-import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from reliability_platform.incidents.documents.blocks import (
 )
 from reliability_platform.incidents.documents.changes import changes_section
 from reliability_platform.incidents.documents.questions import questions
+from reliability_platform.incidents.documents.samples import sample_tables
 from reliability_platform.incidents.documents.situation import HERE, Situation
 from reliability_platform.incidents.impact import Numbers, Reach
 from reliability_platform.incidents.model import TRANSITIONS, Incident, Signal, State, TimelineEntry
@@ -30,8 +30,6 @@ from reliability_platform.incidents.response import in_words, overdue, postmorte
 
 RESULTS = 20
 """Results shown at most; a table without rows is one result for each day."""
-SAMPLES = 6
-"""Offending rows shown at most: enough to see the kind of failure, few enough to read."""
 
 HELD_ENDS_WITH_1 = "# exits with 1 while a landing partition is held"
 
@@ -55,12 +53,6 @@ def state(incident: Incident) -> str:
 def _filled(incident: Incident, texts: tuple[str, ...]) -> list[str]:
     first, last = incident.partitions[0].isoformat(), incident.partitions[-1].isoformat()
     return [text.format(id=incident.id, source=incident.source, first=first, last=last) for text in texts]
-
-
-def _latest(incident: Incident) -> list[Signal]:
-    """The last signal of each check and day."""
-    last = {(signal.partition, signal.check): signal for signal in incident.signals}
-    return [last[key] for key in sorted(last)]
 
 
 def _wrong(incident: Incident) -> list[Block]:
@@ -122,7 +114,7 @@ def _symptoms(incident: Incident) -> list[Block]:
 
 def detection(incident: Incident) -> list[Block]:
     """What each check saw, and a few masked rows."""
-    signals = [one for one in _latest(incident) if one.partition in incident.partitions]
+    signals = [one for one in incident.latest_signals if one.partition in incident.partitions]
     rows = [
         [
             signal.partition.isoformat(),
@@ -143,18 +135,15 @@ def detection(incident: Incident) -> list[Block]:
         blocks.append(Paragraph(f"And {more}: the list of checks in the first five minutes shows them all."))
     blocks += _echoes(incident)
     blocks += _past(incident, signals)
-    samples = [(signal.check, row) for signal in signals for row in signal.sample[:3]]
-    if samples:
-        blocks += [
-            Paragraph("Some of the rows, with personal data and free text masked:"),
-            Bullets([f"{check}: {json.dumps(row, ensure_ascii=False)}" for check, row in samples[:SAMPLES]]),
-        ]
+    for one in sample_tables(signals):
+        rows_of = f"Some of the rows that {one.check} objects to, with personal data and free text masked:"
+        blocks += [Paragraph(rows_of), Grid(one.columns, one.rows)]
     return blocks
 
 
 def _echoes(incident: Incident) -> list[Block]:
     """What other sources tell on other days of the rows that are wrong here."""
-    echoes = [one for one in _latest(incident) if one.partition not in incident.partitions]
+    echoes = [one for one in incident.latest_signals if one.partition not in incident.partitions]
     if not echoes:
         return []
     sources, days = sorted({one.source for one in echoes}), [one.partition for one in echoes]

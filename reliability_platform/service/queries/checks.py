@@ -51,6 +51,15 @@ OBJECTS = (check_results.c.status != CheckStatus.PASSED.value) & or_(
 )
 
 
+def values_by_day(engine: Engine, check: str, first: date, last: date) -> dict[date, float]:
+    """Landing day → the number that a check measures, by its newest result; days without a number are not there."""
+    day = check_results.c.partition_date
+    conditions = (check_results.c.check_name == check, day.between(first, last), check_results.c.value.is_not(None))
+    with engine.connect() as connection:
+        found = connection.execute(newest_results(*conditions)).all()
+    return {row.partition_date: row.value for row in found}
+
+
 def newest_judged_day(engine: Engine) -> date | None:
     """The newest landing day of which there is a result; None before the first one."""
     with engine.connect() as connection:

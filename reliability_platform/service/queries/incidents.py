@@ -69,9 +69,30 @@ class IncidentSummary(QueryAnswer):
     """Root dataset, failure class, source and range of landing days."""
 
 
+class SeenResult(QueryAnswer):
+    """What a check found on a landing day, when the incident last saw it."""
+
+    check: str
+    """The check."""
+    landing_date: date
+    """The landing day."""
+    status: str
+    """`failed` or `not_evaluated`."""
+    value: float | None
+    """What it measured, where that is a number."""
+    limit: str
+    """What it may be."""
+    message: str
+    """The same in words."""
+    rows: list[dict[str, Any]]
+    """A few of the rows that it objects to, with personal data and free text masked."""
+
+
 class IncidentDetail(IncidentSummary):
     """One incident with all that has happened to it."""
 
+    results: list[SeenResult]
+    """What its checks found, by landing day and check."""
     timeline: list[TimelineEntry]
     """Every entry, oldest first: when, who, what, why. Each carries the hash of the one before in the store."""
 
@@ -165,7 +186,19 @@ def incident_detail(settings: Settings, engine: Engine, incident_id: str, now: d
 def detail_of(settings: Settings, incident: Incident, now: datetime) -> IncidentDetail:
     """An incident that somebody has read already, with its timeline."""
     policy = read_policy(settings.response_policy)
-    return IncidentDetail(**_summary(incident, policy, now), timeline=incident.timeline)
+    results = [
+        SeenResult(
+            check=one.check,
+            landing_date=one.partition,
+            status=one.status,
+            value=one.value,
+            limit=one.threshold,
+            message=one.message,
+            rows=one.sample,
+        )
+        for one in incident.latest_signals
+    ]
+    return IncidentDetail(**_summary(incident, policy, now), results=results, timeline=incident.timeline)
 
 
 def open_by_severity(engine: Engine) -> dict[str, int]:

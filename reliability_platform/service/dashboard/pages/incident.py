@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from markupsafe import Markup
 
@@ -11,17 +11,23 @@ from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.formats import landing_days
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.changes import COLUMNS, rows
-from reliability_platform.incidents.model import State
+from reliability_platform.incidents.documents.samples import SampleTable, sample_tables
+from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.service.dashboard.charts import DayChart, DayMark, line
 from reliability_platform.service.dashboard.markdown import as_html
 from reliability_platform.service.dashboard.page import DashboardPage, PageGroup, PageRequest, PageView, Tone
 from reliability_platform.service.queries.changes import IncidentChanges, changes_of
+from reliability_platform.service.queries.checks import values_by_day
 from reliability_platform.service.queries.documents import postmortem_of
 from reliability_platform.service.queries.impact import RecordedImpact, recorded_impact
 from reliability_platform.service.queries.incidents import IncidentDetail, detail_of
 from reliability_platform.service.queries.runbooks import runbook_of
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
+BEFORE, AFTER = timedelta(days=30), timedelta(days=7)
+PICTURES = 3
+"""Checks that are drawn at most; the table below has all."""
 NEXT: dict[State, tuple[str, str]] = {
     State.DETECTED: ("Nobody is on it yet: take it, so that others know.", "reliability incidents ack {id}"),
     State.REOPENED: ("It came back, and nobody is on it: take it.", "reliability incidents ack {id}"),
@@ -57,6 +63,10 @@ class IncidentView(PageView):
     changed: list[list[str]]
     """The same as rows of a table."""
     changed_columns: tuple[str, ...] = COLUMNS
+    pictures: list[DayChart]
+    """What the checks measured over the days before, with the days of the incident as they were found."""
+    samples: list[SampleTable]
+    """Some of the rows that they object to."""
     runbook: Markup
     runbook_written_at: datetime | None
     """None where the page of the incident was never written, and this is the runbook of its class."""
@@ -84,11 +94,33 @@ def view(asked: PageRequest) -> IncidentView:
         impact=impact,
         changes=changes,
         changed=rows(changes.changes) if changes is not None else [],
+        pictures=_pictures(asked, incident),
+        samples=sample_tables(incident.latest_signals),
         runbook=as_html(runbook.text),
         runbook_written_at=runbook.written_at,
         is_open=incident.is_open,
         has_postmortem=postmortem_of(asked.settings, incident.id) is not None,
     )
+
+
+def _pictures(asked: PageRequest, incident: Incident) -> list[DayChart]:
+    """Of the checks that measured a number, each over a month before the incident and a week after it; the root's first."""
+    told: dict[str, list[DayMark]] = {}
+    own_first = sorted(incident.latest_signals, key=lambda one: one.dataset != incident.root_dataset)
+    for one in own_first:
+        if one.value is not None and one.partition in incident.partitions:
+            told.setdefault(one.check, []).append(DayMark(one.partition, "alarm", one.message, one.value))
+    first, last = incident.partitions[0] - BEFORE, incident.partitions[-1] + AFTER
+    pictures = []
+    for check, marks in list(told.items())[:PICTURES]:
+        values = values_by_day(asked.engine, check, first, last)
+        points = {one.day: one.value for one in marks if one.value is not None} | values
+        alt = (
+            f"{check} on {counted(len(points), 'landing day')}; {counted(len(marks), 'day')} as the incident found it."
+        )
+        drawn = line(check, alt, points, marks, {"series": "newest result", "alarm": "as the incident found it"})
+        pictures += [] if drawn is None or len(points) < 2 else [drawn]
+    return pictures
 
 
 def _sentence(one: IncidentDetail, *, is_open: bool) -> str:
