@@ -11,6 +11,7 @@ from typing import Any
 
 from reliability_platform.lineage.digraph import DiGraph
 from reliability_platform.lineage.graph import NodeKind
+from reliability_platform.palette import variables
 
 STAGES: tuple[tuple[str, frozenset[NodeKind]], ...] = (
     ("source", frozenset({NodeKind.SOURCE})),
@@ -30,21 +31,7 @@ STAGE_WIDTH, BOX_WIDTH, ROW_HEIGHT, BOX_HEIGHT, HEAD, FOOT = 150, 130, 60, 40, 7
 FONT_SIZE, LINE_HEIGHT = 11, 14
 LONGEST_LINE = 21
 
-# Colour → light, dark.
-_NEUTRAL = {
-    "ink": ("#1d2327", "#e7eaeb"),
-    "soft": ("#56616a", "#a5b0b6"),
-    "line": ("#b9c1c5", "#4a555c"),
-    "paper": ("#ffffff", "#13171a"),
-    "safe": ("#1c6b40", "#74cb9c"),
-    "safe-wash": ("#e9f3ec", "#17261e"),
-}
-_BY_SEVERITY = {
-    "P0": {"hit": ("#96204a", "#f08aa8"), "wash": ("#f9e4ec", "#351a25")},
-    "P1": {"hit": ("#b3261e", "#ff948a"), "wash": ("#fbebe9", "#2d1b1a")},
-    "P2": {"hit": ("#a84c18", "#f0a36b"), "wash": ("#fbeee4", "#2e2118")},
-    "P3": {"hit": ("#7a6a00", "#dcc75a"), "wash": ("#f8f4dc", "#2a2714")},
-}
+_COLOURS = {"ink": "ink", "soft": "soft", "line": "edge", "paper": "paper", "safe": "good", "safe-wash": "good-wash"}
 
 
 @dataclass(frozen=True)
@@ -174,8 +161,8 @@ def _lines(name: str) -> list[str]:
 
 def _element(graph: DiGraph, height: float, content: str) -> str:
     """The svg element: titled, described, its colours as variables of its own."""
-    colours = _NEUTRAL | _BY_SEVERITY[str(graph.graph["severity"])]
-    light, dark = ("; ".join(f"--lineage-{name}: {both[mode]}" for name, both in colours.items()) for mode in (0, 1))
+    severity = str(graph.graph["severity"]).lower()
+    colours = _COLOURS | {"hit": severity, "wash": f"{severity}-wash"}
     by_role = {role: sorted(node for node in graph if graph.nodes[node]["role"] == role) for role in _STYLES}
     title = f"Blast radius of {graph.graph['incident']}, {graph.graph['severity']}"
     parts = [("began in", "root"), ("affected", "affected"), ("kept from bad data", "shielded")]
@@ -186,7 +173,7 @@ def _element(graph: DiGraph, height: float, content: str) -> str:
         f'width="{width}" style="max-width: 100%; height: auto" font-family="system-ui, -apple-system, sans-serif" '
         f'font-size="{FONT_SIZE}" text-anchor="middle" dominant-baseline="central">'
         f"<title>{escape(title)}</title><desc>{escape(description)}</desc>"
-        f"<style>.lineage {{ {light} }} @media (prefers-color-scheme: dark) {{ .lineage {{ {dark} }} }}</style>"
+        f"<style>{variables('.lineage', colours, 'lineage-')}</style>"
         # Its own ground: whoever shows it as an image may lay any colour under it.
         '<rect width="100%" height="100%" style="fill: var(--lineage-paper)"/>'
         f"\n{content}\n</svg>\n"

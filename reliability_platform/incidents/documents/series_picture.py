@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from reliability_platform.formats import plain
 from reliability_platform.incidents.documents.blocks import ValuesByDay
 from reliability_platform.inline_svg import PIXELS_PER_INCH, drawn
+from reliability_platform.palette import variables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,12 +22,13 @@ WIDTH, HEIGHT = 8.0, 2.6
 LONGEST_TITLE = 90
 INK, SOFT, BAND, HIT, PAPER = (f"#0201{number:02x}" for number in range(5))
 _COLOURS = {
-    INK: ("ink", "#1d2327", "#e7eaeb"),
-    SOFT: ("soft", "#56616a", "#a5b0b6"),
-    BAND: ("band", "#e9f3ec", "#17261e"),
-    HIT: ("hit", "#b3261e", "#ff948a"),
-    PAPER: ("paper", "#ffffff", "#13171a"),
+    INK: ("ink", "ink"),
+    SOFT: ("soft", "soft"),
+    BAND: ("band", "good-wash"),
+    HIT: ("hit", "bad"),
+    PAPER: ("paper", "paper"),
 }
+"""What is drawn with → its name in the picture, and in the palette."""
 
 
 @lru_cache(maxsize=64)
@@ -58,17 +60,14 @@ def picture(series: ValuesByDay) -> str:
             spine.set_color(SOFT)
         figure.text(0.1, 0.9, _cut(plain(series.what)), color=INK, fontsize=9)
 
-    variables = {colour: f"{key}-{name}" for colour, (name, *_) in _COLOURS.items()}
-    box, content = drawn(key, (WIDTH, HEIGHT), draw, {"svg.hashsalt": key, "font.size": 8}, variables)
-    light, dark = (
-        "; ".join(f"--{key}-{name}: {shades[mode]}" for name, *shades in _COLOURS.values()) for mode in (0, 1)
-    )
+    places = {colour: f"{key}-{name}" for colour, (name, _) in _COLOURS.items()}
+    box, content = drawn(key, (WIDTH, HEIGHT), draw, {"svg.hashsalt": key, "font.size": 8}, places)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" class="{key}" role="img" '
         f'{box} width="{round(WIDTH * PIXELS_PER_INCH)}" style="max-width: 100%; height: auto" '
         'font-family="system-ui, -apple-system, sans-serif">'
         f"<title>{escape(series.alt)}</title>"
-        f"<style>.{key} {{ {light} }} @media (prefers-color-scheme: dark) {{ .{key} {{ {dark} }} }}</style>"
+        f"<style>{variables(f'.{key}', dict(_COLOURS.values()), f'{key}-')}</style>"
         f'<rect width="100%" height="100%" fill="var(--{key}-paper)"/>{content.strip()}\n'
     )
 

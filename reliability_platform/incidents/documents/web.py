@@ -24,22 +24,20 @@ from reliability_platform.incidents.documents.blocks import (
 )
 from reliability_platform.incidents.documents.render import code
 from reliability_platform.incidents.documents.series_picture import picture
+from reliability_platform.palette import variables
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-STYLE = """
-:root { color-scheme: light dark; --text: #1c2024; --soft: #60646c; --ground: #fff; --panel: #f4f5f7; --line: #d9dbe0;
-  --accent: #0b62c4; }
-@media (prefers-color-scheme: dark) { :root { --text: #e8eaed; --soft: #a5a9b0; --ground: #15171a; --panel: #1f2226;
-  --line: #363a40; --accent: #79b4ff; } }
+_COLOURS = {name: name for name in ("paper", "card", "ink", "soft", "line", "link")}
+_RULES = """
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 68rem; padding: 1.25rem 1rem 4rem; background: var(--ground); color: var(--text);
+body { margin: 0 auto; max-width: 68rem; padding: 1.25rem 1rem 4rem; background: var(--paper); color: var(--ink);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; overflow-wrap: anywhere; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: .5rem 0 1rem; }
 h2 { font-size: 1.2rem; margin: 2.25rem 0 .6rem; padding-top: .9rem; border-top: 1px solid var(--line); }
 h3 { font-size: 1rem; margin: 1.4rem 0 .4rem; }
 p, li { max-width: 52rem; }
 ul { padding-left: 1.25rem; }
-a { color: var(--accent); }
+a { color: var(--link); }
 nav { color: var(--soft); font-size: .9rem; }
 nav a { display: inline-block; margin-right: .9rem; padding: .15rem 0; }
 .wide { overflow-x: auto; margin: .75rem 0; }
@@ -47,13 +45,14 @@ table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabu
 th, td { text-align: left; vertical-align: top; padding: .35rem .7rem; border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 600; white-space: nowrap; }
 td { min-width: 5rem; max-width: 32rem; overflow-wrap: break-word; }
-pre { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: .75rem .9rem; margin: 0;
+pre { background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: .75rem .9rem; margin: 0;
   font-size: .85rem; line-height: 1.5; width: max-content; min-width: 100%; }
 code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
-:not(pre) > code { background: var(--panel); border-radius: 4px; padding: .1em .3em; font-size: .9em; }
+:not(pre) > code { background: var(--card); border-radius: 4px; padding: .1em .3em; font-size: .9em; }
 img { width: 100%; min-width: 58rem; max-width: 75rem; height: auto; }
 @media print { body { max-width: none; } nav { display: none; } }
 """
+STYLE = f":root {{ color-scheme: light dark; }} {variables(':root', _COLOURS)}{_RULES}"
 _HINTS = MarkdownIt("commonmark", {"html": False}).disable(["link", "image", "autolink", "entity", "html_inline"])
 
 

@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import PlatformError, UsageError
 from reliability_platform.masking import error_text
+from reliability_platform.palette import variables
 from reliability_platform.service.access.roles import LEAST_ROLE, Act, may
 from reliability_platform.service.api.access import Caller, Ground
 from reliability_platform.service.api.guard import DASHBOARD
@@ -50,6 +51,10 @@ def mount_dashboard(app: Starlette, ground: Ground) -> None:
     app.router.routes += [Route("/", lead), Route(DASHBOARD, lead), Mount(DASHBOARD, _Dashboard(ground).app())]
 
 
+async def _palette(_request: Request) -> Response:
+    return Response(variables(":root"), media_type="text/css", headers={"X-Content-Type-Options": "nosniff"})
+
+
 class _Dashboard:
     """The dashboard of one home."""
 
@@ -61,6 +66,7 @@ class _Dashboard:
         return Starlette(
             routes=[
                 Mount("/static", StaticFiles(directory=STATIC)),
+                Route("/palette.css", _palette),
                 Route("/sign-in", self._sign_in, methods=["GET", "POST"]),
                 Route("/sign-out", self._sign_out, methods=["POST"]),
                 *(Route(f"/{one.path}", self._act(one), methods=["POST"]) for one in ACTS),

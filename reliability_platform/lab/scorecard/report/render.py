@@ -24,6 +24,7 @@ from reliability_platform.lab.scorecard.report.text import (
 )
 from reliability_platform.lab.scorecard.report.timeline import is_healed, numbered_faults, timeline_chart
 from reliability_platform.lab.scorecard.report.volumes import KEYS, volume_charts
+from reliability_platform.palette import variables
 
 Document = Mapping[str, Any]
 
@@ -48,6 +49,7 @@ def render_report(
     environment.globals.update(percent=percent, words=words, count=counted, days=span_of_days, runbooks=runbooks)
     summary = (campaign or {}).get("summary")
     return environment.get_template("page.html.j2").render(
+        palette=variables(":root"),
         outcome=outcome(demo, campaign),
         demo=demo,
         scope=_scope(demo, campaign),
