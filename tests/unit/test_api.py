@@ -130,18 +130,20 @@ def test_answers_are_those_of_the_read_layer(looked_at: Api) -> None:
         ("/v1/incidents/INC-9", 404, "There is no incident 'INC-9'"),
         ("/v1/incidents?source=nothing", 422, "choose one of orders"),
         ("/v1/incidents?onyl_open=true", 422, "onyl_open"),
-        ("/v1/incidents?limit=501", 422, "limit"),
+        ("/v1/incidents?limit=501", 422, "limit: it must be at most 500"),
+        ("/v1/incidents?limit=many", 422, "limit: it must be a whole number"),
+        ("/v1/incidents?severity=P9", 422, "severity: it must be 'P0', 'P1', 'P2' or 'P3'"),
         ("/v1/incidents?offset=-1", 422, "offset"),
         ("/v1/incidents?day=0", 422, "write it as in 2026-01-31"),
         ("/v1/publications/v999999", 404, "v999999"),
-        ("/v1/scorecards/..%2F..%2Foperations.sqlite", 404, "Not Found"),
+        ("/v1/scorecards/..%2F..%2Foperations.sqlite", 404, "There is nothing at this address"),
         ("/v1/scorecards/operations", 404, "reliability scorecard"),
         ("/v1/lineage?dataset=nothing", 404, "There is no dataset 'nothing'"),
         ("/v1/sla-status?dataset=nothing", 404, "agg_daily_revenue"),
         ("/v1/requested-runs/none", 404, "There is no requested run"),
         ("/v1/incidents?day=2026-01-01&day=2026-01-02", 422, "'day' is given more than once"),
-        ("/v1/nothing", 404, "Not Found"),
-        ("/v1/incidents/", 404, "Not Found"),
+        ("/v1/nothing", 404, "There is nothing at this address"),
+        ("/v1/incidents/", 404, "There is nothing at this address"),
     ],
 )
 def test_what_cannot_be_answered_is_a_problem_that_says_why(looked_at: Api, path: str, status: int, told: str) -> None:
@@ -198,6 +200,8 @@ def test_bodies_that_are_too_long_or_no_json_change_nothing(acted_on: Api) -> No
     ):
         answer = acted_on.client.post(path, content=body, headers=JSON)
         assert answer.status_code == 422, (body, answer.text)
+        assert "Input should" not in answer.text
+        assert "Field required" not in answer.text
     assert IncidentStore(acted_on.home.engine).last_position() == before
 
 

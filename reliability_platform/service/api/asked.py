@@ -100,10 +100,35 @@ Text = Annotated[str, StringConstraints(max_length=300, pattern=_NO_CONTROLS)]
 FaultName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,79}$")]
 
 
+WRONG = {
+    "missing": "it is missing",
+    "extra_forbidden": "it is not known here: leave it out",
+    "json_invalid": "it is no JSON ({error})",
+    "model_attributes_type": "it must be a JSON object, sent as Content-Type: application/json",
+    "int_parsing": "it must be a whole number",
+    "int_type": "it must be a whole number",
+    "int_from_float": "it must be a whole number",
+    "bool_parsing": "it must be true or false",
+    "bool_type": "it must be true or false",
+    "string_type": "it must be a text",
+    "string_too_short": "it has fewer characters than {min_length}",
+    "string_too_long": "it has more characters than {max_length}",
+    "greater_than_equal": "it must be at least {ge}",
+    "less_than_equal": "it must be at most {le}",
+    "enum": "it must be {expected}",
+    "literal_error": "it must be {expected}",
+    "date_from_datetime_parsing": "it is no day: write it as in 2026-01-31",
+    "date_parsing": "it is no day: write it as in 2026-01-31",
+}
+"""Kind of error of pydantic → what a person reads; where the kind is not here, pydantic's own words."""
+
+
 def what_is_wrong(error: Mapping[str, Any]) -> str:
     """What a person reads of an error of pydantic: a reason of ours as it stands, and no pattern that only a program reads."""
     if error["type"] == "string_pattern_mismatch" and "\\x7f" in error["ctx"]["pattern"]:
         return "it holds control characters: leave them out"
+    if error["type"] in WRONG:
+        return WRONG[error["type"]].format(**error.get("ctx", {}))
     return str(error["msg"]).removeprefix("Value error, ")
 
 

@@ -64,6 +64,13 @@ STATUSES: Sequence[tuple[type[PlatformError], int]] = (
 """What an error of ours is where a route does not say otherwise."""
 
 
+HTTP_WORDS = {
+    404: "There is nothing at this address: /v1/openapi.json lists all there are.",
+    405: "This address does not take this method: /v1/openapi.json says which.",
+}
+"""What is said where no route was found; the framework repeats the status."""
+
+
 def _of_ours(_: Request, error: Exception) -> JSONResponse:
     status = next((int(code) for kind, code in STATUSES if isinstance(error, kind)), 500)
     return problem(status, str(error), {"Retry-After": "10"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None)
@@ -76,7 +83,7 @@ def _of_api(_: Request, error: Exception) -> JSONResponse:
 
 def _of_http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return problem(error.status_code, str(error.detail), error.headers)
+    return problem(error.status_code, HTTP_WORDS.get(error.status_code, str(error.detail)), error.headers)
 
 
 def _of_validation(_: Request, error: Exception) -> JSONResponse:
