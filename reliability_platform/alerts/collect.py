@@ -1,7 +1,7 @@
 """From the timeline to alerts: which entries a channel should hear of, and when at the earliest.
 
 Who works on an incident hears of all that happens to it. Whoever owns a source or what reads it hears that it began, that it is
-over, and what is asked of them.
+over, what is asked of them, and the updates that they were promised.
 """
 
 from collections import defaultdict
@@ -11,6 +11,7 @@ from datetime import datetime
 
 from reliability_platform.alerts.channels import Channel
 from reliability_platform.alerts.ledger import Alert, AlertLedger
+from reliability_platform.alerts.message import harmless
 from reliability_platform.alerts.routing.concerned import Audience, HearsAs, Router
 from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.classes import Severity
@@ -21,6 +22,8 @@ from reliability_platform.settings import Settings
 
 TOLD = frozenset({"opened", "transition", "severity", "deadline", "escalation", "update"})
 """Kinds of timeline entries that are news. Signals, notes, and alerts themselves are not."""
+MAX_SUMMARY = 200
+"""What the ledger keeps of it."""
 AT_ONCE = 500
 """Entries read in one tick."""
 
@@ -48,7 +51,8 @@ def _heard(incident: Incident, number: int) -> Heard | None:
     if entry.kind == "escalation":
         return Heard("escalation", f"{entry.data['to']} must {entry.data.get('must', 'decide')}", after, ends=False)
     if entry.kind == "update":
-        return Heard("update", entry.data["said"], after, ends=False)
+        kind = "update" if "next" in entry.data else "reminder"
+        return Heard(kind, harmless(str(entry.data["said"]), MAX_SUMMARY), after, ends=False)
     if before.severity != after.severity:
         return Heard("severity", f"{before.severity} → {after.severity}", after, ends=False)
     if before.state != after.state:
@@ -126,11 +130,11 @@ class Collector:
             return False
         role = self._role(channel, incident, number)
         if first_told is None:
-            return (role is HearsAs.TEAM and heard.event != "update") or (role is not None and heard.incident.is_open)
+            return (role is HearsAs.TEAM and heard.event != "reminder") or (role is not None and heard.incident.is_open)
         role = role or self._role(channel, incident, first_told) or HearsAs.TEAM
         if role is HearsAs.TEAM:
-            return heard.event != "update"
-        is_theirs = heard.ends or heard.event == "update"
+            return heard.event != "reminder"
+        is_theirs = heard.ends or heard.event in ("update", "reminder")
         return is_theirs or (role is HearsAs.SOURCE and self._is_asked(channel, incident, number))
 
     def role_of(self, channel: Channel, incident: Incident) -> HearsAs:
@@ -179,7 +183,7 @@ class Collector:
             channel=channel.name,
             dry_run=self.dry_run,
             event=heard.event,
-            summary=heard.summary,
+            summary=heard.summary[:MAX_SUMMARY],
             severity=severity,
             at=incident.timeline[number - 1].at,
             due_at=quiet or self.now,

@@ -16,6 +16,8 @@ from reliability_platform.alerts.message import AlertMessage
 from reliability_platform.credentials import CredentialsError
 from reliability_platform.settings import PROJECT_ROOT, Settings
 
+MAX_WORDS = 200
+"""What the ledger keeps of a reason."""
 COURIER_SECONDS = 20.0
 """How long a channel may take for all messages of a tick; then its courier is stopped. Shorter than `ledger.HOLD`."""
 
@@ -101,7 +103,8 @@ def send(settings: Settings, channel: Channel, messages: Sequence[AlertMessage],
     try:
         task = task_of(settings, channel, messages)
     except CredentialsError as error:
-        return outcomes_of(messages, "", str(error)[:1].lower() + str(error)[1:].rstrip("."))
+        words = str(error)[:MAX_WORDS]
+        return outcomes_of(messages, "", words[:1].lower() + words[1:].rstrip("."))
     courier = subprocess.Popen(
         [sys.executable, "-m", "reliability_platform.alerts.courier"],
         stdin=subprocess.PIPE,  # not an argument: everybody may read those

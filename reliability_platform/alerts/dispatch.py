@@ -329,9 +329,8 @@ def dispatch(
 
 
 def _dispatch(tick: _Tick, configured: Sequence[Channel], *, whole: bool) -> Dispatched:
-    if tick.router is not None:
-        with tick.step("who must be told next could not be found out"):
-            note_due(tick.store, tick.router, read_policy(tick.settings.response_policy), tick.now)
+    with tick.step("who must be told next could not be found out"):
+        note_due(tick.store, tick.router, read_policy(tick.settings.response_policy), tick.now)
     done = sum(map(tick.collect, configured), Dispatched())
     waiting = tick.ledger.waiting()
     if not waiting:

@@ -93,6 +93,8 @@ def headline(incident: Incident, news: Sequence[Alert]) -> str:
         what = next(alert.summary for alert in reversed(news) if alert.event == "deadline")
     elif "state" in events:
         what = state
+    elif events & {"update", "reminder"}:
+        what = f"update, {state}"
     else:
         before = next((alert.summary[:2] for alert in news if alert.event == "severity"), incident.severity)
         what = f"{'raised' if incident.severity < before else 'lowered'} from {before}"
@@ -132,7 +134,7 @@ def _single(incident: Incident, news: Sequence[Alert], around: MessageContext) -
 
 def _to_owner(incident: Incident, news: Sequence[Alert], letter: OwnerLetter) -> list[str]:
     """A letter holds names of others, and what checks said of what was delivered: no sign of it may mean anything."""
-    asked = [f"- {alert.summary}" for alert in news if alert.event == "escalation"]
+    asked = [f"- {alert.summary}" for alert in news if alert.event in ("escalation", "update")]
     return [f"{incident.id}.", *(harmless(line, MAX_LINE) for line in [*asked, *letter.lines])]
 
 

@@ -1,11 +1,12 @@
 """What people decide about an incident: the same from the command line and from the Dagster UI."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
+from reliability_platform.formats import moment
 from reliability_platform.incidents.model import ENDED, Incident, State, check_transition
 from reliability_platform.incidents.reports import settle
 from reliability_platform.incidents.store import IncidentStore
@@ -13,6 +14,8 @@ from reliability_platform.masking import scrub
 
 MAX_NAME = 100
 MAX_TEXT = 2000
+LONGEST_SILENCE = timedelta(days=7)
+"""Nobody waits longer for the next word of something that goes on."""
 
 
 class Decision(StrEnum):
@@ -128,4 +131,23 @@ def finish_postmortem(store: IncidentStore, incident_id: str, now: datetime, act
         raise UsageError(f"{incident.id} is {incident.state}: its postmortem is a draft until it is over.")
     why = _words("The reason", why)
     store.append(incident.id, now, actor, "postmortem", why, {}, key=f"postmortem-{incident.id}-{incident.lives}")
+    return store.get(incident.id)
+
+
+def give_update(
+    store: IncidentStore, incident_id: str, said: str, next_at: datetime, now: datetime, actor: str
+) -> Incident:
+    """Tell everybody who was told of an incident how it stands, and promise the next update. Raises `UsageError`."""
+    incident = store.get(incident_id)
+    if not incident.is_open:
+        raise UsageError(
+            f"{incident.id} is {incident.state.value.replace('_', ' ')}: those who were told have the all-clear."
+        )
+    if not now < next_at <= now + LONGEST_SILENCE:
+        raise UsageError(
+            f"The next update must come within {counted(LONGEST_SILENCE.days, 'day')}: say when with --next."
+        )
+    said, actor = _words("The update", said), _text("The actor's name", actor, MAX_NAME)
+    data = {"said": said, "next": next_at.isoformat()}
+    store.append(incident.id, now, actor, "update", f"Update: {said} Next one by {moment(next_at)}.", data)
     return store.get(incident.id)

@@ -55,7 +55,7 @@ KINDS = frozenset(
         "transition",  # to another state
         "action",  # what remediation did
         "escalation",  # a person must act: remediation is at its end, or nobody has answered in time
-        "update",  # those who were promised one hear how it stands
+        "update",  # how it stands, for those who were told; of a person, with the moment of the next one
         "note",
         "assigned",  # to a person
         "severity",  # raised or lowered, with the reasons

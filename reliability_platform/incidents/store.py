@@ -68,6 +68,11 @@ class IncidentStore:
         """Those that are not over."""
         return self.find(incident_heads.c.is_open)
 
+    def open_with(self, kind: str) -> list[Incident]:
+        """Those that are not over and have an entry of a kind."""
+        ids = select(incident_timeline.c.incident_id).where(incident_timeline.c.kind == kind)
+        return self.find(incident_heads.c.is_open, incident_heads.c.incident_id.in_(ids))
+
     def open_around(self, first: date, last: date) -> list[Incident]:
         """Those that are not over and touch one of the landing days."""
         return self.find(

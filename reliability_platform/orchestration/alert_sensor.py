@@ -3,6 +3,7 @@
 import dagster as dg
 
 from reliability_platform.alerts.dispatch import dispatch
+from reliability_platform.alerts.status_page import keep_status_page
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.orchestration.resources import Home
@@ -24,6 +25,7 @@ def alert_sensor(context: dg.SensorEvaluationContext, home: Home) -> dg.SensorRe
     del context
     settings = home.settings
     done = dispatch(settings, home.engine, utc_now(), write=write_letter)
+    keep_status_page(settings, home.engine, utc_now())
     how = "rehearsed" if settings.alert_dry_run else "sent"
     words = f"{counted(done.sent, 'alert')} {how}, {done.retried} to be tried again, {done.failed} given up, {done.deferred} waiting"
     return dg.SensorResult(skip_reason=words)

@@ -30,6 +30,8 @@ from reliability_platform.incidents.impact import (
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.overview import overview, screen
 from reliability_platform.incidents.response import read_policy
+from reliability_platform.incidents.store import IncidentStore
+from reliability_platform.incidents.usual_recovery import usual_recovery
 from reliability_platform.lineage.picture import picture
 from reliability_platform.operations import operations_engine
 from reliability_platform.remediation.actions import action_named
@@ -180,6 +182,7 @@ def situation_of(settings: Settings, engine: Engine, incident: Incident, now: da
         reads=_reads([one.name for one in downstream.exposures]),
         judged_before=_judged_before(engine, incident),
         first_judged=_first_judged(engine, incident),
+        usual=usual_recovery(IncidentStore(engine), incident.failure_class) if incident.is_open else None,
         changed=what_changed(settings, engine, ensure_manifest(), incident),
     )
 

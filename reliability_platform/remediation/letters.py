@@ -38,4 +38,4 @@ def _lines(blocks: Iterable[Block]) -> Iterator[str]:
         if isinstance(block, Bullets):
             yield from (f"- {one}" for one in block.items)
         elif isinstance(block, Paragraph) and not block.text.startswith("To "):
-            yield block.text
+            yield block.text.rstrip(":")  # a colon at the end of a line may begin a sign of a chat

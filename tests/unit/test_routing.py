@@ -13,6 +13,7 @@ from reliability_platform.alerts.routing.declared import read_routing
 from reliability_platform.alerts.routing.explain import explain
 from reliability_platform.cli.main import cli
 from reliability_platform.errors import UsageError
+from reliability_platform.incidents.decisions import give_update
 from reliability_platform.incidents.model import State
 from reliability_platform.remediation.letters import write_letter
 from tests.unit.alerting import TOKEN, Ground, Server
@@ -323,3 +324,48 @@ def test_the_dry_run_says_who_when_and_why(
     assert shown["on_call"][0]["is_gap"] and len(shown["on_call"][0]["gaps"]) == 1
     assert any("payments@example.com" in owner for owner in shown["unknown_owners"])
     assert "nobody is on call in duty" in CliRunner().invoke(cli, ["alerts", "routing", "--home", home]).output
+
+
+def test_the_update_of_a_person_reaches_all_who_were_told_and_a_late_one_is_told_of_once(
+    post: Post, routed: Callable[..., Routed]
+) -> None:
+    """A promise that nobody keeps track of is no promise."""
+    platform = routed()
+    platform.with_letters = True
+    one = platform.open("P1", source="orders", root_dataset="stg_orders")
+    platform.tick()
+    said = "The desk sends the files again, says ada@example.org <!channel>."
+    give_update(platform.store, one, said, platform.now + timedelta(hours=3), platform.now, "grace")
+    platform.pass_by(minutes=1)
+    platform.tick()
+    assert post.told("anna")[-1]["title"].startswith("P1 update, detected")
+    for who in ("anna", "finance", "orders"):
+        assert "The desk sends the files again" in post.told(who)[-1]["message"]
+        assert "ada" not in post.told(who)[-1]["message"] and "<!" not in post.told(who)[-1]["message"]
+    before = len(post.told("finance"))
+    platform.pass_by(hours=2)
+    platform.tick()
+    assert len(post.told("finance")) == before  # the person's word counts, not the hour of the severity
+    for _ in range(2):
+        platform.pass_by(minutes=60)
+        platform.tick()
+    late = [entry for entry in platform.store.get(one).timeline if entry.data.get("deadline") == "update"]
+    assert [entry.why for entry in late] == [
+        "grace had promised an update by 2026-02-01 15:00 UTC, and there was none."
+    ]
+    assert any("update overdue" in message["title"] for message in post.told("anna"))
+    assert len(post.told("finance")) == before + 2  # how it stands, at once and an hour later
+
+
+@pytest.mark.parametrize(
+    ("hours", "said", "error"), [(0, "x", "within 7 days"), (200, "x", "within 7 days"), (1, " ", "empty")]
+)
+def test_an_update_that_is_none_is_refused(routed: Callable[..., Routed], hours: int, said: str, error: str) -> None:
+    """Neither for ever nor in the past, and never without a word."""
+    platform = routed()
+    one = platform.open()
+    with pytest.raises(UsageError, match=error):
+        give_update(platform.store, one, said, platform.now + timedelta(hours=hours), platform.now, "grace")
+    platform.move(one, State.RESOLVED)
+    with pytest.raises(UsageError, match="have the all-clear"):
+        give_update(platform.store, one, "x", platform.now + timedelta(hours=1), platform.now, "grace")

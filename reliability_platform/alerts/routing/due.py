@@ -44,28 +44,47 @@ def _taken(incident: Incident) -> set[int]:
 
 
 def next_update(incident: Incident) -> datetime:
-    """When those who were told of an open incident hear again, if nothing changes before."""
+    """When those who were told of an open incident hear again, if nothing changes before: as a person has promised, else as
+    the severity asks."""
     said = [
-        entry.at
+        entry
         for entry in incident.timeline
         if entry.kind in ("opened", "update") or entry.data.get("to") == State.REOPENED.value
     ]
-    return said[-1] + NEXT_UPDATE[incident.severity]
+    promised = said[-1].data.get("next")
+    return said[-1].at + NEXT_UPDATE[incident.severity] if promised is None else datetime.fromisoformat(promised)
 
 
-def note_due(store: IncidentStore, router: Router, policy: ResponsePolicy, now: datetime) -> int:
-    """Append what is due; how many entries that are."""
-    routing = router.routing
-    tells_owners = any(set(OWNERS) & set(route.tell) for route in routing.routes)
-    if not routing.escalation and not tells_owners:
-        return 0
+def promised_by(incident: Incident) -> str | None:
+    """Who has promised the next update; None where that is no person, for then it is given in time."""
+    last = next((entry for entry in reversed(incident.timeline) if entry.kind in ("opened", "update")), None)
+    return last.actor if last is not None and "next" in last.data else None
+
+
+def note_due(store: IncidentStore, router: Router | None, policy: ResponsePolicy, now: datetime) -> int:
+    """Append what is due; how many entries that are. Without a routing file, the updates that persons owe."""
     count = 0
-    for incident in store.open():
+    tells_owners = router is not None and any(set(OWNERS) & set(route.tell) for route in router.routing.routes)
+    for incident in store.open() if router is not None else store.open_with("update"):
         with noted(store, incident, now, "Whether somebody must be told next could not be found out"):
-            count += _escalate(store, router, policy, incident, now)
-            if tells_owners and now >= next_update(incident):
-                count += _update(store, router, incident, now)
+            if router is not None and router.routing.escalation:
+                count += _escalate(store, router, policy, incident, now)
+            if now >= next_update(incident):
+                count += _late(store, incident, now)
+                if router is not None and tells_owners:
+                    count += _update(store, router, incident, now)
     return count
+
+
+def _late(store: IncidentStore, incident: Incident, now: datetime) -> int:
+    """Say once that somebody owes an update; who works on it hears it as a missed deadline."""
+    who = promised_by(incident)
+    if who is None:
+        return 0
+    due = next_update(incident)
+    words = f"{who} had promised an update by {moment(due)}, and there was none."
+    key = f"update-late-{incident.id}-{due.isoformat()}"
+    return int(store.append(incident.id, now, ACTOR, "deadline", words, {"deadline": "update"}, key=key))
 
 
 def _escalate(store: IncidentStore, router: Router, policy: ResponsePolicy, incident: Incident, now: datetime) -> int:

@@ -1,13 +1,16 @@
 """What people decide about an incident, one command per decision."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import click
 
 from reliability_platform.actor import whoami
 from reliability_platform.cli.options import echo, home_option, json_option, print_json
+from reliability_platform.cli.parameters import Number
 from reliability_platform.clock import utc_now
-from reliability_platform.incidents.decisions import EFFECTS, Decision, decide
+from reliability_platform.formats import moment
+from reliability_platform.incidents.decisions import EFFECTS, Decision, decide, give_update
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.service.queries.incidents import summary_of
@@ -54,3 +57,28 @@ close = _command("close", Decision.CLOSE, "nothing is left to do")
 def assign(incident_id: str, to: str, why: str, settings: Settings, as_json: bool) -> None:
     """Give an incident to somebody. INCIDENT_ID may be shortened, as in INC-0003."""
     _carry_out(Decision.ASSIGN, incident_id, why, to, settings, as_json)
+
+
+@click.command()
+@click.argument("incident_id")
+@click.option("--say", required=True, help="How it stands, for everybody who was told; no names of people.")
+@click.option(
+    "--next", "hours", type=Number(0.1, 168), default=None, help="Hours until the next update. [default: by severity]"
+)
+@home_option
+@json_option
+def update(incident_id: str, say: str, hours: float | None, settings: Settings, as_json: bool) -> None:
+    """Tell everybody who was told of an incident how it stands, and promise the next update; one that is late is told of.
+
+    INCIDENT_ID may be shortened, as in INC-0003. Without an update, owners hear by themselves how it stands when one is due.
+    """
+    from reliability_platform.incidents.documents.messages import NEXT_UPDATE
+
+    store, now = IncidentStore(operations_engine(settings)), utc_now()
+    incident = store.get(incident_id)
+    wait = NEXT_UPDATE[incident.severity] if hours is None else timedelta(hours=hours)
+    incident = give_update(store, incident.id, say, now + wait, now, whoami())
+    if as_json:
+        print_json(summary_of(settings, incident, now).model_dump())
+        return
+    echo(f"{incident.id}: the update goes to everybody who was told. The next one is promised by {moment(now + wait)}.")

@@ -51,6 +51,11 @@ def _next(incident: Incident, situation: Situation) -> str:
     return f"Next update by {moment(situation.now + NEXT_UPDATE[incident.severity])}, or when something changes."
 
 
+def _usually(incident: Incident, situation: Situation) -> list[str]:
+    """What its past lets one expect of an open incident."""
+    return [] if is_over(incident) or situation.usual is None else [situation.usual.in_words]
+
+
 def _concerned(incident: Incident) -> str:
     return f"{joined(list(incident.sources or (incident.source,)))}, {landing_days(incident.partitions)}"
 
@@ -79,6 +84,7 @@ def internal(incident: Incident, situation: Situation) -> Message:
         f"{since}. State: {state(incident)}.",
         *(f"Done: {one}" for one in containment_done(incident, situation)[:3]),
         _doing(incident, situation),
+        *_usually(incident, situation),
         _next(incident, situation),
     ]
     blocks: list[Block] = [Heading(1, title(incident)), Paragraph(incident.id), Bullets(items)]
@@ -116,6 +122,7 @@ def to_reader(incident: Incident, situation: Situation, exposures: Sequence[Expo
         _see_now(incident, situation),
         avoid if wrong else "Nothing needs to be avoided; numbers may be late.",
         _doing(incident, situation),
+        *_usually(incident, situation),
         _next(incident, situation),
     ]
     owner = exposures[0]
@@ -149,7 +156,7 @@ def to_source(incident: Incident, situation: Situation) -> Message:
         Paragraph(f"To {owner}. {incident.id}, {landing_days(incident.partitions)}."),
         Paragraph("What our checks saw:"),
         Bullets(own[:5]),
-        Paragraph(f"{_doing(incident, situation)} {asked}"),
+        Paragraph(" ".join([_doing(incident, situation), *_usually(incident, situation), asked])),
         Paragraph(_next(incident, situation)),
     ]
     return Message(SOURCE, owner, blocks)

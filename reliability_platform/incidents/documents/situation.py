@@ -9,6 +9,7 @@ from reliability_platform.checks.results import CheckResult
 from reliability_platform.incidents.changes import WhatChanged
 from reliability_platform.incidents.impact import Numbers, Reach
 from reliability_platform.incidents.response import ResponsePolicy
+from reliability_platform.incidents.usual_recovery import UsualRecovery
 
 HERE = Path("..")
 """The home of a page that is kept in it, from its own folder: it may be moved, and says nothing of the machine."""
@@ -76,5 +77,7 @@ class Situation:
     """Some of the other results, before the detection, of the checks that failed, on the days on which they did."""
     first_judged: Sequence[str] = ()
     """The checks that failed of which no result stands before the first failed one, on any of these days."""
+    usual: UsualRecovery | None = None
+    """How long incidents of the class took to recover; None where too few have, or nobody looked."""
     changed: WhatChanged | None = None
     """What changed between the last good build and the first bad one; None where nobody looked."""
