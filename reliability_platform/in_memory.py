@@ -7,11 +7,14 @@ makes must be temporary: of that nobody else sees anything, and it ends with the
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import duckdb
+
+
+_ENGINES: dict[int, "duckdb.DuckDBPyConnection"] = {}
+"""By process. That of a parent stays as it is: its threads have not outlived the fork, and whoever closes it waits for them."""
 
 
 @contextmanager
@@ -22,21 +25,19 @@ def in_memory() -> Iterator["duckdb.DuckDBPyConnection"]:
     try:
         opened = _opened()
     except duckdb.Error:  # an error within DuckDB, as a damaged file may cause one, ends the engine that it befell
-        _engine.cache_clear()
+        _ENGINES.pop(os.getpid(), None)
         opened = _opened()
     with opened as connection:
         yield connection
 
 
 def _opened() -> "duckdb.DuckDBPyConnection":
-    connection = _engine(os.getpid()).cursor()
-    connection.execute("set enable_progress_bar = false")  # it would end up in the output of `--json`
-    return connection
-
-
-@lru_cache(maxsize=1)
-def _engine(_process: int) -> "duckdb.DuckDBPyConnection":
-    """Of this process: its threads do not outlive a fork. It keeps no content of a file, which may be another one by now."""
     import duckdb
 
-    return duckdb.connect(config={"enable_external_file_cache": False})
+    engine = _ENGINES.get(os.getpid())
+    if engine is None:
+        # It keeps no content of a file, which may be another one by now.
+        engine = _ENGINES.setdefault(os.getpid(), duckdb.connect(config={"enable_external_file_cache": False}))
+    connection = engine.cursor()
+    connection.execute("set enable_progress_bar = false")  # it would end up in the output of `--json`
+    return connection
