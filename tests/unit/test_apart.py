@@ -121,11 +121,11 @@ def test_a_channel_that_fails_keeps_no_other_from_its_turn(
 ) -> None:
     """Channels were served side by side, and the first that raised took the outcome of all with it."""
     home = Ground(tmp_path, "json://127.0.0.1:1/x", "xml://127.0.0.1:1/y", alert_dry_run=True)
-    first, *_ = dispatching.channels(home.settings)
+    first, *_ = dispatching.channels_of_settings(home.settings)
     home.open()
     if step == "collect":
-        whole = dispatching.collect
-        monkeypatch.setattr(dispatching, "collect", but_for(whole, lambda _, __, ___, channel, ____: channel == first))
+        collector = dispatching.Collector
+        monkeypatch.setattr(collector, "collect", but_for(collector.collect, lambda _, channel: channel == first))
     else:
         tick = dispatching._Tick
         monkeypatch.setattr(tick, "serve", but_for(tick.serve, lambda _, channel, __: channel == first))
