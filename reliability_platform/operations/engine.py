@@ -18,6 +18,7 @@ from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError,
 from reliability_platform.home_path import rename_former_folders
 from reliability_platform.operations.reuse import reuse_untouched
 from reliability_platform.operations.schema import ensure_schema
+from reliability_platform.operations.tables import metadata, operations_version
 from reliability_platform.room import room_at
 from reliability_platform.settings import Settings, variable
 
@@ -25,6 +26,7 @@ BUSY_TIMEOUT_MILLISECONDS = 30_000
 OPERATIONS_URL = variable("operations_url")
 RESTORED = "`reliability restore --damaged` puts it back"
 """The home's own store must not be moved away: nothing is published beside a new one."""
+_NO_TABLE = re.compile(r"no such table: (\w+)")
 
 
 _SQLITE: tuple[tuple[str, Cause], ...] = (
@@ -155,7 +157,14 @@ def _in_words(context: ExceptionContext) -> None:
     """SQLAlchemy's hook: let an error out as the platform's own where it is about the store and not a statement."""
     error, engine = context.original_exception, context.engine
     if isinstance(error, sqlite3.Error):
-        ours = store_error(error, Path(engine.url.database or "") if engine else Path())
+        file = Path(engine.url.database or "") if engine else Path()
+        lost = _NO_TABLE.fullmatch(str(error))
+        # SQLite has begun an empty file in the place of one that is gone; a new one has no version, and is asked for it first.
+        if lost is not None and lost[1] in metadata.tables.keys() - {operations_version.name}:
+            raise EnvironmentUnusableError(
+                f"The operations store {file} lacks its table {lost[1]}: {RESTORED}."
+            ) from error
+        ours = store_error(error, file)
         if ours is not None:
             raise ours from error
     elif context.connection is None and engine is not None:  # it was about to connect

@@ -462,6 +462,10 @@ def test_what_is_refused_says_why_and_nothing_after_it_is_done(acted_on: Api) ->
 def test_a_home_whose_store_is_gone_is_told_with_503(acted_on: Api) -> None:
     for file in acted_on.home.settings.home.glob("operations.sqlite*"):
         file.unlink()
+    acted_on.home.engine.dispose()
+    assert "lacks its table" in acted_on.get("/v1/incidents", 503)["detail"]
+    for file in acted_on.home.settings.home.glob("operations.sqlite*"):
+        file.unlink()
     (acted_on.home.settings.home / "operations.sqlite").mkdir()
     assert "operations store" in acted_on.get("/v1/incidents", 503)["detail"]
     acted_on.get("/v1/health")
