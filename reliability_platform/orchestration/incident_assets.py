@@ -94,6 +94,7 @@ def incident_metadata(settings: Settings, engine: Engine, incident: Incident) ->
     return {
         "page": dg.MetadataValue.md(markdown(blocks)),
         "file": dg.MetadataValue.path(str(documents_folder(settings) / f"{incident.id}.html")),
+        "dashboard": dg.MetadataValue.url(f"{settings.api_url.rstrip('/')}/ui/incidents/{incident.id}"),
         "state": dg.MetadataValue.text(incident.state.value),
         "severity": dg.MetadataValue.text(incident.severity.value),
         "type": dg.MetadataValue.text(incident.triage.type.value),

@@ -135,7 +135,8 @@ def test_a_page_shows_hostile_text_as_text_and_asks_nobody_else(home: Platform, 
     assert HOSTILE not in answer.text
     assert not seen.of("img", "iframe", "object", "embed", "style")
     assert not [name for _, one in seen.elements for name in one if name.startswith("on") or name == "style"]
-    assert all(one.startswith(("/ui", "#", "data:,")) for one in seen.addresses()), seen.addresses()
+    known = ("/ui", "#", "data:,", f"{home.settings.ui_url}/assets/incident?")
+    assert all(one.startswith(known) for one in seen.addresses()), seen.addresses()
     assert answer.headers["content-security-policy"] == SECURITY_POLICY
     assert "http" not in SECURITY_POLICY
     assert "unsafe" not in SECURITY_POLICY
@@ -376,6 +377,7 @@ def test_an_incident_shows_what_its_checks_measured_over_the_past_and_some_rows(
     body = client_of(home.settings).get("/ui/incidents/INC-0001").text
     assert '<path class="dot alarm"' in body
     assert "as the incident found it" in body
+    assert "/assets/incident?view=partitions&amp;partition=INC-0001-null_spike-orders-2026-01-02" in body
     assert "Some rows that stg_orders__missing_customer_id objects to, masked" in body
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from markupsafe import Markup
 
+from reliability_platform.alerts.message import page as page_in_dagster
 from reliability_platform.counted import counted
 from reliability_platform.errors import EnvironmentUnusableError
 from reliability_platform.formats import landing_days
@@ -67,6 +68,8 @@ class IncidentView(PageView):
     """What the checks measured over the days before, with the days of the incident as they were found."""
     samples: list[SampleTable]
     """Some of the rows that they object to."""
+    in_dagster: str
+    """The address of the incident in Dagster's UI."""
     runbook: Markup
     runbook_written_at: datetime | None
     """None where the page of the incident was never written, and this is the runbook of its class."""
@@ -96,6 +99,7 @@ def view(asked: PageRequest) -> IncidentView:
         changed=rows(changes.changes) if changes is not None else [],
         pictures=_pictures(asked, incident),
         samples=sample_tables(incident.latest_signals),
+        in_dagster=page_in_dagster(asked.settings.ui_url, incident.id),
         runbook=as_html(runbook.text),
         runbook_written_at=runbook.written_at,
         is_open=incident.is_open,
