@@ -149,5 +149,5 @@ def give_update(
         )
     said, actor = _words("The update", said), _text("The actor's name", actor, MAX_NAME)
     data = {"said": said, "next": next_at.isoformat()}
-    store.append(incident.id, now, actor, "update", f"Update: {said} Next one by {moment(next_at)}.", data)
+    store.append(incident.id, now, actor, "update", f"Update: {said.rstrip('.')}. Next one by {moment(next_at)}.", data)
     return store.get(incident.id)

@@ -20,6 +20,7 @@ from reliability_platform.incidents.documents.runbook import follow_up
 from reliability_platform.incidents.impact import Reach, RowsOfDays, is_contained
 from reliability_platform.incidents.model import Incident, State, TimelineEntry
 from reliability_platform.incidents.response import ResponsePolicy, overdue, postmortem_due, response_due
+from reliability_platform.incidents.usual_recovery import UsualRecovery
 
 LAST_STEPS = 4
 MAX_WORDS = 170
@@ -160,6 +161,7 @@ def overview(
     *,
     heals: bool = True,
     changed: WhatChanged | None = None,
+    usual: UsualRecovery | None = None,
 ) -> list[Block]:
     """The screen. `next_step` says what remediation does or waits for; `home` stands where it is not the default."""
     kind = CLASSES[incident.failure_class]
@@ -177,6 +179,7 @@ def overview(
         *_going_on(incident),
         *_done(incident),
         *_now(incident, policy, now, next_step, home, heals),
+        *([Paragraph(usual.in_words)] if usual is not None else []),
     ]
 
 

@@ -222,7 +222,8 @@ def render_overview(settings: Settings, incident: Incident, now: datetime) -> st
     heals = incident.is_open and left_to_a_person(settings, engine, incident, now) is None
     changed = what_changed(settings, engine, ensure_manifest(), incident)
     home = _elsewhere(settings)
-    return screen(overview(incident, lineage, rows, policy, now, step, home, heals=heals, changed=changed))
+    usual = usual_recovery(IncidentStore(engine), incident.failure_class) if incident.is_open else None
+    return screen(overview(incident, lineage, rows, policy, now, step, home, heals=heals, changed=changed, usual=usual))
 
 
 def documents_folder(settings: Settings) -> Path:

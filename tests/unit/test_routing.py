@@ -99,6 +99,11 @@ def routed(post: Post, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calla
         ("otherwise: [team]}", "otherwise: [duty]}", "rotations.duty.otherwise.0: there is no recipient 'duty'"),
         ("until: 2026-02-01T20:00", "until: 2026-02-01T07:00", "until must be later than from"),
         ("Europe/Zurich", "Europe/Zurch", "'Europe/Zurch' is not a time zone"),
+        (
+            "shifts: [{recipient: anna, from: 2026-02-01T08:00, until: 2026-02-01T20:00}]",
+            "calendar: 'https://a/b?tok3n=1'",
+            "a calendar's URL with a user or a query is a secret",
+        ),
         ("[Anna Muster]", "[finance analytics]", "'Finance Analytics' is anna already"),
         ("\notherwise: [team]\n", "\n", "otherwise: Field required"),
     ],

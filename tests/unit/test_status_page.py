@@ -8,6 +8,7 @@ from reliability_platform.incidents.decisions import give_update
 from reliability_platform.incidents.documents import web
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.usual_recovery import usual_recovery
+from reliability_platform.remediation.documents import render_overview
 from tests.unit.alerting import Ground
 
 
@@ -29,6 +30,8 @@ def test_the_usual_recovery_is_median_and_nine_in_ten_of_the_same_class(ground: 
         "Of the last 5 incidents of this kind half were over within 30 min, nine in ten within 10 h."
     )
     assert usual_recovery(platform.store, "null_spike") is None
+    standing = platform.store.get(platform.open("P2", source="orders", root_dataset="stg_orders"))
+    assert usual.in_words in " ".join(render_overview(platform.settings, standing, platform.now).split())
 
 
 def test_readers_see_what_is_wrong_for_them_and_nothing_of_the_inside(ground: Callable[..., Ground]) -> None:

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -50,6 +51,14 @@ def _without_zone(moment: datetime) -> datetime:
     if moment.tzinfo is not None:
         raise ValueError("write it without an offset: the rotation says its zone")
     return moment
+
+
+def _open_place(place: str) -> str:
+    if place.startswith(("http://", "https://")):
+        parts = urlsplit(place)
+        if parts.username or parts.password or parts.query or not parts.hostname:
+            raise ValueError(f"a calendar's URL with a user or a query is a secret, and one needs a host: {HOW}")
+    return place
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$", strict=True)]
@@ -109,7 +118,9 @@ class Rotation(_Declared):
     """Who is on call when: as shifts, or by a calendar. Named in routes as recipients are."""
 
     shifts: tuple[Shift, ...] = ()
-    calendar: Annotated[str, Field(min_length=1, max_length=400, strict=True)] | None = None
+    calendar: Annotated[str, Field(min_length=1, max_length=400, strict=True), AfterValidator(_open_place)] | None = (
+        None
+    )
     """An iCal file beside routing.yml, a URL, or where a URL is that nobody else may know (env:NAME …)."""
     zone: Zone = "UTC"
     """Of shifts, and of a calendar's moments that have none."""
