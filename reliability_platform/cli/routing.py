@@ -66,7 +66,7 @@ def routing(settings: Settings, as_json: bool) -> None:
         table.add_column(column)
     for route in declared.routes:
         table.add_row(*map(escape, (route.name, route.when.in_words, ", ".join(route.tell))))
-    table.add_row("otherwise", "no route names anybody", escape(", ".join(declared.otherwise)))
+    table.add_row("otherwise", "no route names anybody who works on it", escape(", ".join(declared.otherwise)))
     people.print(table)
     for turn in rotations:
         people.print(f"On call: {joined(turn['told'])}: {turn['why']}.", markup=False, soft_wrap=True)

@@ -132,6 +132,10 @@ def test_each_hears_of_what_concerns_them_and_nobody_else_does(post: Post, route
     platform.open("P3", source="web_events")
     platform.tick()
     assert post.everybody == {"team"}  # no route names anybody: nothing is lost
+    post.paths.clear(), post.heard.clear()
+    platform.open("P2", source="orders", root_dataset="stg_orders")
+    platform.tick()
+    assert post.everybody == {"orders", "finance", "team"}  # owners alone would leave it to nobody
     platform.pass_by(minutes=5)
     assert platform.tick().new == 0
 
@@ -266,7 +270,7 @@ def test_a_secret_that_is_not_there_costs_nobody_else_anything(
     monkeypatch.delenv("FINANCE")
     platform.open("P2", source="orders", root_dataset="stg_orders")
     done = platform.tick()
-    assert (done.sent, done.retried) == (1, 1) and post.everybody == {"orders"}
+    assert (done.sent, done.retried) == (2, 1) and post.everybody == {"orders", "team"}
     health = platform.ledger.channels()["finance", False]
     assert health.last_error == "the environment variable FINANCE, in which credentials should be, is not set"
 

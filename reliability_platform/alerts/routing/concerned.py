@@ -95,9 +95,9 @@ class Router:
                 nobody += lacking
                 for recipient, role, more in found:
                     _add(told, recipient, role, f"{route.name} ({more})" if more else route.name)
-        if not told:
+        if not any(one.role is HearsAs.TEAM for one in told.values()):  # owners alone would leave it to nobody
             for name in self.routing.otherwise:
-                _add(told, name, HearsAs.TEAM, "no route names anybody")
+                _add(told, name, HearsAs.TEAM, "no route names anybody who works on it")
         return Audience(told, tuple(dict.fromkeys(nobody)))
 
     def found(self, names: Iterable[str], incident: Incident) -> tuple[list[tuple[str, HearsAs, str]], list[str]]:

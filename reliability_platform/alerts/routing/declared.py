@@ -188,7 +188,7 @@ class Routing(_Declared):
     rotations: dict[Name, Rotation] = {}
     routes: Annotated[tuple[Route, ...], Field(min_length=1)]
     otherwise: Told
-    """Who is told of an incident that no route names anybody for."""
+    """Who is told of an incident for which no route names anybody who works on it; owners alone do not."""
     escalation: tuple[Escalation, ...] = ()
 
     def meant(self, said: Sequence[str]) -> list[str]:
