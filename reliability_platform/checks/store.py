@@ -16,7 +16,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Row
 
-from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import UNTOLD, CheckResult, CheckStatus
 from reliability_platform.log_lines import log_event
 from reliability_platform.operations.cursors import numbered_in_order
@@ -75,6 +74,8 @@ def newest_results(*conditions: ColumnElement[bool]) -> Select[Any]:
 
 def _tell(result: CheckResult) -> None:
     """Tell of a check that objects, or could not judge."""
+    from reliability_platform.checks.catalogue import CHECKS  # 60 ms of CPU, and who lists incidents needs none of it
+
     spec = CHECKS.get(result.check)
     log_event(
         f"check {result.status.value}",
@@ -114,6 +115,8 @@ class CheckStore:
 
         Not those on runs: they are about a run that is over, and nobody would say a second time that it was mended.
         """
+        from reliability_platform.checks.catalogue import CHECKS
+
         wanted = set(sources)
         names = [spec.name for spec in CHECKS.values() if wanted & set(spec.sources) and spec.engine != "run"]
         with self._engine.begin() as connection:

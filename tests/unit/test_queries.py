@@ -244,6 +244,11 @@ LOOKED = {
         "action_named('re_request_batches'), can_be_asked(load_settings(), 'orders')\n",
         "pandas pyarrow numpy duckdb networkx soda fsspec urllib3 pydantic_settings reliability_platform.lab.faults",
     ),
+    "incidents": (
+        "from reliability_platform.cli.incidents.look import list_incidents\n"
+        "from reliability_platform.incidents import below_limit\n",
+        "pandas pyarrow numpy duckdb networkx soda fsspec urllib3 pydantic_settings reliability_platform.checks.catalogue",
+    ),
     "objectives": (
         "from reliability_platform.cli.slo import slo\nfrom reliability_platform.service.queries.slo import slo_status\n",
         "pandas pyarrow numpy duckdb networkx soda fsspec urllib3 pydantic_settings reliability_platform.lab",
