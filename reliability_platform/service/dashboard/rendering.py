@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -80,10 +81,15 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (said, share, moment, words, short, days, ticked, indented, yes_no, percent, number, duration)
+    filters = (said, share, moment, words, short, days, ticked, indented, yes_no, percent, number, exact, duration)
     environment.filters.update({one.__name__: one for one in filters})
     environment.globals.update(counted=counted, NOTHING=NOTHING)
     return environment
+
+
+def exact(value: str | None) -> str:
+    """An exact number that is kept as text, with its thousands parted; a dash where there is none."""
+    return NOTHING if value is None else f"{Decimal(value):,f}"
 
 
 def rendered(template: str, **names: Any) -> str:
