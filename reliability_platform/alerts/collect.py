@@ -149,7 +149,8 @@ class Collector:
         """Whether an entry asks something of the recipient in particular."""
         entry = incident.timeline[number - 1]
         assert self.router is not None
-        return entry.kind == "escalation" and channel.recipient in self.router.routing.meant([str(entry.data["to"])])
+        asks = "to" in entry.data and entry.kind in ("escalation", "deadline")
+        return asks and channel.recipient in self.router.routing.meant([str(entry.data["to"])])
 
     def _role(self, channel: Channel, incident: Incident, number: int) -> HearsAs | None:
         """As what a channel is told of an incident as it was after an entry; None if that does not concern it."""

@@ -14,6 +14,8 @@ from reliability_platform.masking import scrub
 
 MAX_NAME = 100
 MAX_TEXT = 2000
+DONE = "-done"
+"""Ends the key of the entry that says so of an action item."""
 LONGEST_SILENCE = timedelta(days=7)
 """Nobody waits longer for the next word of something that goes on."""
 
@@ -94,6 +96,11 @@ def decide(
     return store.get(incident.id)
 
 
+def key_of_action_item(incident_id: str = "", number: int | None = None) -> str:
+    """Under which an action item is on the timeline once; without an incident, how all these keys begin."""
+    return f"action-item-{incident_id}" + (f"-{number}" if number is not None else "")
+
+
 def add_action_item(
     store: IncidentStore, incident_id: str, what: str, owner: str, due: date, now: datetime, actor: str
 ) -> int:
@@ -102,7 +109,7 @@ def add_action_item(
     what, owner = _words("What is to be done", what), _text("The owner", owner, MAX_NAME)
     number = max((item.number for item in incident.action_items), default=0) + 1
     data = {"number": number, "what": what, "owner": owner, "due": due.isoformat()}
-    key = f"action-item-{incident.id}-{number}"
+    key = key_of_action_item(incident.id, number)
     if not store.append(incident.id, now, actor, "action_item", f"To do by {due}: {what}", data, key=key):
         return add_action_item(store, incident_id, what, owner, due, now, actor)  # somebody took the number
     return number
@@ -119,7 +126,7 @@ def finish_action_item(
         raise UsageError(f"{incident.id} has no action item {number}; it has {numbers}.")
     if item.done_at is None:
         words = f"Done: {item.what} ({_text('The reason', why, MAX_TEXT)})"
-        key = f"action-item-{incident.id}-{number}-done"
+        key = f"{key_of_action_item(incident.id, number)}{DONE}"
         store.append(incident.id, now, actor, "action_item", words, {"number": number, "done": True}, key=key)
     return store.get(incident.id)
 

@@ -62,7 +62,7 @@ KINDS = frozenset(
         "alert",  # somebody was told
         "impact",  # the numbers of the blast radius, before healing and after it
         "action_item",  # something to do so that it does not happen again; later: done
-        "deadline",  # an answer or a postmortem that was due is late
+        "deadline",  # an answer, a postmortem or an action item that was due is late
         "postmortem",  # written
     }
 )
@@ -168,7 +168,7 @@ class Incident:
     impact: dict[str, Any] = field(default_factory=dict)
     """`bad` and `recovered`: the numbers of the blast radius as they were recorded before healing and after it."""
     missed: set[str] = field(default_factory=set)
-    """The deadlines that are noted as missed: `response`, `postmortem`."""
+    """The deadlines that are noted as missed: `response`, `postmortem`, `update`, `action item 2`."""
     postmortem_at: datetime | None = None
     is_symptom: bool = False
     """Whether it turned out to be no failure of its own but a symptom of the one that it is linked to."""

@@ -19,6 +19,7 @@ from reliability_platform.incidents.documents.render import text
 from reliability_platform.incidents.documents.runbook import follow_up
 from reliability_platform.incidents.impact import Reach, RowsOfDays, is_contained
 from reliability_platform.incidents.model import Incident, State, TimelineEntry
+from reliability_platform.incidents.recurring import Recurrence
 from reliability_platform.incidents.response import ResponsePolicy, overdue, postmortem_due, response_due
 from reliability_platform.incidents.usual_recovery import UsualRecovery
 
@@ -57,7 +58,7 @@ def _several(names: Sequence[str], limit: int = 3) -> str:
     return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown or "none"
 
 
-def _wrong(incident: Incident) -> list[Block]:
+def _wrong(incident: Incident, recurrence: Recurrence | None) -> list[Block]:
     kind, triage = CLASSES[incident.failure_class], incident.triage
     seen = [*incident.still_failing.values(), *reversed(incident.signals)]
     own = (one for one in seen if one.check in CHECKS and CHECKS[one.check].failure_class == incident.failure_class)
@@ -69,6 +70,8 @@ def _wrong(incident: Incident) -> list[Block]:
     sorts = triage.classification
     nature = f"{triage.type.capitalize()}; {sorts.persistence}, {sorts.origin}, about {sorts.aspect}."
     items.append(_short(f"{incident.severity_reason}. {nature}"))
+    if recurrence is not None:
+        items.append(recurrence.in_words)
     return [Heading(2, "What is wrong"), Bullets(items)]
 
 
@@ -162,6 +165,7 @@ def overview(
     heals: bool = True,
     changed: WhatChanged | None = None,
     usual: UsualRecovery | None = None,
+    recurrence: Recurrence | None = None,
 ) -> list[Block]:
     """The screen. `next_step` says what remediation does or waits for; `home` stands where it is not the default."""
     kind = CLASSES[incident.failure_class]
@@ -172,7 +176,7 @@ def overview(
             f"{incident.id} · {incident.state.value.replace('_', ' ')} · assigned to {owner} · "
             f"source owned by {CONTRACTS[incident.source].owner}"
         ),
-        *_wrong(incident),
+        *_wrong(incident, recurrence),
         *_hit(reach, concerned),
         *_since(incident, now),
         *(changes_in_short(changed) if changed is not None else []),

@@ -18,6 +18,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Select,
     delete,
     func,
     insert,
@@ -113,6 +114,12 @@ class IncidentStore:
                 rows = connection.execute(select(incident_timeline).where(some).order_by(incident_timeline.c.id))
                 found.update((one.id, one) for one in _folded(rows))
         return [found[one] for one in ids if one in found], total
+
+    def read(self, query: Select[Any]) -> Sequence[Any]:
+        """The rows of a question to the heads, which know all that the timeline does."""
+        with self._engine.connect() as connection:
+            self._catch_up(connection)
+            return connection.execute(query).all()
 
     def get(self, incident_id: str) -> Incident:
         """One incident, by its id or an unambiguous beginning of it. Raises `UsageError`."""

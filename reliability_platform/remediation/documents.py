@@ -29,6 +29,7 @@ from reliability_platform.incidents.impact import (
 )
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.incidents.overview import overview, screen
+from reliability_platform.incidents.recurring import recurrence_of
 from reliability_platform.incidents.response import read_policy
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.incidents.usual_recovery import usual_recovery
@@ -184,6 +185,7 @@ def situation_of(settings: Settings, engine: Engine, incident: Incident, now: da
         first_judged=_first_judged(engine, incident),
         usual=usual_recovery(IncidentStore(engine), incident.failure_class) if incident.is_open else None,
         changed=what_changed(settings, engine, ensure_manifest(), incident),
+        recurrence=recurrence_of(IncidentStore(engine), incident),
     )
 
 
@@ -223,7 +225,13 @@ def render_overview(settings: Settings, incident: Incident, now: datetime) -> st
     changed = what_changed(settings, engine, ensure_manifest(), incident)
     home = _elsewhere(settings)
     usual = usual_recovery(IncidentStore(engine), incident.failure_class) if incident.is_open else None
-    return screen(overview(incident, lineage, rows, policy, now, step, home, heals=heals, changed=changed, usual=usual))
+    again = recurrence_of(IncidentStore(engine), incident)
+    return screen(
+        overview(
+            incident, lineage, rows, policy, now, step, home,
+            heals=heals, changed=changed, usual=usual, recurrence=again,
+        )
+    )  # fmt: skip
 
 
 def documents_folder(settings: Settings) -> Path:

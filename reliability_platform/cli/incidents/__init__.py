@@ -27,6 +27,7 @@ PLACES = {
     "false-alarm": "incidents.decisions:false_alarm",
     "close": "incidents.decisions:close",
     "actions": "incidents.lessons:actions",
+    "recurring": "incidents.lessons:recurring",
     "metrics": "incidents.metrics:metrics",
     "audit": "incidents.audit:audit",
 }

@@ -1,6 +1,6 @@
 """What is learned from an incident: its postmortem, and what has to be done so that it does not come again."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import click
@@ -10,9 +10,12 @@ from reliability_platform.cli.incidents.look import unmarked
 from reliability_platform.cli.options import home_option, json_option, people, print_json
 from reliability_platform.cli.tables import Table
 from reliability_platform.clock import parse_day, utc_now
+from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.decisions import add_action_item, finish_action_item
 from reliability_platform.incidents.model import Incident
+from reliability_platform.incidents.recurring import WITHIN
+from reliability_platform.incidents.recurring import recurring as repeated
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.settings import Settings
@@ -91,3 +94,39 @@ def actions(
         words = (unmarked(item["what"]), unmarked(item["owner"]))
         table.add_row(item["incident"], str(item["number"]), *words, due_words, finished)
     people.print(table if found else "Nothing is left to do.")
+
+
+@click.command()
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3660),
+    default=WITHIN.days,
+    show_default=True,
+    help="How far back incidents count, by when they were detected.",
+)
+@home_option
+@json_option
+def recurring(days: int, settings: Settings, as_json: bool) -> None:
+    """Causes that came back: each failure class that one source had more than once, the most frequent first."""
+    found = repeated(IncidentStore(operations_engine(settings)), utc_now(), timedelta(days=days))
+    if as_json:
+        print_json(
+            [
+                {
+                    "source": one.source,
+                    "failure_class": one.failure_class,
+                    "owner": one.owner,
+                    "times": len(one.occurrences),
+                    "incidents": [vars(time) for time in one.occurrences],
+                }
+                for one in found
+            ]
+        )
+        return
+    table = Table()
+    for column in ("times", "class", "source", "owner", "incidents"):
+        table.add_column(column, no_wrap=column in ("times", "class"))
+    for one in found:
+        named = "\n".join(f"{time.incident} ({time.detected_at:%Y-%m-%d}, {time.state})" for time in one.occurrences)
+        table.add_row(str(len(one.occurrences)), one.failure_class, one.source, unmarked(one.owner), named)
+    people.print(table if found else f"Nothing came back within {counted(days, 'day')}.")

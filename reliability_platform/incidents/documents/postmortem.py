@@ -154,6 +154,7 @@ def _cause(incident: Incident, situation: Situation) -> list[Block]:
         Heading(2, "Root cause"),
         Grid(["what", "found"], rows),
         Bullets(evidence),
+        *([Paragraph(situation.recurrence.in_words)] if situation.recurrence is not None else []),
         triage_steps(incident),
     ]
 

@@ -55,7 +55,7 @@ def _filled(incident: Incident, texts: tuple[str, ...]) -> list[str]:
     return [text.format(id=incident.id, source=incident.source, first=first, last=last) for text in texts]
 
 
-def _wrong(incident: Incident) -> list[Block]:
+def _wrong(incident: Incident, situation: Situation) -> list[Block]:
     found = incident.triage
     nature = found.classification
     facts = [f"{found.type.capitalize()}; {nature.origin}; {nature.persistence} {nature.reason}"]
@@ -66,6 +66,8 @@ def _wrong(incident: Incident) -> list[Block]:
         Paragraph(CLASSES[incident.failure_class].what_it_means),
         Paragraph(f"{'; '.join(facts)}."),
     ]
+    if situation.recurrence is not None:
+        blocks.append(Paragraph(situation.recurrence.in_words))
     if incident.linked_to:
         blocks.append(Paragraph(f"See also {incident.linked_to}."))
     return blocks
@@ -499,7 +501,7 @@ def runbook(incident: Incident, situation: Situation) -> list[Block]:
     """All sections."""
     return [
         *opening(incident, situation),
-        *_wrong(incident),
+        *_wrong(incident, situation),
         *changes_section(situation.changed),
         *_severity(incident, situation),
         *_symptoms(incident),

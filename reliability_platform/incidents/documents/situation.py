@@ -8,6 +8,7 @@ from pathlib import Path
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.incidents.changes import WhatChanged
 from reliability_platform.incidents.impact import Numbers, Reach
+from reliability_platform.incidents.recurring import Recurrence
 from reliability_platform.incidents.response import ResponsePolicy
 from reliability_platform.incidents.usual_recovery import UsualRecovery
 
@@ -81,3 +82,5 @@ class Situation:
     """How long incidents of the class took to recover; None where too few have, or nobody looked."""
     changed: WhatChanged | None = None
     """What changed between the last good build and the first bad one; None where nobody looked."""
+    recurrence: Recurrence | None = None
+    """The times before, of the same class at the same source; None if it is the first, or nobody looked."""
