@@ -22,7 +22,14 @@ def read_table(path: Path, columns: Sequence[str] | None = None, schema: "pa.Sch
     """One file, with the columns that are in it and no others."""
     import pyarrow.parquet as pq  # 0.1 s, and whoever only writes a name as SQL needs none of it
 
-    return pq.read_table(path, columns=None if columns is None else list(columns), schema=schema, partitioning=None)
+    if schema is not None:
+        return pq.read_table(path, columns=None if columns is None else list(columns), schema=schema, partitioning=None)
+    with pq.ParquetFile(path) as file:  # half of the 1.6 ms of CPU that a data set of one file takes
+        if columns is None:
+            return file.read()
+        there = file.schema_arrow.names
+        # Arrow takes "a" for the beginning of "a.b", too.
+        return file.read(list(columns)).select([name for name in columns if name in there])
 
 
 def literal(text: str | Path) -> str:
