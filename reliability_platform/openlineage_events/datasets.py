@@ -39,6 +39,11 @@ def bronze(source: str) -> Dataset:
     return Dataset(f"bronze/{source}", tuple(fields))
 
 
+def published(table: str, rows: int | None = None) -> Dataset:
+    """A table as consumers read it."""
+    return Dataset(f"published/{table}", rows_written=rows, files_written=None if rows is None else 1)
+
+
 def _type_name(kind: pa.DataType) -> str:
     """DuckDB's name of a type, where it has one for it; Arrow's otherwise."""
     if pa.types.is_decimal(kind):

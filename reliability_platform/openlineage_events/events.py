@@ -76,12 +76,23 @@ def _run_facets(run: JobRun) -> dict[str, RunFacet]:
         "parent": parent_run.ParentRunFacet(
             run=parent_run.Run(runId=run.parent_run_id),
             job=parent_run.Job(namespace=run.namespace, name=run.parent_job),
+            root=_root(run),
         ),
         "nominalTime": nominal_time_run.NominalTimeRunFacet(
             nominalStartTime=run.first.isoformat() + midnight,
             nominalEndTime=(run.last + timedelta(days=1)).isoformat() + midnight,
         ),
     }
+
+
+def _root(run: JobRun) -> parent_run.Root | None:
+    """The backfill that all is part of, where it is part of one."""
+    if run.backfill_run_id is None:
+        return None
+    return parent_run.Root(
+        run=parent_run.RootRun(runId=run.backfill_run_id),
+        job=parent_run.RootJob(namespace=run.namespace, name="backfill"),
+    )
 
 
 def _facets(namespace: str, dataset: Dataset) -> dict[str, DatasetFacet]:

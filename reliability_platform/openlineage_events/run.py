@@ -106,6 +106,8 @@ class JobRun:
     parent_run: str
     first: date
     last: date
+    backfill: str | None = None
+    """The backfill that the run of the orchestrator is part of."""
 
     @property
     def run_id(self) -> str:
@@ -115,10 +117,18 @@ class JobRun:
     @property
     def parent_run_id(self) -> str:
         """The orchestrator's own run id where it is a UUID, as the specification wants; else one made from it."""
+        return self._as_uuid(self.parent_run)
+
+    @property
+    def backfill_run_id(self) -> str | None:
+        """The same of the backfill; the orchestrator names it by a few letters."""
+        return None if self.backfill is None else self._as_uuid(self.backfill)
+
+    def _as_uuid(self, name: str) -> str:
         try:
-            return str(UUID(self.parent_run))
+            return str(UUID(name))
         except ValueError:
-            return str(uuid5(NAMESPACE_URL, f"{self.namespace}/{self.parent_run}"))
+            return str(uuid5(NAMESPACE_URL, f"{self.namespace}/{name}"))
 
 
 def namespace_of(installation: str) -> str:

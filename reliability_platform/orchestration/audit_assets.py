@@ -60,10 +60,10 @@ def _judge(
         said = assertions(results)
         counts = {f"bronze_{source}": bronze_metrics(settings, source, days) for source in SOURCES}
         return Datasets(
-            [replace(_dataset(name), assertions=said[name], metrics=counts.get(name)) for name in read], writes
+            [replace(dataset_of(name), assertions=said[name], metrics=counts.get(name)) for name in read], writes
         )
 
-    expected = Datasets([_dataset(name) for name in read], writes)
+    expected = Datasets([dataset_of(name) for name in read], writes)
     with told(News(settings, run, days), "checks.audit", AUDIT, lambda: expected) as job:
         with timed(operations_engine(settings), utc_now, RunStage.AUDIT) if only is None else nullcontext():
             results = evaluate(settings, days, now=utc_now(), run_id=run.run_id, only=only)
@@ -71,7 +71,8 @@ def _judge(
     return results
 
 
-def _dataset(name: str) -> Dataset:
+def dataset_of(name: str) -> Dataset:
+    """A check's dataset as lineage calls it."""
     return Dataset("/".join(asset_key_of(name).path))
 
 

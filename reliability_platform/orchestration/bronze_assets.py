@@ -11,7 +11,7 @@ from reliability_platform.openlineage_events import datasets
 from reliability_platform.openlineage_events.run import Datasets, Metrics
 from reliability_platform.orchestration.backfill_guard import guarded_days
 from reliability_platform.orchestration.catalog import PLATFORM_OWNERS, columns_in, columns_of, owners_of
-from reliability_platform.orchestration.lineage_events import BRONZE, News, told
+from reliability_platform.orchestration.lineage_events import TASK, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
@@ -46,7 +46,7 @@ def _bronze_asset(source: str) -> dg.AssetsDefinition:
         days = guarded_days(context, settings)
         read, written = datasets.landing(source), datasets.bronze(source)
         with told(
-            News(settings, context.run, days), f"bronze.{source}", BRONZE, lambda: Datasets([read], [written])
+            News(settings, context.run, days), f"bronze.{source}", TASK, lambda: Datasets([read], [written])
         ) as job:
             by_day = steps.admit(home.run(context.run), source, days)
             examined = [admission for records in by_day.values() for admission in records]

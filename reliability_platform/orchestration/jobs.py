@@ -6,15 +6,18 @@ import dagster as dg
 from pydantic import Field
 
 from reliability_platform.clock import FIRST_DAY, parse_day, utc_now
+from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.lab.faults.landed_again import follow
 from reliability_platform.lab.faults.plan import ActivePlan, load_plan
-from reliability_platform.orchestration.audit_assets import audit
+from reliability_platform.openlineage_events.run import Dataset, Datasets
+from reliability_platform.orchestration.audit_assets import audit, dataset_of
 from reliability_platform.orchestration.bronze_assets import bronze_assets
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL, dbt_models
 from reliability_platform.orchestration.incident_assets import incident_asset, measured
 from reliability_platform.orchestration.incident_decisions import incident_decision
 from reliability_platform.orchestration.incident_pages import incident_pages
 from reliability_platform.orchestration.landing_assets import landing_assets, reference
+from reliability_platform.orchestration.lineage_events import TASK, News, told
 from reliability_platform.orchestration.published_assets import published
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
@@ -78,7 +81,13 @@ def take_action(context: dg.OpExecutionContext, config: RemediationConfig, home:
     """Take the action that the policy names for the incident's class. Safe to run twice."""
     settings = home.settings
     measured(home, config.incident_id)  # what it does to the numbers while it is bad; its page may not have come to it
-    done = act(settings, home.engine, config.incident_id, utc_now(), config.actor)
+    incident = IncidentStore(home.engine).get(config.incident_id)
+    reads = [dataset_of(incident.root_dataset)]
+    news = News(settings, context.run, incident.partitions)
+    with told(news, f"remediation.{incident.failure_class}", TASK, lambda: Datasets(reads)) as job:
+        done = act(settings, home.engine, config.incident_id, utc_now(), config.actor)
+        # What its days are run again from; the runs themselves say what became of it.
+        job.learned = lambda: Datasets(reads, [Dataset(f"bronze/{one}") for one in incident.sources if done.reruns])
     context.log.info(done.summary)
     context.add_output_metadata({"summary": done.summary, "landing_days": [day.isoformat() for day in done.reruns]})
 

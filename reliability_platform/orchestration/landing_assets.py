@@ -14,7 +14,7 @@ from reliability_platform.openlineage_events import datasets
 from reliability_platform.openlineage_events.run import Datasets
 from reliability_platform.orchestration.backfill_guard import guarded_days
 from reliability_platform.orchestration.catalog import PLATFORM_OWNERS, columns_in, columns_of, owners_of
-from reliability_platform.orchestration.lineage_events import LANDING, News, told
+from reliability_platform.orchestration.lineage_events import TASK, News, told
 from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
@@ -81,7 +81,7 @@ def _landing_asset(source: str) -> dg.AssetsDefinition:
         ActivePlan.load(settings).refuse_over_http(settings, run_lands, days)
         written = datasets.landing(source)
         with told(
-            News(settings, context.run, days), f"landing.{source}", LANDING, lambda: Datasets(outputs=[written])
+            News(settings, context.run, days), f"landing.{source}", TASK, lambda: Datasets(outputs=[written])
         ) as job:
             landed = steps.land(home.run(context.run), source, days)
             job.learned = lambda: Datasets(

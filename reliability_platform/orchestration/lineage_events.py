@@ -30,8 +30,11 @@ from reliability_platform.warehouse.marts import read_manifest
 
 _log = logging.getLogger(__name__)
 
-LANDING, BRONZE, AUDIT, MODEL = ("DAGSTER", "TASK"), ("DAGSTER", "TASK"), ("SODA", "TASK"), ("DBT", "MODEL")
+TASK, AUDIT, MODEL = ("DAGSTER", "TASK"), ("SODA", "TASK"), ("DBT", "MODEL")
 """What each kind of job is to OpenLineage: the integration, and the type of job in it."""
+
+BACKFILL = "dagster/backfill"
+"""The tag by which Dagster says which backfill a run is part of."""
 
 Asked = Callable[[], Datasets]
 """Datasets, looked up when they are needed: that may fail without harm."""
@@ -66,6 +69,7 @@ class News:
                 parent_run=self.run.run_id,
                 first=min(self.days),
                 last=max(self.days),
+                backfill=self.run.tags.get(BACKFILL),
             )
             why = None if error is None else shown_error(error, self.settings)
             emit(self.settings, [_events().run_event(state, run, at or utc_now(), datasets(), why)])

@@ -7,10 +7,13 @@ import dagster as dg
 from reliability_platform.checks.published import judge_published
 from reliability_platform.clock import utc_now
 from reliability_platform.damage import in_one_line
+from reliability_platform.openlineage_events import datasets
+from reliability_platform.openlineage_events.run import Dataset, Datasets
 from reliability_platform.orchestration.audit_assets import audit, report_evaluations
 from reliability_platform.orchestration.catalog import COLUMNS
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL, dbt_models
-from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN
+from reliability_platform.orchestration.lineage_events import TASK, News, told
+from reliability_platform.orchestration.partitions import LANDING_DAYS, ONE_RUN, tagged_days
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.retries import RETRIES, only_transient
 from reliability_platform.orchestration.run_storage import redact_errors
@@ -48,10 +51,15 @@ _GOLD = {spec.key.path[-1]: spec for spec in dbt_models.specs}
 @redact_errors
 def published(context: dg.AssetExecutionContext, home: Home) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     """Swap in a new version; event dates that a held partition touches keep their last good rows."""
-    publication = steps.publish(
-        home.run(context.run),
-        lambda changed: report_evaluations(context.instance, context.run.run_id, changed),
-    )
+    reads = [Dataset("audit/results"), *(Dataset(mart.name) for mart in MARTS)]
+    expected = Datasets(reads, [datasets.published(mart.name) for mart in MARTS])
+    news = News(home.settings, context.run, tagged_days(context.run.tags))
+    with told(news, "publish.tables", TASK, lambda: expected) as job:
+        publication = steps.publish(
+            home.run(context.run),
+            lambda changed: report_evaluations(context.instance, context.run.run_id, changed),
+        )
+        job.learned = lambda: Datasets(reads, [datasets.published(one.name, one.rows) for one in publication.tables])
     reasons = "\n".join(f"- {shown_key(key)}: {'; '.join(why)}" for key, why in publication.held.items())
     for table in publication.tables:
         yield dg.MaterializeResult(

@@ -11,25 +11,30 @@ import dagster as dg
 import pytest
 
 from reliability_platform.contracts import SOURCES
+from reliability_platform.incidents.detection import observe
 from reliability_platform.openlineage_events.emitter import event_file, finish
 from reliability_platform.openlineage_events.specification import Specification
 from reliability_platform.orchestration.bronze_assets import bronze_assets
 from reliability_platform.orchestration.definitions import defs
 from reliability_platform.orchestration.landing_assets import landing_assets
+from reliability_platform.orchestration.lineage_events import BACKFILL
 from reliability_platform.orchestration.local import QUIET
 from reliability_platform.orchestration.partitions import range_tags
 from reliability_platform.orchestration.resources import RESOURCES
+from reliability_platform.parquet import read_table
 from reliability_platform.settings import DBT_PROJECT, Settings, load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.marts import read_manifest
+from reliability_platform.warehouse.publication import CURRENT
 from tests.conftest import Platform, day
+from tests.unit.failing import NOW, Numbers, result
 from tests.unit.lineage_made import endpoint
 
 MODELS = {
     node["name"] for node in read_manifest(ensure_manifest())["nodes"].values() if node["resource_type"] == "model"
 }
 JOBS = {f"{layer}.{source}" for layer in ("landing", "bronze") for source in SOURCES}
-JOBS |= {f"dbt.{model}" for model in MODELS} | {"checks.audit"}
+JOBS |= {f"dbt.{model}" for model in MODELS} | {"checks.audit", "publish.tables"}
 
 
 def events_of(settings: Settings) -> list[dict[str, Any]]:
@@ -91,6 +96,9 @@ def test_rows_and_columns_are_those_of_the_data(ran: Ran) -> None:
     for job in ("landing.web_events", "bronze.web_events", "dbt.stg_web_events"):
         [output] = _completed(events, job)["outputs"]
         assert output["outputFacets"]["outputStatistics"]["rowCount"] == rows, job
+    published = {one["name"]: one["outputFacets"] for one in _completed(events, "publish.tables")["outputs"]}
+    shown = read_table(made.settings.published / CURRENT / "agg_daily_revenue.parquet").num_rows
+    assert published["published/agg_daily_revenue"]["outputStatistics"]["rowCount"] == shown > 0
     [read] = _completed(events, "bronze.web_events")["inputs"]
     assert read["inputFacets"]["dataQualityMetrics"]["rowCount"] == rows
     [output] = _completed(events, "dbt.stg_web_events")["outputs"]
@@ -104,17 +112,18 @@ def test_rows_and_columns_are_those_of_the_data(ran: Ran) -> None:
 
 
 @pytest.mark.exhaustive
-def test_datasets_are_connected_from_landing_to_gold(ran: Ran) -> None:
+def test_datasets_are_connected_from_landing_to_what_is_published(ran: Ran) -> None:
     """A receiver draws the graph from inputs and outputs alone."""
     _, _, events = ran
     writes = {output["name"]: event for event in events for output in event["outputs"]}
     seen: set[str] = set()
-    queue = ["agg_daily_revenue"]
+    queue = ["published/agg_daily_revenue"]
     while queue:
         name = queue.pop()
         seen.add(name)
         queue += [one["name"] for one in writes[name]["inputs"] if one["name"] in writes] if name in writes else []
     assert seen >= {"landing/orders", "bronze/orders", "stg_orders", "int_orders__deduplicated", "dim_merchants"}
+    assert {"agg_daily_revenue", "audit/results"} <= seen
 
 
 @pytest.mark.exhaustive
@@ -235,3 +244,24 @@ def test_a_run_sends_what_it_tells_to_an_endpoint(tmp_path: Path, monkeypatch: p
         assert len(server.received) == 4 * len(SOURCES)
         assert server.jobs()[:2] == [server.jobs()[0]] * 2
     assert not made.settings.lineage_events.exists()
+
+
+def test_remediation_and_a_backfill_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was done about an incident, and that it was part of something larger."""
+    made = Platform(tmp_path / "home", events_per_day=100)
+    monkeypatch.setenv("RELIABILITY_HOME", str(made.settings.home))
+    made.land(day(1), day(1))
+    [incident] = observe(made.engine, Numbers()(result("bronze_orders__batch_completeness")), NOW)
+    config = {"ops": {"take_action": {"config": {"incident_id": incident}}}}
+    with dg.instance_for_test() as instance:
+        done = defs.resolve_job_def("remediation").execute_in_process(
+            instance=instance, run_config={**QUIET, **config}, tags={BACKFILL: "abcdef"}
+        )
+    assert done.success
+    started, completed = events_of(made.settings)
+    assert [one["eventType"] for one in (started, completed)] == ["START", "COMPLETE"]
+    assert completed["job"]["name"] == "remediation.missing_data"
+    assert [one["name"] for one in completed["inputs"]] == ["bronze/orders"]
+    parent = completed["run"]["facets"]["parent"]
+    assert parent["run"]["runId"] == done.run_id
+    assert parent["root"]["job"]["name"] == "backfill"
