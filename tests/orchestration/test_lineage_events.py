@@ -153,9 +153,9 @@ def test_assertions_are_the_results_of_the_store(ran: Ran) -> None:
         for one in dataset["inputFacets"].get("dataQualityAssertions", {}).get("assertions", [])
     }
     results: dict[str, set[str]] = {}
-    for result in made.checks.latest():
-        if not result.check.startswith("dbt_build__"):
-            results.setdefault(result.check, set()).add(result.status.value)
+    for one in made.checks.latest():
+        if not one.check.startswith("dbt_build__"):
+            results.setdefault(one.check, set()).add(one.status.value)
     judged = {check: found - {"not_evaluated"} for check, found in results.items() if found != {"not_evaluated"}}
     assert said == {check: found == {"passed"} for check, found in judged.items()}
     assert len(said) > 100
