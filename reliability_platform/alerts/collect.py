@@ -13,6 +13,7 @@ from reliability_platform.alerts.channels import Channel
 from reliability_platform.alerts.ledger import Alert, AlertLedger
 from reliability_platform.alerts.message import harmless
 from reliability_platform.alerts.routing.concerned import Audience, HearsAs, Router
+from reliability_platform.counted import counted
 from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.classes import Severity
 from reliability_platform.incidents.model import Incident, TimelineEntry, fold
@@ -20,7 +21,7 @@ from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations.tables import incident_heads
 from reliability_platform.settings import Settings
 
-TOLD = frozenset({"opened", "transition", "severity", "deadline", "escalation", "update"})
+TOLD = frozenset({"opened", "transition", "severity", "deadline", "escalation", "update", "burn"})
 """Kinds of timeline entries that are news. Signals, notes, and alerts themselves are not."""
 MAX_SUMMARY = 200
 """What the ledger keeps of it."""
@@ -50,6 +51,10 @@ def _heard(incident: Incident, number: int) -> Heard | None:
         return Heard("deadline", f"{entry.data['deadline']} overdue", after, ends=False)
     if entry.kind == "escalation":
         return Heard("escalation", f"{entry.data['to']} must {entry.data.get('must', 'decide')}", after, ends=False)
+    if entry.kind == "burn":
+        first, *more = entry.data["objectives"]
+        others = f" and {counted(len(more), 'other objective')}" if more else ""
+        return Heard("burn", f"budget of {first}{others} burns ({entry.data['alert']})", after, ends=False)
     if entry.kind == "update":
         kind = "update" if "next" in entry.data else "reminder"
         return Heard(kind, harmless(str(entry.data["said"]), MAX_SUMMARY), after, ends=False)

@@ -27,10 +27,16 @@ from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.response import read_policy
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.masking import error_text
+from reliability_platform.operations.cursors import advance, cursor_of
 from reliability_platform.settings import Settings
+from reliability_platform.slo.burns import note_burns
+from reliability_platform.slo.objectives import objectives_of
+from reliability_platform.slo.status import status
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
 ACTOR = "alerts"
+BURNS_READ = "burns_of_budgets"
+"""Under this name stands up to which result of an incident budgets were looked at."""
 UNCLAIMED = timedelta(days=1)
 """An alert for a channel that nobody has configured for so long is suppressed. Not at once: another shell on the same
 home may know fewer URLs than the daemon."""
@@ -328,9 +334,19 @@ def dispatch(
     return done + Dispatched(trouble=tuple(step.failed))
 
 
+def _note_burns(tick: _Tick) -> None:
+    """Before news is collected: a budget that burns by an incident is told with it. Counted where incidents have new results."""
+    engine, newest = tick.store.engine, tick.store.last_result()
+    if newest > cursor_of(engine, BURNS_READ):
+        note_burns(tick.store, status(engine, objectives_of(tick.settings), tick.now), tick.now)
+        advance(engine, BURNS_READ, newest)
+
+
 def _dispatch(tick: _Tick, configured: Sequence[Channel], *, whole: bool) -> Dispatched:
     with tick.step("who must be told next could not be found out"):
         note_due(tick.store, tick.router, read_policy(tick.settings.response_policy), tick.now)
+    with tick.step("which error budgets burn could not be found out"):
+        _note_burns(tick)
     done = sum(map(tick.collect, configured), Dispatched())
     waiting = tick.ledger.waiting()
     if not waiting:

@@ -93,6 +93,8 @@ def headline(incident: Incident, news: Sequence[Alert]) -> str:
         what = next(alert.summary for alert in reversed(news) if alert.event == "deadline")
     elif "state" in events:
         what = state
+    elif "burn" in events:
+        what = next(alert.summary for alert in reversed(news) if alert.event == "burn")
     elif events & {"update", "reminder"}:
         what = f"update, {state}"
     else:

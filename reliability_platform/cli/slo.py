@@ -47,6 +47,9 @@ def slo(as_of: date | None, datasets: tuple[str, ...], settings: Settings, as_js
         people.print(table)
         for one in found.exhausted:
             people.print(f"{one.objective.dataset} {one.objective.name}: {one.budget.words}", soft_wrap=True)
+    if found.runs is not None:
+        burning = "".join(f" Burning: {alert.name}." for alert in found.runs.burning)
+        people.print(f"Runs: {found.runs.words}{burning}", soft_wrap=True)
     stale = None if as_of else report.staleness(found, engine, now)
     if stale:
         people.print(stale, soft_wrap=True)

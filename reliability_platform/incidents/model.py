@@ -64,6 +64,7 @@ KINDS = frozenset(
         "action_item",  # something to do so that it does not happen again; later: done
         "deadline",  # an answer, a postmortem or an action item that was due is late
         "postmortem",  # written
+        "burn",  # an error budget burns by it
     }
 )
 

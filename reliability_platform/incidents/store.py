@@ -161,6 +161,11 @@ class IncidentStore:
         with self._engine.connect() as connection:
             return connection.execute(select(func.max(incident_timeline.c.id))).scalar() or 0
 
+    def last_result(self) -> int:
+        """The number of the newest check result that belongs to an incident; 0 if none does."""
+        with self._engine.connect() as connection:
+            return connection.execute(select(func.max(incident_signals.c.result_id))).scalar() or 0
+
     def owner_of(self, result_id: int) -> str | None:
         """The incident to which a check result belongs; None if it belongs to none."""
         query = select(incident_signals.c.incident_id).where(incident_signals.c.result_id == result_id)

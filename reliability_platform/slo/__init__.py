@@ -19,5 +19,8 @@ requests, it delivers landing days. So the unit is the landing day of a dataset.
   lasts exactly as long as its window. An alert asks two windows at once, a long one (enough has been spent to matter)
   and a short one (it is still being spent).
 
+Runs of the pipeline have an objective of their own, counted in runs and days of the clock: see `runs.py`. A budget that burns
+is told on the timeline of the incident that made it: see `burns.py`.
+
 An exhausted budget stops nothing: the gate alone holds publications, and it asks no objective.
 """

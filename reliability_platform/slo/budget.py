@@ -15,7 +15,7 @@ class Budget:
 
     target: Decimal
     window: int
-    """Landing days."""
+    """Landing days; runs, for the objective over those."""
     good: int
     bad: int
     unknown: int

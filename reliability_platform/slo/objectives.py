@@ -4,7 +4,7 @@ They are those of `defaults.yml`, key by key replaced by the project's own `obje
 `datasets`, each published table and each source has the same.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -20,6 +20,7 @@ from reliability_platform.contracts import SOURCES
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.settings import PROJECT, Settings
+from reliability_platform.slo.budget import Budget
 from reliability_platform.strict_yaml import Location, StrictYaml
 
 DEFAULTS = Path(__file__).with_name("defaults.yml")
@@ -83,6 +84,13 @@ class Promise(_Declared):
     """Hour and minute (UTC) of the day after by which consumers must have been shown a day; of marts alone."""
 
 
+class RunPromise(_Declared):
+    """The share of the pipeline's runs that end well, over so many days of the clock."""
+
+    target: Share
+    budget_window: Days
+
+
 class Promises(_Declared):
     """The objectives of one dataset."""
 
@@ -97,6 +105,8 @@ class Declaration(_Declared):
     budget_window: Days
     burn_windows: Annotated[tuple[Days, ...], Field(min_length=1)]
     burn_alerts: tuple[BurnAlert, ...] = ()
+    runs: RunPromise | None = None
+    """None where nothing is promised of runs."""
     indicators: dict[Name, Indicator]
     of_a_table: Promises = Promises()
     """Of each published table, where no datasets are named."""
@@ -144,6 +154,13 @@ class Objectives:
     burn_windows: tuple[int, ...]
     """Landing days, the longest first."""
     alerts: tuple[BurnAlert, ...]
+    runs: RunPromise | None = None
+    """None where nothing is promised of runs, or where only some datasets were asked for."""
+
+
+def burns_at(alert: BurnAlert, burns: Mapping[int, Budget]) -> bool:
+    """Whether both windows of an alert burn at its rate."""
+    return all((burns[window].burn_rate or 0) >= alert.rate for window in (alert.long, alert.short))
 
 
 def _named(pattern: str, dataset: str) -> list[str]:
@@ -173,6 +190,8 @@ def _problems(declared: Declaration) -> Iterator[tuple[Location, str]]:
                 f"short ({alert.short}) must be less than long ({alert.long}), both one of burn_windows "
                 f"({', '.join(map(str, declared.burn_windows))}).",
             )
+    if declared.runs is not None and max(declared.burn_windows) > declared.runs.budget_window:
+        yield ("runs",), "the budget's window is shorter than one of burn_windows: lengthen it."
     classes = sorted(CLASSES)  # of a project without nested columns, say, no check has some of them
     for name, indicator in declared.indicators.items():
         if not (indicator.checks or indicator.classes or indicator.blocking):
@@ -264,4 +283,5 @@ def read_objectives(path: Path, datasets: Sequence[str] = ()) -> Objectives:
         all=tuple(one for one in _bound(declared) if one.checks and (not datasets or one.dataset in datasets)),
         burn_windows=tuple(sorted(set(declared.burn_windows), reverse=True)),
         alerts=declared.burn_alerts,
+        runs=None if datasets else declared.runs,
     )

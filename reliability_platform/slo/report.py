@@ -16,6 +16,7 @@ from reliability_platform.day_clock import due_after
 from reliability_platform.formats import NOTHING
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Grid, Heading, Paragraph
 from reliability_platform.settings import Settings
+from reliability_platform.slo.runs import RunsStatus
 from reliability_platform.slo.status import BadDay, ObjectiveStatus, SloStatus
 
 DIGITS = 6
@@ -72,12 +73,33 @@ def _document(one: ObjectiveStatus) -> dict[str, Any]:
     }
 
 
+def _document_of_runs(one: RunsStatus) -> dict[str, Any]:
+    spent = one.budget
+    return {
+        "target": float(one.target),
+        "window_days": one.window,
+        "good": spent.good,
+        "bad": spent.bad,
+        "attained": _number(spent.attained),
+        "budget_runs": _number(float(spent.allowed)),
+        "budget_left_runs": _number(float(spent.remaining)),
+        "budget_consumed": _number(spent.burn_rate),
+        "exhausted": spent.exhausted,
+        "missed": spent.missed,
+        "burn_rates": {str(window): _number(burn.burn_rate) for window, burn in one.burns.items()},
+        "burning": [alert.name for alert in one.burning],
+        "words": one.words,
+        "incidents": list(one.incidents),
+    }
+
+
 def document(status: SloStatus) -> dict[str, Any]:
     """Everything as one JSON document. Shares are 0 to 1, budgets are landing days, burn rates are by window in days."""
     return {
         "as_of": status.as_of.isoformat() if status.as_of else None,
         "exhausted": len(status.exhausted),
         "objectives": [_document(one) for one in status.objectives],
+        "runs": None if status.runs is None else _document_of_runs(status.runs),
     }
 
 
@@ -169,8 +191,9 @@ def people_row(one: ObjectiveStatus) -> list[str]:
 def page(status: SloStatus) -> list[Block]:
     """The page of the asset: what is exhausted first, then all objectives, then the days that spent the budgets."""
     blocks: list[Block] = [Heading(1, f"Service level objectives as of {status.as_of or 'never'}")]
+    runs = [] if status.runs is None else [Paragraph(f"Runs: {status.runs.words}")]
     if not status.objectives:
-        return [*blocks, Paragraph("No landing day has been judged yet.")]
+        return [*blocks, Paragraph("No landing day has been judged yet."), *runs]
     exhausted = status.exhausted
     blocks.append(Paragraph(f"Error budgets exhausted: {len(exhausted)} of {len(status.objectives)}. {ADVICE}"))
     if exhausted:
@@ -183,6 +206,7 @@ def page(status: SloStatus) -> list[Block]:
             "Days are landing days. A burn rate of 1 spends the budget in exactly its window. Days that were bad when "
             "first judged stay bad, healed or not; unknown days are neither good nor bad."
         ),
+        *runs,
     ]
     spent = [
         [

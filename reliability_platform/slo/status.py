@@ -21,7 +21,8 @@ from reliability_platform.slo.judgement import (
     judgements,
     spans,
 )
-from reliability_platform.slo.objectives import BurnAlert, Judged, Objective, Objectives
+from reliability_platform.slo.objectives import BurnAlert, Judged, Objective, Objectives, burns_at
+from reliability_platform.slo.runs import RunsStatus, runs_status
 from reliability_platform.warehouse.first_shown import published_at
 
 PARAMETERS = 500
@@ -76,6 +77,8 @@ class SloStatus:
     as_of: date | None
     burn_windows: tuple[int, ...]
     objectives: list[ObjectiveStatus]
+    runs: RunsStatus | None = None
+    """None where nothing is promised of runs, or where a past day or some datasets were asked for."""
 
     @property
     def exhausted(self) -> list[ObjectiveStatus]:
@@ -186,7 +189,7 @@ class _Status:
             last_day=self._as_of,
             budget=budget(objective.target, marks, objective.window),
             burns=burns,
-            burning=[alert for alert in self._objectives.alerts if _burns(alert, burns)],
+            burning=[alert for alert in self._objectives.alerts if burns_at(alert, burns)],
             exhausted_since=None if since is None else self._day(since),
             bad_days=[self._bad_day(objective, published, place) for place in window if marks[place] == BAD],
             unknown_days=[
@@ -212,18 +215,17 @@ class _Status:
         )
 
 
-def _burns(alert: BurnAlert, burns: Mapping[int, Budget]) -> bool:
-    return all((burns[window].burn_rate or 0) >= alert.rate for window in (alert.long, alert.short))
-
-
 def status(engine: Engine, objectives: Objectives, now: datetime, as_of: date | None = None) -> SloStatus:
     """Where all objectives stand at the end of `as_of`, by default the newest landing day that was judged or due.
 
     It counts what the store says today of the days up to `as_of`: a failure noticed later is in it.
     """
+    runs = None
+    if objectives.runs is not None and as_of is None:
+        runs = runs_status(engine, objectives.runs, objectives.burn_windows, objectives.alerts, now)
     known = spans(engine)
     day = as_of or _newest(engine, objectives, known, now)
     if day is None or (not known and Service(engine).since() is None):
-        return SloStatus(None, objectives.burn_windows, [])
+        return SloStatus(None, objectives.burn_windows, [], runs)
     reading = _Status(engine, objectives, known, day, now)
-    return SloStatus(day, objectives.burn_windows, [reading.of(objective) for objective in objectives.all])
+    return SloStatus(day, objectives.burn_windows, [reading.of(objective) for objective in objectives.all], runs)

@@ -15,7 +15,9 @@ from time import perf_counter
 import pytest
 from sqlalchemy import Engine, delete, insert, text, update
 
+from reliability_platform.causes import CAUSES
 from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES
+from reliability_platform.checks.failed_runs import FailedRun, FailedRuns
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli.main import main
@@ -24,16 +26,19 @@ from reliability_platform.day_clock import Service, simulate
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.incidents.detection import observe
 from reliability_platform.incidents.documents.render import markdown
+from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.operations import operations_engine
-from reliability_platform.operations.tables import first_published
+from reliability_platform.operations.tables import build_fingerprints, first_published
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.slo.budget import Budget, budget, exhausted_since
+from reliability_platform.slo.burns import note_burns
 from reliability_platform.slo.judgement import BAD, GOOD, NOT_ASKED, UNKNOWN, Marks
 from reliability_platform.slo.objectives import DATASETS, DEFAULTS, Judged, Objectives, objectives_of, read_objectives
 from reliability_platform.slo.report import as_csv, as_json, document, page, staleness, write_report
 from reliability_platform.slo.status import ObjectiveStatus, status
 from reliability_platform.warehouse.first_shown import published_at
+from reliability_platform.warehouse.journal import FAILED, SUCCEEDED, BuildJournal
 from tests.conftest import Platform
 from tests.conftest import day as landing_day
 from tests.unit.failing import NOW, crashed, day, later, passed, result
@@ -626,3 +631,64 @@ def test_a_year_of_results_is_read_in_a_moment(engine: Engine) -> None:
     assert sum(one.budget.judged for one in found.objectives) == 27 * 28
     assert sum(one.budget.bad for one in found.objectives) > 27
     assert took < 15, f"{took:.2f} s"  # 1 s on an idle core; a query for each day would take minutes
+
+
+RUNS = ORDERS + "runs: {target: 0.9, budget_window: 30}\n"
+
+
+def test_runs_that_failed_spend_a_budget_of_their_own(engine: Engine, settings: Settings, tmp_path: Path) -> None:
+    """Of ten runs one may fail at 90 %; a run whose build ended well and that died later is one run, and a failed one."""
+    journal = BuildJournal(engine, settings.builds)
+    objectives = declared(tmp_path, RUNS)
+    now = later(0)
+    assert status(engine, objectives, now).runs is not None
+    for number in range(16):
+        at = now - timedelta(days=20, hours=-number)
+        build = journal.begin(day(1), day(1), at)
+        begins = insert(build_fingerprints).values(
+            build=build, fingerprint="f", started_by="x", started_from="y", run=f"run-{number}"
+        )
+        with engine.begin() as connection:
+            connection.execute(begins)
+        journal.end(build, at, FAILED if number == 0 else SUCCEEDED, "it broke" if number == 0 else None)
+    cause = next(iter(CAUSES.values()))
+    for name, days_ago in (("run-5", 20), ("of landing alone", 1), ("long ago", 31)):
+        died = FailedRun(name, "daily", "audit", "orders", day(1), day(1), cause, "x", now - timedelta(days=days_ago))
+        FailedRuns(engine).record(died)
+    working = journal.begin(day(2), day(2), now - timedelta(hours=1))
+    found = status(engine, objectives, now).runs
+    assert found is not None
+    assert (found.budget.good, found.budget.bad, found.budget.exhausted) == (14, 3, True)
+    assert [(window, one.judged, one.burn_rate) for window, one in found.burns.items()] == [
+        (7, 1, pytest.approx(10)), (3, 1, pytest.approx(10)), (1, 0, None),
+    ]  # fmt: skip
+    assert found.burning == [], "nothing has failed within the short window"
+    assert found.words == (
+        "14 runs of 17 within 30 days ended well; 90 % allow 1.70 that do not: the objective is missed."
+    )
+    journal.end(working, now, FAILED, "it broke")
+    again = status(engine, objectives, now)
+    assert again.runs is not None
+    assert [alert.name for alert in again.runs.burning] == ["fast"]
+    assert document(again)["runs"]["bad"] == 4
+    assert "Runs: 14 runs of 18" in markdown(page(again))
+    assert status(engine, objectives, now, as_of=day(3)).runs is None
+    with pytest.raises(UsageError, match="shorter than one of burn_windows"):
+        declared(tmp_path, RUNS.replace("budget_window: 30", "budget_window: 3"))
+
+
+def test_a_budget_that_burns_is_told_once_with_the_incident_that_made_it(engine: Engine, tmp_path: Path) -> None:
+    """A burn that only a dashboard shows is seen by whoever looks at the dashboard."""
+    objectives, checks, store = declared(tmp_path), CheckStore(engine), IncidentStore(engine)
+    record(engine, *both_passed(1, 2, 3), result(BATCHES, 4), passed(RANGE, 4))
+    assert note_burns(store, status(engine, objectives, NOW), NOW) == [], "no incident is known yet"
+    observe(engine, checks.after(0, 100), NOW)
+    (one,) = store.all()
+    assert note_burns(store, status(engine, objectives, NOW), NOW) == [one.id]
+    assert note_burns(store, status(engine, objectives, NOW), NOW) == []
+    told = store.get(one.id).timeline[-1]
+    assert told.kind == "burn"
+    assert told.why == (
+        "The error budget of orders freshness burns, at 4 times what it allows or more over 3 days and 1 day (fast): "
+        "see `reliability slo`."
+    )

@@ -87,6 +87,39 @@ class ObjectiveReport(QueryAnswer):
     """All incidents of the bad days."""
 
 
+class RunsReport(QueryAnswer):
+    """The objective over runs of the pipeline."""
+
+    target: float
+    """The share of runs that must end well, 0 to 1."""
+    window_days: int
+    """Over so many days of the clock."""
+    good: int
+    """Runs that ended well."""
+    bad: int
+    """Runs that failed, were killed or refused."""
+    attained: float | None
+    """The share of runs that ended well; null where there was none."""
+    budget_runs: float
+    """So many of them may fail."""
+    budget_left_runs: float
+    """So many are left; negative where more failed."""
+    budget_consumed: float | None
+    """The share of the budget that is spent."""
+    exhausted: bool
+    """Whether nothing is left."""
+    missed: bool
+    """Whether more was spent than there was."""
+    burn_rates: dict[str, float | None]
+    """Window in days → how fast the budget burns there; 1 spends it exactly."""
+    burning: list[str]
+    """The burn alerts both of whose windows burn."""
+    words: str
+    """Where the objective stands, in words."""
+    incidents: list[str]
+    """Incidents of the failed runs, the newest first."""
+
+
 class SloReport(QueryAnswer):
     """All objectives as of one landing day."""
 
@@ -96,6 +129,8 @@ class SloReport(QueryAnswer):
     """Objectives without any budget left."""
     objectives: list[ObjectiveReport]
     """One per objective."""
+    runs: RunsReport | None
+    """The objective over runs as of now; null where none is promised, or where a past day or datasets were asked for."""
 
 
 def slo_status(
