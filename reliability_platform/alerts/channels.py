@@ -2,13 +2,13 @@
 that gives no secret away."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from pydantic import SecretStr
 
 from reliability_platform.alerts.policy import NEVER_QUIET, QuietHours, quiet_hours
-from reliability_platform.alerts.routing.declared import Routing, routing_file, routing_of
+from reliability_platform.alerts.routing.declared import Routing, Tracker, routing_file, routing_of
 from reliability_platform.credentials import CredentialsError, secret
 from reliability_platform.incidents.classes import Severity
 from reliability_platform.settings import Settings
@@ -31,6 +31,8 @@ class Channel:
     recipient: str = ""
     """Whose it is by the routing file; empty for a channel of the settings, which hears of all that it takes."""
     quiet: QuietHours = NEVER_QUIET
+    tracker: Tracker | None = field(default=None, compare=False)
+    """Where it keeps a ticket for each incident instead of getting messages; its address is the token then."""
 
     @cached_property
     def address(self) -> SecretStr:
@@ -40,6 +42,8 @@ class Channel:
     @property
     def is_pager(self) -> bool:
         """Whether it takes one event for each incident instead of messages. One whose URL is not to be had is none."""
+        if self.tracker is not None:
+            return False
         try:
             return self.address.get_secret_value().lower().startswith(f"{PAGERDUTY}://")
         except CredentialsError:
@@ -86,7 +90,20 @@ def channels_of_recipients(settings: Settings, routing: Routing) -> list[Channel
     return found
 
 
+def channels_of_trackers(routing: Routing) -> list[Channel]:
+    """Every tracker of the routing file, by its name. A ticket wakes nobody: no hours are quiet for it."""
+    return [
+        Channel(name, frozenset(one.when.severity or Severity), reference=one.token, tracker=one)
+        for name, one in routing.trackers.items()
+    ]
+
+
+def channels_of_routing(settings: Settings, routing: Routing) -> list[Channel]:
+    """All that the routing file knows."""
+    return channels_of_recipients(settings, routing) + channels_of_trackers(routing)
+
+
 def channels(settings: Settings) -> list[Channel]:
     """All channels. Raises `UsageError` for a routing file that is none."""
     routing = routing_of(settings)
-    return channels_of_settings(settings) + ([] if routing is None else channels_of_recipients(settings, routing))
+    return channels_of_settings(settings) + ([] if routing is None else channels_of_routing(settings, routing))

@@ -12,7 +12,7 @@ from datetime import datetime
 from reliability_platform.alerts.channels import Channel
 from reliability_platform.alerts.ledger import Alert, AlertLedger
 from reliability_platform.alerts.message import harmless
-from reliability_platform.alerts.routing.concerned import Audience, HearsAs, Router
+from reliability_platform.alerts.routing.concerned import Audience, HearsAs, Router, holds
 from reliability_platform.counted import counted
 from reliability_platform.incidents.apart import noted
 from reliability_platform.incidents.classes import Severity
@@ -163,6 +163,8 @@ class Collector:
         then = fold(incident.id, incident.timeline[:number]) if heard is None else heard.incident
         if then.severity not in channel.severities:
             return None
+        if channel.tracker is not None:
+            return HearsAs.TEAM if holds(channel.tracker.when, then) else None
         if not channel.recipient or self.router is None:
             return HearsAs.TEAM
         if entry.kind == "escalation" and channel.recipient in entry.data.get("recipients", ()):

@@ -98,10 +98,15 @@ def run(task: dict[str, Any], out: IO[str]) -> None:
     heard = _Heard()
     logging.getLogger("apprise").addHandler(heard)
 
-    def tell(identity: str, outcome: dict[str, str]) -> None:
+    def tell(identity: str, outcome: dict[str, Any]) -> None:
         out.write(json.dumps({"id": identity, **outcome}) + "\n")
         out.flush()
 
+    if "tracker" in task:
+        from reliability_platform.alerts.tickets.speak import deliver
+
+        deliver(task, tell)
+        return
     service = _service(task["url"])
     dead: dict[str, str] | None = None
     for message in task["messages"]:

@@ -13,6 +13,7 @@ from reliability_platform.alerts.ledger import Alert
 from reliability_platform.alerts.message import AlertMessage, MessageContext, compose
 from reliability_platform.alerts.pagerduty import action, event
 from reliability_platform.alerts.policy import allowance, room
+from reliability_platform.alerts.tickets.text import ticket_task
 from reliability_platform.counted import counted
 from reliability_platform.incidents.model import Incident
 
@@ -59,7 +60,9 @@ def ready(channel: Channel, waiting: Sequence[Alert], now: datetime, cap: int) -
     for alert in waiting:
         news[alert.incident_id].append(alert)
     due = {one for one, alerts in news.items() if any(alert.due_at <= now for alert in alerts)}
-    if due and not channel.is_pager:  # a message that goes anyway takes along what waits only for room
+    if (
+        due and not channel.is_pager and channel.tracker is None
+    ):  # a message that goes anyway takes along what waits only for room
         due |= {alert.incident_id for alert in waiting if alert.reason == cap_reason(cap)}
     return {one: alerts for one, alerts in news.items() if one in due}
 
@@ -73,7 +76,9 @@ def decide(channel: Channel, news: News, facts: AlertFacts) -> AlertDecision:
             decision.symptoms.append(news[incident_id])
         else:
             told[incident_id] = news[incident_id]
-    if told and channel.is_pager:
+    if told and channel.tracker is not None:
+        _tickets(decision, channel.name, channel.tracker.kind, told, facts)
+    elif told and channel.is_pager:
         _events(decision, told, facts)
     elif told:
         _digest(decision, told, facts)
@@ -90,6 +95,26 @@ def _digest(decision: AlertDecision, news: News, facts: AlertFacts) -> None:
     last = f"This channel gets {counted(facts.cap, 'message')} an hour at the most; what follows comes together, later."
     notes = [*facts.notes, *([last] if free == 1 else [])]
     decision.messages.append(compose(news, facts.incidents, facts.around, notes))
+
+
+TICKETS_AT_ONCE = 8
+"""In one tick, the worst first: each is up to five requests, and a courier has 20 s for all."""
+
+
+def _tickets(decision: AlertDecision, channel: str, kind: str, news: News, facts: AlertFacts) -> None:
+    """Bring tickets up to date; what only follows a ticket that is there does not count against the cap."""
+    sent = list(facts.sent)
+    for incident_id, alerts in news.items():
+        incident = facts.incidents[incident_id]
+        task = ticket_task(kind, channel, incident, alerts, facts.around)
+        opens = not task["ticket"]
+        free, again = room(sent, facts.now, allowance(facts.cap, incident.severity))
+        if opens and not free:
+            decision.deferred.append((alerts, again))
+        elif len(decision.messages) < TICKETS_AT_ONCE:
+            words = compose({incident_id: alerts}, facts.incidents, facts.around)
+            decision.messages.append(replace(words, events=[task], capped=opens))
+            sent += [facts.now] if opens else []
 
 
 def _events(decision: AlertDecision, news: News, facts: AlertFacts) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from reliability_platform.alerts.channels import Channel
 from reliability_platform.alerts.message import AlertMessage
+from reliability_platform.alerts.tickets.shapes import SETTLES_SECONDS
 from reliability_platform.credentials import CredentialsError
 from reliability_platform.settings import PROJECT_ROOT, Settings
 
@@ -36,6 +37,12 @@ class Delivered:
 
     outcome: DeliveryOutcome
     words: str = ""
+    ticket: str = ""
+    """The key of the ticket that a tracker has now, also where something else failed after it was opened."""
+    pause: float = 0.0
+    """The seconds for which the channel asks to be left alone."""
+    untried: bool = False
+    """Whether nothing was sent, because a message before it found the channel dead."""
 
 
 Delivery = Callable[[Settings, Channel, Sequence[AlertMessage], datetime], dict[str, Delivered]]
@@ -77,6 +84,12 @@ def rehearse(
 
 def task_of(settings: Settings, channel: Channel, messages: Sequence[AlertMessage]) -> dict[str, Any]:
     """What the courier needs to know. It holds the URL: it goes through a pipe, and nowhere else."""
+    if channel.tracker is not None:
+        return {
+            "tracker": vars(channel.tracker.place),
+            "token": channel.address.get_secret_value(),
+            "messages": [{"id": one.id, "events": list(one.events)} for one in messages],
+        }
     return {
         "url": channel.address.get_secret_value(),
         "endpoint": settings.alert_pagerduty_url,
@@ -87,13 +100,14 @@ def task_of(settings: Settings, channel: Channel, messages: Sequence[AlertMessag
     }
 
 
-def outcomes_of(messages: Sequence[AlertMessage], said: str, silent: str) -> dict[str, Delivered]:
+def outcomes_of(messages: Sequence[AlertMessage], said: str, silent: str, pause: float = 0.0) -> dict[str, Delivered]:
     """What the courier said of each message; what it did not speak of was not delivered, for the reason `silent`."""
-    found = {message.id: Delivered(DeliveryOutcome.TRANSIENT, silent) for message in messages}
+    found = {message.id: Delivered(DeliveryOutcome.TRANSIENT, silent, pause=pause) for message in messages}
     for line in said.splitlines():
         if line.endswith("}"):  # the last line of one that was stopped may be torn
             told = json.loads(line)
-            found[told["id"]] = Delivered(DeliveryOutcome(told["outcome"]), told["words"])
+            identity, outcome = told.pop("id"), DeliveryOutcome(told.pop("outcome"))
+            found[identity] = Delivered(outcome, **told)
     return found
 
 
@@ -120,4 +134,4 @@ def send(settings: Settings, channel: Channel, messages: Sequence[AlertMessage],
         courier.kill()
         said, _ = courier.communicate()
         silent = f"it did not answer within {COURIER_SECONDS:g} seconds"
-    return outcomes_of(messages, said, silent)
+    return outcomes_of(messages, said, silent, 0.0 if channel.tracker is None else SETTLES_SECONDS)

@@ -8,7 +8,7 @@ from random import Random
 
 from sqlalchemy import Engine
 
-from reliability_platform.alerts.channels import Channel, channels_of_recipients, channels_of_settings
+from reliability_platform.alerts.channels import Channel, channels_of_routing, channels_of_settings
 from reliability_platform.alerts.collect import Collector, incidents_of
 from reliability_platform.alerts.decide import AlertDecision, AlertFacts, News, cap_reason, decide, ready
 from reliability_platform.alerts.delivery import Delivered, Delivery, DeliveryOutcome, keep, rehearse, send
@@ -18,6 +18,8 @@ from reliability_platform.alerts.policy import MAX_ATTEMPTS, URGENT, WINDOW, wai
 from reliability_platform.alerts.routing.concerned import HearsAs, Router
 from reliability_platform.alerts.routing.declared import routing_of
 from reliability_platform.alerts.routing.due import note_due
+from reliability_platform.alerts.tickets.shapes import shape_of
+from reliability_platform.alerts.tickets.text import TICKET
 from reliability_platform.checks.steps import ALERTS_TOLD, Step, steps
 from reliability_platform.counted import counted
 from reliability_platform.errors import UsageError
@@ -67,7 +69,8 @@ LetterWriter = Callable[[Settings, Engine, Incident, datetime, HearsAs, Sequence
 """What an owner is told, by whoever may ask the home: incident, now, as what, and what of theirs reads the data."""
 
 
-def _readers(source: str) -> list[str]:
+def readers(source: str) -> list[str]:
+    """Who reads what is made from a source; nobody where there are no models to ask."""
     try:
         exposures = reach(ensure_manifest(), source).exposures
     except OSError:
@@ -122,7 +125,7 @@ class _Tick:
             ]
             health = self.ledger.channels()[channel.name, self.dry_run]
             left_alone = health.retry_at is not None and health.retry_at > self.now
-            if left_alone and not any(map(self._cannot_wait, waiting)):
+            if left_alone and (channel.tracker is not None or not any(map(self._cannot_wait, waiting))):
                 return Dispatched(deferred=len(waiting))
             decision, unspeakable = self._decide(channel, waiting, health)
             moved = sum(len(one.alerts) for one in decision.messages) + sum(map(len, decision.symptoms))
@@ -149,7 +152,7 @@ class _Tick:
             around=MessageContext(
                 self.settings.ui_url,
                 read_policy(self.settings.response_policy),
-                _readers,
+                readers,
                 lambda incident: self._letter(channel, incident),
             ),
             notes=[*self._notes(health), *self._notes_to(channel)],
@@ -230,7 +233,8 @@ class _Tick:
         health: dict[str, object] = {"failures": 0, "retry_at": None, "last_error": ""}
         again = self.now
         if bad:
-            again += wait(failures + 1, self.random)
+            asked = timedelta(seconds=max(one.pause for one in bad))
+            again += max(wait(failures + 1, self.random), asked)
             health = {"failures": failures + 1, "retry_at": again, "last_error": bad[-1].words}
             health["last_failed_at"] = self.now
         if len(bad) < len(messages):
@@ -250,17 +254,32 @@ class _Tick:
         ids, attempts = _ids(message.alerts), max(alert.attempts for alert in message.alerts) + 1
         if delivered.outcome is DeliveryOutcome.SENT:
             status = Status.DRY_RUN if self.dry_run else Status.SENT
+            self._keep_ticket(message, channel, delivered.ticket)
             settled = {"status": status, "sent_at": self.now, "capped": message.capped, "reason": ""}
             self.ledger.mark(ids, attempts=attempts, **settled)
             self._note(message, channel, "dry_run" if self.dry_run else "sent")
             return Dispatched(sent=len(ids))
-        if delivered.outcome is DeliveryOutcome.TRANSIENT and attempts < tries:
-            self.ledger.mark(ids, attempts=attempts, status=Status.PENDING, due_at=again, reason=delivered.words)
+        self._keep_ticket(message, channel, delivered.ticket)
+        # A ticket is a record, and as good an hour later: it is never given up while its tracker may yet take it.
+        if delivered.outcome is DeliveryOutcome.TRANSIENT and (attempts < tries or channel.tracker is not None):
+            tried = attempts - delivered.untried
+            self.ledger.mark(ids, attempts=tried, status=Status.PENDING, due_at=again, reason=delivered.words)
+            if tried >= MAX_ATTEMPTS:
+                self._note(message, channel, "failed")
             return Dispatched(retried=len(ids))
         keep(self.settings.alerts / "undelivered.jsonl", channel.name, [message], self.now, delivered.words)
         self.ledger.mark(ids, attempts=attempts, status=Status.FAILED, reason=delivered.words)
         self._note(message, channel, "failed")
         return Dispatched(failed=len(ids))
+
+    def _keep_ticket(self, message: AlertMessage, channel: Channel, ticket: str) -> None:
+        """Tell the incident's timeline which ticket it has, before anything else is done about it."""
+        if ticket and channel.tracker is not None:
+            incident_id = message.alerts[0].incident_id
+            link = shape_of(channel.tracker.place).link(ticket)
+            data = {"phase": TICKET, "channel": channel.name, "ticket": ticket, "link": link}
+            key = f"ticket/{incident_id}/{channel.name}"
+            self.store.append(incident_id, self.now, ACTOR, "alert", f"its ticket is {link}", data, key=key)
 
     def _note(self, message: AlertMessage, channel: Channel, phase: str) -> None:
         """Tell the incident's timeline, once, that its opening was told, or could not be."""
@@ -326,7 +345,7 @@ def dispatch(
         try:
             if (routing := routing_of(settings)) is not None:
                 router = Router(settings, routing, now)
-                configured += channels_of_recipients(settings, routing)
+                configured += channels_of_routing(settings, routing)
         except UsageError as error:  # recipients hear once it can be read again; the channels of the settings go on
             step.failed.append(str(error))
         tick = _Tick(settings, engine, now, random or Random(), how, step, router, write)

@@ -111,7 +111,8 @@ def _what_to_do(incident: Incident, due: datetime) -> str:
     return f"{answer}What to do:"
 
 
-def _seen(incident: Incident) -> list[str]:
+def seen(incident: Incident) -> list[str]:
+    """The last result of each check that failed, the first few."""
     last = {signal.check: signal for signal in incident.signals}
     shown = [
         f"{signal.check} {signal.status.replace('_', ' ')}"
@@ -126,7 +127,7 @@ def _single(incident: Incident, news: Sequence[Alert], around: MessageContext) -
     readers = around.readers(incident.source) if incident.state not in ENDED else ()
     return [
         f"{incident.id}: {history}. Root {incident.root_dataset}; {incident.severity_reason}.",
-        *(f"- {line}" for line in _seen(incident)),
+        *(f"- {line}" for line in seen(incident)),
         *([f"Read by {', '.join(map(harmless, readers))}."] if readers else []),
         _what_to_do(incident, response_due(incident, around.policy)),
         f"reliability incidents show {incident.id}",

@@ -14,9 +14,12 @@ BODY = "This channel gets alerts about incidents. Nothing is wrong; this is only
 _KEY = "reliability-platform/test"
 
 
-def trial_message(channel: Channel) -> AlertMessage:
+def trial_message(channel: Channel, now: datetime) -> AlertMessage:
     """Words for a chat; for a pager, an event of the lowest severity that is resolved at once."""
     payload = {"summary": f"{TITLE}. {BODY}", "source": "reliability alerts test", "severity": "info"}
+    if channel.tracker is not None:  # a ticket that nobody has: that it may look for one is seen, and nothing is opened
+        probe = {"probe": True, "marker": f"rp{secrets.token_hex(10)}", "since": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        return AlertMessage(secrets.token_hex(8), TITLE, BODY, "info", (), [probe])
     events: list[dict[str, Any]] = [
         {"event_action": "trigger", "dedup_key": _KEY, "payload": payload},
         {"event_action": "resolve", "dedup_key": _KEY},
@@ -28,6 +31,6 @@ def try_channels(settings: Settings, now: datetime, delivery: Delivery) -> dict[
     """Deliver the test to each channel; the outcome by the channel's name. Nothing of it counts as an alert."""
     found = {}
     for channel in channels(settings):
-        message = trial_message(channel)
+        message = trial_message(channel, now)
         found[channel.name] = delivery(settings, channel, [message], now)[message.id]
     return found

@@ -14,6 +14,7 @@ from reliability_platform.cli.options import echo, home_option, json_option, peo
 from reliability_platform.cli.parameters import Whole
 from reliability_platform.cli.routing import explain_incident, routing
 from reliability_platform.cli.tables import Table
+from reliability_platform.cli.tickets import tickets
 from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
@@ -39,6 +40,7 @@ def alerts() -> None:
 
 alerts.add_command(routing)
 alerts.add_command(explain_incident)
+alerts.add_command(tickets)
 
 
 def _mode(settings: Settings) -> str:

@@ -76,6 +76,9 @@ def routing(settings: Settings, as_json: bool) -> None:
     for chain in declared.escalation:
         steps = "; ".join(f"{step.after_minutes:g} min late: {', '.join(step.tell)}" for step in chain.steps)
         people.print(f"Nobody answers ({chain.name}; {chain.when.in_words}): {steps}.", markup=False, soft_wrap=True)
+    for name, tracker in declared.trackers.items():
+        place = f"{tracker.kind} {tracker.place.url} {tracker.project}"
+        people.print(f"Tickets in {name} ({place}): {tracker.when.in_words}.", markup=False, soft_wrap=True)
     for words in lacking:
         people.print(
             f"No recipient goes by the name of {words}: nobody is told as its owner.", markup=False, soft_wrap=True

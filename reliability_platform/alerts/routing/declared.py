@@ -8,12 +8,13 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from reliability_platform.alerts.tickets.shapes import TrackerPlace
 from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES
 from reliability_platform.contracts import SOURCES
 from reliability_platform.credentials import HOW, is_reference
@@ -51,6 +52,19 @@ def _without_zone(moment: datetime) -> datetime:
     if moment.tzinfo is not None:
         raise ValueError("write it without an offset: the rotation says its zone")
     return moment
+
+
+def _open_address(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise ValueError("it must be an http:// or https:// URL with a host, without a user or a query")
+    return url
+
+
+def _reference(text: str) -> str:
+    if not is_reference(text):
+        raise ValueError(f"a token never stands in a file: {HOW}")
+    return text
 
 
 def _open_place(place: str) -> str:
@@ -181,6 +195,61 @@ class Escalation(_Declared):
     steps: Annotated[tuple[EscalationStep, ...], Field(min_length=1)]
 
 
+class Tracker(_Declared):
+    """Where a ticket is opened for each of some incidents, and closed with it."""
+
+    kind: Literal["github", "gitlab", "jira", "servicenow"]
+    project: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}$", strict=True)] = "incident"
+    """`owner/name` of GitHub, the path of a project of GitLab, the key of a Jira project, the table of ServiceNow."""
+    url: Annotated[str, Field(strict=True, max_length=400), AfterValidator(_open_address)] = ""
+    """Of the API for GitHub, else of the server."""
+    token: Annotated[str, Field(strict=True, max_length=400), AfterValidator(_reference)]
+    user: Annotated[str, Field(strict=True, max_length=200, pattern=r"^[^:\s]*$")] = ""
+    """Whose password or API token it is, where the tracker asks for a pair (Jira, ServiceNow)."""
+    when: RouteCondition = RouteCondition()
+    """Without it, of every incident."""
+    issue_type: Words = "Task"
+    closing: Words | None = None
+    """The transition of Jira that closes, by name or id; the close code of ServiceNow."""
+    reopening: Words | None = None
+    """The transition of Jira that opens again; without it, a comment says so."""
+    fields: dict[str, Any] = {}
+    """What else a new ticket is given, in the words of its API."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "Tracker":
+        if not self.url and self.kind not in _HOSTS:
+            raise ValueError(f"give the url of your {self.kind}")
+        if self.kind == "jira" and self.closing is None:
+            raise ValueError("give closing: the name or id of the transition of your workflow that closes a ticket")
+        if self.kind != "servicenow" and "project" not in self.model_fields_set:
+            raise ValueError("give project")
+        if self.kind == "jira" and not self.project.isidentifier():
+            raise ValueError("the project of Jira is its key, as DATA")
+        if self.kind in ("github", "gitlab") and ("/" not in self.project or ".." in self.project):
+            raise ValueError(f"the project of {self.kind} is its path, as team/data")
+        return self
+
+    @property
+    def place(self) -> TrackerPlace:
+        """As those who speak to it know it."""
+        return TrackerPlace(
+            kind=self.kind,
+            url=(self.url or _HOSTS[self.kind]).rstrip("/"),
+            project=self.project,
+            user=self.user,
+            issue_type=self.issue_type,
+            closing=self.closing or _CLOSE_CODE,
+            reopening=self.reopening or "",
+            fields=self.fields,
+        )
+
+
+_HOSTS = {"github": "https://api.github.com", "gitlab": "https://gitlab.com"}
+_CLOSE_CODE = "Solved (Permanently)"
+"""Of ServiceNow, as it comes."""
+
+
 class Routing(_Declared):
     """The whole file."""
 
@@ -190,6 +259,7 @@ class Routing(_Declared):
     otherwise: Told
     """Who is told of an incident for which no route names anybody who works on it; owners alone do not."""
     escalation: tuple[Escalation, ...] = ()
+    trackers: dict[Name, Tracker] = {}
 
     def meant(self, said: Sequence[str]) -> list[str]:
         """The recipients that go by one of these names or addresses."""
@@ -219,6 +289,8 @@ def _conditioned(declared: Routing) -> Iterator[tuple[Location, RouteCondition]]
         yield ("routes", place, "when"), route.when
     for place, chain in enumerate(declared.escalation):
         yield ("escalation", place, "when"), chain.when
+    for name, tracker in declared.trackers.items():
+        yield ("trackers", name, "when"), tracker.when
 
 
 def _wrong_conditions(declared: Routing) -> Iterator[tuple[Location, str]]:
@@ -241,6 +313,9 @@ def _problems(declared: Routing) -> Iterator[tuple[Location, str]]:
     for name in declared.rotations:
         if name in declared.recipients or name in OWNERS:
             yield ("rotations", name), "it is the name of a recipient, too, or reserved: choose another."
+    for name in declared.trackers:
+        if name in declared.recipients:
+            yield ("trackers", name), "it is the name of a recipient, too: choose another."
     for name in declared.recipients:
         if name in OWNERS:
             yield ("recipients", name), f"{' and '.join(OWNERS)} stand for owners: choose another name."
@@ -284,7 +359,9 @@ def read_routing(path: Path, _stamp: int = 0) -> Routing:
         declared = Routing.model_validate(file.content)
     except ValidationError as error:
         first = error.errors()[0]
-        raise file.problem(first["loc"], _in_words(first["msg"], first["type"], first["loc"])) from None
+        raise file.problem(
+            first["loc"], _in_words(first["msg"], first["type"], first["loc"], str(first["input"])[:80])
+        ) from None
     for where, what in _problems(declared):
         raise file.problem(where, what)
     return declared
@@ -295,6 +372,7 @@ _FORMS: dict[str, type[_Declared]] = {
     "rotations": Rotation,
     "routes": Route,
     "escalation": Escalation,
+    "trackers": Tracker,
     "when": RouteCondition,
     "shifts": Shift,
     "steps": EscalationStep,
@@ -302,7 +380,10 @@ _FORMS: dict[str, type[_Declared]] = {
 }
 
 
-def _in_words(message: str, kind: str, location: Location) -> str:
+def _in_words(message: str, kind: str, location: Location, said: str) -> str:
+    if kind == "literal_error":
+        kinds = Tracker.model_fields["kind"].annotation.__args__  # type: ignore[union-attr]
+        return f"it must be one of {', '.join(kinds)}{suggestion(said, kinds)}"
     if kind != "extra_forbidden":
         return f"{message.removeprefix('Value error, ')}."
     form = next((_FORMS[str(part)] for part in reversed(location[:-1]) if part in _FORMS), Routing)

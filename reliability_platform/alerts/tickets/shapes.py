@@ -1,0 +1,390 @@
+"""The requests that each kind of tracker understands, and what its answers say. Nothing is sent here.
+
+From the published references: GitHub REST 2022-11-28 (issues, comments), GitLab REST v4 (issues, notes), Jira Cloud REST v3
+(issue, comment, transitions, search/jql), ServiceNow Table API (incident, sys_journal_field).
+"""
+
+import base64
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+PAGE = 50
+"""Tickets of one answer: of 65,536 characters each they are 3 MB."""
+SETTLES_SECONDS = 60.0
+"""For so long a tracker is left alone that may be opening a ticket: Jira's search lags by seconds, and a slow tracker goes on
+after its caller has left."""
+KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+"""A ticket's key becomes a part of addresses."""
+
+
+class UnexpectedAnswerError(Exception):
+    """An answer that is not of the published form."""
+
+
+@dataclass(frozen=True)
+class TrackerPlace:
+    """Where tickets are kept, and what this installation calls things."""
+
+    kind: str
+    url: str
+    project: str
+    user: str = ""
+    issue_type: str = ""
+    closing: str = ""
+    reopening: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrackerRequest:
+    """One HTTP request; the address is below the tracker's own."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any] | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+def _listed(answer: Any) -> list[Mapping[str, Any]]:
+    if not isinstance(answer, list) or not all(isinstance(one, dict) for one in answer):
+        raise UnexpectedAnswerError
+    return answer
+
+
+def _key(answer: Any, *names: str) -> str:
+    """The key of a ticket within an answer, as text."""
+    for name in names:
+        answer = answer.get(name) if isinstance(answer, dict) else None
+    if isinstance(answer, bool) or not isinstance(answer, str | int) or not KEY.fullmatch(str(answer)):
+        raise UnexpectedAnswerError
+    return str(answer)
+
+
+class Shape(ABC):
+    """How one kind of tracker is spoken to."""
+
+    def __init__(self, place: TrackerPlace) -> None:
+        self.place = place
+
+    def headers(self, token: str) -> dict[str, str]:
+        """Who we are. With a user it is their password or API token, else a bearer token."""
+        pair = base64.b64encode(f"{self.place.user}:{token}".encode()).decode()
+        return {"Authorization": f"Basic {pair}" if self.place.user else f"Bearer {token}"}
+
+    @abstractmethod
+    def find(self, marker: str, since: str, page: int) -> TrackerRequest:
+        """Ask for the ticket that bears the marker; `since` is a moment (ISO 8601, UTC) before which there was none."""
+
+    @abstractmethod
+    def found(self, answer: Any, marker: str) -> tuple[str | None, bool]:
+        """The key of the ticket, and whether another page may have it."""
+
+    @abstractmethod
+    def create(self, title: str, body: Any, marker: str) -> TrackerRequest:
+        """Open a ticket."""
+
+    @abstractmethod
+    def created(self, answer: Any) -> str:
+        """The key of the ticket that was opened."""
+
+    @abstractmethod
+    def comment(self, key: str, body: Any) -> TrackerRequest:
+        """Say something on a ticket."""
+
+    @abstractmethod
+    def comments(self, key: str, mark: str, since: str) -> TrackerRequest:
+        """Ask for what was said on it, the part in which a mark would be."""
+
+    @abstractmethod
+    def close(self, key: str, words: str) -> TrackerRequest | None:
+        """Close it; None where the tracker must be asked for its ways first (`transitions`)."""
+
+    @abstractmethod
+    def reopen(self, key: str) -> TrackerRequest | None:
+        """Open it again; None as for `close`."""
+
+    @abstractmethod
+    def link(self, key: str) -> str:
+        """The page of the ticket for people."""
+
+
+class GitHub(Shape):
+    """Issues of a repository `owner/name`. Listed, not searched: the list knows a new issue at once."""
+
+    def headers(self, token: str) -> dict[str, str]:
+        """As its reference asks."""
+        return {
+            **super().headers(token), "Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28",
+        }  # fmt: skip
+
+    def _path(self, key: str = "", rest: str = "") -> str:
+        return f"/repos/{quote(self.place.project)}/issues" + (f"/{key}{rest}" if key else "")
+
+    def find(self, marker: str, since: str, page: int) -> TrackerRequest:
+        """What was touched since then, the newest first."""
+        del marker
+        query = {"state": "all", "since": since, "sort": "created", "direction": "desc"}
+        return TrackerRequest("GET", self._path(), None, {**query, "per_page": str(PAGE), "page": str(page)})
+
+    def found(self, answer: Any, marker: str) -> tuple[str | None, bool]:
+        """By the marker at the end of the body."""
+        issues = _listed(answer)
+        keys = [_key(one, "number") for one in issues if marker in str(one.get("body"))]
+        return (min(keys, key=int) if keys else None), len(issues) >= PAGE
+
+    def create(self, title: str, body: Any, marker: str) -> TrackerRequest:
+        """Title and Markdown."""
+        del marker
+        return TrackerRequest("POST", self._path(), {**self.place.fields, "title": title, "body": body})
+
+    def created(self, answer: Any) -> str:
+        """Its number."""
+        return _key(answer, "number")
+
+    def comment(self, key: str, body: Any) -> TrackerRequest:
+        """Markdown."""
+        return TrackerRequest("POST", self._path(key, "/comments"), {"body": body})
+
+    def comments(self, key: str, mark: str, since: str) -> TrackerRequest:
+        """Those since then."""
+        del mark
+        return TrackerRequest("GET", self._path(key, "/comments"), None, {"since": since, "per_page": "100"})
+
+    def close(self, key: str, words: str) -> TrackerRequest:
+        """As done."""
+        del words
+        return TrackerRequest("PATCH", self._path(key), {"state": "closed", "state_reason": "completed"})
+
+    def reopen(self, key: str) -> TrackerRequest:
+        """As it was."""
+        return TrackerRequest("PATCH", self._path(key), {"state": "open", "state_reason": "reopened"})
+
+    def link(self, key: str) -> str:
+        """GitHub's API has a host of its own, an Enterprise server one path of its own."""
+        host = self.place.url.replace("://api.github.com", "://github.com").removesuffix("/api/v3")
+        return f"{host}/{quote(self.place.project)}/issues/{key}"
+
+
+class GitLab(Shape):
+    """Issues of a project `group/name`, listed for the same reason."""
+
+    def headers(self, token: str) -> dict[str, str]:
+        """An access token of a person, a project or a group."""
+        return {"PRIVATE-TOKEN": token}
+
+    def _path(self, key: str = "", rest: str = "") -> str:
+        path = f"/api/v4/projects/{quote(self.place.project, safe='')}/issues"
+        return path + (f"/{key}{rest}" if key else "")
+
+    def find(self, marker: str, since: str, page: int) -> TrackerRequest:
+        """What was opened since then."""
+        del marker
+        query = {"state": "all", "scope": "all", "created_after": since, "order_by": "created_at", "sort": "desc"}
+        return TrackerRequest("GET", self._path(), None, {**query, "per_page": str(PAGE), "page": str(page)})
+
+    def found(self, answer: Any, marker: str) -> tuple[str | None, bool]:
+        """By the marker at the end of the description."""
+        issues = _listed(answer)
+        keys = [_key(one, "iid") for one in issues if marker in str(one.get("description"))]
+        return (min(keys, key=int) if keys else None), len(issues) >= PAGE
+
+    def create(self, title: str, body: Any, marker: str) -> TrackerRequest:
+        """Title and Markdown."""
+        del marker
+        return TrackerRequest("POST", self._path(), {**self.place.fields, "title": title, "description": body})
+
+    def created(self, answer: Any) -> str:
+        """Its number within the project."""
+        return _key(answer, "iid")
+
+    def comment(self, key: str, body: Any) -> TrackerRequest:
+        """A note."""
+        return TrackerRequest("POST", self._path(key, "/notes"), {"body": body})
+
+    def comments(self, key: str, mark: str, since: str) -> TrackerRequest:
+        """The last notes."""
+        del mark, since
+        return TrackerRequest("GET", self._path(key, "/notes"), None, {"sort": "desc", "per_page": "100"})
+
+    def close(self, key: str, words: str) -> TrackerRequest:
+        """By an event of its state."""
+        del words
+        return TrackerRequest("PUT", self._path(key), {"state_event": "close"})
+
+    def reopen(self, key: str) -> TrackerRequest:
+        """By an event of its state."""
+        return TrackerRequest("PUT", self._path(key), {"state_event": "reopen"})
+
+    def link(self, key: str) -> str:
+        """Its page."""
+        return f"{self.place.url}/{quote(self.place.project)}/-/issues/{key}"
+
+
+class Jira(Shape):
+    """Issues of a project of Jira Cloud; texts are documents (ADF). The marker is a label."""
+
+    def _path(self, key: str = "", rest: str = "") -> str:
+        return "/rest/api/3/issue" + (f"/{key}{rest}" if key else "")
+
+    def find(self, marker: str, since: str, page: int) -> TrackerRequest:
+        """By the label."""
+        del since, page
+        jql = f'project = "{self.place.project}" AND labels = "{marker}" ORDER BY created ASC'
+        return TrackerRequest("POST", "/rest/api/3/search/jql", {"jql": jql, "fields": ["labels"], "maxResults": PAGE})
+
+    def found(self, answer: Any, marker: str) -> tuple[str | None, bool]:
+        """The first one that really has the label."""
+        if not isinstance(answer, dict):
+            raise UnexpectedAnswerError
+        for one in _listed(answer.get("issues")):
+            fields = one.get("fields")
+            if isinstance(fields, dict) and marker in (fields.get("labels") or []):
+                return _key(one, "key"), False
+        return None, False
+
+    def create(self, title: str, body: Any, marker: str) -> TrackerRequest:
+        """The fields of the project's create screen."""
+        more = dict(self.place.fields)
+        labels = [*more.pop("labels", ()), marker]
+        own = {
+            "project": {"key": self.place.project}, "issuetype": {"name": self.place.issue_type},
+            "summary": title, "description": body, "labels": labels,
+        }  # fmt: skip
+        return TrackerRequest("POST", self._path(), {"fields": {**more, **own}})
+
+    def created(self, answer: Any) -> str:
+        """Its key, as DATA-17."""
+        return _key(answer, "key")
+
+    def comment(self, key: str, body: Any) -> TrackerRequest:
+        """A document."""
+        return TrackerRequest("POST", self._path(key, "/comment"), {"body": body})
+
+    def comments(self, key: str, mark: str, since: str) -> TrackerRequest:
+        """The last ones."""
+        del mark, since
+        query = {"orderBy": "-created", "maxResults": "100"}
+        return TrackerRequest("GET", self._path(key, "/comment"), None, query)
+
+    def close(self, key: str, words: str) -> None:
+        """By a transition."""
+
+    def reopen(self, key: str) -> None:
+        """By a transition."""
+
+    def transitions(self, key: str) -> TrackerRequest:
+        """Ask where it may go from where it is."""
+        return TrackerRequest("GET", self._path(key, "/transitions"))
+
+    def transition(self, key: str, answer: Any, wanted: str) -> TrackerRequest | None:
+        """Take the transition of this name or id; None where there is none."""
+        if not isinstance(answer, dict):
+            raise UnexpectedAnswerError
+        for one in _listed(answer.get("transitions")):
+            if wanted.casefold() in (str(one.get("id")).casefold(), str(one.get("name")).casefold()):
+                return TrackerRequest("POST", self._path(key, "/transitions"), {"transition": {"id": _key(one, "id")}})
+        return None
+
+    def status(self, key: str) -> TrackerRequest:
+        """Ask where it is."""
+        return TrackerRequest("GET", self._path(key), None, {"fields": "status"})
+
+    def is_done(self, answer: Any) -> bool:
+        """Whether its status is of the category of what is done, whatever it is called here."""
+        try:
+            return bool(answer["fields"]["status"]["statusCategory"]["key"] == "done")
+        except (KeyError, TypeError):
+            raise UnexpectedAnswerError from None
+
+    def link(self, key: str) -> str:
+        """Its page."""
+        return f"{self.place.url}/browse/{key}"
+
+
+class ServiceNow(Shape):
+    """Records of a table of ServiceNow, `incident` by default; texts are plain. The marker is the correlation id."""
+
+    def _path(self, key: str = "") -> str:
+        return f"/api/now/table/{quote(self.place.project)}" + (f"/{key}" if key else "")
+
+    def find(self, marker: str, since: str, page: int) -> TrackerRequest:
+        """By the correlation id."""
+        del since, page
+        query = {"sysparm_query": f"correlation_id={marker}^ORDERBYsys_created_on", "sysparm_limit": "1"}
+        return TrackerRequest("GET", self._path(), None, {**query, "sysparm_fields": "sys_id,correlation_id"})
+
+    def found(self, answer: Any, marker: str) -> tuple[str | None, bool]:
+        """A query with a wrong name returns everything: the id is compared."""
+        if not isinstance(answer, dict):
+            raise UnexpectedAnswerError
+        own = [one for one in _listed(answer.get("result")) if one.get("correlation_id") == marker]
+        return (_key(own[0], "sys_id") if own else None), False
+
+    def create(self, title: str, body: Any, marker: str) -> TrackerRequest:
+        """Short and long description."""
+        own = {
+            "short_description": title, "description": body,
+            "correlation_id": marker, "correlation_display": "Reliability Platform",
+        }  # fmt: skip
+        return TrackerRequest("POST", self._path(), {**self.place.fields, **own})
+
+    def created(self, answer: Any) -> str:
+        """Its sys_id."""
+        return _key(answer, "result", "sys_id")
+
+    def comment(self, key: str, body: Any) -> TrackerRequest:
+        """A work note."""
+        return TrackerRequest("PATCH", self._path(key), {"work_notes": body})
+
+    def comments(self, key: str, mark: str, since: str) -> TrackerRequest:
+        """The work note with the mark."""
+        del since
+        query = f"element_id={key}^element=work_notes^valueLIKE{mark}"
+        return TrackerRequest(
+            "GET", "/api/now/table/sys_journal_field", None, {"sysparm_query": query, "sysparm_limit": "1"}
+        )
+
+    def close(self, key: str, words: str) -> TrackerRequest:
+        """State 6 is resolved; the code and the notes are asked for."""
+        return TrackerRequest(
+            "PATCH", self._path(key), {"state": "6", "close_code": self.place.closing, "close_notes": words}
+        )
+
+    def reopen(self, key: str) -> TrackerRequest:
+        """State 2 is in progress."""
+        return TrackerRequest("PATCH", self._path(key), {"state": "2"})
+
+    def link(self, key: str) -> str:
+        """Its page."""
+        return f"{self.place.url}/nav_to.do?uri={self.place.project}.do?sys_id={key}"
+
+
+SHAPES: dict[str, type[Shape]] = {"github": GitHub, "gitlab": GitLab, "jira": Jira, "servicenow": ServiceNow}
+
+
+def shape_of(place: TrackerPlace) -> Shape:
+    """The shape of a tracker's kind."""
+    return SHAPES[place.kind](place)
+
+
+def planned(place: TrackerPlace, task: Mapping[str, Any]) -> list[TrackerRequest]:
+    """The requests that a courier would make, where everything is as it should be; KEY stands for a ticket's own."""
+    shape, key = shape_of(place), str(task["ticket"]) or "KEY"
+    found = [shape.comment(key, task["comment"])] if task["ticket"] and task["comment"] is not None else []
+    if not task["ticket"]:
+        found = [
+            shape.find(task["marker"], task["since"], 1),
+            shape.create(task["title"], task["body"], task["marker"]),
+        ]
+    if task["move"]:
+        closes = task["move"] == "close"
+        step = shape.close(key, task["words"]) if closes else shape.reopen(key)
+        wanted = place.closing if closes else place.reopening
+        if step is None and isinstance(shape, Jira) and wanted:
+            step = shape.transition(key, {"transitions": [{"id": "ID", "name": wanted}]}, wanted)
+        found += [] if step is None else [step]
+    return found
