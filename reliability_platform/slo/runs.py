@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from sqlalchemy import ColumnElement, Engine, String, and_, case, cast, func, literal, or_, select, union_all
 
+from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckStatus
 from reliability_platform.counted import counted
 from reliability_platform.operations.tables import (
@@ -110,7 +111,8 @@ def runs_status(
 
 def _incidents(engine: Engine, since: datetime) -> list[str]:
     results = check_results.c
-    of_runs = or_(results.run_id.startswith(_BUILD), results.run_id.startswith(_RUN))
+    monitors = [name for name, spec in CHECKS.items() if spec.engine == "run"]  # a run may call itself run-7, too
+    of_runs = results.check_name.in_(monitors) & or_(results.run_id.startswith(_BUILD), results.run_id.startswith(_RUN))
     newest = func.max(results.id)
     query = (
         select(incident_signals.c.incident_id)

@@ -19,6 +19,7 @@ from reliability_platform.causes import CAUSES
 from reliability_platform.checks.catalogue import CHECKS, MART_SOURCES
 from reliability_platform.checks.failed_runs import FailedRun, FailedRuns
 from reliability_platform.checks.results import INSUFFICIENT_HISTORY, CheckResult
+from reliability_platform.checks.run_monitor import monitor_builds
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.cli.main import main
 from reliability_platform.contracts import SOURCES
@@ -29,7 +30,7 @@ from reliability_platform.incidents.documents.render import markdown
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.lab.faults.plan import Injection
 from reliability_platform.operations import operations_engine
-from reliability_platform.operations.tables import build_fingerprints, first_published
+from reliability_platform.operations.tables import build_fingerprints, builds, first_published, incident_heads
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.slo.budget import Budget, budget, exhausted_since
 from reliability_platform.slo.burns import note_burns
@@ -38,7 +39,7 @@ from reliability_platform.slo.objectives import DATASETS, DEFAULTS, Judged, Obje
 from reliability_platform.slo.report import as_csv, as_json, document, page, staleness, write_report
 from reliability_platform.slo.status import ObjectiveStatus, status
 from reliability_platform.warehouse.first_shown import published_at
-from reliability_platform.warehouse.journal import FAILED, SUCCEEDED, BuildJournal
+from reliability_platform.warehouse.journal import FAILED, RUNNING, SUCCEEDED, BuildJournal
 from tests.conftest import Platform
 from tests.conftest import day as landing_day
 from tests.unit.failing import NOW, crashed, day, later, passed, result
@@ -692,3 +693,27 @@ def test_a_budget_that_burns_is_told_once_with_the_incident_that_made_it(engine:
         "The error budget of orders freshness burns, at 4 times what it allows or more over 3 days and 1 day (fast): "
         "see `reliability slo`."
     )
+
+
+def test_a_run_that_was_killed_has_failed_once_somebody_has_noticed(
+    engine: Engine, settings: Settings, tmp_path: Path
+) -> None:
+    """Nobody writes down that he was killed; the monitor of runs finds it out, and its incident is that of the burn."""
+    journal, checks, store = BuildJournal(engine, settings.builds), CheckStore(engine), IncidentStore(engine)
+    objectives = declared(tmp_path, RUNS)
+    with engine.begin() as connection:  # an entry without a lock, as a process leaves it that is gone
+        gone = {"first_day": day(4), "last_day": day(4), "process": 1, "outcome": RUNNING, "began_at": NOW}
+        connection.execute(insert(builds).values(**gone))
+    record(engine, replace(result(BATCHES, 9), run_id="run-7"))
+    found = status(engine, objectives, later(60)).runs
+    assert found is not None
+    assert found.words == "No run has ended within 30 days."
+    monitor_builds(settings, engine, later(5))
+    observe(engine, checks.after(0, 100), later(6))
+    again = status(engine, objectives, later(60))
+    assert again.runs is not None
+    assert (again.runs.budget.good, again.runs.budget.bad) == (0, 1)
+    (killed,) = store.find(incident_heads.c.failure_class == "run_killed")
+    assert again.runs.incidents == [killed.id], "the incident of the data is none of a failed run"
+    assert killed.id in note_burns(store, again, later(60))
+    assert journal.settled() == 1
