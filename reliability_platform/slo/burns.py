@@ -28,7 +28,8 @@ def _burning(status: SloStatus) -> Iterator[tuple[str, str, BurnAlert]]:
 
 
 def note_burns(store: IncidentStore, status: SloStatus, now: datetime) -> list[str]:
-    """Append what burns by an incident, once for each alert; the ids of the incidents concerned.
+    """Append what burns by an incident, the fastest alert alone, once; the ids of the incidents concerned. What burns slower
+    after that is no news, what burns faster is.
 
     A burn of which no incident is known (a day that was shown late, say) is not told: `reliability slo` has it.
     """
@@ -36,13 +37,16 @@ def note_burns(store: IncidentStore, status: SloStatus, now: datetime) -> list[s
     for incident, objective, alert in _burning(status):
         found[incident, alert].append(objective)
     noted = []
-    for (incident, alert), objectives in found.items():
+    for (incident, alert), objectives in sorted(found.items(), key=lambda one: -one[0][1].rate):
+        told = [entry.data["rate"] for entry in store.get(incident).timeline if entry.kind == "burn"]
+        if max(told, default=0) >= alert.rate:
+            continue
         windows = f"{counted(alert.long, 'day')} and {counted(alert.short, 'day')}"
         words = (
             f"The error budget of {joined(objectives)} burns, at {alert.rate:g} times what it allows or more over "
             f"{windows} ({alert.name}): see `reliability slo`."
         )
-        data = {"alert": alert.name, "objectives": objectives}
+        data = {"alert": alert.name, "rate": alert.rate, "objectives": objectives}
         if store.append(incident, now, ACTOR, "burn", words, data, key=f"burn-{incident}-{alert.name}"):
             noted.append(incident)
     return list(dict.fromkeys(noted))

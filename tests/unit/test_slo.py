@@ -680,15 +680,16 @@ def test_runs_that_failed_spend_a_budget_of_their_own(engine: Engine, settings: 
 
 def test_a_budget_that_burns_is_told_once_with_the_incident_that_made_it(engine: Engine, tmp_path: Path) -> None:
     """A burn that only a dashboard shows is seen by whoever looks at the dashboard."""
-    objectives, checks, store = declared(tmp_path), CheckStore(engine), IncidentStore(engine)
+    slower = "rate: 4}\n  - {name: slow, long: 7, short: 3, rate: 2}"
+    objectives = declared(tmp_path, ORDERS.replace("rate: 4}", slower))
+    checks, store = CheckStore(engine), IncidentStore(engine)
     record(engine, *both_passed(1, 2, 3), result(BATCHES, 4), passed(RANGE, 4))
     assert note_burns(store, status(engine, objectives, NOW), NOW) == [], "no incident is known yet"
     observe(engine, checks.after(0, 100), NOW)
     (one,) = store.all()
     assert note_burns(store, status(engine, objectives, NOW), NOW) == [one.id]
     assert note_burns(store, status(engine, objectives, NOW), NOW) == []
-    told = store.get(one.id).timeline[-1]
-    assert told.kind == "burn"
+    (told,) = (entry for entry in store.get(one.id).timeline if entry.kind == "burn")
     assert told.why == (
         "The error budget of orders freshness burns, at 4 times what it allows or more over 3 days and 1 day (fast): "
         "see `reliability slo`."
