@@ -14,7 +14,7 @@ from reliability_platform.counted import counted
 from reliability_platform.formats import moment, plain, span
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.model import ENDED, Incident
-from reliability_platform.incidents.response import ResponsePolicy, response_due
+from reliability_platform.incidents.response import ResponsePolicy, breach_report_due, response_due
 
 LISTED = 10
 """Incidents named in a message about several."""
@@ -122,6 +122,16 @@ def seen(incident: Incident) -> list[str]:
     return [*shown, f"and {counted(len(last) - CHECKS_SHOWN, 'more check')}"] if len(last) > CHECKS_SHOWN else shown
 
 
+def breach_lines(incident: Incident, around: MessageContext) -> list[str]:
+    """By when a breach must be reported, while nobody has."""
+    due = breach_report_due(incident, around.policy)
+    if due is None or incident.breach_reported_at is not None:
+        return []
+    return [
+        f"A breach of personal data: it must be reported to the authority by {moment(due)}, or be known not to need it."
+    ]
+
+
 def _single(incident: Incident, news: Sequence[Alert], around: MessageContext) -> list[str]:
     history = "; ".join(alert.summary for alert in news)
     readers = around.readers(incident.source) if incident.state not in ENDED else ()
@@ -129,6 +139,7 @@ def _single(incident: Incident, news: Sequence[Alert], around: MessageContext) -
         f"{incident.id}: {history}. Root {incident.root_dataset}; {incident.severity_reason}.",
         *(f"- {line}" for line in seen(incident)),
         *([f"Read by {', '.join(map(harmless, readers))}."] if readers else []),
+        *breach_lines(incident, around),
         _what_to_do(incident, response_due(incident, around.policy)),
         f"reliability incidents show {incident.id}",
         page(around.ui_url, incident.id),

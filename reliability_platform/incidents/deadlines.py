@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Engine, select
 
 from reliability_platform.incidents.apart import noted
+from reliability_platform.incidents.classes import CLASSES, IncidentType
 from reliability_platform.incidents.decisions import DONE, key_of_action_item
 from reliability_platform.incidents.response import overdue, read_policy
 from reliability_platform.incidents.store import IncidentStore
@@ -14,6 +15,9 @@ from reliability_platform.operations.tables import incident_heads, incident_keys
 from reliability_platform.settings import Settings
 
 ACTOR = "incident sensor"
+BREACHES = sorted(name for name, one in CLASSES.items() if one.type is IncidentType.BREACH)
+LOOKED_BACK = timedelta(days=30)
+"""A breach whose report has been late for longer is on its timeline already, unless nothing ran for a month."""
 REMINDED = "-overdue"
 """Ends the key of the reminder of an action item."""
 
@@ -29,7 +33,10 @@ def note_missed(settings: Settings, engine: Engine, now: datetime) -> list[str]:
         if terms.postmortem_within_hours is not None:
             written_before = now - timedelta(hours=terms.postmortem_within_hours)
             late += store.find(of_it, incident_heads.c.awaits_postmortem, incident_heads.c.ended_at < written_before)
-        for incident in late:
+        report_before = now - timedelta(hours=terms.breach_report_within_hours)
+        recent = incident_heads.c.detected_at.between(report_before - LOOKED_BACK, report_before)
+        late += store.find(of_it, incident_heads.c.failure_class.in_(BREACHES), recent)
+        for incident in {one.id: one for one in late}.values():
             with noted(store, incident, now, "Whether its deadlines have passed could not be found out"):
                 for deadline, words in overdue(incident, policy, now).items():
                     key = f"deadline-{incident.id}-{incident.lives}-{deadline}"

@@ -63,6 +63,7 @@ KINDS = frozenset(
         "impact",  # the numbers of the blast radius, before healing and after it
         "action_item",  # something to do so that it does not happen again; later: done
         "deadline",  # an answer, a postmortem or an action item that was due is late
+        "breach_report",  # a breach was reported to the authority, or need not be
         "postmortem",  # written
         "burn",  # an error budget burns by it
     }
@@ -171,6 +172,8 @@ class Incident:
     missed: set[str] = field(default_factory=set)
     """The deadlines that are noted as missed: `response`, `postmortem`, `update`, `action item 2`."""
     postmortem_at: datetime | None = None
+    breach_reported_at: datetime | None = None
+    """When it was recorded that a breach was reported to the authority, or need not be."""
     is_symptom: bool = False
     """Whether it turned out to be no failure of its own but a symptom of the one that it is linked to."""
     triage_steps: list[dict[str, Any]] | None = None
@@ -363,6 +366,8 @@ def fold(incident_id: str, entries: Sequence[TimelineEntry]) -> Incident:
                 _fold_action_item(incident, entry)
             case "deadline":
                 incident.missed.add(entry.data["deadline"])
+            case "breach_report":
+                incident.breach_reported_at = incident.breach_reported_at or entry.at
             case "postmortem":
                 incident.postmortem_at = incident.postmortem_at or entry.at
         incident.times = _with_times(incident, entry)

@@ -11,6 +11,7 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.counted import counted
 from reliability_platform.formats import moment, plain, span
+from reliability_platform.incidents.breach import BreachEvidence, clock_words
 from reliability_platform.incidents.changes import WhatChanged
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Commands, Heading, Paragraph
@@ -85,6 +86,16 @@ def _hit(reach: Reach, concerned: RowsOfDays | None) -> list[Block]:
         Heading(2, "Who is hit"),
         Bullets([f"Readers: {_several(readers)}. Published tables: {_several(reach.published)}.", rows]),
     ]
+
+
+def _breach(incident: Incident, policy: ResponsePolicy, breach: BreachEvidence | None) -> list[Block]:
+    if breach is None:
+        return []
+    items = [
+        *clock_words(incident, policy, breach),
+        f"Record what was decided: `reliability incidents breach {incident.id} --help`",
+    ]
+    return [Heading(2, "Breach of personal data"), Bullets(items)]
 
 
 def _since(incident: Incident, now: datetime) -> list[Block]:
@@ -165,6 +176,7 @@ def overview(
     heals: bool = True,
     changed: WhatChanged | None = None,
     usual: UsualRecovery | None = None,
+    breach: BreachEvidence | None = None,
     recurrence: Recurrence | None = None,
 ) -> list[Block]:
     """The screen. `next_step` says what remediation does or waits for; `home` stands where it is not the default."""
@@ -178,6 +190,7 @@ def overview(
         ),
         *_wrong(incident, recurrence),
         *_hit(reach, concerned),
+        *_breach(incident, policy, breach),
         *_since(incident, now),
         *(changes_in_short(changed) if changed is not None else []),
         *_going_on(incident),

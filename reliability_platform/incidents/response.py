@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from reliability_platform.errors import UsageError
 from reliability_platform.formats import moment
-from reliability_platform.incidents.classes import Severity
+from reliability_platform.incidents.classes import CLASSES, IncidentType, Severity
 from reliability_platform.incidents.model import Incident, State
 from reliability_platform.strict_yaml import StrictYaml
 
@@ -30,6 +30,8 @@ class Terms(BaseModel):
     """Whether the clock stands still on Saturdays and Sundays."""
     postmortem_within_hours: float | None = Field(default=None, gt=0)
     """None where none is asked for."""
+    breach_report_within_hours: float = Field(default=72, gt=0)
+    """From the detection on, of a breach of personal data to the authority; 72 by the GDPR, article 33."""
     notify: str
     """How people are told, in words that follow upon "so"."""
 
@@ -95,8 +97,19 @@ def postmortem_due(incident: Incident, policy: ResponsePolicy) -> datetime | Non
     return _after(ended, hours, business_days=False)
 
 
+BREACH_REPORT = "breach report"
+
+
+def breach_report_due(incident: Incident, policy: ResponsePolicy) -> datetime | None:
+    """When a breach of personal data must be reported to the authority; None for any other incident. That it has been healed
+    stops no clock of the law."""
+    if CLASSES[incident.failure_class].type is not IncidentType.BREACH or incident.state is State.FALSE_ALARM:
+        return None
+    return _after(incident.detected_at, policy[incident.severity].breach_report_within_hours, business_days=False)
+
+
 def overdue(incident: Incident, policy: ResponsePolicy, now: datetime) -> dict[str, str]:
-    """What was not done in time, or is not done and late by now: `response` or `postmortem` → in words."""
+    """What was not done in time, or is not done and late by now: `response`, `postmortem` or `breach report` → in words."""
     found = {}
     due, answered = response_due(incident, policy), incident.times.answered
     if (answered or now) > due:
@@ -105,6 +118,12 @@ def overdue(incident: Incident, policy: ResponsePolicy, now: datetime) -> dict[s
     written_by = postmortem_due(incident, policy)
     if written_by is not None and (incident.postmortem_at or now) > written_by:
         found["postmortem"] = f"There was no postmortem by {moment(written_by)}, when it was due."
+    reported_by = breach_report_due(incident, policy)
+    if reported_by is not None and (incident.breach_reported_at or now) > reported_by:
+        words = (
+            f"The breach was not reported to the authority by {moment(reported_by)}, nor recorded why it need not be."
+        )
+        found[BREACH_REPORT] = words
     return found
 
 

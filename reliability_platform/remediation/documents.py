@@ -12,6 +12,7 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.results import CheckResult
 from reliability_platform.checks.store import CheckStore
 from reliability_platform.errors import EnvironmentUnusableError, HomeBusyError
+from reliability_platform.incidents.breach import breach_of
 from reliability_platform.incidents.changes import what_changed
 from reliability_platform.incidents.documents.blocks import Block
 from reliability_platform.incidents.documents.incident_page import incident_page
@@ -185,6 +186,7 @@ def situation_of(settings: Settings, engine: Engine, incident: Incident, now: da
         first_judged=_first_judged(engine, incident),
         usual=usual_recovery(IncidentStore(engine), incident.failure_class) if incident.is_open else None,
         changed=what_changed(settings, engine, ensure_manifest(), incident),
+        breach=breach_of(settings, engine, incident),
         recurrence=recurrence_of(IncidentStore(engine), incident),
     )
 
@@ -229,7 +231,7 @@ def render_overview(settings: Settings, incident: Incident, now: datetime) -> st
     return screen(
         overview(
             incident, lineage, rows, policy, now, step, home,
-            heals=heals, changed=changed, usual=usual, recurrence=again,
+            heals=heals, breach=breach_of(settings, engine, incident, counts=False), changed=changed, usual=usual, recurrence=again,
         )
     )  # fmt: skip
 

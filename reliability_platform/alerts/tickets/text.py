@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from reliability_platform.alerts.ledger import Alert
-from reliability_platform.alerts.message import MAX_LINE, MessageContext, harmless, headline, page, seen
+from reliability_platform.alerts.message import MAX_LINE, MessageContext, breach_lines, harmless, headline, page, seen
 from reliability_platform.counted import counted
 from reliability_platform.formats import moment, plain, span
 from reliability_platform.incidents.classes import CLASSES
@@ -66,7 +66,14 @@ def description(incident: Incident, around: MessageContext) -> list[Block]:
     commands = ["show", "ack", "runbook"] if incident.is_open else ["show", "timeline"]
     return [
         Paragraph(CLASSES[incident.failure_class].what_it_means),
-        Bullets([where, f"{incident.severity}: {harmless(incident.severity_reason, MAX_LINE)}", *seen(incident)]),
+        Bullets(
+            [
+                where,
+                *breach_lines(incident, around),
+                f"{incident.severity}: {harmless(incident.severity_reason, MAX_LINE)}",
+                *seen(incident),
+            ]
+        ),
         *([Paragraph(due)] if due and incident.is_open else []),
         Heading(2, "Who reads it"),
         Bullets(readers or ["Nobody that is declared."]),

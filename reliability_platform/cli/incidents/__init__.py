@@ -16,6 +16,7 @@ PLACES = {
     "message": "incidents.documents:message",
     "status-page": "incidents.status_page:status_page",
     "postmortem": "incidents.documents:postmortem",
+    "breach": "incidents.breach:breach",
     "classes": "incidents.documents:classes",
     "impact": "incidents.impact:impact",
     "ack": "incidents.decisions:ack",

@@ -11,6 +11,7 @@ from datetime import timedelta
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.counted import counted
 from reliability_platform.formats import joined, landing_days, length, moment, span
+from reliability_platform.incidents.breach import clock_words
 from reliability_platform.incidents.classes import CLASSES, Origin, Severity
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Heading, Paragraph
 from reliability_platform.incidents.documents.facts import facts_of
@@ -83,6 +84,7 @@ def internal(incident: Incident, situation: Situation) -> Message:
         f"Where: {_concerned(incident)}; root {incident.root_dataset}.",
         f"{since}. State: {state(incident)}.",
         *(f"Done: {one}" for one in containment_done(incident, situation)[:3]),
+        *(clock_words(incident, situation.terms, situation.breach) if situation.breach else []),
         _doing(incident, situation),
         *_usually(incident, situation),
         _next(incident, situation),

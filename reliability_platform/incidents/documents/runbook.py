@@ -9,6 +9,7 @@ from reliability_platform.checks.facts import Facts, PastValues
 from reliability_platform.contracts import CONTRACTS
 from reliability_platform.counted import counted
 from reliability_platform.formats import NOTHING, joined, landing_days, moment, number, second, span
+from reliability_platform.incidents.breach import breach_section
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.blocks import (
     Block,
@@ -504,6 +505,7 @@ def runbook(incident: Incident, situation: Situation) -> list[Block]:
         *_wrong(incident, situation),
         *changes_section(situation.changed),
         *_severity(incident, situation),
+        *breach_section(incident, situation.terms, situation.breach),
         *_symptoms(incident),
         *detection(incident),
         *_affected(incident, situation),

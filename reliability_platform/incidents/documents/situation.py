@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from reliability_platform.checks.results import CheckResult
+from reliability_platform.incidents.breach import BreachEvidence
 from reliability_platform.incidents.changes import WhatChanged
 from reliability_platform.incidents.impact import Numbers, Reach
 from reliability_platform.incidents.recurring import Recurrence
@@ -82,5 +83,7 @@ class Situation:
     """How long incidents of the class took to recover; None where too few have, or nobody looked."""
     changed: WhatChanged | None = None
     """What changed between the last good build and the first bad one; None where nobody looked."""
+    breach: BreachEvidence | None = None
+    """The evidence of a breach of personal data; None for any other incident."""
     recurrence: Recurrence | None = None
     """The times before, of the same class at the same source; None if it is the first, or nobody looked."""
