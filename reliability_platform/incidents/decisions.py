@@ -20,6 +20,14 @@ LONGEST_SILENCE = timedelta(days=7)
 """Nobody waits longer for the next word of something that goes on."""
 
 
+class IncidentRole(StrEnum):
+    """As what somebody, or a place, is given to an incident."""
+
+    COMMANDER = "commander"
+    RESPONDER = "responder"
+    CHANNEL = "channel"
+
+
 class Decision(StrEnum):
     """What a person can say."""
 
@@ -66,11 +74,18 @@ def _words(what: str, value: str) -> str:
 
 
 def decide(
-    store: IncidentStore, incident_id: str, decision: Decision, now: datetime, actor: str, why: str, to: str = ""
+    store: IncidentStore,
+    incident_id: str,
+    decision: Decision,
+    now: datetime,
+    actor: str,
+    why: str,
+    to: str = "",
+    role: IncidentRole = IncidentRole.COMMANDER,
 ) -> Incident:
     """Write a decision on the timeline; the incident after it.
 
-    `to` is the person to whom it is given. Raises `UsageError` for what the state of the incident does not allow, and
+    `to` is the person to whom it is given, as `role`, or the channel where they talk about it. Raises `UsageError` for what the state of the incident does not allow, and
     for texts that are empty or endless.
     """
     incident = store.get(incident_id)
@@ -90,7 +105,9 @@ def decide(
     if decision is Decision.NOTE:
         store.append(incident.id, now, actor, "note", why)
     if decision is Decision.ASSIGN:
-        store.append(incident.id, now, actor, "assigned", why, {"to": _text("The person", to, MAX_NAME)})
+        store.append(
+            incident.id, now, actor, "assigned", why, {"to": _text("The person", to, MAX_NAME), "role": role.value}
+        )
     if decision is Decision.ACKNOWLEDGE and incident.assignee is None:
         store.append(incident.id, now, actor, "assigned", f"Acknowledged by {actor}", {"to": actor})
     return store.get(incident.id)

@@ -166,6 +166,11 @@ class Incident:
     lives: int = 1
     """How often it was opened: one more for each time it came back."""
     assignee: str | None = None
+    """Its commander: who acknowledged it, or whom it was given to."""
+    responders: list[str] = field(default_factory=list)
+    """Who else works on it, each once, in the order in which they came."""
+    channel: str | None = None
+    """Where they talk about it."""
     action_items: list[ActionItem] = field(default_factory=list)
     impact: dict[str, Any] = field(default_factory=dict)
     """`bad` and `recovered`: the numbers of the blast radius as they were recorded before healing and after it."""
@@ -283,6 +288,17 @@ def _fold_action_item(incident: Incident, entry: TimelineEntry) -> None:
     incident.action_items = [known[one] for one in sorted(known)]
 
 
+def _fold_assignment(incident: Incident, entry: TimelineEntry) -> None:
+    to = str(entry.data["to"])
+    match entry.data.get("role"):
+        case "responder":
+            incident.responders += [] if to in incident.responders else [to]
+        case "channel":
+            incident.channel = to
+        case _:
+            incident.assignee = to
+
+
 def _fold_signals(incident: Incident, entry: TimelineEntry) -> None:
     days = {*incident.partitions, *(date.fromisoformat(day) for day in entry.data.get("partitions", []))}
     incident.partitions = sorted(days)
@@ -355,7 +371,7 @@ def fold(incident_id: str, entries: Sequence[TimelineEntry]) -> Incident:
             case "action":
                 _fold_action(incident, entry)
             case "assigned":
-                incident.assignee = entry.data["to"]
+                _fold_assignment(incident, entry)
             case "severity":
                 incident.severity = Severity(entry.data["severity"])
                 incident.severity_reason = entry.data["severity_reason"]

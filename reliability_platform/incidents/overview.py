@@ -182,6 +182,9 @@ def overview(
     """The screen. `next_step` says what remediation does or waits for; `home` stands where it is not the default."""
     kind = CLASSES[incident.failure_class]
     owner = incident.assignee or "nobody yet"
+    others = [f"with {', '.join(incident.responders)}"] if incident.responders else []
+    others += [f"in {incident.channel}"] if incident.channel else []
+    owner = " ".join([owner, *others])
     return [
         Heading(1, f"{incident.severity} · {kind.title} · {', '.join(incident.sources)}"),
         Paragraph(

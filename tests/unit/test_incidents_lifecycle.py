@@ -13,6 +13,7 @@ from reliability_platform.incidents.classes import Severity
 from reliability_platform.incidents.deadlines import note_missed
 from reliability_platform.incidents.decisions import (
     Decision,
+    IncidentRole,
     add_action_item,
     decide,
     finish_action_item,
@@ -296,3 +297,15 @@ def test_two_sensors_that_read_overlapping_results_at_once_open_each_incident_on
     held_by = [(one.check, one.partition) for incident in store.all() for one in incident.signals]
     assert len(held_by) == len(set(held_by)) == 40
     assert store.broken_links() == []
+
+
+def test_who_acknowledges_leads_and_others_join_in_a_channel(engine: Engine) -> None:
+    """One leads; who joins, and where they talk, takes it from nobody."""
+    store, one = IncidentStore(engine), opened(engine)
+    decide(store, one, Decision.ACKNOWLEDGE, later(1), "Ada", "seen")
+    for role, to in (("responder", "Bob"), ("responder", "Eve"), ("responder", "Bob"), ("channel", "#inc-1")):
+        decide(store, one, Decision.ASSIGN, later(2), "Ada", "to help", to, IncidentRole(role))
+    found = store.get(one)
+    assert (found.assignee, found.responders, found.channel) == ("Ada", ["Bob", "Eve"], "#inc-1")
+    decide(store, one, Decision.ASSIGN, later(3), "Ada", "off duty", "Bob")
+    assert store.get(one).assignee == "Bob"

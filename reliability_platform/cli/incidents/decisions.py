@@ -10,17 +10,25 @@ from reliability_platform.cli.options import echo, home_option, json_option, pri
 from reliability_platform.cli.parameters import Number
 from reliability_platform.clock import utc_now
 from reliability_platform.formats import moment
-from reliability_platform.incidents.decisions import EFFECTS, Decision, decide, give_update
+from reliability_platform.incidents.decisions import EFFECTS, Decision, IncidentRole, decide, give_update
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
 from reliability_platform.service.queries.incidents import summary_of
 from reliability_platform.settings import Settings
 
 
-def _carry_out(decision: Decision, incident_id: str, why: str, to: str, settings: Settings, as_json: bool) -> None:
+def _carry_out(
+    decision: Decision,
+    incident_id: str,
+    why: str,
+    to: str,
+    settings: Settings,
+    as_json: bool,
+    role: IncidentRole = IncidentRole.COMMANDER,
+) -> None:
     # No session is held: the timeline is safe for many writers, and a person must get through while a run is at work.
     store = IncidentStore(operations_engine(settings))
-    incident = decide(store, incident_id, decision, utc_now(), whoami(), why, to)
+    incident = decide(store, incident_id, decision, utc_now(), whoami(), why, to, role)
     if as_json:
         print_json(summary_of(settings, incident, utc_now()).model_dump())
         return
@@ -50,13 +58,20 @@ close = _command("close", Decision.CLOSE, "nothing is left to do")
 
 @click.command()
 @click.argument("incident_id")
-@click.option("--to", required=True, help="The person.")
+@click.option("--to", required=True, help="The person, or the channel.")
+@click.option(
+    "--role", type=click.Choice([*IncidentRole]), default=IncidentRole.COMMANDER, show_default=True,
+    help="As what: who leads, who else works on it, or where they talk about it.",
+)  # fmt: skip
 @click.option("--why", default="on duty", show_default=True, help="For the timeline.")
 @home_option
 @json_option
-def assign(incident_id: str, to: str, why: str, settings: Settings, as_json: bool) -> None:
-    """Give an incident to somebody. INCIDENT_ID may be shortened, as in INC-0003."""
-    _carry_out(Decision.ASSIGN, incident_id, why, to, settings, as_json)
+def assign(incident_id: str, to: str, role: IncidentRole, why: str, settings: Settings, as_json: bool) -> None:
+    """Give an incident to somebody, or say who else works on it and where. Who acknowledges it first is its commander.
+
+    INCIDENT_ID may be shortened, as in INC-0003.
+    """
+    _carry_out(Decision.ASSIGN, incident_id, why, to, settings, as_json, IncidentRole(role))
 
 
 @click.command()

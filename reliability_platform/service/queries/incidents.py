@@ -50,7 +50,11 @@ class IncidentSummary(QueryAnswer):
     still_failing: int
     """How many results of these checks no passed evaluation has followed."""
     assignee: str | None
-    """To whom it is given."""
+    """Its commander: who acknowledged it, or to whom it is given."""
+    responders: list[str]
+    """Who else works on it."""
+    channel: str | None
+    """Where they talk about it."""
     linked_to: str | None
     """The earlier incident of the same failure, or the cause of which this is a symptom."""
     detected_at: datetime
@@ -149,6 +153,8 @@ def _summary(incident: Incident, policy: ResponsePolicy, now: datetime) -> dict[
         "checks": incident.checks,
         "still_failing": len(incident.still_failing),
         "assignee": incident.assignee,
+        "responders": incident.responders,
+        "channel": incident.channel,
         "linked_to": incident.linked_to,
         "detected_at": incident.detected_at,
         "recovered_at": incident.recovered_at,
