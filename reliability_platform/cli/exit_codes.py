@@ -23,6 +23,7 @@ ENDS_WITH: dict[ExitCode, dict[str, str]] = {
         "restore": "a landing partition is held afterwards, or something stays damaged",
         "contract check": "a file would be refused, or its landing day held (with --strict, if any row would be rejected)",
         "contract diff": "a change is incompatible",
+        "checks import": "a result belongs to no table or landing day that is known",
         "generate": "with --check, a generated file is not as the contracts say, or a mart shows personal data without saying so",
         "quarantine replay": "something that was meant was not replayed, an incident stays open, or something failed",
         "incidents audit": "a timeline was changed",

@@ -366,5 +366,5 @@ def test_a_shell_completes_commands_options_and_values() -> None:
         text=True,
         check=False,
     )
-    assert done.stdout.split() == [f"plain,{word}" for word in ("rejected", "report", "resolve", "reopen")]
+    assert done.stdout.split() == [f"plain,{word}" for word in ("rejected", "report", "resolve", "reopen", "recurring")]
     assert "sqlalchemy" not in done.stderr

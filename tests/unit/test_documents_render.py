@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings, strategies
+from hypothesis import HealthCheck, given, settings, strategies
 
 from reliability_platform.formats import plain
 from reliability_platform.incidents.documents.blocks import (
@@ -214,7 +214,7 @@ def test_any_text_at_all_leaves_the_page_its_shape() -> None:
     """What nobody thought of."""
     shape = page_of("x").elements
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(strategies.text())
     def keeps_it(value: str) -> None:
         assert page_of(value).elements == shape

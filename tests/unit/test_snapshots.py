@@ -16,7 +16,7 @@ import duckdb
 import fsspec
 import pytest
 from filelock import FileLock, Timeout
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reliability_platform.checks.store import CheckStore
@@ -343,6 +343,7 @@ def test_the_rule_keeps_the_newest_and_one_of_each_week_before() -> None:
     ]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a machine with other work
 @given(st.sets(st.integers(0, 500), min_size=1, max_size=60), st.integers(1, 9), st.integers(0, 9))
 def test_the_rule_never_loses_the_newest_and_settles(ages: set[int], last: int, weekly: int) -> None:
     """Pruning twice keeps the same as pruning once, and never more than it says."""

@@ -4,7 +4,7 @@ import io
 
 import ruamel.yaml
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from reliability_platform.contracts.yaml_text import flow, quoted, word
@@ -14,7 +14,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 """Half of a surrogate pair is no text in UTF-8."""
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(TEXT)
 @example('O\'Brien \\ "ü" {{ 1/0 }} {% x %} 👍🏽\u200d # : - & *')
 @example("a\r\nb\nc\rd\te\x85f\u2028g\u2029h\ufeffi\x7fj\x9fk\x00l\x1bm\ufffen\U0001ffff")
