@@ -3,6 +3,7 @@
 The manifest is parsed once per change of the project and shared; it carries no path of a home.
 """
 
+import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -207,6 +208,8 @@ def build(
             finally:
                 # dbt keeps its DuckDB handle for the life of the process; nobody else could open the file.
                 DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+            if not result.success:
+                gc.collect()  # what an error refers to keeps dbt's handle, and nobody in this process could open the file
             _raise_what_went_wrong(result)
             nodes += result.result.results
         with open_when_free(settings, read_only=False) as connection:
