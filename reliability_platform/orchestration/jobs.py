@@ -9,7 +9,7 @@ from reliability_platform.clock import FIRST_DAY, parse_day, utc_now
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.lab.faults.landed_again import follow
 from reliability_platform.lab.faults.plan import ActivePlan, load_plan
-from reliability_platform.openlineage_events.run import Dataset, Datasets
+from reliability_platform.openlineage_events.run import Datasets
 from reliability_platform.orchestration.audit_assets import audit, dataset_of
 from reliability_platform.orchestration.bronze_assets import bronze_assets
 from reliability_platform.orchestration.dbt_assets import WAREHOUSE_POOL, dbt_models
@@ -87,7 +87,7 @@ def take_action(context: dg.OpExecutionContext, config: RemediationConfig, home:
     with told(news, f"remediation.{incident.failure_class}", TASK, lambda: Datasets(reads)) as job:
         done = act(settings, home.engine, config.incident_id, utc_now(), config.actor)
         # What its days are run again from; the runs themselves say what became of it.
-        job.learned = lambda: Datasets(reads, [Dataset(f"bronze/{one}") for one in incident.sources if done.reruns])
+        job.learned = lambda: Datasets(reads, [dataset_of(f"bronze_{one}") for one in incident.sources if done.reruns])
     context.log.info(done.summary)
     context.add_output_metadata({"summary": done.summary, "landing_days": [day.isoformat() for day in done.reruns]})
 

@@ -43,6 +43,14 @@ def _incidents(one: ObjectiveStatus) -> list[str]:
     return sorted({incident for day in one.bad_days for incident in day.incidents})
 
 
+def _burning(one: ObjectiveStatus | RunsStatus) -> dict[str, Any]:
+    """How fast a budget burns, by window, and the alerts that this is enough for."""
+    return {
+        "burn_rates": {str(window): _number(burn.burn_rate) for window, burn in one.burns.items()},
+        "burning": [alert.name for alert in one.burning],
+    }
+
+
 def _document(one: ObjectiveStatus) -> dict[str, Any]:
     objective, spent = one.objective, one.budget
     return {
@@ -64,8 +72,7 @@ def _document(one: ObjectiveStatus) -> dict[str, Any]:
         "exhausted": spent.exhausted,
         "missed": spent.missed,
         "exhausted_since": one.exhausted_since.isoformat() if one.exhausted_since else None,
-        "burn_rates": {str(window): _number(burn.burn_rate) for window, burn in one.burns.items()},
-        "burning": [alert.name for alert in one.burning],
+        **_burning(one),
         "words": spent.words,
         "bad_days": [_bad_day(day) for day in one.bad_days],
         "unknown_days": [{"day": day.day.isoformat(), "checks": day.checks} for day in one.unknown_days],
@@ -86,8 +93,7 @@ def _document_of_runs(one: RunsStatus) -> dict[str, Any]:
         "budget_consumed": _number(spent.burn_rate),
         "exhausted": spent.exhausted,
         "missed": spent.missed,
-        "burn_rates": {str(window): _number(burn.burn_rate) for window, burn in one.burns.items()},
-        "burning": [alert.name for alert in one.burning],
+        **_burning(one),
         "words": one.words,
         "incidents": list(one.incidents),
     }

@@ -9,7 +9,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 PAGE = 50
@@ -112,8 +112,38 @@ class Shape(ABC):
         """The page of the ticket for people."""
 
 
-class GitHub(Shape):
-    """Issues of a repository `owner/name`. Listed, not searched: the list knows a new issue at once."""
+class _ListedIssues(Shape):
+    """Issues in Markdown, listed and not searched: the list knows a new one at once. The marker stands at the end of the text."""
+
+    number: ClassVar[str]
+    """Where an issue says its number,"""
+    text: ClassVar[str]
+    """and what it says."""
+
+    @abstractmethod
+    def _path(self, key: str = "", rest: str = "") -> str:
+        """Of the project's issues, or of one of them and what belongs to it."""
+
+    def found(self, answer: Any, marker: str) -> tuple[str | None, bool]:
+        """By the marker; the oldest, if there are two."""
+        issues = _listed(answer)
+        keys = [_key(one, self.number) for one in issues if marker in str(one.get(self.text))]
+        return (min(keys, key=int) if keys else None), len(issues) >= PAGE
+
+    def create(self, title: str, body: Any, marker: str) -> TrackerRequest:
+        """Title and Markdown."""
+        del marker
+        return TrackerRequest("POST", self._path(), {**self.place.fields, "title": title, self.text: body})
+
+    def created(self, answer: Any) -> str:
+        """Its number within the project."""
+        return _key(answer, self.number)
+
+
+class GitHub(_ListedIssues):
+    """Issues of a repository `owner/name`."""
+
+    number, text = "number", "body"
 
     def headers(self, token: str) -> dict[str, str]:
         """As its reference asks."""
@@ -129,21 +159,6 @@ class GitHub(Shape):
         del marker
         query = {"state": "all", "since": since, "sort": "created", "direction": "desc"}
         return TrackerRequest("GET", self._path(), None, {**query, "per_page": str(PAGE), "page": str(page)})
-
-    def found(self, answer: Any, marker: str) -> tuple[str | None, bool]:
-        """By the marker at the end of the body."""
-        issues = _listed(answer)
-        keys = [_key(one, "number") for one in issues if marker in str(one.get("body"))]
-        return (min(keys, key=int) if keys else None), len(issues) >= PAGE
-
-    def create(self, title: str, body: Any, marker: str) -> TrackerRequest:
-        """Title and Markdown."""
-        del marker
-        return TrackerRequest("POST", self._path(), {**self.place.fields, "title": title, "body": body})
-
-    def created(self, answer: Any) -> str:
-        """Its number."""
-        return _key(answer, "number")
 
     def comment(self, key: str, body: Any) -> TrackerRequest:
         """Markdown."""
@@ -169,8 +184,10 @@ class GitHub(Shape):
         return f"{host}/{quote(self.place.project)}/issues/{key}"
 
 
-class GitLab(Shape):
-    """Issues of a project `group/name`, listed for the same reason."""
+class GitLab(_ListedIssues):
+    """Issues of a project `group/name`."""
+
+    number, text = "iid", "description"
 
     def headers(self, token: str) -> dict[str, str]:
         """An access token of a person, a project or a group."""
@@ -185,21 +202,6 @@ class GitLab(Shape):
         del marker
         query = {"state": "all", "scope": "all", "created_after": since, "order_by": "created_at", "sort": "desc"}
         return TrackerRequest("GET", self._path(), None, {**query, "per_page": str(PAGE), "page": str(page)})
-
-    def found(self, answer: Any, marker: str) -> tuple[str | None, bool]:
-        """By the marker at the end of the description."""
-        issues = _listed(answer)
-        keys = [_key(one, "iid") for one in issues if marker in str(one.get("description"))]
-        return (min(keys, key=int) if keys else None), len(issues) >= PAGE
-
-    def create(self, title: str, body: Any, marker: str) -> TrackerRequest:
-        """Title and Markdown."""
-        del marker
-        return TrackerRequest("POST", self._path(), {**self.place.fields, "title": title, "description": body})
-
-    def created(self, answer: Any) -> str:
-        """Its number within the project."""
-        return _key(answer, "iid")
 
     def comment(self, key: str, body: Any) -> TrackerRequest:
         """A note."""
@@ -372,7 +374,7 @@ def shape_of(place: TrackerPlace) -> Shape:
 
 
 def planned(place: TrackerPlace, task: Mapping[str, Any]) -> list[TrackerRequest]:
-    """The requests that a courier would make, where everything is as it should be; KEY stands for a ticket's own."""
+    """The requests that a sender would make, where everything is as it should be; KEY stands for a ticket's own."""
     shape, key = shape_of(place), str(task["ticket"]) or "KEY"
     found = [shape.comment(key, task["comment"])] if task["ticket"] and task["comment"] is not None else []
     if not task["ticket"]:
