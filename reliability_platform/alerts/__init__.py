@@ -1,5 +1,5 @@
 """Alerts: what happens to incidents, told once to each channel that should hear of it.
 
-The incident timeline is the outbox; the ledger keeps what was decided for each channel; a courier, a process of its own,
-speaks to the channel. URLs of channels hold tokens and are given to the courier alone.
+The incident timeline is the outbox; the ledger keeps what was decided for each channel; a sender, a process of its own,
+speaks to the channel. URLs of channels hold tokens and are given to the sender alone.
 """

@@ -98,7 +98,7 @@ def _digest(decision: AlertDecision, news: News, facts: AlertFacts) -> None:
 
 
 TICKETS_AT_ONCE = 8
-"""In one tick, the worst first: each is up to five requests, and a courier has 20 s for all."""
+"""In one tick, the worst first: each is up to five requests, and a sender has 20 s for all."""
 
 
 def _tickets(decision: AlertDecision, channel: str, kind: str, news: News, facts: AlertFacts) -> None:

@@ -1,4 +1,4 @@
-"""Brings messages to a channel by a courier, or in a dry run only into a file; says what became of each."""
+"""Brings messages to a channel by a sender, or in a dry run only into a file; says what became of each."""
 
 import json
 import os
@@ -19,8 +19,8 @@ from reliability_platform.settings import PROJECT_ROOT, Settings
 
 MAX_WORDS = 200
 """What the ledger keeps of a reason."""
-COURIER_SECONDS = 20.0
-"""How long a channel may take for all messages of a tick; then its courier is stopped. Shorter than `ledger.HOLD`."""
+SENDER_SECONDS = 20.0
+"""How long a channel may take for all messages of a tick; then its sender is stopped. Shorter than `ledger.HOLD`."""
 
 
 class DeliveryOutcome(StrEnum):
@@ -83,7 +83,7 @@ def rehearse(
 
 
 def task_of(settings: Settings, channel: Channel, messages: Sequence[AlertMessage]) -> dict[str, Any]:
-    """What the courier needs to know. It holds the URL: it goes through a pipe, and nowhere else."""
+    """What the sender needs to know. It holds the URL: it goes through a pipe, and nowhere else."""
     if channel.tracker is not None:
         return {
             "tracker": vars(channel.tracker.place),
@@ -101,7 +101,7 @@ def task_of(settings: Settings, channel: Channel, messages: Sequence[AlertMessag
 
 
 def outcomes_of(messages: Sequence[AlertMessage], said: str, silent: str, pause: float = 0.0) -> dict[str, Delivered]:
-    """What the courier said of each message; what it did not speak of was not delivered, for the reason `silent`."""
+    """What the sender said of each message; what it did not speak of was not delivered, for the reason `silent`."""
     found = {message.id: Delivered(DeliveryOutcome.TRANSIENT, silent, pause=pause) for message in messages}
     for line in said.splitlines():
         if line.endswith("}"):  # the last line of one that was stopped may be torn
@@ -112,15 +112,15 @@ def outcomes_of(messages: Sequence[AlertMessage], said: str, silent: str, pause:
 
 
 def send(settings: Settings, channel: Channel, messages: Sequence[AlertMessage], now: datetime) -> dict[str, Delivered]:
-    """Deliver for real, within `COURIER_SECONDS`. A channel whose URL is not to be had is one that gives no answer."""
+    """Deliver for real, within `SENDER_SECONDS`. A channel whose URL is not to be had is one that gives no answer."""
     del now
     try:
         task = task_of(settings, channel, messages)
     except CredentialsError as error:
         words = str(error)[:MAX_WORDS]
         return outcomes_of(messages, "", words[:1].lower() + words[1:].rstrip("."))
-    courier = subprocess.Popen(
-        [sys.executable, "-m", "reliability_platform.alerts.courier"],
+    sender = subprocess.Popen(
+        [sys.executable, "-m", "reliability_platform.alerts.sender"],
         stdin=subprocess.PIPE,  # not an argument: everybody may read those
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -129,9 +129,9 @@ def send(settings: Settings, channel: Channel, messages: Sequence[AlertMessage],
     )
     silent = "its delivery broke off"
     try:
-        said, _ = courier.communicate(json.dumps(task), timeout=COURIER_SECONDS)
+        said, _ = sender.communicate(json.dumps(task), timeout=SENDER_SECONDS)
     except subprocess.TimeoutExpired:
-        courier.kill()
-        said, _ = courier.communicate()
-        silent = f"it did not answer within {COURIER_SECONDS:g} seconds"
+        sender.kill()
+        said, _ = sender.communicate()
+        silent = f"it did not answer within {SENDER_SECONDS:g} seconds"
     return outcomes_of(messages, said, silent, 0.0 if channel.tracker is None else SETTLES_SECONDS)

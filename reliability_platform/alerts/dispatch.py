@@ -334,7 +334,7 @@ def dispatch(
     delivery: Delivery | None = None,
     write: LetterWriter | None = None,
 ) -> Dispatched:
-    """Tell every channel what is due. Channels are served side by side; a tick takes no longer than one courier may.
+    """Tell every channel what is due. Channels are served side by side; a tick takes no longer than one sender may.
 
     `random` is for the jitter of retries. By default, a dry run writes to a file and anything else sends. Without `write`
     owners are told as those who work on it.

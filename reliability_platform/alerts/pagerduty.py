@@ -32,7 +32,7 @@ def action(incident: Incident) -> str:
 
 
 def event(incident: Incident, news: Sequence[Alert], ui_url: str, do: str) -> dict[str, Any]:
-    """The event, but for the routing key, which only the courier knows."""
+    """The event, but for the routing key, which only the sender knows."""
     naming = {"event_action": do, "dedup_key": dedup_key(incident)}
     if do != "trigger":
         return naming

@@ -1,4 +1,4 @@
-"""The courier: a process of its own that alone speaks to channels.
+"""The sender: a process of its own that alone speaks to channels.
 
 A library that logs a URL, hangs, or leaves threads behind does so in here, where nobody listens and where it can be
 stopped. What comes out are outcomes in fixed words. Standard input: one JSON document; standard output: a line of JSON

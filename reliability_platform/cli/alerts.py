@@ -20,7 +20,7 @@ from reliability_platform.counted import counted
 from reliability_platform.errors import ExitCode, UsageError
 from reliability_platform.formats import second
 from reliability_platform.operations import operations_engine
-from reliability_platform.remediation.letters import write_letter
+from reliability_platform.remediation.owner_letters import write_letter
 from reliability_platform.settings import Settings
 
 NOBODY = (

@@ -8,7 +8,7 @@ from reliability_platform.clock import utc_now
 from reliability_platform.counted import counted
 from reliability_platform.orchestration.resources import Home
 from reliability_platform.orchestration.run_storage import redact_errors
-from reliability_platform.remediation.letters import write_letter
+from reliability_platform.remediation.owner_letters import write_letter
 
 POLL_SECONDS = 60
 """Whatever happens to an incident wakes the sensor at once; what only time brings, as a reminder, is a matter of minutes."""

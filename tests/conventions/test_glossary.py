@@ -37,7 +37,13 @@ RETIRED = {
 """The retired name, and what the field says."""
 
 
-RETIRED_PARTS = {"verdict": "status", "strike": "injection", "struck": "injected", "blow": "injection"}
+RETIRED_PARTS = {
+    "courier": "sender",
+    "verdict": "status",
+    "strike": "injection",
+    "struck": "injected",
+    "blow": "injection",
+}
 """Words that no name contains, and what the field says."""
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from reliability_platform.alerts import courier
+from reliability_platform.alerts import sender
 from reliability_platform.alerts.channels import Channel
 from reliability_platform.alerts.delivery import Delivered, Delivery, outcomes_of, rehearse, task_of
 from reliability_platform.alerts.dispatch import Dispatched, dispatch
@@ -70,9 +70,9 @@ class Server:
 def in_process(
     settings: Settings, channel: Channel, messages: Sequence[AlertMessage], now: datetime
 ) -> dict[str, Delivered]:
-    """The courier's own code, without the second that its process takes to start."""
+    """The sender's own code, without the second that its process takes to start."""
     said = StringIO()
-    courier.run(task_of(settings, channel, messages), said)
+    sender.run(task_of(settings, channel, messages), said)
     return outcomes_of(messages, said.getvalue(), "it said nothing")
 
 

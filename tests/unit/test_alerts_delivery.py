@@ -105,7 +105,7 @@ def test_what_a_channel_refuses_for_good_is_not_tried_again(server: Server, grou
 
 def test_a_channel_that_hangs_is_given_up_in_time(ground: Callable[..., Ground], monkeypatch: Any) -> None:
     """A tick that hangs would keep every later alert back."""
-    monkeypatch.setattr("reliability_platform.alerts.delivery.COURIER_SECONDS", 1.5)
+    monkeypatch.setattr("reliability_platform.alerts.delivery.SENDER_SECONDS", 1.5)
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         platform = ground(f"json://127.0.0.1:{deaf.getsockname()[1]}/{TOKEN}")
         platform.delivery = send  # only a process of its own can be stopped

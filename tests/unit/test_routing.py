@@ -15,7 +15,7 @@ from reliability_platform.cli.main import cli
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.decisions import give_update
 from reliability_platform.incidents.model import State
-from reliability_platform.remediation.letters import write_letter
+from reliability_platform.remediation.owner_letters import write_letter
 from tests.unit.alerting import TOKEN, Ground, Server
 
 FILE = """

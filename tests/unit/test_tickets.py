@@ -94,7 +94,7 @@ def test_a_ticket_opens_and_closes_with_its_incident(kind: str, kept: Callable[[
 def test_whoever_is_killed_opens_no_second_ticket_and_says_nothing_twice(
     kind: str, kept: Callable[[str], Kept], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The courier had opened the ticket, and nobody wrote it down; so too with the comment, and the closing."""
+    """The sender had opened the ticket, and nobody wrote it down; so too with the comment, and the closing."""
     platform, tracker = kept(kind)
     one = platform.open("P1")
 

@@ -1,4 +1,4 @@
-"""Speaks to a tracker, within a courier: finds the ticket or opens it, says what is new, closes it.
+"""Speaks to a tracker, within a sender: finds the ticket or opens it, says what is new, closes it.
 
 Nothing is done twice. A ticket is looked for by its marker before one is opened, and a comment by its mark before it is said
 again. What is not of the published form, or was refused for now, is tried again; only what the tracker says is wrong with
@@ -59,7 +59,7 @@ def _pause(headers: Mapping[str, str], now: datetime) -> float:
 
 
 class Speaker:
-    """One tracker, for one run of a courier."""
+    """One tracker, for one run of a sender."""
 
     def __init__(self, place: TrackerPlace, token: str) -> None:
         self.shape: Shape = shape_of(place)
@@ -156,7 +156,7 @@ NOT_ITS_FORM = "its answer is not of the form that such a tracker gives"
 
 
 def deliver(task: Mapping[str, Any], tell: Callable[[str, dict[str, Any]], None]) -> None:
-    """Every message of a courier's task; after one that was refused for now, the rest is not tried."""
+    """Every message of a sender's task; after one that was refused for now, the rest is not tried."""
     speaker = Speaker(TrackerPlace(**task["tracker"]), task["token"])
     dead: dict[str, Any] | None = None
     for message in task["messages"]:

@@ -127,7 +127,7 @@ FORMS = {"github": markdown, "gitlab": markdown, "jira": adf, "servicenow": text
 def ticket_task(
     kind: str, channel: str, incident: Incident, alerts: Sequence[Alert], around: MessageContext
 ) -> dict[str, Any]:
-    """What a courier needs to bring a ticket up to date, as JSON."""
+    """What a sender needs to bring a ticket up to date, as JSON."""
     form = FORMS[kind]
     came_back = any(incident.timeline[one.number - 1].data.get("to") == State.REOPENED for one in alerts)
     words = headline(incident, alerts)
