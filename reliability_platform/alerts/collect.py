@@ -191,7 +191,7 @@ class Collector:
             channel=channel.name,
             dry_run=self.dry_run,
             event=heard.event,
-            summary=heard.summary[:MAX_SUMMARY],
+            summary=heard.summary,
             severity=severity,
             at=incident.timeline[number - 1].at,
             due_at=quiet or self.now,

@@ -17,8 +17,6 @@ from reliability_platform.alerts.tickets.shapes import SETTLES_SECONDS
 from reliability_platform.credentials import CredentialsError
 from reliability_platform.settings import PROJECT_ROOT, Settings
 
-MAX_WORDS = 200
-"""What the ledger keeps of a reason."""
 SENDER_SECONDS = 20.0
 """How long a channel may take for all messages of a tick; then its sender is stopped. Shorter than `ledger.HOLD`."""
 
@@ -117,7 +115,7 @@ def send(settings: Settings, channel: Channel, messages: Sequence[AlertMessage],
     try:
         task = task_of(settings, channel, messages)
     except CredentialsError as error:
-        words = str(error)[:MAX_WORDS]
+        words = str(error)
         return outcomes_of(messages, "", words[:1].lower() + words[1:].rstrip("."))
     sender = subprocess.Popen(
         [sys.executable, "-m", "reliability_platform.alerts.sender"],

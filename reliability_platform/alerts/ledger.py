@@ -5,7 +5,7 @@ not both send, and if one dies between sending and writing it down, what it held
 """
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Engine,
     Row,
+    Table,
     func,
     insert,
     or_,
@@ -24,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from reliability_platform.formats import printable
 from reliability_platform.incidents.classes import Severity
 from reliability_platform.operations.records import record
 from reliability_platform.operations.tables import alert_channels, alerts
@@ -216,17 +218,25 @@ class AlertLedger:
 
     def mark(self, ids: Sequence[int], **values: Any) -> None:
         """Change alerts that are not settled yet."""
+        unsettled = (alerts.c.id.in_(list(ids)), alerts.c.status.in_(WAITING))
         with self._engine.begin() as connection:
-            connection.execute(
-                update(alerts).where(alerts.c.id.in_(list(ids)), alerts.c.status.in_(WAITING)).values(**values)
-            )
+            connection.execute(update(alerts).where(*unsettled).values(**_fitted(alerts, values)))
 
     def note_health(self, channel: str, dry_run: bool, **values: Any) -> None:
         """Write how a channel does."""
         place = (alert_channels.c.name == channel) & (alert_channels.c.dry_run == dry_run)
         with self._engine.begin() as connection:
-            connection.execute(update(alert_channels).where(place).values(**values))
+            connection.execute(update(alert_channels).where(place).values(**_fitted(alert_channels, values)))
 
 
 def _row(alert: Alert) -> dict[str, Any]:
-    return {name: value for name, value in vars(alert).items() if name != "id"}
+    return _fitted(alerts, {name: value for name, value in vars(alert).items() if name != "id"})
+
+
+def _fitted(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with every text for people cut to its column: SQLite takes any length, PostgreSQL refuses the row."""
+    texts = {name: printable(values[name], table.c[name].type.length) for name in _TEXTS if name in values}  # type: ignore[attr-defined]
+    return {**values, **texts}
+
+
+_TEXTS = ("summary", "reason", "last_error")

@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
@@ -20,6 +21,8 @@ from reliability_platform.alerts.delivery import Delivered, Delivery, outcomes_o
 from reliability_platform.alerts.dispatch import Dispatched, dispatch
 from reliability_platform.alerts.ledger import AlertLedger
 from reliability_platform.alerts.message import AlertMessage
+from reliability_platform.alerts.routing.declared import read_routing
+from reliability_platform.errors import UsageError
 from reliability_platform.incidents.model import State
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.operations import operations_engine
@@ -74,6 +77,21 @@ def in_process(
     said = StringIO()
     sender.run(task_of(settings, channel, messages), said)
     return outcomes_of(messages, said.getvalue(), "it said nothing")
+
+
+def routing_at(folder: Path, text: str) -> Path:
+    """A routing file."""
+    file = folder / "routing.yml"
+    file.write_text(text)
+    return file
+
+
+def refusal(folder: Path, text: str, said: str, instead: str) -> str:
+    """What is said of a routing file in which `instead` stands where `said` stood."""
+    assert said in text
+    with pytest.raises(UsageError) as raised:
+        read_routing(routing_at(folder, text.replace(said, instead, 1)))
+    return str(raised.value)
 
 
 class Ground:

@@ -27,6 +27,7 @@ from reliability_platform.alerts.status import channel_statuses
 from reliability_platform.cli.main import cli
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.model import State
+from reliability_platform.operations.tables import alert_channels, alerts
 from reliability_platform.orchestration.alert_sensor import alert_sensor
 from reliability_platform.orchestration.resources import RESOURCES
 from reliability_platform.settings import load_settings
@@ -388,3 +389,20 @@ def test_the_sensor_sends_and_needs_no_cursor(
             assert isinstance(outcome, dg.SensorResult) and isinstance(outcome.skip_reason, dg.SkipReason)
             assert str(outcome.skip_reason.skip_message).startswith(expected)
     assert len(server.heard) == 1
+
+
+def test_no_text_is_longer_than_its_column(ground: Callable[..., Ground]) -> None:
+    """PostgreSQL refuses the row: what was sent would be sent again at each tick, and nobody would know why."""
+    platform = ground("json://127.0.0.1:1/x")
+    [(channel, dry_run)] = platform.ledger.channels()
+    one = platform.open()
+    data = {"to": "everybody on the second floor, " * 20, "must": "decide"}
+    platform.store.append(one, platform.now, "x", "escalation", "so", data)
+    platform.tick()
+    waiting = platform.ledger.waiting()
+    platform.ledger.mark([alert.id for alert in waiting], reason="no message could be made of it " * 20)
+    platform.ledger.note_health(channel, dry_run, last_error="it answered something else " * 20)
+    found = platform.ledger.all()
+    assert {len(alert.reason) for alert in found} == {alerts.c.reason.type.length}
+    assert max(len(alert.summary) for alert in found) == alerts.c.summary.type.length
+    assert len(platform.ledger.channels()[channel, dry_run].last_error) == alert_channels.c.last_error.type.length

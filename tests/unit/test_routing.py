@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 
 from reliability_platform.alerts.dispatch import dispatch
-from reliability_platform.alerts.routing.declared import read_routing
 from reliability_platform.alerts.routing.explain import explain
 from reliability_platform.cli.main import cli
 from reliability_platform.errors import UsageError
 from reliability_platform.incidents.decisions import give_update
 from reliability_platform.incidents.model import State
 from reliability_platform.remediation.owner_letters import write_letter
-from tests.unit.alerting import TOKEN, Ground, Server
+from tests.unit.alerting import TOKEN, Ground, Server, refusal, routing_at
 
 FILE = """
 recipients:
@@ -74,11 +73,9 @@ def routed(post: Post, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calla
     """Makes a home with a routing file whose recipients live at one server."""
 
     def make(text: str = FILE, *urls: str) -> Routed:
-        file = tmp_path / "routing.yml"
-        file.write_text(text)
         for name in ("anna", "team", "orders", "finance", "security", "board"):
             monkeypatch.setenv(name.upper(), f"{post.url}/{name}")
-        return Routed(tmp_path / "home", *urls, routing_file=file)
+        return Routed(tmp_path / "home", *urls, routing_file=routing_at(tmp_path, text))
 
     return make
 
@@ -110,12 +107,8 @@ def routed(post: Post, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calla
 )
 def test_a_wrong_routing_file_is_refused_with_its_line(said: str, instead: str, error: str, tmp_path: Path) -> None:
     """An alert that goes to a misspelt name goes to nobody."""
-    assert said in FILE
-    file = tmp_path / "routing.yml"
-    file.write_text(FILE.replace(said, instead, 1))
-    with pytest.raises(UsageError) as raised:
-        read_routing(file)
-    assert error in str(raised.value) and "tok3n" not in str(raised.value)
+    words = refusal(tmp_path, FILE, said, instead)
+    assert error in words and "tok3n" not in words
 
 
 def test_each_hears_of_what_concerns_them_and_nobody_else_does(post: Post, routed: Callable[..., Routed]) -> None:

@@ -11,14 +11,12 @@ import pytest
 from reliability_platform.alerts.channels import Channel
 from reliability_platform.alerts.delivery import Delivered
 from reliability_platform.alerts.message import AlertMessage
-from reliability_platform.alerts.routing.declared import read_routing
 from reliability_platform.alerts.status import channel_statuses
 from reliability_platform.alerts.tickets import speak
 from reliability_platform.cli.main import cli
-from reliability_platform.errors import UsageError
 from reliability_platform.incidents.model import State
 from reliability_platform.settings import Settings
-from tests.unit.alerting import TOKEN, Ground, in_process
+from tests.unit.alerting import TOKEN, Ground, in_process, refusal, routing_at
 from tests.unit.ticketing import TrackerServer, slow
 
 KINDS = ("github", "gitlab", "jira", "servicenow")
@@ -48,9 +46,8 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
 
     def make(kind: str, **settings: Any) -> Kept:
         servers.append(TrackerServer(kind))
-        file = tmp_path / "routing.yml"
-        file.write_text(FILE.format(kind=kind, url=servers[-1].url, more=OF_KIND[kind]))
-        return Ground(tmp_path / "home", routing_file=file, **settings), servers[-1]
+        text = FILE.format(kind=kind, url=servers[-1].url, more=OF_KIND[kind])
+        return Ground(tmp_path / "home", routing_file=routing_at(tmp_path, text), **settings), servers[-1]
 
     yield make
     for server in servers:
@@ -231,12 +228,8 @@ def test_a_storm_opens_tickets_the_worst_first_and_within_the_cap(kept: Callable
 def test_a_wrong_tracker_is_refused_with_its_line(said: str, instead: str, error: str, tmp_path: Path) -> None:
     """And the secret that stood where none may is not repeated."""
     text = FILE.format(kind="jira", url="https://jira.example.com", more=OF_KIND["jira"])
-    assert said in text
-    file = tmp_path / "routing.yml"
-    file.write_text(text.replace(said, instead, 1))
-    with pytest.raises(UsageError) as raised:
-        read_routing(file)
-    assert error in str(raised.value) and "line 6" in str(raised.value) and "s3cr3t" not in str(raised.value)
+    words = refusal(tmp_path, text, said, instead)
+    assert error in words and "line 6" in words and "s3cr3t" not in words
 
 
 def test_what_would_be_asked_for_is_shown(kept: Callable[[str], Kept], capsys: pytest.CaptureFixture[str]) -> None:
