@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Engine,
+    FromClause,
     Row,
-    Table,
     func,
     insert,
     or_,
@@ -233,7 +233,7 @@ def _row(alert: Alert) -> dict[str, Any]:
     return _fitted(alerts, {name: value for name, value in vars(alert).items() if name != "id"})
 
 
-def _fitted(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
+def _fitted(table: FromClause, values: Mapping[str, Any]) -> dict[str, Any]:
     """The values with every text for people cut to its column: SQLite takes any length, PostgreSQL refuses the row."""
     texts = {name: printable(values[name], table.c[name].type.length) for name in _TEXTS if name in values}  # type: ignore[attr-defined]
     return {**values, **texts}

@@ -1,5 +1,6 @@
 """`reliability alerts routing` and `reliability alerts explain`: what the routing file says, and what follows for an incident."""
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -94,18 +95,15 @@ def _row(one: Hearing) -> tuple[str, ...]:
 @home_option
 @json_option
 def explain_incident(incident_id: str, settings: Settings, as_json: bool) -> None:
-    """Who would hear of an incident as it stands, when, and why; nothing is sent. INC-0003 is enough of its id."""
+    """Who would hear of an incident as it stands, when, and why, and which tickets it has or would have; nothing is sent.
+
+    INC-0003 is enough of its id.
+    """
     engine = operations_engine(settings)
     incident = IncidentStore(engine).get(incident_id)
     found = explain(settings, engine, incident, utc_now())
     if as_json:
-        print_json(
-            {
-                **vars(found),
-                "now": list(map(vars, found.now)),
-                "if_nobody_answers": list(map(vars, found.if_nobody_answers)),
-            }
-        )
+        print_json(asdict(found))
         return
     people.print(
         f"{incident.id} · {incident.severity} · {incident.failure_class} · {incident.state.value.replace('_', ' ')}"
@@ -120,6 +118,10 @@ def explain_incident(incident_id: str, settings: Settings, as_json: bool) -> Non
             people.print(table)
     if not found.now:
         people.print("Nobody hears of it.")
+    for ticket in found.tickets:
+        place = f"{ticket.tracker} ({ticket.kind} {ticket.project}; {ticket.why})"
+        what = f"is {ticket.link}" if ticket.ticket else f"would be opened at {ticket.link}"
+        people.print(f"Its ticket in {place} {what}.", markup=False, soft_wrap=True)
     for words in found.nobody:
         people.print(
             f"No recipient goes by the name of {words}: nobody is told as its owner.", markup=False, soft_wrap=True

@@ -121,6 +121,10 @@ class ActionItem:
     due: date
     done_at: datetime | None = None
 
+    def is_late(self, today: date) -> bool:
+        """Whether it is not done, and its day is over."""
+        return self.done_at is None and self.due < today
+
 
 @dataclass
 class Incident:

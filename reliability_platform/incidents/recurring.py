@@ -27,11 +27,15 @@ class Occurrence:
     """One of the times."""
 
     incident: str
+    """Its id."""
     detected_at: datetime
+    """When it was opened."""
     first_day: date
+    """The first of its landing days."""
     last_day: date
-    """Landing days."""
+    """The last of them."""
     state: str
+    """Where it is in its life."""
 
 
 @dataclass(frozen=True)

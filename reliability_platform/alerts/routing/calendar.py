@@ -51,8 +51,13 @@ class CalendarCopy:
     """Why this is not what it says now."""
 
 
-def calendar_of(settings: Settings, name: str, place: str, folder: Path, now: datetime) -> CalendarCopy:
-    """The calendar of the rotation `name`: a file of `folder`, or the last good copy of what a server says."""
+def calendar_of(
+    settings: Settings, name: str, place: str, folder: Path, now: datetime, *, asks: bool = True
+) -> CalendarCopy:
+    """The calendar of the rotation `name`: a file of `folder`, or the last good copy of what a server says.
+
+    Without `asks` no server is asked and nothing is written: whoever looks at a page waits for nobody.
+    """
     if not (place.startswith(("http://", "https://")) or is_reference(place)):
         path = folder / place
         try:
@@ -65,9 +70,11 @@ def calendar_of(settings: Settings, name: str, place: str, folder: Path, now: da
     kept, notes = settings.alerts / "calendars" / f"{name}.ics", settings.alerts / "calendars" / f"{name}.json"
     known = _noted(notes)
     if known.get("place") != place:  # another calendar by the same name: nothing of the old one counts
+        if not asks:
+            return CalendarCopy(None, "it was never read")
         kept.unlink(missing_ok=True)
         known = {}
-    if known.get("asked_at", "") <= (now - ASK_EVERY).isoformat():
+    if asks and known.get("asked_at", "") <= (now - ASK_EVERY).isoformat():
         trouble = _ask(place, kept)
         read_at = known.get("read_at", "") if trouble else moment(now)
         known = {"place": place, "asked_at": now.isoformat(), "read_at": read_at, "trouble": trouble}

@@ -67,17 +67,17 @@ def may_hold(condition: RouteCondition, failure_class: str) -> bool:
 
 
 class Router:
-    """The routing file at one moment. What the rotations and the models say is asked for once."""
+    """The routing file at one moment. What the rotations and the models say is asked for once; `asks` as of `calendar_of`."""
 
-    def __init__(self, settings: Settings, routing: Routing, now: datetime) -> None:
-        self.settings, self.routing, self.now = settings, routing, now
+    def __init__(self, settings: Settings, routing: Routing, now: datetime, *, asks: bool = True) -> None:
+        self.settings, self.routing, self.now, self.asks = settings, routing, now, asks
         self._on_call: dict[str, OnCall] = {}
         self._exposures: dict[tuple[str, ...], list[Exposure]] = {}
 
     def on_call(self, rotation: str) -> OnCall:
         """Who is on call now."""
         if rotation not in self._on_call:
-            self._on_call[rotation] = on_call(self.settings, self.routing, rotation, self.now)
+            self._on_call[rotation] = on_call(self.settings, self.routing, rotation, self.now, asks=self.asks)
         return self._on_call[rotation]
 
     @property

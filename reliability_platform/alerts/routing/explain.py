@@ -1,4 +1,5 @@
-"""Who would hear of an incident, when and why; and who would be told next if nobody answered. Nothing is sent."""
+"""Who would hear of an incident, when and why; who would be told next if nobody answered; which tickets it has or would have.
+Nothing is sent."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,9 +9,10 @@ from sqlalchemy import Engine
 
 from reliability_platform.alerts.channels import Channel, channels_of_recipients, channels_of_settings
 from reliability_platform.alerts.ledger import AlertLedger
-from reliability_platform.alerts.routing.concerned import HearsAs, Router
-from reliability_platform.alerts.routing.declared import routing_of
+from reliability_platform.alerts.routing.concerned import HearsAs, Router, holds
+from reliability_platform.alerts.routing.declared import Routing, routing_of
 from reliability_platform.alerts.routing.due import next_update, steps_due
+from reliability_platform.alerts.tickets.preview import kept_tickets
 from reliability_platform.formats import moment
 from reliability_platform.incidents.model import Incident
 from reliability_platform.incidents.response import read_policy
@@ -22,14 +24,35 @@ class Hearing:
     """One channel that would hear of an incident."""
 
     recipient: str
-    """Empty for a channel of the settings."""
+    """Who; empty for a channel of the settings."""
     channel: str
+    """By its name: where its URL is or what it is stays a secret."""
     role: str
+    """As what: `works on it`, `owns the source` or `owns what reads it`."""
     at: datetime
-    """UTC; later than now where it waits."""
+    """When (UTC); later than now where it waits."""
     why: str
+    """By which routes, and what quiet hours have to do with it."""
     has_heard: bool
     """Whether it was told of the incident before."""
+
+
+@dataclass(frozen=True)
+class TicketPlace:
+    """The ticket that a tracker keeps of an incident, or would open for it."""
+
+    tracker: str
+    """By its name in the routing file."""
+    kind: str
+    """As `jira`."""
+    project: str
+    """Where in the tracker."""
+    ticket: str
+    """Its key; empty where it would be opened."""
+    link: str
+    """Its page; the tracker's address where it would be opened."""
+    why: str
+    """Which incidents have tickets there."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +60,15 @@ class Hearings:
     """Everything about who hears of one incident."""
 
     incident: str
+    """Its id."""
     severity: str
+    """How bad it is."""
     now: list[Hearing]
     """Told as it stands, in the order of the routes."""
     if_nobody_answers: list[Hearing]
     """By the steps of the chain, as it is now: whoever is on call may be another one by then."""
+    tickets: list[TicketPlace]
+    """In the trackers that it concerns."""
     nobody: tuple[str, ...]
     """Owners who are no recipients, and so hear nothing."""
 
@@ -59,8 +86,25 @@ def _when(channel: Channel, incident: Incident, at: datetime) -> tuple[datetime,
     return at, f"; {incident.severity} goes through its quiet hours ({channel.quiet.hours} {channel.quiet.zone})"
 
 
-def explain(settings: Settings, engine: Engine, incident: Incident, now: datetime) -> Hearings:
-    """Who would hear of an incident as it stands. Raises `UsageError` for a routing file that is none."""
+def _tickets(routing: Routing, incident: Incident) -> list[TicketPlace]:
+    """Those that are there stay, also where their tracker would open none any more."""
+    kept = {one.tracker: one for one in kept_tickets([incident])}
+    return [
+        TicketPlace(
+            name,
+            tracker.kind,
+            tracker.project,
+            kept[name].ticket if name in kept else "",
+            kept[name].link if name in kept else tracker.place.url,
+            tracker.when.in_words,
+        )
+        for name, tracker in routing.trackers.items()
+        if name in kept or (incident.is_open and holds(tracker.when, incident))
+    ]
+
+
+def explain(settings: Settings, engine: Engine, incident: Incident, now: datetime, *, asks: bool = True) -> Hearings:
+    """Who would hear of an incident as it stands; `asks` as of `calendar_of`. Raises `UsageError` for a routing file that is none."""
     routing = routing_of(settings)
     own = [] if routing is None else channels_of_recipients(settings, routing)
     heard = _heard(settings, engine, incident)
@@ -73,8 +117,8 @@ def explain(settings: Settings, engine: Engine, incident: Incident, now: datetim
 
     found = list(hearings("", HearsAs.TEAM, "a channel of RELIABILITY_ALERT_URLS", now))
     if routing is None:
-        return Hearings(incident.id, incident.severity.value, found, [], ())
-    router = Router(settings, routing, now)
+        return Hearings(incident.id, incident.severity.value, found, [], [], ())
+    router = Router(settings, routing, now, asks=asks)
     audience = router.audience(incident)
     for told in audience.told.values():
         updates = f"; an update by {moment(next_update(incident))}" if told.role is not HearsAs.TEAM else ""
@@ -85,7 +129,8 @@ def explain(settings: Settings, engine: Engine, incident: Incident, now: datetim
         for recipient, _, more in router.found(tell, incident)[0]:
             why = f"step {number} if nobody has answered by then" + (f" ({more})" if more else "")
             later += hearings(recipient, HearsAs.TEAM, why, max(due, now))
-    return Hearings(incident.id, incident.severity.value, found, later, audience.nobody)
+    tickets = _tickets(routing, incident)
+    return Hearings(incident.id, incident.severity.value, found, later, tickets, audience.nobody)
 
 
 def _heard(settings: Settings, engine: Engine, incident: Incident) -> set[str]:

@@ -60,9 +60,9 @@ def _named(routing: Routing, said: Sequence[str]) -> str | None:
 
 
 def turns_between(
-    settings: Settings, routing: Routing, name: str, begin: datetime, end: datetime, now: datetime
+    settings: Settings, routing: Routing, name: str, begin: datetime, end: datetime, now: datetime, *, asks: bool = True
 ) -> Turns:
-    """The turns of a rotation in a span."""
+    """The turns of a rotation in a span; `asks` as of `calendar_of`."""
     rotation = routing.rotations[name]
     zone = ZoneInfo(rotation.zone)
     if rotation.calendar is None:
@@ -71,7 +71,7 @@ def turns_between(
         ]
         found = [DutyTurn(who, who, since.astimezone(UTC), until.astimezone(UTC)) for who, since, until in shifts]
         return Turns(tuple(sorted((one for one in found if one.begin < end and one.end > begin), key=_beginning)))
-    copy = calendar_of(settings, name, rotation.calendar, _folder(settings), now)
+    copy = calendar_of(settings, name, rotation.calendar, _folder(settings), now, asks=asks)
     if copy.path is None:
         return Turns((), copy.trouble)
     try:
@@ -99,9 +99,9 @@ def _folder(settings: Settings) -> Path:
     return settings.project if file is None else file.absolute().parent
 
 
-def on_call(settings: Settings, routing: Routing, name: str, now: datetime) -> OnCall:
-    """Whom to tell for a rotation now; in a gap, those who stand in for it."""
-    found = turns_between(settings, routing, name, now, now + INSTANT, now)
+def on_call(settings: Settings, routing: Routing, name: str, now: datetime, *, asks: bool = True) -> OnCall:
+    """Whom to tell for a rotation now; in a gap, those who stand in for it. `asks` as of `calendar_of`."""
+    found = turns_between(settings, routing, name, now, now + INSTANT, now, asks=asks)
     turns = [one for one in found.turns if one.begin <= now < one.end]
     people = tuple(dict.fromkeys(one.recipient for one in turns if one.recipient is not None))
     noted = f" ({found.trouble})" if found.trouble else ""

@@ -19,11 +19,17 @@ class KeptTicket:
     """One ticket of an incident, as its timeline says."""
 
     incident: str
+    """Its id."""
     severity: str
+    """Of the incident."""
     state: str
+    """Of the incident."""
     tracker: str
+    """By its name in the routing file."""
     ticket: str
+    """Its key there."""
     link: str
+    """Its page."""
 
 
 def kept_tickets(incidents: Sequence[Incident]) -> list[KeptTicket]:

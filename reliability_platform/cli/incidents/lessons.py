@@ -31,7 +31,7 @@ def _items(incidents: list[Incident], finished_too: bool) -> list[dict[str, Any]
             "owner": item.owner,
             "due": item.due,
             "done_at": item.done_at,
-            "overdue": item.done_at is None and item.due < today,
+            "overdue": item.is_late(today),
         }
         for incident in incidents
         for item in incident.action_items

@@ -121,10 +121,15 @@ def show(incident_id: str, settings: Settings, as_json: bool) -> None:
     incident = IncidentStore(operations_engine(settings)).get(incident_id)
     if as_json:
         from reliability_platform.service.queries.changes import changes_of
+        from reliability_platform.service.queries.response import response_of
         from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
-        changes = changes_of(settings, operations_engine(settings), ensure_manifest(), incident)
-        print_json({**detail_of(settings, incident, utc_now()).model_dump(), "changes": changes.model_dump()})
+        engine, now = operations_engine(settings), utc_now()
+        more = {
+            "response": response_of(settings, engine, incident, now).model_dump(),
+            "changes": changes_of(settings, engine, ensure_manifest(), incident).model_dump(),
+        }
+        print_json({**detail_of(settings, incident, now).model_dump(), **more})
         return
     from reliability_platform.remediation.documents import render_overview
 

@@ -29,6 +29,7 @@ EXAMPLES: dict[str, RequestExample] = {
     ),
     "GET /v1/incidents": RequestExample("/v1/incidents?open=true&severity=P2"),
     "GET /v1/incidents/{incident_id}": RequestExample("/v1/incidents/INC-0001"),
+    "GET /v1/incidents/{incident_id}/hearings": RequestExample("/v1/incidents/INC-0001/hearings"),
     "GET /v1/downstream-impact": RequestExample("/v1/downstream-impact?source=orders"),
     "GET /v1/checks": RequestExample("/v1/checks?from=2026-01-01&to=2026-01-02&source=orders"),
     "GET /v1/sla-status": RequestExample("/v1/sla-status?dataset=agg_daily_revenue"),

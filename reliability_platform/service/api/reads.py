@@ -27,6 +27,7 @@ from reliability_platform.service.queries import (
     profiles,
     publications,
     quarantine,
+    response,
     runbooks,
     runs,
     slo,
@@ -48,7 +49,10 @@ IncidentId = Annotated[
 
 
 class IncidentInFull(incidents.IncidentDetail):
-    """One incident with its timeline, what changed before it, its runbook and what it reaches."""
+    """One incident with its timeline, how people deal with it, what changed before it, its runbook and what it reaches."""
+
+    response: response.IncidentResponse
+    """Updates, promises, tickets, the clock of a breach, causes that came back, what is left to do."""
 
     changes: changes.IncidentChanges
     """What changed since the last good run."""
@@ -156,16 +160,27 @@ def _filter(what: asked.OfIncidents) -> incidents.IncidentFilter:
 
 @router.get("/incidents/{incident_id}", tags=["incidents"], summary="Everything about one incident", responses=WITH_ID)
 def get_incident(on: OnGround, _: Viewer, incident_id: IncidentId) -> IncidentInFull:
-    """Its timeline, what changed since the last good run, its runbook as things stand, what it reaches downstream."""
+    """Its timeline, how people deal with it, what changed since the last good run, its runbook, what it reaches downstream."""
     now, manifest = utc_now(), ensure_manifest()
     with told_as(404):
         incident = IncidentStore(on.engine).get(incident_id)
     return IncidentInFull(
         **dict(incidents.detail_of(on.settings, incident, now)),
+        response=response.response_of(on.settings, on.engine, incident, now),
         changes=changes.changes_of(on.settings, on.engine, manifest, incident),
         runbook=runbooks.runbook_of(on.settings, incident),
         impact=impact.recorded_impact(manifest, incident),
     )
+
+
+@router.get(
+    "/incidents/{incident_id}/hearings", tags=["incidents"], summary="Who would hear of an incident", responses=WITH_ID
+)
+def get_hearings(on: OnGround, _: Viewer, incident_id: IncidentId) -> response.IncidentHearings:
+    """Whom `routing.yml` tells of it, when and why, who is next if nobody answers, and its tickets. Nothing is sent."""
+    with told_as(404):
+        incident = IncidentStore(on.engine).get(incident_id)
+    return response.hearings_of(on.settings, on.engine, incident, utc_now())
 
 
 @router.get("/downstream-impact", tags=["incidents"], summary="What the open incidents reach")

@@ -13,8 +13,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from reliability_platform.alerts.status_page import status_blocks
 from reliability_platform.clock import utc_now
 from reliability_platform.errors import PlatformError, UsageError
+from reliability_platform.incidents.documents import web
 from reliability_platform.masking import error_text
 from reliability_platform.palette import variables
 from reliability_platform.service.access.roles import LEAST_ROLE, Act, may
@@ -38,6 +40,8 @@ SAID_OF = {
     405: "This address only takes a form of one of the pages, or only shows a page: begin at the overview.",
 }
 """Status of the framework → what a person reads."""
+DOCUMENT_POLICY = f"{web.POLICY}; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+"""Of a document that brings its own style."""
 STATIC = Path(str(files("reliability_platform.service.dashboard"))) / "static"
 MENU = [(group.value, [one for one in PAGES if one.group is group and one.in_navigation]) for group in PageGroup]
 
@@ -67,6 +71,7 @@ class _Dashboard:
             routes=[
                 Mount("/static", StaticFiles(directory=STATIC)),
                 Route("/palette.css", _palette),
+                Route("/status-page", self._status_page),
                 Route("/sign-in", self._sign_in, methods=["GET", "POST"]),
                 Route("/sign-out", self._sign_out, methods=["POST"]),
                 *(Route(f"/{one.path}", self._act(one), methods=["POST"]) for one in ACTS),
@@ -97,6 +102,17 @@ class _Dashboard:
             return await run_in_threadpool(answer, request)
 
         return in_a_thread
+
+    async def _status_page(self, request: Request) -> Response:
+        """The page for whoever reads the data, as things stand: it has a style and a policy of its own."""
+        caller, ground = self._entrance.caller(request), self._ground
+        if caller is None:
+            return RedirectResponse(f"{_root(request)}/sign-in", 303, HEADERS)
+        try:
+            blocks = await run_in_threadpool(status_blocks, ground.engine, utc_now())
+        except PlatformError as error:
+            return self._trouble(request, 503, str(error))
+        return HTMLResponse(web.page(blocks), headers=HEADERS | {"Content-Security-Policy": DOCUMENT_POLICY})
 
     def _act(self, act: DashboardAct) -> Callable[[Request], Awaitable[Response]]:
         def answer(request: Request, fields: dict[str, str]) -> Response:

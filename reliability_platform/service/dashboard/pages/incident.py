@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from reliability_platform.alerts.message import page as page_in_dagster
 from reliability_platform.counted import counted
-from reliability_platform.errors import EnvironmentUnusableError
+from reliability_platform.errors import EnvironmentUnusableError, UsageError
 from reliability_platform.formats import landing_days
 from reliability_platform.incidents.classes import CLASSES
 from reliability_platform.incidents.documents.changes import COLUMNS, rows
@@ -23,6 +23,7 @@ from reliability_platform.service.queries.checks import values_by_day
 from reliability_platform.service.queries.documents import postmortem_of
 from reliability_platform.service.queries.impact import RecordedImpact, recorded_impact
 from reliability_platform.service.queries.incidents import IncidentDetail, detail_of
+from reliability_platform.service.queries.response import IncidentHearings, IncidentResponse, hearings_of, response_of
 from reliability_platform.service.queries.runbooks import runbook_of
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 
@@ -57,6 +58,11 @@ class IncidentView(PageView):
     title: str
     next_step: str
     next_command: str
+    response: IncidentResponse
+    hearings: IncidentHearings | None
+    """None where the routing file is none."""
+    hearings_trouble: str
+    """Why."""
     impact: RecordedImpact | None
     """None where lineage cannot be told."""
     changes: IncidentChanges | None
@@ -85,6 +91,11 @@ def view(asked: PageRequest) -> IncidentView:
     with suppress(EnvironmentUnusableError):  # the page says so
         impact = recorded_impact(ensure_manifest(), incident)
         changes = changes_of(asked.settings, asked.engine, ensure_manifest(), incident)
+    hearings, hearings_trouble = None, ""
+    try:
+        hearings = hearings_of(asked.settings, asked.engine, incident, asked.now)
+    except (UsageError, EnvironmentUnusableError) as error:  # whoever mends the file needs the page all the more
+        hearings_trouble = str(error)
     step, command = NEXT[incident.state]
     return IncidentView(
         sentence=_sentence(detail, is_open=incident.is_open),
@@ -94,6 +105,9 @@ def view(asked: PageRequest) -> IncidentView:
         title=CLASSES[incident.failure_class].title,
         next_step=step,
         next_command=command.format(id="-".join(incident.id.split("-")[:2])),
+        response=response_of(asked.settings, asked.engine, incident, asked.now),
+        hearings=hearings,
+        hearings_trouble=hearings_trouble,
         impact=impact,
         changes=changes,
         changed=rows(changes.changes) if changes is not None else [],
