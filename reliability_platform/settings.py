@@ -208,6 +208,8 @@ class Settings(BaseModel):
     """Who is told how, and by when an answer and a postmortem are due, by severity."""
     slo_file: Path | None = None
     """The service level objectives; by default `objectives.yml` of the project, or without one the same for each dataset."""
+    change_freeze: bool = False
+    """Whether changed models and contracts of a dataset whose error budget is exhausted are refused until somebody approves."""
     automation: bool = True
     """Whether the platform heals by itself what its policy allows. Off: each incident says what it would have done. What is
     delivered late is still taken in: to land deliveries is the pipeline's own work, no remediation."""

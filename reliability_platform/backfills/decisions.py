@@ -10,7 +10,7 @@ from sqlalchemy import Engine, Row, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.backfills.approvals import Approvals, reason
-from reliability_platform.backfills.guard import GUARDS, Rehearse, Request, objections
+from reliability_platform.backfills.guard import GUARDS, Purpose, Rehearse, Request, objections
 from reliability_platform.errors import UsageError
 from reliability_platform.operations.tables import backfill_decisions
 from reliability_platform.settings import Settings
@@ -30,16 +30,17 @@ class Consent:
 
 
 def _in_words(request: Request, found: dict[str, str]) -> str:
-    return f"Landing days {request.first} to {request.last} are not run again: {'; '.join(found.values())}."
+    return f"Landing days {request.first} to {request.last} are not run: {'; '.join(found.values())}."
 
 
 def _with_advice(message: str, request: Request, approvable: bool) -> str:
-    window = f"--from {request.first} --to {request.last}"
+    command = "run" if request.purpose is Purpose.ROUTINE else "backfill"
+    again = f"`reliability {command} --from {request.first} --to {request.last}"
     if not approvable:
         return message
     return (
-        f"{message} To see what would change: `reliability backfill {window} --dry-run`. To run them all the same: "
-        f"`reliability backfill {window} --approve --why REASON`, or the reason in the run's tag {APPROVAL_TAG}."
+        f"{message} To see what would change of what has landed: {again} --dry-run`. To run them all the same: "
+        f"{again} --approve --why REASON`, or the reason in the run's tag {APPROVAL_TAG}."
     )
 
 

@@ -17,6 +17,7 @@ from reliability_platform.formats import clock
 from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.landing.inputs import BuildInputs
 from reliability_platform.settings import Settings
+from reliability_platform.slo.freeze import frozen_changes
 from reliability_platform.warehouse.difference import TableDifference
 from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.versions import ModelsBuilt, models_of
@@ -102,6 +103,10 @@ def _older_models(seen: BackfillSituation) -> str | None:
     return older and older.rstrip(".")
 
 
+def _frozen(seen: BackfillSituation) -> str | None:
+    return frozen_changes(seen.settings, seen.engine, seen.request.now)
+
+
 def _older_data(seen: BackfillSituation) -> str | None:
     request = seen.request
     older = BuildInputs(seen.engine).older(seen.settings, request.first, request.last, asks_source=request.asks_source)
@@ -157,6 +162,7 @@ def _closed(seen: BackfillSituation) -> str | None:
 GUARDS: dict[str, Guard] = {
     "overlap": Guard(_overlap, first_runs=True, approvable=False, error=HomeBusyError),
     "older models": Guard(_older_models, first_runs=True, approvable=False),
+    "frozen changes": Guard(_frozen, first_runs=True),
     "older data": Guard(_older_data),
     "held days": Guard(_held, stops=frozenset({Purpose.BACKFILL})),
     "open incidents": Guard(_bound, stops=frozenset({Purpose.BACKFILL})),

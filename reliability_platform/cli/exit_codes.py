@@ -8,6 +8,7 @@ import click
 from reliability_platform.errors import ExitCode
 
 _HELD = "a landing partition is held afterwards, or something failed on the way"
+_FROZEN = "a change of a dataset without error budget is frozen, or the backfill guard objects to something else"
 _MISSED = "an objective is missed"
 
 ENDS_WITH: dict[ExitCode, dict[str, str]] = {
@@ -42,6 +43,7 @@ ENDS_WITH: dict[ExitCode, dict[str, str]] = {
         "openlineage send": "an event waits or was refused",
         "openlineage validate": "an event is invalid",
     },
+    ExitCode.USAGE: {"run": _FROZEN, "backfill": _FROZEN},
     ExitCode.ENVIRONMENT: {"doctor": "anything is wrong"},
     ExitCode.INTERRUPTED: {"sources serve": "Ctrl-C stops it", "dev": "Ctrl-C stops it", "serve": "Ctrl-C stops it"},
 }

@@ -22,7 +22,8 @@ from reliability_platform.settings import Settings
 def slo(as_of: date | None, datasets: tuple[str, ...], settings: Settings, as_json: bool, as_csv: bool) -> None:
     """Show service level objectives: good and bad landing days, error budgets, how fast they burn.
 
-    An exhausted budget blocks nothing and is no failure of the command: the exit code stays 0.
+    An exhausted budget is no failure of the command: the exit code stays 0. With RELIABILITY_CHANGE_FREEZE it says whose
+    changes are frozen.
     """
     from reliability_platform.service.queries.slo import slo_status
     from reliability_platform.slo import report
@@ -47,6 +48,8 @@ def slo(as_of: date | None, datasets: tuple[str, ...], settings: Settings, as_js
         people.print(table)
         for one in found.exhausted:
             people.print(f"{one.objective.dataset} {one.objective.name}: {one.budget.words}", soft_wrap=True)
+    if found.frozen:
+        people.print(report.freeze_words(found), soft_wrap=True, markup=False)
     if found.runs is not None:
         burning = "".join(f" Burning: {alert.name}." for alert in found.runs.burning)
         people.print(f"Runs: {found.runs.words}{burning}", soft_wrap=True)

@@ -26,7 +26,7 @@ from reliability_platform.slo.status import status
     deps=[["published", mart.name] for mart in MARTS],
     retry_policy=RETRIES,
     description="Objectives for freshness, completeness and correctness by dataset: error budgets over landing days. "
-    "An exhausted budget is said here and stops nothing.",
+    "An exhausted budget is said here and holds no publication; with RELIABILITY_CHANGE_FREEZE it freezes changes.",
 )
 @only_transient
 @redact_errors
@@ -47,6 +47,7 @@ def slo(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult: 
             "objectives": dg.MetadataValue.md(markdown(blocks)),
             "exhausted": dg.MetadataValue.int(len(found.exhausted)),
             "burning": dg.MetadataValue.int(sum(bool(one.burning) for one in found.objectives)),
+            "frozen": dg.MetadataValue.text(", ".join(found.frozen) or "nothing"),
             "missed": dg.MetadataValue.int(sum(one.budget.missed for one in found.objectives)),
             "as_of": dg.MetadataValue.text(str(found.as_of or "never")),
             "document": dg.MetadataValue.json(document(found)),

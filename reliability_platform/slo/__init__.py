@@ -22,5 +22,6 @@ requests, it delivers landing days. So the unit is the landing day of a dataset.
 Runs of the pipeline have an objective of their own, counted in runs and days of the clock: see `runs.py`. A budget that burns
 is told on the timeline of the incident that made it: see `burns.py`.
 
-An exhausted budget stops nothing: the gate alone holds publications, and it asks no objective.
+An exhausted budget holds no publication: the gate alone does, and it asks no objective. With `change_freeze` what would change
+the tables of its dataset is not deployed: see `freeze.py`.
 """

@@ -5,7 +5,7 @@ They are those of `defaults.yml`, key by key replaced by the project's own `obje
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -156,6 +156,8 @@ class Objectives:
     alerts: tuple[BurnAlert, ...]
     runs: RunPromise | None = None
     """None where nothing is promised of runs, or where only some datasets were asked for."""
+    freezes: bool = False
+    """Whether changes of a dataset without budget are frozen: `change_freeze` of the settings."""
 
 
 def burns_at(alert: BurnAlert, burns: Mapping[int, Budget]) -> bool:
@@ -251,7 +253,7 @@ def _bound(declared: Declaration) -> Iterator[Objective]:
 def objectives_of(settings: Settings, datasets: Sequence[str] = ()) -> Objectives:
     """The objectives of the project, or those of some `datasets`. Raises `UsageError` that names the line and what to do."""
     own = settings.slo_file or (PROJECT / OWN if (PROJECT / OWN).is_file() else DEFAULTS)
-    return read_objectives(own, datasets)
+    return replace(read_objectives(own, datasets), freezes=settings.change_freeze)
 
 
 def _before_defaults(content: Any) -> Any:

@@ -13,7 +13,7 @@ from reliability_platform.atomic import write_atomically
 from reliability_platform.counted import counted
 from reliability_platform.csv_cell import csv_cell
 from reliability_platform.day_clock import due_after
-from reliability_platform.formats import NOTHING
+from reliability_platform.formats import NOTHING, joined
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Grid, Heading, Paragraph
 from reliability_platform.settings import Settings
 from reliability_platform.slo.runs import RunsStatus
@@ -21,8 +21,8 @@ from reliability_platform.slo.status import BadDay, ObjectiveStatus, SloStatus
 
 DIGITS = 6
 ADVICE = (
-    "An exhausted budget stops nothing: publications are held by checks alone. It says where the next hour of work "
-    "belongs: to what made the days bad, before anything new."
+    "An exhausted budget holds no publication: checks alone do. It says where the next hour of work belongs: to what made the "
+    "days bad, before anything new."
 )
 
 
@@ -104,6 +104,7 @@ def document(status: SloStatus) -> dict[str, Any]:
     return {
         "as_of": status.as_of.isoformat() if status.as_of else None,
         "exhausted": len(status.exhausted),
+        "frozen": status.frozen,
         "objectives": [_document(one) for one in status.objectives],
         "runs": None if status.runs is None else _document_of_runs(status.runs),
     }
@@ -139,6 +140,14 @@ def write_report(settings: Settings, status: SloStatus) -> list[Path]:
     for path, content in files.items():
         write_atomically(path, content)
     return list(files)
+
+
+def freeze_words(status: SloStatus) -> str:
+    """Of which datasets changes are frozen, and what that means."""
+    return (
+        f"Frozen: {joined(status.frozen)}. Changes of their models and contracts are refused until the budget has recovered or "
+        "`reliability run --approve --why REASON` lets them through; data flow on."
+    )
 
 
 def staleness(status: SloStatus, engine: Engine, now: datetime) -> str | None:
@@ -205,6 +214,8 @@ def page(status: SloStatus) -> list[Block]:
     if exhausted:
         lines = [f"{one.objective.dataset} {one.objective.name}: {one.budget.words}" for one in exhausted]
         blocks += [Heading(2, "Exhausted"), Bullets(lines)]
+    if status.frozen:
+        blocks.append(Paragraph(freeze_words(status)))
     blocks += [
         Heading(2, "All objectives"),
         Grid(people_header(status), [people_row(one) for one in status.objectives]),

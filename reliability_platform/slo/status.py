@@ -79,11 +79,18 @@ class SloStatus:
     objectives: list[ObjectiveStatus]
     runs: RunsStatus | None = None
     """None where nothing is promised of runs, or where a past day or some datasets were asked for."""
+    freezes: bool = False
+    """Whether changes of a dataset without budget are frozen."""
 
     @property
     def exhausted(self) -> list[ObjectiveStatus]:
         """The objectives without any budget left."""
         return [one for one in self.objectives if one.budget.exhausted]
+
+    @property
+    def frozen(self) -> list[str]:
+        """The datasets of which no change is deployed that nobody has approved."""
+        return list(dict.fromkeys(one.objective.dataset for one in self.exhausted)) if self.freezes else []
 
 
 def _newest(engine: Engine, objectives: Objectives, known: Spans, now: datetime) -> date | None:
@@ -226,6 +233,7 @@ def status(engine: Engine, objectives: Objectives, now: datetime, as_of: date | 
     known = spans(engine)
     day = as_of or _newest(engine, objectives, known, now)
     if day is None or (not known and Service(engine).since() is None):
-        return SloStatus(None, objectives.burn_windows, [], runs)
+        return SloStatus(None, objectives.burn_windows, [], runs, objectives.freezes)
     reading = _Status(engine, objectives, known, day, now)
-    return SloStatus(day, objectives.burn_windows, [reading.of(objective) for objective in objectives.all], runs)
+    found = [reading.of(objective) for objective in objectives.all]
+    return SloStatus(day, objectives.burn_windows, found, runs, objectives.freezes)

@@ -19,7 +19,7 @@ from reliability_platform.cli.main import main
 from reliability_platform.clock import utc_now
 from reliability_platform.incidents.changes import ChangedInput, WhatChanged, what_changed
 from reliability_platform.incidents.changes.commits import Commit, last_commits
-from reliability_platform.incidents.changes.concern import Concern, LineageOfFailure
+from reliability_platform.incidents.changes.concern import Concern, UpstreamLineage
 from reliability_platform.incidents.changes.pair import BuildPair, pair_of
 from reliability_platform.incidents.changes.what_changed import ComparedBuild, ranked
 from reliability_platform.incidents.documents.blocks import Block
@@ -173,7 +173,7 @@ def test_what_failed_is_made_with_comes_first_and_versions_come_last(history: Hi
     """By lineage, then by kind, then from what failed upwards."""
     history.build(day(1))
     history.judge(day(1), CheckStatus.FAILED)
-    lineage = LineageOfFailure.of(ensure_manifest(), history.incident())
+    lineage = UpstreamLineage.of(ensure_manifest(), history.incident())
     found = ranked(fingerprint(*EVERY, value="1"), fingerprint(*EVERY, value="2"), lineage)
     names = [one.input.name for one in found]
     assert names[:3] == [MODEL, "models/intermediate/int_orders__deduplicated.sql", "orders.yml"]
@@ -195,7 +195,7 @@ def test_of_the_tables_that_a_check_compares_those_that_differ_are_suspected_fir
     models = [f"models/marts/{name}.sql" for name in ("agg_daily_revenue", "fct_customer_days")]
     models.append("models/reconciliation/rec_silver__vs__gold.sql")
     inputs = [(Part.DBT_PROJECT, name, InputKind.MODEL) for name in models]
-    lineage = LineageOfFailure.of(ensure_manifest(), history.incident())
+    lineage = UpstreamLineage.of(ensure_manifest(), history.incident())
     found = ranked(fingerprint(*inputs, value="1"), fingerprint(*inputs, value="2"), lineage)
     assert found[0].input.name == f"models/marts/{table}.sql"
 
@@ -205,7 +205,7 @@ def test_a_staging_check_does_not_suspect_what_lies_after_it(history: History) -
     history.build(day(1))
     history.judge(day(1), CheckStatus.FAILED)
     incident = replace(history.incident(), root_dataset="stg_orders", signals=[])
-    lineage = LineageOfFailure.of(ensure_manifest(), incident)
+    lineage = UpstreamLineage.of(ensure_manifest(), incident)
     assert lineage.nearness(Part.DBT_PROJECT, MODEL, InputKind.MODEL).concern is Concern.ELSEWHERE
     assert lineage.nearness(Part.CONTRACTS, "orders.yml", InputKind.CONTRACT).concern is Concern.LINEAGE
     assert lineage.nearness(Part.CONTRACTS, "payments.yml", InputKind.CONTRACT).concern is Concern.ELSEWHERE

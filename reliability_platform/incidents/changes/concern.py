@@ -1,4 +1,4 @@
-"""Which inputs of a build lie in the lineage of what failed, and how near to it."""
+"""Which inputs of a build lie in the lineage of some tables, as of those that failed, and how near to them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -50,20 +50,20 @@ class Nearness:
 
 
 @dataclass
-class LineageOfFailure:
-    """The tables from which rows come to what failed, with the files that make them."""
+class UpstreamLineage:
+    """The tables from which rows come to some tables (what failed, or what a dataset is made of), with the files that make them."""
 
     steps: dict[str, int]
     """Node of the data graph → tables from it to what failed. Empty where what failed is no table: a build, a home."""
     on_the_way: set[str]
-    """Nodes that the rows of the incident's sources pass."""
+    """Nodes that the rows of the sources pass."""
     failed: set[str]
     sources: tuple[str, ...]
     nodes_of: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     """Part and path of a dbt file → the nodes that it makes or helps to make."""
 
     @classmethod
-    def of(cls, manifest: Path, incident: Incident) -> "LineageOfFailure":
+    def of(cls, manifest: Path, incident: Incident) -> "UpstreamLineage":
         """For the checks of an incident that say what its class says; for all of them where none does."""
         graph, known = data_graph(manifest), [CHECKS[one] for one in incident.checks if one in CHECKS]
         own = [one for one in known if one.failure_class == incident.failure_class] or known
@@ -71,12 +71,17 @@ class LineageOfFailure:
         named = _named_in_facts(incident) & set(graph)
         # What compares tables and names one is further from the mistake than the one that it names.
         failed = dict.fromkeys(datasets & set(graph), 1 if named else 0) | dict.fromkeys(named, 0)
-        sources = incident.sources or (incident.source,)
+        return cls.above(manifest, failed, incident.sources or (incident.source,))
+
+    @classmethod
+    def above(cls, manifest: Path, tables: Mapping[str, int], sources: tuple[str, ...]) -> "UpstreamLineage":
+        """For tables, by node of the data graph, each with the steps from which those above it are counted."""
+        graph = data_graph(manifest)
         came_in = [f"{NodeKind.BRONZE}/{source}" for source in sources if f"{NodeKind.BRONZE}/{source}" in graph]
         return cls(
-            _steps(graph, failed),
+            _steps(graph, tables),
             downstream(graph, came_in) | set(came_in),
-            set(failed),
+            set(tables),
             sources,
             _files(read_manifest(manifest), set(graph)),
         )

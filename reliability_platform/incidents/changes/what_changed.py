@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from reliability_platform.formats import printable
 from reliability_platform.incidents.changes.commits import Commit, last_commits
-from reliability_platform.incidents.changes.concern import Concern, LineageOfFailure, Nearness
+from reliability_platform.incidents.changes.concern import Concern, Nearness, UpstreamLineage
 from reliability_platform.incidents.changes.pair import days_of, pair_of
 from reliability_platform.incidents.model import Incident
 from reliability_platform.settings import CONTRACTS_FOLDER, SODA_CHECKS, Settings, own_dbt_project
@@ -103,7 +103,7 @@ def what_changed(settings: Settings, engine: Engine, manifest: Path, incident: I
         return found
     if bad.fingerprint == good.fingerprint:
         return replace(found, is_known=True)
-    lineage = LineageOfFailure.of(manifest, incident)
+    lineage = UpstreamLineage.of(manifest, incident)
     changes = ranked(store.read(good.fingerprint), store.read(bad.fingerprint), lineage)
     return replace(found, is_known=True, changes=_with_commits(settings, changes))
 
@@ -123,8 +123,13 @@ class InputDifference:
         assert one is not None
         return one
 
+    @property
+    def name(self) -> str:
+        """The path of a file in the project, else the name of what it is; fit to be shown."""
+        return printable(f"{SHOWN_AS.get(Part(self.input.part), '')}{self.input.name}", MAX_NAME)
 
-def ranked(good: BuildFingerprint, bad: BuildFingerprint, lineage: LineageOfFailure) -> list[InputDifference]:
+
+def ranked(good: BuildFingerprint, bad: BuildFingerprint, lineage: UpstreamLineage) -> list[InputDifference]:
     """What differs: in the lineage of what failed, then what concerns everything, then the rest; each by kind, then from
     what failed upwards."""
     before, after = ({one.key: one for one in side.inputs} for side in (good, bad))
@@ -167,7 +172,7 @@ def _with_commits(settings: Settings, differences: Sequence[InputDifference]) ->
     return [
         ChangedInput(
             kind=one.input.kind,
-            name=printable(f"{SHOWN_AS.get(Part(one.input.part), '')}{one.input.name}", MAX_NAME),
+            name=one.name,
             how="added" if one.before is None else "removed" if one.after is None else "changed",
             concern=one.nearness.concern,
             before=one.before.value if one.before is not None else "",

@@ -126,7 +126,7 @@ def _refuse_unless_approvable(work: LongWork, said: asked.RunAsked, purpose: Pur
     if left:
         raise ApiError(
             HTTPStatus.CONFLICT,
-            f"Landing days {said.first} to {said.last} are not run again: {'; '.join(left.values())}.",
+            f"Landing days {said.first} to {said.last} are not run: {'; '.join(left.values())}.",
             objections=left,
             approvable=all(GUARDS[name].approvable for name in left),
             dry_run={

@@ -127,6 +127,8 @@ class SloReport(QueryAnswer):
     """The landing day; null if nothing was ever judged."""
     exhausted: int
     """Objectives without any budget left."""
+    frozen: list[str]
+    """Datasets of which no change is deployed that nobody approves; none unless `RELIABILITY_CHANGE_FREEZE` is on."""
     objectives: list[ObjectiveReport]
     """One per objective."""
     runs: RunsReport | None

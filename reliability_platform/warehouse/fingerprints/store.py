@@ -8,8 +8,9 @@ from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from reliability_platform.operations.records import record
-from reliability_platform.operations.tables import build_fingerprints, fingerprints
+from reliability_platform.operations.tables import build_fingerprints, builds, fingerprints
 from reliability_platform.warehouse.fingerprints.model import BuildFingerprint
+from reliability_platform.warehouse.journal import SUCCEEDED
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,18 @@ class BuildFingerprints:
             row = connection.execute(
                 select(build_fingerprints).where(build_fingerprints.c.build == build)
             ).one_or_none()
+        return None if row is None else record(BuildOrigin, row)
+
+    def deployed(self) -> BuildOrigin | None:
+        """Of the last build that ended well: what it was made with is what the tables are made with now."""
+        query = (
+            select(build_fingerprints)
+            .join(builds, builds.c.id == build_fingerprints.c.build)
+            .where(builds.c.outcome == SUCCEEDED)
+            .order_by(builds.c.id.desc())
+        )
+        with self._engine.connect() as connection:
+            row = connection.execute(query.limit(1)).one_or_none()
         return None if row is None else record(BuildOrigin, row)
 
     def read(self, digest: str) -> BuildFingerprint:

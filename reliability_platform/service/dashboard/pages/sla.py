@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from markupsafe import Markup
 
 from reliability_platform.counted import counted
+from reliability_platform.formats import joined
 from reliability_platform.service.dashboard.charts import strip
 from reliability_platform.service.dashboard.page import DashboardPage, PageGroup, PageRequest, PageView, Tone
 from reliability_platform.service.queries.slo import ObjectiveReport, SloReport, slo_report
@@ -47,7 +48,8 @@ def _answer(report: SloReport, judged: list[ObjectiveReport]) -> tuple[str, Tone
     whole = counted(len(judged), "objective")
     if report.exhausted:
         many = counted(report.exhausted, "has no error budget left", "have no error budget left")
-        return f"Of {whole}, {many} as of landing day {report.as_of}.", Tone.BAD
+        frozen = f" Changes of {joined(report.frozen)} are frozen." if report.frozen else ""
+        return f"Of {whole}, {many} as of landing day {report.as_of}.{frozen}", Tone.BAD
     return f"All of {whole} hold as of landing day {report.as_of}.", Tone.GOOD
 
 
