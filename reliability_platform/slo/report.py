@@ -16,7 +16,7 @@ from reliability_platform.day_clock import due_after
 from reliability_platform.formats import NOTHING, joined
 from reliability_platform.incidents.documents.blocks import Block, Bullets, Grid, Heading, Paragraph
 from reliability_platform.settings import Settings
-from reliability_platform.slo.runs import RunsStatus
+from reliability_platform.slo.runs import PIPELINE, RUNS, RunsStatus
 from reliability_platform.slo.status import BadDay, ObjectiveStatus, SloStatus
 
 DIGITS = 6
@@ -116,22 +116,29 @@ def as_json(status: SloStatus) -> bytes:
 
 
 def as_csv(status: SloStatus) -> bytes:
-    """One row per objective; lists are joined with `; `, days of bad and unknown partitions by their dates."""
+    """One row per objective, the one over runs last; lists are joined with `; `, days of bad and unknown partitions by their dates.
+
+    What an objective does not have is empty: budgets of datasets are in landing days, that of runs in runs.
+    """
     header = [
         *("dataset", "objective", "judged", "target", "window_days", "first_day", "last_day", "good", "bad", "unknown"),
-        *("attained", "budget_days", "budget_left_days", "budget_consumed", "exhausted", "missed", "exhausted_since"),
+        *("attained", "budget_days", "budget_left_days", "budget_runs", "budget_left_runs", "budget_consumed"),
+        *("exhausted", "missed", "exhausted_since"),
         *(f"burn_rate_{window}" for window in status.burn_windows),
         *("burning", "bad_days", "unknown_days", "incidents", "words"),
     ]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    for one in status.objectives:
-        row = _document(one)
+    for row in [_document(one) for one in status.objectives] + _row_of_runs(status):
         row |= {f"burn_rate_{window}": rate for window, rate in row["burn_rates"].items()}
-        row |= {name: [day["day"] for day in row[name]] for name in ("bad_days", "unknown_days")}
-        writer.writerow([csv_cell(row[name]) for name in header])
+        row |= {name: [day["day"] for day in row.get(name, ())] for name in ("bad_days", "unknown_days")}
+        writer.writerow([csv_cell(row.get(name)) for name in header])
     return text.getvalue().encode()
+
+
+def _row_of_runs(status: SloStatus) -> list[dict[str, Any]]:
+    return [{"dataset": PIPELINE, "objective": RUNS, **_document_of_runs(status.runs)}] if status.runs else []
 
 
 def write_report(settings: Settings, status: SloStatus) -> list[Path]:

@@ -28,6 +28,8 @@ from reliability_platform.slo.budget import Budget
 from reliability_platform.slo.objectives import BurnAlert, RunPromise, burns_at
 from reliability_platform.warehouse.journal import BLOCKED, FAILED, RUNNING, SUCCEEDED
 
+PIPELINE, RUNS = "pipeline", "runs"
+"""What this objective is called beside those of datasets."""
 INCIDENTS = 20
 """So many of the incidents of failed runs are named, the newest first."""
 _BUILD, _RUN = "build-", "run-"

@@ -161,6 +161,7 @@ def test_what_a_page_shows_is_what_the_home_holds(home: Platform) -> None:
     listed = client.get("/ui/incidents?source=orders").text
     assert "INC-0001" in listed
     assert "INC-0002" not in listed
+    assert "Runs that ended well" in (levels := client.get("/ui/sla").text) and "99.5 % promised" in levels
     one = client.get("/ui/incidents/INC-0001").text
     assert "reliability incidents ack INC-0001" in one or "reliability heal --incident INC-0001" in one
     assert "&lt;img src=x onerror=alert(1)&gt;" in one

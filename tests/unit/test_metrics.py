@@ -116,6 +116,17 @@ def test_a_new_result_is_seen_by_the_next_scrape(lived: Callable[[Path], Platfor
     assert after == pytest.approx([before[0] - 1])
 
 
+def test_the_objective_over_runs_stands_beside_the_others(home: Platform) -> None:
+    """A rule on burn rates that knows no runs would sleep through a pipeline that dies every day."""
+    found, about = series_of(home), {"dataset": "pipeline", "objective": "runs"}
+    assert named(found, "reliability_objective_target_ratio", **about) == [0.995]
+    assert named(found, "reliability_objective_attained_ratio", **about) == [1.0]
+    [allowed] = named(found, "reliability_error_budget_runs", **about)
+    assert allowed > 0 and named(found, "reliability_error_budget_left_runs", **about) == [allowed]
+    assert set(named(found, "reliability_error_budget_burn_rate", **about)) == {0.0}
+    assert named(found, "reliability_error_budget_partitions", **about) == []
+
+
 def test_each_delivered_row_is_counted_once_by_what_became_of_it(home: Platform) -> None:
     files = list(home.settings.admissions.glob("*/landing_date=2026-*/admissions.parquet"))
     delivered = sum(sum(read_table(path)["delivered_rows"].to_pylist()) for path in files)

@@ -405,8 +405,8 @@ def test_the_report_is_the_same_in_all_forms(engine: Engine, settings: Settings,
     assert (fresh["exhausted"], fresh["missed"], fresh["exhausted_since"]) == (True, False, "2026-01-04")
     assert right["unknown_days"] == [{"day": "2026-01-05", "checks": [RANGE]}]
     rows = list(csv.DictReader(io.StringIO(files[1].read_text())))
-    assert [row["objective"] for row in rows] == ["freshness", "correctness"]
-    for row, one in zip(rows, written["objectives"], strict=True):
+    assert [row["objective"] for row in rows] == ["freshness", "correctness", "runs"]
+    for row, one in zip(rows[:2], written["objectives"], strict=True):
         assert {name: row[name] for name in ("good", "bad", "words")} == {
             name: str(one[name]) for name in ("good", "bad", "words")
         }
@@ -673,6 +673,10 @@ def test_runs_that_failed_spend_a_budget_of_their_own(engine: Engine, settings: 
     assert [alert.name for alert in again.runs.burning] == ["fast"]
     assert document(again)["runs"]["bad"] == 4
     assert "Runs: 14 runs of 18" in markdown(page(again))
+    of_runs = list(csv.DictReader(io.StringIO(as_csv(again).decode())))[-1]
+    assert {name: of_runs[name] for name in ("dataset", "objective", "bad", "budget_runs", "budget_days", "burning")} == {
+        "dataset": "pipeline", "objective": "runs", "bad": "4", "budget_runs": "1.8", "budget_days": "", "burning": "fast",
+    }  # fmt: skip
     assert status(engine, objectives, now, as_of=day(3)).runs is None
     with pytest.raises(UsageError, match="shorter than one of burn_windows"):
         declared(tmp_path, RUNS.replace("budget_window: 30", "budget_window: 3"))

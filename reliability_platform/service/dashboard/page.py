@@ -37,6 +37,18 @@ class Tone(StrEnum):
 
 
 @dataclass(frozen=True)
+class KeyNumber:
+    """One number in a box of its own."""
+
+    name: str
+    value: str
+    note: str = ""
+    tone: Tone = Tone.PLAIN
+    link: str | None = None
+    """The page below `/ui` that says more."""
+
+
+@dataclass(frozen=True)
 class PageRequest:
     """What a page is asked for, and of which home."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.metadata import version
+from itertools import chain
 
 from reliability_platform.clock import day_end
 from reliability_platform.day_clock import Service
@@ -18,6 +19,7 @@ from reliability_platform.recovery.capacity import MEGABYTE, available_memory
 from reliability_platform.service.metrics.reading import MetricReading
 from reliability_platform.service.queries import backlogs, durations, incidents
 from reliability_platform.service.queries.pauses import standing_pauses
+from reliability_platform.slo.runs import PIPELINE, RUNS, RunsStatus
 
 PREFIX = "reliability_"
 
@@ -88,17 +90,31 @@ def _newest_dates(reading: MetricReading) -> Iterable[MetricSample]:
 
 
 def _burns(reading: MetricReading) -> Iterable[MetricSample]:
-    for one in reading.objectives:
-        for days, burn in one.burns.items():
-            yield from _number(burn.burn_rate, one.objective.dataset, one.objective.name, str(days))
+    standing = reading.objectives
+    every = [((one.objective.dataset, one.objective.name), one.burns) for one in standing.objectives]
+    for name, burns in [*every, *([(OF_RUNS, standing.runs.burns)] if standing.runs else [])]:
+        for days, burn in burns.items():
+            yield from _number(burn.burn_rate, *name, str(days))
 
 
 def _of_objectives(value: Callable[..., float | None]) -> Read:
     def read(reading: MetricReading) -> Iterable[MetricSample]:
-        for one in reading.objectives:
+        for one in reading.objectives.objectives:
             yield from _number(value(one), one.objective.dataset, one.objective.name)
 
     return read
+
+
+def _of_runs(value: Callable[[RunsStatus], float | None]) -> Read:
+    def read(reading: MetricReading) -> Iterable[MetricSample]:
+        if reading.objectives.runs is not None:
+            yield from _number(value(reading.objectives.runs), *OF_RUNS)
+
+    return read
+
+
+def _each(*reads: Read) -> Read:
+    return lambda reading: chain.from_iterable(read(reading) for read in reads)
 
 
 def _of_incidents(measure: str) -> Read:
@@ -129,6 +145,8 @@ def _memory(reading: MetricReading) -> Iterable[MetricSample]:
 
 
 G, C = MetricType.GAUGE, MetricType.COUNTER
+OF_RUNS = (PIPELINE, RUNS)
+"""The labels of the objective over runs."""
 DATASET, OBJECTIVE, SOURCE, SEVERITY = ("dataset",), ("dataset", "objective"), ("source",), ("severity",)
 
 
@@ -157,17 +175,22 @@ def _declared() -> Iterable[DeclaredMetric]:
               "From the end of an event date to its first publication; 95th percentile of the newest 30 event dates.",
               lambda r: [MetricSample(e.p95_seconds, (e.dataset,)) for e in durations.event_to_published(r.engine)])
 
-    # Objectives: freshness, completeness and correctness by dataset
-    yield one("objective_target_ratio", G, OBJECTIVE, "ratio", "Share of landing days that must be good.",
-              _of_objectives(lambda o: float(o.objective.target)))
+    # Objectives: freshness, completeness and correctness by dataset; runs of the pipeline
+    yield one("objective_target_ratio", G, OBJECTIVE, "ratio", "Share of landing days that must be good, or of runs.",
+              _each(_of_objectives(lambda o: float(o.objective.target)), _of_runs(lambda r: float(r.target))))
     yield one("objective_attained_ratio", G, OBJECTIVE, "ratio",
-              "Share of the judged landing days of the window that were good.", _of_objectives(lambda o: o.budget.attained))
+              "Share of the judged landing days of the window, or of its runs, that were good.",
+              _each(_of_objectives(lambda o: o.budget.attained), _of_runs(lambda r: r.budget.attained)))
     yield one("error_budget_partitions", G, OBJECTIVE, "", "Landing days of the window that may be bad.",
               _of_objectives(lambda o: float(o.budget.allowed)))
     yield one("error_budget_left_partitions", G, OBJECTIVE, "", "Landing days that may still be bad; negative once missed.",
               _of_objectives(lambda o: float(o.budget.remaining)))
+    yield one("error_budget_runs", G, OBJECTIVE, "", "Runs of the window that may fail.",
+              _of_runs(lambda r: float(r.budget.allowed)))
+    yield one("error_budget_left_runs", G, OBJECTIVE, "", "Runs that may still fail; negative once missed.",
+              _of_runs(lambda r: float(r.budget.remaining)))
     yield one("error_budget_burn_rate", G, ("dataset", "objective", "window_days"), "",
-              "Bad landing days by those that the target allows in a window; at 1 the budget lasts its whole window.",
+              "Bad landing days or runs by those that the target allows in a window; at 1 the budget lasts its whole window.",
               _burns)
 
     # Incidents

@@ -1,6 +1,5 @@
 """One reading of a home for all metrics: each question is asked once, whoever of them needs its answer."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -10,7 +9,7 @@ from reliability_platform.incidents.metrics import Group, GroupedBy, metrics
 from reliability_platform.operations.tables import check_results, first_published
 from reliability_platform.service.queries import backlogs, durations, heartbeats, incidents, publications, slo, sources
 from reliability_platform.settings import Settings
-from reliability_platform.slo.status import ObjectiveStatus
+from reliability_platform.slo.status import SloStatus
 from reliability_platform.warehouse.published import current_version
 
 RECENT = timedelta(days=30)
@@ -22,7 +21,7 @@ _NEWEST = select(
     select(func.max(check_results.c.id)).scalar_subquery(),
     select(func.max(first_published.c.published_at)).scalar_subquery(),
 )
-_KEPT: dict[str, tuple[tuple[object, ...], Sequence[ObjectiveStatus]]] = {}
+_KEPT: dict[str, tuple[tuple[object, ...], SloStatus]] = {}
 """Home → what they rest on, and where objectives stand."""
 
 
@@ -39,14 +38,14 @@ class MetricReading:
         return publications.publication(self.settings, "current") if there else None
 
     @cached_property
-    def objectives(self) -> Sequence[ObjectiveStatus]:
+    def objectives(self) -> SloStatus:
         """Where each objective stands; kept until there are new results or publications, and for five minutes at most."""
         with self.engine.connect() as connection:
             seen = connection.execute(_NEWEST).one()
         stands_for = (*seen, self.now.timestamp() // KEPT_SECONDS, self.settings.slo_file)
         key = str(self.settings.home)
         if _KEPT.get(key, (None,))[0] != stands_for:
-            _KEPT[key] = (stands_for, slo.slo_status(self.settings, self.engine, self.now).objectives)
+            _KEPT[key] = (stands_for, slo.slo_status(self.settings, self.engine, self.now))
         return _KEPT[key][1]
 
     @cached_property

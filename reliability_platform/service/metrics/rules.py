@@ -49,7 +49,7 @@ def _burn(alert: BurnAlert) -> AlertRule:
         "5m",
         PAGE if alert.rate >= FAST else TICKET,
         f"{{{{ $labels.dataset }}}} burns its error budget of {{{{ $labels.objective }}}}: {{{{ $value | humanize }}}} times "
-        f"what it lasts for, over {counted(alert.long, 'landing day')}.",
+        f"what it lasts for, over {counted(alert.long, 'day')}.",
         "`reliability slo` says which days and incidents have spent it.",
     )
 
@@ -64,10 +64,10 @@ def alert_rules(settings: Settings) -> Iterator[AlertRule]:
         yield _burn(alert)
     yield AlertRule(
         "ReliabilityErrorBudgetExhausted",
-        "reliability_error_budget_left_partitions < 0",
+        "reliability_error_budget_left_partitions < 0 or reliability_error_budget_left_runs < 0",
         "5m",
         TICKET,
-        "{{ $labels.dataset }} misses its objective of {{ $labels.objective }}: more landing days were bad than it allows.",
+        "{{ $labels.dataset }} misses its objective of {{ $labels.objective }}: more went wrong than it allows.",
         "`reliability slo` says which days and incidents have spent the budget.",
     )
     yield AlertRule(

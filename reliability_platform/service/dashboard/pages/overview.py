@@ -7,7 +7,7 @@ from datetime import date
 from reliability_platform.counted import counted
 from reliability_platform.formats import NOTHING, joined, span
 from reliability_platform.service.dashboard.charts import DayChart, bars
-from reliability_platform.service.dashboard.page import DashboardPage, PageGroup, PageRequest, PageView, Tone
+from reliability_platform.service.dashboard.page import DashboardPage, KeyNumber, PageGroup, PageRequest, PageView, Tone
 from reliability_platform.service.queries.answer import MAX_LIMIT, Page, Window
 from reliability_platform.service.queries.health import Readiness, readiness
 from reliability_platform.service.queries.incidents import IncidentFilter, IncidentSummary, incident_page
@@ -20,18 +20,6 @@ SEVERITIES = {
     "P2": "P2",
     "P3": "P3: told, nothing is held",
 }
-
-
-@dataclass(frozen=True)
-class KeyNumber:
-    """One number in a box of its own."""
-
-    name: str
-    value: str
-    note: str = ""
-    tone: Tone = Tone.PLAIN
-    link: str | None = None
-    """The page below `/ui` that says more."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,10 @@ from datetime import date, timedelta
 from markupsafe import Markup
 
 from reliability_platform.counted import counted
-from reliability_platform.formats import joined
+from reliability_platform.formats import joined, number, percent
 from reliability_platform.service.dashboard.charts import strip
-from reliability_platform.service.dashboard.page import DashboardPage, PageGroup, PageRequest, PageView, Tone
-from reliability_platform.service.queries.slo import ObjectiveReport, SloReport, slo_report
+from reliability_platform.service.dashboard.page import DashboardPage, KeyNumber, PageGroup, PageRequest, PageView, Tone
+from reliability_platform.service.queries.slo import ObjectiveReport, RunsReport, SloReport, slo_report
 
 KEYS = (("green", "good day"), ("red", "bad day"), ("amber", "nobody can say"))
 
@@ -29,6 +29,8 @@ class SlaView(PageView):
     """What the page shows."""
 
     report: SloReport
+    runs: KeyNumber | None
+    """The objective over runs; None where none is promised."""
     rows: list[ObjectiveRow]
     keys: tuple[tuple[str, str], ...] = KEYS
 
@@ -39,7 +41,16 @@ def view(asked: PageRequest) -> SlaView:
     judged = [one for one in report.objectives if one.good + one.bad + one.unknown]
     judged.sort(key=lambda one: (not one.exhausted, one.budget_left_days))
     sentence, tone = _answer(report, judged)
-    return SlaView(sentence=sentence, tone=tone, report=report, rows=[_row(one) for one in judged])
+    rows, runs = [_row(one) for one in judged], None if report.runs is None else _of_runs(report.runs)
+    return SlaView(sentence=sentence, tone=tone, report=report, runs=runs, rows=rows)
+
+
+def _of_runs(one: RunsReport) -> KeyNumber:
+    left = f"{number(one.budget_left_runs)} of {number(one.budget_runs)} that may fail are left" + (
+        ", and the budget burns" if one.burning else ""
+    )
+    tone = Tone.BAD if one.missed or one.burning else Tone.PLAIN
+    return KeyNumber("Runs that ended well", percent(one.attained), f"{percent(one.target)} promised; {left}", tone)
 
 
 def _answer(report: SloReport, judged: list[ObjectiveReport]) -> tuple[str, Tone]:
