@@ -18,7 +18,7 @@
                 cast(regexp_extract(filename, 'landing_date=([0-9-]+)/[^/]*$', 1) as date) as landing_date
             from read_parquet(
                 '{{ home() }}/bronze/{{ folder }}/landing_date=*/*.parquet',
-                hive_partitioning = false, filename = true{{ ', union_by_name = true' if table == 'admissions' }}
+                hive_partitioning = false, filename = true
             )
         ) as delivered_{{ table }}
     {%- else -%}

@@ -7,11 +7,15 @@
         '{{ source_name }}' as source,
         '{{ mart }}' as table_name,
         '{{ measure | replace('"', '') }}' as measure,
-        coalesce(silver.event_date, gold.event_date) as event_date,
-        cast(coalesce(silver.{{ measure }}, 0) as decimal(38, 2)) as silver_value,
-        cast(coalesce(gold.{{ measure }}, 0) as decimal(38, 2)) as gold_value
-    from {{ silver }} as silver
-    full outer join {{ gold }} as gold on silver.event_date is not distinct from gold.event_date
+        event_date,
+        cast(coalesce(sum(silver_value), 0) as decimal(38, 2)) as silver_value,
+        cast(coalesce(sum(gold_value), 0) as decimal(38, 2)) as gold_value
+    from (
+        select event_date, {{ measure }} as silver_value, null as gold_value from {{ silver }}
+        union all
+        select event_date, null, {{ measure }} from {{ gold }}
+    ) as both_layers
+    group by event_date
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
 {% endmacro %}

@@ -2,11 +2,12 @@
 
 A result on a delivery stays true, for a delivery never changes. A result on a table does not: between the audit of a
 day and a later publication somebody may have changed the rows behind the pipeline's back, and the run of another day
-would publish them. So the checks that compare layers with each other judge every day anew, under the same lease.
+would publish them. So the checks that compare layers with each other judge anew, under the same lease, every day that may
+have changed.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import Engine
 
@@ -24,6 +25,7 @@ from reliability_platform.checks.catalogue import CHECKS
 from reliability_platform.checks.evaluate import evaluate
 from reliability_platform.checks.gate import held
 from reliability_platform.checks.holds import Holds
+from reliability_platform.checks.native import digest_of_checks
 from reliability_platform.checks.published import judge_published, record_damage
 from reliability_platform.checks.relations import relation_check
 from reliability_platform.checks.results import CheckResult, CheckStatus
@@ -36,7 +38,9 @@ from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.operations import operations_engine
 from reliability_platform.pauses import Pauses
 from reliability_platform.settings import Settings
+from reliability_platform.warehouse.confirmed import Layers, unconfirmed
 from reliability_platform.warehouse.first_published import note_first_published
+from reliability_platform.warehouse.journal import BuildJournal
 from reliability_platform.warehouse.lease import warehouse_reader
 from reliability_platform.warehouse.marts import Mart
 from reliability_platform.warehouse.publication import Publication, publish
@@ -49,26 +53,42 @@ MENDED_BY_OTHERS = frozenset(
     for one in contract.references_to_sources.values()
 )
 """Checks of what rows of another source refer to: that may come days later, and then they pass, or can be judged at all."""
+OF_ONE_SOURCE = frozenset(name for name in TABLE_CHECKS - MENDED_BY_OTHERS if len(CHECKS[name].sources) == 1)
+"""Those whose answer follows from days that share event dates; others look at another source, whose rows may be of any day."""
 
 
 def confirm(settings: Settings, store: CheckStore, now: datetime, run_id: str) -> list[CheckResult]:
-    """Judge the layers anew on every day that had passed, and on those that wait for another source; record and return the
-    results that are other now."""
+    """Judge the layers anew on every day that had passed and may be other now, and on those that wait for another source;
+    record and return the results that are other now."""
+    journal = BuildJournal(store.engine, settings.builds)
+    with warehouse_reader(settings) as connection:
+        layers = Layers.now(connection, journal, digest_of_checks(settings, TABLE_CHECKS))
+    days = unconfirmed(settings, layers, journal)
+    changed: list[CheckResult] = []
+    if days is None or days:
+        changed += _judged_anew(settings, store, OF_ONE_SOURCE, days, now, run_id)
+        changed += _judged_anew(settings, store, TABLE_CHECKS - OF_ONE_SOURCE, None, now, run_id)
+    store.record(changed)
+    layers.keep(settings)
+    return changed
+
+
+def _judged_anew(
+    settings: Settings, store: CheckStore, checks: frozenset[str], days: set[date] | None, now: datetime, run_id: str
+) -> list[CheckResult]:
+    """The results of some checks that are other now, on some days or on all."""
     before = {
         (result.check, result.partition): result.status
-        for result in store.latest(checks=TABLE_CHECKS)
+        for result in store.latest(None if days is None else sorted(days), checks)
         if result.status is CheckStatus.PASSED or result.check in MENDED_BY_OTHERS
     }
     if not before:
         return []
-    days = sorted({day for _, day in before})
-    changed = [
+    return [
         result
-        for result in evaluate(settings, days, now, run_id, only=set(TABLE_CHECKS))
+        for result in evaluate(settings, sorted({day for _, day in before}), now, run_id, only=set(checks))
         if result.status is not before.get((result.check, result.partition), result.status)
     ]
-    store.record(changed)
-    return changed
 
 
 def release(

@@ -72,6 +72,11 @@ def newest_results(*conditions: ColumnElement[bool]) -> Select[Any]:
     return select(check_results).where(check_results.c.id.in_(ids))
 
 
+def _newest_of(partitions: Sequence[date], checks: Iterable[str]) -> Select[Any]:
+    table = check_results.c
+    return newest_results(table.partition_date.in_(partitions), table.check_name.in_(sorted(checks)))
+
+
 def _tell(result: CheckResult) -> None:
     """Tell of a check that objects, or could not judge."""
     from reliability_platform.checks.catalogue import CHECKS  # 60 ms of CPU, and who lists incidents needs none of it
@@ -87,6 +92,10 @@ def _tell(result: CheckResult) -> None:
         run=result.run_id,
         message=result.message,
     )
+
+
+Judgement = tuple[CheckStatus, str | None]
+"""The status of a result, and its reason."""
 
 
 class CheckStore:
@@ -163,15 +172,35 @@ class CheckStore:
             conditions.append(check_results.c.partition_date.in_(partitions))
         return self._read(newest_results(*conditions).order_by(check_results.c.id))
 
-    def statuses(self, partitions: Sequence[date]) -> dict[tuple[str, date], tuple[CheckStatus, str | None]]:
-        """Status and reason of what `latest` finds, by check and day, without what else a result tells: the gate asks
-        about every landing day at each publication, and reading the messages took half of a publication of 9 days.
+    def statuses(self, partitions: Sequence[date]) -> dict[tuple[str, date], Judgement]:
+        """What `latest` finds, by check and day, without what else a result tells: reading the messages took half of a
+        publication of 9 days.
         """
-        newest = newest_results(check_results.c.partition_date.in_(partitions)).subquery().c
-        query = select(newest.check_name, newest.partition_date, newest.status, newest.reason)
+        return self._judgements(newest_results(check_results.c.partition_date.in_(partitions)))
+
+    def unpassed(self, partitions: Sequence[date], checks: Iterable[str]) -> dict[tuple[str, date], Judgement]:
+        """The same of some checks, where they have not passed."""
+        newest = _newest_of(partitions, checks)
+        return self._judgements(newest.where(check_results.c.status != CheckStatus.PASSED.value))
+
+    def _judgements(self, newest: Select[Any]) -> dict[tuple[str, date], Judgement]:
+        table = check_results.c
+        query = newest.with_only_columns(table.check_name, table.partition_date, table.status, table.reason)
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
         return {(row.check_name, row.partition_date): (CheckStatus(row.status), row.reason) for row in rows}
+
+    def passed(self, partitions: Sequence[date], checks: Iterable[str]) -> dict[date, int]:
+        """How many of some checks each landing day has passed, by what `latest` finds; a day that has passed none is not there."""
+        table = check_results.c
+        query = (
+            _newest_of(partitions, checks)
+            .where(table.status == CheckStatus.PASSED.value)
+            .with_only_columns(table.partition_date, func.count())
+            .group_by(table.partition_date)
+        )
+        with self._engine.connect() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def failing(self, first: date, last: date) -> list[CheckResult]:
         """The latest results that failed, of the days `first` to `last`."""

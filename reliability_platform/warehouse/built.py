@@ -29,6 +29,8 @@ SHARED = ("qtn_rows", "hld_too_late", "corrected_cells")
 BUILDING, HEAD = "writing", "head"
 """Files beside the locks of builds. The first is there while a build is under way, and after one that was killed: what
 that one wrote is not strange. The other is the digest of the warehouse's head after the last one."""
+CONFIRMED = "confirmed.json"
+"""Beside them, what `confirmed.py` keeps; gone as soon as a build finds that somebody else wrote."""
 HEAD_BYTES = 3 * 4096
 """DuckDB's main header and its two database headers, which carry the number of the last commit."""
 
@@ -151,6 +153,8 @@ def begin_build(settings: Settings, connection: "duckdb.DuckDBPyConnection") -> 
     """What had been changed before a build that begins now."""
     changed = changed_since_built(settings, connection)
     settings.builds.mkdir(parents=True, exist_ok=True)
+    if not nobody_wrote(settings):
+        (settings.builds / CONFIRMED).unlink(missing_ok=True)
     (settings.builds / BUILDING).touch()
     return changed
 

@@ -8,7 +8,7 @@ which rows a held partition touches: it keeps all of them.
 
 import os
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -102,16 +102,14 @@ def _point_to(settings: Settings, ledger: Ledger, version: str) -> None:
 
 def _fresh_dates(connection: duckdb.DuckDBPyConnection, mart: Mart, released: Sequence[Partition]) -> list[date]:
     """Event dates of `mart` to which only released partitions contribute, and all of its sources did."""
-    connection.execute("create or replace temp table released (source varchar, landing_date date)")
-    if released:
-        connection.executemany("insert into released values (?, ?)", [list(pair) for pair in released])
     contributions = " union all ".join(
         f"select distinct '{source}' as source, landing_date, event_date from stg_{source} where disposition = 'valid'"
         for source in mart.sources
     )
     rows = connection.execute(
         f"""
-        with contributions as ({contributions}),
+        with released as (select unnest($sources::varchar[]) as source, unnest($days::date[]) as landing_date),
+        contributions as ({contributions}),
         spoiled as (
             select distinct event_date from contributions
             where not exists (
@@ -121,12 +119,16 @@ def _fresh_dates(connection: duckdb.DuckDBPyConnection, mart: Mart, released: Se
         ),
         complete as (
             select landing_date as event_date from released
-            where source in ({", ".join("?" for _ in mart.sources)})
+            where source in (select unnest($made_of::varchar[]))
             group by landing_date having count(distinct source) = {len(mart.sources)}
         )
         select event_date from complete where event_date not in (select event_date from spoiled) order by event_date
         """,
-        list(mart.sources),
+        {
+            "sources": [source for source, _ in released],
+            "days": [day for _, day in released],
+            "made_of": list(mart.sources),
+        },
     ).fetchall()
     return [row[0] for row in rows]
 
@@ -135,15 +137,15 @@ def _write_table(
     connection: duckdb.DuckDBPyConnection, mart: Mart, fresh: Sequence[date], kept: Sequence[LastGoodRows], target: Path
 ) -> None:
     """Write one table of the new version: its fresh event dates out of gold, and rows of earlier versions."""
-    connection.execute("create or replace temp table fresh (event_date date)")
-    if fresh:
-        connection.executemany("insert into fresh values (?)", [[day] for day in fresh])
-    parts = [f"select * from {mart.relation} where {mart.day} in (select event_date from fresh)"]
-    for rows in kept:
-        wanted = ", ".join(f"date '{day.isoformat()}'" for day in rows.dates)
-        parts.append(f"select * from {scan(rows.file)} where {mart.day} in ({wanted})")
+    parts = [_of_dates(mart.relation, mart, fresh), *(_of_dates(scan(rows.file), mart, rows.dates) for rows in kept)]
     columns = ", ".join(f'"{row[0]}"' for row in connection.execute(f"describe {mart.relation}").fetchall())
     _copy(connection, f"select {columns} from ({' union all by name '.join(parts)}) order by all", target)
+
+
+def _of_dates(rows: str, mart: Mart, dates: Iterable[date]) -> str:
+    """SQL: the rows of some event dates."""
+    wanted = ", ".join(f"'{day.isoformat()}'" for day in dates)
+    return f"select * from {rows} where list_contains([{wanted}]::date[], {mart.day})"
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:

@@ -107,6 +107,7 @@ def test_rejected_rows_are_those_of_the_warehouse_after_each_audit(platform: Cal
             "concat('b', one % 2) as batch_id, 'amount_missing' as reject_reasons, 'quarantined' as state "
             "from range(100) as t(one)"
         )
+        warehouse.execute("create table built_rows as select distinct landing_date as day from qtn_rows")
     copy_quarantine(made.settings, made.engine, [day(1)], utc_now())
     found = quarantine.row_page(made.engine).items
     assert sum(one.rows for one in found) == 100, "days without a copy are copied with any other"
