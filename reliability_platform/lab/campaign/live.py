@@ -7,33 +7,18 @@ from datetime import date
 from pathlib import Path
 
 from reliability_platform.checks.catalogue import CHECKS
-from reliability_platform.checks.results import CheckResult, CheckStatus
+from reliability_platform.checks.results import CheckStatus
 from reliability_platform.contracts import SOURCES
 from reliability_platform.incidents.changes import what_changed
 from reliability_platform.incidents.model import Incident
 from reliability_platform.lab.campaign.grade import ScenarioOutcome, TrialOutcome, outcome_of, own_wrong_dates
 from reliability_platform.lab.campaign.grid import Scenario, TrialPlan
 from reliability_platform.lab.campaign.trial import Trial, prove
-from reliability_platform.lab.faults.fault import Stage
 from reliability_platform.lab.faults.truth import Truth, load_truths
 from reliability_platform.lab.scorecard.live_fault import live_fault
 from reliability_platform.lab.scorecard.quarantined import Quarantined
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.publication import CURRENT, publications
-
-
-def _respond(trial: Trial, scenario: Scenario) -> list[CheckResult]:
-    """What the platform would do by itself after the injection: run the day, or audit what it has."""
-    match scenario.declared.stage:
-        case Stage.TRANSFORM | Stage.SOURCE:
-            trial.admit([scenario.first_day])
-            return trial.judge([scenario.first_day])
-        case Stage.RUN:
-            trial.observe()
-            return []
-        case _:
-            return trial.audit(trial.window)
-
 
 AT_MOST = 100_000
 """Results of one injection that are looked through; a build and its audit have some hundred a day."""
@@ -60,7 +45,7 @@ def _one(trial: Trial, scenario: Scenario) -> tuple[ScenarioOutcome, list[str]]:
     versions = {publication.version for publication in publications(trial.settings)}
     with live_fault(trial.settings, trial.plan.seed, scenario.injection()) as injected:
         truth = _truth_of(trial, scenario, known_truths)
-        results = _respond(trial, scenario)
+        results = trial.respond(scenario.injection())
     # All that failed meanwhile, and not only what still does: a source that answers again has passed by now.
     monitored = [one for _, one in trial.checks.after(before, AT_MOST) if CHECKS[one.check].engine == "run"]
     trial.heal()

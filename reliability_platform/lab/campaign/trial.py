@@ -6,21 +6,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import partial
 from pathlib import Path
-from uuid import uuid4
 
-from reliability_platform.backfills.decisions import admit_run
-from reliability_platform.backfills.guard import Purpose, Request
+from reliability_platform.backfills.guard import Purpose
 from reliability_platform.checks.results import CheckResult
-from reliability_platform.checks.store import CheckStore
 from reliability_platform.clock import days, utc_now
 from reliability_platform.contracts import SOURCES
 from reliability_platform.day_clock import simulate
-from reliability_platform.errors import PlatformError
 from reliability_platform.incidents.model import Incident
-from reliability_platform.incidents.store import IncidentStore
 from reliability_platform.lab.campaign.grid import TrialPlan
+from reliability_platform.lab.driver import Driver
 from reliability_platform.lab.faults.plan import ActivePlan
 from reliability_platform.lab.faults.truth import Truth, load_truths
 from reliability_platform.lab.oracle import build_oracle
@@ -29,12 +24,6 @@ from reliability_platform.lab.scorecard.quarantined import Quarantined, quaranti
 from reliability_platform.lab.simulation.simulation import Simulation
 from reliability_platform.landing.admission import landed_partitions
 from reliability_platform.landing.reference import refresh_reference
-from reliability_platform.operations import operations_engine
-from reliability_platform.pipeline.run import Step, run_days
-from reliability_platform.pipeline.steps import RunContext, admit, land
-from reliability_platform.pipeline.ticks import notice, take_steps, waiting_for_a_person
-from reliability_platform.recovery.rehearsal import changes
-from reliability_platform.remediation.heal import act
 from reliability_platform.settings import Settings, load_settings
 from reliability_platform.warehouse.dbt_manifest import ensure_manifest
 from reliability_platform.warehouse.lease import warehouse_reader
@@ -43,11 +32,7 @@ from reliability_platform.warehouse.publication import CURRENT
 
 EVENTS_PER_DAY = 8_400
 """The demo's size: some 1,000 orders a day, of which 60 in a rare currency."""
-MAX_TICKS = 20
-"""A trial that still moves after so many ticks stays as it is: its incidents are not over."""
 RERUN_DAYS = 5
-ACTOR = "campaign"
-APPROVED = "campaign, which approves what waits for a person"
 
 
 @dataclass
@@ -82,7 +67,7 @@ def settings_of(home: Path) -> Settings:
     return settings.apart(settings.home).model_copy(update={"attended": True})
 
 
-class Trial:
+class Trial(Driver):
     """One trial in a home of its own; `landing_days` are those of its plan, if nothing else is said."""
 
     def __init__(
@@ -90,7 +75,7 @@ class Trial:
     ) -> None:
         ensure_manifest()
         self.plan = plan
-        self.settings: Settings = settings_of(home)
+        super().__init__(settings_of(home), "campaign")
         if plan.recording is None:
             Simulation(plan.seed, events_per_day).save(self.settings)
         elif not self.settings.recording.exists():
@@ -98,101 +83,22 @@ class Trial:
             self.settings.recording.symlink_to(plan.recording.folder.absolute())
         self.faults = ActivePlan(plan.seed, tuple(scenario.injection() for scenario in plan.scenarios))
         self.faults.save(self.settings)
-        self.engine = operations_engine(self.settings)
-        self.checks = CheckStore(self.engine)
-        self.incidents = IncidentStore(self.engine)
         first = plan.first_day
         self.window = list(days(first, first + timedelta(days=(landing_days or plan.days) - 1)))
-
-    @property
-    def context(self) -> RunContext:
-        """Of the platform's runs in this trial."""
-        return RunContext(self.settings, self.engine, utc_now, ACTOR)
 
     def land(self) -> None:
         """Deliver and admit everything."""
         simulate(self.engine, self.window, utc_now())
         refresh_reference(self.settings)
-        self._ask(self.window, Purpose.ROUTINE, asks_source=True)
-        self._deliver(self.window)
+        self.ask(self.window, Purpose.ROUTINE, asks_source=True)
+        self.deliver(self.window)
         self.admit(self.window)
-
-    def _deliver(self, landing_days: Sequence[date]) -> None:
-        for source in SOURCES:
-            land(self.context, source, landing_days)
-
-    def admit(self, landing_days: Sequence[date]) -> None:
-        """Admit all sources of some days."""
-        for source in SOURCES:
-            admit(self.context, source, landing_days)
-
-    def judge(self, landing_days: Sequence[date]) -> list[CheckResult]:
-        """Build, check and publish an unbroken row of days, and let incidents be opened."""
-        self.settings = settings_of(self.settings.home)  # another version of the models may be deployed
-        return self._run(landing_days, Step.BUILD)
-
-    def audit(self, landing_days: Sequence[date]) -> list[CheckResult]:
-        """Check, publish, and let incidents be opened."""
-        return self._run(landing_days, Step.AUDIT)
-
-    def _run(self, landing_days: Sequence[date], since: Step) -> list[CheckResult]:
-        run = run_days(self.context, landing_days, since=since)
-        self.observe()
-        return run.results
-
-    def observe(self) -> None:
-        """What the incident sensor does until it has nothing left to read."""
-        before, seen = -1, 0
-        while before < seen:
-            before, (_, seen) = seen, notice(self.settings, self.engine, utc_now)
-
-    def heal(self) -> None:
-        """What the demo does: the platform heals what its policy allows, then what waits for a person is approved."""
-        self.settle()
-        for incident in waiting_for_a_person(self.settings, self.engine, utc_now()):
-            self._act(incident, APPROVED)
-        self.settle()
-
-    def settle(self) -> None:
-        """What the sensors do until nothing moves any more."""
-        for _ in range(MAX_TICKS):
-            self.observe()
-            steps = take_steps(self.settings, self.engine, utc_now, ACTOR)
-            for incident in steps.act:
-                self._act(incident, ACTOR)
-            for run in steps.runs:
-                again = list(days(*run.days))
-                self._ask(again, Purpose.REMEDIATION, asks_source=run.from_the_source)
-                if run.from_the_source:
-                    self._deliver(again)
-                self.admit(again)
-                self.judge(again)
-            for _, there in steps.arrivals:
-                again = list(days(min(there), max(there)))
-                self.admit(again)
-                self.judge(again)
-            if not steps.act and not steps.verified and not steps.runs and not steps.arrivals:
-                return
-
-    def _ask(self, landing_days: Sequence[date], purpose: Purpose, *, asks_source: bool = False) -> None:
-        """Ask the guard, as the first step of every run does."""
-        first, last = landing_days[0], landing_days[-1]
-        request = Request(first, last, purpose, asks_source, utc_now())
-        admit_run(
-            self.settings, self.engine, request, f"{ACTOR}-{uuid4()}", partial(changes, self.settings, first, last)
-        )
-
-    def _act(self, incident: Incident, actor: str) -> None:
-        try:
-            act(self.settings, self.engine, incident.id, utc_now(), actor)
-        except PlatformError:
-            return  # it stands on the timeline, and the incident stays open
 
     def rerun_clean_days(self) -> list[str]:
         """Run the first clean days once more; returns the incidents that this opened."""
         before = {incident.id for incident in self.incidents.all()}
         again = self.window[:RERUN_DAYS]
-        self._ask(again, Purpose.ROUTINE)
+        self.ask(again, Purpose.ROUTINE)
         self.admit(again)
         self.judge(again)
         return sorted({incident.id for incident in self.incidents.all()} - before)
